@@ -1,0 +1,12 @@
+# The harness with its bundled upstream and sidecar. Build from the root of the repository:
+#   docker build --file docker/harness.Dockerfile --tag harness .
+FROM rust:1-bookworm AS builder
+WORKDIR /source
+COPY . .
+RUN cargo build --release --locked --package harness --bin harness
+
+# The same C library as the builder's, CA certificates, no shell.
+FROM gcr.io/distroless/cc-debian12
+LABEL org.opencontainers.image.base.name="gcr.io/distroless/cc-debian12"
+COPY --from=builder /source/target/release/harness /app/harness
+ENTRYPOINT ["/app/harness"]

@@ -1,0 +1,17 @@
+# The mock upstream. Build from the root of the repository:
+#   docker build --file docker/mock-upstream.Dockerfile --tag mock-upstream .
+FROM rust:1-bookworm AS builder
+WORKDIR /source
+COPY . .
+# Static, so that nothing else is needed.
+RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
+    && RUSTFLAGS="-C target-feature=+crt-static" \
+       cargo build --release --locked --package mock-upstream --bin mock-upstream --target "$target" \
+    && cp "target/$target/release/mock-upstream" /mock-upstream
+
+FROM scratch
+COPY --from=builder /mock-upstream /app/mock-upstream
+USER 65534:65534
+HEALTHCHECK --interval=5s --start-period=2s CMD ["/app/mock-upstream", "healthy", "127.0.0.1:8080/health"]
+ENTRYPOINT ["/app/mock-upstream"]
+CMD ["--listen", "0.0.0.0:8080"]

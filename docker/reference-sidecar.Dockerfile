@@ -1,0 +1,17 @@
+# The reference sidecar. Build from the root of the repository:
+#   docker build --file docker/reference-sidecar.Dockerfile --tag reference-sidecar .
+FROM rust:1-bookworm AS builder
+WORKDIR /source
+COPY . .
+# Static, so that nothing else is needed.
+RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
+    && RUSTFLAGS="-C target-feature=+crt-static" \
+       cargo build --release --locked --package mock-upstream --bin reference-sidecar --target "$target" \
+    && cp "target/$target/release/reference-sidecar" /reference-sidecar
+
+FROM scratch
+COPY --from=builder /reference-sidecar /app/reference-sidecar
+USER 65534:65534
+HEALTHCHECK --interval=5s --start-period=2s CMD ["/app/reference-sidecar", "healthy", "127.0.0.1:8082/health"]
+ENTRYPOINT ["/app/reference-sidecar"]
+CMD ["--listen", "0.0.0.0:8081", "--admin", "0.0.0.0:8082"]

@@ -1,0 +1,125 @@
+//! What the load child is compared with.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context as Task, Poll};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use harness::clock::{Mono, process_cpu};
+use harness::measure::latency::LatencyHistogram;
+use harness::units::Nanos;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeSpec, TimeValLike};
+use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
+use tokio::net::TcpStream;
+
+use super::{Args, CONNECTIONS, Cost, Lag};
+
+/// One thread of hyper connections that send the same request again and again: no Goose, no stamps, no histograms, no check.
+/// As in the load child each task drives its own connection.
+pub(crate) fn hyper_loop(address: SocketAddr, connections: u64, seconds: u64, body: &Bytes) -> Result<Cost> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (count, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        for _ in 0..connections {
+            tokio::spawn(user(address, body.clone(), Arc::clone(&count), Arc::clone(&stop)));
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let (began, cpu, before) = (Mono::now(), process_cpu(), count.load(Relaxed));
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let (cpu, requests) = (process_cpu().minus(cpu), count.load(Relaxed) - before);
+        let took = Mono::now().since(began);
+        stop.store(true, Relaxed);
+        ensure!(requests > 0, "the bare loop got no answer");
+        Ok(Cost::new(cpu, requests, took))
+    })
+}
+
+async fn user(address: SocketAddr, body: Bytes, count: Arc<AtomicU64>, stop: Arc<AtomicBool>) -> Result<()> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, mut driver) = http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::post("/echo")
+        .header("host", address.to_string())
+        .header("content-type", "application/json")
+        .body(Full::new(body))?;
+    while !stop.load(Relaxed) {
+        let response = driven(&mut driver, sender.send_request(request.clone())).await?;
+        let mut body = response.into_body();
+        while !hyper::body::Body::is_end_stream(&body) {
+            let Some(frame) = driven(&mut driver, body.frame()).await else { break };
+            frame?;
+        }
+        count.fetch_add(1, Relaxed);
+    }
+    Ok(())
+}
+
+async fn driven<T>(driver: &mut (impl Future + Unpin), wanted: impl Future<Output = T>) -> T {
+    let mut wanted = pin!(wanted);
+    std::future::poll_fn(|cx: &mut Task<'_>| -> Poll<T> {
+        let _ = Pin::new(&mut *driver).poll(cx);
+        wanted.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// wrk with one thread; its CPU time is that of the children we have waited for.
+pub(crate) fn wrk(args: &Args, body: &Bytes) -> Result<Cost> {
+    let script = std::env::temp_dir().join(format!("bench-generator-{}.lua", std::process::id()));
+    let text = std::str::from_utf8(body)?;
+    std::fs::write(
+        &script,
+        format!("wrk.method = 'POST'\nwrk.headers['content-type'] = 'application/json'\nwrk.body = [==[{text}]==]\n"),
+    )?;
+    let before = children_cpu()?;
+    let output = Command::new(&args.wrk)
+        .args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{}s", args.seconds), "-s"])
+        .arg(&script)
+        .arg(format!("http://{}/echo", args.upstream))
+        .output();
+    std::fs::remove_file(&script)?;
+    let output = output.context("wrk cannot be started: apt-get install wrk")?;
+    let cpu = children_cpu()?.minus(before);
+    let says = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success() && !says.contains("Non-2xx"), "wrk failed: {says}");
+    let words: Vec<&str> = says.split_whitespace().collect();
+    let requests = words.windows(2).find(|pair| pair[1] == "requests").and_then(|pair| pair[0].parse().ok());
+    let requests = requests.with_context(|| format!("wrk told no number of requests: {says}"))?;
+    Ok(Cost::new(cpu, requests, Nanos::from_secs(args.seconds)))
+}
+
+fn children_cpu() -> Result<Nanos> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Ok(Nanos::from_micros(micros.unsigned_abs()))
+}
+
+/// A thread that does nothing but sleep until the next millisecond: the least lag this host allows.
+pub(crate) fn sleep_loop(length: Duration) -> Result<Lag> {
+    let mut lags = LatencyHistogram::default();
+    let start = Mono::now();
+    for tick in 1..=length.as_millis() as u64 {
+        let due = start.after(Nanos::from_millis(tick));
+        let until = TimeSpec::nanoseconds(i64::try_from(due.0)?);
+        clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &until)?;
+        lags.record(Mono::now().since(due));
+    }
+    lag(&lags)
+}
+
+/// The quantiles that are compared.
+pub(crate) fn lag(lags: &LatencyHistogram) -> Result<Lag> {
+    let quantiles = lags.quantiles().context("nothing was paced")?;
+    Ok(Lag { p50: Nanos(quantiles.p50_ns), p99: Nanos(quantiles.p99_ns) })
+}

@@ -1,0 +1,117 @@
+//! A load child under measurement.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use bytes::Bytes;
+use harness::clock::Mono;
+use harness::load::spec::{Body, Expect, Pace, Request};
+use harness::load::{ArmAddress, Generator, Job, LoadEngine, Order};
+use harness::measure::trial::{Arm, LoadFacts};
+use harness::units::Nanos;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
+
+use super::{Args, Cost, Lag, bare};
+
+/// Discarded span of a trial.
+const WARMUP: Nanos = Nanos::from_millis(300);
+/// Time between the order and the trial's start.
+const LEAD: Nanos = Nanos::from_millis(20);
+
+pub(crate) struct Child {
+    process: std::process::Child,
+    generator: Generator,
+}
+
+impl Child {
+    /// Starts one with its connections open.
+    pub(crate) async fn start(args: &Args, connections: u64, body: &Bytes, check: bool) -> Result<Self> {
+        let expect = Expect { status: Some(200), ..Expect::default() };
+        let present = vec!["/result".to_owned()];
+        let expect = if check { Expect { present, absent: vec!["/error".to_owned()], ..expect } } else { expect };
+        let request = Request {
+            name: "echo".to_owned(),
+            weight: 1,
+            method: "POST".to_owned(),
+            path: "/echo".to_owned(),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: Body::Fixed(String::from_utf8(body.to_vec())?),
+            expect,
+            timeout: Nanos::from_secs(10),
+        };
+        let (address, host) = (args.upstream, args.upstream.to_string());
+        let arms = vec![ArmAddress { arm: Arm::Direct, address, host, base_path: String::new() }];
+        let job = Job { arms, requests: vec![request], connections, workers: args.workers, seed: 1 };
+        let mut process = Command::new(&args.harness)
+            .arg("__load")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the harness binary cannot be started")?;
+        let pipes = process.stdin.take().zip(process.stdout.take());
+        let (stdin, stdout) = pipes.context("no pipes")?;
+        let mut generator = Generator::start(stdin.into(), stdout.into(), job).await?;
+        let opened = generator.open(Arm::Direct).await?;
+        ensure!(opened.failed == 0, "connections could not be opened: {opened:?}");
+        Ok(Self { process, generator })
+    }
+
+    /// CPU time per request of a closed loop, between the window's edges: what the child does before and after (warm-up,
+    /// merging and encoding histograms) is no part of sending.
+    pub(crate) async fn closed_loop(&mut self, seconds: u64) -> Result<Cost> {
+        let pid = Pid::from_raw(i32::try_from(self.process.id())?);
+        let start_at = Mono::now().after(LEAD);
+        let (start, end) = (start_at.after(WARMUP), start_at.after(WARMUP).after(Nanos::from_secs(seconds)));
+        let edges = std::thread::spawn(move || -> Result<Nanos> {
+            std::thread::sleep(start.remaining().duration());
+            let before = cpu(pid)?;
+            std::thread::sleep(end.remaining().duration());
+            Ok(cpu(pid)?.minus(before))
+        });
+        let facts = self.trial(Pace::Closed, seconds, start_at).await?;
+        let used = edges.join().map_err(|_| anyhow!("the thread that reads the CPU clock died"))??;
+        Ok(Cost::new(used, facts.completed_in_window, Nanos(facts.window_ns)))
+    }
+
+    /// Pacer lag at 1000/s.
+    pub(crate) async fn lag(&mut self, seconds: u64) -> Result<Lag> {
+        let pace = Pace::Open { rate_per_second: 1000.0 };
+        let facts = self.trial(pace, seconds, Mono::now().after(LEAD)).await?;
+        bare::lag(&facts.latencies.pacer_lag)
+    }
+
+    async fn trial(&mut self, pace: Pace, seconds: u64, start_at: Mono) -> Result<LoadFacts> {
+        let order = Order {
+            arm: Arm::Direct,
+            pace,
+            connections: u64::MAX,
+            ramp: Nanos::ZERO,
+            warmup: WARMUP,
+            window: Nanos::from_secs(seconds),
+            start_at,
+        };
+        let facts = self.generator.trial(order, |_| {}).await?;
+        ensure!(facts.outcomes.errors() == 0, "{}: {:?}", facts.outcomes.describe(), facts.examples);
+        Ok(facts)
+    }
+
+    /// Resident memory in MiB.
+    pub(crate) fn rss(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib / 1024.0)
+    }
+
+    pub(crate) async fn end(mut self) -> Result<()> {
+        self.generator.stop().await?;
+        self.process.wait()?;
+        Ok(())
+    }
+}
+
+fn cpu(pid: Pid) -> Result<Nanos> {
+    let time = clock_gettime(ClockId::pid_cpu_clock_id(pid)?)?;
+    Ok(Nanos(time.tv_sec().unsigned_abs() * 1_000_000_000 + time.tv_nsec().unsigned_abs()))
+}

@@ -1,0 +1,122 @@
+//! Control groups: where a process's are, what they say, and groups of our own that hold a target to its limits.
+//!
+//! Both interfaces of the kernel are read, version 1 (one tree of directories per controller) and version 2 (one tree for
+//! all), also side by side. The directories are found through `/proc/<pid>/cgroup` and `mountinfo`, never by a fixed path:
+//! inside a container the mount may show a part of the tree only.
+//!
+//! A [`Group`] reads; it keeps its files open and costs a system call per file. An [`Own`] is a group that we make: the
+//! keeper makes it before it starts a target with limits, lets the child enter through a [`Door`] between fork and exec, and
+//! removes it. Its name tells whose it is, so that [`remove_leftovers`] finds what a killed keeper could not remove.
+
+mod door;
+mod find;
+mod leftovers;
+mod name;
+mod own;
+mod read;
+mod remove;
+mod settings;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
+
+pub use door::Door;
+pub use find::{Place, Places, Version, find, hierarchies};
+pub use leftovers::{Cleared, leftovers, remove_leftovers};
+pub use name::{Maker, name};
+pub use own::Own;
+pub use read::Group;
+
+/// What to do where a group may not be made.
+const INSTEAD: &str =
+    "run as root, or with: systemd-run --user --scope -p Delegate=yes harness …, or put the target into a container";
+
+/// Why a group could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Error {
+    /// Nothing is mounted.
+    #[error(
+        "no control groups are mounted (/proc/self/mountinfo has none that hold this process); mount them with: \
+         mount -t cgroup2 none /sys/fs/cgroup, or put the target into a container"
+    )]
+    NotMounted,
+    /// The controller that is to hold a limit is missing.
+    #[error(
+        "the controller {controller} is missing: {} does not offer it; look with: cat {}; it may be switched off on the \
+         kernel's command line, or not be delegated to this user: {INSTEAD}", file.display(), file.display()
+    )]
+    NoController {
+        /// The controller.
+        controller: String,
+        /// Where it should be named.
+        file: PathBuf,
+    },
+    /// Somebody else's.
+    #[error("{} may not be written: permission denied; {INSTEAD}", path.display())]
+    NotPermitted {
+        /// The file or directory.
+        path: PathBuf,
+    },
+    /// The hierarchy can be read only.
+    #[error(
+        "{} is mounted read-only, as in a container without privileges; run harness outside of it, or look with: \
+         grep cgroup /proc/self/mountinfo", path.display()
+    )]
+    ReadOnly {
+        /// The file or directory.
+        path: PathBuf,
+    },
+    /// Version 2: a group with processes of its own may not divide its resources among groups below it.
+    #[error(
+        "{} holds processes, and the kernel lets a group either hold processes or divide {controllers} among groups below it \
+         (no internal processes), and none above it may be used; {INSTEAD}", path.display()
+    )]
+    Occupied {
+        /// The group.
+        path: PathBuf,
+        /// What was to be divided.
+        controllers: String,
+    },
+    /// The kernel refused.
+    #[error("{}: {action}: {says}; look with: ls -l {}", path.display(), path.display())]
+    Refused {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was tried.
+        action: String,
+        /// What the system said.
+        says: String,
+    },
+}
+
+/// What it means that `action` on `path` failed.
+fn explain(path: &Path, action: &str, error: &io::Error) -> Error {
+    let path = path.to_owned();
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EACCES | Errno::EPERM) => Error::NotPermitted { path },
+        Some(Errno::EROFS) => Error::ReadOnly { path },
+        _ => Error::Refused { path, action: action.to_owned(), says: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_file_and_the_next_command() {
+        let path = Path::new("/sys/fs/cgroup/cpu/new");
+        let says = |errno: Errno| explain(path, "making this group", &errno.into()).to_string();
+        let permission = says(Errno::EACCES);
+        assert!(
+            permission.starts_with("/sys/fs/cgroup/cpu/new may not be written") && permission.contains("run as root")
+        );
+        assert!(says(Errno::EROFS).contains("/sys/fs/cgroup/cpu/new is mounted read-only"));
+        let other = says(Errno::EINVAL);
+        assert!(other.contains("making this group: Invalid argument") && other.contains("ls -l"), "{other}");
+    }
+}

@@ -1,0 +1,211 @@
+//! Where a process's control groups are, from two texts of `/proc`.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The kernel's two interfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Version {
+    /// One tree of directories per controller.
+    V1,
+    /// One tree for all controllers.
+    V2,
+}
+
+/// The directory in which a controller keeps a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Which interface.
+    pub version: Version,
+    /// The directory.
+    pub path: PathBuf,
+    /// Top of the tree as far as it is mounted here.
+    pub mount: PathBuf,
+}
+
+/// The directories of one group, as far as they can be seen from here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Places {
+    /// CPU limit and throttling.
+    pub cpu: Option<Place>,
+    /// CPU time; version 1 only, version 2 tells it beside the throttling.
+    pub cpuacct: Option<Place>,
+    /// Memory.
+    pub memory: Option<Place>,
+    /// Number of processes.
+    pub pids: Option<Place>,
+}
+
+/// A mounted tree.
+#[derive(Debug)]
+pub(super) struct Mount {
+    pub(super) version: Version,
+    /// Controllers and other options.
+    pub(super) options: String,
+    /// The group that is shown at the top.
+    root: PathBuf,
+    pub(super) point: PathBuf,
+}
+
+/// The directories of the process whose `/proc/<pid>/cgroup` is `cgroup`, for whoever's `/proc/self/mountinfo` is `mountinfo`.
+pub fn find(cgroup: &str, mountinfo: &str) -> Places {
+    let mounts = mounts(mountinfo);
+    let place = |controller: &str| place(cgroup, &mounts, controller);
+    let cpuacct = place("cpuacct").filter(|place| place.version == Version::V1);
+    Places { cpu: place("cpu"), cpuacct, memory: place("memory"), pids: place("pids") }
+}
+
+/// Where control group trees are mounted on this host.
+pub fn hierarchies() -> BTreeSet<PathBuf> {
+    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    mounts(&mountinfo).into_iter().map(|mount| mount.point).collect()
+}
+
+/// All control group trees that are mounted.
+pub(super) fn mounts(mountinfo: &str) -> Vec<Mount> {
+    mountinfo.lines().filter_map(mount).collect()
+}
+
+fn mount(line: &str) -> Option<Mount> {
+    let (left, right) = line.split_once(" - ")?;
+    let mut right = right.split(' ');
+    let version = match right.next()? {
+        "cgroup" => Version::V1,
+        "cgroup2" => Version::V2,
+        _ => return None,
+    };
+    let options = right.nth(1)?.to_owned();
+    let mut left = left.split(' ').skip(3).map(unescaped);
+    let (root, point) = (left.next()?, left.next()?);
+    Some(Mount { version, options, root, point })
+}
+
+fn place(cgroup: &str, mounts: &[Mount], controller: &str) -> Option<Place> {
+    let lines = || cgroup.lines().filter_map(line);
+    // A controller that is bound to a tree of version 1 is not there in version 2.
+    let bound = lines().find(|(controllers, _)| controllers.split(',').any(|name| name == controller));
+    let (version, path) = match bound {
+        Some((_, path)) => (Version::V1, path),
+        None => (Version::V2, lines().find(|(controllers, _)| controllers.is_empty())?.1),
+    };
+    let holds = |mount: &&Mount| {
+        mount.version == version
+            && (version == Version::V2 || mount.options.split(',').any(|option| option == controller))
+    };
+    let mut shown = mounts.iter().filter(holds).filter_map(|mount| Some((mount, below(&mount.root, path)?)));
+    let (mount, below) = shown.next()?;
+    // Joining nothing would leave a slash at the end.
+    let path = if below.as_os_str().is_empty() { mount.point.clone() } else { mount.point.join(below) };
+    Some(Place { version, path, mount: mount.point.clone() })
+}
+
+/// Controllers and path of a line such as `4:cpu,cpuacct:/user.slice`; a path may hold colons.
+fn line(text: &str) -> Option<(&str, &str)> {
+    let mut parts = text.splitn(3, ':').skip(1);
+    Some((parts.next()?, parts.next()?))
+}
+
+/// `path` seen from `root`; `None` where the mount does not show it.
+fn below(root: &Path, path: &str) -> Option<PathBuf> {
+    let below = Path::new(path).strip_prefix(root).ok()?;
+    below.components().all(|part| matches!(part, Component::Normal(_))).then(|| below.to_owned())
+}
+
+/// Blank, tab, line feed and backslash stand there as three octal digits behind a backslash.
+fn unescaped(text: &str) -> PathBuf {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        rest = match code {
+            Some(code) => {
+                plain.push(char::from(code));
+                after.get(3..).unwrap_or_default()
+            }
+            None => {
+                plain.push('\\');
+                after
+            }
+        };
+    }
+    plain.push_str(rest);
+    PathBuf::from(plain)
+}
+
+impl Places {
+    /// The directories of process `pid`, and the files below `root` instead of `/`. `None` when there is no such process.
+    pub fn of(root: &Path, pid: i32) -> Option<Self> {
+        let proc = root.join("proc");
+        let cgroup = std::fs::read_to_string(proc.join(pid.to_string()).join("cgroup")).ok()?;
+        let mountinfo = std::fs::read_to_string(proc.join("self/mountinfo")).ok()?;
+        let mut places = find(&cgroup, &mountinfo);
+        for place in places.each_mut() {
+            for path in [&mut place.path, &mut place.mount] {
+                *path = root.join(path.strip_prefix("/").unwrap_or(path));
+            }
+        }
+        Some(places)
+    }
+
+    /// All of them; those of several controllers may be the same.
+    pub fn each(&self) -> impl Iterator<Item = &Place> {
+        [&self.cpu, &self.cpuacct, &self.memory, &self.pids].into_iter().flatten()
+    }
+
+    fn each_mut(&mut self) -> impl Iterator<Item = &mut Place> {
+        [&mut self.cpu, &mut self.cpuacct, &mut self.memory, &mut self.pids].into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(place: Option<&Place>) -> Option<&str> {
+        place.and_then(|place| place.path.to_str())
+    }
+
+    #[test]
+    fn controllers_that_share_a_tree_are_found_by_either_name() {
+        let cgroup = "12:name=systemd:/elsewhere\n5:cpu,cpuacct:/user.slice/a:b\n3:memory:/user.slice\n0::/unused\n";
+        let mountinfo = "33 25 0:28 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct\n\
+            34 25 0:29 / /sys/fs/cgroup/memory rw shared:10 master:2 - cgroup cgroup rw,memory\n\
+            35 25 0:30 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+        let places = find(cgroup, mountinfo);
+        let shared = Some("/sys/fs/cgroup/cpu,cpuacct/user.slice/a:b");
+        assert_eq!((path(places.cpu.as_ref()), path(places.cpuacct.as_ref())), (shared, shared));
+        assert_eq!(path(places.memory.as_ref()), Some("/sys/fs/cgroup/memory/user.slice"));
+        let pids = places.pids.as_ref();
+        assert_eq!(
+            (path(pids), pids.map(|place| place.version)),
+            (Some("/sys/fs/cgroup/unified/unused"), Some(Version::V2))
+        );
+    }
+
+    #[test]
+    fn a_mount_that_shows_a_part_of_the_tree_is_seen_through() {
+        let mountinfo = "1 2 0:3 /docker/abc /mnt/a\\040b\\134c ro - cgroup2 cgroup rw,nsdelegate\n";
+        let cpu = |cgroup: &str| find(cgroup, mountinfo).cpu;
+        assert_eq!(path(cpu("0::/docker/abc\n").as_ref()), Some("/mnt/a b\\c"));
+        assert_eq!(path(cpu("0::/docker/abc/child\n").as_ref()), Some("/mnt/a b\\c/child"));
+        assert_eq!(cpu("0::/docker/abcd\n"), None);
+        assert_eq!(cpu("0::/docker/abc/../x\n"), None);
+        assert_eq!(cpu("1:name=systemd:/docker/abc\n"), None);
+        // Another namespace's group, above ours.
+        assert_eq!(find("0::/../other\n", "1 2 0:3 / /c rw - cgroup2 none rw\n"), Places::default());
+    }
+
+    #[test]
+    fn of_several_mounts_one_that_shows_the_group_is_taken() {
+        let mountinfo = "1 0 0:3 /other /a rw - cgroup2 none rw\nnot a mount\n2 0 0:3 / /b rw - cgroup2 none rw\n";
+        let places = find("0::/this\n", mountinfo);
+        assert_eq!((path(places.memory.as_ref()), places.cpuacct), (Some("/b/this"), None));
+        assert_eq!(find("0::/this\n", ""), Places::default());
+    }
+}

@@ -1,0 +1,48 @@
+//! The command line: argv in, exit code out.
+
+mod args;
+mod check;
+mod clean;
+mod compare;
+mod error;
+mod hidden;
+mod report;
+mod run;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::exit::Exit;
+use args::{Cli, Command};
+use error::Error;
+
+/// Runs the command that argv names. `main_ns` is the monotonic instant at which main was entered: the reference
+/// sidecar counts its own start from it.
+pub fn main(main_ns: u64) -> ExitCode {
+    let argv: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = hidden::dispatch(&argv, main_ns) {
+        return code;
+    }
+    let exit = match Cli::try_parse_from(argv) {
+        Ok(cli) => command(cli.command).unwrap_or_else(|error| error.tell()),
+        Err(usage) => {
+            // Help and version are what was asked for; everything else is a mistake in the arguments.
+            let asked_for = !usage.use_stderr();
+            let _ = usage.print();
+            if asked_for { Exit::Pass } else { Exit::Usage }
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+fn command(command: Command) -> Result<Exit, Error> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Compare(args) => compare::compare(&args),
+        Command::Clean(args) => clean::clean(&args),
+        Command::Report(args) => report::report(&args),
+    }
+}

@@ -1,0 +1,67 @@
+//! `harness clean`: what killed runs left behind.
+
+use std::path::{Path, PathBuf};
+
+use super::args::CleanArgs;
+use super::error::{Error, print_text};
+use crate::exit::Exit;
+use crate::target::{self, ContainerError};
+use crate::{cgroup, keeper};
+
+/// Removes it, or only says what it is.
+pub(super) fn clean(args: &CleanArgs) -> Result<Exit, Error> {
+    let mut found = containers(args.dry_run)?;
+    found.extend(told("control group", &groups(args.dry_run)?));
+    found.extend(told("folder", &folders(args.dry_run)?));
+    let verb = if args.dry_run { "would remove" } else { "removed" };
+    for leftover in &found {
+        print_text(&format!("{verb} {leftover}\n"));
+    }
+    if found.is_empty() {
+        print_text("nothing was left behind\n");
+    }
+    Ok(Exit::Pass)
+}
+
+fn told(kind: &str, paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| format!("{kind} {}", path.display())).collect()
+}
+
+/// Containers, networks and images whose keeper is dead.
+fn containers(dry_run: bool) -> Result<Vec<String>, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::tooling(&error))?;
+    match runtime.block_on(target::clean(dry_run)) {
+        // Where there never was an engine, none has anything of ours.
+        Err(ContainerError::NoEngine { .. }) => Ok(Vec::new()),
+        found => Ok(found.map_err(|error| Error::tooling(&error))?.iter().map(ToString::to_string).collect()),
+    }
+}
+
+/// Control groups whose keeper is dead.
+fn groups(dry_run: bool) -> Result<Vec<PathBuf>, Error> {
+    if dry_run {
+        return Ok(cgroup::leftovers());
+    }
+    let cleared = cgroup::remove_leftovers();
+    match cleared.kept.first() {
+        None => Ok(cleared.removed),
+        Some(path) => Err(refused(path, "its processes do not end, or it is not ours to remove")),
+    }
+}
+
+/// Scratch folders whose keeper is dead.
+fn folders(dry_run: bool) -> Result<Vec<PathBuf>, Error> {
+    let found = keeper::scratch_leftovers(&std::env::temp_dir());
+    for path in found.iter().filter(|_| !dry_run) {
+        std::fs::remove_dir_all(path).map_err(|error| refused(path, &error.to_string()))?;
+    }
+    Ok(found)
+}
+
+fn refused(path: &Path, says: &str) -> Error {
+    let path = path.display();
+    Error::tooling(&std::io::Error::other(format!(
+        "{path} cannot be removed: {says}; look with: ls -l {path}, or run as root"
+    )))
+}

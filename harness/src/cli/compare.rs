@@ -1,0 +1,42 @@
+//! `harness compare`: stored results against each other; nothing is started.
+
+use std::path::PathBuf;
+
+use super::args::{CompareArgs, CompareFormat, Rule};
+use super::error::{Error, print_text};
+use super::run::fail_on;
+use crate::exit::Exit;
+use crate::report::compare::{annotations, json, table};
+use crate::verdict::compare::{self, Options};
+
+/// Judges every pair, then tells.
+pub(super) fn compare(args: &CompareArgs) -> Result<Exit, Error> {
+    let options = Options { rule: rule(args.rule), fail_on: fail_on(args.fail_on) };
+    let comparison = compare::compare(&pairs(&args.files)?, options);
+    match args.format {
+        CompareFormat::Table => print_text(&table(&comparison)),
+        CompareFormat::Json => print_text(&json(&comparison).map_err(|error| Error::tooling(&error))?),
+    }
+    let on_github = std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+    if on_github && args.format == CompareFormat::Table {
+        print_text(&annotations(&comparison));
+    }
+    Ok(comparison.exit)
+}
+
+fn pairs(files: &[PathBuf]) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
+    let (pairs, rest) = files.as_chunks::<2>();
+    if let [alone] = rest {
+        let says = format!("{} has no partner: type `harness compare BASE HEAD [BASE HEAD]…`", alone.display());
+        return Err(Error::tooling(&std::io::Error::other(says)));
+    }
+    Ok(pairs.iter().map(|[base, head]| (base.clone(), head.clone())).collect())
+}
+
+const fn rule(wanted: Rule) -> compare::Rule {
+    match wanted {
+        Rule::Default => compare::Rule::Default,
+        Rule::Aether => compare::Rule::Aether,
+        Rule::Qnet => compare::Rule::Qnet,
+    }
+}

@@ -1,0 +1,83 @@
+//! The programs inside this binary: keeper, load generator, mock upstream, reference sidecar, and what makes images of them.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use mock_upstream::{sidecar, upstream};
+
+use super::error::{print_error, print_text, print_warning};
+use crate::exit::Exit;
+use crate::image::{self, Order};
+use crate::run::chain;
+use crate::{keeper, load, target};
+
+/// Runs the hidden program that argv names, if it names one.
+pub(super) fn dispatch(argv: &[OsString], main_ns: u64) -> Option<ExitCode> {
+    let program = argv.get(1)?.to_str()?;
+    match program {
+        "__keeper" => Some(keeper::main()),
+        "__load" => Some(load::child::main()),
+        "__sweep" => Some(target::sweep_main(argv.get(2)?.to_str()?)),
+        "__upstream" => Some(bundled(argv, upstream::main_with)),
+        "__image" => Some(image(argv)),
+        "__sidecar" => Some(bundled(argv, |args| sidecar::main_with(args, main_ns))),
+        _ => None,
+    }
+}
+
+/// Builds an image out of a program of this host, for `docker load`.
+#[derive(Debug, Parser)]
+#[command(name = "__image")]
+struct ImageArgs {
+    /// The program
+    binary: PathBuf,
+    /// Name of the image
+    #[arg(long, value_name = "NAME")]
+    tag: String,
+    /// The archive to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+fn image(argv: &[OsString]) -> ExitCode {
+    let args = match ImageArgs::try_parse_from(&argv[1..]) {
+        Ok(args) => args,
+        Err(usage) => {
+            let _ = usage.print();
+            return ExitCode::from(Exit::Usage.code());
+        }
+    };
+    let ImageArgs { binary: executable, tag, out } = &args;
+    let (labels, tag) = (BTreeMap::new(), Some(tag.as_str()));
+    match image::build(&Order { executable, extra: &[], furnished: true, labels: &labels, tag, out }) {
+        Ok(built) => {
+            built.warnings.iter().for_each(|warning| print_warning(warning));
+            print_text(&format!("{}\n", built.id));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            print_error(&chain(&error), None);
+            ExitCode::from(Exit::InvalidInput.code())
+        }
+    }
+}
+
+/// Runs a bundled program on the arguments behind its name.
+fn bundled<A: Parser>(argv: &[OsString], program: impl FnOnce(A) -> Result<(), mock_upstream::Error>) -> ExitCode {
+    match A::try_parse_from(&argv[1..]) {
+        Ok(args) => match program(args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                print_error(&error.to_string(), None);
+                ExitCode::FAILURE
+            }
+        },
+        Err(usage) => {
+            let _ = usage.print();
+            ExitCode::from(Exit::Usage.code())
+        }
+    }
+}

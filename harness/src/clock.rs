@@ -1,0 +1,97 @@
+//! One clock for everything that is compared: `CLOCK_MONOTONIC`, which all processes of a host share.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+use crate::units::Nanos;
+
+/// An instant of `CLOCK_MONOTONIC`, in nanoseconds since the host started. Comparable between processes of one host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mono(pub u64);
+
+impl Mono {
+    /// The present instant.
+    pub fn now() -> Self {
+        Self(read(ClockId::CLOCK_MONOTONIC).0)
+    }
+
+    /// The span from `earlier` to `self`; zero when `earlier` lies ahead.
+    pub const fn since(self, earlier: Self) -> Nanos {
+        Nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The instant `span` later.
+    pub const fn after(self, span: Nanos) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+
+    /// The span from now until `self`; zero once it has passed.
+    pub fn remaining(self) -> Nanos {
+        self.since(Self::now())
+    }
+}
+
+/// CPU time used so far by the calling thread.
+pub fn thread_cpu() -> Nanos {
+    read(ClockId::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// CPU time used so far by the calling process, all threads.
+pub fn process_cpu() -> Nanos {
+    read(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// Wall-clock seconds since 1970, UTC.
+pub fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |span| span.as_secs())
+}
+
+/// `unix_seconds` as RFC 3339 in UTC, for example `2026-11-20T18:30:05Z`.
+pub fn rfc3339(unix_seconds: u64) -> String {
+    let (year, month, day) = civil_date(unix_seconds / 86_400);
+    let second = unix_seconds % 86_400;
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
+/// Year, month and day of a day counted from 1970-01-01, by the 400-year cycle of the Gregorian calendar
+/// (the `civil_from_days` algorithm of H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+fn civil_date(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+}
+
+/// The clocks named here exist on every Linux since 2.6.12, so a refusal cannot happen; it would read as 0.
+fn read(clock: ClockId) -> Nanos {
+    clock_gettime(clock)
+        .map_or(Nanos::ZERO, |time| Nanos(time.tv_sec().unsigned_abs() * 1_000_000_000 + time.tv_nsec().unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(rfc3339(1_795_199_405), "2026-11-20T18:30:05Z");
+    }
+
+    #[test]
+    fn instants_are_ordered_and_spans_never_wrap() {
+        let earlier = Mono::now();
+        let later = Mono::now();
+        assert!(later >= earlier);
+        assert_eq!(earlier.since(earlier.after(Nanos(5))), Nanos::ZERO);
+    }
+}

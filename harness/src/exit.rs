@@ -1,0 +1,92 @@
+//! Every exit code of `harness`, in one place.
+
+use serde::{Deserialize, Serialize};
+
+/// What a run ended in. The number is the process's exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// 0: everything measured is valid and nothing is worse than allowed.
+    Pass,
+    /// 2: a scenario, artifact or baseline is missing or malformed.
+    InvalidInput,
+    /// 3: a block, or a required target missed.
+    Regressed,
+    /// 4: usage, or a tool this needs is missing.
+    Usage,
+    /// 5: the target failed (not ready, died) where that is not the stage's datum.
+    TargetFailed,
+    /// 6: a measurement is not valid.
+    Invalid,
+    /// 130: interrupted.
+    Interrupted,
+}
+
+impl Exit {
+    /// From most to least urgent: where several hold, the first one is the exit code.
+    const BY_URGENCY: [Self; 7] = [
+        Self::Interrupted,
+        Self::Usage,
+        Self::InvalidInput,
+        Self::TargetFailed,
+        Self::Invalid,
+        Self::Regressed,
+        Self::Pass,
+    ];
+
+    /// The process's exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::InvalidInput => 2,
+            Self::Regressed => 3,
+            Self::Usage => 4,
+            Self::TargetFailed => 5,
+            Self::Invalid => 6,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// The more urgent of two endings. Associative, commutative, with [`Exit::Pass`] as its neutral element.
+    pub fn join(self, other: Self) -> Self {
+        let urgent = Self::BY_URGENCY.into_iter().find(|exit| *exit == self || *exit == other);
+        urgent.unwrap_or(Self::Pass)
+    }
+
+    /// How urgent it is, 0 for [`Exit::Pass`].
+    pub fn urgency(self) -> usize {
+        Self::BY_URGENCY.into_iter().rev().position(|exit| exit == self).unwrap_or_default()
+    }
+
+    /// The word for it in summaries.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::InvalidInput => "INVALID INPUT",
+            Self::Regressed => "REGRESSED",
+            Self::Usage => "USAGE",
+            Self::TargetFailed => "TARGET FAILED",
+            Self::Invalid => "INVALID",
+            Self::Interrupted => "INTERRUPTED",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_urgent_ending_wins_in_any_order() {
+        let order = Exit::BY_URGENCY;
+        for (index, urgent) in order.iter().enumerate() {
+            for milder in &order[index..] {
+                assert_eq!(urgent.join(*milder), *urgent);
+                assert_eq!(milder.join(*urgent), *urgent);
+            }
+        }
+        assert!(order.is_sorted_by_key(|exit| std::cmp::Reverse(exit.urgency())));
+        let codes: Vec<u8> = order.iter().map(|exit| exit.code()).collect();
+        assert_eq!(codes, [130, 4, 2, 5, 6, 3, 0]);
+    }
+}

@@ -1,0 +1,119 @@
+//! Where an image's parts lie: in a folder, or in an archive of one.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom, Take};
+use std::path::{Path, PathBuf};
+
+use super::tape::{Kind, Tape};
+use super::{Error, unreadable};
+
+/// Largest index, manifest or configuration that is read.
+const LARGEST_DOCUMENT: u64 = 4 << 20;
+
+/// The parts of an image, by their names.
+#[derive(Debug)]
+pub(super) struct Store {
+    path: PathBuf,
+    /// Begin and length of every file of an archive; absent for a folder.
+    entries: Option<BTreeMap<String, (u64, u64)>>,
+}
+
+impl Store {
+    /// Opens a folder or an archive, which is read through once.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] or [`Error::Broken`].
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let meta = path.metadata().map_err(unreadable(path))?;
+        if meta.is_dir() {
+            return Ok(Self { path: path.to_owned(), entries: None });
+        }
+        let mut file = File::open(path).map_err(unreadable(path))?;
+        let mut magic = Vec::new();
+        file.by_ref().take(2).read_to_end(&mut magic).map_err(unreadable(path))?;
+        if magic == [0x1f, 0x8b] {
+            let says = "it is compressed as a whole; unpack it with gunzip first".to_owned();
+            return Err(Error::NoImage { path: path.to_owned(), says });
+        }
+        file.seek(SeekFrom::Start(0)).map_err(unreadable(path))?;
+        let entries = listed(file).map_err(|error| Error::Broken { path: path.to_owned(), says: error.to_string() })?;
+        Ok(Self { path: path.to_owned(), entries: Some(entries) })
+    }
+
+    /// The file or folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is a part of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        match &self.entries {
+            Some(entries) => entries.contains_key(name),
+            None => plain(name) && self.path.join(name).is_file(),
+        }
+    }
+
+    /// Reads a part, with its length.
+    ///
+    /// # Errors
+    /// [`Error::Blob`] where it is not there, or [`Error::Unreadable`].
+    pub(super) fn reader(&self, name: &str) -> Result<(Take<File>, u64), Error> {
+        if !self.has(name) {
+            return Err(self.blob(name, "is missing".to_owned()));
+        }
+        let Some(entries) = &self.entries else {
+            let path = self.path.join(name);
+            let file = File::open(&path).map_err(unreadable(&path))?;
+            let length = file.metadata().map_err(unreadable(&path))?.len();
+            return Ok((file.take(length), length));
+        };
+        let (begin, length) = entries.get(name).copied().unwrap_or_default();
+        let mut file = File::open(&self.path).map_err(unreadable(&self.path))?;
+        file.seek(SeekFrom::Start(begin)).map_err(unreadable(&self.path))?;
+        Ok((file.take(length), length))
+    }
+
+    /// The whole of a small part.
+    ///
+    /// # Errors
+    /// [`Error::Blob`] where it is not there, too large or cut off, or [`Error::Unreadable`].
+    pub(super) fn document(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let (mut from, length) = self.reader(name)?;
+        if length > LARGEST_DOCUMENT {
+            return Err(self.blob(name, format!("has {length} bytes, more than any document of an image")));
+        }
+        let mut content = Vec::new();
+        from.read_to_end(&mut content).map_err(unreadable(&self.path))?;
+        Ok(content)
+    }
+
+    /// A complaint about a part.
+    pub(super) fn blob(&self, name: &str, says: String) -> Error {
+        Error::Blob { path: self.path.clone(), name: name.to_owned(), says }
+    }
+}
+
+/// Whether a name stays inside a folder.
+fn plain(name: &str) -> bool {
+    !name.starts_with('/') && name.split('/').all(|part| !part.is_empty() && part != "..")
+}
+
+fn listed(file: File) -> std::io::Result<BTreeMap<String, (u64, u64)>> {
+    let mut tape = Tape::new(BufReader::new(file));
+    let (mut files, mut links) = (BTreeMap::new(), Vec::new());
+    while let Some(item) = tape.next()? {
+        match item.kind {
+            Kind::File => drop(files.insert(item.name, (item.at, item.size))),
+            Kind::Link(target) => links.push((item.name, target)),
+            Kind::Other => {}
+        }
+    }
+    // Engines store a layer that occurs twice once, and link to it.
+    for (name, target) in links {
+        if let Some(place) = files.get(&target).copied() {
+            files.insert(name, place);
+        }
+    }
+    Ok(files)
+}

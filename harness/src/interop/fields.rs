@@ -1,0 +1,81 @@
+//! The fields of an object, each with its type; a mistake names the field and says what stands there.
+
+use serde_json::{Map, Value};
+
+/// An object and where it stands.
+pub(super) struct Fields<'a> {
+    map: &'a Map<String, Value>,
+    place: String,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of `value`; `place` is what mistakes name before the key, empty for the whole file.
+    pub(super) fn of(value: &'a Value, place: &str) -> Result<Self, String> {
+        let whole = if place.is_empty() { "the file" } else { place };
+        let map = value.as_object().ok_or_else(|| format!("{whole} is {}, an object is needed", named(value)))?;
+        Ok(Self { map, place: place.to_owned() })
+    }
+
+    /// Its keys.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'a String> {
+        self.map.keys()
+    }
+
+    /// Refuses keys beyond these.
+    pub(super) fn only(&self, keys: &[&str]) -> Result<(), String> {
+        match self.map.keys().find(|key| !keys.contains(&key.as_str())) {
+            Some(key) => Err(format!("{} is not known; known are {}", self.name(key), keys.join(", "))),
+            None => Ok(()),
+        }
+    }
+
+    /// A field that must be there.
+    pub(super) fn value(&self, key: &str) -> Result<&'a Value, String> {
+        self.map.get(key).ok_or_else(|| format!("{} is missing", self.name(key)))
+    }
+
+    /// A finite number.
+    pub(super) fn number(&self, key: &str) -> Result<f64, String> {
+        let value = self.value(key)?;
+        let number = value.as_f64().filter(|number| number.is_finite());
+        number.ok_or_else(|| self.wrong(key, value, "a number"))
+    }
+
+    /// A finite number, or nothing at all; null is not nothing.
+    pub(super) fn optional_number(&self, key: &str) -> Result<Option<f64>, String> {
+        if self.map.contains_key(key) { self.number(key).map(Some) } else { Ok(None) }
+    }
+
+    /// A whole number from 1.
+    pub(super) fn count(&self, key: &str) -> Result<u64, String> {
+        let value = self.value(key)?;
+        value.as_u64().filter(|count| *count > 0).ok_or_else(|| self.wrong(key, value, "a whole number from 1"))
+    }
+
+    /// A text that is not empty.
+    pub(super) fn text(&self, key: &str) -> Result<&'a str, String> {
+        let value = self.value(key)?;
+        let text = value.as_str().filter(|text| !text.trim().is_empty());
+        text.ok_or_else(|| self.wrong(key, value, "a text"))
+    }
+
+    fn wrong(&self, key: &str, value: &Value, needed: &str) -> String {
+        format!("{} is {}, {needed} is needed", self.name(key), named(value))
+    }
+
+    fn name(&self, key: &str) -> String {
+        if self.place.is_empty() { key.to_owned() } else { format!("{}.{key}", self.place) }
+    }
+}
+
+/// A value in words: `the text "190"`, `null`, `1.5`.
+pub(super) fn named(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => format!("the text {text:?}"),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}

@@ -1,0 +1,80 @@
+//! From a program's name to its file.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::Refusal;
+
+/// The file behind `program`: looked up in `path` (colon-separated) when it has no slash, else taken relative to `folder`.
+///
+/// # Errors
+/// [`Refusal::NotInPath`], [`Refusal::NotFound`] or [`Refusal::NotExecutable`].
+pub fn find(program: &str, folder: &Path, path: &str) -> Result<PathBuf, Refusal> {
+    if program.contains('/') {
+        let file = folder.join(program);
+        return check(&file).map(|()| file);
+    }
+    let candidates = path.split(':').filter(|folder| !folder.is_empty()).map(|folder| Path::new(folder).join(program));
+    let mut refused = None;
+    for candidate in candidates {
+        match check(&candidate) {
+            Ok(()) => return Ok(candidate),
+            Err(refusal @ Refusal::NotExecutable { .. }) => refused = refused.or(Some(refusal)),
+            Err(_) => {}
+        }
+    }
+    Err(refused.unwrap_or_else(|| Refusal::NotInPath { program: program.to_owned(), path: path.to_owned() }))
+}
+
+/// Refuses what the kernel would not run: the C library hands such a file to a shell instead of failing. A file that may be
+/// executed but not read is left to the kernel.
+///
+/// # Errors
+/// [`Refusal::WrongFormat`].
+pub(super) fn check_format(file: &Path) -> Result<(), Refusal> {
+    let Some(header) = header(file) else { return Ok(()) };
+    let script = header.starts_with(b"#!");
+    let native = self::header(Path::new("/proc/self/exe"))
+        .is_none_or(|own| header.len() == HEADER && kind(&header) == kind(&own));
+    if script || native { Ok(()) } else { Err(Refusal::WrongFormat { program: file.display().to_string() }) }
+}
+
+/// Bytes of an ELF header up to and with the machine.
+const HEADER: usize = 20;
+
+fn header(file: &Path) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file).ok()?.take(HEADER as u64).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Magic number, word size and byte order; and the machine.
+fn kind(header: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
+    (header.get(..6), header.get(18..HEADER))
+}
+
+fn check(file: &Path) -> Result<(), Refusal> {
+    let program = file.display().to_string();
+    match file.metadata() {
+        Ok(about) if about.is_file() && about.permissions().mode() & 0o111 != 0 => Ok(()),
+        Ok(_) => Err(Refusal::NotExecutable { program }),
+        Err(_) => Err(Refusal::NotFound { program }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_in_the_path_or_where_it_was_said_to_be() {
+        assert_eq!(find("sh", Path::new("/nowhere"), "/nonexistent:/bin"), Ok(PathBuf::from("/bin/sh")));
+        assert_eq!(find("./sh", Path::new("/bin"), ""), Ok(PathBuf::from("/bin/./sh")));
+        assert!(matches!(find("sh-not", Path::new("/"), "/bin"), Err(Refusal::NotInPath { .. })));
+        assert!(matches!(find("bin/sh-not", Path::new("/"), "/bin"), Err(Refusal::NotFound { .. })));
+        assert!(matches!(find("/etc/passwd", Path::new("/"), "/bin"), Err(Refusal::NotExecutable { .. })));
+        assert!(matches!(find("/bin", Path::new("/"), "/bin"), Err(Refusal::NotExecutable { .. })));
+    }
+}

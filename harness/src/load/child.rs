@@ -1,0 +1,177 @@
+//! The load child, `harness __load`: takes orders on stdin, answers on stdout, ends when either is closed.
+
+use std::fs::File;
+use std::io::{self, BufRead, Write};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{dup, dup2_stdout};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, watch};
+
+use super::clerk::Clerk;
+use super::frames::{FromChild, Job, Opened, Order, ToChild};
+use super::preflight::preflight;
+use super::seat::{Crew, Opening, Phase};
+use super::trial::Trial;
+use super::users;
+use crate::measure::trial::{Arm, LoadFacts, Second};
+
+/// Runs the child to its end.
+pub fn main() -> ExitCode {
+    let ended = Voice::take_stdout().map_err(|error| error.to_string()).and_then(|voice| {
+        let voice = Arc::new(voice);
+        run(&voice).inspect_err(|says| voice.say(&FromChild::Failed { says: says.clone() }))
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(says) => {
+            // A closed stderr leaves the exit code to tell.
+            let _ = writeln!(io::stderr(), "load generator: {says}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(voice: &Arc<Voice>) -> Result<(), String> {
+    raise_descriptor_limit();
+    let mut first = String::new();
+    io::stdin().lock().read_line(&mut first).map_err(|error| error.to_string())?;
+    let ToChild::Job(job) = serde_json::from_str(&first).map_err(|error| format!("no job: {error}"))? else {
+        return Err("the first order must be a job".to_owned());
+    };
+    if job.connections == 0 {
+        return Err("a job needs at least one connection".to_owned());
+    }
+    let runtime = runtime(job.workers).map_err(|error| error.to_string())?;
+    let orders = listen(Arc::clone(voice)).map_err(|error| error.to_string())?;
+    let ended = runtime.block_on(serve(job, voice, orders));
+    // Goose's users never end by themselves.
+    runtime.shutdown_background();
+    ended
+}
+
+/// One worker is the default: the users' tasks and the event loop then share one thread, so nothing has to be handed between
+/// threads, neither a timer's wake-up nor a request. Measured in `docs/performance.md`.
+fn runtime(workers: usize) -> io::Result<Runtime> {
+    match workers {
+        0 | 1 => Builder::new_current_thread().enable_all().build(),
+        _ => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
+    }
+}
+
+/// Each user needs a descriptor per arm and one for its timer; the soft limit is 1024 on most hosts.
+fn raise_descriptor_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Refused, it stays as it is, and opening connections will say so.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+/// Reads orders on a thread of its own. When stdin closes, control is gone: the process ends at once, whatever it does.
+fn listen(voice: Arc<Voice>) -> io::Result<mpsc::UnboundedReceiver<ToChild>> {
+    let (give, take) = mpsc::unbounded_channel();
+    thread::Builder::new().name("orders".to_owned()).spawn(move || {
+        for line in io::stdin().lock().lines().map_while(Result::ok) {
+            match serde_json::from_str(&line) {
+                Ok(order) => drop(give.send(order)),
+                Err(error) => voice.say(&FromChild::Failed { says: format!("order not understood: {error}") }),
+            }
+        }
+        std::process::exit(0);
+    })?;
+    Ok(take)
+}
+
+async fn serve(job: Job, voice: &Arc<Voice>, mut orders: mpsc::UnboundedReceiver<ToChild>) -> Result<(), String> {
+    let (gate, at_gate) = watch::channel(Phase::Idle);
+    let crew = Arc::new(Crew::new(job, at_gate)?);
+    let mut goose = tokio::spawn(users::run(Arc::clone(&crew)));
+    let ready = async {
+        crew.complete().await;
+        voice.say(&FromChild::Ready);
+        while let Some(order) = orders.recv().await {
+            if matches!(order, ToChild::Stop) {
+                break;
+            }
+            let answer = obey(order, &crew, &gate, voice).await;
+            voice.say(&answer.unwrap_or_else(|says| FromChild::Failed { says }));
+        }
+    };
+    tokio::select! {
+        () = ready => Ok(()),
+        ended = &mut goose => Err(ended.unwrap_or_else(|error| error.to_string())),
+    }
+}
+
+async fn obey(
+    order: ToChild,
+    crew: &Arc<Crew>,
+    gate: &watch::Sender<Phase>,
+    voice: &Arc<Voice>,
+) -> Result<FromChild, String> {
+    let position = |arm: Arm| {
+        let found = crew.job.arms.iter().position(|address| address.arm == arm);
+        found.ok_or_else(|| format!("the job has no {} arm", arm.name()))
+    };
+    match order {
+        ToChild::Open(arm) => Ok(FromChild::Opened(open(position(arm)?, crew, gate).await)),
+        ToChild::Preflight(arm) => Ok(FromChild::Preflighted(preflight(crew, position(arm)?).await)),
+        ToChild::Trial(order) => {
+            let arm = position(order.arm)?;
+            trial(&order, arm, crew, gate, voice).await.map(|facts| FromChild::Done(Box::new(facts)))
+        }
+        ToChild::Job(_) => Err("there is a job already".to_owned()),
+        ToChild::Stop => Err("stopped".to_owned()),
+    }
+}
+
+async fn open(arm: usize, crew: &Crew, gate: &watch::Sender<Phase>) -> Opened {
+    let opening = Arc::new(Opening::new(arm));
+    gate.send_replace(Phase::Open(Arc::clone(&opening)));
+    opening.done.notified().await;
+    gate.send_replace(Phase::Idle);
+    opening.report(crew.job.arms[arm].arm)
+}
+
+async fn trial(
+    order: &Order,
+    arm: usize,
+    crew: &Crew,
+    gate: &watch::Sender<Phase>,
+    voice: &Arc<Voice>,
+) -> Result<LoadFacts, String> {
+    let job = &crew.job;
+    let trial = Arc::new(Trial::new(order, arm, job.connections, crew.timeout, job.workers));
+    let tell = |voice: &Arc<Voice>| {
+        let voice = Arc::clone(voice);
+        move |second: Second| voice.say(&FromChild::Second(second))
+    };
+    let clerk = Clerk::start(&trial, job.seed, tell(voice)).map_err(|error| error.to_string())?;
+    gate.send_replace(Phase::Trial(Arc::clone(&trial)));
+    trial.over().await;
+    gate.send_replace(Phase::Idle);
+    let books = clerk.close(tell(voice));
+    Ok(LoadFacts { mean_in_flight: books.mean_in_flight(), seconds: books.seconds, ..trial.facts() })
+}
+
+/// What control hears. Goose prints, so descriptor 1 leads to stderr and answers go over a copy of what it was.
+struct Voice(Mutex<File>);
+
+impl Voice {
+    fn take_stdout() -> io::Result<Self> {
+        let out = dup(io::stdout())?;
+        dup2_stdout(io::stderr())?;
+        Ok(Self(Mutex::new(File::from(out))))
+    }
+
+    /// Control that does not listen any more has closed stdin too, and that ends the process.
+    fn say(&self, frame: &FromChild) {
+        if let Ok(mut line) = serde_json::to_vec(frame) {
+            line.push(b'\n');
+            let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What is read of a trial while it runs: requests in flight, and each second as it passes. A thread of its own, so that the
+//! users' thread is not held up by it.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::tally::SecondTally;
+use super::trial::Trial;
+use crate::clock::Mono;
+use crate::measure::trial::Second;
+use crate::units::Nanos;
+
+/// Time between two looks at the requests in flight: 200 per second on average, and never in step with anything.
+const LOOKS_NS: Range<u64> = 2_500_000..7_500_000;
+/// A second is collected this long after it has passed: a completion is written down shortly after it is stamped.
+const GRACE: Nanos = Nanos::from_millis(20);
+
+/// The thread that reads one trial.
+pub(super) struct Clerk {
+    trial: Arc<Trial>,
+    thread: JoinHandle<Books>,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    in_flight: u64,
+    looks: u64,
+    pub(super) seconds: Vec<Second>,
+}
+
+impl Clerk {
+    /// Begins to read `trial`; each second goes to `tell` as it passes.
+    pub(super) fn start(trial: &Arc<Trial>, seed: u64, tell: impl Fn(Second) + Send + 'static) -> io::Result<Self> {
+        let read = Arc::clone(trial);
+        let thread = thread::Builder::new().name("clerk".to_owned()).spawn(move || {
+            let mut books = Books::default();
+            books.keep(&read, ChaCha8Rng::seed_from_u64(seed ^ read.window_start.0), tell);
+            books
+        })?;
+        Ok(Self { trial: Arc::clone(trial), thread })
+    }
+
+    /// Closes the books. To be called once every user has left, which is after the window's end, so it does not wait.
+    pub(super) fn close(self, tell: impl Fn(Second)) -> Books {
+        let mut books = self.thread.join().unwrap_or_default();
+        let window = self.trial.window_end.since(self.trial.window_start);
+        books.collect(&self.trial, window.0.div_ceil(1_000_000_000), &tell);
+        books
+    }
+}
+
+impl Books {
+    fn keep(&mut self, trial: &Trial, mut random: ChaCha8Rng, tell: impl Fn(Second)) {
+        thread::sleep(trial.window_start.remaining().duration());
+        loop {
+            let pause = Nanos(random.random_range(LOOKS_NS));
+            thread::sleep(pause.duration());
+            let now = Mono::now();
+            if now >= trial.window_end {
+                return;
+            }
+            self.in_flight += trial.tallies.in_flight();
+            self.looks += 1;
+            let passed = now.since(trial.window_start.after(GRACE)).0 / 1_000_000_000;
+            if passed > self.seconds.len() as u64 {
+                self.collect(trial, passed, &tell);
+            }
+        }
+    }
+
+    /// Takes the seconds before number `until`. What comes in for one that was taken before is added to its counts.
+    fn collect(&mut self, trial: &Trial, until: u64, tell: &impl Fn(Second)) {
+        let mut taken = trial.tallies.take_seconds(until);
+        for (known, second) in self.seconds.iter_mut().enumerate() {
+            if let Some(more) = taken.remove(&(known as u64)) {
+                second.ok += more.ok;
+                second.errors += more.errors;
+            }
+        }
+        for number in self.seconds.len() as u64..until {
+            let second = summary(trial, number, &taken.remove(&number).unwrap_or_default());
+            self.seconds.push(second);
+            tell(second);
+        }
+    }
+
+    /// Mean number of requests in flight over the window.
+    pub(super) fn mean_in_flight(&self) -> f64 {
+        if self.looks == 0 { 0.0 } else { self.in_flight as f64 / self.looks as f64 }
+    }
+}
+
+fn summary(trial: &Trial, number: u64, tally: &SecondTally) -> Second {
+    let from = Nanos::from_secs(number);
+    let left = trial.window_end.since(trial.window_start).minus(from);
+    Second {
+        from_s: from.as_secs_f64(),
+        length_s: left.min(Nanos::from_secs(1)).as_secs_f64(),
+        ok: tally.ok,
+        errors: tally.errors,
+        response: tally.response.quantiles(),
+    }
+}

@@ -1,0 +1,147 @@
+//! A user's way to one arm: a connection that is opened when needed, and the requests sent over it.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{HeaderMap, Request};
+
+use super::connection::{Answer, Connection, Failure};
+use super::judge::Judge;
+use super::prepared::Prepared;
+use super::timer::Patience;
+use crate::clock::Mono;
+use crate::measure::outcome::Outcome;
+
+/// One way to one arm.
+pub(super) struct Line {
+    address: SocketAddr,
+    state: State,
+}
+
+enum State {
+    /// Never opened, or given up by us.
+    Closed,
+    /// The peer closed it.
+    Lost,
+    Open(Box<Connection>),
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(super) struct Fate {
+    pub(super) outcome: Outcome,
+    /// Last byte, or the instant of the failure.
+    pub(super) ended: Mono,
+    pub(super) headers: Mono,
+    /// Absent when there was no body, or no answer.
+    pub(super) first_body: Option<Mono>,
+    /// How often it was put on the wire; more than once when it was repeated.
+    pub(super) wired: u64,
+    pub(super) reconnects: u64,
+    /// Why there is no answer.
+    pub(super) says: Option<String>,
+}
+
+impl Fate {
+    fn new() -> Self {
+        let none = Mono::default();
+        let (first_body, says) = (None, None);
+        Self { outcome: Outcome::Ok, ended: none, headers: none, first_body, wired: 0, reconnects: 0, says }
+    }
+
+    fn failed(mut self, outcome: Outcome, says: impl Into<String>) -> Self {
+        self.outcome = outcome;
+        self.ended = Mono::now();
+        self.says = Some(says.into());
+        self
+    }
+}
+
+impl Line {
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self { address, state: State::Closed }
+    }
+
+    /// Opens the connection unless it is open; the failed outcome and its reason otherwise.
+    pub(super) async fn ensure(&mut self, patience: &mut Patience) -> Result<(), (Outcome, String)> {
+        if let State::Open(connection) = &self.state
+            && !connection.is_ended()
+        {
+            return Ok(());
+        }
+        // Boxed: rarely needed, and otherwise carried along with every request.
+        let mut opening = Box::pin(Connection::open(self.address));
+        let opened = std::future::poll_fn(|cx| match opening.as_mut().poll(cx) {
+            std::task::Poll::Ready(opened) => std::task::Poll::Ready(Some(opened)),
+            std::task::Poll::Pending => patience.poll(cx).map(|()| None),
+        })
+        .await;
+        match opened {
+            Some(Ok(connection)) => {
+                self.state = State::Open(Box::new(connection));
+                Ok(())
+            }
+            Some(Err(error)) => Err((Outcome::Connect, format!("connecting to {}: {error}", self.address))),
+            None => Err((Outcome::Timeout, format!("connecting to {}: timeout", self.address))),
+        }
+    }
+
+    /// Sends `request`, whose body is `body`, and judges the answer. The memory of header maps goes from `spare` to `spare`.
+    ///
+    /// A request that was not put on the wire because the peer had closed the connection is repeated once on a new one.
+    pub(super) async fn exchange(
+        &mut self,
+        prepared: &Prepared,
+        body: &Bytes,
+        mut request: Request<Full<Bytes>>,
+        judge: &mut Judge,
+        patience: &mut Patience,
+        spare: &mut HeaderMap,
+    ) -> Fate {
+        let mut fate = Fate::new();
+        loop {
+            if !matches!(&self.state, State::Open(connection) if !connection.is_ended()) {
+                let lost = !matches!(self.state, State::Closed);
+                if let Err((outcome, says)) = self.ensure(patience).await {
+                    return fate.failed(outcome, says);
+                }
+                fate.reconnects += u64::from(lost);
+            }
+            let State::Open(connection) = &mut self.state else {
+                return fate.failed(Outcome::Connect, "no connection");
+            };
+            let before = connection.written();
+            let result = connection.exchange(request, &prepared.expected, judge, patience).await;
+            fate.wired += u64::from(connection.written() > before);
+            match result {
+                Ok(answer) => return answered(fate, answer, judge.outcome(&prepared.expected), spare),
+                Err(Failure::Stale) if fate.reconnects == 0 => {
+                    self.state = State::Lost;
+                    request = prepared.request(body.clone(), HeaderMap::new());
+                }
+                Err(failure) => return self.given_up(fate, failure),
+            }
+        }
+    }
+
+    fn given_up(&mut self, fate: Fate, failure: Failure) -> Fate {
+        let (state, outcome, says) = match failure {
+            Failure::Timeout => (State::Closed, Outcome::Timeout, "no complete answer within the timeout".to_owned()),
+            Failure::Stale => (State::Lost, Outcome::Reset, "closed before the request was sent, twice".to_owned()),
+            Failure::Broken(says) => (State::Lost, Outcome::Reset, says),
+        };
+        self.state = state;
+        fate.failed(outcome, says)
+    }
+}
+
+fn answered(mut fate: Fate, answer: Answer, outcome: Outcome, spare: &mut HeaderMap) -> Fate {
+    fate.outcome = outcome;
+    fate.headers = answer.headers;
+    fate.first_body = answer.first_body;
+    fate.ended = answer.last;
+    *spare = answer.spare;
+    fate
+}

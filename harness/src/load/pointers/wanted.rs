@@ -1,0 +1,119 @@
+//! The pointers that are looked for, as a tree of their segments.
+
+use super::key::LONGEST;
+
+/// A node of the tree, by its position.
+pub(super) type Node = u32;
+
+/// The whole document.
+pub(super) const ROOT: Node = 0;
+
+/// A set of JSON pointers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    nodes: Vec<Branch>,
+    pointers: usize,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Branch {
+    children: Vec<Child>,
+    /// The pointers that end here.
+    here: Vec<usize>,
+    /// The pointers that end here or further down.
+    below: Vec<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Child {
+    key: Vec<u8>,
+    /// Its position in an array; absent when the segment cannot be one.
+    index: Option<u32>,
+    node: Node,
+}
+
+impl Wanted {
+    /// Reads pointers; they are numbered in their order.
+    ///
+    /// # Errors
+    /// A sentence saying which one is no JSON pointer.
+    pub fn new<'a>(pointers: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let mut wanted = Self { nodes: vec![Branch::default()], pointers: 0 };
+        for pointer in pointers {
+            wanted.add(pointer)?;
+        }
+        Ok(wanted)
+    }
+
+    /// How many there are.
+    pub fn pointers(&self) -> usize {
+        self.pointers
+    }
+
+    fn add(&mut self, pointer: &str) -> Result<(), String> {
+        let number = self.pointers;
+        self.pointers += 1;
+        let mut node = ROOT;
+        self.nodes[node as usize].below.push(number);
+        let segments = match pointer.strip_prefix('/') {
+            Some(segments) => segments.split('/').map(unescape).collect(),
+            None if pointer.is_empty() => Vec::new(),
+            None => return Err(format!("{pointer:?} is no JSON pointer: it must begin with /")),
+        };
+        for segment in segments {
+            if segment.len() > LONGEST {
+                return Err(format!("{pointer:?} has a segment longer than {LONGEST} bytes"));
+            }
+            node = self.child(node, segment);
+            self.nodes[node as usize].below.push(number);
+        }
+        self.nodes[node as usize].here.push(number);
+        Ok(())
+    }
+
+    fn child(&mut self, parent: Node, segment: String) -> Node {
+        if let Some(node) = self.member(parent, segment.as_bytes()) {
+            return node;
+        }
+        let node = self.nodes.len() as Node;
+        self.nodes.push(Branch::default());
+        let index = array_index(&segment);
+        self.nodes[parent as usize].children.push(Child { key: segment.into_bytes(), index, node });
+        node
+    }
+
+    /// The node of member `key` of the object at `node`, if anything in it is wanted.
+    pub(super) fn member(&self, node: Node, key: &[u8]) -> Option<Node> {
+        self.nodes[node as usize].children.iter().find(|child| child.key == key).map(|child| child.node)
+    }
+
+    /// The node of element `index` of the array at `node`, if anything in it is wanted.
+    pub(super) fn element(&self, node: Node, index: u32) -> Option<Node> {
+        self.nodes[node as usize].children.iter().find(|child| child.index == Some(index)).map(|child| child.node)
+    }
+
+    /// Whether anything within the value at `node` is wanted.
+    pub(super) fn goes_deeper(&self, node: Node) -> bool {
+        !self.nodes[node as usize].children.is_empty()
+    }
+
+    pub(super) fn pointers_at(&self, node: Node) -> &[usize] {
+        &self.nodes[node as usize].here
+    }
+
+    pub(super) fn pointers_below(&self, node: Node) -> impl Iterator<Item = usize> + '_ {
+        self.nodes[node as usize].below.iter().copied()
+    }
+}
+
+/// `~1` is `/` and `~0` is `~`, in this order (RFC 6901, section 4).
+fn unescape(segment: &str) -> String {
+    segment.replace("~1", "/").replace("~0", "~")
+}
+
+/// Digits without a leading zero (RFC 6901, section 4).
+fn array_index(segment: &str) -> Option<u32> {
+    let digits = segment.bytes().all(|byte| byte.is_ascii_digit());
+    let leading_zero = segment.len() > 1 && segment.starts_with('0');
+    (digits && !leading_zero).then(|| segment.parse().ok()).flatten()
+}

@@ -1,0 +1,75 @@
+//! The limits of the audit.
+
+use serde::{Deserialize, Serialize};
+
+use crate::spec::Section;
+use crate::units::{Nanos, Ratio};
+
+/// Limits of the audit; adjustable under `[audit]`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Least share of the offered rate that must be achieved.
+    pub achieved: Ratio,
+    /// Largest pacer lag at quantile 0.99.
+    pub pacer_lag_p99: Nanos,
+    /// Most requests that may stay unsent.
+    pub unsent: u64,
+    /// Most requests that may end in an error, as a share of those scheduled.
+    pub errors: Ratio,
+    /// Largest share of CPU time stolen by the hypervisor.
+    pub steal: Ratio,
+    /// Largest share of CPU time used by processes that are no part of the measurement.
+    pub foreign_cpu: Ratio,
+    /// Largest share of what it may use that the target's CPU may take in an overhead trial.
+    pub target_cpu: Ratio,
+    /// Share of the window at which a generator or upstream thread counts as saturated.
+    pub saturated: Ratio,
+    /// Largest relative disagreement between in-flight requests as counted and as rate × mean response time.
+    pub littles_law: Ratio,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            achieved: Ratio(0.99),
+            pacer_lag_p99: Nanos::from_millis(1),
+            unsent: 0,
+            errors: Ratio(0.0),
+            steal: Ratio(0.05),
+            foreign_cpu: Ratio(0.10),
+            target_cpu: Ratio(0.60),
+            saturated: Ratio(0.90),
+            littles_law: Ratio(0.20),
+        }
+    }
+}
+
+impl Limits {
+    /// Reads an `[audit]` section; what it leaves out is as in `base`.
+    pub fn read(section: &Section<'_>, base: Self) -> Self {
+        Self {
+            achieved: section
+                .field("achieved", "least share of the offered rate that must be achieved")
+                .default(base.achieved),
+            pacer_lag_p99: section
+                .field("pacer_lag_p99", "largest pacer lag (released − intended) at p99")
+                .default(base.pacer_lag_p99),
+            unsent: section.field("unsent", "most requests that may stay unsent").default(base.unsent),
+            errors: section.field("errors", "most errors, as a share of the requests scheduled").default(base.errors),
+            steal: section.field("steal", "largest share of CPU time taken by the hypervisor").default(base.steal),
+            foreign_cpu: section
+                .field("foreign_cpu", "largest share of CPU time used by processes outside the measurement")
+                .default(base.foreign_cpu),
+            target_cpu: section
+                .field("target_cpu", "overhead: largest share of its CPUs that the target may use")
+                .default(base.target_cpu),
+            saturated: section
+                .field("saturated", "share of the window at which a generator or upstream thread counts as saturated")
+                .default(base.saturated),
+            littles_law: section
+                .field("littles_law", "largest disagreement between counted and computed requests in flight")
+                .default(base.littles_law),
+        }
+    }
+}

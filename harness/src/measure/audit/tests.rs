@@ -1,0 +1,118 @@
+//! The rules against trials whose truth is known.
+
+use super::*;
+use crate::measure::outcome::Outcomes;
+use crate::measure::usage::{HostUsage, ProcessUsage};
+
+fn load(rate: u64, answered: u64) -> LoadFacts {
+    let mut load = LoadFacts {
+        window_ns: 1_000_000_000,
+        scheduled: rate,
+        outcomes: Outcomes { ok: answered, unsent: rate - answered, ..Outcomes::default() },
+        completed_in_window: answered,
+        sent_total: answered,
+        ..LoadFacts::default()
+    };
+    for _ in 0..answered {
+        load.latencies.service.record(Nanos::from_millis(1));
+        load.latencies.pacer_lag.record(Nanos::from_micros(40));
+    }
+    load.mean_in_flight = answered as f64 / 1e3;
+    load
+}
+
+fn failed(load: &LoadFacts, arm: Arm, ledger: Option<Ledger>) -> Vec<(String, Option<Blame>)> {
+    failed_while(load, arm, ledger, &Series::default())
+}
+
+fn failed_while(
+    load: &LoadFacts,
+    arm: Arm,
+    ledger: Option<Ledger>,
+    readings: &Series<Reading>,
+) -> Vec<(String, Option<Blame>)> {
+    let evidence = Evidence {
+        arm,
+        offered: Offered::Open { rate_per_second: load.scheduled as f64 },
+        connections: 10,
+        load,
+        ledger,
+        ledger_rule: LedgerRule::Exact,
+        readings,
+        target_cpus: 2.0,
+    };
+    let checks = audit(&evidence, &Limits::default());
+    checks.into_iter().filter(|check| !check.passed).map(|check| (check.rule, check.blame)).collect()
+}
+
+#[test]
+fn a_clean_trial_passes() {
+    let ledger = Ledger { upstream_hits: 1000, sent: 1000 };
+    assert_eq!(failed(&load(1000, 1000), Arm::Proxied, Some(ledger)), []);
+}
+
+#[test]
+fn a_rate_not_achieved_without_lag_is_the_targets_doing() {
+    let found = failed(&load(1000, 900), Arm::Proxied, None);
+    assert_eq!(found[0], ("achieved".to_owned(), Some(Blame::Target)));
+    let found = failed(&load(1000, 900), Arm::Direct, None);
+    assert_eq!(found[0], ("achieved".to_owned(), Some(Blame::Upstream)));
+}
+
+#[test]
+fn a_rate_beyond_what_the_generator_could_ever_send_is_the_generators_doing() {
+    // One second on two CPUs; 1 ms of generator CPU per answer, so at most 2,000/s.
+    let reading = |seconds: u64, cpu_ns: u64| Reading {
+        at: crate::clock::Mono(seconds * 1_000_000_000),
+        generator: Some(ProcessUsage { cpu_ns, ..ProcessUsage::default() }),
+        host: HostUsage { total_ns: seconds * 2_000_000_000, busy_ns: cpu_ns, ..HostUsage::default() },
+        ..Reading::default()
+    };
+    let readings = Series(vec![reading(1, 0), reading(2, 500_000_000)]);
+    for (rate, blame) in [(1_900, Blame::Target), (2_100, Blame::Generator)] {
+        let found = failed_while(&load(rate, 500), Arm::Proxied, None, &readings);
+        assert_eq!(found[0], ("achieved".to_owned(), Some(blame)), "{rate}/s");
+    }
+}
+
+#[test]
+fn a_rate_not_achieved_with_lag_is_the_generators_doing() {
+    let mut late = load(1000, 900);
+    (0..100).for_each(|_| late.latencies.pacer_lag.record(Nanos::from_millis(3)));
+    let found = failed(&late, Arm::Proxied, None);
+    assert_eq!(found[0], ("achieved".to_owned(), Some(Blame::Generator)));
+    assert!(found.contains(&("pacer_lag_p99".to_owned(), Some(Blame::Generator))));
+}
+
+#[test]
+fn lost_requests_and_missing_hits_never_pass() {
+    let mut lossy = load(1000, 1000);
+    lossy.scheduled = 1001;
+    assert_eq!(failed(&lossy, Arm::Direct, None)[0].0, "accounting");
+    let ledger = Ledger { upstream_hits: 999, sent: 1000 };
+    assert_eq!(failed(&load(1000, 1000), Arm::Proxied, Some(ledger)), [("ledger".to_owned(), Some(Blame::Target))]);
+    assert_eq!(failed(&LoadFacts::default(), Arm::Direct, None)[0].0, "accounting");
+}
+
+#[test]
+fn concurrency_that_contradicts_latency_is_the_instruments_fault() {
+    let mut odd = load(1000, 1000);
+    odd.mean_in_flight = 4.0;
+    assert_eq!(failed(&odd, Arm::Proxied, None), [("littles_law".to_owned(), Some(Blame::Instrument))]);
+}
+
+#[test]
+fn an_idle_window_is_disturbed_by_others_and_by_the_hypervisor() {
+    let series = |busy_ns, steal_ns| {
+        let host = |busy_ns, steal_ns, total_ns| HostUsage { busy_ns, steal_ns, total_ns };
+        let reading = |at, host| Reading { at: crate::clock::Mono(at), host, ..Reading::default() };
+        Series(vec![reading(1, host(0, 0, 0)), reading(1_000_001, host(busy_ns, steal_ns, 2_000_000))])
+    };
+    let rules = |busy, steal| {
+        let found = disturbances(&series(busy, steal), &Limits::default());
+        found.into_iter().map(|check| (check.rule, check.blame)).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(199_000, 99_000), [], "9.95 % and 4.95 % are inside the limits");
+    assert_eq!(rules(201_000, 0), [("foreign_cpu".to_owned(), Some(Blame::Host))]);
+    assert_eq!(rules(0, 101_000), [("steal".to_owned(), Some(Blame::Host))]);
+}

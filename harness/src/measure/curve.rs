@@ -1,0 +1,35 @@
+//! The cost-of-limits curve: what the target must still do inside its limits, and what it did in each of them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Nanos, Rate};
+
+/// What a target must do to be served well enough by its limits. An end by the out-of-memory killer never meets it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objective {
+    /// Fewest valid requests per second; no demand where absent.
+    pub rps: Option<f64>,
+    /// Largest service time at quantile 0.99 in a closed loop, response time in an open one, in nanoseconds; no demand where
+    /// absent.
+    pub p99_ns: Option<u64>,
+}
+
+/// Why an instance of stage `limits` went no further. There that is a result, not a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GaveUp {
+    /// What happened.
+    pub says: String,
+    /// It was the target's doing: it died, did not come up, or answered wrongly. Otherwise nothing is known of it.
+    pub by_target: bool,
+}
+
+impl std::fmt::Display for Objective {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rps = self.rps.map(|rps| format!("at least {}", Rate(rps)));
+        let p99 = self.p99_ns.map(|ns| format!("p99 at most {}", Nanos(ns)));
+        let parts: Vec<String> = rps.into_iter().chain(p99).collect();
+        if parts.is_empty() { write!(out, "no death by its memory limit") } else { write!(out, "{}", parts.join(", ")) }
+    }
+}

@@ -1,0 +1,267 @@
+//! The journal of a run: one JSON line per thing that became known, appended as it became known, so that a killed run can
+//! still be read. Reading it again gives the record.
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{
+    Failure, InstanceRecord, Record, RoundRecord, RoundStatus, SCHEMA_VERSION, StageRecord, StageStatus,
+};
+use super::trial::TrialRecord;
+
+/// Name of the journal in the folder of a run.
+pub const FILE: &str = "journal.jsonl";
+
+/// One line. A later line about the same stage, instance or round replaces what an earlier one said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Line {
+    /// A run begins: its record as known so far, without stages.
+    Run(Box<Record>),
+    /// A stage, as known so far, without instances: when it begins, and again when a fact is added to it.
+    Stage(Box<StageRecord>),
+    /// An instance: when it is up, and again when it has stopped. Its rounds are lines of their own.
+    Instance {
+        /// Name of the stage.
+        stage: String,
+        /// What is known of it so far, without rounds.
+        instance: Box<InstanceRecord>,
+    },
+    /// A trial that ended. Its round counts as incomplete until a line says what became of it.
+    Trial {
+        /// Name of the stage.
+        stage: String,
+        /// Index of the instance.
+        instance: u32,
+        /// Index of the round within the instance.
+        round: u32,
+        /// What it found.
+        trial: Box<TrialRecord>,
+    },
+    /// A round that ended.
+    Round {
+        /// Name of the stage.
+        stage: String,
+        /// Index of the instance.
+        instance: u32,
+        /// Index of the round within the instance.
+        index: u32,
+        /// What became of it.
+        status: RoundStatus,
+    },
+    /// A stage that ended.
+    StageEnd {
+        /// Name of the stage.
+        stage: String,
+        /// What became of it.
+        status: StageStatus,
+        /// What a reader must know beside the numbers.
+        warnings: Vec<String>,
+    },
+    /// The run ended, by itself or interrupted. A journal without this line is one of a run that was killed.
+    End {
+        /// Wall-clock length of the run in nanoseconds.
+        took_ns: u64,
+        /// The run was stopped by ctrl-c or SIGTERM.
+        interrupted: bool,
+        /// What ended the run early.
+        failure: Option<Failure>,
+        /// CPU time the sampler used ÷ the time it ran, as a share of one core.
+        sampler_cost_ratio: Option<f64>,
+    },
+}
+
+/// What a journal says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// The record as far as it goes. Without an end it counts as interrupted.
+    pub record: Record,
+    /// The journal has its end.
+    pub complete: bool,
+}
+
+/// Why a journal cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It holds nothing.
+    #[error("the journal is empty: the run was stopped before anything was known")]
+    Empty,
+    /// A line that is not the last one is damaged.
+    #[error("line {number} of the journal is damaged: {why}")]
+    Damaged {
+        /// From 1.
+        number: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A line speaks of something that no earlier line introduced.
+    #[error("line {number} of the journal speaks of {what}, which no line before it mentions")]
+    Orphan {
+        /// From 1.
+        number: usize,
+        /// What it speaks of.
+        what: String,
+    },
+    /// A newer harness wrote it.
+    #[error("made by a newer harness: layout {found}, this one reads up to {SCHEMA_VERSION}; update this harness")]
+    Newer {
+        /// The version found.
+        found: u32,
+    },
+}
+
+impl Line {
+    /// The line as it stands in the file, newline included.
+    ///
+    /// # Errors
+    /// When a histogram cannot be written.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self).map(|json| json + "\n")
+    }
+
+    /// The line that begins a run.
+    pub fn run(record: &Record) -> Self {
+        Self::Run(Box::new(Record { stages: Vec::new(), ..record.clone() }))
+    }
+
+    /// The line for a stage.
+    pub fn stage(stage: &StageRecord) -> Self {
+        Self::Stage(Box::new(StageRecord { instances: Vec::new(), ..stage.clone() }))
+    }
+
+    /// The line for an instance.
+    pub fn instance(stage: &str, instance: &InstanceRecord) -> Self {
+        Self::Instance {
+            stage: stage.to_owned(),
+            instance: Box::new(InstanceRecord { rounds: Vec::new(), ..instance.clone() }),
+        }
+    }
+
+    /// The line that ends a stage.
+    pub fn stage_end(stage: &StageRecord) -> Self {
+        Self::StageEnd { stage: stage.name.clone(), status: stage.status.clone(), warnings: stage.warnings.clone() }
+    }
+
+    /// The line that ends a run.
+    pub fn end(record: &Record) -> Self {
+        Self::End {
+            took_ns: record.took_ns,
+            interrupted: record.interrupted,
+            failure: record.failure.clone(),
+            sampler_cost_ratio: record.sampler_cost_ratio,
+        }
+    }
+
+    /// A whole record as the lines that a run would have written.
+    pub fn of_record(record: &Record) -> Vec<Self> {
+        let mut lines = vec![Self::run(record)];
+        for stage in &record.stages {
+            lines.push(Self::stage(stage));
+            for instance in &stage.instances {
+                lines.push(Self::instance(&stage.name, instance));
+                lines.extend(instance.rounds.iter().flat_map(|round| of_round(&stage.name, instance.index, round)));
+            }
+            lines.push(Self::stage_end(stage));
+        }
+        lines.push(Self::end(record));
+        lines
+    }
+}
+
+fn of_round(stage: &str, instance: u32, round: &RoundRecord) -> Vec<Line> {
+    let trials = round.trials.iter().map(|trial| Line::Trial {
+        stage: stage.to_owned(),
+        instance,
+        round: round.index,
+        trial: Box::new(trial.clone()),
+    });
+    let end = Line::Round { stage: stage.to_owned(), instance, index: round.index, status: round.status };
+    trials.chain([end]).collect()
+}
+
+/// Rebuilds a record from the bytes of a journal. A last line without its newline was cut off while it was written and is
+/// left out; any other line that cannot be read is an error.
+///
+/// # Errors
+/// [`Error`], with the number of the line.
+pub fn replay(bytes: &[u8]) -> Result<Replay, Error> {
+    let mut replay: Option<Replay> = None;
+    for (number, line) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
+        let Some(whole) = line.strip_suffix(b"\n") else { break };
+        let line: Line =
+            serde_json::from_slice(whole).map_err(|error| Error::Damaged { number, why: error.to_string() })?;
+        match (&mut replay, line) {
+            (None, Line::Run(record)) if record.schema_version > SCHEMA_VERSION => {
+                return Err(Error::Newer { found: record.schema_version });
+            }
+            (None, Line::Run(record)) => {
+                replay = Some(Replay { record: Record { interrupted: true, ..*record }, complete: false });
+            }
+            (None, _) => return Err(Error::Orphan { number, what: "a run".to_owned() }),
+            (Some(replay), line) => {
+                replay.add(line).map_err(|Unknown(what)| Error::Orphan { number, what })?;
+            }
+        }
+    }
+    replay.ok_or(Error::Empty)
+}
+
+/// What a line spoke of that no earlier line introduced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown(String);
+
+impl Replay {
+    /// Adds what a line says.
+    ///
+    /// # Errors
+    /// [`Unknown`] when it speaks of something that no earlier line introduced.
+    pub fn add(&mut self, line: Line) -> Result<(), Unknown> {
+        match line {
+            Line::Run(_) => return Err(Unknown("a second run".to_owned())),
+            Line::Stage(stage) => self.put_stage(*stage),
+            Line::Instance { stage, instance } => {
+                let stage = self.stage(&stage)?;
+                match stage.instances.iter_mut().find(|known| known.index == instance.index) {
+                    Some(known) => *known = InstanceRecord { rounds: std::mem::take(&mut known.rounds), ..*instance },
+                    None => stage.instances.push(*instance),
+                }
+            }
+            Line::Trial { stage, instance, round, trial } => {
+                self.round(&stage, instance, round)?.trials.push(*trial);
+            }
+            Line::Round { stage, instance, index, status } => self.round(&stage, instance, index)?.status = status,
+            Line::StageEnd { stage, status, warnings } => {
+                let stage = self.stage(&stage)?;
+                (stage.status, stage.warnings) = (status, warnings);
+            }
+            Line::End { took_ns, interrupted, failure, sampler_cost_ratio } => {
+                self.complete = true;
+                self.record =
+                    Record { took_ns, interrupted, failure, sampler_cost_ratio, ..std::mem::take(&mut self.record) };
+            }
+        }
+        Ok(())
+    }
+
+    fn put_stage(&mut self, stage: StageRecord) {
+        match self.record.stages.iter_mut().find(|known| known.name == stage.name) {
+            Some(known) => *known = StageRecord { instances: std::mem::take(&mut known.instances), ..stage },
+            None => self.record.stages.push(stage),
+        }
+    }
+
+    fn stage(&mut self, name: &str) -> Result<&mut StageRecord, Unknown> {
+        let known = self.record.stages.iter_mut().find(|stage| stage.name == name);
+        known.ok_or_else(|| Unknown(format!("stage {name}")))
+    }
+
+    fn round(&mut self, stage: &str, instance: u32, index: u32) -> Result<&mut RoundRecord, Unknown> {
+        let instances = &mut self.stage(stage)?.instances;
+        let known = instances.iter_mut().find(|known| known.index == instance);
+        let rounds = &mut known.ok_or_else(|| Unknown(format!("instance {instance} of stage {stage}")))?.rounds;
+        let place = rounds.iter().position(|round| round.index == index).unwrap_or_else(|| {
+            rounds.push(RoundRecord { index, status: RoundStatus::Incomplete, trials: Vec::new() });
+            rounds.len() - 1
+        });
+        Ok(&mut rounds[place])
+    }
+}

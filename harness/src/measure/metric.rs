@@ -1,0 +1,150 @@
+//! The table of metrics. One row is one metric, everywhere: reports, targets, thresholds, Bencher and `docs/metrics.md`
+//! iterate it, and nothing else knows a metric's unit or direction.
+
+mod constrained;
+mod facts;
+mod rows;
+mod shown;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{StageKind, StageRecord};
+use super::trial::TrialRecord;
+
+pub use facts::{FACTS, Fact, FactKind, FactValue};
+pub use rows::METRICS;
+
+/// The unit a metric's values are in. In JSON it is written as its label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unit {
+    /// Bytes.
+    #[serde(rename = "bytes")]
+    Bytes,
+    /// Milliseconds.
+    #[serde(rename = "ms")]
+    Millis,
+    /// Microseconds.
+    #[serde(rename = "µs")]
+    Micros,
+    /// Percent; 100 % of CPU is one core.
+    #[serde(rename = "%")]
+    Percent,
+    /// Requests per second.
+    #[serde(rename = "req/s")]
+    PerSecond,
+    /// A number of things.
+    #[serde(rename = "count")]
+    Count,
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    /// Smaller values.
+    Lower,
+    /// Larger values.
+    Higher,
+}
+
+/// How its values come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One value per round or launch; judged with an interval.
+    Sampled,
+    /// One value that does not vary.
+    Exact,
+}
+
+/// A measure of Bencher: all metrics below one share unit and direction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measure {
+    /// Slug in Bencher.
+    pub slug: &'static str,
+    /// What one unit of the metric is in the measure's unit (ms → ns: 1e6).
+    pub scale: f64,
+}
+
+/// A claim to hold a metric against: `< limit` for lower is better, `> limit` for higher.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limit {
+    /// In the metric's unit.
+    pub value: f64,
+}
+
+/// Why a metric has no value. Never a zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absent(pub String);
+
+/// One row.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// `category/name`; `{vus}` stands for the number of virtual users.
+    pub id: &'static str,
+    /// Identifier in REQ-OBS-001 section 5, where it stands there.
+    pub req: Option<&'static str>,
+    /// Unit of the values.
+    pub unit: Unit,
+    /// Direction.
+    pub better: Better,
+    /// How the values come about.
+    pub kind: Kind,
+    /// The kind of stage it is taken from.
+    pub stage: StageKind,
+    /// Where it goes in Bencher.
+    pub bencher: Measure,
+    /// The claim of REQ-OBS-001, where it makes one.
+    pub target: Option<Limit>,
+    /// What the number means, for `docs/metrics.md`.
+    pub about: &'static str,
+    /// Fewest requests a round must have for the value to gate; with fewer it is advisory. 0 where that does not matter.
+    pub requests: u64,
+    /// Values per valid round (or launch), in order.
+    pub of: fn(&StageRecord) -> Result<Vec<f64>, Absent>,
+    /// The quantity on one arm by itself, in the metric's unit, for metrics that readers want to see on both.
+    pub by_arm: Option<fn(&TrialRecord) -> Option<f64>>,
+}
+
+impl Unit {
+    /// How it is written in the flat array of REQ-OBS-001 8.1 and in reports.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Millis => "ms",
+            Self::Micros => "µs",
+            Self::Percent => "%",
+            Self::PerSecond => "req/s",
+            Self::Count => "count",
+        }
+    }
+}
+
+impl Metric {
+    /// Its id for one stage: placeholders filled, and `@stage` behind it where the stage is not named after its kind.
+    pub fn id_for(&self, stage: &StageRecord) -> String {
+        let vus = match stage.offered {
+            Some(super::trial::Offered::Closed { vus }) => vus.to_string(),
+            _ => "0".to_owned(),
+        };
+        let id = self.id.replace("{vus}", &vus);
+        if stage.name == stage.kind.name() { id } else { format!("{id}@{}", stage.name) }
+    }
+
+    /// The part before the slash: `latency`, `memory` …
+    pub fn category(&self) -> &'static str {
+        self.id.split('/').next().unwrap_or(self.id)
+    }
+}
+
+/// The row whose id, placeholders and `@stage` aside, is that of `id`.
+pub fn find(id: &str) -> Option<&'static Metric> {
+    let bare = id.split('@').next().unwrap_or(id);
+    METRICS.iter().find(|metric| match metric.id.split_once("{vus}") {
+        None => metric.id == bare,
+        Some((before, after)) => bare
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(after))
+            .is_some_and(|vus| !vus.is_empty() && vus.bytes().all(|byte| byte.is_ascii_digit())),
+    })
+}

@@ -1,0 +1,107 @@
+//! What is no number: texts and flags. They go to the record and the flat array, never to Bencher, which takes numbers only.
+
+use serde::{Serialize, Serializer};
+
+use super::Absent;
+use crate::measure::image::{Base, ImageFacts, MULTI_ARCH};
+use crate::measure::record::{StageKind, StageRecord};
+
+/// What a fact's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactKind {
+    /// Texts.
+    Text,
+    /// True or false.
+    Flag,
+}
+
+/// The value of a fact. In JSON it is a string or a boolean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FactValue {
+    /// A text.
+    Text(String),
+    /// True or false.
+    Flag(bool),
+}
+
+/// One row of the table of facts.
+#[derive(Debug, Clone, Copy)]
+pub struct Fact {
+    /// `category/name`.
+    pub id: &'static str,
+    /// Identifier in REQ-OBS-001 section 5.
+    pub req: &'static str,
+    /// What its values are.
+    pub kind: FactKind,
+    /// The kind of stage it is taken from.
+    pub stage: StageKind,
+    /// What REQ-OBS-001 asks for.
+    pub target: &'static str,
+    /// What it means, for `docs/metrics.md`.
+    pub about: &'static str,
+    /// Its value in a valid stage.
+    pub of: fn(&StageRecord) -> Result<FactValue, Absent>,
+}
+
+/// Every fact.
+pub const FACTS: &[Fact] = &[
+    Fact {
+        id: "binary/docker_base",
+        req: "M-BIN-004",
+        kind: FactKind::Text,
+        stage: StageKind::Artifact,
+        target: "scratch",
+        about: "What the image stands on: scratch, distroless, a name, or unknown; the record has the evidence.",
+        of: docker_base,
+    },
+    Fact {
+        id: "binary/multi_arch",
+        req: "M-BIN-005",
+        kind: FactKind::Flag,
+        stage: StageKind::Artifact,
+        target: "true",
+        about: "The image is there for linux/amd64 and for linux/arm64; absent where its platforms cannot be known.",
+        of: multi_arch,
+    },
+];
+
+/// The image of a stage.
+pub(super) fn image(stage: &StageRecord) -> Result<&ImageFacts, Absent> {
+    stage.image.as_ref().ok_or_else(|| Absent("no image: name one with image in the artifact stage".to_owned()))
+}
+
+fn docker_base(stage: &StageRecord) -> Result<FactValue, Absent> {
+    let base: &Base = &image(stage)?.base;
+    Ok(FactValue::Text(base.label().to_owned()))
+}
+
+fn multi_arch(stage: &StageRecord) -> Result<FactValue, Absent> {
+    let image = image(stage)?;
+    image.multi_arch.map(FactValue::Flag).ok_or_else(|| image.why(MULTI_ARCH))
+}
+
+impl Fact {
+    /// Its id for one stage, as that of a metric.
+    pub fn id_for(&self, stage: &StageRecord) -> String {
+        if stage.name == stage.kind.name() { self.id.to_owned() } else { format!("{}@{}", self.id, stage.name) }
+    }
+}
+
+impl FactKind {
+    /// How it is written in the flat array of REQ-OBS-001 8.1.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::Flag => "bool",
+        }
+    }
+}
+
+impl Serialize for FactValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! The rows themselves, and how each value is taken from a stage's record.
+
+use super::constrained;
+use super::facts::image;
+use super::{Absent, Better, Kind, Limit, Measure, Metric, Unit};
+use crate::measure::image::{COMPRESSED, LAYERS};
+use crate::measure::latency::LatencyHistogram;
+use crate::measure::record::{InstanceRecord, RoundRecord, StageKind, StageRecord};
+use crate::measure::trial::{Arm, TrialRecord};
+
+const FILE_SIZE: Measure = Measure { slug: "file-size", scale: 1.0 };
+const LATENCY: Measure = Measure { slug: "latency", scale: 1e6 };
+const LATENCY_TAIL: Measure = Measure { slug: "latency-tail", scale: 1e6 };
+const OVERHEAD: Measure = Measure { slug: "overhead", scale: 1e6 };
+const OVERHEAD_PERCENT: Measure = Measure { slug: "overhead-percent", scale: 1.0 };
+const CPU_PERCENT: Measure = Measure { slug: "cpu-percent", scale: 1.0 };
+const CPU_TIME: Measure = Measure { slug: "cpu-time", scale: 1e3 };
+const MEMORY: Measure = Measure { slug: "memory", scale: 1.0 };
+const THROTTLED: Measure = Measure { slug: "throttled", scale: 1.0 };
+const COUNT: Measure = Measure { slug: "count", scale: 1.0 };
+const THROUGHPUT: Measure = Measure { slug: "throughput", scale: 1.0 };
+
+pub(super) type Values = Result<Vec<f64>, Absent>;
+
+/// A row of the common kind: sampled, lower is better, no claim in REQ-OBS-001.
+const fn row(
+    id: &'static str,
+    unit: Unit,
+    stage: StageKind,
+    bencher: Measure,
+    about: &'static str,
+    of: fn(&StageRecord) -> Values,
+) -> Metric {
+    Metric {
+        id,
+        req: None,
+        unit,
+        better: Better::Lower,
+        kind: Kind::Sampled,
+        stage,
+        bencher,
+        target: None,
+        about,
+        requests: 0,
+        of,
+        by_arm: None,
+    }
+}
+
+impl Metric {
+    const fn req(mut self, req: &'static str, target: f64) -> Self {
+        self.req = Some(req);
+        self.target = Some(Limit { value: target });
+        self
+    }
+
+    const fn higher(mut self) -> Self {
+        self.better = Better::Higher;
+        self
+    }
+
+    const fn exact(mut self) -> Self {
+        self.kind = Kind::Exact;
+        self
+    }
+
+    /// A far quantile: it scatters by some 6 % at 1,000 requests a round and by 2 % at 10,000.
+    const fn tail(mut self) -> Self {
+        self.requests = 10_000;
+        self
+    }
+
+    const fn by_arm(mut self, of: fn(&TrialRecord) -> Option<f64>) -> Self {
+        self.by_arm = Some(of);
+        self
+    }
+}
+
+use StageKind::{Artifact, Capacity, Constrained, Idle, Overhead, Startup};
+use Unit::{Bytes, Count, Micros, Millis, PerSecond, Percent};
+
+/// Every metric.
+pub const METRICS: &[Metric] = &[
+    row("binary/size", Bytes, Artifact, FILE_SIZE, "Size of the target's executable file.", binary_size)
+        .req("M-BIN-001", 15e6)
+        .exact(),
+    row("binary/docker_image_compressed", Bytes, Artifact, FILE_SIZE, "What a pull of the image downloads for one platform: configuration and compressed layers; estimated where layers are stored uncompressed.", image_compressed)
+        .req("M-BIN-002", 10e6)
+        .exact(),
+    row("binary/docker_layers", Count, Artifact, COUNT, "Layers of the image; REQ-OBS-001 allows 5.", image_layers)
+        .req("M-BIN-003", 6.0)
+        .exact(),
+    row("startup/to_listen", Millis, Startup, LATENCY, "From just before the spawn to the first TCP connect on the proxy endpoint that succeeds.", to_listen),
+    row("startup/to_healthy", Millis, Startup, LATENCY, "From just before the spawn to the first health answer as expected.", to_healthy)
+        .req("M-START-001", 100.0),
+    row("startup/to_ready", Millis, Startup, LATENCY, "From just before the spawn to the first ready answer as expected.", to_ready)
+        .req("M-START-003", 150.0),
+    row("memory/idle_rss", Bytes, Idle, MEMORY, "Median resident memory of a ready target without traffic, one launch each; PSS for a tree of several processes.", idle_rss)
+        .req("M-MEM-001", 20e6),
+    row("memory/idle_pss", Bytes, Idle, MEMORY, "The same with pages shared with other processes counted in proportion (PSS).", idle_pss),
+    row("cpu/idle_percent", Percent, Idle, CPU_PERCENT, "CPU time of a ready target without traffic ÷ wall time; 100 % is one core.", idle_cpu)
+        .req("M-CPU-001", 1.0),
+    row("latency/p50", Millis, Overhead, LATENCY, "Response time (last byte − intended start) through the target, quantile 0.5.", |stage| response(stage, 0.5)).by_arm(|trial| response_ms(trial, 0.5))
+        .req("M-LAT-001", 5.0),
+    row("latency/p95", Millis, Overhead, LATENCY, "Response time through the target, quantile 0.95.", |stage| response(stage, 0.95)).by_arm(|trial| response_ms(trial, 0.95))
+        .req("M-LAT-002", 15.0),
+    row("latency/p99", Millis, Overhead, LATENCY_TAIL, "Response time through the target, quantile 0.99; gates only with 10,000 requests a round.", |stage| response(stage, 0.99)).by_arm(|trial| response_ms(trial, 0.99)).tail()
+        .req("M-LAT-003", 50.0),
+    row("latency/service_p50", Millis, Overhead, LATENCY, "Service time (last byte − sent) through the target, quantile 0.5.", |stage| service(stage, 0.5)).by_arm(|trial| service_ms(trial, 0.5)),
+    row("latency/service_p95", Millis, Overhead, LATENCY, "Service time through the target, quantile 0.95.", |stage| service(stage, 0.95)).by_arm(|trial| service_ms(trial, 0.95)),
+    row("latency/service_p99", Millis, Overhead, LATENCY_TAIL, "Service time through the target, quantile 0.99.", |stage| service(stage, 0.99)).by_arm(|trial| service_ms(trial, 0.99)).tail(),
+    row("ttfb/p95", Millis, Overhead, LATENCY, "Response headers − sent, through the target, quantile 0.95.", ttfb_p95).by_arm(|trial| quantile_ms(&trial.load.latencies.ttfb, 0.95)).req("M-TTFB-001", 10.0),
+    row("overhead/latency_p50", Millis, Overhead, OVERHEAD, "Median over rounds of p50(proxied) − p50(direct), response time at the same arrival rate.", |stage| overhead(stage, 0.5)).by_arm(|trial| response_ms(trial, 0.5))
+        .req("M-OH-001", 2.0),
+    row("overhead/latency_p95", Millis, Overhead, OVERHEAD, "The same for quantile 0.95: a shift of quantiles, not of single requests.", |stage| overhead(stage, 0.95)).by_arm(|trial| response_ms(trial, 0.95)),
+    row("overhead/latency_p99", Millis, Overhead, OVERHEAD, "The same for quantile 0.99.", |stage| overhead(stage, 0.99)).by_arm(|trial| response_ms(trial, 0.99)).tail(),
+    row("overhead/percent_p50", Percent, Overhead, OVERHEAD_PERCENT, "p50(proxied) ÷ p50(direct) − 1 by round; absent without an upstream delay, since it would only say how fast the upstream is.", percent_p50)
+        .req("M-OH-002", 10.0),
+    row("cpu/under_load_percent", Percent, Overhead, CPU_PERCENT, "CPU time of the target ÷ wall time in the windows of the proxied arm; 100 % is one core.", load_cpu)
+        .req("M-CPU-002", 50.0),
+    row("cpu/us_per_request", Micros, Overhead, CPU_TIME, "CPU time of the target in a window ÷ requests completed in it, idle CPU included.", cpu_per_request),
+    row("memory/under_load_rss", Bytes, Overhead, MEMORY, "Median resident memory of the target in the windows of the proxied arm; PSS for a tree of several processes.", load_rss)
+        .req("M-MEM-002", 100e6),
+    row("memory/peak_rss", Bytes, Overhead, MEMORY, "Largest VmHWM of the target in a window of the proxied arm, reset at its start.", peak_rss)
+        .req("M-MEM-003", 150e6),
+    row("throughput/rps_{vus}vu", PerSecond, Capacity, THROUGHPUT, "Valid completions inside the window ÷ its length, with users that never pause.", rps).by_arm(TrialRecord::rps)
+        .req("M-TP-001", 10_000.0)
+        .higher(),
+    row("latency/capacity_p50", Millis, Capacity, LATENCY, "Service time at capacity, closed loop, quantile 0.5.", |stage| service(stage, 0.5)).by_arm(|trial| service_ms(trial, 0.5)),
+    row("latency/capacity_p95", Millis, Capacity, LATENCY, "Service time at capacity, quantile 0.95.", |stage| service(stage, 0.95)).by_arm(|trial| service_ms(trial, 0.95)),
+    row("latency/capacity_p99", Millis, Capacity, LATENCY_TAIL, "Service time at capacity, quantile 0.99.", |stage| service(stage, 0.99)).by_arm(|trial| service_ms(trial, 0.99)).tail(),
+    row("throughput/rps_constrained", PerSecond, Constrained, THROUGHPUT, "Valid completions inside the window ÷ its length, inside the stage's resource limits.", rps).by_arm(TrialRecord::rps)
+        .req("M-TP-002", 5_000.0)
+        .higher(),
+    row("latency/constrained_p50", Millis, Constrained, LATENCY, "Response time inside the limits, quantile 0.5; in a closed loop, service time.", |stage| response(stage, 0.5)).by_arm(|trial| response_ms(trial, 0.5)),
+    row("latency/constrained_p95", Millis, Constrained, LATENCY, "The same for quantile 0.95.", |stage| response(stage, 0.95)).by_arm(|trial| response_ms(trial, 0.95)),
+    row("latency/constrained_p99", Millis, Constrained, LATENCY_TAIL, "The same for quantile 0.99. Where the CPU limit throttles, it is made of the waits for the next period.", |stage| response(stage, 0.99)).by_arm(|trial| response_ms(trial, 0.99)).tail(),
+    row("memory/constrained_rss", Bytes, Constrained, MEMORY, "Median resident memory of the target in the windows of the proxied arm; PSS for a tree of several processes.", load_rss)
+        .req("M-MEM-004", 100e6),
+    row("memory/constrained_peak", Bytes, Constrained, MEMORY, "Largest memory charged to the target's control group in a window of the proxied arm, page cache included: what the memory limit acts on.", constrained::peak),
+    row("cpu/constrained_percent", Percent, Constrained, CPU_PERCENT, "CPU time charged to the target's control group ÷ wall time in the windows of the proxied arm; 100 % is one core.", constrained::cpu),
+    row("cpu/constrained_us_per_request", Micros, Constrained, CPU_TIME, "CPU time charged to the target's control group in a window ÷ requests completed in it.", constrained::cpu_per_request),
+    row("cpu/throttled_percent", Percent, Constrained, THROTTLED, "Periods of the CPU limit in which the target was held back ÷ periods in which it had work, in the windows of the proxied arm.", constrained::throttled_periods),
+    row("cpu/throttled_time_percent", Percent, Constrained, THROTTLED, "Time for which the target was held back ÷ wall time, summed over the CPUs it wanted, so it may exceed 100 %.", constrained::throttled_time),
+];
+
+fn absent<T>(reason: &str) -> Result<T, Absent> {
+    Err(Absent(reason.to_owned()))
+}
+
+fn binary_size(stage: &StageRecord) -> Values {
+    let why = match stage.image {
+        Some(_) => "the program is inside the image",
+        None => "builtin: the bundled program is part of the harness binary",
+    };
+    stage.binary_size_bytes.map(|bytes| vec![bytes as f64]).ok_or_else(|| Absent(why.to_owned()))
+}
+
+fn image_compressed(stage: &StageRecord) -> Values {
+    let image = image(stage)?;
+    image.compressed_bytes.map(|count| vec![count.bytes as f64]).ok_or_else(|| image.why(COMPRESSED))
+}
+
+fn image_layers(stage: &StageRecord) -> Values {
+    let image = image(stage)?;
+    image.layers.map(|layers| vec![layers as f64]).ok_or_else(|| image.why(LAYERS))
+}
+
+/// One value per launch; absent as soon as one launch has none.
+fn per_launch(stage: &StageRecord, why: &str, of: impl Fn(&InstanceRecord) -> Option<f64>) -> Values {
+    let values: Option<Vec<f64>> = stage.instances.iter().map(of).collect();
+    values.filter(|values| !values.is_empty()).ok_or_else(|| Absent(why.to_owned()))
+}
+
+fn launch_ms(stage: &StageRecord, why: &str, of: fn(&InstanceRecord) -> Option<u64>) -> Values {
+    per_launch(stage, why, |instance| of(instance).map(|ns| ns as f64 / 1e6))
+}
+
+fn to_listen(stage: &StageRecord) -> Values {
+    launch_ms(stage, "no proxy endpoint in the scenario", |instance| instance.launch.listening_ns)
+}
+
+fn to_healthy(stage: &StageRecord) -> Values {
+    launch_ms(stage, "no health endpoint in the scenario", |instance| instance.launch.healthy_ns)
+}
+
+fn to_ready(stage: &StageRecord) -> Values {
+    launch_ms(stage, "no ready endpoint in the scenario", |instance| instance.launch.ready_ns)
+}
+
+fn idle_rss(stage: &StageRecord) -> Values {
+    per_launch(stage, "memory of the target could not be read", |instance| {
+        median_bytes(instance.idle.as_ref()?.target_memory())
+    })
+}
+
+fn idle_pss(stage: &StageRecord) -> Values {
+    per_launch(stage, "smaps_rollup of the target could not be read", |instance| {
+        let trees = instance.idle.as_ref()?.0.iter().filter_map(|reading| reading.target);
+        median_bytes(trees.filter_map(|tree| tree.pss_bytes).collect())
+    })
+}
+
+fn idle_cpu(stage: &StageRecord) -> Values {
+    per_launch(stage, "CPU time of the target could not be read", |instance| {
+        let idle = instance.idle.as_ref()?;
+        Some(idle.target_cpu_ns()? as f64 / idle.span_ns()? as f64 * 100.0)
+    })
+}
+
+/// One value per valid round; absent as soon as one round has none.
+fn per_round(stage: &StageRecord, why: &str, of: impl Fn(&RoundRecord) -> Option<f64>) -> Values {
+    let values: Option<Vec<f64>> = stage.valid_rounds().map(of).collect();
+    values.filter(|values| !values.is_empty()).ok_or_else(|| Absent(why.to_owned()))
+}
+
+fn quantile_ms(histogram: &LatencyHistogram, quantile: f64) -> Option<f64> {
+    histogram.quantile(quantile).map(|span| span.as_millis_f64())
+}
+
+fn response_ms(trial: &TrialRecord, q: f64) -> Option<f64> {
+    quantile_ms(&trial.load.latencies.response, q)
+}
+
+fn service_ms(trial: &TrialRecord, q: f64) -> Option<f64> {
+    quantile_ms(&trial.load.latencies.service, q)
+}
+
+/// One value per valid round, of its proxied trial (the only one where there is no upstream).
+pub(super) fn proxied(stage: &StageRecord, why: &str, of: impl Fn(&TrialRecord) -> Option<f64>) -> Values {
+    per_round(stage, why, |round| of(round.trial(Arm::Proxied)?))
+}
+
+const NO_ANSWER: &str = "no valid round with a valid answer";
+
+fn response(stage: &StageRecord, q: f64) -> Values {
+    proxied(stage, NO_ANSWER, |trial| response_ms(trial, q))
+}
+
+fn service(stage: &StageRecord, q: f64) -> Values {
+    proxied(stage, NO_ANSWER, |trial| service_ms(trial, q))
+}
+
+fn ttfb_p95(stage: &StageRecord) -> Values {
+    proxied(stage, NO_ANSWER, |trial| quantile_ms(&trial.load.latencies.ttfb, 0.95))
+}
+
+/// Direct and proxied quantile of one round, in milliseconds.
+fn pair(round: &RoundRecord, q: f64) -> Option<(f64, f64)> {
+    let of = |arm| response_ms(round.trial(arm)?, q);
+    Some((of(Arm::Direct)?, of(Arm::Proxied)?))
+}
+
+const NO_DIRECT: &str = "no direct arm: the scenario has no upstream";
+
+fn overhead(stage: &StageRecord, q: f64) -> Values {
+    per_round(stage, NO_DIRECT, |round| pair(round, q).map(|(direct, proxied)| proxied - direct))
+}
+
+fn percent_p50(stage: &StageRecord) -> Values {
+    match stage.upstream_delay_ns {
+        None => absent("the upstream's delay is not known"),
+        Some(0) => {
+            absent("the upstream has no delay, so a percentage would only say how fast the upstream is; set `delay`")
+        }
+        Some(_) => per_round(stage, NO_DIRECT, |round| {
+            pair(round, 0.5).map(|(direct, proxied)| (proxied / direct - 1.0) * 100.0)
+        }),
+    }
+}
+
+fn load_cpu(stage: &StageRecord) -> Values {
+    proxied(stage, "CPU time of the target could not be read", |trial| {
+        Some(trial.readings.target_cpu_ns()? as f64 / trial.readings.span_ns()? as f64 * 100.0)
+    })
+}
+
+fn cpu_per_request(stage: &StageRecord) -> Values {
+    proxied(stage, "CPU time of the target could not be read", |trial| {
+        let completed = trial.load.completed_in_window;
+        (completed > 0).then_some(trial.readings.target_cpu_ns()? as f64 / 1e3 / completed as f64)
+    })
+}
+
+fn load_rss(stage: &StageRecord) -> Values {
+    proxied(stage, "memory of the target could not be read", |trial| median_bytes(trial.readings.target_memory()))
+}
+
+fn peak_rss(stage: &StageRecord) -> Values {
+    proxied(stage, "the kernel did not let the peak be reset, so it would cover the target's whole life", |trial| {
+        trial.peak_rss_bytes.map(|bytes| bytes as f64)
+    })
+}
+
+fn rps(stage: &StageRecord) -> Values {
+    proxied(stage, "no valid round", TrialRecord::rps)
+}
+
+/// Lower median, so that the value is one that was read.
+fn median_bytes(mut bytes: Vec<u64>) -> Option<f64> {
+    bytes.sort_unstable();
+    bytes.get(bytes.len().checked_sub(1)? / 2).map(|middle| *middle as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::super::find;
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_well_formed() {
+        let ids: BTreeSet<&str> = METRICS.iter().map(|metric| metric.id).collect();
+        assert_eq!(ids.len(), METRICS.len());
+        for id in ids {
+            let parts: Vec<&str> = id.split('/').collect();
+            assert!(parts.len() == 2 && parts.iter().all(|part| !part.is_empty()), "{id}");
+        }
+    }
+
+    #[test]
+    fn metrics_of_one_bencher_measure_share_direction_and_end_in_one_unit() {
+        let mut seen: BTreeMap<&str, (Better, f64)> = BTreeMap::new();
+        for metric in METRICS {
+            let per_unit = match metric.unit {
+                Unit::Millis => metric.bencher.scale / 1e6,
+                Unit::Micros => metric.bencher.scale / 1e3,
+                _ => metric.bencher.scale,
+            };
+            let entry = seen.entry(metric.bencher.slug).or_insert((metric.better, per_unit));
+            assert_eq!(*entry, (metric.better, per_unit), "{}", metric.id);
+        }
+    }
+
+    #[test]
+    fn an_id_finds_its_row() {
+        assert_eq!(find("throughput/rps_10vu").map(|metric| metric.id), Some("throughput/rps_{vus}vu"));
+        assert_eq!(find("latency/p50@overhead-64k").map(|metric| metric.id), Some("latency/p50"));
+        assert!(find("throughput/rps_vu").is_none() && find("latency/p51").is_none());
+    }
+
+    #[test]
+    fn a_binary_without_a_file_of_its_own_has_no_size() {
+        assert!(binary_size(&StageRecord::default()).is_err());
+        let stage = StageRecord { binary_size_bytes: Some(8_432_640), ..StageRecord::default() };
+        assert_eq!(binary_size(&stage), Ok(vec![8_432_640.0]));
+    }
+}

@@ -1,0 +1,85 @@
+//! How values are written for people: three significant digits, thousands set apart, the unit behind the number.
+
+use super::Unit;
+use crate::units::{grouped, three_digits};
+
+/// What a value is divided by to be read, and the unit it is then in.
+type Scale = (f64, &'static str);
+
+impl Unit {
+    /// `0.185 ms`, `31.6 MiB`, `15,400 req/s`. Bytes and milliseconds take the size of unit that suits them.
+    pub fn show(self, value: f64) -> String {
+        if self == Self::Count {
+            return grouped(value);
+        }
+        let (divisor, unit) = self.scale(value);
+        format!("{} {unit}", number(value / divisor))
+    }
+
+    /// The ends of an interval in the unit that [`Unit::show`] takes for `point`: `[0.179, 0.192]`.
+    pub fn show_interval(self, point: f64, low: f64, high: f64) -> String {
+        let (divisor, _) = self.scale(point);
+        format!("[{}, {}]", number(low / divisor), number(high / divisor))
+    }
+
+    /// A bound as a person would have written it: `20 MB`, `128 MiB`, `2 ms`, `10,000 req/s`.
+    pub fn show_bound(self, bound: f64) -> String {
+        const SIZES: [Scale; 6] =
+            [(1e9, "GB"), (1_073_741_824.0, "GiB"), (1e6, "MB"), (1_048_576.0, "MiB"), (1e3, "kB"), (1024.0, "KiB")];
+        let whole = SIZES.iter().find(|(size, _)| self == Self::Bytes && bound >= *size && bound % size == 0.0);
+        match whole {
+            Some((size, name)) => format!("{} {name}", bound / size),
+            None if matches!(self, Self::Bytes | Self::Count) => self.show(bound),
+            None if bound.abs() >= 1_000.0 => format!("{} {}", grouped(bound), self.label()),
+            None => format!("{bound} {}", self.label()),
+        }
+    }
+
+    fn scale(self, value: f64) -> Scale {
+        let size = value.abs();
+        match self {
+            Self::Bytes if size >= 1_073_741_824.0 => (1_073_741_824.0, "GiB"),
+            Self::Bytes if size >= 1_048_576.0 => (1_048_576.0, "MiB"),
+            Self::Bytes if size >= 1024.0 => (1024.0, "KiB"),
+            Self::Bytes => (1.0, "B"),
+            Self::Millis if size < 0.1 => (1e-3, "µs"),
+            other => (1.0, other.label()),
+        }
+    }
+}
+
+/// Three significant digits; from a thousand on with thousands set apart.
+fn number(value: f64) -> String {
+    if value.abs() < 999.5 {
+        return three_digits(value);
+    }
+    let step = 10_f64.powi(value.abs().log10().floor() as i32 - 2);
+    grouped((value / step).round() * step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_and_intervals_share_a_unit() {
+        assert_eq!(Unit::Millis.show(0.185), "0.185 ms");
+        assert_eq!(Unit::Millis.show_interval(0.185, 0.0979, 0.192), "[0.0979, 0.192]");
+        assert_eq!(Unit::Millis.show(-0.001), "-1.00 µs");
+        assert_eq!(Unit::Millis.show_interval(-0.001, -0.006, 0.002), "[-6.00, 2.00]");
+        assert_eq!(Unit::Bytes.show(33_134_592.0), "31.6 MiB");
+        assert_eq!(Unit::PerSecond.show(15_420.4), "15,400 req/s");
+        assert_eq!(Unit::PerSecond.show(99_960.0), "100,000 req/s");
+        assert_eq!(Unit::PerSecond.show(999.9), "1,000 req/s");
+        assert_eq!(Unit::Count.show(3.0), "3");
+    }
+
+    #[test]
+    fn bounds_read_as_they_were_written() {
+        assert_eq!(Unit::Bytes.show_bound(20e6), "20 MB");
+        assert_eq!(Unit::Bytes.show_bound(134_217_728.0), "128 MiB");
+        assert_eq!(Unit::Millis.show_bound(2.0), "2 ms");
+        assert_eq!(Unit::PerSecond.show_bound(10_000.0), "10,000 req/s");
+        assert_eq!(Unit::Percent.show_bound(0.5), "0.5 %");
+    }
+}

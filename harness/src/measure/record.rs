@@ -1,0 +1,305 @@
+//! The record of a run: facts only, never changed after the run. Whatever can be computed again lives in the judgement.
+
+use serde::{Deserialize, Serialize};
+
+use super::curve::{GaveUp, Objective};
+use super::group::ResourceLimits;
+use super::image::ImageFacts;
+use super::launch::LaunchRecord;
+use super::trial::{Build, Offered, TrialRecord};
+use super::usage::{Reading, Series};
+use crate::exit::Exit;
+
+/// Version of [`Record`]'s layout; a reader refuses a higher one.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything one run found out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// See [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Unique name of the run, sortable by time.
+    pub run_id: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// Wall-clock length of the run in nanoseconds.
+    pub took_ns: u64,
+    /// What was asked for.
+    pub scenario: ScenarioFacts,
+    /// State of the working copy the run was started in.
+    pub git: Option<GitFacts>,
+    /// The harness itself.
+    pub tool: ToolFacts,
+    /// The builds measured; one unless builds are compared.
+    pub targets: Vec<BuildFacts>,
+    /// Where it ran.
+    pub host: HostFacts,
+    /// What the scenario's author should know, for example that a request has no `expect`.
+    pub warnings: Vec<String>,
+    /// The stages, in the order they ran.
+    pub stages: Vec<StageRecord>,
+    /// The run was stopped by ctrl-c or SIGTERM.
+    pub interrupted: bool,
+    /// What ended the run early, in a sentence with the next command, and the exit code it stands for.
+    pub failure: Option<Failure>,
+    /// CPU time the sampler used ÷ the time it ran, as a share of one core.
+    pub sampler_cost_ratio: Option<f64>,
+}
+
+/// Why a stage or a run could not go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// What failed, on which thing, and what to type next.
+    pub says: String,
+    /// The exit code it stands for.
+    pub exit: Exit,
+}
+
+/// The scenario as written, with what the command line changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioFacts {
+    /// `name` of the scenario.
+    pub name: String,
+    /// The file's text.
+    pub text: String,
+    /// SHA-256 of the text, hexadecimal.
+    pub sha256: String,
+    /// `--set` arguments, in order.
+    pub overrides: Vec<String>,
+    /// `--quick` was given.
+    pub quick: bool,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// State of a git working copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitFacts {
+    /// Full hash of HEAD.
+    pub sha: String,
+    /// Branch, if HEAD is on one.
+    pub branch: Option<String>,
+    /// Tracked files differ from HEAD.
+    pub dirty: bool,
+}
+
+/// The harness that made the record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolFacts {
+    /// Its version.
+    pub version: String,
+    /// `release` or `debug`; a debug generator saturates earlier.
+    pub profile: String,
+}
+
+/// One build of the target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuildFacts {
+    /// Which one.
+    pub build: Build,
+    /// The program as the scenario names it, after placeholders.
+    pub program: String,
+    /// It is one of the bundled programs.
+    pub builtin: bool,
+    /// Size of the executable in bytes.
+    pub size_bytes: Option<u64>,
+    /// SHA-256 of the executable, hexadecimal.
+    pub sha256: Option<String>,
+    /// Arguments and environment that change numbers, as `NAME=value` (for example `RUST_LOG=error`).
+    pub env: Vec<String>,
+}
+
+/// The host.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostFacts {
+    /// CPU model as the kernel names it.
+    pub cpu_model: String,
+    /// CPUs this process may use.
+    pub cpus: u64,
+    /// Physical memory in bytes.
+    pub memory_bytes: u64,
+    /// Kernel release.
+    pub kernel: String,
+    /// Distribution, from os-release.
+    pub os: String,
+    /// Virtual machine or container, where the CPU flags or DMI tell.
+    pub virtualization: Option<String>,
+    /// `v1`, `v2` or `hybrid`.
+    pub cgroup: Option<String>,
+    /// CPU frequency governor, where there is one.
+    pub governor: Option<String>,
+    /// Clock source of the kernel.
+    pub clock_source: Option<String>,
+    /// Load average over one minute when the run began.
+    pub load_average: f64,
+}
+
+/// What a stage does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageKind {
+    /// Looks at the executable file.
+    #[default]
+    Artifact,
+    /// Launches the target again and again.
+    Startup,
+    /// Watches the target do nothing.
+    Idle,
+    /// Drives both arms at the same arrival rate.
+    Overhead,
+    /// Drives the target with users that never pause.
+    Capacity,
+    /// Drives the target inside resource limits.
+    Constrained,
+    /// Drives the target inside one set of limits after the other.
+    Limits,
+}
+
+/// What became of a stage.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageStatus {
+    /// Its numbers mean what they say.
+    Valid,
+    /// They do not; why, and what to change.
+    Invalid(Vec<String>),
+    /// The target or a tool failed.
+    Failed(Failure),
+    /// It could not run and is optional; why.
+    Skipped(String),
+    /// The run was stopped before it was complete.
+    #[default]
+    Incomplete,
+}
+
+/// One stage of the scenario.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageRecord {
+    /// Its name in the scenario.
+    pub name: String,
+    /// What it does.
+    pub kind: StageKind,
+    /// What became of it.
+    pub status: StageStatus,
+    /// The scenario says that the run may do without it.
+    pub optional: bool,
+    /// The load offered in each trial; absent for stages without load.
+    pub offered: Option<Offered>,
+    /// Delay of the upstream as configured, in nanoseconds; absent for an upstream that is not ours.
+    pub upstream_delay_ns: Option<u64>,
+    /// Size of the executable in bytes, in stage `artifact`; absent for a builtin.
+    pub binary_size_bytes: Option<u64>,
+    /// The image that stage `artifact` names; absent where it names none.
+    pub image: Option<ImageFacts>,
+    /// What the target may use; absent where nothing is limited, and in stage `limits`, where each instance has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ResourceLimits>,
+    /// What is demanded of the target in stage `limits`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective: Option<Objective>,
+    /// Rounds (or launches) that had to be valid; in stage `limits`, for each set of limits.
+    pub wanted: u64,
+    /// Starts of the target.
+    pub instances: Vec<InstanceRecord>,
+    /// What a reader must know beside the numbers.
+    pub warnings: Vec<String>,
+}
+
+/// One start of the target and what was measured on it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceRecord {
+    /// From 0 within the stage.
+    pub index: u32,
+    /// Which build.
+    pub build: Build,
+    /// What it may use; absent where nothing is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ResourceLimits>,
+    /// How the launch went.
+    pub launch: LaunchRecord,
+    /// Readings over the idle window, in stage `idle`.
+    pub idle: Option<Series<Reading>>,
+    /// Readings of the window in which it ended by itself: the last that is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Series<Reading>>,
+    /// Why it went no further, in stage `limits`, where that is a result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gave_up: Option<GaveUp>,
+    /// Rounds, in order.
+    pub rounds: Vec<RoundRecord>,
+}
+
+/// What became of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoundStatus {
+    /// The warm-up round of an instance: never counted.
+    WarmUp,
+    /// All its trials are valid.
+    Valid,
+    /// A trial of it is not valid; kept, not counted, and repeated.
+    Rejected,
+    /// Stopped before all its trials were done.
+    Incomplete,
+}
+
+/// Every arm once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoundRecord {
+    /// From 0 within the instance.
+    pub index: u32,
+    /// What became of it.
+    pub status: RoundStatus,
+    /// In the order they ran.
+    pub trials: Vec<TrialRecord>,
+}
+
+impl StageKind {
+    /// Every kind, in the order in which `docs/metrics.md` lists them.
+    pub const ALL: [Self; 7] =
+        [Self::Artifact, Self::Startup, Self::Idle, Self::Overhead, Self::Capacity, Self::Constrained, Self::Limits];
+
+    /// Its name in a scenario.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Artifact => "artifact",
+            Self::Startup => "startup",
+            Self::Idle => "idle",
+            Self::Overhead => "overhead",
+            Self::Capacity => "capacity",
+            Self::Constrained => "constrained",
+            Self::Limits => "limits",
+        }
+    }
+}
+
+impl StageRecord {
+    /// Rounds that count, over all instances, in order.
+    pub fn valid_rounds(&self) -> impl Iterator<Item = &RoundRecord> {
+        let rounds = self.instances.iter().flat_map(|instance| &instance.rounds);
+        rounds.filter(|round| round.status == RoundStatus::Valid)
+    }
+
+    /// Rounds kept but not counted, over all instances.
+    pub fn rejected_rounds(&self) -> impl Iterator<Item = &RoundRecord> {
+        let rounds = self.instances.iter().flat_map(|instance| &instance.rounds);
+        rounds.filter(|round| round.status == RoundStatus::Rejected)
+    }
+}
+
+impl RoundRecord {
+    /// The trial of one arm.
+    pub fn trial(&self, arm: super::trial::Arm) -> Option<&TrialRecord> {
+        self.trials.iter().find(|trial| trial.arm == arm)
+    }
+}

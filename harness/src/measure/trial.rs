@@ -1,0 +1,170 @@
+//! One trial: one arm, once. What the load generator reported, what was read meanwhile, and the audit of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::audit::Check;
+use super::latency::{LatencyHistogram, Quantiles};
+use super::outcome::Outcomes;
+use super::usage::{Reading, Series};
+use crate::clock::Mono;
+
+/// One path under comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arm {
+    /// Straight to the upstream.
+    Direct,
+    /// Through the target.
+    Proxied,
+}
+
+/// Which build of the target a trial measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Build {
+    /// What is compared against.
+    Base,
+    /// What is being judged; the only one where nothing is compared.
+    #[default]
+    Head,
+}
+
+/// The load a trial offered.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Offered {
+    /// Open loop: requests start at a fixed rate, whether earlier ones were answered or not.
+    Open {
+        /// Arrival rate in requests per second.
+        rate_per_second: f64,
+    },
+    /// Closed loop: every virtual user sends its next request when the last one was answered.
+    Closed {
+        /// Virtual users.
+        vus: u64,
+    },
+}
+
+/// The latency histograms of one trial's window. Only requests with outcome *ok* are in the first five; the pacer lag is
+/// that of every request released.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Latencies {
+    /// Last byte − intended.
+    pub response: LatencyHistogram,
+    /// Last byte − sent.
+    pub service: LatencyHistogram,
+    /// Response headers − sent.
+    pub ttfb: LatencyHistogram,
+    /// First body byte − sent; of responses that have a body.
+    pub first_body: LatencyHistogram,
+    /// Sent − released: no connection was free. The target's doing.
+    pub connection_wait: LatencyHistogram,
+    /// Released − intended: the generator's fault.
+    pub pacer_lag: LatencyHistogram,
+}
+
+/// What happened within one second of a window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Second {
+    /// Start, in seconds from the window's start.
+    pub from_s: f64,
+    /// Length in seconds; the last one of a window may be shorter.
+    pub length_s: f64,
+    /// Valid completions inside it.
+    pub ok: u64,
+    /// Completions that were errors.
+    pub errors: u64,
+    /// Quantiles of the response times of the valid completions, to two digits; absent where there were none.
+    pub response: Option<Quantiles>,
+}
+
+/// What the load generator says of one trial.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadFacts {
+    /// Start of the window.
+    pub window_start: Mono,
+    /// Measured length of the window in nanoseconds.
+    pub window_ns: u64,
+    /// Requests scheduled into the window: open loop by their intended start, closed loop as sent.
+    pub scheduled: u64,
+    /// What became of them; the sum equals `scheduled`.
+    pub outcomes: Outcomes,
+    /// Valid completions inside the window, whenever they were intended.
+    pub completed_in_window: u64,
+    /// Requests that found no free connection at their intended start.
+    pub late: u64,
+    /// Every request put on the wire in warm-up, window and drain, answered or not.
+    pub sent_total: u64,
+    /// Connections opened again because the peer had closed them.
+    pub reconnects: u64,
+    /// Mean number of requests in flight over the window, from counting them.
+    pub mean_in_flight: f64,
+    /// Latency histograms of the window.
+    pub latencies: Latencies,
+    /// The window, second by second.
+    pub seconds: Vec<Second>,
+    /// Up to five examples of what was wrong, for people.
+    pub examples: Vec<String>,
+}
+
+/// The upstream's own count against ours, over warm-up, window and drain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    /// Hits the upstream counted on the scenario's methods and paths.
+    pub upstream_hits: u64,
+    /// Requests the generator put on the wire.
+    pub sent: u64,
+}
+
+/// One arm, once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialRecord {
+    /// Which path.
+    pub arm: Arm,
+    /// Which build of the target.
+    pub build: Build,
+    /// The load offered.
+    pub offered: Offered,
+    /// Connections kept open.
+    pub connections: u64,
+    /// What the load generator says.
+    pub load: LoadFacts,
+    /// The upstream's count; absent for an upstream that is not ours.
+    pub ledger: Option<Ledger>,
+    /// Readings of all processes; the first and last one were taken at the window's edges.
+    pub readings: Series<Reading>,
+    /// Peak RSS of the target within the window in bytes, where the kernel let us reset it.
+    pub peak_rss_bytes: Option<u64>,
+    /// Rules applied, in order.
+    pub audit: Vec<Check>,
+    /// What a reader must know beside the numbers, for example `co-located`.
+    pub tags: Vec<String>,
+}
+
+impl TrialRecord {
+    /// Whether every rule of the audit holds.
+    pub fn is_valid(&self) -> bool {
+        self.audit.iter().all(|check| check.passed)
+    }
+
+    /// Valid completions inside the window ÷ its measured length, in requests per second.
+    pub fn rps(&self) -> Option<f64> {
+        let seconds = self.load.window_ns as f64 / 1e9;
+        (seconds > 0.0).then(|| self.load.completed_in_window as f64 / seconds)
+    }
+}
+
+impl Arm {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Proxied => "proxied",
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The plan: the scenario with every default filled and every unit typed. It has no `Option` that means "default".
+
+mod describe;
+mod duration;
+mod environment;
+mod quick;
+
+use std::path::{Path, PathBuf};
+
+use crate::load::spec::GeneratorSpec;
+use crate::measure::record::ScenarioFacts;
+use crate::scenario::{self, Scenario};
+use crate::spec::nearest;
+use crate::target::spec::Spec as TargetSpec;
+use crate::verdict::claim::Claim;
+
+pub use crate::scenario::{LoadWork, Stage, Work};
+
+/// What will be done.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The scenario behind it.
+    pub scenario: ScenarioFacts,
+    /// The scenario file, as it was named.
+    pub path: PathBuf,
+    /// Folder of the scenario file, absolute; relative paths start here.
+    pub folder: PathBuf,
+    /// The target.
+    pub target: TargetSpec,
+    /// The process that sends the requests.
+    pub generator: GeneratorSpec,
+    /// The stages, in the order in which they run.
+    pub stages: Vec<Stage>,
+    /// `[targets]`: claims to hold the metrics of these stages against.
+    pub claims: Vec<Claim>,
+    /// What the author should know, for example that a request has no `expect`.
+    pub warnings: Vec<String>,
+}
+
+/// What the command line says about a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `--quick`: as short as a run can be and still have intervals.
+    pub quick: bool,
+    /// `--stage NAME`…: only these; all where empty.
+    pub stages: Vec<String>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The scenario cannot be used.
+    #[error(transparent)]
+    Scenario(#[from] scenario::Error),
+    /// `--stage` names what is not there.
+    #[error("error: {} has no stage {name}\nhint: {hint}", path.display())]
+    NoSuchStage {
+        /// The scenario file.
+        path: PathBuf,
+        /// The name given.
+        name: String,
+        /// The near one, or all there are.
+        hint: String,
+    },
+}
+
+impl Plan {
+    /// Reads a scenario file and plans it.
+    ///
+    /// # Errors
+    /// See [`Error`]; exit code 2 for either.
+    pub fn read(path: &Path, overrides: &[String], options: &Options) -> Result<Self, Error> {
+        Self::new(&Scenario::read(path, overrides)?, options)
+    }
+
+    /// Plans a scenario.
+    ///
+    /// # Errors
+    /// A stage in `options` that the scenario does not have.
+    pub fn new(scenario: &Scenario, options: &Options) -> Result<Self, Error> {
+        let mut stages = chosen(scenario, &options.stages)?;
+        if options.quick {
+            stages.iter_mut().for_each(quick::shorten);
+        }
+        let has_stage = |claim: &&Claim| stages.iter().any(|stage| stage.name == claim.stage());
+        let claims = scenario.claims.iter().filter(has_stage).cloned().collect();
+        let mut plan = Self {
+            scenario: ScenarioFacts { quick: options.quick, ..scenario.facts.clone() },
+            path: scenario.path.clone(),
+            folder: scenario.folder.clone(),
+            target: scenario.target.clone(),
+            generator: scenario.generator.clone(),
+            stages,
+            claims,
+            warnings: scenario.warnings.clone(),
+        };
+        let unset = plan.unset_variables();
+        plan.warnings.extend(unset.iter().map(|name| format!("{name} is not set: a run will stop; export {name}=…")));
+        Ok(plan)
+    }
+}
+
+/// The stages to run, in the order of the scenario.
+fn chosen(scenario: &Scenario, names: &[String]) -> Result<Vec<Stage>, Error> {
+    let known = || scenario.stages.iter().map(|stage| stage.name.as_str());
+    if let Some(name) = names.iter().find(|name| !known().any(|known| known == name.as_str())) {
+        let all = known().collect::<Vec<_>>().join(", ");
+        let hint =
+            nearest(name, known()).map_or_else(|| format!("it has {all}"), |near| format!("did you mean {near}?"));
+        return Err(Error::NoSuchStage { path: scenario.path.clone(), name: name.clone(), hint });
+    }
+    let wanted = |stage: &&Stage| names.is_empty() || names.contains(&stage.name);
+    Ok(scenario.stages.iter().filter(wanted).cloned().collect())
+}

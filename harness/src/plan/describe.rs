@@ -1,0 +1,265 @@
+//! The plan as text, for `harness check`.
+
+use std::fmt;
+
+use super::{LoadWork, Plan, Stage, Work};
+use crate::load::spec::{Body, Pace, Request};
+use crate::measure::audit::LedgerRule;
+use crate::measure::curve::Objective;
+use crate::measure::group::ResourceLimits;
+use crate::measure::metric::{self, Unit};
+use crate::target::spec::{ContainerSpec, External, ImageSpec, Launch, Upstream};
+use crate::units::{Bytes, Nanos, Rate, grouped, three_digits};
+use crate::verdict::claim::Claim;
+
+/// Columns a line may take.
+const WIDTH: usize = 80;
+
+/// Columns of the labels at the left, and of a stage's name where that is longer.
+const LABEL: usize = 10;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quick = if self.scenario.quick { ", quick" } else { "" };
+        line(
+            out,
+            "scenario",
+            &format!("{} ({}, seed {}{quick})", self.scenario.name, self.path.display(), self.scenario.seed),
+        )?;
+        self.describe_target(out)?;
+        line(out, "upstream", &self.upstreams())?;
+        for request in self.requests() {
+            line(out, "request", &describe_request(request))?;
+        }
+        writeln!(out)?;
+        let longest = self.stages.iter().map(|stage| stage.name.chars().count() + 2).max().unwrap_or(LABEL);
+        for stage in &self.stages {
+            columns(out, longest.max(LABEL), &stage.name, &describe_stage(stage))?;
+        }
+        self.describe_claims(out)?;
+        for warning in &self.warnings {
+            line(out, "warning", warning)?;
+        }
+        writeln!(out)?;
+        line(out, "takes", &format!("about {}, more where rounds must be repeated", self.expected_duration()))
+    }
+}
+
+impl Plan {
+    fn describe_target(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = match &self.target.launch {
+            Launch::Process(process) => process.command.join(" "),
+            Launch::Container(container) => describe_container(container),
+            Launch::External(External::Pid(pid)) => format!("process {pid}, which runs already"),
+            Launch::External(External::Port(port)) => format!("whatever listens on port {port} already"),
+        };
+        line(out, "target", &how)?;
+        let env = match &self.target.launch {
+            Launch::Process(process) => Some(&process.env),
+            Launch::Container(container) => Some(&container.env),
+            Launch::External(_) => None,
+        };
+        if let Some(env) = env {
+            let env: Vec<String> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            if !env.is_empty() {
+                line(out, "", &format!("with {}", env.join(" ")))?;
+            }
+        }
+        let endpoints = &self.target.endpoints;
+        line(out, "", &format!("proxy  {}", endpoints.proxy))?;
+        for (name, url) in [("health", &endpoints.health), ("ready ", &endpoints.ready)] {
+            if let Some(url) = url {
+                line(out, "", &format!("{name} {url}"))?;
+            }
+        }
+        line(out, "", &format!("ready within {}", span(self.target.deadline)))
+    }
+
+    /// What stands behind the target, and in which stages it differs.
+    fn upstreams(&self) -> String {
+        let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
+        for stage in &self.stages {
+            let text = stage.upstream.as_ref().map_or_else(|| "none".to_owned(), describe_upstream);
+            match kinds.iter_mut().find(|(known, _)| *known == text) {
+                Some((_, stages)) => stages.push(&stage.name),
+                None => kinds.push((text, vec![&stage.name])),
+            }
+        }
+        match kinds.as_slice() {
+            [(text, _)] => text.clone(),
+            several => {
+                let parts: Vec<String> =
+                    several.iter().map(|(text, stages)| format!("{text} in {}", stages.join(", "))).collect();
+                parts.join("; ")
+            }
+        }
+    }
+
+    /// Every request that some stage sends, once.
+    fn requests(&self) -> Vec<&Request> {
+        let mut requests: Vec<&Request> = Vec::new();
+        for request in self.stages.iter().flat_map(|stage| &stage.requests) {
+            if !requests.contains(&request) {
+                requests.push(request);
+            }
+        }
+        requests
+    }
+
+    fn describe_claims(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, claim) in self.claims.iter().enumerate() {
+            if index == 0 {
+                writeln!(out)?;
+            }
+            line(out, "claim", &describe_claim(claim))?;
+        }
+        Ok(())
+    }
+}
+
+fn describe_container(container: &ContainerSpec) -> String {
+    let made_of = match &container.image {
+        ImageSpec::Image(image) => format!("container of image {image}"),
+        ImageSpec::Binary(binary) => format!("container of an image made of {binary}"),
+    };
+    let command =
+        if container.command.is_empty() { String::new() } else { format!(": {}", container.command.join(" ")) };
+    format!("{made_of}, network {}{command}", container.network.name())
+}
+
+fn describe_upstream(upstream: &Upstream) -> String {
+    match upstream {
+        Upstream::Builtin(builtin) => {
+            let args = if builtin.args.is_empty() { String::new() } else { format!(", {}", builtin.args.join(" ")) };
+            let delay = match builtin.delay {
+                Nanos::ZERO => "no delay".to_owned(),
+                delay => format!("delay {}", span(delay)),
+            };
+            format!("bundled, bodies of {}, {delay}{args}", builtin.body.notation())
+        }
+        Upstream::Process { process, url } => format!("{} at {url}", process.command.join(" ")),
+        Upstream::Url(url) => format!("{url}, which runs already"),
+    }
+}
+
+fn describe_request(request: &Request) -> String {
+    let body = match &request.body {
+        Body::Empty => "no body".to_owned(),
+        Body::Fixed(text) => format!("body of {}", Bytes(text.len() as u64)),
+        Body::Template(_) => "seeded body".to_owned(),
+    };
+    let expect = &request.expect;
+    let mut parts = vec![expect.status.map_or_else(|| "any 2xx".to_owned(), |status| status.to_string())];
+    parts.extend(expect.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+    parts.extend(expect.present.iter().map(|pointer| format!("{pointer} present")));
+    parts.extend(expect.absent.iter().map(|pointer| format!("{pointer} absent")));
+    parts.push(
+        match expect.upstream_hits {
+            LedgerRule::Exact => "hits the upstream once",
+            LedgerRule::AtLeast => "hits the upstream at least once",
+            LedgerRule::None => "never hits the upstream",
+            LedgerRule::Unknown => "upstream's hits unknown",
+        }
+        .to_owned(),
+    );
+    let weight = if request.weight == 1 { String::new() } else { format!(", weight {}", request.weight) };
+    format!(
+        "{}: {} {}, {body}{weight}, timeout {}; expects {}",
+        request.name,
+        request.method,
+        request.path,
+        span(request.timeout),
+        parts.join(", ")
+    )
+}
+
+fn describe_stage(stage: &Stage) -> String {
+    let kind = stage.kind.name();
+    let named = if stage.name == kind { String::new() } else { format!("{kind}: ") };
+    let what = match &stage.work {
+        Work::Artifact { image: None } => "looks at the executable".to_owned(),
+        Work::Artifact { image: Some(image) } => format!("looks at the executable and at image {}", image.display()),
+        Work::Startup { launches } => format!("{launches} launches"),
+        Work::Idle { launches, settle, window } => {
+            format!("{launches} launches, each settles {} and is watched {}", span(*settle), span(*window))
+        }
+        Work::Load(load) => describe_load(load),
+        Work::Curve { cells, load, objective } => describe_curve(cells, load, objective),
+    };
+    let limits = if stage.limits.is_empty() { String::new() } else { format!(", within {}", stage.limits) };
+    let optional = if stage.optional { ", optional" } else { "" };
+    let takes = match stage.expected_duration() {
+        Nanos::ZERO => String::new(),
+        takes => format!("; about {takes}"),
+    };
+    format!("{named}{what}{limits}{optional}{takes}")
+}
+
+fn describe_curve(cells: &[ResourceLimits], load: &LoadWork, objective: &Objective) -> String {
+    let ends = cells.first().zip(cells.last());
+    let ends = ends.map_or_else(String::new, |(first, last)| format!(" from {first} to {last}"));
+    format!("{} sets of limits{ends}, in each {}; objective {objective}", cells.len(), describe_load(load))
+}
+
+fn describe_load(load: &LoadWork) -> String {
+    let pace = match load.pace {
+        Pace::Open { rate_per_second } => format!("{} on {} connections", Rate(rate_per_second), load.connections),
+        Pace::Closed => format!("{} users", load.connections),
+    };
+    let arms = if load.paired { "direct and proxied" } else { "proxied" };
+    let instances = if load.instances == 1 { String::new() } else { format!(" over {} instances", load.instances) };
+    let ramp = if load.ramp == Nanos::ZERO { String::new() } else { format!(", ramp {}", span(load.ramp)) };
+    format!(
+        "{} rounds{instances} of {arms}, {pace}, warm-up {}{ramp}, window {}",
+        load.rounds,
+        span(load.warmup),
+        span(load.window)
+    )
+}
+
+/// As a scenario writes it: exact, where a rounded number would hide what was asked for.
+fn span(span: Nanos) -> String {
+    span.notation()
+}
+
+fn describe_claim(claim: &Claim) -> String {
+    let sign = if claim.below { '<' } else { '>' };
+    let required = if claim.required { " (required)" } else { "" };
+    let bound = match metric::find(&claim.metric).map(|row| row.unit) {
+        Some(Unit::Bytes) if claim.bound % 1e6 == 0.0 => format!("{} MB", claim.bound / 1e6),
+        Some(Unit::Bytes) => Bytes(claim.bound as u64).notation(),
+        Some(Unit::PerSecond) => format!("{} req/s", grouped(claim.bound)),
+        Some(Unit::Count) => grouped(claim.bound),
+        Some(unit) => format!("{} {}", three_digits(claim.bound), unit.label()),
+        None => claim.bound.to_string(),
+    };
+    format!("{} {sign} {bound}{required}", claim.metric)
+}
+
+/// A label and a text behind it.
+fn line(out: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+    columns(out, LABEL, label, text)
+}
+
+/// A label in a column of its own and a text behind it, broken between words so that no line exceeds the width unless one word does.
+fn columns(out: &mut fmt::Formatter<'_>, indent: usize, label: &str, text: &str) -> fmt::Result {
+    let mut column = indent;
+    write!(out, "{label:<indent$}")?;
+    let mut first = true;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let length = word.chars().count();
+        if !first && column + 1 + length > WIDTH {
+            write!(out, "\n{:indent$}", "")?;
+            column = indent;
+            first = true;
+        }
+        if !first {
+            write!(out, " ")?;
+            column += 1;
+        }
+        write!(out, "{word}")?;
+        column += length;
+        first = false;
+    }
+    writeln!(out)
+}

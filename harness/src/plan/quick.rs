@@ -1,0 +1,41 @@
+//! `--quick`: the one rule for how short a run may get.
+
+use crate::load::spec::Pace;
+use crate::scenario::stage::FEWEST_ROUNDS;
+use crate::scenario::{LoadWork, Stage, Work};
+use crate::units::Nanos;
+
+const IDLE_LAUNCHES: u64 = 2;
+const IDLE_PART: Nanos = Nanos::from_millis(300);
+const WARMUP: Nanos = Nanos::from_millis(100);
+const WINDOW: Nanos = Nanos::from_millis(350);
+
+/// Requests a window still holds at low rates, so that a median means something.
+const REQUESTS: f64 = 50.0;
+
+/// Shortens a stage; what is shorter already stays as it is. Rounds and startups keep their 95 % interval; the
+/// idle stage, where a launch takes longest, loses it.
+pub(super) fn shorten(stage: &mut Stage) {
+    match &mut stage.work {
+        Work::Artifact { .. } => {}
+        Work::Startup { launches } => *launches = (*launches).min(FEWEST_ROUNDS),
+        Work::Idle { launches, settle, window } => {
+            *launches = (*launches).min(IDLE_LAUNCHES);
+            *settle = (*settle).min(IDLE_PART);
+            *window = (*window).min(IDLE_PART);
+        }
+        Work::Load(load) | Work::Curve { load, .. } => shorten_load(load),
+    }
+}
+
+fn shorten_load(load: &mut LoadWork) {
+    let enough = match load.pace {
+        Pace::Open { rate_per_second } => Nanos((REQUESTS / rate_per_second * 1e9) as u64),
+        Pace::Closed => Nanos::ZERO,
+    };
+    load.instances = 1;
+    load.rounds = load.rounds.min(FEWEST_ROUNDS);
+    load.warmup = load.warmup.min(WARMUP);
+    load.ramp = load.ramp.min(load.warmup);
+    load.window = load.window.min(WINDOW.max(enough));
+}

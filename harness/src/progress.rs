@@ -1,0 +1,115 @@
+//! Progress on stderr: which stage, what is being measured, how long it will still take. Silent when stderr is no
+//! terminal. It redraws at most once a second, so that drawing does not disturb the windows.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::clock::Mono;
+use crate::measure::{RoundStatus, StageStatus};
+use crate::run::Event;
+use crate::units::{Nanos, grouped};
+
+/// Shows a run on the terminal.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    expected: Nanos,
+    /// Expected length of the stages that are over, and of the present one.
+    behind: Nanos,
+    stage: Stage,
+}
+
+/// The stage that runs.
+#[derive(Debug, Default)]
+struct Stage {
+    name: String,
+    expected: Nanos,
+    begun: Mono,
+    doing: String,
+    rate: String,
+    done: u64,
+    of: u64,
+    rejected: u64,
+}
+
+impl Progress {
+    /// Progress of a run of the scenario `name` that should take `expected`.
+    pub fn new(name: &str, expected: Nanos) -> Self {
+        let shown = std::io::stderr().is_terminal();
+        let target = if shown { ProgressDrawTarget::stderr_with_hz(1) } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(expected.0 / 1_000_000), target);
+        // The template is a constant of this file; a mistake in it would fall back to the plain bar.
+        if let Ok(style) = ProgressStyle::with_template("{bar:20} {percent:>3} %  {wide_msg}") {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        bar.println(format!("{name}: about {}", seconds(expected)));
+        Self { bar, expected, behind: Nanos::ZERO, stage: Stage::default() }
+    }
+
+    /// Takes in one event of the run.
+    pub fn show(&mut self, event: Event) {
+        match event {
+            Event::StageBegun { name, expected, .. } => {
+                self.stage = Stage { name, expected, begun: Mono::now(), ..Stage::default() };
+            }
+            Event::Doing(what) => self.stage.doing = what,
+            Event::Step { done, of } => (self.stage.done, self.stage.of) = (done, of),
+            Event::Second(_, second) => {
+                self.stage.rate = format!(", {}/s", grouped(second.ok as f64 / second.length_s.max(1e-9)));
+            }
+            Event::Round { status, reason } => self.round(status, reason),
+            Event::StageEnded { name, status } => self.stage_ended(&name, &status),
+        }
+        self.draw();
+    }
+
+    /// Removes the bar.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn round(&mut self, status: RoundStatus, reason: Option<String>) {
+        self.stage.rate.clear();
+        if status == RoundStatus::Rejected {
+            self.stage.rejected += 1;
+            let why = reason.unwrap_or_default();
+            self.bar.println(format!("  {}: a round was rejected and is repeated: {why}", self.stage.name));
+        }
+    }
+
+    fn stage_ended(&mut self, name: &str, status: &StageStatus) {
+        let word = match status {
+            StageStatus::Valid => "valid",
+            StageStatus::Invalid(_) => "INVALID",
+            StageStatus::Failed(_) => "FAILED",
+            StageStatus::Skipped(_) => "skipped",
+            StageStatus::Incomplete => "incomplete",
+        };
+        let took = Mono::now().since(self.stage.begun);
+        self.bar.println(format!("  {name:<14} {word:<10} {took}"));
+        self.behind = self.behind.plus(self.stage.expected);
+        self.stage.expected = Nanos::ZERO;
+    }
+
+    fn draw(&self) {
+        let stage = &self.stage;
+        let share = if stage.of > 0 { stage.done as f64 / stage.of as f64 } else { 0.0 };
+        let within = Nanos((stage.expected.0 as f64 * share) as u64);
+        let position = self.behind.plus(within);
+        let left = self.expected.minus(position);
+        let of = if stage.of > 0 { format!(" ({} of {})", stage.done, stage.of) } else { String::new() };
+        let rejected = if stage.rejected > 0 { format!(", {} rejected", stage.rejected) } else { String::new() };
+        self.bar.set_position(position.0 / 1_000_000);
+        let text = format!("{}{of}: {}{}{rejected}; about {} left", stage.name, stage.doing, stage.rate, seconds(left));
+        self.bar.set_message(text);
+    }
+}
+
+/// Whole seconds, or minutes and seconds.
+fn seconds(span: Nanos) -> String {
+    match span.as_secs_f64().round() as u64 {
+        short @ 0..100 => format!("{short} s"),
+        long => format!("{} min {:02} s", long / 60, long % 60),
+    }
+}

@@ -1,0 +1,85 @@
+//! Report: one record, many readers. A format turns the one [`Summary`] into bytes; a new format is one more entry in
+//! [`FORMATS`].
+
+mod bmf;
+pub mod compare;
+mod curve;
+mod facts;
+mod flat;
+mod markdown;
+pub mod metrics_doc;
+pub mod schema;
+mod summary;
+mod table;
+mod text;
+mod verdict;
+
+use std::path::{Path, PathBuf};
+
+pub use summary::{Group, Row, Summary};
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The format could not express the summary.
+    #[error("{format} cannot be written: {source}; report this as a bug of the harness")]
+    NoJson {
+        /// Name of the format.
+        format: &'static str,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// The file could not be written.
+    #[error("{path} cannot be written: {source}; choose another folder with `--out DIR`")]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// One way to write a summary.
+pub trait ReportFormat: Sync {
+    /// What `--format` calls it.
+    fn name(&self) -> &'static str;
+
+    /// The file in the run's folder.
+    fn file_name(&self) -> &'static str;
+
+    /// The content of that file, ending in a newline.
+    ///
+    /// # Errors
+    /// [`Error::NoJson`] where the format is JSON and a value has no form in it.
+    fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error>;
+}
+
+/// Every format. `table`, `json` and `markdown` are those of `harness run --format`.
+pub const FORMATS: &[&dyn ReportFormat] =
+    &[&table::Table, &markdown::Markdown, &verdict::Json, &bmf::Bencher, &flat::Flat];
+
+/// The format with that name.
+pub fn format(name: &str) -> Option<&'static dyn ReportFormat> {
+    FORMATS.iter().copied().find(|format| format.name() == name)
+}
+
+/// Writes every format into `folder`; the files, in the order of [`FORMATS`].
+///
+/// # Errors
+/// [`Error`] of the first format that could not be written.
+pub fn write_all(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let write = |format: &&dyn ReportFormat| {
+        let path = folder.join(format.file_name());
+        let content = format.render(summary)?;
+        std::fs::write(&path, content).map_err(|source| Error::Unwritable { path: path.clone(), source })?;
+        Ok(path)
+    };
+    FORMATS.iter().map(write).collect()
+}
+
+/// JSON for people and programs: indented, ending in a newline.
+fn pretty<T: serde::Serialize>(format: &'static str, value: &T) -> Result<Vec<u8>, Error> {
+    let mut json = serde_json::to_vec_pretty(value).map_err(|source| Error::NoJson { format, source })?;
+    json.push(b'\n');
+    Ok(json)
+}

@@ -1,0 +1,74 @@
+//! `bench_metrics.json`: the Bencher Metric Format, a map of metrics of a map of measures.
+//!
+//! Bencher reads the file whole or not at all: one null or one string and it takes nothing. So only finite values of valid
+//! stages go in, an end of an interval that is not there is left out, and no unit or note is added. Advisory metrics keep
+//! their plain id; a far quantile has a measure of its own (`latency-tail`), so that it can have a wider threshold.
+
+use serde::{Serialize, Serializer};
+
+use super::{Error, ReportFormat, Summary};
+use crate::measure::metric::{Measure, find};
+use crate::stats::Estimate;
+
+/// The format.
+pub(super) struct Bencher;
+
+impl ReportFormat for Bencher {
+    fn name(&self) -> &'static str {
+        "bencher"
+    }
+
+    fn file_name(&self) -> &'static str {
+        "bench_metrics.json"
+    }
+
+    fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
+        let metrics = summary.valid().filter_map(|(metric, estimate)| {
+            let measure = find(&metric.id)?.bencher;
+            Some((metric.id.as_str(), Measures(measure.slug, Values::new(estimate, measure))))
+        });
+        super::pretty(self.name(), &InOrder(metrics.collect()))
+    }
+}
+
+/// A map that keeps the order of the metric table.
+struct InOrder<'a>(Vec<(&'a str, Measures)>);
+
+struct Measures(&'static str, Values);
+
+#[derive(Serialize)]
+struct Values {
+    value: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lower_value: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upper_value: Option<f64>,
+}
+
+impl Values {
+    fn new(estimate: &Estimate, measure: Measure) -> Self {
+        let scaled = |value: f64| scaled(value, measure.scale);
+        Self {
+            value: scaled(estimate.point),
+            lower_value: estimate.interval.map(|interval| scaled(interval.low)),
+            upper_value: estimate.interval.map(|interval| scaled(interval.high)),
+        }
+    }
+}
+
+/// In the measure's unit; a product is rounded to thousandths (of a nanosecond), where only float noise is left.
+fn scaled(value: f64, scale: f64) -> f64 {
+    if scale == 1.0 { value } else { (value * scale * 1e3).round() / 1e3 }
+}
+
+impl Serialize for InOrder<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(id, measures)| (id, measures)))
+    }
+}
+
+impl Serialize for Measures {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([(self.0, &self.1)])
+    }
+}

@@ -1,0 +1,108 @@
+//! A comparison for people, for programs, and as lines that GitHub Actions turns into annotations.
+
+use serde::Serialize;
+
+use super::Error;
+use super::text::wrap;
+use crate::verdict::compare::{Comparison, Pair, Rule};
+use crate::verdict::judgement::{FindingKind, counted};
+
+const WIDTH: usize = 80;
+
+/// One sentence per finding, in 80 columns.
+pub fn table(comparison: &Comparison) -> String {
+    let mut text = wrap(&headline(comparison), WIDTH, "", "  ");
+    for pair in &comparison.pairs {
+        text.push('\n');
+        text.push_str(&of_pair(pair));
+    }
+    text
+}
+
+/// The verdict in one sentence.
+pub fn headline(comparison: &Comparison) -> String {
+    let word = comparison.exit.word();
+    match comparison.reasons.first() {
+        Some(reason) => format!("{word}: {reason}"),
+        None => format!("{word}: {}", tally(comparison.pairs.iter())),
+    }
+}
+
+/// The same for programs, ending in a newline.
+///
+/// # Errors
+/// [`Error::NoJson`] when a value has no form in JSON.
+pub fn json(comparison: &Comparison) -> Result<String, Error> {
+    let document = Document {
+        schema_version: 1,
+        verdict: comparison.exit.word(),
+        exit_code: comparison.exit.code(),
+        headline: headline(comparison),
+        rule: comparison.rule,
+        reasons: &comparison.reasons,
+        pairs: &comparison.pairs,
+    };
+    super::pretty("compare", &document).map(|json| String::from_utf8_lossy(&json).into_owned())
+}
+
+/// `::error::` for what fails, `::warning::` for what must not be overlooked; empty where there is neither.
+pub fn annotations(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    for pair in &comparison.pairs {
+        for problem in &pair.problems {
+            text.push_str(&annotation("error", &problem.says));
+        }
+        for change in &pair.changes {
+            if matches!(change.finding, FindingKind::Block | FindingKind::Alert | FindingKind::Inconclusive) {
+                text.push_str(&annotation("warning", &format!("{}: {}", change.finding.word(), change.says)));
+            }
+        }
+    }
+    text
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    verdict: &'static str,
+    exit_code: u8,
+    headline: String,
+    rule: Rule,
+    reasons: &'a [String],
+    pairs: &'a [Pair],
+}
+
+fn of_pair(pair: &Pair) -> String {
+    let mut text = wrap(&format!("{} → {}", pair.base, pair.head), WIDTH, "", "  ");
+    if let (Some(layout), Some(evidence)) = (pair.layout, &pair.evidence) {
+        let about = format!("{}; {evidence}; {}", layout.word(), tally(std::iter::once(pair)));
+        text.push_str(&wrap(&about, WIDTH, "  ", "  "));
+    }
+    let mut line =
+        |word: &str, says: &str| text.push_str(&wrap(says, WIDTH, &format!("  {word:<13}"), &" ".repeat(15)));
+    pair.notes.iter().for_each(|note| line("note", note));
+    pair.problems.iter().for_each(|problem| line("error", &problem.says));
+    pair.changes.iter().for_each(|change| line(change.finding.word(), &change.says));
+    text
+}
+
+/// `15 numbers: 1 block, 14 ok`.
+fn tally<'a>(pairs: impl Iterator<Item = &'a Pair>) -> String {
+    let changes: Vec<FindingKind> = pairs.flat_map(|pair| &pair.changes).map(|change| change.finding).collect();
+    let of_kind = |kind: FindingKind| {
+        let n = changes.iter().filter(|found| **found == kind).count();
+        (n > 0).then(|| format!("{n} {}", kind.word()))
+    };
+    let parts: Vec<String> = FindingKind::ALL.into_iter().filter_map(of_kind).collect();
+    if parts.is_empty() {
+        "no number".to_owned()
+    } else {
+        format!("{}: {}", counted(changes.len(), "number"), parts.join(", "))
+    }
+}
+
+/// A workflow command; what would end it is escaped.
+fn annotation(level: &str, says: &str) -> String {
+    let says = says.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    format!("::{level}::{says}\n")
+}

@@ -1,0 +1,284 @@
+//! Sentences about a record that several formats show.
+
+use std::collections::BTreeMap;
+
+use crate::measure::audit::judged_lag;
+use crate::measure::image::Method;
+use crate::measure::record::{HostFacts, Record, RoundRecord, StageKind, StageRecord, StageStatus};
+use crate::measure::rejection::rejections;
+use crate::measure::trial::{Offered, TrialRecord};
+use crate::units::{Bytes, Nanos, Ratio, grouped};
+use crate::verdict::Judgement;
+use crate::verdict::judgement::{StageFinding, StageState};
+
+/// A sampler that uses more of a core than this disturbs what it watches.
+const DEAR_SAMPLER: f64 = 0.005;
+
+/// Scenario, run, time and length.
+pub(super) fn run(record: &Record) -> String {
+    let quick = if record.scenario.quick { " · quick" } else { "" };
+    let took = Nanos(record.took_ns);
+    format!("{} · {} · {} · took {took}{quick}", record.scenario.name, record.run_id, record.started_at)
+}
+
+/// Name, state and what was done, for each stage.
+pub(super) fn stages(record: &Record, judgement: &Judgement) -> Vec<[String; 3]> {
+    let pairs = record.stages.iter().zip(&judgement.stages);
+    pairs.map(|(stage, found)| [stage.name.clone(), found.state.word().to_owned(), work(stage)]).collect()
+}
+
+fn work(stage: &StageRecord) -> String {
+    let launches = stage.instances.len();
+    let within = stage.limits.map_or_else(String::new, |limits| format!(", within {limits}"));
+    match (stage.kind, stage.offered) {
+        (StageKind::Artifact, _) if stage.image.is_some() => "the executable file and the image".to_owned(),
+        (StageKind::Artifact, _) => "the executable file".to_owned(),
+        (_, Some(offered)) => {
+            let rejected = stage.rejected_rounds().count();
+            let rejected = if rejected > 0 { format!(" ({rejected} rejected)") } else { String::new() };
+            let rounds = stage.valid_rounds().count();
+            match stage.kind {
+                StageKind::Limits => {
+                    format!("{launches} sets of limits, {rounds} rounds{rejected}; {}", load(offered, stage))
+                }
+                _ => format!("{rounds} of {} rounds{rejected}; {}{within}", stage.wanted, load(offered, stage)),
+            }
+        }
+        (_, None) => format!("{launches} of {} launches{within}", stage.wanted),
+    }
+}
+
+fn load(offered: Offered, stage: &StageRecord) -> String {
+    let connections = trials(stage).next().map(|trial| trial.connections);
+    match (offered, connections) {
+        (Offered::Open { rate_per_second }, Some(connections)) => {
+            format!("open loop, {}/s on {connections} connections", grouped(rate_per_second))
+        }
+        (Offered::Open { rate_per_second }, None) => format!("open loop, {}/s", grouped(rate_per_second)),
+        (Offered::Closed { vus }, _) => format!("closed loop, {vus} virtual users"),
+    }
+}
+
+/// The trials of the valid rounds.
+fn trials(stage: &StageRecord) -> impl Iterator<Item = &TrialRecord> {
+    stage.valid_rounds().flat_map(|round| &round.trials)
+}
+
+/// Tags of valid rounds, once each, with the ceiling that the direct arm found; and the rounds that lie far from the others.
+pub(super) fn notes(record: &Record, judgement: &Judgement) -> Vec<String> {
+    let of = |stage| {
+        let notes = stage_notes(stage, judgement).into_iter().chain(throttling(stage, judgement));
+        notes.chain(outliers(stage, judgement))
+    };
+    record.stages.iter().flat_map(of).collect()
+}
+
+/// Why the far quantiles of a stage with a CPU limit are what they are.
+fn throttling(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
+    const PERIOD_MS: f64 = 100.0;
+    let cpus = stage.limits?.cpus?;
+    let measured = judgement.metrics.iter().filter(|metric| metric.stage == stage.name);
+    let share = measured
+        .filter(|metric| metric.name().starts_with("throttled_percent"))
+        .find_map(|metric| metric.estimate())?;
+    (share.point >= 1.0).then(|| {
+        let quota = Nanos((cpus * PERIOD_MS * 1e6) as u64);
+        let shows = match stage.offered {
+            Some(Offered::Closed { vus }) => format!(
+                "in a closed loop no more than {vus} requests wait in each period, so quantiles show it only where few requests \
+                 fit into one: give the stage a `rate` to see it"
+            ),
+            _ => "far quantiles step by the length of that wait".to_owned(),
+        };
+        format!(
+            "{}: throttled in {:.0} % of the periods. {cpus} CPUs are {quota} of CPU time in each period of {PERIOD_MS} ms; a \
+             request that comes when it is used up waits for the next one, and {shows}",
+            stage.name, share.point
+        )
+    })
+}
+
+/// Which values of a stage lie far from the others, by round or launch: a disturbed round shows in several metrics at once.
+fn outliers(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
+    let mut by_position: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for metric in judgement.metrics.iter().filter(|metric| metric.stage == stage.name) {
+        for position in metric.outliers() {
+            by_position.entry(*position).or_default().push(&metric.id);
+        }
+    }
+    let noun = if stage.offered.is_some() { "round" } else { "launch" };
+    let one = |(position, ids): (usize, Vec<&str>)| {
+        let more = ids.len() - 1;
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{noun} {} ({}{more})", position + 1, ids[0])
+    };
+    let all: Vec<String> = by_position.into_iter().map(one).collect();
+    (!all.is_empty()).then(|| format!("{}: far from the others, and counted: {}", stage.name, all.join(", ")))
+}
+
+fn stage_notes(stage: &StageRecord, judgement: &Judgement) -> Vec<String> {
+    let total = stage.valid_rounds().count();
+    let mut kinds: Vec<&str> = trials(stage).flat_map(|trial| &trial.tags).map(|tag| kind_of(tag)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let note = |kind: &str| {
+        let has =
+            |round: &&RoundRecord| round.trials.iter().any(|trial| trial.tags.iter().any(|tag| kind_of(tag) == kind));
+        let rounds = stage.valid_rounds().filter(has).count();
+        let example = trials(stage).flat_map(|trial| &trial.tags).find(|tag| kind_of(tag) == kind);
+        let example = example.map_or(kind, String::as_str);
+        format!("{}: {rounds} of {total} rounds {example}{}", stage.name, ceiling(stage, judgement))
+    };
+    kinds.into_iter().map(note).chain(image_note(stage)).collect()
+}
+
+/// What stands behind the numbers of an image.
+fn image_note(stage: &StageRecord) -> Option<String> {
+    let image = stage.image.as_ref()?;
+    let estimated = image.compressed_bytes.is_some_and(|count| count.method == Method::Estimated);
+    let estimated = if estimated { "; the size is an estimate, its layers are stored uncompressed" } else { "" };
+    let platform = image.platform.as_deref().unwrap_or("unknown platform");
+    let base = image.base.label();
+    Some(format!("{}: image for {platform}, base {base}: {}{estimated}", stage.name, image.evidence))
+}
+
+/// `co-located: generator thread …` is of the kind `co-located`.
+fn kind_of(tag: &str) -> &str {
+    tag.split(':').next().unwrap_or(tag)
+}
+
+/// What the same generator and upstream reached without the target.
+fn ceiling(stage: &StageRecord, judgement: &Judgement) -> String {
+    let of =
+        |metric: &&crate::verdict::judgement::Measured| metric.stage == stage.name && metric.category() == "throughput";
+    let found = judgement.metrics.iter().find(of).and_then(|metric| Some((metric.unit, metric.arms?.direct.point)));
+    found.map_or_else(String::new, |(unit, direct)| {
+        format!("; without the target generator and upstream reach {} on this host", unit.show(direct))
+    })
+}
+
+/// The worst of every audit quantity over the valid rounds of each stage with load.
+pub(super) fn audit(record: &Record) -> Vec<String> {
+    record.stages.iter().filter(|stage| trials(stage).next().is_some()).map(audit_of).collect()
+}
+
+fn audit_of(stage: &StageRecord) -> String {
+    let worst = |of: &dyn Fn(&TrialRecord) -> Option<f64>| trials(stage).filter_map(of).fold(None, larger);
+    let sum = |of: fn(&TrialRecord) -> u64| trials(stage).map(of).sum::<u64>();
+    let mut parts = vec![format!(
+        "{} of {} requests were errors",
+        grouped(sum(|trial| trial.load.outcomes.errors()) as f64),
+        grouped(sum(|trial| trial.load.scheduled) as f64)
+    )];
+    let missed = worst(&|trial| match trial.offered {
+        Offered::Open { rate_per_second } => Some(-trial.rps()? / rate_per_second),
+        Offered::Closed { .. } => None,
+    });
+    parts.extend(missed.map(|missed| format!("at least {} of the offered rate answered", Ratio(-missed))));
+    let open = |trial: &TrialRecord| matches!(trial.offered, Offered::Open { .. });
+    let lag = trials(stage).filter(|trial| open(trial)).filter_map(|trial| judged_lag(&trial.load));
+    let lag = lag.max_by_key(|(_, lag)| *lag);
+    parts.extend(lag.map(|(quantile, lag)| format!("pacer lag {quantile} up to {lag}")));
+    parts.extend(worst(&|trial| trial.readings.steal()).map(|steal| format!("steal up to {}", Ratio(steal))));
+    let foreign = worst(&|trial| trial.readings.foreign_cpu());
+    parts.extend(foreign.map(|foreign| format!("other processes up to {} of CPU", Ratio(foreign))));
+    format!("{}: {}", stage.name, parts.join(", "))
+}
+
+fn larger(found: Option<f64>, next: f64) -> Option<f64> {
+    Some(found.map_or(next, |found| found.max(next)))
+}
+
+/// Why rounds were rejected, for each stage.
+pub(super) fn rejected(record: &Record) -> Vec<String> {
+    let of = |stage: &StageRecord| -> Vec<String> {
+        rejections(stage).iter().map(|rejection| format!("{}: {rejection}", stage.name)).collect()
+    };
+    record.stages.iter().flat_map(of).collect()
+}
+
+/// Reasons of stages that stand neither in the verdict nor among the rejected rounds.
+pub(super) fn further(record: &Record, judgement: &Judgement) -> Vec<String> {
+    let told = rejected(record);
+    let of = |found: &StageFinding| {
+        let reasons = found.reasons.iter().map(|reason| format!("{}: {reason}", found.name));
+        let told_already = |line: &String| {
+            told.contains(line) || judgement.reasons.iter().any(|reason| reason.ends_with(line.as_str()))
+        };
+        reasons.filter(|line| !told_already(line)).collect::<Vec<_>>()
+    };
+    // A stage that was skipped, or is optional and invalid, stands among the warnings.
+    let counted = |found: &&StageFinding| found.state == StageState::Invalid;
+    let required = judgement.stages.iter().filter(counted);
+    required
+        .filter(|found| !record.stages.iter().any(|stage| stage.name == found.name && stage.optional))
+        .flat_map(of)
+        .collect()
+}
+
+/// What should be put right, or must not be overlooked.
+pub(super) fn warnings(record: &Record, judgement: &Judgement) -> Vec<String> {
+    let mut warnings = record.warnings.clone();
+    if record.tool.profile == "debug" {
+        warnings.push(
+            "this harness is a debug build, whose generator saturates early: build it with `cargo build --release`"
+                .to_owned(),
+        );
+    }
+    let dear = record.sampler_cost_ratio.filter(|ratio| *ratio > DEAR_SAMPLER);
+    warnings.extend(
+        dear.map(|ratio| format!("the sampler used {} of one core, limit {}", Ratio(ratio), Ratio(DEAR_SAMPLER))),
+    );
+    for (stage, found) in record.stages.iter().zip(&judgement.stages) {
+        if let StageStatus::Skipped(why) = &stage.status {
+            warnings.push(format!("stage {} was skipped: {why}", stage.name));
+        }
+        if found.state == StageState::Invalid && stage.optional {
+            let why = found.reasons.first().map_or("no reason was recorded", String::as_str);
+            warnings.push(format!("optional stage {} is invalid: {why}", stage.name));
+        }
+        warnings.extend(stage.warnings.iter().map(|warning| format!("{}: {warning}", stage.name)));
+    }
+    warnings
+}
+
+/// Host, builds, tool and sampler.
+pub(super) fn host(record: &Record) -> Vec<String> {
+    let mut lines = vec![machine(&record.host)];
+    lines.extend(record.targets.iter().map(|target| {
+        let size = target.size_bytes.filter(|_| !target.builtin).map(|bytes| format!(", {}", Bytes(bytes)));
+        let digest =
+            target.sha256.as_ref().map(|digest| format!(", sha256 {}", digest.chars().take(12).collect::<String>()));
+        let env = if target.env.is_empty() { String::new() } else { format!(", {}", target.env.join(" ")) };
+        format!("target {}{}{}{env}", target.program, size.unwrap_or_default(), digest.unwrap_or_default())
+    }));
+    let sampler = record.sampler_cost_ratio.map(|ratio| format!(", the sampler used {} of one core", Ratio(ratio)));
+    let git = record.git.as_ref().map(|git| {
+        let dirty = if git.dirty { " (modified)" } else { "" };
+        format!(", git {}{dirty}", git.sha.chars().take(10).collect::<String>())
+    });
+    lines.push(format!(
+        "harness {} ({}){}{}",
+        record.tool.version,
+        record.tool.profile,
+        git.unwrap_or_default(),
+        sampler.unwrap_or_default()
+    ));
+    lines
+}
+
+fn machine(host: &HostFacts) -> String {
+    let mut parts = vec![
+        host.cpu_model.clone(),
+        format!("{} CPUs", host.cpus),
+        Bytes(host.memory_bytes).to_string(),
+        host.os.clone(),
+        format!("Linux {}", host.kernel),
+    ];
+    parts.extend(host.virtualization.clone());
+    parts.extend(host.governor.as_ref().map(|governor| format!("governor {governor}")));
+    parts.extend(host.cgroup.as_ref().map(|cgroup| format!("cgroup {cgroup}")));
+    parts.push(format!("load {:.2} at the start", host.load_average));
+    parts.retain(|part| !part.is_empty());
+    parts.join(", ")
+}

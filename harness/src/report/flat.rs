@@ -1,0 +1,64 @@
+//! `bench_metrics.flat.json`: the array of REQ-OBS-001 section 8.1, in that document's units. Facts that are no numbers
+//! stand in it as strings and booleans.
+
+use serde::{Serialize, Serializer};
+
+use super::{Error, ReportFormat, Summary};
+use crate::measure::metric::{FACTS, FactValue};
+use crate::measure::record::{Record, StageStatus};
+
+/// The format.
+pub(super) struct Flat;
+
+#[derive(Serialize)]
+struct Entry {
+    name: String,
+    value: Value,
+    unit: &'static str,
+}
+
+/// A number or a fact.
+enum Value {
+    Number(f64),
+    Fact(FactValue),
+}
+
+impl ReportFormat for Flat {
+    fn name(&self) -> &'static str {
+        "flat"
+    }
+
+    fn file_name(&self) -> &'static str {
+        "bench_metrics.flat.json"
+    }
+
+    fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
+        let entries = summary.valid().map(|(metric, estimate)| Entry {
+            name: metric.id.clone(),
+            value: Value::Number(estimate.point),
+            unit: metric.unit.label(),
+        });
+        super::pretty(self.name(), &entries.chain(facts(summary.record)).collect::<Vec<_>>())
+    }
+}
+
+/// The facts of the valid stages, as far as they are known.
+fn facts(record: &Record) -> impl Iterator<Item = Entry> {
+    let valid = record.stages.iter().filter(|stage| stage.status == StageStatus::Valid);
+    valid.flat_map(|stage| {
+        let of_stage = FACTS.iter().filter(|fact| fact.stage == stage.kind);
+        of_stage.filter_map(|fact| {
+            let value = Value::Fact((fact.of)(stage).ok()?);
+            Some(Entry { name: fact.id_for(stage), value, unit: fact.kind.label() })
+        })
+    })
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Fact(fact) => fact.serialize(serializer),
+        }
+    }
+}

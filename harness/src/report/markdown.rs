@@ -1,0 +1,121 @@
+//! `summary.md`: GitHub-flavoured Markdown, the verdict first.
+
+use super::{Error, ReportFormat, Row, Summary};
+use crate::verdict::judgement::{ClaimFinding, ClaimState, counted};
+
+/// The format.
+pub(super) struct Markdown;
+
+impl ReportFormat for Markdown {
+    fn name(&self) -> &'static str {
+        "markdown"
+    }
+
+    fn file_name(&self) -> &'static str {
+        "summary.md"
+    }
+
+    fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
+        let parts = [
+            head(summary),
+            metrics(summary),
+            summary.judgement.curves.iter().map(super::curve::markdown).collect::<Vec<_>>().join("\n"),
+            unmeasured_targets(summary),
+            list("Notes", &summary.notes),
+            stages(summary),
+            list("Audit, at worst in valid rounds", &summary.audit),
+            list("Further reasons", &summary.further),
+            list("Rejected rounds", &summary.rejected),
+            list("Warnings", &summary.warnings),
+            absent(summary),
+            list("Measured on", &summary.host),
+        ];
+        let filled: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        Ok(filled.join("\n").into_bytes())
+    }
+}
+
+fn head(summary: &Summary<'_>) -> String {
+    let mut text = format!("## {}\n\n{}\n", escaped(&summary.headline), escaped(&summary.run));
+    if summary.partial {
+        text.push_str("\n**Partial**: read from the journal of a run that did not end by itself.\n");
+    }
+    let others = summary.judgement.reasons.iter().skip(1).map(|reason| format!("- also: {}\n", escaped(reason)));
+    let others: String = others.collect();
+    if others.is_empty() { text } else { format!("{text}\n{others}") }
+}
+
+fn metrics(summary: &Summary<'_>) -> String {
+    let rows: Vec<&Row<'_>> = summary.groups.iter().flat_map(|group| &group.rows).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "| metric | direct | proxied | value [interval] | target | state |\n|---|---:|---:|---:|---|---|\n".to_owned();
+    for row in rows {
+        let interval = row.interval.as_ref().map(|ends| format!(" {ends}")).unwrap_or_default();
+        let cell = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
+        text.push_str(&format!(
+            "| {} | {} | {} | **{}**{interval} | {} | {} |\n",
+            escaped(&row.metric.id),
+            cell(&row.direct),
+            cell(&row.proxied),
+            row.value,
+            row.claim.map_or("–", |claim| claim.limit.as_str()),
+            state(row)
+        ));
+    }
+    text.push_str(
+        "\nValues are medians of rounds or launches; intervals are exact order-statistic intervals, 95 % or more.\n",
+    );
+    text
+}
+
+fn state(row: &Row<'_>) -> String {
+    let claim = row.claim.map(claim_state);
+    let advisory = row.metric.advisory.as_ref().map(|why| format!("advisory: {why}"));
+    let parts: Vec<String> = claim.into_iter().chain(advisory).collect();
+    if parts.is_empty() { "–".to_owned() } else { escaped(&parts.join("; ")) }
+}
+
+fn claim_state(claim: &ClaimFinding) -> String {
+    let required = if claim.required { " (required)" } else { "" };
+    match claim.state {
+        ClaimState::NotMet => format!("**not met**{required}"),
+        state => format!("{}{required}", state.word()),
+    }
+}
+
+/// Claims about metrics that have no row.
+fn unmeasured_targets(summary: &Summary<'_>) -> String {
+    let absent = summary.judgement.targets.iter().filter(|target| target.state == ClaimState::Absent);
+    let lines =
+        absent.map(|target| format!("{} {}: {}, {}", target.metric, target.limit, claim_state(target), target.says));
+    list("Targets without a value", &lines.collect::<Vec<_>>())
+}
+
+fn stages(summary: &Summary<'_>) -> String {
+    let rows = summary.stages.iter().map(|[name, state, work]| format!("| {name} | {state} | {} |\n", escaped(work)));
+    let rows: String = rows.collect();
+    if rows.is_empty() { rows } else { format!("| stage | state | work |\n|---|---|---|\n{rows}") }
+}
+
+fn absent(summary: &Summary<'_>) -> String {
+    if summary.absent.is_empty() {
+        return String::new();
+    }
+    let count: usize = summary.absent.iter().map(|(_, ids)| ids.len()).sum();
+    let line = |(reason, ids): &(String, Vec<&str>)| format!("- {}: {}\n", escaped(&ids.join(", ")), escaped(reason));
+    let lines: String = summary.absent.iter().map(line).collect();
+    format!("<details><summary>{} without a value</summary>\n\n{lines}\n</details>\n", counted(count, "metric"))
+}
+
+fn list(title: &str, lines: &[String]) -> String {
+    let items: String = lines.iter().map(|line| format!("- {}\n", escaped(line))).collect();
+    if items.is_empty() { items } else { format!("**{title}**\n\n{items}") }
+}
+
+/// Text that a table cell can hold: a bar would end the cell, a line break the table, a `<` would begin a tag.
+fn escaped(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
+}

@@ -1,0 +1,12 @@
+//! The JSON Schemas (draft-07) of what a run leaves behind.
+
+/// Of `result.json`.
+pub const RESULT: &str = include_str!("../../schemas/result.schema.json");
+/// Of `verdict.json`.
+pub const VERDICT: &str = include_str!("../../schemas/verdict.schema.json");
+/// Of `bench_metrics.json`: the rules that Bencher publishes for its metric format.
+pub const BMF: &str = include_str!("../../schemas/bench_metrics.schema.json");
+/// Of `bench_metrics.flat.json`.
+pub const FLAT: &str = include_str!("../../schemas/bench_metrics.flat.schema.json");
+/// Of what `harness compare --format json` prints.
+pub const COMPARE: &str = include_str!("../../schemas/compare.schema.json");

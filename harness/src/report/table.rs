@@ -1,0 +1,121 @@
+//! The summary at the terminal: 80 columns, no colours, a unit behind every number.
+
+use super::text::wrap;
+use super::{Error, Group, ReportFormat, Row, Summary};
+
+const WIDTH: usize = 80;
+
+/// The format.
+pub(super) struct Table;
+
+impl ReportFormat for Table {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn file_name(&self) -> &'static str {
+        "summary.txt"
+    }
+
+    fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
+        let mut text = head(summary);
+        text.push_str(&section("stages", summary.stages.iter().map(stage).collect()));
+        text.push_str(&metrics(&summary.groups));
+        let curves = &summary.judgement.curves;
+        text.push_str(&section("cost of limits", curves.iter().map(super::curve::table).collect()));
+        text.push_str(&section("targets", targets(summary)));
+        text.push_str(&section("notes", items(&summary.notes)));
+        text.push_str(&section("audit, at worst in valid rounds", items(&summary.audit)));
+        text.push_str(&section("further reasons", items(&summary.further)));
+        text.push_str(&section("rejected rounds", items(&summary.rejected)));
+        text.push_str(&section("absent", summary.absent.iter().map(absent).collect()));
+        text.push_str(&section("warnings", items(&summary.warnings)));
+        text.push_str(&section("measured on", items(&summary.host)));
+        text.push_str(&section("files", files(summary)));
+        Ok(text.into_bytes())
+    }
+}
+
+fn head(summary: &Summary<'_>) -> String {
+    let mut text = wrap(&summary.headline, WIDTH, "", "  ");
+    for reason in summary.judgement.reasons.iter().skip(1) {
+        text.push_str(&wrap(&format!("also: {reason}"), WIDTH, "  ", "    "));
+    }
+    if summary.partial {
+        text.push_str("partial: read from the journal of a run that did not end by itself\n");
+    }
+    text.push_str(&wrap(&summary.run, WIDTH, "", "  "));
+    text
+}
+
+/// A title and what belongs under it; nothing where nothing does.
+fn section(title: &str, lines: Vec<String>) -> String {
+    if lines.is_empty() { String::new() } else { format!("\n{title}\n{}", lines.concat()) }
+}
+
+fn item(text: &str) -> String {
+    wrap(text, WIDTH, "  ", "    ")
+}
+
+fn items(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| item(text)).collect()
+}
+
+fn stage([name, state, work]: &[String; 3]) -> String {
+    let first = format!("  {name:<16} {state:<11} ");
+    wrap(work, WIDTH, &first, &" ".repeat(30))
+}
+
+/// Every group, under one line that names the columns; what is advisory is marked, and explained below.
+fn metrics(groups: &[Group<'_>]) -> String {
+    if groups.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        format!("\n{:<20}{:>14}{:>14}  {:<19}{:>4}{:>7}\n", "", "direct", "value", "interval", "n", "covers");
+    for group in groups {
+        text.push_str(group.category);
+        text.push('\n');
+        text.push_str(&group.rows.iter().map(row).collect::<String>());
+    }
+    let rows = groups.iter().flat_map(|group| &group.rows);
+    let mut advisories: Vec<&str> = rows.filter_map(|row| row.metric.advisory.as_deref()).collect();
+    advisories.sort_unstable();
+    advisories.dedup();
+    text.extend(advisories.iter().map(|advisory| wrap(&format!("advisory: {advisory}"), WIDTH, "* ", "  ")));
+    text
+}
+
+fn row(row: &Row<'_>) -> String {
+    let mark = if row.metric.advisory.is_some() { " *" } else { "" };
+    let name = format!("{}{mark}", row.metric.name());
+    // A difference stands for itself; both of its sides are rows of `latency`.
+    let direct = row.direct.as_deref().filter(|_| row.metric.category() != "overhead").unwrap_or_default();
+    let interval = row.interval.as_deref().unwrap_or_default();
+    let coverage = row.coverage.as_deref().unwrap_or_default();
+    // A long name has a line to itself, so that the columns stay where they are.
+    let start = if name.chars().count() > 18 { format!("  {name}\n{:20}", "") } else { format!("  {name:<18}") };
+    let line = format!("{start}{direct:>14}{:>14}  {interval:<19}{:>4}{coverage:>7}", row.value, row.n);
+    line.trim_end().to_owned() + "\n"
+}
+
+fn targets(summary: &Summary<'_>) -> Vec<String> {
+    let line = |target: &crate::verdict::judgement::ClaimFinding| {
+        let required = if target.required { " (required)" } else { "" };
+        let claim = format!("{} {}{required}: {}", target.metric, target.limit, target.says);
+        wrap(&claim, WIDTH, &format!("  {:<11}", target.state.word()), &" ".repeat(13))
+    };
+    summary.judgement.targets.iter().map(line).collect()
+}
+
+fn absent((reason, ids): &(String, Vec<&str>)) -> String {
+    item(&format!("{}: {reason}", ids.join(", ")))
+}
+
+fn files(summary: &Summary<'_>) -> Vec<String> {
+    let list = |folder: &String| {
+        let names: Vec<&str> = super::FORMATS.iter().map(|format| format.file_name()).collect();
+        item(&format!("{folder}/: result.json, {}", names.join(", ")))
+    };
+    summary.folder.iter().map(list).collect()
+}

@@ -1,0 +1,177 @@
+//! Run: drives the acting wing, stage by stage, tells those who watch, and returns the record.
+
+mod bench;
+mod engine;
+mod event;
+mod halt;
+mod header;
+mod home;
+mod interrupt;
+mod ledger;
+mod limits;
+mod load;
+mod recorder;
+mod rig;
+mod startup;
+mod trial;
+
+pub use event::Event;
+pub use halt::chain;
+pub use home::Home;
+pub use interrupt::Interrupt;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cgroup;
+use crate::exit::Exit;
+use crate::image;
+use crate::keeper::{self, Keeper};
+use crate::measure::{Record, StageRecord, StageStatus};
+use crate::plan::{Plan, Stage, Work};
+use crate::target::{self, Containers, Site};
+use halt::Halt;
+use recorder::Recorder;
+use rig::Rig;
+
+/// Why a run could not begin. Once it has begun, whatever happens is part of its record.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The process that owns all others could not be started.
+    #[error(transparent)]
+    Keeper(#[from] keeper::Error),
+    /// The journal could not be created.
+    #[error("cannot create the journal in {folder}: {cause}; choose another place with --out DIR")]
+    Journal {
+        /// The result directory.
+        folder: String,
+        /// Why not.
+        cause: std::io::Error,
+    },
+}
+
+/// Does what the plan says. Everything that was started is stopped when this returns.
+///
+/// # Errors
+/// [`Error`] when the run could not even begin.
+pub async fn execute(
+    plan: &Plan,
+    home: &Home,
+    interrupt: Interrupt,
+    events: &mut (dyn FnMut(Event) + Send),
+) -> Result<Record, Error> {
+    let journal = |cause| Error::Journal { folder: home.results.display().to_string(), cause };
+    let logs = home.results.join("logs");
+    let keeper = Keeper::start(&logs)?;
+    remove_leftovers(plan);
+    keeper.scratch(&home.scratch)?;
+    let site = Site {
+        keeper: keeper.clone(),
+        ports: Arc::default(),
+        containers: Arc::new(Containers::of(&home.run_id)),
+        scratch: home.scratch.clone(),
+        logs,
+        folder: plan.folder.clone(),
+        exe: target::own_binary(),
+    };
+    let header = header::header(plan, home, &site);
+    let cpus = header.host.cpus as f64;
+    let recorder = Recorder::begin(&home.results, header).map_err(journal)?;
+    let mut rig = Rig { plan, site, interrupt, recorder, cpus, events };
+    stages(&mut rig).await;
+    keeper.shutdown().await;
+    let interrupted = rig.interrupt.requested();
+    Ok(rig.recorder.end(interrupted))
+}
+
+/// Removes what runs left behind whose keeper was killed; what cannot be removed now is told by `harness clean`.
+fn remove_leftovers(plan: &Plan) {
+    for folder in keeper::scratch_leftovers(&std::env::temp_dir()) {
+        let _kept = std::fs::remove_dir_all(folder);
+    }
+    if plan.stages.iter().any(Stage::is_limited) {
+        let _kept = cgroup::remove_leftovers();
+    }
+}
+
+/// Runs the stages in their order. A stage that is not valid does not keep the next one from running; a target that
+/// failed or an interrupt does.
+async fn stages(rig: &mut Rig<'_>) {
+    for stage in &rig.plan.stages {
+        let expected = stage.expected_duration();
+        rig.tell(Event::StageBegun { name: stage.name.clone(), kind: stage.kind, expected });
+        rig.recorder.stage_begun(stage_record(stage));
+        let ended = work(rig, stage).await;
+        let (status, go_on) = match ended {
+            Ok(()) => (StageStatus::Valid, true),
+            Err(Halt::Invalid(reasons)) => (StageStatus::Invalid(reasons), true),
+            Err(Halt::Failed(failure)) if stage.optional => (StageStatus::Skipped(failure.says), true),
+            Err(Halt::Failed(failure)) => (StageStatus::Failed(failure), false),
+            Err(Halt::Interrupted) => (StageStatus::Incomplete, false),
+        };
+        rig.recorder.stage_ended(status.clone());
+        rig.tell(Event::StageEnded { name: stage.name.clone(), status });
+        if !go_on {
+            break;
+        }
+    }
+}
+
+/// The record of a stage that has not begun.
+fn stage_record(stage: &Stage) -> StageRecord {
+    let (offered, wanted) = match &stage.work {
+        Work::Artifact { .. } => (None, 1),
+        Work::Startup { launches } | Work::Idle { launches, .. } => (None, *launches),
+        Work::Load(work) | Work::Curve { load: work, .. } => (Some(trial::offered(work)), work.rounds),
+    };
+    let objective = match &stage.work {
+        Work::Curve { objective, .. } => Some(*objective),
+        _ => None,
+    };
+    StageRecord {
+        name: stage.name.clone(),
+        kind: stage.kind,
+        optional: stage.optional,
+        offered,
+        upstream_delay_ns: stage.upstream.as_ref().and_then(|upstream| upstream.delay()).map(|delay| delay.0),
+        limits: Some(stage.limits).filter(|limits| !limits.is_empty()),
+        objective,
+        wanted,
+        ..StageRecord::default()
+    }
+}
+
+async fn work(rig: &mut Rig<'_>, stage: &Stage) -> Result<(), Halt> {
+    match &stage.work {
+        Work::Artifact { image } => artifact(rig, image.as_deref()).await,
+        Work::Startup { launches } => startup::startup(rig, stage, *launches).await,
+        Work::Idle { launches, settle, window } => startup::idle(rig, stage, *launches, *settle, *window).await,
+        Work::Load(work) => load::stage(rig, stage, work).await,
+        Work::Curve { cells, load, .. } => load::curve(rig, stage, cells, load).await,
+    }
+}
+
+/// The engine's image that the target is a container of.
+async fn saved_image(rig: &Rig<'_>) -> Result<Option<std::path::PathBuf>, Halt> {
+    let saved = rig.interrupt.or(target::saved_image(&rig.plan.target, &rig.site)).await?;
+    saved.map_err(|error| bench::launch_halt(&error))
+}
+
+/// Looks at the executable file, and at the image that is named or that the target is a container of.
+async fn artifact(rig: &mut Rig<'_>, image: Option<&Path>) -> Result<(), Halt> {
+    let found = target::executable(&rig.plan.target, &rig.site).map_err(|error| bench::launch_halt(&error))?;
+    let size = std::fs::metadata(&found.path).map(|file| file.len()).ok();
+    rig.recorder.stage_fact(|stage| stage.binary_size_bytes = size.filter(|_| !found.builtin));
+    let image = match image {
+        Some(named) => Some(rig.plan.folder.join(named)),
+        None => saved_image(rig).await?,
+    };
+    let Some(image) = image else { return Ok(()) };
+    // Every byte of it is read and some are compressed: on a thread of its own, which an interrupt does not wait for.
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || drop(tell.send(image::facts(&image))));
+    let facts = rig.interrupt.or(told).await?.map_err(|error| Halt::tooling(&error))?;
+    let facts = facts.map_err(|error| Halt::failed(Exit::InvalidInput, &error))?;
+    rig.recorder.stage_fact(|stage| stage.image = Some(facts));
+    Ok(())
+}

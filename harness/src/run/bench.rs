@@ -1,0 +1,303 @@
+//! One instance on the bench: upstream, target, sampler and generator, started in this order and stopped in reverse.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::halt::{Halt, chain};
+use super::interrupt::Interrupt;
+use super::limits;
+use super::rig::Rig;
+use crate::clock::Mono;
+use crate::exit::Exit;
+use crate::keeper::Refusal;
+use crate::load::Generator;
+use crate::measure::record::Failure;
+use crate::measure::{Ending, LaunchRecord};
+use crate::plan::{LoadWork, Stage};
+use crate::probe::{self, Milestones};
+use crate::sampler::{Pending, Sampler, Tree, Watched, Window};
+use crate::target::spec::Launch;
+use crate::target::{self, ATTEMPTS, Fault, HttpUrl, Order, Running, RunningUpstream};
+use crate::units::Nanos;
+use crate::{keeper, load};
+
+/// Time the upstream has to listen.
+const UPSTREAM_DEADLINE: Nanos = Nanos::from_secs(10);
+/// Time the upstream has between SIGTERM and SIGKILL; the target too, once the run was interrupted.
+const PATIENCE: Nanos = Nanos::from_millis(1500);
+/// Time between two looks at the target while something else is awaited.
+const LOOK: Duration = Duration::from_millis(20);
+/// Lines of a log that are told with a failure.
+const LINES: usize = 8;
+
+/// A ready target with everything around it.
+pub(super) struct Bench {
+    upstream: Option<RunningUpstream>,
+    target: Running,
+    engine: Option<Engine>,
+    /// Reads all of them.
+    sampler: Sampler,
+    /// The window under way. One that is still there at the end is that of a trial which came to none.
+    pending: Option<Pending>,
+    /// CPUs the target may use.
+    pub(super) target_cpus: f64,
+    launch: LaunchRecord,
+}
+
+impl Bench {
+    /// Starts everything a trial of `stage` needs and waits until the target is ready. What was started is stopped again
+    /// when something fails.
+    ///
+    /// # Errors
+    /// [`Halt::Failed`] naming what failed, or [`Halt::Interrupted`].
+    pub(super) async fn start(
+        rig: &mut Rig<'_>,
+        stage: &Stage,
+        index: u64,
+        work: Option<&LoadWork>,
+    ) -> Result<Self, Halt> {
+        let name = format!("{}-{index}", stage.name);
+        let prepared = rig.interrupt.or(target::prepare(&rig.plan.target, &rig.site)).await?;
+        prepared.map_err(|error| launch_halt(&error))?;
+        let upstream = start_upstream(rig, stage, &name).await?;
+        let url = upstream.as_ref().map(|upstream| &upstream.url);
+        let (target, launch) = start_target(rig, stage, &name, url).await?;
+        let engine = match work {
+            Some(work) => Some(Engine::start(rig, stage, work, &name, &target.endpoints.proxy, url).await?),
+            None => None,
+        };
+        let watched = Watched {
+            target: Some(Tree { pid: target.pid, mark: target.mark.clone(), group: target.limited }),
+            generator: engine.as_ref().map(|engine| engine.child.pid),
+            upstream: upstream.as_ref().and_then(|upstream| Some(upstream.running.as_ref()?.pid)),
+            keeper: Some(rig.site.keeper.pid()),
+        };
+        let sampler = Sampler::start(watched).map_err(|error| Halt::tooling(&error))?;
+        let target_cpus = cpus(rig, stage);
+        rig.recorder.instance_begun(index, launch.clone(), stage.limits);
+        Ok(Self { upstream, target, engine, sampler, pending: None, target_cpus, launch })
+    }
+
+    /// Announces a window to the sampler; [`Bench::window`] waits for its end.
+    pub(super) fn announce(&mut self, start: Mono, end: Mono) {
+        self.pending = Some(self.sampler.window(start, end));
+    }
+
+    /// What was seen over the window announced last.
+    pub(super) async fn window(&mut self) -> Window {
+        match self.pending.take() {
+            Some(mut pending) => pending.finish().await,
+            None => Window::default(),
+        }
+    }
+
+    /// Where the upstream tells its hits; absent where it is not the bundled one.
+    pub(super) fn ledger(&self) -> Option<SocketAddr> {
+        let upstream = self.upstream.as_ref()?;
+        upstream.running.as_ref().filter(|running| running.builtin).map(|_| upstream.url.addr)
+    }
+
+    /// Lets the generator work for as long as the target lives and nobody interrupts.
+    ///
+    /// # Errors
+    /// [`Halt::Failed`] when the target or the generator is gone, [`Halt::Interrupted`].
+    pub(super) async fn drive<T>(
+        &mut self,
+        interrupt: &Interrupt,
+        work: impl AsyncFnOnce(&mut Generator) -> Result<T, load::Error>,
+    ) -> Result<T, Halt> {
+        let Self { engine, target, .. } = self;
+        let Some(engine) = engine else { return Err(Halt::tool("this stage has no load generator".to_owned())) };
+        let answer = interrupt.or(alive(target, work(&mut engine.generator))).await??;
+        answer.map_err(|error| engine.halt(&error))
+    }
+
+    /// Waits for the window announced last, for as long as the target lives and nobody interrupts.
+    ///
+    /// # Errors
+    /// [`Halt::Failed`] when the target is gone, [`Halt::Interrupted`].
+    pub(super) async fn watch(&mut self, interrupt: &Interrupt) -> Result<Window, Halt> {
+        let Some(pending) = &mut self.pending else { return Ok(Window::default()) };
+        let window = interrupt.or(alive(&self.target, pending.finish())).await??;
+        self.pending = None;
+        Ok(window)
+    }
+
+    /// Stops everything in reverse and records how the target ended.
+    pub(super) async fn stop(self, rig: &mut Rig<'_>) {
+        if let Some(engine) = self.engine {
+            engine.stop().await;
+        }
+        let cost = self.sampler.stop();
+        rig.recorder.sampler(cost.cpu, cost.ran);
+        if let Some(mut pending) = self.pending {
+            let cut_short = pending.finish().await.readings;
+            rig.recorder.last_readings(cut_short);
+        }
+        let mut launch = self.launch;
+        // Once it is stopped, its control group is gone and with it the reason of an end of its own.
+        let ended = self.target.ended();
+        if let Some(stopped) = self.target.stop(patience(rig)).await {
+            launch.stop_ns = Some(stopped.took.0);
+            launch.ending = Some(ended.unwrap_or(stopped.ending));
+            launch.killed = stopped.killed;
+            if stopped.killed && !rig.interrupt.requested() {
+                rig.recorder.warn(format!("the target ignored SIGTERM for {} and was killed", patience(rig)));
+            }
+        }
+        if let Some(running) = self.upstream.and_then(|upstream| upstream.running) {
+            running.stop(PATIENCE).await;
+        }
+        rig.recorder.instance_ended(launch);
+    }
+}
+
+fn patience(rig: &Rig<'_>) -> Nanos {
+    let patience = rig.plan.target.stop_within;
+    if rig.interrupt.requested() { patience.min(PATIENCE) } else { patience }
+}
+
+/// CPUs the target may use: those of its cpuset, or all; no more than its limit.
+fn cpus(rig: &Rig<'_>, stage: &Stage) -> f64 {
+    let own = match &rig.plan.target.launch {
+        Launch::Process(process) => process.cpuset.as_ref(),
+        Launch::Container(container) => container.cpuset.as_ref(),
+        Launch::External(_) => None,
+    };
+    let all = stage.cpuset.as_ref().or(own).map_or(rig.cpus, |cpuset| cpuset.len() as f64);
+    stage.limits.cpus.map_or(all, |limit| limit.min(all))
+}
+
+async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> Result<Option<RunningUpstream>, Halt> {
+    let Some(spec) = &stage.upstream else { return Ok(None) };
+    let launched = target::launch_upstream(spec, &rig.site, &format!("upstream-{name}")).await;
+    let mut upstream = launched.map_err(|error| launch_halt(&error))?;
+    if let Some(running) = upstream.running.take() {
+        let (running, came_up) = come_up(rig, running, UPSTREAM_DEADLINE).await?;
+        if let Err(error) = came_up {
+            let says = format!("the upstream did not come up: {}; {}", chain(&error), told(&running.log_tail(LINES)));
+            return Err(Halt::Failed(Failure { says, exit: Exit::TargetFailed }));
+        }
+        upstream.running = Some(running);
+    }
+    Ok(Some(upstream))
+}
+
+/// Launches the target until it is ready, again only when one of its ports was lost to somebody else.
+async fn start_target(
+    rig: &Rig<'_>,
+    stage: &Stage,
+    name: &str,
+    upstream: Option<&HttpUrl>,
+) -> Result<(Running, LaunchRecord), Halt> {
+    let name = format!("target-{name}");
+    let spec = &rig.plan.target;
+    let limited = Some(&stage.limits).filter(|limits| !limits.is_empty());
+    let order =
+        Order { site: &rig.site, name: &name, spec, upstream, cpuset: stage.cpuset.as_deref(), limits: limited };
+    let mut attempts = 1;
+    loop {
+        let running = target::launch(&order).await.map_err(|error| launch_halt(&error))?;
+        let (running, came_up) = come_up(rig, running, spec.deadline).await?;
+        match came_up {
+            Ok(milestones) => {
+                limits::in_force(&running, &stage.limits)?;
+                let mut launch = launch_record(&running, &milestones, attempts);
+                launch.engine = rig.interrupt.or(running.engine()).await?.map(Box::new);
+                return Ok((running, launch));
+            }
+            Err(_) if attempts < ATTEMPTS && running.lost_port().is_some() => attempts += 1,
+            Err(error) => {
+                let tail = running.log_tail(LINES);
+                let advice = running.advice(&tail).map_or_else(String::new, |advice| format!("{advice}; "));
+                let says = format!("{}; {advice}{}", chain(&error), told(&tail));
+                return Err(Halt::Failed(Failure { says, exit: Exit::TargetFailed }));
+            }
+        }
+    }
+}
+
+fn launch_record(running: &Running, milestones: &Milestones, attempts: u32) -> LaunchRecord {
+    // Of a target that ran before us the start is not known, and so no startup time.
+    let known = running.spawned.is_some();
+    LaunchRecord {
+        spawned: running.spawned.unwrap_or_default(),
+        listening_ns: known.then_some(milestones.listening_ns),
+        healthy_ns: milestones.healthy_ns.filter(|_| known),
+        ready_ns: milestones.ready_ns.filter(|_| known),
+        probe_gap_ns: milestones.probe_gap_ns,
+        network: running.network.clone(),
+        attempts,
+        ..LaunchRecord::default()
+    }
+}
+
+/// Probes on a thread of its own until the process listens and answers.
+async fn come_up(
+    rig: &Rig<'_>,
+    running: Running,
+    deadline: Nanos,
+) -> Result<(Running, Result<Milestones, probe::Error>), Halt> {
+    let running = Arc::new(running);
+    let watched = Arc::clone(&running);
+    let begun = running.spawned.unwrap_or_else(Mono::now);
+    let watch = move || probe::watch(&watched.endpoints, begun, deadline, || gone(&watched));
+    let came_up = rig.interrupt.or(tokio::task::spawn_blocking(watch)).await?;
+    let came_up = came_up.map_err(|error| Halt::tooling(&error))?;
+    let running = Arc::into_inner(running).ok_or_else(|| Halt::tool("the probe did not end".to_owned()))?;
+    Ok((running, came_up))
+}
+
+/// How a target ended. A process that ended and left a detached one behind goes on in that one.
+fn gone(running: &Running) -> Option<Ending> {
+    let ending = running.ended()?;
+    let goes_on = running.mark.as_ref().is_some_and(|mark| keeper::marked(mark).iter().any(|pid| *pid != running.pid));
+    (!goes_on).then_some(ending)
+}
+
+/// `work`, unless the target ends before it.
+async fn alive<T>(target: &Running, work: impl Future<Output = T>) -> Result<T, Halt> {
+    let ended = async {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if let Some(ending) = gone(target) {
+                break ending;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        ending = ended => {
+            let says = format!("the target {ending} while it was measured; {}", told(&target.log_tail(LINES)));
+            Err(Halt::Failed(Failure { says, exit: Exit::TargetFailed }))
+        }
+    }
+}
+
+/// The exit code an error of a launch stands for: a program or variable that is missing is a matter of the input, a port
+/// that is taken one of the target.
+pub(super) fn launch_halt(error: &target::Error) -> Halt {
+    let exit = match error {
+        target::Error::PortTaken { .. } | target::Error::NobodyListens { .. } | target::Error::NoProcess { .. } => {
+            Exit::TargetFailed
+        }
+        target::Error::Keeper(keeper::Error::Refused(Refusal::NoGroup { .. })) => Exit::Usage,
+        target::Error::Container(error) if error.fault() == Fault::Tool => Exit::Usage,
+        target::Error::Keeper(keeper::Error::Refused(_)) => Exit::InvalidInput,
+        target::Error::Keeper(_) | target::Error::NoPort(_) | target::Error::Folder { .. } => Exit::Usage,
+        _ => Exit::InvalidInput,
+    };
+    Halt::failed(exit, error)
+}
+
+/// The last lines of a log, for a message.
+pub(super) fn told(lines: &[String]) -> String {
+    if lines.is_empty() {
+        "it printed nothing".to_owned()
+    } else {
+        format!("its last lines:\n    {}", lines.join("\n    "))
+    }
+}

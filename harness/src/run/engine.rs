@@ -1,0 +1,88 @@
+//! The load generator of one instance and its process.
+
+use super::bench::told;
+use super::halt::{Halt, chain};
+use super::rig::Rig;
+use crate::exit::Exit;
+use crate::keeper::{Child, Command, clean_env};
+use crate::load::frames::{ArmAddress, Job};
+use crate::load::{self, Generator};
+use crate::measure::record::Failure;
+use crate::measure::trial::Arm;
+use crate::plan::{LoadWork, Stage};
+use crate::target::HttpUrl;
+use crate::units::Nanos;
+
+/// Time between SIGTERM and SIGKILL.
+const PATIENCE: Nanos = Nanos::from_secs(1);
+
+/// A load child.
+pub(super) struct Engine {
+    /// What drives it.
+    pub(super) generator: Generator,
+    /// Its process.
+    pub(super) child: Child,
+}
+
+impl Engine {
+    /// Starts a load child for both arms, or for the proxied one where there is no upstream.
+    ///
+    /// # Errors
+    /// [`Halt::Failed`] when it does not start.
+    pub(super) async fn start(
+        rig: &Rig<'_>,
+        stage: &Stage,
+        work: &LoadWork,
+        name: &str,
+        proxy: &HttpUrl,
+        upstream: Option<&HttpUrl>,
+    ) -> Result<Self, Halt> {
+        let direct = upstream.map(|url| address(Arm::Direct, url));
+        let job = Job {
+            arms: direct.into_iter().chain([address(Arm::Proxied, proxy)]).collect(),
+            requests: stage.requests.clone(),
+            connections: work.connections,
+            workers: usize::try_from(rig.plan.generator.workers).unwrap_or(0),
+            seed: rig.plan.scenario.seed,
+        };
+        let child = rig.site.keeper.spawn(command(rig, name)).map_err(|error| Halt::tooling(&error))?;
+        let Some((stdin, stdout)) = child.take_pipes() else {
+            return Err(Halt::tool("the keeper gave the load generator no pipes".to_owned()));
+        };
+        match rig.interrupt.or(Generator::start(stdin, stdout, job)).await? {
+            Ok(generator) => Ok(Self { generator, child }),
+            Err(error) => Err(failed(&child, &error)),
+        }
+    }
+
+    /// What an error of the generator means for the stage.
+    pub(super) fn halt(&self, error: &load::Error) -> Halt {
+        failed(&self.child, error)
+    }
+
+    /// Ends the child.
+    pub(super) async fn stop(self) {
+        // A child that is gone already has nothing to be told.
+        let _ = self.generator.stop().await;
+        self.child.stop(PATIENCE).await;
+    }
+}
+
+fn failed(child: &Child, error: &load::Error) -> Halt {
+    let says = format!("{}; {}", chain(error), told(&child.log_tail(8)));
+    Halt::Failed(Failure { says, exit: Exit::Usage })
+}
+
+fn command(rig: &Rig<'_>, name: &str) -> Command {
+    let site = &rig.site;
+    let argv = vec![site.exe.to_string_lossy().into_owned(), "__load".to_owned()];
+    let log = site.logs.join(format!("load-{name}.log"));
+    let mut command = Command::new("load generator", argv, clean_env(&site.scratch, &[]), site.scratch.clone(), log);
+    command.pipes = true;
+    command.cpuset = rig.plan.generator.cpuset.clone();
+    command
+}
+
+fn address(arm: Arm, url: &HttpUrl) -> ArmAddress {
+    ArmAddress { arm, address: url.addr, host: url.authority(), base_path: url.path.trim_end_matches('/').to_owned() }
+}

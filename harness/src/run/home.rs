@@ -1,0 +1,46 @@
+//! Where a run lives: its result directory, which stays, and its scratch directory, which goes.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::clock;
+
+/// The places of one run.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// Name of the run: UTC time and process id, so that names sort by time.
+    pub run_id: String,
+    /// `<out>/<scenario>/<run-id>`: everything that stays; absolute.
+    pub results: PathBuf,
+    /// The same as the user would type it.
+    pub shown: PathBuf,
+    /// Working directories and rendered files; the keeper makes it and removes it at the end.
+    pub scratch: PathBuf,
+}
+
+/// A directory could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make the directory {path}: {cause}; choose another place with --out DIR")]
+pub struct Error {
+    path: String,
+    cause: io::Error,
+}
+
+impl Home {
+    /// Makes the directories of a run of `scenario` below `out`.
+    ///
+    /// # Errors
+    /// When a directory cannot be made.
+    pub fn make(out: &Path, scenario: &str) -> Result<Self, Error> {
+        let stamp = clock::rfc3339(clock::unix_seconds()).replace(['-', ':'], "");
+        let run_id = format!("{stamp}-{:05}", std::process::id());
+        let results = out.join(scenario).join(&run_id);
+        let scratch = std::env::temp_dir().join(format!("harness-{run_id}"));
+        let logs = results.join("logs");
+        fs::create_dir_all(&logs).map_err(|cause| Error { path: logs.display().to_string(), cause })?;
+        let shown = results;
+        let results = fs::canonicalize(&shown).unwrap_or_else(|_| shown.clone());
+        Ok(Self { run_id, results, shown, scratch })
+    }
+}

@@ -1,0 +1,57 @@
+//! Ctrl-c and SIGTERM as a value that can be awaited.
+
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::halt::Halt;
+use crate::exit::Exit;
+
+/// Becomes true once, when the run shall stop.
+#[derive(Debug, Clone)]
+pub struct Interrupt(watch::Receiver<bool>);
+
+impl Interrupt {
+    /// Listens for SIGINT and SIGTERM. The second one ends the process at once; the keeper then cleans up.
+    ///
+    /// # Errors
+    /// When the signal handlers cannot be installed.
+    pub fn listen() -> io::Result<Self> {
+        let (mut ctrl_c, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (announce, requested) = watch::channel(false);
+        tokio::spawn(async move {
+            let mut received = 0;
+            loop {
+                tokio::select! {
+                    _ = ctrl_c.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                received += 1;
+                if received > 1 {
+                    std::process::exit(i32::from(Exit::Interrupted.code()));
+                }
+                let _ = announce.send(true);
+            }
+        });
+        Ok(Self(requested))
+    }
+
+    /// Whether the run shall stop.
+    pub fn requested(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Does `work` unless the run shall stop, before it or in the middle of it.
+    ///
+    /// # Errors
+    /// An interrupt came first; `work` is dropped then.
+    pub async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, Halt> {
+        let mut requested = self.0.clone();
+        tokio::select! {
+            biased;
+            _ = requested.wait_for(|stop| *stop) => Err(Halt::Interrupted),
+            done = work => Ok(done),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! One trial: open the connections, read the ledger, drive the window while it is sampled, and audit what came of it.
+
+use super::bench::Bench;
+use super::event::Event;
+use super::halt::Halt;
+use super::ledger;
+use super::limits;
+use super::rig::Rig;
+use crate::clock::Mono;
+use crate::load::LoadEngine;
+use crate::load::frames::{Order, PreflightAnswer};
+use crate::load::spec::{Pace, Request};
+use crate::measure::Outcome;
+use crate::measure::audit::{Evidence, LedgerRule, audit, tags};
+use crate::measure::trial::{Arm, Build, Ledger, LoadFacts, Offered, TrialRecord};
+use crate::plan::{LoadWork, Stage};
+use crate::sampler::Window;
+use crate::units::Nanos;
+
+/// Time between the order and the trial's start, so that everybody is waiting when it comes.
+const LEAD: Nanos = Nanos::from_millis(10);
+
+/// Sends one request of every kind through `arm` before anything is measured.
+///
+/// # Errors
+/// [`Halt::Invalid`] naming the request and the answer when it is not as expected.
+pub(super) async fn preflight(rig: &mut Rig<'_>, stage: &Stage, bench: &mut Bench, arm: Arm) -> Result<(), Halt> {
+    rig.tell(Event::Doing(format!("preflight, {} arm", arm.name())));
+    let preflight = bench.drive(&rig.interrupt, async |generator| generator.preflight(arm).await).await?;
+    match preflight.answers.iter().find(|answer| answer.outcome != Outcome::Ok) {
+        None => Ok(()),
+        Some(wrong) => Err(Halt::Invalid(vec![not_as_expected(stage, arm, wrong)])),
+    }
+}
+
+fn not_as_expected(stage: &Stage, arm: Arm, answer: &PreflightAnswer) -> String {
+    let named = if stage.requests.len() > 1 { format!(" of request {}", answer.request) } else { String::new() };
+    format!(
+        "preflight{named} through the {} arm: {}: {}; correct the request, its `expect`, or the target's configuration",
+        arm.name(),
+        answer.outcome.words(),
+        answer.example.as_deref().unwrap_or("no answer"),
+    )
+}
+
+/// Runs one trial.
+///
+/// # Errors
+/// [`Halt::Failed`] when the target, the upstream or the generator is gone.
+pub(super) async fn run(
+    rig: &mut Rig<'_>,
+    stage: &Stage,
+    work: &LoadWork,
+    bench: &mut Bench,
+    arm: Arm,
+) -> Result<TrialRecord, Halt> {
+    bench.drive(&rig.interrupt, async |generator| generator.open(arm).await).await?;
+    let before = hits(bench, &stage.requests).await?;
+    let start_at = Mono::now().after(LEAD);
+    let window_start = start_at.after(work.warmup);
+    bench.announce(window_start, window_start.after(work.window));
+    let order = order(work, arm, start_at);
+    let tell = &mut rig.events;
+    let load = bench
+        .drive(&rig.interrupt, async |generator| {
+            generator.trial(order, |second| tell(Event::Second(arm, second))).await
+        })
+        .await?;
+    let window = bench.window().await;
+    limits::none_killed(&window.readings, &stage.limits)?;
+    let after = hits(bench, &stage.requests).await?;
+    let ledger = before
+        .zip(after)
+        .map(|(before, after)| Ledger { upstream_hits: after.saturating_sub(before), sent: load.sent_total });
+    Ok(judge(stage, work, bench, Measured { arm, load, window, ledger }))
+}
+
+async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<u64>, Halt> {
+    match bench.ledger() {
+        None => Ok(None),
+        Some(address) => ledger::hits(address, requests).await.map(Some).map_err(|error| Halt::target(&error)),
+    }
+}
+
+fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> Order {
+    Order {
+        arm,
+        pace: work.pace,
+        connections: work.connections,
+        ramp: work.ramp,
+        warmup: work.warmup.minus(work.ramp),
+        window: work.window,
+        start_at,
+    }
+}
+
+/// The load a stage offers, for the record.
+pub(super) const fn offered(work: &LoadWork) -> Offered {
+    match work.pace {
+        Pace::Open { rate_per_second } => Offered::Open { rate_per_second },
+        Pace::Closed => Offered::Closed { vus: work.connections },
+    }
+}
+
+/// What one trial brought in.
+struct Measured {
+    arm: Arm,
+    load: LoadFacts,
+    window: Window,
+    ledger: Option<Ledger>,
+}
+
+/// Audits what was measured and puts it into the record's form.
+fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Measured) -> TrialRecord {
+    let Measured { arm, load, window, ledger } = measured;
+    let evidence = Evidence {
+        arm,
+        offered: offered(work),
+        connections: work.connections,
+        load: &load,
+        ledger,
+        ledger_rule: ledger_rule(&stage.requests),
+        readings: &window.readings,
+        target_cpus: bench.target_cpus,
+    };
+    let (audit, tags) = (audit(&evidence, &stage.audit), tags(&evidence, &stage.audit));
+    TrialRecord {
+        arm,
+        build: Build::Head,
+        offered: offered(work),
+        connections: work.connections,
+        ledger,
+        peak_rss_bytes: window.peak_rss_bytes.filter(|_| arm == Arm::Proxied),
+        audit,
+        tags,
+        load,
+        readings: window.readings,
+    }
+}
+
+/// The weakest demand of all requests: their hits are counted together.
+fn ledger_rule(requests: &[Request]) -> LedgerRule {
+    let rules: Vec<LedgerRule> = requests.iter().map(|request| request.expect.upstream_hits).collect();
+    match rules.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|rule| rule == first) => *first,
+        _ if rules.iter().all(|rule| matches!(rule, LedgerRule::Exact | LedgerRule::AtLeast)) => LedgerRule::AtLeast,
+        _ => LedgerRule::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::spec::{Body, Expect};
+
+    fn rule(rules: &[LedgerRule]) -> LedgerRule {
+        let request = |rule: &LedgerRule| Request {
+            name: "request".to_owned(),
+            weight: 1,
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            headers: Vec::new(),
+            body: Body::Empty,
+            expect: Expect { upstream_hits: *rule, ..Expect::default() },
+            timeout: Nanos::from_secs(1),
+        };
+        ledger_rule(&rules.iter().map(request).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn hits_counted_together_are_held_to_what_all_requests_demand() {
+        use LedgerRule::{AtLeast, Exact, None, Unknown};
+        assert_eq!(rule(&[Exact, Exact]), Exact);
+        assert_eq!(rule(&[None]), None);
+        assert_eq!(rule(&[Exact, AtLeast]), AtLeast);
+        assert_eq!(rule(&[Exact, None]), Unknown);
+    }
+}

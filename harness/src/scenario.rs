@@ -1,0 +1,178 @@
+//! Scenario: the TOML as written. It composes one spec per room and checks them against each other.
+
+mod claims;
+mod requests;
+mod schema;
+pub mod stage;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::load::spec::GeneratorSpec;
+use crate::measure::audit::Limits;
+use crate::measure::record::ScenarioFacts;
+use crate::spec::{Document, Mistake, Section};
+use crate::target::read::Around;
+use crate::target::spec::{Spec as TargetSpec, Upstream};
+use crate::units::hexadecimal;
+use crate::verdict::claim::Claim;
+
+pub use schema::schema;
+pub use stage::{LoadWork, Stage, Work};
+
+/// A scenario without mistakes.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Name, text, digest, overrides and seed.
+    pub facts: ScenarioFacts,
+    /// The file, as it was named.
+    pub path: PathBuf,
+    /// Its folder, absolute; relative paths start here.
+    pub folder: PathBuf,
+    /// `[target]`.
+    pub target: TargetSpec,
+    /// `[generator]`.
+    pub generator: GeneratorSpec,
+    /// `[stage.NAME]`, in the order written.
+    pub stages: Vec<Stage>,
+    /// `[targets]`.
+    pub claims: Vec<Claim>,
+    /// What the author should know.
+    pub warnings: Vec<String>,
+}
+
+/// Why a scenario cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file could not be read.
+    #[error("error: cannot read {}: {error}\nhint: name a scenario file, for example scenarios/sidecar.toml", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// It has mistakes: all of them, in the order of their lines.
+    #[error("{}", listed(path, mistakes))]
+    Mistakes {
+        /// The file.
+        path: PathBuf,
+        /// At least one.
+        mistakes: Vec<Mistake>,
+    },
+}
+
+impl Scenario {
+    /// Reads a scenario file; every override is a `KEY=VALUE` with a dotted key.
+    ///
+    /// # Errors
+    /// The file cannot be read, or all mistakes in it at once.
+    pub fn read(path: &Path, overrides: &[String]) -> Result<Self, Error> {
+        let unreadable = |error| Error::Unreadable { path: path.to_owned(), error };
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let absolute = std::path::absolute(path).map_err(unreadable)?;
+        let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
+        Self::parse(&text, path, folder, overrides)
+    }
+
+    /// Reads the text of a scenario as if it stood in `folder`.
+    ///
+    /// # Errors
+    /// All mistakes in it at once.
+    pub fn parse(text: &str, path: &Path, folder: PathBuf, overrides: &[String]) -> Result<Self, Error> {
+        let mut document = Document::parse(text);
+        for argument in overrides {
+            apply(&mut document, argument);
+        }
+        let parts = compose(&document.root(), &folder);
+        let mistakes = document.mistakes();
+        if !mistakes.is_empty() {
+            return Err(Error::Mistakes { path: path.to_owned(), mistakes });
+        }
+        let facts = ScenarioFacts {
+            name: parts.name,
+            text: text.to_owned(),
+            sha256: hexadecimal(&Sha256::digest(text.as_bytes())),
+            overrides: overrides.to_vec(),
+            quick: false,
+            seed: parts.seed,
+        };
+        let path = path.to_owned();
+        let Parts { target, generator, stages, claims, warnings, .. } = parts;
+        Ok(Self { facts, path, folder, target, generator, stages, claims, warnings })
+    }
+}
+
+/// The claims of a scenario of which only the text is left; its files may be gone, so other mistakes do not matter.
+pub fn claims(text: &str, overrides: &[String]) -> Vec<Claim> {
+    let mut document = Document::parse(text);
+    for argument in overrides {
+        apply(&mut document, argument);
+    }
+    compose(&document.root(), Path::new(".")).claims
+}
+
+/// What the rooms read.
+struct Parts {
+    name: String,
+    seed: u64,
+    target: TargetSpec,
+    generator: GeneratorSpec,
+    stages: Vec<Stage>,
+    claims: Vec<Claim>,
+    warnings: Vec<String>,
+}
+
+fn compose(root: &Section<'_>, folder: &Path) -> Parts {
+    let name =
+        root.field("name", "name of the scenario, and of its folder below results/").check(check_name).required();
+    let seed = root.field("seed", "seed of everything random").default(42);
+    root.refuse("gate", "baselines and gates come later", "hold a metric against a claim with [targets]");
+    let upstream = Upstream::read(&root.table("upstream", "what stands behind the target"));
+    let upstream_on_loopback = !matches!(upstream, None | Some(Upstream::Builtin(_)));
+    let around = Around { folder, has_upstream: root.has("upstream"), upstream_on_loopback };
+    let target = TargetSpec::read(&root.table("target", "what is measured"), around);
+    let counts_hits = matches!(upstream, Some(Upstream::Builtin(_)));
+    let around = crate::load::read::Around { folder, counts_hits };
+    let requests = requests::read_all(root, around);
+    let mut warnings: Vec<String> = requests.iter().flat_map(crate::load::spec::Request::warnings).collect();
+    let audit = Limits::read(&root.table("audit", "limits of the audit of every trial"), Limits::default());
+    let base = stage::Base { target: &target, upstream: upstream.as_ref(), requests: &requests, audit, around };
+    let stages = stage::read_all(root, &base, &mut warnings);
+    let claims = claims::read_all(root, &stages, &mut warnings);
+    let generator = GeneratorSpec::read(&root.table("generator", "the process that sends the requests"));
+    Parts { name, seed, target, generator, stages, claims, warnings }
+}
+
+/// Names become folders and parts of metric ids.
+fn check_name(name: &String) -> Result<(), String> {
+    let fits = !name.is_empty()
+        && name.len() <= 64
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if fits { Ok(()) } else { Err(format!("{name:?} must be 1 to 64 letters, digits, - or _")) }
+}
+
+fn apply(document: &mut Document, argument: &str) {
+    match argument.split_once('=') {
+        Some((key, value)) => document.set(key, value.trim()),
+        None => document.mistake(Mistake {
+            key: argument.to_owned(),
+            line: None,
+            says: "has no =".to_owned(),
+            hint: Some("write --set KEY=VALUE, for example --set stage.overhead.rate=500/s".to_owned()),
+        }),
+    }
+}
+
+fn listed(path: &Path, mistakes: &[Mistake]) -> String {
+    let plural = if mistakes.len() == 1 { "" } else { "s" };
+    let mut text = format!("error: {} has {} mistake{plural}\n", path.display(), mistakes.len());
+    for mistake in mistakes {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {mistake}");
+    }
+    let _ = write!(text, "hint: `harness check {}` validates without starting anything", path.display());
+    text
+}

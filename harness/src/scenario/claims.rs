@@ -1,0 +1,79 @@
+//! `[targets]`, checked against the stages that would measure them.
+
+use super::stage::{Stage, Work};
+use crate::load::spec::Pace;
+use crate::measure::metric;
+use crate::spec::{Section, nearest};
+use crate::target::spec::Upstream;
+use crate::units::Nanos;
+use crate::verdict::claim::Claim;
+
+/// Reads every claim.
+pub(super) fn read_all(root: &Section<'_>, stages: &[Stage], warnings: &mut Vec<String>) -> Vec<Claim> {
+    let sections = root.named("targets", "claims: a metric's id and its limit");
+    let mut claims = Vec::new();
+    for (id, section) in &sections {
+        let Some(claim) = Claim::read(id, section) else {
+            continue;
+        };
+        if let Some((says, hint)) = unmeasured(&claim, stages) {
+            section.mistake("", says, Some(hint));
+        }
+        warnings.extend(never_decided(&claim, stages));
+        claims.push(claim);
+    }
+    claims
+}
+
+/// Why no stage measures the metric of a claim, and what to change.
+fn unmeasured(claim: &Claim, stages: &[Stage]) -> Option<(String, String)> {
+    let row = metric::find(&claim.metric)?;
+    let kind = row.stage;
+    let wanted = claim.stage();
+    let Some(stage) = stages.iter().find(|stage| stage.name == wanted) else {
+        let near = stages.iter().filter(|stage| stage.kind == kind).map(|stage| stage.name.as_str());
+        let near: Vec<&str> = near.collect();
+        let hint = nearest(wanted, near.iter().copied()).or(near.first().copied()).map_or_else(
+            || format!("add [stage.{}]", kind.name()),
+            |near| format!("did you mean {}?", with_stage(&claim.metric, near, kind.name())),
+        );
+        return Some((format!("no stage {wanted} measures it"), hint));
+    };
+    if stage.kind != kind {
+        let says =
+            format!("stage {wanted} is of kind {}, and {} is measured in {}", stage.kind.name(), row.id, kind.name());
+        return Some((says, format!("name a stage of kind {}", kind.name())));
+    }
+    let Work::Load(load) = &stage.work else {
+        return None;
+    };
+    let measured = row.id.replace("{vus}", &load.connections.to_string());
+    let bare = claim.metric.split('@').next().unwrap_or_default();
+    let other_vus = load.pace == Pace::Closed && measured != bare;
+    other_vus.then(|| {
+        let says = format!("stage {wanted} has {} users", load.connections);
+        (says, format!("did you mean {}?", with_stage(&measured, wanted, kind.name())))
+    })
+}
+
+fn with_stage(id: &str, stage: &str, kind: &str) -> String {
+    let bare = id.split('@').next().unwrap_or(id);
+    if stage == kind { bare.to_owned() } else { format!("{bare}@{stage}") }
+}
+
+/// A percentage needs a stated upstream delay; without one the metric is absent and the claim stays undecided.
+fn never_decided(claim: &Claim, stages: &[Stage]) -> Option<String> {
+    if metric::find(&claim.metric)?.id != "overhead/percent_p50" {
+        return None;
+    }
+    let stage = stages.iter().find(|stage| stage.name == claim.stage())?;
+    let delay = stage.upstream.as_ref().and_then(Upstream::delay).unwrap_or(Nanos::ZERO);
+    (delay == Nanos::ZERO).then(|| {
+        let name = &stage.name;
+        format!(
+            "{}: undecided for ever, since a percentage needs an upstream delay; \
+             add upstream = {{ delay = \"5ms\" }} to [stage.{name}]",
+            claim.metric
+        )
+    })
+}

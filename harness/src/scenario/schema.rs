@@ -1,0 +1,77 @@
+//! The JSON Schema of scenarios, for editors.
+
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use super::compose;
+use crate::spec::Document;
+
+/// JSON Schema (draft 2020-12) of a scenario, made by the same calls that read one.
+pub fn schema() -> Json {
+    let document = Document::describing();
+    compose(&document.root(), Path::new("/"));
+    let mut schema = document.schema("A scenario of harness");
+    one_or_named(&mut schema["properties"]["request"]);
+    each_stage(&mut schema["properties"]["stage"]);
+    exactly_one(&mut schema["properties"]["upstream"], &["builtin", "process", "url"]);
+    exactly_one(&mut schema["properties"]["target"], &["process", "container", "external"]);
+    exactly_one(&mut schema["properties"]["target"]["properties"]["container"], &["image", "binary"]);
+    exactly_one(&mut schema["properties"]["target"]["properties"]["external"], &["pid", "port"]);
+    schema["required"] = json!(["name", "target", "stage"]);
+    schema
+}
+
+/// `[request]` is one request, or tables with a name each.
+fn one_or_named(place: &mut Json) {
+    let mut single = place.clone();
+    single["additionalProperties"] = json!(false);
+    let named = json!({ "type": "object", "minProperties": 1, "additionalProperties": place["additionalProperties"] });
+    *place = json!({ "description": place["description"], "anyOf": [single, named] });
+}
+
+fn each_stage(stages: &mut Json) {
+    stages["minProperties"] = json!(1);
+    if let Some(kinds) = stages["properties"].as_object_mut() {
+        kinds.values_mut().for_each(stage);
+    }
+    let other = &mut stages["additionalProperties"];
+    stage(other);
+    forget_defaults(other);
+    other["required"] = json!(["kind"]);
+}
+
+/// A stage's request is a list of names or a table; what it leaves out of `upstream` and `audit` is as above it.
+fn stage(place: &mut Json) {
+    let properties = &mut place["properties"];
+    if properties["request"].is_object() {
+        let names = json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 });
+        let request = properties["request"].take();
+        properties["request"] = json!({ "description": request["description"], "anyOf": [names, request] });
+    }
+    for key in ["upstream", "audit"] {
+        if properties[key].is_object() {
+            forget_defaults(&mut properties[key]);
+        }
+    }
+    if let Some(properties) = properties.as_object_mut() {
+        properties.retain(|_, value| !value.is_null());
+    }
+}
+
+fn forget_defaults(place: &mut Json) {
+    match place {
+        Json::Object(entries) => {
+            // A key named `default` holds a value, never a schema with a type of its own.
+            entries.retain(|key, _| key != "default");
+            entries.values_mut().for_each(forget_defaults);
+        }
+        Json::Array(items) => items.iter_mut().for_each(forget_defaults),
+        _ => {}
+    }
+}
+
+fn exactly_one(place: &mut Json, keys: &[&str]) {
+    let choices: Vec<Json> = keys.iter().map(|key| json!({ "required": [key] })).collect();
+    place["oneOf"] = json!(choices);
+}

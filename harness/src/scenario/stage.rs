@@ -1,0 +1,106 @@
+//! `[stage.NAME]`: what is done, in which order.
+
+mod limits;
+mod load;
+mod read;
+
+use std::path::PathBuf;
+
+use crate::load::spec::{Pace, Request};
+use crate::measure::audit::Limits;
+use crate::measure::curve::Objective;
+use crate::measure::group::ResourceLimits;
+use crate::measure::record::StageKind;
+use crate::target::spec::Upstream;
+use crate::units::Nanos;
+
+pub(super) use read::{Base, read_all};
+
+/// Fewest rounds that have a 95 % interval of the median: the whole range of five covers only 1 − 2 · 0.5⁵ = 93.75 %.
+pub const FEWEST_ROUNDS: u64 = 6;
+
+/// One stage.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Its name in the scenario.
+    pub name: String,
+    /// What it does.
+    pub kind: StageKind,
+    /// A stage that cannot run is skipped with a warning instead of failing the run.
+    pub optional: bool,
+    /// What stands behind the target; absent for a target that answers by itself.
+    pub upstream: Option<Upstream>,
+    /// The requests it sends.
+    pub requests: Vec<Request>,
+    /// Limits of the audit.
+    pub audit: Limits,
+    /// What the target may use; empty where nothing is limited.
+    pub limits: ResourceLimits,
+    /// CPUs the target may run on, instead of the target's own.
+    pub cpuset: Option<Vec<u64>>,
+    /// What is done.
+    pub work: Work,
+}
+
+/// The work of a stage.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// Looks at the executable.
+    Artifact {
+        /// An image in OCI layout, an archive of one or of `docker save`; looked at as well.
+        image: Option<PathBuf>,
+    },
+    /// Launches the target this often.
+    Startup {
+        /// Number of launches.
+        launches: u64,
+    },
+    /// Launches the target this often and watches it do nothing.
+    Idle {
+        /// Number of launches.
+        launches: u64,
+        /// Time between ready and the window.
+        settle: Nanos,
+        /// Length of the window.
+        window: Nanos,
+    },
+    /// Drives load in rounds.
+    Load(LoadWork),
+    /// Drives load in rounds inside one set of limits after the other.
+    Curve {
+        /// The limits, smallest first.
+        cells: Vec<ResourceLimits>,
+        /// The load, the same in each.
+        load: LoadWork,
+        /// What the target must do in them.
+        objective: Objective,
+    },
+}
+
+/// Load in rounds of trials.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadWork {
+    /// Fresh starts of the target; the rounds are shared out between them.
+    pub instances: u64,
+    /// Rounds that must be valid.
+    pub rounds: u64,
+    /// How requests are released.
+    pub pace: Pace,
+    /// Connections (open loop) or virtual users (closed loop).
+    pub connections: u64,
+    /// Time over which the rate or the users come up, at the start of the warm-up.
+    pub ramp: Nanos,
+    /// Discarded part of a trial.
+    pub warmup: Nanos,
+    /// Measured part of a trial.
+    pub window: Nanos,
+    /// Whether rounds have a direct arm beside the proxied one.
+    pub paired: bool,
+}
+
+impl Stage {
+    /// Whether the target runs inside limits.
+    pub fn is_limited(&self) -> bool {
+        !self.limits.is_empty() || matches!(self.work, Work::Curve { .. })
+    }
+}

@@ -1,0 +1,181 @@
+//! How a room reads its part of a scenario: typed, with every mistake collected instead of the first one thrown.
+//!
+//! A room's `Spec::read` asks a [`Section`] for its keys, one call per key. The same calls also *describe* the room: run over
+//! a describing document they yield the JSON Schema for editors, so what is read, what is checked and what is documented
+//! cannot drift apart. A key that nobody asked for is reported when its section is dropped.
+
+mod schema;
+mod section;
+mod tree;
+mod value;
+
+use std::cell::RefCell;
+use std::fmt;
+
+pub use section::{Field, Section};
+pub use tree::{Node, Tree};
+pub use value::Value;
+
+/// One thing wrong with a scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Dotted path of the key.
+    pub key: String,
+    /// Line in the file, from 1, where a missing key belongs; absent for a key that was set on the command line.
+    pub line: Option<usize>,
+    /// What is wrong, with the present value.
+    pub says: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// What a section can hold, as met while describing.
+#[derive(Debug, Clone)]
+struct Described {
+    path: String,
+    about: &'static str,
+    schema: serde_json::Value,
+    required: bool,
+}
+
+/// A scenario's text as a tree of nodes with lines, and the mistakes found in it so far.
+#[derive(Debug, Default)]
+pub struct Document {
+    tree: Node,
+    describing: bool,
+    mistakes: RefCell<Vec<Mistake>>,
+    described: RefCell<Vec<Described>>,
+}
+
+impl Document {
+    /// Reads TOML. Syntax errors are mistakes like all others: reading goes on with what could be understood.
+    pub fn parse(text: &str) -> Self {
+        let (tree, mistakes) = tree::parse(text);
+        Self { tree, mistakes: RefCell::new(mistakes), ..Self::default() }
+    }
+
+    /// A document without content, on which reading records what could be written.
+    pub fn describing() -> Self {
+        Self { describing: true, ..Self::default() }
+    }
+
+    /// Sets the key at the dotted path to `value`, read as a TOML value and, failing that, as a string.
+    pub fn set(&mut self, path: &str, value: &str) {
+        if let Err(says) = self.tree.set(path.trim(), tree::parse_value(value)) {
+            self.mistake(Mistake { key: path.to_owned(), line: None, says, hint: None });
+        }
+    }
+
+    /// The section that holds the whole document.
+    pub fn root(&self) -> Section<'_> {
+        Section::new(self, String::new(), Some(&self.tree), None)
+    }
+
+    /// Notes a mistake.
+    pub fn mistake(&self, mistake: Mistake) {
+        self.mistakes.borrow_mut().push(mistake);
+    }
+
+    fn must_be_table(&self, path: &str, node: &Node) {
+        if !node.is_table() {
+            let says = format!("must be a table, is {}", node.tree.kind());
+            self.mistake(Mistake { key: path.to_owned(), line: node.line, says, hint: None });
+        }
+    }
+
+    /// All mistakes found, in the order of their lines, those of the command line last. Ask after reading. What was guessed
+    /// for a line that is not TOML is no mistake of its author's.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let mut mistakes = self.mistakes.borrow().clone();
+        let syntax = |mistake: &&Mistake| mistake.key == tree::SYNTAX;
+        let unread: Vec<Option<usize>> = mistakes.iter().filter(syntax).map(|mistake| mistake.line).collect();
+        mistakes.retain(|mistake| mistake.key == tree::SYNTAX || !unread.contains(&mistake.line));
+        mistakes.sort_by_key(|mistake| mistake.line.unwrap_or(usize::MAX));
+        mistakes.dedup();
+        mistakes
+    }
+
+    /// JSON Schema (draft 2020-12) of what was asked for while describing.
+    pub fn schema(&self, title: &str) -> serde_json::Value {
+        schema::build(title, &self.described.borrow())
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(out, "line {line}: ")?,
+            None => write!(out, "--set: ")?,
+        }
+        write!(out, "{}: {}", self.key, self.says)?;
+        match &self.hint {
+            Some(hint) => write!(out, " ({hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The candidate nearest to `word` in spelling, if any is near enough to be what was meant; the first of several equals.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{Nanos, Rate};
+
+    fn read(document: &Document) -> (Nanos, Rate, Vec<String>) {
+        let root = document.root();
+        let stage = root.table("stage", "the stages");
+        let window = stage.field("window", "measured part").default(Nanos::from_secs(3));
+        let rate = stage.field("rate", "arrival rate").required();
+        let names = root.named("request", "requests").into_iter().map(|(name, _)| name).collect();
+        (window, rate, names)
+    }
+
+    #[test]
+    fn all_mistakes_at_once_with_line_and_hint() {
+        let document = Document::parse("[stage]\nwindow = \"3 parsecs\"\nrat = \"5/s\"\n[request.a]\n");
+        let (window, _, names) = read(&document);
+        assert_eq!(window, Nanos::from_secs(3));
+        assert_eq!(names, ["a"]);
+        let found: Vec<String> = document.mistakes().iter().map(ToString::to_string).collect();
+        assert_eq!(found.len(), 3, "{found:#?}");
+        assert!(found[0].starts_with("line 1: stage.rate: is missing"), "{found:#?}");
+        assert!(found[1].starts_with("line 2: stage.window: \"3 parsecs\" is not a duration"), "{found:#?}");
+        assert!(found[2].starts_with("line 3: stage.rat: no such key (did you mean rate?)"), "{found:#?}");
+    }
+
+    #[test]
+    fn a_syntax_error_does_not_hide_the_other_mistakes() {
+        let document = Document::parse("[stage]\nrate = \nwindow = 3\n");
+        read(&document);
+        assert!(document.mistakes().len() >= 2, "{:#?}", document.mistakes());
+    }
+
+    #[test]
+    fn the_command_line_overrides_the_file() {
+        let mut document = Document::parse("[stage]\nrate = \"1/s\"\n");
+        document.set("stage.rate", "7/s");
+        document.set("stage.window", "\"2s\"");
+        let (window, rate, _) = read(&document);
+        assert_eq!((window, rate), (Nanos::from_secs(2), Rate(7.0)));
+        assert_eq!(document.mistakes(), []);
+    }
+
+    #[test]
+    fn reading_describes_itself() {
+        let document = Document::describing();
+        read(&document);
+        let schema = document.schema("test");
+        assert_eq!(schema["properties"]["stage"]["properties"]["window"]["default"], "3s");
+        assert_eq!(schema["properties"]["stage"]["required"][0], "rate");
+        assert_eq!(schema["properties"]["request"]["additionalProperties"]["type"], "object");
+    }
+}

@@ -1,0 +1,258 @@
+//! One table of a scenario while it is read.
+
+use std::cell::{Cell, RefCell};
+
+use super::tree::Node;
+use super::value::Value;
+use super::{Described, Document, Mistake, nearest};
+
+/// One table. Dropping it reports the keys that nobody asked for.
+#[derive(Debug)]
+pub struct Section<'d> {
+    document: &'d Document,
+    path: String,
+    node: Option<&'d Node>,
+    /// Line of the section or, where it is not written, of the nearest one around it.
+    line: Option<usize>,
+    asked: RefCell<Vec<&'static str>>,
+    refused: RefCell<Vec<&'static str>>,
+    passed_over: Cell<bool>,
+}
+
+/// A key that was asked for and waits to hear what its absence means.
+#[derive(Debug)]
+pub struct Field<'s, 'd, T> {
+    section: &'s Section<'d>,
+    key: &'static str,
+    about: &'static str,
+    found: Option<T>,
+}
+
+impl<'d> Section<'d> {
+    pub(super) fn new(document: &'d Document, path: String, node: Option<&'d Node>, around: Option<usize>) -> Self {
+        if let Some(node) = node {
+            document.must_be_table(&path, node);
+        }
+        let line = node.map_or(around, |node| node.line);
+        let (asked, refused) = (RefCell::default(), RefCell::default());
+        Self { document, path, node, line, asked, refused, passed_over: Cell::new(false) }
+    }
+
+    /// Asks for a value. `about` is its line in the documentation, with the unit.
+    pub fn field<T: Value>(&self, key: &'static str, about: &'static str) -> Field<'_, 'd, T> {
+        let found = self.child(key).and_then(|node| match T::read(node) {
+            Ok(value) => Some(value),
+            Err(says) => {
+                self.mistake_at(key, Some(node), says, None);
+                None
+            }
+        });
+        Field { section: self, key, about, found }
+    }
+
+    /// The table of that name, empty where it is not written.
+    pub fn table(&self, key: &'static str, about: &'static str) -> Section<'d> {
+        self.describe(key, about, serde_json::json!({ "type": "object" }), false);
+        Section::new(self.document, self.join(key), self.child(key), self.line)
+    }
+
+    /// The table of that name if it is written (always while describing).
+    pub fn optional_table(&self, key: &'static str, about: &'static str) -> Option<Section<'d>> {
+        let written = self.child(key).is_some() || self.document.describing;
+        written.then(|| self.table(key, about))
+    }
+
+    /// The tables below `key`, each with the name its author gave it, in the order written.
+    pub fn named(&self, key: &'static str, about: &'static str) -> Vec<(String, Section<'d>)> {
+        self.describe(key, about, serde_json::json!({ "type": "object" }), false);
+        if self.document.describing {
+            let path = format!("{}.*", self.join(key));
+            self.describe(&format!("{key}.*"), about, serde_json::json!({ "type": "object" }), false);
+            return vec![("*".to_owned(), Section::new(self.document, path, None, None))];
+        }
+        let Some(node) = self.child(key) else {
+            return Vec::new();
+        };
+        let path = self.join(key);
+        self.document.must_be_table(&path, node);
+        node.entries()
+            .iter()
+            .map(|(name, node)| (name.clone(), Section::new(self.document, format!("{path}.{name}"), Some(node), None)))
+            .collect()
+    }
+
+    /// Notes a mistake if `key` is written: a key that is planned, or belongs elsewhere, deserves its own words.
+    pub fn refuse(&self, key: &'static str, says: &str, hint: &str) {
+        self.refused.borrow_mut().push(key);
+        if self.has(key) {
+            self.mistake(key, says, Some(hint.to_owned()));
+        }
+    }
+
+    /// The key `cpuset`: numbers of the CPUs a process may run on.
+    pub fn cpuset(&self) -> Option<Vec<u64>> {
+        self.field("cpuset", "numbers of the CPUs it may run on, for example [0, 1]; all where absent")
+            .check(|cpus: &Vec<u64>| match cpus.iter().find(|cpu| **cpu >= 1024) {
+                _ if cpus.is_empty() => Err("must name at least one CPU; leave the key out to allow all".to_owned()),
+                Some(cpu) => Err(format!("{cpu} is no number of a CPU")),
+                None => Ok(()),
+            })
+            .optional()
+    }
+
+    /// Whether the key is written.
+    pub fn has(&self, key: &str) -> bool {
+        self.node.is_some_and(|node| node.get(key).is_some())
+    }
+
+    /// A look at the table of that name, if it is written, without reading it: nothing in it is reported as unknown.
+    pub fn peek(&self, key: &'static str) -> Option<Section<'d>> {
+        let node = self.node.and_then(|node| node.get(key)).filter(|node| node.is_table())?;
+        let section = Section::new(self.document, self.join(key), Some(node), self.line);
+        section.pass_over();
+        Some(section)
+    }
+
+    /// Gives up on this section: keys that nobody asked for are not reported.
+    pub fn pass_over(&self) {
+        self.passed_over.set(true);
+    }
+
+    /// Whether the key is written and holds a table.
+    pub fn has_table(&self, key: &str) -> bool {
+        let node = self.node.and_then(|node| node.get(key));
+        node.is_some_and(Node::is_table)
+    }
+
+    /// Whether any key of this section is written.
+    pub fn is_written(&self) -> bool {
+        self.node.is_some()
+    }
+
+    /// The names of all keys written in this section.
+    pub fn keys(&self) -> Vec<String> {
+        self.node.map_or_else(Vec::new, |node| node.entries().iter().map(|(name, _)| name.clone()).collect())
+    }
+
+    /// The dotted path of this section.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether this document only records what could be written.
+    pub fn describing(&self) -> bool {
+        self.document.describing
+    }
+
+    /// Notes a mistake at `key` of this section: its name, or a dotted path as deep as the reader knows it.
+    pub fn mistake(&self, key: &str, says: impl Into<String>, hint: Option<String>) {
+        if !self.document.describing {
+            let node = self.node.and_then(|node| node.deepest(key));
+            self.mistake_at(key, node, says.into(), hint);
+        }
+    }
+
+    /// Says that exactly one of `keys` must be written; the one that is.
+    pub fn exactly_one(&self, keys: &[&'static str]) -> Option<&'static str> {
+        let written: Vec<&'static str> = keys.iter().copied().filter(|key| self.has(key)).collect();
+        match written.as_slice() {
+            [one] => Some(one),
+            [] => {
+                self.mistake("", format!("needs one of {}", keys.join(", ")), None);
+                None
+            }
+            [_, second, ..] => {
+                self.mistake(second, format!("only one of {} can be given", written.join(", ")), None);
+                None
+            }
+        }
+    }
+
+    fn child(&self, key: &'static str) -> Option<&'d Node> {
+        self.asked.borrow_mut().push(key);
+        self.node.and_then(|node| node.get(key))
+    }
+
+    fn join(&self, key: &str) -> String {
+        match (self.path.as_str(), key) {
+            ("", key) => key.to_owned(),
+            (path, "") => path.to_owned(),
+            (path, key) => format!("{path}.{key}"),
+        }
+    }
+
+    fn mistake_at(&self, key: &str, node: Option<&Node>, says: String, hint: Option<String>) {
+        let line = node.map_or(self.line, |node| node.line);
+        self.document.mistake(Mistake { key: self.join(key), line, says, hint });
+    }
+
+    fn describe(&self, key: &str, about: &'static str, schema: serde_json::Value, required: bool) {
+        if self.document.describing {
+            let path = self.join(key);
+            self.document.described.borrow_mut().push(Described { path, about, schema, required });
+        }
+    }
+}
+
+impl<T: Value> Field<'_, '_, T> {
+    /// Refuses values for which `check` returns a sentence.
+    #[must_use]
+    pub fn check(mut self, check: impl FnOnce(&T) -> Result<(), String>) -> Self {
+        if let Some(Err(says)) = self.found.as_ref().map(check) {
+            self.section.mistake(self.key, says, None);
+            self.found = None;
+        }
+        self
+    }
+
+    /// The value, or `default` where the key is absent.
+    pub fn default(self, default: T) -> T {
+        let mut schema = T::schema();
+        schema["default"] = default.written();
+        self.section.describe(self.key, self.about, schema, false);
+        self.found.unwrap_or(default)
+    }
+
+    /// The value; its absence is a mistake.
+    pub fn required(self) -> T {
+        self.section.describe(self.key, self.about, T::schema(), true);
+        self.found.unwrap_or_else(|| {
+            if !self.section.has(self.key) && self.section.node.is_none_or(Node::is_table) {
+                self.section.mistake(self.key, "is missing", Some(self.about.to_owned()));
+            }
+            T::placeholder()
+        })
+    }
+
+    /// The value, if written.
+    pub fn optional(self) -> Option<T> {
+        self.section.describe(self.key, self.about, T::schema(), false);
+        self.found
+    }
+}
+
+impl Field<'_, '_, String> {
+    /// Refuses any text but one of `words`.
+    #[must_use]
+    pub fn one_of(self, words: &[&str]) -> Self {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        self.check(|text| {
+            let refused = || format!("must be one of {}, is {text:?}", words.join(", "));
+            words.contains(text).then_some(()).ok_or_else(refused)
+        })
+    }
+}
+
+impl Drop for Section<'_> {
+    fn drop(&mut self) {
+        let (asked, refused) = (self.asked.borrow(), self.refused.borrow());
+        for (name, node) in self.node.map_or(&[][..], Node::entries) {
+            let known = asked.contains(&name.as_str()) || refused.contains(&name.as_str());
+            if !known && !self.passed_over.get() {
+                let hint = nearest(name, asked.iter().copied()).map(|near| format!("did you mean {near}?"));
+                let hint = hint.or_else(|| Some(format!("known keys: {}", asked.join(", "))));
+                self.mistake_at(name, Some(node), "no such key".to_owned(), hint);
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The types a key can have.
+
+use std::path::PathBuf;
+
+use serde_json::{Value as Json, json};
+
+use super::tree::{Node, Tree};
+use crate::units::{Bytes, Nanos, Rate, Ratio};
+
+/// A type that can be read from one TOML value.
+pub trait Value: Sized + Clone {
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// A sentence saying what is wrong with it.
+    fn read(node: &Node) -> Result<Self, String>;
+
+    /// JSON Schema of the value as written.
+    fn schema() -> Json;
+
+    /// What stands in for a value that is missing or wrong, so that reading can go on to the next mistake.
+    fn placeholder() -> Self;
+
+    /// The value as a scenario would write it, for the documentation of defaults.
+    fn written(&self) -> Json;
+}
+
+fn wrong_kind<T>(node: &Node, expected: &str) -> Result<T, String> {
+    Err(format!("must be {expected}, is {}", node.tree.kind()))
+}
+
+/// Values written as a string in their own notation.
+macro_rules! notation {
+    ($type:ty, $placeholder:expr, $expected:literal, $pattern:literal) => {
+        impl Value for $type {
+            fn read(node: &Node) -> Result<Self, String> {
+                match &node.tree {
+                    Tree::Text(text) => Self::parse(text),
+                    _ => wrong_kind(node, $expected),
+                }
+            }
+            fn schema() -> Json {
+                json!({ "type": "string", "pattern": $pattern })
+            }
+            fn placeholder() -> Self {
+                $placeholder
+            }
+            fn written(&self) -> Json {
+                json!(self.notation())
+            }
+        }
+    };
+}
+
+notation!(Nanos, Self::ZERO, "a duration such as \"30s\"", r"^[0-9._]+ ?(ns|us|µs|ms|s|m|h)$");
+notation!(Bytes, Self(0), "a size such as \"128MiB\"", r"^[0-9._]+ ?(B|kB|KB|MB|GB|KiB|MiB|GiB)$");
+notation!(Rate, Self(1.0), "a rate such as \"1000/s\"", r"^[0-9._]+ ?/(s|m)$");
+notation!(Ratio, Self(0.0), "a share such as \"5%\"", r"^[+-]?[0-9.]+ ?%$");
+
+/// Values that TOML has itself.
+macro_rules! native {
+    ($type:ty, $placeholder:expr, $expected:literal, $schema:tt, $($pattern:pat => $value:expr),+) => {
+        impl Value for $type {
+            fn read(node: &Node) -> Result<Self, String> {
+                match &node.tree {
+                    $($pattern => $value,)+
+                    _ => wrong_kind(node, $expected),
+                }
+            }
+            fn schema() -> Json {
+                json!($schema)
+            }
+            fn placeholder() -> Self {
+                $placeholder
+            }
+            fn written(&self) -> Json {
+                json!(self)
+            }
+        }
+    };
+}
+
+native!(String, Self::new(), "a string", { "type": "string" }, Tree::Text(text) => Ok(text.clone()));
+native!(PathBuf, Self::new(), "a path", { "type": "string" }, Tree::Text(text) => Ok(Self::from(text)));
+native!(bool, false, "true or false", { "type": "boolean" }, Tree::Flag(flag) => Ok(*flag));
+native!(u64, 1, "a whole number", { "type": "integer", "minimum": 0 },
+    Tree::Whole(number) => Self::try_from(*number).map_err(|_| format!("must not be negative, is {number}")));
+native!(f64, 1.0, "a number", { "type": "number" },
+    Tree::Whole(number) => Ok(*number as Self), Tree::Real(number) => finite(*number));
+
+impl<T: Value> Value for Vec<T> {
+    fn read(node: &Node) -> Result<Self, String> {
+        match &node.tree {
+            Tree::List(items) => items.iter().map(T::read).collect(),
+            _ => wrong_kind(node, "an array"),
+        }
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "array", "items": T::schema() })
+    }
+
+    fn placeholder() -> Self {
+        Self::new()
+    }
+
+    fn written(&self) -> Json {
+        Json::Array(self.iter().map(T::written).collect())
+    }
+}
+
+/// A table of free names, for example headers or environment variables.
+impl<T: Value> Value for Vec<(String, T)> {
+    fn read(node: &Node) -> Result<Self, String> {
+        match &node.tree {
+            Tree::Table(entries) => entries
+                .iter()
+                .map(|(name, node)| Ok((name.clone(), T::read(node).map_err(|says| format!("{name}: {says}"))?)))
+                .collect(),
+            _ => wrong_kind(node, "a table"),
+        }
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "object", "additionalProperties": T::schema() })
+    }
+
+    fn placeholder() -> Self {
+        Self::new()
+    }
+
+    fn written(&self) -> Json {
+        Json::Object(self.iter().map(|(name, value)| (name.clone(), value.written())).collect())
+    }
+}
+
+fn finite(number: f64) -> Result<f64, String> {
+    if number.is_finite() { Ok(number) } else { Err(format!("must be finite, is {number}")) }
+}

@@ -1,0 +1,82 @@
+//! Reading `[upstream]`.
+
+use super::met::Met;
+use crate::spec::Section;
+use crate::target::loopback;
+use crate::target::spec::{Builtin, ProcessSpec, Upstream};
+use crate::units::{Bytes, Nanos};
+
+impl Upstream {
+    /// Reads `[upstream]`; `None` where it is not written.
+    pub fn read(section: &Section<'_>) -> Option<Self> {
+        if !section.is_written() && !section.describing() {
+            return None;
+        }
+        if !section.describing() {
+            section.exactly_one(&["builtin", "process", "url"]);
+        }
+        let url = read_url(section).map(Self::Url);
+        let process = section.optional_table("process", "a program to start").map(|process| read_process(&process));
+        let builtin = section.optional_table("builtin", "the bundled mock upstream");
+        let builtin = builtin.map(|builtin| Self::Builtin(Builtin::read(&builtin, &Builtin::default())));
+        builtin.or(process).or(url)
+    }
+
+    /// The delay of its responses, where it is known.
+    pub const fn delay(&self) -> Option<Nanos> {
+        match self {
+            Self::Builtin(builtin) => Some(builtin.delay),
+            _ => None,
+        }
+    }
+}
+
+impl Default for Builtin {
+    fn default() -> Self {
+        Self { body: Bytes(1024), delay: Nanos::ZERO, args: Vec::new(), cpuset: None }
+    }
+}
+
+impl Builtin {
+    /// Reads the settings of the bundled upstream; what is left out is as in `base`.
+    pub fn read(section: &Section<'_>, base: &Self) -> Self {
+        Self {
+            body: section.field("body", "size of its response bodies").default(base.body),
+            delay: section.field("delay", "constant delay of every response").default(base.delay),
+            args: section
+                .field("args", "more flags of `harness __upstream`, for example [\"--error-every\", \"10\"]")
+                .default(base.args.clone()),
+            cpuset: section.cpuset().or_else(|| base.cpuset.clone()),
+        }
+    }
+}
+
+fn read_url(section: &Section<'_>) -> Option<String> {
+    let url: Option<String> = section.field("url", "it runs already and answers at this URL").optional();
+    let mut met = Met::default();
+    let template = met.note(section, "", "url", url.as_ref()?);
+    if let Some(Err(says)) = template.map(|template| loopback::check(&template, true)) {
+        section.mistake("url", says, None);
+    }
+    if !met.ports().is_empty() {
+        section.mistake("url", "cannot hold a free port: it runs already", Some("write its port".to_owned()));
+    }
+    url
+}
+
+fn read_process(section: &Section<'_>) -> Upstream {
+    let mut met = Met::default();
+    let process = ProcessSpec::read(section, "", &mut met);
+    let passed_on = met.ports();
+    let url: String =
+        section.field("url", "where it answers, for example \"http://127.0.0.1:{port.upstream}\"").required();
+    if section.has("url")
+        && let Some(template) = met.note(section, "", "url", &url)
+        && let Err(says) = loopback::check(&template, true)
+    {
+        section.mistake("url", says, None);
+    }
+    met.check_ports(section, &passed_on, "url");
+    met.check_upstream(section);
+    Upstream::Process { process, url }
+}

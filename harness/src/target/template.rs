@@ -1,0 +1,229 @@
+//! Placeholders: `{port.NAME}`, `{file.NAME}`, `{upstream.url}`, `{upstream.address}`, `{target.address}` and, outside files, `${VAR}` and
+//! `${VAR:-default}`.
+//!
+//! What the check of a scenario understands is what a launch renders, since both go through [`Template`].
+
+/// One part of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// As written.
+    Text(String),
+    /// `{port.NAME}`: a free port, the same one wherever the name stands.
+    Port(String),
+    /// `{file.NAME}`: path of a rendered file of `[target.files]`.
+    File(String),
+    /// `{upstream.url}`: `http://HOST:PORT` of the upstream, without a slash at the end.
+    UpstreamUrl,
+    /// `{upstream.address}`: `HOST:PORT` of the upstream.
+    UpstreamAddress,
+    /// `{target.address}`: the host at which the target answers, known once it runs.
+    TargetAddress,
+    /// `${NAME}` or `${NAME:-default}`; as in a shell, the default also stands in for an empty value.
+    Variable {
+        /// Name of the environment variable.
+        name: String,
+        /// What stands in for it.
+        default: Option<String>,
+    },
+}
+
+/// A text with placeholders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(Vec<Piece>);
+
+impl Piece {
+    /// How it is written in a scenario, without its default.
+    pub fn written(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Port(name) => format!("{{port.{name}}}"),
+            Self::File(name) => format!("{{file.{name}}}"),
+            Self::UpstreamUrl => "{upstream.url}".to_owned(),
+            Self::UpstreamAddress => "{upstream.address}".to_owned(),
+            Self::TargetAddress => "{target.address}".to_owned(),
+            Self::Variable { name, .. } => format!("${{{name}}}"),
+        }
+    }
+}
+
+impl Template {
+    /// Reads a text of the scenario (command, environment, URL). `{{` and `}}` stand for single braces.
+    ///
+    /// # Errors
+    /// A sentence: an unknown placeholder, or a brace without its partner.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            let variable = rest[at..].starts_with('{') && rest[..at].ends_with('$');
+            push_text(&mut pieces, &rest[..at - usize::from(variable)]);
+            let tail = &rest[at..];
+            rest = if let Some(after) = tail.strip_prefix("{{").filter(|_| !variable) {
+                push_text(&mut pieces, "{");
+                after
+            } else if let Some(after) = tail.strip_prefix("}}") {
+                push_text(&mut pieces, "}");
+                after
+            } else {
+                let (inside, after) = braced(tail, text)?;
+                pieces.push(if variable { environment(inside)? } else { placeholder(inside)? });
+                after
+            };
+        }
+        push_text(&mut pieces, rest);
+        Ok(Self(pieces))
+    }
+
+    /// Reads the text of a file of `[target.files]`. Files are full of braces of their own, so anything that is not exactly
+    /// a placeholder stays as it is, `${VAR}` included: it belongs to the program that reads the file.
+    pub fn parse_file(text: &str) -> Self {
+        let mut pieces = Vec::new();
+        let (mut rest, mut from) = (text, 0);
+        while let Some(at) = rest[from..].find('{').map(|at| at + from) {
+            let inside = rest[at + 1..].split_once('}').map(|(inside, _)| inside);
+            match inside.map(|inside| (inside, placeholder(inside))) {
+                Some((inside, Ok(piece))) => {
+                    push_text(&mut pieces, &rest[..at]);
+                    pieces.push(piece);
+                    rest = &rest[at + inside.len() + 2..];
+                    from = 0;
+                }
+                _ => from = at + 1,
+            }
+        }
+        push_text(&mut pieces, rest);
+        Self(pieces)
+    }
+
+    /// Its parts, in order.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.0
+    }
+
+    /// The text with every placeholder replaced by what `resolve` says; it is not asked about plain text.
+    ///
+    /// # Errors
+    /// The first error of `resolve`.
+    pub fn render<E>(&self, mut resolve: impl FnMut(&Piece) -> Result<String, E>) -> Result<String, E> {
+        let parts: Result<Vec<String>, E> = self
+            .0
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => Ok(text.clone()),
+                other => resolve(other),
+            })
+            .collect();
+        parts.map(|parts| parts.concat())
+    }
+}
+
+/// The value of `${name}` or `${name:-default}`: the default stands in for a variable that is unset or empty.
+pub fn variable(name: &str, default: Option<&str>) -> Option<String> {
+    let set = std::env::var(name).ok().filter(|value| !value.is_empty());
+    set.or_else(|| default.map(ToOwned::to_owned))
+}
+
+fn push_text(pieces: &mut Vec<Piece>, text: &str) {
+    match pieces.last_mut() {
+        _ if text.is_empty() => {}
+        Some(Piece::Text(last)) => last.push_str(text),
+        _ => pieces.push(Piece::Text(text.to_owned())),
+    }
+}
+
+/// What stands between the brace at the start of `tail` and its partner, and what follows.
+fn braced<'t>(tail: &'t str, whole: &str) -> Result<(&'t str, &'t str), String> {
+    const LITERAL: &str = "write {{ and }} for braces that are meant as such";
+    let Some(open) = tail.strip_prefix('{') else {
+        return Err(format!("{whole:?} has a }} without its {{; {LITERAL}"));
+    };
+    open.split_once('}')
+        .filter(|(inside, _)| !inside.contains('{'))
+        .ok_or_else(|| format!("{whole:?} has a {{ without its }}; {LITERAL}"))
+}
+
+fn placeholder(inside: &str) -> Result<Piece, String> {
+    match inside.split_once('.') {
+        Some(("port", name)) if is_name(name) => Ok(Piece::Port(name.to_owned())),
+        Some(("file", name)) if is_name(name) => Ok(Piece::File(name.to_owned())),
+        Some(("upstream", "url")) => Ok(Piece::UpstreamUrl),
+        Some(("upstream", "address")) => Ok(Piece::UpstreamAddress),
+        Some(("target", "address")) => Ok(Piece::TargetAddress),
+        _ => Err(format!(
+            "{{{inside}}} is no placeholder; there are {{port.NAME}}, {{file.NAME}}, {{upstream.url}}, \
+             {{upstream.address}}, {{target.address}} and ${{VAR:-default}}"
+        )),
+    }
+}
+
+fn environment(inside: &str) -> Result<Piece, String> {
+    let (name, default) = match inside.split_once(":-") {
+        Some((name, default)) => (name, Some(default.to_owned())),
+        None => (inside, None),
+    };
+    let well_formed = !name.is_empty()
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if well_formed {
+        Ok(Piece::Variable { name: name.to_owned(), default })
+    } else {
+        Err(format!("${{{inside}}} names no environment variable; write ${{VAR}} or ${{VAR:-default}}"))
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(template: &Template) -> String {
+        let shown: Result<String, ()> = template.render(|piece| {
+            Ok(match piece {
+                Piece::Text(text) => text.clone(),
+                Piece::Port(name) => format!("<port {name}>"),
+                Piece::File(name) => format!("<file {name}>"),
+                Piece::UpstreamUrl => "<url>".to_owned(),
+                Piece::UpstreamAddress => "<address>".to_owned(),
+                Piece::TargetAddress => "<target>".to_owned(),
+                Piece::Variable { name, default } => format!("<{name} or {}>", default.as_deref().unwrap_or("-")),
+            })
+        });
+        shown.unwrap_or_default()
+    }
+
+    #[test]
+    fn every_placeholder_is_found_and_the_rest_is_kept() {
+        let text = "a{{b}} ${X:-builtin:y} ${Z} http://127.0.0.1:{port.proxy}/{file.a.conf}?{upstream.url}|{upstream.address}|{target.address}$";
+        let shown = Template::parse(text).map(|template| show(&template));
+        let expected =
+            "a{b} <X or builtin:y> <Z or -> http://127.0.0.1:<port proxy>/<file a.conf>?<url>|<address>|<target>$";
+        assert_eq!(shown.as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_no_placeholder_is_refused_with_a_reason() {
+        for (text, reason) in [
+            ("{port.proxy", "{ without its }"),
+            ("port.proxy}", "} without its {"),
+            ("{port.{x}}", "{ without its }"),
+            ("{prot.proxy}", "is no placeholder"),
+            ("{upstream.uri}", "is no placeholder"),
+            ("{port.}", "is no placeholder"),
+            ("${1X}", "names no environment variable"),
+        ] {
+            let says = Template::parse(text).err().unwrap_or_default();
+            assert!(says.contains(reason), "{text}: {says}");
+        }
+    }
+
+    #[test]
+    fn a_file_keeps_its_own_braces() {
+        let text =
+            "http { server { listen 127.0.0.1:{port.proxy}; } } url: \"${UPSTREAM}\" {{ {upstream.address}} {prot.x}";
+        let expected = "http { server { listen 127.0.0.1:<port proxy>; } } url: \"${UPSTREAM}\" {{ <address>} {prot.x}";
+        assert_eq!(show(&Template::parse_file(text)), expected);
+    }
+}

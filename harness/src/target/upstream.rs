@@ -1,0 +1,63 @@
+//! What stands behind the target: the bundled mock, a program of the author's, or something that runs already.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::placeholders::Values;
+use super::process::{Wanted, resolve, start};
+use super::spec::{Builtin, Endpoints, ProcessSpec, Upstream};
+use super::{Error, HttpUrl, Running, Site};
+
+/// An upstream.
+#[derive(Debug)]
+pub struct RunningUpstream {
+    /// Where it answers.
+    pub url: HttpUrl,
+    /// Its process; absent where it is not ours. `builtin` there tells whether it keeps the ledger.
+    pub running: Option<Running>,
+}
+
+/// Starts the upstream, or takes the one that runs. Returns before it listens.
+///
+/// # Errors
+/// [`Error`], each with the next command to type.
+pub async fn launch_upstream(upstream: &Upstream, site: &Site, name: &str) -> Result<RunningUpstream, Error> {
+    match upstream {
+        Upstream::Builtin(builtin) => {
+            // A target on a bridge reaches this host at its address there; the direct arm goes to the same one.
+            let host = site.containers.gateway().unwrap_or(IpAddr::from(Ipv4Addr::LOCALHOST));
+            let command = mock(builtin, host);
+            let process = ProcessSpec { command, env: Vec::new(), cpuset: builtin.cpuset.clone() };
+            begin(site, name, &process, &format!("http://{host}:{{port.upstream}}"))
+        }
+        Upstream::Process { process, url } => begin(site, name, process, url),
+        Upstream::Url(url) => {
+            let mut values = Values::new(&site.ports, None, BTreeMap::new());
+            Ok(RunningUpstream { url: resolve(&mut values, url, "upstream.url")?, running: None })
+        }
+    }
+}
+
+fn begin(site: &Site, name: &str, process: &ProcessSpec, url: &str) -> Result<RunningUpstream, Error> {
+    let endpoints = Endpoints { proxy: url.to_owned(), health: None, ready: None };
+    let wanted = Wanted {
+        section: "upstream",
+        name,
+        process,
+        cpuset: process.cpuset.as_deref(),
+        limits: None,
+        files: &[],
+        endpoints: &endpoints,
+        upstream: None,
+    };
+    let running = start(site, &wanted)?;
+    Ok(RunningUpstream { url: running.endpoints.proxy.clone(), running: Some(running) })
+}
+
+/// The command of the bundled upstream. Sizes and delays are exact: whole bytes and nanoseconds.
+fn mock(builtin: &Builtin, host: IpAddr) -> Vec<String> {
+    let (body, delay) = (format!("{}B", builtin.body.0), format!("{}ns", builtin.delay.0));
+    let listen = format!("{host}:{{port.upstream}}");
+    let own = ["builtin:upstream", "--listen", &listen, "--body", &body, "--delay", &delay];
+    own.into_iter().map(str::to_owned).chain(builtin.args.iter().cloned()).collect()
+}

@@ -1,0 +1,85 @@
+//! The little of a URL that a probe needs: where to connect, what to call the host, which path to ask for.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+/// An `http://` URL whose host is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpUrl {
+    /// Where to connect.
+    pub addr: SocketAddr,
+    /// The host as written, brackets of an IPv6 address included.
+    pub host: String,
+    /// The port; 80 where none is written.
+    pub port: u16,
+    /// Path and query, starting with `/`.
+    pub path: String,
+}
+
+impl HttpUrl {
+    /// Reads `http://host[:port][/path]` and looks the host up, IPv4 first.
+    ///
+    /// # Errors
+    /// What is wrong with it, to be read behind the URL.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let rest = text.strip_prefix("http://").ok_or("must start with http:// (TLS is not measured yet)")?;
+        let split = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(split);
+        let path = path.split('#').next().unwrap_or_default();
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        if authority.contains('@') {
+            return Err("must not hold a user name".to_owned());
+        }
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => {
+                let port = port.parse().ok().filter(|port| *port != 0);
+                (host, port.ok_or("has no port between 1 and 65535")?)
+            }
+            _ => (authority, 80),
+        };
+        if host.is_empty() || path.bytes().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()) {
+            return Err("is not a URL such as http://127.0.0.1:8080/health".to_owned());
+        }
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found: Vec<SocketAddr> = (bare, port)
+            .to_socket_addrs()
+            .map(Iterator::collect)
+            .map_err(|error| format!("has an unknown host: {error}"))?;
+        let addr = found.iter().find(|addr| addr.is_ipv4()).or(found.first()).copied();
+        Ok(Self { addr: addr.ok_or("has a host without an address")?, host: host.to_owned(), port, path })
+    }
+
+    /// `host:port`, as in a `Host` header.
+    pub fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+impl fmt::Display for HttpUrl {
+    /// The URL, without a path that is only `/`, so that a path can be appended.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path == "/" { "" } else { &self.path };
+        write!(out, "http://{}:{}{path}", self.host, self.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_taken_apart_and_put_together() {
+        let url = HttpUrl::parse("http://127.0.0.1:8080/health?deep=1#top").expect("valid");
+        assert_eq!((url.host.as_str(), url.port, url.path.as_str()), ("127.0.0.1", 8080, "/health?deep=1"));
+        assert_eq!(url.addr, SocketAddr::from(([127, 0, 0, 1], 8080)));
+        assert_eq!(url.to_string(), "http://127.0.0.1:8080/health?deep=1");
+        assert_eq!(HttpUrl::parse("http://127.0.0.1:1/").expect("valid").to_string(), "http://127.0.0.1:1");
+        let v6 = HttpUrl::parse("http://[::1]").expect("valid");
+        assert_eq!((v6.addr.to_string().as_str(), v6.authority().as_str()), ("[::1]:80", "[::1]:80"));
+        let wrong =
+            ["https://127.0.0.1", "127.0.0.1:80", "http://", "http://:80", "http://127.0.0.1:0", "http://127.0.0.1:x"];
+        for text in wrong.into_iter().chain(["http://127.0.0.1:80/a b", "http://me@127.0.0.1"]) {
+            assert!(HttpUrl::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Claims held against metrics, at the interval's end.
+
+use super::claim::Claim;
+use super::judgement::{ClaimFinding, ClaimState, Measured, Value};
+use crate::measure::metric::{Kind, Unit, find};
+use crate::stats::Estimate;
+
+/// Judges every claim, in the order of the scenario.
+pub(super) fn judge(claims: &[Claim], metrics: &[Measured]) -> Vec<ClaimFinding> {
+    claims.iter().map(|claim| judge_one(claim, metrics.iter().find(|metric| metric.id == claim.metric))).collect()
+}
+
+fn judge_one(claim: &Claim, metric: Option<&Measured>) -> ClaimFinding {
+    let (state, says) = match metric.map(|metric| (metric, &metric.value)) {
+        None => (ClaimState::Absent, "no stage of this run measures it".to_owned()),
+        Some((_, Value::Absent { reason })) => (ClaimState::Absent, reason.clone()),
+        Some((metric, Value::Estimated { estimate, .. })) => match &metric.advisory {
+            Some(advisory) => (ClaimState::Undecided, format!("advisory: {advisory}")),
+            None if metric.kind == Kind::Exact => by_value(claim, metric.unit, estimate.point),
+            None => by_interval(claim, metric.unit, estimate),
+        },
+    };
+    ClaimFinding { metric: claim.metric.clone(), limit: limit(claim), state, required: claim.required, says }
+}
+
+/// The claim as text; without a unit where the id is unknown.
+fn limit(claim: &Claim) -> String {
+    let bound = find(&claim.metric).map_or_else(|| claim.bound.to_string(), |row| row.unit.show_bound(claim.bound));
+    format!("{} {bound}", if claim.below { '<' } else { '>' })
+}
+
+/// Strictly on the good side of the bound.
+fn keeps(claim: &Claim, value: f64) -> bool {
+    if claim.below { value < claim.bound } else { value > claim.bound }
+}
+
+fn by_value(claim: &Claim, unit: Unit, value: f64) -> (ClaimState, String) {
+    let state = if keeps(claim, value) { ClaimState::Met } else { ClaimState::NotMet };
+    (state, unit.show(value))
+}
+
+/// The end nearer to the bound decides for it, the other end against it.
+fn by_interval(claim: &Claim, unit: Unit, estimate: &Estimate) -> (ClaimState, String) {
+    let point = unit.show(estimate.point);
+    let Some(interval) = estimate.interval else {
+        let why = estimate.why_no_interval().unwrap_or_default();
+        return (ClaimState::Undecided, format!("{point}, and {why}"));
+    };
+    let (worse, better) = if claim.below { (interval.high, interval.low) } else { (interval.low, interval.high) };
+    let state = match (keeps(claim, worse), keeps(claim, better)) {
+        (true, _) => ClaimState::Met,
+        (false, true) => ClaimState::Undecided,
+        (false, false) => ClaimState::NotMet,
+    };
+    (state, format!("{point} {}", unit.show_interval(estimate.point, interval.low, interval.high)))
+}

@@ -1,0 +1,226 @@
+//! Comparing what is stored: pairs of a base and a head, every number of which gets a finding.
+//!
+//! Nothing is silently fine: a number that only one side has, another unit, a zero baseline and a file that cannot be read
+//! each have their own answer, and every pair is judged before anything ends.
+
+mod history;
+mod matching;
+mod open;
+mod rule;
+mod weigh;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::judge::FailOn;
+use super::judgement::FindingKind;
+use crate::exit::Exit;
+use crate::measure::metric::Better;
+use crate::measure::{Layout, Numbers};
+
+pub use open::{Error, open};
+pub use rule::Rule;
+
+/// How to compare.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `--rule`.
+    pub rule: Rule,
+    /// `--fail-on`.
+    pub fail_on: FailOn,
+}
+
+/// Every pair and what they end in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// The rule they were judged by.
+    pub rule: Rule,
+    /// In the order of the command line.
+    pub pairs: Vec<Pair>,
+    /// What it ends in.
+    pub exit: Exit,
+    /// Why, most urgent first; empty for [`Exit::Pass`].
+    pub reasons: Vec<String>,
+}
+
+/// A base, a head, and what changed between them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pair {
+    /// File or folder of the base.
+    pub base: String,
+    /// File or folder of the head.
+    pub head: String,
+    /// What both are, where both could be read.
+    pub layout: Option<Layout>,
+    /// What the findings rest on, where there are any.
+    pub evidence: Option<String>,
+    /// What a reader must know beside the findings.
+    pub notes: Vec<String>,
+    /// What kept the pair, or a number of it, from being compared at all.
+    pub problems: Vec<Problem>,
+    /// Every number, most serious finding first.
+    pub changes: Vec<Change>,
+}
+
+/// Something that cannot be compared, and the exit code it stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Problem {
+    /// What is wrong.
+    pub says: String,
+    /// What it stands for.
+    pub exit: Exit,
+}
+
+/// One number on both sides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// What was measured.
+    pub id: String,
+    /// Which of its metrics.
+    pub metric: String,
+    /// Unit of both values.
+    pub unit: String,
+    /// Which way is better, where that is known.
+    pub direction: Option<Better>,
+    /// The quantile that was compared, where the layout has several.
+    pub quantile: Option<String>,
+    /// Value of the base.
+    pub base: Option<f64>,
+    /// Value of the head.
+    pub head: Option<f64>,
+    /// (head − base) ÷ base; positive is more, whether that is better or not.
+    pub change_ratio: Option<f64>,
+    /// How much it matters.
+    pub finding: FindingKind,
+    /// One sentence.
+    pub says: String,
+}
+
+/// Judges every pair.
+pub fn compare(files: &[(PathBuf, PathBuf)], options: Options) -> Comparison {
+    let pairs: Vec<Pair> = files.iter().map(|(base, head)| pair(base, head, options.rule)).collect();
+    let mut grounds: Vec<(Exit, String)> = pairs.iter().flat_map(|pair| grounds(pair, options.fail_on)).collect();
+    grounds.sort_by_key(|(exit, _)| std::cmp::Reverse(exit.urgency()));
+    Comparison {
+        rule: options.rule,
+        exit: grounds.iter().fold(Exit::Pass, |exit, (ground, _)| exit.join(*ground)),
+        reasons: grounds.into_iter().map(|(_, says)| says).collect(),
+        pairs,
+    }
+}
+
+fn grounds(pair: &Pair, fail_on: FailOn) -> Vec<(Exit, String)> {
+    let problems = pair.problems.iter().map(|problem| (problem.exit, problem.says.clone()));
+    let failing = pair.changes.iter().filter(|change| match change.finding {
+        FindingKind::Block => true,
+        FindingKind::Alert => fail_on <= FailOn::Alert,
+        FindingKind::Inconclusive => fail_on <= FailOn::Inconclusive,
+        FindingKind::Improved | FindingKind::Ok | FindingKind::Noise | FindingKind::Small => false,
+    });
+    problems.chain(failing.map(|change| (Exit::Regressed, change.says.clone()))).collect()
+}
+
+/// Reads both sides, so that what is wrong with either is said at once, and judges what both have.
+fn pair(base: &Path, head: &Path, rule: Rule) -> Pair {
+    let mut pair = Pair { base: base.display().to_string(), head: head.display().to_string(), ..Pair::default() };
+    let mut side = |name: &str, path: &Path| {
+        let read = open(path);
+        read.map_err(|error| {
+            pair.problems.push(Problem { says: format!("{name}: {}", chain(&error)), exit: error.exit() });
+        })
+        .ok()
+    };
+    let (base, head) = (side("base", base), side("head", head));
+    if let (Some(base), Some(head)) = (base, head) {
+        judge(&mut pair, base, head, rule);
+    }
+    pair
+}
+
+fn judge(pair: &mut Pair, base: Vec<Numbers>, head: Vec<Numbers>, rule: Rule) {
+    if let Err(says) = judge_runs(pair, base, head, rule) {
+        pair.problems.push(Problem { says, exit: Exit::InvalidInput });
+    }
+}
+
+fn judge_runs(pair: &mut Pair, base: Vec<Numbers>, mut head: Vec<Numbers>, rule: Rule) -> Result<(), String> {
+    if head.len() > 1 {
+        return Err(format!("head: {} holds {} runs; name one of them", pair.head, head.len()));
+    }
+    let Some(head) = head.pop() else { return Err(format!("head: {} holds no run", pair.head)) };
+    let runs = base.len().min(history::RUNS);
+    let base = history::median(base)?;
+    if base.layout != head.layout {
+        let (one, other) = (base.layout.word(), head.layout.word());
+        return Err(format!("base is {one}, head is {other}; compare two files of one kind"));
+    }
+    pair.layout = Some(head.layout);
+    let stored = runs > 1 || !has_rounds(&base, &head);
+    let mut caps = caps(&base, &head);
+    if rule == Rule::Default && stored {
+        let why = if runs > 1 { "a block against a history needs a rerun" } else { "two stored numbers carry no p" };
+        caps.push(why.to_owned());
+    }
+    let context = weigh::Context { rule, caps: &caps, stored, units: head.layout != Layout::Bencher };
+    let (changes, problems) = matching::changes(&base, &head, &context);
+    if !changes.iter().any(|change| change.base.is_some() && change.head.is_some()) && problems.is_empty() {
+        let why = changes.first().map_or("no number is in both", |change| change.says.as_str());
+        pair.problems.push(Problem { says: format!("nothing could be compared: {why}"), exit: Exit::InvalidInput });
+    }
+    pair.evidence = Some(evidence(&base, &head, runs));
+    pair.notes = caps;
+    pair.problems.extend(problems);
+    pair.changes = changes;
+    Ok(())
+}
+
+/// Both sides have values with intervals of their own.
+fn has_rounds(base: &Numbers, head: &Numbers) -> bool {
+    let any = |numbers: &Numbers| {
+        numbers.layout == Layout::Result || numbers.entries.iter().any(|entry| entry.interval.is_some())
+    };
+    any(base) && any(head)
+}
+
+fn evidence(base: &Numbers, head: &Numbers, runs: usize) -> String {
+    match (runs, has_rounds(base, head)) {
+        (2.., _) => format!("median of the last {runs} stored runs"),
+        (_, true) => "rounds of two stored runs".to_owned(),
+        (_, false) => "two stored numbers".to_owned(),
+    }
+}
+
+/// Why a block can be no more than an alert.
+fn caps(base: &Numbers, head: &Numbers) -> Vec<String> {
+    let mut caps = Vec::new();
+    if let (Some(one), Some(other)) = (&base.host, &head.host)
+        && one != other
+    {
+        caps.push(format!("the hosts differ ({one}; {other})"));
+    }
+    if let (Some(one), Some(other)) = (&base.scenario, &head.scenario)
+        && one != other
+    {
+        caps.push(format!("the scenarios differ ({one}; {other})"));
+    }
+    caps
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let says = error.to_string();
+        if !text.contains(&says) {
+            text.push_str(&format!(": {says}"));
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,51 @@
+//! Which number of the base belongs to which of the head: the same id, metric and unit, or a finding that says why not.
+
+use super::weigh::{Context, undecided, weigh};
+use super::{Change, Problem};
+use crate::measure::{Entry, Numbers};
+
+/// Every number of either side, most serious finding first, and what could not be compared.
+pub(super) fn changes(base: &Numbers, head: &Numbers, context: &Context<'_>) -> (Vec<Change>, Vec<Problem>) {
+    let (mut changes, mut problems) = (Vec::new(), Vec::new());
+    if let Some(change) = other_id(base, head) {
+        return (vec![change], problems);
+    }
+    for entry in &head.entries {
+        match base.entries.iter().find(|other| other.is_of(entry)) {
+            Some(other) if other.unit != entry.unit => changes.push(other_unit(other, entry)),
+            Some(other) => match weigh(other, entry, context) {
+                Ok(change) => changes.push(change),
+                Err(problem) => problems.push(problem),
+            },
+            None => changes.push(missing(entry, "base", base)),
+        }
+    }
+    let gone = base.entries.iter().filter(|entry| !head.entries.iter().any(|other| other.is_of(entry)));
+    changes.extend(gone.map(|entry| missing(entry, "head", head)));
+    changes.sort_by_key(|change| change.finding.rank());
+    (changes, problems)
+}
+
+/// Two files of one number each that are of different things.
+fn other_id(base: &Numbers, head: &Numbers) -> Option<Change> {
+    let ([one], [other]) = (base.entries.as_slice(), head.entries.as_slice()) else { return None };
+    let says = format!("the ids differ: {} in base, {} in head", one.label(), other.label());
+    (!one.is_of(other)).then(|| undecided(other, None, None, says))
+}
+
+fn other_unit(base: &Entry, head: &Entry) -> Change {
+    let unit = |entry: &Entry| if entry.unit.is_empty() { "none".to_owned() } else { entry.unit.clone() };
+    let says = format!("{}: the units differ: {} in base, {} in head", head.label(), unit(base), unit(head));
+    undecided(head, None, None, says)
+}
+
+/// A number that only one side has.
+fn missing(entry: &Entry, side: &str, numbers: &Numbers) -> Change {
+    let why = numbers.absent.iter().find(|(id, _)| *id == entry.id).map(|(_, reason)| reason.clone());
+    let instead = || {
+        let other = numbers.entries.iter().find(|other| other.id == entry.id)?;
+        Some(format!("it has {} instead", other.metric))
+    };
+    let why = why.or_else(instead).map_or_else(String::new, |why| format!(" ({why})"));
+    undecided(entry, None, None, format!("{}: missing in {side}{why}", entry.label()))
+}

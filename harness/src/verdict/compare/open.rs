@@ -1,0 +1,126 @@
+//! Reading one side of a pair: one run, or for a base a folder of several.
+
+use std::path::{Path, PathBuf};
+
+use crate::exit::Exit;
+use crate::interop;
+use crate::measure::journal;
+use crate::measure::record::Record;
+use crate::measure::{Entry, Layout, Numbers, Values};
+use crate::verdict::judgement::Measured;
+use crate::verdict::measured;
+use crate::verdict::stored::{self, Stored};
+
+/// Why a side cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A result of ours.
+    #[error(transparent)]
+    Stored(#[from] stored::Error),
+    /// A file of another tool.
+    #[error(transparent)]
+    Interop(#[from] interop::Error),
+    /// A result without a number.
+    #[error("{path} has no metric with a value; look at it with `harness report {path}`")]
+    NoValue {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    /// The exit code it stands for.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Interop(error) => error.exit(),
+            Self::Stored(_) | Self::NoValue { .. } => Exit::InvalidInput,
+        }
+    }
+}
+
+/// Reads a file, or every run in a folder, sorted by name.
+///
+/// # Errors
+/// [`Error`], each with the next command to type.
+pub fn open(path: &Path) -> Result<Vec<Numbers>, Error> {
+    if !path.is_dir() {
+        return file(path).map(|numbers| vec![numbers]);
+    }
+    // A run that was killed has a journal and no result; that no result is there is then what to say.
+    if path.join(stored::RESULT).exists() || path.join(journal::FILE).exists() {
+        return file(&path.join(stored::RESULT)).map(|numbers| vec![numbers]);
+    }
+    let roots = interop::criterion_directories(path)?;
+    if !roots.is_empty() {
+        return roots.iter().map(|root| Ok(interop::criterion(root)?)).collect();
+    }
+    let files = runs(path)?;
+    if files.is_empty() {
+        return Err(interop::Error::Empty { path: path.to_owned() }.into());
+    }
+    files.iter().map(|path| file(path)).collect()
+}
+
+/// The JSON files of a folder, and the results in the folders of runs below it.
+fn runs(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |source| interop::Error::Unreadable { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.join(stored::RESULT).is_file() {
+            files.push(path.join(stored::RESULT));
+        } else if path.is_file() && path.extension().is_some_and(|extension| extension == "json") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn file(path: &Path) -> Result<Numbers, Error> {
+    let text = interop::read(path)?;
+    if is_result(&text) {
+        let stored = Stored::parse(&text, path)?;
+        let numbers = of_record(&stored.record, path);
+        return if numbers.entries.is_empty() { Err(Error::NoValue { path: path.to_owned() }) } else { Ok(numbers) };
+    }
+    Ok(interop::parse(&text, path)?)
+}
+
+/// Whether the text is meant to be a result of ours. The first key tells, so that two megabytes are not parsed to find out.
+fn is_result(text: &str) -> bool {
+    let inside = text.trim_start().strip_prefix('{').map(str::trim_start);
+    ["\"record\"", "\"judgement\"", "\"record_sha256\""]
+        .iter()
+        .any(|key| inside.is_some_and(|inside| inside.starts_with(key)))
+}
+
+/// The metrics of a record, computed again: its stored judgement could have been edited, the record not.
+fn of_record(record: &Record, path: &Path) -> Numbers {
+    let metrics = measured::metrics(record);
+    let host = &record.host;
+    let facts = &record.scenario;
+    let digest: String = facts.sha256.chars().take(12).collect();
+    let quick = if facts.quick { " --quick" } else { "" };
+    let set: String = facts.overrides.iter().map(|set| format!(" --set {set}")).collect();
+    Numbers {
+        source: path.display().to_string(),
+        layout: Layout::Result,
+        host: Some(format!("{}, {} CPUs, {}", host.cpu_model, host.cpus, host.kernel)),
+        scenario: Some(format!("{} {digest}{quick}{set}", facts.name)),
+        entries: metrics.iter().filter_map(entry).collect(),
+        absent: metrics.iter().filter_map(|metric| Some((metric.id.clone(), metric.absence()?.to_owned()))).collect(),
+    }
+}
+
+fn entry(metric: &Measured) -> Option<Entry> {
+    let estimate = metric.estimate()?;
+    Some(Entry {
+        better: Some(metric.direction),
+        kind: metric.kind,
+        interval: estimate.interval.map(|interval| (interval.low, interval.high)),
+        n: Some(estimate.n),
+        advisory: metric.advisory.clone(),
+        ..Entry::new(&metric.id, &metric.id, metric.unit.label(), Values::single(estimate.point))
+    })
+}

@@ -1,0 +1,140 @@
+//! Judging the cost-of-limits curve: which sets of limits leave the target able to do what is demanded.
+
+use serde::{Deserialize, Serialize};
+
+use crate::measure::curve::Objective;
+use crate::measure::group::ResourceLimits;
+use crate::measure::metric;
+use crate::measure::record::{InstanceRecord, StageKind, StageRecord, StageStatus};
+use crate::stats::{Estimate, Sample};
+
+/// The curve of one stage `limits`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Curve {
+    /// The stage.
+    pub stage: String,
+    /// What is demanded.
+    pub objective: Objective,
+    /// Every set of limits that was tried, smallest first.
+    pub points: Vec<Point>,
+    /// The first of them that meets the objective. CPUs count before memory.
+    pub smallest: Option<ResourceLimits>,
+}
+
+/// One set of limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Point {
+    /// The limits.
+    pub limits: ResourceLimits,
+    /// Whether the target does in them what is demanded.
+    pub state: PointState,
+    /// Why not, where it does not or is not known to.
+    pub says: Option<String>,
+    /// Valid requests per second.
+    pub rps: Option<Estimate>,
+    /// Quantile 0.5 in milliseconds.
+    pub p50_ms: Option<Estimate>,
+    /// Quantile 0.99 in milliseconds.
+    pub p99_ms: Option<Estimate>,
+    /// Share of the periods in which it was held back, in percent.
+    pub throttled_percent: Option<Estimate>,
+    /// Largest memory charged, in bytes.
+    pub peak_bytes: Option<Estimate>,
+}
+
+/// Whether an objective is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PointState {
+    /// Whole intervals keep every demand.
+    Met,
+    /// A whole interval breaks a demand, or the target died or failed.
+    NotMet,
+    /// An interval reaches across a demand, or the measurement was not valid.
+    Undecided,
+}
+
+impl PointState {
+    /// Its word in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::NotMet => "not met",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// The curve of a stage, as far as it was measured; `None` for a stage of another kind.
+pub(super) fn judge(stage: &StageRecord) -> Option<Curve> {
+    let objective = stage.objective.filter(|_| stage.kind == StageKind::Limits)?;
+    let points: Vec<Point> = stage.instances.iter().map(|instance| point(stage, instance, objective)).collect();
+    let smallest = points.iter().find(|point| point.state == PointState::Met).map(|point| point.limits);
+    Some(Curve { stage: stage.name.clone(), objective, points, smallest })
+}
+
+fn point(stage: &StageRecord, instance: &InstanceRecord, objective: Objective) -> Point {
+    // A constrained stage with this one instance has all the numbers.
+    let alone = StageRecord {
+        name: StageKind::Constrained.name().to_owned(),
+        kind: StageKind::Constrained,
+        limits: instance.limits,
+        instances: vec![instance.clone()],
+        ..stage.clone()
+    };
+    let of = |id: &str| {
+        let values = metric::find(id).map(|row| (row.of)(&alone))?.ok()?;
+        Sample::new(values).ok().map(|sample| Estimate::median(&sample))
+    };
+    let mut point = Point {
+        limits: instance.limits.unwrap_or_default(),
+        state: PointState::Undecided,
+        says: None,
+        rps: of("throughput/rps_constrained"),
+        p50_ms: of("latency/constrained_p50"),
+        p99_ms: of("latency/constrained_p99"),
+        throttled_percent: of("cpu/throttled_percent"),
+        peak_bytes: of("memory/constrained_peak"),
+    };
+    (point.state, point.says) = state(stage, instance, &point, objective);
+    point
+}
+
+fn state(
+    stage: &StageRecord,
+    instance: &InstanceRecord,
+    point: &Point,
+    objective: Objective,
+) -> (PointState, Option<String>) {
+    if let Some(why) = &instance.gave_up {
+        let state = if why.by_target { PointState::NotMet } else { PointState::Undecided };
+        return (state, Some(why.says.clone()));
+    }
+    let wanted = usize::try_from(stage.wanted).unwrap_or(usize::MAX);
+    if stage.status != StageStatus::Valid && instance.rounds.len() <= wanted {
+        return (PointState::Undecided, Some("stopped before it was complete".to_owned()));
+    }
+    let rps = objective.rps.map(|least| demand("rps", point.rps.as_ref(), |value| value >= least));
+    let limit = objective.p99_ns.map(|ns| ns as f64 / 1e6);
+    let p99 = limit.map(|most| demand("p99", point.p99_ms.as_ref(), |value| value <= most));
+    let demands: Vec<(PointState, Option<String>)> = rps.into_iter().chain(p99).collect();
+    let worst = |wanted: PointState| demands.iter().find(|(state, _)| *state == wanted).cloned();
+    worst(PointState::NotMet).or_else(|| worst(PointState::Undecided)).unwrap_or((PointState::Met, None))
+}
+
+/// One demand, held against both ends of the interval.
+fn demand(name: &str, found: Option<&Estimate>, keeps: impl Fn(f64) -> bool) -> (PointState, Option<String>) {
+    let Some(estimate) = found else {
+        return (PointState::Undecided, Some(format!("{name} has no value")));
+    };
+    let Some(interval) = estimate.interval else {
+        return (PointState::Undecided, estimate.why_no_interval());
+    };
+    match (keeps(interval.low), keeps(interval.high)) {
+        (true, true) => (PointState::Met, None),
+        (false, false) => (PointState::NotMet, Some(format!("{name} misses it"))),
+        _ => (PointState::Undecided, Some(format!("the interval of {name} reaches across it"))),
+    }
+}

@@ -1,0 +1,158 @@
+//! From a record to its judgement.
+
+use super::claim::Claim;
+use super::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, Judgement, StageFinding, StageState};
+use super::{claims, curve, measured};
+use crate::exit::Exit;
+use crate::measure::record::{Record, StageRecord, StageStatus};
+
+/// The mildest finding that fails a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailOn {
+    /// Whatever could not be decided, and all below.
+    Inconclusive,
+    /// An alert, and all below.
+    Alert,
+    /// A block.
+    #[default]
+    Block,
+}
+
+/// How strictly to judge.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `--fail-on`.
+    pub fail_on: FailOn,
+}
+
+/// Judges a record: estimates of the valid stages, claims, and what the run ends in.
+pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
+    let metrics = measured::metrics(record);
+    let targets = claims::judge(claims, &metrics);
+    let findings: Vec<Finding> = record.stages.iter().filter_map(left_out).chain(undecided(&targets)).collect();
+    let mut grounds = grounds(record, &targets);
+    if options.fail_on == FailOn::Inconclusive {
+        let open = findings.iter().filter(|finding| finding.kind == FindingKind::Inconclusive);
+        grounds.extend(open.map(|finding| {
+            (Exit::Regressed, format!("{} is not decided (--fail-on inconclusive): {}", finding.subject, finding.says))
+        }));
+    }
+    let exit = grounds.iter().fold(Exit::Pass, |exit, (ground, _)| exit.join(*ground));
+    Judgement {
+        metrics,
+        curves: record.stages.iter().filter_map(curve::judge).collect(),
+        targets,
+        findings,
+        stages: record.stages.iter().map(stage_finding).collect(),
+        exit,
+        reasons: most_urgent_first(grounds),
+    }
+}
+
+/// Everything that speaks against a pass, with the exit code it stands for.
+fn grounds(record: &Record, targets: &[ClaimFinding]) -> Vec<(Exit, String)> {
+    let mut grounds = Vec::new();
+    if record.interrupted {
+        grounds.push((Exit::Interrupted, stopped(record)));
+    }
+    grounds.extend(record.failure.iter().map(|failure| (failure.exit, failure.says.clone())));
+    grounds.extend(record.stages.iter().filter_map(|stage| stage_ground(stage, record.interrupted)));
+    grounds.extend(targets.iter().filter_map(|target| target_ground(target, record)));
+    if record.stages.is_empty() && grounds.is_empty() {
+        grounds.push((Exit::Invalid, "no stage ran, so nothing was measured".to_owned()));
+    }
+    grounds
+}
+
+fn stopped(record: &Record) -> String {
+    let unfinished = record.stages.iter().find(|stage| stage.status == StageStatus::Incomplete);
+    unfinished.map_or_else(
+        || "stopped between two stages; what was measured before is kept".to_owned(),
+        |stage| format!("stopped in stage {}; what was measured before is kept", stage.name),
+    )
+}
+
+fn stage_ground(stage: &StageRecord, interrupted: bool) -> Option<(Exit, String)> {
+    let name = &stage.name;
+    match &stage.status {
+        StageStatus::Valid | StageStatus::Skipped(_) => None,
+        StageStatus::Invalid(_) if stage.optional => None,
+        StageStatus::Invalid(reasons) => Some((Exit::Invalid, format!("stage {name}: {}", first(reasons)))),
+        StageStatus::Failed(failure) => Some((failure.exit, format!("stage {name}: {}", failure.says))),
+        // An interruption has said so already; without one the run ended early for a reason nobody recorded.
+        StageStatus::Incomplete if interrupted => None,
+        StageStatus::Incomplete => Some((Exit::Invalid, format!("stage {name} was never completed"))),
+    }
+}
+
+fn target_ground(target: &ClaimFinding, record: &Record) -> Option<(Exit, String)> {
+    let ClaimFinding { metric, limit, says, .. } = target;
+    match target.state {
+        _ if !target.required => None,
+        ClaimState::Met | ClaimState::Undecided => None,
+        ClaimState::NotMet => Some((Exit::Regressed, format!("required target {metric} {limit} is not met: {says}"))),
+        ClaimState::Absent if from_dispensable_stage(metric, record) => None,
+        ClaimState::Absent => {
+            Some((Exit::Invalid, format!("required target {metric} {limit} could not be judged: {says}")))
+        }
+    }
+}
+
+/// The claim's metric is from a stage that the run may do without, and did without.
+fn from_dispensable_stage(metric: &str, record: &Record) -> bool {
+    let row = crate::measure::metric::find(metric);
+    let of = |stage: &&StageRecord| row.is_some_and(|row| row.stage == stage.kind && row.id_for(stage) == metric);
+    let stage = record.stages.iter().find(of);
+    stage.is_some_and(|stage| left_out(stage).is_some())
+}
+
+/// A stage that is skipped, or optional and invalid: said aloud, never silently fine.
+fn left_out(stage: &StageRecord) -> Option<Finding> {
+    let says = match &stage.status {
+        StageStatus::Skipped(why) => why.clone(),
+        StageStatus::Invalid(reasons) if stage.optional => first(reasons),
+        _ => return None,
+    };
+    Some(Finding { subject: format!("stage {}", stage.name), kind: FindingKind::Inconclusive, says })
+}
+
+fn undecided(targets: &[ClaimFinding]) -> impl Iterator<Item = Finding> {
+    let open = targets.iter().filter(|target| matches!(target.state, ClaimState::Undecided | ClaimState::Absent));
+    open.map(|target| Finding {
+        subject: target.metric.clone(),
+        kind: FindingKind::Inconclusive,
+        says: format!("target {}: {}", target.limit, target.says),
+    })
+}
+
+fn stage_finding(stage: &StageRecord) -> StageFinding {
+    let (state, reasons) = match &stage.status {
+        StageStatus::Valid => (StageState::Valid, Vec::new()),
+        StageStatus::Invalid(reasons) => (StageState::Invalid, reasons.clone()),
+        StageStatus::Failed(failure) => (StageState::Failed, vec![failure.says.clone()]),
+        StageStatus::Skipped(why) => (StageState::Skipped, vec![why.clone()]),
+        StageStatus::Incomplete => (StageState::Incomplete, vec!["stopped before it was complete".to_owned()]),
+    };
+    StageFinding { name: stage.name.clone(), state, reasons }
+}
+
+fn first(reasons: &[String]) -> String {
+    reasons.first().cloned().unwrap_or_else(|| "no reason was recorded".to_owned())
+}
+
+/// The reasons in the order of urgency of what they stand for, each once.
+fn most_urgent_first(mut grounds: Vec<(Exit, String)>) -> Vec<String> {
+    grounds.sort_by(|(left, _), (right, _)| match (left == right, left.join(*right) == *left) {
+        (true, _) => std::cmp::Ordering::Equal,
+        (false, true) => std::cmp::Ordering::Less,
+        (false, false) => std::cmp::Ordering::Greater,
+    });
+    let mut reasons: Vec<String> = Vec::new();
+    for (_, says) in grounds {
+        // A stage's failure is often the run's failure too; the same sentence once is enough.
+        if !reasons.iter().any(|earlier| earlier.contains(&says) || says.ends_with(earlier.as_str())) {
+            reasons.push(says);
+        }
+    }
+    reasons
+}

@@ -1,0 +1,73 @@
+//! From the rounds of a stage to its metrics.
+
+use super::judgement::{Arms, Measured, Value};
+use crate::measure::metric::{Absent, METRICS, Metric};
+use crate::measure::record::{Record, StageRecord, StageStatus};
+use crate::measure::trial::{Arm, TrialRecord};
+use crate::stats::{Estimate, Sample};
+use crate::units::grouped;
+
+/// Every metric of every stage, in the order of the stages and of the metric table.
+pub(super) fn metrics(record: &Record) -> Vec<Measured> {
+    let rows = |stage: &StageRecord| METRICS.iter().filter(|metric| metric.stage == stage.kind).collect::<Vec<_>>();
+    let stages = record.stages.iter();
+    stages.flat_map(|stage| rows(stage).into_iter().map(|metric| measured(metric, stage))).collect()
+}
+
+fn measured(metric: &Metric, stage: &StageRecord) -> Measured {
+    let value = value(metric, stage);
+    let present = matches!(value, Value::Estimated { .. });
+    Measured {
+        id: metric.id_for(stage),
+        unit: metric.unit,
+        direction: metric.better,
+        kind: metric.kind,
+        stage: stage.name.clone(),
+        value,
+        arms: metric.by_arm.filter(|_| present).and_then(|of| arms(stage, of)),
+        advisory: advisory(metric, stage).filter(|_| present),
+    }
+}
+
+/// Only a valid stage yields numbers.
+fn value(metric: &Metric, stage: &StageRecord) -> Value {
+    let found = match &stage.status {
+        StageStatus::Valid => (metric.of)(stage).and_then(|rounds| {
+            let sample = Sample::new(rounds).map_err(|unusable| Absent(unusable.to_string()))?;
+            let (estimate, outliers) = (Estimate::median(&sample), sample.outliers());
+            Ok(Value::Estimated { estimate, rounds: sample.values().to_vec(), outliers })
+        }),
+        _ => Err(Absent(why_no_numbers(stage))),
+    };
+    found.unwrap_or_else(|Absent(reason)| Value::Absent { reason })
+}
+
+/// Which stage is to blame; why stands once, at the stage.
+fn why_no_numbers(stage: &StageRecord) -> String {
+    let what = match &stage.status {
+        StageStatus::Valid => "is valid",
+        StageStatus::Invalid(_) => "is invalid",
+        StageStatus::Failed(_) => "failed",
+        StageStatus::Skipped(_) => "was skipped",
+        StageStatus::Incomplete => "was stopped before it was complete",
+    };
+    format!("stage {} {what}", stage.name)
+}
+
+/// The quantity on both arms over the valid rounds; absent as soon as one round lacks one.
+fn arms(stage: &StageRecord, of: fn(&TrialRecord) -> Option<f64>) -> Option<Arms> {
+    let estimate = |arm: Arm| {
+        let values: Option<Vec<f64>> = stage.valid_rounds().map(|round| of(round.trial(arm)?)).collect();
+        Sample::new(values?).ok().map(|sample| Estimate::median(&sample))
+    };
+    Some(Arms { direct: estimate(Arm::Direct)?, proxied: estimate(Arm::Proxied)? })
+}
+
+/// A far quantile of too few requests must not gate. The smallest round decides.
+fn advisory(metric: &Metric, stage: &StageRecord) -> Option<String> {
+    let trials = stage.valid_rounds().flat_map(|round| &round.trials);
+    let fewest = trials.map(|trial| trial.load.scheduled).min()?;
+    (fewest < metric.requests).then(|| {
+        format!("{} requests a round, {} needed to gate", grouped(fewest as f64), grouped(metric.requests as f64))
+    })
+}

@@ -1,0 +1,242 @@
+//! `result.json`: the record, its judgement, and a digest by which a changed record is noticed.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::judgement::Judgement;
+use crate::measure::journal;
+use crate::measure::record::{Record, SCHEMA_VERSION};
+use crate::units::hexadecimal;
+
+/// Name of the result in a run's folder.
+pub const RESULT: &str = "result.json";
+
+/// A result as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stored {
+    /// The facts.
+    pub record: Record,
+    /// What they amounted to when they were judged.
+    pub judgement: Judgement,
+    /// SHA-256 of the record in canonical JSON (keys sorted, no white space), hexadecimal.
+    pub record_sha256: String,
+}
+
+/// Why a result cannot be read or written. Reading errors are exit code 2.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such file.
+    #[error(
+        "{path} does not exist; `harness run SCENARIO` writes one, and `harness report DIR` reads the journal of a run that was killed"
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is there and cannot be read.
+    #[error("{path} cannot be read: {source}; check its permissions with `ls -l {path}`")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It is no JSON.
+    #[error("{path} is not JSON: {why}; if the run was killed while writing it, try `harness report {folder}`", folder = folder_of(path).display())]
+    NotJson {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        why: String,
+    },
+    /// It is JSON of another kind.
+    #[error("{path} is not a result of `harness run`: {why}; check what it is with `harness validate {path}`")]
+    NotResult {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A newer harness wrote it.
+    #[error(
+        "{path} was made by a newer harness: layout {found}, this one reads up to {SCHEMA_VERSION}; update this harness (`harness --version`)"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        found: u64,
+    },
+    /// Somebody edited it.
+    #[error(
+        "the record in {path} was changed after the run (its digest is {found}, the file says {stored}); take the original file, or measure again with `harness run`"
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The digest of what is there, shortened.
+        found: String,
+        /// The digest the file states, shortened.
+        stored: String,
+    },
+    /// The journal of a killed run cannot be read.
+    #[error("{path}: {source}; measure again with `harness run`")]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: journal::Error,
+    },
+    /// It cannot be written.
+    #[error("{path} cannot be written: {source}; choose another folder with `--out DIR`")]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The record has no JSON form.
+    #[error("the record cannot be written as JSON: {0}; report this as a bug of the harness")]
+    NoJson(#[from] serde_json::Error),
+}
+
+impl Stored {
+    /// Puts a record, its judgement and its digest together.
+    ///
+    /// # Errors
+    /// [`Error::NoJson`] when the record has no JSON form.
+    pub fn new(record: Record, judgement: Judgement) -> Result<Self, Error> {
+        let record_sha256 = digest(&serde_json::to_value(&record)?);
+        Ok(Self { record, judgement, record_sha256 })
+    }
+
+    /// Writes it to `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`] or [`Error::NoJson`].
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let json = serde_json::to_vec(self)?;
+        let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
+        let unfinished = path.with_extension("json.unfinished");
+        let mut file = std::fs::File::create(&unfinished).map_err(unwritable)?;
+        file.write_all(&json)
+            .and_then(|()| file.write_all(b"\n"))
+            .and_then(|()| file.sync_all())
+            .map_err(unwritable)?;
+        std::fs::rename(&unfinished, path).map_err(unwritable)
+    }
+
+    /// Reads it from `path`. The digest and the version are checked before anything is believed.
+    ///
+    /// # Errors
+    /// [`Error`], each with the next command to type.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
+            _ => Error::Unreadable { path: path.to_owned(), source },
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a result; `path` is what errors name.
+    ///
+    /// # Errors
+    /// [`Error`], each with the next command to type.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let path = path.to_owned();
+        let raw: Value = match serde_json::from_str(text) {
+            Ok(raw) => raw,
+            Err(error) => return Err(Error::NotJson { path, why: error.to_string() }),
+        };
+        let Some(found) = raw["record"]["schema_version"].as_u64() else {
+            return Err(Error::NotResult { path, why: "it has no record.schema_version".to_owned() });
+        };
+        if found > u64::from(SCHEMA_VERSION) {
+            return Err(Error::Newer { path, found });
+        }
+        let found = digest(&raw["record"]);
+        let stored = raw["record_sha256"].as_str().unwrap_or("nothing");
+        if found != stored {
+            return Err(Error::Changed { path, found: shortened(&found), stored: shortened(stored) });
+        }
+        serde_json::from_str(text).map_err(|error| Error::NotResult { path, why: error.to_string() })
+    }
+}
+
+/// What a run left behind, whole or in part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opened {
+    /// The facts, as far as they go.
+    pub record: Record,
+    /// They are from the journal of a run that did not end by itself.
+    pub partial: bool,
+}
+
+/// Opens a result file, or a run's folder: its `result.json`, or its `journal.jsonl` where the run was killed before there was one.
+///
+/// # Errors
+/// [`Error`], each with the next command to type.
+pub fn open(path: &Path) -> Result<Opened, Error> {
+    let (result, written) = (path.join(RESULT), path.join(journal::FILE));
+    if !path.is_dir() || result.exists() || !written.exists() {
+        let result = if path.is_dir() { result } else { path.to_owned() };
+        return Stored::read(&result).map(|stored| Opened { record: stored.record, partial: false });
+    }
+    let bytes = std::fs::read(&written).map_err(|source| Error::Unreadable { path: written.clone(), source })?;
+    let replay = journal::replay(&bytes).map_err(|source| Error::Journal { path: written, source })?;
+    Ok(Opened { record: replay.record, partial: !replay.complete })
+}
+
+/// SHA-256 of a value in canonical JSON. Taken from the JSON and not from the Rust value, so that it does not depend on how
+/// this version of the harness would write it.
+fn digest(value: &Value) -> String {
+    let mut text = String::new();
+    canonical(value, &mut text);
+    hexadecimal(&Sha256::digest(text.as_bytes()))
+}
+
+/// Keys sorted, no white space, whatever order the map keeps.
+fn canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let mut keys: Vec<&String> = map.keys().collect();
+            keys.sort();
+            list(out, ('{', '}'), keys, |key, out| {
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                canonical(&map[key], out);
+            });
+        }
+        Value::Array(items) => list(out, ('[', ']'), items, canonical),
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+fn list<T>(
+    out: &mut String,
+    (open, close): (char, char),
+    items: impl IntoIterator<Item = T>,
+    each: impl Fn(T, &mut String),
+) {
+    out.push(open);
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        each(item, out);
+    }
+    out.push(close);
+}
+
+fn shortened(digest: &str) -> String {
+    digest.chars().take(12).collect()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

@@ -1,0 +1,235 @@
+//! What can go wrong, each with its own message and exit code, and nothing left running.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+
+mod support;
+
+use std::net::TcpListener;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{Ran, Scratch, harness, newest, ran, run, sidecar};
+
+const STARTUP: &str = "[stage.startup]\nlaunches = 6\n";
+
+/// The error or headline says all of `words`, and nothing of the run is left.
+fn fails(ran: &Ran, code: i32, words: &[&str]) {
+    ran.expect_code(code);
+    for word in words {
+        assert!(ran.says(word), "{word:?} is not in:\n{}\n{}", ran.stdout, ran.stderr);
+    }
+    assert!(!ran.says("panicked"), "{}", ran.stderr);
+}
+
+fn impatient(scenario: &str) -> String {
+    scenario.replace("deadline = \"10s\"", "deadline = \"700ms\"")
+}
+
+#[test]
+fn a_target_that_is_never_ready_is_told_with_its_last_answer() {
+    let ran = run(&impatient(&sidecar(&["--never-ready"], STARTUP)));
+    fails(&ran, 5, &["/ready", "503", "after 70"]);
+}
+
+#[test]
+fn a_target_that_never_listens_is_told_apart() {
+    let ran = run(&impatient(&sidecar(&["--listen-after", "60s"], STARTUP)));
+    fails(&ran, 5, &["listen"]);
+}
+
+#[test]
+fn a_target_that_exits_is_told_with_its_code_and_its_last_words() {
+    let ran = run(&sidecar(&["--exit-at-start", "3", "--stderr", "no license found"], STARTUP));
+    fails(&ran, 5, &["code 3", "no license found"]);
+}
+
+#[test]
+fn a_target_that_dies_under_load_keeps_what_was_measured() {
+    let stages =
+        "[stage.overhead]\nrounds = 6\nrate = \"500/s\"\nconnections = 4\nwarmup = \"100ms\"\nwindow = \"400ms\"\n";
+    let ran = run(&sidecar(&["--exit-after", "900", "--exit-code", "9"], stages));
+    fails(&ran, 5, &["code 9"]);
+    let stage = ran.stage("overhead");
+    assert!(stage.instances[0].rounds.len() >= 2, "rounds before its death are kept");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let ran = run(&sidecar(&[], STARTUP).replace("{port.proxy}", &port));
+    fails(&ran, 5, &[&port, "taken"]);
+}
+
+#[test]
+fn a_binary_that_is_missing_is_named() {
+    let ran = run(&sidecar(&[], STARTUP).replace("builtin:sidecar", "no-such-sidecar"));
+    fails(&ran, 2, &["no-such-sidecar"]);
+    let unset = run(&sidecar(&[], STARTUP).replace("builtin:sidecar", "${NO_SUCH_SIDECAR_BIN}"));
+    fails(&unset, 2, &["NO_SUCH_SIDECAR_BIN", "export"]);
+}
+
+#[test]
+fn a_scenario_with_five_mistakes_tells_all_five() {
+    let scenario = sidecar(&[], "[stage.overhead]\nrate = \"fast\"\nrounds = 2\nwindw = \"1s\"\n[targets]\n\"latency/p51\" = { limit = \"< 1ms\" }\n")
+        .replace("path = \"/mcp/v1\"", "path = 7");
+    let ran = run(&scenario);
+    fails(&ran, 2, &["5 mistakes", "rate", "rounds", "windw", "window", "latency/p51", "latency/p50", "path"]);
+}
+
+#[test]
+fn an_answer_that_is_not_expected_stops_at_the_preflight() {
+    let stages = "[stage.capacity]\nrounds = 6\nvus = 2\nwarmup = \"100ms\"\nwindow = \"200ms\"\n";
+    let ran = run(&sidecar(&[], stages).replace("present = [\"/result\"]", "present = [\"/resultat\"]"));
+    fails(&ran, 6, &["preflight", "/resultat"]);
+}
+
+#[test]
+fn wrong_usage_is_exit_code_4() {
+    let output = harness().args(["run", "--no-such-flag"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    let output = harness().args(["run", "no-such-scenario.toml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A run in the background, whose processes can be told by the run's scratch directory.
+struct Background {
+    child: Child,
+    scratch: Scratch,
+    tmp: Scratch,
+}
+
+/// Starts a run of one stage; the artifact stage, which is over at once, has another behind it.
+fn start(stage: &str, flags: &[&str]) -> Background {
+    let (scratch, tmp) = (Scratch::new(), Scratch::new());
+    let file = scratch.0.join("scenario.toml");
+    let load = "rounds = 6\nwarmup = \"100ms\"\nwindow = \"500ms\"\n";
+    let stages = format!(
+        "[stage.artifact]\n[stage.startup]\nlaunches = 60\n[stage.idle]\nlaunches = 6\nsettle = \"200ms\"\nwindow = \"300ms\"\n\
+         [stage.overhead]\nrate = \"500/s\"\nconnections = 4\n{load}[stage.capacity]\nvus = 2\n{load}\
+         [stage.constrained]\nvus = 2\n{load}"
+    );
+    let behind: &[&str] = if stage == "artifact" { &["--stage", "startup"] } else { &[] };
+    std::fs::write(&file, sidecar(flags, &stages).replace("[target]", "[target]\nstop_within = \"300ms\"")).unwrap();
+    let child = harness()
+        .env("TMPDIR", &tmp.0)
+        .arg("run")
+        .arg(&file)
+        .arg("--out")
+        .arg(scratch.0.join("out"))
+        .args(["--stage", stage])
+        .args(behind)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    Background { child, scratch, tmp }
+}
+
+impl Background {
+    /// Processes whose environment or command line names this run's temporary directory.
+    fn processes(&self) -> Vec<String> {
+        let needle = self.tmp.0.display().to_string();
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+        let ours = |pid: &u32| {
+            let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            let text = [read("environ"), read("cmdline")].concat();
+            String::from_utf8_lossy(&text).contains(&needle)
+        };
+        let name =
+            |pid| format!("{pid} {}", std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default());
+        pids.filter(ours).map(name).collect()
+    }
+
+    /// Waits until the run has got so far that `stage` is in its journal.
+    fn wait_for(&self, stage: &str) {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(120) {
+            let journal = newest(&self.scratch.0.join("out")).map(|run| run.join("journal.jsonl"));
+            let text = journal.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+            if text.contains(&format!("\"{stage}\"")) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{stage} never began");
+    }
+
+    fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
+    }
+
+    fn nothing_is_left_within_5_s(&self) {
+        let begun = Instant::now();
+        let mut left = self.processes();
+        while !left.is_empty() && begun.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(50));
+            left = self.processes();
+        }
+        assert!(left.is_empty(), "still running after 5 s: {left:#?}");
+        let files: Vec<_> = std::fs::read_dir(&self.tmp.0).unwrap().flatten().map(|entry| entry.path()).collect();
+        assert!(files.is_empty(), "left in the temporary directory: {files:?}");
+        let groups = harness::cgroup::leftovers();
+        assert!(groups.is_empty(), "control groups left: {groups:?}");
+    }
+}
+
+/// Every kind of stage with these flags for its target; limits need root.
+fn stages<'a>(flags: [&'a [&'a str]; 6]) -> Vec<(&'static str, &'a [&'a str])> {
+    let names = ["artifact", "startup", "idle", "overhead", "capacity", "constrained"];
+    let may = |stage: &&str| *stage != "constrained" || nix::unistd::geteuid().is_root();
+    names.into_iter().filter(may).zip(flags).collect()
+}
+
+#[test]
+fn kill_9_at_any_stage_leaves_nothing_and_the_journal_reads() {
+    for (stage, flags) in stages([
+        &[],
+        &["--double-fork=exit"],
+        &["--worker-child"],
+        &["--ignore-sigterm"],
+        &["--double-fork=stay"],
+        &["--worker-child"],
+    ]) {
+        let mut run = start(stage, flags);
+        run.wait_for(stage);
+        if stage != "artifact" {
+            std::thread::sleep(Duration::from_millis(400));
+            // Between two launches there are control and keeper alone.
+            let least = if stage == "startup" { 2 } else { 3 };
+            assert!(run.processes().len() >= least, "{stage}: {:#?}", run.processes());
+        }
+        run.signal(nix::sys::signal::Signal::SIGKILL);
+        run.child.wait().unwrap();
+        run.nothing_is_left_within_5_s();
+        let results = newest(&run.scratch.0.join("out")).unwrap();
+        let output = harness().arg("report").arg(&results).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("partial"), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn ctrl_c_at_any_stage_writes_the_record_and_leaves_nothing() {
+    for (stage, flags) in
+        stages([&[], &[], &["--double-fork=stay"], &["--worker-child"], &["--ignore-sigterm"], &["--double-fork=exit"]])
+    {
+        let mut run = start(stage, flags);
+        run.wait_for(stage);
+        if stage != "artifact" {
+            std::thread::sleep(Duration::from_millis(700));
+        }
+        let asked = Instant::now();
+        run.signal(nix::sys::signal::Signal::SIGINT);
+        let status = run.child.wait().unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(5), "{stage}: took {:?}", asked.elapsed());
+        assert_eq!(status.code(), Some(130), "{stage}");
+        run.nothing_is_left_within_5_s();
+        let Background { scratch, child, .. } = run;
+        let done = ran(scratch, child.wait_with_output().unwrap());
+        let record = done.record();
+        assert!(record.interrupted && !record.stages.is_empty(), "{stage}");
+    }
+}

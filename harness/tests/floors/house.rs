@@ -1,0 +1,89 @@
+//! The house as drawn in the design: rooms, floors, wings and the arrows between rooms of one floor.
+
+/// A part of a floor whose rooms do not see the other part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wing {
+    Hall,
+    Acting,
+    Thinking,
+    Above,
+}
+
+/// A room: a module at the root of the crate.
+#[derive(Debug)]
+pub struct Room {
+    pub name: &'static str,
+    pub floor: u8,
+    pub wing: Wing,
+    /// Rooms of the same floor it may import.
+    pub arrows: &'static [&'static str],
+}
+
+const fn room(name: &'static str, floor: u8, wing: Wing, arrows: &'static [&'static str]) -> Room {
+    Room { name, floor, wing, arrows }
+}
+
+/// Every room. `host` stands beside `sampler`: it reads what does not change during a run.
+pub const ROOMS: &[Room] = &[
+    room("main", 5, Wing::Above, &["cli"]),
+    room("cli", 5, Wing::Above, &[]),
+    room("progress", 4, Wing::Above, &["run"]),
+    room("run", 4, Wing::Above, &[]),
+    room("publish", 4, Wing::Above, &[]),
+    room("plan", 3, Wing::Above, &[]),
+    room("scenario", 2, Wing::Above, &[]),
+    room("cgroup", 1, Wing::Acting, &[]),
+    room("keeper", 1, Wing::Acting, &["cgroup"]),
+    room("host", 1, Wing::Acting, &[]),
+    room("image", 1, Wing::Acting, &[]),
+    room("target", 1, Wing::Acting, &["keeper", "cgroup", "image"]),
+    room("probe", 1, Wing::Acting, &["target"]),
+    room("sampler", 1, Wing::Acting, &["cgroup"]),
+    room("load", 1, Wing::Acting, &["keeper"]),
+    room("report", 1, Wing::Thinking, &["verdict", "stats", "baseline", "interop"]),
+    room("verdict", 1, Wing::Thinking, &["stats", "baseline", "interop"]),
+    room("stats", 1, Wing::Thinking, &[]),
+    room("baseline", 1, Wing::Thinking, &[]),
+    room("interop", 1, Wing::Thinking, &[]),
+    room("measure", 0, Wing::Hall, &["spec", "units", "clock", "exit"]),
+    room("spec", 0, Wing::Hall, &["units", "clock"]),
+    room("clock", 0, Wing::Hall, &["units"]),
+    room("units", 0, Wing::Hall, &[]),
+    room("exit", 0, Wing::Hall, &[]),
+];
+
+/// Foreign crates that belong to certain rooms only.
+pub const GUESTS: &[(&str, &[&str])] = &[
+    ("goose", &["load"]),
+    ("hyper", &["load", "run"]),
+    ("hyper_util", &["load", "run"]),
+    ("http_body_util", &["load", "run"]),
+    ("indicatif", &["progress"]),
+    ("bollard", &["target"]),
+    ("futures_util", &["target"]),
+    ("clap", &["cli"]),
+    ("object", &["image"]),
+    ("tar", &["image"]),
+    ("flate2", &["image"]),
+    ("statrs", &["stats"]),
+    ("procfs", &["sampler", "host", "target", "keeper", "cgroup"]),
+];
+
+/// The only traits of the crate: three that have several implementations, and the reading helper of scenario values.
+pub const TRAITS: &[&str] = &["Launcher", "LoadEngine", "ReportFormat", "Value"];
+
+/// The only file with unsafe code: what runs between fork and exec.
+pub const UNSAFE: &str = "keeper/pre_exec.rs";
+
+/// Lines a file may have, its tests included. The aim is 300.
+pub const LONGEST: usize = 400;
+
+/// The room with this name.
+pub fn find(name: &str) -> Option<&'static Room> {
+    ROOMS.iter().find(|room| room.name == name)
+}
+
+/// Whether `from` may import `to`.
+pub fn may_import(from: &Room, to: &Room) -> bool {
+    from.name == to.name || to.floor < from.floor || (to.floor == from.floor && from.arrows.contains(&to.name))
+}

@@ -1,0 +1,240 @@
+//! Every measurement against a target whose truth is set by a flag: what the harness found is compared with what the
+//! reference sidecar says it did, by its own clock.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+
+mod support;
+
+use std::sync::OnceLock;
+
+use harness::measure::trial::{Arm, LoadFacts};
+use support::{Ran, recovered, run, sidecar};
+
+/// Six rounds at a rate that a shared two-core machine carries with ease.
+const OVERHEAD: &str = r#"
+[stage.overhead]
+rounds = 6
+rate = "500/s"
+connections = 10
+warmup = "200ms"
+window = "800ms"
+"#;
+
+/// The reference sidecar without any fault, measured once for all comparisons.
+fn plain() -> &'static Ran {
+    static PLAIN: OnceLock<Ran> = OnceLock::new();
+    PLAIN.get_or_init(|| run(&sidecar(&[], OVERHEAD)))
+}
+
+/// `found` is within `share` of `truth`.
+fn close(found: f64, truth: f64, share: f64, what: &str) {
+    let off = (found - truth).abs() / truth;
+    assert!(off <= share, "{what}: found {found}, truth {truth}, off by {:.1} %", off * 100.0);
+}
+
+/// Mean of a `{count, sum}` counter of the truth, in nanoseconds.
+fn mean_ns(truth: &serde_json::Value, counter: &str) -> f64 {
+    let counter = &truth[counter];
+    counter["sum"].as_f64().unwrap() / counter["count"].as_f64().unwrap()
+}
+
+#[test]
+fn ready_after_120_ms_is_found_within_3_ms() {
+    let ran = run(&sidecar(&["--healthy-after", "60ms", "--ready-after", "120ms"], "[stage.startup]\nlaunches = 6\n"));
+    ran.expect_code(0);
+    let (stage, truths) = (ran.stage("startup"), &ran.truths);
+    assert_eq!((stage.instances.len(), truths.len()), (6, 6));
+    let mut off: Vec<f64> = Vec::new();
+    for instance in &stage.instances {
+        let launch = &instance.launch;
+        let found = |ns: Option<u64>| (launch.spawned.0 + ns.unwrap()) as f64 / 1e6;
+        // Logs are sorted by name; the truth of a launch is the one whose main began just after its spawn.
+        let truth = truths.iter().min_by_key(|truth| truth["main_ns"].as_u64().unwrap().abs_diff(launch.spawned.0));
+        let told = |key: &str| truth.unwrap()[key].as_f64().unwrap() / 1e6;
+        for (found, told) in
+            [(found(launch.healthy_ns), told("healthy_ns")), (found(launch.ready_ns), told("ready_ns"))]
+        {
+            assert!(found >= told - 0.05, "found {found} ms before it was true at {told} ms");
+            off.push(found - told);
+        }
+        assert!(launch.listening_ns <= launch.healthy_ns && launch.healthy_ns <= launch.ready_ns);
+    }
+    off.sort_by(f64::total_cmp);
+    assert!(off[off.len() / 2] <= 3.0, "late by {off:?} ms");
+    let ready = ran.value("startup/to_ready");
+    assert!((120.0..140.0).contains(&ready), "{ready} ms");
+}
+
+/// Runs the sidecar with `flags` and without, and holds the differences of metrics, each with its tolerance, against the truth that
+/// it told, times a factor.
+fn adds(flags: &[&str], truth: impl Fn(&serde_json::Value) -> f64, metrics: &[(&str, f64, f64)]) {
+    let first = run(&sidecar(flags, OVERHEAD));
+    for (id, share, factor) in metrics {
+        let mut runs = Some((&first, plain()));
+        recovered(*share, id, || {
+            let again;
+            let (with, without) = match runs.take() {
+                Some(runs) => runs,
+                None => {
+                    again = (run(&sidecar(flags, OVERHEAD)), run(&sidecar(&[], OVERHEAD)));
+                    (&again.0, &again.1)
+                }
+            };
+            (with.value(id) - without.value(id), truth(with.truths.last().unwrap()) * factor)
+        });
+    }
+}
+
+#[test]
+fn half_a_millisecond_of_added_latency_is_recovered_within_10_percent() {
+    let added_ms = |truth: &serde_json::Value| mean_ns(truth, "added_request_ns") / 1e6;
+    adds(&["--add-latency", "500us"], added_ms, &[("overhead/latency_p50", 0.10, 1.0), ("latency/p50", 0.15, 1.0)]);
+}
+
+#[test]
+fn cpu_burned_per_request_is_recovered_within_10_percent() {
+    let burned_us = |truth: &serde_json::Value| mean_ns(truth, "burned_cpu_ns") / 1e3;
+    // At 500 requests per second, in percent of a core.
+    let percent = 500.0 / 1e6 * 100.0;
+    adds(
+        &["--burn", "200us"],
+        burned_us,
+        &[("cpu/us_per_request", 0.10, 1.0), ("cpu/under_load_percent", 0.15, percent)],
+    );
+}
+
+#[test]
+fn a_ballast_of_64_mib_is_found_within_3_percent() {
+    let idle = "[stage.idle]\nlaunches = 6\nsettle = \"200ms\"\nwindow = \"400ms\"\n";
+    let stages = format!("{idle}{OVERHEAD}");
+    let (heavy, light) = (run(&sidecar(&["--ballast", "64MiB"], &stages)), run(&sidecar(&[], &stages)));
+    for id in ["memory/idle_rss", "memory/idle_pss", "memory/under_load_rss", "memory/peak_rss"] {
+        close(heavy.value(id) - light.value(id), 64.0 * 1024.0 * 1024.0, 0.03, id);
+    }
+}
+
+#[test]
+fn one_json_rpc_error_in_ten_is_counted_exactly_and_never_becomes_throughput() {
+    let capacity = "[stage.capacity]\nrounds = 6\nvus = 4\nwarmup = \"100ms\"\nwindow = \"300ms\"\n";
+    let ran = run(&sidecar(&["--error-every", "10", "--error-kind", "jsonrpc"], &format!("{OVERHEAD}{capacity}")));
+    ran.expect_code(6);
+    for id in ["latency/p50", "overhead/latency_p50", "throughput/rps_4vu", "latency/capacity_p50"] {
+        assert_eq!(ran.metric(id), None, "{}", ran.stdout);
+    }
+    // 500/s over 0.8 s: of any 400 requests in a row exactly 40 are answered with an error.
+    let paced = proxied(&ran, "overhead");
+    assert!(!paced.is_empty() && paced.iter().all(|load| load.outcomes.wrong_body == 40), "{paced:#?}");
+    for load in paced.iter().chain(&proxied(&ran, "capacity")) {
+        let outcomes = load.outcomes;
+        assert_eq!(load.scheduled, outcomes.total());
+        assert_eq!(outcomes.errors(), outcomes.wrong_body);
+        assert!(outcomes.wrong_body.abs_diff(outcomes.total() / 10) <= 1, "{outcomes:?}");
+        assert_eq!(load.latencies.response.count(), outcomes.ok);
+        assert!(load.completed_in_window <= outcomes.ok + 10, "an error became throughput: {outcomes:?}");
+    }
+    assert!(ran.says("INVALID") && ran.says("wrong body"), "{}", ran.stdout);
+}
+
+/// The generator's reports of all proxied trials of a stage, warm-up round included.
+fn proxied(ran: &Ran, stage: &str) -> Vec<LoadFacts> {
+    let stage = ran.stage(stage);
+    let trials = stage.instances.into_iter().flat_map(|instance| instance.rounds).flat_map(|round| round.trials);
+    trials.filter(|trial| trial.arm == Arm::Proxied).map(|trial| trial.load).collect()
+}
+
+#[test]
+fn a_freeze_delays_response_times_and_leaves_the_trial_valid() {
+    let stages = r#"
+[stage.overhead]
+rounds = 6
+rate = "1000/s"
+connections = 10
+warmup = "200ms"
+window = "1s"
+"#;
+    // The freeze counts from the first proxied request, which is the preflight. Trials take 1.2 s each; the first proxied
+    // windows lie at about 1.4 to 2.4 s (warm-up round) and 2.6 to 3.6 s (round 1).
+    let mut found = None;
+    for freeze_at in ["1900ms", "3100ms", "2000ms"] {
+        let ran = run(&sidecar(&["--freeze-at", freeze_at, "--freeze-for", "200ms"], stages));
+        let stage = ran.stage("overhead");
+        let trials: Vec<_> = stage
+            .instances
+            .iter()
+            .flat_map(|instance| &instance.rounds)
+            .flat_map(|round| round.trials.clone())
+            .collect();
+        let hit = trials.into_iter().find(|trial| {
+            trial.arm == Arm::Proxied
+                && trial.load.latencies.response.count_above(harness::units::Nanos::from_millis(20)) > 150
+        });
+        if let Some(trial) = hit {
+            found = Some(trial);
+            break;
+        }
+    }
+    let trial = found.expect("no proxied window met the freeze");
+    let long = harness::units::Nanos::from_millis(5);
+    let (response, service) = (&trial.load.latencies.response, &trial.load.latencies.service);
+    let delayed = response.count_above(long);
+    assert!((150..=260).contains(&delayed), "{delayed} response times above 5 ms");
+    assert!(service.count_above(harness::units::Nanos::from_millis(100)) <= 10, "more than one per connection");
+    let max = response.max().unwrap().as_millis_f64();
+    assert!((180.0..320.0).contains(&max), "longest {max} ms");
+    let failed: Vec<_> = trial
+        .audit
+        .iter()
+        .filter(|check| !check.passed && check.rule != "steal" && check.rule != "foreign_cpu")
+        .collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[test]
+fn a_worker_child_is_counted_once() {
+    let idle = "[stage.idle]\nlaunches = 6\nsettle = \"300ms\"\nwindow = \"1s\"\n";
+    let with = run(&sidecar(&["--worker-child", "--worker-ballast", "32MiB", "--worker-burn", "100ms"], idle));
+    let without = run(&sidecar(&[], idle));
+    let cpu = with.value("cpu/idle_percent") - without.value("cpu/idle_percent");
+    close(cpu, 10.0, 0.15, "CPU of the worker in percent of a core");
+    let memory = with.value("memory/idle_pss") - without.value("memory/idle_pss");
+    close(memory, 32.0 * 1024.0 * 1024.0, 0.12, "memory of the worker in bytes");
+    let tree = with.stage("idle").instances[0].idle.as_ref().unwrap().0.last().unwrap().target.unwrap();
+    assert_eq!(tree.processes, 2);
+}
+
+#[test]
+fn every_request_is_accounted_for_and_the_ledger_agrees() {
+    let stage = plain().stage("overhead");
+    let mut trials = 0;
+    for trial in stage.instances.iter().flat_map(|instance| &instance.rounds).flat_map(|round| &round.trials) {
+        assert_eq!(trial.load.scheduled, trial.load.outcomes.total());
+        assert_eq!(trial.load.scheduled, 400, "500/s over 0.8 s");
+        let ledger = trial.ledger.unwrap();
+        assert_eq!(ledger.upstream_hits, ledger.sent);
+        trials += 1;
+    }
+    assert!(trials >= 14, "{trials}");
+}
+
+#[test]
+fn an_impossible_rate_is_the_generators_doing_and_ends_in_no_latency() {
+    let stages =
+        "[stage.overhead]\nrounds = 6\nrate = \"2000000/s\"\nconnections = 4\nwarmup = \"50ms\"\nwindow = \"200ms\"\n";
+    let scenario = sidecar(&[], stages).replace("[request]", "[request]\ntimeout = \"500ms\"");
+    let ran = run(&scenario);
+    ran.expect_code(6);
+    assert!(ran.says("the generator cannot offer this rate"), "{}", ran.stdout);
+    assert_eq!(ran.metric("latency/p50"), None);
+    assert_eq!(ran.metric("overhead/latency_p50"), None);
+}
+
+#[test]
+fn a_target_that_cannot_carry_the_rate_is_named_and_ends_in_no_latency() {
+    let stages =
+        "[stage.overhead]\nrounds = 6\nrate = \"1000/s\"\nconnections = 4\nwarmup = \"100ms\"\nwindow = \"500ms\"\n";
+    let scenario = sidecar(&["--add-latency", "20ms"], stages).replace("[request]", "[request]\ntimeout = \"500ms\"");
+    let ran = run(&scenario);
+    ran.expect_code(6);
+    assert!(ran.says("the target cannot carry the offered rate"), "{}", ran.stdout);
+    assert_eq!(ran.metric("latency/p50"), None);
+}

@@ -1,0 +1,47 @@
+//! The documents that repeat what the code says.
+
+use harness::measure::audit::Limits;
+use harness::stats::{Estimate, Sample};
+
+use super::*;
+
+#[test]
+fn the_table_of_metrics_is_that_of_the_code() {
+    matches_file("docs/metrics.md", &harness::report::metrics_doc::render());
+}
+
+fn document(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).unwrap()
+}
+
+#[test]
+fn the_limits_in_the_glossary_are_the_defaults() {
+    let Limits { achieved, pacer_lag_p99, unsent, errors, steal, foreign_cpu, target_cpu, saturated, littles_law } =
+        Limits::default();
+    let limits = [
+        ("achieved", achieved.notation()),
+        ("pacer_lag_p99", pacer_lag_p99.notation()),
+        ("unsent", unsent.to_string()),
+        ("errors", errors.notation()),
+        ("steal", steal.notation()),
+        ("foreign_cpu", foreign_cpu.notation()),
+        ("target_cpu", target_cpu.notation()),
+        ("saturated", saturated.notation()),
+        ("littles_law", littles_law.notation()),
+    ];
+    let glossary = document("glossary.md");
+    let rows = glossary.lines().filter(|line| line.starts_with("| `"));
+    let found: Vec<String> = rows.map(|row| row.split('|').take(3).collect::<Vec<_>>().join("|")).collect();
+    let expected: Vec<String> = limits.iter().map(|(key, default)| format!("| `{key}` | {default} ")).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_coverages_in_the_statistics_are_those_of_the_code() {
+    let covers = (6..=15).map(|n| {
+        let sample = Sample::new((0..n).map(f64::from).collect()).unwrap();
+        format!("{:.1} %", Estimate::median(&sample).interval.unwrap().coverage * 100.0)
+    });
+    let row = format!("| covers | {} |", covers.collect::<Vec<_>>().join(" | "));
+    assert!(document("statistics.md").contains(&row), "{row}");
+}

@@ -1,0 +1,133 @@
+//! Each format against a stored copy and against its schema.
+
+use harness::report::{FORMATS, Summary, schema, write_all};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn claims() -> Vec<Claim> {
+    vec![
+        claim("binary/size", true, 15e6),
+        claim("memory/idle_rss", true, 20e6),
+        claim("overhead/latency_p50", true, 2.0),
+        Claim { required: true, ..claim("startup/to_ready", true, 150.0) },
+        claim("latency/p99", true, 50.0),
+        claim("throughput/rps_10vu", false, 16_300.0),
+        claim("overhead/percent_p50", true, 10.0),
+    ]
+}
+
+#[test]
+fn every_format_looks_as_it_did() {
+    let record = sample::record();
+    let judgement = judged(&record, &claims());
+    let summary = Summary::new(&record, &judgement).in_folder(Path::new("results/sidecar/20261120T183005Z-4f1c"));
+    for format in FORMATS {
+        let text = String::from_utf8(format.render(&summary).unwrap()).unwrap();
+        matches_file(&format!("tests/snapshots/{}", format.file_name()), &text);
+    }
+}
+
+#[test]
+fn an_invalid_stage_looks_as_it_did() {
+    let mut record = with_invalid_overhead();
+    record.tool.profile = "debug".to_owned();
+    let judgement = judged(&record, &claims());
+    matches_file("tests/snapshots/invalid.txt", &rendered("table", &record, &judgement));
+    matches_file("tests/snapshots/invalid.md", &rendered("markdown", &record, &judgement));
+}
+
+#[test]
+fn the_terminal_has_80_columns() {
+    for record in [sample::record(), with_invalid_overhead()] {
+        let text = rendered("table", &record, &judged(&record, &claims()));
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
+        }
+    }
+}
+
+#[test]
+fn a_stage_with_a_name_of_its_own_keeps_the_columns() {
+    let mut record = sample::record();
+    stage(&mut record, "overhead").name = "overhead-with-64KiB-bodies".to_owned();
+    let judgement = judged(&record, &[]);
+    assert!(judgement.metric("latency/p50@overhead-with-64KiB-bodies").is_some());
+    let text = rendered("table", &record, &judgement);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(rendered("bencher", &record, &judgement).contains("\"latency/p50@overhead-with-64KiB-bodies\""));
+}
+
+#[test]
+fn json_formats_keep_their_schemas_whatever_the_run_ended_in() {
+    let nothing = Record { stages: Vec::new(), ..sample::record() };
+    for record in [sample::record(), with_invalid_overhead(), nothing] {
+        let judgement = judged(&record, &claims());
+        for (name, text) in [("json", schema::VERDICT), ("bencher", schema::BMF), ("flat", schema::FLAT)] {
+            let instance: Value = serde_json::from_str(&rendered(name, &record, &judgement)).unwrap();
+            valid(text, &instance).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn schemas_refuse_what_tools_would_refuse() {
+    for wrong in [
+        json!([{"name": "binary/size", "value": 1, "unit": "bytes"}]),
+        json!({"binary/size": {"value": 1, "unit": "bytes"}}),
+        json!({"binary/size": {"file-size": {"value": "1"}}}),
+        json!({"binary/size": {"file-size": {"value": null}}}),
+        json!({"binary/size": {"file-size": {"value": 1, "lower_value": null}}}),
+        json!({"binary/size": {"file-size": {"lower_value": 1}}}),
+        json!({"binary/size": {"x".repeat(65): {"value": 1}}}),
+    ] {
+        assert!(valid(schema::BMF, &wrong).is_err(), "{wrong}");
+    }
+    let record = sample::record();
+    let flat: Value = serde_json::from_str(&rendered("flat", &record, &judged(&record, &[]))).unwrap();
+    let mut nameless = flat.clone();
+    nameless[0].as_object_mut().unwrap().remove("name");
+    let mut null = flat.clone();
+    null[0]["value"] = Value::Null;
+    for wrong in [nameless, null, json!({})] {
+        assert!(valid(schema::FLAT, &wrong).is_err());
+    }
+    let mut verdict: Value = serde_json::from_str(&rendered("json", &record, &judged(&record, &[]))).unwrap();
+    verdict["metrics"][0]["absent"] = json!("both a value and none");
+    assert!(valid(schema::VERDICT, &verdict).is_err());
+}
+
+/// The first error, if there is one.
+pub(crate) fn valid(schema: &str, instance: &Value) -> Result<(), String> {
+    let schema: Value = serde_json::from_str(schema).unwrap();
+    let validator = jsonschema::draft7::new(&schema).unwrap();
+    validator.validate(instance).map_err(|error| format!("{} at {}", error, error.instance_path()))
+}
+
+#[test]
+fn the_flat_array_has_the_values_and_units_of_the_requirement() {
+    let record = sample::record();
+    let judgement = judged(&record, &[]);
+    let flat: Vec<Value> = serde_json::from_str(&rendered("flat", &record, &judgement)).unwrap();
+    assert_eq!(flat[0], json!({"name": "binary/size", "value": 8_432_640.0, "unit": "bytes"}));
+    let p50 = flat.iter().find(|entry| entry["name"] == "latency/p50").unwrap();
+    assert_eq!(p50["value"].as_f64(), judgement.metric("latency/p50").and_then(|p50| Some(p50.estimate()?.point)));
+    assert_eq!(p50["unit"], "ms");
+    assert!(flat.iter().all(|entry| entry["name"] != "overhead/percent_p50"), "absent is not zero");
+}
+
+#[test]
+fn write_all_leaves_one_file_for_each_format_or_says_where_it_could_not() {
+    let record = sample::record();
+    let judgement = judged(&record, &[]);
+    let summary = Summary::new(&record, &judgement);
+    let folder = std::env::temp_dir().join(format!("harness-reports-{}", std::process::id()));
+    let refused = write_all(&summary, &folder).unwrap_err().to_string();
+    assert!(refused.contains("summary.txt cannot be written") && refused.contains("--out"), "{refused}");
+    std::fs::create_dir_all(&folder).unwrap();
+    let files = write_all(&summary, &folder).unwrap();
+    let sizes: Vec<u64> = files.iter().map(|file| std::fs::metadata(file).unwrap().len()).collect();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(sizes.len(), FORMATS.len());
+    assert!(sizes.iter().all(|size| *size > 500), "{sizes:?}");
+}

@@ -1,0 +1,45 @@
+use std::io;
+use std::net::SocketAddr;
+
+/// Why one of the two programs could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address of a listener is taken, or not of this host.
+    #[error("cannot listen on {address} ({flag}): {source}; pass a free address, or port 0 together with --announce")]
+    Listen {
+        /// The flag that named the address.
+        flag: &'static str,
+        /// The address as given.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The runtime, a signal handler or a thread could not be set up.
+    #[error("cannot set up {what}: {source}; check `ulimit -n -u`")]
+    Setup {
+        /// What was being set up.
+        what: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A child process could not be started.
+    #[error("cannot start {what} from {program}: {source}; check that the file is still there and executable")]
+    Spawn {
+        /// Which process.
+        what: &'static str,
+        /// The executable.
+        program: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The process that should serve after `--double-fork` ended before it listened.
+    #[error("the double-forked process ended before it listened; run it without --double-fork to see why")]
+    ForkedProcessDied,
+}
+
+impl Error {
+    /// Turns an [`io::Error`] into [`Error::Setup`] of `what`.
+    pub(crate) fn setup(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Setup { what, source }
+    }
+}

@@ -1,0 +1,114 @@
+//! What both programs share: listeners, the accept loop, and the end of the process.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::Pin;
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::HttpService;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::Error;
+
+/// Requests under way get this long to finish after the stop signal.
+const GRACE: Duration = Duration::from_millis(300);
+/// Five thousand connections may come at once; the kernel caps it at its own limit.
+const BACKLOG: i32 = 4096;
+
+pub(crate) type Stop = watch::Receiver<()>;
+pub(crate) type Connection<S> = http1::Connection<TokioIo<TcpStream>, S>;
+
+/// Binds and listens, non-blocking, ready for [`TcpListener::from_std`].
+pub(crate) fn bind(flag: &'static str, address: SocketAddr) -> Result<StdListener, Error> {
+    let listen = || -> io::Result<StdListener> {
+        let listener = StdListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        // A second listen(2) only changes the backlog, which the standard library fixes at 128.
+        nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(BACKLOG)?)?;
+        Ok(listener)
+    };
+    listen().map_err(|source| Error::Listen { flag, address, source })
+}
+
+/// One worker is a single-threaded runtime, which is also the fastest per core.
+pub(crate) fn runtime(workers: usize) -> Result<Runtime, Error> {
+    let mut builder = match workers {
+        0 | 1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(workers.max(1)).enable_all().build().map_err(Error::setup("the runtime"))
+}
+
+/// Resolves at SIGINT, and at SIGTERM unless that is to be ignored.
+pub(crate) fn stop_signal(ignore_sigterm: bool) -> Result<impl Future<Output = ()>, Error> {
+    let mut term = signal(SignalKind::terminate()).map_err(Error::setup("the SIGTERM handler"))?;
+    let mut int = signal(SignalKind::interrupt()).map_err(Error::setup("the SIGINT handler"))?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = term.recv() => if !ignore_sigterm { return },
+                _ = int.recv() => return,
+            }
+        }
+    })
+}
+
+/// Accepts until `shutdown`, then waits until every connection has ended or used up its grace.
+pub(crate) async fn accept_until<C, F>(listener: TcpListener, shutdown: impl Future<Output = ()>, mut connection: C)
+where
+    C: FnMut(TcpStream, Stop) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (stop, stopped) = watch::channel(());
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut shutdown => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // A socket that is already reset refuses this; its first read will tell.
+                let _ = stream.set_nodelay(true);
+                tokio::spawn(connection(stream, stopped.clone()));
+            }
+            // Out of descriptors or a client that left: waiting a little is all that can be done.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+    drop((listener, stopped));
+    let _ = stop.send(());
+    stop.closed().await;
+}
+
+/// Serves one connection to its end, or to the stop signal and the grace after it.
+pub(crate) async fn drive<S, B>(connection: &mut Connection<S>, stop: &mut Stop) -> hyper::Result<()>
+where
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    Connection<S>: Unpin,
+{
+    tokio::select! {
+        ended = &mut *connection => return ended,
+        _ = stop.changed() => {}
+    }
+    Pin::new(&mut *connection).graceful_shutdown();
+    tokio::time::timeout(GRACE, connection).await.unwrap_or(Ok(()))
+}
+
+/// Writes the one line that `--announce` asks for.
+pub(crate) fn announce(line: &str) {
+    use std::io::Write;
+    let mut out = io::stdout().lock();
+    // Nobody reading is no reason to stop serving.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

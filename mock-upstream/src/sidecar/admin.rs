@@ -1,0 +1,66 @@
+//! The admin port, on a runtime of its own so that it answers while the proxy is frozen.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::{Sidecar, truth};
+use crate::server::{self, Stop};
+
+type Reply = Response<Full<Bytes>>;
+
+const JSON: &str = "application/json";
+
+pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, mut stop: Stop) {
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let reply = answer(&sidecar, request.uri().path());
+        std::future::ready(Ok::<_, Infallible>(reply))
+    });
+    let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // How a prober's connection ended concerns nobody but the prober.
+    let _ = server::drive(&mut served, &mut stop).await;
+}
+
+fn answer(sidecar: &Sidecar, path: &str) -> Reply {
+    match path {
+        "/health" => state(truth::healthy(sidecar).is_some(), "healthy", "starting"),
+        "/ready" => state(truth::ready(sidecar).is_some(), "ready", "not ready"),
+        "/truth" => match serde_json::to_vec(&sidecar.truth()) {
+            Ok(body) => reply(StatusCode::OK, JSON, body),
+            Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", error.to_string()),
+        },
+        "/metrics" => {
+            let text = sidecar.truth().prometheus();
+            reply(StatusCode::OK, "text/plain; version=0.0.4", text)
+        }
+        _ => reply(
+            StatusCode::NOT_FOUND,
+            JSON,
+            r#"{"error":"no such path; there are /health, /ready, /truth and /metrics"}"#,
+        ),
+    }
+}
+
+fn state(reached: bool, yes: &str, no: &str) -> Reply {
+    let (status, word) = match reached {
+        true => (StatusCode::OK, yes),
+        false => (StatusCode::SERVICE_UNAVAILABLE, no),
+    };
+    reply(status, JSON, format!(r#"{{"status":"{word}"}}"#))
+}
+
+fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    let content_type = HeaderValue::from_static(content_type);
+    reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply
+}

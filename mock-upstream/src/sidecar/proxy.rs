@@ -1,0 +1,140 @@
+//! One client connection of the proxy: costs, faults, and the way through.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Either, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::value::RawValue;
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+
+use super::forward::Forwarder;
+use super::truth::Lengths;
+use super::{ErrorKind, Sidecar, faults};
+use crate::clock::{self, Sleeper};
+use crate::server::{self, Stop};
+
+/// Either the upstream's body as it comes, or one of our own.
+pub(crate) type Reply = Response<Either<Incoming, Full<Bytes>>>;
+
+/// Between the last answer and the exit, so that the answer leaves first.
+const EXIT_DELAY: Duration = Duration::from_millis(5);
+
+/// What one client connection owns; its requests come one after the other.
+struct Connection {
+    forwarder: Forwarder,
+    sleeper: Sleeper,
+}
+
+pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, mut stop: Stop) {
+    let connection = Arc::new(Mutex::new(Connection {
+        forwarder: Forwarder::new(Arc::clone(&sidecar)),
+        sleeper: Sleeper::default(),
+    }));
+    let shared = Arc::clone(&sidecar);
+    let service = service_fn(move |request| {
+        let (sidecar, connection) = (Arc::clone(&shared), Arc::clone(&connection));
+        async move {
+            let mut connection = connection.lock().await;
+            Ok::<_, Infallible>(answer(&sidecar, &mut connection, request).await)
+        }
+    });
+    let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // How a client's connection ended concerns nobody but the client.
+    let _ = sidecar.gate.pass(server::drive(&mut served, &mut stop)).await;
+}
+
+async fn answer(sidecar: &Sidecar, connection: &mut Connection, request: Request<Incoming>) -> Reply {
+    let number = sidecar.truth.requests.fetch_add(1, Relaxed) + 1;
+    sidecar.gate.request();
+    faults::per_request(sidecar, number);
+    let args = &sidecar.args;
+    let reply = if args.error_every.is_some_and(|n| number.is_multiple_of(n)) {
+        sidecar.truth.errors_injected.fetch_add(1, Relaxed);
+        refuse(args.error_kind, request).await
+    } else {
+        pass(sidecar, connection, request).await
+    };
+    if args.exit_after == Some(number) {
+        let code = args.exit_code.into();
+        tokio::spawn(async move {
+            tokio::time::sleep(EXIT_DELAY).await;
+            std::process::exit(code);
+        });
+    }
+    reply
+}
+
+async fn pass(sidecar: &Sidecar, connection: &mut Connection, request: Request<Incoming>) -> Reply {
+    let (args, truth) = (&sidecar.args, &sidecar.truth);
+    if !args.burn.is_zero() {
+        truth.burned.record(clock::burn(args.burn));
+    }
+    hold(&mut connection.sleeper, args.add_latency, &truth.added_request).await;
+    let reply = match connection.forwarder.forward(request).await {
+        Ok(response) => response.map(Either::Left),
+        Err(error) => own(StatusCode::BAD_GATEWAY, "text/plain", error.to_string()),
+    };
+    hold(&mut connection.sleeper, args.add_latency_response, &truth.added_response).await;
+    reply
+}
+
+async fn hold(sleeper: &mut Sleeper, delay: Duration, lengths: &Lengths) {
+    if !delay.is_zero() {
+        lengths.record(sleeper.sleep(delay).await);
+    }
+}
+
+/// Answers without asking the upstream; the body is read so that the connection stays usable.
+async fn refuse(kind: ErrorKind, request: Request<Incoming>) -> Reply {
+    let body = match request.into_body().collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => Bytes::new(),
+    };
+    match kind {
+        ErrorKind::Http500 => {
+            let text = "injected error\n".to_owned();
+            own(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", text)
+        }
+        ErrorKind::Jsonrpc => own(StatusCode::OK, "application/json", denial(&body)),
+    }
+}
+
+fn denial(request: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Identified<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
+    }
+    let id = serde_json::from_slice::<Identified<'_>>(request).map_or("null", |call| call.id.get());
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32002,"message":"denied"}}}}"#)
+}
+
+fn own(status: StatusCode, content_type: &'static str, body: String) -> Reply {
+    let mut reply = Response::new(Either::Right(Full::from(body)));
+    *reply.status_mut() = status;
+    let content_type = HeaderValue::from_static(content_type);
+    reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_carries_the_id_of_its_request() {
+        let denied = denial(br#"{"jsonrpc":"2.0","id":"a-7","method":"tools/call"}"#);
+        assert_eq!(denied, r#"{"jsonrpc":"2.0","id":"a-7","error":{"code":-32002,"message":"denied"}}"#);
+        assert!(denial(b"not json").contains(r#""id":null"#));
+    }
+}

@@ -1,0 +1,278 @@
+//! What the sidecar really did, by its own clock.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::Sidecar;
+use crate::clock::{monotonic_ns, nanos};
+
+/// Running counters; instants are monotonic nanoseconds, 0 when not yet.
+#[derive(Debug)]
+pub(crate) struct Truth {
+    main_ns: u64,
+    listening_ns: AtomicU64,
+    admin_listening_ns: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) forwarded: AtomicU64,
+    pub(crate) errors_injected: AtomicU64,
+    pub(crate) connect_failures: AtomicU64,
+    pub(crate) added_request: Lengths,
+    pub(crate) added_response: Lengths,
+    pub(crate) burned: Lengths,
+    pub(crate) worker_pid: AtomicU64,
+    pub(crate) worker_burned_ns: AtomicU64,
+    pub(crate) worker_ballast: AtomicU64,
+}
+
+/// Count, sum and extremes of lengths in nanoseconds.
+#[derive(Debug)]
+pub(crate) struct Lengths {
+    count: AtomicU64,
+    sum: AtomicU64,
+    min: AtomicU64,
+    max: AtomicU64,
+}
+
+/// What `/truth` answers. Instants and lengths are nanoseconds of the monotonic clock; null is not yet.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TruthReport {
+    /// The serving process.
+    pub pid: u32,
+    /// When `main` was entered.
+    pub main_ns: u64,
+    /// When the proxy port began to listen.
+    pub listening_ns: Option<u64>,
+    /// When the admin port began to answer.
+    pub admin_listening_ns: Option<u64>,
+    /// From when on `/health` answered 200.
+    pub healthy_ns: Option<u64>,
+    /// From when on `/ready` answered 200.
+    pub ready_ns: Option<u64>,
+    /// Requests that reached the proxy.
+    pub requests: u64,
+    /// Requests that were sent to the upstream.
+    pub forwarded: u64,
+    /// Requests answered with an injected error.
+    pub errors_injected: u64,
+    /// Attempts to connect to the upstream that failed.
+    pub upstream_connect_failures: u64,
+    /// Delays added before forwarding.
+    pub added_request_ns: Span,
+    /// Delays added before returning the response.
+    pub added_response_ns: Span,
+    /// CPU burned for requests.
+    pub burned_cpu_ns: Total,
+    /// Memory held from the start.
+    pub ballast_bytes: u64,
+    /// Memory leaked so far.
+    pub leaked_bytes: u64,
+    /// Descriptors leaked so far.
+    pub leaked_fds: u64,
+    /// The freeze.
+    pub freeze: Freeze,
+    /// The worker process.
+    pub worker: WorkerReport,
+}
+
+/// Lengths with their extremes; null when there was none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Span {
+    /// How many.
+    pub count: u64,
+    /// All together.
+    pub sum: u64,
+    /// The shortest.
+    pub min: Option<u64>,
+    /// The longest.
+    pub max: Option<u64>,
+}
+
+/// Lengths without their extremes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Total {
+    /// How many.
+    pub count: u64,
+    /// All together.
+    pub sum: u64,
+}
+
+/// When the freeze began and when the last blocked thread went on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Freeze {
+    /// Its beginning.
+    pub started_ns: Option<u64>,
+    /// Its end.
+    pub ended_ns: Option<u64>,
+}
+
+/// The worker process as it last told about itself, at most 0.1 s ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct WorkerReport {
+    /// Its process id.
+    pub pid: Option<u32>,
+    /// CPU it has burned on purpose, by its own thread's CPU clock.
+    pub burned_cpu_ns: u64,
+    /// Memory it holds.
+    pub ballast_bytes: u64,
+}
+
+impl Lengths {
+    const fn new() -> Self {
+        Self { count: AtomicU64::new(0), sum: AtomicU64::new(0), min: AtomicU64::new(u64::MAX), max: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn record(&self, nanos: u64) {
+        self.count.fetch_add(1, Relaxed);
+        self.sum.fetch_add(nanos, Relaxed);
+        self.min.fetch_min(nanos, Relaxed);
+        self.max.fetch_max(nanos, Relaxed);
+    }
+
+    fn total(&self) -> Total {
+        Total { count: self.count.load(Relaxed), sum: self.sum.load(Relaxed) }
+    }
+
+    fn span(&self) -> Span {
+        let Total { count, sum } = self.total();
+        let extreme = |value: &AtomicU64| (count > 0).then(|| value.load(Relaxed));
+        Span { count, sum, min: extreme(&self.min), max: extreme(&self.max) }
+    }
+}
+
+impl Truth {
+    pub(crate) fn new(main_ns: u64) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self {
+            main_ns,
+            listening_ns: zero(),
+            admin_listening_ns: zero(),
+            requests: zero(),
+            forwarded: zero(),
+            errors_injected: zero(),
+            connect_failures: zero(),
+            added_request: Lengths::new(),
+            added_response: Lengths::new(),
+            burned: Lengths::new(),
+            worker_pid: zero(),
+            worker_burned_ns: zero(),
+            worker_ballast: zero(),
+        }
+    }
+
+    /// The first call counts: whoever binds the listener stamps it at once.
+    pub(crate) fn set_listening(&self) {
+        stamp(&self.listening_ns);
+    }
+
+    pub(crate) fn set_admin_listening(&self) {
+        stamp(&self.admin_listening_ns);
+    }
+
+    pub(crate) fn main_ns(&self) -> u64 {
+        self.main_ns
+    }
+}
+
+fn stamp(instant: &AtomicU64) {
+    let _ = instant.compare_exchange(0, monotonic_ns(), Relaxed, Relaxed);
+}
+
+fn instant(value: &AtomicU64) -> Option<u64> {
+    Some(value.load(Relaxed)).filter(|ns| *ns > 0)
+}
+
+/// An admin answer turns 200 `after` main, but not before there is a port to ask.
+fn turned(truth: &Truth, after: std::time::Duration) -> Option<u64> {
+    let open = instant(&truth.admin_listening_ns)?;
+    let due = truth.main_ns.saturating_add(nanos(after)).max(open);
+    Some(due).filter(|due| monotonic_ns() >= *due)
+}
+
+pub(crate) fn healthy(sidecar: &Sidecar) -> Option<u64> {
+    turned(&sidecar.truth, sidecar.args.healthy_after)
+}
+
+pub(crate) fn ready(sidecar: &Sidecar) -> Option<u64> {
+    let after = sidecar.args.ready_after;
+    turned(&sidecar.truth, after).filter(|_| !sidecar.args.never_ready)
+}
+
+pub(crate) fn report(sidecar: &Sidecar) -> TruthReport {
+    let truth = &sidecar.truth;
+    let worker_pid = u32::try_from(truth.worker_pid.load(Relaxed)).unwrap_or(0);
+    TruthReport {
+        pid: std::process::id(),
+        main_ns: truth.main_ns,
+        listening_ns: instant(&truth.listening_ns),
+        admin_listening_ns: instant(&truth.admin_listening_ns),
+        healthy_ns: healthy(sidecar),
+        ready_ns: ready(sidecar),
+        requests: truth.requests.load(Relaxed),
+        forwarded: truth.forwarded.load(Relaxed),
+        errors_injected: truth.errors_injected.load(Relaxed),
+        upstream_connect_failures: truth.connect_failures.load(Relaxed),
+        added_request_ns: truth.added_request.span(),
+        added_response_ns: truth.added_response.span(),
+        burned_cpu_ns: truth.burned.total(),
+        ballast_bytes: sidecar.leaks.ballast_bytes(),
+        leaked_bytes: sidecar.leaks.bytes(),
+        leaked_fds: sidecar.leaks.fds(),
+        freeze: sidecar.gate.report(),
+        worker: WorkerReport {
+            pid: Some(worker_pid).filter(|pid| *pid > 0),
+            burned_cpu_ns: truth.worker_burned_ns.load(Relaxed),
+            ballast_bytes: truth.worker_ballast.load(Relaxed),
+        },
+    }
+}
+
+impl TruthReport {
+    /// The same in the Prometheus text format; what is not yet true is left out.
+    #[must_use]
+    pub fn prometheus(&self) -> String {
+        let mut text = String::new();
+        for (name, kind, value) in self.rows() {
+            if let Some(value) = value {
+                let name = format!("reference_sidecar_{name}");
+                // Writing to a String cannot fail.
+                let _ = writeln!(text, "# TYPE {name} {kind}\n{name} {value}");
+            }
+        }
+        text
+    }
+
+    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 27] {
+        let counter = |name, value| (name, "counter", Some(value));
+        let gauge = |name, value| (name, "gauge", value);
+        let (request, response) = (&self.added_request_ns, &self.added_response_ns);
+        [
+            gauge("pid", Some(self.pid.into())),
+            gauge("main_ns", Some(self.main_ns)),
+            gauge("listening_ns", self.listening_ns),
+            gauge("admin_listening_ns", self.admin_listening_ns),
+            gauge("healthy_ns", self.healthy_ns),
+            gauge("ready_ns", self.ready_ns),
+            counter("requests_total", self.requests),
+            counter("forwarded_total", self.forwarded),
+            counter("errors_injected_total", self.errors_injected),
+            counter("upstream_connect_failures_total", self.upstream_connect_failures),
+            counter("added_request_total", request.count),
+            counter("added_request_ns_total", request.sum),
+            gauge("added_request_ns_min", request.min),
+            gauge("added_request_ns_max", request.max),
+            counter("added_response_total", response.count),
+            counter("added_response_ns_total", response.sum),
+            gauge("added_response_ns_min", response.min),
+            gauge("added_response_ns_max", response.max),
+            counter("burned_total", self.burned_cpu_ns.count),
+            counter("burned_cpu_ns_total", self.burned_cpu_ns.sum),
+            gauge("ballast_bytes", Some(self.ballast_bytes)),
+            counter("leaked_bytes_total", self.leaked_bytes),
+            counter("leaked_fds_total", self.leaked_fds),
+            gauge("freeze_started_ns", self.freeze.started_ns),
+            gauge("freeze_ended_ns", self.freeze.ended_ns),
+            counter("worker_burned_cpu_ns_total", self.worker.burned_cpu_ns),
+            gauge("worker_ballast_bytes", Some(self.worker.ballast_bytes)),
+        ]
+    }
+}

@@ -1,0 +1,88 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Behaviour, Delay, Sse};
+use crate::units::{parse_duration, parse_size};
+
+/// A server whose answers, delays and errors are set by flags, and which counts every request it saw.
+///
+/// Routes: POST /mcp and /mcp/v1 (MCP over JSON-RPC), /echo, /sink, /sse, /health, /ready; every other path answers
+/// the fixed body. GET /__upstream/ledger tells the hits by method and path.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "mock-upstream", version)]
+pub struct Args {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Print `listening ADDRESS` once connections are accepted
+    #[arg(long)]
+    pub announce: bool,
+    /// Threads that serve; 1 leaves the rest of a small machine to what is measured
+    #[arg(long, default_value_t = 1)]
+    pub workers: usize,
+    /// Size of the response body
+    #[arg(long, default_value = "1KiB", value_parser = parse_size)]
+    pub body: usize,
+    /// Time every response is held back, e.g. 800us or 5ms
+    #[arg(long, default_value = "0ms", value_parser = parse_duration, conflicts_with = "delay_distribution")]
+    pub delay: Duration,
+    /// Draw the delay: uniform:LOW:HIGH, lognormal:MEDIAN:SIGMA or pareto:MINIMUM:ALPHA (capped at 60s)
+    #[arg(long, value_name = "DISTRIBUTION")]
+    pub delay_distribution: Option<Delay>,
+    /// Seed of the drawn delays
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Answer with this status instead of the route's own
+    #[arg(long, value_parser = clap::value_parser!(u16).range(200..=599))]
+    pub status: Option<u16>,
+    /// Only every Nth request gets --status
+    #[arg(long, requires = "status", value_parser = clap::value_parser!(u64).range(1..))]
+    pub status_every: Option<u64>,
+    /// Every Nth request gets no answer but a broken connection
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub error_every: Option<u64>,
+    /// How --error-every breaks the connection
+    #[arg(long, value_enum, default_value = "reset")]
+    pub error_kind: ErrorKind,
+    /// Events of one /sse stream
+    #[arg(long, default_value_t = 10)]
+    pub sse_events: u64,
+    /// Time between two events
+    #[arg(long, default_value = "100ms", value_parser = parse_duration)]
+    pub sse_interval: Duration,
+    /// Size of one event's data
+    #[arg(long, default_value = "64B", value_parser = parse_size)]
+    pub sse_size: usize,
+    /// Leave out the x-upstream-received-ns and x-upstream-sent-ns headers
+    #[arg(long)]
+    pub no_stamps: bool,
+}
+
+/// How a request is left without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ErrorKind {
+    /// TCP reset
+    Reset,
+    /// Orderly close without a byte
+    Close,
+    /// Bytes that are no HTTP, then close
+    Garbage,
+}
+
+impl Args {
+    /// What these flags make the upstream do.
+    #[must_use]
+    pub fn behaviour(&self) -> Behaviour {
+        Behaviour {
+            body: self.body,
+            delay: self.delay_distribution.unwrap_or(Delay::Constant(self.delay)),
+            seed: self.seed,
+            status: self.status.and_then(|s| hyper::StatusCode::from_u16(s).ok()),
+            status_every: self.status_every.unwrap_or(1),
+            error_every: self.error_every,
+            error_kind: self.error_kind,
+            sse: Sse { events: self.sse_events, interval: self.sse_interval, size: self.sse_size },
+            stamps: !self.no_stamps,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use hyper::Method;
+
+/// Distinct paths kept by name; a scanner must not fill the memory.
+const MAX_PATHS: usize = 1024;
+/// Where the hits of all further paths are counted.
+const OTHER: &str = "<other>";
+
+type Paths = HashMap<Box<str>, Vec<(Method, u64)>>;
+
+/// Counts requests by method and path, and the delays really made.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    paths: Mutex<Paths>,
+    delays: AtomicU64,
+    delay_sum_ns: AtomicU64,
+}
+
+/// What `/__upstream/ledger` answers.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LedgerReport {
+    /// Sorted by path and method.
+    pub hits: Vec<Hits>,
+    /// Sum of all hits.
+    pub total: u64,
+    /// Delays by the upstream's own clock.
+    pub delay_ns: DelayTotal,
+}
+
+/// Requests of one method to one path.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Hits {
+    /// The method as sent.
+    pub method: String,
+    /// The path without its query, or `<other>` past 1,024 distinct paths.
+    pub path: String,
+    /// Requests seen, answered or not.
+    pub hits: u64,
+}
+
+/// How many responses were held back, and how long together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DelayTotal {
+    /// Delays longer than zero.
+    pub count: u64,
+    /// Their real lengths together, in nanoseconds.
+    pub sum: u64,
+}
+
+impl Ledger {
+    pub(crate) fn record(&self, method: &Method, path: &str) {
+        let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(methods) = paths.get_mut(path) {
+            return add(methods, method);
+        }
+        let key = if paths.len() < MAX_PATHS { path } else { OTHER };
+        add(paths.entry(key.into()).or_default(), method);
+    }
+
+    pub(crate) fn record_delay(&self, actual_ns: u64) {
+        self.delays.fetch_add(1, Relaxed);
+        self.delay_sum_ns.fetch_add(actual_ns, Relaxed);
+    }
+
+    pub(crate) fn report(&self) -> LedgerReport {
+        let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hits: Vec<Hits> = paths
+            .iter()
+            .flat_map(|(path, methods)| {
+                methods.iter().map(|(method, hits)| Hits {
+                    method: method.to_string(),
+                    path: path.to_string(),
+                    hits: *hits,
+                })
+            })
+            .collect();
+        hits.sort_unstable_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
+        LedgerReport {
+            total: hits.iter().map(|h| h.hits).sum(),
+            hits,
+            delay_ns: DelayTotal { count: self.delays.load(Relaxed), sum: self.delay_sum_ns.load(Relaxed) },
+        }
+    }
+}
+
+fn add(methods: &mut Vec<(Method, u64)>, method: &Method) {
+    match methods.iter_mut().find(|(known, _)| known == method) {
+        Some((_, hits)) => *hits += 1,
+        None => methods.push((method.clone(), 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_are_kept_by_method_and_path() {
+        let ledger = Ledger::default();
+        for (method, path) in [(Method::POST, "/b"), (Method::GET, "/b"), (Method::GET, "/a")] {
+            ledger.record(&method, path);
+        }
+        ledger.record(&Method::GET, "/b");
+        let report = ledger.report();
+        let rows: Vec<_> = report.hits.iter().map(|h| (h.method.as_str(), h.path.as_str(), h.hits)).collect();
+        assert_eq!(rows, [("GET", "/a", 1), ("GET", "/b", 2), ("POST", "/b", 1)]);
+        assert_eq!(report.total, 4);
+    }
+
+    #[test]
+    fn paths_beyond_the_cap_are_counted_together() {
+        let ledger = Ledger::default();
+        for n in 0..MAX_PATHS + 30 {
+            ledger.record(&Method::GET, &format!("/{n}"));
+        }
+        ledger.record(&Method::GET, "/0");
+        let report = ledger.report();
+        let other = report.hits.iter().find(|h| h.path == OTHER).unwrap();
+        assert_eq!(other.hits, 30);
+        assert_eq!(report.hits.len(), MAX_PATHS + 1);
+        assert_eq!(report.total, MAX_PATHS as u64 + 31);
+    }
+}

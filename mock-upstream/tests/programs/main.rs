@@ -1,0 +1,9 @@
+//! Both programs against their own promises: in-process on port 0, and as spawned binaries where a process ends.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+
+mod client;
+mod process;
+mod sidecar;
+mod sidecar_costs;
+mod spawned;
+mod upstream;

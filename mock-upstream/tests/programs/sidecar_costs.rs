@@ -1,0 +1,73 @@
+//! What the reference sidecar adds, burns and leaks is what it tells.
+
+use std::time::{Duration, Instant};
+
+use crate::client::{Client, pair};
+
+#[tokio::test]
+async fn added_latency_is_never_short_and_is_told_for_each_side() {
+    let flags = ["--add-latency", "500us", "--add-latency-response", "300us"];
+    let pair = pair(&flags, &[]).await;
+    let mut client = Client::connect(pair.proxy.address).await;
+    let start = Instant::now();
+    for _ in 0..50 {
+        let one = Instant::now();
+        client.get("/").await;
+        assert!(one.elapsed() >= Duration::from_micros(800));
+    }
+    let elapsed = start.elapsed().as_nanos() as u64;
+    let truth = pair.truth();
+    for (told, asked) in [(truth.added_request_ns, 500_000), (truth.added_response_ns, 300_000)] {
+        assert_eq!(told.count, 50);
+        assert!(told.min.unwrap() >= asked);
+        assert!(told.sum >= 50 * asked && told.max.unwrap() >= told.sum / 50);
+    }
+    assert!(truth.added_request_ns.sum + truth.added_response_ns.sum < elapsed);
+}
+
+#[tokio::test]
+async fn what_waits_together_is_not_added_up() {
+    let pair = pair(&["--add-latency", "20ms"], &[]).await;
+    let address = pair.proxy.address;
+    let start = Instant::now();
+    let users: Vec<_> =
+        (0..20).map(|_| tokio::spawn(async move { Client::connect(address).await.get("/").await })).collect();
+    for user in users {
+        user.await.unwrap();
+    }
+    // One after the other they would take 400 ms.
+    assert!(start.elapsed() < Duration::from_millis(200), "{:?}", start.elapsed());
+}
+
+/// A guest's CPU clock runs on while the hypervisor or an interrupt has the processor, so a disturbance only ever adds. The least
+/// of several batches is what the burning itself overshoots.
+#[tokio::test]
+async fn burned_cpu_is_what_was_asked_for() {
+    const BATCH: u64 = 20;
+    let asked = BATCH * 200_000;
+    let pair = pair(&["--burn", "200us"], &[]).await;
+    let mut client = Client::connect(pair.proxy.address).await;
+    let (mut before, mut least) = (0, u64::MAX);
+    for batch in 1..=20 {
+        for _ in 0..BATCH {
+            client.get("/").await;
+        }
+        let burned = pair.truth().burned_cpu_ns;
+        assert_eq!(burned.count, batch * BATCH);
+        assert!(burned.sum - before >= asked, "{burned:?} after {before}");
+        (least, before) = (least.min(burned.sum - before), burned.sum);
+    }
+    assert!(least <= asked + asked / 20, "{least} of {asked}");
+}
+
+#[tokio::test]
+async fn a_leak_per_request_grows_with_the_requests() {
+    let pair = pair(&["--leak-per-request", "64KiB", "--ballast", "1MiB"], &[]).await;
+    let mut client = Client::connect(pair.proxy.address).await;
+    for _ in 0..10 {
+        client.get("/").await;
+    }
+    let truth = pair.truth();
+    assert_eq!(truth.leaked_bytes, 10 * 65_536);
+    assert_eq!(truth.ballast_bytes, 1 << 20);
+}

@@ -1,0 +1,103 @@
+//! The binaries as processes that do not outlive their test.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use mock_upstream::sidecar::TruthReport;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::client::Client;
+
+/// A child that is killed when dropped.
+pub struct Spawned {
+    pub child: Child,
+    pub out: BufReader<ChildStdout>,
+}
+
+/// A process that is not our child, killed when dropped.
+pub struct Foreign(pub Pid);
+
+pub fn spawn(program: &str, flags: &[&str]) -> Spawned {
+    let mut child = Command::new(program)
+        .args(flags)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    Spawned { child, out }
+}
+
+pub fn sidecar(flags: &[&str]) -> Spawned {
+    spawn(env!("CARGO_BIN_EXE_reference-sidecar"), flags)
+}
+
+/// A sidecar on free ports, in front of `upstream`: the process, its proxy and its admin address.
+pub fn sidecar_for(upstream: SocketAddr, flags: &[&str]) -> (Spawned, SocketAddr, SocketAddr) {
+    let url = format!("http://{upstream}");
+    let always = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--announce"];
+    let mut spawned = sidecar(&[&always[..], &["--upstream", &url], flags].concat());
+    let line = spawned.line();
+    let words: Vec<_> = line.split_whitespace().collect();
+    let ["listening", proxy, "admin", admin] = words[..] else { panic!("announced `{line}`") };
+    (spawned, proxy.parse().unwrap(), admin.parse().unwrap())
+}
+
+impl Spawned {
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
+    /// The exit status, which must come within 5 s.
+    pub fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_for("the process to end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Spawned {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGKILL);
+    }
+}
+
+/// Whether the process runs; one that nobody has reaped does not.
+pub fn alive(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
+    stat.is_ok_and(|stat| !stat.rsplit(") ").next().unwrap().starts_with('Z'))
+}
+
+pub fn wait_for(what: &str, mut reached: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !reached() {
+        assert!(Instant::now() < deadline, "waited 5 s for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+pub async fn truth(admin: SocketAddr) -> TruthReport {
+    let answer = Client::connect(admin).await.get("/truth").await;
+    serde_json::from_slice(&answer.body).unwrap()
+}

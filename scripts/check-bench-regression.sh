@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Aether's regression check, judged by the harness: p95 of durations may rise by 20 %, p50 of throughput_mbs may fall by 20 %.
+# Every pair is reported before it exits: 0 fine, 2 a file is missing or malformed or does not belong to its partner,
+# 3 regressed, 4 usage, 6 the numbers are no measurement. Under GitHub Actions, findings are also `::warning::` lines.
+#
+#   scripts/check-bench-regression.sh BASE CUR [BASE CUR]...
+#   HARNESS=path/to/harness                   takes that program instead of building one
+set -euo pipefail
+
+if [[ $# -lt 2 || $(($# % 2)) -ne 0 ]]; then
+    echo "usage: $0 BASE CUR [BASE CUR]..." >&2
+    exit 4
+fi
+if [[ -n ${DURATION_TOLERANCE:-}${THROUGHPUT_TOLERANCE:-} ]]; then
+    echo "error: DURATION_TOLERANCE and THROUGHPUT_TOLERANCE are not read, the limit is 20 %; unset them" >&2
+    exit 4
+fi
+arguments=(compare --rule aether --fail-on inconclusive -- "$@")
+if [[ -n ${HARNESS:-} ]]; then exec "$HARNESS" "${arguments[@]}"; fi
+root=$(cd "$(dirname "$0")/.." && pwd)
+exec cargo run --quiet --release --locked --manifest-path "$root/Cargo.toml" -p harness -- "${arguments[@]}"
