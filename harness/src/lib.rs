@@ -8,7 +8,7 @@
 //! 4  progress → run                               run drives the acting wing and returns the record
 //! 3  plan                                         stages × instances × rounds × arms, every default filled
 //! 2  scenario                                     the TOML as written
-//! 1  cgroup keeper host image target probe sampler load │ report → verdict → stats, interop (acting │ thinking)
+//! 1  cgroup keeper host image target probe sampler load │ report → verdict → stats, baseline, interop (acting │ thinking)
 //! 0  measure → spec → units, clock;  exit                                   pure data, pure rules, words
 //! ```
 
@@ -27,6 +27,7 @@ pub mod probe;
 pub mod sampler;
 pub mod target;
 
+pub mod baseline;
 pub mod interop;
 pub mod report;
 pub mod stats;

@@ -1,6 +1,7 @@
 //! The hall: plain data that both wings share. What was measured, never how.
 
 pub mod audit;
+pub mod builds;
 pub mod curve;
 pub mod group;
 pub mod image;

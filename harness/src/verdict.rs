@@ -4,6 +4,7 @@ pub mod claim;
 mod claims;
 pub mod compare;
 pub mod curve;
+pub mod evidence;
 mod judge;
 pub mod judgement;
 mod measured;

@@ -1,0 +1,28 @@
+//! Two builds in one record: what was measured of each, as if it had been measured alone.
+
+use super::record::{InstanceRecord, Record, StageRecord};
+use super::trial::Build;
+
+impl Record {
+    /// Whether a base was measured beside the head, interleaved with it.
+    pub fn is_compared(&self) -> bool {
+        self.targets.iter().any(|target| target.build == Build::Base)
+    }
+
+    /// The record as if `build` had been measured alone. The n-th valid round (or launch) of the base and the n-th of the head
+    /// of one stage ran beside each other, so values per round can be paired by their order.
+    pub fn of_build(&self, build: Build) -> Self {
+        let facts = self.targets.iter().find(|target| target.build == build).cloned();
+        let size = facts.as_ref().and_then(|facts| facts.size_bytes.filter(|_| !facts.builtin));
+        let stage = |stage: &StageRecord| {
+            let instances: Vec<InstanceRecord> =
+                stage.instances.iter().filter(|instance| instance.build == build).cloned().collect();
+            // What was looked at is the head's; of the base's file its size is known.
+            let head = build == Build::Head;
+            let binary_size_bytes = if head { stage.binary_size_bytes } else { stage.binary_size_bytes.and(size) };
+            let image = stage.image.clone().filter(|_| head);
+            StageRecord { instances, binary_size_bytes, image, ..stage.clone() }
+        };
+        Self { targets: facts.into_iter().collect(), stages: self.stages.iter().map(stage).collect(), ..self.clone() }
+    }
+}

@@ -1,0 +1,53 @@
+//! Evidence: what tells a change from chance. The best there is decides, and the output names it.
+
+use serde::{Deserialize, Serialize};
+
+/// The kinds of evidence, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// Base and head ran interleaved on one host, in one run.
+    Paired,
+    /// Rounds of this run against rounds of a stored one, and at least seven earlier runs: both must speak.
+    RoundsAndHistory,
+    /// At least seven earlier runs.
+    History,
+    /// Rounds of two stored runs.
+    Rounds,
+    /// Two stored numbers without rounds behind them.
+    Numbers,
+}
+
+/// The values of one metric that a finding rests on. All in the metric's unit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Grounds {
+    /// Values per round or launch of both builds, paired by their order.
+    Paired {
+        /// Of the base.
+        base: Vec<f64>,
+        /// Of the head; as many.
+        head: Vec<f64>,
+    },
+    /// This run against what is stored.
+    Stored {
+        /// Values per round or launch of the newest stored run; empty where only its point is known.
+        base: Vec<f64>,
+        /// The points of the stored runs, oldest first, the newest last; one at least.
+        history: Vec<f64>,
+        /// Values per round or launch of this run; its point alone where there are no rounds.
+        head: Vec<f64>,
+    },
+}
+
+impl Evidence {
+    /// How it is called in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Paired => "paired A/B on one host",
+            Self::RoundsAndHistory => "rounds and history",
+            Self::History => "history",
+            Self::Rounds => "rounds of two stored runs",
+            Self::Numbers => "two stored numbers",
+        }
+    }
+}
