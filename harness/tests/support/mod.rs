@@ -197,8 +197,8 @@ impl Ran {
 /// A scenario around the reference sidecar with these flags and stages. Its audit bears a shared virtual machine and whoever else
 /// is busy on it: on an idle one, 0.4 to 0.5 % of the wake-ups of a bare `clock_nanosleep` loop at 1000/s came more than 1 ms late,
 /// in bursts of up to 7 ms, and a window here has 400 requests; one endless loop beside it is 50 % foreign CPU on two cores. The
-/// truths compared are medians, which such bursts do not move, and they tell by themselves when a disturbance did; errors, ledger,
-/// accounting and achieved rate stay as strict as by default.
+/// truths compared are medians, which such bursts do not move, and they tell by themselves when a disturbance did. Requests in flight
+/// were counted as 0.4 and computed as 0.1 at a load of 12. Errors, ledger, accounting and achieved rate stay as strict as by default.
 pub fn sidecar(flags: &[&str], stages: &str) -> String {
     let flags: String = flags.iter().map(|flag| format!(", \"{flag}\"")).collect();
     format!(
@@ -210,6 +210,7 @@ seed = 42
 pacer_lag_p99 = "100ms"
 foreign_cpu = "100%"
 steal = "50%"
+littles_law = "50%"
 
 [upstream.builtin]
 body = "1KiB"

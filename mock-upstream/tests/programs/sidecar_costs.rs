@@ -21,6 +21,8 @@ async fn added_latency_is_never_short_and_is_told_for_each_side() {
         assert_eq!(told.count, 50);
         assert!(told.min.unwrap() >= asked);
         assert!(told.sum >= 50 * asked && told.max.unwrap() >= told.sum / 50);
+        let median = told.median.unwrap();
+        assert!(median >= asked - asked / 100 && median <= told.max.unwrap() + asked / 100, "{told:?}");
     }
     assert!(truth.added_request_ns.sum + truth.added_response_ns.sum < elapsed);
 }
