@@ -67,7 +67,7 @@ pub struct ScenarioFacts {
     pub text: String,
     /// SHA-256 of the text, hexadecimal.
     pub sha256: String,
-    /// `--set` arguments, in order.
+    /// `--set` arguments, in order, and `--against` as the key that it sets.
     pub overrides: Vec<String>,
     /// `--quick` was given.
     pub quick: bool,
