@@ -18,6 +18,8 @@ const EXAMPLES: &str = "Examples:
   SIDECAR_BIN=./my-proxy harness run scenarios/sidecar.toml
   harness run scenarios/sidecar.toml --quick --stage overhead --set stage.overhead.rate=500/s
   harness check scenarios/sidecar.toml               what would be done, and how long it takes
+  harness run scenarios/sidecar.toml --against ./old-proxy
+                                                     both builds in one run: what the change did
   harness report results/sidecar/RUN                 render a stored or partial run again
   harness compare main/result.json pr/result.json    what got better, what got worse
 
@@ -84,6 +86,19 @@ pub(super) struct Selection {
     /// Set a key of the scenario, for example stage.overhead.rate=500/s; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
+    /// Compare the target with this build: a program in place of the target's (builtin:sidecar works), or an image in place of its image; both run interleaved, so it takes twice as long
+    #[arg(long, value_name = "BUILD")]
+    pub(super) against: Option<String>,
+}
+
+impl Selection {
+    /// Every key of the scenario that the command line sets.
+    pub(super) fn overrides(&self) -> Vec<String> {
+        // Quoted, since a name of digits is a text too.
+        let against =
+            self.against.as_ref().map(|build| format!("compare.against={}", serde_json::Value::from(build.as_str())));
+        self.set.iter().cloned().chain(against).collect()
+    }
 }
 
 /// Arguments of `harness report`.

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Ask, plan, do, judge, tell.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
-    let scenario = Scenario::read(&args.scenario, &args.selection.set).map_err(|error| Error::input(&error))?;
+    let scenario = Scenario::read(&args.scenario, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
     let plan = plan(&scenario, &args.selection)?;
     let (home, record) = measure(&plan, args)?;
     let judgement = verdict::judge(&record, &plan.claims, options(args.fail_on));
