@@ -1,6 +1,7 @@
 //! Report: one record, many readers. A format turns the one [`Summary`] into bytes; a new format is one more entry in
 //! [`FORMATS`].
 
+pub mod baseline;
 mod bmf;
 pub mod compare;
 mod curve;
@@ -12,6 +13,7 @@ pub mod schema;
 mod summary;
 mod table;
 mod text;
+pub mod trend;
 mod verdict;
 
 use std::path::{Path, PathBuf};

@@ -1,8 +1,14 @@
 //! What can be typed.
 
+mod baseline;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(super) use baseline::{
+    Action, BaselineArgs, ExportArgs, ExportTo, ListArgs, PromoteArgs, PruneArgs, ShowArgs, ShowFormat, Which,
+};
 
 /// Numbers for sidecars and proxies that can be defended.
 #[derive(Debug, Parser)]
@@ -22,6 +28,7 @@ const EXAMPLES: &str = "Examples:
                                                      both builds in one run: what the change did
   harness report results/sidecar/RUN                 render a stored or partial run again
   harness compare main/result.json pr/result.json    what got better, what got worse
+  harness baseline promote results/sidecar/RUN       hold later runs against this one
 
 Exit codes: 0 pass, 2 invalid input, 3 regressed or required target missed, 4 usage or tooling,
             5 the target failed, 6 INVALID measurement, 130 interrupted";
@@ -37,6 +44,8 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Judge stored results against each other: what got better, what got worse
     Compare(CompareArgs),
+    /// Keep runs that later ones are held against
+    Baseline(BaselineArgs),
     /// Remove containers, networks and images that killed runs left behind
     Clean(CleanArgs),
 }
@@ -52,6 +61,12 @@ pub(super) struct RunArgs {
     /// What to change in the scenario and how to pick its stages
     #[command(flatten)]
     pub(super) selection: Selection,
+    /// The baseline to hold the run against, by its name or file; without it, what the CI system or git says: main or releases
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) baseline: Option<String>,
+    /// Where baselines are kept, as DIR/SCENARIO/NAME.json
+    #[arg(long, default_value = crate::baseline::FOLDER, value_name = "DIR")]
+    pub(super) baseline_dir: PathBuf,
     /// Also end with exit code 3 when a claim of [targets] stays undecided
     #[arg(long, value_enum, value_name = "FINDING")]
     pub(super) fail_on: Option<FailOn>,

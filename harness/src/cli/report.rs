@@ -6,19 +6,25 @@ use super::args::ReportArgs;
 use super::error::{Error, print_text};
 use super::run::shown;
 use crate::exit::Exit;
+use crate::measure::Record;
 use crate::report::Summary;
 use crate::scenario;
-use crate::verdict::{self, stored};
+use crate::verdict::{self, Judgement, stored};
 
 /// Judges the record again and renders it; the exit code is that of the verdict.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     let opened = stored::open(&args.result).map_err(|error| Error::input(&error))?;
-    let facts = &opened.record.scenario;
-    let claims = scenario::claims(&facts.text, &facts.overrides);
-    let judgement = verdict::judge(&opened.record, &claims, verdict::Options::default());
+    let judgement = judged_again(&opened.record);
     let folder =
         if args.result.is_dir() { args.result.as_path() } else { args.result.parent().unwrap_or(Path::new(".")) };
     let summary = Summary::new(&opened.record, &judgement).in_folder(folder).partial(opened.partial);
     print_text(&shown(&summary, args.format)?);
     Ok(judgement.exit)
+}
+
+/// The judgement of a stored record, from the record alone.
+pub(super) fn judged_again(record: &Record) -> Judgement {
+    let facts = &record.scenario;
+    let claims = scenario::claims(&facts.text, &facts.overrides);
+    verdict::judge(record, &claims, verdict::Options::default())
 }
