@@ -92,7 +92,10 @@ fn an_answer_that_is_not_expected_stops_at_the_preflight() {
 }
 
 #[test]
-fn wrong_usage_is_exit_code_4() {
+fn wrong_usage_is_exit_code_4_and_asking_for_help_is_not() {
+    for help in [["--help"].as_slice(), &["run", "--help"], &["__upstream", "--help"], &["__sidecar", "--version"]] {
+        assert_eq!(harness().args(help).output().unwrap().status.code(), Some(0), "{help:?}");
+    }
     let output = harness().args(["run", "--no-such-flag"]).output().unwrap();
     assert_eq!(output.status.code(), Some(4));
     let output = harness().args(["run", "no-such-scenario.toml"]).output().unwrap();
