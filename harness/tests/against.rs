@@ -1,6 +1,13 @@
 //! Two builds in one run: how they are interleaved, what of each is found against a known truth, and what goes wrong with which.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test may fail loudly"
+)]
 
 #[path = "against/reading.rs"]
 mod reading;
