@@ -13,6 +13,7 @@ use crate::scenario::{self, Scenario};
 use crate::spec::nearest;
 use crate::target::spec::Spec as TargetSpec;
 use crate::verdict::claim::Claim;
+use crate::verdict::gate::Gates;
 
 pub use crate::scenario::{LoadWork, Stage, Work};
 
@@ -33,6 +34,8 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// `[targets]`: claims to hold the metrics of these stages against.
     pub claims: Vec<Claim>,
+    /// `[gate]`: how much worse than a base is too much.
+    pub gates: Gates,
     /// What the author should know, for example that a request has no `expect`.
     pub warnings: Vec<String>,
 }
@@ -92,6 +95,7 @@ impl Plan {
             generator: scenario.generator.clone(),
             stages,
             claims,
+            gates: scenario.gates.clone(),
             warnings: scenario.warnings.clone(),
         };
         let unset = plan.unset_variables();

@@ -15,7 +15,9 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     let opened = stored::open(&args.result).map_err(|error| Error::input(&error))?;
     let facts = &opened.record.scenario;
     let claims = scenario::claims(&facts.text, &facts.overrides);
-    let judgement = verdict::judge(&opened.record, &claims, verdict::Options::default());
+    let gates = verdict::gate::of_text(&facts.text, &facts.overrides);
+    let options = verdict::Options { gates, context: opened.context, ..verdict::Options::default() };
+    let judgement = verdict::judge(&opened.record, &claims, options);
     let folder =
         if args.result.is_dir() { args.result.as_path() } else { args.result.parent().unwrap_or(Path::new(".")) };
     let summary = Summary::new(&opened.record, &judgement).in_folder(folder).partial(opened.partial);

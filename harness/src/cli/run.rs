@@ -22,7 +22,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let scenario = Scenario::read(&args.scenario, &args.selection.set).map_err(|error| Error::input(&error))?;
     let plan = plan(&scenario, &args.selection)?;
     let (home, record) = measure(&plan, args)?;
-    let judgement = verdict::judge(&record, &plan.claims, options(args.fail_on));
+    let judgement = verdict::judge(&record, &plan.claims, options(args.fail_on, &plan));
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
     tell(&stored, &home, args.format)
 }
@@ -33,8 +33,8 @@ pub(super) fn plan(scenario: &Scenario, selection: &super::args::Selection) -> R
     Plan::new(scenario, &options).map_err(|error| Error::input(&error))
 }
 
-fn options(wanted: Option<FailOn>) -> verdict::Options {
-    verdict::Options { fail_on: fail_on(wanted) }
+fn options(wanted: Option<FailOn>, plan: &Plan) -> verdict::Options {
+    verdict::Options { fail_on: fail_on(wanted), gates: plan.gates.clone(), ..verdict::Options::default() }
 }
 
 /// `--fail-on` as the verdict knows it.
