@@ -191,7 +191,7 @@ fn a_ballast_of_the_head_is_the_heads_alone(record: &Record) {
 
 fn latency_added_by_the_head_is_found_in_the_difference(ran: Ran) {
     let mut first = Some(ran);
-    // On two cores with a load average of 10 to 14, nine runs of 10 ms added were off by -0.28 to +0.52 ms. With 2 ms added, one of
+    // On two cores with a load average of 10 to 14, nine runs of 10 ms added were off by -0.23 to +0.52 ms. With 2 ms added, one of
     // three runs there was off by more than 15 % in the median of three measurements.
     recovered(0.15, "overhead/latency_p50 of head − base, in ms", || {
         let ran = first.take().unwrap_or_else(|| valid(&scenario(&[], &HEAD, OVERHEAD)).0);
