@@ -26,13 +26,13 @@ use support::{Ran, Scratch, harness, newest, ran, recovered, sidecar};
 
 /// What the head has and the base has not. The 400th request, an error, falls into the third round of an instance: a trial is
 /// 105 requests long, and the first is the preflight's.
-const HEAD: [&str; 6] = ["--ballast", "48MiB", "--add-latency", "2ms", "--error-every", "400"];
+const HEAD: [&str; 6] = ["--ballast", "48MiB", "--add-latency", "10ms", "--error-every", "400"];
 const BALLAST: f64 = 48.0 * 1024.0 * 1024.0;
 
 const STARTUP: &str = "[stage.startup]\nlaunches = 6\n";
 const IDLE: &str = "[stage.idle]\nlaunches = 6\nsettle = \"100ms\"\nwindow = \"200ms\"\n";
 const OVERHEAD: &str =
-    "[stage.overhead]\nrounds = 6\nrate = \"300/s\"\nconnections = 6\nwarmup = \"50ms\"\nwindow = \"300ms\"\n";
+    "[stage.overhead]\nrounds = 6\nrate = \"300/s\"\nconnections = 20\nwarmup = \"50ms\"\nwindow = \"300ms\"\n";
 
 /// Rules about the host hold by themselves here: a round is to be rejected for what a build did, on any machine and beside any
 /// neighbour. What is compared with a truth are medians.
@@ -191,6 +191,8 @@ fn a_ballast_of_the_head_is_the_heads_alone(record: &Record) {
 
 fn latency_added_by_the_head_is_found_in_the_difference(ran: Ran) {
     let mut first = Some(ran);
+    // On two cores with a load average of 10 to 14, nine runs of 10 ms added were off by -0.23 to +0.52 ms. With 2 ms added, one of
+    // three runs there was off by more than 15 % in the median of three measurements.
     recovered(0.15, "overhead/latency_p50 of head − base, in ms", || {
         let ran = first.take().unwrap_or_else(|| valid(&scenario(&[], &HEAD, OVERHEAD)).0);
         let (record, id) = (ran.record(), "overhead/latency_p50");
