@@ -3,6 +3,7 @@
 
 mod bmf;
 pub mod compare;
+mod compared;
 mod curve;
 mod facts;
 mod flat;
@@ -16,6 +17,7 @@ mod verdict;
 
 use std::path::{Path, PathBuf};
 
+pub use compared::Compared;
 pub use summary::{Group, Row, Summary};
 
 /// Why a report could not be made.

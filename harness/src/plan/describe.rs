@@ -37,6 +37,7 @@ impl fmt::Display for Plan {
             columns(out, longest.max(LABEL), &stage.name, &describe_stage(stage))?;
         }
         self.describe_claims(out)?;
+        self.describe_gates(out)?;
         for warning in &self.warnings {
             line(out, "warning", warning)?;
         }
@@ -112,6 +113,19 @@ impl Plan {
                 writeln!(out)?;
             }
             line(out, "claim", &describe_claim(claim))?;
+        }
+        Ok(())
+    }
+}
+
+/// What the scenario changes in `[gate]`; nothing where it leaves the defaults.
+impl Plan {
+    fn describe_gates(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, gate) in self.gates.changes().iter().enumerate() {
+            if index == 0 {
+                writeln!(out)?;
+            }
+            line(out, "gate", gate)?;
         }
         Ok(())
     }
