@@ -4,6 +4,7 @@
 pub mod baseline;
 mod bmf;
 pub mod compare;
+mod compared;
 mod curve;
 mod facts;
 mod flat;
@@ -18,6 +19,7 @@ mod verdict;
 
 use std::path::{Path, PathBuf};
 
+pub use compared::Compared;
 pub use summary::{Group, Row, Summary};
 
 /// Why a report could not be made.

@@ -3,6 +3,8 @@
 
 #[path = "reports/bencher.rs"]
 mod bencher;
+#[path = "reports/compared.rs"]
+mod compared;
 #[path = "reports/curve.rs"]
 mod curve;
 #[path = "reports/docs.rs"]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use harness::load::spec::{Body, Pace};
 use harness::measure::audit::LedgerRule;
+use harness::measure::metric::Unit;
 use harness::measure::record::StageKind;
 use harness::plan::{LoadWork, Options, Plan, Work};
 use harness::scenario::{self, Scenario};
@@ -293,7 +294,55 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "line 13: stage.overhead.upstream.dely: no such key (did you mean delay?)",
     ),
     ("[stage.overhead]", "[stage.overhead]\ncpuset = []", "line 13: stage.overhead.cpuset: must name at least one CPU"),
-    ("vus = 20", "vus = 20\n[gate.latency]", "line 15: gate: baselines and gates come later"),
+    ("vus = 20", "vus = 20\n[gate]\nconfrm = false", "line 16: gate.confrm: no such key (did you mean confirm?)"),
+    ("vus = 20", "vus = 20\n[gate]\nconsecutive = 0", "line 16: gate.consecutive: must be at least 1, is 0"),
+    (
+        "vus = 20",
+        "vus = 20\n[gate.latncy]\nalert = { change = \"+5%\" }",
+        "line 15: gate.latncy: there is no category and no metric latncy (did you mean [gate.latency]?)",
+    ),
+    (
+        "vus = 20",
+        "vus = 20\n[gate.\"latency/p51\"]\n",
+        "line 15: gate.latency/p51: there is no category and no metric latency/p51 (did you mean [gate.\"latency/p50\"]?)",
+    ),
+    (
+        "vus = 20",
+        "vus = 20\n[gate.\"latency/p50@far\"]\n",
+        "line 15: gate.latency/p50@far: there is no stage far (stages: overhead, capacity)",
+    ),
+    (
+        "vus = 20",
+        "vus = 20\n[gate.latency]\nalert = { change = \"-5%\" }",
+        "line 16: gate.latency.alert.change: \"-5%\" points the wrong way: lower latency is better (write \"+5%\")",
+    ),
+    (
+        "vus = 20",
+        "vus = 20\n[gate.throughput]\nblock = { change = \"+30%\" }",
+        "line 16: gate.throughput.block.change: \"+30%\" points the wrong way: higher throughput is better (write \"-30%\")",
+    ),
+    (
+        "vus = 20",
+        "vus = 20\n[gate.memory]\nalert = { change = \"+15%\", p = 5 }",
+        "line 16: gate.memory.alert.p: must lie between 0 and 1, is 5",
+    ),
+    ("vus = 20", "vus = 20\n[gate.memory]\nalert = { p = 0.05 }", "line 16: gate.memory.alert.change: is missing"),
+    (
+        "vus = 20",
+        "vus = 20\n[gate.binary]\nalert = { change = \"+5%\", p = 0.05 }",
+        "line 16: gate.binary.alert.p: means nothing here",
+    ),
+    (
+        "vus = 20",
+        "vus = 20\n[gate.latency]\nalert = { change = \"+30%\" }",
+        "line 16: gate.latency.alert: a block (+25% with p < 0.01) must not be milder than an alert (+30% with p < 0.05)",
+    ),
+    ("vus = 20", "vus = 20\n[gate.memory]\nmin_abs = \"1ms\"", "line 16: gate.memory.min_abs: \"1ms\" is not a size"),
+    (
+        "vus = 20",
+        "vus = 20\n[gate.guard]\nlatency = \"-15%\"",
+        "line 16: gate.guard.latency: \"-15%\" points the wrong way",
+    ),
     (
         "vus = 20",
         "vus = 20\n[targets]\n\"overhead/latency_p5\" = { limit = \"< 2ms\" }",
@@ -606,6 +655,46 @@ fn smoke_takes_less_than_ten_seconds() {
     assert_eq!(kinds, [Artifact, Startup, Idle, Overhead, Capacity], "everything that needs no rights of its own");
 }
 
+const GATES: &str = r#"
+[gate]
+consecutive = 3
+guard = { latency = "+20%" }
+[gate.latency]
+alert = { change = "+8%", p = 0.04 }
+min_abs = "50us"
+[gate."throughput/rps_20vu"]
+alert = { change = "-5%" }
+block = { change = "-12.5%", p = 0.002 }
+"#;
+
+#[test]
+fn gates_are_read_checked_and_printed_where_they_differ() {
+    let text = format!("{GOOD}{GATES}");
+    let scenario = good(&text, &["gate.confirm=false"]);
+    let latency = scenario.gates.of("latency/p95", Unit::Millis);
+    assert_eq!((latency.alert.change, latency.alert.p, latency.block.change), (0.08, 0.04, 0.25));
+    assert_eq!(latency.min_abs, 0.05);
+    let rps = scenario.gates.of("throughput/rps_20vu", Unit::PerSecond);
+    assert_eq!((rps.alert.change, rps.alert.p, rps.block.change, rps.block.p), (0.05, 0.05, 0.125, 0.002));
+    assert_eq!((scenario.gates.consecutive, scenario.gates.guard.latency), (3, 0.20));
+    let plan = Plan::new(&scenario, &Options::default()).unwrap().to_string();
+    for line in [
+        "gate      a block is published without an immediate rerun",
+        "gate      stored evidence: an alert needs 3 runs in a row",
+        "gate      guard: throughput -10%, latency +20% against the median of 3 to 7 runs",
+        "gate      latency: alert +8% with p < 0.04, from 0.05 ms",
+        "gate      throughput/rps_20vu: alert -5% with p < 0.05, block -12.5% with p < 0.002",
+    ] {
+        let told = plan.replace("\n          ", " ");
+        assert!(told.lines().any(|found| found == line), "{line}\n{plan}");
+    }
+    let plan = Plan::new(&good(GOOD, &[]), &Options::default()).unwrap().to_string();
+    assert!(!plan.contains("gate"), "{plan}");
+    let validator = jsonschema::validator_for(&scenario::schema()).unwrap();
+    let json = serde_json::to_value(toml::from_str::<toml::Value>(&text).unwrap()).unwrap();
+    assert!(validator.is_valid(&json), "{:?}", validator.iter_errors(&json).next());
+}
+
 #[test]
 fn the_schema_refuses_what_the_reader_refuses() {
     let validator = jsonschema::validator_for(&scenario::schema()).unwrap();
@@ -622,7 +711,9 @@ fn the_schema_refuses_what_the_reader_refuses() {
         ("[target.process]", "[target.container]"),
         ("path = \"/a\"", ""),
         ("status = 200", "statsu = 200"),
-        ("vus = 20", "[gate.latency]"),
+        ("vus = 20", "vus = 20\n[gate.latency]\nalert = { chnge = \"+5%\" }"),
+        ("vus = 20", "vus = 20\n[gate.latency]\nalert = { p = 0.05 }"),
+        ("vus = 20", "vus = 20\n[gate]\nconfirm = 3"),
     ] {
         let text = GOOD.replacen(written, instead, 1);
         assert!(!mistakes(&text, &[]).is_empty() && !valid(&text), "{instead}");

@@ -107,6 +107,14 @@ pub struct Metric {
 }
 
 impl Unit {
+    /// Every unit.
+    pub const ALL: [Self; 6] = [Self::Bytes, Self::Millis, Self::Micros, Self::Percent, Self::PerSecond, Self::Count];
+
+    /// The unit with that label.
+    pub fn of_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|unit| unit.label() == label)
+    }
+
     /// How it is written in the flat array of REQ-OBS-001 8.1 and in reports.
     pub const fn label(self) -> &'static str {
         match self {

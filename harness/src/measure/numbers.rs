@@ -58,6 +58,8 @@ pub struct Entry {
     pub interval: Option<(f64, f64)>,
     /// Rounds, launches or samples behind it.
     pub n: Option<u64>,
+    /// The value of each round or launch, in order; empty where the file does not have them.
+    pub rounds: Vec<f64>,
     /// Why it must not decide, where it must not.
     pub advisory: Option<String>,
 }
@@ -147,6 +149,7 @@ impl Entry {
             values,
             interval: None,
             n: None,
+            rounds: Vec::new(),
             advisory: None,
         }
     }

@@ -37,6 +37,7 @@ impl fmt::Display for Plan {
             columns(out, longest.max(LABEL), &stage.name, &describe_stage(stage))?;
         }
         self.describe_claims(out)?;
+        self.describe_gates(out)?;
         for warning in &self.warnings {
             line(out, "warning", warning)?;
         }
@@ -114,6 +115,19 @@ fn describe_launch(out: &mut fmt::Formatter<'_>, label: &str, launch: &Launch) -
     line(out, label, &how)?;
     let env: Vec<String> = env.into_iter().flatten().map(|(name, value)| format!("{name}={value}")).collect();
     if env.is_empty() { Ok(()) } else { line(out, "", &format!("with {}", env.join(" "))) }
+}
+
+/// What the scenario changes in `[gate]`; nothing where it leaves the defaults.
+impl Plan {
+    fn describe_gates(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, gate) in self.gates.changes().iter().enumerate() {
+            if index == 0 {
+                writeln!(out)?;
+            }
+            line(out, "gate", gate)?;
+        }
+        Ok(())
+    }
 }
 
 fn describe_container(container: &ContainerSpec) -> String {

@@ -6,7 +6,7 @@ use crate::measure::audit::judged_lag;
 use crate::measure::image::Method;
 use crate::measure::record::{HostFacts, Record, RoundRecord, StageKind, StageRecord, StageStatus};
 use crate::measure::rejection::rejections;
-use crate::measure::trial::{Offered, TrialRecord};
+use crate::measure::trial::{Build, Offered, TrialRecord};
 use crate::units::{Bytes, Nanos, Ratio, grouped};
 use crate::verdict::Judgement;
 use crate::verdict::judgement::{StageFinding, StageState};
@@ -23,8 +23,15 @@ pub(super) fn run(record: &Record) -> String {
 
 /// Name, state and what was done, for each stage.
 pub(super) fn stages(record: &Record, judgement: &Judgement) -> Vec<[String; 3]> {
-    let pairs = record.stages.iter().zip(&judgement.stages);
-    pairs.map(|(stage, found)| [stage.name.clone(), found.state.word().to_owned(), work(stage)]).collect()
+    // Both builds do the same: what is told of the head holds for each.
+    let head = record.is_compared().then(|| record.of_build(Build::Head));
+    let stages = &head.as_ref().unwrap_or(record).stages;
+    let pairs = stages.iter().zip(&judgement.stages);
+    let each = |stage: &StageRecord| if head.is_some() && !stage.instances.is_empty() { ", of each build" } else { "" };
+    let line = |(stage, found): (&StageRecord, &StageFinding)| {
+        [stage.name.clone(), found.state.word().to_owned(), work(stage) + each(stage)]
+    };
+    pairs.map(line).collect()
 }
 
 fn work(stage: &StageRecord) -> String {
@@ -68,9 +75,15 @@ fn trials(stage: &StageRecord) -> impl Iterator<Item = &TrialRecord> {
 pub(super) fn notes(record: &Record, judgement: &Judgement) -> Vec<String> {
     let of = |stage| {
         let notes = stage_notes(stage, judgement).into_iter().chain(throttling(stage, judgement));
-        notes.chain(outliers(stage, judgement))
+        notes.chain(outliers(stage, judgement)).chain(judged(stage, judgement))
     };
     record.stages.iter().flat_map(of).collect()
+}
+
+/// What the rounds show beside their medians.
+fn judged(stage: &StageRecord, judgement: &Judgement) -> Vec<String> {
+    let found = judgement.stages.iter().filter(|found| found.name == stage.name);
+    found.flat_map(|found| &found.notes).map(|note| format!("{}: {note}", stage.name)).collect()
 }
 
 /// Why the far quantiles of a stage with a CPU limit are what they are.

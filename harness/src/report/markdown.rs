@@ -18,6 +18,7 @@ impl ReportFormat for Markdown {
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
         let parts = [
             head(summary),
+            summary.compared.as_ref().map(super::compared::markdown).unwrap_or_default(),
             metrics(summary),
             summary.judgement.curves.iter().map(super::curve::markdown).collect::<Vec<_>>().join("\n"),
             unmeasured_targets(summary),
@@ -116,6 +117,6 @@ fn list(title: &str, lines: &[String]) -> String {
 }
 
 /// Text that a table cell can hold: a bar would end the cell, a line break the table, a `<` would begin a tag.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
 }

@@ -1,5 +1,6 @@
 //! The one view of a run that every format shows: what to say and in which order, but not how it looks.
 
+use super::compared::Compared;
 use super::facts;
 use crate::measure::metric::{METRICS, Unit};
 use crate::measure::record::Record;
@@ -22,6 +23,8 @@ pub struct Summary<'a> {
     pub run: String,
     /// One line for each stage: its name, its state, and what was done.
     pub stages: Vec<[String; 3]>,
+    /// What changed against a base, where there is one or should be.
+    pub compared: Option<Compared<'a>>,
     /// Metrics that have a value, by category.
     pub groups: Vec<Group<'a>>,
     /// What a reader must know beside the numbers, for example that generator and target shared the CPUs.
@@ -82,6 +85,7 @@ impl<'a> Summary<'a> {
             partial: false,
             run: facts::run(record),
             stages: facts::stages(record, judgement),
+            compared: Compared::new(record, judgement),
             groups: groups(judgement),
             notes: facts::notes(record, judgement),
             audit: facts::audit(record),

@@ -20,6 +20,7 @@ impl ReportFormat for Table {
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
         let mut text = head(summary);
         text.push_str(&section("stages", summary.stages.iter().map(stage).collect()));
+        text.extend(summary.compared.iter().map(|compared| format!("\n{}", super::compared::table(compared))));
         text.push_str(&metrics(&summary.groups));
         let curves = &summary.judgement.curves;
         text.push_str(&section("cost of limits", curves.iter().map(super::curve::table).collect()));

@@ -20,6 +20,10 @@ struct Document<'a> {
     scenario: &'a str,
     started_at: &'a str,
     partial: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compared_with: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    override_reason: Option<&'a str>,
     stages: &'a [StageFinding],
     targets: &'a [ClaimFinding],
     findings: &'a [Finding],
@@ -90,6 +94,8 @@ impl ReportFormat for Json {
             scenario: &record.scenario.name,
             started_at: &record.started_at,
             partial: summary.partial,
+            compared_with: summary.compared.as_ref().map(|compared| compared.base.as_str()),
+            override_reason: judgement.context.override_reason.as_deref(),
             stages: &judgement.stages,
             targets: &judgement.targets,
             findings: &judgement.findings,

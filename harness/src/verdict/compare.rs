@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::judge::FailOn;
-use super::judgement::FindingKind;
+use super::judgement::{FindingKind, Weighed};
 use crate::exit::Exit;
 use crate::measure::metric::Better;
 use crate::measure::{Layout, Numbers};
@@ -99,6 +99,9 @@ pub struct Change {
     pub finding: FindingKind,
     /// One sentence.
     pub says: String,
+    /// The numbers behind it, where both sides have rounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighed: Option<Weighed>,
 }
 
 /// Judges every pair.
@@ -166,7 +169,8 @@ fn judge_runs(pair: &mut Pair, base: Vec<Numbers>, mut head: Vec<Numbers>, rule:
         let why = if runs > 1 { "a block against a history needs a rerun" } else { "two stored numbers carry no p" };
         caps.push(why.to_owned());
     }
-    let context = weigh::Context { rule, caps: &caps, stored, units: head.layout != Layout::Bencher };
+    let rounds = runs == 1 && head.layout == Layout::Result;
+    let context = weigh::Context { rule, caps: &caps, stored, rounds, units: head.layout != Layout::Bencher };
     let (changes, problems) = matching::changes(&base, &head, &context);
     if !changes.iter().any(|change| change.base.is_some() && change.head.is_some()) && problems.is_empty() {
         let why = changes.first().map_or("no number is in both", |change| change.says.as_str());

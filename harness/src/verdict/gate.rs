@@ -2,7 +2,7 @@
 
 mod read;
 
-use crate::measure::metric::Unit;
+use crate::measure::metric::{Better, Kind, Metric, Unit};
 
 pub use read::{of_text, read};
 
@@ -108,7 +108,50 @@ impl Gates {
     }
 }
 
+impl Gates {
+    /// What differs from the defaults, one line each: `latency: alert +8% with p < 0.05`.
+    pub fn changes(&self) -> Vec<String> {
+        let defaults = Self::default();
+        let mut lines = Vec::new();
+        if self.confirm != defaults.confirm {
+            lines.push("a block is published without an immediate rerun".to_owned());
+        }
+        if self.consecutive != defaults.consecutive {
+            lines.push(format!("stored evidence: an alert needs {} runs in a row", self.consecutive));
+        }
+        if self.guard != defaults.guard {
+            let (Guard { throughput, latency, fewest }, signed) = (self.guard, read::notation);
+            lines.push(format!(
+                "guard: throughput {}, latency {} against the median of {fewest} to {} runs",
+                signed(-throughput),
+                signed(latency),
+                Guard::RUNS
+            ));
+        }
+        lines.extend(self.written.iter().map(Written::told));
+        lines
+    }
+}
+
 impl Written {
+    fn told(&self) -> String {
+        let higher = self.members().first().is_some_and(|metric| metric.better == Better::Higher);
+        let exact = self.members().iter().all(|metric| metric.kind == Kind::Exact);
+        let degree = |word: &str, threshold: &Option<Threshold>| {
+            let Threshold { change, p } = (*threshold)?;
+            let p = if exact { String::new() } else { format!(" with p < {p}") };
+            Some(format!("{word} {}{p}", read::notation(if higher { -change } else { change })))
+        };
+        let floor = |(unit, floor): &(Unit, f64)| format!("from {}", unit.show_bound(*floor));
+        let parts = [degree("alert", &self.alert), degree("block", &self.block)].into_iter().flatten();
+        let parts: Vec<String> = parts.chain(self.min_abs.iter().map(floor)).collect();
+        format!("{}: {}", self.name, if parts.is_empty() { "the defaults".to_owned() } else { parts.join(", ") })
+    }
+
+    fn members(&self) -> Vec<&'static Metric> {
+        read::members(&self.name)
+    }
+
     fn change(&self, gate: &mut Gate, unit: Unit) {
         gate.alert = self.alert.unwrap_or(gate.alert);
         gate.block = self.block.unwrap_or(gate.block);

@@ -3,7 +3,9 @@
 use super::claim::Claim;
 use super::context::Context;
 use super::gate::Gates;
-use super::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, Judgement, Measured, StageFinding, StageState};
+use super::judgement::{
+    ClaimFinding, ClaimState, Finding, FindingKind, Judgement, Measured, StageFinding, StageState, Topic,
+};
 use super::{claims, curve, findings, measured, notes};
 use crate::exit::Exit;
 use crate::measure::record::{Record, StageRecord, StageStatus};
@@ -139,7 +141,13 @@ fn left_out(stage: &StageRecord) -> Option<Finding> {
         StageStatus::Invalid(reasons) if stage.optional => first(reasons),
         _ => return None,
     };
-    Some(Finding { subject: format!("stage {}", stage.name), kind: FindingKind::Inconclusive, says, weighed: None })
+    Some(Finding {
+        subject: format!("stage {}", stage.name),
+        kind: FindingKind::Inconclusive,
+        topic: Topic::Stage,
+        says,
+        weighed: None,
+    })
 }
 
 fn undecided(targets: &[ClaimFinding]) -> impl Iterator<Item = Finding> {
@@ -147,6 +155,7 @@ fn undecided(targets: &[ClaimFinding]) -> impl Iterator<Item = Finding> {
     open.map(|target| Finding {
         subject: target.metric.clone(),
         kind: FindingKind::Inconclusive,
+        topic: Topic::Claim,
         says: format!("target {}: {}", target.limit, target.says),
         weighed: None,
     })

@@ -1,13 +1,16 @@
 //! The judgement: everything that can be computed again from a record.
 
+mod finding;
+
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::curve::Curve;
-use super::evidence::Evidence;
 use crate::exit::Exit;
 use crate::measure::metric::{Better, Kind, Unit};
-use crate::stats::{Estimate, Interval};
+use crate::stats::Estimate;
+
+pub use finding::{Finding, FindingKind, Topic, Weighed};
 
 /// What a record amounts to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,83 +119,6 @@ pub enum ClaimState {
     Absent,
 }
 
-/// Something found about one metric or stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Finding {
-    /// Id of the metric, or `stage NAME`.
-    pub subject: String,
-    /// How much it matters.
-    pub kind: FindingKind,
-    /// What was found.
-    pub says: String,
-    /// The numbers behind it, where a base and a head were compared.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weighed: Option<Weighed>,
-}
-
-/// A base and a head of one metric, compared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Weighed {
-    /// What tells the change from chance.
-    pub evidence: Evidence,
-    /// Unit of `base`, `head` and `difference`.
-    pub unit: Unit,
-    /// Which way is better.
-    pub direction: Better,
-    /// Median of the base; of the earlier runs where history decides.
-    pub base: f64,
-    /// Median of the head.
-    pub head: f64,
-    /// How much more the head is; for paired rounds the median of their differences.
-    pub difference: f64,
-    /// (head − base) ÷ base; for paired rounds from the median of their ratios. Absent where the base is zero or less.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub effect: Option<f64>,
-    /// Where the true effect lies, as a share of the base like `effect`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interval: Option<Interval>,
-    /// The p-value that decides, two-sided; one-sided where history decides. Absent for exact metrics and plain numbers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p: Option<f64>,
-    /// The same, adjusted for the number of metrics (Benjamini–Hochberg). For information; it decides nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p_adjusted: Option<f64>,
-    /// The threshold that the effect was held against, signed like `effect`.
-    pub threshold: f64,
-    /// Pairs of rounds or launches; rounds of the smaller side; earlier runs where history decides.
-    pub n: u64,
-    /// What effect and p amount to by themselves, before caps, confirmation and the rule of consecutive runs.
-    pub seen: FindingKind,
-    /// Runs in a row, this one included, in which it was an alert or a block by itself; 0 where it is neither.
-    #[serde(default)]
-    pub times: u64,
-    /// It breaches the guard against slow creep as well.
-    #[serde(default)]
-    pub guard: bool,
-}
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FindingKind {
-    /// Better by more than the threshold for worse.
-    Improved,
-    /// No worse than allowed.
-    Ok,
-    /// Beyond a threshold, but not told from chance.
-    Noise,
-    /// Told from chance, but within the thresholds.
-    Small,
-    /// Beyond the first threshold.
-    Alert,
-    /// Beyond the second threshold: ends in exit code 3.
-    Block,
-    /// It could not be decided. Never silently fine.
-    Inconclusive,
-}
-
 /// What became of one stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -247,7 +173,21 @@ impl Judgement {
         if !targets.is_empty() {
             text.push_str(&format!("; targets: {}", targets.join(", ")));
         }
+        let changes = self.changes_told();
+        if !changes.is_empty() {
+            text.push_str(&format!("; compared: {changes}"));
+        }
         text
+    }
+
+    /// `1 alert, 14 ok`; empty where nothing was compared.
+    pub fn changes_told(&self) -> String {
+        let changes = self.changes();
+        let told = |kind: FindingKind| {
+            let n = changes.iter().filter(|finding| finding.kind == kind).count();
+            (n > 0).then(|| format!("{n} {}", kind.word()))
+        };
+        FindingKind::ALL.into_iter().filter_map(told).collect::<Vec<_>>().join(", ")
     }
 
     /// `3 met`; nothing where there are none.
@@ -275,9 +215,10 @@ impl Judgement {
         stages
     }
 
-    /// Findings that compare a base and a head, most serious first.
-    pub fn compared(&self) -> Vec<&Finding> {
-        let mut compared: Vec<&Finding> = self.findings.iter().filter(|finding| finding.weighed.is_some()).collect();
+    /// Findings about changes, most serious first.
+    pub fn changes(&self) -> Vec<&Finding> {
+        let mut compared: Vec<&Finding> =
+            self.findings.iter().filter(|finding| finding.topic == Topic::Change).collect();
         compared.sort_by_key(|finding| finding.kind.rank());
         compared
     }
@@ -326,41 +267,6 @@ impl Measured {
     /// The part of the id behind the slash.
     pub fn name(&self) -> &str {
         self.id.split_once('/').map_or(self.id.as_str(), |(_, name)| name)
-    }
-}
-
-impl FindingKind {
-    /// Every kind, most serious first.
-    pub const ALL: [Self; 7] =
-        [Self::Block, Self::Alert, Self::Inconclusive, Self::Small, Self::Noise, Self::Improved, Self::Ok];
-
-    /// Its word in reports.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Improved => "improved",
-            Self::Ok => "ok",
-            Self::Noise => "noise",
-            Self::Small => "small",
-            Self::Alert => "alert",
-            Self::Block => "block",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-
-    /// The more serious of two. Associative, commutative, with [`FindingKind::Ok`] as its neutral element.
-    #[must_use]
-    pub fn join(self, other: Self) -> Self {
-        if self.rank() <= other.rank() { self } else { other }
-    }
-
-    /// An alert or a block.
-    pub const fn is_breach(self) -> bool {
-        matches!(self, Self::Alert | Self::Block)
-    }
-
-    /// Its place in [`FindingKind::ALL`].
-    pub fn rank(self) -> usize {
-        Self::ALL.into_iter().position(|kind| kind == self).unwrap_or_default()
     }
 }
 

@@ -9,7 +9,7 @@ mod seen;
 
 use super::evidence::{Evidence, Grounds};
 use super::gate::{Gate, Threshold, beyond};
-use super::judgement::{Finding, FindingKind, Weighed};
+use super::judgement::{Finding, FindingKind, Topic, Weighed};
 use crate::measure::metric::{Better, Kind, Unit};
 
 pub(super) use says::{p_value, percent};
@@ -53,7 +53,8 @@ pub fn weigh(question: &Question<'_>, grounds: &Grounds) -> Finding {
 
 /// A finding that could not be decided.
 pub(super) fn undecided(id: &str, why: String) -> Finding {
-    Finding { subject: id.to_owned(), kind: FindingKind::Inconclusive, says: why, weighed: None }
+    let (subject, topic) = (id.to_owned(), Topic::Change);
+    Finding { subject, topic, kind: FindingKind::Inconclusive, says: why, weighed: None }
 }
 
 fn found(question: &Question<'_>, seen: &Seen) -> Finding {
@@ -80,7 +81,7 @@ fn found(question: &Question<'_>, seen: &Seen) -> Finding {
         times: 0,
         guard: false,
     };
-    Finding { subject: question.id.to_owned(), kind: published, says, weighed: Some(weighed) }
+    Finding { subject: question.id.to_owned(), topic: Topic::Change, kind: published, says, weighed: Some(weighed) }
 }
 
 /// What keeps a finding from being as serious as it looks.

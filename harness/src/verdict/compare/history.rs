@@ -57,5 +57,5 @@ fn merged(entry: Entry, runs: &[Numbers]) -> Result<Entry, String> {
         Sample::new(values).ok().map(|sample| Estimate::median(&sample).point)
     };
     let values = Values { value: middle(|v| v.value), p50: middle(|v| v.p50), p95: middle(|v| v.p95) };
-    Ok(Entry { values, interval: None, n: Some(all.len() as u64), ..entry })
+    Ok(Entry { values, interval: None, n: Some(all.len() as u64), rounds: Vec::new(), ..entry })
 }

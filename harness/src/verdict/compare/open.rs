@@ -7,7 +7,7 @@ use crate::interop;
 use crate::measure::journal;
 use crate::measure::record::Record;
 use crate::measure::{Entry, Layout, Numbers, Values};
-use crate::verdict::judgement::Measured;
+use crate::verdict::judgement::{Measured, Value};
 use crate::verdict::measured;
 use crate::verdict::stored::{self, Stored};
 
@@ -114,12 +114,13 @@ fn of_record(record: &Record, path: &Path) -> Numbers {
 }
 
 fn entry(metric: &Measured) -> Option<Entry> {
-    let estimate = metric.estimate()?;
+    let Value::Estimated { estimate, rounds, .. } = &metric.value else { return None };
     Some(Entry {
         better: Some(metric.direction),
         kind: metric.kind,
         interval: estimate.interval.map(|interval| (interval.low, interval.high)),
         n: Some(estimate.n),
+        rounds: rounds.clone(),
         advisory: metric.advisory.clone(),
         ..Entry::new(&metric.id, &metric.id, metric.unit.label(), Values::single(estimate.point))
     })

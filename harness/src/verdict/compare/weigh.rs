@@ -3,10 +3,13 @@
 use super::rule::{Limits, beyond};
 use super::{Change, Problem, Rule};
 use crate::exit::Exit;
-use crate::measure::metric::{Better, Kind, find};
+use crate::measure::metric::{Better, Kind, Unit, find};
 use crate::measure::{Entry, Quantity};
 use crate::units::grouped;
-use crate::verdict::judgement::FindingKind;
+use crate::verdict::evidence::Grounds;
+use crate::verdict::gate::Gates;
+use crate::verdict::judgement::{Finding, FindingKind};
+use crate::verdict::weigh::{Question, weigh as weigh_rounds};
 
 /// What holds for all numbers of a pair.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +20,8 @@ pub(super) struct Context<'a> {
     pub(super) caps: &'a [String],
     /// The values stand alone, without rounds behind them.
     pub(super) stored: bool,
+    /// Both sides are one run of ours each, with the values of its rounds.
+    pub(super) rounds: bool,
     /// The units stand in the files, so that a floor in them means something; those of Bencher's measures are a convention.
     pub(super) units: bool,
 }
@@ -67,12 +72,38 @@ pub(super) fn weigh(base: &Entry, head: &Entry, context: &Context<'_>) -> Result
             return Err(Problem { says, exit: Exit::InvalidInput });
         }
     }
+    if let Some(unit) = Unit::of_label(&head.unit).filter(|_| context.rounds && context.rule == Rule::Default) {
+        return Ok(by_rounds(change, better, unit, (base, head), context));
+    }
     let relative = if better == Better::Lower { (to - from) / from } else { (from - to) / from };
     let both = Both { base: from, head: to, entry: head, worse: relative };
     let mut limits = context.rule.limits(head);
     limits.min_abs = if context.units { limits.min_abs } else { 0.0 };
     let (finding, says) = if from <= 0.0 { absolutely(&both, &limits) } else { judge(base, &both, &limits, context) };
     Ok(Change { finding, says: format!("{label}: {says}"), ..change })
+}
+
+/// Two results of ours: the same rule by which `harness run` judges against a baseline of one run.
+fn by_rounds(
+    change: Change,
+    direction: Better,
+    unit: Unit,
+    (base, head): (&Entry, &Entry),
+    context: &Context<'_>,
+) -> Change {
+    let question = Question {
+        id: &head.id,
+        unit,
+        direction,
+        kind: head.kind,
+        gate: Gates::default().of(&head.id, unit),
+        advisory: base.advisory.as_deref().or(head.advisory.as_deref()),
+        caps: context.caps,
+    };
+    let history = change.base.into_iter().collect();
+    let grounds = Grounds::Stored { base: base.rounds.clone(), history, head: head.rounds.clone() };
+    let Finding { kind, says, weighed, .. } = weigh_rounds(&question, &grounds);
+    Change { finding: kind, says: format!("{}: {says}", head.label()), weighed, ..change }
 }
 
 /// A finding that could not be decided.
@@ -88,6 +119,7 @@ pub(super) fn undecided(entry: &Entry, base: Option<f64>, head: Option<f64>, say
         change_ratio: None,
         finding: FindingKind::Inconclusive,
         says,
+        weighed: None,
     }
 }
 

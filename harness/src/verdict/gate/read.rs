@@ -86,7 +86,7 @@ fn read_named(gate: &Section<'_>, stages: Option<&[&str]>) -> Vec<Written> {
 }
 
 /// The metrics that a name means: those of a category, or one.
-fn members(name: &str) -> Vec<&'static Metric> {
+pub(super) fn members(name: &str) -> Vec<&'static Metric> {
     if name.contains('/') {
         return find(name).into_iter().collect();
     }
@@ -134,9 +134,8 @@ fn read_one(name: &str, meant: &[&Metric], section: &Section<'_>) -> Written {
     let (alert, block) = (written.alert.unwrap_or(default.alert), written.block.unwrap_or(default.block));
     if beyond(alert.change, block.change) || alert.p < block.p {
         let key = if written.block.is_some() { "block" } else { "alert" };
-        let shown = |threshold: Threshold| {
-            format!("{} with p < {}", Ratio(signed(threshold.change, better)).notation(), threshold.p)
-        };
+        let shown =
+            |threshold: Threshold| format!("{} with p < {}", notation(signed(threshold.change, better)), threshold.p);
         let says = format!("a block ({}) must not be milder than an alert ({})", shown(block), shown(alert));
         section.mistake(key, says, None);
     }
@@ -184,7 +183,7 @@ fn share(change: Ratio, better: Better, name: &str) -> Result<f64, (String, Stri
         return Ok(worse);
     }
     let direction = if better == Better::Lower { "lower" } else { "higher" };
-    let written = change.notation();
+    let written = notation(change.0);
     let hint = format!("write \"{}\"", notation(signed(change.0.abs().max(0.01), better)));
     let says = if change.0 == 0.0 {
         "must not be 0: two measurements of the same thing are never equal".to_owned()

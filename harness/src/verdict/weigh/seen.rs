@@ -12,6 +12,9 @@ use crate::verdict::gate::is_signed;
 /// Earlier runs from which on their scatter is known.
 const HISTORY: usize = 7;
 
+/// Fewest rounds of a run that are held against those of another.
+const FEWEST: usize = 5;
+
 /// Values that are equal but for rounding.
 const GRAIN: f64 = 1e-12;
 
@@ -254,8 +257,8 @@ fn too_few(p: f64, n: usize, smallest: impl Fn(usize) -> f64) -> String {
 
 /// The smallest two-sided p of the Mann–Whitney test: one of all ways to choose the head's values, and its mirror image.
 fn smallest_of_rounds(base: usize, head: usize) -> f64 {
-    // Nothing scatters in a single value.
-    if base < 2 || head < 2 {
+    // Two or three rounds beside many could have a small p, and say little of how a run scatters.
+    if base.min(head) < FEWEST {
         return 1.0;
     }
     let ways = (1..=base).map(|at| (head + at) as f64 / at as f64).product::<f64>();

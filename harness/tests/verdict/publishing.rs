@@ -1,0 +1,218 @@
+//! What becomes of a finding until it is published: two builds in one run, confirmation, overrides, exit codes.
+
+use harness::exit::Exit;
+use harness::measure::record::{BuildFacts, InstanceRecord, Record, StageKind, StageRecord, StageStatus};
+use harness::measure::trial::Build;
+use harness::verdict::context::{Confirmation, Context};
+use harness::verdict::judgement::{Judgement, Topic};
+use harness::verdict::{FailOn, Options, judge};
+
+use super::*;
+
+pub(super) const READY: &str = "startup/to_ready";
+
+/// Launches of one build, ready after so many milliseconds.
+pub(super) fn launches(build: Build, to_ready_ms: &[f64]) -> Vec<InstanceRecord> {
+    let instance = |ms: &f64| {
+        let mut instance = InstanceRecord { build, ..InstanceRecord::default() };
+        instance.launch.ready_ns = Some((ms * 1e6) as u64);
+        instance
+    };
+    to_ready_ms.iter().map(instance).collect()
+}
+
+pub(super) fn startup(instances: Vec<InstanceRecord>) -> StageRecord {
+    StageRecord {
+        name: "startup".to_owned(),
+        kind: StageKind::Startup,
+        status: StageStatus::Valid,
+        instances,
+        ..StageRecord::default()
+    }
+}
+
+/// A run that measured base and head beside each other.
+fn compared(base: &[f64], head: &[f64]) -> Record {
+    let (base, head) = (launches(Build::Base, base), launches(Build::Head, head));
+    let facts = |build, program: &str| BuildFacts { build, program: program.to_owned(), ..BuildFacts::default() };
+    Record {
+        run_id: "20261121T101500Z-aaaa".to_owned(),
+        targets: vec![facts(Build::Base, "./old-proxy"), facts(Build::Head, "./new-proxy")],
+        stages: vec![startup(base.into_iter().zip(head).flat_map(|(base, head)| [base, head]).collect())],
+        ..Record::default()
+    }
+}
+
+fn judged(record: &Record, context: Context) -> Judgement {
+    judge(record, &[], Options { context, ..Options::default() })
+}
+
+#[track_caller]
+pub(super) fn ready(judgement: &Judgement) -> &Finding {
+    let mut found = judgement.findings.iter().filter(|finding| finding.subject == READY);
+    let first = found.next().unwrap_or_else(|| panic!("{judgement:#?}"));
+    assert!(found.next().is_none(), "a metric has one finding");
+    first
+}
+
+/// A hundred milliseconds, give or take two percent.
+pub(super) fn around(factor: f64) -> Vec<f64> {
+    times(&ROUNDS, 50.0 * factor)
+}
+
+#[test]
+fn two_builds_are_compared_pair_by_pair_and_the_head_is_what_is_reported() {
+    let judgement = judged(&compared(&around(1.0), &around(1.15)), Context::default());
+    let finding = ready(&judgement);
+    assert_eq!((finding.kind, finding.topic), (FindingKind::Alert, Topic::Change));
+    assert!(
+        finding.says.starts_with("15.00 % worse (99.8 ms → 115 ms), beyond the limit of 10 %, p 0.002"),
+        "{}",
+        finding.says
+    );
+    let point = judgement.metric(READY).unwrap().estimate().unwrap();
+    assert!((point.point - 114.7).abs() < 0.2 && point.n == 10, "{point:?}");
+    assert_eq!(judgement.exit, Exit::Pass);
+    assert!(judgement.headline().ends_with("; compared: 1 alert"), "{}", judgement.headline());
+    let strict =
+        judge(&compared(&around(1.0), &around(1.15)), &[], Options { fail_on: FailOn::Alert, ..Options::default() });
+    assert_eq!(strict.exit, Exit::Regressed);
+    assert!(strict.reasons[0].starts_with("startup/to_ready (--fail-on alert): 15.00 % worse"), "{:?}", strict.reasons);
+    assert_eq!(judged(&compared(&around(1.0), &around(1.0)), Context::default()).findings[0].kind, FindingKind::Ok);
+}
+
+#[test]
+fn a_side_without_a_value_is_told_and_never_fine() {
+    let mut record = compared(&around(1.0), &around(1.0));
+    record.stages[0].instances[4].launch.ready_ns = None;
+    let judgement = judged(&record, Context::default());
+    let finding = ready(&judgement);
+    assert_eq!(finding.kind, FindingKind::Inconclusive);
+    assert_eq!(finding.says, "the base has no value: no ready endpoint in the scenario");
+    let strict = Options { fail_on: FailOn::Inconclusive, ..Options::default() };
+    assert_eq!(judge(&record, &[], strict).exit, Exit::Regressed);
+}
+
+#[test]
+fn a_block_is_a_block_only_when_it_is_seen_again() {
+    let first = compared(&around(1.0), &around(1.4));
+    let judgement = judged(&first, Context::default());
+    assert_eq!((ready(&judgement).kind, judgement.exit), (FindingKind::Block, Exit::Regressed));
+    assert!(
+        ready(&judgement).says.ends_with("; unconfirmed: there was no immediate rerun"),
+        "{}",
+        ready(&judgement).says
+    );
+    assert_eq!(judgement.needs_confirmation(), ["startup"]);
+    for (factor, kind, exit, says) in [
+        (
+            1.38,
+            FindingKind::Block,
+            Exit::Regressed,
+            "; seen again in an immediate rerun (20261121T101500Z-bbbb: block, +38 %, p 0.002)",
+        ),
+        (
+            1.15,
+            FindingKind::Alert,
+            Exit::Pass,
+            "; not seen again in an immediate rerun (20261121T101500Z-bbbb: alert, +15 %, p 0.002)",
+        ),
+        (
+            1.0,
+            FindingKind::Alert,
+            Exit::Pass,
+            "; not seen again in an immediate rerun (20261121T101500Z-bbbb: ok, 0 %, p 1)",
+        ),
+    ] {
+        let rerun = judged(&compared(&around(1.0), &around(factor)), Context::default());
+        let confirmation = Some(Confirmation::new("20261121T101500Z-bbbb", &rerun));
+        let again = judged(&first, Context { confirmation, ..Context::default() });
+        assert_eq!((ready(&again).kind, again.exit), (kind, exit), "{factor}");
+        assert!(ready(&again).says.ends_with(says), "{}", ready(&again).says);
+        assert_eq!(again.needs_confirmation(), [""; 0]);
+    }
+    // A rerun that could not measure it does not excuse it.
+    let mut nothing = compared(&around(1.0), &around(1.4));
+    nothing.stages[0].status = StageStatus::Invalid(vec!["steal 9 %, limit 5 %".to_owned()]);
+    let confirmation = Some(Confirmation::new("20261121T101500Z-bbbb", &judged(&nothing, Context::default())));
+    let again = judged(&first, Context { confirmation, ..Context::default() });
+    assert_eq!(ready(&again).kind, FindingKind::Block);
+    assert!(ready(&again).says.ends_with("the rerun 20261121T101500Z-bbbb has no answer for it"));
+}
+
+#[test]
+fn without_confirmation_in_the_gates_a_block_needs_none() {
+    let gates = Gates { confirm: false, ..Gates::default() };
+    let judgement = judge(&compared(&around(1.0), &around(1.4)), &[], Options { gates, ..Options::default() });
+    assert_eq!(ready(&judgement).kind, FindingKind::Block);
+    assert!(!ready(&judgement).says.contains("rerun"), "{}", ready(&judgement).says);
+}
+
+#[test]
+fn a_reason_lets_a_block_pass_and_stays_on_record() {
+    let context = Context { override_reason: Some("TLS 1.3 by default".to_owned()), ..Context::default() };
+    let judgement = judged(&compared(&around(1.0), &around(1.4)), context);
+    assert_eq!((ready(&judgement).kind, judgement.exit), (FindingKind::Alert, Exit::Pass));
+    assert!(ready(&judgement).says.ends_with("; let pass: TLS 1.3 by default"), "{}", ready(&judgement).says);
+    assert_eq!(judgement.context.override_reason.as_deref(), Some("TLS 1.3 by default"));
+    assert_eq!(judgement.needs_confirmation(), [""; 0]);
+}
+
+#[test]
+fn gates_of_the_scenario_decide() {
+    let gates = harness::verdict::gate::of_text(
+        "[gate.startup]\nalert = { change = \"+2%\" }\nblock = { change = \"+4%\" }",
+        &[],
+    );
+    let judgement = judge(&compared(&around(1.0), &around(1.05)), &[], Options { gates, ..Options::default() });
+    assert_eq!(ready(&judgement).kind, FindingKind::Block);
+    assert_eq!(judged(&compared(&around(1.0), &around(1.05)), Context::default()).findings[0].kind, FindingKind::Small);
+}
+
+#[test]
+fn kinds_join_like_a_lattice() {
+    let all = FindingKind::ALL;
+    for one in all {
+        assert_eq!(one.join(one), one);
+        assert_eq!(one.join(FindingKind::Ok), one);
+        assert_eq!(one.join(FindingKind::Block), FindingKind::Block);
+        for other in all {
+            assert_eq!(one.join(other), other.join(one));
+            for third in all {
+                assert_eq!(one.join(other).join(third), one.join(other.join(third)));
+            }
+        }
+    }
+}
+
+#[test]
+fn rounds_that_drift_are_noted() {
+    let rising: Vec<f64> = (0..10).map(|at| 100.0 + f64::from(at)).collect();
+    let judgement = judged(&compared(&rising, &rising), Context::default());
+    assert_eq!(judgement.stages[0].notes, ["from launch to launch startup/to_ready rises (τ 1.00); p < 0.01"]);
+    let steady = judged(&compared(&around(1.0), &around(1.0)), Context::default());
+    assert!(steady.stages[0].notes.is_empty(), "{:?}", steady.stages[0].notes);
+}
+
+#[test]
+fn p_values_are_adjusted_for_their_number_and_for_information() {
+    let mut record = compared(&around(1.0), &around(1.15));
+    for instance in &mut record.stages[0].instances {
+        instance.launch.listening_ns = instance.launch.ready_ns;
+        instance.launch.healthy_ns = Some(5_000_000);
+    }
+    let judgement = judged(&record, Context::default());
+    let adjusted: Vec<(f64, f64)> = judgement
+        .findings
+        .iter()
+        .filter_map(|finding| finding.weighed.as_ref())
+        .map(|weighed| (weighed.p.unwrap(), weighed.p_adjusted.unwrap()))
+        .collect();
+    let p = 2.0 / 1024.0;
+    let expected = [(p, 1.5 * p), (1.0, 1.0), (p, 1.5 * p)];
+    assert!(
+        adjusted.iter().zip(expected).all(|(found, expected)| (found.1 - expected.1).abs() < 1e-12),
+        "{adjusted:?}"
+    );
+    assert_eq!(adjusted.len(), 3);
+}
