@@ -4,9 +4,9 @@
 mod badges;
 mod bmf;
 pub mod compare;
-mod compared;
 mod curve;
 mod facts;
+mod findings;
 mod flat;
 mod gab;
 mod html;

@@ -1,7 +1,7 @@
 //! `perf-summary.md`: the summary that QNet's playbook asks for, filled in from the run: metadata, hardware, environment,
 //! benchmarks, results against the baseline, regressions, summary.
 
-use super::compared::compared;
+use super::findings::compared;
 use super::{Error, ReportFormat, Summary};
 use crate::measure::record::Record;
 use crate::units::{Bytes, Nanos};

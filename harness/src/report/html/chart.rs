@@ -162,13 +162,15 @@ impl Chart {
             ));
         }
         for (value, label) in &self.x.ticks {
-            let Some(x) = self.across(*value).map(coordinate) else { continue };
+            let Some(place) = self.across(*value) else { continue };
+            // A text at the very end would not fit into the drawing with its middle there.
+            let (anchor, x) = (if place > WIDTH - RIGHT - 12.0 { "end" } else { "middle" }, coordinate(place));
             text.push_str(&format!(
                 "<line class=\"axis\" x1=\"{x}\" x2=\"{x}\" y1=\"{bottom}\" y2=\"{}\"/>\n",
                 bottom + 4.0
             ));
             text.push_str(&format!(
-                "<text class=\"tick middle\" x=\"{x}\" y=\"{}\">{}</text>\n",
+                "<text class=\"tick {anchor}\" x=\"{x}\" y=\"{}\">{}</text>\n",
                 bottom + 16.0,
                 escaped(label)
             ));

@@ -61,17 +61,17 @@ impl<'a> Times<'a> {
         let y = Axis::new(Scale::from_zero(points().map(|(_, value)| value / unit.divisor)), unit.unit);
         let x = Axis::new(Scale::between(0.0, self.length_s), "time since the stage's first window (s)");
         let mut chart = Chart::new(&format!("{}: {title}", self.stage.name), x, y);
-        for window in &self.windows {
-            let from = seconds(self.start, window.start);
-            chart.shade(window.shade, from, from + window.length_ns as f64 / 1e9);
-            chart.explain(window.shade, explanation(window.shade));
-        }
         for line in lines.iter().filter(|line| !line.stretches.iter().all(Vec::is_empty)) {
             chart.explain(line.class, &line.says);
             for stretch in &line.stretches {
                 let scaled: Vec<(f64, f64)> = stretch.iter().map(|(x, y)| (*x, y / unit.divisor)).collect();
                 chart.line(&format!("{} thin", line.class), &scaled);
             }
+        }
+        for window in &self.windows {
+            let from = seconds(self.start, window.start);
+            chart.shade(window.shade, from, from + window.length_ns as f64 / 1e9);
+            chart.explain(window.shade, explanation(window.shade));
         }
         chart.figure(&Caption { kind, stage: &self.stage.name, says })
     }

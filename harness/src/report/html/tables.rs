@@ -1,6 +1,6 @@
 //! The tables of the page: metrics, targets, findings, stages.
 
-use super::super::compared::compared;
+use super::super::findings::compared;
 use super::super::{Group, Row, Summary};
 use super::text::{chip, escaped, list, scrolling};
 use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind};
