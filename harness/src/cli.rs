@@ -1,6 +1,8 @@
 //! The command line: argv in, exit code out.
 
+mod against;
 mod args;
+mod baseline;
 mod check;
 mod clean;
 mod compare;
@@ -42,6 +44,7 @@ fn command(command: Command) -> Result<Exit, Error> {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Baseline(args) => baseline::baseline(&args),
         Command::Clean(args) => clean::clean(&args),
         Command::Report(args) => report::report(&args),
     }

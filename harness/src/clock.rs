@@ -56,6 +56,21 @@ pub fn rfc3339(unix_seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
 }
 
+/// The seconds since 1970 that [`rfc3339`] writes as `text`; `None` for every other text.
+pub fn unix_of(text: &str) -> Option<u64> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    // `days_from_civil`, the inverse of the algorithm below. What is out of range is noticed by writing it again.
+    let shifted_year = year.checked_sub(u64::from(month <= 2))?;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
+    let year_of_era = shifted_year % 400;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = (shifted_year / 400 * 146_097 + day_of_era).checked_sub(719_468)?;
+    let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
+    (rfc3339(seconds) == text).then_some(seconds)
+}
+
 /// Year, month and day of a day counted from 1970-01-01, by the 400-year cycle of the Gregorian calendar
 /// (the `civil_from_days` algorithm of H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 fn civil_date(days: u64) -> (u64, u64, u64) {
@@ -85,6 +100,32 @@ mod tests {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(rfc3339(1_795_199_405), "2026-11-20T18:30:05Z");
+    }
+
+    #[test]
+    fn a_time_is_read_as_it_was_written_and_nothing_else_is() {
+        for seconds in (0..4_000_000_000).step_by(86_400 * 13 + 4_711).chain([951_782_400, 1_795_199_405]) {
+            assert_eq!(unix_of(&rfc3339(seconds)), Some(seconds), "{}", rfc3339(seconds));
+        }
+        for wrong in [
+            "",
+            "2026-11-20",
+            "2026-11-20T18:30:05",
+            "2026-11-20T18:30:05+01:00",
+            "2026-11-20 18:30:05Z",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-10T00:00:00Z",
+            "2026-01-00T00:00:00Z",
+            "2026-11-20T24:00:00Z",
+            "2026-11-20T18:60:05Z",
+            "1969-12-31T23:59:59Z",
+            "2026-11-20T18:30:05Z ",
+            "+026-11-20T18:30:05Z",
+            "ä026-11-20T18:30:05Z",
+        ] {
+            assert_eq!(unix_of(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod builds;
 pub mod curve;
+mod fingerprint;
 pub mod group;
 pub mod image;
 pub mod journal;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use crate::load::spec::GeneratorSpec;
 use crate::measure::record::ScenarioFacts;
+use crate::measure::trial::Build;
+use crate::scenario::compare::FEWEST_INSTANCES;
 use crate::scenario::{self, Scenario};
 use crate::spec::nearest;
 use crate::target::spec::Spec as TargetSpec;
@@ -25,8 +27,10 @@ pub struct Plan {
     pub path: PathBuf,
     /// Folder of the scenario file, absolute; relative paths start here.
     pub folder: PathBuf,
-    /// The target.
+    /// The target: the head, where two builds are compared.
     pub target: TargetSpec,
+    /// The base that the head is compared with; absent where nothing is compared.
+    pub base: Option<TargetSpec>,
     /// The process that sends the requests.
     pub generator: GeneratorSpec,
     /// The stages, in the order in which they run.
@@ -82,6 +86,10 @@ impl Plan {
         if options.quick {
             stages.iter_mut().for_each(quick::shorten);
         }
+        if scenario.compare.base.is_some() {
+            let instances = if options.quick { FEWEST_INSTANCES } else { scenario.compare.instances };
+            stages.iter_mut().for_each(|stage| compare(stage, instances));
+        }
         let has_stage = |claim: &&Claim| stages.iter().any(|stage| stage.name == claim.stage());
         let claims = scenario.claims.iter().filter(has_stage).cloned().collect();
         let mut plan = Self {
@@ -89,6 +97,7 @@ impl Plan {
             path: scenario.path.clone(),
             folder: scenario.folder.clone(),
             target: scenario.target.clone(),
+            base: scenario.compare.base.clone(),
             generator: scenario.generator.clone(),
             stages,
             claims,
@@ -97,6 +106,22 @@ impl Plan {
         let unset = plan.unset_variables();
         plan.warnings.extend(unset.iter().map(|name| format!("{name} is not set: a run will stop; export {name}=…")));
         Ok(plan)
+    }
+
+    /// The target of one build; the only one there is where nothing is compared.
+    pub fn target_of(&self, build: Build) -> &TargetSpec {
+        match build {
+            Build::Base => self.base.as_ref().unwrap_or(&self.target),
+            Build::Head => &self.target,
+        }
+    }
+}
+
+/// Makes a stage one of two builds. The curve of limits stays one of the head: it tells what a build needs, not which is better.
+fn compare(stage: &mut Stage, instances: u64) {
+    stage.compared = !matches!(stage.work, Work::Curve { .. });
+    if let Work::Load(load) = &mut stage.work {
+        load.instances = load.instances.max(instances);
     }
 }
 

@@ -2,6 +2,7 @@
 //! [`FORMATS`].
 
 mod badges;
+pub mod baseline;
 mod bmf;
 pub mod compare;
 mod curve;
@@ -20,6 +21,7 @@ pub mod schema;
 mod summary;
 mod table;
 mod text;
+pub mod trend;
 mod verdict;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Run: drives the acting wing, stage by stage, tells those who watch, and returns the record.
 
 mod bench;
+mod builds;
 mod engine;
 mod event;
 mod halt;
@@ -12,6 +13,7 @@ mod limits;
 mod load;
 mod recorder;
 mod rig;
+mod rounds;
 mod startup;
 mod trial;
 
@@ -27,6 +29,7 @@ use crate::cgroup;
 use crate::exit::Exit;
 use crate::image;
 use crate::keeper::{self, Keeper};
+use crate::measure::trial::Build;
 use crate::measure::{Record, StageRecord, StageStatus};
 use crate::plan::{Plan, Stage, Work};
 use crate::target::{self, Containers, Site};
@@ -143,7 +146,7 @@ fn stage_record(stage: &Stage) -> StageRecord {
 
 async fn work(rig: &mut Rig<'_>, stage: &Stage) -> Result<(), Halt> {
     match &stage.work {
-        Work::Artifact { image } => artifact(rig, image.as_deref()).await,
+        Work::Artifact { image } => artifact(rig, stage, image.as_deref()).await,
         Work::Startup { launches } => startup::startup(rig, stage, *launches).await,
         Work::Idle { launches, settle, window } => startup::idle(rig, stage, *launches, *settle, *window).await,
         Work::Load(work) => load::stage(rig, stage, work).await,
@@ -157,11 +160,17 @@ async fn saved_image(rig: &Rig<'_>) -> Result<Option<std::path::PathBuf>, Halt> 
     saved.map_err(|error| bench::launch_halt(&error))
 }
 
-/// Looks at the executable file, and at the image that is named or that the target is a container of.
-async fn artifact(rig: &mut Rig<'_>, image: Option<&Path>) -> Result<(), Halt> {
-    let found = target::executable(&rig.plan.target, &rig.site).map_err(|error| bench::launch_halt(&error))?;
+/// Looks at the executable file of each build, and at the image that is named or that the target is a container of.
+async fn artifact(rig: &mut Rig<'_>, stage: &Stage, image: Option<&Path>) -> Result<(), Halt> {
+    let found = target::executable(&rig.plan.target, &rig.site).map_err(|error| bench::launch_halt(&error));
+    let found = found.map_err(|halt| builds::named(rig, stage, Build::Head, halt))?;
     let size = std::fs::metadata(&found.path).map(|file| file.len()).ok();
     rig.recorder.stage_fact(|stage| stage.binary_size_bytes = size.filter(|_| !found.builtin));
+    if let Some(base) = &rig.plan.base {
+        // What its file weighs is in the record's header.
+        let found = target::executable(base, &rig.site).map_err(|error| bench::launch_halt(&error));
+        found.map_err(|halt| builds::named(rig, stage, Build::Base, halt))?;
+    }
     let image = match image {
         Some(named) => Some(rig.plan.folder.join(named)),
         None => saved_image(rig).await?,

@@ -45,16 +45,13 @@ pub struct Watched {
 /// What was seen over one window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Window {
-    /// From the start edge to the end edge, both included. Shorter where the sampler was stopped in between.
+    /// From the start edge to the end edge, both included. Shorter where the sampler was stopped in between. The group's peak
+    /// is started anew before that of the first reading is taken, where the kernel permits it (version 2 from Linux 6.12 on).
     pub readings: Series<Reading>,
     /// Peak resident memory of the target inside the window in bytes: VmHWM, reset at the start edge; `None` where the
     /// kernel does not permit the reset or the target is gone at the end edge. Of a tree it is the sum over its
     /// processes, which is an upper bound: their peaks need not coincide and shared pages are counted in each.
     pub peak_rss_bytes: Option<u64>,
-    /// Peak of the memory charged to the target's group inside the window in bytes, reset at the start edge; `None` without a
-    /// group, where the kernel does not permit the reset (version 2 before Linux 6.12), and when the group is gone. It does
-    /// not need the target to live at the end.
-    pub group_peak_bytes: Option<u64>,
 }
 
 /// What the sampler itself used.

@@ -1,6 +1,7 @@
 //! Scenario: the TOML as written. It composes one spec per room and checks them against each other.
 
 mod claims;
+pub mod compare;
 mod requests;
 mod schema;
 pub mod stage;
@@ -19,6 +20,7 @@ use crate::target::spec::{Spec as TargetSpec, Upstream};
 use crate::units::hexadecimal;
 use crate::verdict::claim::Claim;
 
+pub use compare::Compare;
 pub use schema::schema;
 pub use stage::{LoadWork, Stage, Work};
 
@@ -33,6 +35,8 @@ pub struct Scenario {
     pub folder: PathBuf,
     /// `[target]`.
     pub target: TargetSpec,
+    /// `[compare]`.
+    pub compare: Compare,
     /// `[generator]`.
     pub generator: GeneratorSpec,
     /// `[stage.NAME]`, in the order written.
@@ -100,8 +104,8 @@ impl Scenario {
             seed: parts.seed,
         };
         let path = path.to_owned();
-        let Parts { target, generator, stages, claims, warnings, .. } = parts;
-        Ok(Self { facts, path, folder, target, generator, stages, claims, warnings })
+        let Parts { target, compare, generator, stages, claims, warnings, .. } = parts;
+        Ok(Self { facts, path, folder, target, compare, generator, stages, claims, warnings })
     }
 }
 
@@ -119,6 +123,7 @@ struct Parts {
     name: String,
     seed: u64,
     target: TargetSpec,
+    compare: Compare,
     generator: GeneratorSpec,
     stages: Vec<Stage>,
     claims: Vec<Claim>,
@@ -132,8 +137,8 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     root.refuse("gate", "baselines and gates come later", "hold a metric against a claim with [targets]");
     let upstream = Upstream::read(&root.table("upstream", "what stands behind the target"));
     let upstream_on_loopback = !matches!(upstream, None | Some(Upstream::Builtin(_)));
-    let around = Around { folder, has_upstream: root.has("upstream"), upstream_on_loopback };
-    let target = TargetSpec::read(&root.table("target", "what is measured"), around);
+    let around_target = Around { folder, has_upstream: root.has("upstream"), upstream_on_loopback };
+    let target = TargetSpec::read(&root.table("target", "what is measured"), around_target);
     let counts_hits = matches!(upstream, Some(Upstream::Builtin(_)));
     let around = crate::load::read::Around { folder, counts_hits };
     let requests = requests::read_all(root, around);
@@ -141,9 +146,11 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let audit = Limits::read(&root.table("audit", "limits of the audit of every trial"), Limits::default());
     let base = stage::Base { target: &target, upstream: upstream.as_ref(), requests: &requests, audit, around };
     let stages = stage::read_all(root, &base, &mut warnings);
+    let rest = compare::Rest { target: &target, upstream: upstream.as_ref(), stages: &stages, around: around_target };
+    let compare = compare::read(root, &rest);
     let claims = claims::read_all(root, &stages, &mut warnings);
     let generator = GeneratorSpec::read(&root.table("generator", "the process that sends the requests"));
-    Parts { name, seed, target, generator, stages, claims, warnings }
+    Parts { name, seed, target, compare, generator, stages, claims, warnings }
 }
 
 /// Names become folders and parts of metric ids.

@@ -8,6 +8,7 @@ pub mod evidence;
 mod judge;
 pub mod judgement;
 mod measured;
+pub mod promote;
 pub mod stored;
 
 pub use judge::{FailOn, Options, judge};

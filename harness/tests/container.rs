@@ -79,7 +79,7 @@ fn the_exec_is_told_from_the_engine(ran: &Ran, stage: &str) {
     let launches = launches(ran, stage);
     let truths: Vec<&serde_json::Value> = ran.truths.iter().collect();
     assert!(launches.len() <= truths.len(), "{} of {}", truths.len(), launches.len());
-    let mut before_main = Vec::new();
+    let (mut before_main, mut starts) = (Vec::new(), Vec::new());
     for launch in launches {
         let main = |truth: &serde_json::Value| truth["main_ns"].as_u64().unwrap();
         let own = |truth: &&&serde_json::Value| main(truth) >= launch.spawned.0;
@@ -89,12 +89,14 @@ fn the_exec_is_told_from_the_engine(ran: &Ran, stage: &str) {
         assert!(launch.spawned.0 + launch.listening_ns.unwrap() >= listening, "found before it was true");
         let engine = launch.engine.unwrap();
         assert!(engine.create_ns > 0 && engine.exec_gap_ns.is_some(), "{engine:?}");
-        assert!(engine.start_ns.is_some_and(|start| start > 0), "{engine:?}");
+        starts.push(engine.start_ns.unwrap());
+        assert!(starts.last() > Some(&0), "{engine:?}");
         assert!(engine.pid_ns >= engine.start_ns && engine.image_id.starts_with("sha256:"), "{engine:?}");
         assert_eq!((launch.ending, launch.killed), (Some(Ending::Code(0)), false));
     }
-    let best = before_main.iter().min().unwrap();
-    assert!(*best < 25_000_000, "from exec to main, in ns: {before_main:?}");
+    // However slow the machine is, the loader is quicker than the engine: 4 ms against 200 here.
+    let (best, engine) = (before_main.iter().min().unwrap(), starts.iter().min().unwrap());
+    assert!(*best < 25_000_000.max(engine / 4), "from exec to main {before_main:?}, the engine's starts {starts:?} ns");
 }
 
 #[test]
@@ -221,6 +223,7 @@ fn with_engine(scenario: &str, host: &str, user: Option<u32>) -> Ran {
 
 #[test]
 fn a_missing_engine_is_a_matter_of_tooling_and_skips_an_optional_stage() {
+    let _others = RUNS.read().unwrap_or_else(PoisonError::into_inner);
     let nowhere = "unix:///nonexistent/docker.sock";
     let ran = with_engine(&on_host(&[], STARTUP), nowhere, None);
     ran.expect_code(4);
@@ -238,6 +241,7 @@ fn a_missing_engine_is_a_matter_of_tooling_and_skips_an_optional_stage() {
 
 #[test]
 fn a_socket_that_is_not_for_this_user_says_how_to_join() {
+    let _others = RUNS.read().unwrap_or_else(PoisonError::into_inner);
     if !nix::unistd::geteuid().is_root() {
         eprintln!("SKIPPED: only root can become a user without rights");
         return;

@@ -54,10 +54,16 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Waits up to `patience` for `condition`; whether it came true.
-fn within(patience: Duration, condition: impl Fn() -> bool) -> bool {
+/// For what must happen at some time: so long that only what never happens takes longer, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a run leaves is gone within 5 s, whatever happens (design section 9); it took 0.1 s here.
+const KILLING: Duration = Duration::from_secs(5);
+
+/// Waits for `condition`; whether it came true.
+fn eventually(condition: impl Fn() -> bool) -> bool {
     let start = Instant::now();
-    while start.elapsed() < patience {
+    while start.elapsed() < PATIENCE {
         if condition() {
             return true;
         }
@@ -93,7 +99,7 @@ fn control_process_that_gets_killed() {
     let _detaching = folder.shell(&keeper, "detaching", DETACHING);
     let _stubborn = folder.shell(&keeper, "stubborn", "trap '' TERM INT HUP; while :; do sleep 1; done");
     println!("\nkeeper {}", keeper.pid());
-    std::thread::sleep(Duration::from_secs(60));
+    std::thread::sleep(10 * PATIENCE);
 }
 
 #[test]
@@ -111,14 +117,14 @@ fn nothing_survives_a_kill_dash_nine_of_the_control_process() {
     let mark = format!("{keeper}-");
     let _sweep = Sweep(mark.clone());
     // One plain, four of the detaching one, a shell with its sleep.
-    assert!(within(Duration::from_secs(5), || marked(&mark).len() >= 7), "{:?}", marked(&mark));
+    assert!(eventually(|| marked(&mark).len() >= 7), "{:?}", marked(&mark));
     control.kill().unwrap();
     control.wait().unwrap();
     let start = Instant::now();
-    assert!(within(Duration::from_secs(5), || marked(&mark).is_empty()), "{:?} live on", marked(&mark));
+    assert!(eventually(|| marked(&mark).is_empty()), "{:?} live on", marked(&mark));
     let gone = || !Path::new(&format!("/proc/{keeper}")).exists() || is_zombie(keeper);
-    assert!(within(Duration::from_secs(5), gone), "the keeper lives on");
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(eventually(gone), "the keeper lives on");
+    assert!(start.elapsed() < KILLING, "{:?}", start.elapsed());
     assert!(!folder.0.join("scratch").exists(), "the scratch folder was not removed");
 }
 
@@ -190,14 +196,12 @@ fn a_flood_of_output_neither_blocks_nor_fills_the_disk() {
     let mut command =
         folder.command("flood", &["sh", "-c", "head -c 52428800 /dev/zero | tr '\\0' 'x'; echo; echo over"]);
     command.log_limit = Bytes::from_mebi(2);
-    let start = Instant::now();
     let child = keeper.spawn(command).unwrap();
-    let ending = runtime().block_on(async { tokio::time::timeout(Duration::from_secs(20), child.wait()).await });
+    let ending = runtime().block_on(async { tokio::time::timeout(PATIENCE, child.wait()).await });
     assert_eq!(ending.expect("the flood blocked"), Ending::Code(0));
     assert_eq!(child.log_tail(1), ["over"]);
     drop(child);
     runtime().block_on(keeper.shutdown());
-    assert!(start.elapsed() < Duration::from_secs(20));
     let size = |name: &str| std::fs::metadata(folder.0.join(name)).unwrap().len();
     let (head, kept) = (size("flood.log"), size("flood.log.1") + size("flood.log.2"));
     let limit = Bytes::from_mebi(2).0;
@@ -212,12 +216,12 @@ fn who_ignores_sigterm_is_killed_after_patience() {
     let folder = Folder::new("stubborn");
     let keeper = folder.keeper();
     let stubborn = folder.shell(&keeper, "stubborn", "trap '' TERM; echo up; while :; do sleep 0.1; done");
-    assert!(within(Duration::from_secs(5), || !stubborn.log_tail(1).is_empty()));
+    assert!(eventually(|| !stubborn.log_tail(1).is_empty()));
     let patience = Nanos::from_millis(300);
     let stopped = runtime().block_on(stubborn.stop(patience));
     assert!(stopped.killed);
     assert_eq!(stopped.ending, Ending::Signal(Signal::SIGKILL as i32));
-    assert!(stopped.took >= patience && stopped.took < Nanos::from_secs(4), "{}", stopped.took);
+    assert!(stopped.took >= patience && stopped.took < Nanos::from_secs(60), "{}", stopped.took);
     assert_eq!(marked(&stubborn.mark), [0; 0]);
 }
 
@@ -228,8 +232,8 @@ fn a_stop_is_gentle_first_and_takes_detached_processes_with_it() {
     let polite = folder.shell(&keeper, "polite", "trap 'exit 7' TERM; echo up; while :; do sleep 0.02; done");
     let detaching = folder.shell(&keeper, "detaching", DETACHING);
     let _sweep = Sweep(detaching.mark.clone());
-    assert!(within(Duration::from_secs(5), || !polite.log_tail(1).is_empty()));
-    assert!(within(Duration::from_secs(5), || marked(&detaching.mark).len() >= 4));
+    assert!(eventually(|| !polite.log_tail(1).is_empty()));
+    assert!(eventually(|| marked(&detaching.mark).len() >= 4));
     let runtime = runtime();
     let stopped = runtime.block_on(polite.stop(Nanos::from_secs(10)));
     assert_eq!((stopped.ending, stopped.killed), (Ending::Code(7), false));
@@ -249,14 +253,14 @@ fn a_dropped_child_is_killed_and_a_dropped_keeper_kills_all() {
     let child = folder.shell(&keeper, "one", DETACHING);
     let mark = child.mark.clone();
     let _sweep = Sweep(mark.clone());
-    assert!(within(Duration::from_secs(5), || marked(&mark).len() >= 4));
+    assert!(eventually(|| marked(&mark).len() >= 4));
     drop(child);
-    assert!(within(Duration::from_secs(2), || marked(&mark).is_empty()));
+    assert!(eventually(|| marked(&mark).is_empty()));
 
     let child = folder.shell(&keeper, "two", DETACHING);
     let mark = child.mark.clone();
     let _sweep = Sweep(mark.clone());
-    assert!(within(Duration::from_secs(5), || marked(&mark).len() >= 4));
+    assert!(eventually(|| marked(&mark).len() >= 4));
     runtime().block_on(keeper.shutdown());
     assert_eq!(marked(&mark), [0; 0]);
     assert!(!Path::new(&format!("/proc/{}", keeper.pid())).exists());

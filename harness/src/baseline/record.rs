@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::setup::Setup;
 use crate::measure::metric::{Better, Kind, Unit};
-use crate::measure::record::{GitFacts, HostFacts};
+use crate::measure::record::{GitFacts, HostFacts, ToolFacts};
 
 /// Version of [`Baseline`]'s layout; a reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -18,7 +19,7 @@ pub struct Baseline {
     pub name: String,
     /// `name` of the scenario.
     pub scenario: String,
-    /// Oldest first; the newest is what a run is held against, the others are its history.
+    /// Oldest first, by the time they began; the newest is what a run is held against, the others are its history.
     pub runs: Vec<Promoted>,
 }
 
@@ -36,6 +37,12 @@ pub struct Promoted {
     pub git: Option<GitFacts>,
     /// Where it ran.
     pub host: HostFacts,
+    /// The harness that measured it.
+    pub tool: ToolFacts,
+    /// What was measured: the file name of the program, without its folder, or the name of the image.
+    pub program: String,
+    /// SHA-256 of the program, hexadecimal; absent for a builtin and for what is no file of the host.
+    pub program_sha256: Option<String>,
     /// SHA-256 of the scenario's text, hexadecimal.
     pub scenario_sha256: String,
     /// `--quick` was given.
@@ -63,11 +70,38 @@ pub struct StoredMetric {
     pub direction: Better,
     /// How the values came about.
     pub kind: Kind,
-    /// Median of the rounds, finite.
+    /// Median of `rounds`, finite.
     pub point: f64,
-    /// The value of each valid round or launch, in order.
+    /// The value of each valid round or launch, in order, at least one; to six significant digits, whole numbers exactly.
     pub rounds: Vec<f64>,
     /// Why it must not gate, where it must not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advisory: Option<String>,
+}
+
+impl Baseline {
+    /// The run that others are held against.
+    pub fn newest(&self) -> Option<&Promoted> {
+        self.runs.last()
+    }
+}
+
+impl Promoted {
+    /// The metric with that id.
+    pub fn metric(&self, id: &str) -> Option<&StoredMetric> {
+        self.metrics.iter().find(|metric| metric.id == id)
+    }
+
+    /// `0123456789ab`, with `+` behind it where tracked files differed; absent outside a working copy.
+    pub fn commit(&self) -> Option<String> {
+        let git = self.git.as_ref()?;
+        let sha: String = git.sha.chars().take(12).collect();
+        Some(if git.dirty { sha + "+" } else { sha })
+    }
+
+    /// What stands against comparing the two runs: a sentence for each difference in scenario, options, harness or host. Empty where
+    /// they are comparable.
+    pub fn differs(&self, other: &Self) -> Vec<String> {
+        Setup::of_promoted(self).differs(&Setup::of_promoted(other))
+    }
 }

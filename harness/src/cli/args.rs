@@ -1,11 +1,16 @@
 //! What can be typed.
 
+mod baseline;
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report;
+pub(super) use baseline::{
+    Action, BaselineArgs, ExportArgs, ExportTo, ListArgs, PromoteArgs, PruneArgs, ShowArgs, ShowFormat, Which,
+};
 
 /// Numbers for sidecars and proxies that can be defended.
 #[derive(Debug, Parser)]
@@ -21,8 +26,11 @@ const EXAMPLES: &str = "Examples:
   SIDECAR_BIN=./my-proxy harness run scenarios/sidecar.toml
   harness run scenarios/sidecar.toml --quick --stage overhead --set stage.overhead.rate=500/s
   harness check scenarios/sidecar.toml               what would be done, and how long it takes
+  harness run scenarios/sidecar.toml --against ./old-proxy
+                                                     both builds in one run: what the change did
   harness report results/sidecar/RUN                 render a stored or partial run again
   harness compare main/result.json pr/result.json    what got better, what got worse
+  harness baseline promote results/sidecar/RUN       hold later runs against this one
 
 Exit codes: 0 pass, 2 invalid input, 3 regressed or required target missed, 4 usage or tooling,
             5 the target failed, 6 INVALID measurement, 130 interrupted";
@@ -38,6 +46,8 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Judge stored results against each other: what got better, what got worse
     Compare(CompareArgs),
+    /// Keep runs that later ones are held against
+    Baseline(BaselineArgs),
     /// Remove containers, networks and images that killed runs left behind
     Clean(CleanArgs),
 }
@@ -53,6 +63,12 @@ pub(super) struct RunArgs {
     /// What to change in the scenario and how to pick its stages
     #[command(flatten)]
     pub(super) selection: Selection,
+    /// The baseline to hold the run against, by its name or file; without it, what the CI system or git says: main or releases
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) baseline: Option<String>,
+    /// Where baselines are kept, as DIR/SCENARIO/NAME.json
+    #[arg(long, default_value = crate::baseline::FOLDER, value_name = "DIR")]
+    pub(super) baseline_dir: PathBuf,
     /// Also end with exit code 3 when a claim of [targets] stays undecided
     #[arg(long, value_enum, value_name = "FINDING")]
     pub(super) fail_on: Option<FailOn>,
@@ -87,6 +103,19 @@ pub(super) struct Selection {
     /// Set a key of the scenario, for example stage.overhead.rate=500/s; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
+    /// Compare the target with this build: a program in place of the target's (builtin:sidecar works), or an image in place of its image; both run interleaved, so it takes twice as long
+    #[arg(long, value_name = "BUILD")]
+    pub(super) against: Option<String>,
+}
+
+impl Selection {
+    /// Every key of the scenario that the command line sets.
+    pub(super) fn overrides(&self) -> Vec<String> {
+        // Quoted, since a name of digits is a text too.
+        let against =
+            self.against.as_ref().map(|build| format!("compare.against={}", serde_json::Value::from(build.as_str())));
+        self.set.iter().cloned().chain(against).collect()
+    }
 }
 
 /// Arguments of `harness report`.

@@ -9,7 +9,7 @@ use crate::scenario::{self, Scenario};
 /// Prints the plan, or the schema.
 pub(super) fn check(args: &CheckArgs) -> Result<Exit, Error> {
     if let Some(path) = args.scenario.as_ref().filter(|_| !args.schema) {
-        let scenario = Scenario::read(path, &args.selection.set).map_err(|error| Error::input(&error))?;
+        let scenario = Scenario::read(path, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
         print_text(&plan(&scenario, &args.selection)?.to_string());
     } else {
         let schema = serde_json::to_string_pretty(&scenario::schema()).map_err(|error| Error::tooling(&error))?;

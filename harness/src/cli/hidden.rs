@@ -45,10 +45,7 @@ struct ImageArgs {
 fn image(argv: &[OsString]) -> ExitCode {
     let args = match ImageArgs::try_parse_from(&argv[1..]) {
         Ok(args) => args,
-        Err(usage) => {
-            let _ = usage.print();
-            return ExitCode::from(Exit::Usage.code());
-        }
+        Err(error) => return usage(&error),
     };
     let ImageArgs { binary: executable, tag, out } = &args;
     let (labels, tag) = (BTreeMap::new(), Some(tag.as_str()));
@@ -75,9 +72,12 @@ fn bundled<A: Parser>(argv: &[OsString], program: impl FnOnce(A) -> Result<(), m
                 ExitCode::FAILURE
             }
         },
-        Err(usage) => {
-            let _ = usage.print();
-            ExitCode::from(Exit::Usage.code())
-        }
+        Err(error) => usage(&error),
     }
+}
+
+/// Prints what clap says. Help and version are what was asked for; everything else is a mistake in the arguments.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Pass.code() })
 }

@@ -6,16 +6,15 @@ use super::args::ReportArgs;
 use super::error::{Error, print_text};
 use super::run::rendered;
 use crate::exit::Exit;
+use crate::measure::Record;
 use crate::report::{self, Summary};
 use crate::scenario;
-use crate::verdict::{self, stored};
+use crate::verdict::{self, Judgement, stored};
 
 /// Judges the record again, renders it, and writes all formats where `--out` says so; the exit code is that of the verdict.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     let opened = stored::open(&args.result).map_err(|error| Error::input(&error))?;
-    let facts = &opened.record.scenario;
-    let claims = scenario::claims(&facts.text, &facts.overrides);
-    let judgement = verdict::judge(&opened.record, &claims, verdict::Options::default());
+    let judgement = judged_again(&opened.record);
     let folder =
         if args.result.is_dir() { args.result.as_path() } else { args.result.parent().unwrap_or(Path::new(".")) };
     let summary = Summary::new(&opened.record, &judgement).in_folder(folder).partial(opened.partial);
@@ -24,4 +23,11 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     }
     print_text(&rendered(&summary, &args.format)?);
     Ok(judgement.exit)
+}
+
+/// The judgement of a stored record, from the record alone.
+pub(super) fn judged_again(record: &Record) -> Judgement {
+    let facts = &record.scenario;
+    let claims = scenario::claims(&facts.text, &facts.overrides);
+    verdict::judge(record, &claims, verdict::Options::default())
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::against;
 use super::args::{FailOn, Format, RunArgs};
-use super::error::{Error, print_text};
+use super::error::{Error, print_text, print_warning};
+use crate::baseline::Choice;
 use crate::exit::Exit;
 use crate::host;
 use crate::measure::Record;
@@ -19,12 +21,24 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Ask, plan, do, judge, tell.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
-    let scenario = Scenario::read(&args.scenario, &args.selection.set).map_err(|error| Error::input(&error))?;
+    let scenario = Scenario::read(&args.scenario, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
     let plan = plan(&scenario, &args.selection)?;
+    let against = against::find(args, &plan)?;
     let (home, record) = measure(&plan, args)?;
+    tell_choice(&against.for_run(&record));
     let judgement = verdict::judge(&record, &plan.claims, options(args.fail_on));
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
     tell(&stored, &home, args.format)
+}
+
+/// What the run can be held against, and what keeps it from being comparable.
+fn tell_choice(choice: &Choice) {
+    match choice {
+        Choice::None { why } => print_warning(&format!("held against nothing: {why}")),
+        Choice::Found { differs, warnings, .. } => {
+            differs.iter().chain(warnings).for_each(|says| print_warning(says));
+        }
+    }
 }
 
 /// The plan of a scenario, with what the command line picks.

@@ -129,7 +129,8 @@ mod tests {
         let weight = weigh(&bomb[..], &mut Look::default()).unwrap();
         assert_eq!(weight.stored, bomb.len() as u64);
         assert_eq!(weight.compressed, None);
-        assert!(peak() - before < UNPACKED / 4, "{} bytes more", peak() - before);
+        // The tests beside this one hold memory too, so half of it is left to them.
+        assert!(peak() - before < UNPACKED / 2, "{} bytes more", peak() - before);
     }
 
     /// Largest resident memory of this process so far, in bytes.

@@ -157,8 +157,8 @@ impl Series<Reading> {
     }
 
     /// Largest memory the group is known to have been charged within the series, in bytes: the levels seen, and the kernel's
-    /// peak where it differs from that of the first reading, as it then arose later. A lower bound where the peak could not
-    /// be reset at the start.
+    /// peak where it differs from that of the first reading, as it then arose later. Where the peak was started anew
+    /// for the first reading, this is all there is to know; otherwise it is a lower bound.
     pub fn group_peak(&self) -> Option<u64> {
         let before = self.groups().next()?.1.memory_peak_bytes;
         let risen = |usage: &GroupUsage| usage.memory_peak_bytes.filter(|peak| Some(*peak) != before);

@@ -31,7 +31,7 @@ pub struct Record {
     pub git: Option<GitFacts>,
     /// The harness itself.
     pub tool: ToolFacts,
-    /// The builds measured; one unless builds are compared.
+    /// The builds measured, the head first; one unless builds are compared.
     pub targets: Vec<BuildFacts>,
     /// Where it ran.
     pub host: HostFacts,
@@ -67,7 +67,7 @@ pub struct ScenarioFacts {
     pub text: String,
     /// SHA-256 of the text, hexadecimal.
     pub sha256: String,
-    /// `--set` arguments, in order.
+    /// `--set` arguments, in order, and `--against` as the key that it sets.
     pub overrides: Vec<String>,
     /// `--quick` was given.
     pub quick: bool,
@@ -205,7 +205,7 @@ pub struct StageRecord {
     /// What is demanded of the target in stage `limits`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objective: Option<Objective>,
-    /// Rounds (or launches) that had to be valid; in stage `limits`, for each set of limits.
+    /// Rounds (or launches) that had to be valid, of each build; in stage `limits`, for each set of limits.
     pub wanted: u64,
     /// Starts of the target.
     pub instances: Vec<InstanceRecord>,

@@ -159,6 +159,16 @@ impl TrialRecord {
     }
 }
 
+impl Build {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Head => "head",
+        }
+    }
+}
+
 impl Arm {
     /// Its name in reports.
     pub const fn name(self) -> &'static str {

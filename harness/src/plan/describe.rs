@@ -47,23 +47,9 @@ impl fmt::Display for Plan {
 
 impl Plan {
     fn describe_target(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = match &self.target.launch {
-            Launch::Process(process) => process.command.join(" "),
-            Launch::Container(container) => describe_container(container),
-            Launch::External(External::Pid(pid)) => format!("process {pid}, which runs already"),
-            Launch::External(External::Port(port)) => format!("whatever listens on port {port} already"),
-        };
-        line(out, "target", &how)?;
-        let env = match &self.target.launch {
-            Launch::Process(process) => Some(&process.env),
-            Launch::Container(container) => Some(&container.env),
-            Launch::External(_) => None,
-        };
-        if let Some(env) = env {
-            let env: Vec<String> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            if !env.is_empty() {
-                line(out, "", &format!("with {}", env.join(" ")))?;
-            }
+        describe_launch(out, "target", &self.target.launch)?;
+        if let Some(base) = &self.base {
+            describe_launch(out, "against", &base.launch)?;
         }
         let endpoints = &self.target.endpoints;
         line(out, "", &format!("proxy  {}", endpoints.proxy))?;
@@ -115,6 +101,19 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// How a build comes to run, and with which environment.
+fn describe_launch(out: &mut fmt::Formatter<'_>, label: &str, launch: &Launch) -> fmt::Result {
+    let (how, env) = match launch {
+        Launch::Process(process) => (process.command.join(" "), Some(&process.env)),
+        Launch::Container(container) => (describe_container(container), Some(&container.env)),
+        Launch::External(External::Pid(pid)) => (format!("process {pid}, which runs already"), None),
+        Launch::External(External::Port(port)) => (format!("whatever listens on port {port} already"), None),
+    };
+    line(out, label, &how)?;
+    let env: Vec<String> = env.into_iter().flatten().map(|(name, value)| format!("{name}={value}")).collect();
+    if env.is_empty() { Ok(()) } else { line(out, "", &format!("with {}", env.join(" "))) }
 }
 
 fn describe_container(container: &ContainerSpec) -> String {
@@ -187,12 +186,14 @@ fn describe_stage(stage: &Stage) -> String {
         Work::Curve { cells, load, objective } => describe_curve(cells, load, objective),
     };
     let limits = if stage.limits.is_empty() { String::new() } else { format!(", within {}", stage.limits) };
+    let looks = matches!(stage.work, Work::Artifact { .. });
+    let compared = if stage.compared && !looks { ", each build in turn" } else { "" };
     let optional = if stage.optional { ", optional" } else { "" };
     let takes = match stage.expected_duration() {
         Nanos::ZERO => String::new(),
         takes => format!("; about {takes}"),
     };
-    format!("{named}{what}{limits}{optional}{takes}")
+    format!("{named}{what}{limits}{compared}{optional}{takes}")
 }
 
 fn describe_curve(cells: &[ResourceLimits], load: &LoadWork, objective: &Objective) -> String {

@@ -19,13 +19,14 @@ impl Plan {
 impl Stage {
     /// How long this stage will take if no round has to be repeated.
     pub fn expected_duration(&self) -> Nanos {
-        match &self.work {
+        let of_one = match &self.work {
             Work::Artifact { .. } => Nanos::ZERO,
             Work::Startup { launches } => LAUNCH.times(*launches),
             Work::Idle { launches, settle, window } => LAUNCH.plus(*settle).plus(*window).times(*launches),
             Work::Load(load) => load.expected_duration(),
             Work::Curve { cells, load, .. } => load.expected_duration().times(cells.len() as u64),
-        }
+        };
+        of_one.times(if self.compared { 2 } else { 1 })
     }
 }
 

@@ -5,11 +5,11 @@ use crate::target::spec::{ContainerSpec, ImageSpec, Launch, ProcessSpec, Spec, U
 use crate::target::template::{Piece, Template, variable};
 
 impl Plan {
-    /// Names of the environment variables that its target and upstreams need and that have no value, each once.
+    /// Names of the environment variables that its builds and upstreams need and that have no value, each once.
     pub fn unset_variables(&self) -> Vec<String> {
         let upstreams = self.stages.iter().filter_map(|stage| stage.upstream.as_ref()).flat_map(upstream_texts);
         let mut unset = Vec::new();
-        for text in target_texts(&self.target).into_iter().chain(upstreams) {
+        for text in [&self.target].into_iter().chain(&self.base).flat_map(target_texts).chain(upstreams) {
             for piece in Template::parse(text).iter().flat_map(Template::pieces) {
                 if let Piece::Variable { name, default } = piece
                     && variable(name, default.as_deref()).is_none()

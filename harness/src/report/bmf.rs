@@ -23,16 +23,21 @@ impl ReportFormat for Bencher {
     }
 
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
-        let metrics = summary.valid().filter_map(|(metric, estimate)| {
-            let measure = find(&metric.id)?.bencher;
-            Some((metric.id.as_str(), Measures(measure.slug, Values::new(estimate, measure))))
-        });
-        super::pretty(self.name(), &InOrder(metrics.collect()))
+        super::pretty(self.name(), &of(summary.valid().map(|(metric, estimate)| (metric.id.as_str(), *estimate))))
     }
 }
 
+/// The document of these metrics; one that is not in the metric table has no measure and is left out.
+pub(super) fn of<'a>(metrics: impl Iterator<Item = (&'a str, Estimate)>) -> InOrder<'a> {
+    let measured = metrics.filter_map(|(id, estimate)| {
+        let measure = find(id)?.bencher;
+        Some((id, Measures(measure.slug, Values::new(&estimate, measure))))
+    });
+    InOrder(measured.collect())
+}
+
 /// A map that keeps the order of the metric table.
-struct InOrder<'a>(Vec<(&'a str, Measures)>);
+pub(super) struct InOrder<'a>(Vec<(&'a str, Measures)>);
 
 struct Measures(&'static str, Values);
 

@@ -250,7 +250,8 @@ pub(super) fn host(record: &Record) -> Vec<String> {
         let digest =
             target.sha256.as_ref().map(|digest| format!(", sha256 {}", digest.chars().take(12).collect::<String>()));
         let env = if target.env.is_empty() { String::new() } else { format!(", {}", target.env.join(" ")) };
-        format!("target {}{}{}{env}", target.program, size.unwrap_or_default(), digest.unwrap_or_default())
+        let called = if record.is_compared() { target.build.name() } else { "target" };
+        format!("{called} {}{}{}{env}", target.program, size.unwrap_or_default(), digest.unwrap_or_default())
     }));
     let sampler = record.sampler_cost_ratio.map(|ratio| format!(", the sampler used {} of one core", Ratio(ratio)));
     let git = record.git.as_ref().map(|git| {

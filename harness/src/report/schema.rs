@@ -10,3 +10,7 @@ pub const BMF: &str = include_str!("../../schemas/bench_metrics.schema.json");
 pub const FLAT: &str = include_str!("../../schemas/bench_metrics.flat.schema.json");
 /// Of what `harness compare --format json` prints.
 pub const COMPARE: &str = include_str!("../../schemas/compare.schema.json");
+/// Of `results/baselines/<scenario>/<name>.json`.
+pub const BASELINE: &str = include_str!("../../schemas/baseline.schema.json");
+/// Of what `harness baseline show --trend METRIC --format json` prints.
+pub const TREND: &str = include_str!("../../schemas/trend.schema.json");

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::builds::{called, named};
 use super::engine::Engine;
 use super::halt::{Halt, chain};
 use super::interrupt::Interrupt;
@@ -14,10 +15,11 @@ use crate::exit::Exit;
 use crate::keeper::Refusal;
 use crate::load::Generator;
 use crate::measure::record::Failure;
+use crate::measure::trial::Build;
 use crate::measure::{Ending, LaunchRecord};
 use crate::plan::{LoadWork, Stage};
 use crate::probe::{self, Milestones};
-use crate::sampler::{Pending, Sampler, Tree, Watched, Window};
+use crate::sampler::{Cost, Pending, Sampler, Tree, Watched, Window};
 use crate::target::spec::Launch;
 use crate::target::{self, ATTEMPTS, Fault, HttpUrl, Order, Running, RunningUpstream};
 use crate::units::Nanos;
@@ -34,6 +36,10 @@ const LINES: usize = 8;
 
 /// A ready target with everything around it.
 pub(super) struct Bench {
+    /// Index of the instance within the stage.
+    pub(super) index: u32,
+    /// Which build of the target.
+    pub(super) build: Build,
     upstream: Option<RunningUpstream>,
     target: Running,
     engine: Option<Engine>,
@@ -44,6 +50,18 @@ pub(super) struct Bench {
     /// CPUs the target may use.
     pub(super) target_cpus: f64,
     launch: LaunchRecord,
+    /// The target in messages.
+    called: String,
+}
+
+/// A bench that was stopped, and what is known since.
+struct Ended {
+    index: u32,
+    launch: LaunchRecord,
+    cost: Cost,
+    /// Readings of a window that came to no trial.
+    cut_short: Option<Window>,
+    called: String,
 }
 
 impl Bench {
@@ -51,19 +69,31 @@ impl Bench {
     /// when something fails.
     ///
     /// # Errors
-    /// [`Halt::Failed`] naming what failed, or [`Halt::Interrupted`].
+    /// [`Halt::Failed`] naming what failed, and the build where there are two, or [`Halt::Interrupted`].
     pub(super) async fn start(
         rig: &mut Rig<'_>,
         stage: &Stage,
-        index: u64,
+        (index, build): (u64, Build),
         work: Option<&LoadWork>,
     ) -> Result<Self, Halt> {
-        let name = format!("{}-{index}", stage.name);
-        let prepared = rig.interrupt.or(target::prepare(&rig.plan.target, &rig.site)).await?;
+        let started = Self::set_up(rig, stage, (index, build), work).await;
+        started.map_err(|halt| named(rig, stage, build, halt))
+    }
+
+    async fn set_up(
+        rig: &mut Rig<'_>,
+        stage: &Stage,
+        (index, build): (u64, Build),
+        work: Option<&LoadWork>,
+    ) -> Result<Self, Halt> {
+        let of_two = if stage.compared { format!("-{}", build.name()) } else { String::new() };
+        let name = format!("{}-{index}{of_two}", stage.name);
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        let prepared = rig.interrupt.or(target::prepare(rig.plan.target_of(build), &rig.site)).await?;
         prepared.map_err(|error| launch_halt(&error))?;
         let upstream = start_upstream(rig, stage, &name).await?;
         let url = upstream.as_ref().map(|upstream| &upstream.url);
-        let (target, launch) = start_target(rig, stage, &name, url).await?;
+        let (target, launch) = start_target(rig, stage, build, &name, url).await?;
         let engine = match work {
             Some(work) => Some(Engine::start(rig, stage, work, &name, &target.endpoints.proxy, url).await?),
             None => None,
@@ -75,9 +105,10 @@ impl Bench {
             keeper: Some(rig.site.keeper.pid()),
         };
         let sampler = Sampler::start(watched).map_err(|error| Halt::tooling(&error))?;
-        let target_cpus = cpus(rig, stage);
-        rig.recorder.instance_begun(index, launch.clone(), stage.limits);
-        Ok(Self { upstream, target, engine, sampler, pending: None, target_cpus, launch })
+        let target_cpus = cpus(rig, stage, build);
+        rig.recorder.instance_begun(index, build, launch.clone(), stage.limits);
+        let called = called(stage, build);
+        Ok(Self { index, build, upstream, target, engine, sampler, pending: None, target_cpus, launch, called })
     }
 
     /// Announces a window to the sampler; [`Bench::window`] waits for its end.
@@ -127,30 +158,56 @@ impl Bench {
 
     /// Stops everything in reverse and records how the target ended.
     pub(super) async fn stop(self, rig: &mut Rig<'_>) {
+        let patience = patience(rig);
+        self.end(patience).await.record(rig, patience);
+    }
+
+    /// Stops both builds of a turn at the same time, so that two take no longer than one.
+    pub(super) async fn stop_all(benches: Vec<Self>, rig: &mut Rig<'_>) {
+        let patience = patience(rig);
+        let end = async |bench: Option<Self>| match bench {
+            Some(bench) => Some(bench.end(patience).await),
+            None => None,
+        };
+        let mut benches = benches.into_iter();
+        let (one, other) = tokio::join!(end(benches.next()), end(benches.next()));
+        one.into_iter().chain(other).for_each(|ended| ended.record(rig, patience));
+    }
+
+    async fn end(self, patience: Nanos) -> Ended {
         if let Some(engine) = self.engine {
             engine.stop().await;
         }
         let cost = self.sampler.stop();
-        rig.recorder.sampler(cost.cpu, cost.ran);
-        if let Some(mut pending) = self.pending {
-            let cut_short = pending.finish().await.readings;
-            rig.recorder.last_readings(cut_short);
-        }
+        let cut_short = match self.pending {
+            Some(mut pending) => Some(pending.finish().await),
+            None => None,
+        };
         let mut launch = self.launch;
         // Once it is stopped, its control group is gone and with it the reason of an end of its own.
         let ended = self.target.ended();
-        if let Some(stopped) = self.target.stop(patience(rig)).await {
+        if let Some(stopped) = self.target.stop(patience).await {
             launch.stop_ns = Some(stopped.took.0);
             launch.ending = Some(ended.unwrap_or(stopped.ending));
             launch.killed = stopped.killed;
-            if stopped.killed && !rig.interrupt.requested() {
-                rig.recorder.warn(format!("the target ignored SIGTERM for {} and was killed", patience(rig)));
-            }
         }
         if let Some(running) = self.upstream.and_then(|upstream| upstream.running) {
             running.stop(PATIENCE).await;
         }
-        rig.recorder.instance_ended(launch);
+        Ended { index: self.index, launch, cost, cut_short, called: self.called }
+    }
+}
+
+impl Ended {
+    fn record(self, rig: &mut Rig<'_>, patience: Nanos) {
+        rig.recorder.sampler(self.cost.cpu, self.cost.ran);
+        if let Some(window) = self.cut_short {
+            rig.recorder.last_readings(self.index, window.readings);
+        }
+        if self.launch.killed && !rig.interrupt.requested() {
+            rig.recorder.warn(format!("{} ignored SIGTERM for {patience} and was killed", self.called));
+        }
+        rig.recorder.instance_ended(self.index, self.launch);
     }
 }
 
@@ -160,8 +217,8 @@ fn patience(rig: &Rig<'_>) -> Nanos {
 }
 
 /// CPUs the target may use: those of its cpuset, or all; no more than its limit.
-fn cpus(rig: &Rig<'_>, stage: &Stage) -> f64 {
-    let own = match &rig.plan.target.launch {
+fn cpus(rig: &Rig<'_>, stage: &Stage, build: Build) -> f64 {
+    let own = match &rig.plan.target_of(build).launch {
         Launch::Process(process) => process.cpuset.as_ref(),
         Launch::Container(container) => container.cpuset.as_ref(),
         Launch::External(_) => None,
@@ -189,11 +246,12 @@ async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> Result<Opti
 async fn start_target(
     rig: &Rig<'_>,
     stage: &Stage,
+    build: Build,
     name: &str,
     upstream: Option<&HttpUrl>,
 ) -> Result<(Running, LaunchRecord), Halt> {
     let name = format!("target-{name}");
-    let spec = &rig.plan.target;
+    let spec = rig.plan.target_of(build);
     let limited = Some(&stage.limits).filter(|limits| !limits.is_empty());
     let order =
         Order { site: &rig.site, name: &name, spec, upstream, cpuset: stage.cpuset.as_deref(), limits: limited };

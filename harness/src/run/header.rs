@@ -1,19 +1,32 @@
 //! What a record begins with: what was asked for, of which build, on which host.
 
+use std::collections::BTreeMap;
+
 use super::home::Home;
 use crate::clock;
 use crate::host;
 use crate::measure::Record;
 use crate::measure::record::{BuildFacts, SCHEMA_VERSION};
+use crate::measure::trial::Build;
 use crate::plan::Plan;
-use crate::target::spec::{ImageSpec, Launch};
+use crate::target::spec::{ImageSpec, Launch, Spec};
 use crate::target::{self, Site};
 
 /// Environment variables whose names contain one of these are told as `NAME=…`: their values may be secrets.
 const SECRET_WORDS: [&str; 5] = ["TOKEN", "SECRET", "PASSWORD", "KEY", "DATABASE_URL"];
 
+/// Says that no difference between the builds is one of the program.
+const SAME: &str = "base and head are the same program: this is an A/A comparison, and what it finds is noise";
+
 /// The record of a run that has not begun.
 pub(super) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
+    let head = facts(Build::Head, &plan.target, site);
+    let base = plan.base.as_ref().map(|base| facts(Build::Base, base, site));
+    let same = plan
+        .base
+        .as_ref()
+        .zip(base.as_ref())
+        .is_some_and(|(spec, base)| is_same_program(base, &head) && arguments(spec) == arguments(&plan.target));
     Record {
         schema_version: SCHEMA_VERSION,
         run_id: home.run_id.clone(),
@@ -21,18 +34,18 @@ pub(super) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
         scenario: plan.scenario.clone(),
         git: host::git(&plan.folder),
         tool: host::tool(),
-        targets: vec![build(plan, site)],
+        targets: [head].into_iter().chain(base).collect(),
         host: host::facts(),
-        warnings: plan.warnings.clone(),
+        warnings: plan.warnings.iter().cloned().chain(same.then(|| SAME.to_owned())).collect(),
         ..Record::default()
     }
 }
 
-/// The build under measurement. A program that cannot be found has no size; its launch will say so.
-fn build(plan: &Plan, site: &Site) -> BuildFacts {
-    let found = target::executable(&plan.target, site).ok();
+/// One build. A program that cannot be found has no size; its launch will say so.
+fn facts(build: Build, spec: &Spec, site: &Site) -> BuildFacts {
+    let found = target::executable(spec, site).ok();
     let file = found.as_ref().filter(|found| !found.builtin).and_then(|found| host::executable(&found.path).ok());
-    let (program, env) = match &plan.target.launch {
+    let (program, env) = match &spec.launch {
         Launch::Process(process) => (process.command.first().cloned().unwrap_or_default(), told(&process.env)),
         Launch::Container(container) => {
             let (ImageSpec::Image(named) | ImageSpec::Binary(named)) = &container.image;
@@ -41,13 +54,31 @@ fn build(plan: &Plan, site: &Site) -> BuildFacts {
         Launch::External(_) => ("external".to_owned(), Vec::new()),
     };
     BuildFacts {
+        build,
         program: found.as_ref().map_or(program, |found| found.named.clone()),
         builtin: found.is_some_and(|found| found.builtin),
         size_bytes: file.as_ref().map(|(size, _)| *size),
         sha256: file.map(|(_, digest)| digest),
         env,
-        ..BuildFacts::default()
     }
+}
+
+/// Whether two builds are one file: by its content or, where that cannot be read (bundled programs, images), by its name.
+fn is_same_program(base: &BuildFacts, head: &BuildFacts) -> bool {
+    match (&base.sha256, &head.sha256) {
+        (None, None) => base.program == head.program,
+        (base, head) => base == head,
+    }
+}
+
+/// What a program is started with. The first word of a process is the program itself.
+fn arguments(spec: &Spec) -> (&[String], BTreeMap<&str, &str>) {
+    let (arguments, env) = match &spec.launch {
+        Launch::Process(process) => (process.command.get(1..).unwrap_or_default(), process.env.as_slice()),
+        Launch::Container(container) => (container.command.as_slice(), container.env.as_slice()),
+        Launch::External(_) => return (&[], BTreeMap::new()),
+    };
+    (arguments, env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect())
 }
 
 /// The environment as it may be published.
@@ -62,6 +93,20 @@ fn told(env: &[(String, String)]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_program_under_two_names_is_one_program() {
+        let build = |program: &str, sha256: Option<&str>| BuildFacts {
+            program: program.to_owned(),
+            sha256: sha256.map(str::to_owned),
+            ..BuildFacts::default()
+        };
+        assert!(is_same_program(&build("old", Some("1f")), &build("new", Some("1f"))));
+        assert!(!is_same_program(&build("p", Some("1f")), &build("p", Some("2f"))));
+        assert!(!is_same_program(&build("p", None), &build("p", Some("2f"))));
+        assert!(is_same_program(&build("builtin:sidecar", None), &build("builtin:sidecar", None)));
+        assert!(!is_same_program(&build("nginx:1.28", None), &build("nginx:1.29", None)));
+    }
 
     #[test]
     fn secrets_are_not_told() {

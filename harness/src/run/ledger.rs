@@ -15,6 +15,9 @@ use crate::load::spec::Request;
 /// Where the upstream tells its hits.
 const PATH: &str = "/__upstream/ledger";
 
+/// How long it may take to answer on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The upstream could not be asked.
 #[derive(Debug, thiserror::Error)]
 #[error("the upstream at {address} did not tell its hits at {PATH}: {cause}; see upstream.log beside the result")]
@@ -38,12 +41,13 @@ struct Hits {
 /// Hits counted so far on the methods and paths of `requests`.
 ///
 /// # Errors
-/// When the upstream does not answer within two seconds, or with something else.
+/// When the upstream does not answer within ten seconds, or with something else.
 pub(super) async fn hits(address: SocketAddr, requests: &[Request]) -> Result<u64, Error> {
     let refused = |cause: String| Error { address, cause };
-    let answer = tokio::time::timeout(Duration::from_secs(2), get(address)).await;
-    let body =
-        answer.map_err(|_| refused("no answer within 2 s".to_owned()))?.map_err(|error| refused(error.to_string()))?;
+    let answer = tokio::time::timeout(PATIENCE, get(address)).await;
+    let body = answer
+        .map_err(|_| refused(format!("no answer within {} s", PATIENCE.as_secs())))?
+        .map_err(|error| refused(error.to_string()))?;
     let answer: Answer = serde_json::from_slice(&body).map_err(|error| refused(error.to_string()))?;
     let ours = |hits: &&Hits| {
         requests.iter().any(|request| {

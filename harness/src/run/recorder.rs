@@ -20,7 +20,8 @@ pub(super) struct Recorder {
     journal: File,
     begun: Mono,
     stage: StageRecord,
-    instance: InstanceRecord,
+    /// The instances that are up: one, or one of each build.
+    open: Vec<InstanceRecord>,
     sampler_cpu: Nanos,
     sampler_ran: Nanos,
     /// The first line that could not be written, for a warning at the end.
@@ -37,7 +38,7 @@ impl Recorder {
             journal: File::create_new(folder.join(journal::FILE))?,
             begun: Mono::now(),
             stage: StageRecord::default(),
-            instance: InstanceRecord::default(),
+            open: Vec::new(),
             sampler_cpu: Nanos::ZERO,
             sampler_ran: Nanos::ZERO,
             trouble: None,
@@ -51,6 +52,7 @@ impl Recorder {
     pub(super) fn stage_begun(&mut self, stage: StageRecord) {
         self.push(Line::stage(&stage));
         self.stage = stage;
+        self.open.clear();
     }
 
     /// Facts of the present stage have become known.
@@ -64,9 +66,15 @@ impl Recorder {
         self.replay.record.stages.last()
     }
 
-    /// The present instance as recorded so far, rounds included.
-    pub(super) fn present_instance(&self) -> Option<&InstanceRecord> {
-        self.present_stage()?.instances.iter().find(|instance| instance.index == self.instance.index)
+    /// An instance of the present stage as recorded so far, rounds included.
+    pub(super) fn instance(&self, index: u32) -> Option<&InstanceRecord> {
+        self.present_stage()?.instances.iter().find(|instance| instance.index == index)
+    }
+
+    /// The program of a build as the scenario names it, placeholders filled.
+    pub(super) fn program(&self, build: Build) -> &str {
+        let facts = self.replay.record.targets.iter().find(|facts| facts.build == build);
+        facts.map_or("", |facts| &facts.program)
     }
 
     /// A stage is over.
@@ -82,50 +90,55 @@ impl Recorder {
         }
     }
 
-    /// An instance is up.
-    pub(super) fn instance_begun(&mut self, index: u64, launch: LaunchRecord, limits: ResourceLimits) {
-        self.instance = InstanceRecord { launch, ..instance(index, limits) };
-        self.push(Line::instance(&self.stage.name, &self.instance));
+    /// An instance is up. Several may be at the same time.
+    pub(super) fn instance_begun(&mut self, index: u32, build: Build, launch: LaunchRecord, limits: ResourceLimits) {
+        let instance = InstanceRecord { launch, build, ..instance(index, limits) };
+        self.push(Line::instance(&self.stage.name, &instance));
+        self.open.push(instance);
     }
 
     /// An instance of stage `limits` went no further; it may not even have come up.
-    pub(super) fn gave_up(&mut self, index: u64, limits: ResourceLimits, why: GaveUp) {
-        let new = instance(index, limits);
-        let came_up =
-            self.present_stage().is_some_and(|stage| stage.instances.iter().any(|known| known.index == new.index));
-        if !came_up {
-            self.instance = new;
+    pub(super) fn gave_up(&mut self, index: u32, limits: ResourceLimits, why: GaveUp) {
+        let known = self.instance(index).cloned().unwrap_or_else(|| instance(index, limits));
+        self.push(Line::instance(&self.stage.name, &InstanceRecord { gave_up: Some(why), ..known }));
+    }
+
+    /// What was seen of an instance until it ended by itself.
+    pub(super) fn last_readings(&mut self, index: u32, readings: Series<Reading>) {
+        if let Some(instance) = self.opened(index) {
+            instance.last = Some(readings).filter(|readings| !readings.0.is_empty());
         }
-        self.instance.gave_up = Some(why);
-        self.push(Line::instance(&self.stage.name, &self.instance));
     }
 
-    /// What was seen of the present instance until it ended by itself.
-    pub(super) fn last_readings(&mut self, readings: Series<Reading>) {
-        self.instance.last = Some(readings).filter(|readings| !readings.0.is_empty());
+    /// What the idle window of an instance showed.
+    pub(super) fn idle(&mut self, index: u32, readings: Series<Reading>) {
+        if let Some(instance) = self.opened(index) {
+            instance.idle = Some(readings);
+        }
     }
 
-    /// What the idle window of the present instance showed.
-    pub(super) fn idle(&mut self, readings: Series<Reading>) {
-        self.instance.idle = Some(readings);
-    }
-
-    /// The present instance has stopped.
-    pub(super) fn instance_ended(&mut self, launch: LaunchRecord) {
-        self.instance.launch = launch;
-        self.push(Line::instance(&self.stage.name, &self.instance));
+    /// An instance has stopped.
+    pub(super) fn instance_ended(&mut self, index: u32, launch: LaunchRecord) {
+        if let Some(place) = self.open.iter().position(|instance| instance.index == index) {
+            let known = self.open.swap_remove(place);
+            self.push(Line::instance(&self.stage.name, &InstanceRecord { launch, ..known }));
+        }
     }
 
     /// A trial has ended.
-    pub(super) fn trial(&mut self, round: u32, trial: TrialRecord) {
-        let (stage, instance) = (self.stage.name.clone(), self.instance.index);
+    pub(super) fn trial(&mut self, instance: u32, round: u32, trial: TrialRecord) {
+        let stage = self.stage.name.clone();
         self.push(Line::Trial { stage, instance, round, trial: Box::new(trial) });
     }
 
-    /// A round has ended.
-    pub(super) fn round(&mut self, index: u32, status: RoundStatus) {
-        let (stage, instance) = (self.stage.name.clone(), self.instance.index);
+    /// A round of an instance has ended.
+    pub(super) fn round(&mut self, instance: u32, index: u32, status: RoundStatus) {
+        let stage = self.stage.name.clone();
         self.push(Line::Round { stage, instance, index, status });
+    }
+
+    fn opened(&mut self, index: u32) -> Option<&mut InstanceRecord> {
+        self.open.iter_mut().find(|instance| instance.index == index)
     }
 
     /// The sampler of an instance has stopped.
@@ -153,7 +166,7 @@ impl Recorder {
 
     fn push(&mut self, line: Line) {
         self.write(&line);
-        // Cannot fail: every line speaks of the present stage and instance, which came before it.
+        // Cannot fail: every line speaks of the present stage and an instance of it, which came before it.
         let _ = self.replay.add(line);
     }
 
@@ -167,8 +180,7 @@ impl Recorder {
 }
 
 /// An instance of which nothing is known yet.
-fn instance(index: u64, limits: ResourceLimits) -> InstanceRecord {
-    let index = u32::try_from(index).unwrap_or(u32::MAX);
+fn instance(index: u32, limits: ResourceLimits) -> InstanceRecord {
     let limits = Some(limits).filter(|limits| !limits.is_empty());
     InstanceRecord { index, build: Build::Head, limits, ..InstanceRecord::default() }
 }

@@ -12,7 +12,7 @@ use crate::load::frames::{Order, PreflightAnswer};
 use crate::load::spec::{Pace, Request};
 use crate::measure::Outcome;
 use crate::measure::audit::{Evidence, LedgerRule, audit, tags};
-use crate::measure::trial::{Arm, Build, Ledger, LoadFacts, Offered, TrialRecord};
+use crate::measure::trial::{Arm, Ledger, LoadFacts, Offered, TrialRecord};
 use crate::plan::{LoadWork, Stage};
 use crate::sampler::Window;
 use crate::units::Nanos;
@@ -25,7 +25,8 @@ const LEAD: Nanos = Nanos::from_millis(10);
 /// # Errors
 /// [`Halt::Invalid`] naming the request and the answer when it is not as expected.
 pub(super) async fn preflight(rig: &mut Rig<'_>, stage: &Stage, bench: &mut Bench, arm: Arm) -> Result<(), Halt> {
-    rig.tell(Event::Doing(format!("preflight, {} arm", arm.name())));
+    let of = if stage.compared { format!(" of {}", bench.build.name()) } else { String::new() };
+    rig.tell(Event::Doing(format!("preflight{of}, {} arm", arm.name())));
     let preflight = bench.drive(&rig.interrupt, async |generator| generator.preflight(arm).await).await?;
     match preflight.answers.iter().find(|answer| answer.outcome != Outcome::Ok) {
         None => Ok(()),
@@ -126,7 +127,7 @@ fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Measured) -> T
     let (audit, tags) = (audit(&evidence, &stage.audit), tags(&evidence, &stage.audit));
     TrialRecord {
         arm,
-        build: Build::Head,
+        build: bench.build,
         offered: offered(work),
         connections: work.connections,
         ledger,

@@ -65,6 +65,11 @@ impl Scene {
         }
     }
 
+    /// Largest memory charged to the target's group since its peak was last started anew, in bytes.
+    pub(super) fn group_peak(&self) -> Option<u64> {
+        self.group.as_ref().and_then(|group| group.read().memory_peak_bytes)
+    }
+
     /// Starts the peaks of the target's processes and of its group anew; whether that was permitted.
     pub(super) fn reset_peaks(&self) -> Reset {
         Reset { tree: self.tree.reset_peaks(), group: self.group.as_ref().is_some_and(Group::reset_peak) }

@@ -237,6 +237,8 @@ mod tests {
         let levels = own.levels().unwrap();
         assert!(own.cpu_ns > 0 && levels.rss_bytes > 0 && levels.peak_bytes >= levels.rss_bytes);
         assert!(own.descriptors().unwrap() >= 3);
-        assert_eq!(own.threads().unwrap().len(), levels.threads as usize);
+        // Other tests start and end threads between two looks, now and then.
+        let mut agree = || own.levels().unwrap().threads as usize == own.threads().unwrap().len();
+        assert!((0..10_000).any(|_| agree()));
     }
 }

@@ -109,9 +109,9 @@ impl Worker {
     fn finish(&mut self) {
         let Some(job) = self.job.take() else { return };
         self.ran = self.ran.plus(job.began.map_or(Nanos::ZERO, |began| Mono::now().since(began)));
-        let (peak_rss_bytes, group_peak_bytes) = (job.peak_bytes(&self.scene), job.group_peak_bytes());
+        let peak_rss_bytes = job.peak_bytes(&self.scene);
         // Nobody waits for it any more: then nobody misses it.
-        drop(job.order.reply.send(Window { readings: Series(job.readings), peak_rss_bytes, group_peak_bytes }));
+        drop(job.order.reply.send(Window { readings: Series(job.readings), peak_rss_bytes }));
     }
 }
 
@@ -139,8 +139,12 @@ impl Job {
     }
 
     fn start(&mut self, scene: &mut Scene) {
-        let reading = weighed(scene.reading(true), self.weight);
+        let mut reading = weighed(scene.reading(true), self.weight);
         self.reset = scene.reset_peaks();
+        if let Some(group) = reading.group.as_mut().filter(|_| self.reset.group) {
+            // An earlier peak as large as one inside the window would hide it.
+            group.memory_peak_bytes = scene.group_peak();
+        }
         self.slow = reading.at.after(SLOW);
         self.readings.push(reading);
         self.schedule();
@@ -181,12 +185,5 @@ impl Job {
     fn peak_bytes(&self, scene: &Scene) -> Option<u64> {
         let known = scene.tree.peak_bytes().filter(|_| self.reset.tree)?;
         self.readings.iter().filter_map(|reading| reading.target).map(|tree| tree.rss_bytes).chain([known]).max()
-    }
-
-    /// The kernel's peak in the last reading, unless it could not be reset or there is none after the start edge, whose own
-    /// was taken before the reset.
-    fn group_peak_bytes(&self) -> Option<u64> {
-        let later = self.readings.get(1..).filter(|_| self.reset.group)?;
-        later.iter().rev().find_map(|reading| reading.group?.memory_peak_bytes)
     }
 }

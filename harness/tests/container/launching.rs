@@ -78,7 +78,7 @@ fn spec(container: ContainerSpec) -> Spec {
 }
 
 async fn end_of(running: &Running) -> Ending {
-    for _ in 0..2_000 {
+    for _ in 0..12_000 {
         if let Some(ending) = running.ended() {
             return ending;
         }
@@ -179,7 +179,7 @@ fn a_container_that_ignores_sigterm_is_killed_and_one_that_is_dropped_is_removed
         let (pid, run) = (running.pid, format!("harness.run={}", place.run));
         drop(running);
         let gone = || labelled(&run).iter().all(|left| left.starts_with("image"));
-        for _ in 0..500 {
+        for _ in 0..6_000 {
             if gone() {
                 break;
             }

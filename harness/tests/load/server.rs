@@ -43,6 +43,7 @@ struct Seen {
     react: Box<React>,
     hits: AtomicU64,
     accepts: AtomicU64,
+    open: AtomicU64,
     answered: Mutex<Vec<Mono>>,
     paths: Mutex<Vec<String>>,
     frozen: Mutex<Option<(Mono, Mono)>>,
@@ -63,6 +64,7 @@ impl Server {
             react: Box::new(react),
             hits: AtomicU64::new(0),
             accepts: AtomicU64::new(0),
+            open: AtomicU64::new(0),
             answered: Mutex::default(),
             paths: Mutex::default(),
             frozen: Mutex::default(),
@@ -73,6 +75,7 @@ impl Server {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
+                serving.open.fetch_add(1, SeqCst);
                 serving.accepts.fetch_add(1, SeqCst);
                 tokio::spawn(connection(stream, Arc::clone(&serving)));
             }
@@ -106,6 +109,11 @@ impl Server {
         self.seen.accepts.load(SeqCst)
     }
 
+    /// Connections that are accepted and not closed.
+    pub fn open(&self) -> u64 {
+        self.seen.open.load(SeqCst)
+    }
+
     /// Answers handed to the socket between two instants.
     pub fn answered_between(&self, from: Mono, to: Mono) -> u64 {
         self.seen.answered.lock().unwrap().iter().filter(|at| (from..to).contains(at)).count() as u64
@@ -129,6 +137,8 @@ async fn connection(stream: tokio::net::TcpStream, seen: Arc<Seen>) {
         _ = serving => {}
         _ = close.changed() => {}
     }
+    // Whichever of the two went on lived in the select and is gone with it, and so is the socket.
+    seen.open.fetch_sub(1, SeqCst);
 }
 
 async fn serve(

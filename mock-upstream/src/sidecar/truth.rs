@@ -24,9 +24,10 @@ pub(crate) struct Truth {
     pub(crate) worker_ballast: AtomicU64,
 }
 
-/// Count, sum and extremes of lengths in nanoseconds.
+/// Count, sum, extremes and distribution of lengths in nanoseconds.
 #[derive(Debug)]
 pub(crate) struct Lengths {
+    buckets: Box<[AtomicU64]>,
     count: AtomicU64,
     sum: AtomicU64,
     min: AtomicU64,
@@ -81,6 +82,8 @@ pub struct Span {
     pub count: u64,
     /// All together.
     pub sum: u64,
+    /// The one in the middle, right to 1 %: what a few that somebody else on the machine made longer do not move.
+    pub median: Option<u64>,
     /// The shortest.
     pub min: Option<u64>,
     /// The longest.
@@ -116,12 +119,33 @@ pub struct WorkerReport {
     pub ballast_bytes: u64,
 }
 
+/// Buckets of each power of two.
+const STEPS: u64 = 64;
+/// Longer lengths, more than two minutes, are counted as this one in the distribution.
+const LONGEST: u64 = (1 << 37) - 1;
+
+/// The bucket of a length.
+fn bucket(nanos: u64) -> usize {
+    let nanos = nanos.clamp(STEPS, LONGEST);
+    let shift = nanos.ilog2() - STEPS.ilog2();
+    (u64::from(shift) * STEPS + (nanos >> shift) - STEPS) as usize
+}
+
+/// The middle of a bucket.
+fn middle(bucket: usize) -> u64 {
+    let (shift, step) = (bucket as u64 / STEPS, bucket as u64 % STEPS);
+    ((STEPS + step) << shift) + (1 << shift) / 2
+}
+
 impl Lengths {
-    const fn new() -> Self {
-        Self { count: AtomicU64::new(0), sum: AtomicU64::new(0), min: AtomicU64::new(u64::MAX), max: AtomicU64::new(0) }
+    fn new() -> Self {
+        let buckets = (0..=bucket(LONGEST)).map(|_| AtomicU64::new(0)).collect();
+        let zero = || AtomicU64::new(0);
+        Self { buckets, count: zero(), sum: zero(), min: AtomicU64::new(u64::MAX), max: zero() }
     }
 
     pub(crate) fn record(&self, nanos: u64) {
+        self.buckets[bucket(nanos)].fetch_add(1, Relaxed);
         self.count.fetch_add(1, Relaxed);
         self.sum.fetch_add(nanos, Relaxed);
         self.min.fetch_min(nanos, Relaxed);
@@ -135,7 +159,18 @@ impl Lengths {
     fn span(&self) -> Span {
         let Total { count, sum } = self.total();
         let extreme = |value: &AtomicU64| (count > 0).then(|| value.load(Relaxed));
-        Span { count, sum, min: extreme(&self.min), max: extreme(&self.max) }
+        Span { count, sum, median: self.median(), min: extreme(&self.min), max: extreme(&self.max) }
+    }
+
+    fn median(&self) -> Option<u64> {
+        let counts: Vec<u64> = self.buckets.iter().map(|count| count.load(Relaxed)).collect();
+        let half = counts.iter().sum::<u64>().div_ceil(2);
+        let mut below = 0;
+        let found = counts.iter().position(|count| {
+            below += count;
+            half > 0 && below >= half
+        });
+        found.map(middle)
     }
 }
 
@@ -274,5 +309,23 @@ impl TruthReport {
             counter("worker_burned_cpu_ns_total", self.worker.burned_cpu_ns),
             gauge("worker_ballast_bytes", Some(self.worker.ballast_bytes)),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_right_to_one_percent_and_bears_outliers() {
+        for length in [100, 1_000, 499_999, 500_000, 987_654_321, LONGEST] {
+            let lengths = Lengths::new();
+            assert_eq!(lengths.span().median, None);
+            for off in [0, 0, 0, 7_000_000_000, 90_000_000_000] {
+                lengths.record(length + off);
+            }
+            let median = lengths.span().median.unwrap();
+            assert!(median.abs_diff(length) <= length / 100, "{median}, truth {length}");
+        }
     }
 }

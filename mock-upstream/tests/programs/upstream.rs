@@ -49,18 +49,27 @@ async fn a_delay_is_never_short_and_its_real_length_is_told() {
     assert!(delays.sum >= 40 * 500_000);
 }
 
+/// Whoever else gets the processor between two readings of the clock only adds to what is seen, so the best batch counts.
 #[tokio::test]
 async fn the_told_delays_add_up_to_those_seen_from_outside() {
     let server = upstream(&["--delay-distribution", "uniform:5ms:9ms", "--seed", "3"]).await;
     let mut client = Client::connect(server.address).await;
-    let mut seen = 0;
-    for _ in 0..40 {
-        let (received, sent) = stamps(&client.get("/").await);
-        seen += sent - received;
+    let (mut before, mut least) = (0, f64::INFINITY);
+    for _ in 0..20 {
+        let mut seen = 0;
+        for _ in 0..5 {
+            let (received, sent) = stamps(&client.get("/").await);
+            seen += sent - received;
+        }
+        let told = ledger(&server).await.delay_ns.sum - before;
+        assert!(told <= seen, "{told} told, {seen} seen");
+        least = least.min((seen - told) as f64 / seen as f64);
+        before += told;
+        if least <= 0.01 {
+            return;
+        }
     }
-    let told = ledger(&server).await.delay_ns.sum;
-    assert!(told <= seen, "{told} told, {seen} seen");
-    assert!(seen - told <= seen / 100, "{told} told, {seen} seen");
+    panic!("off by {least} of what is seen from outside");
 }
 
 #[tokio::test]

@@ -119,6 +119,7 @@ fn read(name: &str, kind: StageKind, section: &Section<'_>, base: &Base<'_>) -> 
         audit: base.audit,
         limits: ResourceLimits::default(),
         cpuset: None,
+        compared: false,
         work: Work::Artifact { image: None },
     };
     if kind != StageKind::Artifact {

@@ -1,0 +1,167 @@
+//! Which baseline a run belongs to: from what the CI system says, or else from git.
+//!
+//! | where | held against | promotes into |
+//! |---|---|---|
+//! | the main branch | `main` | `main` |
+//! | a tag `v…` | `releases` | `releases` |
+//! | pull request N | `main` | `pr-N` |
+//! | another branch or tag | `main` | only what `--name` says |
+
+/// The baseline of the main branch.
+pub const MAIN: &str = "main";
+/// The baseline of the releases.
+pub const RELEASES: &str = "releases";
+/// What the baselines of pull requests begin with.
+pub const PULL_PREFIX: &str = "pr-";
+
+/// Branches that are the main one where nothing else is known.
+const MAIN_BRANCHES: [&str; 2] = ["main", "master"];
+
+/// What the surroundings say. An empty variable counts as absent: GitHub sets those that do not apply to nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// `GITHUB_EVENT_NAME`: `push`, `pull_request` …
+    pub github_event_name: Option<String>,
+    /// `GITHUB_REF`: `refs/heads/…`, `refs/tags/…` or `refs/pull/N/merge`.
+    pub github_ref: Option<String>,
+    /// `GITHUB_REF_NAME`: the same without its first words; only for sentences.
+    pub github_ref_name: Option<String>,
+    /// `GITHUB_HEAD_REF`: in pull requests, the branch they are from.
+    pub github_head_ref: Option<String>,
+    /// `GITHUB_BASE_REF`: in pull requests, the branch they go to.
+    pub github_base_ref: Option<String>,
+    /// `CI_MERGE_REQUEST_IID` of GitLab.
+    pub gitlab_merge_request: Option<String>,
+    /// `CI_MERGE_REQUEST_TARGET_BRANCH_NAME` of GitLab.
+    pub gitlab_target_branch: Option<String>,
+    /// `CI_COMMIT_TAG` of GitLab.
+    pub gitlab_tag: Option<String>,
+    /// `CI_COMMIT_BRANCH` of GitLab.
+    pub gitlab_branch: Option<String>,
+    /// `CI_DEFAULT_BRANCH` of GitLab.
+    pub gitlab_default_branch: Option<String>,
+    /// A working copy of git is there.
+    pub git: bool,
+    /// Its branch; absent where HEAD is detached.
+    pub git_branch: Option<String>,
+}
+
+/// What follows from the surroundings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Name of the baseline to hold a run against.
+    pub against: &'static str,
+    /// Name of the baseline that a run is promoted into; absent where only a person can tell.
+    pub into: Option<String>,
+    /// Why, in a sentence without a full stop.
+    pub why: String,
+}
+
+impl Surroundings {
+    /// Reads the variables; `branch` is that of the working copy, `None` where there is none, `Some(None)` where HEAD is detached.
+    pub fn new(variable: impl Fn(&str) -> Option<String>, branch: Option<Option<String>>) -> Self {
+        let said = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        Self {
+            github_event_name: said("GITHUB_EVENT_NAME"),
+            github_ref: said("GITHUB_REF"),
+            github_ref_name: said("GITHUB_REF_NAME"),
+            github_head_ref: said("GITHUB_HEAD_REF"),
+            github_base_ref: said("GITHUB_BASE_REF"),
+            gitlab_merge_request: said("CI_MERGE_REQUEST_IID"),
+            gitlab_target_branch: said("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
+            gitlab_tag: said("CI_COMMIT_TAG"),
+            gitlab_branch: said("CI_COMMIT_BRANCH"),
+            gitlab_default_branch: said("CI_DEFAULT_BRANCH"),
+            git: branch.is_some(),
+            git_branch: branch.flatten(),
+        }
+    }
+
+    /// The rule that applies: GitHub's word first, then GitLab's, then that of git.
+    pub fn rule(&self) -> Rule {
+        self.github().or_else(|| self.gitlab()).unwrap_or_else(|| self.local())
+    }
+
+    fn github(&self) -> Option<Rule> {
+        let pull = self.github_event_name.as_deref().is_some_and(|event| event.starts_with("pull_request"));
+        let reference = self.github_ref.as_deref();
+        let number = reference.and_then(|reference| reference.strip_prefix("refs/pull/")?.split('/').next());
+        // The event `pull_request_target` names the main branch in GITHUB_REF: the event goes first.
+        if pull || number.is_some() || self.github_head_ref.is_some() {
+            return Some(pull_request(
+                number,
+                self.github_base_ref.as_deref(),
+                "the pull request's number is not in GITHUB_REF",
+            ));
+        }
+        let reference = reference?;
+        if let Some(name) = reference.strip_prefix("refs/tags/") {
+            return Some(tag(name));
+        }
+        let name = reference.strip_prefix("refs/heads/").or(self.github_ref_name.as_deref()).unwrap_or(reference);
+        Some(if MAIN_BRANCHES.contains(&name) { main_branch(name) } else { other_branch(name) })
+    }
+
+    fn gitlab(&self) -> Option<Rule> {
+        if let Some(number) = self.gitlab_merge_request.as_deref() {
+            let unknown = "CI_MERGE_REQUEST_IID is no number";
+            return Some(pull_request(Some(number), self.gitlab_target_branch.as_deref(), unknown));
+        }
+        if let Some(name) = self.gitlab_tag.as_deref() {
+            return Some(tag(name));
+        }
+        let name = self.gitlab_branch.as_deref()?;
+        let default = self.gitlab_default_branch.as_deref();
+        let main = default.map_or_else(|| MAIN_BRANCHES.contains(&name), |default| default == name);
+        Some(if main { main_branch(name) } else { other_branch(name) })
+    }
+
+    fn local(&self) -> Rule {
+        match self.git_branch.as_deref() {
+            Some(name) if MAIN_BRANCHES.contains(&name) => main_branch(name),
+            Some(name) => other_branch(name),
+            None if self.git => main("HEAD is on no branch, and neither GitHub nor GitLab says what it is".to_owned()),
+            None => main("there is no working copy of git to tell the branch".to_owned()),
+        }
+    }
+}
+
+fn main(why: String) -> Rule {
+    Rule { against: MAIN, into: Some(MAIN.to_owned()), why }
+}
+
+fn main_branch(name: &str) -> Rule {
+    main(format!("branch {name} is held against its previous run"))
+}
+
+fn other_branch(name: &str) -> Rule {
+    Rule { against: MAIN, into: None, why: format!("branch {name} is held against the head of main") }
+}
+
+fn tag(name: &str) -> Rule {
+    if name.starts_with('v') {
+        let why = format!("tag {name} is held against the previous release");
+        return Rule { against: RELEASES, into: Some(RELEASES.to_owned()), why };
+    }
+    let why = format!("tag {name} is no release (v…), so it is held against the head of main");
+    Rule { against: MAIN, into: None, why }
+}
+
+/// A number that is none would become part of a file's name: it is not taken.
+fn pull_request(number: Option<&str>, base: Option<&str>, unknown: &str) -> Rule {
+    let number = number.filter(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
+    let target =
+        base.filter(|base| !MAIN_BRANCHES.contains(base)).map_or_else(String::new, |base| format!(" into {base}"));
+    match number {
+        Some(number) => Rule {
+            against: MAIN,
+            into: Some(format!("{PULL_PREFIX}{number}")),
+            why: format!("pull request {number}{target} is held against the head of main"),
+        },
+        None => Rule {
+            against: MAIN,
+            into: None,
+            why: format!("a pull request{target} is held against the head of main; {unknown}"),
+        },
+    }
+}

@@ -1,0 +1,190 @@
+//! Which runs a new run is held against.
+
+use std::path::{Path, PathBuf};
+
+use super::branch::Rule;
+use super::record::{Baseline, Promoted};
+use super::setup::Setup;
+use super::store::{Store, read_file};
+use super::{Error, branch};
+use crate::measure::Record;
+
+/// What was asked for on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A name below the folder of baselines.
+    Name(String),
+    /// A file.
+    File(PathBuf),
+}
+
+/// A baseline that was read, or the reason why there is none. No run has been held against it yet.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// Nothing to hold a run against.
+    None {
+        /// Why, with what to type.
+        why: String,
+    },
+    /// A baseline.
+    Baseline {
+        /// All of its runs.
+        baseline: Baseline,
+        /// Its file.
+        path: PathBuf,
+        /// Why this one.
+        why: String,
+    },
+}
+
+/// What a run is held against.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Choice {
+    /// Nothing: every comparison is inconclusive. That is said aloud, and is no failure.
+    None {
+        /// Why, with what to type.
+        why: String,
+    },
+    /// Some runs of a baseline.
+    Found {
+        /// The baseline with the runs that can be used, oldest first, one at least: all that are comparable with the run, or else
+        /// the newest of those that differ least.
+        baseline: Baseline,
+        /// Its file.
+        path: PathBuf,
+        /// Why this one.
+        why: String,
+        /// What keeps its newest run from being comparable, a sentence each: the verdict is then capped. Empty where all of its
+        /// runs are comparable.
+        differs: Vec<String>,
+        /// What a reader must know beside that.
+        warnings: Vec<String>,
+    },
+}
+
+/// Looks for the baseline of `scenario`: the one asked for, or that of the branch rules.
+///
+/// # Errors
+/// [`Error`] when one was asked for and is not there, or one is there and cannot be taken. That the rules name one which does not
+/// exist is no error.
+pub fn find(folder: &Path, scenario: &str, wanted: Option<&Wanted>, rule: &Rule) -> Result<Found, Error> {
+    let store = Store::new(folder);
+    match wanted {
+        Some(Wanted::File(path)) => {
+            let baseline = read_file(path)?.ok_or_else(|| Error::MissingFile { path: path.clone() })?;
+            if baseline.scenario != scenario {
+                let (found, wanted) = (baseline.scenario, scenario.to_owned());
+                return Err(Error::OtherScenario { path: path.clone(), found, wanted });
+            }
+            Ok(Found::Baseline { baseline, path: path.clone(), why: "it was asked for by its file".to_owned() })
+        }
+        Some(Wanted::Name(name)) => match store.read(scenario, name)? {
+            Some((baseline, path)) => {
+                Ok(Found::Baseline { baseline, path, why: "it was asked for by its name".to_owned() })
+            }
+            None => {
+                let path = store.path(scenario, name)?;
+                Err(Error::Missing { name: name.clone(), scenario: scenario.to_owned(), path })
+            }
+        },
+        None => match store.read(scenario, rule.against)? {
+            Some((baseline, path)) => Ok(Found::Baseline { baseline, path, why: rule.why.clone() }),
+            None => Ok(Found::None { why: none(&store, scenario, rule) }),
+        },
+    }
+}
+
+/// [`find`], and what of it `record` can be held against.
+///
+/// # Errors
+/// Those of [`find`].
+pub fn choose(folder: &Path, wanted: Option<&Wanted>, rule: &Rule, record: &Record) -> Result<Choice, Error> {
+    find(folder, &record.scenario.name, wanted, rule).map(|found| found.for_run(record))
+}
+
+fn none(store: &Store, scenario: &str, rule: &Rule) -> String {
+    let Rule { against, why, .. } = rule;
+    let folder = store.folder().display();
+    format!(
+        "{why}, but {folder} has no baseline {against} of scenario {scenario} yet; make one with `harness baseline promote RESULT --name {against}`"
+    )
+}
+
+impl Wanted {
+    /// What was typed: a file where there is a slash or the ending of one, else a name.
+    pub fn typed(text: &str) -> Self {
+        let is_file = text.contains('/') || text.ends_with(".json");
+        if is_file { Self::File(PathBuf::from(text)) } else { Self::Name(text.to_owned()) }
+    }
+}
+
+impl Found {
+    /// The runs that this one can be held against; itself is none of them.
+    pub fn for_run(self, record: &Record) -> Choice {
+        let (mut baseline, path, why) = match self {
+            Self::None { why } => return Choice::None { why },
+            Self::Baseline { baseline, path, why } => (baseline, path, why),
+        };
+        baseline.runs.retain(|run| run.run_id != record.run_id);
+        let Some(newest) = baseline.newest().map(|run| run.run_id.clone()) else {
+            let why = format!("{why}, but the only run in {} is this one; promote another", path.display());
+            return Choice::None { why };
+        };
+        let here = Setup::of_record(record);
+        let before = baseline.runs.len();
+        let mut differs = Vec::new();
+        baseline.runs = usable(baseline.runs, &here, &mut differs);
+        let warnings = warnings(&baseline, &newest, before);
+        Choice::Found { baseline, path, why, differs, warnings }
+    }
+}
+
+/// All comparable runs; without one, the newest that was measured alike on another host, or else otherwise on this host, or else
+/// the newest there is.
+fn usable(runs: Vec<Promoted>, here: &Setup<'_>, differs: &mut Vec<String>) -> Vec<Promoted> {
+    let rank = |run: &Promoted| {
+        let there = Setup::of_promoted(run);
+        let alike = here.other_measurement(&there).is_empty();
+        match (alike, here.other_host(&there).is_none()) {
+            (true, true) => 0,
+            (true, false) => 1,
+            (false, true) => 2,
+            (false, false) => 3,
+        }
+    };
+    let Some(best) = runs.iter().map(rank).min() else { return runs };
+    let mut runs: Vec<Promoted> = runs.into_iter().filter(|run| rank(run) == best).collect();
+    if best > 0 {
+        runs.drain(..runs.len() - 1);
+        differs.extend(runs.iter().flat_map(|run| here.differs(&Setup::of_promoted(run))));
+    }
+    runs
+}
+
+fn warnings(used: &Baseline, newest: &str, before: usize) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let left_out = before - used.runs.len();
+    if left_out > 0 {
+        let name = &used.name;
+        warnings.push(format!(
+            "{left_out} of {before} runs in baseline {name} are left out: they are not comparable with this one"
+        ));
+    }
+    if let Some(run) = used.newest() {
+        if run.run_id != newest {
+            warnings.push(format!(
+                "the newest comparable run is {}, not the newest run of the baseline, {newest}",
+                run.run_id
+            ));
+        }
+        if let Some(reason) = &run.override_reason {
+            warnings.push(format!("run {} of the baseline was promoted with an override: {reason}", run.run_id));
+        }
+    }
+    warnings
+}
+
+/// Whether a name is that of a pull request's baseline.
+pub(super) fn is_of_pull_request(name: &str) -> bool {
+    name.starts_with(branch::PULL_PREFIX)
+}

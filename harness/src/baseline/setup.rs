@@ -1,0 +1,80 @@
+//! What must be the same for the numbers of two runs to be comparable.
+
+use super::record::Promoted;
+use crate::measure::Record;
+use crate::measure::record::{HostFacts, ToolFacts};
+
+/// How a run was made, and where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setup<'a> {
+    scenario_sha256: &'a str,
+    quick: bool,
+    overrides: &'a [String],
+    tool: &'a ToolFacts,
+    host: &'a HostFacts,
+}
+
+impl<'a> Setup<'a> {
+    /// Of a run that was just made.
+    pub(super) fn of_record(record: &'a Record) -> Self {
+        let facts = &record.scenario;
+        Self {
+            scenario_sha256: &facts.sha256,
+            quick: facts.quick,
+            overrides: &facts.overrides,
+            tool: &record.tool,
+            host: &record.host,
+        }
+    }
+
+    /// Of a stored run.
+    pub(super) fn of_promoted(run: &'a Promoted) -> Self {
+        Self {
+            scenario_sha256: &run.scenario_sha256,
+            quick: run.quick,
+            overrides: &run.overrides,
+            tool: &run.tool,
+            host: &run.host,
+        }
+    }
+
+    /// A sentence for each difference in scenario, options or harness.
+    pub(super) fn other_measurement(&self, there: &Self) -> Vec<String> {
+        let mut differs = Vec::new();
+        if self.scenario_sha256 != there.scenario_sha256 {
+            let (here, there) = (shortened(self.scenario_sha256), shortened(there.scenario_sha256));
+            differs.push(format!("the text of the scenario differs ({here}, in the baseline {there})"));
+        }
+        if self.overrides != there.overrides {
+            let told = |set: &[String]| if set.is_empty() { "none".to_owned() } else { set.join(" ") };
+            let (here, there) = (told(self.overrides), told(there.overrides));
+            differs.push(format!("the --set arguments differ ({here}, in the baseline {there})"));
+        }
+        if self.quick != there.quick {
+            let (with, without) = if self.quick { ("this run", "the baseline") } else { ("the baseline", "this run") };
+            differs.push(format!("{with} is from --quick, {without} is not"));
+        }
+        if self.tool.profile != there.tool.profile {
+            let (here, there) = (&self.tool.profile, &there.tool.profile);
+            differs.push(format!("the harness is a {here} build, that of the baseline a {there} build"));
+        }
+        differs
+    }
+
+    /// A sentence, where the hosts differ.
+    pub(super) fn other_host(&self, there: &Self) -> Option<String> {
+        let differs = self.host.differs(there.host);
+        (!differs.is_empty()).then(|| format!("the hosts differ ({})", differs.join("; ")))
+    }
+
+    /// Both, the measurement first.
+    pub(super) fn differs(&self, there: &Self) -> Vec<String> {
+        let mut differs = self.other_measurement(there);
+        differs.extend(self.other_host(there));
+        differs
+    }
+}
+
+fn shortened(digest: &str) -> String {
+    digest.chars().take(12).collect()
+}

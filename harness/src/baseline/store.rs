@@ -1,0 +1,210 @@
+//! The files: `<folder>/<scenario>/<name>.json`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::Error;
+use super::check::{check, quantity, same_quantity};
+use super::record::{Baseline, Promoted, SCHEMA_VERSION};
+
+/// A folder of baselines.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// One file of the folder.
+#[derive(Debug)]
+pub struct Held {
+    /// The scenario, by its folder.
+    pub scenario: String,
+    /// The name, by its file.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// What is in it.
+    pub content: Result<Baseline, Error>,
+}
+
+impl Store {
+    /// The baselines in this folder, which need not exist.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where a baseline is, or would be.
+    ///
+    /// # Errors
+    /// [`Error::BadName`].
+    pub fn path(&self, scenario: &str, name: &str) -> Result<PathBuf, Error> {
+        if !is_name(name) {
+            return Err(Error::BadName { name: name.to_owned() });
+        }
+        Ok(self.folder.join(scenario).join(format!("{name}.json")))
+    }
+
+    /// Reads a baseline; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error`] for one that is there and cannot be taken.
+    pub fn read(&self, scenario: &str, name: &str) -> Result<Option<(Baseline, PathBuf)>, Error> {
+        let path = self.path(scenario, name)?;
+        let Some(baseline) = read_file(&path)? else { return Ok(None) };
+        if baseline.scenario != scenario || baseline.name != name {
+            let why = format!(
+                "it says that it is {} of scenario {}, its place is that of {name} of scenario {scenario}",
+                baseline.name, baseline.scenario
+            );
+            return Err(Error::Malformed { path, why });
+        }
+        Ok(Some((baseline, path)))
+    }
+
+    /// Adds a run to a baseline and writes it, whole or not at all; where it is now. A baseline that does not exist is made.
+    ///
+    /// # Errors
+    /// [`Error`] for a baseline that is there and cannot be taken, for a run that does not fit, or for a file that cannot be written.
+    pub fn promote(&self, scenario: &str, name: &str, run: Promoted) -> Result<(Baseline, PathBuf), Error> {
+        let path = self.path(scenario, name)?;
+        let mut baseline = self.read(scenario, name)?.map_or_else(
+            || Baseline {
+                schema_version: SCHEMA_VERSION,
+                name: name.to_owned(),
+                scenario: scenario.to_owned(),
+                runs: Vec::new(),
+            },
+            |(baseline, _)| baseline,
+        );
+        fits(&baseline, &run, &path)?;
+        let place = baseline.runs.partition_point(|earlier| earlier.started_at <= run.started_at);
+        baseline.runs.insert(place, run);
+        check(&baseline).map_err(|why| Error::Malformed { path: path.clone(), why })?;
+        write(&baseline, &path)?;
+        Ok((baseline, path))
+    }
+
+    /// Every baseline, sorted by scenario and name. A folder that does not exist holds none.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] when a folder cannot be read; what is wrong with a single file stands in its [`Held::content`].
+    pub fn list(&self) -> Result<Vec<Held>, Error> {
+        let mut found = Vec::new();
+        for folder in entries(&self.folder)?.into_iter().filter(|path| path.is_dir()) {
+            let scenario = named(&folder);
+            for path in entries(&folder)? {
+                let bytes = std::fs::metadata(&path).map_or(0, |facts| facts.len());
+                if path.extension().is_some_and(|extension| extension == "json") {
+                    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+                    let content = self.read(&scenario, &name).and_then(|read| {
+                        let gone = || Error::MissingFile { path: path.clone() };
+                        read.map(|(baseline, _)| baseline).ok_or_else(gone)
+                    });
+                    found.push(Held { scenario: scenario.clone(), name, path, bytes, content });
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a run can join the runs that are there.
+fn fits(baseline: &Baseline, run: &Promoted, path: &Path) -> Result<(), Error> {
+    if baseline.runs.iter().any(|earlier| earlier.run_id == run.run_id) {
+        let (run_id, name) = (run.run_id.clone(), baseline.name.clone());
+        return Err(Error::Twice { run_id, name, path: path.to_owned() });
+    }
+    for metric in &run.metrics {
+        let stored = baseline.runs.iter().rev().find_map(|earlier| earlier.metric(&metric.id));
+        if let Some(stored) = stored.filter(|stored| !same_quantity(stored, metric)) {
+            let (found, stored) = (quantity(metric), quantity(stored));
+            return Err(Error::OtherUnit { id: metric.id.clone(), found, stored, path: path.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// Reads a baseline wherever it lies; `None` where there is no such file. Version, layout and rules are checked, in this order.
+///
+/// # Errors
+/// [`Error`] for a file that is there and cannot be taken.
+pub(super) fn read_file(path: &Path) -> Result<Option<Baseline>, Error> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Unreadable { path: path.to_owned(), source }),
+    };
+    let malformed = |why: String| Error::Malformed { path: path.to_owned(), why };
+    let raw: Value = serde_json::from_str(&text)
+        .map_err(|error| Error::NotJson { path: path.to_owned(), why: error.to_string() })?;
+    match raw["schema_version"].as_u64() {
+        None => {
+            return Err(malformed(
+                "it has no schema_version, so it is no baseline of `harness baseline promote`".to_owned(),
+            ));
+        }
+        Some(found) if found > u64::from(SCHEMA_VERSION) => return Err(Error::Newer { path: path.to_owned(), found }),
+        Some(_) => {}
+    }
+    // From the text again, so that errors have a line.
+    let baseline: Baseline = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+    check(&baseline).map_err(malformed)?;
+    Ok(Some(baseline))
+}
+
+/// One run a line, so that git shows a promotion as one line.
+fn write(baseline: &Baseline, path: &Path) -> Result<(), Error> {
+    let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
+    let no_json = |error: serde_json::Error| unwritable(std::io::Error::other(error));
+    let head = Baseline { runs: Vec::new(), ..baseline.clone() };
+    let mut text = serde_json::to_string(&head).map_err(no_json)?;
+    // The empty list is last: `[]}` makes room for the runs.
+    text.truncate(text.len() - 2);
+    for (index, run) in baseline.runs.iter().enumerate() {
+        text.push_str(if index == 0 { "\n" } else { ",\n" });
+        text.push_str(&serde_json::to_string(run).map_err(no_json)?);
+    }
+    text.push_str("\n]}\n");
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+    }
+    let unfinished = path.with_extension(format!("json.unfinished-{}", std::process::id()));
+    let written = std::fs::File::create(&unfinished).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&unfinished, path)
+    });
+    written.map_err(|source| {
+        let _ = std::fs::remove_file(&unfinished);
+        unwritable(source)
+    })
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |source| Error::Unreadable { path: folder.to_owned(), source };
+    let listed = match std::fs::read_dir(folder) {
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed.map_err(unreadable)?,
+    };
+    let mut paths = listed.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn named(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Whether this can be the name of a baseline, and of a file without surprises.
+pub(super) fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    name.len() <= 64 && name.bytes().all(fits) && name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+}

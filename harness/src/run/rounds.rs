@@ -1,0 +1,213 @@
+//! The rounds of one turn: fresh instances, one of each build, measured until so many rounds are valid. Rejected ones are
+//! repeated.
+
+use super::bench::Bench;
+use super::builds::{self, builds, named};
+use super::event::Event;
+use super::halt::Halt;
+use super::rig::Rig;
+use super::trial;
+use crate::measure::trial::{Arm, Build};
+use crate::measure::{InstanceRecord, RoundStatus, StageKind, StageRecord, rejection};
+use crate::plan::{LoadWork, Stage};
+
+/// How many rounds are wanted, and how many may still be rejected.
+pub(super) struct Tally {
+    pub(super) wanted: u64,
+    pub(super) valid: u64,
+    pub(super) rejected: u64,
+    /// Rounds of the stage before these, and in all: for those who watch.
+    pub(super) stage: (u64, u64),
+}
+
+impl Tally {
+    /// Rejected rounds are repeated, at most ⌈rounds/2⌉ of them.
+    fn exhausted(&self) -> bool {
+        self.rejected > self.wanted.div_ceil(2)
+    }
+}
+
+/// One start of each build, side by side, and their rounds, until `until` rounds of the stage are valid.
+///
+/// # Errors
+/// [`Halt::Invalid`] when too few rounds are valid; [`Halt::Failed`] when the target or a tool fails.
+pub(super) async fn rounds(
+    rig: &mut Rig<'_>,
+    stage: &Stage,
+    work: &LoadWork,
+    turn: u64,
+    tally: &mut Tally,
+    until: u64,
+) -> Result<(), Halt> {
+    let benches = builds::start(rig, stage, turn, work).await?;
+    let mut driver = Driver { rig, stage, work, turn, benches, until };
+    let done = driver.rounds(tally).await;
+    let Driver { benches, .. } = driver;
+    Bench::stop_all(benches, rig).await;
+    done
+}
+
+/// Drives the rounds of one turn.
+struct Driver<'r, 'p> {
+    rig: &'r mut Rig<'p>,
+    stage: &'r Stage,
+    work: &'r LoadWork,
+    turn: u64,
+    benches: Vec<Bench>,
+    until: u64,
+}
+
+impl Driver<'_, '_> {
+    async fn rounds(&mut self, tally: &mut Tally) -> Result<(), Halt> {
+        for bench in &mut self.benches {
+            for arm in arms(self.work, 0) {
+                let answered = trial::preflight(self.rig, self.stage, bench, arm).await;
+                answered.map_err(|halt| named(self.rig, self.stage, bench.build, halt))?;
+            }
+        }
+        self.round(0, true).await?;
+        let mut index = 1;
+        while tally.valid < self.until {
+            match self.round(index, false).await? {
+                RoundStatus::Valid => tally.valid += 1,
+                _ => tally.rejected += 1,
+            }
+            self.rig.tell(Event::Step { done: tally.stage.0 + tally.valid, of: tally.stage.1 });
+            if tally.exhausted() {
+                return Err(self.too_few(tally));
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+
+    /// Why the stage is not valid: the rules its rounds broke, most frequent first, for each build by itself.
+    fn too_few(&self, tally: &Tally) -> Halt {
+        let mut reasons = match self.rig.recorder.present_stage() {
+            // Each set of limits stands for itself.
+            Some(stage) if stage.kind == StageKind::Limits => {
+                let instances: Vec<_> = stage.instances.last().cloned().into_iter().collect();
+                rejection::reasons(&StageRecord { instances, ..StageRecord::default() })
+            }
+            Some(stage) if self.stage.compared => reasons_by_build(stage),
+            Some(stage) => rejection::reasons(stage),
+            None => Vec::new(),
+        };
+        reasons.push(format!(
+            "{} of {} rounds valid, {} rejected: no more are tried",
+            tally.valid, tally.wanted, tally.rejected
+        ));
+        Halt::Invalid(reasons)
+    }
+
+    /// Every build and every arm of it once, recorded when this returns. What is found on one build rejects the round of both,
+    /// so that their valid rounds stay pairs.
+    async fn round(&mut self, index: u32, warm_up: bool) -> Result<RoundStatus, Halt> {
+        let mut rejected = None;
+        for (build, arm) in order(self.stage, self.work, self.turn, u64::from(index) + self.rig.plan.scenario.seed) {
+            let Some(bench) = self.benches.iter_mut().find(|bench| bench.build == build) else {
+                return Err(Halt::tool(format!("no instance of the {} build is up", build.name())));
+            };
+            let of = if self.stage.compared { format!(" of {}", build.name()) } else { String::new() };
+            let what = if warm_up { "warm-up round".to_owned() } else { format!("round {index}") };
+            self.rig.tell(Event::Doing(format!("{what}{of}, {} arm", arm.name())));
+            let trial = trial::run(self.rig, self.stage, self.work, bench, arm).await;
+            let trial = trial.map_err(|halt| named(self.rig, self.stage, build, halt))?;
+            let failed = trial.audit.iter().find(|check| !check.passed);
+            rejected = rejected.or_else(|| failed.map(|check| format!("{}{of}", check.says)));
+            self.rig.recorder.trial(bench.index, index, trial);
+        }
+        let status = match rejected {
+            _ if warm_up => RoundStatus::WarmUp,
+            Some(_) => RoundStatus::Rejected,
+            None => RoundStatus::Valid,
+        };
+        for bench in &self.benches {
+            self.rig.recorder.round(bench.index, index, status);
+        }
+        self.rig.tell(Event::Round { status, reason: rejected });
+        Ok(status)
+    }
+}
+
+/// The rules that the rounds of each build broke.
+fn reasons_by_build(stage: &StageRecord) -> Vec<String> {
+    let of = |build: Build| {
+        let own = stage.instances.iter().filter(|instance| instance.build == build);
+        let instances: Vec<InstanceRecord> = own.cloned().collect();
+        let reasons = rejection::reasons(&StageRecord { instances, ..StageRecord::default() });
+        reasons.into_iter().map(move |says| format!("{} build: {says}", build.name()))
+    };
+    of(Build::Base).chain(of(Build::Head)).collect()
+}
+
+/// The trials of a round in their order: all arms of one build, then all arms of the other. Two rounds mirror each other, so that
+/// drift cancels between arms and between builds; the instances of the next turn begin with the other build.
+fn order(stage: &Stage, work: &LoadWork, turn: u64, round: u64) -> Vec<(Build, Arm)> {
+    let arms = arms(work, round);
+    let of = |build: &Build| arms.iter().map(|arm| (*build, *arm)).collect::<Vec<_>>();
+    builds(stage, turn + round).iter().flat_map(of).collect()
+}
+
+/// The arms of a round in their order: direct, proxied, proxied, direct, … so that drift cancels within two rounds.
+fn arms(work: &LoadWork, turn: u64) -> Vec<Arm> {
+    match (work.paired, turn.is_multiple_of(2)) {
+        (false, _) => vec![Arm::Proxied],
+        (true, true) => vec![Arm::Direct, Arm::Proxied],
+        (true, false) => vec![Arm::Proxied, Arm::Direct],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::spec::Pace;
+    use crate::units::Nanos;
+
+    fn work(paired: bool) -> LoadWork {
+        let (ramp, warmup, window) = (Nanos::ZERO, Nanos::from_millis(100), Nanos::from_secs(1));
+        LoadWork { instances: 1, rounds: 10, pace: Pace::Closed, connections: 1, ramp, warmup, window, paired }
+    }
+
+    #[test]
+    fn arms_alternate_who_goes_first() {
+        let order: Vec<Arm> = (0..4).flat_map(|turn| arms(&work(true), turn)).collect();
+        let (d, p) = (Arm::Direct, Arm::Proxied);
+        assert_eq!(order, [d, p, p, d, d, p, p, d]);
+        assert_eq!(arms(&work(false), 1), [p]);
+    }
+
+    fn stage(compared: bool) -> Stage {
+        let text = "name = \"t\"\n[target.external]\npid = 2\n[target.endpoints]\nproxy = \"http://127.0.0.1:9\"\n\
+                    [request]\npath = \"/\"\n[stage.capacity]\n";
+        let scenario = crate::scenario::Scenario::parse(text, "t".as_ref(), "/".into(), &[]).unwrap();
+        Stage { compared, ..scenario.stages[0].clone() }
+    }
+
+    #[test]
+    fn two_rounds_mirror_each_other_and_the_next_instances_begin_with_the_other_build() {
+        use {Arm::*, Build::*};
+        let rounds = |turn| (0..2).flat_map(|round| order(&stage(true), &work(true), turn, round)).collect::<Vec<_>>();
+        let there = [(Base, Direct), (Base, Proxied), (Head, Direct), (Head, Proxied)];
+        let back = [(Head, Proxied), (Head, Direct), (Base, Proxied), (Base, Direct)];
+        assert_eq!(rounds(0), [there, back].concat());
+        let other = |(build, arm): &(Build, Arm)| (if *build == Base { Head } else { Base }, *arm);
+        assert_eq!(rounds(1), rounds(0).iter().map(other).collect::<Vec<_>>());
+        assert_eq!(order(&stage(false), &work(true), 1, 1), [(Head, Proxied), (Head, Direct)]);
+    }
+
+    #[test]
+    fn builds_of_launches_alternate_who_goes_first() {
+        let order: Vec<Build> = (0..4).flat_map(|turn| builds(&stage(true), turn)).copied().collect();
+        let (b, h) = (Build::Base, Build::Head);
+        assert_eq!(order, [b, h, h, b, b, h, h, b]);
+        assert_eq!(builds(&stage(false), 1), [h]);
+    }
+
+    #[test]
+    fn half_as_many_rounds_again_may_be_rejected() {
+        let tally = |wanted, rejected| Tally { wanted, valid: 0, rejected, stage: (0, wanted) };
+        assert!(!tally(10, 5).exhausted() && tally(10, 6).exhausted());
+        assert!(!tally(7, 4).exhausted() && tally(7, 5).exhausted());
+    }
+}

@@ -1,0 +1,84 @@
+//! `[compare]`: a second build, measured beside the target.
+
+use super::stage::{Stage, Work};
+use crate::spec::Section;
+use crate::target::read::Around;
+use crate::target::spec::{Spec as TargetSpec, Upstream};
+use crate::target::template::{Piece, Template};
+
+/// Fewest fresh starts of each build: two instances of one program can differ more than two builds do.
+pub const FEWEST_INSTANCES: u64 = 2;
+
+/// With what the target is compared.
+#[derive(Debug, Clone)]
+pub struct Compare {
+    /// The base; absent where nothing names one.
+    pub base: Option<TargetSpec>,
+    /// Fewest fresh starts of each build in a stage with rounds; at least [`FEWEST_INSTANCES`].
+    pub instances: u64,
+}
+
+/// What the rest of the scenario says.
+pub(super) struct Rest<'a> {
+    pub(super) target: &'a TargetSpec,
+    pub(super) upstream: Option<&'a Upstream>,
+    pub(super) stages: &'a [Stage],
+    pub(super) around: Around<'a>,
+}
+
+/// Reads `[compare]`.
+pub(super) fn read(root: &Section<'_>, rest: &Rest<'_>) -> Compare {
+    let section = root.table("compare", "another build of the target, measured beside it in one run");
+    let instances = section
+        .field("instances", "fewest fresh starts of each build in stages with rounds")
+        .check(|instances: &u64| match *instances {
+            few @ 0..FEWEST_INSTANCES => Err(format!("must be at least {FEWEST_INSTANCES}, is {few}")),
+            _ => Ok(()),
+        })
+        .default(FEWEST_INSTANCES);
+    let base = TargetSpec::read_base(&section, rest.target, rest.around);
+    if base.is_some() {
+        check_rounds(&section, instances, rest.stages);
+        check_ports(&section, rest);
+    }
+    Compare { base, instances }
+}
+
+fn check_rounds(section: &Section<'_>, instances: u64, stages: &[Stage]) {
+    for stage in stages {
+        if let Work::Load(load) = &stage.work
+            && instances > load.rounds
+        {
+            let says = format!(
+                "{instances} instances of each build cannot share the {} rounds of stage {}",
+                load.rounds, stage.name
+            );
+            section.mistake("instances", says, None);
+        }
+    }
+}
+
+/// In stages with rounds both builds are up at the same time, each with its own upstream.
+fn check_ports(section: &Section<'_>, rest: &Rest<'_>) {
+    if !rest.stages.iter().any(|stage| matches!(stage.work, Work::Load(_))) {
+        return;
+    }
+    let endpoints = &rest.target.endpoints;
+    let mut urls = vec![("target.endpoints.proxy", &endpoints.proxy)];
+    urls.extend(endpoints.health.iter().map(|url| ("target.endpoints.health", url)));
+    urls.extend(endpoints.ready.iter().map(|url| ("target.endpoints.ready", url)));
+    if let Some(Upstream::Process { url, .. }) = rest.upstream {
+        urls.push(("upstream.process.url", url));
+    }
+    for (key, url) in urls.into_iter().filter(|(_, url)| is_fixed(url)) {
+        let says = format!("base and head are up at the same time, and {key} {url:?} has the same port for both");
+        let hint = "let harness choose one: {port.NAME} there, in the command and in the files";
+        section.mistake("", says, Some(hint.to_owned()));
+    }
+}
+
+/// Whether a URL is the same in every launch. What an environment variable says is not known.
+fn is_fixed(url: &str) -> bool {
+    let template = Template::parse(url);
+    template.is_ok_and(|template| template.pieces().iter().all(|piece| matches!(piece, Piece::Text(_))))
+}
