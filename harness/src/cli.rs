@@ -6,8 +6,10 @@ mod baseline;
 mod check;
 mod clean;
 mod compare;
+mod confirm;
 mod error;
 mod hidden;
+mod previous;
 mod report;
 mod run;
 

@@ -15,6 +15,7 @@ use crate::scenario::{self, Scenario};
 use crate::spec::nearest;
 use crate::target::spec::Spec as TargetSpec;
 use crate::verdict::claim::Claim;
+use crate::verdict::gate::Gates;
 
 pub use crate::scenario::{LoadWork, Stage, Work};
 
@@ -37,6 +38,8 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// `[targets]`: claims to hold the metrics of these stages against.
     pub claims: Vec<Claim>,
+    /// `[gate]`: how much worse than a base is too much.
+    pub gates: Gates,
     /// What the author should know, for example that a request has no `expect`.
     pub warnings: Vec<String>,
 }
@@ -101,11 +104,20 @@ impl Plan {
             generator: scenario.generator.clone(),
             stages,
             claims,
+            gates: scenario.gates.clone(),
             warnings: scenario.warnings.clone(),
         };
         let unset = plan.unset_variables();
         plan.warnings.extend(unset.iter().map(|name| format!("{name} is not set: a run will stop; export {name}=…")));
         Ok(plan)
+    }
+
+    /// The same plan with some of its stages only, and without claims.
+    #[must_use]
+    pub fn only(&self, stages: &[String]) -> Self {
+        let mut plan = Self { claims: Vec::new(), ..self.clone() };
+        plan.stages.retain(|stage| stages.contains(&stage.name));
+        plan
     }
 
     /// The target of one build; the only one there is where nothing is compared.

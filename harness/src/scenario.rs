@@ -19,6 +19,7 @@ use crate::target::read::Around;
 use crate::target::spec::{Spec as TargetSpec, Upstream};
 use crate::units::hexadecimal;
 use crate::verdict::claim::Claim;
+use crate::verdict::gate::{self, Gates};
 
 pub use compare::Compare;
 pub use schema::schema;
@@ -43,6 +44,8 @@ pub struct Scenario {
     pub stages: Vec<Stage>,
     /// `[targets]`.
     pub claims: Vec<Claim>,
+    /// `[gate]`.
+    pub gates: Gates,
     /// What the author should know.
     pub warnings: Vec<String>,
 }
@@ -104,8 +107,8 @@ impl Scenario {
             seed: parts.seed,
         };
         let path = path.to_owned();
-        let Parts { target, compare, generator, stages, claims, warnings, .. } = parts;
-        Ok(Self { facts, path, folder, target, compare, generator, stages, claims, warnings })
+        let Parts { target, compare, generator, stages, claims, gates, warnings, .. } = parts;
+        Ok(Self { facts, path, folder, target, compare, generator, stages, claims, gates, warnings })
     }
 }
 
@@ -127,6 +130,7 @@ struct Parts {
     generator: GeneratorSpec,
     stages: Vec<Stage>,
     claims: Vec<Claim>,
+    gates: Gates,
     warnings: Vec<String>,
 }
 
@@ -134,7 +138,6 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let name =
         root.field("name", "name of the scenario, and of its folder below results/").check(check_name).required();
     let seed = root.field("seed", "seed of everything random").default(42);
-    root.refuse("gate", "baselines and gates come later", "hold a metric against a claim with [targets]");
     let upstream = Upstream::read(&root.table("upstream", "what stands behind the target"));
     let upstream_on_loopback = !matches!(upstream, None | Some(Upstream::Builtin(_)));
     let around_target = Around { folder, has_upstream: root.has("upstream"), upstream_on_loopback };
@@ -149,8 +152,10 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let rest = compare::Rest { target: &target, upstream: upstream.as_ref(), stages: &stages, around: around_target };
     let compare = compare::read(root, &rest);
     let claims = claims::read_all(root, &stages, &mut warnings);
+    let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
+    let gates = gate::read(root, Some(&names));
     let generator = GeneratorSpec::read(&root.table("generator", "the process that sends the requests"));
-    Parts { name, seed, target, compare, generator, stages, claims, warnings }
+    Parts { name, seed, target, compare, generator, stages, claims, gates, warnings }
 }
 
 /// Names become folders and parts of metric ids.

@@ -3,14 +3,23 @@
 pub mod claim;
 mod claims;
 pub mod compare;
+pub mod context;
 pub mod curve;
 pub mod evidence;
+mod findings;
+pub mod gate;
+mod guard;
 mod judge;
 pub mod judgement;
 mod measured;
+mod notes;
 pub mod promote;
+mod published;
 pub mod stored;
+pub mod weigh;
 
+pub use context::Context;
+pub use gate::Gates;
 pub use judge::{FailOn, Options, judge};
 pub use judgement::Judgement;
 pub use stored::Stored;

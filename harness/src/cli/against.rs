@@ -1,19 +1,87 @@
 //! What a run is held against: the baseline that was asked for, or the one of the branch rules.
 
 use super::args::RunArgs;
-use super::error::Error;
+use super::error::{Error, print_warning};
+use super::previous;
 use crate::baseline::branch::{Rule, Surroundings};
-use crate::baseline::{self, Found, Wanted};
+use crate::baseline::{self, Choice, Found, Wanted};
 use crate::host;
+use crate::measure::Record;
 use crate::measure::record::GitFacts;
 use crate::plan::Plan;
+use crate::run::Home;
+use crate::verdict::stored::{self, Opened};
+use crate::verdict::{self, Context};
 
-/// Reads the baseline before anything is started: a wrong name must not cost the time of a run.
-/// [`Found::for_run`] then tells what of it the record can be held against.
-pub(super) fn find(args: &RunArgs, plan: &Plan) -> Result<Found, Error> {
-    let wanted = args.baseline.as_deref().map(Wanted::typed);
-    let rule = rule(host::git(&plan.folder).as_ref());
-    baseline::find(&args.baseline_dir, &plan.scenario.name, wanted.as_ref(), &rule).map_err(|error| refused(&error))
+/// The answer to `--baseline` that asks for no baseline.
+const NO_BASELINE: &str = "none";
+
+/// What was found before the run: a wrong name must not cost the time of one.
+pub(super) struct Against {
+    /// The baseline; absent where nothing stored is to be looked at.
+    found: Option<Found>,
+    /// The run before this one, where it was named.
+    previous: Option<Opened>,
+}
+
+impl Against {
+    /// Reads what the command line names, or else what the branch rules say. Two builds in one run need no baseline unless one
+    /// is asked for.
+    pub(super) fn find(args: &RunArgs, plan: &Plan) -> Result<Self, Error> {
+        let previous = args.previous.as_deref().map(stored::open).transpose().map_err(|error| Error::input(&error))?;
+        let unwanted = match args.baseline.as_deref() {
+            Some(name) => name == NO_BASELINE,
+            None => plan.base.is_some(),
+        };
+        if unwanted {
+            return Ok(Self { found: None, previous });
+        }
+        let wanted = args.baseline.as_deref().map(Wanted::typed);
+        let rule = rule(host::git(&plan.folder).as_ref());
+        let found = baseline::find(&args.baseline_dir, &plan.scenario.name, wanted.as_ref(), &rule);
+        Ok(Self { found: Some(found.map_err(|error| refused(&error))?), previous })
+    }
+
+    /// What of it `record` can be held against, and what else its judgement needs. Tells what keeps it from being comparable.
+    pub(super) fn context(self, record: &Record, args: &RunArgs, home: &Home) -> Context {
+        let mut context = Context { override_reason: override_reason(args), ..Context::default() };
+        match self.found.map(|found| found.for_run(record)) {
+            None => {}
+            Some(Choice::None { why }) => {
+                print_warning(&format!("held against nothing: {why}"));
+                context.no_baseline = Some(why);
+            }
+            Some(Choice::Found { baseline, differs, warnings, .. }) => {
+                differs.iter().chain(&warnings).for_each(|says| print_warning(says));
+                context.against = verdict::context::Against::new(&baseline, differs);
+            }
+        }
+        // Nothing is published twice in a row unless stored runs are the evidence.
+        if context.against.is_some() {
+            let previous = self.previous.map(previous::breaches).or_else(|| previous::find(home, record));
+            context.previous = previous.unwrap_or_default();
+        }
+        context
+    }
+}
+
+/// Why blocks may pass: what was typed, or what the text of the pull request says.
+fn override_reason(args: &RunArgs) -> Option<String> {
+    let typed = args.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()).map(str::to_owned);
+    typed.or_else(|| {
+        let event = std::fs::read_to_string(std::env::var_os("GITHUB_EVENT_PATH")?).ok()?;
+        in_pull_request(&event)
+    })
+}
+
+/// The reason behind `perf-override:` in the text of the pull request that an event of GitHub's is about.
+fn in_pull_request(event: &str) -> Option<String> {
+    let event: serde_json::Value = serde_json::from_str(event).ok()?;
+    let reason = event["pull_request"]["body"].as_str()?.lines().find_map(|line| {
+        let (word, reason) = line.trim().split_once(':')?;
+        word.trim().eq_ignore_ascii_case("perf-override").then(|| reason.trim().to_owned())
+    })?;
+    (!reason.is_empty()).then_some(reason)
 }
 
 /// The branch rule that holds here; `git` is the working copy that the scenario lies in.
@@ -27,5 +95,24 @@ pub(super) fn refused(error: &baseline::Error) -> Error {
     match error {
         baseline::Error::Unwritable { .. } => Error::tooling(error),
         _ => Error::input(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_pull_request;
+
+    #[test]
+    fn a_line_of_the_pull_request_overrides_and_words_elsewhere_do_not() {
+        let event = |body: &str| serde_json::json!({ "pull_request": { "body": body } }).to_string();
+        let says = |body: &str| in_pull_request(&event(body));
+        assert_eq!(
+            says("Adds TLS.\r\n\r\n Perf-Override: handshakes cost\r\nmore").as_deref(),
+            Some("handshakes cost")
+        );
+        assert_eq!(says("perf-override:   "), None);
+        assert_eq!(says("no perf-override: here"), None);
+        assert_eq!(in_pull_request("{}"), None);
+        assert_eq!(in_pull_request(&event("x").replace("\"x\"", "null")), None);
     }
 }

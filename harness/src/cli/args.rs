@@ -63,9 +63,15 @@ pub(super) struct RunArgs {
     /// What to change in the scenario and how to pick its stages
     #[command(flatten)]
     pub(super) selection: Selection,
-    /// The baseline to hold the run against, by its name or file; without it, what the CI system or git says: main or releases
+    /// The baseline to hold the run against, by its name or file, or `none`; without it, what the CI system or git says: main or releases
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) baseline: Option<String>,
+    /// The run before this one, result.json or directory: against stored runs an alert is published when two in a row show it; without it, the newest comparable run in --out
+    #[arg(long, value_name = "RESULT")]
+    pub(super) previous: Option<PathBuf>,
+    /// Let blocks pass as alerts and keep the reason with the run; a line `perf-override: REASON` in the text of a pull request on GitHub does the same
+    #[arg(long = "override", value_name = "REASON")]
+    pub(super) reason: Option<String>,
     /// Where baselines are kept, as DIR/SCENARIO/NAME.json
     #[arg(long, default_value = crate::baseline::FOLDER, value_name = "DIR")]
     pub(super) baseline_dir: PathBuf,

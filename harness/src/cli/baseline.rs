@@ -30,7 +30,8 @@ fn promote(store: &Store, args: &PromoteArgs) -> Result<Exit, Error> {
     let file = result_file(&args.result).map_err(|refused| Error::input(&refused))?;
     let stored = Stored::read(&file).map_err(|error| Error::input(&error))?;
     let now = clock::rfc3339(clock::unix_seconds());
-    let run = promoted(&stored, &judged_again(&stored.record), args.reason.as_deref(), now);
+    let again = judged_again(&stored.record, stored.judgement.context.clone());
+    let run = promoted(&stored, &again, args.reason.as_deref(), now);
     let run = run.map_err(|refused| Error::input(&refused))?;
     if args.reason.is_some() && run.override_reason.is_none() {
         print_warning("nothing spoke against this run, so --override was not needed and is not kept");

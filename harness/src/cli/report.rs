@@ -9,12 +9,12 @@ use crate::exit::Exit;
 use crate::measure::Record;
 use crate::report::{self, Summary};
 use crate::scenario;
-use crate::verdict::{self, Judgement, stored};
+use crate::verdict::{self, Context, Judgement, stored};
 
 /// Judges the record again, renders it, and writes all formats where `--out` says so; the exit code is that of the verdict.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     let opened = stored::open(&args.result).map_err(|error| Error::input(&error))?;
-    let judgement = judged_again(&opened.record);
+    let judgement = judged_again(&opened.record, opened.context);
     let folder =
         if args.result.is_dir() { args.result.as_path() } else { args.result.parent().unwrap_or(Path::new(".")) };
     let summary = Summary::new(&opened.record, &judgement).in_folder(folder).partial(opened.partial);
@@ -25,9 +25,10 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     Ok(judgement.exit)
 }
 
-/// The judgement of a stored record, from the record alone.
-pub(super) fn judged_again(record: &Record) -> Judgement {
+/// The judgement of a stored record, from the record and what it was judged with.
+pub(super) fn judged_again(record: &Record, context: Context) -> Judgement {
     let facts = &record.scenario;
     let claims = scenario::claims(&facts.text, &facts.overrides);
-    verdict::judge(record, &claims, verdict::Options::default())
+    let gates = verdict::gate::of_text(&facts.text, &facts.overrides);
+    verdict::judge(record, &claims, verdict::Options { gates, context, ..verdict::Options::default() })
 }

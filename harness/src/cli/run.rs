@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::against;
+use super::against::Against;
 use super::args::{FailOn, Format, RunArgs};
-use super::error::{Error, print_text, print_warning};
-use crate::baseline::Choice;
+use super::confirm;
+use super::error::{Error, print_text};
 use crate::exit::Exit;
 use crate::host;
 use crate::measure::Record;
@@ -23,32 +23,24 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let scenario = Scenario::read(&args.scenario, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
     let plan = plan(&scenario, &args.selection)?;
-    let against = against::find(args, &plan)?;
-    let (home, record) = measure(&plan, args)?;
-    tell_choice(&against.for_run(&record));
-    let judgement = verdict::judge(&record, &plan.claims, options(args.fail_on));
+    let against = Against::find(args, &plan)?;
+    let _alone = host::Lock::acquire_within(PATIENCE).map_err(|error| Error::tooling(&error))?;
+    let home = Home::make(&args.out, &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
+    let record = measure(&plan, &home)?;
+    let options = verdict::Options {
+        fail_on: fail_on(args.fail_on),
+        gates: plan.gates.clone(),
+        context: against.context(&record, args, &home),
+    };
+    let judgement = confirm::judge(&plan, &home, &record, options)?;
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
     tell(&stored, &home, args.format)
-}
-
-/// What the run can be held against, and what keeps it from being comparable.
-fn tell_choice(choice: &Choice) {
-    match choice {
-        Choice::None { why } => print_warning(&format!("held against nothing: {why}")),
-        Choice::Found { differs, warnings, .. } => {
-            differs.iter().chain(warnings).for_each(|says| print_warning(says));
-        }
-    }
 }
 
 /// The plan of a scenario, with what the command line picks.
 pub(super) fn plan(scenario: &Scenario, selection: &super::args::Selection) -> Result<Plan, Error> {
     let options = plan::Options { quick: selection.quick, stages: selection.stage.clone() };
     Plan::new(scenario, &options).map_err(|error| Error::input(&error))
-}
-
-fn options(wanted: Option<FailOn>) -> verdict::Options {
-    verdict::Options { fail_on: fail_on(wanted) }
 }
 
 /// `--fail-on` as the verdict knows it.
@@ -60,19 +52,17 @@ pub(super) const fn fail_on(wanted: Option<FailOn>) -> verdict::FailOn {
     }
 }
 
-/// Runs the plan while nobody else measures on this host.
-fn measure(plan: &Plan, args: &RunArgs) -> Result<(Home, Record), Error> {
-    let _alone = host::Lock::acquire_within(PATIENCE).map_err(|error| Error::tooling(&error))?;
-    let home = Home::make(&args.out, &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
+/// Runs the plan. Nobody else may measure on this host meanwhile.
+pub(super) fn measure(plan: &Plan, home: &Home) -> Result<Record, Error> {
     let mut progress = Progress::new(&plan.scenario.name, plan.expected_duration());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let record = runtime.map_err(|error| Error::tooling(&error))?.block_on(async {
         let interrupt = Interrupt::listen().map_err(|error| Error::tooling(&error))?;
-        let ran = run::execute(plan, &home, interrupt, &mut |event| progress.show(event)).await;
+        let ran = run::execute(plan, home, interrupt, &mut |event| progress.show(event)).await;
         ran.map_err(|error| Error::tooling(&error))
     })?;
     progress.finish();
-    Ok((home, record))
+    Ok(record)
 }
 
 /// Writes every artifact and prints the summary.

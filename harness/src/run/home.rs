@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::clock;
 
+/// Name of the folder of a rerun in that of its run.
+const CONFIRM: &str = "confirm";
+
 /// The places of one run.
 #[derive(Debug, Clone)]
 pub struct Home {
@@ -35,7 +38,18 @@ impl Home {
     pub fn make(out: &Path, scenario: &str) -> Result<Self, Error> {
         let stamp = clock::rfc3339(clock::unix_seconds()).replace(['-', ':'], "");
         let run_id = format!("{stamp}-{:05}", std::process::id());
-        let results = out.join(scenario).join(&run_id);
+        Self::made(out.join(scenario).join(&run_id), run_id)
+    }
+
+    /// Makes the directories of a rerun that confirms this run, inside this one's.
+    ///
+    /// # Errors
+    /// When a directory cannot be made.
+    pub fn confirming(&self) -> Result<Self, Error> {
+        Self::made(self.shown.join(CONFIRM), format!("{}-{CONFIRM}", self.run_id))
+    }
+
+    fn made(results: PathBuf, run_id: String) -> Result<Self, Error> {
         let scratch = std::env::temp_dir().join(format!("harness-{run_id}"));
         let logs = results.join("logs");
         fs::create_dir_all(&logs).map_err(|cause| Error { path: logs.display().to_string(), cause })?;

@@ -81,6 +81,22 @@ impl<'d> Section<'d> {
             .collect()
     }
 
+    /// The tables of this section that nobody has asked for yet, each with the name its author gave it, in the order written;
+    /// anything else that nobody has asked for is a mistake.
+    pub fn others(&self, about: &'static str) -> Vec<(String, Section<'d>)> {
+        if self.document.describing {
+            self.describe("*", about, serde_json::json!({ "type": "object" }), false);
+            return vec![("*".to_owned(), Section::new(self.document, self.join("*"), None, None))];
+        }
+        let entries = self.node.map_or(&[][..], Node::entries).iter();
+        let others: Vec<_> = entries.filter(|(name, _)| !self.knows(name)).collect();
+        let (tables, strays): (Vec<_>, Vec<_>) = others.into_iter().partition(|(_, node)| node.is_table());
+        strays.iter().for_each(|(name, node)| self.no_such_key(name, node));
+        self.pass_over();
+        let section = |name: &String, node| Section::new(self.document, self.join(name), Some(node), None);
+        tables.into_iter().map(|(name, node)| (name.clone(), section(name, node))).collect()
+    }
+
     /// Notes a mistake if `key` is written: a key that is planned, or belongs elsewhere, deserves its own words.
     pub fn refuse(&self, key: &'static str, says: &str, hint: &str) {
         self.refused.borrow_mut().push(key);
@@ -179,6 +195,17 @@ impl<'d> Section<'d> {
         self.node.and_then(|node| node.get(key))
     }
 
+    fn knows(&self, name: &str) -> bool {
+        self.asked.borrow().contains(&name) || self.refused.borrow().contains(&name)
+    }
+
+    fn no_such_key(&self, name: &str, node: &Node) {
+        let asked = self.asked.borrow();
+        let hint = nearest(name, asked.iter().copied()).map(|near| format!("did you mean {near}?"));
+        let hint = hint.or_else(|| Some(format!("known keys: {}", asked.join(", "))));
+        self.mistake_at(name, Some(node), "no such key".to_owned(), hint);
+    }
+
     fn join(&self, key: &str) -> String {
         match (self.path.as_str(), key) {
             ("", key) => key.to_owned(),
@@ -251,14 +278,10 @@ impl Field<'_, '_, String> {
 
 impl Drop for Section<'_> {
     fn drop(&mut self) {
-        let (asked, refused) = (self.asked.borrow(), self.refused.borrow());
-        for (name, node) in self.node.map_or(&[][..], Node::entries) {
-            let known = asked.contains(&name.as_str()) || refused.contains(&name.as_str());
-            if !known && !self.passed_over.get() {
-                let hint = nearest(name, asked.iter().copied()).map(|near| format!("did you mean {near}?"));
-                let hint = hint.or_else(|| Some(format!("known keys: {}", asked.join(", "))));
-                self.mistake_at(name, Some(node), "no such key".to_owned(), hint);
-            }
+        if self.passed_over.get() {
+            return;
         }
+        let entries = self.node.map_or(&[][..], Node::entries).iter();
+        entries.filter(|(name, _)| !self.knows(name)).for_each(|(name, node)| self.no_such_key(name, node));
     }
 }

@@ -32,7 +32,10 @@ pub fn log_ratios(base: &Sample, head: &Sample) -> Result<Sample, Undefined> {
 }
 
 /// The natural logarithm of every value.
-pub(super) fn logarithms(sample: &Sample) -> Result<Sample, Undefined> {
+///
+/// # Errors
+/// [`Undefined::NotPositive`] when a value is zero or less.
+pub fn logarithms(sample: &Sample) -> Result<Sample, Undefined> {
     match sample.values().iter().position(|value| *value <= 0.0) {
         Some(index) => Err(Undefined::NotPositive { index, value: sample.values()[index] }),
         None => checked(sample.values().iter().map(|value| value.ln()).collect()),

@@ -72,7 +72,8 @@ fn parse_limit(limit: &str, metric: &Metric) -> Result<f64, String> {
     parse_value(text[1..].trim(), metric.unit).map_err(|says| format!("{says}; {example}"))
 }
 
-fn parse_value(text: &str, unit: Unit) -> Result<f64, String> {
+/// A value with its unit, as a number in `unit`.
+pub(super) fn parse_value(text: &str, unit: Unit) -> Result<f64, String> {
     match unit {
         Unit::Bytes => Bytes::parse(text).map(|size| size.0 as f64),
         Unit::Millis => Nanos::parse(text).map(Nanos::as_millis_f64),
@@ -92,7 +93,8 @@ fn parse_value(text: &str, unit: Unit) -> Result<f64, String> {
     }
 }
 
-const fn example(unit: Unit) -> &'static str {
+/// A value of that unit as a person writes it.
+pub(super) const fn example(unit: Unit) -> &'static str {
     match unit {
         Unit::Bytes => "20MB",
         Unit::Millis => "2ms",

@@ -1,10 +1,13 @@
 //! From a record to its judgement.
 
 use super::claim::Claim;
-use super::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, Judgement, StageFinding, StageState};
-use super::{claims, curve, measured};
+use super::context::Context;
+use super::gate::Gates;
+use super::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, Judgement, Measured, StageFinding, StageState};
+use super::{claims, curve, findings, measured, notes};
 use crate::exit::Exit;
 use crate::measure::record::{Record, StageRecord, StageStatus};
+use crate::measure::trial::Build;
 
 /// The mildest finding that fails a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,35 +21,58 @@ pub enum FailOn {
     Block,
 }
 
-/// How strictly to judge.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How strictly to judge, and by what.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
     /// `--fail-on`.
     pub fail_on: FailOn,
+    /// `[gate]` of the scenario.
+    pub gates: Gates,
+    /// Stored runs, the last run's breaches, the rerun, the reason of an override.
+    pub context: Context,
 }
 
-/// Judges a record: estimates of the valid stages, claims, and what the run ends in.
+/// Judges a record: estimates of the valid stages, claims, what changed against a base, and what the run ends in. Of a record with
+/// two builds the head is judged, against the base that ran beside it; any other against the stored runs in `options.context`.
 pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
-    let metrics = measured::metrics(record);
+    let head = if record.is_compared() { &record.of_build(Build::Head) } else { record };
+    let metrics = measured::metrics(head);
     let targets = claims::judge(claims, &metrics);
-    let findings: Vec<Finding> = record.stages.iter().filter_map(left_out).chain(undecided(&targets)).collect();
+    let found = findings::about(record, &metrics, &options);
+    let findings: Vec<Finding> =
+        record.stages.iter().filter_map(left_out).chain(undecided(&targets)).chain(found).collect();
     let mut grounds = grounds(record, &targets);
-    if options.fail_on == FailOn::Inconclusive {
-        let open = findings.iter().filter(|finding| finding.kind == FindingKind::Inconclusive);
-        grounds.extend(open.map(|finding| {
-            (Exit::Regressed, format!("{} is not decided (--fail-on inconclusive): {}", finding.subject, finding.says))
-        }));
-    }
+    grounds.extend(findings.iter().filter_map(|finding| finding_ground(finding, options.fail_on)));
     let exit = grounds.iter().fold(Exit::Pass, |exit, (ground, _)| exit.join(*ground));
     Judgement {
-        metrics,
-        curves: record.stages.iter().filter_map(curve::judge).collect(),
+        curves: head.stages.iter().filter_map(curve::judge).collect(),
         targets,
         findings,
-        stages: record.stages.iter().map(stage_finding).collect(),
+        stages: record
+            .stages
+            .iter()
+            .zip(&head.stages)
+            .map(|(stage, head)| stage_finding(stage, head, &metrics))
+            .collect(),
+        metrics,
+        context: options.context,
         exit,
         reasons: most_urgent_first(grounds),
     }
+}
+
+/// What a finding speaks against a pass: a block always, milder ones where that was asked for.
+fn finding_ground(finding: &Finding, fail_on: FailOn) -> Option<(Exit, String)> {
+    let Finding { subject, says, .. } = finding;
+    let says = match finding.kind {
+        FindingKind::Block => format!("{subject}: {says}"),
+        FindingKind::Alert if fail_on <= FailOn::Alert => format!("{subject} (--fail-on alert): {says}"),
+        FindingKind::Inconclusive if fail_on <= FailOn::Inconclusive => {
+            format!("{subject} is not decided (--fail-on inconclusive): {says}")
+        }
+        _ => return None,
+    };
+    Some((Exit::Regressed, says))
 }
 
 /// Everything that speaks against a pass, with the exit code it stands for.
@@ -113,7 +139,7 @@ fn left_out(stage: &StageRecord) -> Option<Finding> {
         StageStatus::Invalid(reasons) if stage.optional => first(reasons),
         _ => return None,
     };
-    Some(Finding { subject: format!("stage {}", stage.name), kind: FindingKind::Inconclusive, says })
+    Some(Finding { subject: format!("stage {}", stage.name), kind: FindingKind::Inconclusive, says, weighed: None })
 }
 
 fn undecided(targets: &[ClaimFinding]) -> impl Iterator<Item = Finding> {
@@ -122,10 +148,11 @@ fn undecided(targets: &[ClaimFinding]) -> impl Iterator<Item = Finding> {
         subject: target.metric.clone(),
         kind: FindingKind::Inconclusive,
         says: format!("target {}: {}", target.limit, target.says),
+        weighed: None,
     })
 }
 
-fn stage_finding(stage: &StageRecord) -> StageFinding {
+fn stage_finding(stage: &StageRecord, head: &StageRecord, metrics: &[Measured]) -> StageFinding {
     let (state, reasons) = match &stage.status {
         StageStatus::Valid => (StageState::Valid, Vec::new()),
         StageStatus::Invalid(reasons) => (StageState::Invalid, reasons.clone()),
@@ -133,7 +160,7 @@ fn stage_finding(stage: &StageRecord) -> StageFinding {
         StageStatus::Skipped(why) => (StageState::Skipped, vec![why.clone()]),
         StageStatus::Incomplete => (StageState::Incomplete, vec!["stopped before it was complete".to_owned()]),
     };
-    StageFinding { name: stage.name.clone(), state, reasons }
+    StageFinding { name: stage.name.clone(), state, reasons, notes: notes::about(head, metrics) }
 }
 
 fn first(reasons: &[String]) -> String {

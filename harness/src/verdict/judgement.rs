@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::context::Context;
 use super::curve::Curve;
+use super::evidence::Evidence;
 use crate::exit::Exit;
 use crate::measure::metric::{Better, Kind, Unit};
-use crate::stats::Estimate;
+use crate::stats::{Estimate, Interval};
 
 /// What a record amounts to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,9 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Every stage.
     pub stages: Vec<StageFinding>,
+    /// What it was judged with beside the record, so that it can be judged again.
+    #[serde(default, skip_serializing_if = "Context::is_empty")]
+    pub context: Context,
     /// What the run ends in.
     pub exit: Exit,
     /// Why, most urgent first; empty for [`Exit::Pass`].
@@ -112,7 +117,7 @@ pub enum ClaimState {
 }
 
 /// Something found about one metric or stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// Id of the metric, or `stage NAME`.
@@ -121,6 +126,51 @@ pub struct Finding {
     pub kind: FindingKind,
     /// What was found.
     pub says: String,
+    /// The numbers behind it, where a base and a head were compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighed: Option<Weighed>,
+}
+
+/// A base and a head of one metric, compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weighed {
+    /// What tells the change from chance.
+    pub evidence: Evidence,
+    /// Unit of `base`, `head` and `difference`.
+    pub unit: Unit,
+    /// Which way is better.
+    pub direction: Better,
+    /// Median of the base; of the earlier runs where history decides.
+    pub base: f64,
+    /// Median of the head.
+    pub head: f64,
+    /// How much more the head is; for paired rounds the median of their differences.
+    pub difference: f64,
+    /// (head − base) ÷ base; for paired rounds from the median of their ratios. Absent where the base is zero or less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<f64>,
+    /// Where the true effect lies, as a share of the base like `effect`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+    /// The p-value that decides, two-sided; one-sided where history decides. Absent for exact metrics and plain numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p: Option<f64>,
+    /// The same, adjusted for the number of metrics (Benjamini–Hochberg). For information; it decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_adjusted: Option<f64>,
+    /// The threshold that the effect was held against, signed like `effect`.
+    pub threshold: f64,
+    /// Pairs of rounds or launches; rounds of the smaller side; earlier runs where history decides.
+    pub n: u64,
+    /// What effect and p amount to by themselves, before caps, confirmation and the rule of consecutive runs.
+    pub seen: FindingKind,
+    /// Runs in a row, this one included, in which it was an alert or a block by itself; 0 where it is neither.
+    #[serde(default)]
+    pub times: u64,
+    /// It breaches the guard against slow creep as well.
+    #[serde(default)]
+    pub guard: bool,
 }
 
 /// How much a finding matters.
@@ -153,6 +203,9 @@ pub struct StageFinding {
     pub state: StageState,
     /// Why, where it is not valid.
     pub reasons: Vec<String>,
+    /// What its rounds show beside their medians, for example that values drift.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The states of a stage.
@@ -201,6 +254,32 @@ impl Judgement {
     fn targets_that_are(&self, state: ClaimState) -> Option<String> {
         let n = self.targets.iter().filter(|target| target.state == state).count();
         (n > 0).then(|| format!("{n} {}", state.word()))
+    }
+
+    /// The stages to run again at once, because a block, or a breach of the guard, is published as a block only when it is seen
+    /// again. Empty where there is none, where the rerun was made, and where a person let it pass.
+    pub fn needs_confirmation(&self) -> Vec<String> {
+        let open = |finding: &&Finding| {
+            let Some(weighed) = &finding.weighed else { return false };
+            weighed.guard || (finding.kind == FindingKind::Block && weighed.p.is_some())
+        };
+        if self.context.confirmation.is_some() || self.context.override_reason.is_some() {
+            return Vec::new();
+        }
+        let mut stages: Vec<String> = Vec::new();
+        for metric in self.findings.iter().filter(open).filter_map(|finding| self.metric(&finding.subject)) {
+            if !stages.contains(&metric.stage) {
+                stages.push(metric.stage.clone());
+            }
+        }
+        stages
+    }
+
+    /// Findings that compare a base and a head, most serious first.
+    pub fn compared(&self) -> Vec<&Finding> {
+        let mut compared: Vec<&Finding> = self.findings.iter().filter(|finding| finding.weighed.is_some()).collect();
+        compared.sort_by_key(|finding| finding.kind.rank());
+        compared
     }
 
     /// The metric with that id.
@@ -266,6 +345,17 @@ impl FindingKind {
             Self::Block => "block",
             Self::Inconclusive => "inconclusive",
         }
+    }
+
+    /// The more serious of two. Associative, commutative, with [`FindingKind::Ok`] as its neutral element.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        if self.rank() <= other.rank() { self } else { other }
+    }
+
+    /// An alert or a block.
+    pub const fn is_breach(self) -> bool {
+        matches!(self, Self::Alert | Self::Block)
     }
 
     /// Its place in [`FindingKind::ALL`].

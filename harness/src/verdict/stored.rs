@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::context::Context;
 use super::judgement::Judgement;
 use crate::measure::journal;
 use crate::measure::record::{Record, SCHEMA_VERSION};
@@ -173,6 +174,8 @@ impl Stored {
 pub struct Opened {
     /// The facts, as far as they go.
     pub record: Record,
+    /// What they were judged with beside them; empty where they are from a journal.
+    pub context: Context,
     /// They are from the journal of a run that did not end by itself.
     pub partial: bool,
 }
@@ -185,11 +188,15 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
     let (result, written) = (path.join(RESULT), path.join(journal::FILE));
     if !path.is_dir() || result.exists() || !written.exists() {
         let result = if path.is_dir() { result } else { path.to_owned() };
-        return Stored::read(&result).map(|stored| Opened { record: stored.record, partial: false });
+        return Stored::read(&result).map(|stored| Opened {
+            record: stored.record,
+            context: stored.judgement.context,
+            partial: false,
+        });
     }
     let bytes = std::fs::read(&written).map_err(|source| Error::Unreadable { path: written.clone(), source })?;
     let replay = journal::replay(&bytes).map_err(|source| Error::Journal { path: written, source })?;
-    Ok(Opened { record: replay.record, partial: !replay.complete })
+    Ok(Opened { record: replay.record, context: Context::default(), partial: !replay.complete })
 }
 
 /// SHA-256 of a value in canonical JSON. Taken from the JSON and not from the Rust value, so that it does not depend on how

@@ -90,7 +90,7 @@ fn exact_metrics_are_decided_by_their_value_and_advisory_ones_not_at_all() {
 #[test]
 fn only_required_claims_change_the_ending() {
     let record = sample::record();
-    let ending = |claim: Claim, fail_on| judge(&record, &[claim], Options { fail_on }).exit;
+    let ending = |claim: Claim, fail_on| judge(&record, &[claim], Options { fail_on, ..Options::default() }).exit;
     let required = |metric: &str, bound| Claim { required: true, ..claim(metric, true, bound) };
     assert_eq!(ending(claim("memory/idle_rss", true, 20e6), FailOn::Block), Exit::Pass);
     assert_eq!(ending(required("memory/idle_rss", 20e6), FailOn::Block), Exit::Regressed);
@@ -116,7 +116,10 @@ fn a_skipped_stage_is_said_aloud_and_its_required_claim_is_open() {
     assert!(judgement.headline().contains("1 optional stage left out"), "{}", judgement.headline());
     let text = rendered("table", &record, &judgement);
     assert!(text.contains("stage capacity was skipped: Docker does not answer"), "{text}");
-    assert_eq!(judge(&record, &[required], Options { fail_on: FailOn::Inconclusive }).exit, Exit::Regressed);
+    assert_eq!(
+        judge(&record, &[required], Options { fail_on: FailOn::Inconclusive, ..Options::default() }).exit,
+        Exit::Regressed
+    );
 }
 
 #[test]

@@ -1,0 +1,49 @@
+//! The run before this one: against stored runs, an alert is published when two in a row show it.
+
+use std::path::{Path, PathBuf};
+
+use crate::exit::Exit;
+use crate::measure::Record;
+use crate::run::Home;
+use crate::verdict::context::Breach;
+use crate::verdict::stored::{Opened, Stored};
+use crate::verdict::{Judgement, stored};
+
+use super::report::judged_again;
+
+/// Earlier runs that are looked at, newest first.
+const LOOKED_AT: usize = 20;
+
+/// What a stored run showed.
+pub(super) fn breaches(opened: Opened) -> Vec<Breach> {
+    Breach::all(&judged_again(&opened.record, opened.context))
+}
+
+/// What the newest comparable run beside this one showed; `None` without one.
+pub(super) fn find(home: &Home, record: &Record) -> Option<Vec<Breach>> {
+    let runs = earlier(home).into_iter().take(LOOKED_AT);
+    let mut results = runs.filter_map(|run| Stored::read(&run.join(stored::RESULT)).ok());
+    let before = results.find(|before| is_comparable(&before.record, &before.judgement, record))?;
+    Some(Breach::all(&before.judgement))
+}
+
+/// Folders of runs beside this one that are older, newest first. Names sort by time.
+fn earlier(home: &Home) -> Vec<PathBuf> {
+    let Some(entries) = home.results.parent().and_then(|folder| std::fs::read_dir(folder).ok()) else {
+        return Vec::new();
+    };
+    let older = |path: &Path| path.file_name().is_some_and(|name| *name < *home.run_id.as_str());
+    let mut runs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| older(path)).collect();
+    runs.sort_by(|one, other| other.cmp(one));
+    runs
+}
+
+/// A run of the same scenario on the same branch that was held against stored runs and ended by itself.
+fn is_comparable(before: &Record, judgement: &Judgement, now: &Record) -> bool {
+    let branch = |record: &Record| record.git.as_ref().and_then(|git| git.branch.clone());
+    let (one, other) = (&before.scenario, &now.scenario);
+    matches!(judgement.exit, Exit::Pass | Exit::Regressed)
+        && judgement.context.against.is_some()
+        && (&one.sha256, one.quick, &one.overrides) == (&other.sha256, other.quick, &other.overrides)
+        && branch(before) == branch(now)
+}

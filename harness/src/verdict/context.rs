@@ -1,0 +1,181 @@
+//! What a run is judged with beside its own record. It is small and kept in the judgement, so that `harness report` can judge again
+//! when baseline, rerun and environment are gone.
+
+use serde::{Deserialize, Serialize};
+
+use super::judgement::{FindingKind, Judgement};
+use crate::baseline::Baseline;
+use crate::measure::metric::Unit;
+
+/// Earlier runs that are kept, the newest ones.
+const RUNS: usize = 30;
+
+/// Everything beside the record.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Context {
+    /// The stored runs that this one is held against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Option<Against>,
+    /// Why there are none, where there should be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_baseline: Option<String>,
+    /// What the last run showed, oldest first in each list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub previous: Vec<Breach>,
+    /// What an immediate rerun showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmation>,
+    /// Why blocks are no more than alerts: the justification somebody gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub override_reason: Option<String>,
+}
+
+/// The stored runs that a run is held against.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Against {
+    /// Name of the baseline.
+    pub name: String,
+    /// The newest of its runs.
+    pub run_id: String,
+    /// When that began: RFC 3339, UTC.
+    pub started_at: String,
+    /// Commit it was started in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha: Option<String>,
+    /// Why a block can be no more than an alert, for example that the hosts differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<String>,
+    /// Every metric that any of the runs has.
+    pub metrics: Vec<Past>,
+}
+
+/// One metric of the stored runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Past {
+    /// `category/name`, with `@stage` where needed.
+    pub id: String,
+    /// Unit of all values.
+    pub unit: Unit,
+    /// The value of each round or launch of the newest run that has the metric.
+    pub rounds: Vec<f64>,
+    /// The point of every run that has it, oldest first; one at least.
+    pub history: Vec<f64>,
+    /// Why the newest must not gate, where it must not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advisory: Option<String>,
+}
+
+/// A metric that was an alert or a block by itself, in so many runs in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Breach {
+    /// Id of the metric.
+    pub id: String,
+    /// Runs in a row.
+    pub times: u64,
+}
+
+/// An immediate rerun of the stages that held blocks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// The rerun.
+    pub run_id: String,
+    /// What it showed of every metric that it could weigh.
+    pub metrics: Vec<Again>,
+}
+
+/// One metric in the rerun.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Again {
+    /// Id of the metric.
+    pub id: String,
+    /// What effect and p amount to there, by themselves.
+    pub seen: FindingKind,
+    /// (head − base) ÷ base, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<f64>,
+    /// The p-value, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p: Option<f64>,
+    /// The guard was breached there.
+    #[serde(default)]
+    pub guard: bool,
+}
+
+impl Context {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Against {
+    /// The runs of a baseline, of which all are comparable with each other. `caps`: why a block can be no more than an alert.
+    /// `None` for a baseline without a run.
+    pub fn new(baseline: &Baseline, caps: Vec<String>) -> Option<Self> {
+        let newest = baseline.runs.last()?;
+        let runs = &baseline.runs[baseline.runs.len().saturating_sub(RUNS)..];
+        let mut metrics: Vec<Past> = Vec::new();
+        for metric in runs.iter().flat_map(|run| &run.metrics) {
+            let known = metrics.iter_mut().find(|past| past.id == metric.id && past.unit == metric.unit);
+            if let Some(past) = known {
+                past.rounds.clone_from(&metric.rounds);
+                past.advisory.clone_from(&metric.advisory);
+                past.history.push(metric.point);
+            } else {
+                metrics.push(Past {
+                    id: metric.id.clone(),
+                    unit: metric.unit,
+                    rounds: metric.rounds.clone(),
+                    history: vec![metric.point],
+                    advisory: metric.advisory.clone(),
+                });
+            }
+        }
+        Some(Self {
+            name: baseline.name.clone(),
+            run_id: newest.run_id.clone(),
+            started_at: newest.started_at.clone(),
+            sha: newest.git.as_ref().map(|git| git.sha.clone()),
+            caps,
+            metrics,
+        })
+    }
+
+    /// `main (20261120T183005Z-4f1c, 0123456789)`.
+    pub fn label(&self) -> String {
+        let sha = self.sha.as_ref().map(|sha| format!(", {}", sha.chars().take(10).collect::<String>()));
+        format!("{} ({}{})", self.name, self.run_id, sha.unwrap_or_default())
+    }
+}
+
+impl Breach {
+    /// What a judgement found to be an alert or a block by itself: [`Context::previous`] of the next run.
+    pub fn all(judgement: &Judgement) -> Vec<Self> {
+        let weighed = judgement.findings.iter().filter_map(|finding| Some((finding, finding.weighed.as_ref()?)));
+        let breached = weighed.filter(|(_, weighed)| weighed.times > 0);
+        breached.map(|(finding, weighed)| Self { id: finding.subject.clone(), times: weighed.times }).collect()
+    }
+}
+
+impl Confirmation {
+    /// What the judgement of a rerun shows; it was judged with the same gates and baseline as the first run.
+    pub fn new(run_id: &str, judgement: &Judgement) -> Self {
+        let again = |finding: &super::judgement::Finding| {
+            let weighed = finding.weighed.as_ref()?;
+            let (seen, guard) = (weighed.seen, weighed.guard);
+            Some(Again { id: finding.subject.clone(), seen, effect: weighed.effect, p: weighed.p, guard })
+        };
+        Self { run_id: run_id.to_owned(), metrics: judgement.findings.iter().filter_map(again).collect() }
+    }
+
+    /// What it showed of a metric.
+    pub fn of(&self, id: &str) -> Option<&Again> {
+        self.metrics.iter().find(|again| again.id == id)
+    }
+}

@@ -1,0 +1,121 @@
+//! Findings about metrics: every metric of the head against its base, by the best evidence there is.
+
+use super::context::{Against, Past};
+use super::evidence::Grounds;
+use super::gate::Gates;
+use super::guard;
+use super::judge::Options;
+use super::judgement::{Finding, Measured, Value};
+use super::measured;
+use super::published::{Draft, publish};
+use super::weigh::{Question, undecided, weigh};
+use crate::measure::record::Record;
+use crate::measure::trial::Build;
+use crate::stats::benjamini_hochberg;
+
+/// Ids that a sentence names before it counts the rest.
+const NAMED: usize = 5;
+
+/// What was found about the metrics of `head`, in their order. Two builds in one run go before stored runs; without either there is
+/// nothing to compare, which is a finding where something was asked for.
+pub(super) fn about(record: &Record, head: &[Measured], options: &Options) -> Vec<Finding> {
+    let mut findings = if record.is_compared() {
+        let base = measured::metrics(&record.of_build(Build::Base));
+        head.iter().filter_map(|head| paired(head, base.iter().find(|base| base.id == head.id)?, options)).collect()
+    } else if let Some(against) = &options.context.against {
+        stored(head, against, options)
+    } else {
+        options.context.no_baseline.iter().map(|why| undecided("baseline", format!("no baseline: {why}"))).collect()
+    };
+    adjust(&mut findings);
+    findings
+}
+
+/// The rounds of two builds, which ran beside each other. What neither build has is told once, where the metric is.
+fn paired(head: &Measured, base: &Measured, options: &Options) -> Option<Finding> {
+    let grounds = match (&base.value, &head.value) {
+        (Value::Estimated { rounds: base, .. }, Value::Estimated { rounds: head, .. }) => {
+            Grounds::Paired { base: base.clone(), head: head.clone() }
+        }
+        (Value::Absent { .. }, Value::Absent { .. }) => return None,
+        (Value::Absent { reason }, _) => return Some(undecided(&head.id, format!("the base has no value: {reason}"))),
+        (_, Value::Absent { reason }) => return Some(undecided(&head.id, format!("the head has no value: {reason}"))),
+    };
+    let advisory = base.advisory.as_deref().or(head.advisory.as_deref());
+    let finding = weigh(&question(head, advisory, &[], &options.gates), &grounds);
+    let draft = Draft { finding, kind: head.kind, stored: false, guard: None };
+    Some(publish(draft, &options.gates, &options.context))
+}
+
+/// This run against stored ones.
+fn stored(head: &[Measured], against: &Against, options: &Options) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = head
+        .iter()
+        .filter_map(|head| {
+            let past = against.metrics.iter().find(|past| past.id == head.id);
+            one_stored(head, past, against, options)
+        })
+        .collect();
+    let gone = |past: &&Past| !head.iter().any(|head| head.id == past.id);
+    let gone: Vec<&str> = against.metrics.iter().filter(gone).map(|past| past.id.as_str()).collect();
+    if !gone.is_empty() {
+        let more = gone.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let named = gone[..gone.len().min(NAMED)].join(", ");
+        let says = format!("not measured in this run, but in baseline {}: {named}{more}", against.name);
+        findings.push(undecided("baseline", says));
+    }
+    findings
+}
+
+fn one_stored(head: &Measured, past: Option<&Past>, against: &Against, options: &Options) -> Option<Finding> {
+    let (past, rounds) = match (past, &head.value) {
+        (Some(past), Value::Estimated { rounds, .. }) => (past, rounds),
+        (None, Value::Absent { .. }) => return None,
+        (None, _) => return Some(undecided(&head.id, format!("baseline {} does not have it", against.name))),
+        (Some(_), Value::Absent { reason }) => {
+            return Some(undecided(&head.id, format!("the baseline has it, this run has no value: {reason}")));
+        }
+    };
+    if past.unit != head.unit {
+        let (one, other) = (past.unit.label(), head.unit.label());
+        return Some(undecided(&head.id, format!("the units differ: {one} in the baseline, {other} here")));
+    }
+    let grounds = Grounds::Stored { base: past.rounds.clone(), history: past.history.clone(), head: rounds.clone() };
+    let advisory = past.advisory.as_deref().or(head.advisory.as_deref());
+    let finding = weigh(&question(head, advisory, &against.caps, &options.gates), &grounds);
+    // Runs that are not comparable are no history to creep from.
+    let guard = guard::breach(&options.gates.guard, head, past).filter(|_| against.caps.is_empty());
+    let draft = Draft { finding, kind: head.kind, stored: true, guard };
+    Some(publish(draft, &options.gates, &options.context))
+}
+
+/// The question about a metric.
+pub(super) fn question<'a>(
+    metric: &'a Measured,
+    advisory: Option<&'a str>,
+    caps: &'a [String],
+    gates: &Gates,
+) -> Question<'a> {
+    Question {
+        id: &metric.id,
+        unit: metric.unit,
+        direction: metric.direction,
+        kind: metric.kind,
+        gate: gates.of(&metric.id, metric.unit),
+        advisory,
+        caps,
+    }
+}
+
+/// Adds the p-values adjusted for their number.
+fn adjust(findings: &mut [Finding]) {
+    let mut tested: Vec<_> = findings
+        .iter_mut()
+        .filter_map(|finding| finding.weighed.as_mut().filter(|weighed| weighed.p.is_some()))
+        .collect();
+    let p_values: Vec<f64> = tested.iter().filter_map(|weighed| weighed.p).collect();
+    for (weighed, adjusted) in tested.iter_mut().zip(benjamini_hochberg(&p_values).unwrap_or_default()) {
+        weighed.p_adjusted = Some(adjusted);
+    }
+}

@@ -1,0 +1,195 @@
+//! Gates: how much worse is too much, for every metric, and how sure that must be.
+
+mod read;
+
+use crate::measure::metric::Unit;
+
+pub use read::{of_text, read};
+
+/// A change that is this much larger than a threshold is beyond it. `1.15 × 100` is 114.99999999999999 in binary, so that
+/// without it, what lies exactly at a threshold would be beyond it for some values and not for others.
+const EPSILON: f64 = 1e-9;
+
+/// One of the two degrees of a regression.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    /// Change in the bad direction as a share of the base, above 0: 0.1 for `+10%` of a latency and for `-10%` of a throughput.
+    pub change: f64,
+    /// The p-value must be below it, in (0, 1). Exact metrics have no p-value and do not ask.
+    pub p: f64,
+}
+
+/// The thresholds of one metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gate {
+    /// The first degree: to be looked at.
+    pub alert: Threshold,
+    /// The second degree: ends in exit code 3.
+    pub block: Threshold,
+    /// A difference of no more than this never counts, in the metric's unit; 0 where every difference does.
+    pub min_abs: f64,
+}
+
+/// The guard against slow creep: this run against the median of the last runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Guard {
+    /// Largest drop of a throughput, as a share of the median.
+    pub throughput: f64,
+    /// Largest rise of a latency, as a share of the median.
+    pub latency: f64,
+    /// Fewest earlier runs; with fewer it says nothing.
+    pub fewest: u64,
+}
+
+/// `[gate]` of a scenario: what is written there over the defaults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gates {
+    /// A block must be seen again in an immediate rerun.
+    pub confirm: bool,
+    /// Runs in a row that must breach before stored evidence is published as an alert; 1 publishes at once.
+    pub consecutive: u64,
+    /// The guard against slow creep.
+    pub guard: Guard,
+    /// What the scenario says of categories and metrics, in the order written.
+    pub written: Vec<Written>,
+}
+
+/// `[gate.NAME]` as written; what it leaves out stays as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// A category, or the id of a metric.
+    pub name: String,
+    /// The first degree.
+    pub alert: Option<Threshold>,
+    /// The second degree.
+    pub block: Option<Threshold>,
+    /// The floor in each unit of the metrics meant; empty where none is written.
+    pub min_abs: Vec<(Unit, f64)>,
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        Self { confirm: true, consecutive: 2, guard: Guard::default(), written: Vec::new() }
+    }
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { throughput: 0.10, latency: 0.15, fewest: 3 }
+    }
+}
+
+impl Guard {
+    /// Earlier runs whose median it takes, at most.
+    pub const RUNS: usize = 7;
+
+    /// Its threshold for a category, where it has one.
+    pub fn limit(&self, category: &str) -> Option<f64> {
+        match category {
+            "throughput" => Some(self.throughput),
+            "latency" => Some(self.latency),
+            _ => None,
+        }
+    }
+}
+
+impl Gates {
+    /// The gate of a metric: the defaults of its category and unit, changed by what is written for its category, then for its
+    /// id without a stage, then for its full id.
+    pub fn of(&self, id: &str, unit: Unit) -> Gate {
+        let bare = id.split('@').next().unwrap_or(id);
+        let mut gate = Gate::by_default(category(id), unit);
+        for name in [category(id), bare, id] {
+            if let Some(written) = self.written.iter().rfind(|written| written.name == name) {
+                written.change(&mut gate, unit);
+            }
+        }
+        gate
+    }
+}
+
+impl Written {
+    fn change(&self, gate: &mut Gate, unit: Unit) {
+        gate.alert = self.alert.unwrap_or(gate.alert);
+        gate.block = self.block.unwrap_or(gate.block);
+        let floor = self.min_abs.iter().find(|(of, _)| *of == unit);
+        gate.min_abs = floor.map_or(gate.min_abs, |(_, floor)| *floor);
+    }
+}
+
+impl Gate {
+    /// The defaults of a category, with the floor in `unit`.
+    pub fn by_default(category: &str, unit: Unit) -> Self {
+        let (alert, block) = match category {
+            "binary" => (0.05, 0.10),
+            "memory" => (0.15, 0.50),
+            // CPU time of three runs of one target scattered by 4 %, with intervals of 20 % and more.
+            "cpu" => (0.20, 0.50),
+            _ => (0.10, 0.25),
+        };
+        let min_abs = match (category, unit) {
+            ("latency" | "ttfb" | "startup" | "overhead", Unit::Millis) => 0.1,
+            ("memory", Unit::Bytes) => 1_048_576.0,
+            ("cpu", Unit::Micros) => 10.0,
+            // Percentage points.
+            (_, Unit::Percent) => 0.5,
+            _ => 0.0,
+        };
+        let threshold = |change, p| Threshold { change, p };
+        Self { alert: threshold(alert, 0.05), block: threshold(block, 0.01), min_abs }
+    }
+}
+
+/// Strictly beyond a threshold; exactly at it is not beyond it.
+pub(super) fn beyond(change: f64, threshold: f64) -> bool {
+    change > threshold + EPSILON
+}
+
+/// The part of an id before the slash.
+pub(super) fn category(id: &str) -> &str {
+    id.split('/').next().unwrap_or(id)
+}
+
+/// Whether values of a metric may be zero or below, so that they are compared by differences and not by ratios.
+pub(super) fn is_signed(id: &str, unit: Unit) -> bool {
+    category(id) == "overhead" || matches!(unit, Unit::Percent | Unit::Count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_design() {
+        let changes = |id: &str, unit| {
+            let gate = Gates::default().of(id, unit);
+            (gate.alert.change, gate.block.change, gate.min_abs)
+        };
+        assert_eq!(changes("latency/p50", Unit::Millis), (0.10, 0.25, 0.1));
+        assert_eq!(changes("ttfb/p95", Unit::Millis), (0.10, 0.25, 0.1));
+        assert_eq!(changes("startup/to_ready", Unit::Millis), (0.10, 0.25, 0.1));
+        assert_eq!(changes("memory/idle_rss", Unit::Bytes), (0.15, 0.50, 1_048_576.0));
+        assert_eq!(changes("throughput/rps_10vu", Unit::PerSecond), (0.10, 0.25, 0.0));
+        assert_eq!(changes("binary/size", Unit::Bytes), (0.05, 0.10, 0.0));
+        let p = Gates::default().of("latency/p50", Unit::Millis);
+        assert_eq!((p.alert.p, p.block.p), (0.05, 0.01));
+    }
+
+    #[test]
+    fn the_nearest_name_wins() {
+        let named = |name: &str, change| Written {
+            name: name.to_owned(),
+            alert: Some(Threshold { change, p: 0.05 }),
+            block: None,
+            min_abs: Vec::new(),
+        };
+        let written = vec![named("latency/p50@far", 0.3), named("latency/p50", 0.2), named("latency", 0.15)];
+        let gates = Gates { written, ..Gates::default() };
+        let alert = |id: &str| gates.of(id, Unit::Millis).alert.change;
+        assert_eq!(alert("latency/p95"), 0.15);
+        assert_eq!(alert("latency/p50"), 0.2);
+        assert_eq!(alert("latency/p50@near"), 0.2);
+        assert_eq!(alert("latency/p50@far"), 0.3);
+        assert_eq!(alert("startup/to_ready"), 0.10);
+    }
+}

@@ -1,0 +1,135 @@
+//! Weighing: what the change of one metric amounts to. A pure function of two sets of values, and the only place that decides.
+//!
+//! A finding rests on three things: the effect, which must lie strictly beyond a threshold; the p-value, which must be below that
+//! of the threshold; and the difference, which must be more than the floor. Each of them is a monotone function of every value
+//! of the head, so a worse value never makes a finding milder.
+
+mod says;
+mod seen;
+
+use super::evidence::{Evidence, Grounds};
+use super::gate::{Gate, Threshold, beyond};
+use super::judgement::{Finding, FindingKind, Weighed};
+use crate::measure::metric::{Better, Kind, Unit};
+
+pub(super) use says::{p_value, percent};
+use seen::{Pull, Seen};
+
+/// Why plain numbers never block.
+const NO_P: &str = "two stored numbers carry no p";
+
+/// What is asked about a metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Unit of all values.
+    pub unit: Unit,
+    /// Which way is better.
+    pub direction: Better,
+    /// How its values came about.
+    pub kind: Kind,
+    /// Its thresholds.
+    pub gate: Gate,
+    /// Why it must not decide, where it must not.
+    pub advisory: Option<&'a str>,
+    /// Why a block can be no more than an alert; does not hold for what is exact.
+    pub caps: &'a [String],
+}
+
+/// Weighs the head against the base.
+///
+/// - *block*, *alert*: worse, beyond the threshold, told from chance, and more than the floor.
+/// - *improved*: the same as an alert, in the good direction.
+/// - *small*: worse and told from chance, but within the first threshold or the floor.
+/// - *noise*: beyond the first threshold, in either direction, but not told from chance.
+/// - *inconclusive*: there is no answer, for the reason it gives. No number that is not finite comes further than that.
+pub fn weigh(question: &Question<'_>, grounds: &Grounds) -> Finding {
+    match seen::see(question, grounds) {
+        Ok(seen) => found(question, &seen),
+        Err(why) => undecided(question.id, why),
+    }
+}
+
+/// A finding that could not be decided.
+pub(super) fn undecided(id: &str, why: String) -> Finding {
+    Finding { subject: id.to_owned(), kind: FindingKind::Inconclusive, says: why, weighed: None }
+}
+
+fn found(question: &Question<'_>, seen: &Seen) -> Finding {
+    let sides = Sides::of(seen, question.direction);
+    let kind = sides.decide(&question.gate);
+    let mut says = says::sentence(question, seen, &sides, kind);
+    let (published, why) = softened(question, seen.evidence, kind);
+    says.extend(why.map(|why| format!("; {why}")));
+    let threshold = if kind == FindingKind::Block { question.gate.block } else { question.gate.alert };
+    let weighed = Weighed {
+        evidence: seen.evidence,
+        unit: question.unit,
+        direction: question.direction,
+        base: seen.base,
+        head: seen.head,
+        difference: seen.difference,
+        effect: seen.effect,
+        interval: seen.interval,
+        p: seen.p(),
+        p_adjusted: None,
+        threshold: if question.direction == Better::Lower { threshold.change } else { -threshold.change },
+        n: seen.n,
+        seen: kind,
+        times: 0,
+        guard: false,
+    };
+    Finding { subject: question.id.to_owned(), kind: published, says, weighed: Some(weighed) }
+}
+
+/// What keeps a finding from being as serious as it looks.
+fn softened(question: &Question<'_>, evidence: Evidence, kind: FindingKind) -> (FindingKind, Option<String>) {
+    let decides = kind.is_breach() || kind == FindingKind::Improved;
+    if let Some(advisory) = question.advisory.filter(|_| decides) {
+        return (FindingKind::Noise, Some(format!("advisory: {advisory}")));
+    }
+    let plain = (evidence == Evidence::Numbers).then_some(NO_P);
+    let cap = question.caps.first().map(String::as_str).or(plain);
+    match cap.filter(|_| kind == FindingKind::Block && question.kind == Kind::Sampled) {
+        Some(cap) => (FindingKind::Alert, Some(format!("no more than an alert: {cap}"))),
+        None => (kind, None),
+    }
+}
+
+/// The change towards worse and towards better: the same numbers, one of them with all signs turned.
+struct Sides {
+    worse: Pull,
+    better: Pull,
+    /// The p-values mean something.
+    tested: bool,
+}
+
+impl Sides {
+    const fn of(seen: &Seen, direction: Better) -> Self {
+        match direction {
+            Better::Lower => Self { worse: seen.more, better: seen.less, tested: seen.tested },
+            Better::Higher => Self { worse: seen.less, better: seen.more, tested: seen.tested },
+        }
+    }
+
+    fn decide(&self, gate: &Gate) -> FindingKind {
+        let large = |pull: &Pull, threshold: &Threshold| {
+            beyond(pull.effect, threshold.change) && is_more(pull.difference, gate.min_abs)
+        };
+        let passes = |pull: &Pull, threshold: &Threshold| large(pull, threshold) && pull.p < threshold.p;
+        match self {
+            Self { worse, .. } if passes(worse, &gate.block) => FindingKind::Block,
+            Self { worse, .. } if passes(worse, &gate.alert) => FindingKind::Alert,
+            Self { better, .. } if passes(better, &gate.alert) => FindingKind::Improved,
+            Self { worse, tested: true, .. } if worse.effect > 0.0 && worse.p < gate.alert.p => FindingKind::Small,
+            Self { worse, better, .. } if large(worse, &gate.alert) || large(better, &gate.alert) => FindingKind::Noise,
+            _ => FindingKind::Ok,
+        }
+    }
+}
+
+/// More than the floor, whatever the unit.
+fn is_more(difference: f64, floor: f64) -> bool {
+    if floor > 0.0 { beyond(difference / floor, 1.0) } else { difference > 0.0 }
+}
