@@ -33,8 +33,8 @@ function measured(frame) {
   const page = frame.contentDocument, root = page.documentElement, width = root.clientWidth;
   const wide = [...page.querySelectorAll("body *")].filter(element =>
     !element.closest(".scroll") && !element.closest("svg") && element.getBoundingClientRect().right > width + 1);
-  const drawings = [...page.querySelectorAll("svg")].map(svg => svg.getBoundingClientRect());
-  const texts = [...page.querySelectorAll("svg text")].map(text => {
+  const drawings = [...page.querySelectorAll("svg.drawing")].map(svg => svg.getBoundingClientRect());
+  const texts = [...page.querySelectorAll("svg.drawing text")].map(text => {
     const scale = text.ownerSVGElement.getBoundingClientRect().width / text.ownerSVGElement.viewBox.baseVal.width;
     return parseFloat(getComputedStyle(text).fontSize) * scale;
   });
@@ -98,8 +98,8 @@ def check_page(folder, work):
     if console:
         fail("the console is not empty: " + "; ".join(console[:5]))
     charts = dom.count("<figure ")
-    if charts < FEWEST_CHARTS or dom.count("<svg ") != charts:
-        fail(f"{charts} figures, {dom.count('<svg ')} drawings, at least {FEWEST_CHARTS} expected")
+    if charts < FEWEST_CHARTS or dom.count('<svg class="drawing"') != charts:
+        fail(f"{charts} figures, {dom.count('<svg class=')} drawings, at least {FEWEST_CHARTS} expected")
     numbers = re.search(r'<script type="application/json" id="numbers">(.*?)</script>', dom, re.DOTALL)
     metrics = json.loads(numbers.group(1))["judgement"]["metrics"]
     return text, charts, len(metrics)

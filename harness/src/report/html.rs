@@ -3,11 +3,13 @@
 
 mod audit;
 mod chart;
+mod forest;
 mod latency;
 mod limits;
 mod rounds;
 mod scale;
 mod series;
+mod spark;
 mod startup;
 mod tables;
 mod text;
@@ -158,7 +160,8 @@ fn charts(summary: &Summary<'_>) -> String {
             ),
         }
     };
-    let figures: String = summary.record.stages.iter().map(of_stage).collect();
+    let changes = forest::chart(&super::findings::compared(summary.judgement));
+    let figures: String = std::iter::once(changes).chain(summary.record.stages.iter().map(of_stage)).collect();
     if figures.is_empty() { figures } else { format!("<div class=\"charts\">\n{figures}</div>\n") }
 }
 

@@ -36,7 +36,7 @@ fn a_whole_run_has_every_chart_of_its_stages() {
         ("cpu", "capacity"),
     ];
     assert_eq!(charts(&html), expected);
-    assert_eq!(html.matches("<svg ").count(), expected.len());
+    assert_eq!(html.matches("<svg class=\"drawing\"").count(), expected.len());
     assert_eq!(html.matches("role=\"img\" aria-label=\"").count(), expected.len(), "every drawing is told in words");
     assert!(html.len() < 1_000_000, "{} bytes for a run of default size", html.len());
 }

@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::exit::Exit;
+use harness::measure::metric::{Better, Unit};
 use harness::report::write_all;
-use harness::verdict::judgement::{Finding, FindingKind, Value as Measure};
+use harness::stats::Interval;
+use harness::verdict::context::{Against, Past};
+use harness::verdict::evidence::Evidence;
+use harness::verdict::judgement::{Finding, FindingKind, Value as Measure, Weighed};
 use serde_json::Value;
 
 use super::*;
@@ -111,15 +115,86 @@ fn with_finding(judgement: &Judgement) -> Finding {
     Finding { subject: "latency/p50".to_owned(), says, ..found[0].clone() }
 }
 
-#[test]
-fn a_comparison_has_a_column_of_its_own_in_the_report() {
+/// A judgement in which `latency/p50` is 28 % worse, `throughput/rps_10vu` 12 % better, with nine earlier runs.
+fn compared() -> (Record, Judgement) {
     let record = sample::record();
     let mut judgement = judged(&record, &[]);
-    assert!(!rendered("html", &record, &judgement).contains("<th>verdict</th>"));
-    judgement.findings = vec![Finding { kind: FindingKind::Block, ..with_finding(&judgement) }];
+    let weighed = |unit, direction, base: f64, effect: f64| Weighed {
+        evidence: Evidence::Paired,
+        unit,
+        direction,
+        base,
+        head: base * (1.0 + effect),
+        difference: base * effect,
+        effect: Some(effect),
+        interval: Some(Interval { low: effect - 0.03, high: effect + 0.03, coverage: 0.979 }),
+        p: Some(0.002),
+        p_adjusted: Some(0.004),
+        threshold: if effect > 0.2 { 0.25 } else { -0.10 },
+        n: 10,
+        seen: FindingKind::Block,
+        times: 1,
+        guard: false,
+    };
+    let block = Finding {
+        kind: FindingKind::Block,
+        weighed: Some(weighed(Unit::Millis, Better::Lower, 0.263, 0.28)),
+        ..with_finding(&judgement)
+    };
+    let improved = Finding {
+        subject: "throughput/rps_10vu".to_owned(),
+        kind: FindingKind::Improved,
+        says: "12 % more than the base".to_owned(),
+        weighed: Some(weighed(Unit::PerSecond, Better::Higher, 14_500.0, 0.12)),
+    };
+    judgement.findings = vec![improved, block];
+    let past = Past {
+        id: "latency/p50".to_owned(),
+        unit: Unit::Millis,
+        rounds: vec![0.263; 6],
+        history: vec![0.26, 0.27, 0.25, 0.26, 0.28, 0.26, 0.25, 0.27, 0.263],
+        advisory: None,
+    };
+    judgement.context.against = Some(Against { name: "main".to_owned(), metrics: vec![past], ..Against::default() });
+    (record, judgement)
+}
+
+#[test]
+fn a_comparison_has_columns_and_a_chart_of_its_own_in_the_report() {
+    let (record, judgement) = compared();
+    let without = rendered("html", &record, &judged(&record, &[]));
+    assert!(!without.contains("<th>verdict</th>") && !without.contains("data-chart=\"changes\""));
     let html = rendered("html", &record, &judgement);
-    assert!(html.contains("<th>verdict</th>") && html.contains("28 % slower than the base"));
-    assert!(rendered("perf-summary", &record, &judgement).contains("- latency/p50: 28 % slower than the base\n"));
+    for text in
+        ["<th>verdict</th>", "0.263 ms", "+28.0 % [+25.0, +31.0]", "28 % slower than the base", "<svg class=\"spark\""]
+    {
+        assert!(html.contains(text), "{text} is missing");
+    }
+    let from = html.find("data-chart=\"changes\"").unwrap();
+    let figure = &html[from..from + html[from..].find("</figure>").unwrap()];
+    matches_file("tests/snapshots/changes.html", &format!("<figure {figure}</figure>\n"));
+    assert_eq!(figure.matches("<circle ").count(), 2, "{figure}");
+    let x = |class: &str| -> f64 {
+        let from = figure.find(&format!("<circle class=\"{class}\" cx=\"")).unwrap()
+            + "<circle class=\"\" cx=\"".len()
+            + class.len();
+        figure[from..].split('"').next().unwrap().parse().unwrap()
+    };
+    assert!(x("block") > x("improved"), "what got worse stands right of what got better, whichever way is better");
+    assert!(figure.find("latency/p50").unwrap() < figure.find("throughput/rps_10vu").unwrap(), "the worst comes first");
+}
+
+#[test]
+fn a_comparison_is_told_in_release_notes_and_in_the_summary_for_qnet() {
+    let (record, judgement) = compared();
+    let notes = rendered("release-notes", &record, &judgement);
+    assert!(
+        notes.contains("| Throughput | 16,200 req/s [16,000, 16,400] | +12.0 % [+9.0, +15.0] (improved) |"),
+        "{notes}"
+    );
+    assert!(notes.contains("| Latency p95 | 0.571 ms [0.554, 0.578] | n/a |"), "{notes}");
+    let summary = rendered("perf-summary", &record, &judgement);
+    assert!(summary.contains("- latency/p50: 28 % slower than the base\n"), "{summary}");
 }
 
 #[test]

@@ -121,6 +121,20 @@ impl Chart {
         ));
     }
 
+    /// A line up and down at a value of x, between two values of y.
+    pub(super) fn upright(&mut self, class: &str, x: f64, (from, to): (f64, f64)) {
+        let (Some((x, from)), Some((_, to))) = (self.place((x, from)), self.place((x, to))) else { return };
+        let [x, from, to] = [x, from, to].map(coordinate);
+        self.body.push_str(&format!("<line class=\"{class}\" x1=\"{x}\" x2=\"{x}\" y1=\"{from}\" y2=\"{to}\"/>\n"));
+    }
+
+    /// Words at the left end of a value of y.
+    pub(super) fn words(&mut self, y: f64, says: &str) {
+        let Some(place) = self.y.scale.at(y) else { return };
+        let y = coordinate(self.down(place));
+        self.body.push_str(&format!("<text class=\"words\" x=\"{LEFT}\" y=\"{y}\">{}</text>\n", escaped(says)));
+    }
+
     /// The figure: title, legend, drawing and words.
     pub(super) fn figure(self, caption: &Caption<'_>) -> String {
         let entry = |(class, says): &(&str, String)| format!("<li class=\"{class}\">{}</li>", escaped(says));
@@ -140,7 +154,7 @@ impl Chart {
     fn drawing(&self, says: &str) -> String {
         let label = escaped(&format!("{}. {says}", self.title));
         format!(
-            "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{label}\">\n{}{}{}</svg>\n",
+            "<svg class=\"drawing\" viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{label}\">\n{}{}{}</svg>\n",
             coordinate(self.height),
             self.shading,
             self.axes(),
