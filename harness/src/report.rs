@@ -1,15 +1,23 @@
 //! Report: one record, many readers. A format turns the one [`Summary`] into bytes; a new format is one more entry in
 //! [`FORMATS`].
 
+mod badges;
 pub mod baseline;
 mod bmf;
 pub mod compare;
 mod compared;
 mod curve;
 mod facts;
+mod findings;
 mod flat;
+mod gab;
+mod html;
+mod junit;
 mod markdown;
 pub mod metrics_doc;
+mod openmetrics;
+mod perf_summary;
+mod release_notes;
 pub mod schema;
 mod summary;
 mod table;
@@ -18,6 +26,8 @@ pub mod trend;
 mod verdict;
 
 use std::path::{Path, PathBuf};
+
+use crate::measure::metric::Better;
 
 pub use compared::Compared;
 pub use summary::{Group, Row, Summary};
@@ -59,26 +69,44 @@ pub trait ReportFormat: Sync {
 }
 
 /// Every format. `table`, `json` and `markdown` are those of `harness run --format`.
-pub const FORMATS: &[&dyn ReportFormat] =
-    &[&table::Table, &markdown::Markdown, &verdict::Json, &bmf::Bencher, &flat::Flat];
+pub const FORMATS: &[&dyn ReportFormat] = &[
+    &table::Table,
+    &markdown::Markdown,
+    &verdict::Json,
+    &bmf::Bencher,
+    &flat::Flat,
+    &html::Html,
+    &junit::Junit,
+    &openmetrics::OpenMetrics,
+    &gab::Benchmark(Better::Lower),
+    &gab::Benchmark(Better::Higher),
+    &release_notes::ReleaseNotes,
+    &perf_summary::PerfSummary,
+];
 
 /// The format with that name.
 pub fn format(name: &str) -> Option<&'static dyn ReportFormat> {
     FORMATS.iter().copied().find(|format| format.name() == name)
 }
 
-/// Writes every format into `folder`; the files, in the order of [`FORMATS`].
+/// Writes every format and the badges into `folder`, which is made where it is not there; the files, in the order of [`FORMATS`].
 ///
 /// # Errors
-/// [`Error`] of the first format that could not be written.
+/// [`Error`] of the first that could not be written.
 pub fn write_all(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let write = |format: &&dyn ReportFormat| {
-        let path = folder.join(format.file_name());
-        let content = format.render(summary)?;
-        std::fs::write(&path, content).map_err(|source| Error::Unwritable { path: path.clone(), source })?;
+    let mut files = Vec::new();
+    for format in FORMATS {
+        files.push((format.file_name().to_owned(), format.render(summary)?));
+    }
+    files.extend(badges::files(summary)?);
+    let write = |(name, content): (String, Vec<u8>)| {
+        let path = folder.join(name);
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let written = made.and_then(|()| std::fs::write(&path, content));
+        written.map_err(|source| Error::Unwritable { path: path.clone(), source })?;
         Ok(path)
     };
-    FORMATS.iter().map(write).collect()
+    files.into_iter().map(write).collect()
 }
 
 /// JSON for people and programs: indented, ending in a newline.

@@ -11,12 +11,16 @@ mod curve;
 mod docs;
 #[path = "reports/formats.rs"]
 mod formats;
+#[path = "reports/html.rs"]
+mod html;
 #[path = "reports/journal.rs"]
 mod journal;
 #[path = "reports/judging.rs"]
 mod judging;
 #[path = "support/sample.rs"]
 mod sample;
+#[path = "reports/small.rs"]
+mod small;
 #[path = "reports/stored.rs"]
 mod stored;
 

@@ -4,8 +4,10 @@ mod baseline;
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::report;
 pub(super) use baseline::{
     Action, BaselineArgs, ExportArgs, ExportTo, ListArgs, PromoteArgs, PruneArgs, ShowArgs, ShowFormat, Which,
 };
@@ -128,8 +130,16 @@ pub(super) struct ReportArgs {
     /// A result.json, or the directory of a run
     pub(super) result: PathBuf,
     /// What stdout carries
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) format: Format,
+    #[arg(long, value_name = "NAME", default_value = "table", value_parser = format_names())]
+    pub(super) format: String,
+    /// Write every format into this folder, as a run does
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+}
+
+/// Every format there is.
+fn format_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(report::FORMATS.iter().map(|format| format.name()))
 }
 
 /// Arguments of `harness compare`.

@@ -4,21 +4,24 @@ use std::path::Path;
 
 use super::args::ReportArgs;
 use super::error::{Error, print_text};
-use super::run::shown;
+use super::run::rendered;
 use crate::exit::Exit;
 use crate::measure::Record;
-use crate::report::Summary;
+use crate::report::{self, Summary};
 use crate::scenario;
 use crate::verdict::{self, Context, Judgement, stored};
 
-/// Judges the record again and renders it; the exit code is that of the verdict.
+/// Judges the record again, renders it, and writes all formats where `--out` says so; the exit code is that of the verdict.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     let opened = stored::open(&args.result).map_err(|error| Error::input(&error))?;
     let judgement = judged_again(&opened.record, opened.context);
     let folder =
         if args.result.is_dir() { args.result.as_path() } else { args.result.parent().unwrap_or(Path::new(".")) };
     let summary = Summary::new(&opened.record, &judgement).in_folder(folder).partial(opened.partial);
-    print_text(&shown(&summary, args.format)?);
+    if let Some(out) = &args.out {
+        report::write_all(&summary, out).map_err(|error| Error::tooling(&error))?;
+    }
+    print_text(&rendered(&summary, &args.format)?);
     Ok(judgement.exit)
 }
 

@@ -81,6 +81,11 @@ pub(super) fn shown(summary: &Summary<'_>, format: Format) -> Result<String, Err
         Format::Json => "json",
         Format::Markdown => "markdown",
     };
+    rendered(summary, name)
+}
+
+/// A format by its name, as text.
+pub(super) fn rendered(summary: &Summary<'_>, name: &str) -> Result<String, Error> {
     let Some(format) = report::format(name) else { return Ok(String::new()) };
     let rendered = format.render(summary).map_err(|error| Error::tooling(&error))?;
     Ok(String::from_utf8_lossy(&rendered).into_owned())

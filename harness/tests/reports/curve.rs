@@ -119,6 +119,24 @@ fn too_few_rounds_decide_nothing() {
 }
 
 #[test]
+fn a_curve_is_drawn() {
+    let record = curve(Objective { rps: Some(10_000.0), p99_ns: Some(50_000_000) });
+    let html = rendered("html", &record, &judged(&record, &[]));
+    let of = |kind: &str| {
+        let from = html.find(&format!("data-chart=\"{kind}\"")).unwrap();
+        &html[from..from + html[from..].find("</figure>").unwrap()]
+    };
+    let rate = of("limits-rate");
+    assert_eq!(rate.matches("<circle class=\"proxied\"").count(), 2, "two sets of limits meet the objective: {rate}");
+    assert_eq!(rate.matches("<circle class=\"proxied hollow\"").count(), 1, "in one the target dies: {rate}");
+    assert!(
+        rate.contains("demanded: 10,000 req/s") && rate.contains("the smallest that meet the objective are 0.25 CPUs")
+    );
+    assert!(of("limits-p99").contains("demanded: 50.0 ms"));
+    assert!(of("throttled").contains("held back"));
+}
+
+#[test]
 fn a_curve_is_told_in_both_formats_and_keeps_the_schema() {
     let record = curve(Objective { rps: Some(10_000.0), p99_ns: Some(50_000_000) });
     let judgement = judged(&record, &[]);

@@ -1,0 +1,121 @@
+//! Badges: for each a JSON file that shields.io reads, and an SVG that needs nobody.
+//!
+//! A badge is a claim without its context, so only numbers that may be published become one: not those of invalid stages, not
+//! those of a quick run or of a run that did not end.
+
+mod svg;
+
+use serde::Serialize;
+
+use super::{Error, Summary, pretty};
+use crate::exit::Exit;
+use crate::verdict::judgement::{ClaimState, Measured};
+
+/// A badge: what it is about, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Badge {
+    /// Name of its files, without extension.
+    name: &'static str,
+    label: &'static str,
+    message: String,
+    color: Color,
+}
+
+/// Colours that shields.io knows by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Color {
+    BrightGreen,
+    Yellow,
+    Red,
+    Blue,
+    LightGrey,
+}
+
+/// The endpoint schema of shields.io, version 1.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Endpoint<'a> {
+    schema_version: u32,
+    label: &'a str,
+    message: &'a str,
+    color: Color,
+    is_error: bool,
+}
+
+/// Badge, label, and the metric it shows: the first that has a value and begins so.
+const NUMBERS: [(&str, &str, &str); 6] = [
+    ("overhead-p50", "overhead p50", "overhead/latency_p50"),
+    ("overhead-p99", "overhead p99", "overhead/latency_p99"),
+    ("rps", "throughput", "throughput/rps_"),
+    ("idle-rss", "idle memory", "memory/idle_rss"),
+    ("startup", "ready after", "startup/to_ready"),
+    ("binary-size", "binary size", "binary/size"),
+];
+
+/// Path below the run's folder and content of every badge.
+///
+/// # Errors
+/// [`Error::NoJson`] where a badge has no form in JSON.
+pub(super) fn files(summary: &Summary<'_>) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let mut files = Vec::new();
+    for badge in badges(summary) {
+        let is_error = badge.color == Color::LightGrey;
+        let endpoint =
+            Endpoint { schema_version: 1, label: badge.label, message: &badge.message, color: badge.color, is_error };
+        files.push((format!("badges/{}.json", badge.name), pretty("badges", &endpoint)?));
+        files.push((format!("badges/{}.svg", badge.name), svg::drawn(&badge).into_bytes()));
+    }
+    Ok(files)
+}
+
+fn badges(summary: &Summary<'_>) -> Vec<Badge> {
+    let exit = summary.judgement.exit;
+    let color = match exit {
+        Exit::Pass => Color::BrightGreen,
+        Exit::Regressed | Exit::TargetFailed => Color::Red,
+        Exit::Invalid | Exit::InvalidInput | Exit::Usage | Exit::Interrupted => Color::LightGrey,
+    };
+    let message = exit.word().to_lowercase();
+    let verdict = Badge { name: "verdict", label: "performance", message, color };
+    let publishable = !(summary.partial || summary.record.interrupted || summary.record.scenario.quick);
+    let numbers = NUMBERS.iter().filter(|_| publishable);
+    let of = |(name, label, metric): &(&'static str, &'static str, &str)| number(summary, name, label, metric);
+    std::iter::once(verdict).chain(numbers.filter_map(of)).collect()
+}
+
+fn number(summary: &Summary<'_>, name: &'static str, label: &'static str, id: &str) -> Option<Badge> {
+    let (metric, estimate) =
+        summary.valid().find(|(metric, _)| metric.id.starts_with(id) && !metric.id.contains('@'))?;
+    let advisory = if metric.advisory.is_some() { " (advisory)" } else { "" };
+    Some(Badge {
+        name,
+        label,
+        message: format!("{}{advisory}", metric.unit.show(estimate.point)),
+        color: color(summary, metric),
+    })
+}
+
+/// That of the claim about the metric; blue where nobody claims anything.
+fn color(summary: &Summary<'_>, metric: &Measured) -> Color {
+    let claim = summary.judgement.targets.iter().find(|target| target.metric == metric.id);
+    match claim.map(|claim| claim.state) {
+        None => Color::Blue,
+        Some(ClaimState::Met) => Color::BrightGreen,
+        Some(ClaimState::NotMet) => Color::Red,
+        Some(ClaimState::Undecided | ClaimState::Absent) => Color::Yellow,
+    }
+}
+
+impl Color {
+    /// As a colour of SVG.
+    const fn hex(self) -> &'static str {
+        match self {
+            Self::BrightGreen => "#2f8132",
+            Self::Yellow => "#8a6d00",
+            Self::Red => "#c0392b",
+            Self::Blue => "#0b6cb3",
+            Self::LightGrey => "#6b7280",
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! A metric over the stored runs, as small as a word.
+
+use super::text::{coordinate, escaped};
+
+const WIDTH: f64 = 92.0;
+const HEIGHT: f64 = 22.0;
+const EDGE: f64 = 3.0;
+/// Earlier runs that are drawn, the newest ones.
+const RUNS: usize = 30;
+
+/// The points of earlier runs, oldest first, and that of this run, set apart by a dot; nothing below two earlier runs.
+pub(super) fn line(history: &[f64], head: f64, says: &str) -> String {
+    let history = &history[history.len().saturating_sub(RUNS)..];
+    if history.len() < 2 || !history.iter().chain([&head]).all(|value| value.is_finite()) {
+        return String::new();
+    }
+    let all = || history.iter().copied().chain([head]);
+    let (low, high) =
+        all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let step = (WIDTH - 2.0 * EDGE) / history.len() as f64;
+    let down = |value: f64| {
+        // A constant history is a line through the middle.
+        let place = if high > low { (value - low) / (high - low) } else { 0.5 };
+        HEIGHT - EDGE - place * (HEIGHT - 2.0 * EDGE)
+    };
+    let points: Vec<String> = all()
+        .enumerate()
+        .map(|(index, value)| format!("{},{}", coordinate(EDGE + step * index as f64), coordinate(down(value))))
+        .collect();
+    format!(
+        "<svg class=\"spark\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\"><polyline class=\"direct thin\" \
+         points=\"{}\"/><circle class=\"proxied\" cx=\"{}\" cy=\"{}\" r=\"2.6\"/></svg>",
+        escaped(says),
+        points.join(" "),
+        coordinate(WIDTH - EDGE),
+        coordinate(down(head))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_is_drawn_from_end_to_end() {
+        let drawn = line(&[1.0, 3.0, 2.0], 2.0, "p50");
+        assert!(drawn.contains("points=\"3,19 31.7,3 60.3,11 89,11\""), "{drawn}");
+        assert!(line(&[5.0, 5.0], 5.0, "").contains("points=\"3,11 46,11 89,11\""));
+        assert_eq!(line(&[1.0], 1.0, ""), "");
+        assert_eq!(line(&[1.0, f64::NAN], 1.0, ""), "");
+    }
+}

@@ -1,0 +1,111 @@
+//! A stage as drawings look at it: its trials in the order they ran, each with its place.
+
+use crate::measure::record::{InstanceRecord, RoundStatus, StageRecord};
+use crate::measure::trial::{Arm, Build, TrialRecord};
+
+/// One of the paths that a drawing sets beside each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Path {
+    /// Which build of the target.
+    pub(super) build: Build,
+    /// Which arm.
+    pub(super) arm: Arm,
+}
+
+/// A trial and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Placed<'a> {
+    /// Whose it is.
+    pub(super) path: Path,
+    /// What became of its round.
+    pub(super) status: RoundStatus,
+    /// The trial.
+    pub(super) trial: &'a TrialRecord,
+}
+
+/// A round of one build.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot<'a> {
+    /// Its number among the valid rounds of the build, from 1; absent for a rejected one.
+    pub(super) number: Option<usize>,
+    direct: Option<&'a TrialRecord>,
+    proxied: Option<&'a TrialRecord>,
+}
+
+impl Path {
+    /// Its class in drawings.
+    pub(super) const fn class(self) -> &'static str {
+        match (self.arm, self.build) {
+            (Arm::Direct, _) => "direct",
+            (Arm::Proxied, Build::Head) => "proxied",
+            (Arm::Proxied, Build::Base) => "base",
+        }
+    }
+
+    /// Its name in legends.
+    pub(super) const fn name(self) -> &'static str {
+        match (self.arm, self.build) {
+            (Arm::Direct, Build::Head) => "direct",
+            (Arm::Direct, Build::Base) => "direct, beside the base",
+            (Arm::Proxied, Build::Head) => "proxied",
+            (Arm::Proxied, Build::Base) => "proxied by the base",
+        }
+    }
+}
+
+impl<'a> Slot<'a> {
+    /// The trial of an arm.
+    pub(super) const fn trial(&self, arm: Arm) -> Option<&'a TrialRecord> {
+        match arm {
+            Arm::Direct => self.direct,
+            Arm::Proxied => self.proxied,
+        }
+    }
+}
+
+/// The builds a stage measured, the head first.
+pub(super) fn builds(stage: &StageRecord) -> Vec<Build> {
+    let has = |build: &Build| stage.instances.iter().any(|instance| instance.build == *build);
+    [Build::Head, Build::Base].into_iter().filter(has).collect()
+}
+
+/// The instances of one build.
+pub(super) fn instances(stage: &StageRecord, build: Build) -> impl Iterator<Item = &InstanceRecord> {
+    stage.instances.iter().filter(move |instance| instance.build == build)
+}
+
+/// Every trial of a stage, of all rounds.
+pub(super) fn trials(stage: &StageRecord) -> impl Iterator<Item = Placed<'_>> {
+    stage.instances.iter().flat_map(|instance| {
+        instance.rounds.iter().flat_map(move |round| {
+            round.trials.iter().map(move |trial| Placed {
+                path: Path { build: instance.build, arm: trial.arm },
+                status: round.status,
+                trial,
+            })
+        })
+    })
+}
+
+/// The valid and the rejected rounds of one build, in the order they ran.
+pub(super) fn slots(stage: &StageRecord, build: Build) -> Vec<Slot<'_>> {
+    let mut valid = 0;
+    let rounds = instances(stage, build).flat_map(|instance| &instance.rounds);
+    let counted = rounds.filter(|round| matches!(round.status, RoundStatus::Valid | RoundStatus::Rejected));
+    let slot = counted.map(|round| {
+        let is_valid = round.status == RoundStatus::Valid;
+        valid += usize::from(is_valid);
+        let (direct, proxied) = (round.trial(Arm::Direct), round.trial(Arm::Proxied));
+        Slot { number: is_valid.then_some(valid), direct, proxied }
+    });
+    slot.collect()
+}
+
+/// Median of some values; `None` without any.
+pub(super) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let half = sorted.len() / 2;
+    let upper = sorted.get(half)?;
+    if sorted.len().is_multiple_of(2) { Some((sorted[half - 1] + upper) / 2.0) } else { Some(*upper) }
+}

@@ -1,0 +1,149 @@
+//! `perf-summary.md`: the summary that QNet's playbook asks for, filled in from the run: metadata, hardware, environment,
+//! benchmarks, results against the baseline, regressions, summary.
+
+use super::findings::compared;
+use super::{Error, ReportFormat, Summary};
+use crate::measure::record::Record;
+use crate::units::{Bytes, Nanos};
+use crate::verdict::judgement::{Finding, FindingKind};
+
+/// The format.
+pub(super) struct PerfSummary;
+
+impl ReportFormat for PerfSummary {
+    fn name(&self) -> &'static str {
+        "perf-summary"
+    }
+
+    fn file_name(&self) -> &'static str {
+        "perf-summary.md"
+    }
+
+    fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
+        let record = summary.record;
+        let text = format!(
+            "# Performance summary: {}\n\n## Run metadata\n\n{}\n## Hardware profile\n\n{}\n## Environment\n\n{}\n## Benchmarks\n\n{}\n\
+             ## Results against the baseline\n\n{}\n## Regressions\n\n{}\n## Summary\n\n{}",
+            plain(&record.scenario.name),
+            metadata(record),
+            hardware(record),
+            environment(record),
+            benchmarks(summary),
+            changes(summary),
+            regressions(summary),
+            conclusion(summary)
+        );
+        Ok(text.into_bytes())
+    }
+}
+
+/// Lines of names and values; a value that is not known says so.
+fn lines(pairs: &[(&str, Option<String>)]) -> String {
+    let line = |(name, value): &(&str, Option<String>)| {
+        format!("- {name}: {}\n", value.as_ref().map_or_else(|| "not known".to_owned(), |value| plain(value)))
+    };
+    pairs.iter().map(line).collect()
+}
+
+/// Text that Markdown leaves alone: no tag, no cell, no new line.
+fn plain(text: &str) -> String {
+    text.replace('<', "&lt;").replace('|', "\\|").replace('\n', " ")
+}
+
+fn metadata(record: &Record) -> String {
+    let git = record.git.as_ref();
+    let dirty = |dirty| if dirty { " (with uncommitted changes)" } else { "" };
+    lines(&[
+        ("date (UTC)", Some(record.started_at.clone())),
+        ("run", Some(format!("{}, took {}", record.run_id, Nanos(record.took_ns)))),
+        ("commit", git.map(|git| format!("{}{}", git.sha, dirty(git.dirty)))),
+        ("branch", git.and_then(|git| git.branch.clone())),
+        ("target", record.targets.first().map(|target| target.program.clone())),
+    ])
+}
+
+/// Storage and network cards are left out: no number here depends on them, as all traffic stays on this host.
+fn hardware(record: &Record) -> String {
+    let host = &record.host;
+    lines(&[
+        ("CPU", Some(format!("{}, {} CPUs", host.cpu_model, host.cpus))),
+        ("memory", Some(Bytes(host.memory_bytes).to_string())),
+        ("system", Some(format!("{}, Linux {}", host.os, host.kernel))),
+        ("virtualization", host.virtualization.clone()),
+    ])
+}
+
+fn environment(record: &Record) -> String {
+    let host = &record.host;
+    let env = record.targets.iter().flat_map(|target| target.env.clone()).collect::<Vec<_>>().join(" ");
+    lines(&[
+        ("CPU governor", host.governor.clone()),
+        ("load when the run began", Some(format!("{:.2}", host.load_average))),
+        ("clock source", host.clock_source.clone()),
+        ("environment of the target", Some(env).filter(|env| !env.is_empty())),
+        ("measured with", Some(format!("harness {} ({})", record.tool.version, record.tool.profile))),
+    ])
+}
+
+fn benchmarks(summary: &Summary<'_>) -> String {
+    let rows: String = summary
+        .groups
+        .iter()
+        .flat_map(|group| &group.rows)
+        .map(|row| {
+            let interval = row.interval.as_ref().map(|ends| format!(" {ends}")).unwrap_or_default();
+            let advisory = if row.metric.advisory.is_some() { " (advisory)" } else { "" };
+            format!("| {}{advisory} | {}{interval} | {} |\n", plain(&row.metric.id), row.value, row.n)
+        })
+        .collect();
+    if rows.is_empty() {
+        return "No metric has a value.\n".to_owned();
+    }
+    format!("| metric | median [interval] | n |\n|---|---:|---:|\n{rows}")
+}
+
+fn changes(summary: &Summary<'_>) -> String {
+    let line = |finding: &Finding| {
+        format!("- {}: {}: {}\n", plain(&finding.subject), finding.kind.word(), plain(&finding.says))
+    };
+    let all: String = compared(summary.judgement).into_iter().map(line).collect();
+    if all.is_empty() { "Nothing was compared in this run.\n".to_owned() } else { all }
+}
+
+fn regressions(summary: &Summary<'_>) -> String {
+    let compared = compared(summary.judgement);
+    if compared.is_empty() {
+        return "None was looked for: nothing was compared.\n".to_owned();
+    }
+    let worse = compared.into_iter().filter(|finding| matches!(finding.kind, FindingKind::Block | FindingKind::Alert));
+    let all: String = worse
+        .map(|finding| {
+            format!(
+                "- {}: {}\n  - cause: to be filled in\n  - follow-up: to be filled in\n",
+                plain(&finding.subject),
+                plain(&finding.says)
+            )
+        })
+        .collect();
+    if all.is_empty() { "None was found.\n".to_owned() } else { all }
+}
+
+fn conclusion(summary: &Summary<'_>) -> String {
+    let mut text = format!("{}\n", plain(&summary.headline));
+    let targets = summary.judgement.targets.iter();
+    let states: String = targets
+        .map(|target| {
+            format!(
+                "- {} {}: {}, {}\n",
+                plain(&target.metric),
+                plain(&target.limit),
+                target.state.word(),
+                plain(&target.says)
+            )
+        })
+        .collect();
+    if !states.is_empty() {
+        text.push_str(&format!("\n{states}"));
+    }
+    text
+}
