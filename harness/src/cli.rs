@@ -3,11 +3,15 @@
 mod args;
 mod check;
 mod clean;
+mod comment;
 mod compare;
 mod error;
+mod github;
 mod hidden;
 mod report;
 mod run;
+mod shell;
+mod terminal;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -44,5 +48,8 @@ fn command(command: Command) -> Result<Exit, Error> {
         Command::Compare(args) => compare::compare(&args),
         Command::Clean(args) => clean::clean(&args),
         Command::Report(args) => report::report(&args),
+        Command::Comment(args) => comment::comment(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man => shell::man(),
     }
 }

@@ -2,13 +2,16 @@
 //! [`FORMATS`].
 
 mod bmf;
+pub mod comment;
 pub mod compare;
 mod curve;
 mod facts;
+mod findings;
 mod flat;
 mod markdown;
 pub mod metrics_doc;
 pub mod schema;
+mod scrub;
 mod summary;
 mod table;
 mod text;
@@ -56,7 +59,7 @@ pub trait ReportFormat: Sync {
 
 /// Every format. `table`, `json` and `markdown` are those of `harness run --format`.
 pub const FORMATS: &[&dyn ReportFormat] =
-    &[&table::Table, &markdown::Markdown, &verdict::Json, &bmf::Bencher, &flat::Flat];
+    &[&table::Table, &markdown::Markdown, &verdict::Json, &bmf::Bencher, &flat::Flat, &comment::Comment];
 
 /// The format with that name.
 pub fn format(name: &str) -> Option<&'static dyn ReportFormat> {

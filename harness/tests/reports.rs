@@ -3,6 +3,8 @@
 
 #[path = "reports/bencher.rs"]
 mod bencher;
+#[path = "reports/comment.rs"]
+mod comment;
 #[path = "reports/curve.rs"]
 mod curve;
 #[path = "reports/docs.rs"]

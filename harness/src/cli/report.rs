@@ -19,6 +19,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     let folder =
         if args.result.is_dir() { args.result.as_path() } else { args.result.parent().unwrap_or(Path::new(".")) };
     let summary = Summary::new(&opened.record, &judgement).in_folder(folder).partial(opened.partial);
-    print_text(&shown(&summary, args.format)?);
+    print_text(&shown(&summary, args.format, args.quiet)?);
+    args.github.tell(&summary, folder)?;
     Ok(judgement.exit)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::args::{FailOn, Format, RunArgs};
 use super::error::{Error, print_text};
+use super::terminal::coloured;
 use crate::exit::Exit;
 use crate::host;
 use crate::measure::Record;
@@ -24,7 +25,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let (home, record) = measure(&plan, args)?;
     let judgement = verdict::judge(&record, &plan.claims, options(args.fail_on));
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
-    tell(&stored, &home, args.format)
+    tell(&stored, &home, args)
 }
 
 /// The plan of a scenario, with what the command line picks.
@@ -50,7 +51,7 @@ pub(super) const fn fail_on(wanted: Option<FailOn>) -> verdict::FailOn {
 fn measure(plan: &Plan, args: &RunArgs) -> Result<(Home, Record), Error> {
     let _alone = host::Lock::acquire_within(PATIENCE).map_err(|error| Error::tooling(&error))?;
     let home = Home::make(&args.out, &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
-    let mut progress = Progress::new(&plan.scenario.name, plan.expected_duration());
+    let mut progress = Progress::new(&plan.scenario.name, plan.expected_duration(), args.quiet);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let record = runtime.map_err(|error| Error::tooling(&error))?.block_on(async {
         let interrupt = Interrupt::listen().map_err(|error| Error::tooling(&error))?;
@@ -62,16 +63,20 @@ fn measure(plan: &Plan, args: &RunArgs) -> Result<(Home, Record), Error> {
 }
 
 /// Writes every artifact and prints the summary.
-fn tell(stored: &Stored, home: &Home, format: Format) -> Result<Exit, Error> {
+fn tell(stored: &Stored, home: &Home, args: &RunArgs) -> Result<Exit, Error> {
     let summary = Summary::new(&stored.record, &stored.judgement).in_folder(&home.shown);
     stored.write(&home.results.join(stored::RESULT)).map_err(|error| Error::tooling(&error))?;
     report::write_all(&summary, &home.results).map_err(|error| Error::tooling(&error))?;
-    print_text(&shown(&summary, format)?);
+    print_text(&shown(&summary, args.format, args.quiet)?);
+    args.github.tell(&summary, &home.shown)?;
     Ok(stored.judgement.exit)
 }
 
 /// What stdout carries.
-pub(super) fn shown(summary: &Summary<'_>, format: Format) -> Result<String, Error> {
+pub(super) fn shown(summary: &Summary<'_>, format: Format, quiet: bool) -> Result<String, Error> {
+    if quiet && format == Format::Table {
+        return Ok(coloured(&format!("{}\n", summary.headline), summary.judgement.exit));
+    }
     let name = match format {
         Format::Table => "table",
         Format::Json => "json",
@@ -79,5 +84,6 @@ pub(super) fn shown(summary: &Summary<'_>, format: Format) -> Result<String, Err
     };
     let Some(format) = report::format(name) else { return Ok(String::new()) };
     let rendered = format.render(summary).map_err(|error| Error::tooling(&error))?;
-    Ok(String::from_utf8_lossy(&rendered).into_owned())
+    let text = String::from_utf8_lossy(&rendered).into_owned();
+    Ok(if name == "table" { coloured(&text, summary.judgement.exit) } else { text })
 }
