@@ -5,13 +5,17 @@ mod args;
 mod baseline;
 mod check;
 mod clean;
+mod comment;
 mod compare;
 mod confirm;
 mod error;
+mod github;
 mod hidden;
 mod previous;
 mod report;
 mod run;
+mod shell;
+mod terminal;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -49,5 +53,8 @@ fn command(command: Command) -> Result<Exit, Error> {
         Command::Baseline(args) => baseline::baseline(&args),
         Command::Clean(args) => clean::clean(&args),
         Command::Report(args) => report::report(&args),
+        Command::Comment(args) => comment::comment(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man => shell::man(),
     }
 }

@@ -34,9 +34,9 @@ struct Stage {
 }
 
 impl Progress {
-    /// Progress of a run of the scenario `name` that should take `expected`.
-    pub fn new(name: &str, expected: Nanos) -> Self {
-        let shown = std::io::stderr().is_terminal();
+    /// Progress of a run of the scenario `name` that should take `expected`; silent where `quiet`.
+    pub fn new(name: &str, expected: Nanos, quiet: bool) -> Self {
+        let shown = !quiet && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr_with_hz(1) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(expected.0 / 1_000_000), target);
         // The template is a constant of this file; a mistake in it would fall back to the plain bar.

@@ -4,6 +4,7 @@
 mod badges;
 pub mod baseline;
 mod bmf;
+pub mod comment;
 pub mod compare;
 mod compared;
 mod curve;
@@ -13,12 +14,14 @@ mod flat;
 mod gab;
 mod html;
 mod junit;
+mod lines;
 mod markdown;
 pub mod metrics_doc;
 mod openmetrics;
 mod perf_summary;
 mod release_notes;
 pub mod schema;
+mod scrub;
 mod summary;
 mod table;
 mod text;
@@ -82,6 +85,7 @@ pub const FORMATS: &[&dyn ReportFormat] = &[
     &gab::Benchmark(Better::Higher),
     &release_notes::ReleaseNotes,
     &perf_summary::PerfSummary,
+    &comment::Comment,
 ];
 
 /// The format with that name.

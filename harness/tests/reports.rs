@@ -3,6 +3,8 @@
 
 #[path = "reports/bencher.rs"]
 mod bencher;
+#[path = "reports/comment.rs"]
+mod comment;
 #[path = "reports/compared.rs"]
 mod compared;
 #[path = "reports/curve.rs"]

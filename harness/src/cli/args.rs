@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod baseline;
+mod publish;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use crate::report;
 pub(super) use baseline::{
     Action, BaselineArgs, ExportArgs, ExportTo, ListArgs, PromoteArgs, PruneArgs, ShowArgs, ShowFormat, Which,
 };
+pub(super) use publish::{CommentArgs, CommentMode, CompletionsArgs, GithubArgs};
 
 /// Numbers for sidecars and proxies that can be defended.
 #[derive(Debug, Parser)]
@@ -31,6 +33,7 @@ const EXAMPLES: &str = "Examples:
   harness report results/sidecar/RUN                 render a stored or partial run again
   harness compare main/result.json pr/result.json    what got better, what got worse
   harness baseline promote results/sidecar/RUN       hold later runs against this one
+  harness comment results/sidecar/RUN --pr 17        tell the pull request
 
 Exit codes: 0 pass, 2 invalid input, 3 regressed or required target missed, 4 usage or tooling,
             5 the target failed, 6 INVALID measurement, 130 interrupted";
@@ -48,12 +51,25 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Keep runs that later ones are held against
     Baseline(BaselineArgs),
+    /// Post the comment under a pull request, or update the one that is there
+    Comment(CommentArgs),
     /// Remove containers, networks and images that killed runs left behind
     Clean(CleanArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
 }
+
+const RUN_EXAMPLES: &str = "Examples:
+  harness run scenarios/sidecar.toml --quick                    a look, in less than 20 seconds
+  harness run scenarios/sidecar.toml --stage startup --stage idle
+  harness run scenarios/sidecar.toml --set stage.overhead.rate=500/s --format json
+  harness run scenarios/sidecar.toml --github                   in a step of GitHub Actions";
 
 /// Arguments of `harness run`.
 #[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES)]
 pub(super) struct RunArgs {
     /// The scenario file
     pub(super) scenario: PathBuf,
@@ -81,10 +97,21 @@ pub(super) struct RunArgs {
     /// What stdout carries
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
+    /// No progress, and the verdict's line alone instead of the table
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// How GitHub Actions is told
+    #[command(flatten)]
+    pub(super) github: GithubArgs,
 }
+
+const CHECK_EXAMPLES: &str = "Examples:
+  harness check scenarios/sidecar.toml --quick
+  harness check --schema > scenario.schema.json";
 
 /// Arguments of `harness check`.
 #[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
 pub(super) struct CheckArgs {
     /// The scenario file
     #[arg(required_unless_present = "schema")]
@@ -124,8 +151,13 @@ impl Selection {
     }
 }
 
+const REPORT_EXAMPLES: &str = "Examples:
+  harness report results/sidecar/RUN
+  harness report result.json --format markdown > summary.md";
+
 /// Arguments of `harness report`.
 #[derive(Debug, Args)]
+#[command(after_help = REPORT_EXAMPLES)]
 pub(super) struct ReportArgs {
     /// A result.json, or the directory of a run
     pub(super) result: PathBuf,
@@ -135,6 +167,12 @@ pub(super) struct ReportArgs {
     /// Write every format into this folder, as a run does
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// The verdict's line alone instead of the table
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// How GitHub Actions is told
+    #[command(flatten)]
+    pub(super) github: GithubArgs,
 }
 
 /// Every format there is.
@@ -142,8 +180,14 @@ fn format_names() -> PossibleValuesParser {
     PossibleValuesParser::new(report::FORMATS.iter().map(|format| format.name()))
 }
 
+const COMPARE_EXAMPLES: &str = "Examples:
+  harness compare main/result.json pr/result.json
+  harness compare runs/ result.json --rule qnet      the median of the last seven runs as base
+  harness compare base.json head.json --fail-on alert --format json";
+
 /// Arguments of `harness compare`.
 #[derive(Debug, Args)]
+#[command(after_help = COMPARE_EXAMPLES)]
 pub(super) struct CompareArgs {
     /// A base and a head of one kind, and further such pairs: result.json or a run's directory, Aether bench JSON, Bencher Metric Format, the flat array, copybook receipts, Criterion directories; a base may be a folder of runs, of which the median of the last seven counts
     #[arg(required = true, num_args = 2.., value_names = ["BASE", "HEAD"])]

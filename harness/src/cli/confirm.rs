@@ -14,7 +14,13 @@ use crate::verdict::{self, Context, Judgement, Options, Stored, stored};
 ///
 /// # Errors
 /// The rerun could not begin or be written.
-pub(super) fn judge(plan: &Plan, home: &Home, record: &Record, options: Options) -> Result<Judgement, Error> {
+pub(super) fn judge(
+    plan: &Plan,
+    home: &Home,
+    record: &Record,
+    options: Options,
+    quiet: bool,
+) -> Result<Judgement, Error> {
     let judgement = verdict::judge(record, &plan.claims, options.clone());
     let stages = judgement.needs_confirmation();
     if stages.is_empty() || !options.gates.confirm || record.interrupted {
@@ -22,7 +28,7 @@ pub(super) fn judge(plan: &Plan, home: &Home, record: &Record, options: Options)
     }
     print_warning(&format!("worse beyond the limit in {}: running it again to be sure", stages.join(", ")));
     let home = home.confirming().map_err(|error| Error::tooling(&error))?;
-    let rerun = measure(&plan.only(&stages), &home)?;
+    let rerun = measure(&plan.only(&stages), &home, quiet)?;
     let interrupted = rerun.interrupted;
     let seen = look(rerun, &home, &options)?;
     if interrupted {

@@ -50,3 +50,9 @@ pub(super) fn print_text(text: &str) {
     use std::io::Write;
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
+
+/// Workflow commands on stderr, which the runner reads as it reads stdout.
+#[expect(clippy::print_stderr, reason = "the one place where workflow commands are printed")]
+pub(super) fn print_command(lines: &str) {
+    eprint!("{lines}");
+}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::ReportArgs;
 use super::error::{Error, print_text};
-use super::run::rendered;
+use super::run::shown;
 use crate::exit::Exit;
 use crate::measure::Record;
 use crate::report::{self, Summary};
@@ -21,7 +21,8 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     if let Some(out) = &args.out {
         report::write_all(&summary, out).map_err(|error| Error::tooling(&error))?;
     }
-    print_text(&rendered(&summary, &args.format)?);
+    print_text(&shown(&summary, &args.format, args.quiet)?);
+    args.github.tell(&summary, folder)?;
     Ok(judgement.exit)
 }
 

@@ -6,6 +6,7 @@ use super::against::Against;
 use super::args::{FailOn, Format, RunArgs};
 use super::confirm;
 use super::error::{Error, print_text};
+use super::terminal::coloured;
 use crate::exit::Exit;
 use crate::host;
 use crate::measure::Record;
@@ -19,6 +20,9 @@ use crate::verdict::{self, Stored, stored};
 /// How long a run waits for another one that measures on this host.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// The format that people read at a terminal.
+const TABLE: &str = "table";
+
 /// Ask, plan, do, judge, tell.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let scenario = Scenario::read(&args.scenario, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
@@ -26,15 +30,15 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let against = Against::find(args, &plan)?;
     let _alone = host::Lock::acquire_within(PATIENCE).map_err(|error| Error::tooling(&error))?;
     let home = Home::make(&args.out, &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
-    let record = measure(&plan, &home)?;
+    let record = measure(&plan, &home, args.quiet)?;
     let options = verdict::Options {
         fail_on: fail_on(args.fail_on),
         gates: plan.gates.clone(),
         context: against.context(&record, args, &home),
     };
-    let judgement = confirm::judge(&plan, &home, &record, options)?;
+    let judgement = confirm::judge(&plan, &home, &record, options, args.quiet)?;
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
-    tell(&stored, &home, args.format)
+    tell(&stored, &home, args)
 }
 
 /// The plan of a scenario, with what the command line picks.
@@ -53,8 +57,8 @@ pub(super) const fn fail_on(wanted: Option<FailOn>) -> verdict::FailOn {
 }
 
 /// Runs the plan. Nobody else may measure on this host meanwhile.
-pub(super) fn measure(plan: &Plan, home: &Home) -> Result<Record, Error> {
-    let mut progress = Progress::new(&plan.scenario.name, plan.expected_duration());
+pub(super) fn measure(plan: &Plan, home: &Home, quiet: bool) -> Result<Record, Error> {
+    let mut progress = Progress::new(&plan.scenario.name, plan.expected_duration(), quiet);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let record = runtime.map_err(|error| Error::tooling(&error))?.block_on(async {
         let interrupt = Interrupt::listen().map_err(|error| Error::tooling(&error))?;
@@ -65,28 +69,32 @@ pub(super) fn measure(plan: &Plan, home: &Home) -> Result<Record, Error> {
     Ok(record)
 }
 
+/// The name of a format.
+const fn name(format: Format) -> &'static str {
+    match format {
+        Format::Table => TABLE,
+        Format::Json => "json",
+        Format::Markdown => "markdown",
+    }
+}
+
 /// Writes every artifact and prints the summary.
-fn tell(stored: &Stored, home: &Home, format: Format) -> Result<Exit, Error> {
+fn tell(stored: &Stored, home: &Home, args: &RunArgs) -> Result<Exit, Error> {
     let summary = Summary::new(&stored.record, &stored.judgement).in_folder(&home.shown);
     stored.write(&home.results.join(stored::RESULT)).map_err(|error| Error::tooling(&error))?;
     report::write_all(&summary, &home.results).map_err(|error| Error::tooling(&error))?;
-    print_text(&shown(&summary, format)?);
+    print_text(&shown(&summary, name(args.format), args.quiet)?);
+    args.github.tell(&summary, &home.shown)?;
     Ok(stored.judgement.exit)
 }
 
-/// What stdout carries.
-pub(super) fn shown(summary: &Summary<'_>, format: Format) -> Result<String, Error> {
-    let name = match format {
-        Format::Table => "table",
-        Format::Json => "json",
-        Format::Markdown => "markdown",
-    };
-    rendered(summary, name)
-}
-
-/// A format by its name, as text.
-pub(super) fn rendered(summary: &Summary<'_>, name: &str) -> Result<String, Error> {
+/// What stdout carries: a format by its name, or the verdict's line alone.
+pub(super) fn shown(summary: &Summary<'_>, name: &str, quiet: bool) -> Result<String, Error> {
+    if quiet && name == TABLE {
+        return Ok(coloured(&format!("{}\n", summary.headline), summary.judgement.exit));
+    }
     let Some(format) = report::format(name) else { return Ok(String::new()) };
     let rendered = format.render(summary).map_err(|error| Error::tooling(&error))?;
-    Ok(String::from_utf8_lossy(&rendered).into_owned())
+    let text = String::from_utf8_lossy(&rendered).into_owned();
+    Ok(if name == TABLE { coloured(&text, summary.judgement.exit) } else { text })
 }

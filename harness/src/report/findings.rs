@@ -5,9 +5,7 @@ use crate::verdict::judgement::{Finding, Weighed};
 
 /// The findings about metrics that were compared, or should have been, most serious first.
 pub(super) fn compared(judgement: &Judgement) -> Vec<&Finding> {
-    let mut findings: Vec<&Finding> = judgement.findings.iter().filter(|finding| is_of_comparison(finding)).collect();
-    findings.sort_by_key(|finding| finding.kind.rank());
-    findings
+    judgement.changes()
 }
 
 /// What a comparison found about one metric.
@@ -23,8 +21,4 @@ pub(super) fn change(weighed: &Weighed) -> String {
     };
     let ends = weighed.interval.map(|ends| format!(" [{:+.1}, {:+.1}]", ends.low * 100.0, ends.high * 100.0));
     format!("{:+.1} %{}", effect * 100.0, ends.unwrap_or_default())
-}
-
-fn is_of_comparison(finding: &Finding) -> bool {
-    !finding.subject.starts_with("stage ") && !finding.says.starts_with("target ")
 }

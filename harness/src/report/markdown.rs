@@ -6,6 +6,9 @@ use crate::verdict::judgement::{ClaimFinding, ClaimState, counted};
 /// The format.
 pub(super) struct Markdown;
 
+/// Bytes that GitHub takes from one step as its summary: 1 MiB, of which a little is left to others.
+const LIMIT: usize = 1_000_000;
+
 impl ReportFormat for Markdown {
     fn name(&self) -> &'static str {
         "markdown"
@@ -32,7 +35,7 @@ impl ReportFormat for Markdown {
             list("Measured on", &summary.host),
         ];
         let filled: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        Ok(filled.join("\n").into_bytes())
+        Ok(within(filled.join("\n"), LIMIT).into_bytes())
     }
 }
 
@@ -119,4 +122,40 @@ fn list(title: &str, lines: &[String]) -> String {
 /// Text that a table cell can hold: a bar would end the cell, a line break the table, a `<` would begin a tag.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
+}
+
+/// The text, or as many of its lines as fit into `limit` bytes, and how many more there are.
+fn within(text: String, limit: usize) -> String {
+    const LAST: usize = 100;
+    if text.len() <= limit {
+        return text;
+    }
+    let mut kept = String::new();
+    let mut lines = text.split_inclusive('\n');
+    let next = lines.by_ref().find(|line| {
+        let fits = kept.len() + line.len() + LAST <= limit;
+        if fits {
+            kept.push_str(line);
+        }
+        !fits
+    });
+    let more = lines.count() + usize::from(next.is_some());
+    let open = kept.matches("<details>").count() > kept.matches("</details>").count();
+    let close = if open { "\n</details>\n" } else { "" };
+    format!("{kept}{close}\nand {} more\n", counted(more, "line"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_too_long_is_cut_at_a_line() {
+        let text = format!("head\n<details>\n{}</details>\n", "| a row |\n".repeat(100));
+        assert_eq!(within(text.clone(), 10_000), text);
+        let cut = within(text, 400);
+        assert!(cut.len() <= 400 && cut.starts_with("head\n<details>\n| a row |\n"), "{cut}");
+        assert!(cut.ends_with("| a row |\n\n</details>\n\nand 73 lines more\n"), "{cut}");
+        assert_eq!(within("x".repeat(500), 400), "\nand 1 line more\n");
+    }
 }

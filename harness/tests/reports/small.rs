@@ -8,7 +8,7 @@ use harness::report::write_all;
 use harness::stats::Interval;
 use harness::verdict::context::{Against, Past};
 use harness::verdict::evidence::Evidence;
-use harness::verdict::judgement::{Finding, FindingKind, Value as Measure, Weighed};
+use harness::verdict::judgement::{Finding, FindingKind, Topic, Value as Measure, Weighed};
 use serde_json::Value;
 
 use super::*;
@@ -142,6 +142,7 @@ fn compared() -> (Record, Judgement) {
         ..with_finding(&judgement)
     };
     let improved = Finding {
+        topic: Topic::Change,
         subject: "throughput/rps_10vu".to_owned(),
         kind: FindingKind::Improved,
         says: "12 % more than the base".to_owned(),

@@ -1,0 +1,84 @@
+//! `harness comment`: what was found, told to the pull request. It judges nothing anew: what a run was held against is no
+//! longer there, its judgement is.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::args::{CommentArgs, CommentMode};
+use super::error::{Error, print_command, print_text, print_warning};
+use super::github::file;
+use crate::exit::Exit;
+use crate::measure::Record;
+use crate::publish::actions::{Level, append_summary, command};
+use crate::publish::{Access, Done, Github, Mode, Post, put};
+use crate::report::Summary;
+use crate::report::comment::{Options, body, marker};
+use crate::scenario;
+use crate::verdict::{self, Judgement, Stored, stored};
+
+/// Posts or updates the comment. What keeps it from being posted is a warning: the run is what it is.
+pub(super) fn comment(args: &CommentArgs) -> Result<Exit, Error> {
+    let (record, judgement, partial) = opened(&args.result)?;
+    let summary = Summary::new(&record, &judgement).partial(partial);
+    let quiet = mode(args.mode).is_quiet(&judgement);
+    let body = body(&summary, &Options { testbed: args.testbed.clone(), resolved: quiet });
+    if args.dry_run {
+        print_text(&body);
+        return Ok(Exit::Pass);
+    }
+    let access = Access::new(|name| std::env::var(name).ok(), args.repo.as_deref(), Duration::from_secs(args.patience));
+    let access = access.map_err(|error| Error::tooling(&error))?;
+    let marker = marker(&record, args.testbed.as_deref());
+    let post = Post { pull_request: args.pr, marker: &marker, body: &body, only_update: quiet };
+    let done = Github::open(access).map_or_else(
+        || Err("GITHUB_TOKEN is not set; give the step `env: GITHUB_TOKEN: ${{ github.token }}`".to_owned()),
+        |github| put(&github, &post),
+    );
+    match done {
+        Ok(Done::Created(address)) => print_text(&format!("created the comment: {address}\n")),
+        Ok(Done::Updated(address)) => print_text(&format!("updated the comment: {address}\n")),
+        Ok(Done::Quiet) => print_text("nothing to say in this mode, and no comment to update\n"),
+        Err(says) => degraded(&says, &body, quiet),
+    }
+    Ok(Exit::Pass)
+}
+
+/// What a run left behind, as it was judged then; what a killed run left is judged now.
+fn opened(path: &Path) -> Result<(Record, Judgement, bool), Error> {
+    let whole = if path.is_dir() { path.join(stored::RESULT) } else { path.to_owned() };
+    let partial = path.is_dir() && !whole.exists();
+    if !partial {
+        let stored = Stored::read(&whole).map_err(|error| Error::input(&error))?;
+        return Ok((stored.record, stored.judgement, false));
+    }
+    let opened = stored::open(path).map_err(|error| Error::input(&error))?;
+    let claims = scenario::claims(&opened.record.scenario.text, &opened.record.scenario.overrides);
+    let judgement = verdict::judge(&opened.record, &claims, verdict::Options::default());
+    Ok((opened.record, judgement, opened.partial))
+}
+
+/// Says why nothing was posted, and puts the comment where the job's page shows it.
+fn degraded(says: &str, body: &str, quiet: bool) {
+    let mut says = format!("the comment was not posted: {says}");
+    if let Some(path) = file("GITHUB_STEP_SUMMARY").filter(|_| !quiet) {
+        // Its first line is the marker, which only comments need.
+        let text = body.split_once('\n').map_or(body, |(_, text)| text);
+        match append_summary(&path, text) {
+            Ok(()) => says.push_str("; it is in the summary of this step"),
+            Err(error) => says.push_str(&format!("; and {error}")),
+        }
+    }
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        print_command(&command(Level::Warning, "harness comment", &says));
+    } else {
+        print_warning(&says);
+    }
+}
+
+const fn mode(wanted: CommentMode) -> Mode {
+    match wanted {
+        CommentMode::Always => Mode::Always,
+        CommentMode::OnChange => Mode::OnChange,
+        CommentMode::OnAlert => Mode::OnAlert,
+    }
+}

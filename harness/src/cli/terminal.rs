@@ -1,0 +1,49 @@
+//! Colour: the verdict's word, at a terminal, unless somebody does not want any.
+
+use std::io::IsTerminal;
+
+use crate::exit::Exit;
+
+/// `text` with the verdict's word at its beginning in colour, where stdout shows colours.
+pub(super) fn coloured(text: &str, exit: Exit) -> String {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    if wanted(std::io::stdout().is_terminal(), &variable("NO_COLOR"), &variable("TERM")) {
+        painted(text, exit)
+    } else {
+        text.to_owned()
+    }
+}
+
+/// As <https://no-color.org> has it: NO_COLOR counts when it is not empty, whatever it says.
+fn wanted(terminal: bool, no_color: &str, term: &str) -> bool {
+    terminal && no_color.is_empty() && term != "dumb"
+}
+
+fn painted(text: &str, exit: Exit) -> String {
+    let colour = match exit {
+        Exit::Pass => 32,
+        Exit::Invalid | Exit::Interrupted => 33,
+        Exit::Regressed | Exit::TargetFailed | Exit::InvalidInput | Exit::Usage => 31,
+    };
+    match text.strip_prefix(exit.word()) {
+        Some(rest) => format!("\u{1b}[1;{colour}m{}\u{1b}[0m{rest}", exit.word()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_of_people_who_want_them() {
+        assert!(wanted(true, "", "xterm-256color"));
+        for (terminal, no_color, term) in
+            [(false, "", "xterm"), (true, "1", "xterm"), (true, "0", "xterm"), (true, "", "dumb")]
+        {
+            assert!(!wanted(terminal, no_color, term), "{terminal} {no_color} {term}");
+        }
+        assert_eq!(painted("PASS: 3 metrics\n", Exit::Pass), "\u{1b}[1;32mPASS\u{1b}[0m: 3 metrics\n");
+        assert_eq!(painted("something else", Exit::Pass), "something else");
+    }
+}

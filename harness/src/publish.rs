@@ -1,0 +1,45 @@
+//! Publish: tells people where they already look what a run found. Everything here may fail without making the measurement any
+//! worse: what cannot be posted is said, put where it can be read, and the caller goes on.
+
+pub mod actions;
+mod github;
+mod sticky;
+
+pub use github::{Access, Error, Github};
+pub use sticky::{Done, Post, put};
+
+use crate::exit::Exit;
+use crate::verdict::Judgement;
+use crate::verdict::judgement::{Finding, FindingKind};
+
+/// When a pull request is told something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Whatever was found.
+    #[default]
+    Always,
+    /// When something got better or worse, or could not be decided.
+    OnChange,
+    /// When something got worse.
+    OnAlert,
+}
+
+impl Mode {
+    /// Whether there is nothing to say in this mode. A comment that is already there is brought up to date all the same.
+    pub fn is_quiet(self, judgement: &Judgement) -> bool {
+        // A claim that is open or missed is so on every run; a required one that is missed is in the exit code.
+        let of_claim = |finding: &Finding| {
+            finding.says.starts_with("target ")
+                && judgement.targets.iter().any(|target| target.metric == finding.subject)
+        };
+        let has = |kinds: &[FindingKind]| {
+            judgement.findings.iter().any(|finding| kinds.contains(&finding.kind) && !of_claim(finding))
+        };
+        let alarming = judgement.exit != Exit::Pass || has(&[FindingKind::Block, FindingKind::Alert]);
+        match self {
+            Self::Always => false,
+            Self::OnChange => !alarming && !has(&[FindingKind::Improved, FindingKind::Inconclusive]),
+            Self::OnAlert => !alarming,
+        }
+    }
+}

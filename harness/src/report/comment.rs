@@ -1,0 +1,207 @@
+//! `comment.md`: what stands under a pull request. The marker on its first line lets the next run find it again; the worst
+//! comes first, everything else is folded. It is read by strangers, so it never holds a path or a secret.
+
+use super::lines::{HEAD, Line, Lines, lines};
+use super::scrub::public;
+use super::{Error, ReportFormat, Summary};
+use crate::measure::record::{HostFacts, Record};
+use crate::verdict::judgement::counted;
+
+/// The format, for the host that the record names.
+pub(super) struct Comment;
+
+impl ReportFormat for Comment {
+    fn name(&self) -> &'static str {
+        "comment"
+    }
+
+    fn file_name(&self) -> &'static str {
+        "comment.md"
+    }
+
+    fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
+        Ok(body(summary, &Options::default()).into_bytes())
+    }
+}
+
+/// What to write differently.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Name of the host or class of hosts; without it, system and CPUs of the record's host.
+    pub testbed: Option<String>,
+    /// The comment takes the place of one that told of something worse.
+    pub resolved: bool,
+}
+
+/// Characters that a comment may have. GitHub takes 65,536.
+pub const LIMIT: usize = 59_000;
+
+/// Room that is kept for what follows the findings: titles of the folded parts and the last lines.
+const TAIL: usize = 3_000;
+
+/// Rows of a table that are looked at: no row is so short that more would fit.
+const MOST: usize = 1_500;
+
+/// The marker: the first line of every comment about this scenario on this testbed, and of no other.
+pub fn marker(record: &Record, testbed: Option<&str>) -> String {
+    let testbed = testbed.map_or_else(|| testbed_of(&record.host), slug);
+    format!("<!-- harness:v1 id={}/{testbed} -->", slug(&record.scenario.name))
+}
+
+/// The whole comment, at most [`LIMIT`] characters, ending in a newline.
+pub fn body(summary: &Summary<'_>, options: &Options) -> String {
+    let mut page = Page::default();
+    page.push(&format!("{}\n", marker(summary.record, options.testbed.as_deref())));
+    head(&mut page, summary, options.resolved);
+    let Lines { first, unchanged } = lines(summary.judgement);
+    // With many findings, each says less, so that none of the first group is lost while it can be helped.
+    let room = page.room("", HEAD, TAIL);
+    let told = |most: usize| first.iter().take(MOST).map(|line| row(line, most)).collect::<Vec<String>>();
+    let fits = |rows: &Vec<String>| rows.iter().map(|row| row.chars().count()).sum::<usize>() <= room;
+    let rows = [600, 300, 150, 75].into_iter().map(told).find(fits).unwrap_or_else(|| told(40));
+    page.table("", HEAD, &rows, first.len(), TAIL);
+    let rows: Vec<String> = unchanged.iter().take(MOST).map(|line| row(line, 300)).collect();
+    page.table(&format!("{} unchanged", counted(unchanged.len(), "finding")), HEAD, &rows, unchanged.len(), TAIL);
+    let rows: Vec<String> = summary.groups.iter().flat_map(|group| &group.rows).map(metric).collect();
+    page.table(&counted(rows.len(), "metric"), METRICS, &rows, rows.len(), TAIL);
+    foot(&mut page, summary);
+    page.text
+}
+
+fn head(page: &mut Page, summary: &Summary<'_>, resolved: bool) {
+    let resolved = if resolved { "resolved: " } else { "" };
+    let name = public(&summary.record.scenario.name, 80);
+    page.push(&format!("### Performance of {name}: {resolved}{}\n\n", public(&summary.headline, 600)));
+    if summary.partial {
+        page.push("**Partial**: read from the journal of a run that did not end by itself.\n\n");
+    }
+    let others = summary.judgement.reasons.get(1..).unwrap_or_default();
+    for reason in others.iter().take(10) {
+        page.push(&format!("- also: {}\n", public(reason, 300)));
+    }
+    if others.len() > 10 {
+        page.push(&format!("- and {} more\n", others.len() - 10));
+    }
+    if !others.is_empty() {
+        page.push("\n");
+    }
+}
+
+fn row(line: &Line, most: usize) -> String {
+    format!("| {} | {} | {} |\n", line.mark, public(&line.subject, 100), public(&line.says, most))
+}
+
+const METRICS: &str = "| metric | direct | proxied | value [interval] | n |\n|---|---:|---:|---:|---:|\n";
+
+fn metric(row: &super::Row<'_>) -> String {
+    let cell = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
+    let interval = row.interval.as_ref().map(|ends| format!(" {ends}")).unwrap_or_default();
+    let (id, direct, proxied) = (public(&row.metric.id, 100), cell(&row.direct), cell(&row.proxied));
+    format!("| {id} | {direct} | {proxied} | **{}**{interval} | {} |\n", row.value, row.n)
+}
+
+/// Where it was measured, and how to see or do it again.
+fn foot(page: &mut Page, summary: &Summary<'_>) {
+    let Record { run_id, host, scenario, tool, .. } = summary.record;
+    let quick = if scenario.quick { ", with --quick: a look, not a number to publish" } else { "" };
+    page.push(&format!(
+        "Measured on {}, {} CPUs, {}; run {}{quick}.\n",
+        public(&host.cpu_model, 100),
+        host.cpus,
+        public(&host.os, 100),
+        public(run_id, 100)
+    ));
+    let digest: String = scenario.sha256.chars().filter(char::is_ascii_hexdigit).take(12).collect();
+    let overrides = match scenario.overrides.len() {
+        0 => String::new(),
+        n => format!(", {} by --set", counted(n, "change")),
+    };
+    page.push(&format!(
+        "Reproduce: `harness report result.json` judges the stored run again; the scenario is {} ({digest}{overrides}), seed {}, \
+         harness {}.\n",
+        public(&scenario.name, 80),
+        scenario.seed,
+        public(&tool.version, 40)
+    ));
+}
+
+/// System and CPUs of a host, the same for every point release: `ubuntu-24.04-4cpus`.
+fn testbed_of(host: &HostFacts) -> String {
+    let words: Vec<&str> = host.os.split_whitespace().collect();
+    let name = words.first().map_or("linux", |word| *word);
+    let numbered = words.iter().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let version = numbered.map(|version| version.splitn(3, '.').take(2).collect::<Vec<_>>().join("."));
+    let version = version.map(|version| format!("-{version}")).unwrap_or_default();
+    slug(&format!("{name}{version}-{}cpus", host.cpus))
+}
+
+/// Letters, digits and `._-`, which can neither end the marker nor differ by case.
+fn slug(text: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._".contains(c) { c.to_ascii_lowercase() } else { '-' };
+    let dashed: String = text.chars().take(80).map(plain).collect();
+    let parts: Vec<&str> = dashed.split('-').filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { "unnamed".to_owned() } else { parts.join("-") }
+}
+
+/// Text that does not outgrow [`LIMIT`].
+#[derive(Default)]
+struct Page {
+    text: String,
+    chars: usize,
+}
+
+impl Page {
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.chars += text.chars().count();
+    }
+
+    /// Characters that the rows of a table may have when `reserve` are left to what follows.
+    fn room(&self, title: &str, head: &str, reserve: usize) -> usize {
+        const FRAME: usize = 200;
+        LIMIT.saturating_sub(self.chars + reserve + head.len() + title.len() + FRAME)
+    }
+
+    /// A table of as many rows as leave `reserve` characters, and how many more there are `of` them. With a title it is folded.
+    fn table(&mut self, title: &str, head: &str, rows: &[String], of: usize, reserve: usize) {
+        let mut room = self.room(title, head, reserve);
+        let fits = rows.iter().take_while(|row| {
+            let length = row.chars().count();
+            let fits = length <= room;
+            room = room.saturating_sub(length);
+            fits
+        });
+        let fits = fits.count();
+        if rows.is_empty() {
+            return;
+        }
+        let (open, close) = match title {
+            "" => (String::new(), "\n"),
+            title => (format!("<details><summary>{title}</summary>\n\n"), "\n</details>\n\n"),
+        };
+        self.push(&open);
+        if fits > 0 {
+            self.push(head);
+            rows.iter().take(fits).for_each(|row| self.push(row));
+        }
+        if fits < of {
+            self.push(&format!("\nand {} more\n", of - fits));
+        }
+        self.push(close);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_testbed_outlives_updates_of_its_system() {
+        let on = |os: &str| testbed_of(&HostFacts { os: os.to_owned(), cpus: 4, ..HostFacts::default() });
+        assert_eq!(on("Ubuntu 24.04.3 LTS"), "ubuntu-24.04-4cpus");
+        assert_eq!(on("Ubuntu 24.04.1 LTS"), on("Ubuntu 24.04.3 LTS"));
+        assert_eq!(on("Debian GNU/Linux 12 (bookworm)"), "debian-12-4cpus");
+        assert_eq!(on(""), "linux-4cpus");
+        assert_eq!(slug("--> <script> Ünï/x"), "script-n-x");
+    }
+}

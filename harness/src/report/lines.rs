@@ -1,0 +1,77 @@
+//! Findings in the order in which people should read them: what got worse, what is open, what got better; then the rest.
+
+use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, Judgement};
+
+/// One finding, or a claim that was missed, as a row of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Its word, with a mark that is seen at a glance.
+    pub(super) mark: String,
+    /// The metric or stage.
+    pub(super) subject: String,
+    /// What was found.
+    pub(super) says: String,
+}
+
+/// Both groups, each most serious first and otherwise in the order of the judgement.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Lines {
+    /// Blocks, alerts, missed claims, open questions, improvements.
+    pub(super) first: Vec<Line>,
+    /// Ok, noise, small.
+    pub(super) unchanged: Vec<Line>,
+}
+
+/// Every finding and every missed claim.
+pub(super) fn lines(judgement: &Judgement) -> Lines {
+    let missed = judgement.targets.iter().filter(|target| target.state == ClaimState::NotMet).map(missed);
+    let mut first: Vec<(usize, Line)> = missed.collect();
+    let mut unchanged = Vec::new();
+    for finding in &judgement.findings {
+        let (rank, line) = (order(finding.kind), line(finding));
+        match rank {
+            Some(rank) => first.push((rank, line)),
+            None => unchanged.push((finding.kind.rank(), line)),
+        }
+    }
+    first.sort_by_key(|(rank, _)| *rank);
+    unchanged.sort_by_key(|(rank, _)| *rank);
+    let lines = |ranked: Vec<(usize, Line)>| ranked.into_iter().map(|(_, line)| line).collect();
+    Lines { first: lines(first), unchanged: lines(unchanged) }
+}
+
+/// The place of a kind among those that stand first; `None` for those that are folded.
+const fn order(kind: FindingKind) -> Option<usize> {
+    match kind {
+        FindingKind::Block => Some(0),
+        FindingKind::Alert => Some(2),
+        FindingKind::Inconclusive => Some(4),
+        FindingKind::Improved => Some(5),
+        FindingKind::Small | FindingKind::Noise | FindingKind::Ok => None,
+    }
+}
+
+/// A missed claim stands behind the blocks where it is required, and behind the alerts where it is not.
+fn missed(target: &ClaimFinding) -> (usize, Line) {
+    let (rank, mark) = if target.required { (1, "❌ target missed") } else { (3, "⚠️ target missed") };
+    let says = format!("target {}: {}", target.limit, target.says);
+    (rank, Line { mark: mark.to_owned(), subject: target.metric.clone(), says })
+}
+
+fn line(finding: &Finding) -> Line {
+    let mark = match finding.kind {
+        FindingKind::Block => "❌ ",
+        FindingKind::Alert => "⚠️ ",
+        FindingKind::Inconclusive => "❔ ",
+        FindingKind::Improved => "✅ ",
+        FindingKind::Small | FindingKind::Noise | FindingKind::Ok => "",
+    };
+    Line {
+        mark: format!("{mark}{}", finding.kind.word()),
+        subject: finding.subject.clone(),
+        says: finding.says.clone(),
+    }
+}
+
+/// Head of a table of findings.
+pub(super) const HEAD: &str = "| finding | about | what was found |\n|---|---|---|\n";
