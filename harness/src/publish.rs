@@ -10,7 +10,7 @@ pub use sticky::{Done, Post, put};
 
 use crate::exit::Exit;
 use crate::verdict::Judgement;
-use crate::verdict::judgement::{Finding, FindingKind};
+use crate::verdict::judgement::{Finding, FindingKind, Topic};
 
 /// When a pull request is told something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,10 +28,7 @@ impl Mode {
     /// Whether there is nothing to say in this mode. A comment that is already there is brought up to date all the same.
     pub fn is_quiet(self, judgement: &Judgement) -> bool {
         // A claim that is open or missed is so on every run; a required one that is missed is in the exit code.
-        let of_claim = |finding: &Finding| {
-            finding.says.starts_with("target ")
-                && judgement.targets.iter().any(|target| target.metric == finding.subject)
-        };
+        let of_claim = |finding: &Finding| finding.topic == Topic::Claim;
         let has = |kinds: &[FindingKind]| {
             judgement.findings.iter().any(|finding| kinds.contains(&finding.kind) && !of_claim(finding))
         };

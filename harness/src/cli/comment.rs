@@ -7,14 +7,14 @@ use std::time::Duration;
 use super::args::{CommentArgs, CommentMode};
 use super::error::{Error, print_command, print_text, print_warning};
 use super::github::file;
+use super::report::judged_again;
 use crate::exit::Exit;
 use crate::measure::Record;
 use crate::publish::actions::{Level, append_summary, command};
 use crate::publish::{Access, Done, Github, Mode, Post, put};
 use crate::report::Summary;
 use crate::report::comment::{Options, body, marker};
-use crate::scenario;
-use crate::verdict::{self, Judgement, Stored, stored};
+use crate::verdict::{Judgement, Stored, stored};
 
 /// Posts or updates the comment. What keeps it from being posted is a warning: the run is what it is.
 pub(super) fn comment(args: &CommentArgs) -> Result<Exit, Error> {
@@ -52,8 +52,7 @@ fn opened(path: &Path) -> Result<(Record, Judgement, bool), Error> {
         return Ok((stored.record, stored.judgement, false));
     }
     let opened = stored::open(path).map_err(|error| Error::input(&error))?;
-    let claims = scenario::claims(&opened.record.scenario.text, &opened.record.scenario.overrides);
-    let judgement = verdict::judge(&opened.record, &claims, verdict::Options::default());
+    let judgement = judged_again(&opened.record, opened.context);
     Ok((opened.record, judgement, opened.partial))
 }
 

@@ -112,7 +112,7 @@ fn with_finding(judgement: &Judgement) -> Finding {
     let found = judged(&record, &claims).findings;
     assert!(judgement.findings.is_empty());
     let says = "28 % slower than the base".to_owned();
-    Finding { subject: "latency/p50".to_owned(), says, ..found[0].clone() }
+    Finding { subject: "latency/p50".to_owned(), topic: Topic::Change, says, ..found[0].clone() }
 }
 
 /// A judgement in which `latency/p50` is 28 % worse, `throughput/rps_10vu` 12 % better, with nine earlier runs.
