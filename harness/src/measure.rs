@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod builds;
+pub mod canonical;
 pub mod curve;
 pub mod group;
 pub mod image;

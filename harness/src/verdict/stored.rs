@@ -3,14 +3,13 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::judgement::Judgement;
+use crate::measure::canonical::Json;
 use crate::measure::journal;
 use crate::measure::record::{Record, SCHEMA_VERSION};
-use crate::units::hexadecimal;
 
 /// Name of the result in a run's folder.
 pub const RESULT: &str = "result.json";
@@ -111,7 +110,9 @@ impl Stored {
     /// # Errors
     /// [`Error::NoJson`] when the record has no JSON form.
     pub fn new(record: Record, judgement: Judgement) -> Result<Self, Error> {
-        let record_sha256 = digest(&serde_json::to_value(&record)?);
+        // Taken from the JSON and not from the Rust value: another version of the harness would write the value otherwise.
+        let text = serde_json::to_string(&record)?;
+        let record_sha256 = serde_json::from_str::<Json<'_>>(&text)?.digest();
         Ok(Self { record, judgement, record_sha256 })
     }
 
@@ -148,24 +149,51 @@ impl Stored {
     /// # Errors
     /// [`Error`], each with the next command to type.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        let path = path.to_owned();
-        let raw: Value = match serde_json::from_str(text) {
-            Ok(raw) => raw,
-            Err(error) => return Err(Error::NotJson { path, why: error.to_string() }),
-        };
-        let Some(found) = raw["record"]["schema_version"].as_u64() else {
-            return Err(Error::NotResult { path, why: "it has no record.schema_version".to_owned() });
-        };
-        if found > u64::from(SCHEMA_VERSION) {
-            return Err(Error::Newer { path, found });
-        }
-        let found = digest(&raw["record"]);
-        let stored = raw["record_sha256"].as_str().unwrap_or("nothing");
-        if found != stored {
-            return Err(Error::Changed { path, found: shortened(&found), stored: shortened(stored) });
-        }
-        serde_json::from_str(text).map_err(|error| Error::NotResult { path, why: error.to_string() })
+        check(text, path)?;
+        serde_json::from_str(text).map_err(|error| Error::NotResult { path: path.to_owned(), why: error.to_string() })
     }
+}
+
+/// Only the record of a result, with the same checks: for readers that judge it again.
+///
+/// # Errors
+/// [`Error`], each with the next command to type.
+pub fn parse_record(text: &str, path: &Path) -> Result<Record, Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Parts {
+        record: Record,
+        #[serde(rename = "judgement")]
+        _judgement: IgnoredAny,
+        #[serde(rename = "record_sha256")]
+        _record_sha256: IgnoredAny,
+    }
+    check(text, path)?;
+    let parts: Result<Parts, _> = serde_json::from_str(text);
+    parts.map(|parts| parts.record).map_err(|error| Error::NotResult { path: path.to_owned(), why: error.to_string() })
+}
+
+/// Checks version and digest.
+fn check(text: &str, path: &Path) -> Result<(), Error> {
+    let path = path.to_owned();
+    let raw: Json<'_> = match serde_json::from_str(text) {
+        Ok(raw) => raw,
+        Err(error) => return Err(Error::NotJson { path, why: error.to_string() }),
+    };
+    let record = raw.get("record");
+    let version = record.and_then(|record| record.get("schema_version")).and_then(Json::as_u64);
+    let (Some(record), Some(found)) = (record, version) else {
+        return Err(Error::NotResult { path, why: "it has no record.schema_version".to_owned() });
+    };
+    if found > u64::from(SCHEMA_VERSION) {
+        return Err(Error::Newer { path, found });
+    }
+    let found = record.digest();
+    let stored = raw.get("record_sha256").and_then(Json::as_str).unwrap_or("nothing");
+    if found != stored {
+        return Err(Error::Changed { path, found: shortened(&found), stored: shortened(stored) });
+    }
+    Ok(())
 }
 
 /// What a run left behind, whole or in part.
@@ -190,47 +218,6 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
     let bytes = std::fs::read(&written).map_err(|source| Error::Unreadable { path: written.clone(), source })?;
     let replay = journal::replay(&bytes).map_err(|source| Error::Journal { path: written, source })?;
     Ok(Opened { record: replay.record, partial: !replay.complete })
-}
-
-/// SHA-256 of a value in canonical JSON. Taken from the JSON and not from the Rust value, so that it does not depend on how
-/// this version of the harness would write it.
-fn digest(value: &Value) -> String {
-    let mut text = String::new();
-    canonical(value, &mut text);
-    hexadecimal(&Sha256::digest(text.as_bytes()))
-}
-
-/// Keys sorted, no white space, whatever order the map keeps.
-fn canonical(value: &Value, out: &mut String) {
-    match value {
-        Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort();
-            list(out, ('{', '}'), keys, |key, out| {
-                out.push_str(&Value::from(key.as_str()).to_string());
-                out.push(':');
-                canonical(&map[key], out);
-            });
-        }
-        Value::Array(items) => list(out, ('[', ']'), items, canonical),
-        scalar => out.push_str(&scalar.to_string()),
-    }
-}
-
-fn list<T>(
-    out: &mut String,
-    (open, close): (char, char),
-    items: impl IntoIterator<Item = T>,
-    each: impl Fn(T, &mut String),
-) {
-    out.push(open);
-    for (index, item) in items.into_iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        each(item, out);
-    }
-    out.push(close);
 }
 
 fn shortened(digest: &str) -> String {

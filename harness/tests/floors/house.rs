@@ -64,8 +64,9 @@ pub const GUESTS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("object", &["image"]),
     ("tar", &["image"]),
-    ("flate2", &["image"]),
+    ("flate2", &["image", "measure"]),
     ("statrs", &["stats"]),
+    ("jsonschema", &["report"]),
     ("procfs", &["sampler", "host", "target", "keeper", "cgroup"]),
 ];
 

@@ -9,7 +9,7 @@ use crate::measure::record::Record;
 use crate::measure::{Entry, Layout, Numbers, Values};
 use crate::verdict::judgement::Measured;
 use crate::verdict::measured;
-use crate::verdict::stored::{self, Stored};
+use crate::verdict::stored;
 
 /// Why a side cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +80,9 @@ fn runs(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 fn file(path: &Path) -> Result<Numbers, Error> {
     let text = interop::read(path)?;
     if is_result(&text) {
-        let stored = Stored::parse(&text, path)?;
-        let numbers = of_record(&stored.record, path);
+        let record = stored::parse_record(&text, path)?;
+        drop(text);
+        let numbers = of_record(&record, path);
         return if numbers.entries.is_empty() { Err(Error::NoValue { path: path.to_owned() }) } else { Ok(numbers) };
     }
     Ok(interop::parse(&text, path)?)
