@@ -8,6 +8,7 @@ mod error;
 mod hidden;
 mod report;
 mod run;
+mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -44,5 +45,6 @@ fn command(command: Command) -> Result<Exit, Error> {
         Command::Compare(args) => compare::compare(&args),
         Command::Clean(args) => clean::clean(&args),
         Command::Report(args) => report::report(&args),
+        Command::Validate(args) => validate::validate(&args),
     }
 }

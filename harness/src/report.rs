@@ -1,6 +1,7 @@
 //! Report: one record, many readers. A format turns the one [`Summary`] into bytes; a new format is one more entry in
 //! [`FORMATS`].
 
+mod aether;
 mod bmf;
 pub mod compare;
 mod curve;
@@ -8,10 +9,12 @@ mod facts;
 mod flat;
 mod markdown;
 pub mod metrics_doc;
+mod receipt;
 pub mod schema;
 mod summary;
 mod table;
 mod text;
+pub mod validate;
 mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -52,11 +55,27 @@ pub trait ReportFormat: Sync {
     /// # Errors
     /// [`Error::NoJson`] where the format is JSON and a value has no form in it.
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error>;
+
+    /// The files it leaves in the run's folder, by their paths below it: the one of [`ReportFormat::file_name`], unless the
+    /// tools that read the format want several.
+    ///
+    /// # Errors
+    /// As [`ReportFormat::render`].
+    fn files(&self, summary: &Summary<'_>) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        Ok(vec![(self.file_name().to_owned(), self.render(summary)?)])
+    }
 }
 
 /// Every format. `table`, `json` and `markdown` are those of `harness run --format`.
-pub const FORMATS: &[&dyn ReportFormat] =
-    &[&table::Table, &markdown::Markdown, &verdict::Json, &bmf::Bencher, &flat::Flat];
+pub const FORMATS: &[&dyn ReportFormat] = &[
+    &table::Table,
+    &markdown::Markdown,
+    &verdict::Json,
+    &bmf::Bencher,
+    &flat::Flat,
+    &receipt::Receipt,
+    &aether::Aether,
+];
 
 /// The format with that name.
 pub fn format(name: &str) -> Option<&'static dyn ReportFormat> {
@@ -66,15 +85,27 @@ pub fn format(name: &str) -> Option<&'static dyn ReportFormat> {
 /// Writes every format into `folder`; the files, in the order of [`FORMATS`].
 ///
 /// # Errors
-/// [`Error`] of the first format that could not be written.
+/// [`Error`] of the first file that could not be written.
 pub fn write_all(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let write = |format: &&dyn ReportFormat| {
-        let path = folder.join(format.file_name());
-        let content = format.render(summary)?;
-        std::fs::write(&path, content).map_err(|source| Error::Unwritable { path: path.clone(), source })?;
-        Ok(path)
-    };
-    FORMATS.iter().map(write).collect()
+    let mut written = Vec::new();
+    for format in FORMATS {
+        for (name, content) in format.files(summary)? {
+            let path = folder.join(&name);
+            write(folder, &name, &content).map_err(|source| Error::Unwritable { path: path.clone(), source })?;
+            written.push(path);
+        }
+    }
+    Ok(written)
+}
+
+/// Writes a file below the run's folder; a folder of its own in there is made, the run's folder is not.
+fn write(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()> {
+    let path = folder.join(name);
+    match path.parent() {
+        Some(inner) if inner != folder && folder.is_dir() => std::fs::create_dir_all(inner)?,
+        _ => {}
+    }
+    std::fs::write(path, content)
 }
 
 /// JSON for people and programs: indented, ending in a newline.

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::report::validate::Kind;
 
 /// Numbers for sidecars and proxies that can be defended.
 #[derive(Debug, Parser)]
@@ -19,6 +22,7 @@ const EXAMPLES: &str = "Examples:
   harness run scenarios/sidecar.toml --quick --stage overhead --set stage.overhead.rate=500/s
   harness check scenarios/sidecar.toml               what would be done, and how long it takes
   harness report results/sidecar/RUN                 render a stored or partial run again
+  harness validate results/sidecar/RUN               every file of a run against its schema
   harness compare main/result.json pr/result.json    what got better, what got worse
 
 Exit codes: 0 pass, 2 invalid input, 3 regressed or required target missed, 4 usage or tooling,
@@ -35,6 +39,8 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Judge stored results against each other: what got better, what got worse
     Compare(CompareArgs),
+    /// Validate artifacts against the schema of their kind, and name every field that is wrong
+    Validate(ValidateArgs),
     /// Remove containers, networks and images that killed runs left behind
     Clean(CleanArgs),
 }
@@ -135,6 +141,22 @@ pub(super) enum CompareFormat {
     Json,
 }
 
+/// Arguments of `harness validate`.
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    /// Files of any kind: scenario, result.json, journal.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons; or the folder of a run or of Criterion
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Take every file for one of this kind, whatever it looks like
+    #[arg(long, value_parser = kind_names(), value_name = "KIND")]
+    pub(super) kind: Option<String>,
+}
+
+/// The names of all kinds of artifacts.
+fn kind_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Kind::ALL.iter().map(|kind| kind.name()))
+}
+
 /// Arguments of `harness clean`.
 #[derive(Debug, Args)]
 pub(super) struct CleanArgs {
@@ -153,6 +175,14 @@ pub(super) enum Format {
     Json,
     /// summary.md
     Markdown,
+    /// bench_metrics.json, the Bencher Metric Format
+    Bencher,
+    /// bench_metrics.flat.json
+    Flat,
+    /// perf.json, a receipt
+    Perf,
+    /// Aether bench JSON, one benchmark a line
+    Aether,
 }
 
 /// The mildest finding that ends in exit code 3.

@@ -76,6 +76,10 @@ pub(super) fn shown(summary: &Summary<'_>, format: Format) -> Result<String, Err
         Format::Table => "table",
         Format::Json => "json",
         Format::Markdown => "markdown",
+        Format::Bencher => "bencher",
+        Format::Flat => "flat",
+        Format::Perf => "perf",
+        Format::Aether => "aether",
     };
     let Some(format) = report::format(name) else { return Ok(String::new()) };
     let rendered = format.render(summary).map_err(|error| Error::tooling(&error))?;

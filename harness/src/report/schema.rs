@@ -10,3 +10,9 @@ pub const BMF: &str = include_str!("../../schemas/bench_metrics.schema.json");
 pub const FLAT: &str = include_str!("../../schemas/bench_metrics.flat.schema.json");
 /// Of what `harness compare --format json` prints.
 pub const COMPARE: &str = include_str!("../../schemas/compare.schema.json");
+/// Of `perf.json`, ours and copybook's.
+pub const RECEIPT: &str = include_str!("../../schemas/perf.schema.json");
+/// Of Aether's bench JSON.
+pub const AETHER: &str = include_str!("../../schemas/aether.schema.json");
+/// Of scenarios, in TOML.
+pub const SCENARIO: &str = include_str!("../../schemas/scenario.schema.json");
