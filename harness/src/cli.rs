@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod shell;
 mod terminal;
+mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -56,5 +57,6 @@ fn command(command: Command) -> Result<Exit, Error> {
         Command::Comment(args) => comment::comment(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man => shell::man(),
+        Command::Validate(args) => validate::validate(&args),
     }
 }

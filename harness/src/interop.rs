@@ -7,6 +7,7 @@ mod copybook;
 mod criterion;
 mod fields;
 mod flat;
+pub mod import;
 mod strict;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use crate::exit::Exit;
 use crate::measure::{Entry, Layout, Numbers};
+use crate::units::Nanos;
 
 pub use criterion::directories as criterion_directories;
 
@@ -68,6 +70,58 @@ pub enum Error {
         layout: Layout,
         /// What is wrong.
         why: String,
+    },
+    /// Somebody edited it.
+    #[error(
+        "{path} was changed after it was written (its content has the digest {found}, integrity.sha256 says {stored}); take the original file, or measure again"
+    )]
+    Tampered {
+        /// The file.
+        path: PathBuf,
+        /// The digest of what is there, shortened.
+        found: String,
+        /// The digest the file states, shortened.
+        stored: String,
+    },
+    /// It is valid, and holds no number.
+    #[error("{path} is {kind} and it has no number: nothing valid was measured; measure again", kind = layout.word())]
+    NoNumber {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        layout: Layout,
+    },
+    /// It is valid, and of a run that failed.
+    #[error("{path} is of a run that failed (status is {status}), so it has no numbers to go by; measure again")]
+    FailedRun {
+        /// The file.
+        path: PathBuf,
+        /// The status as it stands in the file.
+        status: String,
+    },
+    /// A directory of Criterion lacks a benchmark.
+    #[error("{path} has no benchmark {bench} ({near}); run `cargo bench`, or correct [import.criterion] names")]
+    NoBench {
+        /// The directory.
+        path: PathBuf,
+        /// The id that was wanted.
+        bench: String,
+        /// The near one, or all there are.
+        near: String,
+    },
+    /// A benchmark was measured too long ago to be of this run.
+    #[error(
+        "{path} is too old: {bench} was measured {age} ago, max_age is {max_age}; run `cargo bench` again, or raise max_age in [import.criterion]"
+    )]
+    Stale {
+        /// The file.
+        path: PathBuf,
+        /// The benchmark.
+        bench: String,
+        /// How long ago it was written.
+        age: Nanos,
+        /// How long ago it may have been.
+        max_age: Nanos,
     },
     /// Its latencies are timeouts.
     #[error(
@@ -123,20 +177,23 @@ pub fn parse(text: &str, path: &Path) -> Result<Numbers, Error> {
         Layout::Aether => aether::read(&value),
         Layout::Flat => flat::read(&value),
         Layout::Copybook => {
+            copybook::check_integrity(text).map_err(|wrong| tampered(path, &wrong))?;
             host = copybook::host(&value);
             copybook::read(&value)
         }
         _ => bencher::read(&value),
     };
     let malformed = |why| Error::Malformed { path: path.to_owned(), layout, why };
-    checked(Numbers {
-        source: path.display().to_string(),
-        layout,
-        host,
-        scenario: None,
-        entries: entries.map_err(malformed)?,
-        absent: Vec::new(),
-    })
+    let entries = entries.map_err(malformed)?;
+    if let Some(status) = copybook::failed(&value).filter(|_| layout == Layout::Copybook) {
+        return Err(Error::FailedRun { path: path.to_owned(), status });
+    }
+    checked(Numbers { source: path.display().to_string(), layout, host, scenario: None, entries, absent: Vec::new() })
+}
+
+fn tampered(path: &Path, wrong: &copybook::Tampered) -> Error {
+    let short = |digest: &str| digest.chars().take(12).collect();
+    Error::Tampered { path: path.to_owned(), found: short(&wrong.found), stored: short(&wrong.stored) }
 }
 
 /// Reads one Criterion directory.
@@ -159,7 +216,7 @@ fn checked(numbers: Numbers) -> Result<Numbers, Error> {
     let path = PathBuf::from(&numbers.source);
     let malformed = |why: String| Error::Malformed { path: path.clone(), layout: numbers.layout, why };
     if numbers.entries.is_empty() {
-        return Err(malformed("it has no number".to_owned()));
+        return Err(Error::NoNumber { path, layout: numbers.layout });
     }
     if let Some(twice) = twice(&numbers.entries) {
         return Err(malformed(format!("{} stands in it twice", twice.label())));
@@ -178,7 +235,8 @@ fn twice(entries: &[Entry]) -> Option<&Entry> {
     entries.iter().find(|entry| !seen.insert((&entry.id, &entry.metric)))
 }
 
-fn layout(value: &Value) -> Option<Layout> {
+/// How a JSON value is laid out, if it is a file of another tool.
+pub fn layout(value: &Value) -> Option<Layout> {
     match value {
         Value::Array(_) => Some(Layout::Flat),
         Value::Object(_) if aether::suits(value) => Some(Layout::Aether),
@@ -189,7 +247,7 @@ fn layout(value: &Value) -> Option<Layout> {
 }
 
 /// What a person would call it: `an object with the keys a, b`.
-fn looks(value: &Value) -> String {
+pub fn looks(value: &Value) -> String {
     match value {
         Value::Object(map) if map.is_empty() => "an empty object".to_owned(),
         Value::Object(map) => {

@@ -108,6 +108,8 @@ impl Plan {
             warnings: scenario.warnings.clone(),
         };
         let unset = plan.unset_variables();
+        let missing: Vec<String> = plan.stages.iter().filter_map(|stage| not_there_yet(stage, &plan.folder)).collect();
+        plan.warnings.extend(missing);
         plan.warnings.extend(unset.iter().map(|name| format!("{name} is not set: a run will stop; export {name}=…")));
         Ok(plan)
     }
@@ -135,6 +137,15 @@ fn compare(stage: &mut Stage, instances: u64) {
     if let Work::Load(load) = &mut stage.work {
         load.instances = load.instances.max(instances);
     }
+}
+
+/// A folder to import from that is not there.
+fn not_there_yet(stage: &Stage, folder: &Path) -> Option<String> {
+    let Work::Import(spec) = &stage.work else { return None };
+    let place = folder.join(&spec.dir);
+    let what = if stage.optional { "it will be left out" } else { "a run will stop" };
+    (!place.is_dir())
+        .then(|| format!("import.criterion.dir: {} is not there: {what}; run `cargo bench`", spec.dir.display()))
 }
 
 /// The stages to run, in the order of the scenario.

@@ -1,6 +1,7 @@
 //! Report: one record, many readers. A format turns the one [`Summary`] into bytes; a new format is one more entry in
 //! [`FORMATS`].
 
+mod aether;
 mod badges;
 pub mod baseline;
 mod bmf;
@@ -19,6 +20,7 @@ mod markdown;
 pub mod metrics_doc;
 mod openmetrics;
 mod perf_summary;
+mod receipt;
 mod release_notes;
 pub mod schema;
 mod scrub;
@@ -26,6 +28,7 @@ mod summary;
 mod table;
 mod text;
 pub mod trend;
+pub mod validate;
 mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -69,6 +72,15 @@ pub trait ReportFormat: Sync {
     /// # Errors
     /// [`Error::NoJson`] where the format is JSON and a value has no form in it.
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error>;
+
+    /// The files it leaves in the run's folder, by their paths below it: the one of [`ReportFormat::file_name`], unless the
+    /// tools that read the format want several.
+    ///
+    /// # Errors
+    /// As [`ReportFormat::render`].
+    fn files(&self, summary: &Summary<'_>) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        Ok(vec![(self.file_name().to_owned(), self.render(summary)?)])
+    }
 }
 
 /// Every format. `table`, `json` and `markdown` are those of `harness run --format`.
@@ -86,6 +98,8 @@ pub const FORMATS: &[&dyn ReportFormat] = &[
     &release_notes::ReleaseNotes,
     &perf_summary::PerfSummary,
     &comment::Comment,
+    &receipt::Receipt,
+    &aether::Aether,
 ];
 
 /// The format with that name.
@@ -100,7 +114,7 @@ pub fn format(name: &str) -> Option<&'static dyn ReportFormat> {
 pub fn write_all(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for format in FORMATS {
-        files.push((format.file_name().to_owned(), format.render(summary)?));
+        files.extend(format.files(summary)?);
     }
     files.extend(badges::files(summary)?);
     let write = |(name, content): (String, Vec<u8>)| {

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use crate::cgroup;
 use crate::exit::Exit;
 use crate::image;
+use crate::interop::import::Spec as Import;
 use crate::keeper::{self, Keeper};
 use crate::measure::trial::Build;
 use crate::measure::{Record, StageRecord, StageStatus};
@@ -123,7 +124,7 @@ async fn stages(rig: &mut Rig<'_>) {
 /// The record of a stage that has not begun.
 fn stage_record(stage: &Stage) -> StageRecord {
     let (offered, wanted) = match &stage.work {
-        Work::Artifact { .. } => (None, 1),
+        Work::Artifact { .. } | Work::Import(_) => (None, 1),
         Work::Startup { launches } | Work::Idle { launches, .. } => (None, *launches),
         Work::Load(work) | Work::Curve { load: work, .. } => (Some(trial::offered(work)), work.rounds),
     };
@@ -147,6 +148,7 @@ fn stage_record(stage: &Stage) -> StageRecord {
 async fn work(rig: &mut Rig<'_>, stage: &Stage) -> Result<(), Halt> {
     match &stage.work {
         Work::Artifact { image } => artifact(rig, stage, image.as_deref()).await,
+        Work::Import(spec) => import(rig, spec),
         Work::Startup { launches } => startup::startup(rig, stage, *launches).await,
         Work::Idle { launches, settle, window } => startup::idle(rig, stage, *launches, *settle, *window).await,
         Work::Load(work) => load::stage(rig, stage, work).await,
@@ -158,6 +160,13 @@ async fn work(rig: &mut Rig<'_>, stage: &Stage) -> Result<(), Halt> {
 async fn saved_image(rig: &Rig<'_>) -> Result<Option<std::path::PathBuf>, Halt> {
     let saved = rig.interrupt.or(target::saved_image(&rig.plan.target, &rig.site)).await?;
     saved.map_err(|error| bench::launch_halt(&error))
+}
+
+/// Reads what another tool has measured.
+fn import(rig: &mut Rig<'_>, spec: &Import) -> Result<(), Halt> {
+    let found = spec.collect(&rig.plan.folder).map_err(|error| Halt::failed(error.exit(), &error))?;
+    rig.recorder.stage_fact(|stage| stage.imports = found);
+    Ok(())
 }
 
 /// Looks at the executable file of each build, and at the image that is named or that the target is a container of.

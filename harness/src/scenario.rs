@@ -148,7 +148,9 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let mut warnings: Vec<String> = requests.iter().flat_map(crate::load::spec::Request::warnings).collect();
     let audit = Limits::read(&root.table("audit", "limits of the audit of every trial"), Limits::default());
     let base = stage::Base { target: &target, upstream: upstream.as_ref(), requests: &requests, audit, around };
-    let stages = stage::read_all(root, &base, &mut warnings);
+    // What is imported comes first: what cannot be read must not cost a whole run.
+    let mut stages: Vec<Stage> = stage::read_import(root, &base).into_iter().collect();
+    stages.extend(stage::read_all(root, &base, &mut warnings));
     let rest = compare::Rest { target: &target, upstream: upstream.as_ref(), stages: &stages, around: around_target };
     let compare = compare::read(root, &rest);
     let claims = claims::read_all(root, &stages, &mut warnings);

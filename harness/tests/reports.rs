@@ -1,6 +1,8 @@
 //! Every report of one made-up run: as it looks, and as other people's tools read it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
 
+#[path = "reports/artifacts.rs"]
+mod artifacts;
 #[path = "reports/bencher.rs"]
 mod bencher;
 #[path = "reports/comment.rs"]

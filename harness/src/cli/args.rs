@@ -9,6 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report;
+use crate::report::validate::Kind;
 pub(super) use baseline::{
     Action, BaselineArgs, ExportArgs, ExportTo, ListArgs, PromoteArgs, PruneArgs, ShowArgs, ShowFormat, Which,
 };
@@ -31,6 +32,7 @@ const EXAMPLES: &str = "Examples:
   harness run scenarios/sidecar.toml --against ./old-proxy
                                                      both builds in one run: what the change did
   harness report results/sidecar/RUN                 render a stored or partial run again
+  harness validate results/sidecar/RUN               every file of a run against its schema
   harness compare main/result.json pr/result.json    what got better, what got worse
   harness baseline promote results/sidecar/RUN       hold later runs against this one
   harness comment results/sidecar/RUN --pr 17        tell the pull request
@@ -53,6 +55,8 @@ pub(super) enum Command {
     Baseline(BaselineArgs),
     /// Post the comment under a pull request, or update the one that is there
     Comment(CommentArgs),
+    /// Validate artifacts against the schema of their kind, and name every field that is wrong
+    Validate(ValidateArgs),
     /// Remove containers, networks and images that killed runs left behind
     Clean(CleanArgs),
     /// Print the completions of a shell
@@ -223,6 +227,22 @@ pub(super) enum CompareFormat {
     Table,
     /// The same for programs
     Json,
+}
+
+/// Arguments of `harness validate`.
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    /// Files of any kind: scenario, result.json, journal.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons; or the folder of a run or of Criterion
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Take every file for one of this kind, whatever it looks like
+    #[arg(long, value_parser = kind_names(), value_name = "KIND")]
+    pub(super) kind: Option<String>,
+}
+
+/// The names of all kinds of artifacts.
+fn kind_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Kind::ALL.iter().map(|kind| kind.name()))
 }
 
 /// Arguments of `harness clean`.

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use super::{Error, strict};
+use crate::measure::numbers::quantile;
 use crate::measure::{Entry, Layout, Values};
 
 const BENCHMARK: &str = "benchmark.json";
-const SAMPLE: &str = "sample.json";
+pub(super) const SAMPLE: &str = "sample.json";
 
 /// The roots of all Criterion directories at or below `folder`, sorted: a benchmark says itself at which path below its root
 /// it lies, so that a folder of several runs is told from one run.
@@ -33,7 +34,7 @@ pub(super) fn read(root: &Path) -> Result<Vec<Entry>, Error> {
     for bench in benches(root)? {
         if root_of(&bench)? == root {
             let malformed = |why| Error::Malformed { path: bench.join("new"), layout: Layout::Criterion, why };
-            let (about, sample) = (json(&bench.join("new").join(BENCHMARK))?, json(&bench.join("new").join(SAMPLE))?);
+            let (about, sample) = (json(&bench.join("new").join(BENCHMARK))?, sample(&bench)?);
             entries.extend(bench_entries(&about, &sample).map_err(malformed)?);
         }
     }
@@ -80,17 +81,70 @@ fn json(path: &Path) -> Result<Value, Error> {
     strict::parse(&text).map_err(|error| Error::NotJson { path: path.to_owned(), why: error.to_string() })
 }
 
-fn bench_entries(about: &Value, sample: &Value) -> Result<Vec<Entry>, String> {
+/// The samples of one benchmark.
+pub(super) struct Sample {
+    /// The file.
+    pub(super) text: String,
+    /// Nanoseconds per iteration, one value per sample.
+    pub(super) times: Vec<f64>,
+    /// Most iterations of one sample.
+    pub(super) iterations: u64,
+}
+
+impl Sample {
+    /// From the shortest to the longest.
+    pub(super) fn sorted(&self) -> Vec<f64> {
+        let mut sorted = self.times.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted
+    }
+
+    /// The quantiles of the time per iteration.
+    pub(super) fn entry(&self, id: &str) -> Entry {
+        let sorted = self.sorted();
+        let (p50, p95) = (quantile(&sorted, 0.5), quantile(&sorted, 0.95));
+        let values = Values { p50: Some(p50), p95: Some(p95), value: None };
+        Entry { n: Some(sorted.len() as u64), ..Entry::new(id, "time", "ns", values) }
+    }
+}
+
+/// Every benchmark at or below `folder` with its full id and its folder.
+///
+/// # Errors
+/// [`Error`] when there is none, one cannot be read, or two have one id.
+pub(super) fn by_id(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    for bench in benches(folder)? {
+        let path = bench.join("new").join(BENCHMARK);
+        let malformed = |why: String| Error::Malformed { path: path.clone(), layout: Layout::Criterion, why };
+        let about = json(&path)?;
+        let id =
+            Fields::of(&about, "").and_then(|fields| fields.text("full_id").map(str::to_owned)).map_err(malformed)?;
+        if let Some((_, other)) = found.iter().find(|(known, _)| *known == id) {
+            return Err(malformed(format!("{id} lies in {} too; name the folder of one run", other.display())));
+        }
+        found.push((id, bench));
+    }
+    if found.is_empty() { Err(Error::Empty { path: folder.to_owned() }) } else { Ok(found) }
+}
+
+/// The samples in `new/` of a benchmark's folder.
+pub(super) fn sample(bench: &Path) -> Result<Sample, Error> {
+    let path = bench.join("new").join(SAMPLE);
+    let text = super::read(&path)?;
+    let value = strict::parse(&text).map_err(|error| Error::NotJson { path: path.clone(), why: error.to_string() })?;
+    let (times, iterations) = times(&value).map_err(|why| Error::Malformed { path, layout: Layout::Criterion, why })?;
+    Ok(Sample { text, times, iterations })
+}
+
+fn bench_entries(about: &Value, sample: &Sample) -> Result<Vec<Entry>, String> {
     let about = Fields::of(about, BENCHMARK)?;
     let id = about.text("full_id")?;
-    let mut times = times(sample)?;
-    times.sort_by(f64::total_cmp);
-    let n = Some(times.len() as u64);
-    let (p50, p95) = (quantile(&times, 0.5), quantile(&times, 0.95));
-    let values = Values { p50: Some(p50), p95: Some(p95), value: None };
-    let mut entries = vec![Entry { n, ..Entry::new(id, "time", "ns", values) }];
+    let time = sample.entry(id);
+    let (n, p50) = (time.n, time.values.p50);
+    let mut entries = vec![time];
     if let Some((per_iteration, unit)) = about.value("throughput").ok().and_then(throughput) {
-        let rate = Values { p50: Some(per_iteration / (p50 / 1e9)), ..Values::default() };
+        let rate = Values { p50: p50.map(|p50| per_iteration / (p50 / 1e9)), ..Values::default() };
         entries.push(Entry { n, ..Entry::new(id, "throughput", unit, rate) });
     }
     Ok(entries)
@@ -107,8 +161,8 @@ fn throughput(value: &Value) -> Option<(f64, &'static str)> {
     Some((amount.as_f64()?, unit))
 }
 
-/// Nanoseconds per iteration, one value per sample.
-fn times(sample: &Value) -> Result<Vec<f64>, String> {
+/// Nanoseconds per iteration, one value per sample, and the most iterations of a sample.
+fn times(sample: &Value) -> Result<(Vec<f64>, u64), String> {
     let list = |key: &str| {
         let list = sample.get(key).and_then(Value::as_array).ok_or_else(|| format!("{SAMPLE} has no array {key}"))?;
         let numbers: Option<Vec<f64>> = list.iter().map(Value::as_f64).collect();
@@ -121,26 +175,6 @@ fn times(sample: &Value) -> Result<Vec<f64>, String> {
     if iterations.iter().any(|count| *count < 1.0) {
         return Err(format!("{SAMPLE} has a sample without an iteration"));
     }
-    Ok(totals.iter().zip(&iterations).map(|(total, count)| total / count).collect())
-}
-
-/// Linear between neighbours, as numpy does it.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let at = q * (sorted.len() - 1) as f64;
-    let (below, share) = (at.floor() as usize, at.fract());
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (sorted[above] - sorted[below]) * share
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_lie_between_the_samples() {
-        let sorted: Vec<f64> = (1..=21).map(f64::from).collect();
-        assert_eq!((quantile(&sorted, 0.5), quantile(&sorted, 0.95)), (11.0, 20.0));
-        assert_eq!(quantile(&[1.0, 2.0], 0.5), 1.5);
-        assert_eq!(quantile(&[7.0], 0.95), 7.0);
-    }
+    let most = iterations.iter().copied().fold(1.0, f64::max) as u64;
+    Ok((totals.iter().zip(&iterations).map(|(total, count)| total / count).collect(), most))
 }

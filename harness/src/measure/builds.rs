@@ -21,7 +21,8 @@ impl Record {
             let head = build == Build::Head;
             let binary_size_bytes = if head { stage.binary_size_bytes } else { stage.binary_size_bytes.and(size) };
             let image = stage.image.clone().filter(|_| head);
-            StageRecord { instances, binary_size_bytes, image, ..stage.clone() }
+            let imports = if head { stage.imports.clone() } else { Vec::new() };
+            StageRecord { instances, binary_size_bytes, image, imports, ..stage.clone() }
         };
         Self { targets: facts.into_iter().collect(), stages: self.stages.iter().map(stage).collect(), ..self.clone() }
     }

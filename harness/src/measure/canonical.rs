@@ -244,7 +244,7 @@ mod tests {
         let json: Json<'_> = serde_json::from_str("[1.0,-2e3,1.5,-0.0,7,1e300,[{\"a\":3.0}],\"1.0\"]").unwrap();
         let mut out = Vec::new();
         json.with_whole_numbers().write(&mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "[1,-2000,1.5,0,7,1e300,[{\"a\":3}],\"1.0\"]");
+        assert_eq!(String::from_utf8(out).unwrap(), "[1,-2000,1.5,0,7,1e+300,[{\"a\":3}],\"1.0\"]");
     }
 
     #[test]

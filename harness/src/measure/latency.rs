@@ -253,7 +253,13 @@ mod tests {
                 (state >> 33) % 10_u64.pow(3 + (state >> 60) as u32 % 8)
             })
             .collect();
-        for counted in [of(&spans), of(&[]), of(&[0]), of(&[1, 2_047, 2_048, 2_049]), LatencyHistogram::coarse()] {
+        for counted in [
+            of(&spans),
+            of(&[]),
+            of(&[0]),
+            of(&[1, 2_047, 2_048, 2_049, 4_096, 125_000_000_000, u64::MAX]),
+            LatencyHistogram::coarse(),
+        ] {
             let json = serde_json::to_string(&counted).unwrap();
             let read: LatencyHistogram = serde_json::from_str(&json).unwrap();
             assert_eq!(serde_json::to_string(&read).unwrap(), json, "written again byte for byte");
@@ -271,6 +277,22 @@ mod tests {
             for limit in spans.iter().take(200).copied().chain([0, 1, 2_047, 2_048, u64::MAX]) {
                 assert_eq!(read.count_above(Nanos(limit)), counted.count_above(Nanos(limit)), "{limit}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_no_histogram_is_refused_wherever_it_is_damaged() {
+        let whole = serde_json::to_string(&of(&(1..300).map(|step| step * 7_919).collect::<Vec<_>>())).unwrap();
+        let text = whole.trim_matches('"');
+        assert!(LatencyHistogram::from_base64(text).is_ok());
+        let bytes = STANDARD.decode(text).unwrap();
+        for length in 0..bytes.len() {
+            let cut = STANDARD.encode(&bytes[..length]);
+            assert!(LatencyHistogram::from_base64(&cut).is_err(), "{length} of {} bytes", bytes.len());
+        }
+        for text in ["", "!", "AAAA", "HISTFAAA"] {
+            let says = LatencyHistogram::from_base64(text).unwrap_err().to_string();
+            assert!(says.starts_with("not a V2 HdrHistogram in base64: "), "{says}");
         }
     }
 

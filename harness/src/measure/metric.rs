@@ -3,6 +3,7 @@
 
 mod constrained;
 mod facts;
+mod imported;
 mod rows;
 mod shown;
 

@@ -171,3 +171,25 @@ impl Values {
         Self { value: Some(value), ..Self::default() }
     }
 }
+
+/// The quantile `q` (0 to 1) of sorted values, linear between neighbours: definition 7 of R. J. Hyndman and Y. Fan, *Sample
+/// Quantiles in Statistical Packages*, 1996, which is numpy's default. There must be at least one value.
+pub fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let at = q * (sorted.len() - 1) as f64;
+    let (below, share) = (at.floor() as usize, at.fract());
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (sorted[above] - sorted[below]) * share
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_lie_between_the_values() {
+        let sorted: Vec<f64> = (1..=21).map(f64::from).collect();
+        assert_eq!((quantile(&sorted, 0.5), quantile(&sorted, 0.95)), (11.0, 20.0));
+        assert_eq!(quantile(&[1.0, 2.0], 0.5), 1.5);
+        assert_eq!(quantile(&[7.0], 0.95), 7.0);
+    }
+}

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::curve::{GaveUp, Objective};
 use super::group::ResourceLimits;
 use super::image::ImageFacts;
+use super::import::Import;
 use super::launch::LaunchRecord;
 use super::trial::{Build, Offered, TrialRecord};
 use super::usage::{Reading, Series};
@@ -160,6 +161,8 @@ pub enum StageKind {
     Constrained,
     /// Drives the target inside one set of limits after the other.
     Limits,
+    /// Reads numbers that another tool has measured.
+    Import,
 }
 
 /// What became of a stage.
@@ -199,6 +202,9 @@ pub struct StageRecord {
     pub binary_size_bytes: Option<u64>,
     /// The image that stage `artifact` names; absent where it names none.
     pub image: Option<ImageFacts>,
+    /// What other tools have measured, in stage `import`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<Import>,
     /// What the target may use; absent where nothing is limited, and in stage `limits`, where each instance has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
@@ -266,7 +272,19 @@ pub struct RoundRecord {
 
 impl StageKind {
     /// Every kind, in the order in which `docs/metrics.md` lists them.
-    pub const ALL: [Self; 7] =
+    pub const ALL: [Self; 8] = [
+        Self::Artifact,
+        Self::Startup,
+        Self::Idle,
+        Self::Overhead,
+        Self::Capacity,
+        Self::Constrained,
+        Self::Limits,
+        Self::Import,
+    ];
+
+    /// The kinds that `[stage.NAME]` can have; numbers are imported by `[import]`.
+    pub const STAGES: [Self; 7] =
         [Self::Artifact, Self::Startup, Self::Idle, Self::Overhead, Self::Capacity, Self::Constrained, Self::Limits];
 
     /// Its name in a scenario.
@@ -279,6 +297,7 @@ impl StageKind {
             Self::Capacity => "capacity",
             Self::Constrained => "constrained",
             Self::Limits => "limits",
+            Self::Import => "import",
         }
     }
 }

@@ -192,6 +192,10 @@ fn describe_stage(stage: &Stage) -> String {
     let what = match &stage.work {
         Work::Artifact { image: None } => "looks at the executable".to_owned(),
         Work::Artifact { image: Some(image) } => format!("looks at the executable and at image {}", image.display()),
+        Work::Import(spec) => {
+            let names: Vec<String> = spec.names.iter().map(|(bench, metric)| format!("{bench} as {metric}")).collect();
+            format!("reads {} from Criterion's {}", names.join(", "), spec.dir.display())
+        }
         Work::Startup { launches } => format!("{launches} launches"),
         Work::Idle { launches, settle, window } => {
             format!("{launches} launches, each settles {} and is watched {}", span(*settle), span(*window))

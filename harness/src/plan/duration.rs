@@ -20,7 +20,7 @@ impl Stage {
     /// How long this stage will take if no round has to be repeated.
     pub fn expected_duration(&self) -> Nanos {
         let of_one = match &self.work {
-            Work::Artifact { .. } => Nanos::ZERO,
+            Work::Artifact { .. } | Work::Import(_) => Nanos::ZERO,
             Work::Startup { launches } => LAUNCH.times(*launches),
             Work::Idle { launches, settle, window } => LAUNCH.plus(*settle).plus(*window).times(*launches),
             Work::Load(load) => load.expected_duration(),

@@ -17,7 +17,7 @@ const REQUESTS: f64 = 50.0;
 /// idle stage, where a launch takes longest, loses it.
 pub(super) fn shorten(stage: &mut Stage) {
     match &mut stage.work {
-        Work::Artifact { .. } => {}
+        Work::Artifact { .. } | Work::Import(_) => {}
         Work::Startup { launches } => *launches = (*launches).min(FEWEST_ROUNDS),
         Work::Idle { launches, settle, window } => {
             *launches = (*launches).min(IDLE_LAUNCHES);

@@ -40,6 +40,7 @@ fn work(stage: &StageRecord) -> String {
     match (stage.kind, stage.offered) {
         (StageKind::Artifact, _) if stage.image.is_some() => "the executable file and the image".to_owned(),
         (StageKind::Artifact, _) => "the executable file".to_owned(),
+        (StageKind::Import, _) => imports(stage),
         (_, Some(offered)) => {
             let rejected = stage.rejected_rounds().count();
             let rejected = if rejected > 0 { format!(" ({rejected} rejected)") } else { String::new() };
@@ -53,6 +54,14 @@ fn work(stage: &StageRecord) -> String {
         }
         (_, None) => format!("{launches} of {} launches{within}", stage.wanted),
     }
+}
+
+/// Which benchmarks were read, and how old they are.
+fn imports(stage: &StageRecord) -> String {
+    let mut benches: Vec<String> =
+        stage.imports.iter().map(|import| format!("{} of {}", import.bench, import.written_at)).collect();
+    benches.dedup();
+    if benches.is_empty() { "nothing was read".to_owned() } else { format!("Criterion's {}", benches.join(", ")) }
 }
 
 fn load(offered: Offered, stage: &StageRecord) -> String {
@@ -119,7 +128,11 @@ fn outliers(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
             by_position.entry(*position).or_default().push(&metric.id);
         }
     }
-    let noun = if stage.offered.is_some() { "round" } else { "launch" };
+    let noun = match stage.kind {
+        StageKind::Import => "sample",
+        _ if stage.offered.is_some() => "round",
+        _ => "launch",
+    };
     let one = |(position, ids): (usize, Vec<&str>)| {
         let more = ids.len() - 1;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -37,6 +37,8 @@ it again.
 - `{vus}` stands for the number of virtual users.
 - *sampled* metrics have one value per round or launch and are published as the median with its exact interval
   ([statistics](statistics.md)); *exact* ones have a single value.
+- What is imported (stage `import`, `[import.criterion]`) has one value per sample of the other tool: its interval says how the
+  samples of one process scatter, not how runs do. See [formats](formats.md).
 - The Bencher measure is followed by the factor between the metric's unit and the measure's (ms → ns: 1,000,000). All metrics
   of one measure share unit, direction and noise, since Bencher's thresholds belong to measures. Far quantiles have the
   measure `latency-tail` for that reason, and keep their plain id when they are advisory.

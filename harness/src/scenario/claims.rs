@@ -3,6 +3,7 @@
 use super::stage::{Stage, Work};
 use crate::load::spec::Pace;
 use crate::measure::metric;
+use crate::measure::record::StageKind;
 use crate::spec::{Section, nearest};
 use crate::target::spec::Upstream;
 use crate::units::Nanos;
@@ -34,7 +35,7 @@ fn unmeasured(claim: &Claim, stages: &[Stage]) -> Option<(String, String)> {
         let near = stages.iter().filter(|stage| stage.kind == kind).map(|stage| stage.name.as_str());
         let near: Vec<&str> = near.collect();
         let hint = nearest(wanted, near.iter().copied()).or(near.first().copied()).map_or_else(
-            || format!("add [stage.{}]", kind.name()),
+            || add_stage(kind),
             |near| format!("did you mean {}?", with_stage(&claim.metric, near, kind.name())),
         );
         return Some((format!("no stage {wanted} measures it"), hint));
@@ -43,6 +44,11 @@ fn unmeasured(claim: &Claim, stages: &[Stage]) -> Option<(String, String)> {
         let says =
             format!("stage {wanted} is of kind {}, and {} is measured in {}", stage.kind.name(), row.id, kind.name());
         return Some((says, format!("name a stage of kind {}", kind.name())));
+    }
+    if let Work::Import(spec) = &stage.work {
+        let imported = spec.names.iter().any(|(_, id)| *id == row.id);
+        let hint = format!("name its benchmark in [import.criterion] names: \"GROUP/BENCH\" = \"{}\"", row.id);
+        return (!imported).then(|| ("no benchmark is imported as it".to_owned(), hint));
     }
     let Work::Load(load) = &stage.work else {
         return None;
@@ -54,6 +60,13 @@ fn unmeasured(claim: &Claim, stages: &[Stage]) -> Option<(String, String)> {
         let says = format!("stage {wanted} has {} users", load.connections);
         (says, format!("did you mean {}?", with_stage(&measured, wanted, kind.name())))
     })
+}
+
+fn add_stage(kind: StageKind) -> String {
+    match kind {
+        StageKind::Import => "add [import.criterion]".to_owned(),
+        kind => format!("add [stage.{}]", kind.name()),
+    }
 }
 
 fn with_stage(id: &str, stage: &str, kind: &str) -> String {

@@ -6,6 +6,7 @@ mod read;
 
 use std::path::PathBuf;
 
+use crate::interop::import;
 use crate::load::spec::{Pace, Request};
 use crate::measure::audit::Limits;
 use crate::measure::curve::Objective;
@@ -14,7 +15,7 @@ use crate::measure::record::StageKind;
 use crate::target::spec::Upstream;
 use crate::units::Nanos;
 
-pub(super) use read::{Base, read_all};
+pub(super) use read::{Base, read_all, read_import};
 
 /// Fewest rounds that have a 95 % interval of the median: the whole range of five covers only 1 − 2 · 0.5⁵ = 93.75 %.
 pub const FEWEST_ROUNDS: u64 = 6;
@@ -52,6 +53,8 @@ pub enum Work {
         /// An image in OCI layout, an archive of one or of `docker save`; looked at as well.
         image: Option<PathBuf>,
     },
+    /// Reads what Criterion has measured.
+    Import(import::Spec),
     /// Launches the target this often.
     Startup {
         /// Number of launches.

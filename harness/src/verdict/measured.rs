@@ -63,8 +63,11 @@ fn arms(stage: &StageRecord, of: fn(&TrialRecord) -> Option<f64>) -> Option<Arms
     Some(Arms { direct: estimate(Arm::Direct)?, proxied: estimate(Arm::Proxied)? })
 }
 
-/// A far quantile of too few requests must not gate. The smallest round decides.
+/// A far quantile of too few requests must not gate. The smallest round decides; of what was imported, its reader.
 fn advisory(metric: &Metric, stage: &StageRecord) -> Option<String> {
+    if let Some(import) = stage.imports.iter().find(|import| import.metric == metric.id) {
+        return import.advisory.clone();
+    }
     let trials = stage.valid_rounds().flat_map(|round| &round.trials);
     let fewest = trials.map(|trial| trial.load.scheduled).min()?;
     (fewest < metric.requests).then(|| {

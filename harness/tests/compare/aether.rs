@@ -147,6 +147,21 @@ fn t9_missing_corrupt_and_zero_are_three_different_answers() {
 }
 
 #[test]
+fn t5_a_throughput_of_zero_was_never_measured() {
+    let files = Files::new();
+    let stream =
+        |p50: &str| pack_with("p50", p50).replace("duration_ms", "throughput_mbs").replace("\"ms\"", "\"MB/s\"");
+    let stopped = files.compare(Rule::Aether, &stream("120.0"), &stream("0"));
+    refused(
+        &stopped,
+        Exit::InvalidInput,
+        &["packaging throughput_mbs p50: the head is 0 MB/s", "nothing was measured"],
+    );
+    let began = files.compare(Rule::Aether, &stream("0"), &stream("120.0"));
+    refused(&began, Exit::InvalidInput, &["the base is 0 MB/s"]);
+}
+
+#[test]
 fn files_that_do_not_belong_together_are_never_ok() {
     let other = judged("baseline_pack.json", "current_pack_other_id.json");
     assert_eq!(finding(&other), FindingKind::Inconclusive);

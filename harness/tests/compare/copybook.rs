@@ -107,3 +107,31 @@ fn a_benchmark_that_is_gone_is_not_a_pass() {
     assert_eq!(gone, ["decode_comp3 mean_ns: missing in head", "decode_comp3 mean_mibps: missing in head"]);
     assert!(comparison.pairs[0].changes[..2].iter().all(|change| change.finding == FindingKind::Inconclusive));
 }
+
+/// The receipt with this digest.
+fn sealed(digest: &str) -> Value {
+    let mut receipt = receipt();
+    receipt["integrity"] = json!({"sha256": digest});
+    receipt
+}
+
+#[test]
+fn a_receipt_with_a_digest_is_held_to_it() {
+    // `jq -cS 'del(.integrity)' | sha256sum`: of the line as it is, and of the line in which 1000.0 is written 1000.
+    for (text, whole) in
+        [(receipt().to_string(), false), (receipt().to_string().replace(".0,", ",").replace(".0}", "}"), true)]
+    {
+        for end in ["\n", ""] {
+            let digest = <sha2::Sha256 as sha2::Digest>::digest(format!("{text}{end}"));
+            let intact = sealed(&harness::units::hexadecimal(&digest));
+            let same = judged(&intact, &intact);
+            assert_eq!(same.exit, Exit::Pass, "{whole} {end:?}: {same:#?}");
+            let mut tampered = intact.clone();
+            tampered["summary"]["display_mibps"] = json!(1000.5);
+            refused(&judged(&intact, &tampered), Exit::InvalidInput, &["head: ", "was changed after it was written"]);
+            refused(&judged(&tampered, &intact), Exit::InvalidInput, &["base: ", "base.json was changed"]);
+        }
+    }
+    refused(&judged(&sealed("beef"), &receipt()), Exit::InvalidInput, &["integrity.sha256 says beef"]);
+    refused(&judged(&sealed(""), &receipt()), Exit::InvalidInput, &["was changed after it was written"]);
+}

@@ -67,8 +67,9 @@ pub const GUESTS: &[(&str, &[&str])] = &[
     ("ureq", &["publish"]),
     ("object", &["image"]),
     ("tar", &["image"]),
-    ("flate2", &["image"]),
+    ("flate2", &["image", "measure"]),
     ("statrs", &["stats"]),
+    ("jsonschema", &["report"]),
     ("procfs", &["sampler", "host", "target", "keeper", "cgroup"]),
 ];
 

@@ -2,6 +2,7 @@
 
 use super::constrained;
 use super::facts::image;
+use super::imported;
 use super::{Absent, Better, Kind, Limit, Measure, Metric, Unit};
 use crate::measure::image::{COMPRESSED, LAYERS};
 use crate::measure::latency::LatencyHistogram;
@@ -10,6 +11,9 @@ use crate::measure::trial::{Arm, TrialRecord};
 
 const FILE_SIZE: Measure = Measure { slug: "file-size", scale: 1.0 };
 const LATENCY: Measure = Measure { slug: "latency", scale: 1e6 };
+/// Metrics in microseconds go to the same measures.
+const LATENCY_MICROS: Measure = Measure { slug: "latency", scale: 1e3 };
+const TAIL_MICROS: Measure = Measure { slug: "latency-tail", scale: 1e3 };
 const LATENCY_TAIL: Measure = Measure { slug: "latency-tail", scale: 1e6 };
 const OVERHEAD: Measure = Measure { slug: "overhead", scale: 1e6 };
 const OVERHEAD_PERCENT: Measure = Measure { slug: "overhead-percent", scale: 1.0 };
@@ -76,7 +80,7 @@ impl Metric {
     }
 }
 
-use StageKind::{Artifact, Capacity, Constrained, Idle, Overhead, Startup};
+use StageKind::{Artifact, Capacity, Constrained, Idle, Import, Overhead, Startup};
 use Unit::{Bytes, Count, Micros, Millis, PerSecond, Percent};
 
 /// Every metric.
@@ -142,6 +146,12 @@ pub const METRICS: &[Metric] = &[
     row("cpu/constrained_us_per_request", Micros, Constrained, CPU_TIME, "CPU time charged to the target's control group in a window ÷ requests completed in it.", constrained::cpu_per_request),
     row("cpu/throttled_percent", Percent, Constrained, THROTTLED, "Periods of the CPU limit in which the target was held back ÷ periods in which it had work, in the windows of the proxied arm.", constrained::throttled_periods),
     row("cpu/throttled_time_percent", Percent, Constrained, THROTTLED, "Time for which the target was held back ÷ wall time, summed over the CPUs it wanted, so it may exceed 100 %.", constrained::throttled_time),
+    row("policy/eval_p50", Micros, Import, LATENCY_MICROS, "Evaluation of one policy in process, as Criterion measured it: median of its samples, each the mean of the iterations of one batch.", imported::eval_p50)
+        .req("M-POL-001", 100.0),
+    row("policy/eval_p99", Micros, Import, TAIL_MICROS, "The same, quantile 0.99 of the samples; advisory, since the slowest evaluations of a batch vanish in its mean.", imported::eval_p99)
+        .req("M-POL-002", 500.0),
+    row("policy/reload_time", Millis, Import, LATENCY, "Loading the policies again, in process, as Criterion measured it: median of its samples.", imported::reload_time)
+        .req("M-POL-003", 100.0),
 ];
 
 fn absent<T>(reason: &str) -> Result<T, Absent> {

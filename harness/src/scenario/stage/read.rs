@@ -3,6 +3,7 @@
 use super::super::{check_name, requests};
 use super::load::{at_least, longer_than_0};
 use super::{FEWEST_ROUNDS, Stage, Work, limits, load};
+use crate::interop::import;
 use crate::load::read::Around;
 use crate::load::spec::Request;
 use crate::measure::audit::Limits;
@@ -36,6 +37,10 @@ pub(in super::super) fn read_all(root: &Section<'_>, base: &Base<'_>, warnings: 
         if let Err(says) = check_name(name) {
             section.mistake("", says, None);
         }
+        if name == StageKind::Import.name() {
+            let hint = "write [import.criterion], or give the stage another name".to_owned();
+            section.mistake("", "is the name of what [import] reads", Some(hint));
+        }
         match read_kind(name, section) {
             Some(kind) => {
                 let stage = read(name, kind, section, base);
@@ -48,17 +53,43 @@ pub(in super::super) fn read_all(root: &Section<'_>, base: &Base<'_>, warnings: 
     stages
 }
 
+/// `[import.criterion]` as a stage of its own, if it is written.
+pub(in super::super) fn read_import(root: &Section<'_>, base: &Base<'_>) -> Option<Stage> {
+    let criterion = root
+        .optional_table("import", "numbers that other tools have measured")?
+        .optional_table("criterion", "benchmarks of Criterion that become metrics")?;
+    let optional = criterion.field("optional", "left out with a warning where it cannot be read").default(false);
+    let work = Work::Import(import::Spec::read(&criterion));
+    Some(Stage { optional, work, ..plain(StageKind::Import.name(), StageKind::Import, base) })
+}
+
+/// A stage that does nothing yet.
+fn plain(name: &str, kind: StageKind, base: &Base<'_>) -> Stage {
+    Stage {
+        name: name.to_owned(),
+        kind,
+        optional: false,
+        upstream: None,
+        requests: Vec::new(),
+        audit: base.audit,
+        limits: ResourceLimits::default(),
+        cpuset: None,
+        compared: false,
+        work: Work::Artifact { image: None },
+    }
+}
+
 /// Describes the stages named after their kind, each with its own defaults, and stages of any other name.
 fn describe(root: &Section<'_>, base: &Base<'_>) {
     let stages = root.table("stage", "what is done, in the order written");
-    for kind in StageKind::ALL {
+    for kind in StageKind::STAGES {
         let section = stages.table(kind.name(), kind_about(kind));
         read_kind(kind.name(), &section);
         read(kind.name(), kind, &section, base);
     }
     for (name, section) in root.named("stage", "a stage of the kind that it names") {
         read_kind(&name, &section);
-        StageKind::ALL.into_iter().for_each(|kind| drop(read(&name, kind, &section, base)));
+        StageKind::STAGES.into_iter().for_each(|kind| drop(read(&name, kind, &section, base)));
     }
 }
 
@@ -73,13 +104,14 @@ const fn kind_about(kind: StageKind) -> &'static str {
         StageKind::Limits => {
             "drives the target inside one set of limits after the other, to find the smallest that does"
         }
+        StageKind::Import => "reads numbers that another tool has measured",
     }
 }
 
 fn read_kind(name: &str, section: &Section<'_>) -> Option<StageKind> {
-    let names: Vec<&str> = StageKind::ALL.iter().map(|kind| kind.name()).collect();
+    let names: Vec<&str> = StageKind::STAGES.iter().map(|kind| kind.name()).collect();
     let word = section.field("kind", "what it does; the stage's name where absent").one_of(&names).optional();
-    let by_name = |word: &str| StageKind::ALL.into_iter().find(|kind| kind.name() == word);
+    let by_name = |word: &str| StageKind::STAGES.into_iter().find(|kind| kind.name() == word);
     match (word, by_name(name)) {
         (Some(word), Some(named)) if word != named.name() => {
             let hint = format!("a stage named {name} has kind {name}; give this one another name");
@@ -110,18 +142,7 @@ fn read(name: &str, kind: StageKind, section: &Section<'_>, base: &Base<'_>) -> 
             Some("leave it out".to_owned()),
         );
     }
-    let mut stage = Stage {
-        name: name.to_owned(),
-        kind,
-        optional,
-        upstream: base.upstream.cloned(),
-        requests: Vec::new(),
-        audit: base.audit,
-        limits: ResourceLimits::default(),
-        cpuset: None,
-        compared: false,
-        work: Work::Artifact { image: None },
-    };
+    let mut stage = Stage { optional, upstream: base.upstream.cloned(), ..plain(name, kind, base) };
     if kind != StageKind::Artifact {
         stage.upstream = read_upstream(section, base.upstream);
         stage.cpuset = section.cpuset();
@@ -131,6 +152,8 @@ fn read(name: &str, kind: StageKind, section: &Section<'_>, base: &Base<'_>) -> 
         stage.limits = limits::read_stage(section, kind, external);
     }
     stage.work = match kind {
+        // Never of this kind: `read_kind` knows the others only.
+        StageKind::Import => return stage,
         StageKind::Artifact => Work::Artifact {
             image: section.field("image", "an OCI layout, an archive of one or of docker save").optional(),
         },

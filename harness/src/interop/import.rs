@@ -1,0 +1,175 @@
+//! `[import.criterion]`: benchmarks that Criterion has measured become metrics of a run.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sha2::{Digest, Sha256};
+
+use super::{Error, budget, criterion};
+use crate::clock;
+use crate::measure::Import;
+use crate::measure::metric::{METRICS, Metric, Unit};
+use crate::measure::numbers::quantile;
+use crate::measure::record::StageKind;
+use crate::spec::{Section, nearest};
+use crate::units::{Nanos, hexadecimal};
+
+/// Samples below which a quantile of 0.99 is nearly the largest of them.
+const SAMPLES_OF_A_TAIL: u64 = 100;
+
+/// Which benchmarks to import as which metrics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// Criterion's directory; relative to the scenario.
+    pub dir: PathBuf,
+    /// Benchmarks by Criterion's full ids, and the metrics that they are.
+    pub names: Vec<(String, &'static str)>,
+    /// Older files are refused.
+    pub max_age: Nanos,
+}
+
+impl Spec {
+    /// Reads `[import.criterion]`.
+    pub fn read(section: &Section<'_>) -> Self {
+        let dir = section.field("dir", "Criterion's directory, for example ../target/criterion").required();
+        let about = "benchmarks by Criterion's full ids, each with the metric it is: policy/eval (for eval_p50 and eval_p99), policy/eval_p50, policy/eval_p99 or policy/reload_time";
+        let written: Vec<(String, String)> = section.field("names", about).required();
+        if written.is_empty() && section.has("names") {
+            section.mistake("names", "names no benchmark", Some("add \"GROUP/BENCH\" = \"policy/eval\"".to_owned()));
+        }
+        let max_age = section.field("max_age", "how old its files may be").default(Nanos::from_secs(24 * 3600));
+        let mut names: Vec<(String, &'static str)> = Vec::new();
+        for (bench, wanted) in written {
+            let metrics = named(&wanted);
+            if metrics.is_empty() {
+                let hint = nearest(&wanted, ids()).map_or_else(
+                    || format!("known are {}", ids().collect::<Vec<_>>().join(", ")),
+                    |near| format!("did you mean {near}?"),
+                );
+                section.mistake(&format!("names.{bench}"), format!("{wanted:?} cannot be imported"), Some(hint));
+            }
+            for id in metrics {
+                if names.iter().any(|(_, known)| *known == id) {
+                    section.mistake(&format!("names.{bench}"), format!("{id} has a benchmark already"), None);
+                }
+                names.push((bench.clone(), id));
+            }
+        }
+        Self { dir, names, max_age }
+    }
+
+    /// Reads the benchmarks; `folder` is that of the scenario.
+    ///
+    /// # Errors
+    /// [`Error`] when the directory or a benchmark is missing, stale or malformed.
+    pub fn collect(&self, folder: &Path) -> Result<Vec<Import>, Error> {
+        let root = folder.join(&self.dir);
+        let benches = criterion::by_id(&root)?;
+        self.names.iter().map(|(id, metric)| self.import(&root, &benches, id, metric)).collect()
+    }
+
+    fn import(
+        &self,
+        root: &Path,
+        benches: &[(String, PathBuf)],
+        id: &str,
+        metric: &'static str,
+    ) -> Result<Import, Error> {
+        let Some((_, path)) = benches.iter().find(|(known, _)| known == id) else {
+            let known: Vec<&str> = benches.iter().map(|(known, _)| known.as_str()).collect();
+            let near = nearest(id, known.iter().copied())
+                .map_or_else(|| format!("it has {}", known.join(", ")), |near| format!("did you mean {near}?"));
+            return Err(Error::NoBench { path: root.to_owned(), bench: id.to_owned(), near });
+        };
+        let file = path.join("new").join(criterion::SAMPLE);
+        let written = self.fresh(&file, id)?;
+        let sample = criterion::sample(path)?;
+        if let Some(budget::Found { label, p50, p95, budget_ms }) = budget::find(&[sample.entry(id)]) {
+            return Err(Error::Budget { path: file, label, p50, p95, budget_ms });
+        }
+        let unit = METRICS.iter().find(|row| row.id == metric).map_or(Unit::Micros, |row| row.unit);
+        let per_unit = if unit == Unit::Millis { 1e6 } else { 1e3 };
+        let tail = metric.ends_with("_p99");
+        let in_unit = |nanos: &f64| nanos / per_unit;
+        let values = if tail {
+            vec![quantile(&sample.sorted(), 0.99) / per_unit]
+        } else {
+            sample.times.iter().map(in_unit).collect()
+        };
+        let source = file.strip_prefix(folder_of(root, &self.dir)).unwrap_or(&file).display().to_string();
+        let samples = sample.times.len() as u64;
+        Ok(Import {
+            metric: metric.to_owned(),
+            bench: id.to_owned(),
+            source,
+            sha256: hexadecimal(&Sha256::digest(sample.text.as_bytes())),
+            written_at: clock::rfc3339(written),
+            samples,
+            iterations: sample.iterations,
+            values,
+            advisory: if tail { advisory(samples, sample.iterations) } else { None },
+        })
+    }
+
+    /// When the file was written, in seconds since 1970, if that is not too long ago.
+    fn fresh(&self, file: &Path, bench: &str) -> Result<u64, Error> {
+        let unreadable = |source| Error::Unreadable { path: file.to_owned(), source };
+        let written = std::fs::metadata(file).and_then(|file| file.modified()).map_err(unreadable)?;
+        let age = SystemTime::now().duration_since(written).unwrap_or_default();
+        if age > self.max_age.duration() {
+            let age = Nanos::from_secs(age.as_secs());
+            return Err(Error::Stale { path: file.to_owned(), bench: bench.to_owned(), age, max_age: self.max_age });
+        }
+        Ok(written.duration_since(UNIX_EPOCH).map_or(0, |span| span.as_secs()))
+    }
+}
+
+/// What stands before the directory as it was written: a record tells the path of the scenario's author, not of this machine.
+fn folder_of<'a>(root: &'a Path, dir: &Path) -> &'a Path {
+    root.ancestors().nth(dir.components().count()).unwrap_or(root)
+}
+
+/// Why a quantile of 0.99 must not gate. It rarely may: each sample is a mean, in which the slowest iterations vanish.
+fn advisory(samples: u64, iterations: u64) -> Option<String> {
+    if samples < SAMPLES_OF_A_TAIL {
+        return Some(format!("{samples} samples, {SAMPLES_OF_A_TAIL} needed for a quantile of 0.99"));
+    }
+    (iterations > 1).then(|| {
+        format!("each sample is the mean of up to {iterations} iterations, in which the slowest of them vanish")
+    })
+}
+
+/// Metrics that can be imported.
+fn rows() -> impl Iterator<Item = &'static Metric> {
+    METRICS.iter().filter(|metric| metric.stage == StageKind::Import)
+}
+
+fn ids() -> impl Iterator<Item = &'static str> {
+    rows().map(|metric| metric.id)
+}
+
+/// The metrics that a name stands for: itself, or all its quantiles.
+fn named(wanted: &str) -> Vec<&'static str> {
+    let fits = |id: &&str| *id == wanted || id.strip_prefix(wanted).is_some_and(|rest| rest.starts_with("_p"));
+    ids().filter(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_itself_or_for_all_its_quantiles() {
+        assert_eq!(named("policy/eval"), ["policy/eval_p50", "policy/eval_p99"]);
+        assert_eq!(named("policy/eval_p99"), ["policy/eval_p99"]);
+        assert_eq!(named("policy/reload_time"), ["policy/reload_time"]);
+        assert!(named("policy").is_empty() && named("latency/p50").is_empty() && named("").is_empty());
+    }
+
+    #[test]
+    fn a_tail_of_few_or_of_mean_samples_does_not_gate() {
+        assert!(advisory(99, 1).unwrap().starts_with("99 samples, 100 needed"));
+        assert!(advisory(100, 2).unwrap().contains("the mean of up to 2 iterations"));
+        assert_eq!(advisory(100, 1), None);
+    }
+}

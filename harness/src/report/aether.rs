@@ -1,0 +1,90 @@
+//! `aether/bench-*.json`: Aether's bench JSON, one file for each benchmark, since its checker takes one file per side.
+//!
+//! Its two metrics are durations in milliseconds and throughputs in MB/s. We have the first; a rate of requests is no rate of
+//! bytes, and its checker would take an unknown metric for a duration, so rates, sizes and shares are left out. So is what is
+//! advisory: the format has no word for it, and its reader would gate. Quantiles are those of the rounds or launches, and `n`
+//! counts these, never requests.
+
+use serde::Serialize;
+
+use super::{Error, ReportFormat, Summary};
+use crate::measure::metric::Unit;
+use crate::measure::numbers::quantile;
+use crate::stats::Sample;
+use crate::verdict::judgement::{Measured, Value};
+
+/// The format.
+pub(super) struct Aether;
+
+#[derive(Serialize)]
+struct Bench<'a> {
+    bench_id: &'a str,
+    metric: &'static str,
+    unit: &'static str,
+    p50: f64,
+    p95: f64,
+    n: usize,
+    timestamp: &'a str,
+    notes: String,
+}
+
+impl ReportFormat for Aether {
+    fn name(&self) -> &'static str {
+        "aether"
+    }
+
+    fn file_name(&self) -> &'static str {
+        "aether/"
+    }
+
+    /// One benchmark a line.
+    fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
+        let mut lines = Vec::new();
+        for bench in benches(summary) {
+            serde_json::to_writer(&mut lines, &bench)
+                .map_err(|source| Error::NoJson { format: self.name(), source })?;
+            lines.push(b'\n');
+        }
+        Ok(lines)
+    }
+
+    fn files(&self, summary: &Summary<'_>) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let file = |bench: Bench<'_>| {
+            let name = format!("aether/bench-{}.json", bench.bench_id.replace(['/', '@'], "-"));
+            Ok((name, super::pretty(self.name(), &bench)?))
+        };
+        benches(summary).map(file).collect()
+    }
+}
+
+fn benches<'a>(summary: &Summary<'a>) -> impl Iterator<Item = Bench<'a>> {
+    let record = summary.record;
+    summary.valid().filter(|(metric, _)| metric.advisory.is_none()).filter_map(|(metric, _)| {
+        let sorted = milliseconds(metric)?;
+        Some(Bench {
+            bench_id: &metric.id,
+            metric: "duration_ms",
+            unit: "ms",
+            p50: quantile(&sorted, 0.5),
+            p95: quantile(&sorted, 0.95),
+            n: sorted.len(),
+            timestamp: &record.started_at,
+            notes: format!(
+                "quantiles of the rounds or launches of run {} of scenario {}; harness {}",
+                record.run_id, record.scenario.name, record.tool.version
+            ),
+        })
+    })
+}
+
+/// The values of a duration in milliseconds, sorted; nothing for other quantities.
+fn milliseconds(metric: &Measured) -> Option<Vec<f64>> {
+    let per_unit = match metric.unit {
+        Unit::Millis => 1.0,
+        Unit::Micros => 1e3,
+        Unit::Bytes | Unit::Percent | Unit::PerSecond | Unit::Count => return None,
+    };
+    let Value::Estimated { rounds, .. } = &metric.value else { return None };
+    let sample = Sample::new(rounds.clone()).ok()?;
+    Some(sample.sorted().into_iter().map(|value| value / per_unit).collect())
+}

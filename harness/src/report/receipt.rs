@@ -1,0 +1,214 @@
+//! `perf.json`: a receipt in the layout of copybook, with the host it is from and a digest over itself.
+//!
+//! Two numbers that copybook's own schema requires, the throughputs of its two decoders, are not there: nothing of ours
+//! measures them, and another number under their names would be a lie. Nor do its `bytes_processed` and `mean_mibps` stand at
+//! our benchmarks. Advisory metrics are left out, since a receipt has no word for them.
+
+use serde::Serialize;
+use serde_json::Number;
+
+use super::{Error, ReportFormat, Summary};
+use crate::exit::Exit;
+use crate::measure::canonical::Json;
+use crate::measure::metric::Unit;
+use crate::measure::record::HostFacts;
+use crate::stats::Estimate;
+use crate::verdict::judgement::{Measured, Value};
+
+/// The format.
+pub(super) struct Receipt;
+
+/// Version of copybook's layout.
+const FORMAT_VERSION: &str = "1.0.0";
+
+#[derive(Serialize)]
+struct Document<'a> {
+    format_version: &'static str,
+    generator: Generator<'a>,
+    timestamp: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a str>,
+    build_profile: &'a str,
+    target_cpu: &'static str,
+    status: &'static str,
+    environment: Environment<'a>,
+    benchmarks: Vec<Benchmark<'a>>,
+    summary: Totals<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    integrity: Option<Integrity>,
+}
+
+/// Whose receipt it is: readers tell ours from copybook's by this.
+#[derive(Serialize)]
+struct Generator<'a> {
+    name: &'static str,
+    version: &'a str,
+    run_id: &'a str,
+    scenario: &'a str,
+}
+
+#[derive(Serialize)]
+struct Environment<'a> {
+    os: &'a str,
+    kernel: &'a str,
+    cpu_model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_cores: Option<u64>,
+    wsl2_detected: bool,
+}
+
+#[derive(Serialize)]
+struct Benchmark<'a> {
+    name: &'a str,
+    unit: Unit,
+    value: Number,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lower: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upper: Option<Number>,
+    n: u64,
+    /// Arithmetic mean of the rounds or launches, of durations only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean_ns: Option<Number>,
+}
+
+/// Copybook's script writes the host here, its schema above.
+#[derive(Serialize)]
+struct Totals<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_rss_mib: Option<Number>,
+    host_cpu: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_cores: Option<u64>,
+    host_kernel: &'a str,
+    host_os: &'a str,
+    wsl2_detected: bool,
+    ts: &'a str,
+}
+
+#[derive(Serialize)]
+struct Integrity {
+    sha256: String,
+}
+
+impl ReportFormat for Receipt {
+    fn name(&self) -> &'static str {
+        "perf"
+    }
+
+    fn file_name(&self) -> &'static str {
+        "perf.json"
+    }
+
+    fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
+        let mut document = document(summary);
+        let no_json = |source| Error::NoJson { format: self.name(), source };
+        let text = serde_json::to_string(&document).map_err(no_json)?;
+        let json: Json<'_> = serde_json::from_str(&text).map_err(no_json)?;
+        document.integrity = Some(Integrity { sha256: json.digest_of_line() });
+        super::pretty(self.name(), &document)
+    }
+}
+
+fn document<'a>(summary: &'a Summary<'a>) -> Document<'a> {
+    let record = summary.record;
+    let host = &record.host;
+    let cores = Some(host.cpus).filter(|cpus| *cpus > 0);
+    let wsl2_detected = is_wsl2(host);
+    Document {
+        format_version: FORMAT_VERSION,
+        generator: Generator {
+            name: "harness",
+            version: &record.tool.version,
+            run_id: &record.run_id,
+            scenario: &record.scenario.name,
+        },
+        timestamp: &record.started_at,
+        commit: record.git.as_ref().map(|git| git.sha.as_str()),
+        build_profile: &record.tool.profile,
+        // The target was built elsewhere, with flags that nobody told us.
+        target_cpu: "unknown",
+        status: status(summary.judgement.exit),
+        environment: Environment {
+            os: &host.os,
+            kernel: &host.kernel,
+            cpu_model: &host.cpu_model,
+            cpu_cores: cores,
+            wsl2_detected,
+        },
+        benchmarks: benchmarks(summary),
+        summary: Totals {
+            max_rss_mib: max_rss(summary),
+            host_cpu: &host.cpu_model,
+            host_cores: cores,
+            host_kernel: &host.kernel,
+            host_os: &host.os,
+            wsl2_detected,
+            ts: &record.started_at,
+        },
+        integrity: None,
+    }
+}
+
+/// Microsoft's kernels say so in their release.
+fn is_wsl2(host: &HostFacts) -> bool {
+    host.kernel.to_ascii_lowercase().contains("microsoft")
+}
+
+/// The words of copybook; a receipt of a run that failed is refused by readers, ours among them.
+const fn status(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Pass => "pass",
+        Exit::Regressed => "warning",
+        _ => "failure",
+    }
+}
+
+fn benchmarks<'a>(summary: &Summary<'a>) -> Vec<Benchmark<'a>> {
+    let solid = summary.valid().filter(|(metric, _)| metric.advisory.is_none());
+    solid.filter_map(|(metric, estimate)| benchmark(metric, estimate)).collect()
+}
+
+fn benchmark<'a>(metric: &'a Measured, estimate: &Estimate) -> Option<Benchmark<'a>> {
+    let ends = estimate.interval;
+    let nanos = match metric.unit {
+        Unit::Millis => Some(1e6),
+        Unit::Micros => Some(1e3),
+        Unit::Bytes | Unit::Percent | Unit::PerSecond | Unit::Count => None,
+    };
+    let mean = rounds(metric).iter().sum::<f64>() / rounds(metric).len() as f64;
+    Some(Benchmark {
+        name: &metric.id,
+        unit: metric.unit,
+        value: number(estimate.point)?,
+        lower: ends.and_then(|ends| number(ends.low)),
+        upper: ends.and_then(|ends| number(ends.high)),
+        n: estimate.n,
+        mean_ns: nanos.and_then(|nanos| number(mean * nanos)),
+    })
+}
+
+/// The highest peak of any valid round.
+fn max_rss(summary: &Summary<'_>) -> Option<Number> {
+    let peaks = summary.valid().filter(|(metric, _)| metric.id.split('@').next() == Some("memory/peak_rss"));
+    let highest = peaks.flat_map(|(metric, _)| rounds(metric)).copied().reduce(f64::max)?;
+    number(highest / 1_048_576.0)
+}
+
+fn rounds(metric: &Measured) -> &[f64] {
+    match &metric.value {
+        Value::Estimated { rounds, .. } => rounds,
+        Value::Absent { .. } => &[],
+    }
+}
+
+/// To six decimals, whole numbers without a point: every JSON tool writes such a number the same way again, so that the digest
+/// can be taken by others (`jq -cS 'del(.integrity)' perf.json | sha256sum`).
+fn number(value: f64) -> Option<Number> {
+    const WHOLE: f64 = 9_007_199_254_740_992.0;
+    let rounded = (value * 1e6).round() / 1e6;
+    if rounded.fract() == 0.0 && rounded.abs() < WHOLE {
+        return Some(Number::from(rounded as i64));
+    }
+    Number::from_f64(rounded)
+}

@@ -1,0 +1,133 @@
+//! Validating artifacts: what a file is, and every place where it breaks the schema of its kind or the rules of its reader.
+
+mod faults;
+mod kind;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::baseline;
+use crate::interop;
+use crate::measure::canonical::Json;
+use crate::measure::journal;
+use crate::measure::metric::Absent;
+use crate::verdict::Stored;
+
+pub use kind::Kind;
+
+/// One thing wrong with an artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// JSON pointer of the field, for example `/record/host/cpus`; empty for the whole file.
+    pub pointer: String,
+    /// What is wrong: what is expected there, and what was found.
+    pub says: String,
+}
+
+/// What became of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The file, or the directory of Criterion.
+    pub path: PathBuf,
+    /// What it was taken for; absent where it is of no kind that is known.
+    pub kind: Option<Kind>,
+    /// What is wrong with it; empty for a valid artifact.
+    pub faults: Vec<Fault>,
+}
+
+impl Fault {
+    /// A fault of the whole file.
+    pub fn whole(says: impl Into<String>) -> Self {
+        Self { pointer: String::new(), says: says.into() }
+    }
+}
+
+/// The files that `path` stands for: itself, or for the folder of a run its artifacts.
+///
+/// # Errors
+/// Why the folder holds nothing to validate.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, Absent> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let is_run = path.join(crate::verdict::stored::RESULT).exists() || path.join(journal::FILE).exists();
+    if !is_run {
+        return match interop::criterion_directories(path) {
+            Ok(roots) if roots.is_empty() => Err(Absent(
+                "it is a folder with neither a run nor a Criterion directory; name the files in it".to_owned(),
+            )),
+            Ok(roots) => Ok(roots),
+            Err(error) => Err(Absent(error.to_string())),
+        };
+    }
+    let artifacts = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries.filter(|path| path.is_file() && kind::has_extension(path, &["json", "jsonl"])).collect::<Vec<_>>()
+    };
+    let mut files = artifacts(path);
+    files.extend(["aether", "badges"].iter().flat_map(|inner| artifacts(&path.join(inner))));
+    files.sort();
+    Ok(files)
+}
+
+/// Validates one file, or one directory of Criterion, as what it looks like, or as `forced`. Scenarios are recognised and not
+/// read: their reader is above this room.
+pub fn check(path: &Path, forced: Option<Kind>) -> Checked {
+    let of = |kind, faults| Checked { path: path.to_owned(), kind, faults };
+    if path.is_dir() {
+        let read = interop::criterion(path);
+        return of(
+            Some(Kind::Criterion),
+            read.err().map(|error| Fault::whole(error.to_string())).into_iter().collect(),
+        );
+    }
+    let text = match interop::read(path) {
+        Ok(text) => text,
+        Err(error) => return of(forced, vec![Fault::whole(error.to_string())]),
+    };
+    match forced.map_or_else(|| kind::recognise(path, &text), Ok) {
+        Ok(kind) => of(Some(kind), faults_of(kind, &text, path)),
+        Err(Absent(found)) => {
+            of(None, vec![Fault::whole(format!("its kind is unknown: it is {found}; {}", kind::HINT))])
+        }
+    }
+}
+
+/// What breaks the schema; where nothing does, what breaks the rules that no schema can say.
+fn faults_of(kind: Kind, text: &str, path: &Path) -> Vec<Fault> {
+    if kind == Kind::Journal {
+        let replayed = journal::replay(text.as_bytes());
+        return replayed.err().map(|error| Fault::whole(error.to_string())).into_iter().collect();
+    }
+    let Some(schema) = kind.schema() else { return Vec::new() };
+    // Objects with a key twice are refused here; the next reader would keep the last one and say nothing.
+    let value = serde_json::from_str::<Json<'_>>(text).and_then(|_| serde_json::from_str::<Value>(text));
+    let value = match value {
+        Ok(value) => value,
+        Err(error) => return vec![Fault::whole(format!("it is not JSON: {error}"))],
+    };
+    let broken = faults::against(schema, &value);
+    if !broken.is_empty() {
+        return broken;
+    }
+    let read = match kind {
+        // A run without a valid stage has no metric.
+        Kind::Bencher if value.as_object().is_some_and(serde_json::Map::is_empty) => None,
+        Kind::Result => Stored::parse(text, path).err().map(|error| error.to_string()),
+        Kind::Baseline => match serde_json::from_str(text) {
+            Ok(read) => baseline::check(&read).err(),
+            Err(error) => Some(error.to_string()),
+        },
+        Kind::Bencher | Kind::Flat | Kind::Receipt | Kind::Aether => {
+            interop::parse(text, path).err().filter(|error| !is_of_a_failed_run(error)).map(|error| error.to_string())
+        }
+        _ => None,
+    };
+    read.map(Fault::whole).into_iter().collect()
+}
+
+/// A run in which nothing valid was measured leaves valid artifacts, of which only comparisons want to know nothing.
+const fn is_of_a_failed_run(error: &interop::Error) -> bool {
+    matches!(error, interop::Error::NoNumber { .. } | interop::Error::FailedRun { .. })
+}

@@ -1,0 +1,168 @@
+//! The kinds of artifacts, and how one is recognised.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::interop;
+use crate::measure::Layout;
+use crate::measure::metric::Absent;
+use crate::report::schema;
+
+/// What to do about a file of no known kind.
+pub(super) const HINT: &str = "say what it is with `--kind KIND`, or look at it with `head -c 300`";
+
+/// A kind of artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A scenario, in TOML.
+    Scenario,
+    /// `result.json`.
+    Result,
+    /// `journal.jsonl`.
+    Journal,
+    /// `verdict.json`.
+    Verdict,
+    /// What `harness compare --format json` prints.
+    Comparison,
+    /// Bencher Metric Format.
+    Bencher,
+    /// The flat array of REQ-OBS-001 section 8.1.
+    Flat,
+    /// What github-action-benchmark reads.
+    GithubBenchmark,
+    /// An endpoint of shields.io.
+    Badge,
+    /// The runs promoted under one name.
+    Baseline,
+    /// `perf.json`, ours or copybook's.
+    Receipt,
+    /// Aether bench JSON.
+    Aether,
+    /// A directory of Criterion.
+    Criterion,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 13] = [
+        Self::Scenario,
+        Self::Result,
+        Self::Journal,
+        Self::Verdict,
+        Self::Comparison,
+        Self::Bencher,
+        Self::Flat,
+        Self::GithubBenchmark,
+        Self::Badge,
+        Self::Baseline,
+        Self::Receipt,
+        Self::Aether,
+        Self::Criterion,
+    ];
+
+    /// What `--kind` calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scenario => "scenario",
+            Self::Result => "result",
+            Self::Journal => "journal",
+            Self::Verdict => "verdict",
+            Self::Comparison => "compare",
+            Self::Bencher => "bencher",
+            Self::Flat => "flat",
+            Self::GithubBenchmark => "gab",
+            Self::Badge => "badge",
+            Self::Baseline => "baseline",
+            Self::Receipt => "perf",
+            Self::Aether => "aether",
+            Self::Criterion => "criterion",
+        }
+    }
+
+    /// What people call it.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Scenario => "a scenario",
+            Self::Result => Layout::Result.word(),
+            Self::Journal => "the journal of a run",
+            Self::Verdict => "a verdict",
+            Self::Comparison => "a comparison",
+            Self::Bencher => Layout::Bencher.word(),
+            Self::Flat => Layout::Flat.word(),
+            Self::GithubBenchmark => "numbers for github-action-benchmark",
+            Self::Badge => "a badge",
+            Self::Baseline => "a baseline",
+            Self::Receipt => "a receipt",
+            Self::Aether => Layout::Aether.word(),
+            Self::Criterion => Layout::Criterion.word(),
+        }
+    }
+
+    /// Its JSON Schema, for those that are one JSON document.
+    pub const fn schema(self) -> Option<&'static str> {
+        match self {
+            Self::Result => Some(schema::RESULT),
+            Self::Verdict => Some(schema::VERDICT),
+            Self::Comparison => Some(schema::COMPARE),
+            Self::Bencher => Some(schema::BMF),
+            Self::Flat => Some(schema::FLAT),
+            Self::GithubBenchmark => Some(schema::GAB),
+            Self::Badge => Some(schema::BADGE),
+            Self::Baseline => Some(schema::BASELINE),
+            Self::Receipt => Some(schema::RECEIPT),
+            Self::Aether => Some(schema::AETHER),
+            // Their readers name every mistake with its line.
+            Self::Scenario | Self::Journal | Self::Criterion => None,
+        }
+    }
+}
+
+/// What a file is, by its name and by what stands in it.
+pub(super) fn recognise(path: &Path, text: &str) -> Result<Kind, Absent> {
+    if has_extension(path, &["toml"]) {
+        return Ok(Kind::Scenario);
+    }
+    if has_extension(path, &["jsonl"]) || text.starts_with("{\"run\":{") {
+        return Ok(Kind::Journal);
+    }
+    // Without a valid stage they hold nothing by which they could be told.
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("bench_metrics.json") => return Ok(Kind::Bencher),
+        Some("bench_metrics.flat.json") => return Ok(Kind::Flat),
+        Some("gab-smaller.json" | "gab-bigger.json") => return Ok(Kind::GithubBenchmark),
+        _ => {}
+    }
+    let value: Value = serde_json::from_str(text).map_err(|error| Absent(format!("not JSON ({error})")))?;
+    let has = |keys: &[&str]| keys.iter().all(|key| value.get(key).is_some());
+    if has(&["record"]) || has(&["judgement"]) {
+        return Ok(Kind::Result);
+    }
+    if has(&["verdict", "pairs"]) {
+        return Ok(Kind::Comparison);
+    }
+    if has(&["verdict", "exit_code"]) || has(&["run_id", "metrics"]) {
+        return Ok(Kind::Verdict);
+    }
+    if has(&["schemaVersion", "label"]) {
+        return Ok(Kind::Badge);
+    }
+    if value.get(0).is_some_and(|first| first.get("extra").is_some()) {
+        return Ok(Kind::GithubBenchmark);
+    }
+    if has(&["scenario", "runs"]) {
+        return Ok(Kind::Baseline);
+    }
+    match interop::layout(&value) {
+        Some(Layout::Aether) => Ok(Kind::Aether),
+        Some(Layout::Copybook) => Ok(Kind::Receipt),
+        Some(Layout::Flat) => Ok(Kind::Flat),
+        Some(Layout::Bencher) => Ok(Kind::Bencher),
+        Some(Layout::Result | Layout::Criterion) | None => Err(Absent(interop::looks(&value))),
+    }
+}
+
+/// Whether the file's name ends in one of these.
+pub(super) fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().is_some_and(|found| extensions.iter().any(|extension| found == *extension))
+}
