@@ -5,7 +5,7 @@ use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::ZlibDecoder;
+use flate2::bufread::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 
@@ -126,7 +126,9 @@ fn unpack(text: &str) -> Result<Vec<Bucket>, Unreadable> {
     let mut bytes = Vec::with_capacity(4 * packed.len());
     ZlibDecoder::new(packed).read_to_end(&mut bytes).map_err(refused)?;
     let layout = Layout::read(&bytes)?;
-    let (mut rest, mut index, mut buckets) = (&bytes[HEADER..], 0_u64, Vec::new());
+    let (mut rest, mut index) = (&bytes[HEADER..], 0_u64);
+    // A count takes a byte at least; what is too much is given back where the buckets are kept.
+    let mut buckets = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
         let (count, more) = number(rest).ok_or_else(|| refused("its counts are cut off"))?;
         rest = more;

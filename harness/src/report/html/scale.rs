@@ -82,7 +82,7 @@ impl Scale {
         (first..=last).map(|n| (n as f64 * step, number(n as f64 * step, decimals))).collect()
     }
 
-    /// 1, 2 and 5 of every decade; only 1 where that would be too many.
+    /// 1, 2, 3, 5 and 7 of every decade; fewer of them where those would be too many.
     fn log_ticks(&self) -> Vec<(f64, String)> {
         let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
         let of = |mantissas: &'static [f64]| -> Vec<(f64, String)> {
@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn logarithmic_ticks_fit_their_range() {
-        assert_eq!(texts(&Scale::log([0.1, 1.0]).unwrap()), ["0.1", "0.2", "0.5", "1"]);
+        assert_eq!(texts(&Scale::log([0.1, 1.0]).unwrap()), ["0.1", "0.2", "0.3", "0.5", "0.7", "1"]);
+        assert_eq!(texts(&Scale::log([0.1, 10.0]).unwrap()), ["0.1", "0.2", "0.5", "1", "2", "5", "10"]);
         assert_eq!(texts(&Scale::log([0.001, 1000.0]).unwrap()).first().map(String::as_str), Some("0.001"));
         assert_eq!(Scale::log([0.0, -1.0, f64::NAN]), None);
     }
