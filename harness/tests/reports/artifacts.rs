@@ -1,6 +1,7 @@
 //! Artifacts as `harness validate` sees them, and the formats of others as they are read again.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use harness::baseline::Baseline;
 use harness::interop;
@@ -19,7 +20,10 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("harness-artifacts-{name}-{}", std::process::id()));
+        // Tests run at the same time, some with folders of one name.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("harness-artifacts-{name}-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
