@@ -17,7 +17,7 @@ pub use choice::{Choice, Found, Wanted, choose, find};
 pub use error::Error;
 pub use record::{Baseline, Promoted, SCHEMA_VERSION, StoredMetric};
 pub use retention::{KEEP_DAYS, Pruned, prune};
-pub use store::{Held, Store};
+pub use store::{Held, Store, parse};
 
 /// Where baselines are kept unless the command line says otherwise.
 pub const FOLDER: &str = "results/baselines";

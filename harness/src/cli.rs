@@ -8,6 +8,7 @@ mod clean;
 mod comment;
 mod compare;
 mod confirm;
+mod doctor;
 mod error;
 mod github;
 mod hidden;
@@ -53,6 +54,7 @@ fn command(command: Command) -> Result<Exit, Error> {
         Command::Compare(args) => compare::compare(&args),
         Command::Baseline(args) => baseline::baseline(&args),
         Command::Clean(args) => clean::clean(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Report(args) => report::report(&args),
         Command::Comment(args) => comment::comment(&args),
         Command::Completions(args) => shell::completions(&args),

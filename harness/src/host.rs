@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::measure::record::ToolFacts;
 use crate::units::hexadecimal;
 
-pub use facts::facts;
+pub use facts::{facts, virtualization, word};
 pub use git::git;
 pub use lock::Lock;
 

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! 5  main → cli                                   argv in, exit code out
-//! 4  progress → run │ publish                     run drives the acting wing and returns the record; publish posts
+//! 4  progress → run │ publish │ doctor            run drives the acting wing, returns the record; doctor looks at the host
 //! 3  plan                                         stages × instances × rounds × arms, every default filled
 //! 2  scenario                                     the TOML as written
 //! 1  cgroup keeper host image target probe sampler load │ report → verdict → stats, baseline, interop (acting │ thinking)
@@ -37,6 +37,7 @@ pub mod plan;
 pub mod scenario;
 
 pub mod cli;
+pub mod doctor;
 pub mod progress;
 pub mod publish;
 pub mod run;

@@ -27,9 +27,11 @@ mod tally;
 mod timer;
 mod trial;
 mod users;
+mod wakeups;
 
 pub use frames::{ArmAddress, Job, Opened, Order, Preflight};
-pub use generator::{Generator, LoadEngine};
+pub use generator::{Generator, LoadEngine, Told};
+pub use wakeups::wakeups;
 
 /// Why a load generator could not do its work.
 #[derive(Debug, thiserror::Error)]

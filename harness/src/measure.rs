@@ -16,6 +16,8 @@ pub mod numbers;
 pub mod outcome;
 pub mod record;
 pub mod rejection;
+pub mod soak;
+pub mod threads;
 pub mod trial;
 pub mod usage;
 
@@ -29,5 +31,7 @@ pub use metric::Metric;
 pub use numbers::{Entry, Layout, Numbers, Quantity, Values};
 pub use outcome::{Outcome, Outcomes};
 pub use record::{InstanceRecord, Record, RoundRecord, RoundStatus, StageKind, StageRecord, StageStatus};
+pub use soak::{SoakFacts, SoakWindow};
+pub use threads::ThreadsUsage;
 pub use trial::{Arm, Build, LoadFacts, Offered, TrialRecord};
 pub use usage::{Reading, Series};

@@ -14,6 +14,7 @@ mod load;
 mod recorder;
 mod rig;
 mod rounds;
+mod soak;
 mod startup;
 mod trial;
 
@@ -22,7 +23,7 @@ pub use halt::chain;
 pub use home::Home;
 pub use interrupt::Interrupt;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cgroup;
@@ -31,8 +32,9 @@ use crate::image;
 use crate::interop::import::Spec as Import;
 use crate::keeper::{self, Keeper};
 use crate::measure::trial::Build;
-use crate::measure::{Record, StageRecord, StageStatus};
+use crate::measure::{ImageFacts, Record, SoakFacts, StageRecord, StageStatus};
 use crate::plan::{Plan, Stage, Work};
+use crate::target::spec::Spec;
 use crate::target::{self, Containers, Site};
 use halt::Halt;
 use recorder::Recorder;
@@ -127,9 +129,19 @@ fn stage_record(stage: &Stage) -> StageRecord {
         Work::Artifact { .. } | Work::Import(_) => (None, 1),
         Work::Startup { launches } | Work::Idle { launches, .. } => (None, *launches),
         Work::Load(work) | Work::Curve { load: work, .. } => (Some(trial::offered(work)), work.rounds),
+        Work::Soak(soak) => (Some(trial::offered(&soak.load)), soak.windows()),
     };
     let objective = match &stage.work {
         Work::Curve { objective, .. } => Some(*objective),
+        _ => None,
+    };
+    let soak = match &stage.work {
+        Work::Soak(soak) => Some(SoakFacts {
+            window_ns: soak.window.0,
+            warmup_ns: soak.load.warmup.0,
+            budget: soak.budget,
+            min_abs: soak.min_abs,
+        }),
         _ => None,
     };
     StageRecord {
@@ -140,6 +152,7 @@ fn stage_record(stage: &Stage) -> StageRecord {
         upstream_delay_ns: stage.upstream.as_ref().and_then(|upstream| upstream.delay()).map(|delay| delay.0),
         limits: Some(stage.limits).filter(|limits| !limits.is_empty()),
         objective,
+        soak,
         wanted,
         ..StageRecord::default()
     }
@@ -153,13 +166,26 @@ async fn work(rig: &mut Rig<'_>, stage: &Stage) -> Result<(), Halt> {
         Work::Idle { launches, settle, window } => startup::idle(rig, stage, *launches, *settle, *window).await,
         Work::Load(work) => load::stage(rig, stage, work).await,
         Work::Curve { cells, load, .. } => load::curve(rig, stage, cells, load).await,
+        Work::Soak(soak) => soak::soak(rig, stage, soak).await,
     }
 }
 
-/// The engine's image that the target is a container of.
-async fn saved_image(rig: &Rig<'_>) -> Result<Option<std::path::PathBuf>, Halt> {
-    let saved = rig.interrupt.or(target::saved_image(&rig.plan.target, &rig.site)).await?;
-    saved.map_err(|error| bench::launch_halt(&error))
+/// The engine's image that a build is a container of.
+async fn image_of(rig: &Rig<'_>, build: &Spec) -> Result<Option<ImageFacts>, Halt> {
+    let saved = rig.interrupt.or(target::saved_image(build, &rig.site)).await?;
+    match saved.map_err(|error| bench::launch_halt(&error))? {
+        Some(saved) => image_facts(rig, saved).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What an image is made of. Every byte of it is read and some are compressed: on a thread of its own, which an interrupt does
+/// not wait for.
+async fn image_facts(rig: &Rig<'_>, image: PathBuf) -> Result<ImageFacts, Halt> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || drop(tell.send(image::facts(&image))));
+    let facts = rig.interrupt.or(told).await?.map_err(|error| Halt::tooling(&error))?;
+    facts.map_err(|error| Halt::failed(Exit::InvalidInput, &error))
 }
 
 /// Reads what another tool has measured.
@@ -180,16 +206,14 @@ async fn artifact(rig: &mut Rig<'_>, stage: &Stage, image: Option<&Path>) -> Res
         let found = target::executable(base, &rig.site).map_err(|error| bench::launch_halt(&error));
         found.map_err(|halt| builds::named(rig, stage, Build::Base, halt))?;
     }
-    let image = match image {
-        Some(named) => Some(rig.plan.folder.join(named)),
-        None => saved_image(rig).await?,
+    let (head, base) = match (image, &rig.plan.base) {
+        // It belongs to neither build.
+        (Some(named), _) => (Some(image_facts(rig, rig.plan.folder.join(named)).await?), None),
+        (None, Some(base)) => (image_of(rig, &rig.plan.target).await?, image_of(rig, base).await?),
+        (None, None) => (image_of(rig, &rig.plan.target).await?, None),
     };
-    let Some(image) = image else { return Ok(()) };
-    // Every byte of it is read and some are compressed: on a thread of its own, which an interrupt does not wait for.
-    let (tell, told) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || drop(tell.send(image::facts(&image))));
-    let facts = rig.interrupt.or(told).await?.map_err(|error| Halt::tooling(&error))?;
-    let facts = facts.map_err(|error| Halt::failed(Exit::InvalidInput, &error))?;
-    rig.recorder.stage_fact(|stage| stage.image = Some(facts));
+    if head.is_some() || base.is_some() {
+        rig.recorder.stage_fact(|stage| (stage.image, stage.base_image) = (head, base));
+    }
     Ok(())
 }

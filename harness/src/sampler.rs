@@ -14,6 +14,7 @@ use std::thread::{Builder, JoinHandle};
 use tokio::sync::oneshot;
 
 use crate::clock::Mono;
+use crate::measure::ThreadsUsage;
 use crate::measure::usage::{Reading, Series};
 use crate::units::Nanos;
 
@@ -52,6 +53,9 @@ pub struct Window {
     /// kernel does not permit the reset or the target is gone at the end edge. Of a tree it is the sum over its
     /// processes, which is an upper bound: their peaks need not coincide and shared pages are counted in each.
     pub peak_rss_bytes: Option<u64>,
+    /// What the target's threads did between the edges; `None` where the kernel does not tell, or the sampler was stopped before the
+    /// end edge.
+    pub target_threads: Option<ThreadsUsage>,
 }
 
 /// What the sampler itself used.

@@ -1,5 +1,5 @@
 //! Stats: samples, estimates and tests. Pure arithmetic over numbers that were checked once, at the door. Every procedure is
-//! described in `docs/statistics.md`. The rules that hold for all of them:
+//! described in `docs/statistics.md`, or beside what needs it. The rules that hold for all of them:
 //!
 //! - the unit of analysis is the round or the launch, in the order in which they were taken;
 //! - two samples are *base* and *head*, and every difference is head − base, every ratio head ÷ base;
@@ -23,6 +23,7 @@ mod signed_rank;
 mod significance;
 mod steady;
 mod student;
+mod trend;
 mod undefined;
 
 pub use adjust::benjamini_hochberg;
@@ -39,4 +40,5 @@ pub use signed_rank::{SignedRank, signed_rank};
 pub use significance::{Method, Significance};
 pub use steady::{above_zero, greater_head, larger_head};
 pub use student::{StudentTest, ratio, student, welch};
+pub use trend::slope;
 pub use undefined::Undefined;

@@ -22,7 +22,9 @@ use std::path::{Path, PathBuf};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
-pub use container::{Containers, Error as ContainerError, Fault, Leftover, LeftoverKind, clean, sweep_main};
+pub use container::{
+    Containers, Error as ContainerError, Fault, Leftover, LeftoverKind, clean, sweep_main, version as engine_version,
+};
 pub use ports::{Owner, Ports};
 pub use upstream::{RunningUpstream, launch_upstream};
 pub use url::HttpUrl;

@@ -3,10 +3,14 @@
 //! A scenario writes the unit into the value (`"30s"`, `"128MiB"`, `"1000/s"`, `"5%"`); JSON carries it in the key
 //! (`_ns`, `_bytes`, `_per_second`, `_ratio`); people read it behind the number.
 
+mod growth;
+
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use growth::{BytesPerDay, CountPerDay};
 
 /// A span of time in nanoseconds, 0 to about 584 years.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

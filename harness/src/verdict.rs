@@ -1,5 +1,6 @@
 //! Verdict: holds a record against its claims. What it finds can be found again from the record alone.
 
+pub mod bottleneck;
 pub mod claim;
 mod claims;
 pub mod compare;
@@ -15,6 +16,7 @@ mod measured;
 mod notes;
 pub mod promote;
 mod published;
+pub mod soak;
 pub mod stored;
 pub mod weigh;
 

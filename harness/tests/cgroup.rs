@@ -43,6 +43,7 @@ fn captured_trees_of_version_1_are_read_on_the_host_and_in_a_container() {
             oom_kills: Some(1),
             // Memory and swap together were limited to the same, which this kernel does not count.
             limit_hits: None,
+            memory_stall_ns: None,
         };
         assert_eq!(group.read(), usage, "{tree}");
         let limits = ResourceLimits { cpus: Some(0.5), memory: Some(Bytes::from_mebi(64)), pids: Some(128) };
@@ -63,6 +64,7 @@ fn a_captured_tree_of_version_2_is_read_in_the_same_units() {
         anon_bytes: Some(32_202_752),
         oom_kills: Some(1),
         limit_hits: Some(214),
+        memory_stall_ns: None,
     };
     assert_eq!(group.read(), usage);
     let limits = ResourceLimits { cpus: Some(0.5), memory: Some(Bytes::from_mebi(64)), pids: Some(128) };

@@ -12,6 +12,7 @@
 mod support;
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,37 @@ fn a_binary_that_is_missing_is_named() {
     fails(&ran, 2, &["no-such-sidecar"]);
     let unset = run(&sidecar(&[], STARTUP).replace("builtin:sidecar", "${NO_SUCH_SIDECAR_BIN}"));
     fails(&unset, 2, &["NO_SUCH_SIDECAR_BIN", "export"]);
+}
+
+#[test]
+fn a_program_out_of_a_variable_is_meant_from_where_it_was_typed() {
+    let scratch = Scratch::new();
+    let (here, there) = (scratch.0.join("here"), scratch.0.join("there"));
+    std::fs::create_dir_all(&here).unwrap();
+    std::fs::create_dir_all(&there).unwrap();
+    let proxy = here.join("my-proxy");
+    std::fs::write(&proxy, "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(&proxy, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let scenario = there.join("scenario.toml");
+    let text = sidecar(&[], "[stage.artifact]\n").replace("builtin:sidecar", "${SIDECAR_BIN:-./my-proxy}");
+    std::fs::write(&scenario, text).unwrap();
+    let run = |typed: Option<&str>| {
+        let mut command = harness();
+        command.current_dir(&here).envs(typed.map(|program| ("SIDECAR_BIN", program)));
+        let output = command.arg("run").arg(&scenario).arg("--out").arg("out").output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    for typed in ["./my-proxy", "../here/my-proxy", proxy.to_str().unwrap()] {
+        let (code, said) = run(Some(typed));
+        assert_eq!(code, Some(0), "{typed}: {said}");
+    }
+    // The default is written in the scenario, and meant from its folder.
+    for (typed, folder) in [(Some("./other-proxy"), &here), (None, &there)] {
+        let (code, said) = run(typed);
+        assert_eq!(code, Some(2), "{typed:?}: {said}");
+        assert!(said.contains(folder.to_str().unwrap()), "{typed:?}: {said}");
+    }
 }
 
 #[test]

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use harness::clock::Mono;
 use harness::load::spec::{Body, Expect, Pace, Request};
-use harness::load::{ArmAddress, Error, Generator, Job, LoadEngine, Order};
-use harness::measure::outcome::Outcome;
+use harness::load::{ArmAddress, Error, Generator, Job, LoadEngine, Order, Told};
+use harness::measure::outcome::{Outcome, Outcomes};
 use harness::measure::trial::{Arm, LoadFacts};
 use harness::units::Nanos;
 use nix::fcntl::{Flock, FlockArg};
@@ -91,6 +91,7 @@ fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> Order {
         warmup: Nanos::from_millis(warmup_ms),
         window: Nanos::from_millis(window_ms),
         start_at: Mono::now().after(Nanos::from_millis(20)),
+        slice: None,
     }
 }
 
@@ -271,6 +272,30 @@ async fn a_server_that_closes_each_connection_is_connected_to_again() {
         assert_eq!(server.hits() - before.0, facts.sent_total);
         assert_eq!(server.accepts() - before.1, facts.reconnects);
         assert!(facts.reconnects + 4 >= facts.sent_total);
+    }
+    load.end().await;
+}
+
+/// Slices hold what ended within them, whoever keeps the child from telling them in time.
+#[tokio::test]
+async fn a_sliced_window_is_told_slice_by_slice() {
+    let server = Server::start(|hit, _| Reaction::Answer(if hit % 10 == 9 { 500 } else { 200 }, "{}"));
+    let mut load = Load::start(server.address(), 4, vec![request("one", 1, "/")]).await;
+    let order = Order { slice: Some(Nanos::from_secs(2)), ..open_loop(200.0, 100, 4_000) };
+    let (mut seconds, mut slices) = (0, Vec::new());
+    let told = |told: Told| match told {
+        Told::Second(_) => seconds += 1,
+        Told::Slice(slice) => slices.push(slice),
+    };
+    let facts = load.generator.follow(order, told).await.unwrap();
+    assert_eq!((seconds, slices.iter().map(|slice| slice.index).collect::<Vec<_>>()), (4, vec![0, 1]));
+    assert!(facts.seconds.is_empty(), "told already");
+    let sum = |of: fn(&Outcomes) -> u64| slices.iter().map(|slice| of(&slice.outcomes)).sum::<u64>();
+    assert_eq!(sum(|outcomes| outcomes.ok), facts.completed_in_window);
+    assert!(sum(|outcomes| outcomes.wrong_status) > 0 && sum(|outcomes| outcomes.reset) == 0);
+    for slice in &slices {
+        let response = slice.response.unwrap();
+        assert!(response.count == slice.outcomes.ok && response.p50_ns <= response.p99_ns && response.p99_ns > 0);
     }
     load.end().await;
 }

@@ -15,6 +15,8 @@ mod curve;
 mod docs;
 #[path = "reports/formats.rs"]
 mod formats;
+#[path = "reports/guides.rs"]
+mod guides;
 #[path = "reports/html.rs"]
 mod html;
 #[path = "reports/journal.rs"]

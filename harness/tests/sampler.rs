@@ -114,6 +114,36 @@ fn children_that_ended_stay_in_the_account_and_it_never_falls() {
 }
 
 #[test]
+fn the_busiest_thread_is_the_one_that_burns_also_in_a_child() {
+    let mut target = Guarded::sh("(while :; do :; done) & echo $!; read x");
+    let burning: i32 = target.line().parse().unwrap();
+    let sampler = target.watch();
+    let threads = window(&sampler, 1_000).target_threads.unwrap();
+    assert_eq!((threads.busiest.tid, threads.busiest_name.as_deref()), (burning, Some("sh")));
+    // Whoever else uses the CPU, it is ready to run all the time. A wait counts once it is over.
+    let (share, wanted) = (threads.busiest_share().unwrap(), threads.wanted_cpus().unwrap());
+    assert!((0.8..1.2).contains(&share) && wanted >= share, "{threads:?}");
+    assert!(threads.busiest.on_cpu_ns > 0 && threads.span_ns >= 500_000_000, "{threads:?}");
+}
+
+#[test]
+fn faults_and_waits_for_memory_are_read_at_the_edges() {
+    let mut target = Guarded::sh("echo up; read x");
+    target.line();
+    let readings = window(&target.watch(), 250).readings;
+    let (first, last) = readings.edges().unwrap();
+    for reading in [first, last] {
+        assert!(reading.target.unwrap().major_faults.is_some());
+        // Kernels without an account of pressure have no such file.
+        let told = std::fs::read_to_string("/proc/pressure/memory").is_ok();
+        assert_eq!(reading.host.memory_stall_ns.is_some(), told);
+    }
+    let between = &readings.0[1..readings.0.len() - 1];
+    assert!(between.iter().all(|reading| reading.host.memory_stall_ns.is_none()), "at the edges only");
+    assert!(readings.major_faults().is_some());
+}
+
+#[test]
 fn a_tree_is_counted_once_and_shared_pages_are_not_doubled() {
     let mut target = Guarded::sh("sleep 60 & sleep 60 & echo up; read x");
     target.line();

@@ -90,6 +90,7 @@ impl Child {
             warmup: WARMUP,
             window: Nanos::from_secs(seconds),
             start_at,
+            slice: None,
         };
         let facts = self.generator.trial(order, |_| {}).await?;
         ensure!(facts.outcomes.errors() == 0, "{}: {:?}", facts.outcomes.describe(), facts.examples);

@@ -142,9 +142,17 @@ pub(super) fn read_file(path: &Path) -> Result<Option<Baseline>, Error> {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(Error::Unreadable { path: path.to_owned(), source }),
     };
+    parse(&text, path).map(Some)
+}
+
+/// Reads the text of a baseline; `path` is what errors name.
+///
+/// # Errors
+/// [`Error`], each with the next command to type.
+pub fn parse(text: &str, path: &Path) -> Result<Baseline, Error> {
     let malformed = |why: String| Error::Malformed { path: path.to_owned(), why };
-    let raw: Value = serde_json::from_str(&text)
-        .map_err(|error| Error::NotJson { path: path.to_owned(), why: error.to_string() })?;
+    let raw: Value =
+        serde_json::from_str(text).map_err(|error| Error::NotJson { path: path.to_owned(), why: error.to_string() })?;
     match raw["schema_version"].as_u64() {
         None => {
             return Err(malformed(
@@ -155,9 +163,9 @@ pub(super) fn read_file(path: &Path) -> Result<Option<Baseline>, Error> {
         Some(_) => {}
     }
     // From the text again, so that errors have a line.
-    let baseline: Baseline = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+    let baseline: Baseline = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
     check(&baseline).map_err(malformed)?;
-    Ok(Some(baseline))
+    Ok(baseline)
 }
 
 /// One run a line, so that git shows a promotion as one line.

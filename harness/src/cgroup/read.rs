@@ -38,6 +38,8 @@ struct Memory {
     events: Option<File>,
     /// `memory.failcnt`; version 1.
     failures: Option<File>,
+    /// `memory.pressure`; version 2.
+    pressure: Option<File>,
 }
 
 impl Group {
@@ -131,6 +133,7 @@ impl Memory {
             stat: open(place, "memory.stat"),
             events: open(place, events),
             failures: open(place, "memory.failcnt").filter(|_| place.version == Version::V1 && counts_failures(place)),
+            pressure: open(place, "memory.pressure").filter(|_| place.version == Version::V2),
         }
     }
 
@@ -143,6 +146,8 @@ impl Memory {
         let events = Text::of(self.events.as_ref());
         usage.oom_kills = events.value("oom_kill");
         usage.limit_hits = Text::of(self.failures.as_ref()).number().or_else(|| events.value("max"));
+        usage.memory_stall_ns =
+            Text::of(self.pressure.as_ref()).stalled_us().map(|micros| micros.saturating_mul(1_000));
     }
 }
 
@@ -185,6 +190,12 @@ impl Text {
         let mut lines = self.as_str().lines().filter_map(|line| line.split_once(' '));
         lines.find(|(name, _)| *name == key)?.1.trim().parse().ok()
     }
+
+    /// The total of a pressure file for "at least one task", in microseconds.
+    fn stalled_us(&self) -> Option<u64> {
+        let some = self.as_str().lines().find_map(|line| line.strip_prefix("some "))?;
+        some.split_whitespace().find_map(|field| field.strip_prefix("total="))?.parse().ok()
+    }
 }
 
 #[cfg(test)]
@@ -198,6 +209,16 @@ mod tests {
         assert_eq!(share("25000 100000\n", "25000 100000\n"), Some(0.25));
         assert_eq!(share("max 100000\n", "max 100000\n"), None);
         assert_eq!((share("", ""), share("1", "0")), (None, None));
+    }
+
+    #[test]
+    fn a_stall_is_that_of_at_least_one_task() {
+        let said =
+            b"some avg10=1.00 avg60=0.00 avg300=0.00 total=4100\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=300\n";
+        let mut text = Text { bytes: [0; TEXT], length: said.len() };
+        text.bytes[..said.len()].copy_from_slice(said);
+        assert_eq!(text.stalled_us(), Some(4_100));
+        assert_eq!(Text::of(None).stalled_us(), None);
     }
 
     #[test]

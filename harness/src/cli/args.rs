@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod baseline;
+mod doctor;
 mod publish;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use crate::report::validate::Kind;
 pub(super) use baseline::{
     Action, BaselineArgs, ExportArgs, ExportTo, ListArgs, PromoteArgs, PruneArgs, ShowArgs, ShowFormat, Which,
 };
+pub(super) use doctor::{DoctorArgs, DoctorFormat};
 pub(super) use publish::{CommentArgs, CommentMode, CompletionsArgs, GithubArgs};
 
 /// Numbers for sidecars and proxies that can be defended.
@@ -29,6 +31,7 @@ const EXAMPLES: &str = "Examples:
   SIDECAR_BIN=./my-proxy harness run scenarios/sidecar.toml
   harness run scenarios/sidecar.toml --quick --stage overhead --set stage.overhead.rate=500/s
   harness check scenarios/sidecar.toml               what would be done, and how long it takes
+  harness doctor                                     what this host can measure, and what would spoil it
   harness run scenarios/sidecar.toml --against ./old-proxy
                                                      both builds in one run: what the change did
   harness report results/sidecar/RUN                 render a stored or partial run again
@@ -57,6 +60,8 @@ pub(super) enum Command {
     Comment(CommentArgs),
     /// Validate artifacts against the schema of their kind, and name every field that is wrong
     Validate(ValidateArgs),
+    /// Tell what this host can measure, and what would spoil it
+    Doctor(DoctorArgs),
     /// Remove containers, networks and images that killed runs left behind
     Clean(CleanArgs),
     /// Print the completions of a shell
@@ -95,7 +100,7 @@ pub(super) struct RunArgs {
     /// Where baselines are kept, as DIR/SCENARIO/NAME.json
     #[arg(long, default_value = crate::baseline::FOLDER, value_name = "DIR")]
     pub(super) baseline_dir: PathBuf,
-    /// Also end with exit code 3 when a claim of [targets] stays undecided
+    /// The mildest finding that ends in exit code 3: without it a block; inconclusive is also a claim of [targets] that stays undecided
     #[arg(long, value_enum, value_name = "FINDING")]
     pub(super) fail_on: Option<FailOn>,
     /// What stdout carries
@@ -232,7 +237,7 @@ pub(super) enum CompareFormat {
 /// Arguments of `harness validate`.
 #[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
-    /// Files of any kind: scenario, result.json, journal.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons; or the folder of a run or of Criterion
+    /// Files of any kind: scenario, result.json, journal.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons, what the doctor found; or the folder of a run or of Criterion
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// Take every file for one of this kind, whatever it looks like

@@ -14,7 +14,7 @@ use super::report::judged_again;
 /// Earlier runs that are looked at, newest first.
 const LOOKED_AT: usize = 20;
 
-/// What a stored run showed.
+/// What a stored run showed, judged again: its record carries a digest, its judgement does not.
 pub(super) fn breaches(opened: Opened) -> Vec<Breach> {
     Breach::all(&judged_again(&opened.record, opened.context))
 }
@@ -24,7 +24,7 @@ pub(super) fn find(home: &Home, record: &Record) -> Option<Vec<Breach>> {
     let runs = earlier(home).into_iter().take(LOOKED_AT);
     let mut results = runs.filter_map(|run| Stored::read(&run.join(stored::RESULT)).ok());
     let before = results.find(|before| is_comparable(&before.record, &before.judgement, record))?;
-    Some(Breach::all(&before.judgement))
+    Some(Breach::all(&judged_again(&before.record, before.judgement.context)))
 }
 
 /// Folders of runs beside this one that are older, newest first. Names sort by time.

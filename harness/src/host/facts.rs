@@ -6,7 +6,7 @@ use std::path::Path;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 use procfs::process::Process;
-use procfs::{CpuInfo, Current, LoadAverage, Meminfo};
+use procfs::{CpuInfo, Current, FromRead, LoadAverage, Meminfo};
 
 use crate::measure::record::HostFacts;
 
@@ -18,12 +18,12 @@ pub fn facts() -> HostFacts {
         cpu_model: cpu.as_ref().and_then(cpu_model).unwrap_or_else(unknown),
         cpus: usable_cpus(),
         memory_bytes: Meminfo::current().map_or(0, |memory| memory.mem_total),
-        kernel: word("/proc/sys/kernel/osrelease").unwrap_or_else(unknown),
+        kernel: word(Path::new("/proc/sys/kernel/osrelease")).unwrap_or_else(unknown),
         os: os().unwrap_or_else(unknown),
-        virtualization: virtualization(cpu.as_ref()),
+        virtualization: virtualization(Path::new("/")),
         cgroup: cgroup(),
-        governor: word("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        clock_source: word("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        governor: word(Path::new("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
+        clock_source: word(Path::new("/sys/devices/system/clocksource/clocksource0/current_clocksource")),
         load_average: LoadAverage::current().map_or(0.0, |load| f64::from(load.one)),
     }
 }
@@ -54,14 +54,15 @@ fn pretty_name(os_release: &str) -> Option<String> {
     Some(value.trim().trim_matches(['"', '\'']).to_owned())
 }
 
-/// Container and hypervisor, the inner one first.
-fn virtualization(cpu: Option<&CpuInfo>) -> Option<String> {
-    let container = [("/.dockerenv", "docker"), ("/run/.containerenv", "podman")];
-    let container = container.iter().find(|(path, _)| Path::new(path).exists()).map(|(_, name)| (*name).to_owned());
-    let flags = cpu.and_then(|cpu| cpu.get_field(0, "flags"));
+/// Container and hypervisor, the inner one first, by the files below `root` (`/` for this host).
+pub fn virtualization(root: &Path) -> Option<String> {
+    let container = [(".dockerenv", "docker"), ("run/.containerenv", "podman")];
+    let container = container.iter().find(|(path, _)| root.join(path).exists()).map(|(_, name)| (*name).to_owned());
+    let cpu = CpuInfo::from_file(root.join("proc/cpuinfo")).ok();
+    let flags = cpu.as_ref().and_then(|cpu| cpu.get_field(0, "flags"));
     let guest = flags.is_some_and(|flags| flags.split_whitespace().any(|flag| flag == "hypervisor"));
     let machine = guest.then(|| {
-        let vendor = word("/sys/class/dmi/id/sys_vendor");
+        let vendor = word(&root.join("sys/class/dmi/id/sys_vendor"));
         vendor.map_or_else(|| "virtual machine".to_owned(), |vendor| format!("virtual machine ({vendor})"))
     });
     let layers: Vec<String> = container.into_iter().chain(machine).collect();
@@ -85,7 +86,7 @@ fn cgroup_version(kinds: &[&str]) -> Option<&'static str> {
 }
 
 /// The text of a one-line file, if it is there and says something.
-fn word(path: &str) -> Option<String> {
+pub fn word(path: &Path) -> Option<String> {
     let text = read_to_string(path).ok()?;
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }

@@ -17,7 +17,7 @@ use super::preflight::preflight;
 use super::seat::{Crew, Opening, Phase};
 use super::trial::Trial;
 use super::users;
-use crate::measure::trial::{Arm, LoadFacts, Second};
+use crate::measure::trial::{Arm, LoadFacts};
 
 /// Runs the child to its end.
 pub fn main() -> ExitCode {
@@ -55,7 +55,7 @@ fn run(voice: &Arc<Voice>) -> Result<(), String> {
 
 /// One worker is the default: the users' tasks and the event loop then share one thread, so nothing has to be handed between
 /// threads, neither a timer's wake-up nor a request. Measured in `docs/performance.md`.
-fn runtime(workers: usize) -> io::Result<Runtime> {
+pub(super) fn runtime(workers: usize) -> io::Result<Runtime> {
     match workers {
         0 | 1 => Builder::new_current_thread().enable_all().build(),
         _ => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
@@ -147,14 +147,17 @@ async fn trial(
     let trial = Arc::new(Trial::new(order, arm, job.connections, crew.timeout, job.workers));
     let tell = |voice: &Arc<Voice>| {
         let voice = Arc::clone(voice);
-        move |second: Second| voice.say(&FromChild::Second(second))
+        move |frame: FromChild| voice.say(&frame)
     };
     let clerk = Clerk::start(&trial, job.seed, tell(voice)).map_err(|error| error.to_string())?;
     gate.send_replace(Phase::Trial(Arc::clone(&trial)));
     trial.over().await;
     gate.send_replace(Phase::Idle);
     let books = clerk.close(tell(voice));
-    Ok(LoadFacts { mean_in_flight: books.mean_in_flight(), seconds: books.seconds, ..trial.facts() })
+    let mean_in_flight = books.mean_in_flight();
+    // The seconds of hours were told as they passed.
+    let seconds = if order.slice.is_some() { Vec::new() } else { books.seconds };
+    Ok(LoadFacts { mean_in_flight, seconds, ..trial.facts() })
 }
 
 /// What control hears. Goose prints, so descriptor 1 leads to stderr and answers go over a copy of what it was.

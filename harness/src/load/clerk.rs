@@ -9,9 +9,11 @@ use std::thread::{self, JoinHandle};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::frames::FromChild;
 use super::tally::SecondTally;
 use super::trial::Trial;
 use crate::clock::Mono;
+use crate::measure::soak::Slice;
 use crate::measure::trial::Second;
 use crate::units::Nanos;
 
@@ -32,11 +34,13 @@ pub(super) struct Books {
     in_flight: u64,
     looks: u64,
     pub(super) seconds: Vec<Second>,
+    /// The present slice.
+    slice: SecondTally,
 }
 
 impl Clerk {
     /// Begins to read `trial`; each second goes to `tell` as it passes.
-    pub(super) fn start(trial: &Arc<Trial>, seed: u64, tell: impl Fn(Second) + Send + 'static) -> io::Result<Self> {
+    pub(super) fn start(trial: &Arc<Trial>, seed: u64, tell: impl Fn(FromChild) + Send + 'static) -> io::Result<Self> {
         let read = Arc::clone(trial);
         let thread = thread::Builder::new().name("clerk".to_owned()).spawn(move || {
             let mut books = Books::default();
@@ -47,7 +51,7 @@ impl Clerk {
     }
 
     /// Closes the books. To be called once every user has left, which is after the window's end, so it does not wait.
-    pub(super) fn close(self, tell: impl Fn(Second)) -> Books {
+    pub(super) fn close(self, tell: impl Fn(FromChild)) -> Books {
         let mut books = self.thread.join().unwrap_or_default();
         let window = self.trial.window_end.since(self.trial.window_start);
         books.collect(&self.trial, window.0.div_ceil(1_000_000_000), &tell);
@@ -56,7 +60,7 @@ impl Clerk {
 }
 
 impl Books {
-    fn keep(&mut self, trial: &Trial, mut random: ChaCha8Rng, tell: impl Fn(Second)) {
+    fn keep(&mut self, trial: &Trial, mut random: ChaCha8Rng, tell: impl Fn(FromChild)) {
         thread::sleep(trial.window_start.remaining().duration());
         loop {
             let pause = Nanos(random.random_range(LOOKS_NS));
@@ -75,18 +79,36 @@ impl Books {
     }
 
     /// Takes the seconds before number `until`. What comes in for one that was taken before is added to its counts.
-    fn collect(&mut self, trial: &Trial, until: u64, tell: &impl Fn(Second)) {
-        let mut taken = trial.tallies.take_seconds(until);
-        for (known, second) in self.seconds.iter_mut().enumerate() {
-            if let Some(more) = taken.remove(&(known as u64)) {
-                second.ok += more.ok;
-                second.errors += more.errors;
+    fn collect(&mut self, trial: &Trial, until: u64, tell: &impl Fn(FromChild)) {
+        let mut late = trial.tallies.take_seconds(until);
+        let mut fresh = late.split_off(&(self.seconds.len() as u64));
+        for (known, more) in late {
+            if let Some(second) = usize::try_from(known).ok().and_then(|known| self.seconds.get_mut(known)) {
+                second.ok += more.outcomes.ok;
+                second.errors += more.errors();
+            }
+            // Its own slice may have been told already.
+            if trial.slice_seconds.is_some() {
+                self.slice.merge(&more);
             }
         }
         for number in self.seconds.len() as u64..until {
-            let second = summary(trial, number, &taken.remove(&number).unwrap_or_default());
+            let tally = fresh.remove(&number).unwrap_or_default();
+            let second = summary(trial, number, &tally);
             self.seconds.push(second);
-            tell(second);
+            tell(FromChild::Second(second));
+            self.add_to_slice(trial, number, &tally, tell);
+        }
+    }
+
+    /// Adds a second to the present slice, and tells that with its last one.
+    fn add_to_slice(&mut self, trial: &Trial, number: u64, tally: &SecondTally, tell: &impl Fn(FromChild)) {
+        let Some(length) = trial.slice_seconds else { return };
+        self.slice.merge(tally);
+        if (number + 1).is_multiple_of(length) {
+            let SecondTally { outcomes, response } = std::mem::take(&mut self.slice);
+            let slice = Slice { index: number / length, outcomes, response: response.quantiles() };
+            tell(FromChild::Slice(Box::new(slice)));
         }
     }
 
@@ -102,8 +124,8 @@ fn summary(trial: &Trial, number: u64, tally: &SecondTally) -> Second {
     Second {
         from_s: from.as_secs_f64(),
         length_s: left.min(Nanos::from_secs(1)).as_secs_f64(),
-        ok: tally.ok,
-        errors: tally.errors,
+        ok: tally.outcomes.ok,
+        errors: tally.errors(),
         response: tally.response.quantiles(),
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::spec::{Pace, Request};
 use crate::clock::Mono;
 use crate::measure::outcome::Outcome;
+use crate::measure::soak::Slice;
 use crate::measure::trial::{Arm, LoadFacts, Second};
 use crate::units::Nanos;
 
@@ -55,6 +56,10 @@ pub struct Order {
     pub window: Nanos,
     /// The ramp's begin; a trial whose begin has passed begins at once.
     pub start_at: Mono,
+    /// Length of the slices of the window that are told as they pass, in whole seconds, instead of all its seconds at the end;
+    /// absent for a window that is not sliced.
+    #[serde(default)]
+    pub slice: Option<Nanos>,
 }
 
 /// From control to the child.
@@ -85,6 +90,8 @@ pub enum FromChild {
     Preflighted(Preflight),
     /// A second of the running trial has passed.
     Second(Second),
+    /// A slice of the running trial has passed.
+    Slice(Box<Slice>),
     /// Answer to [`ToChild::Trial`].
     Done(Box<LoadFacts>),
     /// What was asked cannot be done.

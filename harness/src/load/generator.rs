@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::Error;
 use super::frames::{FromChild, Job, Opened, Order, Preflight, ToChild};
 use crate::clock::Mono;
+use crate::measure::soak::Slice;
 use crate::measure::trial::{Arm, LoadFacts, Second};
 use crate::units::Nanos;
 
@@ -40,6 +41,15 @@ pub trait LoadEngine {
         order: Order,
         seconds: impl FnMut(Second) + Send,
     ) -> impl Future<Output = Result<LoadFacts, Error>> + Send;
+}
+
+/// What a child tells while a trial runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Told {
+    /// A second of the window has passed.
+    Second(Second),
+    /// A slice of the window has passed.
+    Slice(Slice),
 }
 
 /// A load child, as control sees it.
@@ -75,6 +85,27 @@ impl Generator {
     /// When the child is gone already.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.tell("stopping", &ToChild::Stop).await
+    }
+
+    /// Runs a trial; what the child tells meanwhile is given to `told`.
+    ///
+    /// # Errors
+    /// When the engine is gone or does not answer.
+    pub async fn follow(&mut self, order: Order, mut told: impl FnMut(Told) + Send) -> Result<LoadFacts, Error> {
+        let doing = "running a trial";
+        let lead = order.start_at.since(Mono::now()).plus(order.ramp).plus(order.warmup);
+        // Every second of a window is told, however long it is.
+        let quiet = order.window.min(Nanos::from_secs(10));
+        let within = lead.plus(quiet).plus(self.patience).duration() + SLACK;
+        self.tell(doing, &ToChild::Trial(order)).await?;
+        loop {
+            match self.hear(doing, within).await? {
+                FromChild::Second(second) => told(Told::Second(second)),
+                FromChild::Slice(slice) => told(Told::Slice(*slice)),
+                FromChild::Done(facts) => return Ok(*facts),
+                other => return Err(unexpected(doing, &other)),
+            }
+        }
     }
 
     async fn tell(&mut self, doing: &'static str, order: &ToChild) -> Result<(), Error> {
@@ -117,17 +148,12 @@ impl LoadEngine for Generator {
     }
 
     async fn trial(&mut self, order: Order, mut seconds: impl FnMut(Second) + Send) -> Result<LoadFacts, Error> {
-        let doing = "running a trial";
-        let lead = order.start_at.since(Mono::now()).plus(order.ramp).plus(order.warmup);
-        let within = lead.plus(order.window).plus(self.patience).duration() + SLACK;
-        self.tell(doing, &ToChild::Trial(order)).await?;
-        loop {
-            match self.hear(doing, within).await? {
-                FromChild::Second(second) => seconds(second),
-                FromChild::Done(facts) => return Ok(*facts),
-                other => return Err(unexpected(doing, &other)),
+        let second = |told: Told| {
+            if let Told::Second(second) = told {
+                seconds(second);
             }
-        }
+        };
+        self.follow(order, second).await
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Mono;
 use crate::measure::latency::LatencyHistogram;
-use crate::measure::outcome::Outcomes;
+use crate::measure::outcome::{Outcome, Outcomes};
 use crate::measure::trial::Latencies;
 use crate::units::Nanos;
 
@@ -39,23 +39,27 @@ pub(super) struct Tally {
     pub(super) seconds: BTreeMap<u64, SecondTally>,
 }
 
-/// One second of the window.
+/// One second of the window, or several.
+#[derive(Debug)]
 pub(super) struct SecondTally {
-    pub(super) ok: u64,
-    pub(super) errors: u64,
+    pub(super) outcomes: Outcomes,
     pub(super) response: LatencyHistogram,
 }
 
 impl Default for SecondTally {
     fn default() -> Self {
-        Self { ok: 0, errors: 0, response: LatencyHistogram::coarse() }
+        Self { outcomes: Outcomes::default(), response: LatencyHistogram::coarse() }
     }
 }
 
 impl SecondTally {
+    /// Everything but valid completions.
+    pub(super) fn errors(&self) -> u64 {
+        self.outcomes.total() - self.outcomes.ok
+    }
+
     pub(super) fn merge(&mut self, other: &Self) {
-        self.ok += other.ok;
-        self.errors += other.errors;
+        self.outcomes.merge(&other.outcomes);
         self.response.merge(&other.response);
     }
 }
@@ -135,15 +139,12 @@ impl Tallies {
 
 impl Tally {
     /// Counts a completion or error at `at` into its second of the window.
-    pub(super) fn second(&mut self, window_start: Mono, at: Mono, response: Option<Nanos>) {
+    pub(super) fn second(&mut self, window_start: Mono, at: Mono, outcome: Outcome, response: Nanos) {
         let number = at.since(window_start).0 / 1_000_000_000;
         let second = self.seconds.entry(number).or_default();
-        match response {
-            Some(response) => {
-                second.ok += 1;
-                second.response.record(response);
-            }
-            None => second.errors += 1,
+        second.outcomes.add(outcome, 1);
+        if outcome == Outcome::Ok {
+            second.response.record(response);
         }
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Trial {
     pub(super) users: u64,
     pub(super) window_start: Mono,
     pub(super) window_end: Mono,
+    /// Seconds of a slice of the window; absent where it is not sliced.
+    pub(super) slice_seconds: Option<u64>,
     /// Nothing is waited for beyond this.
     pub(super) drain_until: Mono,
     pub(super) tallies: Tallies,
@@ -93,6 +95,7 @@ impl Trial {
             users,
             window_start,
             window_end,
+            slice_seconds: order.slice.map(|slice| (slice.0 / 1_000_000_000).max(1)),
             drain_until: window_end.after(timeout),
             tallies: Tallies::new(workers),
             start,
@@ -169,7 +172,7 @@ impl Trial {
         tally.reconnects += fate.reconnects;
         if self.in_window(fate.ended) {
             tally.completed_in_window += u64::from(ok);
-            tally.second(self.window_start, fate.ended, ok.then(|| fate.ended.since(turn.intended)));
+            tally.second(self.window_start, fate.ended, fate.outcome, fate.ended.since(turn.intended));
         }
         if !self.in_window(turn.intended) {
             return;

@@ -29,6 +29,9 @@ pub struct GroupUsage {
     pub oom_kills: Option<u64>,
     /// Times so far that the group ran into its memory limit, reclaimed memory or not.
     pub limit_hits: Option<u64>,
+    /// Wall-clock time so far in which at least one of its tasks waited for memory, in nanoseconds; version 2 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_stall_ns: Option<u64>,
 }
 
 /// What a control group used between two instants.
@@ -48,6 +51,8 @@ pub struct GroupDelta {
     pub oom_kills: Option<u64>,
     /// Times the memory limit was hit.
     pub limit_hits: Option<u64>,
+    /// Wall-clock time in which at least one task waited for memory, in nanoseconds.
+    pub memory_stall_ns: Option<u64>,
 }
 
 /// One microsecond of a period of 100 ms, in CPUs.
@@ -115,6 +120,7 @@ impl GroupUsage {
             throttled_ns: difference(|usage| usage.throttled_ns),
             oom_kills: difference(|usage| usage.oom_kills),
             limit_hits: difference(|usage| usage.limit_hits),
+            memory_stall_ns: difference(|usage| usage.memory_stall_ns),
         }
     }
 }
@@ -134,6 +140,11 @@ impl GroupDelta {
     /// Time held back ÷ time passed, summed over CPUs, so up to the number of CPUs the group wanted.
     pub fn throttled_time(&self) -> Option<f64> {
         self.over_span(self.throttled_ns)
+    }
+
+    /// Share of the time in which at least one task waited for memory (0 to 1).
+    pub fn memory_stall(&self) -> Option<f64> {
+        self.over_span(self.memory_stall_ns)
     }
 
     fn over_span(&self, ns: Option<u64>) -> Option<f64> {
@@ -188,6 +199,7 @@ mod tests {
             anon_bytes: Some(800),
             oom_kills: Some(0),
             limit_hits: None,
+            memory_stall_ns: Some(step * 10 * MS),
         }
     }
 
@@ -207,7 +219,7 @@ mod tests {
         let delta = series.group_delta().unwrap();
         assert_eq!((delta.span_ns, delta.cpu_ns, delta.periods), (300 * MS, Some(150 * MS), Some(3)));
         assert_eq!((delta.cpus(), delta.throttled_share(), delta.throttled_time()), (Some(0.5), Some(1.0), Some(0.4)));
-        assert_eq!((delta.oom_kills, delta.limit_hits), (Some(0), None));
+        assert_eq!((delta.oom_kills, delta.limit_hits, delta.memory_stall()), (Some(0), None, Some(0.1)));
         assert_eq!(series.group_memory(), [1_000, 1_002, 1_003]);
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::record::{
     Failure, InstanceRecord, Record, RoundRecord, RoundStatus, SCHEMA_VERSION, StageRecord, StageStatus,
 };
+use super::soak::SoakWindow;
 use super::trial::TrialRecord;
 
 /// Name of the journal in the folder of a run.
@@ -19,12 +20,21 @@ pub enum Line {
     Run(Box<Record>),
     /// A stage, as known so far, without instances: when it begins, and again when a fact is added to it.
     Stage(Box<StageRecord>),
-    /// An instance: when it is up, and again when it has stopped. Its rounds are lines of their own.
+    /// An instance: when it is up, and again when it has stopped. Its rounds and windows are lines of their own.
     Instance {
         /// Name of the stage.
         stage: String,
-        /// What is known of it so far, without rounds.
+        /// What is known of it so far, without rounds and windows.
         instance: Box<InstanceRecord>,
+    },
+    /// A window of a soak that ended.
+    Window {
+        /// Name of the stage.
+        stage: String,
+        /// Index of the instance.
+        instance: u32,
+        /// What was seen in it.
+        window: Box<SoakWindow>,
     },
     /// A trial that ended. Its round counts as incomplete until a line says what became of it.
     Trial {
@@ -132,8 +142,13 @@ impl Line {
     pub fn instance(stage: &str, instance: &InstanceRecord) -> Self {
         Self::Instance {
             stage: stage.to_owned(),
-            instance: Box::new(InstanceRecord { rounds: Vec::new(), ..instance.clone() }),
+            instance: Box::new(InstanceRecord { windows: Vec::new(), rounds: Vec::new(), ..instance.clone() }),
         }
+    }
+
+    /// The line for a window of a soak.
+    pub fn window(stage: &str, instance: u32, window: SoakWindow) -> Self {
+        Self::Window { stage: stage.to_owned(), instance, window: Box::new(window) }
     }
 
     /// The line that ends a stage.
@@ -158,6 +173,7 @@ impl Line {
             lines.push(Self::stage(stage));
             for instance in &stage.instances {
                 lines.push(Self::instance(&stage.name, instance));
+                lines.extend(instance.windows.iter().map(|window| Self::window(&stage.name, instance.index, *window)));
                 lines.extend(instance.rounds.iter().flat_map(|round| of_round(&stage.name, instance.index, round)));
             }
             lines.push(Self::stage_end(stage));
@@ -221,10 +237,14 @@ impl Replay {
             Line::Instance { stage, instance } => {
                 let stage = self.stage(&stage)?;
                 match stage.instances.iter_mut().find(|known| known.index == instance.index) {
-                    Some(known) => *known = InstanceRecord { rounds: std::mem::take(&mut known.rounds), ..*instance },
+                    Some(known) => {
+                        let (windows, rounds) = (std::mem::take(&mut known.windows), std::mem::take(&mut known.rounds));
+                        *known = InstanceRecord { windows, rounds, ..*instance };
+                    }
                     None => stage.instances.push(*instance),
                 }
             }
+            Line::Window { stage, instance, window } => self.instance(&stage, instance)?.windows.push(*window),
             Line::Trial { stage, instance, round, trial } => {
                 self.round(&stage, instance, round)?.trials.push(*trial);
             }
@@ -254,10 +274,14 @@ impl Replay {
         known.ok_or_else(|| Unknown(format!("stage {name}")))
     }
 
-    fn round(&mut self, stage: &str, instance: u32, index: u32) -> Result<&mut RoundRecord, Unknown> {
+    fn instance(&mut self, stage: &str, index: u32) -> Result<&mut InstanceRecord, Unknown> {
         let instances = &mut self.stage(stage)?.instances;
-        let known = instances.iter_mut().find(|known| known.index == instance);
-        let rounds = &mut known.ok_or_else(|| Unknown(format!("instance {instance} of stage {stage}")))?.rounds;
+        let known = instances.iter_mut().find(|known| known.index == index);
+        known.ok_or_else(|| Unknown(format!("instance {index} of stage {stage}")))
+    }
+
+    fn round(&mut self, stage: &str, instance: u32, index: u32) -> Result<&mut RoundRecord, Unknown> {
+        let rounds = &mut self.instance(stage, instance)?.rounds;
         let place = rounds.iter().position(|round| round.index == index).unwrap_or_else(|| {
             rounds.push(RoundRecord { index, status: RoundStatus::Incomplete, trials: Vec::new() });
             rounds.len() - 1

@@ -6,10 +6,12 @@ mod facts;
 mod imported;
 mod rows;
 mod shown;
+mod soak;
 
 use serde::{Deserialize, Serialize};
 
 use super::record::{StageKind, StageRecord};
+use super::soak::Quantity;
 use super::trial::TrialRecord;
 
 pub use facts::{FACTS, Fact, FactKind, FactValue};
@@ -105,6 +107,8 @@ pub struct Metric {
     pub of: fn(&StageRecord) -> Result<Vec<f64>, Absent>,
     /// The quantity on one arm by itself, in the metric's unit, for metrics that readers want to see on both.
     pub by_arm: Option<fn(&TrialRecord) -> Option<f64>>,
+    /// Its value is how this quantity changes over the stage, not the median of the values of [`Metric::of`].
+    pub trend: Option<Quantity>,
 }
 
 impl Unit {
@@ -142,13 +146,23 @@ impl Metric {
 
     /// The part before the slash: `latency`, `memory` …
     pub fn category(&self) -> &'static str {
-        self.id.split('/').next().unwrap_or(self.id)
+        category(self.id)
     }
+}
+
+/// An id without its `@stage`.
+pub fn bare(id: &str) -> &str {
+    id.split_once('@').map_or(id, |(bare, _)| bare)
+}
+
+/// The part of an id before the slash.
+pub fn category(id: &str) -> &str {
+    id.split_once('/').map_or(id, |(category, _)| category)
 }
 
 /// The row whose id, placeholders and `@stage` aside, is that of `id`.
 pub fn find(id: &str) -> Option<&'static Metric> {
-    let bare = id.split('@').next().unwrap_or(id);
+    let bare = bare(id);
     METRICS.iter().find(|metric| match metric.id.split_once("{vus}") {
         None => metric.id == bare,
         Some((before, after)) => bare

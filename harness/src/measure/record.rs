@@ -7,6 +7,7 @@ use super::group::ResourceLimits;
 use super::image::ImageFacts;
 use super::import::Import;
 use super::launch::LaunchRecord;
+use super::soak::{SoakFacts, SoakWindow};
 use super::trial::{Build, Offered, TrialRecord};
 use super::usage::{Reading, Series};
 use crate::exit::Exit;
@@ -161,6 +162,8 @@ pub enum StageKind {
     Constrained,
     /// Drives the target inside one set of limits after the other.
     Limits,
+    /// Drives the target for hours and watches what grows.
+    Soak,
     /// Reads numbers that another tool has measured.
     Import,
 }
@@ -202,6 +205,9 @@ pub struct StageRecord {
     pub binary_size_bytes: Option<u64>,
     /// The image that stage `artifact` names; absent where it names none.
     pub image: Option<ImageFacts>,
+    /// The image that the base is a container of, in stage `artifact` of a run with two builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_image: Option<ImageFacts>,
     /// What other tools have measured, in stage `import`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub imports: Vec<Import>,
@@ -211,7 +217,10 @@ pub struct StageRecord {
     /// What is demanded of the target in stage `limits`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objective: Option<Objective>,
-    /// Rounds (or launches) that had to be valid, of each build; in stage `limits`, for each set of limits.
+    /// How long and within which budgets the target is watched in stage `soak`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<SoakFacts>,
+    /// Rounds (or launches) that had to be valid, of each build; in stage `limits`, for each set of limits; in stage `soak`, windows.
     pub wanted: u64,
     /// Starts of the target.
     pub instances: Vec<InstanceRecord>,
@@ -240,6 +249,12 @@ pub struct InstanceRecord {
     /// Why it went no further, in stage `limits`, where that is a result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gave_up: Option<GaveUp>,
+    /// When it ended by itself, in nanoseconds since the load began, in stage `soak`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub died_ns: Option<u64>,
+    /// Windows of stage `soak`, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<SoakWindow>,
     /// Rounds, in order.
     pub rounds: Vec<RoundRecord>,
 }
@@ -272,7 +287,7 @@ pub struct RoundRecord {
 
 impl StageKind {
     /// Every kind, in the order in which `docs/metrics.md` lists them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Artifact,
         Self::Startup,
         Self::Idle,
@@ -280,12 +295,14 @@ impl StageKind {
         Self::Capacity,
         Self::Constrained,
         Self::Limits,
+        Self::Soak,
         Self::Import,
     ];
 
     /// The kinds that `[stage.NAME]` can have; numbers are imported by `[import]`.
-    pub const STAGES: [Self; 7] =
-        [Self::Artifact, Self::Startup, Self::Idle, Self::Overhead, Self::Capacity, Self::Constrained, Self::Limits];
+    pub fn stages() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|kind| *kind != Self::Import)
+    }
 
     /// Its name in a scenario.
     pub const fn name(self) -> &'static str {
@@ -297,6 +314,7 @@ impl StageKind {
             Self::Capacity => "capacity",
             Self::Constrained => "constrained",
             Self::Limits => "limits",
+            Self::Soak => "soak",
             Self::Import => "import",
         }
     }

@@ -45,13 +45,19 @@ pub fn reasons(stage: &StageRecord) -> Vec<String> {
     rejections(stage).iter().map(ToString::to_string).collect()
 }
 
-/// Each rule that a round breaks, once: its place in the audit, what was found first, and the arm if it is only one.
+/// Each rule that a round breaks, once: its place in the audit, what was found first, and the arm if it is only one. Where both
+/// arms break it, what was found on the direct one counts: what fails without the target is not the target's doing.
 fn failed_rules(round: &RoundRecord) -> Vec<(usize, &Check, Option<Arm>)> {
     let mut failed: Vec<(usize, &Check, Option<Arm>)> = Vec::new();
     for trial in &round.trials {
         for (place, check) in trial.audit.iter().enumerate().filter(|(_, check)| !check.passed) {
             match failed.iter_mut().find(|(_, earlier, _)| earlier.rule == check.rule) {
-                Some((_, _, arm)) => *arm = arm.filter(|one| *one == trial.arm),
+                Some((_, earlier, arm)) => {
+                    if trial.arm == Arm::Direct && *arm != Some(Arm::Direct) {
+                        *earlier = check;
+                    }
+                    *arm = arm.filter(|one| *one == trial.arm);
+                }
                 None => failed.push((place, check, Some(trial.arm))),
             }
         }
@@ -104,6 +110,8 @@ mod tests {
             ledger: None,
             readings: Series::default(),
             peak_rss_bytes: None,
+            target_cpus: None,
+            target_threads: None,
             audit,
             tags: Vec::new(),
         }
@@ -132,6 +140,18 @@ mod tests {
                 "1 of 4 rounds rejected: 6.00 % stolen (direct arm); use a quieter host",
             ]
         );
+    }
+
+    #[test]
+    fn what_fails_without_the_target_is_not_blamed_on_it() {
+        let round = |order: [Arm; 2]| {
+            let says = |arm| if arm == Arm::Direct { "the upstream is slow" } else { "the target is slow" };
+            let trials = order.map(|arm| trial(arm, vec![check("achieved", says(arm))]));
+            (RoundStatus::Rejected, trials.to_vec())
+        };
+        for order in [[Arm::Proxied, Arm::Direct], [Arm::Direct, Arm::Proxied]] {
+            assert_eq!(reasons(&stage(vec![round(order)])), ["the upstream is slow; use a quieter host"]);
+        }
     }
 
     #[test]

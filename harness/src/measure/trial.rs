@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::audit::Check;
 use super::latency::{LatencyHistogram, Quantiles};
 use super::outcome::Outcomes;
+use super::threads::ThreadsUsage;
 use super::usage::{Reading, Series};
 use crate::clock::Mono;
 
@@ -140,6 +141,12 @@ pub struct TrialRecord {
     pub readings: Series<Reading>,
     /// Peak RSS of the target within the window in bytes, where the kernel let us reset it.
     pub peak_rss_bytes: Option<u64>,
+    /// CPUs the target may use: those it may run on, and no more than its limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_cpus: Option<f64>,
+    /// What the threads of the target did within the window; absent on the direct arm, and where the kernel does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_threads: Option<ThreadsUsage>,
     /// Rules applied, in order.
     pub audit: Vec<Check>,
     /// What a reader must know beside the numbers, for example `co-located`.

@@ -25,6 +25,10 @@ pub struct TreeUsage {
     pub voluntary_switches: u64,
     /// Involuntary context switches of the live processes' main threads so far.
     pub involuntary_switches: u64,
+    /// Page faults so far for which a page had to be read from a disk; children that ended are counted once they were waited
+    /// for. Read at 1 Hz, so absent in most readings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub major_faults: Option<u64>,
 }
 
 /// One thread's time so far, from `schedstat`.
@@ -61,6 +65,10 @@ pub struct HostUsage {
     pub steal_ns: u64,
     /// All time: wall clock × CPUs.
     pub total_ns: u64,
+    /// Wall-clock time so far in which at least one task of the host waited for memory. Only in the readings at a window's edges,
+    /// and absent where the kernel keeps no account of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_stall_ns: Option<u64>,
 }
 
 /// One look at everything.
@@ -124,20 +132,6 @@ impl Series<Reading> {
         of(last)?.cpu_ns.checked_sub(of(first)?.cpu_ns)
     }
 
-    /// The largest share of the window (0 to 1) that one thread of a process was runnable: on a CPU or waiting for one.
-    pub fn busiest_thread(&self, of: impl Fn(&Reading) -> Option<&ProcessUsage>) -> Option<f64> {
-        let span = self.span_ns()? as f64;
-        let (first, last) = self.edges()?;
-        let before = of(first)?.threads.as_ref()?;
-        let after = of(last)?.threads.as_ref()?;
-        let runnable = after.iter().filter_map(|thread| {
-            let earlier = before.iter().find(|earlier| earlier.tid == thread.tid)?;
-            let on_cpu = thread.on_cpu_ns.checked_sub(earlier.on_cpu_ns)?;
-            Some(on_cpu + thread.waiting_ns.checked_sub(earlier.waiting_ns)?)
-        });
-        runnable.max().map(|ns| ns as f64 / span)
-    }
-
     /// CPUs of the host: all its CPU time ÷ wall time.
     pub fn host_cpus(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
@@ -145,17 +139,45 @@ impl Series<Reading> {
         Some((total as f64 / self.span_ns()? as f64).round().max(1.0))
     }
 
+    /// All CPU time of the host in the window; `None` where none passed.
+    fn host_total_ns(&self) -> Option<u64> {
+        let (first, last) = self.edges()?;
+        last.host.total_ns.checked_sub(first.host.total_ns).filter(|total| *total > 0)
+    }
+
     /// Share of all CPU time the hypervisor took (0 to 1).
     pub fn steal(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
-        let total = last.host.total_ns.checked_sub(first.host.total_ns).filter(|total| *total > 0)?;
+        let total = self.host_total_ns()?;
         Some(last.host.steal_ns.checked_sub(first.host.steal_ns)? as f64 / total as f64)
+    }
+
+    /// Share of all CPU time in which a CPU had nothing to do (0 to 1).
+    pub fn idle(&self) -> Option<f64> {
+        let (first, last) = self.edges()?;
+        let total = self.host_total_ns()?;
+        let busy = last.host.busy_ns.checked_sub(first.host.busy_ns)?;
+        let steal = last.host.steal_ns.checked_sub(first.host.steal_ns)?;
+        Some(total.saturating_sub(busy + steal) as f64 / total as f64)
+    }
+
+    /// Share of the window in which at least one task of the host waited for memory (0 to 1).
+    pub fn memory_stall(&self) -> Option<f64> {
+        let (first, last) = self.edges()?;
+        let stalled = last.host.memory_stall_ns?.checked_sub(first.host.memory_stall_ns?)?;
+        Some(stalled as f64 / self.span_ns()? as f64)
+    }
+
+    /// Pages that the target had read from a disk because it needed them.
+    pub fn major_faults(&self) -> Option<u64> {
+        let (first, last) = self.edges()?;
+        last.target?.major_faults?.checked_sub(first.target?.major_faults?)
     }
 
     /// Share of all CPU time used by processes that are not part of the measurement (0 to 1).
     pub fn foreign_cpu(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
-        let total = last.host.total_ns.checked_sub(first.host.total_ns).filter(|total| *total > 0)?;
+        let total = self.host_total_ns()?;
         let busy = last.host.busy_ns.checked_sub(first.host.busy_ns)?;
         let generator = self.own_cpu_ns(|reading| reading.generator.as_ref()).unwrap_or(0);
         let upstream = self.own_cpu_ns(|reading| reading.upstream.as_ref()).unwrap_or(0);
@@ -195,12 +217,18 @@ mod tests {
                 processes: 1,
                 cpu_ns: ms(target_cpu_ms),
                 rss_bytes: at_ms,
+                major_faults: Some(at_ms / 100),
                 ..TreeUsage::default()
             }),
             generator: Some(ProcessUsage { threads: Some(vec![thread]), ..ProcessUsage::default() }),
             upstream: None,
             control_cpu_ns: 0,
-            host: HostUsage { busy_ns: ms(busy_ms), steal_ns: ms(at_ms / 10), total_ns: ms(at_ms * 2) },
+            host: HostUsage {
+                busy_ns: ms(busy_ms),
+                steal_ns: ms(at_ms / 10),
+                total_ns: ms(at_ms * 2),
+                memory_stall_ns: Some(ms(at_ms / 5)),
+            },
             group: None,
         }
     }
@@ -212,6 +240,7 @@ mod tests {
         assert_eq!(series.busiest_thread(|reading| reading.generator.as_ref()), Some(0.5));
         assert_eq!(series.steal(), Some(0.05));
         assert_eq!(series.foreign_cpu(), Some(0.1));
+        assert_eq!((series.idle(), series.memory_stall(), series.major_faults()), (Some(0.7), Some(0.2), Some(10)));
         assert_eq!(series.target_memory(), [1_000, 1_500, 2_000]);
         assert_eq!(series.gap_ns(), None);
         assert_eq!(series.host_cpus(), Some(2.0));
@@ -222,8 +251,11 @@ mod tests {
         let mut series = Series(vec![reading(0, 0, 0), reading(2_500, 10, 10)]);
         assert_eq!(series.gap_ns(), Some(2_500_000_000));
         series.0[1].target = None;
-        assert_eq!(series.target_cpu_ns(), None);
-        assert_eq!(Series::<Reading>::default().steal(), None);
+        assert_eq!((series.target_cpu_ns(), series.major_faults()), (None, None));
+        series.0[0].host.memory_stall_ns = None;
+        assert_eq!(series.memory_stall(), None);
+        let empty = Series::<Reading>::default();
+        assert_eq!((empty.steal(), empty.idle()), (None, None));
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::{LoadWork, Plan, Stage, Work};
+use super::{LoadWork, Plan, SoakWork, Stage, Work};
 use crate::load::spec::{Body, Pace, Request};
 use crate::measure::audit::LedgerRule;
 use crate::measure::curve::Objective;
 use crate::measure::group::ResourceLimits;
 use crate::measure::metric::{self, Unit};
 use crate::target::spec::{ContainerSpec, External, ImageSpec, Launch, Upstream};
-use crate::units::{Bytes, Nanos, Rate, grouped, three_digits};
+use crate::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Rate, Ratio, grouped, three_digits};
 use crate::verdict::claim::Claim;
 
 /// Columns a line may take.
@@ -202,6 +202,7 @@ fn describe_stage(stage: &Stage) -> String {
         }
         Work::Load(load) => describe_load(load),
         Work::Curve { cells, load, objective } => describe_curve(cells, load, objective),
+        Work::Soak(soak) => describe_soak(soak),
     };
     let limits = if stage.limits.is_empty() { String::new() } else { format!(", within {}", stage.limits) };
     let looks = matches!(stage.work, Work::Artifact { .. });
@@ -220,11 +221,37 @@ fn describe_curve(cells: &[ResourceLimits], load: &LoadWork, objective: &Objecti
     format!("{} sets of limits{ends}, in each {}; objective {objective}", cells.len(), describe_load(load))
 }
 
-fn describe_load(load: &LoadWork) -> String {
-    let pace = match load.pace {
+fn describe_soak(soak: &SoakWork) -> String {
+    let SoakWork { load, window, budget, min_abs } = soak;
+    format!(
+        "{} of {}, warm-up {}, {} windows of {}; budget: memory {} beyond {}, descriptors {} beyond {}, threads {} beyond {}, \
+         p99 +{} beyond {}, rate -{}",
+        span(load.window),
+        describe_pace(load),
+        span(load.warmup),
+        soak.windows(),
+        span(*window),
+        BytesPerDay(budget.memory_bytes_per_day),
+        Bytes(min_abs.memory_bytes),
+        CountPerDay(budget.descriptors_per_day),
+        min_abs.descriptors,
+        CountPerDay(budget.threads_per_day),
+        min_abs.threads,
+        Ratio(budget.p99_ratio).notation(),
+        span(Nanos(min_abs.p99_ns)),
+        Ratio(budget.rate_ratio).notation()
+    )
+}
+
+fn describe_pace(load: &LoadWork) -> String {
+    match load.pace {
         Pace::Open { rate_per_second } => format!("{} on {} connections", Rate(rate_per_second), load.connections),
         Pace::Closed => format!("{} users", load.connections),
-    };
+    }
+}
+
+fn describe_load(load: &LoadWork) -> String {
+    let pace = describe_pace(load);
     let arms = if load.paired { "direct and proxied" } else { "proxied" };
     let instances = if load.instances == 1 { String::new() } else { format!(" over {} instances", load.instances) };
     let ramp = if load.ramp == Nanos::ZERO { String::new() } else { format!(", ramp {}", span(load.ramp)) };

@@ -24,6 +24,7 @@ impl Stage {
             Work::Startup { launches } => LAUNCH.times(*launches),
             Work::Idle { launches, settle, window } => LAUNCH.plus(*settle).plus(*window).times(*launches),
             Work::Load(load) => load.expected_duration(),
+            Work::Soak(soak) => LAUNCH.plus(soak.load.warmup).plus(soak.load.window),
             Work::Curve { cells, load, .. } => load.expected_duration().times(cells.len() as u64),
         };
         of_one.times(if self.compared { 2 } else { 1 })

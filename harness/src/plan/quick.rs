@@ -1,14 +1,17 @@
 //! `--quick`: the one rule for how short a run may get.
 
 use crate::load::spec::Pace;
+use crate::measure::soak::FEWEST_WINDOWS;
 use crate::scenario::stage::FEWEST_ROUNDS;
-use crate::scenario::{LoadWork, Stage, Work};
+use crate::scenario::{LoadWork, SoakWork, Stage, Work};
 use crate::units::Nanos;
 
 const IDLE_LAUNCHES: u64 = 2;
 const IDLE_PART: Nanos = Nanos::from_millis(300);
 const WARMUP: Nanos = Nanos::from_millis(100);
 const WINDOW: Nanos = Nanos::from_millis(350);
+const SOAK_WARMUP: Nanos = Nanos::from_secs(1);
+const SOAK_WINDOW: Nanos = Nanos::from_secs(1);
 
 /// Requests a window still holds at low rates, so that a median means something.
 const REQUESTS: f64 = 50.0;
@@ -25,7 +28,16 @@ pub(super) fn shorten(stage: &mut Stage) {
             *window = (*window).min(IDLE_PART);
         }
         Work::Load(load) | Work::Curve { load, .. } => shorten_load(load),
+        Work::Soak(soak) => shorten_soak(soak),
     }
+}
+
+/// The fewest windows that have a slope. A run this short sees large leaks only, and says how large.
+fn shorten_soak(soak: &mut SoakWork) {
+    soak.load.warmup = soak.load.warmup.min(SOAK_WARMUP);
+    soak.load.ramp = soak.load.ramp.min(soak.load.warmup);
+    soak.window = SOAK_WINDOW;
+    soak.load.window = soak.load.window.min(SOAK_WINDOW.times(FEWEST_WINDOWS));
 }
 
 fn shorten_load(load: &mut LoadWork) {

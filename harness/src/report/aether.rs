@@ -11,7 +11,7 @@ use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::Unit;
 use crate::measure::numbers::quantile;
 use crate::stats::Sample;
-use crate::verdict::judgement::{Measured, Value};
+use crate::verdict::judgement::Measured;
 
 /// The format.
 pub(super) struct Aether;
@@ -84,7 +84,6 @@ fn milliseconds(metric: &Measured) -> Option<Vec<f64>> {
         Unit::Micros => 1e3,
         Unit::Bytes | Unit::Percent | Unit::PerSecond | Unit::Count => return None,
     };
-    let Value::Estimated { rounds, .. } = &metric.value else { return None };
-    let sample = Sample::new(rounds.clone()).ok()?;
+    let sample = Sample::new(metric.rounds().to_vec()).ok()?;
     Some(sample.sorted().into_iter().map(|value| value / per_unit).collect())
 }

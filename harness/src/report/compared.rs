@@ -92,15 +92,20 @@ impl<'a> Change<'a> {
 
 fn cells(weighed: &Weighed) -> [String; 4] {
     let unit: Unit = weighed.unit;
-    let change = match weighed.effect {
-        Some(effect) => format!("{} %", signed(effect)),
-        None => format!("{}{}", if weighed.difference > 0.0 { "+" } else { "" }, unit.show(weighed.difference)),
-    };
-    let interval = weighed.interval.map(|ends| format!(" [{}, {}]", signed(ends.low), signed(ends.high)));
     let p = weighed
         .p
         .map_or_else(|| "exact".to_owned(), |p| if p < 1e-4 { "<0.0001".to_owned() } else { format!("{p:.4}") });
-    [unit.show(weighed.base), unit.show(weighed.head), format!("{change}{}", interval.unwrap_or_default()), p]
+    [unit.show(weighed.base), unit.show(weighed.head), change(weighed), p]
+}
+
+/// A change with its sign and its interval: in percent where there is a base to share it by, else in the unit of the metric.
+pub(super) fn change(weighed: &Weighed) -> String {
+    let change = match weighed.effect {
+        Some(effect) => format!("{} %", signed(effect)),
+        None => format!("{}{}", if weighed.difference > 0.0 { "+" } else { "" }, weighed.unit.show(weighed.difference)),
+    };
+    let interval = weighed.interval.map(|ends| format!(" [{}, {}]", signed(ends.low), signed(ends.high)));
+    change + &interval.unwrap_or_default()
 }
 
 /// In percent, to one decimal where that fits, without a sign in front of zero.

@@ -27,6 +27,9 @@ pub(super) fn table(curve: &Curve) -> String {
         if let Some(says) = &point.says {
             text.push_str(&wrap(says, WIDTH, "        ", "        "));
         }
+        if let Some(bottleneck) = &point.bottleneck {
+            text.push_str(&wrap(&bottleneck.headline(), WIDTH, "        ", "        "));
+        }
     }
     text.push_str(&wrap(&conclusion(curve), WIDTH, "  ", "    "));
     text.extend(curve.smallest.map(|limits| indented(&resources(limits))));
@@ -37,17 +40,18 @@ pub(super) fn table(curve: &Curve) -> String {
 pub(super) fn markdown(curve: &Curve) -> String {
     let mut text = format!("**{}**, objective: {}\n\n", curve.stage, curve.objective);
     text.push_str(&format!(
-        "| cpus | memory | {} | objective |\n|---:|---:|---:|---:|---:|---:|---:|---|\n",
+        "| cpus | memory | {} | objective | bottleneck |\n|---:|---:|---:|---:|---:|---:|---:|---|---|\n",
         COLUMNS.join(" | ")
     ));
     for point in &curve.points {
         let says = point.says.as_ref().map(|says| format!(": {}", says.replace('|', "\\|").replace('\n', " ")));
         text.push_str(&format!(
-            "| {} | {} | {}{} |\n",
+            "| {} | {} | {}{} | {} |\n",
             limits(point.limits).join(" | "),
             values(point).join(" | "),
             point.state.word(),
-            says.unwrap_or_default()
+            says.unwrap_or_default(),
+            point.bottleneck.as_ref().map_or("–", |bottleneck| bottleneck.by.words())
         ));
     }
     text.push_str(&format!("\n{}\n", conclusion(curve)));

@@ -46,6 +46,10 @@ fn work(stage: &StageRecord) -> String {
             let rejected = if rejected > 0 { format!(" ({rejected} rejected)") } else { String::new() };
             let rounds = stage.valid_rounds().count();
             match stage.kind {
+                StageKind::Soak => {
+                    let windows = stage.whole_windows().count();
+                    format!("{windows} of {} windows{rejected}; {}{within}", stage.wanted, load(offered, stage))
+                }
                 StageKind::Limits => {
                     format!("{launches} sets of limits, {rounds} rounds{rejected}; {}", load(offered, stage))
                 }
@@ -80,13 +84,19 @@ fn trials(stage: &StageRecord) -> impl Iterator<Item = &TrialRecord> {
     stage.valid_rounds().flat_map(|round| &round.trials)
 }
 
-/// Tags of valid rounds, once each, with the ceiling that the direct arm found; and the rounds that lie far from the others.
+/// What bounds each rate; tags of valid rounds, once each, with the ceiling that the direct arm found; and the rounds that lie far from
+/// the others.
 pub(super) fn notes(record: &Record, judgement: &Judgement) -> Vec<String> {
     let of = |stage| {
-        let notes = stage_notes(stage, judgement).into_iter().chain(throttling(stage, judgement));
-        notes.chain(outliers(stage, judgement)).chain(judged(stage, judgement))
+        let notes = bottleneck(stage, judgement).into_iter().chain(stage_notes(stage, judgement));
+        notes.chain(throttling(stage, judgement)).chain(outliers(stage, judgement)).chain(judged(stage, judgement))
     };
     record.stages.iter().flat_map(of).collect()
+}
+
+fn bottleneck(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
+    let found = judgement.stages.iter().find(|found| found.name == stage.name)?;
+    found.bottleneck.as_ref().map(|bottleneck| format!("{}: {bottleneck}", stage.name))
 }
 
 /// What the rounds show beside their medians.
@@ -130,6 +140,7 @@ fn outliers(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
     }
     let noun = match stage.kind {
         StageKind::Import => "sample",
+        StageKind::Soak => "window",
         _ if stage.offered.is_some() => "round",
         _ => "launch",
     };

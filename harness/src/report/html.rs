@@ -9,6 +9,7 @@ mod limits;
 mod rounds;
 mod scale;
 mod series;
+mod soak;
 mod spark;
 mod startup;
 mod tables;
@@ -141,11 +142,13 @@ fn reasons(summary: &Summary<'_>) -> String {
 fn charts(summary: &Summary<'_>) -> String {
     let of_stage = |stage: &crate::measure::record::StageRecord| {
         let curves = summary.judgement.curves.iter().filter(|curve| curve.stage == stage.name);
+        let soaks = summary.judgement.soaks.iter().filter(|soak| soak.stage == stage.name);
         let figures = [
             rounds::charts(stage),
             latency::chart(stage),
             startup::charts(stage),
             curves.map(limits::charts).collect(),
+            soaks.map(|soak| soak::charts(stage, soak)).collect(),
             series::charts(stage),
         ]
         .concat();
@@ -160,7 +163,7 @@ fn charts(summary: &Summary<'_>) -> String {
             ),
         }
     };
-    let changes = forest::chart(&super::findings::compared(summary.judgement));
+    let changes = forest::chart(&summary.judgement.changes());
     let figures: String = std::iter::once(changes).chain(summary.record.stages.iter().map(of_stage)).collect();
     if figures.is_empty() { figures } else { format!("<div class=\"charts\">\n{figures}</div>\n") }
 }

@@ -4,12 +4,11 @@
 //! A suite fails exactly where the run's exit code is not 0: what a run may end with all the same (an alert, a target that is
 //! not required) is skipped, with what was found as the message.
 
-use super::findings::compared;
 use super::html::escaped;
 use super::{Error, ReportFormat, Summary};
 use crate::exit::Exit;
 use crate::units::Nanos;
-use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, StageFinding, StageState};
+use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, StageFinding, StageState, Topic};
 
 /// The format.
 pub(super) struct Junit;
@@ -28,18 +27,19 @@ impl ReportFormat for Junit {
         let count = |wanted: fn(&State) -> bool| cases.iter().filter(|case| wanted(&case.state)).count();
         let record = summary.record;
         let counts = format!(
-            "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\"",
+            "tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3}\"",
             cases.len(),
             count(|state| matches!(state, State::Failure(..))),
             count(|state| matches!(state, State::Error(..))),
-            count(|state| matches!(state, State::Skipped(_))),
             Nanos(record.took_ns).as_secs_f64()
         );
+        // Of a suite only: the schema of Jenkins has no such attribute for all of them.
+        let skipped = count(|state| matches!(state, State::Skipped(_)));
         let suite: String = cases.iter().map(|case| case.xml(&record.scenario.name)).collect();
         let (name, at) = (escaped(&record.scenario.name), escaped(record.started_at.trim_end_matches('Z')));
         let text = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"harness\" {counts}>\n\
-             <testsuite name=\"{name}\" {counts} timestamp=\"{at}\">\n<properties>\n<property name=\"run_id\" value=\"{}\"/>\n\
+             <testsuite name=\"{name}\" {counts} skipped=\"{skipped}\" timestamp=\"{at}\">\n<properties>\n<property name=\"run_id\" value=\"{}\"/>\n\
              </properties>\n{suite}</testsuite>\n</testsuites>\n",
             escaped(&record.run_id)
         );
@@ -85,7 +85,8 @@ fn cases(summary: &Summary<'_>) -> Vec<Case> {
         |found: &StageFinding| summary.record.stages.iter().any(|stage| stage.name == found.name && stage.optional);
     let stages = judgement.stages.iter().map(|found| stage(found, optional(found)));
     // What is not decided about a stage or a target stands with the stage or the target.
-    let findings = compared(judgement).into_iter();
+    let alarms = judgement.findings.iter().filter(|finding| finding.topic == Topic::Budget);
+    let findings = alarms.chain(judgement.changes());
     let all = std::iter::once(verdict).chain(stages);
     all.chain(judgement.targets.iter().map(target)).chain(findings.map(finding)).collect()
 }

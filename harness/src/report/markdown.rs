@@ -24,6 +24,7 @@ impl ReportFormat for Markdown {
             summary.compared.as_ref().map(super::compared::markdown).unwrap_or_default(),
             metrics(summary),
             summary.judgement.curves.iter().map(super::curve::markdown).collect::<Vec<_>>().join("\n"),
+            summary.judgement.soaks.iter().map(super::soak::markdown).collect::<Vec<_>>().join("\n"),
             unmeasured_targets(summary),
             list("Notes", &summary.notes),
             stages(summary),

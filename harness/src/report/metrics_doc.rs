@@ -37,6 +37,8 @@ it again.
 - `{vus}` stands for the number of virtual users.
 - *sampled* metrics have one value per round or launch and are published as the median with its exact interval
   ([statistics](statistics.md)); *exact* ones have a single value.
+- *trend* metrics are the change of a series over a soak with the interval of its resampling; they are advisory between runs, since
+  they are held against the budget of their scenario ([soak](soak.md)). Other metrics of a soak have one value per window.
 - What is imported (stage `import`, `[import.criterion]`) has one value per sample of the other tool: its interval says how the
   samples of one process scatter, not how runs do. See [formats](formats.md).
 - The Bencher measure is followed by the factor between the metric's unit and the measure's (ms → ns: 1,000,000). All metrics
@@ -53,6 +55,7 @@ fn row(metric: &Metric) -> String {
         Better::Higher => "higher",
     };
     let kind = match metric.kind {
+        _ if metric.trend.is_some() => "trend",
         Kind::Sampled => "sampled",
         Kind::Exact => "exact",
     };

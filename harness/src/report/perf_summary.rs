@@ -1,7 +1,6 @@
 //! `perf-summary.md`: the summary that QNet's playbook asks for, filled in from the run: metadata, hardware, environment,
 //! benchmarks, results against the baseline, regressions, summary.
 
-use super::findings::compared;
 use super::{Error, ReportFormat, Summary};
 use crate::measure::record::Record;
 use crate::units::{Bytes, Nanos};
@@ -106,12 +105,12 @@ fn changes(summary: &Summary<'_>) -> String {
     let line = |finding: &Finding| {
         format!("- {}: {}: {}\n", plain(&finding.subject), finding.kind.word(), plain(&finding.says))
     };
-    let all: String = compared(summary.judgement).into_iter().map(line).collect();
+    let all: String = summary.judgement.changes().into_iter().map(line).collect();
     if all.is_empty() { "Nothing was compared in this run.\n".to_owned() } else { all }
 }
 
 fn regressions(summary: &Summary<'_>) -> String {
-    let compared = compared(summary.judgement);
+    let compared = summary.judgement.changes();
     if compared.is_empty() {
         return "None was looked for: nothing was compared.\n".to_owned();
     }

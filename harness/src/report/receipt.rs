@@ -10,10 +10,10 @@ use serde_json::Number;
 use super::{Error, ReportFormat, Summary};
 use crate::exit::Exit;
 use crate::measure::canonical::Json;
-use crate::measure::metric::Unit;
+use crate::measure::metric::{Unit, bare};
 use crate::measure::record::HostFacts;
 use crate::stats::Estimate;
-use crate::verdict::judgement::{Measured, Value};
+use crate::verdict::judgement::Measured;
 
 /// The format.
 pub(super) struct Receipt;
@@ -176,7 +176,7 @@ fn benchmark<'a>(metric: &'a Measured, estimate: &Estimate) -> Option<Benchmark<
         Unit::Micros => Some(1e3),
         Unit::Bytes | Unit::Percent | Unit::PerSecond | Unit::Count => None,
     };
-    let mean = rounds(metric).iter().sum::<f64>() / rounds(metric).len() as f64;
+    let mean = metric.rounds().iter().sum::<f64>() / metric.rounds().len() as f64;
     Some(Benchmark {
         name: &metric.id,
         unit: metric.unit,
@@ -190,16 +190,9 @@ fn benchmark<'a>(metric: &'a Measured, estimate: &Estimate) -> Option<Benchmark<
 
 /// The highest peak of any valid round.
 fn max_rss(summary: &Summary<'_>) -> Option<Number> {
-    let peaks = summary.valid().filter(|(metric, _)| metric.id.split('@').next() == Some("memory/peak_rss"));
-    let highest = peaks.flat_map(|(metric, _)| rounds(metric)).copied().reduce(f64::max)?;
+    let peaks = summary.valid().filter(|(metric, _)| bare(&metric.id) == "memory/peak_rss");
+    let highest = peaks.flat_map(|(metric, _)| metric.rounds()).copied().reduce(f64::max)?;
     number(highest / 1_048_576.0)
-}
-
-fn rounds(metric: &Measured) -> &[f64] {
-    match &metric.value {
-        Value::Estimated { rounds, .. } => rounds,
-        Value::Absent { .. } => &[],
-    }
 }
 
 /// To six decimals, whole numbers without a point: every JSON tool writes such a number the same way again, so that the digest

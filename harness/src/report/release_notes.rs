@@ -1,6 +1,6 @@
 //! `release-notes.md`: the table of REQ-OBS-001 10.2, and those sentences of 10.3 that the run can defend.
 
-use super::findings::{about, change};
+use super::compared::change;
 use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::{Better, find};
 use crate::stats::Estimate;
@@ -61,7 +61,7 @@ fn row(summary: &Summary<'_>, name: &str, id: &str) -> String {
             format!("{}{}", metric.unit.show(estimate.point), ends.map(|ends| format!(" {ends}")).unwrap_or_default())
         },
     );
-    let found = measured(summary, id).and_then(|(metric, _)| about(summary.judgement, &metric.id));
+    let found = measured(summary, id).and_then(|(metric, _)| summary.judgement.change_of(&metric.id));
     let changed = found.and_then(|found| Some(format!("{} ({})", change(found.weighed.as_ref()?), found.kind.word())));
     format!("| {name} | {value} | {} |\n", changed.unwrap_or_else(|| "n/a".to_owned()))
 }

@@ -24,3 +24,5 @@ pub const SCENARIO: &str = include_str!("../../schemas/scenario.schema.json");
 pub const GAB: &str = include_str!("../../schemas/gab.schema.json");
 /// Of `badges/*.json`.
 pub const BADGE: &str = include_str!("../../schemas/badge.schema.json");
+/// Of what `harness doctor --format json` prints.
+pub const DOCTOR: &str = include_str!("../../schemas/doctor.schema.json");

@@ -2,7 +2,7 @@
 
 /// Breaks `text` at spaces so that no line is wider than `width` characters; the first line begins with `first`, all others
 /// with `rest`. A word that is wider than a line stays whole.
-pub(super) fn wrap(text: &str, width: usize, first: &str, rest: &str) -> String {
+pub fn wrap(text: &str, width: usize, first: &str, rest: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut line = first.to_owned();
     let mut empty = true;

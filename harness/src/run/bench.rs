@@ -116,6 +116,21 @@ impl Bench {
         self.pending = Some(self.sampler.window(start, end));
     }
 
+    /// Announces a window behind those announced before; whoever takes it waits for it.
+    pub(super) fn ahead(&self, start: Mono, end: Mono) -> Pending {
+        self.sampler.window(start, end)
+    }
+
+    /// Leaves a window that comes to no more with the bench, which records what was seen of it when it stops.
+    pub(super) fn leave(&mut self, cut_short: Option<Pending>) {
+        self.pending = cut_short;
+    }
+
+    /// How the target ended, if it did.
+    pub(super) fn gone(&self) -> Option<Ending> {
+        gone(&self.target)
+    }
+
     /// What was seen over the window announced last.
     pub(super) async fn window(&mut self) -> Window {
         match self.pending.take() {

@@ -1,16 +1,19 @@
 //! Writes down what becomes known: into the journal, line by line, and by the same lines into the record in memory. There
 //! is one way to a record, so a journal that is read again gives the same one.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::clock::Mono;
 use crate::measure::curve::GaveUp;
 use crate::measure::group::ResourceLimits;
 use crate::measure::journal::{self, Line, Replay};
+use crate::measure::soak;
 use crate::measure::trial::{Build, TrialRecord};
-use crate::measure::{InstanceRecord, LaunchRecord, Reading, Record, RoundStatus, Series, StageRecord, StageStatus};
+use crate::measure::{
+    InstanceRecord, LaunchRecord, Reading, Record, RoundStatus, Series, SoakWindow, StageRecord, StageStatus,
+};
 use crate::units::Nanos;
 
 /// The recorder of one run.
@@ -18,6 +21,8 @@ use crate::units::Nanos;
 pub(super) struct Recorder {
     replay: Replay,
     journal: File,
+    /// Every window of a soak, from the first one on.
+    series: PathBuf,
     begun: Mono,
     stage: StageRecord,
     /// The instances that are up: one, or one of each build.
@@ -36,6 +41,7 @@ impl Recorder {
     pub(super) fn begin(folder: &Path, header: Record) -> io::Result<Self> {
         let mut recorder = Self {
             journal: File::create_new(folder.join(journal::FILE))?,
+            series: folder.join(soak::FILE),
             begun: Mono::now(),
             stage: StageRecord::default(),
             open: Vec::new(),
@@ -125,6 +131,22 @@ impl Recorder {
         }
     }
 
+    /// A window of a soak has ended.
+    pub(super) fn window(&mut self, instance: u32, window: SoakWindow) {
+        let stage = self.stage.name.clone();
+        if let Err(error) = append(&self.series, &stage, &window) {
+            self.trouble.get_or_insert_with(|| format!("{}: {error}", soak::FILE));
+        }
+        self.push(Line::window(&stage, instance, window));
+    }
+
+    /// An instance has ended by itself, so many nanoseconds after its load began.
+    pub(super) fn died(&mut self, index: u32, after: Nanos) {
+        if let Some(instance) = self.opened(index) {
+            instance.died_ns = Some(after.0);
+        }
+    }
+
     /// A trial has ended.
     pub(super) fn trial(&mut self, instance: u32, round: u32, trial: TrialRecord) {
         let stage = self.stage.name.clone();
@@ -177,6 +199,18 @@ impl Recorder {
             self.trouble.get_or_insert_with(|| error.to_string());
         }
     }
+}
+
+/// Adds a window to the series, so that whoever reads the file meanwhile sees it.
+fn append(series: &Path, stage: &str, window: &SoakWindow) -> io::Result<()> {
+    #[derive(serde::Serialize)]
+    struct Row<'a> {
+        stage: &'a str,
+        window: &'a SoakWindow,
+    }
+    let mut row = serde_json::to_vec(&Row { stage, window }).map_err(io::Error::other)?;
+    row.push(b'\n');
+    OpenOptions::new().create(true).append(true).open(series)?.write_all(&row)
 }
 
 /// An instance of which nothing is known yet.

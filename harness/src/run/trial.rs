@@ -18,7 +18,7 @@ use crate::sampler::Window;
 use crate::units::Nanos;
 
 /// Time between the order and the trial's start, so that everybody is waiting when it comes.
-const LEAD: Nanos = Nanos::from_millis(10);
+pub(super) const LEAD: Nanos = Nanos::from_millis(10);
 
 /// Sends one request of every kind through `arm` before anything is measured.
 ///
@@ -70,20 +70,29 @@ pub(super) async fn run(
     let window = bench.window().await;
     limits::none_killed(&window.readings, &stage.limits)?;
     let after = hits(bench, &stage.requests).await?;
-    let ledger = before
-        .zip(after)
-        .map(|(before, after)| Ledger { upstream_hits: after.saturating_sub(before), sent: load.sent_total });
+    let ledger = ledger_of(before, after, &load);
     Ok(judge(stage, work, bench, Measured { arm, load, window, ledger }))
 }
 
-async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<u64>, Halt> {
+/// What the upstream counted between two looks beside what was sent.
+pub(super) fn ledger_of(before: Option<u64>, after: Option<u64>, load: &LoadFacts) -> Option<Ledger> {
+    let upstream_hits = after?.saturating_sub(before?);
+    Some(Ledger { upstream_hits, sent: load.sent_total })
+}
+
+/// What the upstream has counted so far; `None` for one that is not ours.
+///
+/// # Errors
+/// [`Halt::Failed`] when it does not tell.
+pub(super) async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<u64>, Halt> {
     match bench.ledger() {
         None => Ok(None),
         Some(address) => ledger::hits(address, requests).await.map(Some).map_err(|error| Halt::target(&error)),
     }
 }
 
-fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> Order {
+/// One trial of a stage, as ordered.
+pub(super) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> Order {
     Order {
         arm,
         pace: work.pace,
@@ -92,6 +101,7 @@ fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> Order {
         warmup: work.warmup.minus(work.ramp),
         window: work.window,
         start_at,
+        slice: None,
     }
 }
 
@@ -104,15 +114,15 @@ pub(super) const fn offered(work: &LoadWork) -> Offered {
 }
 
 /// What one trial brought in.
-struct Measured {
-    arm: Arm,
-    load: LoadFacts,
-    window: Window,
-    ledger: Option<Ledger>,
+pub(super) struct Measured {
+    pub(super) arm: Arm,
+    pub(super) load: LoadFacts,
+    pub(super) window: Window,
+    pub(super) ledger: Option<Ledger>,
 }
 
 /// Audits what was measured and puts it into the record's form.
-fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Measured) -> TrialRecord {
+pub(super) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Measured) -> TrialRecord {
     let Measured { arm, load, window, ledger } = measured;
     let evidence = Evidence {
         arm,
@@ -132,6 +142,8 @@ fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Measured) -> T
         connections: work.connections,
         ledger,
         peak_rss_bytes: window.peak_rss_bytes.filter(|_| arm == Arm::Proxied),
+        target_cpus: Some(bench.target_cpus),
+        target_threads: window.target_threads.filter(|_| arm == Arm::Proxied),
         audit,
         tags,
         load,

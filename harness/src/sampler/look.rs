@@ -1,6 +1,6 @@
 //! One look at everything: from the processes that are watched to one [`Reading`].
 
-use procfs::{CurrentSI, KernelStats};
+use procfs::{Current, CurrentSI, KernelStats, MemoryPressure};
 
 use super::Watched;
 use super::process::{Subject, cpu_clock, ticks_ns};
@@ -44,21 +44,22 @@ impl Scene {
         }
     }
 
-    /// Takes a reading; `threads` asks for the threads of generator and upstream. Clocks come first, close together,
-    /// and levels after them.
-    pub(super) fn reading(&mut self, threads: bool) -> Reading {
+    /// Takes a reading; `edge` asks for what is read at a window's edges only: the threads of generator and upstream, and whether the
+    /// host is short of memory. Clocks come first, close together, and levels after them.
+    pub(super) fn reading(&mut self, edge: bool) -> Reading {
         let at = Mono::now();
         self.tree.clock();
         self.generator.iter_mut().chain(&mut self.upstream).for_each(Subject::clock);
         self.keeper_ns = self.keeper.and_then(cpu_clock).unwrap_or(0).max(self.keeper_ns);
         let control_cpu_ns = process_cpu().0 + self.keeper_ns;
         self.host = host().unwrap_or(self.host);
+        self.host.memory_stall_ns = if edge { memory_stall_ns() } else { None };
         let group = self.group.as_ref().map(Group::read).filter(|usage| !usage.is_empty());
         Reading {
             at,
             target: self.tree.look(),
-            generator: own(&mut self.generator, threads),
-            upstream: own(&mut self.upstream, threads),
+            generator: own(&mut self.generator, edge),
+            upstream: own(&mut self.upstream, edge),
             control_cpu_ns,
             host: self.host,
             group,
@@ -80,6 +81,7 @@ impl Scene {
 pub(super) fn weighed(mut reading: Reading, weight: Weight) -> Reading {
     if let Some(target) = &mut reading.target {
         (target.pss_bytes, target.descriptors) = (weight.pss_bytes, weight.descriptors);
+        target.major_faults = weight.major_faults;
     }
     reading
 }
@@ -100,5 +102,11 @@ fn host() -> Option<HostUsage> {
     let (cpu, cpus) = (stats.total, stats.cpu_time.len() as u64);
     let (idle, steal) = (cpu.idle + cpu.iowait.unwrap_or(0), cpu.steal.unwrap_or(0));
     let (idle_ns, steal_ns, total_ns) = (ticks_ns(idle), ticks_ns(steal), Mono::now().0 * cpus);
-    Some(HostUsage { busy_ns: total_ns.saturating_sub(idle_ns + steal_ns), steal_ns, total_ns })
+    let busy_ns = total_ns.saturating_sub(idle_ns + steal_ns);
+    Some(HostUsage { busy_ns, steal_ns, total_ns, memory_stall_ns: None })
+}
+
+/// Time so far in which at least one task of the host waited for memory; `None` where the kernel keeps no account of it.
+fn memory_stall_ns() -> Option<u64> {
+    Some(MemoryPressure::current().ok()?.some.total.saturating_mul(1_000))
 }

@@ -105,6 +105,17 @@ impl Subject {
         }
     }
 
+    /// Page faults for which a page had to be read from a disk, those of its children that ended and were waited for included.
+    pub(super) fn major_faults(&self) -> Result<u64, Absent> {
+        let stat = self.handle.stat().map_err(|error| absent(&error))?;
+        Ok(stat.majflt + stat.cmajflt)
+    }
+
+    /// Name of one of its threads; `None` where it has no such thread.
+    pub(super) fn thread_name(&self, tid: i32) -> Option<String> {
+        self.read(&format!("task/{tid}/comm")).ok().map(|name| name.trim_end().to_owned())
+    }
+
     /// Every thread's time on a CPU and waiting for one.
     pub(super) fn threads(&self) -> Option<Vec<ThreadUsage>> {
         let tasks = self.handle.tasks().ok()?.filter_map(Result::ok);
@@ -236,7 +247,11 @@ mod tests {
         own.clock();
         let levels = own.levels().unwrap();
         assert!(own.cpu_ns > 0 && levels.rss_bytes > 0 && levels.peak_bytes >= levels.rss_bytes);
-        assert!(own.descriptors().unwrap() >= 3);
+        assert!(own.descriptors().unwrap() >= 3 && own.major_faults().is_ok());
+        // The first thread of a test program runs no test, and lives as long as the process.
+        let name = std::fs::read_to_string(format!("/proc/self/task/{}/comm", own.pid)).unwrap();
+        assert_eq!(own.thread_name(own.pid).as_deref(), Some(name.trim_end()));
+        assert_eq!(own.thread_name(1), None);
         // Other tests start and end threads between two looks, now and then.
         let mut agree = || own.levels().unwrap().threads as usize == own.threads().unwrap().len();
         assert!((0..10_000).any(|_| agree()));

@@ -4,8 +4,10 @@ use procfs::process::all_processes;
 
 use super::Watched;
 use super::process::{Absent, Levels, Subject};
+use crate::clock::Mono;
+use crate::measure::ThreadsUsage;
 use crate::measure::launch::MARK;
-use crate::measure::usage::TreeUsage;
+use crate::measure::usage::{ThreadUsage, TreeUsage};
 
 /// A process of the tree and what it left behind.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ struct Member {
 pub(super) struct Weight {
     pub(super) pss_bytes: Option<u64>,
     pub(super) descriptors: Option<u32>,
+    pub(super) major_faults: Option<u64>,
 }
 
 /// The tree as it is known.
@@ -100,13 +103,28 @@ impl ProcessTree {
         (usage.processes > 0).then_some(usage)
     }
 
-    /// Reads PSS (which holds the memory lock of each process for a moment) and counts descriptors.
+    /// Reads PSS (which holds the memory lock of each process for a moment) and major faults, and counts descriptors.
     pub(super) fn weigh(&self) -> Weight {
         Weight {
             pss_bytes: sum(self.members.iter().map(|member| member.subject.pss_bytes())),
             descriptors: sum(self.members.iter().map(|member| member.subject.descriptors().map(u64::from)))
                 .and_then(|count| u32::try_from(count).ok()),
+            major_faults: sum(self.members.iter().map(|member| member.subject.major_faults())),
         }
+    }
+
+    /// The threads of all processes that can be read.
+    pub(super) fn threads(&self) -> Vec<ThreadUsage> {
+        self.members.iter().filter_map(|member| member.subject.threads()).flatten().collect()
+    }
+
+    /// What the threads did since `then`, when they were read as `before`.
+    pub(super) fn threads_since(&self, then: Mono, before: &[ThreadUsage]) -> Option<ThreadsUsage> {
+        let now = Mono::now();
+        let used = ThreadsUsage::between(before, &self.threads(), now.since(then).0)?;
+        let tid = used.busiest.tid;
+        let busiest_name = self.members.iter().find_map(|member| member.subject.thread_name(tid));
+        Some(ThreadsUsage { busiest_name, ..used })
     }
 
     /// Starts VmHWM of every process anew. `false` where one does not permit it.

@@ -9,7 +9,8 @@ use super::look::{Reset, Scene, weighed};
 use super::tree::Weight;
 use super::{Cost, Watched, Window};
 use crate::clock::{Mono, thread_cpu};
-use crate::measure::usage::{Reading, Series};
+use crate::measure::ThreadsUsage;
+use crate::measure::usage::{Reading, Series, ThreadUsage};
 use crate::units::Nanos;
 
 /// Time before an edge at which the tree is searched and weighed, so that the edge itself is read without delay.
@@ -39,6 +40,9 @@ struct Job {
     slow: Mono,
     weight: Weight,
     reset: Reset,
+    /// The target's threads at the start edge, and when they were read.
+    before: Option<(Mono, Vec<ThreadUsage>)>,
+    target_threads: Option<ThreadsUsage>,
 }
 
 /// What is due next.
@@ -111,7 +115,11 @@ impl Worker {
         self.ran = self.ran.plus(job.began.map_or(Nanos::ZERO, |began| Mono::now().since(began)));
         let peak_rss_bytes = job.peak_bytes(&self.scene);
         // Nobody waits for it any more: then nobody misses it.
-        drop(job.order.reply.send(Window { readings: Series(job.readings), peak_rss_bytes }));
+        drop(job.order.reply.send(Window {
+            readings: Series(job.readings),
+            peak_rss_bytes,
+            target_threads: job.target_threads,
+        }));
     }
 }
 
@@ -128,6 +136,8 @@ impl Job {
             slow,
             weight,
             reset: Reset::default(),
+            before: None,
+            target_threads: None,
         }
     }
 
@@ -145,6 +155,7 @@ impl Job {
             // An earlier peak as large as one inside the window would hide it.
             group.memory_peak_bytes = scene.group_peak();
         }
+        self.before = Some((Mono::now(), scene.tree.threads()));
         self.slow = reading.at.after(SLOW);
         self.readings.push(reading);
         self.schedule();
@@ -169,6 +180,7 @@ impl Job {
 
     fn end(&mut self, scene: &mut Scene) {
         let reading = scene.reading(true);
+        self.target_threads = self.before.take().and_then(|(then, before)| scene.tree.threads_since(then, &before));
         let weight = scene.tree.weigh();
         self.readings.push(weighed(reading, weight));
     }

@@ -54,8 +54,7 @@ fn unmeasured(claim: &Claim, stages: &[Stage]) -> Option<(String, String)> {
         return None;
     };
     let measured = row.id.replace("{vus}", &load.connections.to_string());
-    let bare = claim.metric.split('@').next().unwrap_or_default();
-    let other_vus = load.pace == Pace::Closed && measured != bare;
+    let other_vus = load.pace == Pace::Closed && measured != metric::bare(&claim.metric);
     other_vus.then(|| {
         let says = format!("stage {wanted} has {} users", load.connections);
         (says, format!("did you mean {}?", with_stage(&measured, wanted, kind.name())))
@@ -70,7 +69,7 @@ fn add_stage(kind: StageKind) -> String {
 }
 
 fn with_stage(id: &str, stage: &str, kind: &str) -> String {
-    let bare = id.split('@').next().unwrap_or(id);
+    let bare = metric::bare(id);
     if stage == kind { bare.to_owned() } else { format!("{bare}@{stage}") }
 }
 

@@ -3,6 +3,7 @@
 mod limits;
 mod load;
 mod read;
+mod soak;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use crate::measure::audit::Limits;
 use crate::measure::curve::Objective;
 use crate::measure::group::ResourceLimits;
 use crate::measure::record::StageKind;
+use crate::measure::soak::{Budget, Floors};
 use crate::target::spec::Upstream;
 use crate::units::Nanos;
 
@@ -80,6 +82,21 @@ pub enum Work {
         /// What the target must do in them.
         objective: Objective,
     },
+    /// Drives load for hours and watches what grows.
+    Soak(SoakWork),
+}
+
+/// A soak: one instance, one long load, cut into windows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SoakWork {
+    /// The load; its window is the whole soak.
+    pub load: LoadWork,
+    /// Length of one window, in whole seconds.
+    pub window: Nanos,
+    /// How much may change.
+    pub budget: Budget,
+    /// Changes so small that they never count.
+    pub min_abs: Floors,
 }
 
 /// Load in rounds of trials.
@@ -101,6 +118,13 @@ pub struct LoadWork {
     pub window: Nanos,
     /// Whether rounds have a direct arm beside the proxied one.
     pub paired: bool,
+}
+
+impl SoakWork {
+    /// Number of windows.
+    pub fn windows(&self) -> u64 {
+        self.load.window.0 / self.window.0.max(1)
+    }
 }
 
 impl Stage {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::tree::{Node, Tree};
-use crate::units::{Bytes, Nanos, Rate, Ratio};
+use crate::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Rate, Ratio};
 
 /// A type that can be read from one TOML value.
 pub trait Value: Sized + Clone {
@@ -55,6 +55,13 @@ macro_rules! notation {
 notation!(Nanos, Self::ZERO, "a duration such as \"30s\"", r"^[0-9._]+ ?(ns|us|µs|ms|s|m|h)$");
 notation!(Bytes, Self(0), "a size such as \"128MiB\"", r"^[0-9._]+ ?(B|kB|KB|MB|GB|KiB|MiB|GiB)$");
 notation!(Rate, Self(1.0), "a rate such as \"1000/s\"", r"^[0-9._]+ ?/(s|m)$");
+notation!(
+    BytesPerDay,
+    Self(0.0),
+    "a growth such as \"50MiB/day\"",
+    r"^[0-9._]+ ?(B|kB|KB|MB|GB|KiB|MiB|GiB)/(day|h|m)$"
+);
+notation!(CountPerDay, Self(0.0), "a growth such as \"100/day\"", r"^[0-9._]+ ?/(day|h|m)$");
 notation!(Ratio, Self(0.0), "a share such as \"5%\"", r"^[+-]?[0-9.]+ ?%$");
 
 /// Values that TOML has itself.

@@ -102,7 +102,7 @@ fn corrected(outside: f64, bias: f64, acceleration: f64) -> Result<(f64, f64), U
 }
 
 /// Between the two neighbours, in proportion.
-fn quantile(sorted: &[f64], p: f64) -> f64 {
+pub(super) fn quantile(sorted: &[f64], p: f64) -> f64 {
     let position = p.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
     let below = position.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);

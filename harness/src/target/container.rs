@@ -17,13 +17,13 @@ mod watch;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use engine::Containers;
+pub use engine::{Containers, version};
 pub use error::{Error, Fault};
 pub use sweep::{Kind as LeftoverKind, Leftover, clean, sweep_main};
 pub(super) use watch::Contained;
 
 use super::placeholders::Values;
-use super::process::{check_free, endpoints, render, render_all, render_file};
+use super::process::{check_free, endpoints, render, render_all, render_file, render_program};
 use super::spec::{ContainerSpec, ImageSpec, Network};
 use super::{Executable, Hold, Launcher, Order, Running, Site, fresh_folder};
 use crate::keeper::clean_env;
@@ -156,15 +156,14 @@ pub(super) async fn saved_image(spec: &ContainerSpec, site: &Site) -> Result<Opt
 pub(super) fn find(site: &Site, spec: &ContainerSpec) -> Result<Executable, super::Error> {
     let mut values = Values::new(&site.ports, None, BTreeMap::new());
     match &spec.image {
-        ImageSpec::Image(image) => {
-            let named = render(&mut values, image, "target.container.image")?;
+        ImageSpec::Image(name) => {
+            let named = render(&mut values, name, image::IMAGE)?;
             Ok(Executable { named, path: PathBuf::new(), builtin: false })
         }
         ImageSpec::Binary(binary) => {
-            let key = "target.container.binary";
-            let named = render(&mut values, binary, key)?;
-            let program =
-                super::process::program(site, vec![named.clone()], &clean_env(&site.scratch, &[]), key.to_owned())?;
+            let named = render_program(&mut values, binary, image::BINARY)?;
+            let (argv, env) = (vec![named.clone()], clean_env(&site.scratch, &[]));
+            let program = super::process::program(site, argv, &env, image::BINARY.to_owned())?;
             Ok(Executable { named, path: program.executable, builtin: program.builtin })
         }
     }

@@ -70,6 +70,18 @@ impl<'a> Values<'a> {
         Template::parse(text).map_err(Error::Malformed)?.render(|piece| self.value(piece))
     }
 
+    /// The text that names a program, with its placeholders filled. A relative path out of an environment variable was typed
+    /// where harness was started, and is meant from there; all else is relative to the scenario.
+    ///
+    /// # Errors
+    /// [`Error`] for the first placeholder that cannot be filled.
+    pub fn render_program(&mut self, text: &str) -> Result<String, Error> {
+        let program = self.render(text)?;
+        let is_path = program.contains('/') && !program.starts_with("builtin:");
+        let here = std::path::absolute(&program).ok().filter(|_| is_path && is_typed(text));
+        Ok(here.map_or(program, |path| path.to_string_lossy().into_owned()))
+    }
+
     /// The text of a file with its placeholders filled; its other braces stay.
     ///
     /// # Errors
@@ -107,6 +119,13 @@ impl<'a> Values<'a> {
         let path = self.files.get(name).ok_or_else(|| Error::NoFile { name: name.to_owned(), near: near() })?;
         Ok(path.to_string_lossy().into_owned())
     }
+}
+
+/// Whether a text begins with an environment variable that has a value. A default is written in the scenario.
+fn is_typed(text: &str) -> bool {
+    let template = Template::parse(text);
+    let first = template.as_ref().ok().and_then(|template| template.pieces().first());
+    matches!(first, Some(Piece::Variable { name, .. }) if variable(name, None).is_some())
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
         render_file(&mut values, name, &site.folder.join(template), &cwd)?;
     }
     let process_key = |key: &str| format!("{}.process.{key}", wanted.section);
-    let argv = render_all(&mut values, &wanted.process.command, &process_key("command"))?;
+    let argv = render_command(&mut values, &wanted.process.command, &process_key("command"))?;
     let mut env = Vec::with_capacity(wanted.process.env.len());
     for (name, text) in &wanted.process.env {
         env.push((name.clone(), render(&mut values, text, &process_key(&format!("env.{name}")))?));
@@ -91,6 +91,19 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
 
 pub(super) fn render(values: &mut Values<'_>, text: &str, key: &str) -> Result<String, Error> {
     values.render(text).map_err(|source| Error::Placeholder { key: key.to_owned(), source })
+}
+
+/// The text that names a program; see [`Values::render_program`].
+pub(super) fn render_program(values: &mut Values<'_>, text: &str, key: &str) -> Result<String, Error> {
+    values.render_program(text).map_err(|source| Error::Placeholder { key: key.to_owned(), source })
+}
+
+/// A program and its arguments.
+fn render_command(values: &mut Values<'_>, words: &[String], key: &str) -> Result<Vec<String>, Error> {
+    let Some((program, arguments)) = words.split_first() else { return Ok(Vec::new()) };
+    let mut argv = vec![render_program(values, program, key)?];
+    argv.extend(render_all(values, arguments, key)?);
+    Ok(argv)
 }
 
 pub(super) fn render_all(values: &mut Values<'_>, texts: &[String], key: &str) -> Result<Vec<String>, Error> {
@@ -133,7 +146,7 @@ pub(super) fn resolve(values: &mut Values<'_>, text: &str, key: &str) -> Result<
 pub(super) fn find(site: &Site, process: &ProcessSpec) -> Result<Executable, Error> {
     let key = "target.process.command".to_owned();
     let mut values = Values::new(&site.ports, None, BTreeMap::new());
-    let first = render_all(&mut values, process.command.get(..1).unwrap_or_default(), &key)?;
+    let first = render_command(&mut values, process.command.get(..1).unwrap_or_default(), &key)?;
     let named = first.first().cloned().unwrap_or_default();
     let program = program(site, first, &clean_env(&site.scratch, &process.env), key)?;
     Ok(Executable { named, path: program.executable, builtin: program.builtin })

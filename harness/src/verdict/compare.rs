@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::measure::metric::Better;
 use crate::measure::{Layout, Numbers};
 
-pub use open::{Error, open};
+pub use open::{Error, Run, open};
 pub use rule::Rule;
 
 /// How to compare.
@@ -145,19 +145,21 @@ fn pair(base: &Path, head: &Path, rule: Rule) -> Pair {
     pair
 }
 
-fn judge(pair: &mut Pair, base: Vec<Numbers>, head: Vec<Numbers>, rule: Rule) {
+fn judge(pair: &mut Pair, base: Vec<Run>, head: Vec<Run>, rule: Rule) {
     if let Err(says) = judge_runs(pair, base, head, rule) {
         pair.problems.push(Problem { says, exit: Exit::InvalidInput });
     }
 }
 
-fn judge_runs(pair: &mut Pair, base: Vec<Numbers>, mut head: Vec<Numbers>, rule: Rule) -> Result<(), String> {
+fn judge_runs(pair: &mut Pair, base: Vec<Run>, mut head: Vec<Run>, rule: Rule) -> Result<(), String> {
     if head.len() > 1 {
         return Err(format!("head: {} holds {} runs; name one of them", pair.head, head.len()));
     }
-    let Some(head) = head.pop() else { return Err(format!("head: {} holds no run", pair.head)) };
+    let Some(Run { numbers: head, gates }) = head.pop() else {
+        return Err(format!("head: {} holds no run", pair.head));
+    };
     let runs = base.len().min(history::RUNS);
-    let base = history::median(base)?;
+    let base = history::median(base.into_iter().map(|run| run.numbers).collect())?;
     if base.layout != head.layout {
         let (one, other) = (base.layout.word(), head.layout.word());
         return Err(format!("base is {one}, head is {other}; compare two files of one kind"));
@@ -170,7 +172,8 @@ fn judge_runs(pair: &mut Pair, base: Vec<Numbers>, mut head: Vec<Numbers>, rule:
         caps.push(why.to_owned());
     }
     let rounds = runs == 1 && head.layout == Layout::Result;
-    let context = weigh::Context { rule, caps: &caps, stored, rounds, units: head.layout != Layout::Bencher };
+    let units = head.layout != Layout::Bencher;
+    let context = weigh::Context { rule, caps: &caps, gates: &gates, stored, rounds, units };
     let (changes, problems) = matching::changes(&base, &head, &context);
     if !changes.iter().any(|change| change.base.is_some() && change.head.is_some()) && problems.is_empty() {
         let why = changes.first().map_or("no number is in both", |change| change.says.as_str());

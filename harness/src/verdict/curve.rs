@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bottleneck::{self, Bottleneck};
 use crate::measure::curve::Objective;
 use crate::measure::group::ResourceLimits;
 use crate::measure::metric;
@@ -42,6 +43,9 @@ pub struct Point {
     pub throttled_percent: Option<Estimate>,
     /// Largest memory charged, in bytes.
     pub peak_bytes: Option<Estimate>,
+    /// What bounds the rate, where a closed loop found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bottleneck: Option<Bottleneck>,
 }
 
 /// Whether an objective is met.
@@ -97,6 +101,7 @@ fn point(stage: &StageRecord, instance: &InstanceRecord, objective: Objective) -
         p99_ms: of("latency/constrained_p99"),
         throttled_percent: of("cpu/throttled_percent"),
         peak_bytes: of("memory/constrained_peak"),
+        bottleneck: bottleneck::of(&alone),
     };
     (point.state, point.says) = state(stage, instance, &point, objective);
     point

@@ -9,7 +9,8 @@ use super::judgement::{Finding, Measured, Value};
 use super::measured;
 use super::published::{Draft, publish};
 use super::weigh::{Question, undecided, weigh};
-use crate::measure::record::Record;
+use crate::measure::metric;
+use crate::measure::record::{Record, StageKind};
 use crate::measure::trial::Build;
 use crate::stats::benjamini_hochberg;
 
@@ -20,8 +21,9 @@ const NAMED: usize = 5;
 /// nothing to compare, which is a finding where something was asked for.
 pub(super) fn about(record: &Record, head: &[Measured], options: &Options) -> Vec<Finding> {
     let mut findings = if record.is_compared() {
-        let base = measured::metrics(&record.of_build(Build::Base));
-        head.iter().filter_map(|head| paired(head, base.iter().find(|base| base.id == head.id)?, options)).collect()
+        let base = measured::metrics(&record.of_build(Build::Base), &[]);
+        let head = head.iter().filter(|head| !is_of_a_soak(&head.id));
+        head.filter_map(|head| paired(head, base.iter().find(|base| base.id == head.id)?, options)).collect()
     } else if let Some(against) = &options.context.against {
         stored(head, against, options)
     } else {
@@ -29,6 +31,11 @@ pub(super) fn about(record: &Record, head: &[Measured], options: &Options) -> Ve
     };
     adjust(&mut findings);
     findings
+}
+
+/// The base is not soaked.
+fn is_of_a_soak(id: &str) -> bool {
+    metric::find(id).is_some_and(|row| row.stage == StageKind::Soak)
 }
 
 /// The rounds of two builds, which ran beside each other. What neither build has is told once, where the metric is.

@@ -2,7 +2,7 @@
 
 mod read;
 
-use crate::measure::metric::{Better, Kind, Metric, Unit};
+use crate::measure::metric::{Better, Kind, Metric, Unit, bare, category};
 
 pub use read::{of_text, read};
 
@@ -97,9 +97,8 @@ impl Gates {
     /// The gate of a metric: the defaults of its category and unit, changed by what is written for its category, then for its
     /// id without a stage, then for its full id.
     pub fn of(&self, id: &str, unit: Unit) -> Gate {
-        let bare = id.split('@').next().unwrap_or(id);
         let mut gate = Gate::by_default(category(id), unit);
-        for name in [category(id), bare, id] {
+        for name in [category(id), bare(id), id] {
             if let Some(written) = self.written.iter().rfind(|written| written.name == name) {
                 written.change(&mut gate, unit);
             }
@@ -174,6 +173,8 @@ impl Gate {
             ("latency" | "ttfb" | "startup" | "overhead", Unit::Millis) => 0.1,
             ("memory", Unit::Bytes) => 1_048_576.0,
             ("cpu", Unit::Micros) => 10.0,
+            // Percentage points of the direct latency: less would make overhead in percent a finer alarm than latency itself.
+            ("overhead", Unit::Percent) => 10.0,
             // Percentage points.
             (_, Unit::Percent) => 0.5,
             _ => 0.0,
@@ -186,11 +187,6 @@ impl Gate {
 /// Strictly beyond a threshold; exactly at it is not beyond it.
 pub(super) fn beyond(change: f64, threshold: f64) -> bool {
     change > threshold + EPSILON
-}
-
-/// The part of an id before the slash.
-pub(super) fn category(id: &str) -> &str {
-    id.split('/').next().unwrap_or(id)
 }
 
 /// Whether values of a metric may be zero or below, so that they are compared by differences and not by ratios.

@@ -2,7 +2,7 @@
 //! too small for an alert add up there.
 
 use super::context::Past;
-use super::gate::{Guard, beyond, category};
+use super::gate::{Guard, beyond};
 use super::judgement::Measured;
 use super::weigh::percent;
 use crate::measure::metric::Better;
@@ -10,7 +10,7 @@ use crate::stats::{Estimate, Sample};
 
 /// What the guard says of a metric: the sentence of a breach, or nothing. Earlier runs only: the present one is not among them.
 pub(super) fn breach(guard: &Guard, metric: &Measured, past: &Past) -> Option<String> {
-    let limit = guard.limit(category(&metric.id))?;
+    let limit = guard.limit(metric.category())?;
     let runs = &past.history[past.history.len().saturating_sub(Guard::RUNS)..];
     let fewest = usize::try_from(guard.fewest).unwrap_or(usize::MAX);
     if runs.len() < fewest || metric.advisory.is_some() || metric.unit != past.unit {

@@ -6,9 +6,10 @@ use super::gate::Gates;
 use super::judgement::{
     ClaimFinding, ClaimState, Finding, FindingKind, Judgement, Measured, StageFinding, StageState, Topic,
 };
-use super::{claims, curve, findings, measured, notes};
+use super::soak::Soak;
+use super::{bottleneck, claims, curve, findings, measured, notes, soak};
 use crate::exit::Exit;
-use crate::measure::record::{Record, StageRecord, StageStatus};
+use crate::measure::record::{Record, StageKind, StageRecord, StageStatus};
 use crate::measure::trial::Build;
 
 /// The mildest finding that fails a run.
@@ -37,17 +38,22 @@ pub struct Options {
 /// Judges a record: estimates of the valid stages, claims, what changed against a base, and what the run ends in. Of a record with
 /// two builds the head is judged, against the base that ran beside it; any other against the stored runs in `options.context`.
 pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
+    let checked = soak::checked(record);
+    let record: &Record = &checked;
     let head = if record.is_compared() { &record.of_build(Build::Head) } else { record };
-    let metrics = measured::metrics(head);
+    let soaks = soak::all(head);
+    let metrics = measured::metrics(head, &soaks);
     let targets = claims::judge(claims, &metrics);
     let found = findings::about(record, &metrics, &options);
-    let findings: Vec<Finding> =
-        record.stages.iter().filter_map(left_out).chain(undecided(&targets)).chain(found).collect();
+    let left_out = record.stages.iter().filter_map(left_out);
+    let alarms = soaks.iter().flat_map(Soak::findings);
+    let findings: Vec<Finding> = left_out.chain(undecided(&targets)).chain(alarms).chain(found).collect();
     let mut grounds = grounds(record, &targets);
     grounds.extend(findings.iter().filter_map(|finding| finding_ground(finding, options.fail_on)));
     let exit = grounds.iter().fold(Exit::Pass, |exit, (ground, _)| exit.join(*ground));
     Judgement {
         curves: head.stages.iter().filter_map(curve::judge).collect(),
+        soaks,
         targets,
         findings,
         stages: record
@@ -169,7 +175,14 @@ fn stage_finding(stage: &StageRecord, head: &StageRecord, metrics: &[Measured]) 
         StageStatus::Skipped(why) => (StageState::Skipped, vec![why.clone()]),
         StageStatus::Incomplete => (StageState::Incomplete, vec!["stopped before it was complete".to_owned()]),
     };
-    StageFinding { name: stage.name.clone(), state, reasons, notes: notes::about(head, metrics) }
+    let attributed = Some(head).filter(|_| state == StageState::Valid && stage.kind != StageKind::Limits);
+    StageFinding {
+        name: stage.name.clone(),
+        state,
+        reasons,
+        notes: notes::about(head, metrics),
+        bottleneck: attributed.and_then(bottleneck::of),
+    }
 }
 
 fn first(reasons: &[String]) -> String {

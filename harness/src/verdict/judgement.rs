@@ -4,10 +4,12 @@ mod finding;
 
 use serde::{Deserialize, Serialize};
 
+use super::bottleneck::Bottleneck;
 use super::context::Context;
 use super::curve::Curve;
+use super::soak::Soak;
 use crate::exit::Exit;
-use crate::measure::metric::{Better, Kind, Unit};
+use crate::measure::metric::{Better, Kind, Unit, category};
 use crate::stats::Estimate;
 
 pub use finding::{Finding, FindingKind, Topic, Weighed};
@@ -21,6 +23,9 @@ pub struct Judgement {
     /// The curve of every stage `limits`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<Curve>,
+    /// What every stage `soak` shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub soaks: Vec<Soak>,
     /// Every claim of the scenario's `[targets]`.
     pub targets: Vec<ClaimFinding>,
     /// What else was found.
@@ -132,6 +137,9 @@ pub struct StageFinding {
     /// What its rounds show beside their medians, for example that values drift.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What bounds its rate, where it is a valid one with a closed loop. Points of stage `limits` have their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bottleneck: Option<Bottleneck>,
 }
 
 /// The states of a stage.
@@ -223,6 +231,11 @@ impl Judgement {
         compared
     }
 
+    /// What was found about the change of one metric.
+    pub fn change_of(&self, id: &str) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.topic == Topic::Change && finding.subject == id)
+    }
+
     /// The metric with that id.
     pub fn metric(&self, id: &str) -> Option<&Measured> {
         self.metrics.iter().find(|metric| metric.id == id)
@@ -240,6 +253,14 @@ impl Measured {
         match &self.value {
             Value::Estimated { estimate, .. } => Some(estimate),
             Value::Absent { .. } => None,
+        }
+    }
+
+    /// The value of each valid round or launch, in order; empty where there is none.
+    pub fn rounds(&self) -> &[f64] {
+        match &self.value {
+            Value::Estimated { rounds, .. } => rounds,
+            Value::Absent { .. } => &[],
         }
     }
 
@@ -261,7 +282,7 @@ impl Measured {
 
     /// The part of the id before the slash.
     pub fn category(&self) -> &str {
-        self.id.split('/').next().unwrap_or(&self.id)
+        category(&self.id)
     }
 
     /// The part of the id behind the slash.

@@ -1,21 +1,26 @@
 //! From the rounds of a stage to its metrics.
 
 use super::judgement::{Arms, Measured, Value};
+use super::soak::Soak;
 use crate::measure::metric::{Absent, METRICS, Metric};
-use crate::measure::record::{Record, StageRecord, StageStatus};
+use crate::measure::record::{Record, StageKind, StageRecord, StageStatus};
+use crate::measure::soak::Quantity;
 use crate::measure::trial::{Arm, TrialRecord};
 use crate::stats::{Estimate, Sample};
 use crate::units::grouped;
 
-/// Every metric of every stage, in the order of the stages and of the metric table.
-pub(super) fn metrics(record: &Record) -> Vec<Measured> {
+/// Why slopes decide nothing between runs.
+const SLOPE: &str = "a change over a soak is held against its budget, not against other runs";
+
+/// Every metric of every stage, in the order of the stages and of the metric table. `soaks`: what its soaks show.
+pub(super) fn metrics(record: &Record, soaks: &[Soak]) -> Vec<Measured> {
     let rows = |stage: &StageRecord| METRICS.iter().filter(|metric| metric.stage == stage.kind).collect::<Vec<_>>();
     let stages = record.stages.iter();
-    stages.flat_map(|stage| rows(stage).into_iter().map(|metric| measured(metric, stage))).collect()
+    stages.flat_map(|stage| rows(stage).into_iter().map(|metric| measured(metric, stage, soaks))).collect()
 }
 
-fn measured(metric: &Metric, stage: &StageRecord) -> Measured {
-    let value = value(metric, stage);
+fn measured(metric: &Metric, stage: &StageRecord, soaks: &[Soak]) -> Measured {
+    let value = value(metric, stage, soaks);
     let present = matches!(value, Value::Estimated { .. });
     Measured {
         id: metric.id_for(stage),
@@ -30,9 +35,10 @@ fn measured(metric: &Metric, stage: &StageRecord) -> Measured {
 }
 
 /// Only a valid stage yields numbers.
-fn value(metric: &Metric, stage: &StageRecord) -> Value {
-    let found = match &stage.status {
-        StageStatus::Valid => (metric.of)(stage).and_then(|rounds| {
+fn value(metric: &Metric, stage: &StageRecord, soaks: &[Soak]) -> Value {
+    let found = match (&stage.status, metric.trend) {
+        (StageStatus::Valid, Some(quantity)) => trend(quantity, stage, soaks),
+        (StageStatus::Valid, None) => (metric.of)(stage).and_then(|rounds| {
             let sample = Sample::new(rounds).map_err(|unusable| Absent(unusable.to_string()))?;
             let (estimate, outliers) = (Estimate::median(&sample), sample.outliers());
             Ok(Value::Estimated { estimate, rounds: sample.values().to_vec(), outliers })
@@ -40,6 +46,14 @@ fn value(metric: &Metric, stage: &StageRecord) -> Value {
         _ => Err(Absent(why_no_numbers(stage))),
     };
     found.unwrap_or_else(|Absent(reason)| Value::Absent { reason })
+}
+
+/// The slope of a series: one value for the whole stage, with the interval of its resampling.
+fn trend(quantity: Quantity, stage: &StageRecord, soaks: &[Soak]) -> Result<Value, Absent> {
+    let soak = soaks.iter().find(|soak| soak.stage == stage.name);
+    let found = soak.and_then(|soak| soak.of(quantity));
+    let trend = found.ok_or_else(|| Absent(format!("{} has no trend in stage {}", quantity.name(), stage.name)))?;
+    Ok(Value::Estimated { estimate: trend.change, rounds: vec![trend.change.point], outliers: Vec::new() })
 }
 
 /// Which stage is to blame; why stands once, at the stage.
@@ -68,9 +82,15 @@ fn advisory(metric: &Metric, stage: &StageRecord) -> Option<String> {
     if let Some(import) = stage.imports.iter().find(|import| import.metric == metric.id) {
         return import.advisory.clone();
     }
+    if metric.trend.is_some() {
+        return Some(SLOPE.to_owned());
+    }
     let trials = stage.valid_rounds().flat_map(|round| &round.trials);
-    let fewest = trials.map(|trial| trial.load.scheduled).min()?;
+    let (fewest, noun) = match stage.kind {
+        StageKind::Soak => (stage.whole_windows().map(|window| window.ok).min()?, "window"),
+        _ => (trials.map(|trial| trial.load.scheduled).min()?, "round"),
+    };
     (fewest < metric.requests).then(|| {
-        format!("{} requests a round, {} needed to gate", grouped(fewest as f64), grouped(metric.requests as f64))
+        format!("{} requests a {noun}, {} needed to gate", grouped(fewest as f64), grouped(metric.requests as f64))
     })
 }

@@ -1,8 +1,7 @@
 //! What the rounds of a stage show beside their medians: values that drift, and values that depend on what went first.
 
 use super::judgement::Measured;
-use super::judgement::Value;
-use crate::measure::record::{RoundRecord, StageRecord};
+use crate::measure::record::{RoundRecord, StageKind, StageRecord};
 use crate::measure::trial::{Arm, Build};
 use crate::stats::{Sample, drift, order_effect};
 
@@ -16,10 +15,7 @@ pub(super) fn about(stage: &StageRecord, metrics: &[Measured]) -> Vec<String> {
 }
 
 fn rounds(metric: &Measured) -> Option<Sample> {
-    match &metric.value {
-        Value::Estimated { rounds, .. } => Sample::new(rounds.clone()).ok(),
-        Value::Absent { .. } => None,
-    }
+    Sample::new(metric.rounds().to_vec()).ok()
 }
 
 /// Values that rise or fall from round to round: warm-up that is not over, memory that is not given back, a host that slows down.
@@ -32,7 +28,11 @@ fn drifting(stage: &StageRecord, metrics: &[&Measured]) -> Option<String> {
     let drifting: Vec<String> = metrics.iter().filter_map(|metric| one(&metric)).collect();
     let (first, others) = drifting.split_first()?;
     let more = if others.is_empty() { String::new() } else { format!(", and {} more drift", others.len()) };
-    let noun = if stage.offered.is_some() { "round" } else { "launch" };
+    let noun = match stage.kind {
+        StageKind::Soak => "window",
+        _ if stage.offered.is_some() => "round",
+        _ => "launch",
+    };
     Some(format!("from {noun} to {noun} {first}{more}; p < {P}"))
 }
 

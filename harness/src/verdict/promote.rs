@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::judgement::{Judgement, Measured, Value};
+use super::judgement::{Judgement, Measured};
 use super::stored::{RESULT, Stored};
 use crate::baseline::{Promoted, StoredMetric};
 use crate::exit::Exit;
@@ -169,8 +169,7 @@ fn program(head: &BuildFacts) -> String {
 }
 
 fn kept(metric: &Measured) -> Option<StoredMetric> {
-    let Value::Estimated { rounds, .. } = &metric.value else { return None };
-    let sample = Sample::new(rounds.iter().copied().map(rounded).collect()).ok()?;
+    let sample = Sample::new(metric.rounds().iter().copied().map(rounded).collect()).ok()?;
     Some(StoredMetric {
         id: metric.id.clone(),
         unit: metric.unit,

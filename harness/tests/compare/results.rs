@@ -233,3 +233,12 @@ fn how_long_two_results_take() {
     println!("{size} bytes each: {:?}", started.elapsed());
     assert_eq!(comparison.exit, Exit::Pass);
 }
+
+#[test]
+fn the_gates_of_the_heads_scenario_decide() {
+    let (base, mut head) = (launches(100.0), launches(115.0));
+    assert_eq!(ready(&base, &head), FindingKind::Alert, "by default from 10 % on");
+    head.scenario.text.push_str("[gate.startup]\nalert = { change = \"+20%\", p = 0.05 }\n");
+    assert_eq!(ready(&base, &head), FindingKind::Small);
+    assert_eq!(ready(&head, &launches(132.25)), FindingKind::Alert, "the base has no say");
+}

@@ -322,3 +322,19 @@ fn a_receipt_of_a_run_without_commit_or_of_a_failed_one_says_so() {
     let says = interop::parse(&text, Path::new("perf.json")).unwrap_err().to_string();
     assert!(says.contains("status is \"failure\""), "{says}");
 }
+
+#[test]
+fn all_formats_of_a_default_run_are_written_within_their_budget() {
+    let record = sample::record();
+    let judgement = judged(&record, &[]);
+    let folder = Folder::new("budget");
+    // Some 15 ms in a release build: what still fails on a busy machine with five tries is another order of growth.
+    let fastest = (0..5).map(|_| {
+        let begun = std::time::Instant::now();
+        let written = harness::report::write_all(&Summary::new(&record, &judgement), &folder.0).unwrap();
+        assert!(written.len() >= harness::report::FORMATS.len() / 2, "{written:?}");
+        begun.elapsed()
+    });
+    let fastest = fastest.min().unwrap();
+    assert!(fastest < std::time::Duration::from_millis(300), "{fastest:?}");
+}

@@ -37,6 +37,18 @@ fn the_limits_in_the_glossary_are_the_defaults() {
 }
 
 #[test]
+fn the_rules_of_the_bottleneck_are_those_of_the_code() {
+    let rows: Vec<String> = harness::verdict::bottleneck::table()
+        .into_iter()
+        .map(|(bound, when)| format!("| {bound} | {when} |"))
+        .collect();
+    let page = document("bottleneck.md");
+    let found: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| bounded by")).collect();
+    assert_eq!(found, rows);
+}
+
+#[test]
 fn the_coverages_in_the_statistics_are_those_of_the_code() {
     let covers = (6..=15).map(|n| {
         let sample = Sample::new((0..n).map(f64::from).collect()).unwrap();

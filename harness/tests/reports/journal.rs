@@ -1,5 +1,6 @@
 //! The journal: read again, it is the record.
 
+use harness::measure::ThreadsUsage;
 use harness::measure::journal::{Error, Line, replay};
 use harness::measure::latency::LatencyHistogram;
 use harness::measure::record::{Failure, InstanceRecord, RoundRecord, RoundStatus, StageKind};
@@ -28,6 +29,8 @@ fn trial(rate: f64, in_flight: f64, spans: &[u64]) -> TrialRecord {
         ledger: None,
         readings: Series(vec![Reading::default()]),
         peak_rss_bytes: spans.first().copied(),
+        target_cpus: spans.first().map(|_| 0.5),
+        target_threads: spans.first().map(|span| ThreadsUsage { span_ns: *span, ..ThreadsUsage::default() }),
         audit: Vec::new(),
         tags: vec!["co-located".to_owned()],
     }

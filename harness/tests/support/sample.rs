@@ -2,6 +2,7 @@
 //! Latencies are lognormal; every trial goes through the real audit.
 
 use harness::clock::Mono;
+use harness::measure::ThreadsUsage;
 use harness::measure::audit::{Evidence, LedgerRule, Limits, audit, tags};
 use harness::measure::image::{Base, Count, ImageFacts, Method};
 use harness::measure::launch::{Ending, LaunchRecord};
@@ -15,6 +16,7 @@ use rand_chacha::ChaCha8Rng;
 
 const MS: u64 = 1_000_000;
 const TARGET_RSS: u64 = 33_100_000;
+const CPUS: f64 = 2.0;
 
 /// The whole record. Its numbers are those of design section 9, give or take.
 pub fn record() -> Record {
@@ -205,7 +207,7 @@ impl Maker {
             ledger,
             ledger_rule: LedgerRule::Exact,
             readings: &readings,
-            target_cpus: 2.0,
+            target_cpus: CPUS,
         };
         let (audit, tags) = (audit(&evidence, &Limits::default()), tags(&evidence, &Limits::default()));
         TrialRecord {
@@ -217,6 +219,8 @@ impl Maker {
             ledger,
             readings,
             peak_rss_bytes: rss.map(|bytes| bytes + 900_000),
+            target_cpus: Some(CPUS),
+            target_threads: rss.map(|_| threads(shape.window_ms, busy)),
             audit,
             tags,
         }
@@ -287,6 +291,7 @@ impl Maker {
                     descriptors: Some(31),
                     voluntary_switches: 900 + step * 7,
                     involuntary_switches: 12 + step,
+                    major_faults: step.is_multiple_of(10).then_some(3),
                 }),
                 generator: Some(ProcessUsage {
                     cpu_ns: used(generator),
@@ -303,6 +308,7 @@ impl Maker {
                     busy_ns: used(generator + target + 0.06 + 0.004 + 0.03),
                     steal_ns: used(0.002),
                     total_ns: past * 2,
+                    memory_stall_ns: edge.then_some(0),
                 },
                 group: None,
             }
@@ -321,6 +327,19 @@ impl Maker {
     fn normal(&mut self) -> f64 {
         let radius = (-2.0 * self.random.random_range(f64::EPSILON..1.0_f64).ln()).sqrt();
         radius * self.random.random_range(0.0..std::f64::consts::TAU).cos()
+    }
+}
+
+/// Four threads that share what the target used; the busiest has three tenths of it.
+fn threads(window_ms: u64, target: f64) -> ThreadsUsage {
+    let used = |share: f64| (share * (window_ms * MS) as f64) as u64;
+    let busiest = ThreadUsage { tid: 4901, on_cpu_ns: used(target * 0.3), waiting_ns: used(target * 0.02) };
+    ThreadsUsage {
+        span_ns: window_ms * MS,
+        on_cpu_ns: used(target),
+        waiting_ns: used(target * 0.06),
+        busiest,
+        busiest_name: Some("tokio-rt-worker".to_owned()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What becomes of a finding until it is published: two builds in one run, confirmation, overrides, exit codes.
 
 use harness::exit::Exit;
+use harness::measure::ImageFacts;
+use harness::measure::image::{Count, Method};
 use harness::measure::record::{BuildFacts, InstanceRecord, Record, StageKind, StageRecord, StageStatus};
 use harness::measure::trial::Build;
 use harness::verdict::context::{Confirmation, Context};
@@ -79,6 +81,24 @@ fn two_builds_are_compared_pair_by_pair_and_the_head_is_what_is_reported() {
     assert_eq!(strict.exit, Exit::Regressed);
     assert!(strict.reasons[0].starts_with("startup/to_ready (--fail-on alert): 15.00 % worse"), "{:?}", strict.reasons);
     assert_eq!(judged(&compared(&around(1.0), &around(1.0)), Context::default()).findings[0].kind, FindingKind::Ok);
+}
+
+#[test]
+fn images_of_two_builds_are_compared_and_a_layer_more_is_exact() {
+    let image = |bytes, layers| {
+        let compressed_bytes = Some(Count { bytes, method: Method::Exact });
+        Some(ImageFacts { compressed_bytes, layers: Some(layers), ..ImageFacts::default() })
+    };
+    let mut record = compared(&around(1.0), &around(1.0));
+    let artifact = StageRecord { name: "artifact".to_owned(), status: StageStatus::Valid, ..StageRecord::default() };
+    let (image, base_image) = (image(10_000_000, 4), image(8_000_000, 4));
+    record.stages.insert(0, StageRecord { kind: StageKind::Artifact, image, base_image, ..artifact });
+    let judgement = judged(&record, Context::default());
+    let found = |id| judgement.change_of(id).map(|found| (found.kind, found.says.clone()));
+    let (kind, says) = found("binary/docker_image_compressed").unwrap();
+    assert_eq!(kind, FindingKind::Block, "{says}");
+    assert!(says.starts_with("25.00 % worse (7.63 MiB → 9.54 MiB), beyond the limit of 10 %"), "{says}");
+    assert_eq!(found("binary/docker_layers").unwrap().0, FindingKind::Ok);
 }
 
 #[test]

@@ -178,6 +178,8 @@ fn slow(p50_ms: f64) -> Record {
             ledger: None,
             readings: Series(Vec::new()),
             peak_rss_bytes: None,
+            target_cpus: None,
+            target_threads: None,
             audit: Vec::new(),
             tags: Vec::new(),
         };

@@ -73,6 +73,12 @@ pub struct Args {
     /// File descriptors leaked every second
     #[arg(long, default_value_t = 0)]
     pub leak_fds_per_second: usize,
+    /// Memory that grows to this size over --sawtooth-period and is then given back at once, again and again
+    #[arg(long, default_value = "0B", value_parser = parse_size)]
+    pub sawtooth: usize,
+    /// How long the sawtooth grows
+    #[arg(long, default_value = "4s", value_parser = parse_period)]
+    pub sawtooth_period: Duration,
 
     /// Every Nth request is answered by the sidecar itself, at once, and not forwarded
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
@@ -147,6 +153,11 @@ pub(crate) enum Role {
     Serve,
     /// Burn and hold what the worker's flags say.
     Worker,
+}
+
+fn parse_period(text: &str) -> Result<Duration, String> {
+    let period = parse_duration(text)?;
+    if period.is_zero() { Err(format!("`{text}` is no period; write 4s")) } else { Ok(period) }
 }
 
 /// The upstream of the sidecar.

@@ -12,6 +12,9 @@ use crate::{Error, clock};
 /// How often a leak per second is topped up.
 const LEAK_TICK: Duration = Duration::from_millis(50);
 
+/// What a tooth of the sawtooth reserves at least: the allocator maps so much by itself, and unmaps it when it is given back.
+const TOOTH: usize = 64 << 20;
+
 /// What is held for ever.
 #[derive(Debug, Default)]
 pub(crate) struct Leaks {
@@ -20,6 +23,7 @@ pub(crate) struct Leaks {
     files: Mutex<Vec<File>>,
     leaked_bytes: AtomicU64,
     leaked_fds: AtomicU64,
+    sawteeth: AtomicU64,
 }
 
 /// Memory whose every byte was written, so that every page is resident.
@@ -42,6 +46,10 @@ impl Leaks {
 
     pub(crate) fn fds(&self) -> u64 {
         self.leaked_fds.load(Relaxed)
+    }
+
+    pub(crate) fn sawteeth(&self) -> u64 {
+        self.sawteeth.load(Relaxed)
     }
 
     pub(crate) fn leak_memory(&self, bytes: usize) {
@@ -93,7 +101,31 @@ pub(crate) fn start_threads(sidecar: &Arc<Sidecar>) -> Result<(), Error> {
         let sidecar = Arc::clone(sidecar);
         spawn("leak", move || leak_for_ever(&sidecar))?;
     }
+    if args.sawtooth > 0 {
+        let sidecar = Arc::clone(sidecar);
+        spawn("sawtooth", move || saw_for_ever(&sidecar))?;
+    }
     Ok(())
+}
+
+/// Memory as under a garbage collector: it grows, and is given back all at once.
+fn saw_for_ever(sidecar: &Sidecar) {
+    let (size, period) = (sidecar.args.sawtooth, sidecar.args.sawtooth_period.as_secs_f64());
+    let start = Instant::now();
+    loop {
+        let tooth = (start.elapsed().as_secs_f64() / period).floor();
+        let mut held = Vec::with_capacity(size.max(TOOTH));
+        loop {
+            let grown = start.elapsed().as_secs_f64() / period - tooth;
+            if grown >= 1.0 {
+                break;
+            }
+            held.resize((grown * size as f64) as usize, 0x5a_u8);
+            std::thread::sleep(LEAK_TICK);
+        }
+        drop(held);
+        sidecar.leaks.sawteeth.fetch_add(1, Relaxed);
+    }
 }
 
 fn leak_for_ever(sidecar: &Sidecar) {

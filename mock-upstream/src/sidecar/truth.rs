@@ -69,6 +69,8 @@ pub struct TruthReport {
     pub leaked_bytes: u64,
     /// Descriptors leaked so far.
     pub leaked_fds: u64,
+    /// Times the memory of the sawtooth was given back so far.
+    pub sawteeth: u64,
     /// The freeze.
     pub freeze: Freeze,
     /// The worker process.
@@ -252,6 +254,7 @@ pub(crate) fn report(sidecar: &Sidecar) -> TruthReport {
         ballast_bytes: sidecar.leaks.ballast_bytes(),
         leaked_bytes: sidecar.leaks.bytes(),
         leaked_fds: sidecar.leaks.fds(),
+        sawteeth: sidecar.leaks.sawteeth(),
         freeze: sidecar.gate.report(),
         worker: WorkerReport {
             pid: Some(worker_pid).filter(|pid| *pid > 0),
@@ -276,7 +279,7 @@ impl TruthReport {
         text
     }
 
-    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 27] {
+    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 28] {
         let counter = |name, value| (name, "counter", Some(value));
         let gauge = |name, value| (name, "gauge", value);
         let (request, response) = (&self.added_request_ns, &self.added_response_ns);
@@ -304,6 +307,7 @@ impl TruthReport {
             gauge("ballast_bytes", Some(self.ballast_bytes)),
             counter("leaked_bytes_total", self.leaked_bytes),
             counter("leaked_fds_total", self.leaked_fds),
+            counter("sawteeth_total", self.sawteeth),
             gauge("freeze_started_ns", self.freeze.started_ns),
             gauge("freeze_ended_ns", self.freeze.ended_ns),
             counter("worker_burned_cpu_ns_total", self.worker.burned_cpu_ns),

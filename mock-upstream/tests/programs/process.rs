@@ -212,6 +212,21 @@ async fn memory_and_descriptors_are_held_and_leaked_as_told() {
 }
 
 #[tokio::test]
+async fn a_sawtooth_grows_and_is_given_back() {
+    let upstream = upstream(&[]).await;
+    let (process, _, admin) = sidecar_for(upstream.address, &["--sawtooth", "48MiB", "--sawtooth-period", "1s"]);
+    let pid = process.child.id();
+    // Whoever looks in time sees much of a tooth, and soon after little.
+    let mut most = 0;
+    wait_for("a tooth and what is left of it", || {
+        let rss = rss_bytes(pid);
+        most = most.max(rss);
+        most >= 24 << 20 && rss + (16 << 20) <= most
+    });
+    assert!(truth_once(admin, "a tooth given back", |told| told.sawteeth >= 1).await.sawteeth >= 1);
+}
+
+#[tokio::test]
 async fn every_request_writes_its_log_lines() {
     let upstream = upstream(&[]).await;
     let (mut process, proxy, _) = sidecar_for(upstream.address, &["--log-lines-per-request", "2"]);

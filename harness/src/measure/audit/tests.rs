@@ -104,7 +104,7 @@ fn concurrency_that_contradicts_latency_is_the_instruments_fault() {
 #[test]
 fn an_idle_window_is_disturbed_by_others_and_by_the_hypervisor() {
     let series = |busy_ns, steal_ns| {
-        let host = |busy_ns, steal_ns, total_ns| HostUsage { busy_ns, steal_ns, total_ns };
+        let host = |busy_ns, steal_ns, total_ns| HostUsage { busy_ns, steal_ns, total_ns, memory_stall_ns: None };
         let reading = |at, host| Reading { at: crate::clock::Mono(at), host, ..Reading::default() };
         Series(vec![reading(1, host(0, 0, 0)), reading(1_000_001, host(busy_ns, steal_ns, 2_000_000))])
     };

@@ -3,10 +3,12 @@
 use super::constrained;
 use super::facts::image;
 use super::imported;
+use super::soak;
 use super::{Absent, Better, Kind, Limit, Measure, Metric, Unit};
 use crate::measure::image::{COMPRESSED, LAYERS};
 use crate::measure::latency::LatencyHistogram;
 use crate::measure::record::{InstanceRecord, RoundRecord, StageKind, StageRecord};
+use crate::measure::soak::Quantity;
 use crate::measure::trial::{Arm, TrialRecord};
 
 const FILE_SIZE: Measure = Measure { slug: "file-size", scale: 1.0 };
@@ -22,6 +24,9 @@ const CPU_TIME: Measure = Measure { slug: "cpu-time", scale: 1e3 };
 const MEMORY: Measure = Measure { slug: "memory", scale: 1.0 };
 const THROTTLED: Measure = Measure { slug: "throttled", scale: 1.0 };
 const COUNT: Measure = Measure { slug: "count", scale: 1.0 };
+const GROWTH: Measure = Measure { slug: "memory-growth", scale: 1.0 };
+const COUNT_GROWTH: Measure = Measure { slug: "count-growth", scale: 1.0 };
+const DRIFT: Measure = Measure { slug: "drift", scale: 1.0 };
 const THROUGHPUT: Measure = Measure { slug: "throughput", scale: 1.0 };
 
 pub(super) type Values = Result<Vec<f64>, Absent>;
@@ -48,6 +53,7 @@ const fn row(
         requests: 0,
         of,
         by_arm: None,
+        trend: None,
     }
 }
 
@@ -74,13 +80,19 @@ impl Metric {
         self
     }
 
+    /// Not the median of its values, but how they change.
+    const fn trend(mut self, quantity: Quantity) -> Self {
+        self.trend = Some(quantity);
+        self
+    }
+
     const fn by_arm(mut self, of: fn(&TrialRecord) -> Option<f64>) -> Self {
         self.by_arm = Some(of);
         self
     }
 }
 
-use StageKind::{Artifact, Capacity, Constrained, Idle, Import, Overhead, Startup};
+use StageKind::{Artifact, Capacity, Constrained, Idle, Import, Overhead, Soak, Startup};
 use Unit::{Bytes, Count, Micros, Millis, PerSecond, Percent};
 
 /// Every metric.
@@ -146,6 +158,16 @@ pub const METRICS: &[Metric] = &[
     row("cpu/constrained_us_per_request", Micros, Constrained, CPU_TIME, "CPU time charged to the target's control group in a window ÷ requests completed in it.", constrained::cpu_per_request),
     row("cpu/throttled_percent", Percent, Constrained, THROTTLED, "Periods of the CPU limit in which the target was held back ÷ periods in which it had work, in the windows of the proxied arm.", constrained::throttled_periods),
     row("cpu/throttled_time_percent", Percent, Constrained, THROTTLED, "Time for which the target was held back ÷ wall time, summed over the CPUs it wanted, so it may exceed 100 %.", constrained::throttled_time),
+    row("latency/soak_p50", Millis, Soak, LATENCY, "Response time in each window of a soak, quantile 0.5 to two digits; in a closed loop, service time.", soak::p50),
+    row("latency/soak_p99", Millis, Soak, LATENCY_TAIL, "The same for quantile 0.99.", soak::p99).tail(),
+    row("throughput/rps_soak", PerSecond, Soak, THROUGHPUT, "Valid completions inside each window of a soak ÷ its length.", soak::rps).higher(),
+    row("memory/soak_trough", Bytes, Soak, MEMORY, "Least memory of the target in each window of a soak: PSS where every window has it, else RSS of a single process.", soak::memory),
+    row("cpu/soak_us_per_request", Micros, Soak, CPU_TIME, "CPU time of the target in a window of a soak ÷ valid completions in it.", soak::cpu_per_request),
+    row("soak/memory_per_day", Bytes, Soak, GROWTH, "Growth of the memory's troughs per day: Theil–Sen slope with a block-bootstrap interval, see [soak](soak.md).", soak::memory).trend(Quantity::Memory),
+    row("soak/descriptors_per_day", Count, Soak, COUNT_GROWTH, "Growth of the troughs of open descriptors per day.", |stage| soak::values(stage, Quantity::Descriptors)).trend(Quantity::Descriptors),
+    row("soak/threads_per_day", Count, Soak, COUNT_GROWTH, "Growth of the troughs of threads per day.", |stage| soak::values(stage, Quantity::Threads)).trend(Quantity::Threads),
+    row("soak/p99_rise", Percent, Soak, DRIFT, "Rise of the windows' p99 over the soak, as a share of its median.", soak::p99).trend(Quantity::P99),
+    row("soak/rate_loss", Percent, Soak, DRIFT, "Loss of valid completions per second over the soak, as a share of their median.", soak::rps).trend(Quantity::Rate),
     row("policy/eval_p50", Micros, Import, LATENCY_MICROS, "Evaluation of one policy in process, as Criterion measured it: median of its samples, each the mean of the iterations of one batch.", imported::eval_p50)
         .req("M-POL-001", 100.0),
     row("policy/eval_p99", Micros, Import, TAIL_MICROS, "The same, quantile 0.99 of the samples; advisory, since the slowest evaluations of a batch vanish in its mean.", imported::eval_p99)

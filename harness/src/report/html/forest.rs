@@ -1,7 +1,7 @@
 //! Every change against the base on one axis, with its interval and the threshold it was held against: what moved, how surely,
 //! and how far from trouble.
 
-use super::super::findings::change as change_of;
+use super::super::compared::change as change_of;
 use super::chart::{Axis, Caption, Chart};
 use super::scale::Scale;
 use crate::measure::metric::Better;

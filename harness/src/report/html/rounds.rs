@@ -16,8 +16,9 @@ struct Quantity {
 
 /// One drawing for each build, and one of the head beside the base where there are both.
 pub(super) fn charts(stage: &StageRecord) -> String {
-    // In stage `limits` every instance has limits of its own; its rounds have nothing to be compared with.
-    if stage.offered.is_none() || stage.kind == StageKind::Limits {
+    // In stage `limits` every instance has limits of its own; its rounds have nothing to be compared with. A
+    // soak has one.
+    if stage.offered.is_none() || matches!(stage.kind, StageKind::Limits | StageKind::Soak) {
         return String::new();
     }
     let builds = builds(stage);

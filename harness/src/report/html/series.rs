@@ -39,7 +39,9 @@ struct Times<'a> {
 
 /// Every drawing there are values for.
 pub(super) fn charts(stage: &StageRecord) -> String {
-    let Some(times) = Times::of(stage) else { return String::new() };
+    // A soak keeps windows, which are drawn by themselves, and of its readings the first and the last.
+    let times = Times::of(stage).filter(|_| stage.kind != StageKind::Soak);
+    let Some(times) = times else { return String::new() };
     [rate(&times), response(&times), memory(&times), cpu(&times), throttled(&times)].concat()
 }
 

@@ -1,6 +1,6 @@
 //! The tables of the page: metrics, targets, findings, stages.
 
-use super::super::findings::{about, change, compared};
+use super::super::compared::change;
 use super::super::{Group, Row, Summary};
 use super::spark;
 use super::text::{chip, escaped, list, scrolling};
@@ -46,7 +46,7 @@ pub(super) fn findings(summary: &Summary<'_>) -> String {
             escaped(&finding.says)
         )
     };
-    let rows: String = compared(summary.judgement).iter().map(row).collect();
+    let rows: String = summary.judgement.changes().iter().map(row).collect();
     if rows.is_empty() {
         return rows;
     }
@@ -76,7 +76,7 @@ impl Columns {
     fn of(judgement: &Judgement) -> Self {
         let history =
             judgement.context.against.iter().flat_map(|against| &against.metrics).any(|past| past.history.len() > 1);
-        let compared = compared(judgement).iter().any(|finding| judgement.metric(&finding.subject).is_some());
+        let compared = judgement.changes().iter().any(|finding| judgement.metric(&finding.subject).is_some());
         Self { compared, history }
     }
 
@@ -135,7 +135,7 @@ fn of_row(judgement: &Judgement, row: &Row<'_>, columns: Columns) -> String {
         || "–".to_owned(),
         |claim| format!("{} {}", escaped(&claim.limit), chip(tone(claim.state), claim.state.word())),
     );
-    let compared = if columns.compared { changed(about(judgement, &row.metric.id)) } else { String::new() };
+    let compared = if columns.compared { changed(judgement.change_of(&row.metric.id)) } else { String::new() };
     let history = if columns.history { earlier(judgement, row) } else { String::new() };
     format!(
         "<tr><th scope=\"row\">{}{mark}</th><td class=\"number\">{}</td><td class=\"number\">{}</td>\

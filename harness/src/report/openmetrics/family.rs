@@ -1,6 +1,6 @@
 //! What a metric is called in OpenMetrics: `overhead/latency_p50` in ms is `harness_overhead_latency_seconds{quantile="0.5"}`.
 
-use crate::measure::metric::Unit;
+use crate::measure::metric::{Unit, bare};
 use crate::verdict::judgement::Measured;
 
 /// All samples of one name.
@@ -30,10 +30,9 @@ impl Family {
 /// The family of a metric, without samples, and the labels that tell the metric from others of the family.
 pub(super) fn named(metric: &Measured, about: &str) -> (Family, Vec<(&'static str, String)>) {
     let (unit, scale) = base(metric.unit);
-    let bare = metric.id.split('@').next().unwrap_or(&metric.id);
     let mut labels = Vec::new();
     let mut words: Vec<&str> = Vec::new();
-    for word in bare.split(['/', '_']) {
+    for word in bare(&metric.id).split(['/', '_']) {
         if let Some(quantile) = quantile(word) {
             labels.push(("quantile", quantile));
         } else if let Some(users) = word.strip_suffix("vu").filter(|users| users.parse::<u64>().is_ok()) {

@@ -41,11 +41,13 @@ pub enum Kind {
     Aether,
     /// A directory of Criterion.
     Criterion,
+    /// What `harness doctor --format json` prints.
+    Doctor,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Scenario,
         Self::Result,
         Self::Journal,
@@ -59,6 +61,7 @@ impl Kind {
         Self::Receipt,
         Self::Aether,
         Self::Criterion,
+        Self::Doctor,
     ];
 
     /// What `--kind` calls it.
@@ -77,6 +80,7 @@ impl Kind {
             Self::Receipt => "perf",
             Self::Aether => "aether",
             Self::Criterion => "criterion",
+            Self::Doctor => "doctor",
         }
     }
 
@@ -96,6 +100,7 @@ impl Kind {
             Self::Receipt => "a receipt",
             Self::Aether => Layout::Aether.word(),
             Self::Criterion => Layout::Criterion.word(),
+            Self::Doctor => "what the doctor found",
         }
     }
 
@@ -112,6 +117,7 @@ impl Kind {
             Self::Baseline => Some(schema::BASELINE),
             Self::Receipt => Some(schema::RECEIPT),
             Self::Aether => Some(schema::AETHER),
+            Self::Doctor => Some(schema::DOCTOR),
             // Their readers name every mistake with its line.
             Self::Scenario | Self::Journal | Self::Criterion => None,
         }
@@ -143,6 +149,9 @@ pub(super) fn recognise(path: &Path, text: &str) -> Result<Kind, Absent> {
     }
     if has(&["verdict", "exit_code"]) || has(&["run_id", "metrics"]) {
         return Ok(Kind::Verdict);
+    }
+    if has(&["conditions", "abilities"]) {
+        return Ok(Kind::Doctor);
     }
     if has(&["schemaVersion", "label"]) {
         return Ok(Kind::Badge);

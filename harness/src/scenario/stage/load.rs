@@ -70,13 +70,13 @@ pub(super) fn read(kind: StageKind, section: &Section<'_>, has_upstream: bool, e
     }
 }
 
-fn read_open(section: &Section<'_>) -> (Pace, u64) {
+pub(super) fn read_open(section: &Section<'_>) -> (Pace, u64) {
     let rate: Rate = section.field("rate", "arrival rate, the same on both arms").default(Rate(1000.0));
     let connections = read_connections(section, "connections", "connections kept open");
     (Pace::Open { rate_per_second: rate.0 }, connections)
 }
 
-fn read_closed(section: &Section<'_>) -> (Pace, u64) {
+pub(super) fn read_closed(section: &Section<'_>) -> (Pace, u64) {
     (Pace::Closed, read_connections(section, "vus", "virtual users: each sends again as soon as it was answered"))
 }
 

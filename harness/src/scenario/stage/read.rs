@@ -2,7 +2,7 @@
 
 use super::super::{check_name, requests};
 use super::load::{at_least, longer_than_0};
-use super::{FEWEST_ROUNDS, Stage, Work, limits, load};
+use super::{FEWEST_ROUNDS, Stage, Work, limits, load, soak};
 use crate::interop::import;
 use crate::load::read::Around;
 use crate::load::spec::Request;
@@ -82,14 +82,14 @@ fn plain(name: &str, kind: StageKind, base: &Base<'_>) -> Stage {
 /// Describes the stages named after their kind, each with its own defaults, and stages of any other name.
 fn describe(root: &Section<'_>, base: &Base<'_>) {
     let stages = root.table("stage", "what is done, in the order written");
-    for kind in StageKind::STAGES {
+    for kind in StageKind::stages() {
         let section = stages.table(kind.name(), kind_about(kind));
         read_kind(kind.name(), &section);
         read(kind.name(), kind, &section, base);
     }
     for (name, section) in root.named("stage", "a stage of the kind that it names") {
         read_kind(&name, &section);
-        StageKind::STAGES.into_iter().for_each(|kind| drop(read(&name, kind, &section, base)));
+        StageKind::stages().for_each(|kind| drop(read(&name, kind, &section, base)));
     }
 }
 
@@ -104,14 +104,15 @@ const fn kind_about(kind: StageKind) -> &'static str {
         StageKind::Limits => {
             "drives the target inside one set of limits after the other, to find the smallest that does"
         }
+        StageKind::Soak => "drives the target for hours, to find what it leaks and whether it decays",
         StageKind::Import => "reads numbers that another tool has measured",
     }
 }
 
 fn read_kind(name: &str, section: &Section<'_>) -> Option<StageKind> {
-    let names: Vec<&str> = StageKind::STAGES.iter().map(|kind| kind.name()).collect();
+    let names: Vec<&str> = StageKind::stages().map(StageKind::name).collect();
     let word = section.field("kind", "what it does; the stage's name where absent").one_of(&names).optional();
-    let by_name = |word: &str| StageKind::STAGES.into_iter().find(|kind| kind.name() == word);
+    let by_name = |word: &str| StageKind::stages().find(|kind| kind.name() == word);
     match (word, by_name(name)) {
         (Some(word), Some(named)) if word != named.name() => {
             let hint = format!("a stage named {name} has kind {name}; give this one another name");
@@ -165,6 +166,12 @@ fn read(name: &str, kind: StageKind, section: &Section<'_>, base: &Base<'_>) -> 
             requests::check_one_rule(section, &stage.requests);
             let load = load::read(kind, section, stage.upstream.is_some(), external);
             if kind == StageKind::Limits { limits::read_curve(section, load) } else { Work::Load(load) }
+        }
+        StageKind::Soak => {
+            stage.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
+            stage.requests = requests::of_stage(section, base.requests, base.around);
+            requests::check_one_rule(section, &stage.requests);
+            Work::Soak(soak::read(section))
         }
     };
     stage

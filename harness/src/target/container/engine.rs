@@ -110,6 +110,18 @@ pub(super) async fn connect() -> Result<Docker, Error> {
     docker.negotiate_version().await.map_err(no_answer)
 }
 
+/// What the engine of this host says about itself: its version and that of its interface.
+///
+/// # Errors
+/// [`Error`], with the next command to type.
+pub async fn version() -> Result<String, Error> {
+    let docker = connect().await?;
+    let told = docker.version().await.map_err(Error::refused("tell its version"))?;
+    let unknown = || "unknown".to_owned();
+    let (engine, interface) = (told.version.unwrap_or_else(unknown), told.api_version.unwrap_or_else(unknown));
+    Ok(format!("version {engine}, interface {interface}"))
+}
+
 /// Whether the socket can be opened; the client's own errors do not tell why not.
 async fn reach(socket: &Path) -> Result<(), Error> {
     let path = socket.to_owned();

@@ -13,9 +13,14 @@ use super::error::{Error, is_absent};
 use crate::image;
 use crate::keeper::clean_env;
 use crate::target::placeholders::Values;
-use crate::target::process::{program, render};
+use crate::target::process::{program, render, render_program};
 use crate::target::spec::{ContainerSpec, ImageSpec, Placed};
 use crate::target::{Error as TargetError, Site};
+
+/// Where a scenario names an image.
+pub(super) const IMAGE: &str = "target.container.image";
+/// Where a scenario names a binary.
+pub(super) const BINARY: &str = "target.container.binary";
 
 /// An image that the engine has.
 #[derive(Debug, Clone)]
@@ -44,11 +49,10 @@ impl Image {
 /// The image of `spec`, made of its binary where it has one; once per run.
 pub(super) async fn resolve(engine: &Engine, site: &Site, spec: &ContainerSpec) -> Result<Image, TargetError> {
     let mut values = Values::new(&site.ports, None, BTreeMap::new());
-    let (key, text) = match &spec.image {
-        ImageSpec::Image(image) => ("target.container.image", image),
-        ImageSpec::Binary(binary) => ("target.container.binary", binary),
+    let (key, named) = match &spec.image {
+        ImageSpec::Image(image) => (IMAGE, render(&mut values, image, IMAGE)?),
+        ImageSpec::Binary(binary) => (BINARY, render_program(&mut values, binary, BINARY)?),
     };
-    let named = render(&mut values, text, key)?;
     let mut known = site.containers.images.lock().await;
     if let Some(image) = known.get(&format!("{key} {named}")) {
         return Ok(image.clone());

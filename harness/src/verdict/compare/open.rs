@@ -7,8 +7,10 @@ use crate::interop;
 use crate::measure::journal;
 use crate::measure::record::Record;
 use crate::measure::{Entry, Layout, Numbers, Values};
+use crate::verdict::gate::{self, Gates};
 use crate::verdict::judgement::{Measured, Value};
 use crate::verdict::measured;
+use crate::verdict::soak;
 use crate::verdict::stored;
 
 /// Why a side cannot be read.
@@ -38,21 +40,36 @@ impl Error {
     }
 }
 
+/// One run as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// What it measured.
+    pub numbers: Numbers,
+    /// `[gate]` of the scenario it ran; the defaults for a file of another tool.
+    pub gates: Gates,
+}
+
+impl From<Numbers> for Run {
+    fn from(numbers: Numbers) -> Self {
+        Self { numbers, gates: Gates::default() }
+    }
+}
+
 /// Reads a file, or every run in a folder, sorted by name.
 ///
 /// # Errors
 /// [`Error`], each with the next command to type.
-pub fn open(path: &Path) -> Result<Vec<Numbers>, Error> {
+pub fn open(path: &Path) -> Result<Vec<Run>, Error> {
     if !path.is_dir() {
-        return file(path).map(|numbers| vec![numbers]);
+        return file(path).map(|run| vec![run]);
     }
     // A run that was killed has a journal and no result; that no result is there is then what to say.
     if path.join(stored::RESULT).exists() || path.join(journal::FILE).exists() {
-        return file(&path.join(stored::RESULT)).map(|numbers| vec![numbers]);
+        return file(&path.join(stored::RESULT)).map(|run| vec![run]);
     }
     let roots = interop::criterion_directories(path)?;
     if !roots.is_empty() {
-        return roots.iter().map(|root| Ok(interop::criterion(root)?)).collect();
+        return roots.iter().map(|root| Ok(interop::criterion(root)?.into())).collect();
     }
     let files = runs(path)?;
     if files.is_empty() {
@@ -77,15 +94,18 @@ fn runs(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-fn file(path: &Path) -> Result<Numbers, Error> {
+fn file(path: &Path) -> Result<Run, Error> {
     let text = interop::read(path)?;
-    if is_result(&text) {
-        let record = stored::parse_record(&text, path)?;
-        drop(text);
-        let numbers = of_record(&record, path);
-        return if numbers.entries.is_empty() { Err(Error::NoValue { path: path.to_owned() }) } else { Ok(numbers) };
+    if !is_result(&text) {
+        return Ok(interop::parse(&text, path)?.into());
     }
-    Ok(interop::parse(&text, path)?)
+    let record = stored::parse_record(&text, path)?;
+    drop(text);
+    let numbers = of_record(&record, path);
+    if numbers.entries.is_empty() {
+        return Err(Error::NoValue { path: path.to_owned() });
+    }
+    Ok(Run { numbers, gates: gate::of_text(&record.scenario.text, &record.scenario.overrides) })
 }
 
 /// Whether the text is meant to be a result of ours. The first key tells, so that two megabytes are not parsed to find out.
@@ -98,8 +118,8 @@ fn is_result(text: &str) -> bool {
 
 /// The metrics of a record, computed again: its stored judgement could have been edited, the record not.
 fn of_record(record: &Record, path: &Path) -> Numbers {
-    let metrics = measured::metrics(record);
-    let host = &record.host;
+    let checked = soak::checked(record);
+    let metrics = measured::metrics(&checked, &soak::all(&checked));
     let facts = &record.scenario;
     let digest: String = facts.sha256.chars().take(12).collect();
     let quick = if facts.quick { " --quick" } else { "" };
@@ -107,7 +127,7 @@ fn of_record(record: &Record, path: &Path) -> Numbers {
     Numbers {
         source: path.display().to_string(),
         layout: Layout::Result,
-        host: Some(format!("{}, {} CPUs, {}", host.cpu_model, host.cpus, host.kernel)),
+        host: Some(record.host.fingerprint()),
         scenario: Some(format!("{} {digest}{quick}{set}", facts.name)),
         entries: metrics.iter().filter_map(entry).collect(),
         absent: metrics.iter().filter_map(|metric| Some((metric.id.clone(), metric.absence()?.to_owned()))).collect(),

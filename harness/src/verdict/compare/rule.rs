@@ -5,10 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::measure::metric::{Better, Kind};
 use crate::measure::{Entry, Quantity};
 
-/// A change that is this much larger than a threshold is beyond it. `1.15 × 100` is 114.99999999999999 in binary, so that
-/// without it, what lies exactly at a threshold would be beyond it for some values and not for others.
-const EPSILON: f64 = 1e-9;
-
 /// By which rule changes are judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -62,11 +58,6 @@ impl Limits {
     }
 }
 
-/// Strictly beyond a threshold; exactly at it is not beyond it.
-pub(super) fn beyond(change: f64, threshold: f64) -> bool {
-    change > threshold + EPSILON
-}
-
 fn default_limits(entry: &Entry) -> Limits {
     let category = entry.id.split_once('/').map_or("", |(category, _)| category);
     let (quantity, scale) = Quantity::of(&entry.unit).unwrap_or((Quantity::Count, 1.0));
@@ -90,6 +81,7 @@ fn default_limits(entry: &Entry) -> Limits {
 mod tests {
     use super::*;
     use crate::measure::Values;
+    use crate::verdict::gate::beyond;
 
     #[test]
     fn exactly_at_a_threshold_is_not_beyond_it_whatever_the_base() {

@@ -1,13 +1,13 @@
 //! One number on both sides: what its change amounts to, and the sentence that says so.
 
-use super::rule::{Limits, beyond};
+use super::rule::Limits;
 use super::{Change, Problem, Rule};
 use crate::exit::Exit;
 use crate::measure::metric::{Better, Kind, Unit, find};
 use crate::measure::{Entry, Quantity};
 use crate::units::grouped;
 use crate::verdict::evidence::Grounds;
-use crate::verdict::gate::Gates;
+use crate::verdict::gate::{Gates, beyond};
 use crate::verdict::judgement::{Finding, FindingKind};
 use crate::verdict::weigh::{Question, weigh as weigh_rounds};
 
@@ -18,6 +18,8 @@ pub(super) struct Context<'a> {
     pub(super) rule: Rule,
     /// Why a block can be no more than an alert.
     pub(super) caps: &'a [String],
+    /// `[gate]` of the head's scenario, which holds for rounds.
+    pub(super) gates: &'a Gates,
     /// The values stand alone, without rounds behind them.
     pub(super) stored: bool,
     /// Both sides are one run of ours each, with the values of its rounds.
@@ -96,7 +98,7 @@ fn by_rounds(
         unit,
         direction,
         kind: head.kind,
-        gate: Gates::default().of(&head.id, unit),
+        gate: context.gates.of(&head.id, unit),
         advisory: base.advisory.as_deref().or(head.advisory.as_deref()),
         caps: context.caps,
     };

@@ -1,7 +1,7 @@
 //! Reading `[gate]`.
 
-use super::{Gate, Gates, Guard, Threshold, Written, beyond, category};
-use crate::measure::metric::{Better, Kind, METRICS, Metric, Unit, find};
+use super::{Gate, Gates, Guard, Threshold, Written, beyond};
+use crate::measure::metric::{Better, Kind, METRICS, Metric, Unit, bare, category, find};
 use crate::spec::{Document, Section, nearest};
 use crate::units::Ratio;
 use crate::verdict::claim::{example, parse_value};
@@ -104,10 +104,9 @@ fn categories() -> Vec<&'static str> {
 }
 
 fn near(name: &str) -> String {
-    let bare = name.split('@').next().unwrap_or(name);
     let ids = METRICS.iter().map(|metric| metric.id);
     let known: Vec<&str> = if name.contains('/') { ids.collect() } else { categories() };
-    nearest(bare, known.iter().copied()).map_or_else(
+    nearest(bare(name), known.iter().copied()).map_or_else(
         || format!("categories: {}; ids are listed in harness/docs/metrics.md", categories().join(", ")),
         |near| {
             format!("did you mean [gate.{}]?", if near.contains('/') { format!("{near:?}") } else { near.to_owned() })

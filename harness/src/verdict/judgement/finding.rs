@@ -35,6 +35,8 @@ pub enum Topic {
     Claim,
     /// Whether a metric changed.
     Change,
+    /// Whether a target kept its budget over a soak.
+    Budget,
 }
 
 /// A base and a head of one metric, compared.

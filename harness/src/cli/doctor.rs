@@ -1,0 +1,21 @@
+//! `harness doctor`: what this host can measure; nothing of a scenario is started.
+
+use super::args::{DoctorArgs, DoctorFormat};
+use super::error::{Error, print_text};
+use crate::doctor;
+use crate::exit::Exit;
+use crate::units::Nanos;
+
+/// Looks, then tells. What is found is no failure: a poor host is a result.
+pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Error> {
+    let window = Nanos::from_secs(args.seconds);
+    let found = doctor::examine(&args.out, window).map_err(|error| Error::tooling(&error))?;
+    match args.format {
+        DoctorFormat::Table => print_text(&doctor::table(&found)),
+        DoctorFormat::Json => {
+            let json = serde_json::to_string_pretty(&found).map_err(|error| Error::tooling(&error))?;
+            print_text(&(json + "\n"));
+        }
+    }
+    Ok(Exit::Pass)
+}

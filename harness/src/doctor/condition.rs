@@ -1,0 +1,107 @@
+//! A condition: something of the host that numbers depend on, and how good it is.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// How good a condition is. The order is that in which one decides about what needs several of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It spoils nothing.
+    Good,
+    /// Numbers are valid, and need more rounds or a second look.
+    Fair,
+    /// It cannot be told.
+    Unknown,
+    /// What depends on it is INVALID, or not possible.
+    Poor,
+}
+
+impl State {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Fair => "fair",
+            Self::Unknown => "unknown",
+            Self::Poor => "poor",
+        }
+    }
+
+    /// Of a value that should be small.
+    pub(super) fn at_most(value: f64, good: f64, fair: f64) -> Self {
+        if value <= good {
+            Self::Good
+        } else if value <= fair {
+            Self::Fair
+        } else {
+            Self::Poor
+        }
+    }
+
+    /// Of a value that should be large.
+    pub(super) fn at_least(value: f64, good: f64, fair: f64) -> Self {
+        Self::at_most(-value, -good, -fair)
+    }
+}
+
+/// Something of the host that numbers depend on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Condition {
+    /// Which.
+    pub name: &'static str,
+    /// How good it is.
+    pub state: State,
+    /// What was found, with its unit; what could not be found, with the reason.
+    pub value: String,
+    /// The numbers in it, by a name that ends in their unit.
+    pub numbers: BTreeMap<&'static str, f64>,
+    /// Why it matters.
+    pub why: &'static str,
+    /// What improves it, the command where there is one; absent where it is good.
+    pub improve: Option<String>,
+}
+
+impl Condition {
+    /// Without numbers and without a way to improve it.
+    pub(super) fn new(name: &'static str, why: &'static str, state: State, value: impl Into<String>) -> Self {
+        Self { name, state, value: value.into(), numbers: BTreeMap::new(), why, improve: None }
+    }
+
+    /// With a number; one that is not finite is left out.
+    pub(super) fn number(mut self, name: &'static str, value: f64) -> Self {
+        if value.is_finite() {
+            self.numbers.insert(name, value);
+        }
+        self
+    }
+
+    /// With what improves it, unless it is good.
+    pub(super) fn improve(mut self, how: impl Into<String>) -> Self {
+        if self.state != State::Good {
+            self.improve = Some(how.into());
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_belongs_to_the_better_side() {
+        let small = [0.0, 1.0, 1.5, 2.0, 2.1, f64::NAN].map(|value| State::at_most(value, 1.0, 2.0));
+        assert_eq!(small, [State::Good, State::Good, State::Fair, State::Fair, State::Poor, State::Poor]);
+        let large = [4.1, 4.0, 3.0, 2.0, 1.9, f64::NAN].map(|value| State::at_least(value, 4.0, 2.0));
+        assert_eq!(large, [State::Good, State::Good, State::Fair, State::Fair, State::Poor, State::Poor]);
+    }
+
+    #[test]
+    fn what_is_good_needs_no_advice_and_nothing_is_no_number() {
+        let of = |state| Condition::new("x", "y", state, "z").improve("do").number("a", 1.0).number("b", f64::NAN);
+        assert_eq!((of(State::Good).improve, of(State::Unknown).improve), (None, Some("do".to_owned())));
+        assert_eq!(of(State::Fair).numbers, BTreeMap::from([("a", 1.0)]));
+    }
+}

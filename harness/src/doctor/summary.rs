@@ -1,0 +1,155 @@
+//! What follows from the conditions: what can be measured here, and what would spoil it.
+
+use serde::Serialize;
+
+use super::condition::{Condition, State};
+
+/// Whether something can be measured here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Without reserve.
+    Yes,
+    /// With a reserve.
+    Limited,
+    /// It could not be told.
+    Unknown,
+    /// Not as things are.
+    No,
+}
+
+/// Something that a run may be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ability {
+    /// What.
+    pub name: &'static str,
+    /// Whether.
+    pub answer: Answer,
+    /// Which condition stands against it, as `name: value`; absent where none does.
+    pub because: Option<String>,
+}
+
+/// What is needed for something, and what only shakes it: as bad as that may be, it makes nothing INVALID. Stages without trials
+/// are not audited, so a busy host is noted beside their numbers, and a run waits for another one.
+pub(super) struct Needs {
+    name: &'static str,
+    pub(super) needed: &'static [&'static str],
+    pub(super) shaken_by: &'static [&'static str],
+}
+
+/// Everything that a run may be asked for.
+pub(super) const NEEDS: [Needs; 6] = [
+    Needs { name: "startup and idle", needed: &["disk"], shaken_by: &["steal", "foreign_cpu", "other_run"] },
+    Needs {
+        name: "overhead",
+        needed: &["disk", "steal", "foreign_cpu", "timer_lag", "clock_step"],
+        shaken_by: &["other_run"],
+    },
+    Needs {
+        name: "capacity",
+        needed: &["disk", "steal", "foreign_cpu", "cpus", "cpu_quota"],
+        shaken_by: &["other_run"],
+    },
+    Needs { name: "limits of processes", needed: &["control_groups"], shaken_by: &[] },
+    Needs { name: "containers", needed: &["engine"], shaken_by: &[] },
+    Needs { name: "profiles", needed: &["perf"], shaken_by: &[] },
+];
+
+/// What some stages need and no number suffers from.
+const TOOLS: [&str; 3] = ["control_groups", "engine", "perf"];
+
+impl Answer {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::Limited => "limited",
+            Self::Unknown => "unknown",
+            Self::No => "no",
+        }
+    }
+
+    const fn of(state: State) -> Self {
+        match state {
+            State::Good => Self::Yes,
+            State::Fair => Self::Limited,
+            State::Unknown => Self::Unknown,
+            State::Poor => Self::No,
+        }
+    }
+}
+
+/// What can be measured: as well as the worst condition allows.
+pub(super) fn abilities(conditions: &[Condition]) -> Vec<Ability> {
+    let ability = |needs: &Needs| {
+        let counts = |condition: &Condition| {
+            let needed = needs.needed.contains(&condition.name).then_some(condition.state);
+            needed.or_else(|| needs.shaken_by.contains(&condition.name).then(|| condition.state.min(State::Fair)))
+        };
+        let all = conditions.iter().filter_map(|condition| Some((counts(condition)?, condition)));
+        // The first of several that are equally bad.
+        let worst = all.reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
+        let answer = worst.map_or(Answer::Unknown, |(state, _)| Answer::of(state));
+        let because = worst.filter(|(state, _)| *state != State::Good).map(|(_, condition)| told(condition));
+        Ability { name: needs.name, answer, because }
+    };
+    NEEDS.iter().map(ability).collect()
+}
+
+/// What would spoil numbers, the worst first.
+pub(super) fn spoilers(conditions: &[Condition]) -> Vec<String> {
+    let of = |state| {
+        let spoils = move |condition: &&Condition| condition.state == state && !TOOLS.contains(&condition.name);
+        conditions.iter().filter(spoils).map(told)
+    };
+    of(State::Poor).chain(of(State::Fair)).collect()
+}
+
+/// Its value, without what follows a semicolon: that stands in the condition.
+fn told(condition: &Condition) -> String {
+    let value = condition.value.split_once("; ").map_or(condition.value.as_str(), |(value, _)| value);
+    format!("{}: {value}", condition.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(states: &[(&'static str, State)]) -> Vec<Condition> {
+        let names = NEEDS.iter().flat_map(|needs| needs.needed.iter().chain(needs.shaken_by).copied());
+        let mut conditions: Vec<Condition> = Vec::new();
+        for name in names {
+            let state = states.iter().find(|(known, _)| *known == name).map_or(State::Good, |(_, state)| *state);
+            if conditions.iter().all(|known| known.name != name) {
+                conditions.push(Condition::new(name, "why", state, "value; and more"));
+            }
+        }
+        conditions
+    }
+
+    fn answers(states: &[(&'static str, State)]) -> [Answer; 6] {
+        let found = abilities(&all(states));
+        std::array::from_fn(|index| found[index].answer)
+    }
+
+    #[test]
+    fn what_can_be_measured_is_as_good_as_the_worst_that_it_needs() {
+        use Answer::{Limited, No, Unknown, Yes};
+        assert_eq!(answers(&[]), [Yes; 6]);
+        assert_eq!(answers(&[("cpus", State::Fair)]), [Yes, Yes, Limited, Yes, Yes, Yes]);
+        assert_eq!(answers(&[("steal", State::Poor), ("timer_lag", State::Fair)]), [Limited, No, No, Yes, Yes, Yes]);
+        assert_eq!(answers(&[("other_run", State::Poor)]), [Limited, Limited, Limited, Yes, Yes, Yes]);
+        assert_eq!(answers(&[("timer_lag", State::Unknown)]), [Yes, Unknown, Yes, Yes, Yes, Yes]);
+        assert_eq!(answers(&[("engine", State::Poor)]), [Yes, Yes, Yes, Yes, No, Yes]);
+        let found = abilities(&all(&[("cpus", State::Fair), ("disk", State::Poor)]));
+        assert_eq!(found[2].because.as_deref(), Some("disk: value"));
+        assert_eq!(abilities(&[])[0].answer, Unknown, "nothing is no reason to say yes");
+    }
+
+    #[test]
+    fn what_is_worst_comes_first_and_tools_spoil_nothing() {
+        let found = spoilers(&all(&[("cpus", State::Fair), ("engine", State::Poor), ("steal", State::Poor)]));
+        assert_eq!(found, ["steal: value", "cpus: value"]);
+        assert!(TOOLS.iter().all(|tool| NEEDS.iter().any(|needs| needs.needed.contains(tool))));
+    }
+}

@@ -1,0 +1,104 @@
+//! An examination for people: 80 columns, a unit behind every number, advice only where there is need of it.
+
+use super::Examination;
+use super::condition::{Condition, State};
+use super::summary::{Ability, Answer};
+use crate::report::text::wrap;
+use crate::units::Bytes;
+
+const WIDTH: usize = 80;
+/// Columns of a state and of a condition's name.
+const STATE: usize = 8;
+const NAME: usize = 16;
+
+/// The whole text.
+pub fn table(found: &Examination) -> String {
+    let mut text = head(found);
+    text.push_str("\nconditions\n");
+    text.extend(found.conditions.iter().map(condition));
+    text.push_str("\nwhat can be measured here\n");
+    text.extend(found.abilities.iter().map(ability));
+    text.push_str("\nwhat would spoil it\n");
+    if found.spoilers.is_empty() {
+        text.push_str("  nothing that was looked at\n");
+    }
+    text.extend(found.spoilers.iter().map(|spoiler| wrap(spoiler, WIDTH, "  ", "    ")));
+    text
+}
+
+fn head(found: &Examination) -> String {
+    let host = &found.host;
+    let says = format!(
+        "{}, {}, Linux {}, {}; measured for {} at {}",
+        host.cpu_model,
+        Bytes(host.memory_bytes),
+        host.kernel,
+        host.os,
+        found.window_ns,
+        found.taken_at
+    );
+    wrap(&says, WIDTH, "", "  ")
+}
+
+/// The value; where it is not good, why that matters and what improves it.
+fn condition(condition: &Condition) -> String {
+    let Condition { name, state, value, why, improve, .. } = condition;
+    let rest = " ".repeat(2 + STATE + NAME);
+    let mut text = wrap(value, WIDTH, &format!("  {:<STATE$}{name:<NAME$}", state.word()), &rest);
+    if *state != State::Good {
+        text.push_str(&wrap(why, WIDTH, &rest, &rest));
+        text.extend(improve.iter().map(|how| wrap(how, WIDTH, &format!("{rest}→ "), &format!("{rest}  "))));
+    }
+    text
+}
+
+fn ability(ability: &Ability) -> String {
+    let Ability { name, answer, because } = ability;
+    let (name, rest) = (format!("  {name:<20}"), " ".repeat(22 + STATE));
+    let because = because.as_deref().filter(|_| *answer != Answer::Yes).unwrap_or_default();
+    wrap(because, WIDTH, &format!("{name}{:<STATE$}", answer.word()), &rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::record::{HostFacts, ToolFacts};
+    use crate::units::Nanos;
+
+    #[test]
+    fn advice_stands_only_where_there_is_need_of_it() {
+        let good = Condition::new("cpus", "they are shared", State::Good, "8 CPUs (4 cores)");
+        let fair = Condition::new("turbo", "it ends", State::Fair, "on").improve("echo 1");
+        let found = Examination {
+            schema_version: 1,
+            taken_at: "2026-11-21T20:00:00Z".to_owned(),
+            tool: ToolFacts::default(),
+            host: HostFacts { cpu_model: "Some CPU".to_owned(), ..HostFacts::default() },
+            window_ns: Nanos::from_secs(3),
+            conditions: vec![good, fair],
+            abilities: vec![
+                Ability { name: "overhead", answer: Answer::Yes, because: None },
+                Ability { name: "containers", answer: Answer::No, because: Some("engine: none".to_owned()) },
+            ],
+            spoilers: vec!["turbo: on".to_owned()],
+        };
+        let text = table(&found);
+        let body = text.split_once('\n').unwrap().1;
+        let expected = "
+conditions
+  good    cpus            8 CPUs (4 cores)
+  fair    turbo           on
+                          it ends
+                          → echo 1
+
+what can be measured here
+  overhead            yes
+  containers          no      engine: none
+
+what would spoil it
+  turbo: on
+";
+        assert!(text.starts_with("Some CPU, 0 B, Linux , ; measured for 3.00 s at 2026"), "{text}");
+        assert!(body.ends_with(expected), "{text}");
+    }
+}

@@ -1,0 +1,193 @@
+//! What a run makes or asks for: control groups, containers, profiles; and other runs.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::unistd::geteuid;
+
+use super::condition::{Condition, State};
+use super::source::{Source, number, program};
+use crate::cgroup::{self, Own};
+use crate::host::{self, Lock};
+use crate::measure::ResourceLimits;
+use crate::target::{ContainerError, engine_version};
+use crate::units::Bytes;
+
+/// Up to here everybody may look at the kernel's part of their own processes too.
+const OPEN_TO_ALL: f64 = 1.0;
+/// Up to here everybody may look at their own code, and not at the kernel's.
+const OWN_CODE: f64 = 2.0;
+
+/// Why the timer is to be left alone, or nothing.
+pub(super) fn undisturbed(lock: &Result<Lock, host::Error>) -> Result<(), String> {
+    match lock {
+        Err(host::Error::Busy { pid }) => Err(format!("{} and would be disturbed", busy(*pid))),
+        // Whoever cannot use the lock cannot run anything either, and is told so.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn busy(pid: Option<i32>) -> String {
+    format!("another run{} measures", pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default())
+}
+
+/// A run that is under way.
+pub(super) fn other_run(source: &Source<'_>) -> Condition {
+    judge_run(source.lock.as_ref().err())
+}
+
+fn judge_run(error: Option<&host::Error>) -> Condition {
+    let (name, why) = ("other_run", "two that measure on one host would measure each other, so a second one waits");
+    match error {
+        None => Condition::new(name, why, State::Good, "none"),
+        Some(host::Error::Busy { pid }) => {
+            let stop = pid.map(|pid| format!(", or stop it: kill {pid}")).unwrap_or_default();
+            Condition::new(name, why, State::Poor, busy(*pid)).improve(format!("wait until it ends{stop}"))
+        }
+        Some(other) => advised(name, why, &other.to_string()),
+    }
+}
+
+/// Of an error that says what is wrong, a semicolon, and what to do.
+fn advised(name: &'static str, why: &'static str, error: &str) -> Condition {
+    let (says, how) = error.split_once("; ").unwrap_or((error, ""));
+    let condition = Condition::new(name, why, State::Poor, says);
+    if how.is_empty() { condition } else { condition.improve(how) }
+}
+
+/// Whether a group with limits can be made: one is made and removed again.
+pub(super) fn control_groups(source: &Source<'_>) -> Condition {
+    judge_groups(source.host.cgroup.as_deref(), &attempt())
+}
+
+/// What the keeper does before it starts a target with limits.
+fn attempt() -> Result<(), cgroup::Error> {
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    let limits = ResourceLimits { cpus: Some(0.5), memory: Some(Bytes::from_mebi(64)), pids: Some(64) };
+    let own = Own::create(&cgroup::name(ASKED.fetch_add(1, Ordering::Relaxed)), &limits)?;
+    own.door().map(drop)
+}
+
+fn judge_groups(version: Option<&str>, attempt: &Result<(), cgroup::Error>) -> Condition {
+    let (name, why) = ("control_groups", "a process is held to its limits by a control group of its own");
+    match attempt {
+        Ok(()) => {
+            let says = format!("{}, groups with limits can be made", version.unwrap_or("version not told"));
+            Condition::new(name, why, State::Good, says)
+        }
+        Err(error) => {
+            let condition = advised(name, why, &error.to_string());
+            let version = version.map(|version| format!("{version}, ")).unwrap_or_default();
+            Condition { value: format!("{version}{}", condition.value), ..condition }
+        }
+    }
+}
+
+/// Whether a container engine answers.
+pub(super) fn engine(_: &Source<'_>) -> Condition {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => judge_engine(&runtime.block_on(engine_version())),
+        Err(error) => {
+            Condition::new("engine", ENGINE_MATTERS, State::Unknown, error.to_string()).improve("docker version")
+        }
+    }
+}
+
+const ENGINE_MATTERS: &str = "a target in a container, and its limits, are a matter of the engine";
+
+fn judge_engine(version: &Result<String, ContainerError>) -> Condition {
+    match version {
+        Ok(version) => Condition::new("engine", ENGINE_MATTERS, State::Good, version.as_str()),
+        Err(error) => advised("engine", ENGINE_MATTERS, &error.to_string()),
+    }
+}
+
+/// Whether perf may look at a target.
+pub(super) fn perf(source: &Source<'_>) -> Condition {
+    let level = number(source.root, "proc/sys/kernel/perf_event_paranoid");
+    judge_perf(level, geteuid().is_root(), program("perf"))
+}
+
+fn judge_perf(level: Option<f64>, root: bool, program: Option<PathBuf>) -> Condition {
+    let (name, why) = ("perf", "a profile says where a target spends its time; nothing else depends on it");
+    let Some(level) = level else {
+        let says = "this kernel has no performance events";
+        return Condition::new(name, why, State::Poor, says)
+            .improve("look with: ls /proc/sys/kernel/perf_event_paranoid");
+    };
+    let Some(program) = program else {
+        let how = "sudo apt-get install linux-perf, on Ubuntu: linux-tools-$(uname -r)";
+        return Condition::new(name, why, State::Poor, "perf is not installed").improve(how);
+    };
+    let who = if root { ", which does not bind root" } else { "" };
+    let says = format!("{}, perf_event_paranoid = {level}{who}", program.display());
+    let state = if root { State::Good } else { State::at_most(level, OPEN_TO_ALL, OWN_CODE) };
+    Condition::new(name, why, state, says)
+        .number("perf_event_paranoid", level)
+        .improve("sudo sysctl -w kernel.perf_event_paranoid=1")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_under_way_is_left_alone() {
+        let by = |pid| Err(host::Error::Busy { pid });
+        assert_eq!(undisturbed(&by(Some(42))), Err("another run (pid 42) measures and would be disturbed".to_owned()));
+        let found = judge_run(by(Some(42)).as_ref().err());
+        assert_eq!((found.state, found.value.as_str()), (State::Poor, "another run (pid 42) measures"));
+        assert_eq!(found.improve.as_deref(), Some("wait until it ends, or stop it: kill 42"));
+        let shut = host::Error::NoLock { path: "/tmp/harness.lock".into(), source: std::io::Error::other("shut") };
+        let found = judge_run(Some(&shut));
+        assert_eq!(found.value, "the lock /tmp/harness.lock cannot be taken: shut");
+        assert!(found.improve.is_some_and(|how| how.starts_with("look at it with: ls -l")));
+        assert_eq!((undisturbed(&Err(shut)), judge_run(None).state), (Ok(()), State::Good));
+    }
+
+    #[test]
+    fn an_error_is_taken_apart_into_what_is_wrong_and_what_to_do() {
+        let refused = cgroup::Error::NotPermitted { path: "/sys/fs/cgroup/new".into() };
+        let found = judge_groups(Some("v2"), &Err(refused));
+        assert_eq!(
+            (found.state, found.value.as_str()),
+            (State::Poor, "v2, /sys/fs/cgroup/new may not be written: permission denied")
+        );
+        assert!(found.improve.is_some_and(|how| how.starts_with("run as root, or with: systemd-run")));
+        assert_eq!(judge_groups(Some("hybrid"), &Ok(())).value, "hybrid, groups with limits can be made");
+        let none = judge_engine(&Err(ContainerError::NoEngine { socket: "/var/run/docker.sock".into() }));
+        assert_eq!(none.value, "no container engine: there is no socket /var/run/docker.sock");
+        assert!(none.improve.is_some_and(|how| how.contains("systemctl start docker")));
+    }
+
+    #[test]
+    fn the_group_that_was_made_is_gone() {
+        let pid = std::process::id();
+        let places = cgroup::Places::of(Path::new("/"), pid.cast_signed()).unwrap_or_default();
+        // Denied or not, nothing may stay, neither below this process's own group nor nearer to the top.
+        let _either = attempt();
+        let ours = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            names.filter(|name| name.starts_with("harness-") && name.contains(&format!("-{pid}-"))).collect::<Vec<_>>()
+        };
+        for place in places.each() {
+            let up = place.path.ancestors().take_while(|folder| folder.starts_with(&place.mount));
+            assert_eq!(up.flat_map(ours).collect::<Vec<_>>(), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn perf_needs_the_program_the_kernel_and_leave() {
+        let perf = || Some(PathBuf::from("/usr/bin/perf"));
+        let of = |level, root, program| judge_perf(level, root, program).state;
+        let states = [of(Some(1.0), false, perf()), of(Some(2.0), false, perf()), of(Some(3.0), false, perf())];
+        assert_eq!(states, [State::Good, State::Fair, State::Poor]);
+        assert_eq!(of(Some(4.0), true, perf()), State::Good);
+        assert_eq!([of(None, true, perf()), of(Some(-1.0), true, None)], [State::Poor, State::Poor]);
+        assert_eq!(judge_perf(Some(2.0), false, perf()).value, "/usr/bin/perf, perf_event_paranoid = 2");
+    }
+}

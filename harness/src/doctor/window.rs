@@ -1,0 +1,76 @@
+//! The window: what takes time to find out, all at once.
+
+use std::path::Path;
+
+use super::Error;
+use super::neighbours::{self, Neighbour};
+use super::pressure::{self, Waited};
+use crate::clock::Mono;
+use crate::load;
+use crate::measure::usage::{Reading, Series};
+use crate::sampler::{Sampler, Watched};
+use crate::units::Nanos;
+
+/// From the announcement of the window to its beginning, which the sampler wants to know ahead.
+const AHEAD: Nanos = Nanos::from_millis(50);
+/// Between two wake-ups of the timer: a rate of 1000/s, that of stage `overhead` by default.
+pub(super) const PERIOD: Nanos = Nanos::from_millis(1);
+
+/// What was measured.
+#[derive(Debug)]
+pub(super) struct Window {
+    /// Readings of the whole host, by the audit's own reader.
+    pub(super) readings: Series<Reading>,
+    /// Time for which work waited, by what it waited for.
+    pub(super) waited: Waited,
+    /// What other processes used, the busiest first; `None` where they cannot be seen.
+    pub(super) neighbours: Option<Vec<Neighbour>>,
+    /// How late each wake-up of the timer was, or why that was not measured.
+    pub(super) late: Result<Vec<Nanos>, String>,
+}
+
+/// Measures for `length`. `wake` says why the timer is to be left alone, or nothing.
+pub(super) fn measure(root: &Path, length: Nanos, wake: Result<(), String>) -> Result<Window, Error> {
+    let (began, waited, accounts) = (Mono::now(), pressure::totals(root), neighbours::accounts(root));
+    let sampler = Sampler::start(Watched::default())?;
+    let start = Mono::now().after(AHEAD);
+    let end = start.after(length);
+    let pending = sampler.window(start, end);
+    let late = match wake {
+        Ok(()) => load::wakeups(start, end, PERIOD).map_err(|error| error.to_string()),
+        Err(why) => Err(why),
+    };
+    // Where no wake-up was to be waited for, or none could be had.
+    std::thread::sleep(end.remaining().duration());
+    let span = Mono::now().since(began);
+    let waited = waited.until(&pressure::totals(root), span);
+    let neighbours = accounts.and_then(|before| Some(neighbours::between(&before, &neighbours::accounts(root)?, span)));
+    let readings = pending.wait().readings;
+    sampler.stop();
+    if readings.steal().is_none() {
+        return Err(Error::NoStat);
+    }
+    Ok(Window { readings, waited, neighbours, late })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_takes_its_time_and_sees_others_only() {
+        let (began, length) = (Mono::now(), Nanos::from_millis(200));
+        let window = measure(Path::new("/"), length, Err("busy".to_owned())).unwrap();
+        assert!(Mono::now().since(began) >= length);
+        assert!(window.readings.span_ns().is_some() && window.readings.foreign_cpu().is_some());
+        assert_eq!(window.late, Err("busy".to_owned()));
+        let own = std::process::id().cast_signed();
+        assert!(window.neighbours.is_some_and(|found| found.iter().all(|one| one.pid != own)));
+    }
+
+    #[test]
+    fn the_timer_is_measured_for_the_whole_window() {
+        let window = measure(Path::new("/"), Nanos::from_millis(100), Ok(())).unwrap();
+        assert_eq!(window.late.unwrap().len(), 100);
+    }
+}

@@ -1,0 +1,248 @@
+//! The soak: one instance, one long load, and a record of every window as it ends, so that whatever ends it loses at most one.
+
+use std::collections::VecDeque;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::bench::Bench;
+use super::event::Event;
+use super::halt::Halt;
+use super::limits;
+use super::recorder::Recorder;
+use super::rig::Rig;
+use super::trial::{self, LEAD, Measured};
+use crate::clock::Mono;
+use crate::exit::Exit;
+use crate::load::frames::Order;
+use crate::load::{self, Generator, LoadEngine, Told};
+use crate::measure::record::Failure;
+use crate::measure::soak::{self, Gathering, Slice};
+use crate::measure::trial::{Arm, Build, LoadFacts};
+use crate::measure::{RoundStatus, SoakWindow, rejection};
+use crate::plan::{SoakWork, Stage};
+use crate::sampler::{Pending, Window};
+use crate::units::Nanos;
+
+/// Longest piece of a window that is sampled at once. What was read in a piece is folded into its window when it ends.
+const PIECE: Nanos = Nanos::from_secs(5);
+
+/// The one instance, and the one trial it has.
+const INSTANCE: u32 = 0;
+const ROUND: u32 = 1;
+
+/// Runs the soak.
+///
+/// # Errors
+/// [`Halt::Invalid`] when its windows say nothing or the audit of the whole load fails, [`Halt::Failed`] when the target or a tool
+/// fails, [`Halt::Interrupted`]. The windows until then are recorded.
+pub(super) async fn soak(rig: &mut Rig<'_>, stage: &Stage, work: &SoakWork) -> Result<(), Halt> {
+    if rig.plan.base.is_some() {
+        rig.recorder.warn("the soak is that of the head alone; the base was not soaked".to_owned());
+    }
+    let mut bench = Bench::start(rig, stage, (INSTANCE.into(), Build::Head), Some(&work.load)).await?;
+    let done = watched(rig, stage, work, &mut bench).await;
+    bench.stop(rig).await;
+    done?;
+    let recorded = rig.recorder.present_stage();
+    let mut reasons = recorded.map(rejection::reasons).unwrap_or_default();
+    reasons.extend(recorded.map(soak::faults).unwrap_or_default());
+    if reasons.is_empty() { Ok(()) } else { Err(Halt::Invalid(reasons)) }
+}
+
+/// Drives the load to its end and audits the whole of it.
+async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &SoakWork, bench: &mut Bench) -> Result<(), Halt> {
+    trial::preflight(rig, stage, bench, Arm::Proxied).await?;
+    bench.drive(&rig.interrupt, async |generator| generator.open(Arm::Proxied).await).await?;
+    let before = trial::hits(bench, &stage.requests).await?;
+    let begun = Mono::now().after(LEAD);
+    let mut watch = Watch::new(work, bench, begun);
+    let load = match watch.follow(rig, stage, work, bench).await {
+        Ok(load) => load,
+        Err(halt) => return Err(watch.cut_short(rig, bench, halt)),
+    };
+    let after = trial::hits(bench, &stage.requests).await?;
+    let ledger = trial::ledger_of(before, after, &load);
+    let window = Window { readings: watch.whole.edges(), peak_rss_bytes: None, target_threads: None };
+    let trial = trial::judge(stage, &work.load, bench, Measured { arm: Arm::Proxied, load, window, ledger });
+    let failed = trial.audit.iter().find(|check| !check.passed).map(|check| check.says.clone());
+    let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
+    rig.recorder.trial(INSTANCE, ROUND, trial);
+    rig.recorder.round(INSTANCE, ROUND, status);
+    rig.tell(Event::Round { status, reason: failed });
+    Ok(())
+}
+
+/// What ends a soak from inside.
+enum Stop {
+    Load(load::Error),
+    Halt(Halt),
+}
+
+/// A soak under way.
+struct Watch {
+    begun: Mono,
+    warmup: Nanos,
+    window: Nanos,
+    windows: u64,
+    /// What is still to be sampled, and whether it is the last piece of its window.
+    pieces: VecDeque<(Pending, bool)>,
+    /// The window under way, or the one behind the last.
+    index: u64,
+    /// Its readings so far.
+    gathered: Gathering,
+    /// Everything, for its first and last reading.
+    whole: Gathering,
+    heard: Heard,
+}
+
+/// What the generator has told.
+#[derive(Default)]
+struct Heard {
+    /// Valid completions of the window under way, and errors.
+    ok: u64,
+    errors: u64,
+    /// Windows that are to be recorded yet.
+    slices: VecDeque<Slice>,
+}
+
+impl Watch {
+    /// Orders every piece: the sampler takes one after the other.
+    fn new(work: &SoakWork, bench: &Bench, begun: Mono) -> Self {
+        let (warmup, window, windows) = (work.load.warmup, work.window, work.windows());
+        let first = begun.after(warmup);
+        let each = window.0.div_ceil(PIECE.0).max(1);
+        let edge = |piece: u64| first.after(window.times(piece / each)).after(Nanos(window.0 / each * (piece % each)));
+        let order = |piece: u64| (bench.ahead(edge(piece), edge(piece + 1)), (piece + 1).is_multiple_of(each));
+        let pieces = (0..windows * each).map(order).collect();
+        let (gathered, whole) = (Gathering::default(), Gathering::default());
+        Self { begun, warmup, window, windows, pieces, index: 0, gathered, whole, heard: Heard::default() }
+    }
+
+    /// Drives the load and records each window as it ends.
+    async fn follow(
+        &mut self,
+        rig: &mut Rig<'_>,
+        stage: &Stage,
+        work: &SoakWork,
+        bench: &mut Bench,
+    ) -> Result<LoadFacts, Halt> {
+        let order = Order { slice: Some(work.window), ..trial::order(&work.load, Arm::Proxied, self.begun) };
+        let Rig { interrupt, recorder, events, .. } = rig;
+        let drive = async |generator: &mut Generator| {
+            let (tell, told) = unbounded_channel();
+            let load = driven(generator, order, tell);
+            let windows = self.record(told, stage, recorder, &mut **events);
+            match tokio::try_join!(load, windows) {
+                Ok((load, ())) => Ok(Ok(load)),
+                Err(Stop::Load(error)) => Err(error),
+                Err(Stop::Halt(halt)) => Ok(Err(halt)),
+            }
+        };
+        bench.drive(interrupt, drive).await?
+    }
+
+    /// Waits for each window: for its readings, and for what the generator counted in it.
+    async fn record(
+        &mut self,
+        mut told: UnboundedReceiver<Told>,
+        stage: &Stage,
+        recorder: &mut Recorder,
+        events: &mut (dyn FnMut(Event) + Send),
+    ) -> Result<(), Stop> {
+        while let Some((pending, last)) = self.pieces.front_mut() {
+            let last = *last;
+            events(Event::Doing(format!("window {} of {}", self.index + 1, self.windows)));
+            let piece = loop {
+                tokio::select! {
+                    piece = pending.finish() => break piece,
+                    Some(told) = told.recv() => self.heard.take(told, events),
+                }
+            };
+            self.pieces.pop_front();
+            limits::none_killed(&piece.readings, &stage.limits).map_err(Stop::Halt)?;
+            self.gathered.add(&piece.readings);
+            self.whole.add(&piece.readings);
+            if last {
+                let window = self.end(&mut told, events).await;
+                recorder.window(INSTANCE, window);
+                events(Event::Step { done: self.index, of: self.windows });
+            }
+        }
+        Ok(())
+    }
+
+    /// The window under way, whose readings are complete, once the generator has told it.
+    async fn end(&mut self, told: &mut UnboundedReceiver<Told>, events: &mut (dyn FnMut(Event) + Send)) -> SoakWindow {
+        while self.heard.slices.is_empty()
+            && let Some(told) = told.recv().await
+        {
+            self.heard.take(told, events);
+        }
+        let slice = self.heard.slices.pop_front();
+        let window = self.present(self.window);
+        self.index += 1;
+        let Some(Slice { outcomes, response, .. }) = slice else {
+            // The generator has ended early, and says so itself.
+            return window;
+        };
+        let errors = outcomes.total() - outcomes.ok;
+        SoakWindow { whole: true, ok: outcomes.ok, errors, outcomes: Some(outcomes), response, ..window }
+    }
+
+    /// What is known of the window under way, of which `length` has passed; nothing is afterwards.
+    fn present(&mut self, length: Nanos) -> SoakWindow {
+        let (ok, errors) = (std::mem::take(&mut self.heard.ok), std::mem::take(&mut self.heard.errors));
+        let (index, from) = (self.index, self.from());
+        let window = SoakWindow { index, from_ns: from.0, length_ns: length.0, ok, errors, ..SoakWindow::default() };
+        std::mem::take(&mut self.gathered).fill(window)
+    }
+
+    /// Start of the window under way, since the load began.
+    fn from(&self) -> Nanos {
+        self.warmup.plus(self.window.times(self.index))
+    }
+
+    /// Keeps what there is of the window in which the soak ended, and says when it did.
+    fn cut_short(&mut self, rig: &mut Rig<'_>, bench: &mut Bench, halt: Halt) -> Halt {
+        let after = Mono::now().since(self.begun);
+        if bench.gone().is_some() {
+            rig.recorder.died(INSTANCE, after);
+        }
+        let passed = after.minus(self.from()).min(self.window);
+        if self.index < self.windows && passed > Nanos::ZERO {
+            let window = self.present(passed);
+            rig.recorder.window(INSTANCE, window);
+        }
+        // Readings of the piece in which it ended stay with the instance.
+        bench.leave(self.pieces.pop_front().map(|(pending, _)| pending));
+        match halt {
+            Halt::Failed(Failure { says, exit: Exit::TargetFailed }) => {
+                let says = format!("after {:.1} s of load {says}", after.as_secs_f64());
+                Halt::Failed(Failure { says, exit: Exit::TargetFailed })
+            }
+            other => other,
+        }
+    }
+}
+
+impl Heard {
+    fn take(&mut self, told: Told, events: &mut (dyn FnMut(Event) + Send)) {
+        match told {
+            Told::Second(second) => {
+                self.ok += second.ok;
+                self.errors += second.errors;
+                events(Event::Second(Arm::Proxied, second));
+            }
+            Told::Slice(slice) => self.slices.push_back(slice),
+        }
+    }
+}
+
+/// The load to its end; what is told meanwhile goes to `tell`.
+async fn driven(generator: &mut Generator, order: Order, tell: UnboundedSender<Told>) -> Result<LoadFacts, Stop> {
+    // The other end is gone only when the soak is given up, which ends this too.
+    let told = |told: Told| {
+        let _ = tell.send(told);
+    };
+    generator.follow(order, told).await.map_err(Stop::Load)
+}

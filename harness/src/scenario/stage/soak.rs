@@ -1,0 +1,112 @@
+//! Reading a soak.
+
+use super::load::{longer_than_0, read_closed, read_open};
+use super::{LoadWork, SoakWork};
+use crate::load::spec::Pace;
+use crate::measure::soak::{Budget, FEWEST_WINDOWS, Floors};
+use crate::spec::Section;
+use crate::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Ratio};
+
+/// Windows of a soak whose `window` is not written.
+const WINDOWS: u64 = 60;
+
+/// Most windows: every pair of them is a slope, and their record has to stay small.
+const MOST_WINDOWS: u64 = 240;
+
+const SECOND: Nanos = Nanos::from_secs(1);
+
+/// Reads a soak. It is an open loop unless `vus` is written.
+pub(super) fn read(section: &Section<'_>) -> SoakWork {
+    let closed = section.has("vus") && !section.has("rate");
+    let (pace, connections) = if closed { read_closed(section) } else { read_open(section) };
+    if section.describing() {
+        read_closed(section);
+    }
+    let duration =
+        section.field("duration", "how long it is watched").check(longer_than_0).default(Nanos::from_secs(4 * 3600));
+    let warmup = section
+        .field("warmup", "discarded part before the first window; a twelfth of the duration where absent")
+        .optional()
+        .unwrap_or(Nanos(duration.0 / 12));
+    let ramp = section.field("ramp", "time over which the load comes up, within the warm-up").default(Nanos::ZERO);
+    if ramp > warmup {
+        let says = format!("{} is longer than the warm-up of {}", ramp.notation(), warmup.notation());
+        section.mistake("ramp", says, Some("windows must see the full load: lengthen warmup".to_owned()));
+    }
+    let window = read_window(section, duration);
+    let windows = duration.0 / window.0;
+    if windows < FEWEST_WINDOWS {
+        let says = format!(
+            "{} is {windows} windows of {}, and {FEWEST_WINDOWS} are the fewest that have a slope",
+            duration.notation(),
+            window.notation()
+        );
+        section.mistake("duration", says, Some("lengthen it, or shorten window".to_owned()));
+    }
+    if windows > MOST_WINDOWS {
+        let says = format!("{} makes {windows} windows, {MOST_WINDOWS} are the most", window.notation());
+        section.mistake("window", says, Some("lengthen it".to_owned()));
+    }
+    if let Pace::Open { rate_per_second } = pace
+        && rate_per_second * window.as_secs_f64() < 1.0
+    {
+        section.mistake("window", "is too short for a single request at this rate", Some("lengthen it".to_owned()));
+    }
+    let load = LoadWork {
+        instances: 1,
+        rounds: 1,
+        pace,
+        connections,
+        ramp,
+        warmup,
+        window: window.times(windows),
+        paired: false,
+    };
+    let budget =
+        read_budget(&section.table("budget", "how much may grow, per day, and how much p99 and rate may change"));
+    let min_abs = read_floors(&section.table("min_abs", "changes from the first third to the last that never count"));
+    SoakWork { load, window, budget, min_abs }
+}
+
+/// A sixtieth of the duration in whole seconds, unless it is written.
+fn read_window(section: &Section<'_>, duration: Nanos) -> Nanos {
+    let whole = |window: &Nanos| {
+        let fits = *window >= SECOND && window.0.is_multiple_of(SECOND.0);
+        if fits { Ok(()) } else { Err(format!("must be whole seconds, at least 1s, is {}", window.notation())) }
+    };
+    let sixtieth = SECOND.times(duration.0 / WINDOWS / SECOND.0).max(SECOND);
+    section
+        .field("window", "one value of each series; a sixtieth of the duration, at least 1 s, where absent")
+        .check(whole)
+        .optional()
+        .unwrap_or(sixtieth)
+}
+
+fn read_budget(section: &Section<'_>) -> Budget {
+    let share = |ratio: &Ratio| {
+        if ratio.0 >= 0.0 { Ok(()) } else { Err(format!("must not be negative, is {}", ratio.notation())) }
+    };
+    let memory = section.field("memory", "growth of memory's troughs").default(BytesPerDay(50.0 * 1_048_576.0));
+    let descriptors = section.field("descriptors", "growth of open descriptors").default(CountPerDay(100.0));
+    let threads = section.field("threads", "growth of threads").default(CountPerDay(10.0));
+    let p99 = section.field("p99", "rise of p99 over the soak; an alert beyond it").check(share).default(Ratio(0.5));
+    let rate =
+        section.field("rate", "loss of rate over the soak; an alert beyond it").check(share).default(Ratio(0.05));
+    Budget {
+        memory_bytes_per_day: memory.0,
+        descriptors_per_day: descriptors.0,
+        threads_per_day: threads.0,
+        p99_ratio: p99.0,
+        rate_ratio: rate.0,
+    }
+}
+
+fn read_floors(section: &Section<'_>) -> Floors {
+    let p99: Nanos = section.field("p99", "rise of p99").default(Nanos::from_millis(1));
+    Floors {
+        memory_bytes: section.field("memory", "growth of memory").default(Bytes::from_mebi(8)).0,
+        descriptors: section.field("descriptors", "more open descriptors").default(20),
+        threads: section.field("threads", "more threads").default(4),
+        p99_ns: p99.0,
+    }
+}

@@ -1,0 +1,164 @@
+//! What the rules ask for: one trial of the target, the direct one of the same round, and the stage's settings.
+
+use super::{BUSY, IDLE};
+use crate::measure::ThreadsUsage;
+use crate::measure::group::ResourceLimits;
+use crate::measure::record::{RoundRecord, StageRecord};
+use crate::measure::trial::{Arm, Offered, TrialRecord};
+use crate::measure::usage::{ProcessUsage, Reading, Series};
+
+/// Who takes part in every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Station {
+    Target,
+    Generator,
+    Upstream,
+}
+
+/// What is known of one round.
+pub(super) struct Facts<'a> {
+    pub(super) trial: &'a TrialRecord,
+    direct: Option<&'a TrialRecord>,
+    stage: &'a StageRecord,
+}
+
+impl<'a> Facts<'a> {
+    /// Of a round; `None` without a trial of the target.
+    pub(super) fn of(stage: &'a StageRecord, round: &'a RoundRecord) -> Option<Self> {
+        Some(Self { trial: round.trial(Arm::Proxied)?, direct: round.trial(Arm::Direct), stage })
+    }
+
+    pub(super) fn readings(&self) -> &'a Series<Reading> {
+        &self.trial.readings
+    }
+
+    pub(super) fn limits(&self) -> ResourceLimits {
+        self.stage.limits.unwrap_or_default()
+    }
+
+    /// Virtual users.
+    pub(super) fn users(&self) -> u64 {
+        match self.trial.offered {
+            Offered::Closed { vus } => vus,
+            Offered::Open { .. } => self.trial.connections,
+        }
+    }
+
+    /// CPUs the target may use. Older records do not say it, and a cpuset is not known of them.
+    pub(super) fn may_use(&self) -> Option<f64> {
+        let host = self.readings().host_cpus();
+        let limit = self.limits().cpus;
+        self.trial.target_cpus.or_else(|| Some(limit.map_or(host?, |limit| limit.min(host.unwrap_or(limit)))))
+    }
+
+    /// CPUs the target used.
+    pub(super) fn used(&self) -> Option<f64> {
+        self.cpus_of(Station::Target)
+    }
+
+    /// CPUs that its threads used or waited for.
+    pub(super) fn wanted(&self) -> Option<f64> {
+        self.trial.target_threads.as_ref()?.wanted_cpus()
+    }
+
+    /// Its threads, and the share of the window in which the busiest was runnable.
+    pub(super) fn thread(&self) -> Option<(&'a ThreadsUsage, f64)> {
+        let threads = self.trial.target_threads.as_ref()?;
+        Some((threads, threads.busiest_share()?))
+    }
+
+    /// CPUs that somebody used.
+    pub(super) fn cpus_of(&self, station: Station) -> Option<f64> {
+        let readings = self.readings();
+        let ns = match station {
+            Station::Target => readings.target_cpu_ns(),
+            Station::Generator => readings.own_cpu_ns(generator),
+            Station::Upstream => readings.own_cpu_ns(upstream),
+        };
+        Some(ns? as f64 / readings.span_ns()? as f64)
+    }
+
+    /// Share of the window in which the busiest thread of somebody was runnable.
+    pub(super) fn share(&self, station: Station) -> Option<f64> {
+        match station {
+            Station::Target => self.thread().map(|(_, share)| share),
+            Station::Generator => self.readings().busiest_thread(generator),
+            Station::Upstream => self.readings().busiest_thread(upstream),
+        }
+    }
+
+    /// The target used, or used and waited for, all CPUs it may use. Waiting counts where it is a CPU that was waited for: not the
+    /// next period of a limit, and not a wake-up while CPUs were idle.
+    pub(super) fn target_is_full(&self) -> bool {
+        let Some((used, may_use)) = self.used().zip(self.may_use()) else { return false };
+        let full = |cpus: f64| cpus >= BUSY.0 * may_use;
+        let pinned = self.readings().host_cpus().is_some_and(|host| may_use < host);
+        let none_idle = self.readings().idle().is_some_and(|idle| idle < IDLE.0);
+        let waits_for_cpus = self.limits().cpus.is_none() && (pinned || none_idle);
+        full(used) || (waits_for_cpus && self.wanted().is_some_and(full))
+    }
+
+    /// Whether this is who was busy. Where several were, those who used less CPU time mostly waited for CPUs that the one who used
+    /// most of it had.
+    pub(super) fn is_busiest(&self, station: Station) -> bool {
+        let is_busy = |station: &Station| {
+            let full = *station == Station::Target && self.target_is_full();
+            full || self.share(*station).is_some_and(|share| share >= BUSY.0)
+        };
+        let used = |station: &Station| self.cpus_of(*station).unwrap_or(0.0);
+        // Of equals, the last one is taken.
+        let order = [Station::Upstream, Station::Generator, Station::Target];
+        let busy = order.into_iter().filter(is_busy);
+        busy.max_by(|one, other| used(one).total_cmp(&used(other))) == Some(station)
+    }
+
+    /// Mean time of a request through the target, in milliseconds.
+    pub(super) fn request_ms(&self) -> Option<f64> {
+        mean_ms(self.trial)
+    }
+
+    /// The same without it, in the same round.
+    pub(super) fn direct_ms(&self) -> Option<f64> {
+        mean_ms(self.direct?)
+    }
+
+    /// For how long the upstream holds a response back, in milliseconds.
+    pub(super) fn delay_ms(&self) -> Option<f64> {
+        self.stage.upstream_delay_ns.map(|ns| ns as f64 / 1e6)
+    }
+
+    /// Whether something is known of what stands behind the target.
+    pub(super) fn upstream_is_known(&self) -> bool {
+        self.direct.is_some() || self.share(Station::Upstream).is_some()
+    }
+
+    /// The rate at which every user always waits for an answer (J. D. C. Little, 1961).
+    pub(super) fn rps_by_law(&self) -> Option<f64> {
+        self.request_ms().filter(|mean| *mean > 0.0).map(|mean| self.users() as f64 * 1e3 / mean)
+    }
+
+    /// What the target used, for the end of a sentence.
+    pub(super) fn target(&self) -> String {
+        match self.used().zip(self.may_use()) {
+            Some((used, may_use)) => format!("the target used {used:.2} of {} CPUs", cpus(may_use)),
+            None => "what the target used was not read".to_owned(),
+        }
+    }
+}
+
+fn mean_ms(trial: &TrialRecord) -> Option<f64> {
+    trial.load.latencies.service.mean_ns().map(|ns| ns / 1e6)
+}
+
+fn generator(reading: &Reading) -> Option<&ProcessUsage> {
+    reading.generator.as_ref()
+}
+
+fn upstream(reading: &Reading) -> Option<&ProcessUsage> {
+    reading.upstream.as_ref()
+}
+
+/// A number of CPUs that somebody has: `2`, `0.5`, `0.33`.
+pub(super) fn cpus(value: f64) -> String {
+    ((value * 100.0).round() / 100.0).to_string()
+}

@@ -1,0 +1,394 @@
+//! Each rule by a trial made for it, which one decides where several hold, and what is said where something is missing.
+
+use super::*;
+use crate::clock::Mono;
+use crate::measure::ThreadsUsage;
+use crate::measure::group::{GroupUsage, ResourceLimits};
+use crate::measure::record::{InstanceRecord, RoundStatus};
+use crate::measure::trial::{Arm, Build, LoadFacts, TrialRecord};
+use crate::measure::usage::{HostUsage, ProcessUsage, Reading, Series, ThreadUsage, TreeUsage};
+use crate::units::Nanos;
+
+/// The length of the window; CPUs times this is CPU time.
+const SECOND: f64 = 1e9;
+
+fn ns(seconds: f64) -> u64 {
+    (seconds * SECOND).round() as u64
+}
+
+/// A thread on a CPU, and waiting for one, for shares of the window.
+fn thread(on_cpu: f64, waiting: f64) -> ThreadUsage {
+    ThreadUsage { tid: 7, on_cpu_ns: ns(on_cpu), waiting_ns: ns(waiting) }
+}
+
+fn process(cpus: f64) -> Option<ProcessUsage> {
+    Some(ProcessUsage { cpu_ns: ns(cpus), rss_bytes: 1, threads: Some(vec![thread(cpus, 0.0)]) })
+}
+
+/// Twelve users, 12 ms for a request, a thousand requests in one second on two CPUs: nobody is busy.
+fn trial(arm: Arm, millis: u64) -> TrialRecord {
+    let mut load = LoadFacts { window_ns: ns(1.0), completed_in_window: 1_000, ..LoadFacts::default() };
+    (0..1_000).for_each(|_| load.latencies.service.record(Nanos::from_millis(millis)));
+    let reading = |at: f64| Reading {
+        at: Mono(ns(1.0 + at)),
+        target: Some(TreeUsage { cpu_ns: ns(0.05 * at), major_faults: Some(5), ..TreeUsage::default() }),
+        generator: process(0.04 * at),
+        upstream: process(0.02 * at),
+        host: HostUsage { busy_ns: ns(0.11 * at), steal_ns: 0, total_ns: ns(2.0 * at), memory_stall_ns: Some(ns(3.0)) },
+        ..Reading::default()
+    };
+    let threads = ThreadsUsage {
+        span_ns: ns(1.0),
+        on_cpu_ns: ns(0.05),
+        waiting_ns: 0,
+        busiest: thread(0.03, 0.0),
+        busiest_name: Some("worker".to_owned()),
+    };
+    TrialRecord {
+        arm,
+        build: Build::Head,
+        offered: Offered::Closed { vus: 12 },
+        connections: 12,
+        load,
+        ledger: None,
+        readings: Series(vec![reading(0.0), reading(1.0)]),
+        peak_rss_bytes: None,
+        target_cpus: Some(2.0),
+        target_threads: Some(threads),
+        audit: Vec::new(),
+        tags: Vec::new(),
+    }
+}
+
+fn stage_of(rounds: Vec<Vec<TrialRecord>>) -> StageRecord {
+    let round = |(index, trials)| RoundRecord { index, status: RoundStatus::Valid, trials };
+    let rounds = (0..).zip(rounds).map(round).collect();
+    StageRecord {
+        offered: Some(Offered::Closed { vus: 12 }),
+        instances: vec![InstanceRecord { rounds, ..InstanceRecord::default() }],
+        ..StageRecord::default()
+    }
+}
+
+fn quiet() -> StageRecord {
+    stage_of(vec![vec![trial(Arm::Direct, 1), trial(Arm::Proxied, 12)]])
+}
+
+fn proxied(stage: &mut StageRecord) -> &mut TrialRecord {
+    let trials = &mut stage.instances[0].rounds[0].trials;
+    trials.iter_mut().find(|trial| trial.arm == Arm::Proxied).unwrap()
+}
+
+fn last(stage: &mut StageRecord) -> &mut Reading {
+    proxied(stage).readings.0.last_mut().unwrap()
+}
+
+fn uses(stage: &mut StageRecord, cpus: f64) {
+    last(stage).target.as_mut().unwrap().cpu_ns = ns(cpus);
+}
+
+/// The target's threads, all of them together, and the busiest.
+fn threads(stage: &mut StageRecord, all: (f64, f64), busiest: (f64, f64)) {
+    let threads = proxied(stage).target_threads.as_mut().unwrap();
+    (threads.on_cpu_ns, threads.waiting_ns) = (ns(all.0), ns(all.1));
+    threads.busiest = thread(busiest.0, busiest.1);
+}
+
+fn groups(stage: &mut StageRecord, first: GroupUsage, second: GroupUsage) {
+    let readings = &mut proxied(stage).readings.0;
+    (readings[0].group, readings[1].group) = (Some(first), Some(second));
+}
+
+fn steals(stage: &mut StageRecord) {
+    last(stage).host.steal_ns = ns(0.62);
+}
+
+fn throttles(stage: &mut StageRecord) {
+    stage.limits = Some(ResourceLimits { cpus: Some(0.5), ..ResourceLimits::default() });
+    let at = |n: u64| GroupUsage {
+        cpu_ns: Some(n * ns(0.049)),
+        periods: Some(n),
+        throttled_periods: Some(n * 9 / 10),
+        ..GroupUsage::default()
+    };
+    groups(stage, at(0), at(10));
+}
+
+fn swaps(stage: &mut StageRecord) {
+    last(stage).host.memory_stall_ns = Some(ns(3.23));
+}
+
+fn burns_all(stage: &mut StageRecord) {
+    uses(stage, 1.97);
+}
+
+fn burns_one(stage: &mut StageRecord) {
+    uses(stage, 1.02);
+    threads(stage, (1.0, 0.02), (0.98, 0.02));
+}
+
+fn starves(stage: &mut StageRecord) {
+    last(stage).generator = process(0.99);
+}
+
+fn upstream_burns(stage: &mut StageRecord) {
+    last(stage).upstream = process(0.97);
+}
+
+fn shares(stage: &mut StageRecord) {
+    uses(stage, 1.05);
+    threads(stage, (1.0, 0.2), (0.4, 0.1));
+    (last(stage).generator, last(stage).upstream) = (process(0.6), process(0.25));
+    last(stage).host.busy_ns = ns(1.95);
+}
+
+fn upstream_waits_too(stage: &mut StageRecord) {
+    stage.instances[0].rounds[0].trials[0] = trial(Arm::Direct, 11);
+}
+
+fn nothing(_: &mut StageRecord) {}
+
+type Change = fn(&mut StageRecord);
+
+/// A cause for each rule, in the order of the table, and what is said of it.
+const CAUSES: [(Bound, Change, &str); 10] = [
+    (Bound::HostSteal, steals, "the hypervisor took 31.0 % of the CPU time"),
+    (
+        Bound::Throttled,
+        throttles,
+        "its CPU limit held the target back in 90.0 % of the periods: it used 0.49 of 0.5 CPUs",
+    ),
+    (Bound::Memory, swaps, "a task of the host waited for memory for 23.0 % of the window"),
+    (Bound::TargetCpu, burns_all, "the target used 1.97 of 2 CPUs"),
+    (
+        Bound::TargetThread,
+        burns_one,
+        "its busiest thread (worker) was runnable for 100 % of the window; the target used 1.02 of 2 CPUs",
+    ),
+    (
+        Bound::Generator,
+        starves,
+        "a thread of the generator was runnable for 99.0 % of the window; the target used 0.05 of 2 CPUs",
+    ),
+    (
+        Bound::Upstream,
+        upstream_burns,
+        "a thread of the upstream was runnable for 97.0 % of the window; the target used 0.05 of 2 CPUs",
+    ),
+    (Bound::SharedCpus, shares, "of 2 CPUs none was left: the target used 1.05, the generator 0.60, the upstream 0.25"),
+    (
+        Bound::Upstream,
+        upstream_waits_too,
+        "a request takes 12.0 ms through the target and 11.0 ms without it; the target used 0.05 of 2 CPUs",
+    ),
+    (
+        Bound::Latency,
+        nothing,
+        "nobody was busy all the time: 12 users ÷ 12.0 ms for a request = 1,000 req/s; the target used 0.05 of 2 CPUs, its busiest thread was \
+         runnable for 3.00 % of the window",
+    ),
+];
+
+fn found(change: impl FnOnce(&mut StageRecord)) -> Bottleneck {
+    let mut stage = quiet();
+    change(&mut stage);
+    of(&stage).unwrap()
+}
+
+#[test]
+fn every_rule_finds_its_cause_and_names_the_evidence() {
+    for ((bound, cause, says), rule) in CAUSES.into_iter().zip(&RULES) {
+        let expected = Bottleneck { by: bound, says: says.to_owned(), rounds: 1, of: 1 };
+        assert_eq!((rule.bound, found(cause)), (bound, expected));
+    }
+}
+
+#[test]
+fn of_several_causes_the_one_that_is_asked_first_decides() {
+    let mut stage = quiet();
+    for (bound, cause, _) in CAUSES.into_iter().rev() {
+        cause(&mut stage);
+        assert_eq!(of(&stage).unwrap().by, bound);
+    }
+}
+
+#[test]
+fn of_several_who_are_busy_the_one_who_used_the_most_cpu_time_is_it() {
+    // The target's thread was ready to run all the time, and mostly waited for the CPU that the generator had.
+    let waits = |stage: &mut StageRecord, generator: f64| {
+        uses(stage, 0.3);
+        threads(stage, (0.3, 0.7), (0.28, 0.68));
+        last(stage).generator = process(generator);
+    };
+    assert_eq!(found(|stage| waits(stage, 0.95)).by, Bound::Generator);
+    // The generator was ready to run, and mostly waited for the CPU that the target had.
+    let starved = found(|stage| {
+        burns_one(stage);
+        last(stage).generator = Some(ProcessUsage { threads: Some(vec![thread(0.1, 0.88)]), ..process(0.1).unwrap() });
+    });
+    assert_eq!(starved.by, Bound::TargetThread);
+}
+
+#[test]
+fn waiting_for_a_cpu_counts_where_there_was_none() {
+    let wants = |stage: &mut StageRecord, busy: f64| {
+        uses(stage, 1.2);
+        threads(stage, (1.2, 0.75), (0.5, 0.3));
+        last(stage).host.busy_ns = ns(busy);
+    };
+    let crowded = found(|stage| wants(stage, 1.98));
+    assert_eq!(crowded.by, Bound::TargetCpu);
+    assert_eq!(crowded.says, "the target used 1.20 of 2 CPUs and waited for 0.75 more");
+    assert_eq!(found(|stage| wants(stage, 1.4)).by, Bound::Latency, "CPUs were idle");
+    let limited = found(|stage| {
+        wants(stage, 1.98);
+        stage.limits = Some(ResourceLimits { cpus: Some(1.9), ..ResourceLimits::default() });
+        groups(
+            stage,
+            GroupUsage { periods: Some(0), ..GroupUsage::default() },
+            GroupUsage { periods: Some(10), throttled_periods: Some(1), ..GroupUsage::default() },
+        );
+    });
+    assert_eq!(limited.by, Bound::SharedCpus, "waiting for the next period is not waiting for a CPU: {limited:?}");
+    let pinned = found(|stage| {
+        wants(stage, 1.4);
+        (proxied(stage).target_cpus, last(stage).target.as_mut().unwrap().cpu_ns) = (Some(1.0), ns(0.6));
+    });
+    assert_eq!(pinned.by, Bound::TargetCpu, "its cpuset kept it from the idle one");
+}
+
+#[test]
+fn memory_is_told_by_its_group_by_pages_and_by_its_limit() {
+    let stalled = |first: u64, second: u64| {
+        found(|stage| {
+            let at = |ns| GroupUsage { memory_stall_ns: Some(ns), ..GroupUsage::default() };
+            swaps(stage);
+            groups(stage, at(first), at(second));
+        })
+    };
+    assert_eq!(
+        stalled(0, ns(0.3)).says,
+        "a task of the target's control group waited for memory for 30.0 % of the window"
+    );
+    assert_eq!(stalled(ns(0.3), ns(0.3)).by, Bound::Latency, "somebody else waited");
+    let pages = found(|stage| last(stage).target.as_mut().unwrap().major_faults = Some(255));
+    assert_eq!((pages.by, pages.says.as_str()), (Bound::Memory, "0.25 pages were read from a disk for each request"));
+    let hits = found(|stage| {
+        let at = |hits| GroupUsage { limit_hits: Some(hits), ..GroupUsage::default() };
+        groups(stage, at(1), at(501));
+    });
+    assert_eq!(hits.says, "the target ran into its memory limit 0.50 times for each request");
+}
+
+#[test]
+fn a_known_delay_stands_for_a_direct_arm_that_did_not_run() {
+    let unpaired = |delay_ms: u64| {
+        found(|stage| {
+            stage.instances[0].rounds[0].trials.remove(0);
+            stage.upstream_delay_ns = Some(delay_ms * 1_000_000);
+        })
+    };
+    let slow = unpaired(11);
+    let says =
+        "the upstream holds a response back for 11.0 ms of the 12.0 ms of a request; the target used 0.05 of 2 CPUs";
+    assert_eq!((slow.by, slow.says.as_str()), (Bound::Upstream, says));
+    assert_eq!(unpaired(9).by, Bound::Latency);
+    let unseen = found(|stage| {
+        stage.instances[0].rounds[0].trials.remove(0);
+        proxied(stage).readings.0.iter_mut().for_each(|reading| reading.upstream = None);
+    });
+    assert!(unseen.by == Bound::Latency && unseen.says.ends_with("if anything, was not watched"), "{unseen:?}");
+}
+
+#[test]
+fn what_is_missing_is_named_and_never_taken_for_idle() {
+    let unknown = |change: Change, why: &str| {
+        let found = found(change);
+        assert!(found.by == Bound::Unknown && found.says.contains(why), "{why}: {found:?}");
+    };
+    unknown(|stage| proxied(stage).readings.0.clear(), "the CPU time of the host was not read");
+    unknown(|stage| last(stage).target = None, "the target was not read at both ends");
+    unknown(|stage| last(stage).generator = None, "the threads of the generator were not read");
+    unknown(
+        |stage| {
+            uses(stage, 1.2);
+            proxied(stage).target_threads = None;
+        },
+        "the CPU times of the target's threads were not recorded",
+    );
+    unknown(
+        |stage| {
+            last(stage).host.memory_stall_ns = None;
+            last(stage).target.as_mut().unwrap().major_faults = None;
+        },
+        "whether the target waited for memory was not recorded",
+    );
+    unknown(
+        |stage| stage.limits = Some(ResourceLimits { cpus: Some(0.5), ..ResourceLimits::default() }),
+        "the control group of the target was not read",
+    );
+    unknown(
+        |stage| proxied(stage).load.latencies = crate::measure::trial::Latencies::default(),
+        "no request was answered",
+    );
+    unknown(|stage| proxied(stage).load.completed_in_window = 300, "= 1,000 req/s, and 300 req/s were found");
+    // What is known decides all the same.
+    let slow = found(|stage| {
+        upstream_waits_too(stage);
+        proxied(stage).target_threads = None;
+        last(stage).target.as_mut().unwrap().major_faults = None;
+    });
+    assert_eq!(slow.by, Bound::Upstream);
+}
+
+#[test]
+fn a_record_of_an_older_harness_tells_what_it_can() {
+    let old = |change: Change| {
+        found(|stage| {
+            change(stage);
+            (proxied(stage).target_cpus, proxied(stage).target_threads) = (None, None);
+            for reading in &mut proxied(stage).readings.0 {
+                reading.host.memory_stall_ns = None;
+                reading.target.as_mut().unwrap().major_faults = None;
+            }
+        })
+    };
+    assert_eq!(old(burns_all).says, "the target used 1.97 of 2 CPUs");
+    assert_eq!((old(burns_one).by, old(starves).by), (Bound::Unknown, Bound::Generator));
+    assert_eq!(old(nothing).by, Bound::Unknown);
+    let without_threads = found(|stage| proxied(stage).target_threads = None);
+    assert_eq!(without_threads.by, Bound::Latency, "no thread was busy where CPUs were idle and hardly one was used");
+}
+
+#[test]
+fn the_bound_of_most_valid_rounds_is_that_of_the_stage() {
+    let with = |change: Change, rps: u64| {
+        let mut stage = quiet();
+        change(&mut stage);
+        proxied(&mut stage).load.completed_in_window = rps;
+        stage.instances.remove(0).rounds.remove(0).trials
+    };
+    let mut stage = stage_of(vec![
+        with(nothing, 1_000),
+        with(burns_one, 800),
+        with(|stage| uses(stage, 1.95), 700),
+        with(burns_all, 900),
+        with(|stage| uses(stage, 1.91), 950),
+        with(starves, 1_000),
+        vec![trial(Arm::Direct, 1)],
+    ]);
+    let most = of(&stage).unwrap();
+    assert_eq!((most.by, most.rounds, most.of), (Bound::TargetCpu, 3, 6));
+    assert_eq!(most.says, "the target used 1.97 of 2 CPUs", "the round in the middle, at 900 req/s");
+    assert_eq!(most.headline(), "bounded by target CPU in 3 of 6 rounds");
+    let rounds = &mut stage.instances[0].rounds;
+    rounds[2].status = RoundStatus::Rejected;
+    rounds[3].status = RoundStatus::WarmUp;
+    let tied = of(&stage).unwrap();
+    assert_eq!((tied.by, tied.rounds, tied.of), (Bound::TargetCpu, 1, 4), "of equals, the one that is asked first");
+    stage.offered = Some(Offered::Open { rate_per_second: 1_000.0 });
+    assert_eq!(of(&stage), None, "an offered rate is bounded by nobody");
+    assert_eq!(of(&stage_of(Vec::new())), None);
+    let unknown = stage_of(vec![with(|stage| last(stage).target = None, 1_000), with(nothing, 1_000)]);
+    assert_eq!(of(&unknown).unwrap().by, Bound::Latency, "what is known goes before what is not");
+}
