@@ -15,7 +15,7 @@ mod support;
 use harness::measure::soak::{FILE, Quantity};
 use harness::measure::{Ending, Record, StageStatus};
 use harness::verdict::soak::{Soak, TrendState};
-use support::{Ran, Scratch, harness, measured, newest, ran, settled, sidecar};
+use support::{Ran, Scratch, harness, measured, newest, ran, settled, sidecar, undisturbed};
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -106,11 +106,13 @@ fn a_target_that_dies_keeps_its_windows_and_tells_when() {
 
 #[test]
 fn a_clean_smoke_soak_raises_no_alarm() {
-    let scratch = Scratch::new();
-    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/soak-smoke.toml");
-    let out = scratch.0.join("out");
-    let output = harness().args(["run", scenario, "--quick"]).arg("--out").arg(out).output().unwrap();
-    let ran = ran(scratch, output);
+    let ran = undisturbed(|| {
+        let scratch = Scratch::new();
+        let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/soak-smoke.toml");
+        let out = scratch.0.join("out");
+        let output = harness().args(["run", scenario, "--quick"]).arg("--out").arg(out).output().unwrap();
+        ran(scratch, output)
+    });
     ran.expect_code(0);
     let found = shown(&ran);
     assert_eq!((found.windows, found.wanted, found.trends.len()), (12, 12, 5), "{found:#?}");

@@ -120,8 +120,8 @@ impl Surroundings {
         match self.git_branch.as_deref() {
             Some(name) if MAIN_BRANCHES.contains(&name) => main_branch(name),
             Some(name) => other_branch(name),
-            None if self.git => main("HEAD is on no branch, and neither GitHub nor GitLab says what it is".to_owned()),
-            None => main("there is no working copy of git to tell the branch".to_owned()),
+            None if self.git => main("HEAD is on no branch and nothing else names one, so it counts as main".to_owned()),
+            None => main("no working copy of git names a branch, so it counts as main".to_owned()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::against::Against;
 use super::args::{FailOn, Format, RunArgs};
 use super::confirm;
-use super::error::{Error, print_text};
+use super::error::{Error, print_text, print_warning};
 use super::terminal::coloured;
 use crate::exit::Exit;
 use crate::host;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let scenario = Scenario::read(&args.scenario, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
     let plan = plan(&scenario, &args.selection)?;
     let against = Against::find(args, &plan)?;
-    let _alone = host::Lock::acquire_within(PATIENCE).map_err(|error| Error::tooling(&error))?;
+    let _alone = alone()?;
     let home = Home::make(&args.out, &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
     let record = measure(&plan, &home, args.quiet)?;
     let options = verdict::Options {
@@ -39,6 +39,18 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let judgement = confirm::judge(&plan, &home, &record, options, args.quiet)?;
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
     tell(&stored, &home, args)
+}
+
+/// The host for this run alone. Whoever has to wait is told for whom.
+fn alone() -> Result<host::Lock, Error> {
+    let held = host::Lock::acquire().or_else(|busy| {
+        if let host::Error::Busy { pid } = busy {
+            let run = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+            print_warning(&format!("another run{run} measures on this host; waiting for it, at most {PATIENCE:?}"));
+        }
+        host::Lock::acquire_within(PATIENCE)
+    });
+    held.map_err(|error| Error::tooling(&error))
 }
 
 /// The plan of a scenario, with what the command line picks.

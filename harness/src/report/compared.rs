@@ -76,7 +76,21 @@ fn notes(judgement: &Judgement) -> Vec<String> {
     let rerun =
         context.confirmation.iter().map(|rerun| format!("blocks were measured again at once: run {}", rerun.run_id));
     let reason = context.override_reason.iter().map(|reason| format!("blocks are let pass: {reason}"));
-    caps.chain(rerun).chain(reason).collect()
+    caps.chain(rerun).chain(reason).chain(new_breaches(judgement)).collect()
+}
+
+/// One sentence for all breaches that must be seen in another run.
+fn new_breaches(judgement: &Judgement) -> Option<String> {
+    let new = judgement.changes().into_iter().filter(|finding| is_new(finding)).count();
+    let metrics = if new == 1 { "1 metric breaches".to_owned() } else { format!("{new} metrics breach") };
+    let says = format!("{metrics} a threshold, in fewer runs in a row than an alert needs");
+    (new > 0).then_some(says)
+}
+
+/// A breach against stored runs that the runs before did not show, so that it may be a slow host.
+fn is_new(finding: &Finding) -> bool {
+    let breached = finding.weighed.as_ref().is_some_and(|weighed| weighed.seen.is_breach());
+    finding.kind == FindingKind::Inconclusive && breached
 }
 
 impl<'a> Change<'a> {
@@ -87,6 +101,11 @@ impl<'a> Change<'a> {
     /// It must not be overlooked.
     const fn matters(&self) -> bool {
         matches!(self.finding.kind, FindingKind::Block | FindingKind::Alert | FindingKind::Inconclusive)
+    }
+
+    /// Its row says less than a reader must know.
+    fn needs_words(&self) -> bool {
+        self.matters() && !is_new(self.finding)
     }
 }
 
@@ -137,7 +156,7 @@ pub(super) fn table(compared: &Compared<'_>) -> String {
             Some(cells) => text.push_str(&line(subject, cells.clone())),
             None => text.push_str(&wrap(&format!("{subject}: {}", change.finding.says), WIDTH, "  ", "    ")),
         }
-        if change.matters() && change.cells.is_some() {
+        if change.needs_words() && change.cells.is_some() {
             text.push_str(&wrap(&change.finding.says, WIDTH, "    ", "    "));
         }
     }
@@ -164,7 +183,7 @@ pub(super) fn markdown(compared: &Compared<'_>) -> String {
     if !shown.is_empty() {
         text.push_str(&format!("{HEAD}{shown}\n"));
     }
-    for change in compared.changes.iter().filter(|change| change.matters()) {
+    for change in compared.changes.iter().filter(|change| change.needs_words()) {
         let Finding { subject, kind, says, .. } = change.finding;
         text.push_str(&format!("- {}: {}: {}\n", kind.word(), escaped(subject), escaped(says)));
     }

@@ -6,22 +6,19 @@ use super::gate::Gates;
 use super::guard;
 use super::judge::Options;
 use super::judgement::{Finding, Measured, Value};
-use super::measured;
 use super::published::{Draft, publish};
 use super::weigh::{Question, undecided, weigh};
 use crate::measure::metric;
 use crate::measure::record::{Record, StageKind};
-use crate::measure::trial::Build;
 use crate::stats::benjamini_hochberg;
 
 /// Ids that a sentence names before it counts the rest.
 const NAMED: usize = 5;
 
-/// What was found about the metrics of `head`, in their order. Two builds in one run go before stored runs; without either there is
-/// nothing to compare, which is a finding where something was asked for.
-pub(super) fn about(record: &Record, head: &[Measured], options: &Options) -> Vec<Finding> {
+/// What was found about the metrics of `head`, in their order. Two builds in one run go before stored runs, and `base` are the metrics
+/// of the other one; without either there is nothing to compare, which is a finding where something was asked for.
+pub(super) fn about(record: &Record, head: &[Measured], base: &[Measured], options: &Options) -> Vec<Finding> {
     let mut findings = if record.is_compared() {
-        let base = measured::metrics(&record.of_build(Build::Base), &[]);
         let head = head.iter().filter(|head| !is_of_a_soak(&head.id));
         head.filter_map(|head| paired(head, base.iter().find(|base| base.id == head.id)?, options)).collect()
     } else if let Some(against) = &options.context.against {

@@ -43,8 +43,9 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
     let head = if record.is_compared() { &record.of_build(Build::Head) } else { record };
     let soaks = soak::all(head);
     let metrics = measured::metrics(head, &soaks);
+    let base = if record.is_compared() { measured::metrics(&record.of_build(Build::Base), &[]) } else { Vec::new() };
     let targets = claims::judge(claims, &metrics);
-    let found = findings::about(record, &metrics, &options);
+    let found = findings::about(record, &metrics, &base, &options);
     let left_out = record.stages.iter().filter_map(left_out);
     let alarms = soaks.iter().flat_map(Soak::findings);
     let findings: Vec<Finding> = left_out.chain(undecided(&targets)).chain(alarms).chain(found).collect();
@@ -60,7 +61,7 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
             .stages
             .iter()
             .zip(&head.stages)
-            .map(|(stage, head)| stage_finding(stage, head, &metrics))
+            .map(|(stage, head)| stage_finding(stage, head, &metrics, &base))
             .collect(),
         metrics,
         context: options.context,
@@ -167,7 +168,7 @@ fn undecided(targets: &[ClaimFinding]) -> impl Iterator<Item = Finding> {
     })
 }
 
-fn stage_finding(stage: &StageRecord, head: &StageRecord, metrics: &[Measured]) -> StageFinding {
+fn stage_finding(stage: &StageRecord, head: &StageRecord, metrics: &[Measured], base: &[Measured]) -> StageFinding {
     let (state, reasons) = match &stage.status {
         StageStatus::Valid => (StageState::Valid, Vec::new()),
         StageStatus::Invalid(reasons) => (StageState::Invalid, reasons.clone()),
@@ -180,7 +181,7 @@ fn stage_finding(stage: &StageRecord, head: &StageRecord, metrics: &[Measured]) 
         name: stage.name.clone(),
         state,
         reasons,
-        notes: notes::about(head, metrics),
+        notes: [notes::about(head, metrics), notes::about_pairs(stage, metrics, base)].concat(),
         bottleneck: attributed.and_then(bottleneck::of),
     }
 }

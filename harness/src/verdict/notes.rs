@@ -1,9 +1,10 @@
 //! What the rounds of a stage show beside their medians: values that drift, and values that depend on what went first.
 
 use super::judgement::Measured;
+use crate::clock::Mono;
 use crate::measure::record::{RoundRecord, StageKind, StageRecord};
 use crate::measure::trial::{Arm, Build};
-use crate::stats::{Sample, drift, order_effect};
+use crate::stats::{Sample, differences, drift, order_effect};
 
 /// A note is written below this p. Two dozen metrics are looked at, so one run in a few has one by chance; it changes nothing.
 const P: f64 = 0.01;
@@ -14,26 +15,72 @@ pub(super) fn about(stage: &StageRecord, metrics: &[Measured]) -> Vec<String> {
     drifting(stage, &own).into_iter().chain(order(stage, &own)).collect()
 }
 
+/// Notes about the pairs of two builds in `stage`, which has the trials of both.
+pub(super) fn about_pairs(stage: &StageRecord, head: &[Measured], base: &[Measured]) -> Vec<String> {
+    let own = head.iter().filter(|metric| metric.stage == stage.name);
+    let pair = |head: &Measured| {
+        let base = base.iter().find(|base| base.id == head.id)?;
+        Some((head.id.clone(), differences(&rounds(base)?, &rounds(head)?).ok()?))
+    };
+    let pairs: Vec<(String, Sample)> = own.filter_map(pair).collect();
+    let grows = pairs.iter().filter_map(|(id, pairs)| {
+        let way = direction(pairs)?;
+        Some(format!("head − base of {id} {way}"))
+    });
+    let base_first = base_first(stage);
+    let turns = pairs.iter().filter_map(|(id, pairs)| {
+        let found = order_effect(pairs, &base_first).ok()?;
+        (found.test.significance.two_sided < P).then(|| format!("head − base of {id} depends on which goes first"))
+    });
+    let grows = first_of(grows.collect()).map(|says| format!("from pair to pair, {says}; p < {P}"));
+    grows.into_iter().chain(first_of(turns.collect()).map(|says| format!("{says}; p < {P}"))).collect()
+}
+
+/// For every pair of valid rounds, or of launches, whether that of the base ran before that of the head.
+fn base_first(stage: &StageRecord) -> Vec<bool> {
+    let (base, head) = (begun(stage, Build::Base), begun(stage, Build::Head));
+    base.iter().zip(&head).map(|(base, head)| base < head).collect()
+}
+
+/// When the valid rounds of a build began, or its launches where there are no rounds.
+fn begun(stage: &StageRecord, build: Build) -> Vec<Mono> {
+    let own = |round: &&RoundRecord| round.trials.iter().any(|trial| trial.build == build);
+    let rounds = stage.valid_rounds().filter(own);
+    let rounds: Vec<Mono> = rounds.filter_map(|round| Some(round.trials.first()?.readings.0.first()?.at)).collect();
+    if !rounds.is_empty() {
+        return rounds;
+    }
+    stage.instances.iter().filter(|instance| instance.build == build).map(|instance| instance.launch.spawned).collect()
+}
+
 fn rounds(metric: &Measured) -> Option<Sample> {
     Sample::new(metric.rounds().to_vec()).ok()
 }
 
+/// `rises (τ 0.80)` or `falls (τ −0.80)`, where chance does not explain it.
+fn direction(sample: &Sample) -> Option<String> {
+    let found = drift(sample).ok().filter(|found| found.significance.two_sided < P)?;
+    let way = if found.tau > 0.0 { "rises" } else { "falls" };
+    Some(format!("{way} (τ {:.2})", found.tau))
+}
+
+/// The first of some sentences, and how many more there are.
+fn first_of(says: Vec<String>) -> Option<String> {
+    let (first, others) = says.split_first()?;
+    let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
+    Some(format!("{first}{more}"))
+}
+
 /// Values that rise or fall from round to round: warm-up that is not over, memory that is not given back, a host that slows down.
 fn drifting(stage: &StageRecord, metrics: &[&Measured]) -> Option<String> {
-    let one = |metric: &&&Measured| {
-        let found = drift(&rounds(metric)?).ok().filter(|found| found.significance.two_sided < P)?;
-        let way = if found.tau > 0.0 { "rises" } else { "falls" };
-        Some(format!("{} {way} (τ {:.2})", metric.id, found.tau))
-    };
-    let drifting: Vec<String> = metrics.iter().filter_map(|metric| one(&metric)).collect();
-    let (first, others) = drifting.split_first()?;
-    let more = if others.is_empty() { String::new() } else { format!(", and {} more drift", others.len()) };
+    let one = |metric: &&Measured| Some(format!("{} {}", metric.id, direction(&rounds(metric)?)?));
+    let says = first_of(metrics.iter().filter_map(one).collect())?;
     let noun = match stage.kind {
         StageKind::Soak => "window",
         _ if stage.offered.is_some() => "round",
         _ => "launch",
     };
-    Some(format!("from {noun} to {noun} {first}{more}; p < {P}"))
+    Some(format!("from {noun} to {noun} {says}; p < {P}"))
 }
 
 /// Overhead that depends on which arm went first, so that something of one trial reaches into the next.

@@ -82,13 +82,18 @@ pub fn recovered_from<T>(share: f64, what: &str, first: &T, again: impl Fn() -> 
     recovered(share, what, || first.take().map_or_else(|| of(&again()), &of));
 }
 
-/// [`run`], for a measurement that must be valid: one that the host disturbed is repeated, at most twice.
+/// [`run`], for a measurement that must be valid.
 pub fn measured(scenario: &str) -> Ran {
-    let mut ran = run(scenario);
+    undisturbed(|| run(scenario))
+}
+
+/// A run that must be valid: one that the host disturbed is repeated, at most twice.
+pub fn undisturbed(measure: impl Fn() -> Ran) -> Ran {
+    let mut ran = measure();
     for again in ["second", "third"] {
         let Some(why) = ran.disturbed() else { break };
         eprintln!("DISTURBED, measuring a {again} time: {why:?}");
-        ran = run(scenario);
+        ran = measure();
     }
     ran
 }

@@ -1,5 +1,6 @@
 //! What becomes of a finding until it is published: two builds in one run, confirmation, overrides, exit codes.
 
+use harness::clock::Mono;
 use harness::exit::Exit;
 use harness::measure::ImageFacts;
 use harness::measure::image::{Count, Method};
@@ -212,6 +213,24 @@ fn rounds_that_drift_are_noted() {
     assert_eq!(judgement.stages[0].notes, ["from launch to launch startup/to_ready rises (τ 1.00); p < 0.01"]);
     let steady = judged(&compared(&around(1.0), &around(1.0)), Context::default());
     assert!(steady.stages[0].notes.is_empty(), "{:?}", steady.stages[0].notes);
+}
+
+#[test]
+fn pairs_that_drift_or_depend_on_which_build_goes_first_are_noted() {
+    let falling: Vec<f64> = (0..10).map(|at| 100.0 - f64::from(at)).collect();
+    let judgement = judged(&compared(&falling, &[100.0; 10]), Context::default());
+    let says = "from pair to pair, head − base of startup/to_ready rises (τ 1.00); p < 0.01";
+    assert_eq!(judgement.stages[0].notes, [says]);
+
+    // The second of two launches takes 5 ms more; who is second alternates.
+    let head: Vec<f64> = (0..10).map(|pair| if pair % 2 == 0 { 105.0 } else { 95.0 }).collect();
+    let mut record = compared(&[100.0; 10], &head);
+    for (at, instance) in record.stages[0].instances.iter_mut().enumerate() {
+        let (pair, of_head) = (at as u64 / 2, at % 2 == 1);
+        instance.launch.spawned = Mono(2 * pair + u64::from(of_head == (pair % 2 == 0)));
+    }
+    let says = "head − base of startup/to_ready depends on which goes first; p < 0.01";
+    assert_eq!(judged(&record, Context::default()).stages[0].notes, [says]);
 }
 
 #[test]

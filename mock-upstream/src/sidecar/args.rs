@@ -51,6 +51,9 @@ pub struct Args {
     /// Hold every response back before it is returned
     #[arg(long, default_value = "0ms", value_parser = parse_duration)]
     pub add_latency_response: Duration,
+    /// Answer no request earlier than this after it came; whatever else it takes is part of it
+    #[arg(long, default_value = "0ms", value_parser = parse_duration)]
+    pub answer_after: Duration,
     /// CPU time burned for every request, by the thread's CPU clock
     #[arg(long, default_value = "0ms", value_parser = parse_duration)]
     pub burn: Duration,

@@ -76,6 +76,7 @@ async fn answer(sidecar: &Sidecar, connection: &mut Connection, request: Request
 
 async fn pass(sidecar: &Sidecar, connection: &mut Connection, request: Request<Incoming>) -> Reply {
     let (args, truth) = (&sidecar.args, &sidecar.truth);
+    let came = clock::monotonic_ns();
     if !args.burn.is_zero() {
         truth.burned.record(clock::burn(args.burn));
     }
@@ -85,6 +86,10 @@ async fn pass(sidecar: &Sidecar, connection: &mut Connection, request: Request<I
         Err(error) => own(StatusCode::BAD_GATEWAY, "text/plain", error.to_string()),
     };
     hold(&mut connection.sleeper, args.add_latency_response, &truth.added_response).await;
+    if !args.answer_after.is_zero() {
+        connection.sleeper.sleep_until(came.saturating_add(clock::nanos(args.answer_after))).await;
+        truth.answered.record(clock::monotonic_ns() - came);
+    }
     reply
 }
 

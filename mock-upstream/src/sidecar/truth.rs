@@ -18,6 +18,7 @@ pub(crate) struct Truth {
     pub(crate) connect_failures: AtomicU64,
     pub(crate) added_request: Lengths,
     pub(crate) added_response: Lengths,
+    pub(crate) answered: Lengths,
     pub(crate) burned: Lengths,
     pub(crate) worker_pid: AtomicU64,
     pub(crate) worker_burned_ns: AtomicU64,
@@ -61,6 +62,8 @@ pub struct TruthReport {
     pub added_request_ns: Span,
     /// Delays added before returning the response.
     pub added_response_ns: Span,
+    /// From requests to their answers, where `--answer-after` is set.
+    pub answered_ns: Span,
     /// CPU burned for requests.
     pub burned_cpu_ns: Total,
     /// Memory held from the start.
@@ -189,6 +192,7 @@ impl Truth {
             connect_failures: zero(),
             added_request: Lengths::new(),
             added_response: Lengths::new(),
+            answered: Lengths::new(),
             burned: Lengths::new(),
             worker_pid: zero(),
             worker_burned_ns: zero(),
@@ -250,6 +254,7 @@ pub(crate) fn report(sidecar: &Sidecar) -> TruthReport {
         upstream_connect_failures: truth.connect_failures.load(Relaxed),
         added_request_ns: truth.added_request.span(),
         added_response_ns: truth.added_response.span(),
+        answered_ns: truth.answered.span(),
         burned_cpu_ns: truth.burned.total(),
         ballast_bytes: sidecar.leaks.ballast_bytes(),
         leaked_bytes: sidecar.leaks.bytes(),
@@ -279,7 +284,7 @@ impl TruthReport {
         text
     }
 
-    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 28] {
+    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 30] {
         let counter = |name, value| (name, "counter", Some(value));
         let gauge = |name, value| (name, "gauge", value);
         let (request, response) = (&self.added_request_ns, &self.added_response_ns);
@@ -302,6 +307,8 @@ impl TruthReport {
             counter("added_response_ns_total", response.sum),
             gauge("added_response_ns_min", response.min),
             gauge("added_response_ns_max", response.max),
+            counter("answered_total", self.answered_ns.count),
+            counter("answered_ns_total", self.answered_ns.sum),
             counter("burned_total", self.burned_cpu_ns.count),
             counter("burned_cpu_ns_total", self.burned_cpu_ns.sum),
             gauge("ballast_bytes", Some(self.ballast_bytes)),

@@ -28,6 +28,21 @@ async fn added_latency_is_never_short_and_is_told_for_each_side() {
 }
 
 #[tokio::test]
+async fn an_answer_comes_no_earlier_than_asked_and_what_it_takes_is_part_of_that() {
+    let pair = pair(&["--answer-after", "20ms", "--add-latency", "5ms"], &[]).await;
+    let mut client = Client::connect(pair.proxy.address).await;
+    for _ in 0..20 {
+        let one = Instant::now();
+        client.get("/").await;
+        assert!(one.elapsed() >= Duration::from_millis(20));
+    }
+    let told = pair.truth().answered_ns;
+    let median = told.median.unwrap();
+    assert!(told.count == 20 && told.min.unwrap() >= 20_000_000, "{told:?}");
+    assert!((19_900_000..24_000_000).contains(&median), "the 5 ms are not added: {told:?}");
+}
+
+#[tokio::test]
 async fn what_waits_together_is_not_added_up() {
     let pair = pair(&["--add-latency", "200ms"], &[]).await;
     let address = pair.proxy.address;
