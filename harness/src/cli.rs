@@ -3,6 +3,7 @@
 mod against;
 mod args;
 mod baseline;
+mod calibrate;
 mod check;
 mod clean;
 mod comment;
@@ -53,6 +54,7 @@ fn command(command: Command) -> Result<Exit, Error> {
         Command::Check(args) => check::check(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Baseline(args) => baseline::baseline(&args),
+        Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Clean(args) => clean::clean(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Report(args) => report::report(&args),

@@ -1,5 +1,6 @@
 //! Host: what this machine, this working copy and these files are, and the lock that keeps runs apart.
 
+pub mod calibration;
 mod facts;
 mod git;
 mod lock;

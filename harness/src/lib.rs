@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! 5  main → cli                                   argv in, exit code out
-//! 4  progress → run │ publish │ doctor            run drives the acting wing, returns the record; doctor looks at the host
+//! 4  progress → run │ publish │ doctor │ calibrate run drives the acting wing, returns the record; two look at the host
 //! 3  plan                                         stages × instances × rounds × arms, every default filled
 //! 2  scenario                                     the TOML as written
 //! 1  cgroup keeper host image target probe sampler load │ report → verdict → stats, baseline, interop (acting │ thinking)
@@ -36,6 +36,7 @@ pub mod verdict;
 pub mod plan;
 pub mod scenario;
 
+pub mod calibrate;
 pub mod cli;
 pub mod doctor;
 pub mod progress;

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod builds;
+pub mod calibration;
 pub mod canonical;
 pub mod curve;
 mod fingerprint;
@@ -22,6 +23,7 @@ pub mod trial;
 pub mod usage;
 
 pub use audit::{Blame, Check};
+pub use calibration::Calibration;
 pub use group::{GroupDelta, GroupUsage, ResourceLimits};
 pub use image::ImageFacts;
 pub use import::Import;

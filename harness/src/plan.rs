@@ -3,6 +3,7 @@
 mod describe;
 mod duration;
 mod environment;
+pub mod proposal;
 mod quick;
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ mod aether;
 mod badges;
 pub mod baseline;
 mod bmf;
+pub mod calibration;
 pub mod comment;
 pub mod compare;
 mod compared;

@@ -5,6 +5,8 @@
 mod artifacts;
 #[path = "reports/bencher.rs"]
 mod bencher;
+#[path = "reports/calibration.rs"]
+mod calibration;
 #[path = "reports/comment.rs"]
 mod comment;
 #[path = "reports/compared.rs"]

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod baseline;
+mod calibrate;
 mod doctor;
 mod publish;
 
@@ -14,6 +15,7 @@ use crate::report::validate::Kind;
 pub(super) use baseline::{
     Action, BaselineArgs, ExportArgs, ExportTo, ListArgs, PromoteArgs, PruneArgs, ShowArgs, ShowFormat, Which,
 };
+pub(super) use calibrate::{CalibrateArgs, CalibrateFormat};
 pub(super) use doctor::{DoctorArgs, DoctorFormat};
 pub(super) use publish::{CommentArgs, CommentMode, CompletionsArgs, GithubArgs};
 
@@ -32,6 +34,7 @@ const EXAMPLES: &str = "Examples:
   harness run scenarios/sidecar.toml --quick --stage overhead --set stage.overhead.rate=500/s
   harness check scenarios/sidecar.toml               what would be done, and how long it takes
   harness doctor                                     what this host can measure, and what would spoil it
+  harness calibrate                                  how small an overhead it resolves, and its ceilings
   harness run scenarios/sidecar.toml --against ./old-proxy
                                                      both builds in one run: what the change did
   harness report results/sidecar/RUN                 render a stored or partial run again
@@ -62,6 +65,8 @@ pub(super) enum Command {
     Validate(ValidateArgs),
     /// Tell what this host can measure, and what would spoil it
     Doctor(DoctorArgs),
+    /// Measure what this host resolves and where its ceilings are, for reports and proposals to quote
+    Calibrate(CalibrateArgs),
     /// Remove containers, networks and images that killed runs left behind
     Clean(CleanArgs),
     /// Print the completions of a shell
@@ -237,7 +242,7 @@ pub(super) enum CompareFormat {
 /// Arguments of `harness validate`.
 #[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
-    /// Files of any kind: scenario, result.json, journal.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons, what the doctor found; or the folder of a run or of Criterion
+    /// Files of any kind: scenario, result.json, journal.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons, what the doctor found, calibrations; or the folder of a run or of Criterion
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// Take every file for one of this kind, whatever it looks like

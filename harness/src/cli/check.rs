@@ -1,19 +1,49 @@
 //! `harness check`: what would be done, without doing it.
 
 use super::args::CheckArgs;
-use super::error::{Error, print_text};
+use super::error::{Error, print_text, print_warning};
 use super::run::plan;
 use crate::exit::Exit;
+use crate::host;
+use crate::measure::Calibration;
+use crate::plan::Plan;
+use crate::plan::proposal;
+use crate::report::calibration::quote;
+use crate::report::text::wrap;
 use crate::scenario::{self, Scenario};
 
-/// Prints the plan, or the schema.
+/// Columns a line may take, and those of a label.
+const WIDTH: usize = 80;
+const LABEL: usize = 10;
+
+/// Prints the plan and what the calibration of this host would change in it, or the schema.
 pub(super) fn check(args: &CheckArgs) -> Result<Exit, Error> {
     if let Some(path) = args.scenario.as_ref().filter(|_| !args.schema) {
         let scenario = Scenario::read(path, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
-        print_text(&plan(&scenario, &args.selection)?.to_string());
+        let plan = plan(&scenario, &args.selection)?;
+        print_text(&plan.to_string());
+        match host::calibration::stored() {
+            Ok(found) => found.iter().for_each(|found| print_text(&calibrated(&plan, found))),
+            Err(error) => print_warning(&error.to_string()),
+        }
     } else {
         let schema = serde_json::to_string_pretty(&scenario::schema()).map_err(|error| Error::tooling(&error))?;
         print_text(&(schema + "\n"));
     }
     Ok(Exit::Pass)
+}
+
+/// What the calibration says of this host, what it would change, and the line to type.
+fn calibrated(plan: &Plan, found: &Calibration) -> String {
+    let line = |label: &str, text: &str| wrap(text, WIDTH, &format!("{label:<LABEL$}"), &" ".repeat(LABEL));
+    let (host, tool) = (host::facts(), host::tool());
+    let mut text = line("host", &quote(found, &host, &tool));
+    if found.unfit(&host, &tool).is_some() {
+        return text;
+    }
+    let proposals = plan.proposals(found);
+    text.extend(proposals.iter().map(|proposal| line("proposal", &proposal.says)));
+    // On one line, however long: it is there to be copied.
+    text.extend(proposal::command(plan, &proposals).map(|command| format!("{:<LABEL$}{command}\n", "type")));
+    text
 }

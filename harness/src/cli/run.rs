@@ -18,7 +18,7 @@ use crate::scenario::Scenario;
 use crate::verdict::{self, Stored, stored};
 
 /// How long a run waits for another one that measures on this host.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The format that people read at a terminal.
 const TABLE: &str = "table";

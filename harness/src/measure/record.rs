@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration::Calibration;
 use super::curve::{GaveUp, Objective};
 use super::group::ResourceLimits;
 use super::image::ImageFacts;
@@ -37,6 +38,9 @@ pub struct Record {
     pub targets: Vec<BuildFacts>,
     /// Where it ran.
     pub host: HostFacts,
+    /// What the host had been calibrated to, where it had; it may be of another host, see [`Calibration::unfit`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// What the scenario's author should know, for example that a request has no `expect`.
     pub warnings: Vec<String>,
     /// The stages, in the order they ran.

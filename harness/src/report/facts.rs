@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::calibration::quote;
 use crate::measure::audit::judged_lag;
 use crate::measure::image::Method;
 use crate::measure::record::{HostFacts, Record, RoundRecord, StageKind, StageRecord, StageStatus};
@@ -302,6 +303,8 @@ pub(super) fn host(record: &Record) -> Vec<String> {
         git.unwrap_or_default(),
         sampler.unwrap_or_default()
     ));
+    let calibration = record.calibration.as_ref();
+    lines.extend(calibration.map(|found| quote(found, &record.host, &record.tool)));
     lines
 }
 

@@ -26,3 +26,5 @@ pub const GAB: &str = include_str!("../../schemas/gab.schema.json");
 pub const BADGE: &str = include_str!("../../schemas/badge.schema.json");
 /// Of what `harness doctor --format json` prints.
 pub const DOCTOR: &str = include_str!("../../schemas/doctor.schema.json");
+/// Of what `harness calibrate` writes.
+pub const CALIBRATION: &str = include_str!("../../schemas/calibration.schema.json");

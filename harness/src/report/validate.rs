@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::baseline;
 use crate::interop;
+use crate::measure::calibration;
 use crate::measure::canonical::Json;
 use crate::measure::journal;
 use crate::measure::metric::Absent;
@@ -119,6 +120,7 @@ fn faults_of(kind: Kind, text: &str, path: &Path) -> Vec<Fault> {
             Ok(read) => baseline::check(&read).err(),
             Err(error) => Some(error.to_string()),
         },
+        Kind::Calibration => calibration::parse(text).err(),
         Kind::Bencher | Kind::Flat | Kind::Receipt | Kind::Aether => {
             interop::parse(text, path).err().filter(|error| !is_of_a_failed_run(error)).map(|error| error.to_string())
         }

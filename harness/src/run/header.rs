@@ -22,6 +22,10 @@ const SAME: &str = "base and head are the same program: this is an A/A compariso
 pub(super) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
     let head = facts(Build::Head, &plan.target, site);
     let base = plan.base.as_ref().map(|base| facts(Build::Base, base, site));
+    let (calibration, unusable) = match host::calibration::stored() {
+        Ok(found) => (found, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     let same = plan
         .base
         .as_ref()
@@ -36,7 +40,8 @@ pub(super) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
         tool: host::tool(),
         targets: [head].into_iter().chain(base).collect(),
         host: host::facts(),
-        warnings: plan.warnings.iter().cloned().chain(same.then(|| SAME.to_owned())).collect(),
+        calibration,
+        warnings: plan.warnings.iter().cloned().chain(same.then(|| SAME.to_owned())).chain(unusable).collect(),
         ..Record::default()
     }
 }

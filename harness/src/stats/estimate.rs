@@ -9,7 +9,7 @@ use super::sample::middle;
 pub(super) const LEAST_COVERAGE: f64 = 0.95;
 
 /// Fewest values for which an interval with that coverage exists: below, even the whole range covers less.
-const FEWEST: usize = 6;
+pub(super) const FEWEST: usize = 6;
 
 /// The range that holds the true value with probability `coverage`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl Estimate {
 
 /// The largest k (from 1) for which the k-th smallest and the k-th largest of `n` values cover the median with at least
 /// 95 %, and that coverage. Binomial weights are kept as logarithms: 2⁻ⁿ is no number any more beyond n = 1074.
-fn rank(n: usize) -> Option<(usize, f64)> {
+pub(super) fn rank(n: usize) -> Option<(usize, f64)> {
     let mut log_weight = -(n as f64) * std::f64::consts::LN_2;
     let mut below = 0.0;
     let mut best = None;

@@ -31,6 +31,7 @@ pub const ROOMS: &[Room] = &[
     room("run", 4, Wing::Above, &[]),
     room("publish", 4, Wing::Above, &[]),
     room("doctor", 4, Wing::Above, &[]),
+    room("calibrate", 4, Wing::Above, &[]),
     room("plan", 3, Wing::Above, &[]),
     room("scenario", 2, Wing::Above, &[]),
     room("cgroup", 1, Wing::Acting, &[]),

@@ -57,3 +57,11 @@ fn the_coverages_in_the_statistics_are_those_of_the_code() {
     let row = format!("| covers | {} |", covers.collect::<Vec<_>>().join(" | "));
     assert!(document("statistics.md").contains(&row), "{row}");
 }
+
+#[test]
+fn the_resolutions_in_the_calibration_are_those_of_the_code() {
+    let rounds = [6, 7, 8, 9, 10, 15, 20, 50, 100, 500];
+    let told = rounds.map(|rounds| format!("{:.2}", harness::stats::resolution(rounds).unwrap()));
+    let row = format!("| c | {} |", told.join(" | "));
+    assert!(document("calibrate.md").contains(&row), "{row}");
+}

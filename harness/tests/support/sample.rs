@@ -57,6 +57,7 @@ pub fn record() -> Record {
             clock_source: Some("tsc".to_owned()),
             load_average: 0.31,
         },
+        calibration: None,
         stages: vec![made.artifact(), made.startup(), made.idle(), made.overhead(), made.capacity()],
         interrupted: false,
         failure: None,

@@ -43,11 +43,13 @@ pub enum Kind {
     Criterion,
     /// What `harness doctor --format json` prints.
     Doctor,
+    /// What `harness calibrate` found.
+    Calibration,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Scenario,
         Self::Result,
         Self::Journal,
@@ -62,6 +64,7 @@ impl Kind {
         Self::Aether,
         Self::Criterion,
         Self::Doctor,
+        Self::Calibration,
     ];
 
     /// What `--kind` calls it.
@@ -81,6 +84,7 @@ impl Kind {
             Self::Aether => "aether",
             Self::Criterion => "criterion",
             Self::Doctor => "doctor",
+            Self::Calibration => "calibration",
         }
     }
 
@@ -101,6 +105,7 @@ impl Kind {
             Self::Aether => Layout::Aether.word(),
             Self::Criterion => Layout::Criterion.word(),
             Self::Doctor => "what the doctor found",
+            Self::Calibration => "a calibration",
         }
     }
 
@@ -118,6 +123,7 @@ impl Kind {
             Self::Receipt => Some(schema::RECEIPT),
             Self::Aether => Some(schema::AETHER),
             Self::Doctor => Some(schema::DOCTOR),
+            Self::Calibration => Some(schema::CALIBRATION),
             // Their readers name every mistake with its line.
             Self::Scenario | Self::Journal | Self::Criterion => None,
         }
@@ -152,6 +158,9 @@ pub(super) fn recognise(path: &Path, text: &str) -> Result<Kind, Absent> {
     }
     if has(&["conditions", "abilities"]) {
         return Ok(Kind::Doctor);
+    }
+    if has(&["fingerprint", "absent"]) {
+        return Ok(Kind::Calibration);
     }
     if has(&["schemaVersion", "label"]) {
         return Ok(Kind::Badge);

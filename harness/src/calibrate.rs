@@ -1,0 +1,66 @@
+//! Calibrate: a scenario of its own, with nothing but the upstream at the end of both arms, and what its record says about the
+//! host: how small an overhead it resolves, where generator and upstream end, what the sampler costs, how late the pacer is.
+
+mod assess;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use crate::plan::{self, Options, Plan};
+use crate::scenario::Scenario;
+
+pub use assess::assess;
+pub use table::table;
+
+/// The scenario.
+const SCENARIO: &str = include_str!("calibrate/scenario.toml");
+
+/// What errors call it.
+const NAME: &str = "calibrate/scenario.toml";
+
+/// Stage of the noise floor.
+const NOISE: &str = "noise";
+/// Stage of the ceilings.
+const CEILING: &str = "ceiling";
+/// Stage of the sampler's cost.
+const SAMPLER: &str = "sampler";
+/// Stages that tell how late requests are released, slowest rate first.
+const PACED: [&str; 3] = ["pacer-200", NOISE, "pacer-5000"];
+
+/// What will be measured; every override is a `KEY=VALUE` as that of `harness run --set`.
+///
+/// # Errors
+/// All mistakes in the overrides at once.
+pub fn plan(quick: bool, overrides: &[String]) -> Result<Plan, plan::Error> {
+    // It has no relative paths, and the working copy that somebody stands in says nothing about the host.
+    let scenario = Scenario::parse(SCENARIO, Path::new(NAME), PathBuf::from("/"), overrides)?;
+    Plan::new(&scenario, &Options { quick, ..Options::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::StageKind;
+    use crate::units::Nanos;
+
+    #[test]
+    fn the_scenario_is_one_and_has_every_stage() {
+        let quick = plan(true, &[]).unwrap();
+        let full = plan(false, &[]).unwrap();
+        assert_eq!((&full.warnings, &quick.warnings), (&vec![], &vec![]));
+        assert!(quick.expected_duration() < Nanos::from_secs(30), "{}", quick.expected_duration());
+        assert!(full.expected_duration() < Nanos::from_secs(120), "{}", full.expected_duration());
+        let kind = |name: &str| full.stages.iter().find(|stage| stage.name == name).map(|stage| stage.kind);
+        assert_eq!((kind(CEILING), kind(SAMPLER)), (Some(StageKind::Capacity), Some(StageKind::Idle)));
+        assert_eq!(PACED.map(kind), [Some(StageKind::Overhead); 3]);
+        assert_eq!(full.stages.len(), 5);
+    }
+
+    #[test]
+    fn what_is_changed_is_checked() {
+        let changed = plan(false, &["stage.noise.rate=500/s".to_owned()]).unwrap();
+        assert_eq!(changed.scenario.overrides, ["stage.noise.rate=500/s"]);
+        let error = plan(false, &["stage.noise.rats=500/s".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("stage.noise.rats"), "{error}");
+    }
+}

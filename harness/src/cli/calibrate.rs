@@ -1,0 +1,70 @@
+//! `harness calibrate`: measures the host and keeps what was found.
+
+use std::path::{Path, PathBuf};
+
+use super::args::{CalibrateArgs, CalibrateFormat};
+use super::error::{Error, print_error, print_text};
+use super::run::{PATIENCE, measure};
+use crate::calibrate;
+use crate::exit::Exit;
+use crate::host::{self, calibration};
+use crate::measure::Calibration;
+use crate::report::{self, Summary};
+use crate::run::Home;
+use crate::verdict::{self, Judgement, Stored, stored};
+
+/// Measures, keeps what is valid, tells, and ends as the run did: parts that are INVALID are left out of the file.
+pub(super) fn calibrate(args: &CalibrateArgs) -> Result<Exit, Error> {
+    let plan = calibrate::plan(args.quick, &args.set).map_err(|error| Error::input(&error))?;
+    let path = match &args.out {
+        Some(path) => path.clone(),
+        None => calibration::place().map_err(|error| Error::tooling(&error))?,
+    };
+    calibration::make_room(&path).map_err(|error| Error::tooling(&error))?;
+    let _alone = host::Lock::acquire_within(PATIENCE).map_err(|error| Error::tooling(&error))?;
+    let home = Home::make(&beside(&path), &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
+    let record = measure(&plan, &home, false)?;
+    let judgement = verdict::judge(&record, &[], verdict::Options::default());
+    let found = calibrate::assess(&record, &judgement);
+    let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
+    stored.write(&home.results.join(stored::RESULT)).map_err(|error| Error::tooling(&error))?;
+    let summary = Summary::new(&stored.record, &stored.judgement).in_folder(&home.shown);
+    report::write_all(&summary, &home.results).map_err(|error| Error::tooling(&error))?;
+    tell(&found, &stored.judgement, &path, args.format, &home)
+}
+
+/// The folder of the file; the one we are in for a bare name.
+fn beside(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Writes what was found and prints it. A run that was stopped, or could not do its work, leaves an earlier calibration alone.
+fn tell(
+    found: &Calibration,
+    judgement: &Judgement,
+    path: &Path,
+    format: CalibrateFormat,
+    home: &Home,
+) -> Result<Exit, Error> {
+    let exit = judgement.exit;
+    if found.is_empty() || !matches!(exit, Exit::Pass | Exit::Invalid) {
+        let hint = format!("no calibration was written; look at it with: harness report {}", home.shown.display());
+        print_error(&judgement.headline(), Some(&hint));
+        return Ok(exit);
+    }
+    calibration::write(found, path).map_err(|error| Error::tooling(&error))?;
+    match format {
+        CalibrateFormat::Table => print_text(&calibrate::table(found, path)),
+        CalibrateFormat::Json => {
+            let json = serde_json::to_string_pretty(found).map_err(|error| Error::tooling(&error))?;
+            print_text(&(json + "\n"));
+        }
+    }
+    if exit == Exit::Invalid {
+        let hint =
+            "what is absent is INVALID; stop what else runs on this host (see harness doctor), then: harness calibrate";
+        print_error(&judgement.headline(), Some(hint));
+    }
+    Ok(exit)
+}

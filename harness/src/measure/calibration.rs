@@ -1,0 +1,290 @@
+//! What `harness calibrate` found on a host: how small an overhead it resolves, and where generator and upstream end. Kept in a
+//! file of the user's, copied into the record of every run, and used only for the host it is of.
+
+use serde::{Deserialize, Serialize};
+
+use super::latency::Quantiles;
+use super::record::{HostFacts, ToolFacts};
+
+/// Version of [`Calibration`]'s layout; a reader refuses a higher one.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything one calibration found. What could not be measured is left out, and [`Calibration::absent`] says why.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// See [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The run behind it.
+    pub run_id: String,
+    /// When it began: RFC 3339, UTC.
+    pub taken_at: String,
+    /// Wall-clock length in nanoseconds.
+    pub took_ns: u64,
+    /// `--quick` was given.
+    pub quick: bool,
+    /// What was changed in what is measured, as `KEY=VALUE`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
+    /// By which harness.
+    pub tool: ToolFacts,
+    /// On which host.
+    pub host: HostFacts,
+    /// What of the host must be the same for it to hold.
+    pub fingerprint: String,
+    /// The difference between two measurements of the same thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_floor: Option<NoiseFloor>,
+    /// What generator and upstream carry without a target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Ceiling>,
+    /// What the sampler costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampler: Option<SamplerCost>,
+    /// How late requests were released, slowest rate first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pacer: Vec<PacerLag>,
+    /// What could not be measured.
+    pub absent: Vec<AbsentPart>,
+}
+
+/// A number with its interval; its unit stands in the name of the field that holds it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figure {
+    /// Median of the rounds or launches.
+    pub point: f64,
+    /// Lower and upper end of its interval; absent where too few values have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<[f64; 2]>,
+    /// Rounds or launches behind it.
+    pub n: u64,
+}
+
+/// Direct against direct at the same arrival rate: the true overhead is 0.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoiseFloor {
+    /// Arrival rate on either arm, in requests per second.
+    pub rate_per_second: f64,
+    /// Connections kept open.
+    pub connections: u64,
+    /// Measured part of a trial in nanoseconds.
+    pub window_ns: u64,
+    /// How long a round took from its beginning to that of the next one, in nanoseconds: both arms with warm-up, window and drain.
+    pub round_ns: u64,
+    /// Response time of one of the arms, quantile 0.5, in nanoseconds.
+    pub p50_ns: Figure,
+    /// p50 of one arm − p50 of the other, of the same round, in nanoseconds.
+    pub difference_ns: Figure,
+    /// Standard deviation of the difference of one round in nanoseconds, as of normal scatter with the interval found.
+    pub scatter_ns: f64,
+    /// No number of rounds resolves less than this, in nanoseconds: the step of the histograms at this latency, or the difference
+    /// itself where its interval leaves out 0.
+    pub least_ns: f64,
+    /// The smallest overhead that is resolved, for some lengths of measuring; those too short for an interval are left out.
+    pub resolves: Vec<Resolution>,
+}
+
+/// The smallest overhead that is resolved in a given time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolution {
+    /// Time of measuring in nanoseconds.
+    pub measuring_ns: u64,
+    /// Rounds that fit into it.
+    pub rounds: u64,
+    /// An overhead of this size, in nanoseconds, has an interval that leaves out 0 in nine of ten measurements of that length.
+    pub overhead_ns: f64,
+}
+
+/// Generator and bundled upstream with nothing between them, in a closed loop.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ceiling {
+    /// Virtual users.
+    pub vus: u64,
+    /// Valid completions per second that both reached together.
+    pub rate_per_second: Figure,
+    /// What bounded the rate.
+    pub bound: BoundBy,
+    /// The generator.
+    pub generator: StationCost,
+    /// The bundled upstream.
+    pub upstream: StationCost,
+}
+
+/// What bounded a rate, as `docs/bottleneck.md` tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoundBy {
+    /// In a word or two.
+    pub by: String,
+    /// The evidence.
+    pub says: String,
+    /// Valid rounds that agree.
+    pub rounds: u64,
+    /// All valid rounds.
+    pub of: u64,
+}
+
+/// One of the two ends of a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StationCost {
+    /// CPU time, user and system, for each request, in nanoseconds.
+    pub cpu_ns_per_request: Figure,
+    /// Whether the rate reached is its own ceiling.
+    pub reach: Reach,
+}
+
+/// What the rate reached says about one of those who reached it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// It bounded the rate, which is its ceiling therefore.
+    Ceiling,
+    /// Something else did: its ceiling is at least this rate.
+    #[default]
+    AtLeast,
+}
+
+/// What the sampler costs while nothing else happens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplerCost {
+    /// Time between two readings in nanoseconds, as found.
+    pub period_ns: u64,
+    /// CPU time of control and keeper for each reading, in nanoseconds.
+    pub cpu_ns_per_reading: Figure,
+    /// Readings behind it.
+    pub readings: u64,
+}
+
+/// How late the generator releases requests at one rate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PacerLag {
+    /// Arrival rate in requests per second.
+    pub rate_per_second: f64,
+    /// Released − intended over all valid rounds.
+    pub lag: Quantiles,
+}
+
+/// A part that could not be measured.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AbsentPart {
+    /// Which.
+    pub part: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Reads the text of a calibration.
+///
+/// # Errors
+/// What is wrong with it, in a sentence without its path.
+pub fn parse(text: &str) -> Result<Calibration, String> {
+    #[derive(Deserialize)]
+    struct Version {
+        schema_version: Option<u64>,
+    }
+    let version: Version = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
+    match version.schema_version {
+        None => return Err("it has no schema_version".to_owned()),
+        Some(found) if found > u64::from(SCHEMA_VERSION) => {
+            return Err(format!(
+                "it was made by a newer harness: layout {found}, this one reads up to {SCHEMA_VERSION}"
+            ));
+        }
+        Some(_) => {}
+    }
+    let found: Calibration = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let fingerprint = found.host.fingerprint();
+    if found.fingerprint != fingerprint {
+        return Err(format!("its fingerprint is {:?}, and that of its host {fingerprint:?}", found.fingerprint));
+    }
+    Ok(found)
+}
+
+impl Calibration {
+    /// The day on which it was taken, for example `2026-11-21`.
+    pub fn date(&self) -> &str {
+        self.taken_at.split_once('T').map_or(self.taken_at.as_str(), |(date, _)| date)
+    }
+
+    /// Why it says nothing about what `tool` measures on `host`; `None` where it does.
+    pub fn unfit(&self, host: &HostFacts, tool: &ToolFacts) -> Option<String> {
+        let differs = host.differs(&self.host);
+        if !differs.is_empty() {
+            return Some(format!("of another host ({})", differs.join(", ")));
+        }
+        let (own, other) = (&self.tool.profile, &tool.profile);
+        (own != other).then(|| format!("of a {own} build of the harness, and this is a {other} build"))
+    }
+
+    /// Whether nothing could be measured.
+    pub fn is_empty(&self) -> bool {
+        self.noise_floor.is_none() && self.ceiling.is_none() && self.sampler.is_none() && self.pacer.is_empty()
+    }
+}
+
+impl NoiseFloor {
+    /// Whether the interval of the difference holds the truth, which is 0; `None` where there is no interval.
+    pub fn holds_zero(&self) -> Option<bool> {
+        self.difference_ns.ends.map(|[low, high]| low <= 0.0 && 0.0 <= high)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calibration() -> Calibration {
+        let host = HostFacts {
+            cpu_model: "Some CPU".to_owned(),
+            cpus: 2,
+            memory_bytes: 8 << 30,
+            kernel: "6.1.0".to_owned(),
+            ..HostFacts::default()
+        };
+        let fingerprint = host.fingerprint();
+        let tool = ToolFacts { version: "0.1.0".to_owned(), profile: "release".to_owned() };
+        Calibration { schema_version: 1, tool, host, fingerprint, ..Calibration::default() }
+    }
+
+    #[test]
+    fn it_is_of_one_host_and_one_kind_of_build() {
+        let found = calibration();
+        assert_eq!(found.unfit(&found.host, &found.tool), None);
+        let later = ToolFacts { version: "0.2.0".to_owned(), ..found.tool.clone() };
+        assert_eq!(found.unfit(&found.host, &later), None);
+        let bigger = HostFacts { cpus: 4, ..found.host.clone() };
+        let why = found.unfit(&bigger, &found.tool).unwrap();
+        assert_eq!(why, "of another host (CPUs: 4 CPUs, there 2 CPUs)");
+        let debug = ToolFacts { profile: "debug".to_owned(), ..later };
+        assert_eq!(
+            found.unfit(&found.host, &debug).unwrap(),
+            "of a release build of the harness, and this is a debug build"
+        );
+    }
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        let found = calibration();
+        let text = serde_json::to_string(&found).unwrap();
+        assert_eq!(parse(&text).as_ref(), Ok(&found));
+        for (from, to, says) in [
+            ("\"schema_version\":1", "\"schema_version\":2", "made by a newer harness: layout 2"),
+            ("\"schema_version\":1", "\"schema_version\":null", "no schema_version"),
+            ("\"cpus\":2", "\"cpus\":3", "its fingerprint is \"Some CPU, 2 CPUs"),
+            ("\"quick\"", "\"quack\"", "unknown field `quack`"),
+            ("{", "[", "it is not JSON"),
+        ] {
+            let why = parse(&text.replacen(from, to, 1)).unwrap_err();
+            assert!(why.contains(says), "{says}: {why}");
+        }
+        assert!(found.is_empty() && found.date().is_empty());
+    }
+}

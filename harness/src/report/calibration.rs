@@ -1,0 +1,55 @@
+//! What a report says of the calibration of its host.
+
+use crate::measure::calibration::{Calibration, NoiseFloor, Resolution};
+use crate::measure::metric::Unit;
+use crate::measure::record::{HostFacts, ToolFacts};
+use crate::units::Nanos;
+
+/// How small an overhead the host resolves and where its ceiling is, with the day on which that was measured; or why the
+/// calibration is not used for what `tool` measures on `host`.
+pub fn quote(calibration: &Calibration, host: &HostFacts, tool: &ToolFacts) -> String {
+    if let Some(why) = calibration.unfit(host, tool) {
+        return format!(
+            "not calibrated: the calibration of {} is {why}, so it is not used; measure with: harness calibrate",
+            calibration.date()
+        );
+    }
+    let quick = if calibration.quick { ", quick" } else { "" };
+    let changed = match calibration.overrides.as_slice() {
+        [] => String::new(),
+        overrides => format!(", with {}", overrides.join(", ")),
+    };
+    let mut parts = vec![calibration.noise_floor.as_ref().map_or_else(|| no_floor(calibration), resolves)];
+    parts.extend(calibration.ceiling.as_ref().map(|ceiling| {
+        let rate = Unit::PerSecond.show(ceiling.rate_per_second.point);
+        format!("generator and bundled upstream reach {rate}, bounded by {}", ceiling.bound.by)
+    }));
+    format!("{}; measured on {}{quick}{changed}", parts.join("; "), calibration.date())
+}
+
+fn resolves(floor: &NoiseFloor) -> String {
+    let one = |resolution: &Resolution| format!("±{} in {}", ns(resolution.overhead_ns), span(resolution.measuring_ns));
+    let all: Vec<String> = floor.resolves.iter().map(one).collect();
+    let biased = match floor.holds_zero() {
+        Some(false) => format!(" (direct against direct differs by {})", ns(floor.difference_ns.point)),
+        _ => String::new(),
+    };
+    format!("this host resolves overheads of {}{biased}", all.join(", "))
+}
+
+fn no_floor(calibration: &Calibration) -> String {
+    let why = calibration.absent.iter().find(|absent| absent.part == "noise floor");
+    let why = why.map_or("no reason was recorded", |absent| absent.reason.as_str());
+    format!("what overheads this host resolves is not known ({why})")
+}
+
+/// Nanoseconds as people read latencies.
+pub fn ns(value: f64) -> String {
+    Unit::Millis.show(value / 1e6)
+}
+
+/// A length of measuring: `10 s`, `10 min`.
+pub fn span(measuring_ns: u64) -> String {
+    let seconds = Nanos(measuring_ns).as_secs_f64();
+    if seconds >= 120.0 { format!("{} min", seconds / 60.0) } else { format!("{seconds} s") }
+}

@@ -1,0 +1,88 @@
+//! What reports say of the calibration in a record.
+
+use harness::measure::Calibration;
+use harness::measure::calibration::{BoundBy, Ceiling, Figure, NoiseFloor, Resolution};
+use harness::measure::record::ToolFacts;
+
+use super::*;
+
+/// The sample record with a calibration of its host.
+fn calibrated(change: impl FnOnce(&mut Calibration)) -> Record {
+    let mut record = sample::record();
+    let figure = |point, ends| Figure { point, ends: Some(ends), n: 33 };
+    let resolution =
+        |seconds: u64, rounds, overhead_ns| Resolution { measuring_ns: seconds * 1_000_000_000, rounds, overhead_ns };
+    let mut found = Calibration {
+        schema_version: 1,
+        taken_at: "2026-11-19T20:00:00Z".to_owned(),
+        tool: record.tool.clone(),
+        host: record.host.clone(),
+        fingerprint: record.host.fingerprint(),
+        noise_floor: Some(NoiseFloor {
+            difference_ns: figure(-1_000.0, [-4_000.0, 2_000.0]),
+            resolves: vec![resolution(10, 7, 12_345.0), resolution(60, 46, 4_820.0), resolution(600, 461, 1_520.0)],
+            ..NoiseFloor::default()
+        }),
+        ceiling: Some(Ceiling {
+            rate_per_second: figure(53_210.0, [53_000.0, 53_400.0]),
+            bound: BoundBy { by: "generator".to_owned(), ..BoundBy::default() },
+            ..Ceiling::default()
+        }),
+        ..Calibration::default()
+    };
+    change(&mut found);
+    record.calibration = Some(found);
+    record
+}
+
+/// The summary at the terminal, that of Markdown and the page, each without its line breaks.
+fn told(record: &Record) -> [String; 3] {
+    let judgement = judged(record, &[]);
+    ["table", "markdown", "html"]
+        .map(|name| rendered(name, record, &judgement).split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[track_caller]
+fn all_say(record: &Record, sentence: &str) {
+    for told in told(record) {
+        assert!(told.contains(sentence), "{sentence}\n{told}");
+    }
+}
+
+#[test]
+fn what_the_host_resolves_stands_beside_the_host() {
+    all_say(
+        &calibrated(|_| ()),
+        "this host resolves overheads of ±12.3 µs in 10 s, ±4.82 µs in 60 s, ±1.52 µs in 10 min; generator and bundled upstream \
+         reach 53,200 req/s, bounded by generator; measured on 2026-11-19",
+    );
+    assert!(told(&sample::record()).iter().all(|told| !told.contains("calibrat")), "nothing where there is none");
+}
+
+#[test]
+fn what_makes_it_worth_less_is_told() {
+    all_say(
+        &calibrated(|found| {
+            found.quick = true;
+            found.overrides = vec!["stage.noise.rate=500/s".to_owned()];
+            found.noise_floor.as_mut().unwrap().difference_ns.ends = Some([-4_000.0, -100.0]);
+        }),
+        "±1.52 µs in 10 min (direct against direct differs by -1.00 µs); generator and bundled upstream reach 53,200 req/s, \
+         bounded by generator; measured on 2026-11-19, quick, with stage.noise.rate=500/s",
+    );
+}
+
+#[test]
+fn one_of_another_host_or_build_is_not_used() {
+    let other = calibrated(|found| found.host.cpus = 8);
+    all_say(
+        &other,
+        "not calibrated: the calibration of 2026-11-19 is of another host (CPUs: 2 CPUs, there 8 CPUs), so it is not used; \
+         measure with: harness calibrate",
+    );
+    let debug = calibrated(|found| found.tool = ToolFacts { profile: "debug".to_owned(), ..found.tool.clone() });
+    all_say(&debug, "is of a debug build of the harness, and this is a release build, so it is not used");
+    for record in [other, debug] {
+        assert!(told(&record).iter().all(|told| !told.contains("resolves overheads")));
+    }
+}
