@@ -19,6 +19,8 @@ pub(crate) struct Truth {
     pub(crate) added_request: Lengths,
     pub(crate) added_response: Lengths,
     pub(crate) burned: Lengths,
+    pub(crate) flooded: AtomicU64,
+    pub(crate) flood_writes: Lengths,
     pub(crate) worker_pid: AtomicU64,
     pub(crate) worker_burned_ns: AtomicU64,
     pub(crate) worker_ballast: AtomicU64,
@@ -63,6 +65,10 @@ pub struct TruthReport {
     pub added_response_ns: Span,
     /// CPU burned for requests.
     pub burned_cpu_ns: Total,
+    /// Bytes of the flood of lines written so far.
+    pub flooded_bytes: u64,
+    /// How long each write of the flood took, of 64 KiB or a little less.
+    pub flood_write_ns: Span,
     /// Memory held from the start.
     pub ballast_bytes: u64,
     /// Memory leaked so far.
@@ -190,6 +196,8 @@ impl Truth {
             added_request: Lengths::new(),
             added_response: Lengths::new(),
             burned: Lengths::new(),
+            flooded: zero(),
+            flood_writes: Lengths::new(),
             worker_pid: zero(),
             worker_burned_ns: zero(),
             worker_ballast: zero(),
@@ -251,6 +259,8 @@ pub(crate) fn report(sidecar: &Sidecar) -> TruthReport {
         added_request_ns: truth.added_request.span(),
         added_response_ns: truth.added_response.span(),
         burned_cpu_ns: truth.burned.total(),
+        flooded_bytes: truth.flooded.load(Relaxed),
+        flood_write_ns: truth.flood_writes.span(),
         ballast_bytes: sidecar.leaks.ballast_bytes(),
         leaked_bytes: sidecar.leaks.bytes(),
         leaked_fds: sidecar.leaks.fds(),
@@ -279,7 +289,7 @@ impl TruthReport {
         text
     }
 
-    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 28] {
+    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 30] {
         let counter = |name, value| (name, "counter", Some(value));
         let gauge = |name, value| (name, "gauge", value);
         let (request, response) = (&self.added_request_ns, &self.added_response_ns);
@@ -304,6 +314,8 @@ impl TruthReport {
             gauge("added_response_ns_max", response.max),
             counter("burned_total", self.burned_cpu_ns.count),
             counter("burned_cpu_ns_total", self.burned_cpu_ns.sum),
+            counter("flooded_bytes_total", self.flooded_bytes),
+            counter("flood_write_ns_total", self.flood_write_ns.sum),
             gauge("ballast_bytes", Some(self.ballast_bytes)),
             counter("leaked_bytes_total", self.leaked_bytes),
             counter("leaked_fds_total", self.leaked_fds),
