@@ -13,6 +13,7 @@ mod doctor;
 mod error;
 mod github;
 mod hidden;
+mod keep;
 mod previous;
 mod report;
 mod run;

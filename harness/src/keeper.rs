@@ -31,7 +31,7 @@ pub use log::{Sink, tail as log_tail};
 pub use program::find as find_program;
 pub use scratch::scratch_leftovers;
 pub use serve::main;
-pub use tree::marked;
+pub use tree::{bearers, family, marked};
 pub use wire::Refusal;
 
 use crate::units::Bytes;

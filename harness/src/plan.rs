@@ -9,6 +9,7 @@ mod quick;
 use std::path::{Path, PathBuf};
 
 use crate::load::spec::GeneratorSpec;
+use crate::measure::profile::Stacks;
 use crate::measure::record::ScenarioFacts;
 use crate::measure::trial::Build;
 use crate::scenario::compare::FEWEST_INSTANCES;
@@ -41,6 +42,8 @@ pub struct Plan {
     pub claims: Vec<Claim>,
     /// `[gate]`: how much worse than a base is too much.
     pub gates: Gates,
+    /// How to find the call stacks of a profile of each stage with load; absent where none is asked for.
+    pub profile: Option<Stacks>,
     /// What the author should know, for example that a request has no `expect`.
     pub warnings: Vec<String>,
 }
@@ -106,6 +109,7 @@ impl Plan {
             stages,
             claims,
             gates: scenario.gates.clone(),
+            profile: None,
             warnings: scenario.warnings.clone(),
         };
         let unset = plan.unset_variables();
@@ -115,10 +119,10 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The same plan with some of its stages only, and without claims.
+    /// The same plan with some of its stages only, without claims and profiles.
     #[must_use]
     pub fn only(&self, stages: &[String]) -> Self {
-        let mut plan = Self { claims: Vec::new(), ..self.clone() };
+        let mut plan = Self { claims: Vec::new(), profile: None, ..self.clone() };
         plan.stages.retain(|stage| stages.contains(&stage.name));
         plan
     }

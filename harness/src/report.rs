@@ -20,6 +20,7 @@ mod markdown;
 pub mod metrics_doc;
 mod openmetrics;
 mod perf_summary;
+mod profile;
 mod receipt;
 mod release_notes;
 pub mod schema;
@@ -122,7 +123,11 @@ pub fn write_all(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, E
         let path = folder.join(name);
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         let written = made.and_then(|()| std::fs::write(&path, content));
-        written.map_err(|source| Error::Unwritable { path: path.clone(), source })?;
+        written.map_err(|source| {
+            // Half a file would be taken for a whole one.
+            drop(std::fs::remove_file(&path));
+            Error::Unwritable { path: path.clone(), source }
+        })?;
         Ok(path)
     };
     files.into_iter().map(write).collect()

@@ -4,6 +4,7 @@ mod bench;
 mod builds;
 mod engine;
 mod event;
+mod flame;
 mod halt;
 mod header;
 mod home;
@@ -11,17 +12,20 @@ mod interrupt;
 mod ledger;
 mod limits;
 mod load;
+mod profile;
 mod recorder;
 mod rig;
 mod rounds;
 mod soak;
 mod startup;
 mod trial;
+mod whole_lines;
 
 pub use event::Event;
 pub use halt::chain;
 pub use home::Home;
 pub use interrupt::Interrupt;
+pub use profile::no_profile;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,8 +50,10 @@ pub enum Error {
     /// The process that owns all others could not be started.
     #[error(transparent)]
     Keeper(#[from] keeper::Error),
-    /// The journal could not be created.
-    #[error("cannot create the journal in {folder}: {cause}; choose another place with --out DIR")]
+    /// The journal could not be begun.
+    #[error(
+        "cannot write the journal in {folder}: {cause}; choose another place with --out DIR, or look with: df -h {folder}"
+    )]
     Journal {
         /// The result directory.
         folder: String,

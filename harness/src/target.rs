@@ -4,6 +4,7 @@
 //! the target is started; when it listens and answers is the probe's business.
 
 mod container;
+mod descriptors;
 mod external;
 pub mod loopback;
 pub mod placeholders;

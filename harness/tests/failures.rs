@@ -16,7 +16,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Ran, Scratch, harness, newest, ran, run, sidecar};
+use support::{Ran, Scratch, harness, newest, processes_naming, ran, run, sidecar};
 
 const STARTUP: &str = "[stage.startup]\nlaunches = 6\n";
 
@@ -175,18 +175,8 @@ fn start(stage: &str, flags: &[&str]) -> Background {
 
 impl Background {
     /// Processes whose environment or command line names this run's temporary directory.
-    fn processes(&self) -> Vec<String> {
-        let needle = self.tmp.0.display().to_string();
-        let entries = std::fs::read_dir("/proc").unwrap().flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
-        let ours = |pid: &u32| {
-            let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
-            let text = [read("environ"), read("cmdline")].concat();
-            String::from_utf8_lossy(&text).contains(&needle)
-        };
-        let name =
-            |pid| format!("{pid} {}", std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default());
-        pids.filter(ours).map(name).collect()
+    fn processes(&self) -> Vec<(u32, String)> {
+        processes_naming(&self.tmp.0)
     }
 
     /// Waits until the run has got so far that `stage` is in its journal.

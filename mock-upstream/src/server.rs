@@ -10,6 +10,7 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::HttpService;
 use hyper_util::rt::TokioIo;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,6 +25,15 @@ const BACKLOG: i32 = 4096;
 
 pub(crate) type Stop = watch::Receiver<()>;
 pub(crate) type Connection<S> = http1::Connection<TokioIo<TcpStream>, S>;
+
+/// Raises the limit of descriptors to what this process may have: the soft limit is 1024 on most hosts, and a proxy needs two for each
+/// connection.
+pub(crate) fn raise_descriptor_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Refused, it stays as it is, and connections beyond it wait.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
 
 /// Binds and listens, non-blocking, ready for [`TcpListener::from_std`].
 pub(crate) fn bind(flag: &'static str, address: SocketAddr) -> Result<StdListener, Error> {

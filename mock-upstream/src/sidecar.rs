@@ -6,6 +6,7 @@
 mod admin;
 mod args;
 mod faults;
+mod flood;
 mod forward;
 mod gate;
 mod process;
@@ -33,6 +34,7 @@ pub struct Sidecar {
     truth: Truth,
     gate: Gate,
     leaks: faults::Leaks,
+    flood: flood::Flood,
 }
 
 impl Sidecar {
@@ -43,6 +45,7 @@ impl Sidecar {
             truth: Truth::new(main_ns),
             gate: Gate::new(args.freeze_at, args.freeze_for),
             leaks: faults::Leaks::with_ballast(args.ballast),
+            flood: flood::Flood::default(),
             args,
         })
     }

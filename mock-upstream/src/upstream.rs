@@ -33,6 +33,7 @@ pub async fn serve(listener: TcpListener, behaviour: Behaviour, shutdown: impl F
 /// # Errors
 /// When the address cannot be bound or the runtime cannot be built.
 pub fn main_with(args: Args) -> Result<(), Error> {
+    server::raise_descriptor_limit();
     let listener = server::bind("--listen", args.listen)?;
     server::runtime(args.workers)?.block_on(async {
         let stop = server::stop_signal(false)?;

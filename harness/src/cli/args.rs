@@ -79,6 +79,7 @@ const RUN_EXAMPLES: &str = "Examples:
   harness run scenarios/sidecar.toml --quick                    a look, in less than 20 seconds
   harness run scenarios/sidecar.toml --stage startup --stage idle
   harness run scenarios/sidecar.toml --set stage.overhead.rate=500/s --format json
+  harness run scenarios/sidecar.toml --stage capacity --profile  and a flame graph of the target
   harness run scenarios/sidecar.toml --github                   in a step of GitHub Actions";
 
 /// Arguments of `harness run`.
@@ -114,6 +115,9 @@ pub(super) struct RunArgs {
     /// No progress, and the verdict's line alone instead of the table
     #[arg(short, long)]
     pub(super) quiet: bool,
+    /// Put a flame graph of the target beside the report, for each stage with load, by `perf` in one more window that is not measured; `=fp` follows frame pointers (Go, or built with them) instead of unwind tables
+    #[arg(long, value_enum, value_name = "STACKS", num_args = 0..=1, require_equals = true, default_missing_value = "dwarf")]
+    pub(super) profile: Option<Stacks>,
     /// How GitHub Actions is told
     #[command(flatten)]
     pub(super) github: GithubArgs,
@@ -284,4 +288,13 @@ pub(super) enum FailOn {
     Alert,
     /// Whatever could not be decided, and all above
     Inconclusive,
+}
+
+/// How the call stacks of a profile are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Stacks {
+    /// By unwind tables, which optimised programs have
+    Dwarf,
+    /// By frame pointers, where the program was built with them
+    Fp,
 }

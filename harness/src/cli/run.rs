@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use super::against::Against;
-use super::args::{FailOn, Format, RunArgs};
+use super::args::{self, FailOn, Format, RunArgs};
 use super::confirm;
 use super::error::{Error, print_text, print_warning};
+use super::keep;
 use super::terminal::coloured;
 use crate::exit::Exit;
 use crate::host;
 use crate::measure::Record;
+use crate::measure::profile::Stacks;
 use crate::plan::{self, Plan};
 use crate::progress::Progress;
 use crate::report::{self, Summary};
 use crate::run::{self, Home, Interrupt};
 use crate::scenario::Scenario;
-use crate::verdict::{self, Stored, stored};
+use crate::verdict::{self, Stored};
 
 /// How long a run waits for another one that measures on this host.
 pub(super) const PATIENCE: Duration = Duration::from_secs(600);
@@ -25,8 +27,10 @@ const TABLE: &str = "table";
 
 /// Ask, plan, do, judge, tell.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
+    keep::outlive_the_file_limit();
     let scenario = Scenario::read(&args.scenario, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
-    let plan = plan(&scenario, &args.selection)?;
+    let plan = Plan { profile: args.profile.map(stacks), ..plan(&scenario, &args.selection)? };
+    run::no_profile(&plan).iter().for_each(|why| print_warning(&format!("no profile: {why}")));
     let against = Against::find(args, &plan)?;
     let _alone = alone()?;
     let home = Home::make(&args.out, &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
@@ -36,7 +40,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
         gates: plan.gates.clone(),
         context: against.context(&record, args, &home),
     };
-    let judgement = confirm::judge(&plan, &home, &record, options, args.quiet)?;
+    let judgement = confirm::judge(&plan, &home, &record, options, args.quiet);
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
     tell(&stored, &home, args)
 }
@@ -57,6 +61,14 @@ fn alone() -> Result<host::Lock, Error> {
 pub(super) fn plan(scenario: &Scenario, selection: &super::args::Selection) -> Result<Plan, Error> {
     let options = plan::Options { quick: selection.quick, stages: selection.stage.clone() };
     Plan::new(scenario, &options).map_err(|error| Error::input(&error))
+}
+
+/// `--profile` as the plan knows it.
+const fn stacks(wanted: args::Stacks) -> Stacks {
+    match wanted {
+        args::Stacks::Dwarf => Stacks::Dwarf,
+        args::Stacks::Fp => Stacks::Fp,
+    }
 }
 
 /// `--fail-on` as the verdict knows it.
@@ -90,14 +102,15 @@ const fn name(format: Format) -> &'static str {
     }
 }
 
-/// Writes every artifact and prints the summary.
+/// Writes every artifact and prints the summary, which is printed also where nothing can be written.
 fn tell(stored: &Stored, home: &Home, args: &RunArgs) -> Result<Exit, Error> {
     let summary = Summary::new(&stored.record, &stored.judgement).in_folder(&home.shown);
-    stored.write(&home.results.join(stored::RESULT)).map_err(|error| Error::tooling(&error))?;
-    report::write_all(&summary, &home.results).map_err(|error| Error::tooling(&error))?;
+    let written = keep::write(stored, &summary, home);
     print_text(&shown(&summary, name(args.format), args.quiet)?);
     args.github.tell(&summary, &home.shown)?;
-    Ok(stored.judgement.exit)
+    // Told last, below the summary.
+    let told = written.map_or_else(|error| error.tell(), |()| Exit::Pass);
+    Ok(stored.judgement.exit.join(told))
 }
 
 /// What stdout carries: a format by its name, or the verdict's line alone.

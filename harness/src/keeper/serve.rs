@@ -97,6 +97,8 @@ impl Server {
         for signal in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGPIPE] {
             mask.add(signal);
         }
+        // A log beyond the limit of `ulimit -f` is cut off, as on a full disk.
+        mask.add(Signal::SIGXFSZ);
         mask.add(Signal::SIGCHLD);
         mask.thread_block()?;
         let mut children = SigSet::empty();
@@ -222,11 +224,11 @@ impl Server {
             (Reach::Leader, None) => usize::from(sent(entry.pid)),
             (Reach::Group, None) => usize::from(killpg(pid, signal).is_ok()),
             (Reach::Group, Some(_)) => {
-                let group = tree::descendants(keeper).into_iter().filter(|row| row.group == entry.pid);
-                group.filter(|row| sent(row.pid)).count()
+                tree::group_of_ended(keeper, entry.pid).into_iter().filter(|pid| sent(*pid)).count()
             }
             (Reach::All, _) => {
-                tree::members(keeper, entry.pid, &entry.mark).into_iter().filter(|pid| sent(*pid)).count()
+                let members = tree::members(keeper, entry.pid, &entry.mark, entry.ending.is_some());
+                members.into_iter().filter(|pid| sent(*pid)).count()
             }
         };
         if (reach, signal) == (Reach::All, Signal::SIGKILL) {

@@ -35,17 +35,45 @@ pub(super) fn descendants(root: i32) -> Vec<Row> {
 
 /// Of the keeper's descendants those that belong to the process `leader` with `mark`: its group, its descendants while it
 /// lives, and whatever inherited the mark.
-pub(super) fn members(keeper: i32, leader: i32, mark: &str) -> Vec<i32> {
+pub(super) fn members(keeper: i32, leader: i32, mark: &str, is_over: bool) -> Vec<i32> {
+    let all = descendants(keeper);
+    let given_away = is_over && is_given_away(&all, leader);
     let under: BTreeSet<i32> = descendants(leader).iter().map(|row| row.pid).collect();
-    let belongs =
-        |row: &Row| row.pid == leader || row.group == leader || under.contains(&row.pid) || bears(row.pid, mark);
-    descendants(keeper).into_iter().filter(belongs).map(|row| row.pid).collect()
+    let kin = |row: &Row| row.pid == leader || row.group == leader || under.contains(&row.pid);
+    let belongs = |row: &Row| (!given_away && kin(row)) || bears(row.pid, mark);
+    all.into_iter().filter(belongs).map(|row| row.pid).collect()
+}
+
+/// Of the keeper's descendants those in the group of `leader`, which was collected.
+pub(super) fn group_of_ended(keeper: i32, leader: i32) -> Vec<i32> {
+    let all = descendants(keeper);
+    let given_away = is_given_away(&all, leader);
+    all.into_iter().filter(|row| !given_away && row.group == leader).map(|row| row.pid).collect()
+}
+
+/// Whether the number of `leader`, which was collected, is another's by now. The kernel does not give away the number of a group that has
+/// members, so they are then the other's too.
+fn is_given_away(all: &[Row], leader: i32) -> bool {
+    all.iter().any(|row| row.pid == leader)
 }
 
 /// All living processes of this host that bear a mark starting with `prefix`, as far as their environment may be read.
 pub fn marked(prefix: &str) -> Vec<i32> {
     let rows = rows().into_iter().filter(|(_, zombie)| !zombie).map(|(row, _)| row.pid);
     rows.filter(|pid| mark_of(*pid).is_some_and(|mark| mark.starts_with(prefix))).collect()
+}
+
+/// The living processes of what runs as `root`: itself, all its descendants, and whatever bears `mark`.
+pub fn family(root: i32, mark: Option<&str>) -> Vec<i32> {
+    let under: BTreeSet<i32> = descendants(root).iter().map(|row| row.pid).collect();
+    let belongs = |pid: &i32| *pid == root || under.contains(pid) || mark.is_some_and(|mark| bears(*pid, mark));
+    rows().into_iter().filter(|(_, zombie)| !zombie).map(|(row, _)| row.pid).filter(belongs).collect()
+}
+
+/// All living processes of this host that bear this mark.
+pub fn bearers(mark: &str) -> Vec<i32> {
+    let rows = rows().into_iter().filter(|(_, zombie)| !zombie).map(|(row, _)| row.pid);
+    rows.filter(|pid| bears(*pid, mark)).collect()
 }
 
 /// The mark in a process's environment.

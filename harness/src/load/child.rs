@@ -45,6 +45,7 @@ fn run(voice: &Arc<Voice>) -> Result<(), String> {
     if job.connections == 0 {
         return Err("a job needs at least one connection".to_owned());
     }
+    enough_descriptors(&job)?;
     let runtime = runtime(job.workers).map_err(|error| error.to_string())?;
     let orders = listen(Arc::clone(voice)).map_err(|error| error.to_string())?;
     let ended = runtime.block_on(serve(job, voice, orders));
@@ -68,6 +69,30 @@ fn raise_descriptor_limit() {
         // Refused, it stays as it is, and opening connections will say so.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
+}
+
+/// Descriptors beside those of the users: pipes, event loops, timers of the threads.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// Before anything is measured: a connection that finds no descriptor left would look like one that the target refused.
+fn enough_descriptors(job: &Job) -> Result<(), String> {
+    let needed = descriptors(job.connections, job.arms.len() as u64);
+    match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((limit, _)) if limit < needed => Err(format!(
+            "{} connections to {} arm(s) need {needed} descriptors, and this process may open {limit}; raise the limit with: sudo prlimit \
+             --pid $$ --nofile={room}:{room}, or lower `connections`",
+            job.connections,
+            job.arms.len(),
+            room = needed.next_power_of_two(),
+        )),
+        // Where the limit cannot be read, opening connections will tell.
+        _ => Ok(()),
+    }
+}
+
+/// One for each arm and one for the timer of each user, and some more.
+const fn descriptors(connections: u64, arms: u64) -> u64 {
+    connections.saturating_mul(arms + 1).saturating_add(OTHER_DESCRIPTORS)
 }
 
 /// Reads orders on a thread of its own. When stdin closes, control is gone: the process ends at once, whatever it does.

@@ -1,11 +1,13 @@
 //! A user's way to one arm: a connection that is opened when needed, and the requests sent over it.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{HeaderMap, Request};
+use nix::errno::Errno;
 
 use super::connection::{Answer, Connection, Failure};
 use super::judge::Judge;
@@ -83,7 +85,9 @@ impl Line {
                 self.state = State::Open(Box::new(connection));
                 Ok(())
             }
-            Some(Err(error)) => Err((Outcome::Connect, format!("connecting to {}: {error}", self.address))),
+            Some(Err(error)) => {
+                Err((Outcome::Connect, format!("connecting to {}: {error}{}", self.address, advice(&error))))
+            }
             None => Err((Outcome::Timeout, format!("connecting to {}: timeout", self.address))),
         }
     }
@@ -144,4 +148,29 @@ fn answered(mut fate: Fate, answer: Answer, outcome: Outcome, spare: &mut Header
     fate.ended = answer.last;
     *spare = answer.spare;
     fate
+}
+
+/// What to do about a connection that this side could not make; nothing where the other side refused it.
+fn advice(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EADDRNOTAVAIL) => {
+            "; no outgoing port is left, those of closed connections wait for a minute: let the target keep connections alive, or type: \
+             sudo sysctl net.ipv4.ip_local_port_range='10000 65535'"
+        }
+        Some(Errno::EMFILE) => "; raise the limit with: sudo prlimit --pid $$ --nofile=65536:65536",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_side_lacks_is_told_with_a_command() {
+        let of = |errno: Errno| advice(&io::Error::from(errno));
+        assert!(of(Errno::EADDRNOTAVAIL).contains("ip_local_port_range"));
+        assert!(of(Errno::EMFILE).contains("prlimit"));
+        assert_eq!(of(Errno::ECONNREFUSED), "");
+    }
 }

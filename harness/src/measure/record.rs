@@ -8,6 +8,7 @@ use super::group::ResourceLimits;
 use super::image::ImageFacts;
 use super::import::Import;
 use super::launch::LaunchRecord;
+use super::profile::Profile;
 use super::soak::{SoakFacts, SoakWindow};
 use super::trial::{Build, Offered, TrialRecord};
 use super::usage::{Reading, Series};
@@ -224,6 +225,9 @@ pub struct StageRecord {
     /// How long and within which budgets the target is watched in stage `soak`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soak: Option<SoakFacts>,
+    /// What `--profile` left; absent where none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
     /// Rounds (or launches) that had to be valid, of each build; in stage `limits`, for each set of limits; in stage `soak`, windows.
     pub wanted: u64,
     /// Starts of the target.

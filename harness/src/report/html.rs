@@ -122,6 +122,7 @@ fn sections(summary: &Summary<'_>) -> String {
         section("metrics", "Metrics", &tables::metrics(summary)),
         section("findings", "Findings", &tables::findings(summary)),
         section("notes", "Notes", &list(&summary.notes)),
+        section("profiles", "Profiles", &super::profile::html(summary.record)),
         section("charts", "Charts", &charts(summary)),
         section("stages", "Stages", &tables::stages(summary)),
         section("audit", "Audit, at worst in valid rounds", &audit::audit(summary)),

@@ -27,6 +27,7 @@ impl ReportFormat for Markdown {
             summary.judgement.soaks.iter().map(super::soak::markdown).collect::<Vec<_>>().join("\n"),
             unmeasured_targets(summary),
             list("Notes", &summary.notes),
+            list("Profiles", &super::profile::markdown(summary.record)),
             stages(summary),
             list("Audit, at worst in valid rounds", &summary.audit),
             list("Further reasons", &summary.further),

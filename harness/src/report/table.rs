@@ -27,6 +27,7 @@ impl ReportFormat for Table {
         text.push_str(&section("growth and drift", summary.judgement.soaks.iter().map(super::soak::table).collect()));
         text.push_str(&section("targets", targets(summary)));
         text.push_str(&section("notes", items(&summary.notes)));
+        text.push_str(&section("profiles", items(&super::profile::text(summary.record))));
         text.push_str(&section("audit, at worst in valid rounds", items(&summary.audit)));
         text.push_str(&section("further reasons", items(&summary.further)));
         text.push_str(&section("rejected rounds", items(&summary.rejected)));

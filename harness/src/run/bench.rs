@@ -94,6 +94,8 @@ impl Bench {
         let upstream = start_upstream(rig, stage, &name).await?;
         let url = upstream.as_ref().map(|upstream| &upstream.url);
         let (target, launch) = start_target(rig, stage, build, &name, url).await?;
+        let few = work.and_then(|work| limits::few_descriptors(&target, work.connections));
+        few.into_iter().for_each(|warning| rig.recorder.warn(warning));
         let engine = match work {
             Some(work) => Some(Engine::start(rig, stage, work, &name, &target.endpoints.proxy, url).await?),
             None => None,
@@ -124,6 +126,11 @@ impl Bench {
     /// Leaves a window that comes to no more with the bench, which records what was seen of it when it stops.
     pub(super) fn leave(&mut self, cut_short: Option<Pending>) {
         self.pending = cut_short;
+    }
+
+    /// The living processes of the target.
+    pub(super) fn processes(&self) -> Vec<i32> {
+        keeper::family(self.target.pid, self.target.mark.as_deref())
     }
 
     /// How the target ended, if it did.
@@ -326,7 +333,7 @@ async fn come_up(
 /// How a target ended. A process that ended and left a detached one behind goes on in that one.
 fn gone(running: &Running) -> Option<Ending> {
     let ending = running.ended()?;
-    let goes_on = running.mark.as_ref().is_some_and(|mark| keeper::marked(mark).iter().any(|pid| *pid != running.pid));
+    let goes_on = running.mark.as_ref().is_some_and(|mark| keeper::bearers(mark).iter().any(|pid| *pid != running.pid));
     (!goes_on).then_some(ending)
 }
 

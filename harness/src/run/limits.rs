@@ -45,3 +45,17 @@ pub(super) fn none_killed(readings: &Series<Reading>, limits: &ResourceLimits) -
     let says = format!("a process of the target {ending} while it was measured ({killed} in one window)");
     Err(Halt::Failed(Failure { says, exit: Exit::TargetFailed }))
 }
+
+/// Warns of a target that may not have as many descriptors as connections to it and from it need: those that it cannot accept wait until
+/// they time out, which looks like anything but that.
+pub(super) fn few_descriptors(target: &Running, connections: u64) -> Option<String> {
+    let (limit, needed) = (target.descriptor_limit()?, connections.saturating_mul(2));
+    (limit < needed).then(|| {
+        format!(
+            "the target (pid {}) may open {limit} descriptors, and {connections} connections may need {needed} in it, one to it and one \
+             from it each; raise the limit before the run with: ulimit -n {}",
+            target.pid,
+            needed.next_power_of_two()
+        )
+    })
+}

@@ -1,10 +1,10 @@
 //! Writes down what becomes known: into the journal, line by line, and by the same lines into the record in memory. There
 //! is one way to a record, so a journal that is read again gives the same one.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::whole_lines::WholeLines;
 use crate::clock::Mono;
 use crate::measure::curve::GaveUp;
 use crate::measure::group::ResourceLimits;
@@ -20,9 +20,11 @@ use crate::units::Nanos;
 #[derive(Debug)]
 pub(super) struct Recorder {
     replay: Replay,
-    journal: File,
+    journal: WholeLines,
+    /// Where the files lie.
+    folder: PathBuf,
     /// Every window of a soak, from the first one on.
-    series: PathBuf,
+    series: Option<WholeLines>,
     begun: Mono,
     stage: StageRecord,
     /// The instances that are up: one, or one of each build.
@@ -30,28 +32,32 @@ pub(super) struct Recorder {
     sampler_cpu: Nanos,
     sampler_ran: Nanos,
     /// The first line that could not be written, for a warning at the end.
-    trouble: Option<String>,
+    unwritten: Option<io::Error>,
 }
 
 impl Recorder {
     /// Begins the journal in `folder` with the run's header.
     ///
     /// # Errors
-    /// When the journal cannot be created.
+    /// When the journal cannot be created, or its first line not be written: what is measured would have nowhere to go.
     pub(super) fn begin(folder: &Path, header: Record) -> io::Result<Self> {
         let mut recorder = Self {
-            journal: File::create_new(folder.join(journal::FILE))?,
-            series: folder.join(soak::FILE),
+            journal: WholeLines::create(&folder.join(journal::FILE))?,
+            folder: folder.to_owned(),
+            series: None,
             begun: Mono::now(),
             stage: StageRecord::default(),
             open: Vec::new(),
             sampler_cpu: Nanos::ZERO,
             sampler_ran: Nanos::ZERO,
-            trouble: None,
+            unwritten: None,
             replay: Replay { record: header.clone(), complete: false },
         };
         recorder.write(&Line::run(&header));
-        Ok(recorder)
+        match recorder.unwritten.take() {
+            Some(cause) => Err(cause),
+            None => Ok(recorder),
+        }
     }
 
     /// A stage begins.
@@ -75,6 +81,11 @@ impl Recorder {
     /// An instance of the present stage as recorded so far, rounds included.
     pub(super) fn instance(&self, index: u32) -> Option<&InstanceRecord> {
         self.present_stage()?.instances.iter().find(|instance| instance.index == index)
+    }
+
+    /// Where the files of the run lie.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The program of a build as the scenario names it, placeholders filled.
@@ -134,8 +145,8 @@ impl Recorder {
     /// A window of a soak has ended.
     pub(super) fn window(&mut self, instance: u32, window: SoakWindow) {
         let stage = self.stage.name.clone();
-        if let Err(error) = append(&self.series, &stage, &window) {
-            self.trouble.get_or_insert_with(|| format!("{}: {error}", soak::FILE));
+        if let Err(error) = self.append(&stage, &window) {
+            self.unwritten.get_or_insert(error);
         }
         self.push(Line::window(&stage, instance, window));
     }
@@ -171,8 +182,8 @@ impl Recorder {
 
     /// The run is over; its record.
     pub(super) fn end(mut self, interrupted: bool) -> Record {
-        if let Some(trouble) = self.trouble.take() {
-            self.warn(format!("the journal is incomplete: {trouble}; the record itself is complete"));
+        if let Some(cause) = self.unwritten.take() {
+            self.warn(incomplete(&self.folder, &cause));
             self.push(Line::stage_end(&self.stage.clone()));
         }
         let ran = self.sampler_ran.0;
@@ -195,22 +206,31 @@ impl Recorder {
     /// Nothing measured is lost to a full disk: the record in memory goes on without the journal.
     fn write(&mut self, line: &Line) {
         let json = line.to_json().map_err(io::Error::other);
-        if let Err(error) = json.and_then(|json| self.journal.write_all(json.as_bytes())) {
-            self.trouble.get_or_insert_with(|| error.to_string());
+        if let Err(error) = json.and_then(|json| self.journal.add(json.as_bytes())) {
+            self.unwritten.get_or_insert(error);
         }
+    }
+
+    /// Adds a window to the series, so that whoever reads the file meanwhile sees it.
+    fn append(&mut self, stage: &str, window: &SoakWindow) -> io::Result<()> {
+        #[derive(serde::Serialize)]
+        struct Row<'a> {
+            stage: &'a str,
+            window: &'a SoakWindow,
+        }
+        let mut row = serde_json::to_vec(&Row { stage, window }).map_err(io::Error::other)?;
+        row.push(b'\n');
+        if self.series.is_none() && self.unwritten.is_none() {
+            self.series = Some(WholeLines::create(&self.folder.join(soak::FILE))?);
+        }
+        self.series.as_mut().map_or(Ok(()), |series| series.add(&row))
     }
 }
 
-/// Adds a window to the series, so that whoever reads the file meanwhile sees it.
-fn append(series: &Path, stage: &str, window: &SoakWindow) -> io::Result<()> {
-    #[derive(serde::Serialize)]
-    struct Row<'a> {
-        stage: &'a str,
-        window: &'a SoakWindow,
-    }
-    let mut row = serde_json::to_vec(&Row { stage, window }).map_err(io::Error::other)?;
-    row.push(b'\n');
-    OpenOptions::new().create(true).append(true).open(series)?.write_all(&row)
+/// What it means that a line could not be written.
+fn incomplete(folder: &Path, cause: &io::Error) -> String {
+    let folder = folder.display();
+    format!("the journal in {folder} is incomplete: {cause}; the record itself is complete; look with: df -h {folder}")
 }
 
 /// An instance of which nothing is known yet.

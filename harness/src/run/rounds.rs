@@ -5,6 +5,7 @@ use super::bench::Bench;
 use super::builds::{self, builds, named};
 use super::event::Event;
 use super::halt::Halt;
+use super::profile;
 use super::rig::Rig;
 use super::trial;
 use crate::measure::trial::{Arm, Build};
@@ -41,8 +42,11 @@ pub(super) async fn rounds(
 ) -> Result<(), Halt> {
     let benches = builds::start(rig, stage, turn, work).await?;
     let mut driver = Driver { rig, stage, work, turn, benches, until };
-    let done = driver.rounds(tally).await;
-    let Driver { benches, .. } = driver;
+    let mut done = driver.rounds(tally).await;
+    let Driver { mut benches, .. } = driver;
+    if done.is_ok() && tally.valid >= tally.wanted {
+        done = profile::of_rounds(rig, stage, work, &mut benches).await;
+    }
     Bench::stop_all(benches, rig).await;
     done
 }

@@ -8,6 +8,7 @@ use super::bench::Bench;
 use super::event::Event;
 use super::halt::Halt;
 use super::limits;
+use super::profile;
 use super::recorder::Recorder;
 use super::rig::Rig;
 use super::trial::{self, LEAD, Measured};
@@ -40,7 +41,10 @@ pub(super) async fn soak(rig: &mut Rig<'_>, stage: &Stage, work: &SoakWork) -> R
         rig.recorder.warn("the soak is that of the head alone; the base was not soaked".to_owned());
     }
     let mut bench = Bench::start(rig, stage, (INSTANCE.into(), Build::Head), Some(&work.load)).await?;
-    let done = watched(rig, stage, work, &mut bench).await;
+    let mut done = watched(rig, stage, work, &mut bench).await;
+    if done.is_ok() {
+        done = profile::window(rig, stage, &work.load, &mut bench).await;
+    }
     bench.stop(rig).await;
     done?;
     let recorded = rig.recorder.present_stage();

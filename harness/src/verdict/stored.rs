@@ -125,12 +125,17 @@ impl Stored {
         let json = serde_json::to_vec(self)?;
         let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
         let unfinished = path.with_extension("json.unfinished");
-        let mut file = std::fs::File::create(&unfinished).map_err(unwritable)?;
-        file.write_all(&json)
-            .and_then(|()| file.write_all(b"\n"))
-            .and_then(|()| file.sync_all())
-            .map_err(unwritable)?;
-        std::fs::rename(&unfinished, path).map_err(unwritable)
+        let written = std::fs::File::create(&unfinished).and_then(|mut file| {
+            file.write_all(&json)?;
+            file.write_all(b"\n")?;
+            file.sync_all()
+        });
+        let written = written.and_then(|()| std::fs::rename(&unfinished, path));
+        if written.is_err() {
+            // What there is of it takes room that others need.
+            drop(std::fs::remove_file(&unfinished));
+        }
+        written.map_err(unwritable)
     }
 
     /// Reads it from `path`. The digest and the version are checked before anything is believed.

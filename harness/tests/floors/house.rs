@@ -70,6 +70,7 @@ pub const GUESTS: &[(&str, &[&str])] = &[
     ("object", &["image"]),
     ("tar", &["image"]),
     ("flate2", &["image", "measure"]),
+    ("inferno", &["run"]),
     ("statrs", &["stats"]),
     ("jsonschema", &["report"]),
     ("procfs", &["sampler", "host", "target", "keeper", "cgroup"]),

@@ -145,6 +145,18 @@ pub fn newest(out: &Path) -> Option<PathBuf> {
     runs.pop()
 }
 
+/// Processes, each with its command line, whose environment or command line names this folder.
+pub fn processes_naming(folder: &Path) -> Vec<(u32, String)> {
+    let needle = folder.display().to_string();
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+    let read = |pid: u32, name: &str| {
+        String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default()).into_owned()
+    };
+    let ours = |pid: &u32| read(*pid, "environ").contains(&needle) || read(*pid, "cmdline").contains(&needle);
+    pids.filter(ours).map(|pid| (pid, read(pid, "cmdline"))).collect()
+}
+
 impl Ran {
     pub fn record(&self) -> Record {
         let result = self.result.as_ref().unwrap_or_else(|| panic!("no result\n{}\n{}", self.stdout, self.stderr));

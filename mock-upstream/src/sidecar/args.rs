@@ -63,6 +63,9 @@ pub struct Args {
     /// Lines written to stdout for every request
     #[arg(long, default_value_t = 0)]
     pub log_lines_per_request: u32,
+    /// Bytes of lines written to stdout every second, from the start, by a thread of its own
+    #[arg(long, default_value = "0B", value_parser = parse_size)]
+    pub flood_per_second: usize,
 
     /// Memory held and touched from the start
     #[arg(long, default_value = "0B", value_parser = parse_size)]

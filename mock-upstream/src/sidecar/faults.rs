@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Sidecar;
+use super::{Sidecar, flood};
 use crate::{Error, clock};
 
 /// How often a leak per second is topped up.
@@ -104,6 +104,10 @@ pub(crate) fn start_threads(sidecar: &Arc<Sidecar>) -> Result<(), Error> {
     if args.sawtooth > 0 {
         let sidecar = Arc::clone(sidecar);
         spawn("sawtooth", move || saw_for_ever(&sidecar))?;
+    }
+    if args.flood_per_second > 0 {
+        let sidecar = Arc::clone(sidecar);
+        spawn("flood", move || flood::for_ever(&sidecar))?;
     }
     Ok(())
 }

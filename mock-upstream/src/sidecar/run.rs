@@ -46,6 +46,7 @@ fn exit_at_start(args: &Args, code: u8) -> ! {
 
 /// The admin side and the signals live on this thread, the proxy on threads of its own that may freeze.
 fn serve(args: Args, main_ns: u64) -> Result<(), Error> {
+    server::raise_descriptor_limit();
     let listener = server::bind("--admin", args.admin)?;
     let sidecar = Sidecar::new(args, main_ns);
     faults::start_threads(&sidecar)?;
@@ -75,6 +76,7 @@ fn serve(args: Args, main_ns: u64) -> Result<(), Error> {
             Err(_) => Ok(()),
         }
     });
+    sidecar.flood.end();
     if sidecar.args.truth_on_exit {
         tell_truth(&sidecar);
     }

@@ -20,6 +20,8 @@ pub(crate) struct Truth {
     pub(crate) added_response: Lengths,
     pub(crate) answered: Lengths,
     pub(crate) burned: Lengths,
+    pub(crate) flooded: AtomicU64,
+    pub(crate) flood_writes: Lengths,
     pub(crate) worker_pid: AtomicU64,
     pub(crate) worker_burned_ns: AtomicU64,
     pub(crate) worker_ballast: AtomicU64,
@@ -66,6 +68,10 @@ pub struct TruthReport {
     pub answered_ns: Span,
     /// CPU burned for requests.
     pub burned_cpu_ns: Total,
+    /// Bytes of the flood of lines written so far.
+    pub flooded_bytes: u64,
+    /// How long each write of the flood took, of 64 KiB or a little less.
+    pub flood_write_ns: Span,
     /// Memory held from the start.
     pub ballast_bytes: u64,
     /// Memory leaked so far.
@@ -194,6 +200,8 @@ impl Truth {
             added_response: Lengths::new(),
             answered: Lengths::new(),
             burned: Lengths::new(),
+            flooded: zero(),
+            flood_writes: Lengths::new(),
             worker_pid: zero(),
             worker_burned_ns: zero(),
             worker_ballast: zero(),
@@ -256,6 +264,8 @@ pub(crate) fn report(sidecar: &Sidecar) -> TruthReport {
         added_response_ns: truth.added_response.span(),
         answered_ns: truth.answered.span(),
         burned_cpu_ns: truth.burned.total(),
+        flooded_bytes: truth.flooded.load(Relaxed),
+        flood_write_ns: truth.flood_writes.span(),
         ballast_bytes: sidecar.leaks.ballast_bytes(),
         leaked_bytes: sidecar.leaks.bytes(),
         leaked_fds: sidecar.leaks.fds(),
@@ -311,6 +321,8 @@ impl TruthReport {
             counter("answered_ns_total", self.answered_ns.sum),
             counter("burned_total", self.burned_cpu_ns.count),
             counter("burned_cpu_ns_total", self.burned_cpu_ns.sum),
+            counter("flooded_bytes_total", self.flooded_bytes),
+            counter("flood_write_ns_total", self.flood_write_ns.sum),
             gauge("ballast_bytes", Some(self.ballast_bytes)),
             counter("leaked_bytes_total", self.leaked_bytes),
             counter("leaked_fds_total", self.leaked_fds),

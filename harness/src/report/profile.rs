@@ -1,0 +1,82 @@
+//! Profiles, as reports link them. Their files lie beside the reports.
+
+use super::html::escaped;
+use crate::measure::Profile;
+use crate::measure::profile::Taken;
+use crate::measure::record::Record;
+use crate::units::{Nanos, grouped};
+
+/// A line for each stage that was to be profiled, the paths of graph and stacks in it made by `link`, other text by `plain`.
+fn lines(record: &Record, link: impl Fn(&str) -> String, plain: impl Fn(&str) -> String) -> Vec<String> {
+    let line = |stage: &str, profile: &Profile| match profile {
+        Profile::Taken(taken) => {
+            let (graph, folded) = (link(&taken.graph), link(&taken.folded));
+            plain(&format!("{stage}: flame graph ")) + &graph + &plain(", stacks ") + &folded + &plain(&about(taken))
+        }
+        Profile::Absent(why) => plain(&format!("{stage}: no profile: {why}")),
+    };
+    let stages = record.stages.iter().filter_map(|stage| Some((stage, stage.profile.as_ref()?)));
+    stages.map(|(stage, profile)| line(&stage.name, profile)).collect()
+}
+
+fn about(taken: &Taken) -> String {
+    format!(
+        " ({} samples of {} in {}, {} stacks); this window is in no number",
+        grouped(taken.samples as f64),
+        taken.event,
+        Nanos(taken.window_ns),
+        taken.stacks.name()
+    )
+}
+
+/// For the terminal.
+pub(super) fn text(record: &Record) -> Vec<String> {
+    lines(record, str::to_owned, str::to_owned)
+}
+
+/// Items of a list in Markdown.
+pub(super) fn markdown(record: &Record) -> Vec<String> {
+    lines(record, |path| format!("[{path}]({path})"), str::to_owned)
+}
+
+/// A list in HTML; nothing where nothing was profiled.
+pub(super) fn html(record: &Record) -> String {
+    let link = |path: &str| format!("<a href=\"{0}\">{0}</a>", escaped(path));
+    let items: String = lines(record, link, escaped).iter().map(|line| format!("<li>{line}</li>\n")).collect();
+    if items.is_empty() { items } else { format!("<ul class=\"lines\">\n{items}</ul>\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::StageRecord;
+    use crate::measure::profile::Stacks;
+
+    fn record(profile: Option<Profile>) -> Record {
+        let stage = StageRecord { name: "overhead".to_owned(), profile, ..StageRecord::default() };
+        Record { stages: vec![stage], ..Record::default() }
+    }
+
+    #[test]
+    fn a_profile_is_linked_and_one_that_is_absent_says_why() {
+        let taken = record(Some(Profile::Taken(Taken {
+            graph: "profile/overhead.svg".to_owned(),
+            folded: "profile/overhead.folded".to_owned(),
+            stacks: Stacks::Dwarf,
+            event: "cpu-clock".to_owned(),
+            samples: 1234,
+            window_ns: 3_000_000_000,
+        })));
+        let html = html(&taken);
+        assert!(html.contains("<a href=\"profile/overhead.svg\">profile/overhead.svg</a>"), "{html}");
+        let markdown = markdown(&taken);
+        assert!(markdown[0].contains("[profile/overhead.folded](profile/overhead.folded)"), "{markdown:?}");
+        let line = "overhead: flame graph profile/overhead.svg, stacks profile/overhead.folded \
+                    (1,234 samples of cpu-clock in 3.00 s, dwarf stacks); this window is in no number";
+        assert_eq!(text(&taken), [line]);
+        let absent = record(Some(Profile::Absent("a < b".to_owned())));
+        assert_eq!(text(&absent), ["overhead: no profile: a < b"]);
+        assert!(super::html(&absent).contains("a &lt; b"));
+        assert!(text(&record(None)).is_empty() && super::html(&record(None)).is_empty());
+    }
+}

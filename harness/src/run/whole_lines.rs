@@ -1,0 +1,70 @@
+//! A file that grows line by line, and by whole lines only.
+//!
+//! A line that could not be written, as on a full disk, is taken back, and none comes after it even when there is room again: whoever
+//! reads the file finds whole lines without a gap.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct WholeLines {
+    /// Absent once a line could not be written.
+    file: Option<File>,
+    /// Length of the lines that were.
+    bytes: u64,
+}
+
+impl WholeLines {
+    /// Creates the file, which must not be there yet.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self { file: Some(File::create_new(path)?), bytes: 0 })
+    }
+
+    /// Appends a line, its newline included.
+    ///
+    /// # Errors
+    /// Of the first line that cannot be written; those after it are left out in silence.
+    pub(super) fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let written = file.write_all(line);
+        match written {
+            Ok(()) => self.bytes += line.len() as u64,
+            Err(_) => {
+                // Shortening needs no room. Where it fails all the same, readers leave out a last line without its newline.
+                let _cut = file.set_len(self.bytes);
+                self.file = None;
+            }
+        }
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_line_that_could_not_be_written_none_is() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut lines = WholeLines { file: Some(full), bytes: 0 };
+        assert_eq!(lines.add(b"one\n").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert!(lines.add(b"two\n").is_ok() && lines.file.is_none());
+    }
+
+    #[test]
+    fn lines_are_appended_and_nothing_is_overwritten() {
+        let path = std::env::temp_dir().join(format!("harness-lines-{}", std::process::id()));
+        let mut lines = WholeLines::create(&path).unwrap();
+        lines.add(b"one\n").unwrap();
+        lines.add(b"two\n").unwrap();
+        let (text, again) = (std::fs::read_to_string(&path).unwrap(), WholeLines::create(&path));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(text, "one\ntwo\n");
+        assert!(again.is_err());
+    }
+}
