@@ -4,6 +4,7 @@ pub mod audit;
 pub mod builds;
 pub mod canonical;
 pub mod curve;
+pub mod faults;
 mod fingerprint;
 pub mod group;
 pub mod image;
@@ -22,6 +23,7 @@ pub mod trial;
 pub mod usage;
 
 pub use audit::{Blame, Check};
+pub use faults::{FaultKind, FaultRecord, FaultsFacts};
 pub use group::{GroupDelta, GroupUsage, ResourceLimits};
 pub use image::ImageFacts;
 pub use import::Import;

@@ -10,6 +10,7 @@ pub mod compare;
 mod compared;
 mod curve;
 mod facts;
+mod faults;
 mod flat;
 mod gab;
 mod html;
