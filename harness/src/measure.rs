@@ -5,6 +5,7 @@ pub mod builds;
 pub mod calibration;
 pub mod canonical;
 pub mod curve;
+pub mod faults;
 mod fingerprint;
 pub mod group;
 pub mod image;
@@ -25,6 +26,7 @@ pub mod usage;
 
 pub use audit::{Blame, Check};
 pub use calibration::Calibration;
+pub use faults::{FaultKind, FaultRecord, FaultsFacts};
 pub use group::{GroupDelta, GroupUsage, ResourceLimits};
 pub use image::ImageFacts;
 pub use import::Import;

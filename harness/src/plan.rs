@@ -19,7 +19,7 @@ use crate::target::spec::Spec as TargetSpec;
 use crate::verdict::claim::Claim;
 use crate::verdict::gate::Gates;
 
-pub use crate::scenario::{LoadWork, SoakWork, Stage, Work};
+pub use crate::scenario::{FaultsWork, LoadWork, SoakWork, Stage, Work};
 
 /// What will be done.
 #[derive(Debug, Clone)]
@@ -136,10 +136,10 @@ impl Plan {
     }
 }
 
-/// Makes a stage one of two builds. The curve of limits and the soak stay those of the head: they tell what a build needs and whether
-/// it leaks, not which is better.
+/// Makes a stage one of two builds. The curve of limits, the soak and the faults stay those of the head: they tell what a build
+/// needs, whether it leaks and what it survives, not which is better.
 fn compare(stage: &mut Stage, instances: u64) {
-    stage.compared = !matches!(stage.work, Work::Curve { .. } | Work::Soak(_));
+    stage.compared = !matches!(stage.work, Work::Curve { .. } | Work::Soak(_) | Work::Faults(_));
     if let Work::Load(load) = &mut stage.work {
         load.instances = load.instances.max(instances);
     }

@@ -11,6 +11,7 @@ pub mod compare;
 mod compared;
 mod curve;
 mod facts;
+mod faults;
 mod flat;
 mod gab;
 mod html;

@@ -4,6 +4,7 @@ mod bench;
 mod builds;
 mod engine;
 mod event;
+mod faults;
 mod flame;
 mod halt;
 mod header;
@@ -36,8 +37,8 @@ use crate::image;
 use crate::interop::import::Spec as Import;
 use crate::keeper::{self, Keeper};
 use crate::measure::trial::Build;
-use crate::measure::{ImageFacts, Record, SoakFacts, StageRecord, StageStatus};
-use crate::plan::{Plan, Stage, Work};
+use crate::measure::{FaultsFacts, ImageFacts, Record, SoakFacts, StageRecord, StageStatus};
+use crate::plan::{FaultsWork, Plan, Stage, Work};
 use crate::target::spec::Spec;
 use crate::target::{self, Containers, Site};
 use halt::Halt;
@@ -136,6 +137,7 @@ fn stage_record(stage: &Stage) -> StageRecord {
         Work::Startup { launches } | Work::Idle { launches, .. } => (None, *launches),
         Work::Load(work) | Work::Curve { load: work, .. } => (Some(trial::offered(work)), work.rounds),
         Work::Soak(soak) => (Some(trial::offered(&soak.load)), soak.windows()),
+        Work::Faults(faults) => (Some(trial::offered(&faults.load)), faults.possible().count() as u64),
     };
     let objective = match &stage.work {
         Work::Curve { objective, .. } => Some(*objective),
@@ -150,6 +152,10 @@ fn stage_record(stage: &Stage) -> StageRecord {
         }),
         _ => None,
     };
+    let faults = match &stage.work {
+        Work::Faults(work) => Some(faults_facts(work)),
+        _ => None,
+    };
     StageRecord {
         name: stage.name.clone(),
         kind: stage.kind,
@@ -159,8 +165,21 @@ fn stage_record(stage: &Stage) -> StageRecord {
         limits: Some(stage.limits).filter(|limits| !limits.is_empty()),
         objective,
         soak,
+        faults,
         wanted,
         ..StageRecord::default()
+    }
+}
+
+fn faults_facts(work: &FaultsWork) -> FaultsFacts {
+    FaultsFacts {
+        before_ns: work.before.0,
+        fault_ns: work.fault.0,
+        after_ns: work.after.0,
+        recover_ns: work.recover.0,
+        timeout_ns: work.timeout.0,
+        slow_ns: work.slow.0,
+        planned: work.planned.clone(),
     }
 }
 
@@ -173,6 +192,7 @@ async fn work(rig: &mut Rig<'_>, stage: &Stage) -> Result<(), Halt> {
         Work::Load(work) => load::stage(rig, stage, work).await,
         Work::Curve { cells, load, .. } => load::curve(rig, stage, cells, load).await,
         Work::Soak(soak) => soak::soak(rig, stage, soak).await,
+        Work::Faults(work) => faults::faults(rig, stage, work).await,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::verdict::gate::{self, Gates};
 
 pub use compare::Compare;
 pub use schema::schema;
-pub use stage::{LoadWork, SoakWork, Stage, Work};
+pub use stage::{FaultsWork, LoadWork, SoakWork, Stage, Work};
 
 /// A scenario without mistakes.
 #[derive(Debug, Clone)]

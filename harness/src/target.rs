@@ -16,6 +16,7 @@ pub mod template;
 mod upstream;
 mod url;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -186,6 +187,8 @@ pub struct Order<'a> {
     pub cpuset: Option<&'a [u64]>,
     /// What it may use; it then runs in a control group of its own.
     pub limits: Option<&'a ResourceLimits>,
+    /// Ports by their names that an earlier launch had, and that this one takes again; free ones where absent.
+    pub ports: Option<&'a BTreeMap<String, u16>>,
 }
 
 /// A way in which a target comes to run.
@@ -291,8 +294,8 @@ pub struct Running {
     pub limited: bool,
     /// Where requests meet it: `process`, `host` or `bridge`; absent where it is not ours.
     pub network: Option<String>,
-    /// The ports that were chosen for it.
-    ports: Vec<u16>,
+    /// The ports of this host that were chosen for it, by their names.
+    pub ports: BTreeMap<String, u16>,
     hold: Hold,
 }
 
@@ -344,8 +347,9 @@ impl Running {
         }
     }
 
-    /// Stops it, and kills what it leaves behind. A target that is not ours is left alone; nothing is returned for it.
-    pub async fn stop(self, patience: Nanos) -> Option<Stopped> {
+    /// Stops it, and kills what it leaves behind; stopped a second time, it tells how it had ended. A target that is not ours is left
+    /// alone; nothing is returned for it.
+    pub async fn stop(&self, patience: Nanos) -> Option<Stopped> {
         match &self.hold {
             Hold::Ours(child) => Some(child.stop(patience).await),
             Hold::Container(contained) => Some(contained.stop(patience).await),
@@ -378,7 +382,7 @@ impl Running {
     /// target has ended, is another launch worth a try: up to [`ATTEMPTS`] in all.
     pub fn lost_port(&self) -> Option<(u16, Owner)> {
         self.ended()?;
-        let taken = self.ports.iter().filter_map(|port| Some((*port, ports::owner(*port)?)));
+        let taken = self.ports.values().filter_map(|port| Some((*port, ports::owner(*port)?)));
         taken.into_iter().find(|(_, owner)| owner.mark.as_ref() != self.mark.as_ref())
     }
 }

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod context;
 pub mod curve;
 pub mod evidence;
+pub mod faults;
 mod findings;
 pub mod gate;
 mod guard;

@@ -92,6 +92,8 @@ fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> Order {
         window: Nanos::from_millis(window_ms),
         start_at: Mono::now().after(Nanos::from_millis(20)),
         slice: None,
+        tick: None,
+        reconnect: None,
     }
 }
 
@@ -297,6 +299,49 @@ async fn a_sliced_window_is_told_slice_by_slice() {
         let response = slice.response.unwrap();
         assert!(response.count == slice.outcomes.ok && response.p50_ns <= response.p99_ns && response.p99_ns > 0);
     }
+    load.end().await;
+}
+
+/// Ticks hold what was to start within them, what was never sent included; all of them together are the window.
+#[tokio::test]
+async fn ticks_hold_what_was_to_start_in_them() {
+    let server = Server::start(|hit, _| Reaction::Answer(if hit % 10 == 9 { 500 } else { 200 }, "{}"));
+    let mut load = Load::start(server.address(), 4, vec![request("one", 1, "/")]).await;
+    let tick = Nanos::from_millis(100);
+    let facts = load.trial(Order { tick: Some(tick), ..open_loop(200.0, 100, 950) }).await;
+    let ticks = facts.ticks.unwrap();
+    assert_eq!((ticks.length_ns, ticks.outcomes.len()), (tick.0, 10));
+    let mut whole = Outcomes::default();
+    ticks.outcomes.iter().for_each(|tick| whole.merge(tick));
+    assert_eq!(whole, facts.outcomes);
+    let scheduled: Vec<u64> = ticks.outcomes.iter().map(Outcomes::total).collect();
+    assert_eq!(scheduled, [20, 20, 20, 20, 20, 20, 20, 20, 20, 10]);
+    // Every tenth of 190, where none of the warm-up comes after the first of the window.
+    assert!((18..=20).contains(&whole.wrong_status), "{whole:?}");
+    load.end().await;
+
+    let server = Server::start(|_, _| Reaction::Never);
+    let mut load = Load::start(server.address(), 1, vec![impatient(400)]).await;
+    let facts = load.trial(Order { tick: Some(tick), ..open_loop(100.0, 0, 1_000) }).await;
+    let ticks = facts.ticks.unwrap().outcomes;
+    assert!(facts.outcomes.unsent > 0 && ticks.iter().all(|tick| tick.total() == 10), "{ticks:?}");
+    assert_eq!(ticks.iter().map(|tick| tick.unsent).sum::<u64>(), facts.outcomes.unsent);
+    assert_eq!(ticks[9].unsent, 10, "the last ones find nobody free");
+    load.end().await;
+}
+
+#[tokio::test]
+async fn every_request_of_a_storm_has_a_connection_of_its_own() {
+    let server = Server::start(|_, _| Reaction::Answer(200, "{}"));
+    let mut load = Load::start(server.address(), 4, vec![request("one", 1, "/")]).await;
+    load.generator.open(Arm::Direct).await.unwrap();
+    let calm = open_loop(200.0, 0, 600);
+    let from = calm.start_at.after(Nanos::from_millis(200));
+    let storm = Order { reconnect: Some((from, from.after(Nanos::from_millis(200)))), ..calm };
+    let facts = load.trial(storm).await;
+    assert_eq!((facts.outcomes.ok, facts.reconnects), (120, 0), "{:?}", facts.examples);
+    // Forty requests are due in the storm; one that is sent late may fall out of it, or into it.
+    assert!((4 + 20..=4 + 60).contains(&server.accepts()), "{} connections", server.accepts());
     load.end().await;
 }
 

@@ -49,7 +49,8 @@ impl Place {
     }
 
     fn launch(&self, spec: &Spec) -> Result<Running, Error> {
-        let order = Order { site: self.site(), name: "target", spec, upstream: None, cpuset: None, limits: None };
+        let order =
+            Order { site: self.site(), name: "target", spec, upstream: None, cpuset: None, limits: None, ports: None };
         runtime().block_on(launch(&order))
     }
 }
@@ -234,6 +235,7 @@ fn a_target_gets_its_files_its_folder_and_its_values() {
         upstream: Some(&upstream),
         cpuset: Some(&[0]),
         limits: None,
+        ports: None,
     };
     let runtime = runtime();
     let (first, second) = runtime.block_on(async { (launch(&order).await.unwrap(), launch(&order).await.unwrap()) });
@@ -256,8 +258,15 @@ fn a_target_with_limits_runs_in_a_group_of_its_own() {
     let place = Place::new("limited");
     let spec = process(&["sleep", "1000"], &[]);
     let limits = ResourceLimits { pids: Some(7), ..ResourceLimits::default() };
-    let order =
-        Order { site: place.site(), name: "a", spec: &spec, upstream: None, cpuset: None, limits: Some(&limits) };
+    let order = Order {
+        site: place.site(),
+        name: "a",
+        spec: &spec,
+        upstream: None,
+        cpuset: None,
+        limits: Some(&limits),
+        ports: None,
+    };
     let running = match runtime().block_on(launch(&order)) {
         Err(Error::Keeper(harness::keeper::Error::Refused(Refusal::NoGroup { error, .. }))) => {
             eprintln!("SKIPPED, no control group can be made here: {error}");
@@ -326,8 +335,15 @@ fn an_external_target_is_found_watched_and_never_stopped() {
     assert_eq!(ours.ended(), None);
     let limits = ResourceLimits { cpus: Some(0.5), ..ResourceLimits::default() };
     let spec = external(External::Pid(ours.pid.unsigned_abs().into()));
-    let order =
-        Order { site: place.site(), name: "limited", spec: &spec, upstream: None, cpuset: None, limits: Some(&limits) };
+    let order = Order {
+        site: place.site(),
+        name: "limited",
+        spec: &spec,
+        upstream: None,
+        cpuset: None,
+        limits: Some(&limits),
+        ports: None,
+    };
     assert!(matches!(runtime().block_on(launch(&order)), Err(Error::LimitsOfOthers)));
     runtime().block_on(ours.stop(Nanos::from_secs(2))).unwrap();
     assert_eq!(by_pid.ended(), Some(Ending::Unknown));

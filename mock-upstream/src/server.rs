@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const GRACE: Duration = Duration::from_millis(300);
 const BACKLOG: i32 = 4096;
 
 pub(crate) type Stop = watch::Receiver<()>;
+/// Whether connections are accepted.
+pub(crate) type Door = watch::Receiver<bool>;
 pub(crate) type Connection<S> = http1::Connection<TokioIo<TcpStream>, S>;
 
 /// Raises the limit of descriptors to what this process may have: the soft limit is 1024 on most hosts, and a proxy needs two for each
@@ -70,32 +73,83 @@ pub(crate) fn stop_signal(ignore_sigterm: bool) -> Result<impl Future<Output = (
     })
 }
 
-/// Accepts until `shutdown`, then waits until every connection has ended or used up its grace.
-pub(crate) async fn accept_until<C, F>(listener: TcpListener, shutdown: impl Future<Output = ()>, mut connection: C)
-where
+/// Accepts until `shutdown`, then waits until every connection has ended or used up its grace. Where there is a door, connections are
+/// refused while it is shut.
+pub(crate) async fn accept_until<C, F>(
+    listener: TcpListener,
+    door: Option<Door>,
+    shutdown: impl Future<Output = ()>,
+    mut connection: C,
+) where
     C: FnMut(TcpStream, Stop) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
     let (stop, stopped) = watch::channel(());
+    let serve = |stream: TcpStream| {
+        // A socket that is already reset refuses this; its first read will tell.
+        let _ = stream.set_nodelay(true);
+        tokio::spawn(connection(stream, stopped.clone()));
+    };
+    accept_all(listener, door, shutdown, serve).await;
+    drop(stopped);
+    let _ = stop.send(());
+    stop.closed().await;
+}
+
+async fn accept_all(
+    mut listener: TcpListener,
+    mut door: Option<Door>,
+    shutdown: impl Future<Output = ()>,
+    mut serve: impl FnMut(TcpStream),
+) {
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut shutdown => break,
+            accepted = listener.accept() => Some(accepted),
+            () = turns(&mut door, false) => None,
+            () = &mut shutdown => return,
         };
         match accepted {
-            Ok((stream, _)) => {
-                // A socket that is already reset refuses this; its first read will tell.
-                let _ = stream.set_nodelay(true);
-                tokio::spawn(connection(stream, stopped.clone()));
-            }
+            Some(Ok((stream, _))) => serve(stream),
             // Out of descriptors or a client that left: waiting a little is all that can be done.
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            Some(Err(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
+            None => {
+                let reopened = tokio::select! {
+                    reopened = reopen(listener, &mut door) => reopened,
+                    () = &mut shutdown => return,
+                };
+                match reopened {
+                    Ok(reopened) => listener = reopened,
+                    Err(_) => return,
+                }
+            }
         }
     }
-    drop((listener, stopped));
-    let _ = stop.send(());
-    stop.closed().await;
+}
+
+/// Waits until the door is open, or shut; for ever where there is none.
+async fn turns(door: &mut Option<Door>, open: bool) {
+    if let Some(door) = door
+        && door.wait_for(|is| *is == open).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+/// Refuses connections until the door is open. On Linux a listening socket whose reading side is shut down listens no more, keeps its
+/// port, which nobody else can take then, and can be made to listen again; only a port that was asked for as 0 is given back, and lost.
+/// It leaves the event loop meanwhile, which would remember the hang-up for ever.
+async fn reopen(listener: TcpListener, door: &mut Option<Door>) -> io::Result<TcpListener> {
+    let listener = listener.into_std()?;
+    let address = listener.local_addr()?;
+    nix::sys::socket::shutdown(listener.as_raw_fd(), nix::sys::socket::Shutdown::Read)?;
+    turns(door, true).await;
+    nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(BACKLOG)?)?;
+    match listener.local_addr()? == address {
+        true => TcpListener::from_std(listener),
+        false => Err(io::ErrorKind::AddrNotAvailable.into()),
+    }
 }
 
 /// Serves one connection to its end, or to the stop signal and the grace after it.

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-pub use self::args::{Args, DoubleFork, ErrorKind, Target};
+pub use self::args::{Args, DoubleFork, ErrorKind, OnUpstreamError, Target};
 use self::gate::Gate;
 pub use self::run::main_with;
 use self::truth::Truth;
@@ -62,11 +62,13 @@ impl Sidecar {
 /// A freeze blocks the threads of the runtime that this runs on.
 pub async fn serve_proxy(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl Future<Output = ()>) {
     sidecar.truth.set_listening();
-    server::accept_until(listener, shutdown, |stream, stop| proxy::serve(stream, Arc::clone(&sidecar), stop)).await;
+    let serve = |stream, stop| proxy::serve(stream, Arc::clone(&sidecar), stop);
+    server::accept_until(listener, None, shutdown, serve).await;
 }
 
 /// Serves the admin side likewise.
 pub async fn serve_admin(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl Future<Output = ()>) {
     sidecar.truth.set_admin_listening();
-    server::accept_until(listener, shutdown, |stream, stop| admin::serve(stream, Arc::clone(&sidecar), stop)).await;
+    let serve = |stream, stop| admin::serve(stream, Arc::clone(&sidecar), stop);
+    server::accept_until(listener, None, shutdown, serve).await;
 }

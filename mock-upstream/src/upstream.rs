@@ -5,6 +5,7 @@ mod args;
 mod behaviour;
 mod connection;
 mod delay;
+mod fault;
 mod ledger;
 mod mcp;
 mod reply;
@@ -18,14 +19,16 @@ use tokio::net::TcpListener;
 pub use self::args::{Args, ErrorKind};
 pub use self::behaviour::{Behaviour, Sse};
 pub use self::delay::{Delay, Sampler};
-pub use self::ledger::{DelayTotal, Hits, LedgerReport};
+pub use self::fault::Fault;
+pub use self::ledger::{DelayTotal, FaultTotals, Hits, LedgerReport};
 use crate::{Error, server};
 
 /// Serves on `listener` until `shutdown` resolves and every connection has ended (at most 0.3 s later).
 pub async fn serve(listener: TcpListener, behaviour: Behaviour, shutdown: impl Future<Output = ()>) {
     let upstream = Arc::new(connection::Upstream::new(behaviour));
-    server::accept_until(listener, shutdown, |stream, stop| connection::serve(stream, Arc::clone(&upstream), stop))
-        .await;
+    let door = Some(upstream.switch.door());
+    let serve = |stream, stop| connection::serve(stream, Arc::clone(&upstream), stop);
+    server::accept_until(listener, door, shutdown, serve).await;
 }
 
 /// The whole program: serves until SIGTERM or SIGINT.

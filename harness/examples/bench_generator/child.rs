@@ -91,6 +91,8 @@ impl Child {
             window: Nanos::from_secs(seconds),
             start_at,
             slice: None,
+            tick: None,
+            reconnect: None,
         };
         let facts = self.generator.trial(order, |_| {}).await?;
         ensure!(facts.outcomes.errors() == 0, "{}: {:?}", facts.outcomes.describe(), facts.examples);

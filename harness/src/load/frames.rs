@@ -60,6 +60,12 @@ pub struct Order {
     /// absent for a window that is not sliced.
     #[serde(default)]
     pub slice: Option<Nanos>,
+    /// Length of the ticks in which outcomes are counted by the intended start; absent where they are not.
+    #[serde(default)]
+    pub tick: Option<Nanos>,
+    /// From when to when every request has a connection of its own, which is opened for it; absent where connections stay open.
+    #[serde(default)]
+    pub reconnect: Option<(Mono, Mono)>,
 }
 
 /// From control to the child.

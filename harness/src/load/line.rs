@@ -66,6 +66,11 @@ impl Line {
         Self { address, state: State::Closed }
     }
 
+    /// Closes the connection; the next request opens another.
+    pub(super) fn close(&mut self) {
+        self.state = State::Closed;
+    }
+
     /// Opens the connection unless it is open; the failed outcome and its reason otherwise.
     pub(super) async fn ensure(&mut self, patience: &mut Patience) -> Result<(), (Outcome, String)> {
         if let State::Open(connection) = &self.state

@@ -204,6 +204,9 @@ impl Seat {
             return false;
         };
         trial.begin(&turn);
+        if trial.reconnects(turn.sent) {
+            self.lines[trial.arm].close();
+        }
         self.patience.set(turn.sent, turn.sent.after(prepared.timeout).min(trial.drain_until));
         let (line, judge, spare) = (&mut self.lines[trial.arm], &mut self.judge, &mut self.spare);
         let fate = line.exchange(prepared, &body, request, judge, &mut self.patience, spare).await;

@@ -37,6 +37,8 @@ pub(super) struct Tally {
     pub(super) latencies: Latencies,
     /// Seconds of the window that have not been collected yet, by number; at most a few.
     pub(super) seconds: BTreeMap<u64, SecondTally>,
+    /// Outcomes by the tick of the window in which the request was to start; none where nobody asked for them.
+    pub(super) ticks: BTreeMap<u64, Outcomes>,
 }
 
 /// One second of the window, or several.
@@ -154,6 +156,9 @@ impl Tally {
         self.late += other.late;
         self.sent_total += other.sent_total;
         self.reconnects += other.reconnects;
+        for (number, outcomes) in &other.ticks {
+            self.ticks.entry(*number).or_default().merge(outcomes);
+        }
         let (mine, theirs) = (&mut self.latencies, &other.latencies);
         mine.response.merge(&theirs.response);
         mine.service.merge(&theirs.service);

@@ -1,5 +1,6 @@
 //! One trial as all users share it: its instants, its slots and what is counted.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
@@ -11,8 +12,8 @@ use super::pace::Schedule;
 use super::spec::Pace;
 use super::tally::Tallies;
 use crate::clock::Mono;
-use crate::measure::outcome::Outcome;
-use crate::measure::trial::LoadFacts;
+use crate::measure::outcome::{Outcome, Outcomes};
+use crate::measure::trial::{LoadFacts, Ticks};
 use crate::units::Nanos;
 
 /// Most examples kept of what was wrong.
@@ -31,6 +32,10 @@ pub(super) struct Trial {
     /// Nothing is waited for beyond this.
     pub(super) drain_until: Mono,
     pub(super) tallies: Tallies,
+    /// Length of the ticks in which outcomes are counted.
+    tick: Option<Nanos>,
+    /// When every request has a connection of its own.
+    reconnect: Option<(Mono, Mono)>,
     start: Mono,
     ramp: Nanos,
     slots: Option<Slots>,
@@ -98,6 +103,8 @@ impl Trial {
             slice_seconds: order.slice.map(|slice| (slice.0 / 1_000_000_000).max(1)),
             drain_until: window_end.after(timeout),
             tallies: Tallies::new(workers),
+            tick: order.tick.filter(|tick| tick.0 > 0),
+            reconnect: order.reconnect,
             start,
             ramp: order.ramp,
             slots,
@@ -131,6 +138,11 @@ impl Trial {
         }
         let intended = self.start.after(slots.schedule.due(slot));
         Claim::Slot { intended, late: now > intended }
+    }
+
+    /// Whether a request that is sent at `at` has a connection of its own.
+    pub(super) fn reconnects(&self, at: Mono) -> bool {
+        self.reconnect.is_some_and(|(from, until)| (from..until).contains(&at))
     }
 
     /// A user has nothing more to send.
@@ -177,7 +189,12 @@ impl Trial {
         if !self.in_window(turn.intended) {
             return;
         }
-        tally.outcomes.add(self.outcome(turn, fate), 1);
+        let outcome = self.outcome(turn, fate);
+        tally.outcomes.add(outcome, 1);
+        if let Some(tick) = self.tick {
+            let number = turn.intended.since(self.window_start).0 / tick.0;
+            tally.ticks.entry(number).or_default().add(outcome, 1);
+        }
         tally.late += u64::from(turn.late);
         let open = self.slots.is_some();
         if open {
@@ -207,10 +224,12 @@ impl Trial {
     pub(super) fn facts(&self) -> LoadFacts {
         let mut tally = self.tallies.merged();
         let mut scheduled = self.tallies.scheduled();
+        let mut first_unsent = u64::MAX;
         if let Some(slots) = &self.slots {
             scheduled = slots.all - slots.before;
             let claimed = slots.next.load(Relaxed).clamp(slots.before, slots.all) - slots.before;
             tally.outcomes.unsent = scheduled - claimed;
+            first_unsent = slots.before + claimed;
             tally.late += tally.outcomes.unsent;
         } else {
             tally.latencies.response = tally.latencies.service.clone();
@@ -227,7 +246,25 @@ impl Trial {
             mean_in_flight: 0.0,
             latencies: tally.latencies,
             seconds: Vec::new(),
+            ticks: self.tick.map(|tick| self.ticks(tick, &tally.ticks, first_unsent)),
             examples: std::mem::take(&mut *self.examples.lock().unwrap_or_else(PoisonError::into_inner)),
         }
+    }
+
+    /// Every tick of the window. Slots from `first_unsent` on were never claimed.
+    fn ticks(&self, tick: Nanos, counted: &BTreeMap<u64, Outcomes>, first_unsent: u64) -> Ticks {
+        let number = self.window_end.since(self.window_start).0.div_ceil(tick.0);
+        let mut outcomes: Vec<Outcomes> =
+            (0..number).map(|number| counted.get(&number).copied().unwrap_or_default()).collect();
+        if let Some(slots) = &self.slots {
+            for slot in first_unsent..slots.all {
+                let intended = self.start.after(slots.schedule.due(slot));
+                let place = usize::try_from(intended.since(self.window_start).0 / tick.0).unwrap_or(usize::MAX);
+                if let Some(outcomes) = outcomes.get_mut(place) {
+                    outcomes.unsent += 1;
+                }
+            }
+        }
+        Ticks { length_ns: tick.0, outcomes }
     }
 }

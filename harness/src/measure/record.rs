@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calibration::Calibration;
 use super::curve::{GaveUp, Objective};
+use super::faults::{FaultRecord, FaultsFacts};
 use super::group::ResourceLimits;
 use super::image::ImageFacts;
 use super::import::Import;
@@ -169,6 +170,8 @@ pub enum StageKind {
     Limits,
     /// Drives the target for hours and watches what grows.
     Soak,
+    /// Drives the target while one thing after the other fails.
+    Faults,
     /// Reads numbers that another tool has measured.
     Import,
 }
@@ -228,7 +231,11 @@ pub struct StageRecord {
     /// What `--profile` left; absent where none was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
-    /// Rounds (or launches) that had to be valid, of each build; in stage `limits`, for each set of limits; in stage `soak`, windows.
+    /// What is made to fail in stage `faults`, and what the target is expected to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faults: Option<FaultsFacts>,
+    /// Rounds (or launches) that had to be valid, of each build; in stage `limits`, for each set of limits; in stage `soak`, windows; in
+    /// stage `faults`, faults.
     pub wanted: u64,
     /// Starts of the target.
     pub instances: Vec<InstanceRecord>,
@@ -260,6 +267,9 @@ pub struct InstanceRecord {
     /// When it ended by itself, in nanoseconds since the load began, in stage `soak`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub died_ns: Option<u64>,
+    /// The fault that it met, in stage `faults`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<FaultRecord>,
     /// Windows of stage `soak`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<SoakWindow>,
@@ -295,7 +305,7 @@ pub struct RoundRecord {
 
 impl StageKind {
     /// Every kind, in the order in which `docs/metrics.md` lists them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Artifact,
         Self::Startup,
         Self::Idle,
@@ -304,6 +314,7 @@ impl StageKind {
         Self::Constrained,
         Self::Limits,
         Self::Soak,
+        Self::Faults,
         Self::Import,
     ];
 
@@ -323,6 +334,7 @@ impl StageKind {
             Self::Constrained => "constrained",
             Self::Limits => "limits",
             Self::Soak => "soak",
+            Self::Faults => "faults",
             Self::Import => "import",
         }
     }

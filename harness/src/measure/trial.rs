@@ -81,6 +81,16 @@ pub struct Second {
     pub response: Option<Quantiles>,
 }
 
+/// What became of the requests of a window, by the tick in which each was to start. The sum is that of the outcomes of the window.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ticks {
+    /// Length of a tick in nanoseconds; the last one of a window may be shorter.
+    pub length_ns: u64,
+    /// Every tick, in order.
+    pub outcomes: Vec<Outcomes>,
+}
+
 /// What the load generator says of one trial.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,6 +117,9 @@ pub struct LoadFacts {
     pub latencies: Latencies,
     /// The window, second by second.
     pub seconds: Vec<Second>,
+    /// The window, tick by tick; absent where nobody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticks: Option<Ticks>,
     /// Up to five examples of what was wrong, for people.
     pub examples: Vec<String>,
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::{LoadWork, Plan, SoakWork, Stage, Work};
+use super::{FaultsWork, LoadWork, Plan, SoakWork, Stage, Work};
 use crate::load::spec::{Body, Pace, Request};
 use crate::measure::audit::LedgerRule;
 use crate::measure::curve::Objective;
+use crate::measure::faults::Planned;
 use crate::measure::group::ResourceLimits;
 use crate::measure::metric::{self, Unit};
 use crate::target::spec::{ContainerSpec, External, ImageSpec, Launch, Upstream};
@@ -203,6 +204,7 @@ fn describe_stage(stage: &Stage) -> String {
         Work::Load(load) => describe_load(load),
         Work::Curve { cells, load, objective } => describe_curve(cells, load, objective),
         Work::Soak(soak) => describe_soak(soak),
+        Work::Faults(faults) => describe_faults(faults),
     };
     let limits = if stage.limits.is_empty() { String::new() } else { format!(", within {}", stage.limits) };
     let looks = matches!(stage.work, Work::Artifact { .. });
@@ -240,6 +242,24 @@ fn describe_soak(soak: &SoakWork) -> String {
         Ratio(budget.p99_ratio).notation(),
         span(Nanos(min_abs.p99_ns)),
         Ratio(budget.rate_ratio).notation()
+    )
+}
+
+fn describe_faults(faults: &FaultsWork) -> String {
+    let name = |planned: &Planned| {
+        let skipped = if planned.skipped.is_some() { " (skipped)" } else { "" };
+        format!("{} ({}){skipped}", planned.kind.name(), planned.expect.name())
+    };
+    let names: Vec<String> = faults.planned.iter().map(name).collect();
+    format!(
+        "{} under {}; {} before each, {} long, {} after; everything answered again within {}, none without an answer for {}",
+        names.join(", "),
+        describe_pace(&faults.load),
+        span(faults.before),
+        span(faults.fault),
+        span(faults.after),
+        span(faults.recover),
+        span(faults.timeout)
     )
 }
 

@@ -25,6 +25,9 @@ impl Stage {
             Work::Idle { launches, settle, window } => LAUNCH.plus(*settle).plus(*window).times(*launches),
             Work::Load(load) => load.expected_duration(),
             Work::Soak(soak) => LAUNCH.plus(soak.load.warmup).plus(soak.load.window),
+            Work::Faults(faults) => faults.possible().fold(Nanos::ZERO, |all, kind| {
+                all.plus(LAUNCH).plus(faults.load.warmup).plus(faults.window(kind)).plus(GAP)
+            }),
             Work::Curve { cells, load, .. } => load.expected_duration().times(cells.len() as u64),
         };
         of_one.times(if self.compared { 2 } else { 1 })

@@ -3,7 +3,7 @@
 use crate::load::spec::Pace;
 use crate::measure::soak::FEWEST_WINDOWS;
 use crate::scenario::stage::FEWEST_ROUNDS;
-use crate::scenario::{LoadWork, SoakWork, Stage, Work};
+use crate::scenario::{FaultsWork, LoadWork, SoakWork, Stage, Work};
 use crate::units::Nanos;
 
 const IDLE_LAUNCHES: u64 = 2;
@@ -12,6 +12,7 @@ const WARMUP: Nanos = Nanos::from_millis(100);
 const WINDOW: Nanos = Nanos::from_millis(350);
 const SOAK_WARMUP: Nanos = Nanos::from_secs(1);
 const SOAK_WINDOW: Nanos = Nanos::from_secs(1);
+const FAULT: Nanos = Nanos::from_millis(500);
 
 /// Requests a window still holds at low rates, so that a median means something.
 const REQUESTS: f64 = 50.0;
@@ -29,6 +30,7 @@ pub(super) fn shorten(stage: &mut Stage) {
         }
         Work::Load(load) | Work::Curve { load, .. } => shorten_load(load),
         Work::Soak(soak) => shorten_soak(soak),
+        Work::Faults(faults) => shorten_faults(faults),
     }
 }
 
@@ -38,6 +40,14 @@ fn shorten_soak(soak: &mut SoakWork) {
     soak.load.ramp = soak.load.ramp.min(soak.load.warmup);
     soak.window = SOAK_WINDOW;
     soak.load.window = soak.load.window.min(SOAK_WINDOW.times(FEWEST_WINDOWS));
+}
+
+/// What a target may take to recover stays as it is: it would be another demand.
+fn shorten_faults(faults: &mut FaultsWork) {
+    faults.before = faults.before.min(FAULT);
+    faults.fault = faults.fault.min(FAULT);
+    faults.after = faults.after.min(faults.recover.plus(FAULT));
+    faults.load.window = faults.before.plus(faults.fault).plus(faults.after);
 }
 
 fn shorten_load(load: &mut LoadWork) {

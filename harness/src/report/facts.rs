@@ -51,6 +51,9 @@ fn work(stage: &StageRecord) -> String {
                     let windows = stage.whole_windows().count();
                     format!("{windows} of {} windows{rejected}; {}{within}", stage.wanted, load(offered, stage))
                 }
+                StageKind::Faults => {
+                    format!("{rounds} of {} faults{rejected}; {}{within}", stage.wanted, load(offered, stage))
+                }
                 StageKind::Limits => {
                     format!("{launches} sets of limits, {rounds} rounds{rejected}; {}", load(offered, stage))
                 }
@@ -203,14 +206,19 @@ pub(super) fn audit(record: &Record) -> Vec<String> {
 fn audit_of(stage: &StageRecord) -> String {
     let worst = |of: &dyn Fn(&TrialRecord) -> Option<f64>| trials(stage).filter_map(of).fold(None, larger);
     let sum = |of: fn(&TrialRecord) -> u64| trials(stage).map(of).sum::<u64>();
-    let mut parts = vec![format!(
-        "{} of {} requests were errors",
-        grouped(sum(|trial| trial.load.outcomes.errors()) as f64),
-        grouped(sum(|trial| trial.load.scheduled) as f64)
-    )];
+    // Under a fault errors are what was asked for.
+    let counted = stage.kind != StageKind::Faults;
+    let errors = counted.then(|| {
+        format!(
+            "{} of {} requests were errors",
+            grouped(sum(|trial| trial.load.outcomes.errors()) as f64),
+            grouped(sum(|trial| trial.load.scheduled) as f64)
+        )
+    });
+    let mut parts: Vec<String> = errors.into_iter().collect();
     let missed = worst(&|trial| match trial.offered {
-        Offered::Open { rate_per_second } => Some(-trial.rps()? / rate_per_second),
-        Offered::Closed { .. } => None,
+        Offered::Open { rate_per_second } if counted => Some(-trial.rps()? / rate_per_second),
+        _ => None,
     });
     parts.extend(missed.map(|missed| format!("at least {} of the offered rate answered", Ratio(-missed))));
     let open = |trial: &TrialRecord| matches!(trial.offered, Offered::Open { .. });

@@ -3,6 +3,7 @@
 
 mod audit;
 mod chart;
+mod faults;
 mod forest;
 mod latency;
 mod limits;
@@ -121,6 +122,7 @@ fn sections(summary: &Summary<'_>) -> String {
         section("targets", "Targets", &tables::targets(summary)),
         section("metrics", "Metrics", &tables::metrics(summary)),
         section("findings", "Findings", &tables::findings(summary)),
+        section("faults", "Faults", &faults::tables(summary)),
         section("notes", "Notes", &list(&summary.notes)),
         section("profiles", "Profiles", &super::profile::html(summary.record)),
         section("charts", "Charts", &charts(summary)),

@@ -85,7 +85,7 @@ fn cases(summary: &Summary<'_>) -> Vec<Case> {
         |found: &StageFinding| summary.record.stages.iter().any(|stage| stage.name == found.name && stage.optional);
     let stages = judgement.stages.iter().map(|found| stage(found, optional(found)));
     // What is not decided about a stage or a target stands with the stage or the target.
-    let alarms = judgement.findings.iter().filter(|finding| finding.topic == Topic::Budget);
+    let alarms = judgement.findings.iter().filter(|finding| matches!(finding.topic, Topic::Budget | Topic::Fault));
     let findings = alarms.chain(judgement.changes());
     let all = std::iter::once(verdict).chain(stages);
     all.chain(judgement.targets.iter().map(target)).chain(findings.map(finding)).collect()

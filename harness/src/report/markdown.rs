@@ -25,6 +25,7 @@ impl ReportFormat for Markdown {
             metrics(summary),
             summary.judgement.curves.iter().map(super::curve::markdown).collect::<Vec<_>>().join("\n"),
             summary.judgement.soaks.iter().map(super::soak::markdown).collect::<Vec<_>>().join("\n"),
+            summary.judgement.faults.iter().map(super::faults::markdown).collect::<Vec<_>>().join("\n"),
             unmeasured_targets(summary),
             list("Notes", &summary.notes),
             list("Profiles", &super::profile::markdown(summary.record)),

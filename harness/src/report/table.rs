@@ -25,6 +25,7 @@ impl ReportFormat for Table {
         let curves = &summary.judgement.curves;
         text.push_str(&section("cost of limits", curves.iter().map(super::curve::table).collect()));
         text.push_str(&section("growth and drift", summary.judgement.soaks.iter().map(super::soak::table).collect()));
+        text.push_str(&section("faults", summary.judgement.faults.iter().map(super::faults::table).collect()));
         text.push_str(&section("targets", targets(summary)));
         text.push_str(&section("notes", items(&summary.notes)));
         text.push_str(&section("profiles", items(&super::profile::text(summary.record))));

@@ -1,5 +1,8 @@
 //! One instance on the bench: upstream, target, sampler and generator, started in this order and stopped in reverse.
 
+mod change;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +15,7 @@ use super::limits;
 use super::rig::Rig;
 use crate::clock::Mono;
 use crate::exit::Exit;
-use crate::keeper::Refusal;
+use crate::keeper::{Refusal, Stopped};
 use crate::load::Generator;
 use crate::measure::record::Failure;
 use crate::measure::trial::Build;
@@ -42,6 +45,8 @@ pub(super) struct Bench {
     pub(super) build: Build,
     upstream: Option<RunningUpstream>,
     target: Running,
+    /// How the target ended that was asked to while it was under load.
+    stopped: Option<Stopped>,
     engine: Option<Engine>,
     /// Reads all of them.
     sampler: Sampler,
@@ -93,7 +98,7 @@ impl Bench {
         prepared.map_err(|error| launch_halt(&error))?;
         let upstream = start_upstream(rig, stage, &name).await?;
         let url = upstream.as_ref().map(|upstream| &upstream.url);
-        let (target, launch) = start_target(rig, stage, build, &name, url).await?;
+        let (target, launch) = start_target(rig, stage, build, (&name, None), url).await?;
         let few = work.and_then(|work| limits::few_descriptors(&target, work.connections));
         few.into_iter().for_each(|warning| rig.recorder.warn(warning));
         let engine = match work {
@@ -110,7 +115,8 @@ impl Bench {
         let target_cpus = cpus(rig, stage, build);
         rig.recorder.instance_begun(index, build, launch.clone(), stage.limits);
         let called = called(stage, build);
-        Ok(Self { index, build, upstream, target, engine, sampler, pending: None, target_cpus, launch, called })
+        let (stopped, pending) = (None, None);
+        Ok(Self { index, build, upstream, target, stopped, engine, sampler, pending, target_cpus, launch, called })
     }
 
     /// Announces a window to the sampler; [`Bench::window`] waits for its end.
@@ -208,7 +214,11 @@ impl Bench {
         let mut launch = self.launch;
         // Once it is stopped, its control group is gone and with it the reason of an end of its own.
         let ended = self.target.ended();
-        if let Some(stopped) = self.target.stop(patience).await {
+        let stopped = match self.stopped {
+            Some(stopped) => Some(stopped),
+            None => self.target.stop(patience).await,
+        };
+        if let Some(stopped) = stopped {
             launch.stop_ns = Some(stopped.took.0);
             launch.ending = Some(ended.unwrap_or(stopped.ending));
             launch.killed = stopped.killed;
@@ -264,19 +274,20 @@ async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> Result<Opti
     Ok(Some(upstream))
 }
 
-/// Launches the target until it is ready, again only when one of its ports was lost to somebody else.
+/// Launches the target until it is ready, again only when one of its ports was lost to somebody else. It may take the ports of an
+/// earlier launch.
 async fn start_target(
     rig: &Rig<'_>,
     stage: &Stage,
     build: Build,
-    name: &str,
+    (name, ports): (&str, Option<&BTreeMap<String, u16>>),
     upstream: Option<&HttpUrl>,
 ) -> Result<(Running, LaunchRecord), Halt> {
     let name = format!("target-{name}");
     let spec = rig.plan.target_of(build);
     let limited = Some(&stage.limits).filter(|limits| !limits.is_empty());
-    let order =
-        Order { site: &rig.site, name: &name, spec, upstream, cpuset: stage.cpuset.as_deref(), limits: limited };
+    let cpuset = stage.cpuset.as_deref();
+    let order = Order { site: &rig.site, name: &name, spec, upstream, cpuset, limits: limited, ports };
     let mut attempts = 1;
     loop {
         let running = target::launch(&order).await.map_err(|error| launch_halt(&error))?;

@@ -1,6 +1,7 @@
 //! Why work stops before it is complete.
 
 use crate::exit::Exit;
+use crate::load;
 use crate::measure::record::Failure;
 
 /// A reason to leave a stage early. What was recorded until then stays recorded.
@@ -12,6 +13,14 @@ pub enum Halt {
     Invalid(Vec<String>),
     /// The target, the upstream or a tool failed.
     Failed(Failure),
+}
+
+/// What ends a load from inside, while something else is done beside it.
+pub(super) enum Stop {
+    /// The load generator.
+    Load(load::Error),
+    /// What was done beside it.
+    Halt(Halt),
 }
 
 impl Halt {

@@ -12,7 +12,8 @@ use crate::measure::journal::{self, Line, Replay};
 use crate::measure::soak;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{
-    InstanceRecord, LaunchRecord, Reading, Record, RoundStatus, Series, SoakWindow, StageRecord, StageStatus,
+    FaultRecord, InstanceRecord, LaunchRecord, Reading, Record, RoundStatus, Series, SoakWindow, StageRecord,
+    StageStatus,
 };
 use crate::units::Nanos;
 
@@ -155,6 +156,13 @@ impl Recorder {
     pub(super) fn died(&mut self, index: u32, after: Nanos) {
         if let Some(instance) = self.opened(index) {
             instance.died_ns = Some(after.0);
+        }
+    }
+
+    /// An instance has met a fault.
+    pub(super) fn fault(&mut self, index: u32, fault: FaultRecord) {
+        if let Some(instance) = self.opened(index) {
+            instance.fault = Some(fault);
         }
     }
 

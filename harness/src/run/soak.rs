@@ -6,7 +6,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::bench::Bench;
 use super::event::Event;
-use super::halt::Halt;
+use super::halt::{Halt, Stop};
 use super::limits;
 use super::profile;
 use super::recorder::Recorder;
@@ -15,7 +15,7 @@ use super::trial::{self, LEAD, Measured};
 use crate::clock::Mono;
 use crate::exit::Exit;
 use crate::load::frames::Order;
-use crate::load::{self, Generator, LoadEngine, Told};
+use crate::load::{Generator, LoadEngine, Told};
 use crate::measure::record::Failure;
 use crate::measure::soak::{self, Gathering, Slice};
 use crate::measure::trial::{Arm, Build, LoadFacts};
@@ -74,12 +74,6 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &SoakWork, bench: &mut 
     rig.recorder.round(INSTANCE, ROUND, status);
     rig.tell(Event::Round { status, reason: failed });
     Ok(())
-}
-
-/// What ends a soak from inside.
-enum Stop {
-    Load(load::Error),
-    Halt(Halt),
 }
 
 /// A soak under way.

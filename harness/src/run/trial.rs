@@ -102,6 +102,8 @@ pub(super) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> Order {
         window: work.window,
         start_at,
         slice: None,
+        tick: None,
+        reconnect: None,
     }
 }
 

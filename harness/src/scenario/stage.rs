@@ -1,5 +1,6 @@
 //! `[stage.NAME]`: what is done, in which order.
 
+mod faults;
 mod limits;
 mod load;
 mod read;
@@ -11,6 +12,7 @@ use crate::interop::import;
 use crate::load::spec::{Pace, Request};
 use crate::measure::audit::Limits;
 use crate::measure::curve::Objective;
+use crate::measure::faults::{FaultKind, Planned};
 use crate::measure::group::ResourceLimits;
 use crate::measure::record::StageKind;
 use crate::measure::soak::{Budget, Floors};
@@ -84,6 +86,29 @@ pub enum Work {
     },
     /// Drives load for hours and watches what grows.
     Soak(SoakWork),
+    /// Drives load while one thing after the other fails.
+    Faults(FaultsWork),
+}
+
+/// Faults: an instance and a load for each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FaultsWork {
+    /// The load; its window is as long as that of a fault that ends.
+    pub load: LoadWork,
+    /// Load before a fault.
+    pub before: Nanos,
+    /// Length of a fault.
+    pub fault: Nanos,
+    /// Load after a fault.
+    pub after: Nanos,
+    /// Time after a fault within which everything must be answered again.
+    pub recover: Nanos,
+    /// A request without a complete answer by then hangs.
+    pub timeout: Nanos,
+    /// How long a slow upstream holds every answer back.
+    pub slow: Nanos,
+    /// The faults, in the order in which they are made.
+    pub planned: Vec<Planned>,
 }
 
 /// A soak: one instance, one long load, cut into windows.
@@ -124,6 +149,24 @@ impl SoakWork {
     /// Number of windows.
     pub fn windows(&self) -> u64 {
         self.load.window.0 / self.window.0.max(1)
+    }
+}
+
+impl FaultsWork {
+    /// Length of the window of a fault: a target that was stopped is not waited for.
+    pub fn window(&self, kind: FaultKind) -> Nanos {
+        let until = self.before.plus(self.fault);
+        if kind == FaultKind::Stop { until } else { until.plus(self.after) }
+    }
+
+    /// The load under which a fault is made.
+    pub fn load_of(&self, kind: FaultKind) -> LoadWork {
+        LoadWork { window: self.window(kind), ..self.load.clone() }
+    }
+
+    /// The faults that can be made here.
+    pub fn possible(&self) -> impl Iterator<Item = FaultKind> + '_ {
+        self.planned.iter().filter(|planned| planned.skipped.is_none()).map(|planned| planned.kind)
     }
 }
 

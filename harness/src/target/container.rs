@@ -75,7 +75,7 @@ fn fill<'a>(spec: &ContainerSpec, order: &Order<'a>) -> Result<Filled<'a>, super
     let files: BTreeMap<String, PathBuf> =
         order.spec.files.iter().map(|(name, _)| (name.clone(), cwd.join(name))).collect();
     let rendered = files.values().cloned().collect();
-    let mut values = Values::new(&site.ports, order.upstream, files);
+    let mut values = Values::new(&site.ports, order.upstream, files).again(order.ports);
     for (name, template) in &order.spec.files {
         render_file(&mut values, name, &site.folder.join(template), &cwd)?;
     }
@@ -86,8 +86,7 @@ fn fill<'a>(spec: &ContainerSpec, order: &Order<'a>) -> Result<Filled<'a>, super
     }
     if spec.network == Network::Host {
         let endpoints = endpoints(&mut values, "target", &order.spec.endpoints)?;
-        let ports: Vec<u16> = values.allotted().collect();
-        check_free(&endpoints, &ports, order.upstream)?;
+        check_free(&endpoints, values.allotted(), order.upstream)?;
     }
     let name = cwd.file_name().map_or_else(|| order.name.to_owned(), |name| name.to_string_lossy().into_owned());
     Ok(Filled { name, values, command, env, files: rendered })
@@ -118,7 +117,7 @@ fn running(
         limited: order.limits.is_some_and(|limits| !limits.is_empty()),
         network: Some(network.name().to_owned()),
         // On a bridge the ports are those of the container alone.
-        ports: if network == Network::Host { values.allotted().collect() } else { Vec::new() },
+        ports: if network == Network::Host { values.allotted().clone() } else { BTreeMap::new() },
         hold: Hold::Container(started.contained),
     })
 }

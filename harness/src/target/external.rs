@@ -37,7 +37,7 @@ impl Launcher for External {
             log: None,
             limited: false,
             network: None,
-            ports: Vec::new(),
+            ports: std::collections::BTreeMap::new(),
             hold: Hold::Theirs(pidfd),
         })
     }

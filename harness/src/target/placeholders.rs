@@ -52,14 +52,21 @@ impl<'a> Values<'a> {
         Self { ports, allotted: BTreeMap::new(), upstream, files, address: IpAddr::from(Ipv4Addr::LOCALHOST) }
     }
 
+    /// For a launch that takes the ports which an earlier one had.
+    #[must_use]
+    pub fn again(mut self, ports: Option<&BTreeMap<String, u16>>) -> Self {
+        self.allotted = ports.cloned().unwrap_or_default();
+        self
+    }
+
     /// The target answers at `address` instead of loopback.
     pub fn answers_at(&mut self, address: IpAddr) {
         self.address = address;
     }
 
-    /// The ports handed out for this launch.
-    pub fn allotted(&self) -> impl Iterator<Item = u16> + '_ {
-        self.allotted.values().copied()
+    /// The ports handed out for this launch, by their names.
+    pub const fn allotted(&self) -> &BTreeMap<String, u16> {
+        &self.allotted
     }
 
     /// A text of the scenario with its placeholders filled.

@@ -21,6 +21,7 @@ pub(super) struct Wanted<'a> {
     pub(super) files: &'a [(String, PathBuf)],
     pub(super) endpoints: &'a spec::Endpoints,
     pub(super) upstream: Option<&'a HttpUrl>,
+    pub(super) ports: Option<&'a BTreeMap<String, u16>>,
 }
 
 /// A command ready to be executed.
@@ -41,6 +42,7 @@ impl Launcher for ProcessSpec {
             files: &order.spec.files,
             endpoints: &order.spec.endpoints,
             upstream: order.upstream,
+            ports: order.ports,
         };
         start(order.site, &wanted)
     }
@@ -51,7 +53,7 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
     let cwd = fresh_folder(&site.scratch, wanted.name)?;
     let files: BTreeMap<String, PathBuf> =
         wanted.files.iter().map(|(name, _)| (name.clone(), cwd.join(name))).collect();
-    let mut values = Values::new(&site.ports, wanted.upstream, files);
+    let mut values = Values::new(&site.ports, wanted.upstream, files).again(wanted.ports);
     for (name, template) in wanted.files {
         render_file(&mut values, name, &site.folder.join(template), &cwd)?;
     }
@@ -64,7 +66,7 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
     let env = clean_env(&site.scratch, &env);
     let endpoints = endpoints(&mut values, wanted.section, wanted.endpoints)?;
     let program = program(site, argv, &env, process_key("command"))?;
-    let ports: Vec<u16> = values.allotted().collect();
+    let ports = values.allotted().clone();
     check_free(&endpoints, &ports, wanted.upstream)?;
 
     let name = cwd.file_name().map_or_else(|| wanted.name.into(), |name| name.to_string_lossy());
@@ -172,11 +174,15 @@ pub(super) fn program(site: &Site, argv: Vec<String>, env: &[(String, String)], 
 
 /// Nothing may listen where the target is going to. An endpoint that is the upstream itself (both arms direct) is not the
 /// target's to bind.
-pub(super) fn check_free(endpoints: &Endpoints, chosen: &[u16], upstream: Option<&HttpUrl>) -> Result<(), Error> {
+pub(super) fn check_free(
+    endpoints: &Endpoints,
+    chosen: &BTreeMap<String, u16>,
+    upstream: Option<&HttpUrl>,
+) -> Result<(), Error> {
     let urls = [Some(&endpoints.proxy), endpoints.health.as_ref(), endpoints.ready.as_ref()];
     let fixed = urls.into_iter().flatten().map(|url| url.addr);
     let fixed = fixed.filter(|addr| upstream.is_none_or(|upstream| upstream.addr != *addr));
-    let all = fixed.chain(chosen.iter().map(|port| ports::local(*port)));
+    let all = fixed.chain(chosen.values().map(|port| ports::local(*port)));
     match all.into_iter().find(|addr| !ports::is_free(*addr)) {
         Some(addr) => Err(Error::PortTaken { port: addr.port(), by: ports::owner(addr.port()) }),
         None => Ok(()),

@@ -49,6 +49,7 @@ fn begin(site: &Site, name: &str, process: &ProcessSpec, url: &str) -> Result<Ru
         files: &[],
         endpoints: &endpoints,
         upstream: None,
+        ports: None,
     };
     let running = start(site, &wanted)?;
     Ok(RunningUpstream { url: running.endpoints.proxy.clone(), running: Some(running) })

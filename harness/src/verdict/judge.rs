@@ -2,12 +2,13 @@
 
 use super::claim::Claim;
 use super::context::Context;
+use super::faults::Faults;
 use super::gate::Gates;
 use super::judgement::{
     ClaimFinding, ClaimState, Finding, FindingKind, Judgement, Measured, StageFinding, StageState, Topic,
 };
 use super::soak::Soak;
-use super::{bottleneck, claims, curve, findings, measured, notes, soak};
+use super::{bottleneck, claims, curve, faults, findings, measured, notes, soak};
 use crate::exit::Exit;
 use crate::measure::record::{Record, StageKind, StageRecord, StageStatus};
 use crate::measure::trial::Build;
@@ -47,7 +48,8 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
     let targets = claims::judge(claims, &metrics);
     let found = findings::about(record, &metrics, &base, &options);
     let left_out = record.stages.iter().filter_map(left_out);
-    let alarms = soaks.iter().flat_map(Soak::findings);
+    let faults = faults::all(head);
+    let alarms = soaks.iter().flat_map(Soak::findings).chain(faults.iter().flat_map(Faults::findings));
     let findings: Vec<Finding> = left_out.chain(undecided(&targets)).chain(alarms).chain(found).collect();
     let mut grounds = grounds(record, &targets);
     grounds.extend(findings.iter().filter_map(|finding| finding_ground(finding, options.fail_on)));
@@ -55,6 +57,7 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
     Judgement {
         curves: head.stages.iter().filter_map(curve::judge).collect(),
         soaks,
+        faults,
         targets,
         findings,
         stages: record

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bottleneck::Bottleneck;
 use super::context::Context;
 use super::curve::Curve;
+use super::faults::Faults;
 use super::soak::Soak;
 use crate::exit::Exit;
 use crate::measure::metric::{Better, Kind, Unit, category};
@@ -26,6 +27,9 @@ pub struct Judgement {
     /// What every stage `soak` shows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub soaks: Vec<Soak>,
+    /// What every stage `faults` shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Faults>,
     /// Every claim of the scenario's `[targets]`.
     pub targets: Vec<ClaimFinding>,
     /// What else was found.

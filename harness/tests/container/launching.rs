@@ -36,7 +36,7 @@ impl Place {
 
     async fn launch(&self, spec: &Spec, limits: Option<&ResourceLimits>) -> Result<Running, Error> {
         let site = self.site.as_ref().unwrap();
-        launch(&Order { site, name: "target", spec, upstream: None, cpuset: Some(&[0]), limits }).await
+        launch(&Order { site, name: "target", spec, upstream: None, cpuset: Some(&[0]), limits, ports: None }).await
     }
 }
 

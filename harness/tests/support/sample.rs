@@ -250,6 +250,7 @@ impl Maker {
             mean_in_flight: requests as f64 / seconds * mean / 1e9,
             seconds: per_second.collect(),
             latencies,
+            ticks: None,
             examples: Vec::new(),
         }
     }

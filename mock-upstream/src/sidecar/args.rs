@@ -92,6 +92,12 @@ pub struct Args {
     /// What --error-every answers
     #[arg(long, value_enum, default_value = "http500")]
     pub error_kind: ErrorKind,
+    /// What a request is answered with whose upstream failed
+    #[arg(long, value_enum, default_value = "bad-gateway")]
+    pub on_upstream_error: OnUpstreamError,
+    /// An upstream that could not be connected to once is never asked again
+    #[arg(long)]
+    pub never_reconnect: bool,
     /// No request makes progress from this long after the first one
     #[arg(long, default_value = "0ms", value_parser = parse_duration, requires = "freeze_for")]
     pub freeze_at: Duration,
@@ -114,6 +120,9 @@ pub struct Args {
     /// Go on serving after SIGTERM
     #[arg(long)]
     pub ignore_sigterm: bool,
+    /// Exit with code 0 at SIGTERM, without an answer to what is under way
+    #[arg(long, conflicts_with = "ignore_sigterm")]
+    pub drop_on_term: bool,
     /// Serve from a grandchild in a session of its own; the process itself exits once that listens, or stays
     #[arg(long, value_enum, require_equals = true, num_args = 0..=1, default_missing_value = "exit")]
     pub double_fork: Option<DoubleFork>,
@@ -139,6 +148,17 @@ pub enum ErrorKind {
     Http500,
     /// HTTP 200 whose body is a JSON-RPC error
     Jsonrpc,
+}
+
+/// What a request is answered with whose upstream failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnUpstreamError {
+    /// HTTP 502
+    BadGateway,
+    /// HTTP 200 whose body is not the upstream's
+    Ok,
+    /// Nothing, ever
+    Hang,
 }
 
 /// What the original process does once its grandchild listens.

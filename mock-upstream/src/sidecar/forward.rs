@@ -79,6 +79,10 @@ impl Forwarder {
 
     async fn connect(&self) -> Result<SendRequest<Incoming>, Failure> {
         let authority = &self.sidecar.args.upstream.authority;
+        if self.sidecar.args.never_reconnect && self.sidecar.truth.connect_failures.load(Relaxed) > 0 {
+            let source = std::io::Error::other("it failed once, and is never asked again");
+            return Err(Failure::Connect { authority: authority.clone(), source });
+        }
         let stream = TcpStream::connect(authority).await.map_err(|source| {
             self.sidecar.truth.connect_failures.fetch_add(1, Relaxed);
             Failure::Connect { authority: authority.clone(), source }

@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 
 use super::forward::Forwarder;
 use super::truth::Lengths;
-use super::{ErrorKind, Sidecar, faults};
+use super::{ErrorKind, OnUpstreamError, Sidecar, faults};
 use crate::clock::{self, Sleeper};
 use crate::server::{self, Stop};
 
@@ -36,6 +36,7 @@ struct Connection {
 }
 
 pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, mut stop: Stop) {
+    sidecar.truth.connections.fetch_add(1, Relaxed);
     let connection = Arc::new(Mutex::new(Connection {
         forwarder: Forwarder::new(Arc::clone(&sidecar)),
         sleeper: Sleeper::default(),
@@ -83,7 +84,7 @@ async fn pass(sidecar: &Sidecar, connection: &mut Connection, request: Request<I
     hold(&mut connection.sleeper, args.add_latency, &truth.added_request).await;
     let reply = match connection.forwarder.forward(request).await {
         Ok(response) => response.map(Either::Left),
-        Err(error) => own(StatusCode::BAD_GATEWAY, "text/plain", error.to_string()),
+        Err(error) => failed(args.on_upstream_error, error.to_string()).await,
     };
     hold(&mut connection.sleeper, args.add_latency_response, &truth.added_response).await;
     if !args.answer_after.is_zero() {
@@ -91,6 +92,15 @@ async fn pass(sidecar: &Sidecar, connection: &mut Connection, request: Request<I
         truth.answered.record(clock::monotonic_ns() - came);
     }
     reply
+}
+
+/// What a client sees of an upstream that failed.
+async fn failed(how: OnUpstreamError, says: String) -> Reply {
+    match how {
+        OnUpstreamError::BadGateway => own(StatusCode::BAD_GATEWAY, "text/plain", says),
+        OnUpstreamError::Ok => own(StatusCode::OK, "text/plain", says),
+        OnUpstreamError::Hang => std::future::pending().await,
+    }
 }
 
 async fn hold(sleeper: &mut Sleeper, delay: Duration, lengths: &Lengths) {

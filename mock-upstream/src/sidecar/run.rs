@@ -62,7 +62,11 @@ fn serve(args: Args, main_ns: u64) -> Result<(), Error> {
         let mut early = None;
         let until = async {
             tokio::select! {
-                () = stop => {}
+                () = stop => {
+                    if sidecar.args.drop_on_term {
+                        std::process::exit(0);
+                    }
+                }
                 end = &mut ended => early = Some(end.unwrap_or_else(|_| Err(proxy_died()))),
             }
         };

@@ -12,6 +12,7 @@ pub(crate) struct Truth {
     main_ns: u64,
     listening_ns: AtomicU64,
     admin_listening_ns: AtomicU64,
+    pub(crate) connections: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) forwarded: AtomicU64,
     pub(crate) errors_injected: AtomicU64,
@@ -52,6 +53,9 @@ pub struct TruthReport {
     pub healthy_ns: Option<u64>,
     /// From when on `/ready` answered 200.
     pub ready_ns: Option<u64>,
+    /// Connections that the proxy accepted.
+    #[serde(default)]
+    pub connections: u64,
     /// Requests that reached the proxy.
     pub requests: u64,
     /// Requests that were sent to the upstream.
@@ -192,6 +196,7 @@ impl Truth {
             main_ns,
             listening_ns: zero(),
             admin_listening_ns: zero(),
+            connections: zero(),
             requests: zero(),
             forwarded: zero(),
             errors_injected: zero(),
@@ -256,6 +261,7 @@ pub(crate) fn report(sidecar: &Sidecar) -> TruthReport {
         admin_listening_ns: instant(&truth.admin_listening_ns),
         healthy_ns: healthy(sidecar),
         ready_ns: ready(sidecar),
+        connections: truth.connections.load(Relaxed),
         requests: truth.requests.load(Relaxed),
         forwarded: truth.forwarded.load(Relaxed),
         errors_injected: truth.errors_injected.load(Relaxed),
@@ -294,7 +300,7 @@ impl TruthReport {
         text
     }
 
-    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 30] {
+    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 31] {
         let counter = |name, value| (name, "counter", Some(value));
         let gauge = |name, value| (name, "gauge", value);
         let (request, response) = (&self.added_request_ns, &self.added_response_ns);
@@ -305,6 +311,7 @@ impl TruthReport {
             gauge("admin_listening_ns", self.admin_listening_ns),
             gauge("healthy_ns", self.healthy_ns),
             gauge("ready_ns", self.ready_ns),
+            counter("connections_total", self.connections),
             counter("requests_total", self.requests),
             counter("forwarded_total", self.forwarded),
             counter("errors_injected_total", self.errors_injected),

@@ -3,20 +3,46 @@
 use hyper::StatusCode;
 
 use super::connection::Upstream;
+use super::fault::Fault;
 use super::reply::{self, Reply};
 
 pub(crate) const PREFIX: &str = "/__upstream/";
 
+/// The paths under it that switch a fault.
+const FAULT: &str = "fault/";
+
 pub(crate) fn answer(upstream: &Upstream, path: &str) -> Reply {
-    match path.strip_prefix(PREFIX) {
-        Some("health") => reply::json(StatusCode::OK, r#"{"status":"ok"}"#),
-        Some("ledger") => match serde_json::to_vec(&upstream.ledger.report()) {
-            Ok(body) => reply::json(StatusCode::OK, body),
-            Err(_) => reply::empty(StatusCode::INTERNAL_SERVER_ERROR),
-        },
+    let path = path.strip_prefix(PREFIX).unwrap_or_default();
+    if let Some(words) = path.strip_prefix(FAULT) {
+        return switch(upstream, words);
+    }
+    match path {
+        "health" => reply::json(StatusCode::OK, r#"{"status":"ok"}"#),
+        "ledger" => ledger(upstream),
         _ => reply::json(
             StatusCode::NOT_FOUND,
-            r#"{"error":"no such path; there are /__upstream/ledger and /__upstream/health"}"#,
+            r#"{"error":"no such path; there are /__upstream/ledger, /__upstream/health and /__upstream/fault/NAME"}"#,
         ),
+    }
+}
+
+/// The next request meets the fault; the answer is the ledger.
+fn switch(upstream: &Upstream, words: &str) -> Reply {
+    match Fault::parse(words) {
+        Some(fault) => {
+            upstream.switch.set(fault);
+            ledger(upstream)
+        }
+        None => reply::json(
+            StatusCode::BAD_REQUEST,
+            r#"{"error":"no such fault; there are none, down, slow/500ms, reset, half-close and garbage"}"#,
+        ),
+    }
+}
+
+fn ledger(upstream: &Upstream) -> Reply {
+    match serde_json::to_vec(&upstream.ledger.report()) {
+        Ok(body) => reply::json(StatusCode::OK, body),
+        Err(_) => reply::empty(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }

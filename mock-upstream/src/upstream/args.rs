@@ -7,7 +7,8 @@ use crate::units::{parse_duration, parse_size};
 /// A server whose answers, delays and errors are set by flags, and which counts every request it saw.
 ///
 /// Routes: POST /mcp and /mcp/v1 (MCP over JSON-RPC), /echo, /sink, /sse, /health, /ready; every other path answers
-/// the fixed body. GET /__upstream/ledger tells the hits by method and path.
+/// the fixed body. GET /__upstream/ledger tells the hits by method and path; GET /__upstream/fault/NAME switches a fault: none, down,
+/// slow/500ms, reset, half-close, garbage.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "mock-upstream", version)]
 pub struct Args {
@@ -67,6 +68,8 @@ pub enum ErrorKind {
     Close,
     /// Bytes that are no HTTP, then close
     Garbage,
+    /// The end of the stream without a byte, while the other direction stays open
+    HalfClose,
 }
 
 impl Args {

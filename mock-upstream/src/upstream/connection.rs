@@ -1,7 +1,7 @@
 //! One client connection: from request to response, or to the break that was asked for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use hyper::Request;
@@ -10,16 +10,17 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
+use super::fault::{Fault, Switch};
 use super::ledger::Ledger;
 use super::reply::Reply;
 use super::routes::Route;
 use super::{Behaviour, ErrorKind, Sampler, admin};
 use crate::clock::{Sleeper, monotonic_ns};
-use crate::server::{self, Stop};
+use crate::server::{self, Door, Stop};
 
 const RECEIVED: HeaderName = HeaderName::from_static("x-upstream-received-ns");
 const SENT: HeaderName = HeaderName::from_static("x-upstream-sent-ns");
@@ -29,6 +30,8 @@ const GARBAGE: &[u8] = b"\x16\x03\x01 this is not HTTP \xff\xfe\r\n\r\n";
 pub(crate) struct Upstream {
     pub(crate) behaviour: Behaviour,
     pub(crate) ledger: Ledger,
+    /// What goes wrong at present.
+    pub(crate) switch: Switch,
     /// The fixed response body.
     pub(crate) body: Bytes,
     delays: Sampler,
@@ -40,6 +43,7 @@ impl Upstream {
     pub(crate) fn new(behaviour: Behaviour) -> Self {
         Self {
             ledger: Ledger::default(),
+            switch: Switch::default(),
             body: vec![b'x'; behaviour.body].into(),
             delays: Sampler::new(behaviour.delay, behaviour.seed),
             numbered: AtomicU64::new(0),
@@ -57,17 +61,48 @@ enum Unanswered {
     Body(#[from] hyper::Error),
 }
 
+/// What the requests of one connection share.
+struct Guest {
+    upstream: Arc<Upstream>,
+    sleeper: Mutex<Sleeper>,
+    /// It has asked for an admin path, so it stays when the upstream goes down.
+    admin: AtomicBool,
+}
+
 pub(crate) async fn serve(stream: TcpStream, upstream: Arc<Upstream>, mut stop: Stop) {
-    let sleeper = Arc::new(Mutex::new(Sleeper::default()));
-    let service = service_fn(move |request| answer(Arc::clone(&upstream), Arc::clone(&sleeper), request));
+    let (mut door, mut over) = (upstream.switch.door(), stop.clone());
+    let guest = Guest { upstream, sleeper: Mutex::default(), admin: AtomicBool::new(false) };
+    let guest = Arc::new(guest);
+    let shared = Arc::clone(&guest);
+    let service = service_fn(move |request| answer(Arc::clone(&shared), request));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    let Err(error) = server::drive(&mut connection, &mut stop).await else {
+    let driven = tokio::select! {
+        driven = server::drive(&mut connection, &mut stop) => driven,
+        () = shown_out(&guest, &mut door) => return guest.upstream.ledger.record_fault(Fault::Down),
+    };
+    let Err(error) = driven else {
         return;
     };
     let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
     if let Some(Unanswered::Injected(kind)) = cause {
         let stream = connection.into_parts().io.into_inner();
-        hang_up(stream, *kind).await;
+        tokio::select! {
+            () = hang_up(stream, *kind) => {}
+            _ = over.changed() => {}
+        }
+    }
+}
+
+/// Waits until the upstream goes down, in which only admin connections survive.
+async fn shown_out(guest: &Guest, door: &mut Door) {
+    loop {
+        if door.wait_for(|open| !open).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        if !guest.admin.load(Relaxed) {
+            return;
+        }
+        let _opened = door.wait_for(|open| *open).await.is_ok();
     }
 }
 
@@ -77,33 +112,41 @@ async fn hang_up(mut stream: TcpStream, kind: ErrorKind) {
         ErrorKind::Reset => stream.set_zero_linger(),
         ErrorKind::Close => stream.shutdown().await,
         ErrorKind::Garbage => stream.write_all(GARBAGE).await,
+        ErrorKind::HalfClose => half_close(stream).await,
     };
 }
 
-async fn answer(
-    upstream: Arc<Upstream>,
-    sleeper: Arc<Mutex<Sleeper>>,
-    request: Request<Incoming>,
-) -> Result<Reply, Unanswered> {
+/// Says no more, and listens until the other side has nothing to say either.
+async fn half_close(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.shutdown().await?;
+    let mut heard = [0; 1024];
+    while stream.read(&mut heard).await? > 0 {}
+    Ok(())
+}
+
+async fn answer(guest: Arc<Guest>, request: Request<Incoming>) -> Result<Reply, Unanswered> {
     let received = monotonic_ns();
+    let upstream = &guest.upstream;
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     if path.starts_with(admin::PREFIX) {
-        return Ok(admin::answer(&upstream, path));
+        guest.admin.store(true, Relaxed);
+        return Ok(admin::answer(upstream, path));
     }
     upstream.ledger.record(&parts.method, path);
     let route = Route::of(path);
     let input = route.read(body).await?;
     let mut reply = match route {
-        Route::Probe => route.answer(&upstream, &parts, input),
+        Route::Probe => route.answer(upstream, &parts, input),
         _ => {
             let behaviour = &upstream.behaviour;
             let number = upstream.numbered.fetch_add(1, Relaxed) + 1;
             if behaviour.error_every.is_some_and(|n| number.is_multiple_of(n)) {
                 return Err(Unanswered::Injected(behaviour.error_kind));
             }
-            hold_back(&upstream, &sleeper).await;
-            let mut reply = route.answer(&upstream, &parts, input);
+            meet_fault(&guest).await?;
+            hold_back(upstream, &guest.sleeper).await;
+            let mut reply = route.answer(upstream, &parts, input);
             if let Some(status) = behaviour.status.filter(|_| number.is_multiple_of(behaviour.status_every)) {
                 *reply.status_mut() = status;
             }
@@ -116,6 +159,25 @@ async fn answer(
         headers.insert(SENT, HeaderValue::from(monotonic_ns()));
     }
     Ok(reply)
+}
+
+/// Does to a request what was switched on.
+async fn meet_fault(guest: &Guest) -> Result<(), Unanswered> {
+    let fault = guest.upstream.switch.present();
+    let broken = match fault {
+        // Whoever is connected is shown out.
+        Fault::None | Fault::Down => return Ok(()),
+        Fault::Slow(delay) => {
+            guest.upstream.ledger.record_fault(fault);
+            guest.sleeper.lock().await.sleep(delay).await;
+            return Ok(());
+        }
+        Fault::Reset => ErrorKind::Reset,
+        Fault::HalfClose => ErrorKind::HalfClose,
+        Fault::Garbage => ErrorKind::Garbage,
+    };
+    guest.upstream.ledger.record_fault(fault);
+    Err(Unanswered::Injected(broken))
 }
 
 async fn hold_back(upstream: &Upstream, sleeper: &Mutex<Sleeper>) {

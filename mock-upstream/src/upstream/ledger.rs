@@ -4,6 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use hyper::Method;
 
+use super::Fault;
+
 /// Distinct paths kept by name; a scanner must not fill the memory.
 const MAX_PATHS: usize = 1024;
 /// Where the hits of all further paths are counted.
@@ -11,12 +13,17 @@ const OTHER: &str = "<other>";
 
 type Paths = HashMap<Box<str>, Vec<(Method, u64)>>;
 
-/// Counts requests by method and path, and the delays really made.
+/// Counts requests by method and path, the delays really made, and what met a fault.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     paths: Mutex<Paths>,
     delays: AtomicU64,
     delay_sum_ns: AtomicU64,
+    down: AtomicU64,
+    slow: AtomicU64,
+    reset: AtomicU64,
+    half_close: AtomicU64,
+    garbage: AtomicU64,
 }
 
 /// What `/__upstream/ledger` answers.
@@ -28,6 +35,9 @@ pub struct LedgerReport {
     pub total: u64,
     /// Delays by the upstream's own clock.
     pub delay_ns: DelayTotal,
+    /// What met a fault that was switched on.
+    #[serde(default)]
+    pub faults: FaultTotals,
 }
 
 /// Requests of one method to one path.
@@ -50,6 +60,21 @@ pub struct DelayTotal {
     pub sum: u64,
 }
 
+/// How often each fault was really made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FaultTotals {
+    /// Connections that ended because the upstream went down; those that were refused are seen by nobody but the kernel.
+    pub down: u64,
+    /// Requests that were held back.
+    pub slow: u64,
+    /// Requests that were reset.
+    pub reset: u64,
+    /// Requests that met the end of the stream.
+    pub half_close: u64,
+    /// Requests that were answered by garbage.
+    pub garbage: u64,
+}
+
 impl Ledger {
     pub(crate) fn record(&self, method: &Method, path: &str) {
         let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,6 +88,28 @@ impl Ledger {
     pub(crate) fn record_delay(&self, actual_ns: u64) {
         self.delays.fetch_add(1, Relaxed);
         self.delay_sum_ns.fetch_add(actual_ns, Relaxed);
+    }
+
+    pub(crate) fn record_fault(&self, fault: Fault) {
+        let made = match fault {
+            Fault::None => return,
+            Fault::Down => &self.down,
+            Fault::Slow(_) => &self.slow,
+            Fault::Reset => &self.reset,
+            Fault::HalfClose => &self.half_close,
+            Fault::Garbage => &self.garbage,
+        };
+        made.fetch_add(1, Relaxed);
+    }
+
+    fn faults(&self) -> FaultTotals {
+        FaultTotals {
+            down: self.down.load(Relaxed),
+            slow: self.slow.load(Relaxed),
+            reset: self.reset.load(Relaxed),
+            half_close: self.half_close.load(Relaxed),
+            garbage: self.garbage.load(Relaxed),
+        }
     }
 
     pub(crate) fn report(&self) -> LedgerReport {
@@ -82,6 +129,7 @@ impl Ledger {
             total: hits.iter().map(|h| h.hits).sum(),
             hits,
             delay_ns: DelayTotal { count: self.delays.load(Relaxed), sum: self.delay_sum_ns.load(Relaxed) },
+            faults: self.faults(),
         }
     }
 }

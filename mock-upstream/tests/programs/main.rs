@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
 
 mod client;
+mod fault;
 mod process;
 mod sidecar;
 mod sidecar_costs;

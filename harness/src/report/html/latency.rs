@@ -15,8 +15,8 @@ const STEPS: f64 = 40.0;
 
 /// The curves of all paths of the valid rounds, in one drawing.
 pub(super) fn chart(stage: &StageRecord) -> String {
-    // Sets of limits are different programs, so to say: pooling them would describe none.
-    if stage.offered.is_none() || stage.kind == StageKind::Limits {
+    // Sets of limits are different programs, so to say: pooling them would describe none. Under a fault no latency counts.
+    if stage.offered.is_none() || matches!(stage.kind, StageKind::Limits | StageKind::Faults) {
         return String::new();
     }
     let pooled = pooled(stage);

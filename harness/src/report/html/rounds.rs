@@ -17,8 +17,8 @@ struct Quantity {
 /// One drawing for each build, and one of the head beside the base where there are both.
 pub(super) fn charts(stage: &StageRecord) -> String {
     // In stage `limits` every instance has limits of its own; its rounds have nothing to be compared with. A
-    // soak has one.
-    if stage.offered.is_none() || matches!(stage.kind, StageKind::Limits | StageKind::Soak) {
+    // soak has one, and under a fault no latency counts.
+    if stage.offered.is_none() || matches!(stage.kind, StageKind::Limits | StageKind::Soak | StageKind::Faults) {
         return String::new();
     }
     let builds = builds(stage);

@@ -39,8 +39,8 @@ struct Times<'a> {
 
 /// Every drawing there are values for.
 pub(super) fn charts(stage: &StageRecord) -> String {
-    // A soak keeps windows, which are drawn by themselves, and of its readings the first and the last.
-    let times = Times::of(stage).filter(|_| stage.kind != StageKind::Soak);
+    // A soak keeps windows, which are drawn by themselves. Of its readings the first and the last are kept, and of those of faults.
+    let times = Times::of(stage).filter(|_| !matches!(stage.kind, StageKind::Soak | StageKind::Faults));
     let Some(times) = times else { return String::new() };
     [rate(&times), response(&times), memory(&times), cpu(&times), throttled(&times)].concat()
 }

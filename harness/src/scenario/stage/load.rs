@@ -80,7 +80,7 @@ pub(super) fn read_closed(section: &Section<'_>) -> (Pace, u64) {
     (Pace::Closed, read_connections(section, "vus", "virtual users: each sends again as soon as it was answered"))
 }
 
-fn read_connections(section: &Section<'_>, key: &'static str, about: &'static str) -> u64 {
+pub(super) fn read_connections(section: &Section<'_>, key: &'static str, about: &'static str) -> u64 {
     let range = |n: &u64| {
         let fits = (1..=MOST_CONNECTIONS).contains(n);
         if fits { Ok(()) } else { Err(format!("must be 1 to {MOST_CONNECTIONS}, is {n}")) }

@@ -2,7 +2,7 @@
 
 use super::super::{check_name, requests};
 use super::load::{at_least, longer_than_0};
-use super::{FEWEST_ROUNDS, Stage, Work, limits, load, soak};
+use super::{FEWEST_ROUNDS, Stage, Work, faults, limits, load, soak};
 use crate::interop::import;
 use crate::load::read::Around;
 use crate::load::spec::Request;
@@ -105,6 +105,9 @@ const fn kind_about(kind: StageKind) -> &'static str {
             "drives the target inside one set of limits after the other, to find the smallest that does"
         }
         StageKind::Soak => "drives the target for hours, to find what it leaks and whether it decays",
+        StageKind::Faults => {
+            "drives the target while upstream, clients and the target itself are made to fail, one after the other"
+        }
         StageKind::Import => "reads numbers that another tool has measured",
     }
 }
@@ -161,20 +164,30 @@ fn read(name: &str, kind: StageKind, section: &Section<'_>, base: &Base<'_>) -> 
         StageKind::Startup => Work::Startup { launches: read_launches(section, 20) },
         StageKind::Idle => read_idle(section, external),
         StageKind::Overhead | StageKind::Capacity | StageKind::Constrained | StageKind::Limits => {
-            stage.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
-            stage.requests = requests::of_stage(section, base.requests, base.around);
+            read_requests(&mut stage, section, base);
             requests::check_one_rule(section, &stage.requests);
             let load = load::read(kind, section, stage.upstream.is_some(), external);
             if kind == StageKind::Limits { limits::read_curve(section, load) } else { Work::Load(load) }
         }
         StageKind::Soak => {
-            stage.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
-            stage.requests = requests::of_stage(section, base.requests, base.around);
+            read_requests(&mut stage, section, base);
             requests::check_one_rule(section, &stage.requests);
             Work::Soak(soak::read(section))
         }
+        StageKind::Faults => {
+            read_requests(&mut stage, section, base);
+            let work = faults::read(section, stage.upstream.as_ref(), &base.target.launch);
+            stage.requests.iter_mut().for_each(|request| request.timeout = request.timeout.min(work.timeout));
+            Work::Faults(work)
+        }
     };
     stage
+}
+
+/// What every stage with load has.
+fn read_requests(stage: &mut Stage, section: &Section<'_>, base: &Base<'_>) {
+    stage.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
+    stage.requests = requests::of_stage(section, base.requests, base.around);
 }
 
 /// The upstream of a stage: settings of the bundled one, changed.

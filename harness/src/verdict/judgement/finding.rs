@@ -10,7 +10,7 @@ use crate::verdict::evidence::Evidence;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
-    /// Id of the metric, `stage NAME`, or `baseline`.
+    /// Id of the metric, `stage NAME`, `STAGE/FAULT`, or `baseline`.
     pub subject: String,
     /// What kind of thing was asked.
     #[serde(default)]
@@ -37,6 +37,8 @@ pub enum Topic {
     Change,
     /// Whether a target kept its budget over a soak.
     Budget,
+    /// Whether a target did what was expected of it when something failed.
+    Fault,
 }
 
 /// A base and a head of one metric, compared.

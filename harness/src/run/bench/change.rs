@@ -1,0 +1,68 @@
+//! The target is asked to end while it is under load, and may be started again.
+
+use super::{Bench, start_target};
+use crate::clock::Mono;
+use crate::exit::Exit;
+use crate::load::{self, Generator};
+use crate::measure::faults::ExitFacts;
+use crate::measure::record::Failure;
+use crate::plan::Stage;
+use crate::run::halt::{Halt, Stop};
+use crate::run::rig::Rig;
+
+/// What became of a target that was asked to end.
+#[derive(Debug)]
+pub(in crate::run) struct Changed {
+    /// The instant just before it was asked.
+    pub(in crate::run) asked: Mono,
+    /// The instant just before it was started again.
+    pub(in crate::run) started: Option<Mono>,
+    /// How it ended.
+    pub(in crate::run) exit: ExitFacts,
+}
+
+impl Bench {
+    /// Lets the generator work while the target is asked to end at `at`; `again` starts it again at once, on the same ports. Afterwards
+    /// the launch of the bench is the last one.
+    ///
+    /// # Errors
+    /// [`Halt::Failed`] when the target ended before or does not come up again, or the generator is gone, [`Halt::Interrupted`].
+    pub(in crate::run) async fn change<T>(
+        &mut self,
+        rig: &Rig<'_>,
+        stage: &Stage,
+        (at, again): (Mono, bool),
+        work: impl AsyncFnOnce(&mut Generator) -> Result<T, load::Error>,
+    ) -> Result<(T, Changed), Halt> {
+        let name = format!("{}-{}", stage.name, self.index);
+        let patience = rig.plan.target.stop_within;
+        let Self { engine, target, upstream, launch, stopped, build, .. } = self;
+        let Some(engine) = engine else { return Err(Halt::tool("this stage has no load generator".to_owned())) };
+        let load = async { work(&mut engine.generator).await.map_err(Stop::Load) };
+        let change = async {
+            tokio::time::sleep(at.remaining().duration()).await;
+            if let Some(ending) = target.ended() {
+                let says = format!("the target {ending} before it was asked to end");
+                return Err(Stop::Halt(Halt::Failed(Failure { says, exit: Exit::TargetFailed })));
+            }
+            let asked = Mono::now();
+            let Some(ended) = target.stop(patience).await else {
+                return Err(Stop::Halt(Halt::tool("the target is not ours to end".to_owned())));
+            };
+            let exit = ExitFacts { ending: ended.ending.clone(), took_ns: ended.took.0, killed: ended.killed };
+            if !again {
+                *stopped = Some(ended);
+                return Ok(Changed { asked, started: None, exit });
+            }
+            let (ports, url) = (target.ports.clone(), upstream.as_ref().map(|upstream| &upstream.url));
+            let started = start_target(rig, stage, *build, (&name, Some(&ports)), url).await;
+            (*target, *launch) = started.map_err(Stop::Halt)?;
+            Ok(Changed { asked, started: target.spawned, exit })
+        };
+        match rig.interrupt.or(async { tokio::try_join!(load, change) }).await? {
+            Ok(both) => Ok(both),
+            Err(Stop::Load(error)) => Err(engine.halt(&error)),
+            Err(Stop::Halt(halt)) => Err(halt),
+        }
+    }
+}

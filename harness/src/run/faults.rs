@@ -1,0 +1,212 @@
+//! Faults on purpose: an instance and a load for each, in the middle of which it is made.
+
+mod switch;
+
+use super::bench::Bench;
+use super::event::Event;
+use super::halt::{Halt, Stop};
+use super::rig::Rig;
+use super::trial::{self, LEAD, Measured};
+use crate::clock::Mono;
+use crate::load::frames::Order;
+use crate::load::{Generator, LoadEngine, Told};
+use crate::measure::RoundStatus;
+use crate::measure::faults::{self, FaultKind, FaultRecord};
+use crate::measure::record::Failure;
+use crate::measure::soak::Gathering;
+use crate::measure::trial::{Arm, Build, LoadFacts, TrialRecord};
+use crate::plan::{FaultsWork, LoadWork, Stage};
+use crate::sampler::Window;
+use crate::units::Nanos;
+
+/// How often a fault is made whose load was disturbed.
+const TRIES: u32 = 2;
+
+/// Length of a tick: recovery is known to that.
+const TICK: Nanos = Nanos::from_millis(50);
+
+/// The one trial of an instance.
+const ROUND: u32 = 0;
+
+/// Rules that hold of a load under which something fails: what the target does is what is to be seen, and no rule.
+const RULES: [&str; 4] = ["accounting", "pacer_lag_p99", "steal", "foreign_cpu"];
+
+/// Makes every fault that can be made here.
+///
+/// # Errors
+/// [`Halt::Invalid`] when the load of a fault was not offered as asked, [`Halt::Failed`] when the target ends by itself or a tool fails,
+/// [`Halt::Interrupted`]. The faults until then are recorded.
+pub(super) async fn faults(rig: &mut Rig<'_>, stage: &Stage, work: &FaultsWork) -> Result<(), Halt> {
+    if rig.plan.base.is_some() {
+        rig.recorder.warn("the faults are those of the head alone; the base did not meet them".to_owned());
+    }
+    let kinds: Vec<FaultKind> = work.possible().collect();
+    let mut index = 0;
+    for (done, kind) in (1..).zip(&kinds) {
+        for _ in 0..TRIES {
+            rig.tell(Event::Doing(kind.name().to_owned()));
+            let status = one(rig, stage, work, (index, *kind)).await.map_err(|halt| named(*kind, halt))?;
+            index += 1;
+            if status == RoundStatus::Valid {
+                break;
+            }
+        }
+        rig.tell(Event::Step { done, of: kinds.len() as u64 });
+    }
+    let reasons = rig.recorder.present_stage().map(faults::disturbances).unwrap_or_default();
+    if reasons.is_empty() { Ok(()) } else { Err(Halt::Invalid(reasons)) }
+}
+
+/// Says which fault it was.
+fn named(kind: FaultKind, halt: Halt) -> Halt {
+    let named = |says: String| format!("{}: {says}", kind.name());
+    match halt {
+        Halt::Failed(Failure { says, exit }) => Halt::Failed(Failure { says: named(says), exit }),
+        Halt::Invalid(reasons) => Halt::Invalid(reasons.into_iter().map(named).collect()),
+        Halt::Interrupted => Halt::Interrupted,
+    }
+}
+
+async fn one(
+    rig: &mut Rig<'_>,
+    stage: &Stage,
+    work: &FaultsWork,
+    (index, kind): (u64, FaultKind),
+) -> Result<RoundStatus, Halt> {
+    let load = work.load_of(kind);
+    let mut bench = Bench::start(rig, stage, (index, Build::Head), Some(&load)).await?;
+    let done = watched(rig, stage, work, (kind, &load), &mut bench).await;
+    bench.stop(rig).await;
+    done
+}
+
+/// When a fault is to begin and to end, and the window around it.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: Mono,
+    from: Mono,
+    until: Mono,
+}
+
+/// Drives the load, makes the fault in it, and records both.
+async fn watched(
+    rig: &mut Rig<'_>,
+    stage: &Stage,
+    work: &FaultsWork,
+    (kind, load): (FaultKind, &LoadWork),
+    bench: &mut Bench,
+) -> Result<RoundStatus, Halt> {
+    trial::preflight(rig, stage, bench, Arm::Proxied).await?;
+    bench.drive(&rig.interrupt, async |generator| generator.open(Arm::Proxied).await).await?;
+    let begun = Mono::now().after(LEAD);
+    let start = begun.after(load.warmup);
+    let from = start.after(work.before);
+    let span = Span { start, from, until: from.after(work.fault) };
+    bench.announce(start, start.after(load.window));
+    let reconnect = (kind == FaultKind::Reconnects).then_some((span.from, span.until));
+    let order = Order { tick: Some(TICK), reconnect, ..trial::order(load, Arm::Proxied, begun) };
+    let (facts, fault) = if kind.is_upstreams() {
+        upstream_fails(rig, bench, work, (kind, span), order).await?
+    } else if kind.ends_target() {
+        target_ends(rig, stage, bench, (kind, span), order).await?
+    } else {
+        clients_misbehave(rig, bench, (kind, span), order).await?
+    };
+    let window = edges(&bench.window().await);
+    rig.recorder.fault(bench.index, fault);
+    let measured = Measured { arm: Arm::Proxied, load: facts, window, ledger: None };
+    let trial = audited(trial::judge(stage, load, bench, measured), kind, work);
+    let failed = trial.audit.iter().find(|check| !check.passed).map(|check| check.says.clone());
+    let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
+    rig.recorder.trial(bench.index, ROUND, trial);
+    rig.recorder.round(bench.index, ROUND, status);
+    rig.tell(Event::Round { status, reason: failed });
+    Ok(status)
+}
+
+/// The first and the last reading: what the audit needs.
+fn edges(window: &Window) -> Window {
+    let mut gathered = Gathering::default();
+    gathered.add(&window.readings);
+    Window { readings: gathered.edges(), peak_rss_bytes: None, target_threads: None }
+}
+
+/// The trial with the rules that hold of it. What a target uses that ends is nobody's any more, and looks like others' CPU time.
+fn audited(mut trial: TrialRecord, kind: FaultKind, work: &FaultsWork) -> TrialRecord {
+    let holds = |rule: &str| RULES.contains(&rule) && !(kind.ends_target() && rule == "foreign_cpu");
+    trial.audit.retain(|check| holds(&check.rule));
+    if let Some(ticks) = &trial.load.ticks {
+        let before = faults::check_before(ticks, work.before, trial.load.examples.first());
+        trial.audit.insert(trial.audit.len().min(1), before);
+    }
+    trial
+}
+
+/// The upstream fails for the length of the fault.
+async fn upstream_fails(
+    rig: &mut Rig<'_>,
+    bench: &mut Bench,
+    work: &FaultsWork,
+    (kind, span): (FaultKind, Span),
+    order: Order,
+) -> Result<(LoadFacts, FaultRecord), Halt> {
+    let Some(address) = bench.ledger() else {
+        return Err(Halt::tool("the upstream is not the bundled one, and does not fail on command".to_owned()));
+    };
+    let Rig { interrupt, events, .. } = rig;
+    let events = &mut **events;
+    let drive = async |generator: &mut Generator| {
+        let told = |told: Told| tell(events, told);
+        let load = async { generator.follow(order, told).await.map_err(Stop::Load) };
+        let fault = async { switch::fail(address, kind, work.slow, span).await.map_err(Stop::Halt) };
+        match tokio::try_join!(load, fault) {
+            Ok(both) => Ok(Ok(both)),
+            Err(Stop::Load(error)) => Err(error),
+            Err(Stop::Halt(halt)) => Ok(Err(halt)),
+        }
+    };
+    bench.drive(interrupt, drive).await?
+}
+
+/// The target is asked to end, and started again where it is a restart.
+async fn target_ends(
+    rig: &mut Rig<'_>,
+    stage: &Stage,
+    bench: &mut Bench,
+    (kind, span): (FaultKind, Span),
+    order: Order,
+) -> Result<(LoadFacts, FaultRecord), Halt> {
+    let again = kind == FaultKind::Restart;
+    let follow = async |generator: &mut Generator| generator.follow(order, |_| {}).await;
+    let (load, changed) = bench.change(rig, stage, (span.from, again), follow).await?;
+    let fault = FaultRecord {
+        kind,
+        began_ns: changed.asked.since(span.start).0,
+        ended_ns: changed.started.map(|started| started.since(span.start).0),
+        made: None,
+        exit: Some(changed.exit),
+    };
+    Ok((load, fault))
+}
+
+/// The load itself is the fault.
+async fn clients_misbehave(
+    rig: &mut Rig<'_>,
+    bench: &mut Bench,
+    (kind, span): (FaultKind, Span),
+    order: Order,
+) -> Result<(LoadFacts, FaultRecord), Halt> {
+    let Rig { interrupt, events, .. } = rig;
+    let events = &mut **events;
+    let follow = async |generator: &mut Generator| generator.follow(order, |told| tell(events, told)).await;
+    let load = bench.drive(interrupt, follow).await?;
+    let since = |at: Mono| at.since(span.start).0;
+    let (began_ns, ended_ns) = (since(span.from), Some(since(span.until)));
+    Ok((load, FaultRecord { kind, began_ns, ended_ns, made: None, exit: None }))
+}
+
+fn tell(events: &mut (dyn FnMut(Event) + Send), told: Told) {
+    if let Told::Second(second) = told {
+        events(Event::Second(Arm::Proxied, second));
+    }
+}

@@ -1,0 +1,150 @@
+//! Makes the bundled upstream fail, by its own admin paths, over one connection that it spares.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use super::Span;
+use crate::clock::Mono;
+use crate::measure::faults::{FaultKind, FaultRecord};
+use crate::run::halt::Halt;
+use crate::units::Nanos;
+
+/// How long the upstream may take to do as it is told, on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two looks at whether it listens.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// The upstream did not do as it was told.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream at {address} did not take the fault {words}: {cause}; see upstream.log beside the result")]
+struct Error {
+    address: SocketAddr,
+    words: String,
+    cause: String,
+}
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Deserialize)]
+struct Answer {
+    faults: Totals,
+}
+
+/// How often the upstream made each fault.
+#[derive(Deserialize)]
+struct Totals {
+    down: u64,
+    slow: u64,
+    reset: u64,
+    half_close: u64,
+    garbage: u64,
+}
+
+/// Lets the upstream fail for `span`. Both ends are taken when they are known: when it has said so, and of an upstream that is down when
+/// it refuses a connection, and takes one again.
+///
+/// # Errors
+/// [`Halt::Failed`] when it does not do as it is told.
+pub(super) async fn fail(address: SocketAddr, kind: FaultKind, slow: Nanos, span: Span) -> Result<FaultRecord, Halt> {
+    let words = words(kind, slow);
+    let refused = |cause: Cause| Halt::target(&Error { address, words: words.clone(), cause: cause.to_string() });
+    tokio::time::sleep(span.from.remaining().duration()).await;
+    let mut switch = Switch::open(address).await.map_err(refused)?;
+    switch.set(&words).await.map_err(refused)?;
+    if kind == FaultKind::UpstreamDown {
+        until(address, false).await.map_err(refused)?;
+    }
+    let began = Mono::now();
+    tokio::time::sleep(span.until.remaining().duration()).await;
+    let totals = switch.set("none").await.map_err(refused)?;
+    if kind == FaultKind::UpstreamDown {
+        until(address, true).await.map_err(refused)?;
+    }
+    let ended = Mono::now();
+    let since = |at: Mono| at.since(span.start).0;
+    let made = totals.of(kind);
+    Ok(FaultRecord { kind, began_ns: since(began), ended_ns: Some(since(ended)), made, exit: None })
+}
+
+fn words(kind: FaultKind, slow: Nanos) -> String {
+    match kind {
+        FaultKind::UpstreamDown => "down".to_owned(),
+        FaultKind::UpstreamSlow => format!("slow/{}ns", slow.0),
+        FaultKind::UpstreamReset => "reset".to_owned(),
+        FaultKind::UpstreamHalfClose => "half-close".to_owned(),
+        FaultKind::UpstreamGarbage => "garbage".to_owned(),
+        FaultKind::Reconnects | FaultKind::Stop | FaultKind::Restart => "none".to_owned(),
+    }
+}
+
+impl Totals {
+    const fn of(&self, kind: FaultKind) -> Option<u64> {
+        match kind {
+            FaultKind::UpstreamDown => Some(self.down),
+            FaultKind::UpstreamSlow => Some(self.slow),
+            FaultKind::UpstreamReset => Some(self.reset),
+            FaultKind::UpstreamHalfClose => Some(self.half_close),
+            FaultKind::UpstreamGarbage => Some(self.garbage),
+            FaultKind::Reconnects | FaultKind::Stop | FaultKind::Restart => None,
+        }
+    }
+}
+
+/// A connection that asks for admin paths only.
+struct Switch {
+    address: SocketAddr,
+    sender: SendRequest<Empty<Bytes>>,
+    driver: JoinHandle<hyper::Result<()>>,
+}
+
+impl Switch {
+    async fn open(address: SocketAddr) -> Result<Self, Cause> {
+        let stream = tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await??;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Self { address, sender, driver: tokio::spawn(connection) })
+    }
+
+    /// Switches, and asks how often each fault was made until then.
+    async fn set(&mut self, words: &str) -> Result<Totals, Cause> {
+        let path = format!("/__upstream/fault/{words}");
+        let request = hyper::Request::get(path).header("host", self.address.to_string()).body(Empty::new())?;
+        let answer = tokio::time::timeout(PATIENCE, async {
+            self.sender.ready().await?;
+            self.sender.send_request(request).await?.into_body().collect().await
+        });
+        let body = answer.await??.to_bytes();
+        Ok(serde_json::from_slice::<Answer>(&body)?.faults)
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Waits until connections are accepted, or refused.
+async fn until(address: SocketAddr, accepted: bool) -> Result<(), Cause> {
+    let look = async {
+        loop {
+            match TcpStream::connect(address).await {
+                Ok(_) if accepted => return,
+                Err(error) if !accepted && error.kind() == ErrorKind::ConnectionRefused => return,
+                _ => tokio::time::sleep(LOOK).await,
+            }
+        }
+    };
+    let what = if accepted { "accepts no connections" } else { "still accepts connections" };
+    let late = |_| format!("it {what} after {} s", PATIENCE.as_secs());
+    Ok(tokio::time::timeout(PATIENCE, look).await.map_err(late)?)
+}

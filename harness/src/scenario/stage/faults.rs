@@ -1,0 +1,118 @@
+//! Reading what is made to fail.
+
+use super::load::{longer_than_0, read_connections};
+use super::{FaultsWork, LoadWork};
+use crate::load::spec::Pace;
+use crate::measure::faults::{Expectation, FaultKind, Planned};
+use crate::spec::{Section, nearest};
+use crate::target::spec::{Launch, Network, Upstream};
+use crate::units::{Nanos, Rate};
+
+/// Load before the window, so that every connection has served a request when it begins.
+const WARMUP: Nanos = Nanos::from_millis(200);
+
+/// Reads stage `faults` of a target that is launched like this, in front of that upstream.
+pub(super) fn read(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Launch) -> FaultsWork {
+    let span = |key: &'static str, about: &'static str, default: Nanos| {
+        section.field(key, about).check(longer_than_0).default(default)
+    };
+    let rate: Rate = section.field("rate", "arrival rate").default(Rate(200.0));
+    let connections = read_connections(section, "connections", "connections kept open");
+    let before = span("before", "load before each fault", Nanos::from_secs(1));
+    let fault = span("fault", "how long each fault lasts", Nanos::from_secs(1));
+    let after = span("after", "load after each fault", Nanos::from_secs(3));
+    let recover = span("recover", "time after a fault within which all must be answered again", Nanos::from_secs(2));
+    let timeout = span("timeout", "a request without a complete answer by then hangs", Nanos::from_secs(1));
+    let slow = span("slow", "how long a slow upstream holds every answer back", Nanos::from_millis(300));
+    if recover >= after {
+        let says = format!("{} is not shorter than the load after a fault, {}", recover.notation(), after.notation());
+        section.mistake("recover", says, Some("lengthen after: it must show that all is answered again".to_owned()));
+    }
+    if slow >= timeout {
+        let says = format!("{} is not shorter than the timeout, {}", slow.notation(), timeout.notation());
+        section.mistake("slow", says, Some("every request would hang: lengthen timeout".to_owned()));
+    }
+    let kinds = read_kinds(section, upstream.is_some());
+    let expect = read_expectations(section, &kinds);
+    let planned = |kind: FaultKind| {
+        let said = expect.iter().find(|(known, _)| *known == kind).map(|(_, expect)| *expect);
+        Planned { kind, expect: said.unwrap_or(kind.expected()), skipped: impossible(kind, upstream, launch) }
+    };
+    let planned = kinds.into_iter().map(planned).collect();
+    let load = LoadWork {
+        instances: 1,
+        rounds: 1,
+        pace: Pace::Open { rate_per_second: rate.0 },
+        connections,
+        ramp: Nanos::ZERO,
+        warmup: WARMUP,
+        window: before.plus(fault).plus(after),
+        paired: false,
+    };
+    FaultsWork { load, before, fault, after, recover, timeout, slow, planned }
+}
+
+/// The faults that are named; all where none is, but for those of an upstream that is not there.
+fn read_kinds(section: &Section<'_>, has_upstream: bool) -> Vec<FaultKind> {
+    let names: Option<Vec<String>> = section
+        .field("faults", "what is made to fail, for example [\"upstream_down\", \"stop\"]; all where absent")
+        .optional();
+    let Some(names) = names else {
+        return FaultKind::ALL.into_iter().filter(|kind| has_upstream || !kind.is_upstreams()).collect();
+    };
+    if names.is_empty() {
+        section.mistake("faults", "must name at least one; leave the key out for all", None);
+    }
+    let mut kinds = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let key = format!("faults.{index}");
+        match FaultKind::ALL.into_iter().find(|kind| kind.name() == name) {
+            Some(kind) if kinds.contains(&kind) => section.mistake(&key, format!("{name:?} is named twice"), None),
+            Some(kind) => kinds.push(kind),
+            None => {
+                let known = || FaultKind::ALL.into_iter().map(FaultKind::name);
+                let hint = nearest(name, known()).map(|near| format!("did you mean {near:?}?"));
+                let hint = hint.unwrap_or_else(|| format!("there are {}", known().collect::<Vec<_>>().join(", ")));
+                section.mistake(&key, format!("{name:?} is no fault"), Some(hint));
+            }
+        }
+    }
+    kinds
+}
+
+/// What is written below `expect`.
+fn read_expectations(section: &Section<'_>, kinds: &[FaultKind]) -> Vec<(FaultKind, Expectation)> {
+    const ABOUT: &str = "answers: none is lost; errors: none hangs or comes back as a success with a wrong body; errors_in_bodies: none hangs";
+    let table = section.table("expect", "what the target is expected to do while something fails");
+    let names = Expectation::ALL.map(Expectation::name);
+    let mut said = Vec::new();
+    for kind in FaultKind::ALL {
+        let word = table.field(kind.name(), ABOUT).one_of(&names).optional();
+        let expect = Expectation::ALL.into_iter().find(|expect| word.as_deref() == Some(expect.name()));
+        if expect.is_some() && !kinds.contains(&kind) && !section.describing() {
+            table.mistake(kind.name(), "is not among the faults that are made", Some("add it to faults".to_owned()));
+        }
+        said.extend(expect.map(|expect| (kind, expect)));
+    }
+    said
+}
+
+/// Why a fault cannot be made here.
+fn impossible(kind: FaultKind, upstream: Option<&Upstream>, launch: &Launch) -> Option<String> {
+    if kind.is_upstreams() {
+        return match upstream {
+            Some(Upstream::Builtin(_)) => None,
+            Some(_) => Some("only the bundled upstream fails on command: use [upstream.builtin]".to_owned()),
+            None => Some("there is no upstream: add [upstream.builtin]".to_owned()),
+        };
+    }
+    match launch {
+        Launch::External(_) if kind.ends_target() => {
+            Some("the target runs already, and is not ours to end: use [target.process]".to_owned())
+        }
+        Launch::Container(container) if kind == FaultKind::Restart && container.network == Network::Bridge => {
+            Some("a container on a bridge has another address after a restart: use network = \"host\"".to_owned())
+        }
+        _ => None,
+    }
+}
