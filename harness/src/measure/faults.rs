@@ -32,7 +32,7 @@ pub enum FaultKind {
     Restart,
 }
 
-/// What the target is expected to do. Each of them includes those before it.
+/// What the target is expected to do, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expectation {
