@@ -81,7 +81,8 @@ fn jumps_of_the_wall_clock_change_no_number_and_no_verdict() {
     assert!(record.took_ns < passed, "{} ns of {passed}", record.took_ns);
     for (what, span) in spans(&record) {
         let fits = match what {
-            "window" | "readings" => (400_000_000..1_400_000_000).contains(&span),
+            // The edges may be late, each by itself.
+            "window" | "readings" => (300_000_000..1_400_000_000).contains(&span),
             _ => span < 20_000_000_000,
         };
         assert!(fits, "{what}: {span} ns");
