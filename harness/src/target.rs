@@ -347,8 +347,7 @@ impl Running {
         }
     }
 
-    /// Stops it, and kills what it leaves behind; stopped a second time, it tells how it had ended. A target that is not ours is left
-    /// alone; nothing is returned for it.
+    /// Stops it, and kills what it leaves behind; stopped again, it tells how it ended. One that is not ours is left alone.
     pub async fn stop(&self, patience: Nanos) -> Option<Stopped> {
         match &self.hold {
             Hold::Ours(child) => Some(child.stop(patience).await),
@@ -376,14 +375,6 @@ impl Running {
             Hold::Container(contained) => contained.advice(tail),
             Hold::Ours(_) | Hold::Theirs(_) => None,
         }
-    }
-
-    /// A port chosen for this target that somebody else took before the target could bind it. Only then, and only when the
-    /// target has ended, is another launch worth a try: up to [`ATTEMPTS`] in all.
-    pub fn lost_port(&self) -> Option<(u16, Owner)> {
-        self.ended()?;
-        let taken = self.ports.values().filter_map(|port| Some((*port, ports::owner(*port)?)));
-        taken.into_iter().find(|(_, owner)| owner.mark.as_ref() != self.mark.as_ref())
     }
 }
 

@@ -80,7 +80,7 @@ fn a_stored_base_its_caps_and_its_absence_are_told() {
         "compared with baseline main (20261119T020000Z-77aa, 0123456789): rounds of two stored runs; ",
         "nothing sampled is more than an alert: the hosts differ (AMD EPYC 7763; Intel Xeon)",
         "blocks are let pass: known",
-        "first breach of two: ",
+        "a threshold, in fewer runs in a row than an alert needs",
         "memory/idle_rss: baseline main does not have it",
     ] {
         assert!(flat.contains(part), "{part}\n{text}");
