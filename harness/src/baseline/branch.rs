@@ -120,7 +120,9 @@ impl Surroundings {
         match self.git_branch.as_deref() {
             Some(name) if MAIN_BRANCHES.contains(&name) => main_branch(name),
             Some(name) => other_branch(name),
-            None if self.git => main("HEAD is on no branch and nothing else names one, so it counts as main".to_owned()),
+            None if self.git => {
+                main("HEAD is on no branch and nothing else names one, so it counts as main".to_owned())
+            }
             None => main("no working copy of git names a branch, so it counts as main".to_owned()),
         }
     }
