@@ -9,11 +9,12 @@
 //! 3  plan                                         stages × instances × rounds × arms, every default filled
 //! 2  scenario                                     the TOML as written
 //! 1  cgroup keeper host image target probe sampler load │ report → verdict → stats, baseline, interop (acting │ thinking)
-//! 0  measure → spec → units, clock;  exit                                   pure data, pure rules, words
+//! 0  measure → spec → units, clock;  exit   files                           pure data, pure rules, words; writing files
 //! ```
 
 pub mod clock;
 pub mod exit;
+pub mod files;
 pub mod measure;
 pub mod spec;
 pub mod units;

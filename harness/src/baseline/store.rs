@@ -1,6 +1,5 @@
 //! The files: `<folder>/<scenario>/<name>.json`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -8,6 +7,7 @@ use serde_json::Value;
 use super::Error;
 use super::check::{check, quantity, same_quantity};
 use super::record::{Baseline, Promoted, SCHEMA_VERSION};
+use crate::files;
 
 /// A folder of baselines.
 #[derive(Debug, Clone)]
@@ -184,16 +184,7 @@ fn write(baseline: &Baseline, path: &Path) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
     }
-    let unfinished = path.with_extension(format!("json.unfinished-{}", std::process::id()));
-    let written = std::fs::File::create(&unfinished).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&unfinished, path)
-    });
-    written.map_err(|source| {
-        let _ = std::fs::remove_file(&unfinished);
-        unwritable(source)
-    })
+    files::write_whole(path, text.as_bytes()).map_err(unwritable)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {

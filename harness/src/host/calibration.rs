@@ -1,10 +1,11 @@
 //! Where the calibration of this host lies, and how it gets there.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use crate::measure::calibration::{self, Calibration};
 
 /// The variable that names the file.
@@ -97,13 +98,7 @@ pub fn read(path: &Path) -> Result<Option<Calibration>, Error> {
 /// # Errors
 /// [`Error::Unwritable`].
 pub fn make_room(path: &Path) -> Result<(), Error> {
-    let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
-    if path.is_dir() {
-        return Err(unwritable(io::Error::from(ErrorKind::IsADirectory)));
-    }
-    let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-    let unfinished = unfinished(path);
-    made.and_then(|()| File::create(&unfinished)).and_then(|_| fs::remove_file(&unfinished)).map_err(unwritable)
+    files::make_room(path).map_err(|source| Error::Unwritable { path: path.to_owned(), source })
 }
 
 /// Writes a calibration, whole or not at all.
@@ -111,25 +106,9 @@ pub fn make_room(path: &Path) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Unwritable`].
 pub fn write(calibration: &Calibration, path: &Path) -> Result<(), Error> {
-    let unfinished = unfinished(path);
     let text = serde_json::to_string_pretty(calibration).map_err(io::Error::other);
-    let written = text.and_then(|text| {
-        let mut file = File::create(&unfinished)?;
-        file.write_all((text + "\n").as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)
-    });
-    written.map_err(|source| {
-        // It may not even be there.
-        let _ = fs::remove_file(&unfinished);
-        Error::Unwritable { path: path.to_owned(), source }
-    })
-}
-
-fn unfinished(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".unfinished-{}", std::process::id()));
-    PathBuf::from(name)
+    let written = text.and_then(|text| files::write_whole(path, (text + "\n").as_bytes()));
+    written.map_err(|source| Error::Unwritable { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! `result.json`: the record, its judgement, and a digest by which a changed record is noticed.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::judgement::Judgement;
+use crate::files;
 use crate::measure::canonical::Json;
 use crate::measure::journal;
 use crate::measure::record::{Record, SCHEMA_VERSION};
@@ -122,20 +122,9 @@ impl Stored {
     /// # Errors
     /// [`Error::Unwritable`] or [`Error::NoJson`].
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let json = serde_json::to_vec(self)?;
-        let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
-        let unfinished = path.with_extension("json.unfinished");
-        let written = std::fs::File::create(&unfinished).and_then(|mut file| {
-            file.write_all(&json)?;
-            file.write_all(b"\n")?;
-            file.sync_all()
-        });
-        let written = written.and_then(|()| std::fs::rename(&unfinished, path));
-        if written.is_err() {
-            // What there is of it takes room that others need.
-            drop(std::fs::remove_file(&unfinished));
-        }
-        written.map_err(unwritable)
+        let mut json = serde_json::to_vec(self)?;
+        json.push(b'\n');
+        files::write_whole(path, &json).map_err(|source| Error::Unwritable { path: path.to_owned(), source })
     }
 
     /// Reads it from `path`. The digest and the version are checked before anything is believed.

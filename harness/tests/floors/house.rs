@@ -52,6 +52,7 @@ pub const ROOMS: &[Room] = &[
     room("clock", 0, Wing::Hall, &["units"]),
     room("units", 0, Wing::Hall, &[]),
     room("exit", 0, Wing::Hall, &[]),
+    room("files", 0, Wing::Hall, &[]),
 ];
 
 /// Foreign crates that belong to certain rooms only.
