@@ -1,5 +1,6 @@
 //! Run: drives the acting wing, stage by stage, tells those who watch, and returns the record.
 
+mod admin;
 mod bench;
 mod builds;
 mod engine;
@@ -179,6 +180,7 @@ fn faults_facts(work: &FaultsWork) -> FaultsFacts {
         recover_ns: work.recover.0,
         timeout_ns: work.timeout.0,
         slow_ns: work.slow.0,
+        readers: work.readers,
         planned: work.planned.clone(),
     }
 }

@@ -4,22 +4,15 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
 
 use super::Span;
 use crate::clock::Mono;
 use crate::measure::faults::{FaultKind, FaultRecord};
+use crate::run::admin::{Admin, Cause, PATIENCE};
 use crate::run::halt::Halt;
 use crate::units::Nanos;
-
-/// How long the upstream may take to do as it is told, on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Between two looks at whether it listens.
 const LOOK: Duration = Duration::from_millis(1);
@@ -32,8 +25,6 @@ struct Error {
     words: String,
     cause: String,
 }
-
-type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Deserialize)]
 struct Answer {
@@ -59,14 +50,14 @@ pub(super) async fn fail(address: SocketAddr, kind: FaultKind, slow: Nanos, span
     let words = words(kind, slow);
     let refused = |cause: Cause| Halt::target(&Error { address, words: words.clone(), cause: cause.to_string() });
     tokio::time::sleep(span.from.remaining().duration()).await;
-    let mut switch = Switch::open(address).await.map_err(refused)?;
-    switch.set(&words).await.map_err(refused)?;
+    let mut upstream = Admin::open(address).await.map_err(refused)?;
+    set(&mut upstream, &words).await.map_err(refused)?;
     if kind == FaultKind::UpstreamDown {
         until(address, false).await.map_err(refused)?;
     }
     let began = Mono::now();
     tokio::time::sleep(span.until.remaining().duration()).await;
-    let totals = switch.set("none").await.map_err(refused)?;
+    let totals = set(&mut upstream, "none").await.map_err(refused)?;
     if kind == FaultKind::UpstreamDown {
         until(address, true).await.map_err(refused)?;
     }
@@ -83,7 +74,7 @@ fn words(kind: FaultKind, slow: Nanos) -> String {
         FaultKind::UpstreamReset => "reset".to_owned(),
         FaultKind::UpstreamHalfClose => "half-close".to_owned(),
         FaultKind::UpstreamGarbage => "garbage".to_owned(),
-        FaultKind::Reconnects | FaultKind::Stop | FaultKind::Restart => "none".to_owned(),
+        FaultKind::Reconnects | FaultKind::SlowReaders | FaultKind::Stop | FaultKind::Restart => "none".to_owned(),
     }
 }
 
@@ -95,42 +86,15 @@ impl Totals {
             FaultKind::UpstreamReset => Some(self.reset),
             FaultKind::UpstreamHalfClose => Some(self.half_close),
             FaultKind::UpstreamGarbage => Some(self.garbage),
-            FaultKind::Reconnects | FaultKind::Stop | FaultKind::Restart => None,
+            FaultKind::Reconnects | FaultKind::SlowReaders | FaultKind::Stop | FaultKind::Restart => None,
         }
     }
 }
 
-/// A connection that asks for admin paths only.
-struct Switch {
-    address: SocketAddr,
-    sender: SendRequest<Empty<Bytes>>,
-    driver: JoinHandle<hyper::Result<()>>,
-}
-
-impl Switch {
-    async fn open(address: SocketAddr) -> Result<Self, Cause> {
-        let stream = tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await??;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Self { address, sender, driver: tokio::spawn(connection) })
-    }
-
-    /// Switches, and asks how often each fault was made until then.
-    async fn set(&mut self, words: &str) -> Result<Totals, Cause> {
-        let path = format!("/__upstream/fault/{words}");
-        let request = hyper::Request::get(path).header("host", self.address.to_string()).body(Empty::new())?;
-        let answer = tokio::time::timeout(PATIENCE, async {
-            self.sender.ready().await?;
-            self.sender.send_request(request).await?.into_body().collect().await
-        });
-        let body = answer.await??.to_bytes();
-        Ok(serde_json::from_slice::<Answer>(&body)?.faults)
-    }
-}
-
-impl Drop for Switch {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
+/// Switches, and asks how often each fault was made until then.
+async fn set(upstream: &mut Admin, words: &str) -> Result<Totals, Cause> {
+    let answer: Answer = upstream.get(&format!("/__upstream/fault/{words}")).await?;
+    Ok(answer.faults)
 }
 
 /// Waits until connections are accepted, or refused.
