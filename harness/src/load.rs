@@ -22,6 +22,7 @@ mod judge;
 mod line;
 mod preflight;
 mod prepared;
+mod raw;
 mod seat;
 mod tally;
 mod timer;
@@ -31,6 +32,7 @@ mod wakeups;
 
 pub use frames::{ArmAddress, Job, Opened, Order, Preflight};
 pub use generator::{Generator, LoadEngine, Told};
+pub use raw::raw;
 pub use wakeups::wakeups;
 
 /// Why a load generator could not do its work.

@@ -171,6 +171,19 @@ fn a_storm_of_connections_is_answered() {
 }
 
 #[test]
+fn clients_that_do_not_read_are_nobody_elses_business() {
+    let (row, _) = alone(&[], SlowReaders, "", 0);
+    let seen = row.seen.unwrap();
+    assert_eq!((seen.errors(), seen.made), (0, Some(4)), "{seen:?}");
+    let (row, ran) = alone(&["--one-writer"], SlowReaders, "readers = 2\ntimeout = \"300ms\"", 3);
+    let seen = row.seen.unwrap();
+    assert_eq!(row.state, RowState::NotAsExpected);
+    assert!(seen.made == Some(2) && seen.outcomes.timeout >= 10 && seen.lost == seen.errors(), "{seen:?}");
+    assert!(seen.recovery_ns.is_some(), "with the readers gone it answers again: {seen:?}");
+    assert!(ran.says("without a complete answer for 300ms"), "{}", ran.stdout);
+}
+
+#[test]
 fn what_cannot_be_made_is_skipped_and_never_passed() {
     let own = "[upstream.process]\ncommand = [\"builtin:upstream\", \"--listen\", \"127.0.0.1:{port.up}\"]\n\
                url = \"http://127.0.0.1:{port.up}\"";

@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::HttpService;
 use hyper_util::rt::TokioIo;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,7 +28,7 @@ const BACKLOG: i32 = 4096;
 pub(crate) type Stop = watch::Receiver<()>;
 /// Whether connections are accepted.
 pub(crate) type Door = watch::Receiver<bool>;
-pub(crate) type Connection<S> = http1::Connection<TokioIo<TcpStream>, S>;
+pub(crate) type Connection<S, I = TcpStream> = http1::Connection<TokioIo<I>, S>;
 
 /// Raises the limit of descriptors to what this process may have: the soft limit is 1024 on most hosts, and a proxy needs two for each
 /// connection.
@@ -153,13 +154,14 @@ async fn reopen(listener: TcpListener, door: &mut Option<Door>) -> io::Result<Tc
 }
 
 /// Serves one connection to its end, or to the stop signal and the grace after it.
-pub(crate) async fn drive<S, B>(connection: &mut Connection<S>, stop: &mut Stop) -> hyper::Result<()>
+pub(crate) async fn drive<S, B, I>(connection: &mut Connection<S, I>, stop: &mut Stop) -> hyper::Result<()>
 where
     S: HttpService<Incoming, ResBody = B>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     B: Body + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    Connection<S>: Unpin,
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
+    Connection<S, I>: Unpin,
 {
     tokio::select! {
         ended = &mut *connection => return ended,

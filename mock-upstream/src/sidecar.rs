@@ -13,6 +13,7 @@ mod process;
 mod proxy;
 mod run;
 mod truth;
+mod turns;
 mod worker;
 
 use std::future::Future;
@@ -25,6 +26,7 @@ use self::gate::Gate;
 pub use self::run::main_with;
 use self::truth::Truth;
 pub use self::truth::{Freeze, Span, Total, TruthReport, WorkerReport};
+use self::turns::Turns;
 use crate::server;
 
 /// One sidecar: its flags, what it has done so far, and what it has leaked.
@@ -35,6 +37,7 @@ pub struct Sidecar {
     gate: Gate,
     leaks: faults::Leaks,
     flood: flood::Flood,
+    turns: Turns,
 }
 
 impl Sidecar {
@@ -46,6 +49,7 @@ impl Sidecar {
             gate: Gate::new(args.freeze_at, args.freeze_for),
             leaks: faults::Leaks::with_ballast(args.ballast),
             flood: flood::Flood::default(),
+            turns: Turns::new(args.one_writer),
             args,
         })
     }

@@ -26,6 +26,8 @@ pub enum FaultKind {
     UpstreamGarbage,
     /// Clients open a connection for every request, and close the one before.
     Reconnects,
+    /// Other clients ask without end and hardly read what they are answered.
+    SlowReaders,
     /// The target is asked to end (SIGTERM).
     Stop,
     /// The target is asked to end and started again.
@@ -73,6 +75,9 @@ pub struct FaultsFacts {
     pub timeout_ns: u64,
     /// How long a slow upstream holds every answer back.
     pub slow_ns: u64,
+    /// Number of slow readers.
+    #[serde(default)]
+    pub readers: u64,
     /// The faults, in the order in which they were to be made.
     pub planned: Vec<Planned>,
 }
@@ -87,8 +92,8 @@ pub struct FaultRecord {
     pub began_ns: u64,
     /// When what caused it was known to be gone, likewise; of a restart when the target was started again. Absent of a stop.
     pub ended_ns: Option<u64>,
-    /// Requests that met it by the upstream's own count; of an upstream that went down, connections that it ended. Absent of faults that
-    /// are not the upstream's.
+    /// Requests that met it by the upstream's own count; of an upstream that went down, connections that it ended; of slow readers,
+    /// those that the target began to answer. Absent of other faults.
     pub made: Option<u64>,
     /// How the target ended, where it was asked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,13 +131,14 @@ pub struct Effect {
 
 impl FaultKind {
     /// Every kind, in the order in which they are made.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::UpstreamDown,
         Self::UpstreamSlow,
         Self::UpstreamReset,
         Self::UpstreamHalfClose,
         Self::UpstreamGarbage,
         Self::Reconnects,
+        Self::SlowReaders,
         Self::Restart,
         Self::Stop,
     ];
@@ -146,6 +152,7 @@ impl FaultKind {
             Self::UpstreamHalfClose => "upstream_half_close",
             Self::UpstreamGarbage => "upstream_garbage",
             Self::Reconnects => "reconnects",
+            Self::SlowReaders => "slow_readers",
             Self::Stop => "stop",
             Self::Restart => "restart",
         }
@@ -153,7 +160,7 @@ impl FaultKind {
 
     /// It is made by the upstream.
     pub const fn is_upstreams(self) -> bool {
-        !matches!(self, Self::Reconnects | Self::Stop | Self::Restart)
+        !matches!(self, Self::Reconnects | Self::SlowReaders | Self::Stop | Self::Restart)
     }
 
     /// The target is asked to end.
@@ -164,7 +171,7 @@ impl FaultKind {
     /// What a target is expected to do unless the scenario says otherwise.
     pub const fn expected(self) -> Expectation {
         match self {
-            Self::UpstreamSlow | Self::Reconnects | Self::Stop => Expectation::Answers,
+            Self::UpstreamSlow | Self::Reconnects | Self::SlowReaders | Self::Stop => Expectation::Answers,
             _ => Expectation::Errors,
         }
     }

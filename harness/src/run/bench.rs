@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builds::{called, named};
-use super::engine::Engine;
+use super::engine::{self, Engine};
 use super::halt::{Halt, chain};
 use super::interrupt::Interrupt;
 use super::limits;
@@ -16,9 +16,9 @@ use super::rig::Rig;
 use crate::clock::Mono;
 use crate::exit::Exit;
 use crate::keeper::{Refusal, Stopped};
-use crate::load::Generator;
+use crate::load::{ArmAddress, Generator};
 use crate::measure::record::Failure;
-use crate::measure::trial::Build;
+use crate::measure::trial::{Arm, Build};
 use crate::measure::{Ending, LaunchRecord};
 use crate::plan::{LoadWork, Stage};
 use crate::probe::{self, Milestones};
@@ -156,6 +156,11 @@ impl Bench {
     pub(super) fn ledger(&self) -> Option<SocketAddr> {
         let upstream = self.upstream.as_ref()?;
         upstream.running.as_ref().filter(|running| running.builtin).map(|_| upstream.url.addr)
+    }
+
+    /// Where requests to the target go.
+    pub(super) fn proxied(&self) -> ArmAddress {
+        engine::address(Arm::Proxied, &self.target.endpoints.proxy)
     }
 
     /// Lets the generator work for as long as the target lives and nobody interrupts.

@@ -83,6 +83,7 @@ fn command(rig: &Rig<'_>, name: &str) -> Command {
     command
 }
 
-fn address(arm: Arm, url: &HttpUrl) -> ArmAddress {
+/// Where an arm goes, for whoever sends requests.
+pub(super) fn address(arm: Arm, url: &HttpUrl) -> ArmAddress {
     ArmAddress { arm, address: url.addr, host: url.authority(), base_path: url.path.trim_end_matches('/').to_owned() }
 }

@@ -1,5 +1,6 @@
 //! Faults on purpose: an instance and a load for each, in the middle of which it is made.
 
+mod readers;
 mod switch;
 
 use super::bench::Bench;
@@ -9,7 +10,7 @@ use super::rig::Rig;
 use super::trial::{self, LEAD, Measured};
 use crate::clock::Mono;
 use crate::load::frames::Order;
-use crate::load::{Generator, LoadEngine, Told};
+use crate::load::{self, Generator, LoadEngine, Told};
 use crate::measure::RoundStatus;
 use crate::measure::faults::{self, FaultKind, FaultRecord};
 use crate::measure::record::Failure;
@@ -107,6 +108,8 @@ async fn watched(
     let order = Order { tick: Some(TICK), reconnect, ..trial::order(load, Arm::Proxied, begun) };
     let (facts, fault) = if kind.is_upstreams() {
         upstream_fails(rig, bench, work, (kind, span), order).await?
+    } else if kind == FaultKind::SlowReaders {
+        others_read_slowly(rig, stage, bench, (work.readers, span), order).await?
     } else if kind.ends_target() {
         target_ends(rig, stage, bench, (kind, span), order).await?
     } else {
@@ -153,12 +156,37 @@ async fn upstream_fails(
     let Some(address) = bench.ledger() else {
         return Err(Halt::tool("the upstream is not the bundled one, and does not fail on command".to_owned()));
     };
+    beside(rig, bench, order, switch::fail(address, kind, work.slow, span)).await
+}
+
+/// Other clients send the first request of the stage and hardly read the answers.
+async fn others_read_slowly(
+    rig: &mut Rig<'_>,
+    stage: &Stage,
+    bench: &mut Bench,
+    (readers, span): (u64, Span),
+    order: Order,
+) -> Result<(LoadFacts, FaultRecord), Halt> {
+    let arm = bench.proxied();
+    let Some(request) = stage.requests.first() else { return Err(Halt::tool("the stage has no request".to_owned())) };
+    let request = load::raw(request, &arm).map_err(Halt::tool)?;
+    let fault = async { Ok(readers::read_slowly(arm.address, request, readers, span).await) };
+    beside(rig, bench, order, fault).await
+}
+
+/// Drives the load, and makes the fault beside it.
+async fn beside(
+    rig: &mut Rig<'_>,
+    bench: &mut Bench,
+    order: Order,
+    fault: impl Future<Output = Result<FaultRecord, Halt>>,
+) -> Result<(LoadFacts, FaultRecord), Halt> {
     let Rig { interrupt, events, .. } = rig;
     let events = &mut **events;
     let drive = async |generator: &mut Generator| {
         let told = |told: Told| tell(events, told);
         let load = async { generator.follow(order, told).await.map_err(Stop::Load) };
-        let fault = async { switch::fail(address, kind, work.slow, span).await.map_err(Stop::Halt) };
+        let fault = async { fault.await.map_err(Stop::Halt) };
         match tokio::try_join!(load, fault) {
             Ok(both) => Ok(Ok(both)),
             Err(Stop::Load(error)) => Err(error),

@@ -107,6 +107,8 @@ pub struct FaultsWork {
     pub timeout: Nanos,
     /// How long a slow upstream holds every answer back.
     pub slow: Nanos,
+    /// Number of slow readers.
+    pub readers: u64,
     /// The faults, in the order in which they are made.
     pub planned: Vec<Planned>,
 }

@@ -56,7 +56,8 @@ pub struct Seen {
     pub outcomes: Outcomes,
     /// Requests that the target took, or should have taken, and did not answer as expected.
     pub lost: u64,
-    /// Requests that met the fault by the upstream's own count; of an upstream that went down, connections that it ended.
+    /// Requests that met the fault by the upstream's own count; of an upstream that went down, connections that it ended;
+    /// of slow readers, those that the target began to answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<u64>,
     /// Start of the first tick with an error and end of the last, in nanoseconds since the fault began.
@@ -128,7 +129,7 @@ fn row(stage: &StageRecord, facts: &FaultsFacts, planned: &Planned) -> Row {
     }
     // An upstream that is down is met by nobody who keeps no connection: that it refused one was seen.
     if seen.made == Some(0) && *kind != FaultKind::UpstreamDown {
-        return row(RowState::Unknown, Some(seen), vec!["no request reached the upstream while it failed".to_owned()]);
+        return row(RowState::Unknown, Some(seen), vec![says::not_met(*kind)]);
     }
     let broken = broken(&seen, facts, planned);
     let state = if broken.is_empty() { RowState::AsExpected } else { RowState::NotAsExpected };

@@ -65,6 +65,7 @@ fn record(expect: Expectation, fault: FaultRecord, trial: TrialRecord) -> Record
         recover_ns: 2_000 * MS,
         timeout_ns: 1_000 * MS,
         slow_ns: 300 * MS,
+        readers: 4,
         planned,
     };
     let round = RoundRecord { index: 0, status: RoundStatus::Valid, trials: vec![trial] };

@@ -98,6 +98,9 @@ pub struct Args {
     /// An upstream that could not be connected to once is never asked again
     #[arg(long)]
     pub never_reconnect: bool,
+    /// Answers are written one after the other: a client that does not read keeps all others waiting
+    #[arg(long)]
+    pub one_writer: bool,
     /// No request makes progress from this long after the first one
     #[arg(long, default_value = "0ms", value_parser = parse_duration, requires = "freeze_for")]
     pub freeze_at: Duration,

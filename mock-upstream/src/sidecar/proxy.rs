@@ -49,7 +49,8 @@ pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, mut stop: St
             Ok::<_, Infallible>(answer(&sidecar, &mut connection, request).await)
         }
     });
-    let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let stream = TokioIo::new(sidecar.turns.of(stream));
+    let mut served = http1::Builder::new().serve_connection(stream, service);
     // How a client's connection ended concerns nobody but the client.
     let _ = sidecar.gate.pass(server::drive(&mut served, &mut stop)).await;
 }

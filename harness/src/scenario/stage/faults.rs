@@ -11,6 +11,9 @@ use crate::units::{Nanos, Rate};
 /// Load before the window, so that every connection has served a request when it begins.
 const WARMUP: Nanos = Nanos::from_millis(200);
 
+/// Most slow readers: each holds a descriptor of control, and some hundred kilobytes of the kernel.
+const MOST_READERS: u64 = 256;
+
 /// Reads stage `faults` of a target that is launched like this, in front of that upstream.
 pub(super) fn read(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Launch) -> FaultsWork {
     let span = |key: &'static str, about: &'static str, default: Nanos| {
@@ -24,6 +27,19 @@ pub(super) fn read(section: &Section<'_>, upstream: Option<&Upstream>, launch: &
     let recover = span("recover", "time after a fault within which all must be answered again", Nanos::from_secs(2));
     let timeout = span("timeout", "a request without a complete answer by then hangs", Nanos::from_secs(1));
     let slow = span("slow", "how long a slow upstream holds every answer back", Nanos::from_millis(300));
+    let readers = section
+        .field(
+            "readers",
+            "clients that ask without end and hardly read their answers, beside the connections of the load",
+        )
+        .check(|readers: &u64| {
+            if (1..=MOST_READERS).contains(readers) {
+                Ok(())
+            } else {
+                Err(format!("must be 1 to {MOST_READERS}, is {readers}"))
+            }
+        })
+        .default(4);
     if recover >= after {
         let says = format!("{} is not shorter than the load after a fault, {}", recover.notation(), after.notation());
         section.mistake("recover", says, Some("lengthen after: it must show that all is answered again".to_owned()));
@@ -49,7 +65,7 @@ pub(super) fn read(section: &Section<'_>, upstream: Option<&Upstream>, launch: &
         window: before.plus(fault).plus(after),
         paired: false,
     };
-    FaultsWork { load, before, fault, after, recover, timeout, slow, planned }
+    FaultsWork { load, before, fault, after, recover, timeout, slow, readers, planned }
 }
 
 /// The faults that are named; all where none is, but for those of an upstream that is not there.

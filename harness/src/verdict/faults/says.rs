@@ -58,6 +58,14 @@ fn count(n: u64) -> String {
     format!("{} {noun}", grouped(n as f64))
 }
 
+pub(super) fn not_met(kind: FaultKind) -> String {
+    let says = match kind {
+        FaultKind::SlowReaders => "the target answered none of the slow readers",
+        _ => "no request reached the upstream while it failed",
+    };
+    says.to_owned()
+}
+
 pub(super) fn lost(seen: &Seen) -> String {
     format!(
         "{} of {} lost, none expected ({})",
