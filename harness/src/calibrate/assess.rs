@@ -4,8 +4,8 @@ use std::f64::consts::FRAC_PI_2;
 
 use super::{CEILING, NOISE, PACED, SAMPLER};
 use crate::measure::calibration::{
-    AbsentPart, BoundBy, Calibration, Ceiling, Figure, NoiseFloor, PacerLag, Reach, Resolution, SCHEMA_VERSION,
-    SamplerCost, StationCost,
+    AbsentPart, BoundBy, Calibration, Ceiling, Figure, NOISE_FLOOR, NoiseFloor, PacerLag, Reach, Resolution,
+    SCHEMA_VERSION, SamplerCost, StationCost,
 };
 use crate::measure::metric::Absent;
 use crate::measure::record::{Record, StageRecord, StageStatus};
@@ -31,7 +31,7 @@ const STEP: f64 = 1e-3;
 /// What the record of [`super::plan`] says; parts of stages that are not valid are left out, with the reason.
 pub fn assess(record: &Record, judgement: &Judgement) -> Calibration {
     let mut absent = Vec::new();
-    let noise_floor = keep(&mut absent, "noise floor", noise_floor(record, judgement));
+    let noise_floor = keep(&mut absent, NOISE_FLOOR, noise_floor(record, judgement));
     let ceiling = keep(&mut absent, "ceiling", ceiling(record, judgement));
     let sampler = keep(&mut absent, "sampler cost", sampler(record));
     let pacer =
@@ -100,7 +100,7 @@ fn noise_floor(record: &Record, judgement: &Judgement) -> Result<NoiseFloor, Abs
     let trial = stage.valid_rounds().find_map(|round| round.trials.first());
     let trial = trial.ok_or_else(|| Absent("no valid round".to_owned()))?;
     let (p50_ns, difference_ns) = (figure(&direct, MS), figure(difference, MS));
-    let biased = difference_ns.ends.is_some_and(|[low, high]| low > 0.0 || high < 0.0);
+    let biased = difference_ns.holds_zero() == Some(false);
     let step = STEP * p50_ns.point;
     let floor = NoiseFloor {
         rate_per_second: rate(stage)?,

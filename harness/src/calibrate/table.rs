@@ -61,7 +61,7 @@ fn noise_floor(floor: &NoiseFloor) -> String {
     let rate = Rate(floor.rate_per_second);
     let mut text = format!("\nnoise floor: direct against direct, {rate} on {} connections\n", floor.connections);
     text.push_str(&row("p50", &time(&floor.p50_ns)));
-    let truth = match floor.holds_zero() {
+    let truth = match floor.difference_ns.holds_zero() {
         Some(false) => "; its interval leaves out 0, so no overhead of that size can be told from it",
         _ => "",
     };

@@ -4,32 +4,33 @@ use std::path::{Path, PathBuf};
 
 use super::args::{CalibrateArgs, CalibrateFormat};
 use super::error::{Error, print_error, print_text};
-use super::run::{PATIENCE, measure};
+use super::keep;
+use super::run::{alone, measure};
 use crate::calibrate;
 use crate::exit::Exit;
-use crate::host::{self, calibration};
+use crate::host::calibration;
 use crate::measure::Calibration;
-use crate::report::{self, Summary};
+use crate::report::Summary;
 use crate::run::Home;
-use crate::verdict::{self, Judgement, Stored, stored};
+use crate::verdict::{self, Judgement, Stored};
 
 /// Measures, keeps what is valid, tells, and ends as the run did: parts that are INVALID are left out of the file.
 pub(super) fn calibrate(args: &CalibrateArgs) -> Result<Exit, Error> {
+    keep::outlive_the_file_limit();
     let plan = calibrate::plan(args.quick, &args.set).map_err(|error| Error::input(&error))?;
     let path = match &args.out {
         Some(path) => path.clone(),
         None => calibration::place().map_err(|error| Error::tooling(&error))?,
     };
     calibration::make_room(&path).map_err(|error| Error::tooling(&error))?;
-    let _alone = host::Lock::acquire_within(PATIENCE).map_err(|error| Error::tooling(&error))?;
+    let _alone = alone()?;
     let home = Home::make(&beside(&path), &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
     let record = measure(&plan, &home, false)?;
     let judgement = verdict::judge(&record, &[], verdict::Options::default());
     let found = calibrate::assess(&record, &judgement);
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
-    stored.write(&home.results.join(stored::RESULT)).map_err(|error| Error::tooling(&error))?;
     let summary = Summary::new(&stored.record, &stored.judgement).in_folder(&home.shown);
-    report::write_all(&summary, &home.results).map_err(|error| Error::tooling(&error))?;
+    keep::write(&stored, &summary, &home)?;
     tell(&found, &stored.judgement, &path, args.format, &home)
 }
 

@@ -20,7 +20,7 @@ use crate::scenario::Scenario;
 use crate::verdict::{self, Stored};
 
 /// How long a run waits for another one that measures on this host.
-pub(super) const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The format that people read at a terminal.
 const TABLE: &str = "table";
@@ -46,7 +46,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
 }
 
 /// The host for this run alone. Whoever has to wait is told for whom.
-fn alone() -> Result<host::Lock, Error> {
+pub(super) fn alone() -> Result<host::Lock, Error> {
     let held = host::Lock::acquire().or_else(|busy| {
         if let host::Error::Busy { pid } = busy {
             let run = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));

@@ -48,6 +48,9 @@ pub struct Calibration {
     pub absent: Vec<AbsentPart>,
 }
 
+/// Name of the part that says how much two equal arms differ.
+pub const NOISE_FLOOR: &str = "noise floor";
+
 /// A number with its interval; its unit stands in the name of the field that holds it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -230,10 +233,10 @@ impl Calibration {
     }
 }
 
-impl NoiseFloor {
-    /// Whether the interval of the difference holds the truth, which is 0; `None` where there is no interval.
+impl Figure {
+    /// Whether its interval holds 0; `None` where there is no interval.
     pub fn holds_zero(&self) -> Option<bool> {
-        self.difference_ns.ends.map(|[low, high]| low <= 0.0 && 0.0 <= high)
+        self.ends.map(|[low, high]| low <= 0.0 && 0.0 <= high)
     }
 }
 

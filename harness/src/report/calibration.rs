@@ -1,6 +1,6 @@
 //! What a report says of the calibration of its host.
 
-use crate::measure::calibration::{Calibration, NoiseFloor, Resolution};
+use crate::measure::calibration::{Calibration, NOISE_FLOOR, NoiseFloor, Resolution};
 use crate::measure::metric::Unit;
 use crate::measure::record::{HostFacts, ToolFacts};
 use crate::units::Nanos;
@@ -30,7 +30,7 @@ pub fn quote(calibration: &Calibration, host: &HostFacts, tool: &ToolFacts) -> S
 fn resolves(floor: &NoiseFloor) -> String {
     let one = |resolution: &Resolution| format!("±{} in {}", ns(resolution.overhead_ns), span(resolution.measuring_ns));
     let all: Vec<String> = floor.resolves.iter().map(one).collect();
-    let biased = match floor.holds_zero() {
+    let biased = match floor.difference_ns.holds_zero() {
         Some(false) => format!(" (direct against direct differs by {})", ns(floor.difference_ns.point)),
         _ => String::new(),
     };
@@ -38,7 +38,7 @@ fn resolves(floor: &NoiseFloor) -> String {
 }
 
 fn no_floor(calibration: &Calibration) -> String {
-    let why = calibration.absent.iter().find(|absent| absent.part == "noise floor");
+    let why = calibration.absent.iter().find(|absent| absent.part == NOISE_FLOOR);
     let why = why.map_or("no reason was recorded", |absent| absent.reason.as_str());
     format!("what overheads this host resolves is not known ({why})")
 }
