@@ -46,7 +46,7 @@ pub fn main(main_ns: u64) -> ExitCode {
             if asked_for { Exit::Pass } else { Exit::Usage }
         }
     };
-    ExitCode::from(exit.code())
+    ExitCode::from(exit.join(error::finish()).code())
 }
 
 fn command(command: Command) -> Result<Exit, Error> {

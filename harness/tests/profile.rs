@@ -42,11 +42,18 @@ fn profiled(flags: &[&str], profile: &str, before: &Path, path: Option<&str>) ->
     assert!(processes_naming(&tmp.0).is_empty(), "{:#?}", processes_naming(&tmp.0));
     assert_eq!(std::fs::read_dir(&tmp.0).unwrap().count(), 0, "nothing temporary is left");
     let folder = newest(&scratch.0.join("out")).unwrap();
-    let entries = std::fs::read_dir(folder.join("profile")).into_iter().flatten().flatten();
     let text = |path: PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
-    let mut files: Vec<(String, String)> =
-        entries.map(|entry| (entry.file_name().into_string().unwrap(), text(entry.path()))).collect();
-    files.sort();
+    let files_of = |folder: &Path| {
+        let entries = std::fs::read_dir(folder.join("profile")).into_iter().flatten().flatten();
+        let mut files: Vec<(String, String)> =
+            entries.map(|entry| (entry.file_name().into_string().unwrap(), text(entry.path()))).collect();
+        files.sort();
+        files
+    };
+    let (files, elsewhere) = (files_of(&folder), scratch.0.join("elsewhere"));
+    let again = harness().arg("report").arg(&folder).arg("--out").arg(&elsewhere).output().unwrap();
+    assert_eq!(again.status.code(), output.status.code(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert_eq!(files_of(&elsewhere), files, "reports that are written elsewhere find what they link to");
     let reports = ["report.html", "summary.md", "summary.txt"].map(|name| text(folder.join(name))).to_vec();
     let valid = harness().arg("validate").arg(&folder).output().unwrap();
     let valid = (valid.status.success(), String::from_utf8_lossy(&valid.stdout).into_owned());

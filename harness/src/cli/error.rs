@@ -1,6 +1,8 @@
 //! Errors on their way to a person.
 
 use std::error::Error as Cause;
+use std::io::{self, Write as _};
+use std::sync::OnceLock;
 
 use crate::exit::Exit;
 use crate::run::chain;
@@ -45,10 +47,26 @@ pub(super) fn print_warning(says: &str) {
     eprintln!("warning: {says}");
 }
 
-/// Text on stdout. A reader that went away (`| head`) is no error.
+/// What first kept stdout from being written.
+static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
+
+/// Text on stdout. A reader that went away (`| head`) is no error; what else keeps it from being written is told by [`finish`].
 pub(super) fn print_text(text: &str) {
-    use std::io::Write;
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let mut stdout = io::stdout();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        UNWRITTEN.get_or_init(|| error);
+    }
+}
+
+/// Tells that stdout could not be written, if it could not; the exit code.
+pub(super) fn finish() -> Exit {
+    let Some(error) = UNWRITTEN.get() else { return Exit::Pass };
+    let hint = "what a run has written into its folder is complete; print it again with: harness report RESULT";
+    print_error(&format!("stdout cannot be written: {error}"), Some(hint));
+    Exit::Usage
 }
 
 /// Workflow commands on stderr, which the runner reads as it reads stdout.

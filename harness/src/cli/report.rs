@@ -1,12 +1,14 @@
 //! `harness report`: a stored result again, or what is left of a run that was killed.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
+use std::{fs, io};
 
 use super::args::ReportArgs;
 use super::error::{Error, print_text};
 use super::run::shown;
 use crate::exit::Exit;
 use crate::measure::Record;
+use crate::measure::profile::Profile;
 use crate::report::{self, Summary};
 use crate::scenario;
 use crate::verdict::{self, Context, Judgement, stored};
@@ -20,10 +22,44 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     let summary = Summary::new(&opened.record, &judgement).in_folder(folder).partial(opened.partial);
     if let Some(out) = &args.out {
         report::write_all(&summary, out).map_err(|error| Error::tooling(&error))?;
+        copy_profiles(&opened.record, folder, out).map_err(|error| Error::tooling(&error))?;
     }
     print_text(&shown(&summary, &args.format, args.quiet)?);
     args.github.tell(&summary, folder)?;
     Ok(judgement.exit)
+}
+
+/// A file that a report links to and that cannot be copied beside it.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be copied to {}: {source}; look with: df -h {}", from.display(), to.display(), to.display())]
+struct Uncopied {
+    from: PathBuf,
+    to: PathBuf,
+    source: io::Error,
+}
+
+/// Puts the flame graphs of a run, which its reports link to, beside reports that are written elsewhere.
+fn copy_profiles(record: &Record, folder: &Path, out: &Path) -> Result<(), Uncopied> {
+    let profiles = record.stages.iter().filter_map(|stage| match &stage.profile {
+        Some(Profile::Taken(taken)) => Some([&taken.graph, &taken.folded]),
+        _ => None,
+    });
+    for name in profiles.flatten() {
+        let (from, to) = (folder.join(name), out.join(name));
+        let same = from.canonicalize().is_ok_and(|from| to.canonicalize().is_ok_and(|to| from == to));
+        // They may have been thrown away since.
+        if same || !is_below(name) || !from.is_file() {
+            continue;
+        }
+        let made = to.parent().map_or(Ok(()), fs::create_dir_all);
+        made.and_then(|()| fs::copy(&from, &to)).map_err(|source| Uncopied { from, to, source })?;
+    }
+    Ok(())
+}
+
+/// Whether a name that stands in a file leads out of no folder.
+fn is_below(name: &str) -> bool {
+    Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// The judgement of a stored record, from the record and what it was judged with.

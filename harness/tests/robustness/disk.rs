@@ -41,6 +41,19 @@ fn is_partial(out: &Path) {
 }
 
 #[test]
+fn an_output_that_cannot_be_written_is_no_success() {
+    let full = || Stdio::from(std::fs::File::create("/dev/full").unwrap());
+    let output = harness().args(["check", "--schema"]).stdout(full()).output().unwrap();
+    let (_, stderr) = said(&output);
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains("stdout cannot be written: No space left on device"), "{stderr}");
+    let mut gone = harness().args(["check", "--schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(gone.stdout.take());
+    let output = gone.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), said(&output).1.as_str()), (Some(0), ""), "a reader that went away");
+}
+
+#[test]
 fn a_disk_that_fills_up_costs_no_number() {
     if !may_mount("a_disk_that_fills_up_costs_no_number") {
         return;
