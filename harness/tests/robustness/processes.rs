@@ -15,20 +15,29 @@ use crate::support::{Ran, Scratch, measured, recovered_from, run, sidecar};
 /// Where the kernel is told which process number it gave away last; root may write it.
 const LAST_PID: &str = "/proc/sys/kernel/ns_last_pid";
 
-/// Starts something as the process `pid`, which has ended: tried until nobody else is quicker. Skips loudly where the kernel does not let us
-/// choose. What was started under another number is dropped.
-fn started_as<T>(pid: i32, test: &str, start: impl Fn() -> T, number: impl Fn(&T) -> i32) -> Option<T> {
-    for _ in 0..500 {
-        if let Err(error) = std::fs::write(LAST_PID, (pid - 1).to_string()) {
-            eprintln!("SKIPPED {test}: {LAST_PID} cannot be written: {error}; try it as root");
-            return None;
-        }
-        let started = start();
-        if number(&started) == pid {
-            return Some(started);
+/// What a process left behind that has ended, and something that was started under its number: tried until nobody else is quicker, and
+/// with another process where somebody who lives on was. Skips loudly where the kernel does not let us choose. What was started under
+/// another number is dropped.
+fn given_twice<E, T>(
+    test: &str,
+    ended: impl Fn() -> (E, i32),
+    start: impl Fn() -> T,
+    number: impl Fn(&T) -> i32,
+) -> Option<(E, T)> {
+    for _ in 0..25 {
+        let (left, pid) = ended();
+        for _ in 0..20 {
+            if let Err(error) = std::fs::write(LAST_PID, (pid - 1).to_string()) {
+                eprintln!("SKIPPED {test}: {LAST_PID} cannot be written: {error}; try it as root");
+                return None;
+            }
+            let started = start();
+            if number(&started) == pid {
+                return Some((left, started));
+            }
         }
     }
-    panic!("{pid} was never given again");
+    panic!("no number was given again");
 }
 
 fn command(folder: &Path, name: &str, argv: &[&str]) -> keeper::Command {
@@ -45,23 +54,20 @@ fn a_process_that_bears_the_number_of_an_ended_one_is_left_in_peace() {
     let ended = |name: &str| {
         let child = keeper.spawn(command(&folder.0, name, &["true"])).unwrap();
         assert_eq!(runtime.block_on(child.wait()), Ending::Code(0));
-        child
+        let pid = child.pid;
+        (child, pid)
     };
     // Another process of the keeper's gets the number: stopping or dropping the first one must not touch it.
-    let first = ended("first");
     let sleeping = || keeper.spawn(command(&folder.0, "second", &["sleep", "1000"])).unwrap();
-    let Some(second) = started_as(first.pid, test, sleeping, |child| child.pid) else { return };
+    let Some((first, second)) = given_twice(test, || ended("first"), sleeping, |child| child.pid) else { return };
     let stopped = runtime.block_on(first.stop(Nanos::from_millis(100)));
     assert_eq!((stopped.ending, stopped.strays), (Ending::Code(0), 0));
     assert_eq!(second.ended(), None);
     drop(first);
     assert_eq!(runtime.block_on(second.stop(Nanos::from_secs(5))).ending, Ending::Signal(15));
     // A process of somebody else's gets it, with a group of its own.
-    let third = ended("third");
     let strange = || Stranger(Command::new("sleep").arg("1000").process_group(0).spawn().unwrap());
-    let Some(mut stranger) = started_as(third.pid, test, strange, |stranger| stranger.0.id().cast_signed()) else {
-        return;
-    };
+    let Some((third, mut stranger)) = given_twice(test, || ended("third"), strange, Stranger::number) else { return };
     assert_eq!(runtime.block_on(third.stop(Nanos::from_millis(100))).strays, 0);
     drop(third);
     assert!(stranger.0.try_wait().unwrap().is_none());
@@ -71,6 +77,12 @@ fn a_process_that_bears_the_number_of_an_ended_one_is_left_in_peace() {
 
 /// A process that the keeper knows nothing of.
 struct Stranger(Child);
+
+impl Stranger {
+    fn number(&self) -> i32 {
+        self.0.id().cast_signed()
+    }
+}
 
 impl Drop for Stranger {
     fn drop(&mut self) {
@@ -133,19 +145,21 @@ fn a_target_that_ignores_sigterm_is_killed_and_named() {
 #[test]
 fn readings_end_with_the_target_although_its_number_is_given_again() {
     let test = "readings_end_with_the_target_although_its_number_is_given_again";
-    let target = Stranger(Command::new("sleep").arg("1000").spawn().unwrap());
-    let pid = target.0.id().cast_signed();
-    let tree = Tree { pid, mark: None, group: false };
-    let sampler = Sampler::start(Watched { target: Some(tree), ..Watched::default() }).unwrap();
-    let window = || {
+    let window = |sampler: &Sampler| {
         let start = Mono::now().after(Nanos::from_millis(30));
         sampler.window(start, start.after(Nanos::from_millis(300))).wait()
     };
-    assert!(window().readings.0.iter().all(|reading| reading.target.is_some()));
-    drop(target);
+    let watched = || {
+        let target = Stranger(Command::new("sleep").arg("1000").spawn().unwrap());
+        let pid = target.number();
+        let tree = Tree { pid, mark: None, group: false };
+        let sampler = Sampler::start(Watched { target: Some(tree), ..Watched::default() }).unwrap();
+        assert!(window(&sampler).readings.0.iter().all(|reading| reading.target.is_some()));
+        (sampler, pid)
+    };
     let burning = || Stranger(Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap());
-    let Some(_burning) = started_as(pid, test, burning, |burning| burning.0.id().cast_signed()) else { return };
-    let window = window();
+    let Some((sampler, _burning)) = given_twice(test, watched, burning, Stranger::number) else { return };
+    let window = window(&sampler);
     assert!(window.readings.0.len() >= 2);
     assert!(window.readings.0.iter().all(|reading| reading.target.is_none()), "{:?}", window.readings);
     assert_eq!((window.readings.target_cpu_ns(), window.peak_rss_bytes, window.target_threads), (None, None, None));
