@@ -9,7 +9,6 @@ mod open;
 mod rule;
 mod weigh;
 
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -132,28 +131,18 @@ fn grounds(pair: &Pair, fail_on: FailOn) -> Vec<(Exit, String)> {
 /// Reads both sides, so that what is wrong with either is said at once, and judges what both have.
 fn pair(base: &Path, head: &Path, rule: Rule) -> Pair {
     let mut pair = Pair { base: base.display().to_string(), head: head.display().to_string(), ..Pair::default() };
-    let mut side = |name: &str, read: Result<Vec<Run>, _>| {
-        read.map_err(|error: Error| {
+    let mut side = |name: &str, path: &Path| {
+        let read = open(path);
+        read.map_err(|error| {
             pair.problems.push(Problem { says: format!("{name}: {}", chain(&error)), exit: error.exit() });
         })
         .ok()
     };
-    let (base, head) = open_both(base, head);
     let (base, head) = (side("base", base), side("head", head));
     if let (Some(base), Some(head)) = (base, head) {
         judge(&mut pair, base, head, rule);
     }
     pair
-}
-
-/// Opens both at the same time, as reading is most of the work; one after the other where there is no second thread.
-fn open_both(base: &Path, head: &Path) -> (Result<Vec<Run>, Error>, Result<Vec<Run>, Error>) {
-    std::thread::scope(|scope| {
-        let other = std::thread::Builder::new().spawn_scoped(scope, || open(head));
-        let base = open(base);
-        let head = other.map_or_else(|_| open(head), |other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        (base, head)
-    })
 }
 
 fn judge(pair: &mut Pair, base: Vec<Run>, head: Vec<Run>, rule: Rule) {
