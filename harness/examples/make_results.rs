@@ -10,19 +10,29 @@ use std::path::Path;
 use harness::measure::Record;
 use harness::verdict::{Options, Stored, judge};
 
-/// The run with its stage `capacity` over and over, until its result has `bytes`; a default run of one more stage adds as much.
+/// The run with its stage `capacity` over and over, until its result has `bytes`, less the last rounds that it has beyond them.
 fn of_size(bytes: usize) -> Stored {
     let mut record = sample::record();
     let capacity = record.stages.last().cloned().unwrap();
-    loop {
-        let stored = stored(&record);
-        let size = serde_json::to_vec(&stored).unwrap().len();
-        if size >= bytes {
-            return stored;
-        }
+    while size(&record) < bytes {
         let name = format!("capacity-{}", record.stages.len());
         record.stages.push(harness::measure::StageRecord { name, ..capacity.clone() });
     }
+    let whole = record.clone();
+    for rounds in 1.. {
+        let mut smaller = whole.clone();
+        let instance = smaller.stages.last_mut().and_then(|stage| stage.instances.last_mut()).unwrap();
+        instance.rounds.truncate(instance.rounds.len() - rounds);
+        if instance.rounds.is_empty() || size(&smaller) < bytes {
+            break;
+        }
+        record = smaller;
+    }
+    stored(&record)
+}
+
+fn size(record: &Record) -> usize {
+    serde_json::to_vec(&stored(record)).unwrap().len()
 }
 
 fn stored(record: &Record) -> Stored {

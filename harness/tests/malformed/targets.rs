@@ -64,7 +64,9 @@ fn told(record: &Record) {
     for format in FORMATS {
         let Ok(told) = format.render(&Summary::new(record, &judgement)) else { continue };
         let told = String::from_utf8(told).unwrap();
-        assert!(!told.contains("NaN"), "{} tells a number that is none", format.name());
+        // A name may have these letters.
+        let none = told.contains("NaN") && !serde_json::to_string(record).unwrap().contains("NaN");
+        assert!(!none, "{} tells a number that is none", format.name());
     }
 }
 
