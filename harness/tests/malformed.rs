@@ -1,5 +1,5 @@
-//! Broken files: no reader panics, and every error names its place. The corpus of harness/fuzz is replayed, and every seed is broken
-//! again and again, always in the same ways; `FUZZ_SECONDS=600 cargo test --release --test malformed` does it for as long on each
+//! Broken files: no reader panics, and every error names its place. The corpus of harness/fuzz is replayed, and every whole file is
+//! broken again and again, always in the same ways; `FUZZ_SECONDS=600 cargo test --release --test malformed` does it for as long on each
 //! reader, in ways that differ from run to run. `scripts/fuzz` looks for more with coverage.
 #![allow(
     clippy::unwrap_used,
@@ -41,10 +41,10 @@ fn corpus(target: &str) -> Vec<String> {
     files(&root().join("harness/fuzz/corpus").join(target))
 }
 
-/// Whole files of each kind, as this repository has them, and the corpus.
-fn seeds(target: &str) -> Vec<String> {
+/// Whole files of each kind, as this repository has them.
+fn whole(target: &str) -> Vec<String> {
     let tests = root().join("harness/tests");
-    let mut seeds = match target {
+    let seeds = match target {
         "scenario" => files(&root().join("scenarios")),
         "record" => vec![serde_json::to_string(&sample::record()).unwrap()],
         "journal" => {
@@ -65,8 +65,12 @@ fn seeds(target: &str) -> Vec<String> {
         other => panic!("no seeds for {other}"),
     };
     assert!(!seeds.is_empty() && seeds.iter().all(|seed| !seed.is_empty()), "{target}: a seed is missing");
-    seeds.extend(corpus(target));
     seeds
+}
+
+/// Whole files and the corpus.
+fn seeds(target: &str) -> Vec<String> {
+    [whole(target), corpus(target)].concat()
 }
 
 /// Feeds it; what it panics at is kept where it can be looked at and joined to the corpus.
@@ -99,7 +103,7 @@ fn break_it(name: &str) {
     let seconds: Option<u64> = std::env::var("FUZZ_SECONDS").ok().map(|text| text.parse().unwrap());
     let seed = if seconds.is_some() { rand::rng().random() } else { 1 };
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let seeds = seeds(name);
+    let seeds = whole(name);
     let begun = Instant::now();
     let mut fed = 0;
     // A record takes a hundred times as long as the others: it is judged and told in every format.
