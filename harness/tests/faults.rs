@@ -175,10 +175,16 @@ fn clients_that_do_not_read_are_nobody_elses_business() {
     let (row, _) = alone(&[], SlowReaders, "", 0);
     let seen = row.seen.unwrap();
     assert_eq!((seen.errors(), seen.made), (0, Some(4)), "{seen:?}");
-    let (row, ran) = alone(&["--one-writer"], SlowReaders, "readers = 2\ntimeout = \"300ms\"", 3);
+    // A second reader would be kept waiting by the first one, as all others are. Long enough for a busy machine to fill what the kernel
+    // holds for it.
+    let stage =
+        stage(&[SlowReaders], "readers = 1\ntimeout = \"300ms\"").replace("fault = \"600ms\"", "fault = \"2s\"");
+    let ran = measured(&sidecar(&["--one-writer"], &stage));
+    ran.expect_code(3);
+    let row = self::row(&ran, SlowReaders);
     let seen = row.seen.unwrap();
-    assert_eq!(row.state, RowState::NotAsExpected);
-    assert!(seen.made == Some(2) && seen.outcomes.timeout >= 10 && seen.lost == seen.errors(), "{seen:?}");
+    assert_eq!((row.state, seen.made), (RowState::NotAsExpected, Some(1)), "{seen:?}");
+    assert!(seen.outcomes.timeout >= 10 && seen.lost == seen.errors(), "each of ten connections waits: {seen:?}");
     assert!(seen.recovery_ns.is_some(), "with the readers gone it answers again: {seen:?}");
     assert!(ran.says("without a complete answer for 300ms"), "{}", ran.stdout);
 }
