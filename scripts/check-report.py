@@ -59,8 +59,8 @@ class Broken(Exception):
     """What is wrong with an artifact."""
 
 
-def fail(says):
-    raise Broken(says)
+def fail(message):
+    raise Broken(message)
 
 
 def chromium(page, work, *arguments):
@@ -79,10 +79,10 @@ def chromium(page, work, *arguments):
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
             if done.returncode == 0 and "</html>" in done.stdout:
                 return done.stdout, done.stderr
-            says = f"code {done.returncode}: {done.stderr[-2000:]}"
+            message = f"code {done.returncode}: {done.stderr[-2000:]}"
         except subprocess.TimeoutExpired:
-            says = f"no answer within {SECONDS} s"
-        print(f"check-report: chromium, attempt {attempt}: {says}", file=sys.stderr)
+            message = f"no answer within {SECONDS} s"
+        print(f"check-report: chromium, attempt {attempt}: {message}", file=sys.stderr)
     sys.exit("check-report: chromium failed twice")
 
 

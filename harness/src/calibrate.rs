@@ -12,15 +12,12 @@ use crate::scenario::Scenario;
 pub use assess::assess;
 pub use table::table;
 
-/// The scenario.
 const SCENARIO: &str = include_str!("calibrate/scenario.toml");
 
-/// What errors call it.
 const NAME: &str = "calibrate/scenario.toml";
 
 /// Stage of the noise floor.
 const NOISE: &str = "noise";
-/// Stage of the ceilings.
 const CEILING: &str = "ceiling";
 /// Stage of the sampler's cost.
 const SAMPLER: &str = "sampler";

@@ -38,7 +38,6 @@ const INSTEAD: &str =
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Error {
-    /// Nothing is mounted.
     #[error(
         "no control groups are mounted (/proc/self/mountinfo has none that hold this process); mount them with: \
          mount -t cgroup2 none /sys/fs/cgroup, or put the target into a container"
@@ -50,47 +49,30 @@ pub enum Error {
          kernel's command line, or not be delegated to this user: {INSTEAD}", file.display(), file.display()
     )]
     NoController {
-        /// The controller.
         controller: String,
         /// Where it should be named.
         file: PathBuf,
     },
-    /// Somebody else's.
     #[error("{} may not be written: permission denied; {INSTEAD}", path.display())]
-    NotPermitted {
-        /// The file or directory.
-        path: PathBuf,
-    },
+    NotPermitted { path: PathBuf },
     /// The hierarchy can be read only.
     #[error(
         "{} is mounted read-only, as in a container without privileges; run harness outside of it, or look with: \
          grep cgroup /proc/self/mountinfo", path.display()
     )]
-    ReadOnly {
-        /// The file or directory.
-        path: PathBuf,
-    },
+    ReadOnly { path: PathBuf },
     /// Version 2: a group with processes of its own may not divide its resources among groups below it.
     #[error(
         "{} holds processes, and the kernel lets a group either hold processes or divide {controllers} among groups below it \
          (no internal processes), and none above it may be used; {INSTEAD}", path.display()
     )]
     Occupied {
-        /// The group.
         path: PathBuf,
         /// What was to be divided.
         controllers: String,
     },
-    /// The kernel refused.
-    #[error("{}: {action}: {says}; look with: ls -l {}", path.display(), path.display())]
-    Refused {
-        /// The file or directory.
-        path: PathBuf,
-        /// What was tried.
-        action: String,
-        /// What the system said.
-        says: String,
-    },
+    #[error("{}: {action}: {message}; look with: ls -l {}", path.display(), path.display())]
+    Refused { path: PathBuf, action: String, message: String },
 }
 
 /// What it means that `action` on `path` failed.
@@ -99,7 +81,7 @@ fn explain(path: &Path, action: &str, error: &io::Error) -> Error {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EACCES | Errno::EPERM) => Error::NotPermitted { path },
         Some(Errno::EROFS) => Error::ReadOnly { path },
-        _ => Error::Refused { path, action: action.to_owned(), says: error.to_string() },
+        _ => Error::Refused { path, action: action.to_owned(), message: error.to_string() },
     }
 }
 
@@ -110,13 +92,13 @@ mod tests {
     #[test]
     fn an_error_names_the_file_and_the_next_command() {
         let path = Path::new("/sys/fs/cgroup/cpu/new");
-        let says = |errno: Errno| explain(path, "making this group", &errno.into()).to_string();
-        let permission = says(Errno::EACCES);
+        let message = |errno: Errno| explain(path, "making this group", &errno.into()).to_string();
+        let permission = message(Errno::EACCES);
         assert!(
             permission.starts_with("/sys/fs/cgroup/cpu/new may not be written") && permission.contains("run as root")
         );
-        assert!(says(Errno::EROFS).contains("/sys/fs/cgroup/cpu/new is mounted read-only"));
-        let other = says(Errno::EINVAL);
+        assert!(message(Errno::EROFS).contains("/sys/fs/cgroup/cpu/new is mounted read-only"));
+        let other = message(Errno::EINVAL);
         assert!(other.contains("making this group: Invalid argument") && other.contains("ls -l"), "{other}");
     }
 }

@@ -13,7 +13,6 @@ use crate::units::Nanos;
 pub struct Mono(pub u64);
 
 impl Mono {
-    /// The present instant.
     pub fn now() -> Self {
         Self(read(ClockId::CLOCK_MONOTONIC).0)
     }

@@ -62,20 +62,14 @@ const ROWS: [fn(&Source<'_>) -> Condition; 23] = [
     tools::perf,
 ];
 
-/// What the doctor found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Examination {
-    /// Of this layout.
     pub schema_version: u32,
     /// When, RFC 3339 in UTC.
     pub taken_at: String,
-    /// By which harness.
     pub tool: ToolFacts,
-    /// On which host.
     pub host: HostFacts,
-    /// How long was measured.
     pub window_ns: Nanos,
-    /// Every condition.
     pub conditions: Vec<Condition>,
     /// What can be measured here.
     pub abilities: Vec<Ability>,

@@ -34,7 +34,6 @@ impl Exit {
         Self::Pass,
     ];
 
-    /// The process's exit code.
     pub const fn code(self) -> u8 {
         match self {
             Self::Pass => 0,

@@ -23,12 +23,7 @@ pub use lock::Lock;
 pub enum Error {
     /// A file to be described cannot be read.
     #[error("{} cannot be read: {source}; look at it with: ls -l {}", path.display(), path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     /// Another run holds the lock.
     #[error("another run{} measures on this host, and two would disturb each other; wait until it ends, or stop it{}",
         pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default(),
@@ -39,15 +34,9 @@ pub enum Error {
     },
     /// The lock file cannot be used at all.
     #[error("the lock {} cannot be taken: {source}; look at it with: ls -l {}", path.display(), path.display())]
-    NoLock {
-        /// The lock file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    NoLock { path: PathBuf, source: std::io::Error },
 }
 
-/// The harness itself.
 pub fn tool() -> ToolFacts {
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     ToolFacts { version: env!("CARGO_PKG_VERSION").to_owned(), profile: profile.to_owned() }

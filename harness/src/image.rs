@@ -12,12 +12,12 @@ mod look;
 mod machine;
 mod search;
 mod store;
-mod tape;
+mod tar_reader;
 mod tree;
 
 use std::path::PathBuf;
 
-pub use build::{Built, Order, build};
+pub use build::{BuildRequest, Built, build};
 pub use closure::{Closure, Library, closure};
 pub use facts::facts;
 pub use machine::here as architecture;
@@ -27,109 +27,72 @@ pub use machine::here as architecture;
 pub enum Error {
     /// A file or folder cannot be read.
     #[error("{} cannot be read: {source}; look at it with: ls -l {}", path.display(), path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     /// The image cannot be written.
     #[error("{} cannot be written: {source}; look with: df -h {}", path.display(), path.parent().unwrap_or(path).display())]
-    Unwritable {
-        /// The archive.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Unwritable { path: PathBuf, source: std::io::Error },
     /// A script needs more than libraries.
     #[error("{} is a script (it begins with {line:?}), and what its interpreter needs cannot be read from it; name the program that it starts, or an image", path.display())]
-    Script {
-        /// The file.
-        path: PathBuf,
-        /// Its first line.
-        line: String,
-    },
-    /// No program of Linux.
-    #[error("{} is no program: {says}; look with: file {}", path.display(), path.display())]
+    Script { path: PathBuf, line: String },
+    #[error("{} is no program: {message}; look with: file {}", path.display(), path.display())]
     NoProgram {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        says: String,
+        message: String,
     },
     /// A program for other hardware.
     #[error("{} is built for {found}, and this host runs {host}; build it for this host, look with: file {}", path.display(), path.display())]
     WrongMachine {
-        /// The file.
         path: PathBuf,
         /// What it was built for.
         found: String,
-        /// What this host is.
         host: String,
     },
     /// A library or the loader is nowhere to be found.
     #[error("{name} is not found, and {} needs it; looked in {}; find it with: find / -name '{name}*', and install it", by.display(), said(looked))]
     NoLibrary {
-        /// What is missing.
         name: String,
-        /// Who needs it.
         by: PathBuf,
         /// Where it was looked for.
         looked: Vec<PathBuf>,
     },
     /// A file was written to while it was copied.
     #[error("{} changed while it was copied: it had {size} bytes; wait until nobody writes it and run again", path.display())]
-    Changed {
-        /// The file.
-        path: PathBuf,
-        /// Its size before.
-        size: u64,
-    },
+    Changed { path: PathBuf, size: u64 },
     /// A place in the image that cannot be used.
-    #[error("{place:?} is no place in an image: {says}; give an absolute path, for example /etc/proxy.yaml")]
+    #[error("{place:?} is no place in an image: {message}; give an absolute path, for example /etc/proxy.yaml")]
     Place {
-        /// The path as given.
         place: String,
         /// What is wrong with it.
-        says: &'static str,
+        message: &'static str,
     },
     /// A file or folder that is no image.
-    #[error("{} is no image: {says}; make one with: docker save IMAGE --output FILE", path.display())]
+    #[error("{} is no image: {message}; make one with: docker save IMAGE --output FILE", path.display())]
     NoImage {
-        /// The file or folder.
         path: PathBuf,
         /// What is wrong with it.
-        says: String,
+        message: String,
     },
     /// An archive that cannot be read to its end.
-    #[error("{} is no whole archive: {says}; write it again, look with: tar -tf {}", path.display(), path.display())]
+    #[error("{} is no whole archive: {message}; write it again, look with: tar -tf {}", path.display(), path.display())]
     Broken {
-        /// The archive.
         path: PathBuf,
         /// What is wrong with it.
-        says: String,
+        message: String,
     },
     /// A part of an image is missing or not what it should be.
-    #[error("{}: {name} {says}; write the image again", path.display())]
+    #[error("{}: {name} {message}; write the image again", path.display())]
     Blob {
-        /// The archive or folder.
         path: PathBuf,
-        /// The part.
         name: String,
         /// What is wrong with it.
-        says: String,
+        message: String,
     },
     /// More than one image for a platform: which one is meant?
     #[error("{} holds not one image but: {images}; save the one that is meant by itself", path.display())]
-    Several {
-        /// The archive or folder.
-        path: PathBuf,
-        /// The images.
-        images: String,
-    },
+    Several { path: PathBuf, images: String },
 }
 
-/// Folders in a sentence.
 fn said(folders: &[PathBuf]) -> String {
     let named: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
     if named.is_empty() { "no folder".to_owned() } else { named.join(", ") }

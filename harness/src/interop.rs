@@ -25,28 +25,15 @@ pub use criterion::directories as criterion_directories;
 pub enum Error {
     /// There is no such file.
     #[error("{path} does not exist; look at what is there with `ls {folder}`", folder = folder_of(path).display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
+    Missing { path: PathBuf },
     /// It is there and cannot be read.
     #[error("{path} cannot be read: {source}; check its permissions with `ls -l {path}`")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     /// There is nothing in it.
     #[error("{path} is empty; write it again with the tool that measures")]
-    Empty {
-        /// The file or folder.
-        path: PathBuf,
-    },
-    /// It is no JSON.
+    Empty { path: PathBuf },
     #[error("{path} is not JSON: {why}; look at it with `head -c 300 {path}`")]
     NotJson {
-        /// The file.
         path: PathBuf,
         /// What is wrong, with line and column.
         why: String,
@@ -55,28 +42,19 @@ pub enum Error {
     #[error(
         "{path} has an unknown layout: it is {found}; expected result.json, Aether bench JSON, Bencher Metric Format, the flat array, a copybook receipt or a Criterion directory; look at it with `head -c 300 {path}`"
     )]
-    UnknownLayout {
-        /// The file.
-        path: PathBuf,
-        /// What it looks like.
-        found: String,
-    },
+    UnknownLayout { path: PathBuf, found: String },
     /// It is of a known layout and breaks its rules.
     #[error("{path} is no valid file of its kind ({layout}): {why}; correct it, or measure again", layout = layout.word())]
     Malformed {
-        /// The file.
         path: PathBuf,
         /// What it was taken for.
         layout: Layout,
-        /// What is wrong.
         why: String,
     },
-    /// Somebody edited it.
     #[error(
-        "{path} was changed after it was written (its content has the digest {found}, integrity.sha256 says {stored}); take the original file, or measure again"
+        "{path} was changed after it was written (its content has the digest {found}, integrity.sha256 message {stored}); take the original file, or measure again"
     )]
     Tampered {
-        /// The file.
         path: PathBuf,
         /// The digest of what is there, shortened.
         found: String,
@@ -85,16 +63,10 @@ pub enum Error {
     },
     /// It is valid, and holds no number.
     #[error("{path} is {kind} and it has no number: nothing valid was measured; measure again", kind = layout.word())]
-    NoNumber {
-        /// The file.
-        path: PathBuf,
-        /// What it is.
-        layout: Layout,
-    },
+    NoNumber { path: PathBuf, layout: Layout },
     /// It is valid, and of a run that failed.
     #[error("{path} is of a run that failed (status is {status}), so it has no numbers to go by; measure again")]
     FailedRun {
-        /// The file.
         path: PathBuf,
         /// The status as it stands in the file.
         status: String,
@@ -102,7 +74,6 @@ pub enum Error {
     /// A directory of Criterion lacks a benchmark.
     #[error("{path} has no benchmark {bench} ({near}); run `cargo bench`, or correct [import.criterion] names")]
     NoBench {
-        /// The directory.
         path: PathBuf,
         /// The id that was wanted.
         bench: String,
@@ -114,23 +85,18 @@ pub enum Error {
         "{path} is too old: {bench} was measured {age} ago, max_age is {max_age}; run `cargo bench` again, or raise max_age in [import.criterion]"
     )]
     Stale {
-        /// The file.
         path: PathBuf,
-        /// The benchmark.
         bench: String,
         /// How long ago it was written.
         age: Nanos,
         /// How long ago it may have been.
         max_age: Nanos,
     },
-    /// Its latencies are timeouts.
     #[error(
         "{path} holds timeouts, not latencies: {label} is {p50} ms at p50 and {p95} ms at p95, a whole budget of {budget_ms} ms; count timeouts as errors and measure again"
     )]
     Budget {
-        /// The file.
         path: PathBuf,
-        /// The entry.
         label: String,
         /// Quantile 0.5 in milliseconds.
         p50: f64,

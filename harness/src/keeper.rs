@@ -47,7 +47,6 @@ pub enum Error {
     Start {
         /// The binary that was to become the keeper.
         exe: PathBuf,
-        /// Why not.
         source: std::io::Error,
     },
     /// The keeper ended. It took everything it had started with it.
@@ -57,19 +56,13 @@ pub enum Error {
         log.display()
     )]
     Gone {
-        /// Process id it had.
         pid: i32,
         /// What it wrote to stderr.
         log: PathBuf,
     },
     /// The keeper did not answer in time.
     #[error("the keeper process (pid {pid}) did not answer within {seconds} s; look at it with: cat /proc/{pid}/stack")]
-    Silent {
-        /// Its process id.
-        pid: i32,
-        /// How long was waited.
-        seconds: u64,
-    },
+    Silent { pid: i32, seconds: u64 },
     /// Talking to the keeper failed.
     #[error("talking to the keeper process failed: {0}")]
     Wire(std::io::Error),
@@ -91,10 +84,10 @@ pub fn clean_env(scratch: &Path, extra: &[(String, String)]) -> Vec<(String, Str
 }
 
 /// Ends the keeper process with a sentence on stderr.
-fn fail(says: &str) -> ExitCode {
+fn fail(message: &str) -> ExitCode {
     use std::io::Write as _;
     // Nobody is left to hear about a stderr that cannot be written.
-    drop(writeln!(std::io::stderr(), "harness: {says}"));
+    drop(writeln!(std::io::stderr(), "harness: {message}"));
     ExitCode::from(crate::exit::Exit::Usage.code())
 }
 

@@ -16,22 +16,22 @@ pub mod read;
 pub mod spec;
 pub mod template;
 
-mod clerk;
+mod arm_client;
 mod connection;
 mod judge;
-mod line;
 mod preflight;
 mod prepared;
 mod raw;
-mod seat;
 mod tally;
 mod timer;
 mod trial;
 mod users;
+mod virtual_user;
 mod wakeups;
+mod window_reader;
 
-pub use frames::{ArmAddress, Job, Opened, Order, Preflight};
-pub use generator::{Generator, LoadEngine, Told};
+pub use frames::{ArmAddress, Job, Opened, Preflight, TrialOrder};
+pub use generator::{Generator, LoadEngine, LoadEvent};
 pub use raw::raw;
 pub use wakeups::wakeups;
 
@@ -45,12 +45,11 @@ pub enum Error {
         doing: &'static str,
     },
     /// It answered that it cannot.
-    #[error("the load generator failed while {doing}: {says}")]
+    #[error("the load generator failed while {doing}: {message}")]
     Failed {
         /// What it was asked for.
         doing: &'static str,
-        /// Its reason.
-        says: String,
+        message: String,
     },
     /// Nothing came for far longer than the work takes.
     #[error("the load generator said nothing for {seconds} s while {doing}; stop the run and look at the host's load")]

@@ -21,10 +21,8 @@ use crate::verdict::gate::Gates;
 
 pub use crate::scenario::{FaultsWork, LoadWork, SoakWork, Stage, Work};
 
-/// What will be done.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The scenario behind it.
     pub scenario: ScenarioFacts,
     /// The scenario file, as it was named.
     pub path: PathBuf,
@@ -66,9 +64,7 @@ pub enum Error {
     /// `--stage` names what is not there.
     #[error("error: {} has no stage {name}\nhint: {hint}", path.display())]
     NoSuchStage {
-        /// The scenario file.
         path: PathBuf,
-        /// The name given.
         name: String,
         /// The near one, or all there are.
         hint: String,

@@ -43,14 +43,11 @@ pub struct Milestones {
 /// Why a target did not come up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No connect succeeded.
     #[error(
         "the target never listened: {url} refused connections for {waited} ({last}); does it listen there? look with: ss -ltn"
     )]
     NeverListened {
-        /// The proxy endpoint.
         url: String,
-        /// How long was waited.
         waited: Nanos,
         /// What the last attempt met.
         last: String,
@@ -60,21 +57,15 @@ pub enum Error {
         "the target's {endpoint} endpoint still answered {status} after {waited}: {body:?}; look with: curl -i {url}"
     )]
     WrongStatus {
-        /// Which endpoint.
         endpoint: Endpoint,
-        /// Its URL.
         url: String,
-        /// How long was waited.
         waited: Nanos,
-        /// The last status.
         status: u16,
         /// The beginning of the last body.
         body: String,
     },
-    /// It ended.
     #[error("the target {ending} after {waited}, {reached}")]
     Exited {
-        /// How it ended.
         ending: Ending,
         /// How long it had run, to a few milliseconds.
         waited: Nanos,
@@ -84,11 +75,8 @@ pub enum Error {
     /// It listens, but gives no answer.
     #[error("the target's {endpoint} endpoint gave no answer within {waited} ({last}); look with: curl -i {url}")]
     TimedOut {
-        /// Which endpoint.
         endpoint: Endpoint,
-        /// Its URL.
         url: String,
-        /// How long was waited.
         waited: Nanos,
         /// What the last attempt met.
         last: String,
@@ -116,12 +104,10 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What one thread saw.
 #[derive(Debug)]
 struct Seen {
     endpoint: Endpoint,
     url: HttpUrl,
-    /// The instant of success.
     at: Option<Mono>,
     gap: Nanos,
     /// Status and body of the last answer that was none of the wanted.

@@ -20,7 +20,6 @@ pub struct Progress {
     stage: Stage,
 }
 
-/// The stage that runs.
 #[derive(Debug, Default)]
 struct Stage {
     name: String,
@@ -64,7 +63,6 @@ impl Progress {
         self.draw();
     }
 
-    /// Removes the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

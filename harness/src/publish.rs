@@ -15,12 +15,10 @@ use crate::verdict::judgement::{Finding, FindingKind, Topic};
 /// When a pull request is told something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Whatever was found.
     #[default]
     Always,
     /// When something got better or worse, or could not be decided.
     OnChange,
-    /// When something got worse.
     OnAlert,
 }
 

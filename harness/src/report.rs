@@ -46,20 +46,10 @@ pub use summary::{Group, Row, Summary};
 pub enum Error {
     /// The format could not express the summary.
     #[error("{format} cannot be written: {source}; report this as a bug of the harness")]
-    NoJson {
-        /// Name of the format.
-        format: &'static str,
-        /// What is wrong.
-        source: serde_json::Error,
-    },
+    NoJson { format: &'static str, source: serde_json::Error },
     /// The file could not be written.
     #[error("{path} cannot be written: {source}; choose another folder with `--out DIR`")]
-    Unwritable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    Unwritable { path: PathBuf, source: std::io::Error },
 }
 
 /// One way to write a summary.

@@ -56,12 +56,7 @@ pub enum Error {
     #[error(
         "cannot write the journal in {folder}: {cause}; choose another place with --out DIR, or look with: df -h {folder}"
     )]
-    Journal {
-        /// The result directory.
-        folder: String,
-        /// Why not.
-        cause: std::io::Error,
-    },
+    Journal { folder: String, cause: std::io::Error },
 }
 
 /// Does what the plan says. Everything that was started is stopped when this returns.
@@ -119,7 +114,7 @@ async fn stages(rig: &mut Rig<'_>) {
         let (status, go_on) = match ended {
             Ok(()) => (StageStatus::Valid, true),
             Err(Halt::Invalid(reasons)) => (StageStatus::Invalid(reasons), true),
-            Err(Halt::Failed(failure)) if stage.optional => (StageStatus::Skipped(failure.says), true),
+            Err(Halt::Failed(failure)) if stage.optional => (StageStatus::Skipped(failure.message), true),
             Err(Halt::Failed(failure)) => (StageStatus::Failed(failure), false),
             Err(Halt::Interrupted) => (StageStatus::Incomplete, false),
         };

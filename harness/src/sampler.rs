@@ -21,7 +21,6 @@ use crate::units::Nanos;
 /// A target and everything it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
-    /// Process at its root.
     pub pid: i32,
     /// Value of [`crate::measure::launch::MARK`] in its environment; without one, children orphaned to the keeper are not found.
     pub mark: Option<String>,
@@ -33,9 +32,7 @@ pub struct Tree {
 /// process is told apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Watched {
-    /// The target.
     pub target: Option<Tree>,
-    /// The load generator.
     pub generator: Option<i32>,
     /// The upstream, where it is ours.
     pub upstream: Option<i32>,
@@ -78,7 +75,7 @@ pub enum Error {
 /// The running thread. Dropping it ends the thread.
 #[derive(Debug)]
 pub struct Sampler {
-    orders: Sender<worker::Order>,
+    orders: Sender<worker::WindowRequest>,
     thread: JoinHandle<Cost>,
 }
 
@@ -104,7 +101,7 @@ impl Sampler {
     pub fn window(&self, start: Mono, end: Mono) -> Pending {
         let (reply, pending) = oneshot::channel();
         // A thread that is gone drops the reply, and the window comes back empty.
-        drop(self.orders.send(worker::Order { start, end, reply }));
+        drop(self.orders.send(worker::WindowRequest { start, end, reply }));
         Pending(pending)
     }
 

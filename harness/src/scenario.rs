@@ -25,7 +25,6 @@ pub use compare::Compare;
 pub use schema::schema;
 pub use stage::{FaultsWork, LoadWork, SoakWork, Stage, Work};
 
-/// A scenario without mistakes.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     /// Name, text, digest, overrides and seed.
@@ -55,20 +54,10 @@ pub struct Scenario {
 pub enum Error {
     /// The file could not be read.
     #[error("error: cannot read {}: {error}\nhint: name a scenario file, for example scenarios/sidecar.toml", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
-    },
+    Unreadable { path: PathBuf, error: std::io::Error },
     /// It has mistakes: all of them, in the order of their lines.
     #[error("{}", listed(path, mistakes))]
-    Mistakes {
-        /// The file.
-        path: PathBuf,
-        /// At least one.
-        mistakes: Vec<Mistake>,
-    },
+    Mistakes { path: PathBuf, mistakes: Vec<Mistake> },
 }
 
 impl Scenario {
@@ -121,7 +110,6 @@ pub fn claims(text: &str, overrides: &[String]) -> Vec<Claim> {
     compose(&document.root(), Path::new(".")).claims
 }
 
-/// What the rooms read.
 struct Parts {
     name: String,
     seed: u64,
@@ -174,7 +162,7 @@ fn apply(document: &mut Document, argument: &str) {
         None => document.mistake(Mistake {
             key: argument.to_owned(),
             line: None,
-            says: "has no =".to_owned(),
+            message: "has no =".to_owned(),
             hint: Some("write --set KEY=VALUE, for example --set stage.overhead.rate=500/s".to_owned()),
         }),
     }

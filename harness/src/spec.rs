@@ -24,7 +24,7 @@ pub struct Mistake {
     /// Line in the file, from 1, where a missing key belongs; absent for a key that was set on the command line.
     pub line: Option<usize>,
     /// What is wrong, with the present value.
-    pub says: String,
+    pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
 }
@@ -61,8 +61,8 @@ impl Document {
 
     /// Sets the key at the dotted path to `value`, read as a TOML value and, failing that, as a string.
     pub fn set(&mut self, path: &str, value: &str) {
-        if let Err(says) = self.tree.set(path.trim(), tree::parse_value(value)) {
-            self.mistake(Mistake { key: path.to_owned(), line: None, says, hint: None });
+        if let Err(message) = self.tree.set(path.trim(), tree::parse_value(value)) {
+            self.mistake(Mistake { key: path.to_owned(), line: None, message, hint: None });
         }
     }
 
@@ -71,15 +71,14 @@ impl Document {
         Section::new(self, String::new(), Some(&self.tree), None)
     }
 
-    /// Notes a mistake.
     pub fn mistake(&self, mistake: Mistake) {
         self.mistakes.borrow_mut().push(mistake);
     }
 
     fn must_be_table(&self, path: &str, node: &Node) {
         if !node.is_table() {
-            let says = format!("must be a table, is {}", node.tree.kind());
-            self.mistake(Mistake { key: path.to_owned(), line: node.line, says, hint: None });
+            let message = format!("must be a table, is {}", node.tree.kind());
+            self.mistake(Mistake { key: path.to_owned(), line: node.line, message, hint: None });
         }
     }
 
@@ -107,7 +106,7 @@ impl fmt::Display for Mistake {
             Some(line) => write!(out, "line {line}: ")?,
             None => write!(out, "--set: ")?,
         }
-        write!(out, "{}: {}", self.key, self.says)?;
+        write!(out, "{}: {}", self.key, self.message)?;
         match &self.hint {
             Some(hint) => write!(out, " ({hint})"),
             None => Ok(()),

@@ -54,56 +54,41 @@ pub enum Error {
         source: placeholders::Error,
     },
     /// An endpoint is no URL that can be probed.
-    #[error("{key}: {url:?} {says}")]
+    #[error("{key}: {url:?} {message}")]
     Url {
-        /// Where it stands.
         key: String,
         /// The text with its placeholders filled.
         url: String,
         /// What is wrong with it.
-        says: String,
+        message: String,
     },
     /// Something else listens where the target is to answer.
     #[error("port {port} is already taken{}; {}", by.as_ref().map_or_else(String::new, |by| format!(" by {by}")), free_it(*port, by.as_ref()))]
     PortTaken {
-        /// The port.
         port: u16,
         /// Who listens there, as far as can be seen.
         by: Option<Owner>,
     },
-    /// No port is free.
     #[error("no free port: {0}; look with: ss -ltn | wc -l")]
     NoPort(std::io::Error),
     /// A template cannot be rendered into the run's folder.
-    #[error("target.files.{name:?}: {}: {says}; look with: ls -l {}", path.display(), path.display())]
+    #[error("target.files.{name:?}: {}: {message}; look with: ls -l {}", path.display(), path.display())]
     File {
         /// Its name in the scenario.
         name: String,
         /// The file that is in the way.
         path: PathBuf,
-        /// What is wrong.
-        says: String,
+        message: String,
     },
     /// The working folder cannot be made.
     #[error("the working folder {} cannot be created: {source}; look with: df -h {}", path.display(), path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
+    Folder { path: PathBuf, source: std::io::Error },
     /// A command without a program.
     #[error("{key} is empty; it needs at least a program, for example [\"nginx\", \"-g\", \"daemon off;\"]")]
-    NoProgram {
-        /// Where it stands.
-        key: String,
-    },
+    NoProgram { key: String },
     /// `builtin:` with an unknown name.
     #[error("builtin:{name} does not exist; there are builtin:sidecar and builtin:upstream")]
-    NoBuiltin {
-        /// What follows the colon.
-        name: String,
-    },
+    NoBuiltin { name: String },
     /// The container engine, or what it was to start.
     #[error(transparent)]
     Container(#[from] container::Error),
@@ -112,18 +97,12 @@ pub enum Error {
     Keeper(#[from] crate::keeper::Error),
     /// Nobody listens on the port of an external target.
     #[error("nothing listens on port {port}; start the target first; look with: ss -ltnp 'sport = :{port}'")]
-    NobodyListens {
-        /// The port.
-        port: u64,
-    },
+    NobodyListens { port: u64 },
     /// Who listens on the port cannot be seen.
     #[error(
         "port {port} is open, but whose it is cannot be seen; run as the target's user or as root, or give target.external.pid"
     )]
-    Hidden {
-        /// The port.
-        port: u64,
-    },
+    Hidden { port: u64 },
     /// Limits for a program that is not ours.
     #[error(
         "a target that runs already is not ours to limit; remove limits from the stage, or let harness start it with \
@@ -132,10 +111,7 @@ pub enum Error {
     LimitsOfOthers,
     /// No process of this number.
     #[error("there is no process {pid}; start the target first; look with: ps -p {pid}")]
-    NoProcess {
-        /// The process id.
-        pid: u64,
-    },
+    NoProcess { pid: u64 },
 }
 
 /// The next command to type.
@@ -158,7 +134,6 @@ pub struct Site {
     pub containers: std::sync::Arc<Containers>,
     /// The run's folder for what is thrown away: working folders, rendered templates, TMPDIR. It must exist.
     pub scratch: PathBuf,
-    /// Where logs go.
     pub logs: PathBuf,
     /// Folder of the scenario file: templates and programs with a relative path start here.
     pub folder: PathBuf,
@@ -174,14 +149,11 @@ pub fn own_binary() -> PathBuf {
 
 /// One launch to be made.
 #[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
-    /// Where.
+pub struct LaunchRequest<'a> {
     pub site: &'a Site,
     /// What to call it: the name of its log and of its working folder; one per launch.
     pub name: &'a str,
-    /// The target.
     pub spec: &'a spec::Spec,
-    /// What stands behind it.
     pub upstream: Option<&'a HttpUrl>,
     /// CPUs it may run on, instead of the target's own.
     pub cpuset: Option<&'a [u64]>,
@@ -194,11 +166,11 @@ pub struct Order<'a> {
 /// A way in which a target comes to run.
 pub trait Launcher {
     /// Starts or finds the target. Returns before it listens.
-    fn launch(&self, order: &Order<'_>) -> impl Future<Output = Result<Running, Error>> + Send;
+    fn launch(&self, order: &LaunchRequest<'_>) -> impl Future<Output = Result<Running, Error>> + Send;
 }
 
 impl Launcher for spec::Launch {
-    async fn launch(&self, order: &Order<'_>) -> Result<Running, Error> {
+    async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, Error> {
         match self {
             Self::Process(process) => process.launch(order).await,
             Self::Container(container) => container.launch(order).await,
@@ -211,7 +183,7 @@ impl Launcher for spec::Launch {
 ///
 /// # Errors
 /// [`Error`], each with the next command to type.
-pub async fn launch(order: &Order<'_>) -> Result<Running, Error> {
+pub async fn launch(order: &LaunchRequest<'_>) -> Result<Running, Error> {
     order.spec.launch.launch(order).await
 }
 
@@ -237,12 +209,10 @@ pub async fn saved_image(spec: &spec::Spec, site: &Site) -> Result<Option<PathBu
     }
 }
 
-/// A target's program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Executable {
     /// As the scenario names it, placeholders filled.
     pub named: String,
-    /// Its file.
     pub path: PathBuf,
     /// It is one of the bundled programs.
     pub builtin: bool,
@@ -260,7 +230,6 @@ pub fn executable(spec: &spec::Spec, site: &Site) -> Result<Executable, Error> {
     }
 }
 
-/// Where a target answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
     /// Where requests to be proxied go.
@@ -271,20 +240,16 @@ pub struct Endpoints {
     pub ready: Option<HttpUrl>,
 }
 
-/// A target that runs.
 #[derive(Debug)]
 pub struct Running {
-    /// Process id.
     pub pid: i32,
     /// Value of `HARNESS_MARK` in its environment and in that of all that comes from it; absent where it is not ours.
     pub mark: Option<String>,
     /// The instant just before it was started, or the last look at which a container's program was not executed yet; absent where it is not ours, and with it every startup time.
     pub spawned: Option<Mono>,
-    /// Where it answers.
     pub endpoints: Endpoints,
     /// Program and arguments as they were executed.
     pub program: Vec<String>,
-    /// The program's file.
     pub executable: PathBuf,
     /// It is one of the bundled programs: the size of its file says nothing.
     pub builtin: bool,

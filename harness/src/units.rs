@@ -33,7 +33,6 @@ pub struct Rate(pub f64);
 pub struct Ratio(pub f64);
 
 impl Nanos {
-    /// Zero.
     pub const ZERO: Self = Self(0);
 
     /// From whole seconds.

@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    missing_docs,
+    unreachable_pub,
     reason = "a test may fail loudly"
 )]
 
@@ -209,10 +209,10 @@ fn latency_added_by_the_head_is_found_in_the_difference(ran: Ran) {
 fn a_base_that_is_missing_is_named() {
     let (ran, ()) = run(&sidecar(&[], STARTUP), &["--against", "./no-such-build"], |_| ());
     ran.expect_code(2);
-    assert!(ran.says("base build") && ran.says("no-such-build"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.message("base build") && ran.message("no-such-build"), "{}\n{}", ran.stdout, ran.stderr);
     let (ran, ()) = run(&sidecar(&[], "[stage.artifact]\n"), &["--against", "./no-such-build"], |_| ());
     ran.expect_code(2);
-    assert!(ran.says("base build") && ran.says("no-such-build"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.message("base build") && ran.message("no-such-build"), "{}\n{}", ran.stdout, ran.stderr);
 }
 
 #[test]
@@ -221,11 +221,16 @@ fn a_build_that_fails_is_named_with_its_last_words() {
     for (base, head, name) in [(&broken[..], &[][..], "base build"), (&[][..], &broken[..], "head build")] {
         let (ran, ()) = run(&scenario(base, head, OVERHEAD), &[], |_| ());
         ran.expect_code(5);
-        assert!(ran.says(name) && ran.says("code 3") && ran.says("no license found"), "{}\n{}", ran.stdout, ran.stderr);
+        assert!(
+            ran.message(name) && ran.message("code 3") && ran.message("no license found"),
+            "{}\n{}",
+            ran.stdout,
+            ran.stderr
+        );
     }
     let (ran, ()) = run(&scenario(&["--exit-after", "150", "--exit-code", "9"], &[], OVERHEAD), &[], |_| ());
     ran.expect_code(5);
-    assert!(ran.says("base build") && ran.says("code 9"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.message("base build") && ran.message("code 9"), "{}\n{}", ran.stdout, ran.stderr);
     let instances = ran.stage("overhead").instances;
     assert_eq!(instances.len(), 2);
     assert!(instances.iter().all(|instance| instance.launch.ending.is_some()), "both were stopped and recorded");
@@ -236,7 +241,7 @@ fn a_build_that_fails_is_named_with_its_last_words() {
 fn an_answer_of_the_base_that_is_not_expected_stops_at_its_preflight() {
     let (ran, ()) = run(&scenario(&["--error-every", "1"], &[], OVERHEAD), &["--quick"], |_| ());
     ran.expect_code(6);
-    assert!(ran.says("base build") && ran.says("preflight"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.message("base build") && ran.message("preflight"), "{}\n{}", ran.stdout, ran.stderr);
 }
 
 #[test]
@@ -245,10 +250,14 @@ fn one_program_against_itself_is_told_to_be_an_a_a_comparison() {
     let (ran, ()) = run(&sidecar(&[], STARTUP), &quick, |_| ());
     ran.expect_code(0);
     let record = ran.record();
-    assert!(record.is_compared() && record.warnings.iter().any(|says| says.contains("A/A")), "{:?}", record.warnings);
+    assert!(
+        record.is_compared() && record.warnings.iter().any(|message| message.contains("A/A")),
+        "{:?}",
+        record.warnings
+    );
     assert_eq!(stage(&record, "startup").instances.len(), 12);
     let (other, ()) = run(&scenario(&[], &["--workers", "2"], STARTUP), &["--quick"], |_| ());
-    assert!(!other.record().warnings.iter().any(|says| says.contains("A/A")));
+    assert!(!other.record().warnings.iter().any(|message| message.contains("A/A")));
 }
 
 /// Processes whose environment or command line names this folder.

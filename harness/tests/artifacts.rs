@@ -1,5 +1,5 @@
 //! What a real run leaves behind, `harness validate` on it, and numbers that Criterion measured as part of it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 #[path = "support/mod.rs"]
 mod support;
@@ -176,14 +176,14 @@ fn what_cannot_be_imported_ends_the_run_before_it_measures() {
         (age, "is too old: policy/eval_v2 was measured 2"),
         (|root| drop(bench(root, "policy/eval_v2", &[1e9; 100], 1)), "holds timeouts, not latencies"),
     ];
-    for (damage, says) in cases {
+    for (damage, message) in cases {
         let (scratch, file) = scenario(&stages);
         damage(&scratch.0.join("criterion"));
         let output = run(&scratch, &file, &[]);
         let told = support::ran(scratch, output);
-        let timeouts = says.contains("timeouts");
+        let timeouts = message.contains("timeouts");
         told.expect_code(if timeouts { 6 } else { 2 });
-        assert!(told.says(says), "{says} is not in\n{}", told.stdout);
+        assert!(told.message(message), "{message} is not in\n{}", told.stdout);
         assert!(told.record().stages.iter().all(|stage| stage.name != "startup"), "nothing was measured for nothing");
     }
 }
@@ -202,7 +202,7 @@ fn an_optional_import_is_left_out_with_its_reason() {
     let output = run(&scratch, &file, &[]);
     let ran = support::ran(scratch, output);
     ran.expect_code(0);
-    assert!(ran.says("criterion does not exist"), "{}", ran.stdout);
+    assert!(ran.message("criterion does not exist"), "{}", ran.stdout);
     assert_eq!(ran.metric("policy/eval_p50"), None);
 }
 

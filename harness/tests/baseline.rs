@@ -1,5 +1,5 @@
 //! Baselines: what may become one, which one a run is held against, and what is shown of it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 #[path = "baseline/branch.rs"]
 mod branch;

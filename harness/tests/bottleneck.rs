@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    missing_docs,
+    unreachable_pub,
     reason = "a test may fail loudly"
 )]
 
@@ -34,17 +34,17 @@ fn bounded_by(scenario: &str, by: &str, words: &str) -> (Ran, String) {
     assert_eq!(found["by"], by, "{found}\n{}", ran.stdout);
     assert!(of_rounds("rounds") > of_rounds("of") / 2 && of_rounds("of") == 6, "{found}");
     assert!(
-        ran.says(&format!("capacity: bounded by {words} in {} of 6 rounds:", of_rounds("rounds"))),
+        ran.message(&format!("capacity: bounded by {words} in {} of 6 rounds:", of_rounds("rounds"))),
         "{}",
         ran.stdout
     );
-    let says = found["says"].as_str().unwrap().to_owned();
-    (ran, says)
+    let message = found["message"].as_str().unwrap().to_owned();
+    (ran, message)
 }
 
 /// The first number behind `words`.
-fn number_behind(words: &str, says: &str) -> f64 {
-    let (_, rest) = says.split_once(words).unwrap_or_else(|| panic!("{words:?} is not in {says:?}"));
+fn number_behind(words: &str, message: &str) -> f64 {
+    let (_, rest) = message.split_once(words).unwrap_or_else(|| panic!("{words:?} is not in {message:?}"));
     let digits: String = rest.trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     digits.parse().unwrap()
 }
@@ -53,12 +53,12 @@ fn number_behind(words: &str, says: &str) -> f64 {
 fn a_target_that_burns_on_all_its_threads_is_bounded_by_its_cpus() {
     let cpus = host_cpus();
     let workers = cpus.to_string();
-    let (ran, says) = bounded_by(
+    let (ran, message) = bounded_by(
         &sidecar(&["--burn", "2ms", "--workers", &workers], &capacity(8 * cpus, "")),
         "target_cpu",
         "target CPU",
     );
-    assert!(says.contains(&format!("of {cpus} CPUs")), "{says}");
+    assert!(message.contains(&format!("of {cpus} CPUs")), "{message}");
     let round = &ran.stage("capacity").instances[0].rounds[1];
     let threads = round.trials[0].target_threads.clone().unwrap();
     assert!(threads.wanted_cpus().unwrap() >= 0.9 * cpus as f64, "{threads:?}");
@@ -72,10 +72,10 @@ fn a_target_that_burns_on_one_thread_is_bounded_by_that_thread() {
     }
     // A wait for a CPU counts once it is over: on a host with many others, some tens of milliseconds of it lie beyond an edge.
     let stage = capacity(4, "").replace("window = \"300ms\"", "window = \"700ms\"");
-    let (_, says) = bounded_by(&sidecar(&["--burn", "2ms"], &stage), "target_thread", "one thread of the target");
+    let (_, message) = bounded_by(&sidecar(&["--burn", "2ms"], &stage), "target_thread", "one thread of the target");
     // The thread of the proxy has that name in the reference sidecar.
-    assert!(says.starts_with("its busiest thread (proxy) was runnable"), "{says}");
-    assert!(number_behind("runnable for", &says) >= 90.0, "{says}");
+    assert!(message.starts_with("its busiest thread (proxy) was runnable"), "{message}");
+    assert!(number_behind("runnable for", &message) >= 90.0, "{message}");
 }
 
 #[test]
@@ -84,9 +84,9 @@ fn a_target_held_back_by_its_limit_is_throttled() {
         return;
     }
     let stage = capacity(4, "limits = { cpus = 0.1 }").replace("window = \"300ms\"", "window = \"500ms\"");
-    let (_, says) = bounded_by(&sidecar(&["--burn", "1ms"], &stage), "throttled", "throttling");
-    assert!(number_behind("held the target back in", &says) >= 50.0, "{says}");
-    assert!(says.ends_with("of 0.1 CPUs"), "{says}");
+    let (_, message) = bounded_by(&sidecar(&["--burn", "1ms"], &stage), "throttled", "throttling");
+    assert!(number_behind("held the target back in", &message) >= 50.0, "{message}");
+    assert!(message.ends_with("of 0.1 CPUs"), "{message}");
 }
 
 /// Whether groups can be made here. Skips loudly where not, fails where everything is required.
@@ -104,10 +104,10 @@ fn groups_can_be_made() -> bool {
 fn an_upstream_that_answers_late_is_the_bottleneck() {
     let slow = |stage: &str| sidecar(&[], stage).replace("body = \"1KiB\"", "body = \"1KiB\"\ndelay = \"20ms\"");
     let paired = capacity(4, "").replace("paired = false", "paired = true");
-    let (_, says) = bounded_by(&slow(&paired), "upstream", "upstream");
-    assert!(number_behind("through the target and", &says) >= 20.0, "the direct arm shows it: {says}");
-    let (_, says) = bounded_by(&slow(&capacity(4, "")), "upstream", "upstream");
-    assert!(says.starts_with("the upstream holds a response back for 20.0 ms"), "{says}");
+    let (_, message) = bounded_by(&slow(&paired), "upstream", "upstream");
+    assert!(number_behind("through the target and", &message) >= 20.0, "the direct arm shows it: {message}");
+    let (_, message) = bounded_by(&slow(&capacity(4, "")), "upstream", "upstream");
+    assert!(message.starts_with("the upstream holds a response back for 20.0 ms"), "{message}");
 }
 
 /// Each request takes the generator a text of 400,000 random letters, and the target no more than passing it on.
@@ -121,13 +121,13 @@ fn a_generator_whose_requests_are_dear_is_the_bottleneck() {
     let scenario = format!("{before}{request}{after}")
         // A thread that is always busy looks at the requests in flight when it can, and not when they are.
         .replace("littles_law = \"50%\"", "littles_law = \"1000%\"");
-    let (_, says) = bounded_by(&scenario, "generator", "generator");
-    assert!(number_behind("a thread of the generator was runnable for", &says) >= 90.0, "{says}");
+    let (_, message) = bounded_by(&scenario, "generator", "generator");
+    assert!(number_behind("a thread of the generator was runnable for", &message) >= 90.0, "{message}");
 }
 
 #[test]
 fn a_target_that_only_waits_is_bounded_by_latency() {
-    let (_, says) = bounded_by(&sidecar(&["--add-latency", "20ms"], &capacity(4, "")), "latency", "latency");
-    assert!(number_behind("nobody was busy all the time: 4 users ÷", &says) >= 20.0, "{says}");
-    assert!(number_behind("ms for a request =", &says) <= 200.0, "{says}");
+    let (_, message) = bounded_by(&sidecar(&["--add-latency", "20ms"], &capacity(4, "")), "latency", "latency");
+    assert!(number_behind("nobody was busy all the time: 4 users ÷", &message) >= 20.0, "{message}");
+    assert!(number_behind("ms for a request =", &message) <= 200.0, "{message}");
 }

@@ -4,7 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    missing_docs,
+    unreachable_pub,
     reason = "a test may fail loudly"
 )]
 
@@ -144,7 +144,7 @@ fn agrees(found: &Calibration, record: &Record) {
         for (cost, least) in [(ceiling.generator, 1e3), (ceiling.upstream, 1e3)] {
             assert!((least..1e7).contains(&cost.cpu_ns_per_request.point), "{cost:?}");
         }
-        assert!(ceiling.bound.rounds <= ceiling.bound.of && !ceiling.bound.says.is_empty(), "{ceiling:?}");
+        assert!(ceiling.bound.rounds <= ceiling.bound.of && !ceiling.bound.message.is_empty(), "{ceiling:?}");
     }
     let sampler = found.sampler.unwrap();
     assert!((50_000_000..300_000_000).contains(&sampler.period_ns), "{sampler:?}");

@@ -1,5 +1,5 @@
 //! Control groups: the readers on captured trees, and groups of our own on this host's kernel.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 #[path = "cgroup/place.rs"]
 mod place;
@@ -259,9 +259,12 @@ fn without_rights_the_error_says_what_is_missing() {
     }
     let output = command.uid(nobody).gid(nobody).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    let says = text.lines().find_map(|line| line.strip_prefix("says ")).unwrap_or_else(|| panic!("{output:?}"));
-    assert!(says.contains("may not be written") || says.contains("missing") || says.contains("mounted"), "{says}");
-    assert!(says.contains("run as root") || says.contains("mount"), "{says}");
+    let message = text.lines().find_map(|line| line.strip_prefix("message ")).unwrap_or_else(|| panic!("{output:?}"));
+    assert!(
+        message.contains("may not be written") || message.contains("missing") || message.contains("mounted"),
+        "{message}"
+    );
+    assert!(message.contains("run as root") || message.contains("mount"), "{message}");
 }
 
 /// The control process of the next two tests; on its own it does nothing.

@@ -1,5 +1,5 @@
 //! Stored results against each other: the files of other tools, our own, and every way in which a checker can pass in silence.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 #[path = "compare/aether.rs"]
 mod aether;
@@ -66,8 +66,8 @@ fn finding(comparison: &Comparison) -> FindingKind {
 #[track_caller]
 fn refused(comparison: &Comparison, exit: Exit, parts: &[&str]) {
     assert_eq!(comparison.exit, exit, "{comparison:#?}");
-    let says = &comparison.reasons[0];
-    assert!(parts.iter().all(|part| says.contains(part)), "{says}\nlacks one of {parts:?}");
+    let message = &comparison.reasons[0];
+    assert!(parts.iter().all(|part| message.contains(part)), "{message}\nlacks one of {parts:?}");
 }
 
 /// Runs one of the scripts with the harness of this build.

@@ -4,7 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    missing_docs,
+    unreachable_pub,
     reason = "a test may fail loudly"
 )]
 
@@ -136,7 +136,7 @@ fn refused(scenario: &str, code: i32, words: &[&str]) -> Ran {
     let ran = run(scenario);
     ran.expect_code(code);
     for word in words {
-        assert!(ran.says(word), "{word:?} is not in:\n{}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.message(word), "{word:?} is not in:\n{}\n{}", ran.stdout, ran.stderr);
     }
     ran
 }
@@ -228,15 +228,17 @@ fn a_missing_engine_is_a_matter_of_tooling_and_skips_an_optional_stage() {
     let ran = with_engine(&on_host(&[], STARTUP), nowhere, None);
     ran.expect_code(4);
     for words in ["no socket /nonexistent/docker.sock", "sudo systemctl start docker", "export DOCKER_HOST="] {
-        assert!(ran.says(words), "{words}\n{}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.message(words), "{words}\n{}\n{}", ran.stdout, ran.stderr);
     }
     let ran = with_engine(&on_host(&[], STARTUP), "tcp://127.0.0.1:1", None);
     ran.expect_code(4);
-    assert!(ran.says("DOCKER_HOST=tcp://127.0.0.1:1 is no local socket"), "{}", ran.stdout);
+    assert!(ran.message("DOCKER_HOST=tcp://127.0.0.1:1 is no local socket"), "{}", ran.stdout);
 
     let ran = with_engine(&on_host(&[], &format!("{STARTUP}optional = true\n")), nowhere, None);
     assert_ne!(ran.code, 4, "{}", ran.stdout);
-    assert!(matches!(&ran.stage("startup").status, StageStatus::Skipped(says) if says.contains("no container engine")));
+    assert!(
+        matches!(&ran.stage("startup").status, StageStatus::Skipped(message) if message.contains("no container engine"))
+    );
 }
 
 #[test]
@@ -252,7 +254,12 @@ fn a_socket_that_is_not_for_this_user_says_how_to_join() {
     std::fs::set_permissions(&socket, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let ran = with_engine(&on_host(&[], STARTUP), &format!("unix://{}", socket.display()), Some(65_534));
     ran.expect_code(4);
-    assert!(ran.says("not permitted to this user") && ran.says("usermod -aG docker"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.message("not permitted to this user") && ran.message("usermod -aG docker"),
+        "{}\n{}",
+        ran.stdout,
+        ran.stderr
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    missing_docs,
+    unreachable_pub,
     reason = "a test may fail loudly"
 )]
 
@@ -55,7 +55,7 @@ fn ability<'a>(found: &'a Value, name: &str) -> &'a Value {
     abilities.iter().find(|ability| ability["name"] == name).unwrap_or_else(|| panic!("{name} is not in {found}"))
 }
 
-fn says(program: &str, args: &[&str]) -> String {
+fn message(program: &str, args: &[&str]) -> String {
     String::from_utf8(Command::new(program).args(args).output().unwrap().stdout).unwrap().trim().to_owned()
 }
 
@@ -100,8 +100,8 @@ fn validate_knows_it_and_names_what_is_wrong() {
 fn it_says_what_other_programs_say() {
     let found = examined(&mut doctor());
     let number = |name: &str, number: &str| condition(&found, name)["numbers"][number].as_f64();
-    assert_eq!(number("cpus", "usable_cpus"), says("nproc", &[]).parse().ok());
-    let limit = |which: &str| says("sh", &["-c", &format!("ulimit {which}")]).parse::<f64>().ok();
+    assert_eq!(number("cpus", "usable_cpus"), message("nproc", &[]).parse().ok());
+    let limit = |which: &str| message("sh", &["-c", &format!("ulimit {which}")]).parse::<f64>().ok();
     assert_eq!(number("descriptors", "soft_descriptors"), limit("-Sn"));
     assert_eq!(number("descriptors", "hard_descriptors"), limit("-Hn"));
     let source = "/sys/devices/system/clocksource/clocksource0/current_clocksource";

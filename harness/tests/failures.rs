@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    missing_docs,
+    unreachable_pub,
     reason = "a test may fail loudly"
 )]
 
@@ -24,9 +24,9 @@ const STARTUP: &str = "[stage.startup]\nlaunches = 6\n";
 fn fails(ran: &Ran, code: i32, words: &[&str]) {
     ran.expect_code(code);
     for word in words {
-        assert!(ran.says(word), "{word:?} is not in:\n{}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.message(word), "{word:?} is not in:\n{}\n{}", ran.stdout, ran.stderr);
     }
-    assert!(!ran.says("panicked"), "{}", ran.stderr);
+    assert!(!ran.message("panicked"), "{}", ran.stderr);
 }
 
 fn impatient(scenario: &str) -> String {

@@ -1,5 +1,5 @@
 //! The house rules that a compiler does not know: imports go down only, guests stay in their rooms, files stay short.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 #[path = "floors/house.rs"]
 mod house;
@@ -49,12 +49,12 @@ fn upward(source: &Source) -> Vec<String> {
     };
     let complaint = |path: paths::Path| {
         let to = path.segments.first().filter(|to| *to != name)?;
-        let says = match find(to) {
+        let message = match find(to) {
             Some(to) if may_import(from, to) => return None,
             Some(to) => format!("{name} (floor {}) may not import {} (floor {})", from.floor, to.name, to.floor),
             None => format!("{name} (floor {}) may not import {to}, which is no room of the house", from.floor),
         };
-        Some(format!("{}: {says}", source.at(path.line)))
+        Some(format!("{}: {message}", source.at(path.line)))
     };
     let mut complaints: Vec<String> =
         paths::into_the_crate(&source.code(), &module).into_iter().filter_map(complaint).collect();
@@ -113,8 +113,8 @@ fn unexplained(source: &Source) -> Vec<String> {
 
 fn too_long(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
-    let says = || format!("{}: {lines} lines; more than {LONGEST} hold more than one idea", source.at(lines));
-    if lines > LONGEST { vec![says()] } else { Vec::new() }
+    let message = || format!("{}: {lines} lines; more than {LONGEST} hold more than one idea", source.at(lines));
+    if lines > LONGEST { vec![message()] } else { Vec::new() }
 }
 
 fn house_sources() -> Vec<Source> {
@@ -172,7 +172,7 @@ fn files_stay_short() {
 }
 
 /// What a rule says about a file.
-fn says(rule: fn(&Source) -> Vec<String>, path: &str, text: &str) -> Vec<String> {
+fn message(rule: fn(&Source) -> Vec<String>, path: &str, text: &str) -> Vec<String> {
     rule(&Source { path: path.to_owned(), text: text.to_owned() })
 }
 
@@ -195,36 +195,36 @@ fn an_upward_import_is_caught_in_every_spelling() {
         "fn escaped(_: &str, _: char) { escaped(\"\\\"\", '\\'') }\nuse crate::run;",
         "#[cfg(test)] use crate::{cli, cli::main};\nuse crate::run;",
     ] {
-        assert_eq!(says(upward, "stats.rs", text), expected, "{text}");
+        assert_eq!(message(upward, "stats.rs", text), expected, "{text}");
     }
-    let deep = says(upward, "load/engine/users.rs", "use super::super::super::plan::Plan;");
+    let deep = message(upward, "load/engine/users.rs", "use super::super::super::plan::Plan;");
     assert_eq!(deep, ["harness/src/load/engine/users.rs:1: load (floor 1) may not import plan (floor 3)"]);
-    let named = says(upward, "cli.rs", "use crate::{run, progress};\nuse crate::main;");
+    let named = message(upward, "cli.rs", "use crate::{run, progress};\nuse crate::main;");
     assert_eq!(named, ["harness/src/cli.rs:2: cli (floor 5) may not import main (floor 5)"]);
 }
 
 #[test]
 fn a_sideways_import_needs_an_arrow() {
-    assert_eq!(says(upward, "target.rs", "use crate::keeper::Keeper;"), [""; 0]);
-    let wings = says(upward, "sampler/look.rs", "use crate::report::Table;");
+    assert_eq!(message(upward, "target.rs", "use crate::keeper::Keeper;"), [""; 0]);
+    let wings = message(upward, "sampler/look.rs", "use crate::report::Table;");
     assert_eq!(wings, ["harness/src/sampler/look.rs:1: sampler (floor 1) may not import report (floor 1)"]);
-    assert_eq!(says(upward, "report.rs", "use crate::sampler::Cost;").len(), 1);
-    assert_eq!(says(upward, "keeper.rs", "use crate::target::Launcher;").len(), 1);
-    assert_eq!(says(upward, "units.rs", "use crate::clock::Mono;").len(), 1);
-    assert_eq!(says(upward, "run.rs", "use crate::progress::Bar;").len(), 1);
-    assert_eq!(says(upward, "main.rs", "fn main() { harness::cli::main() }"), [""; 0]);
-    assert_eq!(says(upward, "main.rs", "use harness::{cli, keeper};"), [""; 0]);
-    assert_eq!(says(upward, "attic.rs", "").len(), 1, "a room that is not drawn");
-    assert_eq!(says(upward, "stats.rs", "use crate::attic::Box;").len(), 1, "an import from one");
+    assert_eq!(message(upward, "report.rs", "use crate::sampler::Cost;").len(), 1);
+    assert_eq!(message(upward, "keeper.rs", "use crate::target::Launcher;").len(), 1);
+    assert_eq!(message(upward, "units.rs", "use crate::clock::Mono;").len(), 1);
+    assert_eq!(message(upward, "run.rs", "use crate::progress::Bar;").len(), 1);
+    assert_eq!(message(upward, "main.rs", "fn main() { harness::cli::main() }"), [""; 0]);
+    assert_eq!(message(upward, "main.rs", "use harness::{cli, keeper};"), [""; 0]);
+    assert_eq!(message(upward, "attic.rs", "").len(), 1, "a room that is not drawn");
+    assert_eq!(message(upward, "stats.rs", "use crate::attic::Box;").len(), 1, "an import from one");
 }
 
 #[test]
 fn what_is_allowed_is_not_caught() {
     let text = "//! crate::run\nuse super::{Cost, worker::LEAD};\nuse self::inner::Thing;\nuse crate::units::Nanos;\n\
         /// See [`crate::run`].\nconst TEXT: &str = \"crate::run\";\n#[cfg(test)]\nmod tests { use crate::run::Run; }";
-    assert_eq!(says(upward, "sampler/tree.rs", text), [""; 0]);
-    assert_eq!(says(upward, "sampler/tests.rs", "use crate::run::Run;"), [""; 0]);
-    assert_eq!(says(upward, "lib.rs", "pub use crate::run::Run;"), [""; 0]);
+    assert_eq!(message(upward, "sampler/tree.rs", text), [""; 0]);
+    assert_eq!(message(upward, "sampler/tests.rs", "use crate::run::Run;"), [""; 0]);
+    assert_eq!(message(upward, "lib.rs", "pub use crate::run::Run;"), [""; 0]);
 }
 
 #[test]
@@ -238,23 +238,26 @@ fn a_guest_in_the_wrong_room_is_caught() {
         ("plan.rs", "use clap;"),
         ("measure/usage.rs", "use procfs::Current;"),
     ] {
-        assert_eq!(says(strangers, path, text).len(), 1, "{path}: {text}");
+        assert_eq!(message(strangers, path, text).len(), 1, "{path}: {text}");
     }
-    assert_eq!(says(strangers, "load/users.rs", "use goose::goose::GooseUser;\nuse tokio::time;"), [""; 0]);
-    assert_eq!(says(strangers, "report.rs", "fn of(clap: u8) { other::clap::of(clap) }"), [""; 0]);
+    assert_eq!(message(strangers, "load/users.rs", "use goose::goose::GooseUser;\nuse tokio::time;"), [""; 0]);
+    assert_eq!(message(strangers, "report.rs", "fn of(clap: u8) { other::clap::of(clap) }"), [""; 0]);
 }
 
 #[test]
 fn unsafe_code_a_fourth_trait_a_bare_waiver_and_a_long_file_are_caught() {
     let code = "unsafe { fork() }; trait Plugin {} pub trait Launcher {}";
-    assert_eq!(says(temptations, "target.rs", code).len(), 2);
-    assert_eq!(says(temptations, UNSAFE, "unsafe { pre_exec() }"), [""; 0]);
-    assert_eq!(says(temptations, "run.rs", "#[allow(unsafe_code, reason = \"trait X\")] mod x {}"), [""; 0]);
-    assert_eq!(says(unexplained, "run.rs", "#![allow(dead_code)]\n#[expect(unused)] fn f() {}").len(), 2);
-    assert_eq!(says(unexplained, "run.rs", "#[cfg(test)] mod t { #[allow(dead_code)] fn f() {} }").len(), 1);
-    assert_eq!(says(unexplained, "run.rs", "#[allow(dead_code, reason = \"]\")] fn f() { x.expect(\"\") }"), [""; 0]);
-    assert_eq!(says(too_long, "run.rs", &"\n".repeat(401)).len(), 1);
-    assert_eq!(says(too_long, "run.rs", &"\n".repeat(400)), [""; 0]);
+    assert_eq!(message(temptations, "target.rs", code).len(), 2);
+    assert_eq!(message(temptations, UNSAFE, "unsafe { pre_exec() }"), [""; 0]);
+    assert_eq!(message(temptations, "run.rs", "#[allow(unsafe_code, reason = \"trait X\")] mod x {}"), [""; 0]);
+    assert_eq!(message(unexplained, "run.rs", "#![allow(dead_code)]\n#[expect(unused)] fn f() {}").len(), 2);
+    assert_eq!(message(unexplained, "run.rs", "#[cfg(test)] mod t { #[allow(dead_code)] fn f() {} }").len(), 1);
+    assert_eq!(
+        message(unexplained, "run.rs", "#[allow(dead_code, reason = \"]\")] fn f() { x.expect(\"\") }"),
+        [""; 0]
+    );
+    assert_eq!(message(too_long, "run.rs", &"\n".repeat(401)).len(), 1);
+    assert_eq!(message(too_long, "run.rs", &"\n".repeat(400)), [""; 0]);
 }
 
 #[test]

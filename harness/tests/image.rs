@@ -4,7 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    missing_docs,
+    unreachable_pub,
     reason = "a test may fail loudly"
 )]
 

@@ -1,6 +1,6 @@
 //! The load child against a server that counts for itself.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 #[path = "load/server.rs"]
 mod server;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use harness::clock::Mono;
 use harness::load::spec::{Body, Expect, Pace, Request};
-use harness::load::{ArmAddress, Error, Generator, Job, LoadEngine, Order, Told};
+use harness::load::{ArmAddress, Error, Generator, Job, LoadEngine, TrialOrder, LoadEvent};
 use harness::measure::outcome::{Outcome, Outcomes};
 use harness::measure::trial::{Arm, LoadFacts};
 use harness::units::Nanos;
@@ -53,7 +53,7 @@ impl Load {
         Self { child, generator: generator.unwrap(), _alone: alone }
     }
 
-    async fn trial(&mut self, order: Order) -> LoadFacts {
+    async fn trial(&mut self, order: TrialOrder) -> LoadFacts {
         let facts = self.generator.trial(order, |_| {}).await.unwrap();
         assert_eq!(facts.scheduled, facts.outcomes.total(), "{}", facts.outcomes.describe());
         assert!(facts.scheduled > 0);
@@ -78,12 +78,12 @@ async fn launch(job: Job) -> (Child, Result<Generator, Error>) {
     (child, generator)
 }
 
-fn open_loop(rate_per_second: f64, warmup_ms: u64, window_ms: u64) -> Order {
+fn open_loop(rate_per_second: f64, warmup_ms: u64, window_ms: u64) -> TrialOrder {
     order(Pace::Open { rate_per_second }, warmup_ms, window_ms)
 }
 
-fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> Order {
-    Order {
+fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> TrialOrder {
+    TrialOrder {
         arm: Arm::Direct,
         pace,
         connections: u64::MAX,
@@ -283,11 +283,11 @@ async fn a_server_that_closes_each_connection_is_connected_to_again() {
 async fn a_sliced_window_is_told_slice_by_slice() {
     let server = Server::start(|hit, _| Reaction::Answer(if hit % 10 == 9 { 500 } else { 200 }, "{}"));
     let mut load = Load::start(server.address(), 4, vec![request("one", 1, "/")]).await;
-    let order = Order { slice: Some(Nanos::from_secs(2)), ..open_loop(200.0, 100, 4_000) };
+    let order = TrialOrder { slice: Some(Nanos::from_secs(2)), ..open_loop(200.0, 100, 4_000) };
     let (mut seconds, mut slices) = (0, Vec::new());
-    let told = |told: Told| match told {
-        Told::Second(_) => seconds += 1,
-        Told::Slice(slice) => slices.push(slice),
+    let told = |told: LoadEvent| match told {
+        LoadEvent::Second(_) => seconds += 1,
+        LoadEvent::Slice(slice) => slices.push(slice),
     };
     let facts = load.generator.follow(order, told).await.unwrap();
     assert_eq!((seconds, slices.iter().map(|slice| slice.index).collect::<Vec<_>>()), (4, vec![0, 1]));
@@ -308,7 +308,7 @@ async fn ticks_hold_what_was_to_start_in_them() {
     let server = Server::start(|hit, _| Reaction::Answer(if hit % 10 == 9 { 500 } else { 200 }, "{}"));
     let mut load = Load::start(server.address(), 4, vec![request("one", 1, "/")]).await;
     let tick = Nanos::from_millis(100);
-    let facts = load.trial(Order { tick: Some(tick), ..open_loop(200.0, 100, 950) }).await;
+    let facts = load.trial(TrialOrder { tick: Some(tick), ..open_loop(200.0, 100, 950) }).await;
     let ticks = facts.ticks.unwrap();
     assert_eq!((ticks.length_ns, ticks.outcomes.len()), (tick.0, 10));
     let mut whole = Outcomes::default();
@@ -322,7 +322,7 @@ async fn ticks_hold_what_was_to_start_in_them() {
 
     let server = Server::start(|_, _| Reaction::Never);
     let mut load = Load::start(server.address(), 1, vec![impatient(400)]).await;
-    let facts = load.trial(Order { tick: Some(tick), ..open_loop(100.0, 0, 1_000) }).await;
+    let facts = load.trial(TrialOrder { tick: Some(tick), ..open_loop(100.0, 0, 1_000) }).await;
     let ticks = facts.ticks.unwrap().outcomes;
     assert!(facts.outcomes.unsent > 0 && ticks.iter().all(|tick| tick.total() == 10), "{ticks:?}");
     assert_eq!(ticks.iter().map(|tick| tick.unsent).sum::<u64>(), facts.outcomes.unsent);
@@ -337,7 +337,7 @@ async fn every_request_of_a_storm_has_a_connection_of_its_own() {
     load.generator.open(Arm::Direct).await.unwrap();
     let calm = open_loop(200.0, 0, 600);
     let from = calm.start_at.after(Nanos::from_millis(200));
-    let storm = Order { reconnect: Some((from, from.after(Nanos::from_millis(200)))), ..calm };
+    let storm = TrialOrder { reconnect: Some((from, from.after(Nanos::from_millis(200)))), ..calm };
     let facts = load.trial(storm).await;
     assert_eq!((facts.outcomes.ok, facts.reconnects), (120, 0), "{:?}", facts.examples);
     // Forty requests are due in the storm; one that is sent late may fall out of it, or into it.
@@ -357,7 +357,7 @@ async fn an_idle_connection_closed_by_the_server_loses_no_request() {
     }
     let before = server.hits();
     // Time for the child to see that its connections ended: a request that meets a dying one is an error, and rightly so.
-    let order = Order { start_at: Mono::now().after(Nanos::from_millis(500)), ..open_loop(200.0, 0, 500) };
+    let order = TrialOrder { start_at: Mono::now().after(Nanos::from_millis(500)), ..open_loop(200.0, 0, 500) };
     let facts = load.trial(order).await;
     assert_eq!((facts.outcomes.ok, facts.reconnects), (100, 4), "{:?}", facts.examples);
     assert_eq!(server.hits() - before, facts.sent_total);
@@ -408,14 +408,14 @@ async fn what_cannot_be_done_is_said() {
     let odd = Request { body: Body::Template("{{uid}}".to_owned()), ..request("call", 1, "/") };
     let job = Job { arms: vec![direct], requests: vec![odd], connections: 1, workers: 0, seed: 1 };
     let (mut child, refused) = launch(job.clone()).await;
-    let says = refused.unwrap_err().to_string();
-    assert!(says.contains("request call") && says.contains("{{uid}}"), "{says}");
+    let message = refused.unwrap_err().to_string();
+    assert!(message.contains("request call") && message.contains("{{uid}}"), "{message}");
     child.wait().unwrap();
 
     let (mut child, generator) = launch(Job { requests: vec![request("one", 1, "/")], ..job }).await;
     let mut generator = generator.unwrap();
-    let says = generator.open(Arm::Proxied).await.unwrap_err().to_string();
-    assert!(says.contains("no proxied arm"), "{says}");
+    let message = generator.open(Arm::Proxied).await.unwrap_err().to_string();
+    assert!(message.contains("no proxied arm"), "{message}");
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(matches!(generator.open(Arm::Direct).await, Err(Error::Died { .. })));

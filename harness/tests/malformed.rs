@@ -6,7 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    missing_docs,
+    unreachable_pub,
     reason = "a test may fail loudly"
 )]
 
@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use harness::measure::journal::Line;
+use harness::measure::journal::JournalLine;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use targets::{TARGETS, Target};
@@ -48,7 +48,7 @@ fn whole(target: &str) -> Vec<String> {
         "scenario" => files(&root().join("scenarios")),
         "record" => vec![serde_json::to_string(&sample::record()).unwrap()],
         "journal" => {
-            let lines = Line::of_record(&sample::record());
+            let lines = JournalLine::of_record(&sample::record());
             // A round of each stage: every kind of line, and small enough to be broken often.
             let few = lines.iter().map(|line| line.to_json().unwrap()).filter(|line| line.len() < 4_000);
             vec![few.collect()]

@@ -1,6 +1,6 @@
 //! False alarms and power of every kind of evidence, by simulation: seeded, so that the table in `docs/statistics.md` is that of the
 //! code. It goes through the very function that decides.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 use std::path::Path;
 

@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    missing_docs,
+    unreachable_pub,
     reason = "a test may fail loudly"
 )]
 
@@ -75,7 +75,7 @@ impl Profiled {
         for word in words {
             assert!(why.contains(word), "{word} is not in {why}");
         }
-        assert!(self.ran.says("capacity: no profile: perf "), "{}", self.ran.stdout);
+        assert!(self.ran.message("capacity: no profile: perf "), "{}", self.ran.stdout);
         assert!(self.reports.iter().all(|report| report.contains("no profile: perf ")), "every report tells it");
         assert_eq!(self.files, []);
         self.is_measured();

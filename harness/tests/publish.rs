@@ -1,7 +1,7 @@
 //! What a run tells others: the comment under a pull request, against a stand-in for GitHub's interface on loopback; Bencher,
 //! against a recording stand-in for its command line, which cannot be installed here; and what GitHub Actions reads of a step.
 //! TC-OBS-001 to 007 are the test matrix of REQ-OBS-001 section 12.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 #[path = "publish/actions.rs"]
 mod actions;

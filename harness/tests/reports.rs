@@ -1,5 +1,5 @@
 //! Every report of one made-up run: as it looks, and as other people's tools read it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 #[path = "reports/artifacts.rs"]
 mod artifacts;

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 //! Scenarios: what is read, what is refused and with which words, and what a plan makes of them.
 
@@ -589,8 +589,8 @@ fn only_the_stages_asked_for_are_planned_with_their_claims() {
     assert_eq!(names, ["artifact", "idle"], "in the order of the scenario");
     let claims: Vec<&str> = plan.claims.iter().map(|claim| claim.metric.as_str()).collect();
     assert_eq!(claims, ["memory/idle_rss"]);
-    let says = only(&["idel"]).unwrap_err().to_string();
-    assert!(says.contains("has no stage idel") && says.contains("did you mean idle?"), "{says}");
+    let message = only(&["idel"]).unwrap_err().to_string();
+    assert!(message.contains("has no stage idel") && message.contains("did you mean idle?"), "{message}");
 }
 
 #[test]
@@ -794,7 +794,7 @@ fn a_soak_is_planned_with_its_budget_and_quick_is_twelve_seconds() {
 
 #[test]
 fn mistakes_of_a_soak_are_told_all_at_once() {
-    for (lines, says) in [
+    for (lines, message) in [
         ("duration = \"11s\"", "11s is 11 windows of 1s, and 12 are the fewest that have a slope"),
         ("window = \"30s\"", "30s makes 480 windows, 240 are the most"),
         ("window = \"1500ms\"", "must be whole seconds, at least 1s, is 1500ms"),
@@ -810,7 +810,7 @@ fn mistakes_of_a_soak_are_told_all_at_once() {
         ("rate = \"5/s\"\nvus = 3", "stage.soak.vus: no such key"),
     ] {
         let found = mistakes(&soaking(lines), &[]);
-        assert!(found.iter().any(|mistake| mistake.contains(says)), "{says} is not in {found:#?}");
+        assert!(found.iter().any(|mistake| mistake.contains(message)), "{message} is not in {found:#?}");
     }
     let found = mistakes(&soaking("durtion = \"4h\"\nwindow = \"1ms\"\nrate = 5"), &[]);
     assert_eq!(found.len(), 3, "{found:#?}");
@@ -841,7 +841,7 @@ fn an_import_comes_first_and_says_what_it_reads() {
 #[test]
 fn mistakes_of_an_import_are_told_with_what_to_do() {
     let names = "dir = \"c\"\nnames = { \"a/b\" = \"policy/eval\" }";
-    for (text, says) in [
+    for (text, message) in [
         (importing("names = { \"a/b\" = \"policy/eval\" }"), "import.criterion.dir: is missing"),
         (importing("dir = \"c\""), "import.criterion.names: is missing"),
         (importing("dir = \"c\"\nnames = {}"), "names no benchmark"),
@@ -861,7 +861,7 @@ fn mistakes_of_an_import_are_told_with_what_to_do() {
         (format!("{GOOD}[stage.other]\nkind = \"import\"\n"), "must be one of artifact"),
     ] {
         let found = mistakes(&text, &[]);
-        assert!(found.iter().any(|mistake| mistake.contains(says)), "{says} is not in {found:#?}");
+        assert!(found.iter().any(|mistake| mistake.contains(message)), "{message} is not in {found:#?}");
     }
 }
 
@@ -881,8 +881,8 @@ fn the_schema_on_disk_is_the_one_that_the_reader_describes() {
 
 #[test]
 fn a_file_that_is_not_there_says_so() {
-    let says = Scenario::read(Path::new("scenarios/none.toml"), &[]).unwrap_err().to_string();
-    assert!(says.starts_with("error: cannot read scenarios/none.toml: No such file"), "{says}");
+    let message = Scenario::read(Path::new("scenarios/none.toml"), &[]).unwrap_err().to_string();
+    assert!(message.starts_with("error: cannot read scenarios/none.toml: No such file"), "{message}");
 }
 
 /// Pieces of scenarios in any order: nearly right is where readers panic.

@@ -1,5 +1,5 @@
 //! The statistics against reference values that were computed elsewhere, and the properties that all procedures share.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 #[path = "statistics/properties.rs"]
 mod properties;

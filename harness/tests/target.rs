@@ -1,5 +1,5 @@
 //! Launching targets and upstreams, and finding out when they are up, against processes whose truth is known.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use harness::keeper::{Keeper, Refusal};
 use harness::measure::{Ending, ResourceLimits};
 use harness::probe::{self, Milestones, watch};
 use harness::target::spec::{Builtin, Endpoints, External, Launch, ProcessSpec, Spec, Upstream};
-use harness::target::{Error, HttpUrl, Order, Ports, Running, Site, launch, launch_upstream};
+use harness::target::{Error, HttpUrl, LaunchRequest, Ports, Running, Site, launch, launch_upstream};
 use harness::units::{Bytes, Nanos};
 
 /// A run's folders and keeper, removed and ended with the test.
@@ -50,7 +50,7 @@ impl Place {
 
     fn launch(&self, spec: &Spec) -> Result<Running, Error> {
         let order =
-            Order { site: self.site(), name: "target", spec, upstream: None, cpuset: None, limits: None, ports: None };
+            LaunchRequest { site: self.site(), name: "target", spec, upstream: None, cpuset: None, limits: None, ports: None };
         runtime().block_on(launch(&order))
     }
 }
@@ -228,7 +228,7 @@ fn a_target_gets_its_files_its_folder_and_its_values() {
     let mut spec = process(&["sh", "-c", script, "sh", "{port.proxy}"], &[("CONF", "{file.etc/proxy.conf}")]);
     spec.files = vec![("etc/proxy.conf".to_owned(), PathBuf::from("proxy.conf"))];
     let upstream = HttpUrl::parse("http://127.0.0.1:7/").unwrap();
-    let order = Order {
+    let order = LaunchRequest {
         site: place.site(),
         name: "idle-1",
         spec: &spec,
@@ -258,7 +258,7 @@ fn a_target_with_limits_runs_in_a_group_of_its_own() {
     let place = Place::new("limited");
     let spec = process(&["sleep", "1000"], &[]);
     let limits = ResourceLimits { pids: Some(7), ..ResourceLimits::default() };
-    let order = Order {
+    let order = LaunchRequest {
         site: place.site(),
         name: "a",
         spec: &spec,
@@ -286,31 +286,32 @@ fn a_target_with_limits_runs_in_a_group_of_its_own() {
 #[test]
 fn mistakes_before_the_start_say_where_and_what_to_do() {
     let place = Place::new("mistakes");
-    let says = |spec: &Spec| place.launch(spec).map(|_| ()).unwrap_err().to_string();
+    let message = |spec: &Spec| place.launch(spec).map(|_| ()).unwrap_err().to_string();
     let missing = place.launch(&process(&["no-such-proxy"], &[])).map(|_| ()).unwrap_err();
     assert!(
         matches!(&missing, Error::Keeper(harness::keeper::Error::Refused(Refusal::NotInPath { .. }))),
         "{missing:?}"
     );
     assert!(
-        says(&process(&["./no-such-proxy"], &[])).contains(&place.root.join("./no-such-proxy").display().to_string())
+        message(&process(&["./no-such-proxy"], &[]))
+            .contains(&place.root.join("./no-such-proxy").display().to_string())
     );
-    let unset = says(&process(&["${HARNESS_NO_SUCH_BIN}"], &[]));
+    let unset = message(&process(&["${HARNESS_NO_SUCH_BIN}"], &[]));
     assert!(unset.starts_with("target.process.command: ") && unset.contains("export HARNESS_NO_SUCH_BIN="), "{unset}");
     assert!(
-        says(&process(&["sleep"], &[("A", "{prot.a}")]))
+        message(&process(&["sleep"], &[("A", "{prot.a}")]))
             .starts_with("target.process.env.A: {prot.a} is no placeholder")
     );
-    assert!(says(&process(&["builtin:sidekick"], &[])).contains("builtin:sidecar"));
-    assert!(says(&process(&[], &[])).contains("needs at least a program"));
+    assert!(message(&process(&["builtin:sidekick"], &[])).contains("builtin:sidecar"));
+    assert!(message(&process(&[], &[])).contains("needs at least a program"));
     let mut spec = process(&["sleep"], &[]);
     spec.files = vec![("a".to_owned(), PathBuf::from("no-such-template"))];
-    assert!(says(&spec).contains("no-such-template"));
+    assert!(message(&spec).contains("no-such-template"));
     spec.files = vec![("../a".to_owned(), PathBuf::from("no-such-template"))];
-    assert!(says(&spec).contains("plain relative path"));
+    assert!(message(&spec).contains("plain relative path"));
     let mut spec = process(&["sleep"], &[]);
     spec.endpoints.health = Some("https://127.0.0.1".to_owned());
-    assert!(says(&spec).starts_with("target.endpoints.health: "));
+    assert!(message(&spec).starts_with("target.endpoints.health: "));
 }
 
 #[test]
@@ -335,7 +336,7 @@ fn an_external_target_is_found_watched_and_never_stopped() {
     assert_eq!(ours.ended(), None);
     let limits = ResourceLimits { cpus: Some(0.5), ..ResourceLimits::default() };
     let spec = external(External::Pid(ours.pid.unsigned_abs().into()));
-    let order = Order {
+    let order = LaunchRequest {
         site: place.site(),
         name: "limited",
         spec: &spec,

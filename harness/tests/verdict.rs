@@ -1,5 +1,5 @@
 //! What a change amounts to: what holds for all values, known values, and what becomes of a finding until it is published.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 #[path = "verdict/properties.rs"]
 mod properties;

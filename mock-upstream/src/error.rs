@@ -9,9 +9,7 @@ pub enum Error {
     Listen {
         /// The flag that named the address.
         flag: &'static str,
-        /// The address as given.
         address: SocketAddr,
-        /// What the kernel said.
         source: io::Error,
     },
     /// The runtime, a signal handler or a thread could not be set up.
@@ -19,19 +17,11 @@ pub enum Error {
     Setup {
         /// What was being set up.
         what: &'static str,
-        /// What the kernel said.
         source: io::Error,
     },
     /// A child process could not be started.
     #[error("cannot start {what} from {program}: {source}; check that the file is still there and executable")]
-    Spawn {
-        /// Which process.
-        what: &'static str,
-        /// The executable.
-        program: String,
-        /// What the kernel said.
-        source: io::Error,
-    },
+    Spawn { what: &'static str, program: String, source: io::Error },
     /// The process that should serve after `--double-fork` ended before it listened.
     #[error("the double-forked process ended before it listened; run it without --double-fork to see why")]
     ForkedProcessDied,

@@ -26,7 +26,6 @@ const GRACE: Duration = Duration::from_millis(300);
 const BACKLOG: i32 = 4096;
 
 pub(crate) type Stop = watch::Receiver<()>;
-/// Whether connections are accepted.
 pub(crate) type Door = watch::Receiver<bool>;
 pub(crate) type Connection<S, I = TcpStream> = http1::Connection<TokioIo<I>, S>;
 

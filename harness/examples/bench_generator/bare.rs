@@ -91,11 +91,11 @@ pub(crate) fn wrk(args: &Args, body: &Bytes) -> Result<Cost> {
     std::fs::remove_file(&script)?;
     let output = output.context("wrk cannot be started: apt-get install wrk")?;
     let cpu = children_cpu()?.minus(before);
-    let says = String::from_utf8_lossy(&output.stdout).into_owned();
-    ensure!(output.status.success() && !says.contains("Non-2xx"), "wrk failed: {says}");
-    let words: Vec<&str> = says.split_whitespace().collect();
+    let message = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success() && !message.contains("Non-2xx"), "wrk failed: {message}");
+    let words: Vec<&str> = message.split_whitespace().collect();
     let requests = words.windows(2).find(|pair| pair[1] == "requests").and_then(|pair| pair[0].parse().ok());
-    let requests = requests.with_context(|| format!("wrk told no number of requests: {says}"))?;
+    let requests = requests.with_context(|| format!("wrk told no number of requests: {message}"))?;
     Ok(Cost::new(cpu, requests, Nanos::from_secs(args.seconds)))
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use harness::clock::Mono;
 use harness::load::spec::{Body, Expect, Pace, Request};
-use harness::load::{ArmAddress, Generator, Job, LoadEngine, Order};
+use harness::load::{ArmAddress, Generator, Job, LoadEngine, TrialOrder};
 use harness::measure::trial::{Arm, LoadFacts};
 use harness::units::Nanos;
 use nix::time::{ClockId, clock_gettime};
@@ -82,7 +82,7 @@ impl Child {
     }
 
     async fn trial(&mut self, pace: Pace, seconds: u64, start_at: Mono) -> Result<LoadFacts> {
-        let order = Order {
+        let order = TrialOrder {
             arm: Arm::Direct,
             pace,
             connections: u64::MAX,

@@ -14,7 +14,6 @@ use crate::measure::Record;
 pub enum Wanted {
     /// A name below the folder of baselines.
     Name(String),
-    /// A file.
     File(PathBuf),
 }
 
@@ -26,13 +25,9 @@ pub enum Found {
         /// Why, with what to type.
         why: String,
     },
-    /// A baseline.
     Baseline {
-        /// All of its runs.
         baseline: Baseline,
-        /// Its file.
         path: PathBuf,
-        /// Why this one.
         why: String,
     },
 }
@@ -50,9 +45,7 @@ pub enum Choice {
         /// The baseline with the runs that can be used, oldest first, one at least: all that are comparable with the run, or else
         /// the newest of those that differ least.
         baseline: Baseline,
-        /// Its file.
         path: PathBuf,
-        /// Why this one.
         why: String,
         /// What keeps its newest run from being comparable, a sentence each: the verdict is then capped. Empty where all of its
         /// runs are comparable.

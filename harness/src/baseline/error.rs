@@ -11,32 +11,15 @@ pub enum Error {
     #[error(
         "there is no baseline {name} of scenario {scenario}: {path} does not exist; `harness baseline list` shows what there is, `harness baseline promote RESULT --name {name}` makes one"
     )]
-    Missing {
-        /// Its name.
-        name: String,
-        /// The scenario.
-        scenario: String,
-        /// Where it would be.
-        path: PathBuf,
-    },
+    Missing { name: String, scenario: String, path: PathBuf },
     /// A baseline that was asked for by its file is not there.
     #[error("the baseline {path} does not exist; `harness baseline list` shows what there is")]
-    MissingFile {
-        /// The file.
-        path: PathBuf,
-    },
+    MissingFile { path: PathBuf },
     /// It is there and cannot be read.
     #[error("the baseline {path} cannot be read: {source}; check its permissions with `ls -l {path}`")]
-    Unreadable {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// It is no JSON.
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error("the baseline {path} is damaged, it is not JSON: {why}; take it from git again: `git checkout -- {path}`")]
     NotJson {
-        /// The file.
         path: PathBuf,
         /// What is wrong, with line and column.
         why: String,
@@ -45,30 +28,18 @@ pub enum Error {
     #[error(
         "the baseline {path} is malformed: {why}; take it from git again (`git checkout -- {path}`), or remove it and promote anew"
     )]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
+    Malformed { path: PathBuf, why: String },
     /// A newer harness wrote it.
     #[error(
         "the baseline {path} was written by a newer harness: layout {found}, this one reads up to {SCHEMA_VERSION}; update this harness (`harness --version`)"
     )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The version found.
-        found: u64,
-    },
+    Newer { path: PathBuf, found: u64 },
     /// It belongs to another scenario than the run.
     #[error(
         "the baseline {path} is of scenario {found}, the run is of scenario {wanted}; name a baseline of {wanted}: `harness baseline list`"
     )]
     OtherScenario {
-        /// The file.
         path: PathBuf,
-        /// Whose it is.
         found: String,
         /// Whose it would have to be.
         wanted: String,
@@ -77,40 +48,22 @@ pub enum Error {
     #[error(
         "{name:?} cannot name a baseline: 1 to 64 letters, digits, `-`, `_` or `.`, beginning with a letter or digit; for example `--name main`"
     )]
-    BadName {
-        /// The name.
-        name: String,
-    },
+    BadName { name: String },
     /// The run is already in it.
     #[error("run {run_id} is already in the baseline {path}; look at it with `harness baseline show {name}`")]
-    Twice {
-        /// The run.
-        run_id: String,
-        /// The baseline's name.
-        name: String,
-        /// The file.
-        path: PathBuf,
-    },
+    Twice { run_id: String, name: String, path: PathBuf },
     /// A metric has another unit or direction than in the runs before.
     #[error(
         "{id} is in {found}, in the runs of the baseline {path} it is in {stored}; two units cannot be one history: promote into another one with `--name NAME`"
     )]
     OtherUnit {
-        /// Id of the metric.
         id: String,
         /// Unit and direction in the run.
         found: String,
         /// Unit and direction in the baseline.
         stored: String,
-        /// The file.
         path: PathBuf,
     },
-    /// It cannot be written.
     #[error("the baseline {path} cannot be written: {source}; choose another folder with `--dir DIR`")]
-    Unwritable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    Unwritable { path: PathBuf, source: std::io::Error },
 }

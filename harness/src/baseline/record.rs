@@ -23,7 +23,6 @@ pub struct Baseline {
     pub runs: Vec<Promoted>,
 }
 
-/// One promoted run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promoted {
@@ -35,7 +34,6 @@ pub struct Promoted {
     pub promoted_at: String,
     /// State of the working copy it was started in.
     pub git: Option<GitFacts>,
-    /// Where it ran.
     pub host: HostFacts,
     /// The harness that measured it.
     pub tool: ToolFacts,
@@ -66,7 +64,6 @@ pub struct StoredMetric {
     pub id: String,
     /// Unit of all its values.
     pub unit: Unit,
-    /// Which way is better.
     pub direction: Better,
     /// How the values came about.
     pub kind: Kind,

@@ -16,7 +16,6 @@ const DAY_S: u64 = 86_400;
 /// A baseline of a pull request that is out of date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pruned {
-    /// The file.
     pub path: PathBuf,
     /// Whole days since something was promoted into it.
     pub days: u64,

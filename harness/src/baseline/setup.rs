@@ -27,7 +27,6 @@ impl<'a> Setup<'a> {
         }
     }
 
-    /// Of a stored run.
     pub(super) fn of_promoted(run: &'a Promoted) -> Self {
         Self {
             scenario_sha256: &run.scenario_sha256,
@@ -67,7 +66,6 @@ impl<'a> Setup<'a> {
         (!differs.is_empty()).then(|| format!("the hosts differ ({})", differs.join("; ")))
     }
 
-    /// Both, the measurement first.
     pub(super) fn differs(&self, there: &Self) -> Vec<String> {
         let mut differs = self.other_measurement(there);
         differs.extend(self.other_host(there));

@@ -9,7 +9,6 @@ use super::check::{check, quantity, same_quantity};
 use super::record::{Baseline, Promoted, SCHEMA_VERSION};
 use crate::files;
 
-/// A folder of baselines.
 #[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
@@ -22,11 +21,9 @@ pub struct Held {
     pub scenario: String,
     /// The name, by its file.
     pub name: String,
-    /// The file.
     pub path: PathBuf,
     /// Its size in bytes.
     pub bytes: u64,
-    /// What is in it.
     pub content: Result<Baseline, Error>,
 }
 
@@ -36,7 +33,6 @@ impl Store {
         Self { folder: folder.to_owned() }
     }
 
-    /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

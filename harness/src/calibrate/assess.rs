@@ -66,7 +66,7 @@ fn valid<'a>(record: &'a Record, name: &str) -> Result<&'a StageRecord, Absent> 
     match &stage.status {
         StageStatus::Valid => Ok(stage),
         StageStatus::Invalid(reasons) => Err(Absent(format!("INVALID: {}", reasons.join("; ")))),
-        StageStatus::Failed(failure) => Err(Absent(failure.says.clone())),
+        StageStatus::Failed(failure) => Err(Absent(failure.message.clone())),
         StageStatus::Skipped(why) => Err(Absent(why.clone())),
         StageStatus::Incomplete => Err(Absent("the run was stopped before it was complete".to_owned())),
     }
@@ -168,7 +168,7 @@ fn ceiling(record: &Record, judgement: &Judgement) -> Result<Ceiling, Absent> {
         rate_per_second: figure(reached, 1.0),
         bound: BoundBy {
             by: bound.by.words().to_owned(),
-            says: bound.says.clone(),
+            message: bound.message.clone(),
             rounds: bound.rounds,
             of: bound.of,
         },

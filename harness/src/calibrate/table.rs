@@ -10,7 +10,6 @@ use crate::report::text::wrap;
 use crate::units::{Nanos, Rate};
 
 const WIDTH: usize = 80;
-/// Columns of a name.
 const NAME: usize = 20;
 
 /// The whole text; `path` is where the calibration was written, as its user would type it.
@@ -80,7 +79,7 @@ fn ceiling(ceiling: &Ceiling) -> String {
     let bound = &ceiling.bound;
     text.push_str(&row(
         "bounded by",
-        &format!("{} in {} of {} rounds: {}", bound.by, bound.rounds, bound.of, bound.says),
+        &format!("{} in {} of {} rounds: {}", bound.by, bound.rounds, bound.of, bound.message),
     ));
     text.push_str(&row("generator", &station(&ceiling.generator)));
     text + &row("upstream", &station(&ceiling.upstream))
@@ -139,7 +138,7 @@ mod tests {
             ceiling: Some(Ceiling {
                 vus: 10,
                 rate_per_second: figure(50_000.0, 8),
-                bound: BoundBy { by: "upstream".to_owned(), says: "it was busy".to_owned(), rounds: 7, of: 8 },
+                bound: BoundBy { by: "upstream".to_owned(), message: "it was busy".to_owned(), rounds: 7, of: 8 },
                 generator: StationCost { cpu_ns_per_request: figure(9_000.0, 8), reach: Reach::AtLeast },
                 upstream: StationCost { cpu_ns_per_request: figure(11_000.0, 8), reach: Reach::Ceiling },
             }),

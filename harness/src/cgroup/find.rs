@@ -5,7 +5,6 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// The kernel's two interfaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Version {
@@ -19,9 +18,7 @@ pub enum Version {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
-    /// Which interface.
     pub version: Version,
-    /// The directory.
     pub path: PathBuf,
     /// Top of the tree as far as it is mounted here.
     pub mount: PathBuf,
@@ -31,21 +28,16 @@ pub struct Place {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Places {
-    /// CPU limit and throttling.
     pub cpu: Option<Place>,
     /// CPU time; version 1 only, version 2 tells it beside the throttling.
     pub cpuacct: Option<Place>,
-    /// Memory.
     pub memory: Option<Place>,
-    /// Number of processes.
     pub pids: Option<Place>,
 }
 
-/// A mounted tree.
 #[derive(Debug)]
 pub(super) struct Mount {
     pub(super) version: Version,
-    /// Controllers and other options.
     pub(super) options: String,
     /// The group that is shown at the top.
     root: PathBuf,

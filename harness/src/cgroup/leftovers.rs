@@ -15,7 +15,6 @@ const PATIENCE: Nanos = Nanos::from_secs(2);
 /// What became of the leftovers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cleared {
-    /// Directories that were removed.
     pub removed: Vec<PathBuf>,
     /// Directories that could not be removed.
     pub kept: Vec<PathBuf>,

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use procfs::process::Process;
 
-/// How every name begins.
 const PREFIX: &str = "harness";
 
 /// Who made something that outlives its maker. A number alone could have passed to another process, and means another one in
@@ -13,7 +12,6 @@ const PREFIX: &str = "harness";
 pub struct Maker {
     /// Number of its namespace of process ids.
     pub namespace: u64,
-    /// Its process id.
     pub pid: i32,
     /// When it was started, in clock ticks since the host was.
     pub started: u64,

@@ -54,7 +54,6 @@ impl Own {
         Ok(own)
     }
 
-    /// Its directories.
     pub fn places(&self) -> &Places {
         &self.places
     }
@@ -104,7 +103,6 @@ impl Own {
         Err(told.unwrap_or(Error::NotMounted))
     }
 
-    /// Makes the directory, once.
     fn make(&mut self, parent: &Path, name: &str) -> Result<PathBuf, Error> {
         let path = parent.join(name);
         if !self.directories.contains(&path) {

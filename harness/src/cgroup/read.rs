@@ -64,7 +64,6 @@ impl Group {
         (!group.read().is_empty()).then_some(group)
     }
 
-    /// Where it is.
     pub fn places(&self) -> &Places {
         &self.places
     }

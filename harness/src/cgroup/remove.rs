@@ -10,7 +10,6 @@ use nix::unistd::Pid;
 use crate::clock::Mono;
 use crate::units::Nanos;
 
-/// Time between two tries.
 const PAUSE: Nanos = Nanos::from_millis(2);
 
 /// Removes a directory and the groups below it; whether it is gone. It is not while a process lives in it.
@@ -50,7 +49,6 @@ fn kill_all(directory: &Path) {
     below(directory).iter().for_each(|below| kill_all(below));
 }
 
-/// The directories in it.
 pub(super) fn below(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()

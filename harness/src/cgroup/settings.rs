@@ -19,7 +19,6 @@ pub(super) enum Controller {
     Pids,
 }
 
-/// One file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Setting {
     pub(super) file: &'static str,

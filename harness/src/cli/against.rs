@@ -52,7 +52,7 @@ impl Against {
                 context.no_baseline = Some(why);
             }
             Some(Choice::Found { baseline, differs, warnings, .. }) => {
-                differs.iter().chain(&warnings).for_each(|says| print_warning(says));
+                differs.iter().chain(&warnings).for_each(|message| print_warning(message));
                 context.against = verdict::context::Against::new(&baseline, differs);
             }
         }
@@ -105,13 +105,13 @@ mod tests {
     #[test]
     fn a_line_of_the_pull_request_overrides_and_words_elsewhere_do_not() {
         let event = |body: &str| serde_json::json!({ "pull_request": { "body": body } }).to_string();
-        let says = |body: &str| in_pull_request(&event(body));
+        let message = |body: &str| in_pull_request(&event(body));
         assert_eq!(
-            says("Adds TLS.\r\n\r\n Perf-Override: handshakes cost\r\nmore").as_deref(),
+            message("Adds TLS.\r\n\r\n Perf-Override: handshakes cost\r\nmore").as_deref(),
             Some("handshakes cost")
         );
-        assert_eq!(says("perf-override:   "), None);
-        assert_eq!(says("no perf-override: here"), None);
+        assert_eq!(message("perf-override:   "), None);
+        assert_eq!(message("no perf-override: here"), None);
         assert_eq!(in_pull_request("{}"), None);
         assert_eq!(in_pull_request(&event("x").replace("\"x\"", "null")), None);
     }

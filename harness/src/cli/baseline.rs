@@ -58,11 +58,11 @@ fn name(args: &PromoteArgs, stored: &Stored) -> Result<(String, String), Error> 
     match rule.into {
         Some(name) => Ok((name, format!(" ({})", rule.why))),
         None => {
-            let says = format!(
+            let message = format!(
                 "nothing says which baseline this run belongs to: {}; name it, for example: --name main",
                 rule.why
             );
-            Err(Error::input(&std::io::Error::other(says)))
+            Err(Error::input(&std::io::Error::other(message)))
         }
     }
 }
@@ -109,10 +109,10 @@ fn unknown_metric(baseline: &Baseline, metric: &str) -> Error {
         ids.max_by(|one, other| strsim::jaro_winkler(one, metric).total_cmp(&strsim::jaro_winkler(other, metric)));
     let hint = nearest.map(|id| format!("; did you mean {id}?")).unwrap_or_default();
     let Baseline { name, scenario, .. } = baseline;
-    let says = format!(
+    let message = format!(
         "no run of baseline {name} of scenario {scenario} has the metric {metric}{hint} `harness baseline show {name} --scenario {scenario}` lists them"
     );
-    Error::input(&std::io::Error::other(says))
+    Error::input(&std::io::Error::other(message))
 }
 
 fn list(store: &Store, args: &ListArgs) -> Result<Exit, Error> {
@@ -178,7 +178,7 @@ fn only_scenario(store: &Store, name: &str) -> Result<String, Error> {
     let held = store.list().map_err(|error| refused(&error))?;
     let mut scenarios: Vec<String> =
         held.into_iter().filter(|held| held.name == name).map(|held| held.scenario).collect();
-    let says = match scenarios.len() {
+    let message = match scenarios.len() {
         1 => return Ok(scenarios.remove(0)),
         0 => {
             let folder = store.folder().display();
@@ -192,7 +192,7 @@ fn only_scenario(store: &Store, name: &str) -> Result<String, Error> {
             scenarios[0]
         ),
     };
-    Err(Error::input(&std::io::Error::other(says)))
+    Err(Error::input(&std::io::Error::other(message)))
 }
 
 fn runs(n: usize) -> String {

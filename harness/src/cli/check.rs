@@ -42,7 +42,7 @@ fn calibrated(plan: &Plan, found: &Calibration) -> String {
         return text;
     }
     let proposals = plan.proposals(found);
-    text.extend(proposals.iter().map(|proposal| line("proposal", &proposal.says)));
+    text.extend(proposals.iter().map(|proposal| line("proposal", &proposal.message)));
     // On one line, however long: it is there to be copied.
     text.extend(proposal::command(plan, &proposals).map(|command| format!("{:<LABEL$}{command}\n", "type")));
     text

@@ -59,9 +59,9 @@ fn folders(dry_run: bool) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-fn refused(path: &Path, says: &str) -> Error {
+fn refused(path: &Path, message: &str) -> Error {
     let path = path.display();
     Error::tooling(&std::io::Error::other(format!(
-        "{path} cannot be removed: {says}; look with: ls -l {path}, or run as root"
+        "{path} cannot be removed: {message}; look with: ls -l {path}, or run as root"
     )))
 }

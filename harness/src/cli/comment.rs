@@ -38,7 +38,7 @@ pub(super) fn comment(args: &CommentArgs) -> Result<Exit, Error> {
         Ok(Done::Created(address)) => print_text(&format!("created the comment: {address}\n")),
         Ok(Done::Updated(address)) => print_text(&format!("updated the comment: {address}\n")),
         Ok(Done::Quiet) => print_text("nothing to say in this mode, and no comment to update\n"),
-        Err(says) => degraded(&says, &body, quiet),
+        Err(message) => degraded(&message, &body, quiet),
     }
     Ok(Exit::Pass)
 }
@@ -57,20 +57,20 @@ fn opened(path: &Path) -> Result<(Record, Judgement, bool), Error> {
 }
 
 /// Says why nothing was posted, and puts the comment where the job's page shows it.
-fn degraded(says: &str, body: &str, quiet: bool) {
-    let mut says = format!("the comment was not posted: {says}");
+fn degraded(message: &str, body: &str, quiet: bool) {
+    let mut message = format!("the comment was not posted: {message}");
     if let Some(path) = file("GITHUB_STEP_SUMMARY").filter(|_| !quiet) {
         // Its first line is the marker, which only comments need.
         let text = body.split_once('\n').map_or(body, |(_, text)| text);
         match append_summary(&path, text) {
-            Ok(()) => says.push_str("; it is in the summary of this step"),
-            Err(error) => says.push_str(&format!("; and {error}")),
+            Ok(()) => message.push_str("; it is in the summary of this step"),
+            Err(error) => message.push_str(&format!("; and {error}")),
         }
     }
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        print_command(&command(Level::Warning, "harness comment", &says));
+        print_command(&command(Level::Warning, "harness comment", &message));
     } else {
-        print_warning(&says);
+        print_warning(&message);
     }
 }
 

@@ -27,8 +27,8 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Exit, Error> {
 fn pairs(files: &[PathBuf]) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
     let (pairs, rest) = files.as_chunks::<2>();
     if let [alone] = rest {
-        let says = format!("{} has no partner: type `harness compare BASE HEAD [BASE HEAD]…`", alone.display());
-        return Err(Error::tooling(&std::io::Error::other(says)));
+        let message = format!("{} has no partner: type `harness compare BASE HEAD [BASE HEAD]…`", alone.display());
+        return Err(Error::tooling(&std::io::Error::other(message)));
     }
     Ok(pairs.iter().map(|[base, head]| (base.clone(), head.clone())).collect())
 }

@@ -10,32 +10,32 @@ use crate::run::chain;
 /// What failed and which exit code it stands for.
 #[derive(Debug)]
 pub(super) struct Error {
-    says: String,
+    message: String,
     exit: Exit,
 }
 
 impl Error {
     /// Input that is missing or malformed: exit code 2.
     pub(super) fn input(cause: &dyn Cause) -> Self {
-        Self { says: chain(cause), exit: Exit::InvalidInput }
+        Self { message: chain(cause), exit: Exit::InvalidInput }
     }
 
     /// A tool or the host failed: exit code 4.
     pub(super) fn tooling(cause: &dyn Cause) -> Self {
-        Self { says: chain(cause), exit: Exit::Usage }
+        Self { message: chain(cause), exit: Exit::Usage }
     }
 
     /// Prints it; the exit code.
     pub(super) fn tell(&self) -> Exit {
-        print_error(&self.says, None);
+        print_error(&self.message, None);
         self.exit
     }
 }
 
 /// `error: …` and, below it, `hint: …` on stderr.
 #[expect(clippy::print_stderr, reason = "the one place where errors are printed")]
-pub(super) fn print_error(says: &str, hint: Option<&str>) {
-    eprintln!("error: {}", says.strip_prefix("error: ").unwrap_or(says));
+pub(super) fn print_error(message: &str, hint: Option<&str>) {
+    eprintln!("error: {}", message.strip_prefix("error: ").unwrap_or(message));
     if let Some(hint) = hint {
         eprintln!("hint: {hint}");
     }
@@ -43,8 +43,8 @@ pub(super) fn print_error(says: &str, hint: Option<&str>) {
 
 /// `warning: …` on stderr.
 #[expect(clippy::print_stderr, reason = "the one place where warnings are printed")]
-pub(super) fn print_warning(says: &str) {
-    eprintln!("warning: {says}");
+pub(super) fn print_warning(message: &str) {
+    eprintln!("warning: {message}");
 }
 
 /// What first kept stdout from being written.

@@ -10,7 +10,7 @@ use mock_upstream::{sidecar, upstream};
 
 use super::error::{print_error, print_text, print_warning};
 use crate::exit::Exit;
-use crate::image::{self, Order};
+use crate::image::{self, BuildRequest};
 use crate::run::chain;
 use crate::{keeper, load, target};
 
@@ -49,7 +49,7 @@ fn image(argv: &[OsString]) -> ExitCode {
     };
     let ImageArgs { binary: executable, tag, out } = &args;
     let (labels, tag) = (BTreeMap::new(), Some(tag.as_str()));
-    match image::build(&Order { executable, extra: &[], furnished: true, labels: &labels, tag, out }) {
+    match image::build(&BuildRequest { executable, extra: &[], furnished: true, labels: &labels, tag, out }) {
         Ok(built) => {
             built.warnings.iter().for_each(|warning| print_warning(warning));
             print_text(&format!("{}\n", built.id));

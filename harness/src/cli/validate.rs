@@ -60,9 +60,9 @@ fn told(checked: &Checked) -> String {
     if checked.kind.is_none() {
         text = format!("{path}: not valid\n");
     }
-    for Fault { pointer, says } in checked.faults.iter().take(TOLD) {
+    for Fault { pointer, message } in checked.faults.iter().take(TOLD) {
         let place = if pointer.is_empty() { String::new() } else { format!("{pointer}: ") };
-        text.push_str(&format!("  {place}{says}\n"));
+        text.push_str(&format!("  {place}{message}\n"));
     }
     if let Some(more @ 1..) = checked.faults.len().checked_sub(TOLD) {
         text.push_str(&format!("  and {more} more\n"));

@@ -8,18 +8,15 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// It spoils nothing.
     Good,
     /// Numbers are valid, and need more rounds or a second look.
     Fair,
-    /// It cannot be told.
     Unknown,
     /// What depends on it is INVALID, or not possible.
     Poor,
 }
 
 impl State {
-    /// The word for it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Good => "good",
@@ -49,15 +46,12 @@ impl State {
 /// Something of the host that numbers depend on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Condition {
-    /// Which.
     pub name: &'static str,
-    /// How good it is.
     pub state: State,
     /// What was found, with its unit; what could not be found, with the reason.
     pub value: String,
     /// The numbers in it, by a name that ends in their unit.
     pub numbers: BTreeMap<&'static str, f64>,
-    /// Why it matters.
     pub why: &'static str,
     /// What improves it, the command where there is one; absent where it is good.
     pub improve: Option<String>,

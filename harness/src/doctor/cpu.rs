@@ -51,14 +51,14 @@ fn judge_cpus(usable: u64, online: u64, cores: Option<u64>) -> Condition {
     let of = if narrowed { format!(" of {online}") } else { String::new() };
     let cores = cores.map(|cores| format!(" ({cores} core{})", if cores == 1 { "" } else { "s" }));
     let plural = if usable == 1 && !narrowed { "" } else { "s" };
-    let says = format!("{usable}{of} CPU{plural}{}", cores.unwrap_or_default());
+    let message = format!("{usable}{of} CPU{plural}{}", cores.unwrap_or_default());
     let state = if usable == 0 { State::Unknown } else { State::at_least(usable as f64, GOOD_CPUS, FAIR_CPUS) };
     let how = if narrowed {
         format!("let this shell use all of them: taskset -cp 0-{} $$", online - 1)
     } else {
         "take a host with 4 CPUs or more, for capacity at least".to_owned()
     };
-    Condition::new("cpus", why, state, says).number("usable_cpus", usable as f64).improve(how)
+    Condition::new("cpus", why, state, message).number("usable_cpus", usable as f64).improve(how)
 }
 
 /// The CPU time that the harness and all it starts may use together.
@@ -96,19 +96,18 @@ pub(super) fn smt(source: &Source<'_>) -> Condition {
 
 fn judge_smt(active: Option<&str>) -> Condition {
     let why = "two threads of a core share what it computes with: one slows down when the other works";
-    let (state, says) = match active {
+    let (state, message) = match active {
         Some("0") => (State::Good, "off"),
         Some("1") => (State::Fair, "on"),
         _ => (State::Unknown, "the kernel does not tell"),
     };
-    let condition = Condition::new("smt", why, state, says);
+    let condition = Condition::new("smt", why, state, message);
     if state == State::Fair {
         return condition.improve("echo off | sudo tee /sys/devices/system/cpu/smt/control");
     }
     condition.improve("look with: lscpu | grep Thread")
 }
 
-/// Who chooses the frequency.
 pub(super) fn governor(source: &Source<'_>) -> Condition {
     let of = |cpu: &u64| word(source.root, &format!("sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"));
     judge_governor(&online(source.root).iter().filter_map(of).collect())
@@ -122,12 +121,12 @@ fn judge_governor(found: &BTreeSet<String>) -> Condition {
         _ => State::Fair,
     };
     if state == State::Unknown {
-        let says = "not visible; in a virtual machine it is the hypervisor's";
-        return Condition::new("governor", why, state, says)
+        let message = "not visible; in a virtual machine it is the hypervisor's";
+        return Condition::new("governor", why, state, message)
             .improve("look on the host itself: cpupower frequency-info");
     }
-    let says = found.iter().cloned().collect::<Vec<_>>().join(", ");
-    Condition::new("governor", why, state, says).improve("sudo cpupower frequency-set -g performance")
+    let message = found.iter().cloned().collect::<Vec<_>>().join(", ");
+    Condition::new("governor", why, state, message).improve("sudo cpupower frequency-set -g performance")
 }
 
 /// The switches of turbo: the file, what it says where turbo is on, and how to switch it off.

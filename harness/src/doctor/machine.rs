@@ -11,7 +11,6 @@ use crate::units::Ratio;
 /// A tenth of what the audit bears: a median over rounds does not see it.
 const GOOD_STEAL_SHARE: f64 = 0.1;
 
-/// Hypervisor and container.
 pub(super) fn virtualization(source: &Source<'_>) -> Condition {
     judge_virtualization(host::virtualization(source.root), tells(source.root))
 }
@@ -23,13 +22,13 @@ fn tells(root: &Path) -> bool {
 
 fn judge_virtualization(found: Option<String>, tells: bool) -> Condition {
     let why = "a hypervisor shares the CPUs with others and says little about it: numbers of two days differ more";
-    let (state, says) = match found {
+    let (state, message) = match found {
         Some(layers) => (State::Fair, layers),
         None if tells => (State::Good, "none".to_owned()),
         None => (State::Unknown, "this kernel does not tell".to_owned()),
     };
     let how = "for numbers to publish take a machine of your own; look with: systemd-detect-virt";
-    Condition::new("virtualization", why, state, says).improve(how)
+    Condition::new("virtualization", why, state, message).improve(how)
 }
 
 /// CPU time that the hypervisor gave to somebody else.

@@ -28,8 +28,8 @@ fn judge_memory(available: Option<u64>, total: Option<u64>) -> Condition {
     let why = "a host short of memory takes pages from the target: its RSS shrinks, its latencies grow";
     let how = "stop what uses memory; look with: ps aux --sort=-rss | head";
     let Some(available) = available else {
-        let says = "not told by /proc/meminfo";
-        return Condition::new("memory", why, State::Unknown, says).improve("look with: cat /proc/meminfo");
+        let message = "not told by /proc/meminfo";
+        return Condition::new("memory", why, State::Unknown, message).improve("look with: cat /proc/meminfo");
     };
     let of = total.map(|total| format!(" of {}", Bytes(total))).unwrap_or_default();
     let state = State::at_least(available as f64, GOOD_BYTES, FAIR_BYTES);
@@ -46,16 +46,16 @@ pub(super) fn swap(source: &Source<'_>) -> Condition {
 fn judge_swap(total: Option<u64>, free: Option<u64>) -> Condition {
     let why = "pages of the target that were swapped out are missing in its RSS, and late when they are needed";
     let (Some(total), Some(free)) = (total, free) else {
-        let says = "not told by /proc/meminfo";
-        return Condition::new("swap", why, State::Unknown, says).improve("look with: cat /proc/meminfo");
+        let message = "not told by /proc/meminfo";
+        return Condition::new("swap", why, State::Unknown, message).improve("look with: cat /proc/meminfo");
     };
     let used = total.saturating_sub(free);
-    let (state, says) = match (total, used) {
+    let (state, message) = match (total, used) {
         (0, _) => (State::Good, "none".to_owned()),
         (_, 0) => (State::Good, format!("{}, none of it in use", Bytes(total))),
         _ => (State::Fair, format!("{} of {} in use", Bytes(used), Bytes(total))),
     };
-    Condition::new("swap", why, state, says)
+    Condition::new("swap", why, state, message)
         .number("used_bytes", used as f64)
         .improve("sudo swapoff -a && sudo swapon -a")
 }

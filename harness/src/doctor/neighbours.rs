@@ -12,7 +12,6 @@ use crate::units::{Nanos, Ratio};
 
 /// A fifth of what the audit bears: less than that is lost in the scatter of rounds.
 const GOOD_SHARE: f64 = 0.2;
-/// Neighbours that are named.
 const NAMED: usize = 3;
 /// Share of one CPU from which on a neighbour is worth a name.
 const WORTH: f64 = 0.01;
@@ -22,7 +21,6 @@ const WORTH: f64 = 0.01;
 pub(super) struct Neighbour {
     pub(super) pid: i32,
     pub(super) name: String,
-    /// Of one CPU.
     pub(super) share: f64,
 }
 
@@ -89,8 +87,8 @@ fn judge(share: Option<f64>, neighbours: Option<&[Neighbour]>) -> Condition {
         .collect();
     let state = State::at_most(share, limit * GOOD_SHARE, limit);
     let who = if busiest.is_empty() { String::new() } else { format!("; busiest: {}", busiest.join(", ")) };
-    let says = format!("others use {} of all CPU time, limit {}{who}", Ratio(share), Ratio(limit));
-    Condition::new(name, why, state, says)
+    let message = format!("others use {} of all CPU time, limit {}{who}", Ratio(share), Ratio(limit));
+    Condition::new(name, why, state, message)
         .number("foreign_cpu_ratio", share)
         .number("limit_ratio", limit)
         .improve("stop what else runs here; look with: top")

@@ -45,21 +45,18 @@ pub(super) fn totals(root: &Path) -> Waited {
     Waited(RESOURCES.into_iter().filter_map(total).collect())
 }
 
-/// For CPUs.
 pub(super) fn cpu(source: &Source<'_>) -> Condition {
     let why = "what waits for a CPU is late, be it the target, the upstream or the generator";
     let how = "stop what else runs here; look with: top";
     judge("pressure_cpu", why, source.window.waited.0.get("cpu"), CPU, how)
 }
 
-/// For memory.
 pub(super) fn memory(source: &Source<'_>) -> Condition {
     let why = "a host short of memory takes pages from the target: its RSS shrinks, its latencies grow";
     let how = "stop what uses memory; look with: ps aux --sort=-rss | head";
     judge("pressure_memory", why, source.window.waited.0.get("memory"), MEMORY, how)
 }
 
-/// For the disk.
 pub(super) fn io(source: &Source<'_>) -> Condition {
     let why = "startups read the program from the disk when it is not cached, and logs go there";
     let how = "stop what uses the disk; look with: iostat -x 1 3";
@@ -68,12 +65,13 @@ pub(super) fn io(source: &Source<'_>) -> Condition {
 
 fn judge(name: &'static str, why: &'static str, share: Option<&f64>, limits: (f64, f64), how: &str) -> Condition {
     let Some(share) = share else {
-        let says = "the kernel does not tell (no /proc/pressure)";
-        return Condition::new(name, why, State::Unknown, says).improve("boot with psi=1 on the kernel's command line");
+        let message = "the kernel does not tell (no /proc/pressure)";
+        return Condition::new(name, why, State::Unknown, message)
+            .improve("boot with psi=1 on the kernel's command line");
     };
-    let says = format!("something waited for {} of the time", Ratio(*share));
+    let message = format!("something waited for {} of the time", Ratio(*share));
     let state = State::at_most(*share, limits.0, limits.1);
-    Condition::new(name, why, state, says).number("waited_ratio", *share).improve(how)
+    Condition::new(name, why, state, message).number("waited_ratio", *share).improve(how)
 }
 
 #[cfg(test)]

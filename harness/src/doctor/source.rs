@@ -13,11 +13,9 @@ use crate::measure::record::HostFacts;
 pub(super) struct Source<'a> {
     /// What `/proc` and `/sys` stand below.
     pub(super) root: &'a Path,
-    /// Where results would go.
     pub(super) results: &'a Path,
     /// What every run records of the host.
     pub(super) host: &'a HostFacts,
-    /// What was measured.
     pub(super) window: &'a Window,
     /// The host's lock, or why it could not be had.
     pub(super) lock: &'a Result<Lock, host::Error>,
@@ -52,7 +50,6 @@ pub(super) mod tree {
     use std::path::{Path, PathBuf};
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    /// The folder.
     pub(in crate::doctor) struct Tree(PathBuf);
 
     impl Tree {

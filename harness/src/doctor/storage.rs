@@ -13,7 +13,6 @@ use crate::units::{Bytes, grouped};
 /// Three for each connection of the largest load that was tried (5,000): one per arm and one for its timer; and as many again
 /// for a target that holds one connection on either side.
 const GOOD_DESCRIPTORS: u64 = 32_768;
-/// Some hundred connections.
 const FAIR_DESCRIPTORS: u64 = 2_048;
 
 const MIB: f64 = 1_048_576.0;
@@ -50,7 +49,6 @@ fn judge_descriptors(limits: Option<(u64, u64)>) -> Condition {
         .improve(how)
 }
 
-/// Room where results go.
 pub(super) fn disk(source: &Source<'_>) -> Condition {
     let folder = existing(source.results);
     let room = statvfs(&folder).ok().map(|stat| stat.blocks_available().saturating_mul(stat.fragment_size()));

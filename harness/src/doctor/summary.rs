@@ -8,22 +8,17 @@ use super::condition::{Condition, State};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// Without reserve.
     Yes,
-    /// With a reserve.
     Limited,
     /// It could not be told.
     Unknown,
-    /// Not as things are.
     No,
 }
 
 /// Something that a run may be asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ability {
-    /// What.
     pub name: &'static str,
-    /// Whether.
     pub answer: Answer,
     /// Which condition stands against it, as `name: value`; absent where none does.
     pub because: Option<String>,
@@ -59,7 +54,6 @@ pub(super) const NEEDS: [Needs; 6] = [
 const TOOLS: [&str; 3] = ["control_groups", "engine", "perf"];
 
 impl Answer {
-    /// The word for it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Yes => "yes",

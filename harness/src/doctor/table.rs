@@ -11,7 +11,6 @@ const WIDTH: usize = 80;
 const STATE: usize = 8;
 const NAME: usize = 16;
 
-/// The whole text.
 pub fn table(found: &Examination) -> String {
     let mut text = head(found);
     text.push_str("\nconditions\n");
@@ -28,7 +27,7 @@ pub fn table(found: &Examination) -> String {
 
 fn head(found: &Examination) -> String {
     let host = &found.host;
-    let says = format!(
+    let message = format!(
         "{}, {}, Linux {}, {}; measured for {} at {}",
         host.cpu_model,
         Bytes(host.memory_bytes),
@@ -37,7 +36,7 @@ fn head(found: &Examination) -> String {
         found.window_ns,
         found.taken_at
     );
-    wrap(&says, WIDTH, "", "  ")
+    wrap(&message, WIDTH, "", "  ")
 }
 
 /// The value; where it is not good, why that matters and what improves it.

@@ -15,7 +15,6 @@ const SLOW: [&str; 4] = ["hpet", "acpi_pm", "pit", "jiffies"];
 
 /// A hundredth of an overhead of 100 µs, which is what a good sidecar adds.
 const GOOD_STEP: Nanos = Nanos::from_micros(1);
-/// A tenth of it.
 const FAIR_STEP: Nanos = Nanos::from_micros(10);
 /// Reads of the clock: some milliseconds at most.
 const READS: u32 = 20_000;
@@ -55,7 +54,6 @@ fn judge_source(current: Option<&str>, available: &str) -> Condition {
 struct Steps {
     /// The smallest time between two reads that differ; no clock looks finer than a read is long.
     smallest: Option<Nanos>,
-    /// Time for one read.
     read_ns: f64,
 }
 
@@ -81,13 +79,13 @@ fn steps(reads: u32, mut now: impl FnMut() -> Mono) -> Steps {
 fn judge_steps(steps: &Steps) -> Condition {
     let (name, why) = ("clock_step", "no latency is finer than the clock, and every read of it is part of one");
     let Some(step) = steps.smallest else {
-        let says = format!("it stood still over {READS} reads");
-        return Condition::new(name, why, State::Poor, says).improve("look with: dmesg | grep -i clocksource");
+        let message = format!("it stood still over {READS} reads");
+        return Condition::new(name, why, State::Poor, message).improve("look with: dmesg | grep -i clocksource");
     };
     let worse = step.0.max(steps.read_ns as u64);
     let state = State::at_most(worse as f64, GOOD_STEP.0 as f64, FAIR_STEP.0 as f64);
-    let says = format!("{step} between two reads at least, {} each", Nanos(steps.read_ns.round() as u64));
-    Condition::new(name, why, state, says)
+    let message = format!("{step} between two reads at least, {} each", Nanos(steps.read_ns.round() as u64));
+    Condition::new(name, why, state, message)
         .number("smallest_step_ns", step.0 as f64)
         .number("read_ns", steps.read_ns)
         .improve(
@@ -107,8 +105,8 @@ fn judge_lag(late: Result<&[Nanos], &String>) -> Condition {
     let mut late = match late {
         Ok(late) => late.to_vec(),
         Err(reason) => {
-            let says = format!("not measured: {reason}");
-            return Condition::new(name, why, State::Unknown, says).improve("harness doctor");
+            let message = format!("not measured: {reason}");
+            return Condition::new(name, why, State::Unknown, message).improve("harness doctor");
         }
     };
     late.sort_unstable();
@@ -119,8 +117,8 @@ fn judge_lag(late: Result<&[Nanos], &String>) -> Condition {
     let limit = Limits::default().pacer_lag_p99;
     let state = State::at_most(p99.0 as f64, (limit.0 / GOOD_LAG_SHARE) as f64, limit.0 as f64);
     let rate = 1_000_000_000 / PERIOD.0;
-    let says = format!("median {median}, p99 {p99} (limit {limit}), longest {longest}; {} at {rate}/s", late.len());
-    Condition::new(name, why, state, says)
+    let message = format!("median {median}, p99 {p99} (limit {limit}), longest {longest}; {} at {rate}/s", late.len());
+    Condition::new(name, why, state, message)
         .number("median_ns", median.0 as f64)
         .number("p99_ns", p99.0 as f64)
         .number("longest_ns", longest.0 as f64)

@@ -50,8 +50,8 @@ fn judge_run(error: Option<&host::Error>) -> Condition {
 
 /// Of an error that says what is wrong, a semicolon, and what to do.
 fn advised(name: &'static str, why: &'static str, error: &str) -> Condition {
-    let (says, how) = error.split_once("; ").unwrap_or((error, ""));
-    let condition = Condition::new(name, why, State::Poor, says);
+    let (message, how) = error.split_once("; ").unwrap_or((error, ""));
+    let condition = Condition::new(name, why, State::Poor, message);
     if how.is_empty() { condition } else { condition.improve(how) }
 }
 
@@ -72,8 +72,8 @@ fn judge_groups(version: Option<&str>, attempt: &Result<(), cgroup::Error>) -> C
     let (name, why) = ("control_groups", "a process is held to its limits by a control group of its own");
     match attempt {
         Ok(()) => {
-            let says = format!("{}, groups with limits can be made", version.unwrap_or("version not told"));
-            Condition::new(name, why, State::Good, says)
+            let message = format!("{}, groups with limits can be made", version.unwrap_or("version not told"));
+            Condition::new(name, why, State::Good, message)
         }
         Err(error) => {
             let condition = advised(name, why, &error.to_string());
@@ -112,8 +112,8 @@ pub(super) fn perf(source: &Source<'_>) -> Condition {
 fn judge_perf(level: Option<f64>, root: bool, program: Option<PathBuf>) -> Condition {
     let (name, why) = ("perf", "a profile says where a target spends its time; nothing else depends on it");
     let Some(level) = level else {
-        let says = "this kernel has no performance events";
-        return Condition::new(name, why, State::Poor, says)
+        let message = "this kernel has no performance events";
+        return Condition::new(name, why, State::Poor, message)
             .improve("look with: ls /proc/sys/kernel/perf_event_paranoid");
     };
     let Some(program) = program else {
@@ -121,9 +121,9 @@ fn judge_perf(level: Option<f64>, root: bool, program: Option<PathBuf>) -> Condi
         return Condition::new(name, why, State::Poor, "perf is not installed").improve(how);
     };
     let who = if root { ", which does not bind root" } else { "" };
-    let says = format!("{}, perf_event_paranoid = {level}{who}", program.display());
+    let message = format!("{}, perf_event_paranoid = {level}{who}", program.display());
     let state = if root { State::Good } else { State::at_most(level, OPEN_TO_ALL, OWN_CODE) };
-    Condition::new(name, why, state, says)
+    Condition::new(name, why, state, message)
         .number("perf_event_paranoid", level)
         .improve("sudo sysctl -w kernel.perf_event_paranoid=1")
 }

@@ -16,7 +16,6 @@ const AHEAD: Nanos = Nanos::from_millis(50);
 /// Between two wake-ups of the timer: a rate of 1000/s, that of stage `overhead` by default.
 pub(super) const PERIOD: Nanos = Nanos::from_millis(1);
 
-/// What was measured.
 #[derive(Debug)]
 pub(super) struct Window {
     /// Readings of the whole host, by the audit's own reader.

@@ -25,32 +25,16 @@ pub enum Error {
     NoPlace,
     /// It is there and cannot be read.
     #[error("the calibration {} cannot be read: {source}; look at it with: ls -l {}", path.display(), path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
     /// It is there and cannot be used.
     #[error("{} cannot be used as a calibration: {why}; measure again with: harness calibrate", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// It cannot be written.
+    Malformed { path: PathBuf, why: String },
     #[error(
         "the calibration {} cannot be written: {source}; choose another file with --out FILE, or for good with \
          export HARNESS_CALIBRATION=FILE",
         path.display()
     )]
-    Unwritable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Unwritable { path: PathBuf, source: io::Error },
 }
 
 /// The file of this user: `HARNESS_CALIBRATION`, or `harness/calibration.json` below `XDG_STATE_HOME` or `~/.local/state`.

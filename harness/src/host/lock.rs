@@ -14,7 +14,6 @@ use crate::units::Nanos;
 
 /// The same place for every user and every checkout, whatever `TMPDIR` says.
 const PLACE: &str = "/tmp/harness.lock";
-/// Time between two tries.
 const RETRY: Duration = Duration::from_millis(50);
 
 /// The host's lock, held until it is dropped or the process ends in whatever way: the kernel releases it.

@@ -30,14 +30,13 @@ const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files dns\n";
 
 /// An image to be built.
 #[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
+pub struct BuildRequest<'a> {
     /// The program; it becomes the entrypoint, as `/app/<file name>`.
     pub executable: &'a Path,
     /// Files and folders of this host with their absolute places in the image.
     pub extra: &'a [(PathBuf, String)],
     /// What most programs need beside their libraries: CA certificates, passwd and group, nsswitch with its modules, `/tmp`.
     pub furnished: bool,
-    /// Labels of the image.
     pub labels: &'a BTreeMap<String, String>,
     /// Name of the image, with or without a tag.
     pub tag: Option<&'a str>,
@@ -54,7 +53,6 @@ pub struct Built {
     pub size_bytes: u64,
     /// What images call the hardware: `amd64`, `arm64` …
     pub architecture: &'static str,
-    /// Where the program is.
     pub entrypoint: String,
     /// What the program may miss.
     pub warnings: Vec<String>,
@@ -66,7 +64,7 @@ pub struct Built {
 ///
 /// # Errors
 /// [`Error`]; no archive is left behind then.
-pub fn build(order: &Order<'_>) -> Result<Built, Error> {
+pub fn build(order: &BuildRequest<'_>) -> Result<Built, Error> {
     let closure = if order.furnished { with_name_service(order.executable) } else { super::closure(order.executable) }?;
     let name = order.executable.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let entrypoint = format!("/app/{name}");
@@ -81,7 +79,12 @@ pub fn build(order: &Order<'_>) -> Result<Built, Error> {
     Ok(Built { id, size_bytes, architecture, entrypoint, warnings, files: tree.files() })
 }
 
-fn furnish(order: &Order<'_>, closure: &Closure, entrypoint: &str, warnings: &mut Vec<String>) -> Result<Tree, Error> {
+fn furnish(
+    order: &BuildRequest<'_>,
+    closure: &Closure,
+    entrypoint: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Tree, Error> {
     let mut tree = Tree::default();
     // Libraries first: they bring links such as /lib, which everything after them goes through.
     let libraries = closure.libraries.iter().map(|library| &library.path);
@@ -122,9 +125,9 @@ fn link_strays(tree: &mut Tree, closure: &Closure) -> Result<(), Error> {
 
 fn certificates(tree: &mut Tree, warnings: &mut Vec<String>) -> Result<(), Error> {
     let Some(bundle) = CERTIFICATES.iter().map(Path::new).find(|path| path.is_file()) else {
-        let says =
+        let message =
             "no CA certificates on this host, so a program that speaks TLS may not start; install ca-certificates";
-        warnings.push(says.to_owned());
+        warnings.push(message.to_owned());
         return Ok(());
     };
     let [first, others @ ..] = CERTIFICATES;
@@ -133,7 +136,7 @@ fn certificates(tree: &mut Tree, warnings: &mut Vec<String>) -> Result<(), Error
 }
 
 /// Writes the archive; the image's id and the bytes of its files.
-fn write(order: &Order<'_>, tree: &Tree, closure: &Closure, entrypoint: &str) -> Result<(String, u64), Error> {
+fn write(order: &BuildRequest<'_>, tree: &Tree, closure: &Closure, entrypoint: &str) -> Result<(String, u64), Error> {
     let unwritable = |source| Error::Unwritable { path: order.out.to_owned(), source };
     let mut out = BufWriter::new(File::create(order.out).map_err(unwritable)?);
     // The layer's length is known once it is written, so its header is filled in afterwards.
@@ -167,7 +170,7 @@ fn append<W: Write>(archive: &mut tar::Builder<W>, name: &str, text: &str) -> st
     archive.append_data(&mut header(tar::EntryType::Regular, 0o644, text.len() as u64), name, text.as_bytes())
 }
 
-fn config(order: &Order<'_>, closure: &Closure, entrypoint: &str, diff_id: &str) -> serde_json::Value {
+fn config(order: &BuildRequest<'_>, closure: &Closure, entrypoint: &str, diff_id: &str) -> serde_json::Value {
     const BEFORE_ALL: &str = "1970-01-01T00:00:00Z";
     json!({
         "architecture": closure.architecture,

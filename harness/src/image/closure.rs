@@ -6,7 +6,6 @@ use super::elf::Elf;
 use super::search::Search;
 use super::{Error, unreadable};
 
-/// What an executable needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closure {
     /// The executable, symbolic links resolved.
@@ -21,14 +20,12 @@ pub struct Closure {
     pub settings: Option<PathBuf>,
 }
 
-/// One library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {
     /// The name that it is asked for by.
     pub name: String,
     /// Where the loader finds it; this may be a symbolic link.
     pub path: PathBuf,
-    /// Who asked first.
     pub needed_by: PathBuf,
 }
 
@@ -88,8 +85,8 @@ impl Walk {
             }
             None if elf.is_static() => {}
             None => {
-                let says = "a library: it names no loader that could start it".to_owned();
-                return Err(Error::NoProgram { path, says });
+                let message = "a library: it names no loader that could start it".to_owned();
+                return Err(Error::NoProgram { path, message });
             }
         }
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

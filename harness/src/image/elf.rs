@@ -48,7 +48,7 @@ impl Elf {
     /// # Errors
     /// [`Error::Script`], [`Error::NoProgram`], [`Error::WrongMachine`] or [`Error::Unreadable`].
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
-        let no_program = |says: String| Error::NoProgram { path: path.to_owned(), says };
+        let no_program = |message: String| Error::NoProgram { path: path.to_owned(), message };
         let wide = class(path)?;
         let cache = ReadCache::new(BufReader::new(File::open(path).map_err(unreadable(path))?));
         let headers = if wide {
@@ -77,7 +77,7 @@ impl Elf {
 
 /// Whether the file's addresses have 64 bits, from its first bytes.
 fn class(path: &Path) -> Result<bool, Error> {
-    let no_program = |says: &str| Error::NoProgram { path: path.to_owned(), says: says.to_owned() };
+    let no_program = |message: &str| Error::NoProgram { path: path.to_owned(), message: message.to_owned() };
     let meta = std::fs::metadata(path).map_err(unreadable(path))?;
     if !meta.is_file() {
         return Err(no_program("not a regular file"));

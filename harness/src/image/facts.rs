@@ -28,8 +28,8 @@ pub fn facts(path: &Path) -> Result<ImageFacts, Error> {
         (true, saved) => layout::facts(&store, saved),
         (false, true) => saved::facts(&store),
         (false, false) => {
-            let says = "it has neither index.json nor manifest.json".to_owned();
-            Err(Error::NoImage { path: path.to_owned(), says })
+            let message = "it has neither index.json nor manifest.json".to_owned();
+            Err(Error::NoImage { path: path.to_owned(), message })
         }
     }
 }

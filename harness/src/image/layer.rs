@@ -10,10 +10,8 @@ use sha2::{Digest, Sha256};
 use super::build::digest;
 use super::look::Look;
 
-/// What a layer weighs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Weight {
-    /// Bytes as stored.
     pub(super) stored: u64,
     /// Digest of these bytes.
     pub(super) digest: String,
@@ -90,7 +88,6 @@ impl<R: Read> Tee<R> {
         Self { from, hash: Sha256::new(), passed: 0, also: None, failed: None }
     }
 
-    /// Reads to the end.
     fn drain(&mut self) -> Result<()> {
         self.failed.take().map_or(Ok(()), Err)?;
         std::io::copy(self, &mut std::io::sink()).map(drop)

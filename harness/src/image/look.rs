@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::tape::{Kind, Tape};
+use super::tar_reader::{Kind, TarReader};
 use crate::measure::image::Base;
 
 /// Longest os-release that is read.
@@ -26,8 +26,8 @@ impl Look {
     /// Looks at one layer, as far as it can be read as an archive.
     pub(super) fn at(&mut self, layer: impl Read) {
         self.layers += 1;
-        let mut tape = Tape::new(layer);
-        if let Err(error) = self.through(&mut tape) {
+        let mut tar_reader = TarReader::new(layer);
+        if let Err(error) = self.through(&mut tar_reader) {
             self.unread(&format!("a layer cannot be read as an archive: {error}"));
         }
     }
@@ -37,8 +37,8 @@ impl Look {
         self.unread.get_or_insert_with(|| why.to_owned());
     }
 
-    fn through<R: Read>(&mut self, tape: &mut Tape<R>) -> std::io::Result<()> {
-        while let Some(item) = tape.next()? {
+    fn through<R: Read>(&mut self, tar_reader: &mut TarReader<R>) -> std::io::Result<()> {
+        while let Some(item) = tar_reader.next()? {
             let name = item.name.as_str();
             self.files += u64::from(item.kind != Kind::Other);
             if SHELLS.contains(&name) {
@@ -48,7 +48,8 @@ impl Look {
                 self.packages = Some(format!("/{known}"));
             }
             if item.kind == Kind::File && OS_RELEASE.contains(&name) {
-                self.os_release = Some(String::from_utf8_lossy(&tape.content(item.size.min(LONGEST))?).into_owned());
+                self.os_release =
+                    Some(String::from_utf8_lossy(&tar_reader.content(item.size.min(LONGEST))?).into_owned());
             }
         }
         Ok(())
@@ -73,8 +74,9 @@ impl Look {
             (_, _, Some(packages)) => unknown(format!("it has {packages} but no os-release")),
             _ => {
                 let (files, layers) = (self.files, self.layers);
-                let says = format!("no os-release, shell or package database among {files} files in {layers} layer(s)");
-                (Base::Scratch, says)
+                let message =
+                    format!("no os-release, shell or package database among {files} files in {layers} layer(s)");
+                (Base::Scratch, message)
             }
         }
     }

@@ -2,14 +2,12 @@
 
 use object::elf;
 
-/// A kind of hardware.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Machine {
     /// Number in the ELF header.
     number: u16,
     /// 64-bit addresses.
     wide: bool,
-    /// What images call it.
     pub(super) docker: &'static str,
     /// What `std::env::consts::ARCH` calls it.
     host: &'static str,

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
 
-use super::tape::{Kind, Tape};
+use super::tar_reader::{Kind, TarReader};
 use super::{Error, unreadable};
 
 /// Largest index, manifest or configuration that is read.
@@ -33,15 +33,15 @@ impl Store {
         let mut magic = Vec::new();
         file.by_ref().take(2).read_to_end(&mut magic).map_err(unreadable(path))?;
         if magic == [0x1f, 0x8b] {
-            let says = "it is compressed as a whole; unpack it with gunzip first".to_owned();
-            return Err(Error::NoImage { path: path.to_owned(), says });
+            let message = "it is compressed as a whole; unpack it with gunzip first".to_owned();
+            return Err(Error::NoImage { path: path.to_owned(), message });
         }
         file.seek(SeekFrom::Start(0)).map_err(unreadable(path))?;
-        let entries = listed(file).map_err(|error| Error::Broken { path: path.to_owned(), says: error.to_string() })?;
+        let entries =
+            listed(file).map_err(|error| Error::Broken { path: path.to_owned(), message: error.to_string() })?;
         Ok(Self { path: path.to_owned(), entries: Some(entries) })
     }
 
-    /// The file or folder.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -89,8 +89,8 @@ impl Store {
     }
 
     /// A complaint about a part.
-    pub(super) fn blob(&self, name: &str, says: String) -> Error {
-        Error::Blob { path: self.path.clone(), name: name.to_owned(), says }
+    pub(super) fn blob(&self, name: &str, message: String) -> Error {
+        Error::Blob { path: self.path.clone(), name: name.to_owned(), message }
     }
 }
 
@@ -100,9 +100,9 @@ fn plain(name: &str) -> bool {
 }
 
 fn listed(file: File) -> std::io::Result<BTreeMap<String, (u64, u64)>> {
-    let mut tape = Tape::new(BufReader::new(file));
+    let mut tar_reader = TarReader::new(BufReader::new(file));
     let (mut files, mut links) = (BTreeMap::new(), Vec::new());
-    while let Some(item) = tape.next()? {
+    while let Some(item) = tar_reader.next()? {
         match item.kind {
             Kind::File => drop(files.insert(item.name, (item.at, item.size))),
             Kind::Link(target) => links.push((item.name, target)),

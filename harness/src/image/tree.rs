@@ -20,12 +20,10 @@ enum Node {
     Link(PathBuf),
 }
 
-/// What a file contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
     /// The bytes of a file of this host.
     Of(PathBuf),
-    /// A text.
     Text(&'static str),
 }
 
@@ -109,7 +107,7 @@ impl Tree {
     /// [`Error::Place`].
     pub(super) fn folder(&mut self, place: &str, mode: u32) -> Result<(), Error> {
         match self.put(place, Node::Folder { mode }) {
-            Err(Error::Place { says: ROOT, .. }) => Ok(()),
+            Err(Error::Place { message: ROOT, .. }) => Ok(()),
             other => other,
         }
     }
@@ -128,7 +126,7 @@ impl Tree {
     }
 
     fn put(&mut self, place: &str, node: Node) -> Result<(), Error> {
-        let refused = |says| Error::Place { place: place.to_owned(), says };
+        let refused = |message| Error::Place { place: place.to_owned(), message };
         if !place.starts_with('/') {
             return Err(refused("it does not begin with a slash"));
         }

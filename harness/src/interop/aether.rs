@@ -13,7 +13,6 @@ pub(super) fn suits(value: &Value) -> bool {
     KEYS.iter().filter(|key| **key != "timestamp").filter(has).count() >= 2
 }
 
-/// Its one entry.
 pub(super) fn read(value: &Value) -> Result<Vec<Entry>, String> {
     let fields = Fields::of(value, "")?;
     fields.only(&KEYS)?;

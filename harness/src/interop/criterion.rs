@@ -83,7 +83,6 @@ fn json(path: &Path) -> Result<Value, Error> {
 
 /// The samples of one benchmark.
 pub(super) struct Sample {
-    /// The file.
     pub(super) text: String,
     /// Nanoseconds per iteration, one value per sample.
     pub(super) times: Vec<f64>,

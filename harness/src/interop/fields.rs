@@ -16,12 +16,10 @@ impl<'a> Fields<'a> {
         Ok(Self { map, place: place.to_owned() })
     }
 
-    /// Its keys.
     pub(super) fn keys(&self) -> impl Iterator<Item = &'a String> {
         self.map.keys()
     }
 
-    /// Refuses keys beyond these.
     pub(super) fn only(&self, keys: &[&str]) -> Result<(), String> {
         match self.map.keys().find(|key| !keys.contains(&key.as_str())) {
             Some(key) => Err(format!("{} is not known; known are {}", self.name(key), keys.join(", "))),
@@ -34,7 +32,6 @@ impl<'a> Fields<'a> {
         self.map.get(key).ok_or_else(|| format!("{} is missing", self.name(key)))
     }
 
-    /// A finite number.
     pub(super) fn number(&self, key: &str) -> Result<f64, String> {
         let value = self.value(key)?;
         let number = value.as_f64().filter(|number| number.is_finite());

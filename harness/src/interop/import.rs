@@ -24,7 +24,6 @@ pub struct Spec {
     pub dir: PathBuf,
     /// Benchmarks by Criterion's full ids, and the metrics that they are.
     pub names: Vec<(String, &'static str)>,
-    /// Older files are refused.
     pub max_age: Nanos,
 }
 

@@ -80,8 +80,8 @@ mod tests {
     #[test]
     fn a_key_that_stands_twice_is_refused_at_any_depth() {
         for text in ["{\"a\":1,\"a\":2}", "[{\"b\":{\"a\":1,\"a\":1}}]"] {
-            let says = parse(text).unwrap_err().to_string();
-            assert!(says.contains("the key \"a\" stands twice"), "{says}");
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains("the key \"a\" stands twice"), "{message}");
         }
     }
 

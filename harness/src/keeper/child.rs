@@ -22,11 +22,9 @@ const DYING: Nanos = Nanos::from_secs(3);
 /// How a process was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
-    /// How it ended.
     pub ending: Ending,
     /// From SIGTERM to its end; zero where it had ended before.
     pub took: Nanos,
-    /// SIGTERM was not enough.
     pub killed: bool,
     /// Processes of its own that it left behind and that had to be killed.
     pub strays: usize,
@@ -54,7 +52,6 @@ pub struct Child {
     pub spawned: Mono,
     /// Value of `HARNESS_MARK` in its environment and in that of all that comes from it.
     pub mark: String,
-    /// Its log file.
     pub log: PathBuf,
     /// Where its control group is, if it has limits. The group stays until the process is stopped or dropped.
     pub group: Option<Places>,
@@ -97,7 +94,6 @@ impl Child {
         Some(self.ending.get_or_init(|| ending).clone())
     }
 
-    /// Waits for its end.
     pub async fn wait(&self) -> Ending {
         loop {
             if let Some(ending) = self.ended() {

@@ -22,7 +22,6 @@ use crate::units::{Bytes, Nanos};
 /// Seconds until a keeper that does not answer is given up. The longest request clears up for 5 s.
 const PATIENCE: u64 = 10;
 
-/// What to start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
@@ -32,7 +31,6 @@ pub struct Command {
     pub argv: Vec<String>,
     /// The whole environment; see [`super::clean_env`].
     pub env: Vec<(String, String)>,
-    /// Working folder.
     pub cwd: PathBuf,
     /// CPUs it may run on; those of the keeper where absent.
     pub cpuset: Option<Vec<u64>>,
@@ -74,12 +72,12 @@ pub struct Keeper {
 struct Link {
     pid: i32,
     log: PathBuf,
-    line: Mutex<Line>,
+    line: Mutex<ControlLine>,
     process: Mutex<Process>,
 }
 
 #[derive(Debug)]
-struct Line {
+struct ControlLine {
     /// Absent once the keeper was told to end.
     socket: Option<OwnedFd>,
     sent: u64,
@@ -110,19 +108,18 @@ impl Keeper {
         let failed = |source: io::Error| Error::Start { exe: exe.to_owned(), source };
         let (socket, process) = started().map_err(failed)?;
         let pid = i32::try_from(process.id()).unwrap_or(0);
-        let line = Mutex::new(Line { socket: Some(socket), sent: 0 });
+        let line = Mutex::new(ControlLine { socket: Some(socket), sent: 0 });
         let keeper = Self { link: Arc::new(Link { pid, log: log.clone(), line, process: Mutex::new(process) }) };
         match keeper.call(&Request::Hello) {
             Ok((Reply::Here, _)) => Ok(keeper),
             Ok(_) => Err(Error::Confused),
             Err(error) => {
-                let says = super::log_tail(&log, 3).join(" / ");
-                Err(failed(io::Error::other(if says.is_empty() { error.to_string() } else { says })))
+                let message = super::log_tail(&log, 3).join(" / ");
+                Err(failed(io::Error::other(if message.is_empty() { error.to_string() } else { message })))
             }
         }
     }
 
-    /// Its process id.
     pub fn pid(&self) -> i32 {
         self.link.pid
     }
@@ -179,7 +176,6 @@ impl Keeper {
         let _cancelled = tokio::task::spawn_blocking(work).await;
     }
 
-    /// One round trip.
     pub(super) fn call(&self, request: &Request) -> Result<(Reply, Vec<OwnedFd>), Error> {
         let mut line = lock(&self.link.line);
         line.sent += 1;

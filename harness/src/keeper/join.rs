@@ -15,23 +15,21 @@ use crate::cgroup::{Door, Error, Own};
 use crate::clock::Mono;
 use crate::units::Nanos;
 
-/// The child's part.
 #[derive(Debug)]
 pub(super) struct Join {
     door: Door,
     tell: OwnedFd,
 }
 
-/// The keeper's part.
 #[derive(Debug)]
-pub(super) struct Told(OwnedFd);
+pub(super) struct JoinResult(OwnedFd);
 
 /// Both parts for a child that is to enter `group`.
-pub(super) fn join(group: &Own) -> Result<(Join, Told), Error> {
+pub(super) fn join(group: &Own) -> Result<(Join, JoinResult), Error> {
     let door = group.door()?;
     let refused = |errno: Errno| refused(group, errno);
     let (told, tell) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused)?;
-    Ok((Join { door, tell }, Told(told)))
+    Ok((Join { door, tell }, JoinResult(told)))
 }
 
 /// What it means that the child could not enter.
@@ -39,9 +37,11 @@ pub(super) fn refused(group: &Own, errno: Errno) -> Error {
     let path = group.places().each().next().map(|place| place.path.join("cgroup.procs")).unwrap_or_default();
     match errno {
         Errno::EACCES | Errno::EPERM => Error::NotPermitted { path },
-        _ => {
-            Error::Refused { path, action: "entering this group".to_owned(), says: io::Error::from(errno).to_string() }
-        }
+        _ => Error::Refused {
+            path,
+            action: "entering this group".to_owned(),
+            message: io::Error::from(errno).to_string(),
+        },
     }
 }
 
@@ -59,7 +59,7 @@ impl Join {
     }
 }
 
-impl Told {
+impl JoinResult {
     /// How long it took, or why not; nothing when the child did not get that far.
     pub(super) fn hear(&self) -> Option<Result<Nanos, Errno>> {
         let mut word = [0; 8];

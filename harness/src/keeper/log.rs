@@ -31,12 +31,10 @@ pub(super) struct Log {
     sink: Sink,
 }
 
-/// What a drain met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Drained {
     /// The pipe is empty for now, or enough was read.
     Open,
-    /// All writers are gone.
     Closed,
 }
 
@@ -73,7 +71,6 @@ impl Log {
         Drained::Open
     }
 
-    /// Writes the last line.
     pub(super) fn close(self) {
         self.sink.close();
     }

@@ -45,7 +45,6 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A process started here.
 #[derive(Debug)]
 struct Entry {
     pid: i32,
@@ -71,7 +70,6 @@ impl Entry {
     }
 }
 
-/// The keeper's state.
 #[derive(Debug)]
 struct Server {
     line: OwnedFd,
@@ -251,7 +249,7 @@ impl Server {
 
     /// Creates the folder itself, so that nothing is ever removed that was there before.
     fn take_scratch(&mut self, path: PathBuf) -> Reply {
-        let refused = |says: String| Reply::Refused(Refusal::NoScratch { path: path.clone(), says });
+        let refused = |message: String| Reply::Refused(Refusal::NoScratch { path: path.clone(), message });
         if !path.is_absolute() {
             return refused("its path is not absolute".to_owned());
         }
@@ -323,6 +321,6 @@ impl Server {
     }
 }
 
-fn unknown(says: &str) -> Reply {
-    Reply::Refused(Refusal::Unknown { says: says.to_owned() })
+fn unknown(message: &str) -> Reply {
+    Reply::Refused(Refusal::Unknown { message: message.to_owned() })
 }

@@ -12,7 +12,7 @@ use nix::unistd::{Pid, pipe2};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::control::Command;
-use super::join::{Join, Told, join, refused};
+use super::join::{Join, JoinResult, join, refused};
 use super::log::{Log, Sink};
 use super::{Refusal, pre_exec, program};
 use crate::cgroup::{self, Own};
@@ -20,7 +20,6 @@ use crate::clock::Mono;
 use crate::measure::launch::MARK;
 use crate::units::Nanos;
 
-/// A process just started.
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) pid: i32,
@@ -43,7 +42,7 @@ struct Ends {
 /// The group that a child is to enter, and its word on how that went.
 struct Grouped {
     own: Own,
-    told: Told,
+    told: JoinResult,
 }
 
 impl Grouped {
@@ -55,7 +54,7 @@ impl Grouped {
 
 /// Starts `command` as child number `child` with `mark` in its environment.
 pub(super) fn spawn(command: &Command, child: u64, mark: &str) -> Result<Started, Refusal> {
-    let failed = |error: &dyn std::fmt::Display| Refusal::Failed { program: name(command), says: error.to_string() };
+    let failed = |error: &dyn std::fmt::Display| Refusal::Failed { program: name(command), message: error.to_string() };
     if !command.cwd.is_dir() {
         return Err(Refusal::NoFolder { program: name(command), folder: command.cwd.clone() });
     }
@@ -66,7 +65,7 @@ pub(super) fn spawn(command: &Command, child: u64, mark: &str) -> Result<Started
     let sink = Sink::create(&command.log, command.log_limit).map_err(|error| Refusal::NoLog {
         program: name(command),
         log: command.log.clone(),
-        says: error.to_string(),
+        message: error.to_string(),
     })?;
     let ends = ends(command.pipes).map_err(|error| failed(&error))?;
     let log = Log::new(child, ends.log, sink).map_err(|error| failed(&error))?;
@@ -150,6 +149,6 @@ fn explain(command: &Command, error: &io::Error, group: Option<&Grouped>) -> Ref
         Some(Errno::ENOENT) => Refusal::NoInterpreter { program },
         Some(Errno::EACCES) => Refusal::NotExecutable { program },
         Some(Errno::ENOEXEC) => Refusal::WrongFormat { program },
-        _ => Refusal::Failed { program, says: error.to_string() },
+        _ => Refusal::Failed { program, message: error.to_string() },
     }
 }

@@ -27,23 +27,28 @@ pub(super) struct Packet<T> {
     pub(super) body: T,
 }
 
-/// What control asks for.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Request {
-    /// Are you there?
     Hello,
     /// Start a process. Answered by [`Reply::Spawned`] with its pidfd and, where asked for, its stdin and stdout.
     Spawn(Command),
-    /// Does it still run?
-    Status { child: u64 },
-    /// Send a signal.
-    Signal { child: u64, signal: i32, reach: Reach },
+    Status {
+        child: u64,
+    },
+    Signal {
+        child: u64,
+        signal: i32,
+        reach: Reach,
+    },
     /// Create this folder, and remove it at the end.
-    Scratch { path: PathBuf },
+    Scratch {
+        path: PathBuf,
+    },
     /// Remove the containers, networks and images with this label at the end.
-    Containers { label: String },
-    /// Kill everything and end.
+    Containers {
+        label: String,
+    },
     Shutdown,
 }
 
@@ -53,29 +58,31 @@ pub(super) enum Request {
 pub(super) enum Reach {
     /// The process that was started.
     Leader,
-    /// Its process group.
     Group,
     /// Its group, its descendants, and whatever bears its mark.
     All,
 }
 
-/// What the keeper answers.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reply {
-    /// Yes.
     Here,
     /// It was started; `spawned` was taken just before. `group` is where its control group is, if it has limits.
-    Spawned { child: u64, pid: i32, spawned: Mono, mark: String, group: Option<Places> },
-    /// It was not started.
+    Spawned {
+        child: u64,
+        pid: i32,
+        spawned: Mono,
+        mark: String,
+        group: Option<Places>,
+    },
     Refused(Refusal),
-    /// It runs.
     Running,
     /// It ended, and all it had printed by then is in its log.
     Ended(Ending),
     /// So many living processes were reached.
-    Signalled { count: usize },
-    /// Done.
+    Signalled {
+        count: usize,
+    },
     Done,
 }
 
@@ -88,97 +95,50 @@ pub enum Refusal {
         "{program}: no such program in PATH ({path}); install it or name it by its path; look with: command -v {program}"
     )]
     NotInPath {
-        /// The program.
         program: String,
         /// Where it was looked for.
         path: String,
     },
-    /// No such file.
     #[error("{program}: no such file; build it or correct its path; look with: ls -l {program}")]
-    NotFound {
-        /// The program.
-        program: String,
-    },
+    NotFound { program: String },
     /// The file may not be executed.
     #[error("{program}: is not executable; make it so with: chmod +x {program}")]
-    NotExecutable {
-        /// The program.
-        program: String,
-    },
+    NotExecutable { program: String },
     /// The file exists, but what is to interpret it does not.
     #[error("{program}: its interpreter or dynamic loader is missing; look with: head -c 80 {program}; ldd {program}")]
-    NoInterpreter {
-        /// The program.
-        program: String,
-    },
+    NoInterpreter { program: String },
     /// The kernel cannot run it.
     #[error(
         "{program}: is not a program this machine can run (other architecture, or a script without #!); look with: file {program}"
     )]
-    WrongFormat {
-        /// The program.
-        program: String,
-    },
+    WrongFormat { program: String },
     /// The working folder is missing.
     #[error("{program}: its working folder {} does not exist; create it with: mkdir -p {}", folder.display(), folder.display())]
-    NoFolder {
-        /// The program.
-        program: String,
-        /// The folder.
-        folder: PathBuf,
-    },
+    NoFolder { program: String, folder: PathBuf },
     /// Pinned to CPUs that it may not use.
     #[error(
         "{program}: cpuset {asked:?} names a CPU that is not among the allowed {allowed:?}; look with: nproc; taskset -p $$"
     )]
     NoSuchCpu {
-        /// The program.
         program: String,
-        /// The CPUs asked for.
         asked: Vec<u64>,
         /// The CPUs of this process.
         allowed: Vec<u64>,
     },
     /// Its limits cannot be set.
     #[error("{program}: its limits cannot be set: {error}")]
-    NoGroup {
-        /// The program.
-        program: String,
-        /// Why not.
-        error: cgroup::Error,
-    },
+    NoGroup { program: String, error: cgroup::Error },
     /// The log file cannot be written.
-    #[error("{program}: its log {} cannot be written: {says}", log.display())]
-    NoLog {
-        /// The program.
-        program: String,
-        /// The log file.
-        log: PathBuf,
-        /// Why not.
-        says: String,
-    },
+    #[error("{program}: its log {} cannot be written: {message}", log.display())]
+    NoLog { program: String, log: PathBuf, message: String },
     /// The scratch folder cannot be made.
-    #[error("the scratch folder {} cannot be created: {says}", path.display())]
-    NoScratch {
-        /// The folder.
-        path: PathBuf,
-        /// Why not.
-        says: String,
-    },
+    #[error("the scratch folder {} cannot be created: {message}", path.display())]
+    NoScratch { path: PathBuf, message: String },
     /// No such child, or a signal that does not exist.
-    #[error("the keeper knows no such process or signal: {says}")]
-    Unknown {
-        /// What was asked for.
-        says: String,
-    },
-    /// Anything else.
-    #[error("{program}: could not be started: {says}")]
-    Failed {
-        /// The program.
-        program: String,
-        /// What the system said.
-        says: String,
-    },
+    #[error("the keeper knows no such process or signal: {message}")]
+    Unknown { message: String },
+    #[error("{program}: could not be started: {message}")]
+    Failed { program: String, message: String },
 }
 
 /// Sends one packet with `fds` beside it.
@@ -188,8 +148,8 @@ pub enum Refusal {
 pub(super) fn send<T: Serialize>(line: BorrowedFd<'_>, packet: &Packet<T>, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let text = serde_json::to_vec(packet)?;
     if text.len() > PACKET {
-        let says = format!("{} bytes of command and environment, at most {PACKET} are possible", text.len());
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, says));
+        let message = format!("{} bytes of command and environment, at most {PACKET} are possible", text.len());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
     let mut beside = SendAncillaryBuffer::new(&mut space);

@@ -11,31 +11,31 @@ use nix::unistd::{dup, dup2_stdout};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
-use super::clerk::Clerk;
-use super::frames::{FromChild, Job, Opened, Order, ToChild};
+use super::frames::{FromChild, Job, Opened, ToChild, TrialOrder};
 use super::preflight::preflight;
-use super::seat::{Crew, Opening, Phase};
 use super::trial::Trial;
 use super::users;
+use super::virtual_user::{Opening, Phase, Shared};
+use super::window_reader::WindowReader;
 use crate::measure::trial::{Arm, LoadFacts};
 
 /// Runs the child to its end.
 pub fn main() -> ExitCode {
-    let ended = Voice::take_stdout().map_err(|error| error.to_string()).and_then(|voice| {
-        let voice = Arc::new(voice);
-        run(&voice).inspect_err(|says| voice.say(&FromChild::Failed { says: says.clone() }))
+    let ended = FrameWriter::take_stdout().map_err(|error| error.to_string()).and_then(|writer| {
+        let writer = Arc::new(writer);
+        run(&writer).inspect_err(|message| writer.say(&FromChild::Failed { message: message.clone() }))
     });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(says) => {
+        Err(message) => {
             // A closed stderr leaves the exit code to tell.
-            let _ = writeln!(io::stderr(), "load generator: {says}");
+            let _ = writeln!(io::stderr(), "load generator: {message}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(voice: &Arc<Voice>) -> Result<(), String> {
+fn run(writer: &Arc<FrameWriter>) -> Result<(), String> {
     raise_descriptor_limit();
     let mut first = String::new();
     io::stdin().lock().read_line(&mut first).map_err(|error| error.to_string())?;
@@ -47,8 +47,8 @@ fn run(voice: &Arc<Voice>) -> Result<(), String> {
     }
     enough_descriptors(&job)?;
     let runtime = runtime(job.workers).map_err(|error| error.to_string())?;
-    let orders = listen(Arc::clone(voice)).map_err(|error| error.to_string())?;
-    let ended = runtime.block_on(serve(job, voice, orders));
+    let orders = listen(Arc::clone(writer)).map_err(|error| error.to_string())?;
+    let ended = runtime.block_on(serve(job, writer, orders));
     // Goose's users never end by themselves.
     runtime.shutdown_background();
     ended
@@ -96,13 +96,13 @@ const fn descriptors(connections: u64, arms: u64) -> u64 {
 }
 
 /// Reads orders on a thread of its own. When stdin closes, control is gone: the process ends at once, whatever it does.
-fn listen(voice: Arc<Voice>) -> io::Result<mpsc::UnboundedReceiver<ToChild>> {
+fn listen(writer: Arc<FrameWriter>) -> io::Result<mpsc::UnboundedReceiver<ToChild>> {
     let (give, take) = mpsc::unbounded_channel();
     thread::Builder::new().name("orders".to_owned()).spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
                 Ok(order) => drop(give.send(order)),
-                Err(error) => voice.say(&FromChild::Failed { says: format!("order not understood: {error}") }),
+                Err(error) => writer.say(&FromChild::Failed { message: format!("order not understood: {error}") }),
             }
         }
         std::process::exit(0);
@@ -110,19 +110,23 @@ fn listen(voice: Arc<Voice>) -> io::Result<mpsc::UnboundedReceiver<ToChild>> {
     Ok(take)
 }
 
-async fn serve(job: Job, voice: &Arc<Voice>, mut orders: mpsc::UnboundedReceiver<ToChild>) -> Result<(), String> {
+async fn serve(
+    job: Job,
+    writer: &Arc<FrameWriter>,
+    mut orders: mpsc::UnboundedReceiver<ToChild>,
+) -> Result<(), String> {
     let (gate, at_gate) = watch::channel(Phase::Idle);
-    let crew = Arc::new(Crew::new(job, at_gate)?);
-    let mut goose = tokio::spawn(users::run(Arc::clone(&crew)));
+    let shared = Arc::new(Shared::new(job, at_gate)?);
+    let mut goose = tokio::spawn(users::run(Arc::clone(&shared)));
     let ready = async {
-        crew.complete().await;
-        voice.say(&FromChild::Ready);
+        shared.complete().await;
+        writer.say(&FromChild::Ready);
         while let Some(order) = orders.recv().await {
             if matches!(order, ToChild::Stop) {
                 break;
             }
-            let answer = obey(order, &crew, &gate, voice).await;
-            voice.say(&answer.unwrap_or_else(|says| FromChild::Failed { says }));
+            let answer = obey(order, &shared, &gate, writer).await;
+            writer.say(&answer.unwrap_or_else(|message| FromChild::Failed { message }));
         }
     };
     tokio::select! {
@@ -133,62 +137,62 @@ async fn serve(job: Job, voice: &Arc<Voice>, mut orders: mpsc::UnboundedReceiver
 
 async fn obey(
     order: ToChild,
-    crew: &Arc<Crew>,
+    shared: &Arc<Shared>,
     gate: &watch::Sender<Phase>,
-    voice: &Arc<Voice>,
+    writer: &Arc<FrameWriter>,
 ) -> Result<FromChild, String> {
     let position = |arm: Arm| {
-        let found = crew.job.arms.iter().position(|address| address.arm == arm);
+        let found = shared.job.arms.iter().position(|address| address.arm == arm);
         found.ok_or_else(|| format!("the job has no {} arm", arm.name()))
     };
     match order {
-        ToChild::Open(arm) => Ok(FromChild::Opened(open(position(arm)?, crew, gate).await)),
-        ToChild::Preflight(arm) => Ok(FromChild::Preflighted(preflight(crew, position(arm)?).await)),
+        ToChild::Open(arm) => Ok(FromChild::Opened(open(position(arm)?, shared, gate).await)),
+        ToChild::Preflight(arm) => Ok(FromChild::Preflighted(preflight(shared, position(arm)?).await)),
         ToChild::Trial(order) => {
             let arm = position(order.arm)?;
-            trial(&order, arm, crew, gate, voice).await.map(|facts| FromChild::Done(Box::new(facts)))
+            trial(&order, arm, shared, gate, writer).await.map(|facts| FromChild::Done(Box::new(facts)))
         }
         ToChild::Job(_) => Err("there is a job already".to_owned()),
         ToChild::Stop => Err("stopped".to_owned()),
     }
 }
 
-async fn open(arm: usize, crew: &Crew, gate: &watch::Sender<Phase>) -> Opened {
+async fn open(arm: usize, shared: &Shared, gate: &watch::Sender<Phase>) -> Opened {
     let opening = Arc::new(Opening::new(arm));
     gate.send_replace(Phase::Open(Arc::clone(&opening)));
     opening.done.notified().await;
     gate.send_replace(Phase::Idle);
-    opening.report(crew.job.arms[arm].arm)
+    opening.report(shared.job.arms[arm].arm)
 }
 
 async fn trial(
-    order: &Order,
+    order: &TrialOrder,
     arm: usize,
-    crew: &Crew,
+    shared: &Shared,
     gate: &watch::Sender<Phase>,
-    voice: &Arc<Voice>,
+    writer: &Arc<FrameWriter>,
 ) -> Result<LoadFacts, String> {
-    let job = &crew.job;
-    let trial = Arc::new(Trial::new(order, arm, job.connections, crew.timeout, job.workers));
-    let tell = |voice: &Arc<Voice>| {
-        let voice = Arc::clone(voice);
-        move |frame: FromChild| voice.say(&frame)
+    let job = &shared.job;
+    let trial = Arc::new(Trial::new(order, arm, job.connections, shared.timeout, job.workers));
+    let tell = |writer: &Arc<FrameWriter>| {
+        let writer = Arc::clone(writer);
+        move |frame: FromChild| writer.say(&frame)
     };
-    let clerk = Clerk::start(&trial, job.seed, tell(voice)).map_err(|error| error.to_string())?;
+    let window_reader = WindowReader::start(&trial, job.seed, tell(writer)).map_err(|error| error.to_string())?;
     gate.send_replace(Phase::Trial(Arc::clone(&trial)));
     trial.over().await;
     gate.send_replace(Phase::Idle);
-    let books = clerk.close(tell(voice));
-    let mean_in_flight = books.mean_in_flight();
+    let counts = window_reader.close(tell(writer));
+    let mean_in_flight = counts.mean_in_flight();
     // The seconds of hours were told as they passed.
-    let seconds = if order.slice.is_some() { Vec::new() } else { books.seconds };
+    let seconds = if order.slice.is_some() { Vec::new() } else { counts.seconds };
     Ok(LoadFacts { mean_in_flight, seconds, ..trial.facts() })
 }
 
 /// What control hears. Goose prints, so descriptor 1 leads to stderr and answers go over a copy of what it was.
-struct Voice(Mutex<File>);
+struct FrameWriter(Mutex<File>);
 
-impl Voice {
+impl FrameWriter {
     fn take_stdout() -> io::Result<Self> {
         let out = dup(io::stdout())?;
         dup2_stdout(io::stderr())?;

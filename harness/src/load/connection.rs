@@ -4,7 +4,7 @@
 //! both are polled in the user's task: a request then costs one wake-up instead of three. The halves of hyper talk through
 //! channels; since this file always polls the I/O before it looks at them, it looks with a waker that does nothing.
 
-mod bell;
+mod quiet_waker;
 mod wire;
 
 use std::future::Future;
@@ -22,18 +22,17 @@ use hyper::client::conn::http1;
 use hyper::{HeaderMap, Request, Response};
 use tokio::net::TcpStream;
 
-use self::bell::Bell;
+use self::quiet_waker::QuietWaker;
 use self::wire::Wire;
 use super::judge::{Expected, Judge};
 use super::timer::Patience;
 use crate::clock::Mono;
 
-/// An open connection.
 pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     driver: http1::Connection<Wire, Full<Bytes>>,
     written: Arc<AtomicU64>,
-    bell: Bell,
+    waker: QuietWaker,
     ended: bool,
 }
 
@@ -54,19 +53,17 @@ pub(super) enum Failure {
     Stale,
     /// The connection broke, or what came is not HTTP.
     Broken(String),
-    /// It took too long.
     Timeout,
 }
 
 impl Connection {
-    /// Connects.
     pub(super) async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let written = Arc::new(AtomicU64::new(0));
         let wire = Wire::new(stream, Arc::clone(&written));
         let (sender, driver) = http1::handshake(wire).await.map_err(io::Error::other)?;
-        Ok(Self { sender, driver, written, bell: Bell::default(), ended: false })
+        Ok(Self { sender, driver, written, waker: QuietWaker::default(), ended: false })
     }
 
     /// Bytes put on the wire so far.
@@ -117,16 +114,16 @@ impl Connection {
         request: Request<Full<Bytes>>,
         patience: &mut Patience,
     ) -> Result<(Response<Incoming>, Mono), Failure> {
-        let mut answer = pin!(bell::quietly(|| self.sender.try_send_request(request)));
-        let (driver, bell, ended) = (&mut self.driver, &mut self.bell, &mut self.ended);
+        let mut answer = pin!(quiet_waker::quietly(|| self.sender.try_send_request(request)));
+        let (driver, waker, ended) = (&mut self.driver, &mut self.waker, &mut self.ended);
         std::future::poll_fn(|cx| {
-            let error = drive(driver, bell, ended, cx);
+            let error = drive(driver, waker, ended, cx);
             match answer.as_mut().poll(&mut quiet()) {
                 Poll::Ready(Ok(response)) => Poll::Ready(Ok((response, Mono::now()))),
                 Poll::Ready(Err(error)) => Poll::Ready(Err(Failure::Broken(describe(&error.into_error())))),
                 Poll::Pending if *ended => {
-                    let says = error.unwrap_or_else(|| "closed without an answer".to_owned());
-                    Poll::Ready(Err(Failure::Broken(says)))
+                    let message = error.unwrap_or_else(|| "closed without an answer".to_owned());
+                    Poll::Ready(Err(Failure::Broken(message)))
                 }
                 Poll::Pending => patience.poll(cx).map(|()| Err(Failure::Timeout)),
             }
@@ -188,21 +185,21 @@ impl Connection {
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) {
-        drive(&mut self.driver, &mut self.bell, &mut self.ended, cx);
+        drive(&mut self.driver, &mut self.waker, &mut self.ended, cx);
     }
 }
 
 /// Does what I/O can be done now; gives the error when that ended the connection.
 fn drive(
     driver: &mut http1::Connection<Wire, Full<Bytes>>,
-    bell: &mut Bell,
+    waker: &mut QuietWaker,
     ended: &mut bool,
     cx: &mut Context<'_>,
 ) -> Option<String> {
     if *ended {
         return None;
     }
-    match Pin::new(driver).poll(&mut Context::from_waker(bell.of(cx.waker()))) {
+    match Pin::new(driver).poll(&mut Context::from_waker(waker.of(cx.waker()))) {
         Poll::Pending => None,
         Poll::Ready(result) => {
             *ended = true;

@@ -14,7 +14,6 @@ use crate::units::Nanos;
 /// What a load child is for; the first thing it is told, and fixed for its life.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// Where each arm leads.
     pub arms: Vec<ArmAddress>,
     /// What is sent; at least one.
     pub requests: Vec<Request>,
@@ -26,12 +25,9 @@ pub struct Job {
     pub seed: u64,
 }
 
-/// Where one arm leads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArmAddress {
-    /// Which arm.
     pub arm: Arm,
-    /// Address to connect to.
     pub address: SocketAddr,
     /// Value of the `host` header, unless a request brings its own.
     pub host: String,
@@ -39,12 +35,9 @@ pub struct ArmAddress {
     pub base_path: String,
 }
 
-/// One trial, as ordered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Order {
-    /// Which arm.
+pub struct TrialOrder {
     pub arm: Arm,
-    /// Open or closed loop.
     pub pace: Pace,
     /// How many of the job's users take part; all where it is larger than that.
     pub connections: u64,
@@ -72,15 +65,12 @@ pub struct Order {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToChild {
-    /// What it is for.
     Job(Job),
     /// Open this arm's connections now.
     Open(Arm),
     /// Send one request of every kind.
     Preflight(Arm),
-    /// Run a trial.
-    Trial(Order),
-    /// End.
+    Trial(TrialOrder),
     Stop,
 }
 
@@ -101,16 +91,12 @@ pub enum FromChild {
     /// Answer to [`ToChild::Trial`].
     Done(Box<LoadFacts>),
     /// What was asked cannot be done.
-    Failed {
-        /// Why.
-        says: String,
-    },
+    Failed { message: String },
 }
 
 /// How opening an arm's connections went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
-    /// Which arm.
     pub arm: Arm,
     /// Connections that are open now.
     pub connections: u64,
@@ -123,7 +109,6 @@ pub struct Opened {
 /// What came of one request of every kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {
-    /// Which arm.
     pub arm: Arm,
     /// One per request, in the job's order.
     pub answers: Vec<PreflightAnswer>,
@@ -132,9 +117,7 @@ pub struct Preflight {
 /// What came of one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreflightAnswer {
-    /// The request's name.
     pub request: String,
-    /// What became of it.
     pub outcome: Outcome,
     /// The status, where it was answered.
     pub status: Option<u16>,

@@ -9,7 +9,7 @@ use tokio::net::unix::pipe;
 use tokio::time::timeout;
 
 use super::Error;
-use super::frames::{FromChild, Job, Opened, Order, Preflight, ToChild};
+use super::frames::{FromChild, Job, Opened, Preflight, ToChild, TrialOrder};
 use crate::clock::Mono;
 use crate::measure::soak::Slice;
 use crate::measure::trial::{Arm, LoadFacts, Second};
@@ -18,7 +18,6 @@ use crate::units::Nanos;
 /// What a child may take beyond the work itself before it counts as silent.
 const SLACK: Duration = Duration::from_secs(30);
 
-/// What drives load.
 pub trait LoadEngine {
     /// Opens the connections of `arm`.
     ///
@@ -38,14 +37,14 @@ pub trait LoadEngine {
     /// When the engine is gone or does not answer.
     fn trial(
         &mut self,
-        order: Order,
+        order: TrialOrder,
         seconds: impl FnMut(Second) + Send,
     ) -> impl Future<Output = Result<LoadFacts, Error>> + Send;
 }
 
 /// What a child tells while a trial runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Told {
+pub enum LoadEvent {
     /// A second of the window has passed.
     Second(Second),
     /// A slice of the window has passed.
@@ -91,7 +90,11 @@ impl Generator {
     ///
     /// # Errors
     /// When the engine is gone or does not answer.
-    pub async fn follow(&mut self, order: Order, mut told: impl FnMut(Told) + Send) -> Result<LoadFacts, Error> {
+    pub async fn follow(
+        &mut self,
+        order: TrialOrder,
+        mut told: impl FnMut(LoadEvent) + Send,
+    ) -> Result<LoadFacts, Error> {
         let doing = "running a trial";
         let lead = order.start_at.since(Mono::now()).plus(order.ramp).plus(order.warmup);
         // Every second of a window is told, however long it is.
@@ -100,8 +103,8 @@ impl Generator {
         self.tell(doing, &ToChild::Trial(order)).await?;
         loop {
             match self.hear(doing, within).await? {
-                FromChild::Second(second) => told(Told::Second(second)),
-                FromChild::Slice(slice) => told(Told::Slice(*slice)),
+                FromChild::Second(second) => told(LoadEvent::Second(second)),
+                FromChild::Slice(slice) => told(LoadEvent::Slice(*slice)),
                 FromChild::Done(facts) => return Ok(*facts),
                 other => return Err(unexpected(doing, &other)),
             }
@@ -120,7 +123,7 @@ impl Generator {
         let line = next.map_err(|_| Error::Silent { doing, seconds: within.as_secs() })??;
         let line = line.ok_or(Error::Died { doing })?;
         match serde_json::from_str(&line) {
-            Ok(FromChild::Failed { says }) => Err(Error::Failed { doing, says }),
+            Ok(FromChild::Failed { message }) => Err(Error::Failed { doing, message }),
             Ok(frame) => Ok(frame),
             Err(error) => Err(Error::Garbled { doing, line: beginning(&line), reason: error.to_string() }),
         }
@@ -147,9 +150,9 @@ impl LoadEngine for Generator {
         }
     }
 
-    async fn trial(&mut self, order: Order, mut seconds: impl FnMut(Second) + Send) -> Result<LoadFacts, Error> {
-        let second = |told: Told| {
-            if let Told::Second(second) = told {
+    async fn trial(&mut self, order: TrialOrder, mut seconds: impl FnMut(Second) + Send) -> Result<LoadFacts, Error> {
+        let second = |told: LoadEvent| {
+            if let LoadEvent::Second(second) = told {
                 seconds(second);
             }
         };

@@ -78,7 +78,6 @@ impl Judge {
         }
     }
 
-    /// The answer is complete.
     pub(super) fn outcome(&mut self, expected: &Expected) -> Outcome {
         self.why.clear();
         if !self.head_holds {

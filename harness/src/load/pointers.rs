@@ -88,7 +88,6 @@ enum Digits {
 }
 
 impl Scan {
-    /// Forgets the body before.
     pub fn begin(&mut self, wanted: &Wanted) {
         self.state = State::Value;
         self.open.clear();

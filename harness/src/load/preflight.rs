@@ -2,34 +2,34 @@
 
 use hyper::HeaderMap;
 
+use super::arm_client::{ArmClient, Fate};
 use super::frames::{Preflight, PreflightAnswer};
 use super::judge::Judge;
-use super::line::{Fate, Line};
 use super::prepared::Prepared;
-use super::seat::Crew;
 use super::template::Fields;
 use super::timer::Patience;
+use super::virtual_user::Shared;
 use crate::clock::Mono;
 use crate::measure::outcome::Outcome;
 
 /// Sends them over one connection of their own, which is closed afterwards.
-pub(super) async fn preflight(crew: &Crew, arm: usize) -> Preflight {
-    let address = &crew.job.arms[arm];
+pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
+    let address = &shared.job.arms[arm];
     let mut scout = Scout {
-        line: Line::new(address.address),
-        fields: crew.fields(crew.job.connections),
+        client: ArmClient::new(address.address),
+        fields: shared.fields(shared.job.connections),
         judge: Judge::default(),
         patience: Patience::new(),
     };
-    let mut answers = Vec::with_capacity(crew.prepared[arm].len());
-    for prepared in &crew.prepared[arm] {
+    let mut answers = Vec::with_capacity(shared.prepared[arm].len());
+    for prepared in &shared.prepared[arm] {
         answers.push(scout.try_one(prepared).await);
     }
     Preflight { arm: address.arm, answers }
 }
 
 struct Scout {
-    line: Line,
+    client: ArmClient,
     fields: Fields,
     judge: Judge,
     patience: Patience,
@@ -43,9 +43,9 @@ impl Scout {
         self.patience.set(sent, sent.after(prepared.timeout));
         let mut spare = HeaderMap::new();
         let (judge, patience) = (&mut self.judge, &mut self.patience);
-        let fate: Fate = self.line.exchange(prepared, &body, request, judge, patience, &mut spare).await;
+        let fate: Fate = self.client.exchange(prepared, &body, request, judge, patience, &mut spare).await;
         let answered = matches!(fate.outcome, Outcome::Ok | Outcome::WrongStatus | Outcome::WrongBody);
-        let example = fate.says.or_else(|| (fate.outcome != Outcome::Ok).then(|| self.judge.example()));
+        let example = fate.message.or_else(|| (fate.outcome != Outcome::Ok).then(|| self.judge.example()));
         PreflightAnswer {
             request: prepared.name.clone(),
             outcome: fate.outcome,

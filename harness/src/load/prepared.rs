@@ -46,12 +46,13 @@ impl Prepared {
         headers.sort_by_key(|(name, _)| name != HOST);
         Ok(Self {
             name: request.name.clone(),
-            expected: Expected::new(&request.expect).map_err(|says| format!("request {}: {says}", request.name))?,
+            expected: Expected::new(&request.expect)
+                .map_err(|message| format!("request {}: {message}", request.name))?,
             timeout: request.timeout,
             method: Method::from_bytes(request.method.as_bytes()).map_err(|_| refused("method", &request.method))?,
             uri: Uri::from_maybe_shared(leaked(&path)).map_err(|_| refused("path", &path))?,
             headers,
-            body: Filling::new(&request.body).map_err(|says| format!("request {}: {says}", request.name))?,
+            body: Filling::new(&request.body).map_err(|message| format!("request {}: {message}", request.name))?,
         })
     }
 

@@ -43,7 +43,6 @@ impl GeneratorSpec {
 }
 
 impl Request {
-    /// Reads one request.
     pub fn read(name: &str, section: &Section<'_>, around: Around<'_>) -> Self {
         let method = section.field("method", "HTTP method").check(check_method).default("GET".to_owned());
         let path: String = section.field("path", "path and query, from the slash on").check(check_path).required();
@@ -131,8 +130,8 @@ fn read_ledger_rule(section: &Section<'_>, counts_hits: bool) -> LedgerRule {
     let about = "how many requests must reach the bundled upstream: exact, at_least (a target that retries) or none";
     let word = section.field("upstream_hits", about).one_of(&["exact", "at_least", "none"]).optional();
     if word.is_some() && !counts_hits {
-        let says = "cannot be checked: only the bundled upstream counts its hits";
-        section.mistake("upstream_hits", says, Some("leave it out, or use [upstream.builtin]".to_owned()));
+        let message = "cannot be checked: only the bundled upstream counts its hits";
+        section.mistake("upstream_hits", message, Some("leave it out, or use [upstream.builtin]".to_owned()));
     }
     match word.as_deref() {
         _ if !counts_hits => LedgerRule::Unknown,
@@ -145,8 +144,8 @@ fn read_ledger_rule(section: &Section<'_>, counts_hits: bool) -> LedgerRule {
 fn read_pointers(section: &Section<'_>, key: &'static str, about: &'static str) -> Vec<String> {
     let pointers: Vec<String> = section.field(key, about).default(Vec::new());
     for (index, pointer) in pointers.iter().enumerate().filter(|(_, pointer)| !pointer.starts_with('/')) {
-        let says = format!("{pointer:?} is not a JSON pointer: it must start with /");
-        section.mistake(&format!("{key}.{index}"), says, Some(format!("/{}", pointer.replace('.', "/"))));
+        let message = format!("{pointer:?} is not a JSON pointer: it must start with /");
+        section.mistake(&format!("{key}.{index}"), message, Some(format!("/{}", pointer.replace('.', "/"))));
     }
     pointers
 }
@@ -175,8 +174,8 @@ fn check_headers(section: &Section<'_>, key: &str, headers: &[(String, String)])
         if HeaderValue::from_str(value).is_err() {
             section.mistake(&at, format!("{value:?} is not a header value"), None);
         } else if value.contains("${") {
-            let says = "environment variables are read in [target] and [upstream] only";
-            section.mistake(&at, says, Some(format!("--set with a key such as request.{at}")));
+            let message = "environment variables are read in [target] and [upstream] only";
+            section.mistake(&at, message, Some(format!("--set with a key such as request.{at}")));
         }
     }
 }
@@ -197,8 +196,8 @@ fn read_body(section: &Section<'_>, folder: &Path) -> Body {
     let from_file = |key, path: Option<String>| path.and_then(|path| read_file(section, key, folder, &path));
     let fixed = body.or_else(|| from_file("body_file", body_file)).map(Body::Fixed);
     let seeded = |key: &str, text: String| {
-        if let Err(says) = Template::parse(&text) {
-            section.mistake(key, says, None);
+        if let Err(message) = Template::parse(&text) {
+            section.mistake(key, message, None);
         }
         Body::Template(text)
     };

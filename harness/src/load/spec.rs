@@ -21,13 +21,9 @@ pub struct Request {
     pub name: String,
     /// How often it is sent compared with the others.
     pub weight: u64,
-    /// HTTP method.
     pub method: String,
-    /// Path and query.
     pub path: String,
-    /// Header fields, in order.
     pub headers: Vec<(String, String)>,
-    /// Its body.
     pub body: Body,
     /// What a valid answer looks like.
     pub expect: Expect,
@@ -38,7 +34,6 @@ pub struct Request {
 /// The body of a request.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Body {
-    /// None.
     #[default]
     Empty,
     /// The same bytes each time.

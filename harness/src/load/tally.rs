@@ -26,7 +26,6 @@ struct Shard {
     tally: Mutex<Tally>,
 }
 
-/// What one worker counted.
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) outcomes: Outcomes,
@@ -55,7 +54,6 @@ impl Default for SecondTally {
 }
 
 impl SecondTally {
-    /// Everything but valid completions.
     pub(super) fn errors(&self) -> u64 {
         self.outcomes.total() - self.outcomes.ok
     }

@@ -180,8 +180,8 @@ mod tests {
         for (text, word) in
             [("{{uid}}", "{{uid}}"), ("{{int 5}}", "{{int 5}}"), ("{{int 5 1}}", "above"), ("{{seq", "closing")]
         {
-            let says = Template::parse(text).unwrap_err();
-            assert!(says.contains(word), "{says}");
+            let message = Template::parse(text).unwrap_err();
+            assert!(message.contains(word), "{message}");
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::frames::Order;
-use super::line::Fate;
+use super::arm_client::Fate;
+use super::frames::TrialOrder;
 use super::pace::Schedule;
 use super::spec::Pace;
 use super::tally::Tallies;
@@ -19,7 +19,6 @@ use crate::units::Nanos;
 /// Most examples kept of what was wrong.
 const EXAMPLES: usize = 5;
 
-/// A trial that runs.
 pub(super) struct Trial {
     /// Position of its arm in the job.
     pub(super) arm: usize,
@@ -56,12 +55,9 @@ struct Slots {
 }
 
 /// What a user may do next.
-pub(super) enum Claim {
-    /// Closed loop: send.
+pub(super) enum NextRequest {
     Now,
-    /// Open loop: this slot.
     Slot {
-        /// When it is due.
         intended: Mono,
         /// It was due before the user was free.
         late: bool,
@@ -81,7 +77,7 @@ pub(super) struct Turn {
 
 impl Trial {
     /// A trial on the arm at position `arm` for at most `users` users, of which one may need `timeout` for a request.
-    pub(super) fn new(order: &Order, arm: usize, users: u64, timeout: Nanos, workers: usize) -> Self {
+    pub(super) fn new(order: &TrialOrder, arm: usize, users: u64, timeout: Nanos, workers: usize) -> Self {
         let start = order.start_at.max(Mono::now());
         let lead = order.ramp.plus(order.warmup);
         let window_start = start.after(lead);
@@ -124,20 +120,20 @@ impl Trial {
     }
 
     /// Gives a user that is free its next slot.
-    pub(super) fn claim(&self) -> Claim {
+    pub(super) fn claim(&self) -> NextRequest {
         let Some(slots) = &self.slots else {
-            return Claim::Now;
+            return NextRequest::Now;
         };
         let now = Mono::now();
         if now >= self.drain_until {
-            return Claim::Over;
+            return NextRequest::Over;
         }
         let slot = slots.next.fetch_add(1, Relaxed);
         if slot >= slots.all {
-            return Claim::Over;
+            return NextRequest::Over;
         }
         let intended = self.start.after(slots.schedule.due(slot));
-        Claim::Slot { intended, late: now > intended }
+        NextRequest::Slot { intended, late: now > intended }
     }
 
     /// Whether a request that is sent at `at` has a connection of its own.
@@ -162,7 +158,6 @@ impl Trial {
         self.shown.load(Relaxed) < EXAMPLES && self.shown.fetch_add(1, Relaxed) < EXAMPLES
     }
 
-    /// Keeps an example.
     pub(super) fn example(&self, text: String) {
         self.examples.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }

@@ -7,33 +7,33 @@ use goose::client::GooseClientBuilder;
 use goose::config::{GooseConfiguration, GooseDefault, GooseDefaultType};
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 
-use super::seat::{Crew, Seat};
+use super::virtual_user::{Shared, VirtualUser};
 
 /// Users started per second: all of them at once, so that they wait at the gate before the first trial.
 const START_RATE: &str = "1000000";
 
-/// Runs the crew's users until the process ends. Returns only when Goose gives up, with its reason.
+/// Runs the shared's users until the process ends. Returns only when Goose gives up, with its reason.
 ///
 /// Goose's own measuring is off: it would cost more than the request itself. Its users share one HTTP client, which none of
 /// them uses; without that it would build one for each.
-pub(super) async fn run(crew: Arc<Crew>) -> String {
-    match attack(crew) {
+pub(super) async fn run(shared: Arc<Shared>) -> String {
+    match attack(shared) {
         Ok(attack) => match attack.execute().await {
             Ok(_) => "goose ended the users".to_owned(),
             Err(error) => error.to_string(),
         },
-        Err(says) => says,
+        Err(message) => message,
     }
 }
 
-fn attack(crew: Arc<Crew>) -> Result<GooseAttack, String> {
+fn attack(shared: Arc<Shared>) -> Result<GooseAttack, String> {
     let mut scenario = Scenario::new("users");
-    for (kind, request) in crew.job.requests.iter().enumerate() {
+    for (kind, request) in shared.job.requests.iter().enumerate() {
         let weight = usize::try_from(request.weight.max(1)).map_err(|error| error.to_string())?;
-        let transaction = Transaction::new(turn(&crew, kind)).set_name(&request.name);
+        let transaction = Transaction::new(turn(&shared, kind)).set_name(&request.name);
         scenario = scenario.register_transaction(transaction.set_weight(weight).map_err(|error| error.to_string())?);
     }
-    let users = usize::try_from(crew.job.connections).map_err(|error| error.to_string())?;
+    let users = usize::try_from(shared.job.connections).map_err(|error| error.to_string())?;
     let client = GooseClientBuilder::new().without_cookies();
     GooseAttack::initialize_with_config(GooseConfiguration::default())
         .and_then(|attack| attack.set_default(GooseDefault::Host, "http://127.0.0.1/"))
@@ -50,16 +50,16 @@ fn attack(crew: Arc<Crew>) -> Result<GooseAttack, String> {
 }
 
 /// What Goose calls each time a user is to send a request of `kind`.
-fn turn(crew: &Arc<Crew>, kind: usize) -> TransactionFunction {
-    let crew = Arc::clone(crew);
+fn turn(shared: &Arc<Shared>, kind: usize) -> TransactionFunction {
+    let shared = Arc::clone(shared);
     Arc::new(move |user: &mut GooseUser| {
-        if user.get_session_data::<Seat>().is_none() {
-            let seat = Seat::new(Arc::clone(&crew), user.weighted_users_index as u64);
+        if user.get_session_data::<VirtualUser>().is_none() {
+            let seat = VirtualUser::new(Arc::clone(&shared), user.weighted_users_index as u64);
             seat.arrive();
             user.set_session_data(seat);
         }
         Box::pin(async move {
-            if let Some(seat) = user.get_session_data_mut::<Seat>() {
+            if let Some(seat) = user.get_session_data_mut::<VirtualUser>() {
                 seat.take_turn(kind).await;
             }
             Ok(())

@@ -22,7 +22,6 @@ pub enum Blame {
     Upstream,
     /// The host was disturbed by others.
     Host,
-    /// The instrument contradicts itself.
     Instrument,
 }
 
@@ -32,10 +31,9 @@ pub enum Blame {
 pub struct Check {
     /// Name of the rule, as under `[audit]`.
     pub rule: String,
-    /// It holds.
     pub passed: bool,
     /// What was found, with its unit and the limit.
-    pub says: String,
+    pub message: String,
     /// Whose fault, and what to change; absent when it holds.
     pub blame: Option<Blame>,
     /// What to change; absent when it holds.
@@ -46,7 +44,6 @@ pub struct Check {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerRule {
-    /// Each one, once.
     #[default]
     Exact,
     /// Each one at least once (a target that retries or mirrors).
@@ -60,19 +57,14 @@ pub enum LedgerRule {
 /// What the rules look at.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
-    /// Which arm.
     pub arm: Arm,
-    /// What was offered.
     pub offered: Offered,
     /// Connections or users that could be in flight at once.
     pub connections: u64,
-    /// The generator's report.
     pub load: &'a LoadFacts,
     /// The upstream's count, where it is ours.
     pub ledger: Option<Ledger>,
-    /// How it must agree.
     pub ledger_rule: LedgerRule,
-    /// Readings over the window.
     pub readings: &'a Series<Reading>,
     /// CPUs the target may use.
     pub target_cpus: f64,
@@ -108,12 +100,12 @@ fn saturation(evidence: &Evidence<'_>, limits: &Limits) -> Option<(&'static str,
 /// The audit in the making: what a rule found, before its verdict.
 struct Found {
     rule: &'static str,
-    says: String,
+    message: String,
 }
 
 impl Found {
-    fn new(rule: &'static str, says: String) -> Self {
-        Self { rule, says }
+    fn new(rule: &'static str, message: String) -> Self {
+        Self { rule, message }
     }
 
     /// The check; `blame` and `hint` are kept only where it does not hold.
@@ -121,7 +113,7 @@ impl Found {
         Some(Check {
             rule: self.rule.to_owned(),
             passed,
-            says: self.says,
+            message: self.message,
             blame: (!passed).then_some(blame),
             hint: (!passed).then(|| hint.to_owned()),
         })
@@ -131,8 +123,8 @@ impl Found {
 /// Scheduled equals the sum of all outcomes, exactly.
 fn accounting(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
     let (scheduled, total) = (evidence.load.scheduled, evidence.load.outcomes.total());
-    let says = format!("{} scheduled, {} accounted for", grouped(scheduled as f64), grouped(total as f64));
-    let found = Found::new("accounting", says);
+    let message = format!("{} scheduled, {} accounted for", grouped(scheduled as f64), grouped(total as f64));
+    let found = Found::new("accounting", message);
     found.judge(
         scheduled == total && scheduled > 0,
         Blame::Instrument,
@@ -143,17 +135,17 @@ fn accounting(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
 fn errors(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let errors = evidence.load.outcomes.errors();
     let share = errors as f64 / evidence.load.scheduled.max(1) as f64;
-    let mut says = format!(
+    let mut message = format!(
         "{} of {} requests were errors ({})",
         grouped(errors as f64),
         grouped(evidence.load.scheduled as f64),
         evidence.load.outcomes.describe()
     );
     if let Some(example) = evidence.load.examples.first().filter(|_| errors > 0) {
-        says.push_str(&format!("; for example {example}"));
+        message.push_str(&format!("; for example {example}"));
     }
     let hint = "look at the target's log beside the result, and at `expect` of the request";
-    Found::new("errors", says).judge(share <= limits.errors.0, behind(evidence.arm), hint)
+    Found::new("errors", message).judge(share <= limits.errors.0, behind(evidence.arm), hint)
 }
 
 /// Valid or not, answers per second against the offered rate.
@@ -166,12 +158,12 @@ fn achieved(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let share = if seconds > 0.0 { answered / seconds / rate_per_second } else { 0.0 };
     let passed = share >= limits.achieved.0;
     let (blame, why, hint) = blame_for_rate(evidence, limits);
-    let mut says =
+    let mut message =
         format!("{} % of the offered {}/s was answered", three_digits(share * 100.0), grouped(rate_per_second));
     if !passed {
-        says.push_str(why);
+        message.push_str(why);
     }
-    Found::new("achieved", says).judge(passed, blame, hint)
+    Found::new("achieved", message).judge(passed, blame, hint)
 }
 
 /// Who kept the offered rate from being answered.
@@ -213,13 +205,13 @@ fn generator_ceiling(evidence: &Evidence<'_>) -> Option<f64> {
 fn pacer_lag(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let Offered::Open { .. } = evidence.offered else { return None };
     let lag = judged_lag(evidence.load);
-    let says = lag.as_ref().map_or_else(
+    let message = lag.as_ref().map_or_else(
         || "no request was released".to_owned(),
         |(quantile, lag)| format!("pacer lag {quantile} {lag}, limit {}", limits.pacer_lag_p99),
     );
     let passed = lag.is_some_and(|(_, lag)| lag <= limits.pacer_lag_p99);
     let hint = "the generator woke up late: use a quieter host, a lower `rate`, or a `cpuset` of its own";
-    Found::new("pacer_lag_p99", says).judge(passed, Blame::Generator, hint)
+    Found::new("pacer_lag_p99", message).judge(passed, Blame::Generator, hint)
 }
 
 /// The pacer lag that is held against its limit, and the name of its quantile: p99, or a lower one where fewer than ten values
@@ -236,9 +228,9 @@ fn unsent(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
         return None;
     };
     let unsent = evidence.load.outcomes.unsent;
-    let says = format!("{} unsent, limit {}", grouped(unsent as f64), limits.unsent);
+    let message = format!("{} unsent, limit {}", grouped(unsent as f64), limits.unsent);
     let (blame, _, hint) = blame_for_rate(evidence, limits);
-    Found::new("unsent", says).judge(unsent <= limits.unsent, blame, hint)
+    Found::new("unsent", message).judge(unsent <= limits.unsent, blame, hint)
 }
 
 /// The far end is the witness: what the upstream counted against what was sent.
@@ -251,13 +243,13 @@ fn ledger(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
         LedgerRule::None => (upstream_hits == 0, "none"),
         LedgerRule::Unknown => return None,
     };
-    let says = format!(
+    let message = format!(
         "{} requests sent, the upstream saw {} ({demand} expected)",
         grouped(sent as f64),
         grouped(upstream_hits as f64)
     );
     let hint = "the target answers by itself, retries or drops: see its log, and `expect.upstream_hits`";
-    Found::new("ledger", says).judge(passed, behind(evidence.arm), hint)
+    Found::new("ledger", message).judge(passed, behind(evidence.arm), hint)
 }
 
 /// Requests in flight as counted against rate × mean service time (J. D. C. Little, "A Proof for the Queuing Formula
@@ -267,7 +259,7 @@ fn littles_law(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let seconds = load.window_ns as f64 / 1e9;
     let mean = load.latencies.service.mean_ns().filter(|_| seconds > 0.0 && load.outcomes.errors() == 0)?;
     let computed = load.completed_in_window as f64 / seconds * mean / 1e9;
-    let says = format!(
+    let message = format!(
         "{} requests in flight as counted, {} as rate × mean service time",
         three_digits(load.mean_in_flight),
         three_digits(computed)
@@ -275,7 +267,7 @@ fn littles_law(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let passed =
         (load.mean_in_flight - computed).abs() <= limits.littles_law.0 * computed.max(load.mean_in_flight) + 0.25;
     let hint = "latency, rate and concurrency contradict each other; if this repeats, report it with the result";
-    Found::new("littles_law", says).judge(passed, Blame::Instrument, hint)
+    Found::new("littles_law", message).judge(passed, Blame::Instrument, hint)
 }
 
 /// Overhead is measured below the knee only.
@@ -288,14 +280,14 @@ fn target_cpu(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     }
     let span = evidence.readings.span_ns()? as f64;
     let share = evidence.readings.target_cpu_ns()? as f64 / span / evidence.target_cpus;
-    let says = format!(
+    let message = format!(
         "target used {} % of {} CPUs, limit {}",
         three_digits(share * 100.0),
         three_digits(evidence.target_cpus),
         limits.target_cpu
     );
     let hint = "near saturation latency is queueing, not overhead: lower `rate`";
-    Found::new("target_cpu", says).judge(share <= limits.target_cpu.0, Blame::Target, hint)
+    Found::new("target_cpu", message).judge(share <= limits.target_cpu.0, Blame::Target, hint)
 }
 
 fn steal(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
@@ -304,8 +296,8 @@ fn steal(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
 
 fn stolen(readings: &Series<Reading>, limits: &Limits) -> Option<Check> {
     let share = readings.steal()?;
-    let says = format!("{} % of CPU time stolen, limit {}", three_digits(share * 100.0), limits.steal);
-    Found::new("steal", says).judge(
+    let message = format!("{} % of CPU time stolen, limit {}", three_digits(share * 100.0), limits.steal);
+    Found::new("steal", message).judge(
         share <= limits.steal.0,
         Blame::Host,
         "the hypervisor gave the CPUs to others: repeat later or on another host",
@@ -318,9 +310,9 @@ fn foreign_cpu(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
 
 fn foreign(readings: &Series<Reading>, limits: &Limits) -> Option<Check> {
     let share = readings.foreign_cpu()?;
-    let says =
+    let message =
         format!("{} % of CPU time used by other processes, limit {}", three_digits(share * 100.0), limits.foreign_cpu);
-    Found::new("foreign_cpu", says).judge(
+    Found::new("foreign_cpu", message).judge(
         share <= limits.foreign_cpu.0,
         Blame::Host,
         "stop what else runs on this host (see `top`), then repeat",

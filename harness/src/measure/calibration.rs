@@ -15,7 +15,6 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Calibration {
     /// See [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// The run behind it.
     pub run_id: String,
     /// When it began: RFC 3339, UTC.
     pub taken_at: String,
@@ -26,9 +25,7 @@ pub struct Calibration {
     /// What was changed in what is measured, as `KEY=VALUE`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<String>,
-    /// By which harness.
     pub tool: ToolFacts,
-    /// On which host.
     pub host: HostFacts,
     /// What of the host must be the same for it to hold.
     pub fingerprint: String,
@@ -38,7 +35,6 @@ pub struct Calibration {
     /// What generator and upstream carry without a target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Ceiling>,
-    /// What the sampler costs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampler: Option<SamplerCost>,
     /// How late requests were released, slowest rate first.
@@ -70,7 +66,6 @@ pub struct Figure {
 pub struct NoiseFloor {
     /// Arrival rate on either arm, in requests per second.
     pub rate_per_second: f64,
-    /// Connections kept open.
     pub connections: u64,
     /// Measured part of a trial in nanoseconds.
     pub window_ns: u64,
@@ -105,15 +100,11 @@ pub struct Resolution {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
-    /// Virtual users.
     pub vus: u64,
     /// Valid completions per second that both reached together.
     pub rate_per_second: Figure,
-    /// What bounded the rate.
     pub bound: BoundBy,
-    /// The generator.
     pub generator: StationCost,
-    /// The bundled upstream.
     pub upstream: StationCost,
 }
 
@@ -123,11 +114,8 @@ pub struct Ceiling {
 pub struct BoundBy {
     /// In a word or two.
     pub by: String,
-    /// The evidence.
-    pub says: String,
-    /// Valid rounds that agree.
+    pub message: String,
     pub rounds: u64,
-    /// All valid rounds.
     pub of: u64,
 }
 
@@ -160,7 +148,6 @@ pub struct SamplerCost {
     pub period_ns: u64,
     /// CPU time of control and keeper for each reading, in nanoseconds.
     pub cpu_ns_per_reading: Figure,
-    /// Readings behind it.
     pub readings: u64,
 }
 
@@ -178,9 +165,7 @@ pub struct PacerLag {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AbsentPart {
-    /// Which.
     pub part: String,
-    /// Why.
     pub reason: String,
 }
 
@@ -278,7 +263,7 @@ mod tests {
         let found = calibration();
         let text = serde_json::to_string(&found).unwrap();
         assert_eq!(parse(&text).as_ref(), Ok(&found));
-        for (from, to, says) in [
+        for (from, to, message) in [
             ("\"schema_version\":1", "\"schema_version\":2", "made by a newer harness: layout 2"),
             ("\"schema_version\":1", "\"schema_version\":null", "no schema_version"),
             ("\"cpus\":2", "\"cpus\":3", "its fingerprint is \"Some CPU, 2 CPUs"),
@@ -286,7 +271,7 @@ mod tests {
             ("{", "[", "it is not JSON"),
         ] {
             let why = parse(&text.replacen(from, to, 1)).unwrap_err();
-            assert!(why.contains(says), "{says}: {why}");
+            assert!(why.contains(message), "{message}: {why}");
         }
         assert!(found.is_empty() && found.date().is_empty());
     }

@@ -20,13 +20,9 @@ pub enum Json<'a> {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number.
     Number(Number),
-    /// A text.
     Text(Cow<'a, str>),
-    /// An array.
     Array(Vec<Json<'a>>),
-    /// An object.
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
@@ -37,7 +33,6 @@ impl<'a> Json<'a> {
         entries.binary_search_by(|(known, _)| known.as_ref().cmp(key)).ok().map(|index| &entries[index].1)
     }
 
-    /// The text it is.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
@@ -249,8 +244,8 @@ mod tests {
 
     #[test]
     fn no_key_stands_twice() {
-        let says = serde_json::from_str::<Json<'_>>("[{\"b\":1,\"\\u0062\":1}]").unwrap_err().to_string();
-        assert!(says.contains("the key \"b\" stands twice"), "{says}");
+        let message = serde_json::from_str::<Json<'_>>("[{\"b\":1,\"\\u0062\":1}]").unwrap_err().to_string();
+        assert!(message.contains("the key \"b\" stands twice"), "{message}");
     }
 
     #[test]

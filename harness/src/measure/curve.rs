@@ -19,8 +19,7 @@ pub struct Objective {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GaveUp {
-    /// What happened.
-    pub says: String,
+    pub message: String,
     /// It was the target's doing: it died, did not come up, or answered wrongly. Otherwise nothing is known of it.
     pub by_target: bool,
 }

@@ -38,7 +38,6 @@ pub enum FaultKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expectation {
-    /// No request is lost.
     Answers,
     /// Requests may fail; none hangs, and none comes back as a success with a wrong body.
     Errors,
@@ -63,11 +62,8 @@ pub struct Planned {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultsFacts {
-    /// Load before each fault.
     pub before_ns: u64,
-    /// Length of a fault.
     pub fault_ns: u64,
-    /// Load after each fault.
     pub after_ns: u64,
     /// Time after a fault within which the target must answer everything again.
     pub recover_ns: u64,
@@ -75,7 +71,6 @@ pub struct FaultsFacts {
     pub timeout_ns: u64,
     /// How long a slow upstream holds every answer back.
     pub slow_ns: u64,
-    /// Number of slow readers.
     #[serde(default)]
     pub readers: u64,
     /// The faults, in the order in which they were to be made.
@@ -104,11 +99,9 @@ pub struct FaultRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExitFacts {
-    /// How it ended.
     pub ending: Ending,
     /// From SIGTERM to its end, in nanoseconds.
     pub took_ns: u64,
-    /// SIGTERM was not enough.
     pub killed: bool,
 }
 
@@ -117,7 +110,6 @@ pub struct ExitFacts {
 pub struct Effect {
     /// Requests that were to start in the window.
     pub scheduled: u64,
-    /// What became of them.
     pub outcomes: Outcomes,
     /// Everything that was not answered as expected; connections refused by a target that was asked to end are errors, but not lost, as
     /// it never took them.
@@ -178,7 +170,6 @@ impl FaultKind {
 }
 
 impl Expectation {
-    /// Every one, strictest first.
     pub const ALL: [Self; 3] = [Self::Answers, Self::Errors, Self::ErrorsInBodies];
 
     /// Its name in a scenario.
@@ -246,15 +237,15 @@ pub fn errors_before(ticks: &Ticks, before_ns: u64) -> (u64, u64) {
 pub fn check_before(ticks: &Ticks, before: Nanos, example: Option<&String>) -> Check {
     let (errors, of) = errors_before(ticks, before.0);
     let passed = errors == 0 && of > 0;
-    let mut says = format!("{errors} of {of} requests well before the fault were errors");
+    let mut message = format!("{errors} of {of} requests well before the fault were errors");
     if let Some(example) = example.filter(|_| errors > 0) {
-        says.push_str(&format!("; for example {example}"));
+        message.push_str(&format!("; for example {example}"));
     }
     let hint = if of == 0 { "lengthen `before`, or raise `rate`" } else { "see the target's log beside the result" };
     Check {
         rule: "errors".to_owned(),
         passed,
-        says,
+        message,
         blame: (!passed).then_some(Blame::Target),
         hint: (!passed).then(|| hint.to_owned()),
     }
@@ -277,13 +268,13 @@ pub fn is_measured(stage: &StageRecord, kind: FaultKind) -> bool {
 
 /// What kept faults from being measured, the rule that broke first of each.
 pub fn disturbances(stage: &StageRecord) -> Vec<String> {
-    let says = |kind: FaultKind| {
+    let message = |kind: FaultKind| {
         let (_, _, trial) = trial_of(stage, kind)?;
         let broken = trial.audit.iter().find(|check| !check.passed)?;
         let hint = broken.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
-        Some(format!("{}: {}{hint}", kind.name(), broken.says))
+        Some(format!("{}: {}{hint}", kind.name(), broken.message))
     };
-    FaultKind::ALL.into_iter().filter_map(says).collect()
+    FaultKind::ALL.into_iter().filter_map(message).collect()
 }
 
 #[cfg(test)]

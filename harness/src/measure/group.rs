@@ -86,7 +86,6 @@ pub struct ResourceLimits {
 }
 
 impl ResourceLimits {
-    /// Whether nothing is limited.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

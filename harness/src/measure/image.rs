@@ -31,7 +31,6 @@ pub enum Method {
 pub struct Count {
     /// The bytes.
     pub bytes: u64,
-    /// How they were counted.
     pub method: Method,
 }
 
@@ -39,18 +38,14 @@ pub struct Count {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Base {
-    /// Nothing.
     Scratch,
-    /// A distroless image.
     Distroless,
-    /// This image or distribution.
     Named(String),
     /// It could not be found out.
     #[default]
     Unknown,
 }
 
-/// Facts about one image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFacts {
@@ -60,9 +55,7 @@ pub struct ImageFacts {
     pub platform: Option<String>,
     /// Layers in the manifest; steps of its history that made none do not count.
     pub layers: Option<u64>,
-    /// What it stands on.
     pub base: Base,
-    /// What tells the base.
     pub evidence: String,
     /// Platforms it is there for, as `os/architecture` or `os/architecture/variant`.
     pub platforms: Option<Vec<String>>,

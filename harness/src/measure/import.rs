@@ -16,7 +16,6 @@ pub struct Import {
     pub sha256: String,
     /// When the file was written: RFC 3339, UTC.
     pub written_at: String,
-    /// Samples in the file.
     pub samples: u64,
     /// Most iterations that one sample is the mean of.
     pub iterations: u64,

@@ -15,54 +15,41 @@ pub const FILE: &str = "journal.jsonl";
 /// One line. A later line about the same stage, instance or round replaces what an earlier one said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Line {
+pub enum JournalLine {
     /// A run begins: its record as known so far, without stages.
     Run(Box<Record>),
     /// A stage, as known so far, without instances: when it begins, and again when a fact is added to it.
     Stage(Box<StageRecord>),
     /// An instance: when it is up, and again when it has stopped. Its rounds and windows are lines of their own.
     Instance {
-        /// Name of the stage.
         stage: String,
         /// What is known of it so far, without rounds and windows.
         instance: Box<InstanceRecord>,
     },
     /// A window of a soak that ended.
     Window {
-        /// Name of the stage.
         stage: String,
-        /// Index of the instance.
         instance: u32,
         /// What was seen in it.
         window: Box<SoakWindow>,
     },
     /// A trial that ended. Its round counts as incomplete until a line says what became of it.
     Trial {
-        /// Name of the stage.
         stage: String,
-        /// Index of the instance.
         instance: u32,
         /// Index of the round within the instance.
         round: u32,
-        /// What it found.
         trial: Box<TrialRecord>,
     },
-    /// A round that ended.
     Round {
-        /// Name of the stage.
         stage: String,
-        /// Index of the instance.
         instance: u32,
         /// Index of the round within the instance.
         index: u32,
-        /// What became of it.
         status: RoundStatus,
     },
-    /// A stage that ended.
     StageEnd {
-        /// Name of the stage.
         stage: String,
-        /// What became of it.
         status: StageStatus,
         /// What a reader must know beside the numbers.
         warnings: Vec<String>,
@@ -80,7 +67,6 @@ pub enum Line {
     },
 }
 
-/// What a journal says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replay {
     /// The record as far as it goes. Without an end it counts as interrupted.
@@ -92,7 +78,6 @@ pub struct Replay {
 /// Why a journal cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It holds nothing.
     #[error("the journal is empty: the run was stopped before anything was known")]
     Empty,
     /// A line that is not the last one is damaged.
@@ -108,18 +93,14 @@ pub enum Error {
     Orphan {
         /// From 1.
         number: usize,
-        /// What it speaks of.
         what: String,
     },
     /// A newer harness wrote it.
     #[error("made by a newer harness: layout {found}, this one reads up to {SCHEMA_VERSION}; update this harness")]
-    Newer {
-        /// The version found.
-        found: u32,
-    },
+    Newer { found: u32 },
 }
 
-impl Line {
+impl JournalLine {
     /// The line as it stands in the file, newline included.
     ///
     /// # Errors
@@ -183,14 +164,14 @@ impl Line {
     }
 }
 
-fn of_round(stage: &str, instance: u32, round: &RoundRecord) -> Vec<Line> {
-    let trials = round.trials.iter().map(|trial| Line::Trial {
+fn of_round(stage: &str, instance: u32, round: &RoundRecord) -> Vec<JournalLine> {
+    let trials = round.trials.iter().map(|trial| JournalLine::Trial {
         stage: stage.to_owned(),
         instance,
         round: round.index,
         trial: Box::new(trial.clone()),
     });
-    let end = Line::Round { stage: stage.to_owned(), instance, index: round.index, status: round.status };
+    let end = JournalLine::Round { stage: stage.to_owned(), instance, index: round.index, status: round.status };
     trials.chain([end]).collect()
 }
 
@@ -203,13 +184,13 @@ pub fn replay(bytes: &[u8]) -> Result<Replay, Error> {
     let mut replay: Option<Replay> = None;
     for (number, line) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
         let Some(whole) = line.strip_suffix(b"\n") else { break };
-        let line: Line =
+        let line: JournalLine =
             serde_json::from_slice(whole).map_err(|error| Error::Damaged { number, why: error.to_string() })?;
         match (&mut replay, line) {
-            (None, Line::Run(record)) if record.schema_version > SCHEMA_VERSION => {
+            (None, JournalLine::Run(record)) if record.schema_version > SCHEMA_VERSION => {
                 return Err(Error::Newer { found: record.schema_version });
             }
-            (None, Line::Run(record)) => {
+            (None, JournalLine::Run(record)) => {
                 replay = Some(Replay { record: Record { interrupted: true, ..*record }, complete: false });
             }
             (None, _) => return Err(Error::Orphan { number, what: "a run".to_owned() }),
@@ -230,11 +211,11 @@ impl Replay {
     ///
     /// # Errors
     /// [`Unknown`] when it speaks of something that no earlier line introduced.
-    pub fn add(&mut self, line: Line) -> Result<(), Unknown> {
+    pub fn add(&mut self, line: JournalLine) -> Result<(), Unknown> {
         match line {
-            Line::Run(_) => return Err(Unknown("a second run".to_owned())),
-            Line::Stage(stage) => self.put_stage(*stage),
-            Line::Instance { stage, instance } => {
+            JournalLine::Run(_) => return Err(Unknown("a second run".to_owned())),
+            JournalLine::Stage(stage) => self.put_stage(*stage),
+            JournalLine::Instance { stage, instance } => {
                 let stage = self.stage(&stage)?;
                 match stage.instances.iter_mut().find(|known| known.index == instance.index) {
                     Some(known) => {
@@ -244,16 +225,18 @@ impl Replay {
                     None => stage.instances.push(*instance),
                 }
             }
-            Line::Window { stage, instance, window } => self.instance(&stage, instance)?.windows.push(*window),
-            Line::Trial { stage, instance, round, trial } => {
+            JournalLine::Window { stage, instance, window } => self.instance(&stage, instance)?.windows.push(*window),
+            JournalLine::Trial { stage, instance, round, trial } => {
                 self.round(&stage, instance, round)?.trials.push(*trial);
             }
-            Line::Round { stage, instance, index, status } => self.round(&stage, instance, index)?.status = status,
-            Line::StageEnd { stage, status, warnings } => {
+            JournalLine::Round { stage, instance, index, status } => {
+                self.round(&stage, instance, index)?.status = status
+            }
+            JournalLine::StageEnd { stage, status, warnings } => {
                 let stage = self.stage(&stage)?;
                 (stage.status, stage.warnings) = (status, warnings);
             }
-            Line::End { took_ns, interrupted, failure, sampler_cost_ratio } => {
+            JournalLine::End { took_ns, interrupted, failure, sampler_cost_ratio } => {
                 self.complete = true;
                 self.record =
                     Record { took_ns, interrupted, failure, sampler_cost_ratio, ..std::mem::take(&mut self.record) };

@@ -39,7 +39,6 @@ pub struct Quantiles {
     pub p95_ns: u64,
     /// Quantile 0.99.
     pub p99_ns: u64,
-    /// Largest value.
     pub max_ns: u64,
 }
 
@@ -77,7 +76,6 @@ impl LatencyHistogram {
         }
     }
 
-    /// Counts one span.
     pub fn record(&mut self, span: Nanos) {
         // There always is one: what was read has been decoded before.
         if let Some(histogram) = self.counting() {
@@ -102,7 +100,6 @@ impl LatencyHistogram {
         }
     }
 
-    /// Number of spans recorded.
     pub fn count(&self) -> u64 {
         match &self.0 {
             Form::Counting(histogram) => histogram.len(),
@@ -291,8 +288,8 @@ mod tests {
             assert!(LatencyHistogram::from_base64(&cut).is_err(), "{length} of {} bytes", bytes.len());
         }
         for text in ["", "!", "AAAA", "HISTFAAA"] {
-            let says = LatencyHistogram::from_base64(text).unwrap_err().to_string();
-            assert!(says.starts_with("not a V2 HdrHistogram in base64: "), "{says}");
+            let message = LatencyHistogram::from_base64(text).unwrap_err().to_string();
+            assert!(message.starts_with("not a V2 HdrHistogram in base64: "), "{message}");
         }
     }
 

@@ -8,13 +8,10 @@ use crate::units::Bytes;
 /// Environment variable that every process of a launch inherits, detached ones included; its value is `<keeper pid>-<n>`.
 pub const MARK: &str = "HARNESS_MARK";
 
-/// How a process ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// It returned this code.
     Code(i32),
-    /// This signal ended it.
     Signal(i32),
     /// The kernel killed it because it outgrew its memory limit, in bytes where it is known.
     OutOfMemory(Option<u64>),
@@ -42,7 +39,6 @@ pub struct LaunchRecord {
     pub stop_ns: Option<u64>,
     /// How it ended when we stopped it.
     pub ending: Option<Ending>,
-    /// SIGTERM was not enough.
     pub killed: bool,
     /// Where requests meet the target: `process` on loopback, a container in the `host`'s network, or one on a `bridge` at its
     /// own address; absent for a target that was not ours to start.
@@ -55,11 +51,9 @@ pub struct LaunchRecord {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineFacts {
-    /// Id of the container.
     pub container: String,
     /// The image as the scenario names it.
     pub image: String,
-    /// Id of the image.
     pub image_id: String,
     /// Length of the call that created the container, in nanoseconds.
     pub create_ns: u64,

@@ -20,7 +20,6 @@ pub use rows::METRICS;
 /// The unit a metric's values are in. In JSON it is written as its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {
-    /// Bytes.
     #[serde(rename = "bytes")]
     Bytes,
     /// Milliseconds.
@@ -35,18 +34,14 @@ pub enum Unit {
     /// Requests per second.
     #[serde(rename = "req/s")]
     PerSecond,
-    /// A number of things.
     #[serde(rename = "count")]
     Count,
 }
 
-/// Which way is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
-    /// Smaller values.
     Lower,
-    /// Larger values.
     Higher,
 }
 
@@ -63,7 +58,6 @@ pub enum Kind {
 /// A measure of Bencher: all metrics below one share unit and direction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measure {
-    /// Slug in Bencher.
     pub slug: &'static str,
     /// What one unit of the metric is in the measure's unit (ms → ns: 1e6).
     pub scale: f64,
@@ -72,7 +66,6 @@ pub struct Measure {
 /// A claim to hold a metric against: `< limit` for lower is better, `> limit` for higher.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limit {
-    /// In the metric's unit.
     pub value: f64,
 }
 
@@ -80,16 +73,13 @@ pub struct Limit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absent(pub String);
 
-/// One row.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
     /// `category/name`; `{vus}` stands for the number of virtual users.
     pub id: &'static str,
     /// Identifier in REQ-OBS-001 section 5, where it stands there.
     pub req: Option<&'static str>,
-    /// Unit of the values.
     pub unit: Unit,
-    /// Direction.
     pub better: Better,
     /// How the values come about.
     pub kind: Kind,
@@ -112,7 +102,6 @@ pub struct Metric {
 }
 
 impl Unit {
-    /// Every unit.
     pub const ALL: [Self; 6] = [Self::Bytes, Self::Millis, Self::Micros, Self::Percent, Self::PerSecond, Self::Count];
 
     /// The unit with that label.

@@ -4,10 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::metric::{Better, Kind};
 
-/// What a file says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Numbers {
-    /// The file or folder.
     pub source: String,
     /// How it is laid out.
     pub layout: Layout,
@@ -35,14 +33,12 @@ pub enum Layout {
     Flat,
     /// A receipt of copybook, `perf.json`.
     Copybook,
-    /// A directory of Criterion.
     Criterion,
 }
 
 /// One number, or several quantiles of one quantity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// What was measured.
     pub id: String,
     /// Which of its metrics; the id itself where the layout has no other word.
     pub metric: String,
@@ -52,7 +48,6 @@ pub struct Entry {
     pub better: Option<Better>,
     /// How the values came about.
     pub kind: Kind,
-    /// The values.
     pub values: Values,
     /// Lower and upper end of the interval of the value.
     pub interval: Option<(f64, f64)>,
@@ -75,23 +70,17 @@ pub struct Values {
     pub p95: Option<f64>,
 }
 
-/// What a unit measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantity {
-    /// Time.
     Duration,
-    /// Memory or files.
     Size,
     /// Something per second.
     Throughput,
-    /// A share.
     Percent,
-    /// A number of things.
     Count,
 }
 
 impl Layout {
-    /// How people call it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Result => "a result of `harness run`",

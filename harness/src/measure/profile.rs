@@ -16,7 +16,6 @@ pub enum Stacks {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Profile {
-    /// It was taken.
     Taken(Taken),
     /// It could not be; why, and what to type.
     Absent(String),

@@ -30,15 +30,12 @@ pub struct Record {
     pub started_at: String,
     /// Wall-clock length of the run in nanoseconds.
     pub took_ns: u64,
-    /// What was asked for.
     pub scenario: ScenarioFacts,
     /// State of the working copy the run was started in.
     pub git: Option<GitFacts>,
-    /// The harness itself.
     pub tool: ToolFacts,
     /// The builds measured, the head first; one unless builds are compared.
     pub targets: Vec<BuildFacts>,
-    /// Where it ran.
     pub host: HostFacts,
     /// What the host had been calibrated to, where it had; it may be of another host, see [`Calibration::unfit`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,7 +57,7 @@ pub struct Record {
 #[serde(deny_unknown_fields)]
 pub struct Failure {
     /// What failed, on which thing, and what to type next.
-    pub says: String,
+    pub message: String,
     /// The exit code it stands for.
     pub exit: Exit,
 }
@@ -71,7 +68,6 @@ pub struct Failure {
 pub struct ScenarioFacts {
     /// `name` of the scenario.
     pub name: String,
-    /// The file's text.
     pub text: String,
     /// SHA-256 of the text, hexadecimal.
     pub sha256: String,
@@ -79,7 +75,6 @@ pub struct ScenarioFacts {
     pub overrides: Vec<String>,
     /// `--quick` was given.
     pub quick: bool,
-    /// Seed of everything random.
     pub seed: u64,
 }
 
@@ -87,7 +82,6 @@ pub struct ScenarioFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GitFacts {
-    /// Full hash of HEAD.
     pub sha: String,
     /// Branch, if HEAD is on one.
     pub branch: Option<String>,
@@ -99,7 +93,6 @@ pub struct GitFacts {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolFacts {
-    /// Its version.
     pub version: String,
     /// `release` or `debug`; a debug generator saturates earlier.
     pub profile: String,
@@ -109,7 +102,6 @@ pub struct ToolFacts {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildFacts {
-    /// Which one.
     pub build: Build,
     /// The program as the scenario names it, after placeholders.
     pub program: String,
@@ -123,7 +115,6 @@ pub struct BuildFacts {
     pub env: Vec<String>,
 }
 
-/// The host.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostFacts {
@@ -133,9 +124,7 @@ pub struct HostFacts {
     pub cpus: u64,
     /// Physical memory in bytes.
     pub memory_bytes: u64,
-    /// Kernel release.
     pub kernel: String,
-    /// Distribution, from os-release.
     pub os: String,
     /// Virtual machine or container, where the CPU flags or DMI tell.
     pub virtualization: Option<String>,
@@ -149,7 +138,6 @@ pub struct HostFacts {
     pub load_average: f64,
 }
 
-/// What a stage does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StageKind {
@@ -199,9 +187,7 @@ pub enum StageStatus {
 pub struct StageRecord {
     /// Its name in the scenario.
     pub name: String,
-    /// What it does.
     pub kind: StageKind,
-    /// What became of it.
     pub status: StageStatus,
     /// The scenario says that the run may do without it.
     pub optional: bool,
@@ -237,7 +223,6 @@ pub struct StageRecord {
     /// Rounds (or launches) that had to be valid, of each build; in stage `limits`, for each set of limits; in stage `soak`, windows; in
     /// stage `faults`, faults.
     pub wanted: u64,
-    /// Starts of the target.
     pub instances: Vec<InstanceRecord>,
     /// What a reader must know beside the numbers.
     pub warnings: Vec<String>,
@@ -249,12 +234,10 @@ pub struct StageRecord {
 pub struct InstanceRecord {
     /// From 0 within the stage.
     pub index: u32,
-    /// Which build.
     pub build: Build,
     /// What it may use; absent where nothing is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
-    /// How the launch went.
     pub launch: LaunchRecord,
     /// Readings over the idle window, in stage `idle`.
     pub idle: Option<Series<Reading>>,
@@ -273,7 +256,6 @@ pub struct InstanceRecord {
     /// Windows of stage `soak`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<SoakWindow>,
-    /// Rounds, in order.
     pub rounds: Vec<RoundRecord>,
 }
 
@@ -291,13 +273,11 @@ pub enum RoundStatus {
     Incomplete,
 }
 
-/// Every arm once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoundRecord {
     /// From 0 within the instance.
     pub index: u32,
-    /// What became of it.
     pub status: RoundStatus,
     /// In the order they ran.
     pub trials: Vec<TrialRecord>,

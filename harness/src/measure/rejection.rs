@@ -16,8 +16,7 @@ pub struct Rejection {
     /// The only arm it was found on; absent when it was found on several.
     pub arm: Option<Arm>,
     /// What was found in the first of those rounds.
-    pub says: String,
-    /// What to change.
+    pub message: String,
     pub hint: Option<String>,
 }
 
@@ -66,7 +65,7 @@ fn failed_rules(round: &RoundRecord) -> Vec<(usize, &Check, Option<Arm>)> {
 }
 
 fn new(check: &Check, arm: Option<Arm>, of: u64) -> Rejection {
-    Rejection { rule: check.rule.clone(), rounds: 1, of, arm, says: check.says.clone(), hint: check.hint.clone() }
+    Rejection { rule: check.rule.clone(), rounds: 1, of, arm, message: check.message.clone(), hint: check.hint.clone() }
 }
 
 impl std::fmt::Display for Rejection {
@@ -74,7 +73,7 @@ impl std::fmt::Display for Rejection {
         if self.rounds < self.of {
             write!(out, "{} of {} rounds rejected: ", self.rounds, self.of)?;
         }
-        out.write_str(&self.says)?;
+        out.write_str(&self.message)?;
         if let Some(arm) = self.arm {
             write!(out, " ({} arm)", arm.name())?;
         }
@@ -90,11 +89,11 @@ mod tests {
     use super::super::usage::Series;
     use super::*;
 
-    fn check(rule: &str, says: &str) -> Check {
+    fn check(rule: &str, message: &str) -> Check {
         Check {
             rule: rule.to_owned(),
             passed: false,
-            says: says.to_owned(),
+            message: message.to_owned(),
             blame: Some(Blame::Generator),
             hint: Some("use a quieter host".to_owned()),
         }
@@ -125,7 +124,7 @@ mod tests {
 
     #[test]
     fn rules_are_told_once_and_most_frequent_first() {
-        let lag = |says| trial(Arm::Proxied, vec![check("pacer_lag_p99", says)]);
+        let lag = |message| trial(Arm::Proxied, vec![check("pacer_lag_p99", message)]);
         let stage = stage(vec![
             (RoundStatus::Rejected, vec![trial(Arm::Direct, vec![check("steal", "6.00 % stolen")])]),
             (RoundStatus::Rejected, vec![lag("pacer lag p99 3.10 ms, limit 1.00 ms")]),
@@ -145,8 +144,8 @@ mod tests {
     #[test]
     fn what_fails_without_the_target_is_not_blamed_on_it() {
         let round = |order: [Arm; 2]| {
-            let says = |arm| if arm == Arm::Direct { "the upstream is slow" } else { "the target is slow" };
-            let trials = order.map(|arm| trial(arm, vec![check("achieved", says(arm))]));
+            let message = |arm| if arm == Arm::Direct { "the upstream is slow" } else { "the target is slow" };
+            let trials = order.map(|arm| trial(arm, vec![check("achieved", message(arm))]));
             (RoundStatus::Rejected, trials.to_vec())
         };
         for order in [[Arm::Proxied, Arm::Direct], [Arm::Direct, Arm::Proxied]] {

@@ -25,7 +25,6 @@ pub struct SoakFacts {
     pub window_ns: u64,
     /// Length of the discarded part before the first window, in nanoseconds.
     pub warmup_ns: u64,
-    /// How much may change.
     pub budget: Budget,
     /// Changes so small that they never count.
     pub min_abs: Floors,
@@ -53,9 +52,7 @@ pub struct Budget {
 pub struct Floors {
     /// Memory in bytes.
     pub memory_bytes: u64,
-    /// Open descriptors.
     pub descriptors: u64,
-    /// Threads.
     pub threads: u64,
     /// Response time at quantile 0.99, in nanoseconds.
     pub p99_ns: u64,
@@ -67,7 +64,6 @@ pub struct Floors {
 pub struct Level {
     /// The least: what is left when everything that can be given back was.
     pub trough: u64,
-    /// The most.
     pub peak: u64,
 }
 
@@ -77,7 +73,6 @@ pub struct Level {
 pub struct Slice {
     /// From 0.
     pub index: u64,
-    /// What became of them.
     pub outcomes: Outcomes,
     /// Response times of those that were answered as expected, to two digits; absent where none was.
     pub response: Option<Quantiles>,
@@ -95,7 +90,6 @@ pub struct SoakWindow {
     pub length_ns: u64,
     /// It was measured to its end. The last one of a soak that was cut short is not.
     pub whole: bool,
-    /// Valid completions in it.
     pub ok: u64,
     /// Completions in it that were errors.
     pub errors: u64,
@@ -112,7 +106,6 @@ pub struct SoakWindow {
     pub pss: Option<Level>,
     /// Open descriptors of the target.
     pub descriptors: Option<Level>,
-    /// Threads of the target.
     pub threads: Option<Level>,
     /// CPU time of the target in nanoseconds.
     pub cpu_ns: Option<u64>,
@@ -132,9 +125,7 @@ pub struct SoakWindow {
 pub enum Quantity {
     /// Memory of the target: PSS where it is known in every window, else RSS of a single process.
     Memory,
-    /// Open descriptors.
     Descriptors,
-    /// Threads.
     Threads,
     /// Response time at quantile 0.99, in milliseconds.
     P99,
@@ -149,7 +140,6 @@ impl Quantity {
     /// What leaks, as opposed to what drifts: its troughs are held against a budget per day.
     pub const LEAKING: [Self; 3] = [Self::Memory, Self::Descriptors, Self::Threads];
 
-    /// Its name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -287,10 +277,10 @@ mod tests {
         assert!(faults(&StageRecord::default())[0].starts_with("0 whole windows"));
         let mut holes = stage((0..12).map(window).collect());
         holes.instances[0].windows[4].descriptors = None;
-        let says = faults(&holes);
+        let message = faults(&holes);
         assert!(
-            says.len() == 1 && says[0].starts_with("descriptors of the target could not be read in 1 of 12"),
-            "{says:?}"
+            message.len() == 1 && message[0].starts_with("descriptors of the target could not be read in 1 of 12"),
+            "{message:?}"
         );
         holes.instances[0].windows[4].threads = None;
         assert_eq!(faults(&holes).len(), 2);

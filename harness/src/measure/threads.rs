@@ -16,7 +16,6 @@ pub struct ThreadsUsage {
     pub waiting_ns: u64,
     /// The one that was runnable longest; its times are those within the window.
     pub busiest: ThreadUsage,
-    /// Its name.
     pub busiest_name: Option<String>,
 }
 

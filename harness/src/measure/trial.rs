@@ -9,13 +9,10 @@ use super::threads::ThreadsUsage;
 use super::usage::{Reading, Series};
 use crate::clock::Mono;
 
-/// One path under comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Arm {
-    /// Straight to the upstream.
     Direct,
-    /// Through the target.
     Proxied,
 }
 
@@ -23,7 +20,6 @@ pub enum Arm {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Build {
-    /// What is compared against.
     Base,
     /// What is being judged; the only one where nothing is compared.
     #[default]
@@ -40,10 +36,7 @@ pub enum Offered {
         rate_per_second: f64,
     },
     /// Closed loop: every virtual user sends its next request when the last one was answered.
-    Closed {
-        /// Virtual users.
-        vus: u64,
-    },
+    Closed { vus: u64 },
 }
 
 /// The latency histograms of one trial's window. Only requests with outcome *ok* are in the first five; the pacer lag is
@@ -55,7 +48,6 @@ pub struct Latencies {
     pub response: LatencyHistogram,
     /// Last byte − sent.
     pub service: LatencyHistogram,
-    /// Response headers − sent.
     pub ttfb: LatencyHistogram,
     /// First body byte − sent; of responses that have a body.
     pub first_body: LatencyHistogram,
@@ -73,9 +65,7 @@ pub struct Second {
     pub from_s: f64,
     /// Length in seconds; the last one of a window may be shorter.
     pub length_s: f64,
-    /// Valid completions inside it.
     pub ok: u64,
-    /// Completions that were errors.
     pub errors: u64,
     /// Quantiles of the response times of the valid completions, to two digits; absent where there were none.
     pub response: Option<Quantiles>,
@@ -87,7 +77,6 @@ pub struct Second {
 pub struct Ticks {
     /// Length of a tick in nanoseconds; the last one of a window may be shorter.
     pub length_ns: u64,
-    /// Every tick, in order.
     pub outcomes: Vec<Outcomes>,
 }
 
@@ -95,7 +84,6 @@ pub struct Ticks {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoadFacts {
-    /// Start of the window.
     pub window_start: Mono,
     /// Measured length of the window in nanoseconds.
     pub window_ns: u64,
@@ -134,17 +122,13 @@ pub struct Ledger {
     pub sent: u64,
 }
 
-/// One arm, once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialRecord {
-    /// Which path.
     pub arm: Arm,
     /// Which build of the target.
     pub build: Build,
-    /// The load offered.
     pub offered: Offered,
-    /// Connections kept open.
     pub connections: u64,
     /// What the load generator says.
     pub load: LoadFacts,
@@ -160,7 +144,6 @@ pub struct TrialRecord {
     /// What the threads of the target did within the window; absent on the direct arm, and where the kernel does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_threads: Option<ThreadsUsage>,
-    /// Rules applied, in order.
     pub audit: Vec<Check>,
     /// What a reader must know beside the numbers, for example `co-located`.
     pub tags: Vec<String>,
@@ -180,7 +163,6 @@ impl TrialRecord {
 }
 
 impl Build {
-    /// Its name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Base => "base",
@@ -190,7 +172,6 @@ impl Build {
 }
 
 impl Arm {
-    /// Its name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",

@@ -9,9 +9,7 @@ use crate::clock::Mono;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TreeUsage {
-    /// Live processes.
     pub processes: u32,
-    /// Their threads.
     pub threads: u32,
     /// CPU time of every process of the tree seen so far, ended ones included, in nanoseconds. Never falls.
     pub cpu_ns: u64,
@@ -35,7 +33,6 @@ pub struct TreeUsage {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThreadUsage {
-    /// Thread id.
     pub tid: i32,
     /// Time on a CPU in nanoseconds.
     pub on_cpu_ns: u64,
@@ -71,21 +68,17 @@ pub struct HostUsage {
     pub memory_stall_ns: Option<u64>,
 }
 
-/// One look at everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
-    /// When.
     pub at: Mono,
     /// The target; absent once it is gone.
     pub target: Option<TreeUsage>,
-    /// The load generator.
     pub generator: Option<ProcessUsage>,
     /// The upstream, where it is ours.
     pub upstream: Option<ProcessUsage>,
     /// CPU time of the control process and the keeper so far, in nanoseconds.
     pub control_cpu_ns: u64,
-    /// The host.
     pub host: HostUsage,
     /// The target's control group, where it has one of its own. It outlives the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]

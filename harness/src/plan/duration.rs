@@ -35,7 +35,6 @@ impl Stage {
 }
 
 impl LoadWork {
-    /// Arms of a round.
     pub const fn arms(&self) -> u64 {
         if self.paired { 2 } else { 1 }
     }

@@ -20,11 +20,10 @@ const OVERHEAD: &str = "overhead/latency_p50";
 /// Nanoseconds in the unit of that metric.
 const MS: f64 = 1e6;
 
-/// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     /// Why: the stage, what it asks for, and what this host can do.
-    pub says: String,
+    pub message: String,
     /// The key and value for `--set`; absent where no value would do.
     pub set: Option<String>,
 }
@@ -54,7 +53,7 @@ impl Plan {
         }
         let name = &stage.name;
         let shown = |ns: f64| Unit::Millis.show(ns / MS);
-        let says = format!(
+        let message = format!(
             "stage {name}: its {} rounds resolve overheads of {} on this host, and {why} asks for {}",
             load.rounds,
             shown(seen),
@@ -64,13 +63,13 @@ impl Plan {
             Some(rounds) => {
                 let takes = with_rounds(stage, load, rounds).expected_duration();
                 Proposal {
-                    says: format!("{says}; {rounds} rounds do, and take about {takes}"),
+                    message: format!("{message}; {rounds} rounds do, and take about {takes}"),
                     set: Some(format!("stage.{name}.rounds={rounds}")),
                 }
             }
             None => Proposal {
-                says: format!(
-                    "{says}; no number of rounds does below {}: see what spoils this host with harness doctor, and calibrate again",
+                message: format!(
+                    "{message}; no number of rounds does below {}: see what spoils this host with harness doctor, and calibrate again",
                     shown(floor.least_ns)
                 ),
                 set: None,
@@ -128,7 +127,7 @@ fn lower_rate(stage: &Stage, ceiling: f64) -> Option<Proposal> {
     }
     let name = &stage.name;
     let rate = two_digits_below(SHARE.0 * ceiling);
-    let says = format!(
+    let message = format!(
         "stage {name}: {} is {} of what generator and bundled upstream reach without a target on this host ({}), and more than {} \
          measures them",
         Rate(rate_per_second),
@@ -136,7 +135,7 @@ fn lower_rate(stage: &Stage, ceiling: f64) -> Option<Proposal> {
         Unit::PerSecond.show(ceiling),
         SHARE.notation()
     );
-    Some(Proposal { says, set: (rate > 0.0).then(|| format!("stage.{name}.rate={}", Rate(rate).notation())) })
+    Some(Proposal { message, set: (rate > 0.0).then(|| format!("stage.{name}.rate={}", Rate(rate).notation())) })
 }
 
 /// The largest number with two significant digits that is not above `value`.
@@ -201,14 +200,14 @@ mod tests {
         let plan = plan("[stage.overhead]\nrounds = 16\nwindow = \"500ms\"\n");
         let found = plan.proposals(&calibration(200.0, 1.0, 50_000.0));
         assert_eq!(found.len(), 1);
-        let says = &found[0].says;
-        assert!(says.starts_with("stage overhead: its 16 rounds resolve overheads of 0.2"), "{says}");
-        assert!(says.contains("from 0.1 ms on, asks for 70.7 µs; "), "{says}");
+        let message = &found[0].message;
+        assert!(message.starts_with("stage overhead: its 16 rounds resolve overheads of 0.2"), "{message}");
+        assert!(message.contains("from 0.1 ms on, asks for 70.7 µs; "), "{message}");
         // 0.1 ms ÷ √2 of 0.2 ms.
         let rounds = stats::rounds_for(0.5 / SQRT_2).unwrap();
         assert!(
-            (100..180).contains(&rounds) && says.contains(&format!("; {rounds} rounds do, and take about ")),
-            "{says}"
+            (100..180).contains(&rounds) && message.contains(&format!("; {rounds} rounds do, and take about ")),
+            "{message}"
         );
         let typed = format!("harness run t.toml --set stage.overhead.rounds={rounds}");
         assert_eq!(command(&plan, &found), Some(typed));
@@ -216,7 +215,7 @@ mod tests {
         assert_eq!(enough.proposals(&calibration(200.0, 1.0, 50_000.0)), []);
         let hopeless = &plan.proposals(&calibration(200.0, 90.0, 50_000.0))[0];
         assert_eq!(hopeless.set, None);
-        assert!(hopeless.says.contains("no number of rounds does below 90.0 µs"), "{}", hopeless.says);
+        assert!(hopeless.message.contains("no number of rounds does below 90.0 µs"), "{}", hopeless.message);
     }
 
     #[test]
@@ -226,7 +225,7 @@ mod tests {
         let found = plan(stages).proposals(&calibration(40.0, 1.0, 50_000.0));
         let rounds = stats::rounds_for(20.0 / 40.0).unwrap();
         assert_eq!(found[0].set, Some(format!("stage.overhead-b.rounds={rounds}")));
-        assert!(found[0].says.contains("[targets] with 0.02 ms asks for 20.0 µs"), "{}", found[0].says);
+        assert!(found[0].message.contains("[targets] with 0.02 ms asks for 20.0 µs"), "{}", found[0].message);
     }
 
     #[test]
@@ -235,7 +234,10 @@ mod tests {
         let found = plan.proposals(&calibration(1.0, 1.0, 14_900.0));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].set.as_deref(), Some("stage.overhead.rate=8900/s"));
-        assert!(found[0].says.contains("9,000/s is 60.4 % of what generator and bundled upstream reach"), "{found:?}");
+        assert!(
+            found[0].message.contains("9,000/s is 60.4 % of what generator and bundled upstream reach"),
+            "{found:?}"
+        );
         let both = plan.proposals(&calibration(1.0, 1.0, 1_000.0));
         let typed = "harness run t.toml --set stage.overhead.rate=600/s --set stage.soak.rate=600/s";
         assert_eq!(command(&plan, &both).as_deref(), Some(typed));

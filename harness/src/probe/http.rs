@@ -18,7 +18,6 @@ const BODY: usize = 1024 * 1024;
 /// Bytes of a body that are kept for messages.
 const EXCERPT: usize = 200;
 
-/// A final answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     /// When the status line had arrived.
@@ -45,7 +44,6 @@ pub(super) enum Miss {
     Io(#[from] io::Error),
 }
 
-/// How a body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
     Length(usize),
@@ -53,7 +51,6 @@ enum Framing {
     UntilClosed,
 }
 
-/// What the head says.
 #[derive(Debug)]
 struct Head {
     framing: Framing,
@@ -102,7 +99,6 @@ impl Connection {
     }
 }
 
-/// The answer under way.
 struct Input<'a, F> {
     connection: &'a mut Connection,
     end: Mono,
@@ -313,9 +309,9 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_told_apart() {
-        let says = |script: &[&str]| answers(&[script])[0].as_ref().map(|_| ()).expect_err("missed").clone();
-        assert!(says(&[]).contains("closed before"));
-        assert!(says(&["SSH-2.0-x\r\n"]).contains("not HTTP/1: \"SSH-2.0-x\""));
-        assert!(says(&["HTTP/1.1 503 x\r\nContent-Length: 9\r\n\r\ncut"]).contains("closed before"));
+        let message = |script: &[&str]| answers(&[script])[0].as_ref().map(|_| ()).expect_err("missed").clone();
+        assert!(message(&[]).contains("closed before"));
+        assert!(message(&["SSH-2.0-x\r\n"]).contains("not HTTP/1: \"SSH-2.0-x\""));
+        assert!(message(&["HTTP/1.1 503 x\r\nContent-Length: 9\r\n\r\ncut"]).contains("closed before"));
     }
 }

@@ -15,14 +15,11 @@ pub const SUMMARY_LIMIT: u64 = 1 << 20;
 /// Why a file of the runner could not be extended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The system refused.
     #[error("{path} cannot be extended: {source}; it is named by {variable}, unset that to go without")]
     Unwritable {
-        /// The file.
         path: PathBuf,
         /// The variable that names it.
         variable: &'static str,
-        /// What the system says.
         source: std::io::Error,
     },
     /// It would be more than GitHub takes.
@@ -30,7 +27,6 @@ pub enum Error {
         "{path} would have {bytes} bytes, and GitHub drops a summary of more than {SUMMARY_LIMIT}; print it in a step of its own"
     )]
     Full {
-        /// The file.
         path: PathBuf,
         /// Its size with the new text, in bytes.
         bytes: u64,
@@ -40,9 +36,7 @@ pub enum Error {
 /// How loud an annotation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// Fails.
     Error,
-    /// Must not be overlooked.
     Warning,
 }
 
@@ -56,16 +50,16 @@ impl Level {
 }
 
 /// One workflow command, as a line. Whatever would end it or begin another one is escaped.
-pub fn command(level: Level, title: &str, says: &str) -> String {
+pub fn command(level: Level, title: &str, message: &str) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = data(title).replace(':', "%3A").replace(',', "%2C");
-    format!("::{} title={property}::{}\n", level.word(), data(says))
+    format!("::{} title={property}::{}\n", level.word(), data(message))
 }
 
 /// An error for whatever fails the run, a warning for whatever must not be overlooked; at most ten of each.
 pub fn annotations(judgement: &Judgement) -> String {
     let of_kind = |kind: FindingKind| judgement.findings.iter().filter(move |finding| finding.kind == kind);
-    let told = |kind: FindingKind| of_kind(kind).map(|finding| (finding.subject.clone(), finding.says.clone()));
+    let told = |kind: FindingKind| of_kind(kind).map(|finding| (finding.subject.clone(), finding.message.clone()));
     let blocks: Vec<(String, String)> = told(FindingKind::Block).collect();
     let verdict = judgement.exit.word();
     // A reason that repeats a block would be the same line twice.
@@ -73,14 +67,14 @@ pub fn annotations(judgement: &Judgement) -> String {
     let reasons = judgement.reasons.iter().filter(new).map(|reason| (verdict.to_owned(), reason.clone()));
     let errors: Vec<(String, String)> = blocks.iter().cloned().chain(reasons).collect();
     let missed = judgement.targets.iter().filter(|target| target.state == ClaimState::NotMet && !target.required);
-    let missed = missed.map(|target| (format!("{} {}", target.metric, target.limit), target.says.clone()));
+    let missed = missed.map(|target| (format!("{} {}", target.metric, target.limit), target.message.clone()));
     let warnings: Vec<(String, String)> =
         told(FindingKind::Alert).chain(missed).chain(told(FindingKind::Inconclusive)).collect();
     limited(Level::Error, &errors) + &limited(Level::Warning, &warnings)
 }
 
 fn limited(level: Level, lines: &[(String, String)]) -> String {
-    let mut text: String = lines.iter().take(SHOWN).map(|(title, says)| command(level, title, says)).collect();
+    let mut text: String = lines.iter().take(SHOWN).map(|(title, message)| command(level, title, message)).collect();
     if let Some(more) = lines.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         text.push_str(&command(level, "harness", &format!("and {more} more; see the summary")));
     }

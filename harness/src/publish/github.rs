@@ -18,21 +18,14 @@ const PUBLIC: &str = "https://api.github.com";
 /// Why a comment could not even be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody said which repository.
     #[error("no repository is known: add `--repo OWNER/NAME`, or set GITHUB_REPOSITORY")]
     NoRepository,
     /// It is no `OWNER/NAME`.
     #[error("{repository:?} is no repository: type `--repo OWNER/NAME`")]
-    NotRepository {
-        /// What was given.
-        repository: String,
-    },
+    NotRepository { repository: String },
     /// The token would cross a network in the clear.
     #[error("GITHUB_API_URL is {url:?}: it must begin with https://, the token would be sent in the clear")]
-    Insecure {
-        /// What was given.
-        url: String,
-    },
+    Insecure { url: String },
 }
 
 /// Who asks whom, and how patiently.
@@ -108,16 +101,14 @@ pub(super) enum Trouble {
     Lasting {
         /// HTTP status, where there was an answer.
         status: Option<u16>,
-        /// What happened.
-        says: String,
+        message: String,
     },
 }
 
 impl Trouble {
-    /// What happened.
-    pub(super) fn says(&self) -> &str {
+    pub(super) fn message(&self) -> &str {
         match self {
-            Self::Passing(says) | Self::Lasting { says, .. } => says,
+            Self::Passing(message) | Self::Lasting { message, .. } => message,
         }
     }
 }
@@ -193,8 +184,12 @@ impl Github {
             return serde_json::from_str(&text)
                 .map_err(|_| lasting(Some(status), format!("{what}: the answer is no JSON")));
         }
-        let says = format!("{what}: HTTP {status}{}{}", self.message(&text), advice(status));
-        if status >= 500 || status == 429 { Err(Trouble::Passing(says)) } else { Err(lasting(Some(status), says)) }
+        let message = format!("{what}: HTTP {status}{}{}", self.message(&text), advice(status));
+        if status >= 500 || status == 429 {
+            Err(Trouble::Passing(message))
+        } else {
+            Err(lasting(Some(status), message))
+        }
     }
 
     /// What GitHub says about a refusal, on one line.
@@ -218,8 +213,8 @@ impl Github {
     }
 }
 
-const fn lasting(status: Option<u16>, says: String) -> Trouble {
-    Trouble::Lasting { status, says }
+const fn lasting(status: Option<u16>, message: String) -> Trouble {
+    Trouble::Lasting { status, message }
 }
 
 const fn advice(status: u16) -> &'static str {

@@ -23,13 +23,11 @@ pub struct Post<'a> {
     pub pull_request: u64,
     /// First line of the body, by which the comment is found.
     pub marker: &'a str,
-    /// The whole body.
     pub body: &'a str,
     /// Only rewrite a comment that is there; write none.
     pub only_update: bool,
 }
 
-/// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
     /// There was none; its address.
@@ -56,7 +54,7 @@ pub fn put(github: &Github, post: &Post<'_>) -> Result<Done, String> {
         let again = matches!(trouble, Trouble::Passing(_)) && tried < TRIES && Instant::now() < deadline;
         if !again {
             let times = if tried > 1 { format!(" ({tried} tries)") } else { String::new() };
-            return Err(github.redacted(&format!("{}{times}", trouble.says())));
+            return Err(github.redacted(&format!("{}{times}", trouble.message())));
         }
         std::thread::sleep(Duration::from_millis(250) * tried);
     }
@@ -87,7 +85,7 @@ fn find(github: &Github, post: &Post<'_>, login: Option<&str>, deadline: Instant
         }
         let path = format!("/issues/{}/comments?per_page={PER_PAGE}&page={page}", post.pull_request);
         let answer = github.repository(Method::GET, &path, None)?;
-        let not_a_list = || Trouble::Lasting { status: None, says: format!("GET {path}: the answer is no list") };
+        let not_a_list = || Trouble::Lasting { status: None, message: format!("GET {path}: the answer is no list") };
         let comments = answer.as_array().ok_or_else(not_a_list)?;
         let found = comments.iter().find(|comment| is_ours(comment, post.marker, login));
         if let Some(id) = found.and_then(|comment| comment["id"].as_u64()) {
@@ -97,8 +95,8 @@ fn find(github: &Github, post: &Post<'_>, login: Option<&str>, deadline: Instant
             return Ok(None);
         }
     }
-    let says = format!("pull request {} has more than {} comments", post.pull_request, PER_PAGE * PAGES);
-    Err(Trouble::Lasting { status: None, says })
+    let message = format!("pull request {} has more than {} comments", post.pull_request, PER_PAGE * PAGES);
+    Err(Trouble::Lasting { status: None, message })
 }
 
 /// Written by who the token belongs to, or, where that cannot be known, by a program; anybody can write a marker.

@@ -13,7 +13,6 @@ use crate::measure::numbers::quantile;
 use crate::stats::Sample;
 use crate::verdict::judgement::Measured;
 
-/// The format.
 pub(super) struct Aether;
 
 #[derive(Serialize)]
@@ -37,7 +36,6 @@ impl ReportFormat for Aether {
         "aether/"
     }
 
-    /// One benchmark a line.
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
         let mut lines = Vec::new();
         for bench in benches(summary) {

@@ -14,11 +14,9 @@ const WIDTH: usize = 80;
 /// A format of `harness baseline export`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// Bencher Metric Format.
     Bencher,
     /// The flat array of REQ-OBS-001 section 8.1.
     Flat,
-    /// The baseline's own layout.
     Json,
 }
 
@@ -32,8 +30,8 @@ pub fn table(baseline: &Baseline) -> String {
     let Baseline { name, scenario, runs, .. } = baseline;
     let mut text = format!("baseline {name} of scenario {scenario}: {}\n", plural(runs.len(), "run"));
     let Some(run) = baseline.newest() else { return text };
-    for says in about(run) {
-        text.push_str(&wrap(&says, WIDTH, "  ", "    "));
+    for message in about(run) {
+        text.push_str(&wrap(&message, WIDTH, "  ", "    "));
     }
     text.push_str(&format!("\n{:<33}{:>15}  {:<22}{:>4}\n", "", "value", "interval", "n"));
     text.push_str(&run.metrics.iter().map(row).collect::<String>());

@@ -10,7 +10,6 @@ use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::{Measure, find};
 use crate::stats::Estimate;
 
-/// The format.
 pub(super) struct Bencher;
 
 impl ReportFormat for Bencher {

@@ -1,7 +1,7 @@
 //! `comment.md`: what stands under a pull request. The marker on its first line lets the next run find it again; the worst
 //! comes first, everything else is folded. It is read by strangers, so it never holds a path or a secret.
 
-use super::lines::{HEAD, Line, Lines, lines};
+use super::lines::{FindingLine, FindingLines, HEAD, lines};
 use super::scrub::public;
 use super::{Error, ReportFormat, Summary};
 use crate::measure::record::{HostFacts, Record};
@@ -24,7 +24,6 @@ impl ReportFormat for Comment {
     }
 }
 
-/// What to write differently.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// Name of the host or class of hosts; without it, system and CPUs of the record's host.
@@ -53,7 +52,7 @@ pub fn body(summary: &Summary<'_>, options: &Options) -> String {
     let mut page = Page::default();
     page.push(&format!("{}\n", marker(summary.record, options.testbed.as_deref())));
     head(&mut page, summary, options.resolved);
-    let Lines { first, unchanged } = lines(summary.judgement);
+    let FindingLines { first, unchanged } = lines(summary.judgement);
     // With many findings, each says less, so that none of the first group is lost while it can be helped.
     let room = page.room("", HEAD, TAIL);
     let told = |most: usize| first.iter().take(MOST).map(|line| row(line, most)).collect::<Vec<String>>();
@@ -87,8 +86,8 @@ fn head(page: &mut Page, summary: &Summary<'_>, resolved: bool) {
     }
 }
 
-fn row(line: &Line, most: usize) -> String {
-    format!("| {} | {} | {} |\n", line.mark, public(&line.subject, 100), public(&line.says, most))
+fn row(line: &FindingLine, most: usize) -> String {
+    format!("| {} | {} | {} |\n", line.mark, public(&line.subject, 100), public(&line.message, most))
 }
 
 const METRICS: &str = "| metric | direct | proxied | value [interval] | n |\n|---|---:|---:|---:|---:|\n";

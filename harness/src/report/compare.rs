@@ -50,11 +50,11 @@ pub fn annotations(comparison: &Comparison) -> String {
     let mut text = String::new();
     for pair in &comparison.pairs {
         for problem in &pair.problems {
-            text.push_str(&annotation("error", &problem.says));
+            text.push_str(&annotation("error", &problem.message));
         }
         for change in &pair.changes {
             if matches!(change.finding, FindingKind::Block | FindingKind::Alert | FindingKind::Inconclusive) {
-                text.push_str(&annotation("warning", &format!("{}: {}", change.finding.word(), change.says)));
+                text.push_str(&annotation("warning", &format!("{}: {}", change.finding.word(), change.message)));
             }
         }
     }
@@ -79,10 +79,10 @@ fn of_pair(pair: &Pair) -> String {
         text.push_str(&wrap(&about, WIDTH, "  ", "  "));
     }
     let mut line =
-        |word: &str, says: &str| text.push_str(&wrap(says, WIDTH, &format!("  {word:<13}"), &" ".repeat(15)));
+        |word: &str, message: &str| text.push_str(&wrap(message, WIDTH, &format!("  {word:<13}"), &" ".repeat(15)));
     pair.notes.iter().for_each(|note| line("note", note));
-    pair.problems.iter().for_each(|problem| line("error", &problem.says));
-    pair.changes.iter().for_each(|change| line(change.finding.word(), &change.says));
+    pair.problems.iter().for_each(|problem| line("error", &problem.message));
+    pair.changes.iter().for_each(|change| line(change.finding.word(), &change.message));
     text
 }
 
@@ -102,7 +102,7 @@ fn tally<'a>(pairs: impl Iterator<Item = &'a Pair>) -> String {
 }
 
 /// A workflow command; what would end it is escaped.
-fn annotation(level: &str, says: &str) -> String {
-    let says = says.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    format!("::{level}::{says}\n")
+fn annotation(level: &str, message: &str) -> String {
+    let message = message.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    format!("::{level}::{message}\n")
 }

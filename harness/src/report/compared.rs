@@ -11,7 +11,6 @@ use crate::verdict::judgement::{Finding, FindingKind, Weighed};
 
 const WIDTH: usize = 80;
 
-/// What changed.
 #[derive(Debug)]
 pub struct Compared<'a> {
     /// Against what, and by which evidence.
@@ -20,14 +19,11 @@ pub struct Compared<'a> {
     pub title: String,
     /// What a reader must know beside the findings.
     pub notes: Vec<String>,
-    /// Most serious first.
     pub changes: Vec<Change<'a>>,
 }
 
-/// One finding, as text.
 #[derive(Debug)]
 pub struct Change<'a> {
-    /// The finding.
     pub finding: &'a Finding,
     /// Base, head, change with its interval, and p; where there are numbers.
     pub cells: Option<[String; 4]>,
@@ -83,8 +79,8 @@ fn notes(judgement: &Judgement) -> Vec<String> {
 fn new_breaches(judgement: &Judgement) -> Option<String> {
     let new = judgement.changes().into_iter().filter(|finding| is_new(finding)).count();
     let metrics = if new == 1 { "1 metric breaches".to_owned() } else { format!("{new} metrics breach") };
-    let says = format!("{metrics} a threshold, in fewer runs in a row than an alert needs");
-    (new > 0).then_some(says)
+    let message = format!("{metrics} a threshold, in fewer runs in a row than an alert needs");
+    (new > 0).then_some(message)
 }
 
 /// A breach against stored runs that the runs before did not show, so that it may be a slow host.
@@ -137,7 +133,6 @@ fn signed(share: f64) -> String {
     }
 }
 
-/// At the terminal.
 pub(super) fn table(compared: &Compared<'_>) -> String {
     let mut text = wrap(&compared.title, WIDTH, "", "  ");
     compared.notes.iter().for_each(|note| text.push_str(&wrap(note, WIDTH, "  ", "    ")));
@@ -154,10 +149,10 @@ pub(super) fn table(compared: &Compared<'_>) -> String {
         let subject = &change.finding.subject;
         match &change.cells {
             Some(cells) => text.push_str(&line(subject, cells.clone())),
-            None => text.push_str(&wrap(&format!("{subject}: {}", change.finding.says), WIDTH, "  ", "    ")),
+            None => text.push_str(&wrap(&format!("{subject}: {}", change.finding.message), WIDTH, "  ", "    ")),
         }
         if change.needs_words() && change.cells.is_some() {
-            text.push_str(&wrap(&change.finding.says, WIDTH, "    ", "    "));
+            text.push_str(&wrap(&change.finding.message, WIDTH, "    ", "    "));
         }
     }
     text
@@ -184,8 +179,8 @@ pub(super) fn markdown(compared: &Compared<'_>) -> String {
         text.push_str(&format!("{HEAD}{shown}\n"));
     }
     for change in compared.changes.iter().filter(|change| change.needs_words()) {
-        let Finding { subject, kind, says, .. } = change.finding;
-        text.push_str(&format!("- {}: {}: {}\n", kind.word(), escaped(subject), escaped(says)));
+        let Finding { subject, kind, message, .. } = change.finding;
+        text.push_str(&format!("- {}: {}: {}\n", kind.word(), escaped(subject), escaped(message)));
     }
     if !folded.is_empty() {
         text.push_str(&format!("\n<details><summary>Everything else</summary>\n\n{HEAD}{folded}\n</details>\n"));

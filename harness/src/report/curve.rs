@@ -24,8 +24,8 @@ pub(super) fn table(curve: &Curve) -> String {
         text.push_str(&format!(
             "  {cpus:>5} {memory:>8} {rps:>13} {p50:>9} {p99:>9} {throttled:>9} {peak:>9} {state}\n"
         ));
-        if let Some(says) = &point.says {
-            text.push_str(&wrap(says, WIDTH, "        ", "        "));
+        if let Some(message) = &point.message {
+            text.push_str(&wrap(message, WIDTH, "        ", "        "));
         }
         if let Some(bottleneck) = &point.bottleneck {
             text.push_str(&wrap(&bottleneck.headline(), WIDTH, "        ", "        "));
@@ -36,7 +36,6 @@ pub(super) fn table(curve: &Curve) -> String {
     text
 }
 
-/// The curve in Markdown.
 pub(super) fn markdown(curve: &Curve) -> String {
     let mut text = format!("**{}**, objective: {}\n\n", curve.stage, curve.objective);
     text.push_str(&format!(
@@ -44,13 +43,14 @@ pub(super) fn markdown(curve: &Curve) -> String {
         COLUMNS.join(" | ")
     ));
     for point in &curve.points {
-        let says = point.says.as_ref().map(|says| format!(": {}", says.replace('|', "\\|").replace('\n', " ")));
+        let message =
+            point.message.as_ref().map(|message| format!(": {}", message.replace('|', "\\|").replace('\n', " ")));
         text.push_str(&format!(
             "| {} | {} | {}{} | {} |\n",
             limits(point.limits).join(" | "),
             values(point).join(" | "),
             point.state.word(),
-            says.unwrap_or_default(),
+            message.unwrap_or_default(),
             point.bottleneck.as_ref().map_or("–", |bottleneck| bottleneck.by.words())
         ));
     }

@@ -17,17 +17,17 @@ pub(super) fn table(faults: &Faults) -> String {
     for row in &faults.rows {
         let [sent, errors, lost, recovery, state] = cells(row);
         text.push_str(&format!("  {:<20}{sent:>8}{errors:>8}{lost:>8}{recovery:>12} {state}\n", row.kind.name()));
-        text.extend(remarks(row).iter().map(|says| wrap(says, WIDTH, "      ", "      ")));
+        text.extend(remarks(row).iter().map(|message| wrap(message, WIDTH, "      ", "      ")));
     }
     text
 }
 
-/// The faults in Markdown.
 pub(super) fn markdown(faults: &Faults) -> String {
     let mut text = format!("**{}**: {}\n\n", faults.stage, faults.demands());
     text.push_str(&format!("| fault | {} |\n|---|---:|---:|---:|---:|---|\n", COLUMNS.join(" | ")));
     for row in &faults.rows {
-        let remarks: String = remarks(row).iter().map(|says| format!(": {}", super::markdown::escaped(says))).collect();
+        let remarks: String =
+            remarks(row).iter().map(|message| format!(": {}", super::markdown::escaped(message))).collect();
         text.push_str(&format!("| {} | {}{remarks} |\n", row.kind.name(), cells(row).join(" | ")));
     }
     text
@@ -48,5 +48,5 @@ pub(super) fn cells(row: &Row) -> [String; 5] {
 
 /// What was not as expected, then what happened.
 pub(super) fn remarks(row: &Row) -> Vec<String> {
-    row.says.iter().cloned().chain(row.course()).collect()
+    row.message.iter().cloned().chain(row.course()).collect()
 }

@@ -7,7 +7,6 @@ use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::{FACTS, FactValue};
 use crate::measure::record::{Record, StageStatus};
 
-/// The format.
 pub(super) struct Flat;
 
 #[derive(Serialize)]

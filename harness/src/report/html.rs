@@ -26,7 +26,6 @@ use crate::verdict::Judgement;
 pub(super) use text::escaped;
 use text::{in_script, list, section};
 
-/// The format.
 pub(super) struct Html;
 
 const STYLE: &str = include_str!("html/page.css");

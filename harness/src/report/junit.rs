@@ -10,7 +10,6 @@ use crate::exit::Exit;
 use crate::units::Nanos;
 use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, StageFinding, StageState, Topic};
 
-/// The format.
 pub(super) struct Junit;
 
 impl ReportFormat for Junit {
@@ -64,11 +63,11 @@ struct Case {
 impl Case {
     fn xml(&self, scenario: &str) -> String {
         let content = match &self.state {
-            State::Passed(says) if says.is_empty() => String::new(),
-            State::Passed(says) => format!("<system-out>{}</system-out>\n", escaped(says)),
-            State::Failure(kind, says) => format!("<failure type=\"{kind}\" message=\"{}\"/>\n", escaped(says)),
-            State::Error(kind, says) => format!("<error type=\"{kind}\" message=\"{}\"/>\n", escaped(says)),
-            State::Skipped(says) => format!("<skipped message=\"{}\"/>\n", escaped(says)),
+            State::Passed(message) if message.is_empty() => String::new(),
+            State::Passed(message) => format!("<system-out>{}</system-out>\n", escaped(message)),
+            State::Failure(kind, message) => format!("<failure type=\"{kind}\" message=\"{}\"/>\n", escaped(message)),
+            State::Error(kind, message) => format!("<error type=\"{kind}\" message=\"{}\"/>\n", escaped(message)),
+            State::Skipped(message) => format!("<skipped message=\"{}\"/>\n", escaped(message)),
         };
         let (class, name) = (escaped(&format!("{scenario}.{}", self.group)), escaped(&self.name));
         if content.is_empty() {
@@ -92,46 +91,46 @@ fn cases(summary: &Summary<'_>) -> Vec<Case> {
 }
 
 fn verdict(summary: &Summary<'_>) -> State {
-    let says = summary.headline.clone();
+    let message = summary.headline.clone();
     match summary.judgement.exit {
-        Exit::Pass => State::Passed(says),
-        Exit::Regressed => State::Failure("regression", says),
-        Exit::Invalid => State::Error("invalid", says),
-        Exit::TargetFailed => State::Error("target-failed", says),
-        Exit::InvalidInput | Exit::Usage | Exit::Interrupted => State::Error("not-measured", says),
+        Exit::Pass => State::Passed(message),
+        Exit::Regressed => State::Failure("regression", message),
+        Exit::Invalid => State::Error("invalid", message),
+        Exit::TargetFailed => State::Error("target-failed", message),
+        Exit::InvalidInput | Exit::Usage | Exit::Interrupted => State::Error("not-measured", message),
     }
 }
 
 fn stage(found: &StageFinding, optional: bool) -> Case {
-    let says = found.reasons.join("; ");
+    let message = found.reasons.join("; ");
     let state = match found.state {
         StageState::Valid => State::Passed(String::new()),
-        StageState::Skipped => State::Skipped(says),
-        StageState::Invalid if optional => State::Skipped(format!("optional and invalid: {says}")),
-        StageState::Invalid => State::Error("invalid", says),
-        StageState::Failed => State::Error("failed", says),
-        StageState::Incomplete => State::Error("incomplete", says),
+        StageState::Skipped => State::Skipped(message),
+        StageState::Invalid if optional => State::Skipped(format!("optional and invalid: {message}")),
+        StageState::Invalid => State::Error("invalid", message),
+        StageState::Failed => State::Error("failed", message),
+        StageState::Incomplete => State::Error("incomplete", message),
     };
     Case { group: "stage", name: found.name.clone(), state }
 }
 
 fn target(target: &ClaimFinding) -> Case {
-    let says = format!("{}: {}", target.state.word(), target.says);
+    let message = format!("{}: {}", target.state.word(), target.message);
     let state = match target.state {
-        ClaimState::Met => State::Passed(says),
-        ClaimState::NotMet if target.required => State::Failure("regression", says),
+        ClaimState::Met => State::Passed(message),
+        ClaimState::NotMet if target.required => State::Failure("regression", message),
         // A required target without a value makes the run INVALID, which the verdict says, unless its stage was dispensable.
-        ClaimState::NotMet | ClaimState::Undecided | ClaimState::Absent => State::Skipped(says),
+        ClaimState::NotMet | ClaimState::Undecided | ClaimState::Absent => State::Skipped(message),
     };
     Case { group: "target", name: format!("{} {}", target.metric, target.limit), state }
 }
 
 fn finding(finding: &Finding) -> Case {
-    let says = format!("{}: {}", finding.kind.word(), finding.says);
+    let message = format!("{}: {}", finding.kind.word(), finding.message);
     let state = match finding.kind {
-        FindingKind::Block => State::Failure("regression", says),
-        FindingKind::Alert | FindingKind::Inconclusive => State::Skipped(says),
-        FindingKind::Improved | FindingKind::Ok | FindingKind::Noise | FindingKind::Small => State::Passed(says),
+        FindingKind::Block => State::Failure("regression", message),
+        FindingKind::Alert | FindingKind::Inconclusive => State::Skipped(message),
+        FindingKind::Improved | FindingKind::Ok | FindingKind::Noise | FindingKind::Small => State::Passed(message),
     };
     Case { group: "finding", name: finding.subject.clone(), state }
 }

@@ -4,28 +4,25 @@ use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, 
 
 /// One finding, or a claim that was missed, as a row of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct FindingLine {
     /// Its word, with a mark that is seen at a glance.
     pub(super) mark: String,
-    /// The metric or stage.
     pub(super) subject: String,
-    /// What was found.
-    pub(super) says: String,
+    pub(super) message: String,
 }
 
 /// Both groups, each most serious first and otherwise in the order of the judgement.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Lines {
+pub(super) struct FindingLines {
     /// Blocks, alerts, missed claims, open questions, improvements.
-    pub(super) first: Vec<Line>,
-    /// Ok, noise, small.
-    pub(super) unchanged: Vec<Line>,
+    pub(super) first: Vec<FindingLine>,
+    pub(super) unchanged: Vec<FindingLine>,
 }
 
 /// Every finding and every missed claim.
-pub(super) fn lines(judgement: &Judgement) -> Lines {
+pub(super) fn lines(judgement: &Judgement) -> FindingLines {
     let missed = judgement.targets.iter().filter(|target| target.state == ClaimState::NotMet).map(missed);
-    let mut first: Vec<(usize, Line)> = missed.collect();
+    let mut first: Vec<(usize, FindingLine)> = missed.collect();
     let mut unchanged = Vec::new();
     for finding in &judgement.findings {
         let (rank, line) = (order(finding.kind), line(finding));
@@ -36,8 +33,8 @@ pub(super) fn lines(judgement: &Judgement) -> Lines {
     }
     first.sort_by_key(|(rank, _)| *rank);
     unchanged.sort_by_key(|(rank, _)| *rank);
-    let lines = |ranked: Vec<(usize, Line)>| ranked.into_iter().map(|(_, line)| line).collect();
-    Lines { first: lines(first), unchanged: lines(unchanged) }
+    let lines = |ranked: Vec<(usize, FindingLine)>| ranked.into_iter().map(|(_, line)| line).collect();
+    FindingLines { first: lines(first), unchanged: lines(unchanged) }
 }
 
 /// The place of a kind among those that stand first; `None` for those that are folded.
@@ -52,13 +49,13 @@ const fn order(kind: FindingKind) -> Option<usize> {
 }
 
 /// A missed claim stands behind the blocks where it is required, and behind the alerts where it is not.
-fn missed(target: &ClaimFinding) -> (usize, Line) {
+fn missed(target: &ClaimFinding) -> (usize, FindingLine) {
     let (rank, mark) = if target.required { (1, "❌ target missed") } else { (3, "⚠️ target missed") };
-    let says = format!("target {}: {}", target.limit, target.says);
-    (rank, Line { mark: mark.to_owned(), subject: target.metric.clone(), says })
+    let message = format!("target {}: {}", target.limit, target.message);
+    (rank, FindingLine { mark: mark.to_owned(), subject: target.metric.clone(), message })
 }
 
-fn line(finding: &Finding) -> Line {
+fn line(finding: &Finding) -> FindingLine {
     let mark = match finding.kind {
         FindingKind::Block => "❌ ",
         FindingKind::Alert => "⚠️ ",
@@ -66,10 +63,10 @@ fn line(finding: &Finding) -> Line {
         FindingKind::Improved => "✅ ",
         FindingKind::Small | FindingKind::Noise | FindingKind::Ok => "",
     };
-    Line {
+    FindingLine {
         mark: format!("{mark}{}", finding.kind.word()),
         subject: finding.subject.clone(),
-        says: finding.says.clone(),
+        message: finding.message.clone(),
     }
 }
 

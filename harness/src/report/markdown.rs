@@ -3,7 +3,6 @@
 use super::{Error, ReportFormat, Row, Summary};
 use crate::verdict::judgement::{ClaimFinding, ClaimState, counted};
 
-/// The format.
 pub(super) struct Markdown;
 
 /// Bytes that GitHub takes from one step as its summary: 1 MiB, of which a little is left to others.
@@ -97,7 +96,7 @@ fn claim_state(claim: &ClaimFinding) -> String {
 fn unmeasured_targets(summary: &Summary<'_>) -> String {
     let absent = summary.judgement.targets.iter().filter(|target| target.state == ClaimState::Absent);
     let lines =
-        absent.map(|target| format!("{} {}: {}, {}", target.metric, target.limit, claim_state(target), target.says));
+        absent.map(|target| format!("{} {}: {}, {}", target.metric, target.limit, claim_state(target), target.message));
     list("Targets without a value", &lines.collect::<Vec<_>>())
 }
 

@@ -11,7 +11,6 @@ use crate::units::Nanos;
 use crate::verdict::judgement::StageState;
 use family::{Family, named};
 
-/// The format.
 pub(super) struct OpenMetrics;
 
 impl ReportFormat for OpenMetrics {

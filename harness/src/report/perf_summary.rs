@@ -6,7 +6,6 @@ use crate::measure::record::Record;
 use crate::units::{Bytes, Nanos};
 use crate::verdict::judgement::{Finding, FindingKind};
 
-/// The format.
 pub(super) struct PerfSummary;
 
 impl ReportFormat for PerfSummary {
@@ -103,7 +102,7 @@ fn benchmarks(summary: &Summary<'_>) -> String {
 
 fn changes(summary: &Summary<'_>) -> String {
     let line = |finding: &Finding| {
-        format!("- {}: {}: {}\n", plain(&finding.subject), finding.kind.word(), plain(&finding.says))
+        format!("- {}: {}: {}\n", plain(&finding.subject), finding.kind.word(), plain(&finding.message))
     };
     let all: String = summary.judgement.changes().into_iter().map(line).collect();
     if all.is_empty() { "Nothing was compared in this run.\n".to_owned() } else { all }
@@ -120,7 +119,7 @@ fn regressions(summary: &Summary<'_>) -> String {
             format!(
                 "- {}: {}\n  - cause: to be filled in\n  - follow-up: to be filled in\n",
                 plain(&finding.subject),
-                plain(&finding.says)
+                plain(&finding.message)
             )
         })
         .collect();
@@ -137,7 +136,7 @@ fn conclusion(summary: &Summary<'_>) -> String {
                 plain(&target.metric),
                 plain(&target.limit),
                 target.state.word(),
-                plain(&target.says)
+                plain(&target.message)
             )
         })
         .collect();

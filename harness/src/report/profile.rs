@@ -29,7 +29,6 @@ fn about(taken: &Taken) -> String {
     )
 }
 
-/// For the terminal.
 pub(super) fn text(record: &Record) -> Vec<String> {
     lines(record, str::to_owned, str::to_owned)
 }

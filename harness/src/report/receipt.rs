@@ -15,10 +15,8 @@ use crate::measure::record::HostFacts;
 use crate::stats::Estimate;
 use crate::verdict::judgement::Measured;
 
-/// The format.
 pub(super) struct Receipt;
 
-/// Version of copybook's layout.
 const FORMAT_VERSION: &str = "1.0.0";
 
 #[derive(Serialize)]

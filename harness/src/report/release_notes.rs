@@ -6,7 +6,6 @@ use crate::measure::metric::{Better, find};
 use crate::stats::Estimate;
 use crate::verdict::judgement::Measured;
 
-/// The format.
 pub(super) struct ReleaseNotes;
 
 /// The rows of the table: their name, and the metric, or how its id begins.

@@ -16,9 +16,7 @@ pub const BASELINE: &str = include_str!("../../schemas/baseline.schema.json");
 pub const TREND: &str = include_str!("../../schemas/trend.schema.json");
 /// Of `perf.json`, ours and copybook's.
 pub const RECEIPT: &str = include_str!("../../schemas/perf.schema.json");
-/// Of Aether's bench JSON.
 pub const AETHER: &str = include_str!("../../schemas/aether.schema.json");
-/// Of scenarios, in TOML.
 pub const SCENARIO: &str = include_str!("../../schemas/scenario.schema.json");
 /// Of `gab-smaller.json` and `gab-bigger.json`.
 pub const GAB: &str = include_str!("../../schemas/gab.schema.json");

@@ -19,7 +19,6 @@ pub(super) fn table(soak: &Soak) -> String {
     text
 }
 
-/// The soak in Markdown.
 pub(super) fn markdown(soak: &Soak) -> String {
     let mut text = format!("**{}**: {}\n", soak.stage, soak.course());
     if !soak.trends.is_empty() {

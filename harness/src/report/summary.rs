@@ -8,18 +8,14 @@ use crate::stats::Estimate;
 use crate::verdict::Judgement;
 use crate::verdict::judgement::{ClaimFinding, Measured};
 
-/// The view.
 #[derive(Debug)]
 pub struct Summary<'a> {
-    /// The facts behind it.
     pub record: &'a Record,
-    /// What they amount to.
     pub judgement: &'a Judgement,
     /// The verdict in one sentence.
     pub headline: String,
     /// The record was put together from the journal of a run that did not end by itself.
     pub partial: bool,
-    /// Scenario, run, time.
     pub run: String,
     /// One line for each stage: its name, its state, and what was done.
     pub stages: Vec<[String; 3]>,
@@ -33,7 +29,6 @@ pub struct Summary<'a> {
     pub audit: Vec<String>,
     /// What else makes a stage not valid, beyond the reasons of the verdict and the rejected rounds.
     pub further: Vec<String>,
-    /// Why rounds were rejected.
     pub rejected: Vec<String>,
     /// Metrics without a value: the reason, and the ids it holds for.
     pub absent: Vec<(String, Vec<&'a str>)>,
@@ -45,7 +40,6 @@ pub struct Summary<'a> {
     pub folder: Option<String>,
 }
 
-/// Metrics of one category.
 #[derive(Debug)]
 pub struct Group<'a> {
     /// `latency`, `memory` …
@@ -57,13 +51,11 @@ pub struct Group<'a> {
 /// One metric with a value, as text; every number has its unit.
 #[derive(Debug)]
 pub struct Row<'a> {
-    /// The metric.
     pub metric: &'a Measured,
     /// Median of the direct arm, where there is one.
     pub direct: Option<String>,
     /// Median of the proxied arm, where there is a direct one beside it.
     pub proxied: Option<String>,
-    /// The value.
     pub value: String,
     /// The ends of its interval, in the unit of the value.
     pub interval: Option<String>,
@@ -71,7 +63,6 @@ pub struct Row<'a> {
     pub coverage: Option<String>,
     /// Rounds or launches behind it.
     pub n: u64,
-    /// The claim about it.
     pub claim: Option<&'a ClaimFinding>,
 }
 

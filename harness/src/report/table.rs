@@ -5,7 +5,6 @@ use super::{Error, Group, ReportFormat, Row, Summary};
 
 const WIDTH: usize = 80;
 
-/// The format.
 pub(super) struct Table;
 
 impl ReportFormat for Table {
@@ -106,7 +105,7 @@ fn row(row: &Row<'_>) -> String {
 fn targets(summary: &Summary<'_>) -> Vec<String> {
     let line = |target: &crate::verdict::judgement::ClaimFinding| {
         let required = if target.required { " (required)" } else { "" };
-        let claim = format!("{} {}{required}: {}", target.metric, target.limit, target.says);
+        let claim = format!("{} {}{required}: {}", target.metric, target.limit, target.message);
         wrap(&claim, WIDTH, &format!("  {:<11}", target.state.word()), &" ".repeat(13))
     };
     summary.judgement.targets.iter().map(line).collect()

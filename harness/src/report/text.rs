@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn lines_keep_the_width_and_the_words() {
-        let text = "no number without a check that it means what it says";
+        let text = "no number without a check that it means what it message";
         let wrapped = wrap(text, 20, "- ", "  ");
         assert!(wrapped.lines().all(|line| line.chars().count() <= 20), "{wrapped}");
         assert_eq!(wrapped.split_whitespace().skip(1).collect::<Vec<_>>().join(" "), text);

@@ -36,14 +36,12 @@ pub struct Trend {
     direction: Better,
     /// Runs of the baseline without the metric.
     runs_without: usize,
-    /// Oldest first.
     runs: Vec<Point>,
     /// Median absolute deviation and limit of the last seven comparable runs.
     guard: Guard,
     prediction: Predicted,
 }
 
-/// One run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Point {
     run_id: String,
@@ -128,7 +126,7 @@ impl Trend {
             text.push_str("  ~ not comparable with the newest run, so not in what follows\n");
         }
         text.push('\n');
-        let mut line = |says: String| text.push_str(&wrap(&says, WIDTH, "  ", "    "));
+        let mut line = |message: String| text.push_str(&wrap(&message, WIDTH, "  ", "    "));
         line(self.spark_line());
         line(self.guard_line());
         line(self.prediction_line());

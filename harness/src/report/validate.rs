@@ -23,7 +23,7 @@ pub struct Fault {
     /// JSON pointer of the field, for example `/record/host/cpus`; empty for the whole file.
     pub pointer: String,
     /// What is wrong: what is expected there, and what was found.
-    pub says: String,
+    pub message: String,
 }
 
 /// What became of one file.
@@ -39,8 +39,8 @@ pub struct Checked {
 
 impl Fault {
     /// A fault of the whole file.
-    pub fn whole(says: impl Into<String>) -> Self {
-        Self { pointer: String::new(), says: says.into() }
+    pub fn whole(message: impl Into<String>) -> Self {
+        Self { pointer: String::new(), message: message.into() }
     }
 }
 

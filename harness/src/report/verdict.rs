@@ -6,7 +6,6 @@ use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::{Better, Unit};
 use crate::verdict::judgement::{ClaimFinding, Finding, Measured, StageFinding};
 
-/// The format.
 pub(super) struct Json;
 
 #[derive(Serialize)]

@@ -18,7 +18,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Why it did not answer, whatever that was.
 pub(super) type Cause = Box<dyn Error + Send + Sync>;
 
-/// An open connection.
 pub(super) struct Admin {
     address: SocketAddr,
     sender: SendRequest<Empty<Bytes>>,

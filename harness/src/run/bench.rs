@@ -24,7 +24,7 @@ use crate::plan::{LoadWork, Stage};
 use crate::probe::{self, Milestones};
 use crate::sampler::{Cost, Pending, Sampler, Tree, Watched, Window};
 use crate::target::spec::Launch;
-use crate::target::{self, ATTEMPTS, Fault, HttpUrl, Order, Running, RunningUpstream};
+use crate::target::{self, ATTEMPTS, Fault, HttpUrl, LaunchRequest, Running, RunningUpstream};
 use crate::units::Nanos;
 use crate::{keeper, load};
 
@@ -48,14 +48,12 @@ pub(super) struct Bench {
     /// How the target ended that was asked to while it was under load.
     stopped: Option<Stopped>,
     engine: Option<Engine>,
-    /// Reads all of them.
     sampler: Sampler,
     /// The window under way. One that is still there at the end is that of a trial which came to none.
     pending: Option<Pending>,
     /// CPUs the target may use.
     pub(super) target_cpus: f64,
     launch: LaunchRecord,
-    /// The target in messages.
     called: String,
 }
 
@@ -271,8 +269,9 @@ async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> Result<Opti
     if let Some(running) = upstream.running.take() {
         let (running, came_up) = come_up(rig, running, UPSTREAM_DEADLINE).await?;
         if let Err(error) = came_up {
-            let says = format!("the upstream did not come up: {}; {}", chain(&error), told(&running.log_tail(LINES)));
-            return Err(Halt::Failed(Failure { says, exit: Exit::TargetFailed }));
+            let message =
+                format!("the upstream did not come up: {}; {}", chain(&error), told(&running.log_tail(LINES)));
+            return Err(Halt::Failed(Failure { message, exit: Exit::TargetFailed }));
         }
         upstream.running = Some(running);
     }
@@ -292,7 +291,7 @@ async fn start_target(
     let spec = rig.plan.target_of(build);
     let limited = Some(&stage.limits).filter(|limits| !limits.is_empty());
     let cpuset = stage.cpuset.as_deref();
-    let order = Order { site: &rig.site, name: &name, spec, upstream, cpuset, limits: limited, ports };
+    let order = LaunchRequest { site: &rig.site, name: &name, spec, upstream, cpuset, limits: limited, ports };
     let mut attempts = 1;
     loop {
         let running = target::launch(&order).await.map_err(|error| launch_halt(&error))?;
@@ -308,8 +307,8 @@ async fn start_target(
             Err(error) => {
                 let tail = running.log_tail(LINES);
                 let advice = running.advice(&tail).map_or_else(String::new, |advice| format!("{advice}; "));
-                let says = format!("{}; {advice}{}", chain(&error), told(&tail));
-                return Err(Halt::Failed(Failure { says, exit: Exit::TargetFailed }));
+                let message = format!("{}; {advice}{}", chain(&error), told(&tail));
+                return Err(Halt::Failed(Failure { message, exit: Exit::TargetFailed }));
             }
         }
     }
@@ -367,8 +366,8 @@ async fn alive<T>(target: &Running, work: impl Future<Output = T>) -> Result<T, 
         biased;
         done = work => Ok(done),
         ending = ended => {
-            let says = format!("the target {ending} while it was measured; {}", told(&target.log_tail(LINES)));
-            Err(Halt::Failed(Failure { says, exit: Exit::TargetFailed }))
+            let message = format!("the target {ending} while it was measured; {}", told(&target.log_tail(LINES)));
+            Err(Halt::Failed(Failure { message, exit: Exit::TargetFailed }))
         }
     }
 }

@@ -40,11 +40,11 @@ pub(super) fn named(rig: &Rig<'_>, stage: &Stage, build: Build, halt: Halt) -> H
     if !stage.compared {
         return halt;
     }
-    let name = |says: String| format!("{} build {}: {says}", build.name(), rig.recorder.program(build));
+    let name = |message: String| format!("{} build {}: {message}", build.name(), rig.recorder.program(build));
     match halt {
         Halt::Interrupted => Halt::Interrupted,
         Halt::Invalid(reasons) => Halt::Invalid(reasons.into_iter().map(name).collect()),
-        Halt::Failed(Failure { says, exit }) => Halt::Failed(Failure { says: name(says), exit }),
+        Halt::Failed(Failure { message, exit }) => Halt::Failed(Failure { message: name(message), exit }),
     }
 }
 

@@ -16,11 +16,8 @@ use crate::units::Nanos;
 /// Time between SIGTERM and SIGKILL.
 const PATIENCE: Nanos = Nanos::from_secs(1);
 
-/// A load child.
 pub(super) struct Engine {
-    /// What drives it.
     pub(super) generator: Generator,
-    /// Its process.
     pub(super) child: Child,
 }
 
@@ -60,7 +57,6 @@ impl Engine {
         failed(&self.child, error)
     }
 
-    /// Ends the child.
     pub(super) async fn stop(self) {
         // A child that is gone already has nothing to be told.
         let _ = self.generator.stop().await;
@@ -69,8 +65,8 @@ impl Engine {
 }
 
 fn failed(child: &Child, error: &load::Error) -> Halt {
-    let says = format!("{}; {}", chain(error), told(&child.log_tail(8)));
-    Halt::Failed(Failure { says, exit: Exit::Usage })
+    let message = format!("{}; {}", chain(error), told(&child.log_tail(8)));
+    Halt::Failed(Failure { message, exit: Exit::Usage })
 }
 
 fn command(rig: &Rig<'_>, name: &str) -> Command {

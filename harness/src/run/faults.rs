@@ -9,8 +9,8 @@ use super::halt::{Halt, Stop};
 use super::rig::Rig;
 use super::trial::{self, LEAD, Measured};
 use crate::clock::Mono;
-use crate::load::frames::Order;
-use crate::load::{self, Generator, LoadEngine, Told};
+use crate::load::frames::TrialOrder;
+use crate::load::{self, Generator, LoadEngine, LoadEvent};
 use crate::measure::RoundStatus;
 use crate::measure::faults::{self, FaultKind, FaultRecord};
 use crate::measure::record::Failure;
@@ -60,9 +60,9 @@ pub(super) async fn faults(rig: &mut Rig<'_>, stage: &Stage, work: &FaultsWork) 
 
 /// Says which fault it was.
 fn named(kind: FaultKind, halt: Halt) -> Halt {
-    let named = |says: String| format!("{}: {says}", kind.name());
+    let named = |message: String| format!("{}: {message}", kind.name());
     match halt {
-        Halt::Failed(Failure { says, exit }) => Halt::Failed(Failure { says: named(says), exit }),
+        Halt::Failed(Failure { message, exit }) => Halt::Failed(Failure { message: named(message), exit }),
         Halt::Invalid(reasons) => Halt::Invalid(reasons.into_iter().map(named).collect()),
         Halt::Interrupted => Halt::Interrupted,
     }
@@ -105,7 +105,7 @@ async fn watched(
     let span = Span { start, from, until: from.after(work.fault) };
     bench.announce(start, start.after(load.window));
     let reconnect = (kind == FaultKind::Reconnects).then_some((span.from, span.until));
-    let order = Order { tick: Some(TICK), reconnect, ..trial::order(load, Arm::Proxied, begun) };
+    let order = TrialOrder { tick: Some(TICK), reconnect, ..trial::order(load, Arm::Proxied, begun) };
     let (facts, fault) = if kind.is_upstreams() {
         upstream_fails(rig, bench, work, (kind, span), order).await?
     } else if kind == FaultKind::SlowReaders {
@@ -119,7 +119,7 @@ async fn watched(
     rig.recorder.fault(bench.index, fault);
     let measured = Measured { arm: Arm::Proxied, load: facts, window, ledger: None };
     let trial = audited(trial::judge(stage, load, bench, measured), kind, work);
-    let failed = trial.audit.iter().find(|check| !check.passed).map(|check| check.says.clone());
+    let failed = trial.audit.iter().find(|check| !check.passed).map(|check| check.message.clone());
     let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
     rig.recorder.trial(bench.index, ROUND, trial);
     rig.recorder.round(bench.index, ROUND, status);
@@ -151,7 +151,7 @@ async fn upstream_fails(
     bench: &mut Bench,
     work: &FaultsWork,
     (kind, span): (FaultKind, Span),
-    order: Order,
+    order: TrialOrder,
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let Some(address) = bench.ledger() else {
         return Err(Halt::tool("the upstream is not the bundled one, and does not fail on command".to_owned()));
@@ -165,7 +165,7 @@ async fn others_read_slowly(
     stage: &Stage,
     bench: &mut Bench,
     (readers, span): (u64, Span),
-    order: Order,
+    order: TrialOrder,
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let arm = bench.proxied();
     let Some(request) = stage.requests.first() else { return Err(Halt::tool("the stage has no request".to_owned())) };
@@ -178,13 +178,13 @@ async fn others_read_slowly(
 async fn beside(
     rig: &mut Rig<'_>,
     bench: &mut Bench,
-    order: Order,
+    order: TrialOrder,
     fault: impl Future<Output = Result<FaultRecord, Halt>>,
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let Rig { interrupt, events, .. } = rig;
     let events = &mut **events;
     let drive = async |generator: &mut Generator| {
-        let told = |told: Told| tell(events, told);
+        let told = |told: LoadEvent| tell(events, told);
         let load = async { generator.follow(order, told).await.map_err(Stop::Load) };
         let fault = async { fault.await.map_err(Stop::Halt) };
         match tokio::try_join!(load, fault) {
@@ -202,7 +202,7 @@ async fn target_ends(
     stage: &Stage,
     bench: &mut Bench,
     (kind, span): (FaultKind, Span),
-    order: Order,
+    order: TrialOrder,
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let again = kind == FaultKind::Restart;
     let follow = async |generator: &mut Generator| generator.follow(order, |_| {}).await;
@@ -222,7 +222,7 @@ async fn clients_misbehave(
     rig: &mut Rig<'_>,
     bench: &mut Bench,
     (kind, span): (FaultKind, Span),
-    order: Order,
+    order: TrialOrder,
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let Rig { interrupt, events, .. } = rig;
     let events = &mut **events;
@@ -233,8 +233,8 @@ async fn clients_misbehave(
     Ok((load, FaultRecord { kind, began_ns, ended_ns, made: None, exit: None }))
 }
 
-fn tell(events: &mut (dyn FnMut(Event) + Send), told: Told) {
-    if let Told::Second(second) = told {
+fn tell(events: &mut (dyn FnMut(Event) + Send), told: LoadEvent) {
+    if let LoadEvent::Second(second) = told {
         events(Event::Second(Arm::Proxied, second));
     }
 }

@@ -13,7 +13,6 @@ pub(super) struct Folded {
     pub(super) text: Vec<u8>,
     /// What was sampled, as perf names it; empty where there is no sample.
     pub(super) event: String,
-    /// All samples.
     pub(super) samples: u64,
 }
 

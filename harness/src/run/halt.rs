@@ -7,7 +7,6 @@ use crate::measure::record::Failure;
 /// A reason to leave a stage early. What was recorded until then stays recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Halt {
-    /// Ctrl-c or SIGTERM.
     Interrupted,
     /// The stage's numbers would not mean what they say; why, and what to change. The run goes on.
     Invalid(Vec<String>),
@@ -17,7 +16,6 @@ pub enum Halt {
 
 /// What ends a load from inside, while something else is done beside it.
 pub(super) enum Stop {
-    /// The load generator.
     Load(load::Error),
     /// What was done beside it.
     Halt(Halt),
@@ -26,7 +24,7 @@ pub(super) enum Stop {
 impl Halt {
     /// A failure that stands for `exit`.
     pub fn failed(exit: Exit, error: &dyn std::error::Error) -> Self {
-        Self::Failed(Failure { says: chain(error), exit })
+        Self::Failed(Failure { message: chain(error), exit })
     }
 
     /// A failure of the target.
@@ -35,8 +33,8 @@ impl Halt {
     }
 
     /// A failure of the harness itself, in a sentence.
-    pub fn tool(says: String) -> Self {
-        Self::Failed(Failure { says, exit: Exit::Usage })
+    pub fn tool(message: String) -> Self {
+        Self::Failed(Failure { message, exit: Exit::Usage })
     }
 
     /// A failure of the harness's own processes or of a tool it needs.
@@ -50,10 +48,10 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let says = inner.to_string();
-        if !text.contains(&says) {
+        let message = inner.to_string();
+        if !text.contains(&message) {
             text.push_str(": ");
-            text.push_str(&says);
+            text.push_str(&message);
         }
         cause = inner.source();
     }

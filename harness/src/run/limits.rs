@@ -42,8 +42,8 @@ pub(super) fn none_killed(readings: &Series<Reading>, limits: &ResourceLimits) -
         return Ok(());
     }
     let ending = Ending::OutOfMemory(limits.memory.map(|memory| memory.0));
-    let says = format!("a process of the target {ending} while it was measured ({killed} in one window)");
-    Err(Halt::Failed(Failure { says, exit: Exit::TargetFailed }))
+    let message = format!("a process of the target {ending} while it was measured ({killed} in one window)");
+    Err(Halt::Failed(Failure { message, exit: Exit::TargetFailed }))
 }
 
 /// Warns of a target that may not have as many descriptors as connections to it and from it need: those that it cannot accept wait until

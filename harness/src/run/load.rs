@@ -48,16 +48,16 @@ pub(super) async fn curve(
         let why = match rounds::rounds(rig, &cell, work, index.into(), &mut tally, work.rounds).await {
             Ok(()) => None,
             Err(Halt::Failed(failure)) if failure.exit == Exit::TargetFailed => {
-                Some(GaveUp { says: failure.says, by_target: true })
+                Some(GaveUp { message: failure.message, by_target: true })
             }
             Err(Halt::Invalid(reasons)) => {
                 let by_target = rig.recorder.instance(index).is_some_and(only_the_target_failed);
-                Some(GaveUp { says: reasons.join("; "), by_target })
+                Some(GaveUp { message: reasons.join("; "), by_target })
             }
             Err(halt) => return Err(halt),
         };
         if let Some(why) = why {
-            invalid.extend((!why.by_target).then(|| format!("within {limits}: {}", why.says)));
+            invalid.extend((!why.by_target).then(|| format!("within {limits}: {}", why.message)));
             rig.recorder.gave_up(index, *limits, why);
         }
         rig.tell(Event::Step { done: stage_rounds.0 + work.rounds, of: stage_rounds.1 });

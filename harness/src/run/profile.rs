@@ -15,7 +15,7 @@ use super::trial::{self, LEAD};
 use crate::clock::Mono;
 use crate::keeper::{self, Child, Command, Refusal, clean_env};
 use crate::load::LoadEngine;
-use crate::load::frames::Order;
+use crate::load::frames::TrialOrder;
 use crate::measure::profile::{Profile, Stacks, Taken};
 use crate::measure::trial::{Arm, Build};
 use crate::measure::{Ending, LoadFacts};
@@ -47,8 +47,8 @@ enum Trouble {
         "perf is not in the PATH; install it with: sudo apt-get install linux-perf (Debian), linux-tools-generic (Ubuntu) or perf (Fedora)"
     )]
     Missing,
-    #[error("perf {doing}: {says}; {}", advice(*level))]
-    Refused { doing: &'static str, says: String, level: Option<i64> },
+    #[error("perf {doing}: {message}; {}", advice(*level))]
+    Refused { doing: &'static str, message: String, level: Option<i64> },
     #[error("perf took no sample of the target in {window}: it was hardly on a CPU; try a higher rate")]
     NoSample { window: Nanos },
     #[error("{} cannot be written: {source}; look with: df -h {}", path.display(), path.display())]
@@ -138,7 +138,7 @@ async fn taken(
     bench.drive(&rig.interrupt, async |generator| generator.open(Arm::Proxied).await).await.map_err(stopped)?;
     let start_at = Mono::now().after(LEAD);
     let warmup = work.warmup.minus(work.ramp).min(WARMUP);
-    let order = Order { ramp: Nanos::ZERO, warmup, window: length, ..trial::order(work, Arm::Proxied, start_at) };
+    let order = TrialOrder { ramp: Nanos::ZERO, warmup, window: length, ..trial::order(work, Arm::Proxied, start_at) };
     let recording = record(&rig.site, stage, &data, (stacks, &processes), (start_at.after(warmup), length));
     let load = bench.drive(&rig.interrupt, async |generator| generator.trial(order, |_| {}).await);
     let (recorded, load): (_, Result<LoadFacts, Halt>) = tokio::join!(rig.interrupt.or(recording), load);
@@ -170,7 +170,7 @@ async fn taken(
 fn stopped(halt: Halt) -> Trouble {
     match halt {
         Halt::Interrupted => Trouble::Interrupted,
-        Halt::Failed(failure) => Trouble::Load(failure.says),
+        Halt::Failed(failure) => Trouble::Load(failure.message),
         Halt::Invalid(reasons) => Trouble::Load(reasons.join("; ")),
     }
 }
@@ -203,7 +203,7 @@ async fn read(site: &Site, stage: &Stage, data: &Path) -> Result<Folded, Trouble
     let args = ["script", "-i", &*data.to_string_lossy(), "--no-inline", "-F", fields];
     let child = perf(site, &format!("perf-script-{}", stage.name), &args, true)?;
     let doing = "cannot be read again";
-    let unread = |error: &dyn std::fmt::Display| Trouble::Refused { doing, says: error.to_string(), level: level() };
+    let unread = |error: &dyn std::fmt::Display| Trouble::Refused { doing, message: error.to_string(), level: level() };
     let Some((_stdin, stdout)) = child.take_pipes() else { return Err(unread(&"the keeper gave it no pipes")) };
     // It ends when perf does, whose end is that of the pipe.
     let folding = tokio::task::spawn_blocking(move || flame::fold(File::from(stdout)));
@@ -214,7 +214,6 @@ async fn read(site: &Site, stage: &Stage, data: &Path) -> Result<Folded, Trouble
     folded.map_err(|error| unread(&error))
 }
 
-/// Starts perf.
 fn perf(site: &Site, name: &str, args: &[&str], pipes: bool) -> Result<Child, Trouble> {
     let argv = ["perf"].into_iter().chain(args.iter().copied()).map(str::to_owned).collect();
     // Its settings and caches would be in the home directory.
@@ -231,12 +230,12 @@ fn perf(site: &Site, name: &str, args: &[&str], pipes: bool) -> Result<Child, Tr
 /// Waits until it has ended well.
 async fn ended(child: Child, patience: Nanos, doing: &'static str) -> Result<(), Trouble> {
     let ending = tokio::time::timeout(patience.duration(), child.wait()).await;
-    let says = match ending {
+    let message = match ending {
         Ok(Ending::Code(0)) => return Ok(()),
         Ok(ending) => format!("it {ending}, saying: {}", child.log_tail(4).join(" ")),
         Err(_) => format!("it took more than {patience}"),
     };
-    Err(Trouble::Refused { doing, says, level: level() })
+    Err(Trouble::Refused { doing, message, level: level() })
 }
 
 /// `kernel.perf_event_paranoid`.

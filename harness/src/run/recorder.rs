@@ -8,7 +8,7 @@ use super::whole_lines::WholeLines;
 use crate::clock::Mono;
 use crate::measure::curve::GaveUp;
 use crate::measure::group::ResourceLimits;
-use crate::measure::journal::{self, Line, Replay};
+use crate::measure::journal::{self, JournalLine, Replay};
 use crate::measure::soak;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{
@@ -22,7 +22,6 @@ use crate::units::Nanos;
 pub(super) struct Recorder {
     replay: Replay,
     journal: WholeLines,
-    /// Where the files lie.
     folder: PathBuf,
     /// Every window of a soak, from the first one on.
     series: Option<WholeLines>,
@@ -54,16 +53,15 @@ impl Recorder {
             unwritten: None,
             replay: Replay { record: header.clone(), complete: false },
         };
-        recorder.write(&Line::run(&header));
+        recorder.write(&JournalLine::run(&header));
         match recorder.unwritten.take() {
             Some(cause) => Err(cause),
             None => Ok(recorder),
         }
     }
 
-    /// A stage begins.
     pub(super) fn stage_begun(&mut self, stage: StageRecord) {
-        self.push(Line::stage(&stage));
+        self.push(JournalLine::stage(&stage));
         self.stage = stage;
         self.open.clear();
     }
@@ -71,7 +69,7 @@ impl Recorder {
     /// Facts of the present stage have become known.
     pub(super) fn stage_fact(&mut self, add: impl FnOnce(&mut StageRecord)) {
         add(&mut self.stage);
-        self.push(Line::stage(&self.stage));
+        self.push(JournalLine::stage(&self.stage));
     }
 
     /// The stage as recorded so far, instances included.
@@ -95,10 +93,9 @@ impl Recorder {
         facts.map_or("", |facts| &facts.program)
     }
 
-    /// A stage is over.
     pub(super) fn stage_ended(&mut self, status: StageStatus) {
         self.stage.status = status;
-        self.push(Line::stage_end(&self.stage));
+        self.push(JournalLine::stage_end(&self.stage));
     }
 
     /// What a reader must know beside the numbers of this stage; told once.
@@ -111,14 +108,14 @@ impl Recorder {
     /// An instance is up. Several may be at the same time.
     pub(super) fn instance_begun(&mut self, index: u32, build: Build, launch: LaunchRecord, limits: ResourceLimits) {
         let instance = InstanceRecord { launch, build, ..instance(index, limits) };
-        self.push(Line::instance(&self.stage.name, &instance));
+        self.push(JournalLine::instance(&self.stage.name, &instance));
         self.open.push(instance);
     }
 
     /// An instance of stage `limits` went no further; it may not even have come up.
     pub(super) fn gave_up(&mut self, index: u32, limits: ResourceLimits, why: GaveUp) {
         let known = self.instance(index).cloned().unwrap_or_else(|| instance(index, limits));
-        self.push(Line::instance(&self.stage.name, &InstanceRecord { gave_up: Some(why), ..known }));
+        self.push(JournalLine::instance(&self.stage.name, &InstanceRecord { gave_up: Some(why), ..known }));
     }
 
     /// What was seen of an instance until it ended by itself.
@@ -135,11 +132,10 @@ impl Recorder {
         }
     }
 
-    /// An instance has stopped.
     pub(super) fn instance_ended(&mut self, index: u32, launch: LaunchRecord) {
         if let Some(place) = self.open.iter().position(|instance| instance.index == index) {
             let known = self.open.swap_remove(place);
-            self.push(Line::instance(&self.stage.name, &InstanceRecord { launch, ..known }));
+            self.push(JournalLine::instance(&self.stage.name, &InstanceRecord { launch, ..known }));
         }
     }
 
@@ -149,7 +145,7 @@ impl Recorder {
         if let Err(error) = self.append(&stage, &window) {
             self.unwritten.get_or_insert(error);
         }
-        self.push(Line::window(&stage, instance, window));
+        self.push(JournalLine::window(&stage, instance, window));
     }
 
     /// An instance has ended by itself, so many nanoseconds after its load began.
@@ -166,16 +162,15 @@ impl Recorder {
         }
     }
 
-    /// A trial has ended.
     pub(super) fn trial(&mut self, instance: u32, round: u32, trial: TrialRecord) {
         let stage = self.stage.name.clone();
-        self.push(Line::Trial { stage, instance, round, trial: Box::new(trial) });
+        self.push(JournalLine::Trial { stage, instance, round, trial: Box::new(trial) });
     }
 
     /// A round of an instance has ended.
     pub(super) fn round(&mut self, instance: u32, index: u32, status: RoundStatus) {
         let stage = self.stage.name.clone();
-        self.push(Line::Round { stage, instance, index, status });
+        self.push(JournalLine::Round { stage, instance, index, status });
     }
 
     fn opened(&mut self, index: u32) -> Option<&mut InstanceRecord> {
@@ -192,11 +187,11 @@ impl Recorder {
     pub(super) fn end(mut self, interrupted: bool) -> Record {
         if let Some(cause) = self.unwritten.take() {
             self.warn(incomplete(&self.folder, &cause));
-            self.push(Line::stage_end(&self.stage.clone()));
+            self.push(JournalLine::stage_end(&self.stage.clone()));
         }
         let ran = self.sampler_ran.0;
         let cost = (ran > 0).then(|| self.sampler_cpu.0 as f64 / ran as f64);
-        self.push(Line::End {
+        self.push(JournalLine::End {
             took_ns: Mono::now().since(self.begun).0,
             interrupted,
             failure: None,
@@ -205,14 +200,14 @@ impl Recorder {
         self.replay.record
     }
 
-    fn push(&mut self, line: Line) {
+    fn push(&mut self, line: JournalLine) {
         self.write(&line);
         // Cannot fail: every line speaks of the present stage and an instance of it, which came before it.
         let _ = self.replay.add(line);
     }
 
     /// Nothing measured is lost to a full disk: the record in memory goes on without the journal.
-    fn write(&mut self, line: &Line) {
+    fn write(&mut self, line: &JournalLine) {
         let json = line.to_json().map_err(io::Error::other);
         if let Err(error) = json.and_then(|json| self.journal.add(json.as_bytes())) {
             self.unwritten.get_or_insert(error);

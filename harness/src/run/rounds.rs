@@ -118,7 +118,7 @@ impl Driver<'_, '_> {
             let trial = trial::run(self.rig, self.stage, self.work, bench, arm).await;
             let trial = trial.map_err(|halt| named(self.rig, self.stage, build, halt))?;
             let failed = trial.audit.iter().find(|check| !check.passed);
-            rejected = rejected.or_else(|| failed.map(|check| format!("{}{of}", check.says)));
+            rejected = rejected.or_else(|| failed.map(|check| format!("{}{of}", check.message)));
             self.rig.recorder.trial(bench.index, index, trial);
         }
         let status = match rejected {
@@ -140,7 +140,7 @@ fn reasons_by_build(stage: &StageRecord) -> Vec<String> {
         let own = stage.instances.iter().filter(|instance| instance.build == build);
         let instances: Vec<InstanceRecord> = own.cloned().collect();
         let reasons = rejection::reasons(&StageRecord { instances, ..StageRecord::default() });
-        reasons.into_iter().map(move |says| format!("{} build: {says}", build.name()))
+        reasons.into_iter().map(move |message| format!("{} build: {message}", build.name()))
     };
     of(Build::Base).chain(of(Build::Head)).collect()
 }

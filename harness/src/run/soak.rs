@@ -14,8 +14,8 @@ use super::rig::Rig;
 use super::trial::{self, LEAD, Measured};
 use crate::clock::Mono;
 use crate::exit::Exit;
-use crate::load::frames::Order;
-use crate::load::{Generator, LoadEngine, Told};
+use crate::load::frames::TrialOrder;
+use crate::load::{Generator, LoadEngine, LoadEvent};
 use crate::measure::record::Failure;
 use crate::measure::soak::{self, Gathering, Slice};
 use crate::measure::trial::{Arm, Build, LoadFacts};
@@ -68,7 +68,7 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &SoakWork, bench: &mut 
     let ledger = trial::ledger_of(before, after, &load);
     let window = Window { readings: watch.whole.edges(), peak_rss_bytes: None, target_threads: None };
     let trial = trial::judge(stage, &work.load, bench, Measured { arm: Arm::Proxied, load, window, ledger });
-    let failed = trial.audit.iter().find(|check| !check.passed).map(|check| check.says.clone());
+    let failed = trial.audit.iter().find(|check| !check.passed).map(|check| check.message.clone());
     let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
     rig.recorder.trial(INSTANCE, ROUND, trial);
     rig.recorder.round(INSTANCE, ROUND, status);
@@ -76,7 +76,6 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &SoakWork, bench: &mut 
     Ok(())
 }
 
-/// A soak under way.
 struct Watch {
     begun: Mono,
     warmup: Nanos,
@@ -86,7 +85,6 @@ struct Watch {
     pieces: VecDeque<(Pending, bool)>,
     /// The window under way, or the one behind the last.
     index: u64,
-    /// Its readings so far.
     gathered: Gathering,
     /// Everything, for its first and last reading.
     whole: Gathering,
@@ -124,7 +122,7 @@ impl Watch {
         work: &SoakWork,
         bench: &mut Bench,
     ) -> Result<LoadFacts, Halt> {
-        let order = Order { slice: Some(work.window), ..trial::order(&work.load, Arm::Proxied, self.begun) };
+        let order = TrialOrder { slice: Some(work.window), ..trial::order(&work.load, Arm::Proxied, self.begun) };
         let Rig { interrupt, recorder, events, .. } = rig;
         let drive = async |generator: &mut Generator| {
             let (tell, told) = unbounded_channel();
@@ -142,7 +140,7 @@ impl Watch {
     /// Waits for each window: for its readings, and for what the generator counted in it.
     async fn record(
         &mut self,
-        mut told: UnboundedReceiver<Told>,
+        mut told: UnboundedReceiver<LoadEvent>,
         stage: &Stage,
         recorder: &mut Recorder,
         events: &mut (dyn FnMut(Event) + Send),
@@ -170,7 +168,11 @@ impl Watch {
     }
 
     /// The window under way, whose readings are complete, once the generator has told it.
-    async fn end(&mut self, told: &mut UnboundedReceiver<Told>, events: &mut (dyn FnMut(Event) + Send)) -> SoakWindow {
+    async fn end(
+        &mut self,
+        told: &mut UnboundedReceiver<LoadEvent>,
+        events: &mut (dyn FnMut(Event) + Send),
+    ) -> SoakWindow {
         while self.heard.slices.is_empty()
             && let Some(told) = told.recv().await
         {
@@ -214,9 +216,9 @@ impl Watch {
         // Readings of the piece in which it ended stay with the instance.
         bench.leave(self.pieces.pop_front().map(|(pending, _)| pending));
         match halt {
-            Halt::Failed(Failure { says, exit: Exit::TargetFailed }) => {
-                let says = format!("after {:.1} s of load {says}", after.as_secs_f64());
-                Halt::Failed(Failure { says, exit: Exit::TargetFailed })
+            Halt::Failed(Failure { message, exit: Exit::TargetFailed }) => {
+                let message = format!("after {:.1} s of load {message}", after.as_secs_f64());
+                Halt::Failed(Failure { message, exit: Exit::TargetFailed })
             }
             other => other,
         }
@@ -224,22 +226,26 @@ impl Watch {
 }
 
 impl Heard {
-    fn take(&mut self, told: Told, events: &mut (dyn FnMut(Event) + Send)) {
+    fn take(&mut self, told: LoadEvent, events: &mut (dyn FnMut(Event) + Send)) {
         match told {
-            Told::Second(second) => {
+            LoadEvent::Second(second) => {
                 self.ok += second.ok;
                 self.errors += second.errors;
                 events(Event::Second(Arm::Proxied, second));
             }
-            Told::Slice(slice) => self.slices.push_back(slice),
+            LoadEvent::Slice(slice) => self.slices.push_back(slice),
         }
     }
 }
 
 /// The load to its end; what is told meanwhile goes to `tell`.
-async fn driven(generator: &mut Generator, order: Order, tell: UnboundedSender<Told>) -> Result<LoadFacts, Stop> {
+async fn driven(
+    generator: &mut Generator,
+    order: TrialOrder,
+    tell: UnboundedSender<LoadEvent>,
+) -> Result<LoadFacts, Stop> {
     // The other end is gone only when the soak is given up, which ends this too.
-    let told = |told: Told| {
+    let told = |told: LoadEvent| {
         let _ = tell.send(told);
     };
     generator.follow(order, told).await.map_err(Stop::Load)

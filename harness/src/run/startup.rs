@@ -51,7 +51,7 @@ pub(super) async fn idle(
             let readings = watched.map_err(|halt| named(rig, stage, *build, halt))?;
             for check in audit::disturbances(&readings, &stage.audit) {
                 let hint = check.hint.unwrap_or_default();
-                rig.recorder.warn(format!("{launch} was disturbed: {}; {hint}", check.says));
+                rig.recorder.warn(format!("{launch} was disturbed: {}; {hint}", check.message));
             }
         }
         rig.tell(Event::Step { done: turn + 1, of: launches });

@@ -8,7 +8,7 @@ use super::limits;
 use super::rig::Rig;
 use crate::clock::Mono;
 use crate::load::LoadEngine;
-use crate::load::frames::{Order, PreflightAnswer};
+use crate::load::frames::{PreflightAnswer, TrialOrder};
 use crate::load::spec::{Pace, Request};
 use crate::measure::Outcome;
 use crate::measure::audit::{Evidence, LedgerRule, audit, tags};
@@ -92,8 +92,8 @@ pub(super) async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<u
 }
 
 /// One trial of a stage, as ordered.
-pub(super) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> Order {
-    Order {
+pub(super) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> TrialOrder {
+    TrialOrder {
         arm,
         pace: work.pace,
         connections: work.connections,

@@ -7,7 +7,6 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// The file.
 #[derive(Debug)]
 pub(super) struct WholeLines {
     /// Absent once a line could not be written.

@@ -16,14 +16,12 @@ pub(super) struct Reset {
     pub(super) group: bool,
 }
 
-/// Everything that is watched.
 #[derive(Debug)]
 pub(super) struct Scene {
     pub(super) tree: ProcessTree,
     generator: Option<Subject>,
     upstream: Option<Subject>,
     keeper: Option<i32>,
-    /// The target's.
     group: Option<Group>,
     /// Last known CPU time of the keeper, in nanoseconds.
     keeper_ns: u64,

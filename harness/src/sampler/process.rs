@@ -26,7 +26,6 @@ pub(super) enum Absent {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Levels {
     pub(super) rss_bytes: u64,
-    /// VmHWM.
     pub(super) peak_bytes: u64,
     pub(super) threads: u32,
     pub(super) voluntary_switches: u64,
@@ -91,7 +90,6 @@ impl Subject {
         kibibytes(&text, "Pss").ok_or(Absent::Zombie)
     }
 
-    /// Number of open descriptors.
     pub(super) fn descriptors(&self) -> Result<u32, Absent> {
         let count = self.handle.fd_count().map_err(|error| absent(&error))?;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))

@@ -194,7 +194,6 @@ fn sum(values: impl Iterator<Item = Result<u64, Absent>>) -> Option<u64> {
     known.reduce(|sum, value| Ok(sum? + value?)).and_then(Result::ok)
 }
 
-/// How children are found.
 #[derive(Debug)]
 enum Kin {
     /// Each thread lists its own.

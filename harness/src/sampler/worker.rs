@@ -15,24 +15,20 @@ use crate::units::Nanos;
 
 /// Time before an edge at which the tree is searched and weighed, so that the edge itself is read without delay.
 pub(super) const LEAD: Nanos = Nanos::from_millis(20);
-/// Time between two readings.
 const TICK: Nanos = Nanos::from_millis(100);
 /// Time between two searches and weighings of the tree.
 const SLOW: Nanos = Nanos::from_secs(1);
 
-/// A window to take.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct WindowRequest {
     pub(super) start: Mono,
     pub(super) end: Mono,
     pub(super) reply: oneshot::Sender<Window>,
 }
 
-/// The window under way.
 #[derive(Debug)]
 struct Job {
-    order: Order,
-    /// Absent before the preparation.
+    order: WindowRequest,
     began: Option<Mono>,
     readings: Vec<Reading>,
     next: Step,
@@ -45,7 +41,6 @@ struct Job {
     target_threads: Option<ThreadsUsage>,
 }
 
-/// What is due next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Prepare,
@@ -55,11 +50,10 @@ enum Step {
     End,
 }
 
-/// The thread's state.
 #[derive(Debug)]
 pub(super) struct Worker {
     scene: Scene,
-    queue: VecDeque<Order>,
+    queue: VecDeque<WindowRequest>,
     job: Option<Job>,
     ran: Nanos,
 }
@@ -73,7 +67,7 @@ impl Worker {
     ///
     /// The wait for the next instant is a wait for orders with a deadline: it wakes as precisely as `clock_nanosleep`
     /// (both are the kernel's high-resolution timer, 50 µs slack), and an order that comes late is served at once.
-    pub(super) fn run(mut self, inbox: &Receiver<Order>) -> Cost {
+    pub(super) fn run(mut self, inbox: &Receiver<WindowRequest>) -> Cost {
         loop {
             if self.job.is_none() {
                 self.job = self.queue.pop_front().map(Job::new);
@@ -124,7 +118,7 @@ impl Worker {
 }
 
 impl Job {
-    fn new(order: Order) -> Self {
+    fn new(order: WindowRequest) -> Self {
         let at = Mono(order.start.0.saturating_sub(LEAD.0));
         let (slow, weight) = (order.start, Weight::default());
         Self {

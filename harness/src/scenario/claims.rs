@@ -9,7 +9,6 @@ use crate::target::spec::Upstream;
 use crate::units::Nanos;
 use crate::verdict::claim::Claim;
 
-/// Reads every claim.
 pub(super) fn read_all(root: &Section<'_>, stages: &[Stage], warnings: &mut Vec<String>) -> Vec<Claim> {
     let sections = root.named("targets", "claims: a metric's id and its limit");
     let mut claims = Vec::new();
@@ -17,8 +16,8 @@ pub(super) fn read_all(root: &Section<'_>, stages: &[Stage], warnings: &mut Vec<
         let Some(claim) = Claim::read(id, section) else {
             continue;
         };
-        if let Some((says, hint)) = unmeasured(&claim, stages) {
-            section.mistake("", says, Some(hint));
+        if let Some((message, hint)) = unmeasured(&claim, stages) {
+            section.mistake("", message, Some(hint));
         }
         warnings.extend(never_decided(&claim, stages));
         claims.push(claim);
@@ -41,9 +40,9 @@ fn unmeasured(claim: &Claim, stages: &[Stage]) -> Option<(String, String)> {
         return Some((format!("no stage {wanted} measures it"), hint));
     };
     if stage.kind != kind {
-        let says =
+        let message =
             format!("stage {wanted} is of kind {}, and {} is measured in {}", stage.kind.name(), row.id, kind.name());
-        return Some((says, format!("name a stage of kind {}", kind.name())));
+        return Some((message, format!("name a stage of kind {}", kind.name())));
     }
     if let Work::Import(spec) = &stage.work {
         let imported = spec.names.iter().any(|(_, id)| *id == row.id);
@@ -56,8 +55,8 @@ fn unmeasured(claim: &Claim, stages: &[Stage]) -> Option<(String, String)> {
     let measured = row.id.replace("{vus}", &load.connections.to_string());
     let other_vus = load.pace == Pace::Closed && measured != metric::bare(&claim.metric);
     other_vus.then(|| {
-        let says = format!("stage {wanted} has {} users", load.connections);
-        (says, format!("did you mean {}?", with_stage(&measured, wanted, kind.name())))
+        let message = format!("stage {wanted} has {} users", load.connections);
+        (message, format!("did you mean {}?", with_stage(&measured, wanted, kind.name())))
     })
 }
 

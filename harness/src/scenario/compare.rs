@@ -49,11 +49,11 @@ fn check_rounds(section: &Section<'_>, instances: u64, stages: &[Stage]) {
         if let Work::Load(load) = &stage.work
             && instances > load.rounds
         {
-            let says = format!(
+            let message = format!(
                 "{instances} instances of each build cannot share the {} rounds of stage {}",
                 load.rounds, stage.name
             );
-            section.mistake("instances", says, None);
+            section.mistake("instances", message, None);
         }
     }
 }
@@ -71,9 +71,9 @@ fn check_ports(section: &Section<'_>, rest: &Rest<'_>) {
         urls.push(("upstream.process.url", url));
     }
     for (key, url) in urls.into_iter().filter(|(_, url)| is_fixed(url)) {
-        let says = format!("base and head are up at the same time, and {key} {url:?} has the same port for both");
+        let message = format!("base and head are up at the same time, and {key} {url:?} has the same port for both");
         let hint = "let harness choose one: {port.NAME} there, in the command and in the files";
-        section.mistake("", says, Some(hint.to_owned()));
+        section.mistake("", message, Some(hint.to_owned()));
     }
 }
 

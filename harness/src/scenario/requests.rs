@@ -27,10 +27,10 @@ fn named(root: &Section<'_>, around: Around<'_>) -> Vec<Request> {
     sections
         .iter()
         .map(|(name, section)| {
-            if let Err(says) = super::check_name(name)
+            if let Err(message) = super::check_name(name)
                 && !section.describing()
             {
-                section.mistake("", says, None);
+                section.mistake("", message, None);
             }
             Request::read(name, section, around)
         })
@@ -76,7 +76,7 @@ pub(super) fn check_one_rule(section: &Section<'_>, requests: &[Request]) {
         return;
     };
     if let Some(other) = others.iter().find(|other| other.expect.upstream_hits != first.expect.upstream_hits) {
-        let says = format!("mixes requests with different upstream_hits ({} and {})", first.name, other.name);
-        section.mistake("request", says, Some("give each rule a stage of its own".to_owned()));
+        let message = format!("mixes requests with different upstream_hits ({} and {})", first.name, other.name);
+        section.mistake("request", message, Some("give each rule a stage of its own".to_owned()));
     }
 }

@@ -24,20 +24,16 @@ pub(super) use read::{Base, read_all, read_import};
 /// Fewest rounds that have a 95 % interval of the median: the whole range of five covers only 1 − 2 · 0.5⁵ = 93.75 %.
 pub const FEWEST_ROUNDS: u64 = 6;
 
-/// One stage.
 #[derive(Debug, Clone)]
 pub struct Stage {
     /// Its name in the scenario.
     pub name: String,
-    /// What it does.
     pub kind: StageKind,
     /// A stage that cannot run is skipped with a warning instead of failing the run.
     pub optional: bool,
     /// What stands behind the target; absent for a target that answers by itself.
     pub upstream: Option<Upstream>,
-    /// The requests it sends.
     pub requests: Vec<Request>,
-    /// Limits of the audit.
     pub audit: Limits,
     /// What the target may use; empty where nothing is limited.
     pub limits: ResourceLimits,
@@ -45,14 +41,12 @@ pub struct Stage {
     pub cpuset: Option<Vec<u64>>,
     /// The base is measured beside the head: the plan says so, not the scenario.
     pub compared: bool,
-    /// What is done.
     pub work: Work,
 }
 
 /// The work of a stage.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Work {
-    /// Looks at the executable.
     Artifact {
         /// An image in OCI layout, an archive of one or of `docker save`; looked at as well.
         image: Option<PathBuf>,
@@ -61,23 +55,18 @@ pub enum Work {
     Import(import::Spec),
     /// Launches the target this often.
     Startup {
-        /// Number of launches.
         launches: u64,
     },
     /// Launches the target this often and watches it do nothing.
     Idle {
-        /// Number of launches.
         launches: u64,
         /// Time between ready and the window.
         settle: Nanos,
-        /// Length of the window.
         window: Nanos,
     },
-    /// Drives load in rounds.
     Load(LoadWork),
     /// Drives load in rounds inside one set of limits after the other.
     Curve {
-        /// The limits, smallest first.
         cells: Vec<ResourceLimits>,
         /// The load, the same in each.
         load: LoadWork,
@@ -95,11 +84,8 @@ pub enum Work {
 pub struct FaultsWork {
     /// The load; its window is as long as that of a fault that ends.
     pub load: LoadWork,
-    /// Load before a fault.
     pub before: Nanos,
-    /// Length of a fault.
     pub fault: Nanos,
-    /// Load after a fault.
     pub after: Nanos,
     /// Time after a fault within which everything must be answered again.
     pub recover: Nanos,
@@ -107,7 +93,6 @@ pub struct FaultsWork {
     pub timeout: Nanos,
     /// How long a slow upstream holds every answer back.
     pub slow: Nanos,
-    /// Number of slow readers.
     pub readers: u64,
     /// The faults, in the order in which they are made.
     pub planned: Vec<Planned>,
@@ -120,7 +105,6 @@ pub struct SoakWork {
     pub load: LoadWork,
     /// Length of one window, in whole seconds.
     pub window: Nanos,
-    /// How much may change.
     pub budget: Budget,
     /// Changes so small that they never count.
     pub min_abs: Floors,
@@ -133,7 +117,6 @@ pub struct LoadWork {
     pub instances: u64,
     /// Rounds that must be valid.
     pub rounds: u64,
-    /// How requests are released.
     pub pace: Pace,
     /// Connections (open loop) or virtual users (closed loop).
     pub connections: u64,
@@ -148,7 +131,6 @@ pub struct LoadWork {
 }
 
 impl SoakWork {
-    /// Number of windows.
     pub fn windows(&self) -> u64 {
         self.load.window.0 / self.window.0.max(1)
     }

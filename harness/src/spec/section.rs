@@ -42,8 +42,8 @@ impl<'d> Section<'d> {
     pub fn field<T: Value>(&self, key: &'static str, about: &'static str) -> Field<'_, 'd, T> {
         let found = self.child(key).and_then(|node| match T::read(node) {
             Ok(value) => Some(value),
-            Err(says) => {
-                self.mistake_at(key, Some(node), says, None);
+            Err(message) => {
+                self.mistake_at(key, Some(node), message, None);
                 None
             }
         });
@@ -98,10 +98,10 @@ impl<'d> Section<'d> {
     }
 
     /// Notes a mistake if `key` is written: a key that is planned, or belongs elsewhere, deserves its own words.
-    pub fn refuse(&self, key: &'static str, says: &str, hint: &str) {
+    pub fn refuse(&self, key: &'static str, message: &str, hint: &str) {
         self.refused.borrow_mut().push(key);
         if self.has(key) {
-            self.mistake(key, says, Some(hint.to_owned()));
+            self.mistake(key, message, Some(hint.to_owned()));
         }
     }
 
@@ -167,10 +167,10 @@ impl<'d> Section<'d> {
     }
 
     /// Notes a mistake at `key` of this section: its name, or a dotted path as deep as the reader knows it.
-    pub fn mistake(&self, key: &str, says: impl Into<String>, hint: Option<String>) {
+    pub fn mistake(&self, key: &str, message: impl Into<String>, hint: Option<String>) {
         if !self.document.describing {
             let node = self.node.and_then(|node| node.deepest(key));
-            self.mistake_at(key, node, says.into(), hint);
+            self.mistake_at(key, node, message.into(), hint);
         }
     }
 
@@ -214,9 +214,9 @@ impl<'d> Section<'d> {
         }
     }
 
-    fn mistake_at(&self, key: &str, node: Option<&Node>, says: String, hint: Option<String>) {
+    fn mistake_at(&self, key: &str, node: Option<&Node>, message: String, hint: Option<String>) {
         let line = node.map_or(self.line, |node| node.line);
-        self.document.mistake(Mistake { key: self.join(key), line, says, hint });
+        self.document.mistake(Mistake { key: self.join(key), line, message, hint });
     }
 
     fn describe(&self, key: &str, about: &'static str, schema: serde_json::Value, required: bool) {
@@ -231,8 +231,8 @@ impl<T: Value> Field<'_, '_, T> {
     /// Refuses values for which `check` returns a sentence.
     #[must_use]
     pub fn check(mut self, check: impl FnOnce(&T) -> Result<(), String>) -> Self {
-        if let Some(Err(says)) = self.found.as_ref().map(check) {
-            self.section.mistake(self.key, says, None);
+        if let Some(Err(message)) = self.found.as_ref().map(check) {
+            self.section.mistake(self.key, message, None);
             self.found = None;
         }
         self
@@ -257,7 +257,6 @@ impl<T: Value> Field<'_, '_, T> {
         })
     }
 
-    /// The value, if written.
     pub fn optional(self) -> Option<T> {
         self.section.describe(self.key, self.about, T::schema(), false);
         self.found

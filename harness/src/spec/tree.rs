@@ -10,7 +10,6 @@ pub(super) const SYNTAX: &str = "TOML syntax";
 /// A value and the line it was written on.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Node {
-    /// The value.
     pub tree: Tree,
     /// From 1; absent for what was not written in the file.
     pub line: Option<usize>,
@@ -19,17 +18,12 @@ pub struct Node {
 /// A TOML value. Tables keep the order in which they were written.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tree {
-    /// A string.
     Text(String),
-    /// A whole number.
     Whole(i64),
     /// A number with a fraction.
     Real(f64),
-    /// True or false.
     Flag(bool),
-    /// An array.
     List(Vec<Node>),
-    /// A table.
     Table(Vec<(String, Node)>),
     /// Something no scenario uses (a date), as text.
     Other(String),
@@ -136,7 +130,7 @@ pub(super) fn parse(text: &str) -> (Node, Vec<Mistake>) {
         .map(|error| Mistake {
             key: SYNTAX.to_owned(),
             line: error.span().map(|span| lines.of(span.start)),
-            says: error.message().to_owned(),
+            message: error.message().to_owned(),
             hint: None,
         })
         .collect();

@@ -122,7 +122,7 @@ impl<T: Value> Value for Vec<(String, T)> {
         match &node.tree {
             Tree::Table(entries) => entries
                 .iter()
-                .map(|(name, node)| Ok((name.clone(), T::read(node).map_err(|says| format!("{name}: {says}"))?)))
+                .map(|(name, node)| Ok((name.clone(), T::read(node).map_err(|message| format!("{name}: {message}"))?)))
                 .collect(),
             _ => wrong_kind(node, "a table"),
         }

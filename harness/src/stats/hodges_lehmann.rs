@@ -24,9 +24,7 @@ pub struct Shift {
     pub point: f64,
     /// Where the true shift lies; absent where the samples are too small for 95 %, such as three against three.
     pub interval: Option<Interval>,
-    /// Values of base.
     pub base: u64,
-    /// Values of head.
     pub head: u64,
 }
 

@@ -12,7 +12,6 @@ use super::{Method, Sample, Significance};
 /// Beyond so many values in both samples together, arrangements are drawn instead of counted.
 const EXACT: usize = 100;
 
-/// Arrangements drawn.
 const DRAWS: u32 = 20_000;
 
 /// Drawn arrangements are the same ones in every run, so that a stored record is judged alike every time.

@@ -7,7 +7,6 @@ pub struct Sample(Vec<f64>);
 /// Why values are no sample.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unusable {
-    /// There are none.
     #[error("no value")]
     Empty,
     /// One of them is not a number.
@@ -15,7 +14,6 @@ pub enum Unusable {
     NotFinite {
         /// Its position, from 0.
         index: usize,
-        /// What it is.
         value: f64,
     },
 }

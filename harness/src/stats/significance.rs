@@ -20,14 +20,12 @@ pub struct Significance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// Every arrangement was counted.
     Exact,
     /// So many arrangements were drawn with a fixed seed; p is (1 + those as extreme) ÷ (1 + all), so it is never 0
     /// (B. Phipson and G. K. Smyth, *Permutation P-values should never be zero*, 2010).
     MonteCarlo(u32),
     /// The normal approximation, with correction for continuity and ties.
     Normal,
-    /// Student's t distribution.
     Student,
 }
 

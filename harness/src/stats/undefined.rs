@@ -5,18 +5,12 @@
 pub enum Undefined {
     /// Fewer values than the procedure can use.
     #[error("{needed} values are needed, there are {found}")]
-    TooFew {
-        /// How many it needs.
-        needed: usize,
-        /// How many there are.
-        found: usize,
-    },
+    TooFew { needed: usize, found: usize },
     /// More values than the procedure can hold.
     #[error("at most {most} values can be compared with each other, there are {found}")]
     TooMany {
         /// How many it can hold.
         most: usize,
-        /// How many there are.
         found: usize,
     },
     /// All values are equal, so there is no scatter to measure a difference by: compare them exactly.
@@ -27,10 +21,8 @@ pub enum Undefined {
     NotPositive {
         /// Its position, from 0.
         index: usize,
-        /// What it is.
         value: f64,
     },
-    /// Paired values need partners.
     #[error("{base} values cannot be paired with {head}")]
     Unpaired {
         /// Values of the first sample.
@@ -40,10 +32,7 @@ pub enum Undefined {
     },
     /// A probability or level lies outside its range.
     #[error("{value} is no probability; it must lie between 0 and 1")]
-    NoProbability {
-        /// What it is.
-        value: f64,
-    },
+    NoProbability { value: f64 },
     /// Nearly all resamples lie on one side of the estimate, so the correction for bias has no finite value.
     #[error("the resamples lie on one side of the estimate")]
     OneSided,

@@ -25,11 +25,11 @@ pub(super) use watch::Contained;
 use super::placeholders::Values;
 use super::process::{check_free, endpoints, render, render_all, render_file, render_program};
 use super::spec::{ContainerSpec, ImageSpec, Network};
-use super::{Executable, Hold, Launcher, Order, Running, Site, fresh_folder};
+use super::{Executable, Hold, LaunchRequest, Launcher, Running, Site, fresh_folder};
 use crate::keeper::clean_env;
 
 impl Launcher for ContainerSpec {
-    async fn launch(&self, order: &Order<'_>) -> Result<Running, super::Error> {
+    async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, super::Error> {
         let site = order.site;
         let engine = site.containers.engine(&site.keeper).await?;
         let image = image::resolve(engine, site, self).await?;
@@ -64,12 +64,11 @@ struct Filled<'a> {
     values: Values<'a>,
     command: Vec<String>,
     env: Vec<(String, String)>,
-    /// The rendered files.
     files: Vec<PathBuf>,
 }
 
 /// Renders what the container is started with, and checks the ports of this host that it is going to take.
-fn fill<'a>(spec: &ContainerSpec, order: &Order<'a>) -> Result<Filled<'a>, super::Error> {
+fn fill<'a>(spec: &ContainerSpec, order: &LaunchRequest<'a>) -> Result<Filled<'a>, super::Error> {
     let site = order.site;
     let cwd = fresh_folder(&site.scratch, order.name)?;
     let files: BTreeMap<String, PathBuf> =
@@ -95,7 +94,7 @@ fn fill<'a>(spec: &ContainerSpec, order: &Order<'a>) -> Result<Filled<'a>, super
 /// What was started, where it answers.
 fn running(
     wanted: &create::Wanted<'_>,
-    order: &Order<'_>,
+    order: &LaunchRequest<'_>,
     mut values: Values<'_>,
     started: start::Started,
     log: PathBuf,

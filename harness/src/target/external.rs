@@ -7,10 +7,10 @@ use super::placeholders::Values;
 use super::ports::{Listening, listening};
 use super::process::resolve;
 use super::spec::External;
-use super::{Endpoints, Error, Executable, Hold, Launcher, Order, Running};
+use super::{Endpoints, Error, Executable, Hold, LaunchRequest, Launcher, Running};
 
 impl Launcher for External {
-    async fn launch(&self, order: &Order<'_>) -> Result<Running, Error> {
+    async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, Error> {
         if order.limits.is_some_and(|limits| !limits.is_empty()) {
             return Err(Error::LimitsOfOthers);
         }

@@ -23,7 +23,7 @@ pub fn check(template: &Template, base_only: bool) -> Result<(), String> {
     });
     match stand_in {
         Ok(text) => check_text(&text, base_only),
-        Err(Some(says)) => Err(says),
+        Err(Some(message)) => Err(message),
         Err(None) => Ok(()),
     }
 }
@@ -39,7 +39,7 @@ fn check_text(text: &str, base_only: bool) -> Result<(), String> {
     if !is_loopback(host) {
         return Err(format!("{host:?} is not this host: traffic goes to loopback addresses only"));
     }
-    let url = HttpUrl::parse(text).map_err(|says| format!("{text:?} {says}"))?;
+    let url = HttpUrl::parse(text).map_err(|message| format!("{text:?} {message}"))?;
     if base_only && url.path != "/" {
         return Err(format!("{text:?} must end after the port: the path belongs to [request]"));
     }

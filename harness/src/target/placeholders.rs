@@ -17,20 +17,15 @@ pub enum Error {
     /// The upstream's address, and there is no upstream.
     #[error("it names the upstream and the scenario has none; add [upstream.builtin]")]
     NoUpstream,
-    /// No such template.
     #[error("{{file.{name}}}: [target.files] has no {name:?}{}", near.as_ref().map_or_else(String::new, |near| format!(" (did you mean {{file.{near}}}?)")))]
     NoFile {
-        /// The template's name.
         name: String,
         /// What may have been meant.
         near: Option<String>,
     },
     /// A variable without value and default.
     #[error("the environment variable {name} is not set; set it with: export {name}=…")]
-    Unset {
-        /// The variable.
-        name: String,
-    },
+    Unset { name: String },
     /// The system has no free port.
     #[error("no free port: {0}; look with: ss -ltn | wc -l")]
     NoPort(#[from] std::io::Error),
@@ -47,7 +42,6 @@ pub struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// For a launch.
     pub fn new(ports: &'a Ports, upstream: Option<&'a HttpUrl>, files: BTreeMap<String, PathBuf>) -> Self {
         Self { ports, allotted: BTreeMap::new(), upstream, files, address: IpAddr::from(Ipv4Addr::LOCALHOST) }
     }
@@ -163,9 +157,9 @@ mod tests {
 
     #[test]
     fn a_mistake_says_what_to_write() {
-        let says = |text: &str| rendered(text).expect_err("refused");
-        assert!(says("{file.proxi.yaml}").contains("did you mean {file.proxy.yaml}"));
-        assert!(says("${HARNESS_NOT_SET}").contains("export HARNESS_NOT_SET="));
-        assert!(says("{prot.a}").contains("is no placeholder"));
+        let message = |text: &str| rendered(text).expect_err("refused");
+        assert!(message("{file.proxi.yaml}").contains("did you mean {file.proxy.yaml}"));
+        assert!(message("${HARNESS_NOT_SET}").contains("export HARNESS_NOT_SET="));
+        assert!(message("{prot.a}").contains("is no placeholder"));
     }
 }

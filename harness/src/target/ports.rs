@@ -28,9 +28,7 @@ pub struct Ports {
 /// A process that listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// Its process id.
     pub pid: i32,
-    /// Its name.
     pub name: String,
     /// Its `HARNESS_MARK`, if it is one of ours.
     pub mark: Option<String>,
@@ -86,7 +84,6 @@ pub(super) fn is_free(addr: SocketAddr) -> bool {
 /// Who listens on a port, on any address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Listening {
-    /// Nobody.
     Nobody,
     /// Somebody whose descriptors we may not see.
     Hidden,

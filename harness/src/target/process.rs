@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::placeholders::Values;
 use super::spec::{self, ProcessSpec};
-use super::{Endpoints, Error, Executable, Hold, HttpUrl, Launcher, Order, Running, Site, fresh_folder, ports};
+use super::{Endpoints, Error, Executable, Hold, HttpUrl, LaunchRequest, Launcher, Running, Site, fresh_folder, ports};
 use crate::keeper::{self, Command, clean_env, find_program};
 use crate::measure::ResourceLimits;
 
@@ -32,7 +32,7 @@ pub(super) struct Program {
 }
 
 impl Launcher for ProcessSpec {
-    async fn launch(&self, order: &Order<'_>) -> Result<Running, Error> {
+    async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, Error> {
         let wanted = Wanted {
             section: "target",
             name: order.name,
@@ -114,7 +114,7 @@ pub(super) fn render_all(values: &mut Values<'_>, texts: &[String], key: &str) -
 
 /// Renders one template into the working folder, below which its name must stay.
 pub(super) fn render_file(values: &mut Values<'_>, name: &str, template: &Path, cwd: &Path) -> Result<(), Error> {
-    let refused = |path: &Path, says: String| Error::File { name: name.to_owned(), path: path.to_owned(), says };
+    let refused = |path: &Path, message: String| Error::File { name: name.to_owned(), path: path.to_owned(), message };
     if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
         return Err(refused(Path::new(name), "its name must be a plain relative path".to_owned()));
     }
@@ -138,7 +138,7 @@ pub(super) fn endpoints(values: &mut Values<'_>, section: &str, urls: &spec::End
 /// One URL with its placeholders filled.
 pub(super) fn resolve(values: &mut Values<'_>, text: &str, key: &str) -> Result<HttpUrl, Error> {
     let url = render(values, text, key)?;
-    HttpUrl::parse(&url).map_err(|says| Error::Url { key: key.to_owned(), url, says })
+    HttpUrl::parse(&url).map_err(|message| Error::Url { key: key.to_owned(), url, message })
 }
 
 /// The program of a target, found without starting it.

@@ -75,8 +75,8 @@ impl ProcessSpec {
             .required();
         let env: Vec<(String, String)> =
             section.field("env", "environment, on top of PATH, HOME and TMPDIR").default(Vec::new());
-        if let Some(Err(says)) = command.first().map(|program| check_builtin(program)) {
-            section.mistake("command.0", says, None);
+        if let Some(Err(message)) = command.first().map(|program| check_builtin(program)) {
+            section.mistake("command.0", message, None);
         }
         for (index, word) in command.iter().enumerate() {
             met.note(section, prefix, &format!("command.{index}"), word);
@@ -148,8 +148,8 @@ fn read_files(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Vec<(
             Ok(text) => met.add(&key, &Template::parse_file(&text)),
             Err(error) => {
                 met.broken = true;
-                let says = format!("cannot read {}: {error}", path.display());
-                section.mistake(&key, says, Some("paths are relative to the scenario".to_owned()));
+                let message = format!("cannot read {}: {error}", path.display());
+                section.mistake(&key, message, Some("paths are relative to the scenario".to_owned()));
             }
         }
     }
@@ -168,8 +168,8 @@ fn read_endpoints(section: &Section<'_>, met: &mut Met) -> Endpoints {
         }
         if let Some(template) = met.note(section, "endpoints", key, text) {
             let base_only = key == "proxy";
-            if let Err(says) = loopback::check(&template, base_only) {
-                section.mistake(key, says, Some("for example http://127.0.0.1:{port.proxy}".to_owned()));
+            if let Err(message) = loopback::check(&template, base_only) {
+                section.mistake(key, message, Some("for example http://127.0.0.1:{port.proxy}".to_owned()));
             }
         }
     }
@@ -181,7 +181,7 @@ fn check_external(section: &Section<'_>, met: &Met, files: &[(String, PathBuf)])
         section.mistake("files", "an external target runs already and reads no files of ours", None);
     }
     for (key, port) in met.pieces(|piece| matches!(piece, Piece::Port(_))) {
-        let says = format!("{} cannot be a free port: an external target listens already", port.written());
-        section.mistake(key, says, Some("write the port it listens on".to_owned()));
+        let message = format!("{} cannot be a free port: an external target listens already", port.written());
+        section.mistake(key, message, Some("write the port it listens on".to_owned()));
     }
 }

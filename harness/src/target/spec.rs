@@ -15,7 +15,6 @@ pub struct Spec {
     pub launch: Launch,
     /// Templates rendered into the run directory: name and path of the template.
     pub files: Vec<(String, PathBuf)>,
-    /// Where it answers.
     pub endpoints: Endpoints,
 }
 
@@ -30,7 +29,6 @@ pub enum Launch {
     External(External),
 }
 
-/// A program to start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcessSpec {
     /// Program and arguments; never handed to a shell.
@@ -41,14 +39,12 @@ pub struct ProcessSpec {
     pub cpuset: Option<Vec<u64>>,
 }
 
-/// A container to start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContainerSpec {
     /// What it is made of.
     pub image: ImageSpec,
     /// Arguments: behind the program of `binary`, or instead of the image's own command.
     pub command: Vec<String>,
-    /// Where requests meet it.
     pub network: Network,
     /// User, or user and group, that it runs as; the image's own where absent.
     pub user: Option<String>,
@@ -95,16 +91,13 @@ impl Network {
 /// Something of this host and its place in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
-    /// Its path here, absolute.
     pub from: PathBuf,
-    /// Its path there, absolute.
     pub to: PathBuf,
 }
 
 /// A target that runs already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum External {
-    /// Its process id.
     Pid(u64),
     /// The TCP port it listens on.
     Port(u64),
@@ -127,12 +120,7 @@ pub enum Upstream {
     /// `[upstream.builtin]`: the bundled mock upstream.
     Builtin(Builtin),
     /// `[upstream.process]`: a program of the author's, and the URL it answers at.
-    Process {
-        /// How to start it.
-        process: ProcessSpec,
-        /// Its base URL.
-        url: String,
-    },
+    Process { process: ProcessSpec, url: String },
     /// `[upstream.url]`: it runs already.
     Url(String),
 }

@@ -6,7 +6,6 @@
 /// One part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// As written.
     Text(String),
     /// `{port.NAME}`: a free port, the same one wherever the name stands.
     Port(String),
@@ -27,7 +26,6 @@ pub enum Piece {
     },
 }
 
-/// A text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
@@ -95,7 +93,6 @@ impl Template {
         Self(pieces)
     }
 
-    /// Its parts, in order.
     pub fn pieces(&self) -> &[Piece] {
         &self.0
     }
@@ -214,8 +211,8 @@ mod tests {
             ("{port.}", "is no placeholder"),
             ("${1X}", "names no environment variable"),
         ] {
-            let says = Template::parse(text).err().unwrap_or_default();
-            assert!(says.contains(reason), "{text}: {says}");
+            let message = Template::parse(text).err().unwrap_or_default();
+            assert!(message.contains(reason), "{text}: {message}");
         }
     }
 

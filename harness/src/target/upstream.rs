@@ -8,10 +8,8 @@ use super::process::{Wanted, resolve, start};
 use super::spec::{Builtin, Endpoints, ProcessSpec, Upstream};
 use super::{Error, HttpUrl, Running, Site};
 
-/// An upstream.
 #[derive(Debug)]
 pub struct RunningUpstream {
-    /// Where it answers.
     pub url: HttpUrl,
     /// Its process; absent where it is not ours. `builtin` there tells whether it keeps the ledger.
     pub running: Option<Running>,

@@ -6,7 +6,6 @@ use std::net::{SocketAddr, ToSocketAddrs};
 /// An `http://` URL whose host is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpUrl {
-    /// Where to connect.
     pub addr: SocketAddr,
     /// The host as written, brackets of an IPv6 address included.
     pub host: String,

@@ -34,9 +34,7 @@ const LITTLE: Ratio = Ratio(0.20);
 /// What one rule says of one trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Answer {
-    /// It holds; the evidence.
     Holds(String),
-    /// It does not.
     Not,
     /// What it asks for was not recorded.
     Unknown(&'static str),
@@ -154,14 +152,13 @@ pub(super) fn of(stage: &StageRecord) -> Option<Bottleneck> {
     agreeing.sort_by(|one, other| one.rps.total_cmp(&other.rps));
     let rounds = agreeing.len() as u64;
     let middle = agreeing.len().saturating_sub(1) / 2;
-    let says = agreeing.into_iter().nth(middle)?.says;
-    Some(Bottleneck { by, says, rounds, of })
+    let message = agreeing.into_iter().nth(middle)?.message;
+    Some(Bottleneck { by, message, rounds, of })
 }
 
-/// What bounds one round.
 struct Attributed {
     bound: Bound,
-    says: String,
+    message: String,
     rps: f64,
 }
 
@@ -174,13 +171,13 @@ fn attribute(stage: &StageRecord, round: &RoundRecord) -> Option<Attributed> {
         match (rule.asks)(&facts) {
             // Nobody can be said to be idle of whom nothing is known.
             Answer::Holds(_) if rule.bound == Bound::Latency && unknown.is_some() => {}
-            Answer::Holds(says) => return Some(Attributed { bound: rule.bound, says, rps }),
+            Answer::Holds(message) => return Some(Attributed { bound: rule.bound, message, rps }),
             Answer::Unknown(why) => unknown = unknown.or(Some(why)),
             Answer::Not => {}
         }
     }
-    let says = unknown.map_or_else(|| contradiction(&facts), str::to_owned);
-    Some(Attributed { bound: Bound::Unknown, says, rps })
+    let message = unknown.map_or_else(|| contradiction(&facts), str::to_owned);
+    Some(Attributed { bound: Bound::Unknown, message, rps })
 }
 
 fn host_steal(facts: &Facts<'_>) -> Answer {
@@ -337,8 +334,8 @@ fn contradiction(facts: &Facts<'_>) -> String {
     )
 }
 
-fn holds(condition: bool, says: impl FnOnce() -> String) -> Answer {
-    if condition { Answer::Holds(says()) } else { Answer::Not }
+fn holds(condition: bool, message: impl FnOnce() -> String) -> Answer {
+    if condition { Answer::Holds(message()) } else { Answer::Not }
 }
 
 #[cfg(test)]

@@ -31,9 +31,9 @@ impl Claim {
         };
         match parse_limit(&limit, metric) {
             Ok(bound) => Some(Self { metric: id.to_owned(), bound, below: metric.better == Better::Lower, required }),
-            Err(says) => {
+            Err(message) => {
                 if section.has("limit") {
-                    section.mistake("limit", says, None);
+                    section.mistake("limit", message, None);
                 }
                 None
             }
@@ -69,7 +69,7 @@ fn parse_limit(limit: &str, metric: &Metric) -> Result<f64, String> {
     if !text.starts_with(sign) {
         return Err(format!("{limit:?} points the wrong way: {direction} {} is better; {example}", metric.id));
     }
-    parse_value(text[1..].trim(), metric.unit).map_err(|says| format!("{says}; {example}"))
+    parse_value(text[1..].trim(), metric.unit).map_err(|message| format!("{message}; {example}"))
 }
 
 /// A value with its unit, as a number in `unit`.
@@ -141,8 +141,8 @@ mod tests {
             ("binary/docker_layers", "< 5.5", "is not a whole number"),
             ("cpu/idle_percent", "", "must start with <"),
         ] {
-            let says = bound(id, limit).err().unwrap_or_default();
-            assert!(says.contains(reason), "{id} {limit}: {says}");
+            let message = bound(id, limit).err().unwrap_or_default();
+            assert!(message.contains(reason), "{id} {limit}: {message}");
         }
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn judge(claims: &[Claim], metrics: &[Measured]) -> Vec<ClaimFinding>
 }
 
 fn judge_one(claim: &Claim, metric: Option<&Measured>) -> ClaimFinding {
-    let (state, says) = match metric.map(|metric| (metric, &metric.value)) {
+    let (state, message) = match metric.map(|metric| (metric, &metric.value)) {
         None => (ClaimState::Absent, "no stage of this run measures it".to_owned()),
         Some((_, Value::Absent { reason })) => (ClaimState::Absent, reason.clone()),
         Some((metric, Value::Estimated { estimate, .. })) => match &metric.advisory {
@@ -20,7 +20,7 @@ fn judge_one(claim: &Claim, metric: Option<&Measured>) -> ClaimFinding {
             None => by_interval(claim, metric.unit, estimate),
         },
     };
-    ClaimFinding { metric: claim.metric.clone(), limit: limit(claim), state, required: claim.required, says }
+    ClaimFinding { metric: claim.metric.clone(), limit: limit(claim), state, required: claim.required, message }
 }
 
 /// The claim as text; without a unit where the id is unknown.

@@ -22,7 +22,6 @@ use crate::measure::{Layout, Numbers};
 pub use open::{Error, Run, open};
 pub use rule::Rule;
 
-/// How to compare.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
     /// `--rule`.
@@ -39,7 +38,6 @@ pub struct Comparison {
     pub rule: Rule,
     /// In the order of the command line.
     pub pairs: Vec<Pair>,
-    /// What it ends in.
     pub exit: Exit,
     /// Why, most urgent first; empty for [`Exit::Pass`].
     pub reasons: Vec<String>,
@@ -69,9 +67,7 @@ pub struct Pair {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Problem {
-    /// What is wrong.
-    pub says: String,
-    /// What it stands for.
+    pub message: String,
     pub exit: Exit,
 }
 
@@ -79,32 +75,24 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
-    /// What was measured.
     pub id: String,
-    /// Which of its metrics.
     pub metric: String,
-    /// Unit of both values.
     pub unit: String,
     /// Which way is better, where that is known.
     pub direction: Option<Better>,
     /// The quantile that was compared, where the layout has several.
     pub quantile: Option<String>,
-    /// Value of the base.
     pub base: Option<f64>,
-    /// Value of the head.
     pub head: Option<f64>,
     /// (head − base) ÷ base; positive is more, whether that is better or not.
     pub change_ratio: Option<f64>,
-    /// How much it matters.
     pub finding: FindingKind,
-    /// One sentence.
-    pub says: String,
+    pub message: String,
     /// The numbers behind it, where both sides have rounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weighed: Option<Weighed>,
 }
 
-/// Judges every pair.
 pub fn compare(files: &[(PathBuf, PathBuf)], options: Options) -> Comparison {
     let pairs: Vec<Pair> = files.iter().map(|(base, head)| pair(base, head, options.rule)).collect();
     let mut grounds: Vec<(Exit, String)> = pairs.iter().flat_map(|pair| grounds(pair, options.fail_on)).collect();
@@ -112,20 +100,20 @@ pub fn compare(files: &[(PathBuf, PathBuf)], options: Options) -> Comparison {
     Comparison {
         rule: options.rule,
         exit: grounds.iter().fold(Exit::Pass, |exit, (ground, _)| exit.join(*ground)),
-        reasons: grounds.into_iter().map(|(_, says)| says).collect(),
+        reasons: grounds.into_iter().map(|(_, message)| message).collect(),
         pairs,
     }
 }
 
 fn grounds(pair: &Pair, fail_on: FailOn) -> Vec<(Exit, String)> {
-    let problems = pair.problems.iter().map(|problem| (problem.exit, problem.says.clone()));
+    let problems = pair.problems.iter().map(|problem| (problem.exit, problem.message.clone()));
     let failing = pair.changes.iter().filter(|change| match change.finding {
         FindingKind::Block => true,
         FindingKind::Alert => fail_on <= FailOn::Alert,
         FindingKind::Inconclusive => fail_on <= FailOn::Inconclusive,
         FindingKind::Improved | FindingKind::Ok | FindingKind::Noise | FindingKind::Small => false,
     });
-    problems.chain(failing.map(|change| (Exit::Regressed, change.says.clone()))).collect()
+    problems.chain(failing.map(|change| (Exit::Regressed, change.message.clone()))).collect()
 }
 
 /// Reads both sides, so that what is wrong with either is said at once, and judges what both have.
@@ -134,7 +122,7 @@ fn pair(base: &Path, head: &Path, rule: Rule) -> Pair {
     let mut side = |name: &str, path: &Path| {
         let read = open(path);
         read.map_err(|error| {
-            pair.problems.push(Problem { says: format!("{name}: {}", chain(&error)), exit: error.exit() });
+            pair.problems.push(Problem { message: format!("{name}: {}", chain(&error)), exit: error.exit() });
         })
         .ok()
     };
@@ -146,8 +134,8 @@ fn pair(base: &Path, head: &Path, rule: Rule) -> Pair {
 }
 
 fn judge(pair: &mut Pair, base: Vec<Run>, head: Vec<Run>, rule: Rule) {
-    if let Err(says) = judge_runs(pair, base, head, rule) {
-        pair.problems.push(Problem { says, exit: Exit::InvalidInput });
+    if let Err(message) = judge_runs(pair, base, head, rule) {
+        pair.problems.push(Problem { message, exit: Exit::InvalidInput });
     }
 }
 
@@ -176,8 +164,8 @@ fn judge_runs(pair: &mut Pair, base: Vec<Run>, mut head: Vec<Run>, rule: Rule) -
     let context = weigh::Context { rule, caps: &caps, gates: &gates, stored, rounds, units };
     let (changes, problems) = matching::changes(&base, &head, &context);
     if !changes.iter().any(|change| change.base.is_some() && change.head.is_some()) && problems.is_empty() {
-        let why = changes.first().map_or("no number is in both", |change| change.says.as_str());
-        pair.problems.push(Problem { says: format!("nothing could be compared: {why}"), exit: Exit::InvalidInput });
+        let why = changes.first().map_or("no number is in both", |change| change.message.as_str());
+        pair.problems.push(Problem { message: format!("nothing could be compared: {why}"), exit: Exit::InvalidInput });
     }
     pair.evidence = Some(evidence(&base, &head, runs));
     pair.notes = caps;
@@ -223,9 +211,9 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let says = error.to_string();
-        if !text.contains(&says) {
-            text.push_str(&format!(": {says}"));
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text.push_str(&format!(": {message}"));
         }
         cause = error.source();
     }

@@ -10,7 +10,6 @@ use crate::measure::metric::Unit;
 /// Earlier runs that are kept, the newest ones.
 const RUNS: usize = 30;
 
-/// Everything beside the record.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Context {
@@ -35,7 +34,6 @@ pub struct Context {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Against {
-    /// Name of the baseline.
     pub name: String,
     /// The newest of its runs.
     pub run_id: String,
@@ -57,7 +55,6 @@ pub struct Against {
 pub struct Past {
     /// `category/name`, with `@stage` where needed.
     pub id: String,
-    /// Unit of all values.
     pub unit: Unit,
     /// The value of each round or launch of the newest run that has the metric.
     pub rounds: Vec<f64>,
@@ -72,9 +69,7 @@ pub struct Past {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Breach {
-    /// Id of the metric.
     pub id: String,
-    /// Runs in a row.
     pub times: u64,
 }
 
@@ -82,7 +77,6 @@ pub struct Breach {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
-    /// The rerun.
     pub run_id: String,
     /// What it showed of every metric that it could weigh.
     pub metrics: Vec<Again>,
@@ -92,7 +86,6 @@ pub struct Confirmation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Again {
-    /// Id of the metric.
     pub id: String,
     /// What effect and p amount to there, by themselves.
     pub seen: FindingKind,

@@ -13,9 +13,7 @@ use crate::stats::{Estimate, Sample};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Curve {
-    /// The stage.
     pub stage: String,
-    /// What is demanded.
     pub objective: Objective,
     /// Every set of limits that was tried, smallest first.
     pub points: Vec<Point>,
@@ -23,16 +21,14 @@ pub struct Curve {
     pub smallest: Option<ResourceLimits>,
 }
 
-/// One set of limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Point {
-    /// The limits.
     pub limits: ResourceLimits,
     /// Whether the target does in them what is demanded.
     pub state: PointState,
     /// Why not, where it does not or is not known to.
-    pub says: Option<String>,
+    pub message: Option<String>,
     /// Valid requests per second.
     pub rps: Option<Estimate>,
     /// Quantile 0.5 in milliseconds.
@@ -61,7 +57,6 @@ pub enum PointState {
 }
 
 impl PointState {
-    /// Its word in reports.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Met => "met",
@@ -95,7 +90,7 @@ fn point(stage: &StageRecord, instance: &InstanceRecord, objective: Objective) -
     let mut point = Point {
         limits: instance.limits.unwrap_or_default(),
         state: PointState::Undecided,
-        says: None,
+        message: None,
         rps: of("throughput/rps_constrained"),
         p50_ms: of("latency/constrained_p50"),
         p99_ms: of("latency/constrained_p99"),
@@ -103,7 +98,7 @@ fn point(stage: &StageRecord, instance: &InstanceRecord, objective: Objective) -
         peak_bytes: of("memory/constrained_peak"),
         bottleneck: bottleneck::of(&alone),
     };
-    (point.state, point.says) = state(stage, instance, &point, objective);
+    (point.state, point.message) = state(stage, instance, &point, objective);
     point
 }
 
@@ -115,7 +110,7 @@ fn state(
 ) -> (PointState, Option<String>) {
     if let Some(why) = &instance.gave_up {
         let state = if why.by_target { PointState::NotMet } else { PointState::Undecided };
-        return (state, Some(why.says.clone()));
+        return (state, Some(why.message.clone()));
     }
     let wanted = usize::try_from(stage.wanted).unwrap_or(usize::MAX);
     if stage.status != StageStatus::Valid && instance.rounds.len() <= wanted {

@@ -23,7 +23,6 @@ pub enum Evidence {
 pub enum Grounds {
     /// Values per round or launch of both builds, paired by their order.
     Paired {
-        /// Of the base.
         base: Vec<f64>,
         /// Of the head; as many.
         head: Vec<f64>,

@@ -2,7 +2,7 @@
 //!
 //! `docs/faults.md` has the rules. Everything here follows from the record.
 
-mod says;
+mod message;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,6 @@ use crate::measure::record::{Record, StageKind, StageRecord};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Faults {
-    /// The stage.
     pub stage: String,
     /// Time after a fault within which everything must be answered again, in nanoseconds.
     pub recover_ns: u64,
@@ -28,7 +27,6 @@ pub struct Faults {
     pub rows: Vec<Row>,
 }
 
-/// What one fault shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
@@ -36,14 +34,13 @@ pub struct Row {
     pub kind: FaultKind,
     /// What the target is expected to do.
     pub expect: Expectation,
-    /// Whether it did.
     pub state: RowState,
     /// What it did; absent where the fault was not made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
     /// What was not as expected, or why nothing is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub says: Vec<String>,
+    pub message: Vec<String>,
 }
 
 /// What a fault did to the requests.
@@ -52,7 +49,6 @@ pub struct Row {
 pub struct Seen {
     /// Requests that were to start in the window.
     pub scheduled: u64,
-    /// What became of them.
     pub outcomes: Outcomes,
     /// Requests that the target took, or should have taken, and did not answer as expected.
     pub lost: u64,
@@ -76,9 +72,7 @@ pub struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowState {
-    /// It did.
     AsExpected,
-    /// It did not.
     NotAsExpected,
     /// The fault cannot be made here.
     Skipped,
@@ -87,7 +81,6 @@ pub enum RowState {
 }
 
 impl RowState {
-    /// Its words in reports.
     pub const fn words(self) -> &'static str {
         match self {
             Self::AsExpected => "as expected",
@@ -117,7 +110,7 @@ fn judge(stage: &StageRecord) -> Option<Faults> {
 
 fn row(stage: &StageRecord, facts: &FaultsFacts, planned: &Planned) -> Row {
     let Planned { kind, expect, skipped } = planned;
-    let row = |state, seen, says| Row { kind: *kind, expect: *expect, state, seen, says };
+    let row = |state, seen, message| Row { kind: *kind, expect: *expect, state, seen, message };
     if let Some(why) = skipped {
         return row(RowState::Skipped, None, vec![why.clone()]);
     }
@@ -129,7 +122,7 @@ fn row(stage: &StageRecord, facts: &FaultsFacts, planned: &Planned) -> Row {
     }
     // An upstream that is down is met by nobody who keeps no connection: that it refused one was seen.
     if seen.made == Some(0) && *kind != FaultKind::UpstreamDown {
-        return row(RowState::Unknown, Some(seen), vec![says::not_met(*kind)]);
+        return row(RowState::Unknown, Some(seen), vec![message::not_met(*kind)]);
     }
     let broken = broken(&seen, facts, planned);
     let state = if broken.is_empty() { RowState::AsExpected } else { RowState::NotAsExpected };
@@ -147,27 +140,27 @@ fn broken(seen: &Seen, facts: &FaultsFacts, planned: &Planned) -> Vec<String> {
     let Planned { kind, expect, .. } = planned;
     let mut broken = Vec::new();
     if *expect == Expectation::Answers && seen.lost > 0 {
-        broken.push(says::lost(seen));
+        broken.push(message::lost(seen));
     }
     if seen.outcomes.timeout > 0 {
-        broken.push(says::hung(seen, facts.timeout_ns));
+        broken.push(message::hung(seen, facts.timeout_ns));
     }
     if seen.outcomes.wrong_body > 0 && *expect != Expectation::ErrorsInBodies {
-        broken.push(says::masked(seen));
+        broken.push(message::masked(seen));
     }
     if *kind != FaultKind::Stop {
         match seen.recovery_ns {
-            None => broken.push(says::never_recovered(facts.after_ns)),
-            Some(recovery) if recovery > facts.recover_ns => broken.push(says::late(recovery, facts.recover_ns)),
+            None => broken.push(message::never_recovered(facts.after_ns)),
+            Some(recovery) if recovery > facts.recover_ns => broken.push(message::late(recovery, facts.recover_ns)),
             Some(_) => {}
         }
     }
     if let Some(exit) = &seen.exit {
         let graceful = *kind != FaultKind::Stop || *expect != Expectation::Answers || exit.ending == Ending::Code(0);
         if exit.killed {
-            broken.push(says::killed(exit));
+            broken.push(message::killed(exit));
         } else if !graceful {
-            broken.push(says::wrong_exit(exit));
+            broken.push(message::wrong_exit(exit));
         }
     }
     broken
@@ -183,7 +176,7 @@ impl Faults {
                 RowState::Skipped | RowState::Unknown => FindingKind::Inconclusive,
             };
             let subject = format!("{}/{}", self.stage, row.kind.name());
-            Some(Finding { subject, topic: Topic::Fault, kind, says: row.says.join("; "), weighed: None })
+            Some(Finding { subject, topic: Topic::Fault, kind, message: row.message.join("; "), weighed: None })
         };
         self.rows.iter().filter_map(finding).collect()
     }

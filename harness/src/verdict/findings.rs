@@ -66,8 +66,8 @@ fn stored(head: &[Measured], against: &Against, options: &Options) -> Vec<Findin
         let more = gone.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let named = gone[..gone.len().min(NAMED)].join(", ");
-        let says = format!("not measured in this run, but in baseline {}: {named}{more}", against.name);
-        findings.push(undecided("baseline", says));
+        let message = format!("not measured in this run, but in baseline {}: {named}{more}", against.name);
+        findings.push(undecided("baseline", message));
     }
     findings
 }

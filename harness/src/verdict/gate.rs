@@ -59,7 +59,6 @@ pub struct Gates {
 pub struct Written {
     /// A category, or the id of a metric.
     pub name: String,
-    /// The first degree.
     pub alert: Option<Threshold>,
     /// The second degree.
     pub block: Option<Threshold>,

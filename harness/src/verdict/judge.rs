@@ -20,7 +20,6 @@ pub enum FailOn {
     Inconclusive,
     /// An alert, and all below.
     Alert,
-    /// A block.
     #[default]
     Block,
 }
@@ -75,16 +74,16 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
 
 /// What a finding speaks against a pass: a block always, milder ones where that was asked for.
 fn finding_ground(finding: &Finding, fail_on: FailOn) -> Option<(Exit, String)> {
-    let Finding { subject, says, .. } = finding;
-    let says = match finding.kind {
-        FindingKind::Block => format!("{subject}: {says}"),
-        FindingKind::Alert if fail_on <= FailOn::Alert => format!("{subject} (--fail-on alert): {says}"),
+    let Finding { subject, message, .. } = finding;
+    let message = match finding.kind {
+        FindingKind::Block => format!("{subject}: {message}"),
+        FindingKind::Alert if fail_on <= FailOn::Alert => format!("{subject} (--fail-on alert): {message}"),
         FindingKind::Inconclusive if fail_on <= FailOn::Inconclusive => {
-            format!("{subject} is not decided (--fail-on inconclusive): {says}")
+            format!("{subject} is not decided (--fail-on inconclusive): {message}")
         }
         _ => return None,
     };
-    Some((Exit::Regressed, says))
+    Some((Exit::Regressed, message))
 }
 
 /// Everything that speaks against a pass, with the exit code it stands for.
@@ -93,7 +92,7 @@ fn grounds(record: &Record, targets: &[ClaimFinding]) -> Vec<(Exit, String)> {
     if record.interrupted {
         grounds.push((Exit::Interrupted, stopped(record)));
     }
-    grounds.extend(record.failure.iter().map(|failure| (failure.exit, failure.says.clone())));
+    grounds.extend(record.failure.iter().map(|failure| (failure.exit, failure.message.clone())));
     grounds.extend(record.stages.iter().filter_map(|stage| stage_ground(stage, record.interrupted)));
     grounds.extend(targets.iter().filter_map(|target| target_ground(target, record)));
     if record.stages.is_empty() && grounds.is_empty() {
@@ -116,7 +115,7 @@ fn stage_ground(stage: &StageRecord, interrupted: bool) -> Option<(Exit, String)
         StageStatus::Valid | StageStatus::Skipped(_) => None,
         StageStatus::Invalid(_) if stage.optional => None,
         StageStatus::Invalid(reasons) => Some((Exit::Invalid, format!("stage {name}: {}", first(reasons)))),
-        StageStatus::Failed(failure) => Some((failure.exit, format!("stage {name}: {}", failure.says))),
+        StageStatus::Failed(failure) => Some((failure.exit, format!("stage {name}: {}", failure.message))),
         // An interruption has said so already; without one the run ended early for a reason nobody recorded.
         StageStatus::Incomplete if interrupted => None,
         StageStatus::Incomplete => Some((Exit::Invalid, format!("stage {name} was never completed"))),
@@ -124,14 +123,16 @@ fn stage_ground(stage: &StageRecord, interrupted: bool) -> Option<(Exit, String)
 }
 
 fn target_ground(target: &ClaimFinding, record: &Record) -> Option<(Exit, String)> {
-    let ClaimFinding { metric, limit, says, .. } = target;
+    let ClaimFinding { metric, limit, message, .. } = target;
     match target.state {
         _ if !target.required => None,
         ClaimState::Met | ClaimState::Undecided => None,
-        ClaimState::NotMet => Some((Exit::Regressed, format!("required target {metric} {limit} is not met: {says}"))),
+        ClaimState::NotMet => {
+            Some((Exit::Regressed, format!("required target {metric} {limit} is not met: {message}")))
+        }
         ClaimState::Absent if from_dispensable_stage(metric, record) => None,
         ClaimState::Absent => {
-            Some((Exit::Invalid, format!("required target {metric} {limit} could not be judged: {says}")))
+            Some((Exit::Invalid, format!("required target {metric} {limit} could not be judged: {message}")))
         }
     }
 }
@@ -146,7 +147,7 @@ fn from_dispensable_stage(metric: &str, record: &Record) -> bool {
 
 /// A stage that is skipped, or optional and invalid: said aloud, never silently fine.
 fn left_out(stage: &StageRecord) -> Option<Finding> {
-    let says = match &stage.status {
+    let message = match &stage.status {
         StageStatus::Skipped(why) => why.clone(),
         StageStatus::Invalid(reasons) if stage.optional => first(reasons),
         _ => return None,
@@ -155,7 +156,7 @@ fn left_out(stage: &StageRecord) -> Option<Finding> {
         subject: format!("stage {}", stage.name),
         kind: FindingKind::Inconclusive,
         topic: Topic::Stage,
-        says,
+        message,
         weighed: None,
     })
 }
@@ -166,7 +167,7 @@ fn undecided(targets: &[ClaimFinding]) -> impl Iterator<Item = Finding> {
         subject: target.metric.clone(),
         kind: FindingKind::Inconclusive,
         topic: Topic::Claim,
-        says: format!("target {}: {}", target.limit, target.says),
+        message: format!("target {}: {}", target.limit, target.message),
         weighed: None,
     })
 }
@@ -175,7 +176,7 @@ fn stage_finding(stage: &StageRecord, head: &StageRecord, metrics: &[Measured], 
     let (state, reasons) = match &stage.status {
         StageStatus::Valid => (StageState::Valid, Vec::new()),
         StageStatus::Invalid(reasons) => (StageState::Invalid, reasons.clone()),
-        StageStatus::Failed(failure) => (StageState::Failed, vec![failure.says.clone()]),
+        StageStatus::Failed(failure) => (StageState::Failed, vec![failure.message.clone()]),
         StageStatus::Skipped(why) => (StageState::Skipped, vec![why.clone()]),
         StageStatus::Incomplete => (StageState::Incomplete, vec!["stopped before it was complete".to_owned()]),
     };
@@ -201,10 +202,10 @@ fn most_urgent_first(mut grounds: Vec<(Exit, String)>) -> Vec<String> {
         (false, false) => std::cmp::Ordering::Greater,
     });
     let mut reasons: Vec<String> = Vec::new();
-    for (_, says) in grounds {
+    for (_, message) in grounds {
         // A stage's failure is often the run's failure too; the same sentence once is enough.
-        if !reasons.iter().any(|earlier| earlier.contains(&says) || says.ends_with(earlier.as_str())) {
-            reasons.push(says);
+        if !reasons.iter().any(|earlier| earlier.contains(&message) || message.ends_with(earlier.as_str())) {
+            reasons.push(message);
         }
     }
     reasons

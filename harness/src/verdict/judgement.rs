@@ -32,9 +32,7 @@ pub struct Judgement {
     pub faults: Vec<Faults>,
     /// Every claim of the scenario's `[targets]`.
     pub targets: Vec<ClaimFinding>,
-    /// What else was found.
     pub findings: Vec<Finding>,
-    /// Every stage.
     pub stages: Vec<StageFinding>,
     /// What it was judged with beside the record, so that it can be judged again.
     #[serde(default, skip_serializing_if = "Context::is_empty")]
@@ -53,13 +51,11 @@ pub struct Measured {
     pub id: String,
     /// Unit of all its values.
     pub unit: Unit,
-    /// Which way is better.
     pub direction: Better,
     /// How the values came about.
     pub kind: Kind,
     /// The stage it is from.
     pub stage: String,
-    /// Its value.
     pub value: Value,
     /// The same quantity on either arm, where a stage has both.
     pub arms: Option<Arms>,
@@ -71,7 +67,6 @@ pub struct Measured {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Value {
-    /// It was measured.
     Estimated {
         /// Median of the rounds and its interval.
         estimate: Estimate,
@@ -81,9 +76,7 @@ pub enum Value {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         outliers: Vec<usize>,
     },
-    /// It was not.
     Absent {
-        /// Why.
         reason: String,
     },
 }
@@ -92,9 +85,7 @@ pub enum Value {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arms {
-    /// Straight to the upstream.
     pub direct: Estimate,
-    /// Through the target.
     pub proxied: Estimate,
 }
 
@@ -102,16 +93,14 @@ pub struct Arms {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimFinding {
-    /// Id of the metric.
     pub metric: String,
     /// The claim, for example `< 2 ms`.
     pub limit: String,
-    /// What became of it.
     pub state: ClaimState,
     /// A miss ends the run with exit code 3.
     pub required: bool,
     /// What was found, with its unit.
-    pub says: String,
+    pub message: String,
 }
 
 /// The states of a claim.
@@ -134,7 +123,6 @@ pub enum ClaimState {
 pub struct StageFinding {
     /// Its name in the scenario.
     pub name: String,
-    /// What became of it.
     pub state: StageState,
     /// Why, where it is not valid.
     pub reasons: Vec<String>,
@@ -152,7 +140,6 @@ pub struct StageFinding {
 pub enum StageState {
     /// Its numbers mean what they say.
     Valid,
-    /// They do not.
     Invalid,
     /// The target or a tool failed.
     Failed,
@@ -276,7 +263,6 @@ impl Measured {
         }
     }
 
-    /// Why there is none.
     pub fn absence(&self) -> Option<&str> {
         match &self.value {
             Value::Estimated { .. } => None,
@@ -296,10 +282,8 @@ impl Measured {
 }
 
 impl ClaimState {
-    /// Every state, best first.
     pub const ALL: [Self; 4] = [Self::Met, Self::NotMet, Self::Undecided, Self::Absent];
 
-    /// Its word in reports.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Met => "met",
@@ -311,7 +295,6 @@ impl ClaimState {
 }
 
 impl StageState {
-    /// Its word in reports.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Valid => "valid",

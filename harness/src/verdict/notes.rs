@@ -32,8 +32,8 @@ pub(super) fn about_pairs(stage: &StageRecord, head: &[Measured], base: &[Measur
         let found = order_effect(pairs, &base_first).ok()?;
         (found.test.significance.two_sided < P).then(|| format!("head − base of {id} depends on which goes first"))
     });
-    let grows = first_of(grows.collect()).map(|says| format!("from pair to pair, {says}; p < {P}"));
-    grows.into_iter().chain(first_of(turns.collect()).map(|says| format!("{says}; p < {P}"))).collect()
+    let grows = first_of(grows.collect()).map(|message| format!("from pair to pair, {message}; p < {P}"));
+    grows.into_iter().chain(first_of(turns.collect()).map(|message| format!("{message}; p < {P}"))).collect()
 }
 
 /// For every pair of valid rounds, or of launches, whether that of the base ran before that of the head.
@@ -65,8 +65,8 @@ fn direction(sample: &Sample) -> Option<String> {
 }
 
 /// The first of some sentences, and how many more there are.
-fn first_of(says: Vec<String>) -> Option<String> {
-    let (first, others) = says.split_first()?;
+fn first_of(message: Vec<String>) -> Option<String> {
+    let (first, others) = message.split_first()?;
     let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
     Some(format!("{first}{more}"))
 }
@@ -74,13 +74,13 @@ fn first_of(says: Vec<String>) -> Option<String> {
 /// Values that rise or fall from round to round: warm-up that is not over, memory that is not given back, a host that slows down.
 fn drifting(stage: &StageRecord, metrics: &[&Measured]) -> Option<String> {
     let one = |metric: &&Measured| Some(format!("{} {}", metric.id, direction(&rounds(metric)?)?));
-    let says = first_of(metrics.iter().filter_map(one).collect())?;
+    let message = first_of(metrics.iter().filter_map(one).collect())?;
     let noun = match stage.kind {
         StageKind::Soak => "window",
         _ if stage.offered.is_some() => "round",
         _ => "launch",
     };
-    Some(format!("from {noun} to {noun} {says}; p < {P}"))
+    Some(format!("from {noun} to {noun} {message}; p < {P}"))
 }
 
 /// Overhead that depends on which arm went first, so that something of one trial reaches into the next.

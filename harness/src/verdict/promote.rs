@@ -30,38 +30,26 @@ pub enum Refused {
         "run {run_id} ended in {word}: {reason}; only a whole run is promoted, and no --override changes that: measure again with `harness run`"
     )]
     Unfinished {
-        /// The run.
         run_id: String,
         /// The word of its verdict.
         word: &'static str,
-        /// What ended it.
         reason: String,
     },
     /// Its numbers do not mean what they say.
     #[error(
         "run {run_id} is INVALID: {reason}; an invalid run is never promoted, with or without --override: measure again with `harness run`"
     )]
-    Invalid {
-        /// The run.
-        run_id: String,
-        /// Why.
-        reason: String,
-    },
+    Invalid { run_id: String, reason: String },
     /// It measured nothing that a baseline could hold.
     #[error("run {run_id} has no metric with a value; look at it with `harness report`")]
-    NoValue {
-        /// The run.
-        run_id: String,
-    },
+    NoValue { run_id: String },
     /// A person has to answer for it.
     #[error("run {run_id} is promoted only with a reason: {}; if that is intended, say why: --override \"REASON\"", reasons.join("; "))]
     NeedsReason {
-        /// The run.
         run_id: String,
         /// What speaks against it, all of it.
         reasons: Vec<String>,
     },
-    /// A reason without words.
     #[error(
         "--override needs a reason in words, it is kept with the run; for example --override \"accepted in review: TLS costs this much\""
     )]

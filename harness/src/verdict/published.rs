@@ -9,7 +9,6 @@ use crate::measure::metric::Kind;
 
 /// A finding on its way.
 pub(super) struct Draft {
-    /// As it was weighed.
     pub(super) finding: Finding,
     /// How the metric's values came about.
     pub(super) kind: Kind,
@@ -34,12 +33,12 @@ pub(super) fn publish(draft: Draft, gates: &Gates, context: &Context) -> Finding
     if stored && !exact && weighed_as == FindingKind::Alert {
         twice(&mut finding, gates.consecutive);
     }
-    if let Some(says) = guard {
-        guarded(&mut finding, &says, gates, context);
+    if let Some(message) = guard {
+        guarded(&mut finding, &message, gates, context);
     }
     if let Some(reason) = context.override_reason.as_ref().filter(|_| finding.kind == FindingKind::Block) {
         finding.kind = FindingKind::Alert;
-        finding.says.push_str(&format!("; let pass: {reason}"));
+        finding.message.push_str(&format!("; let pass: {reason}"));
     }
     finding
 }
@@ -55,18 +54,18 @@ fn count(finding: &mut Finding, context: &Context) {
 /// A block that a rerun does not show is an alert; one that no rerun was made for stays, and says so.
 fn confirm(finding: &mut Finding, context: &Context) {
     let Some(confirmation) = &context.confirmation else {
-        finding.says.push_str("; unconfirmed: there was no immediate rerun");
+        finding.message.push_str("; unconfirmed: there was no immediate rerun");
         return;
     };
     let run = &confirmation.run_id;
     match confirmation.of(&finding.subject) {
-        None => finding.says.push_str(&format!("; unconfirmed: the rerun {run} has no answer for it")),
+        None => finding.message.push_str(&format!("; unconfirmed: the rerun {run} has no answer for it")),
         Some(again) if again.seen == FindingKind::Block => {
-            finding.says.push_str(&format!("; seen again in an immediate rerun ({run}: {})", shown(again)));
+            finding.message.push_str(&format!("; seen again in an immediate rerun ({run}: {})", shown(again)));
         }
         Some(again) => {
             finding.kind = FindingKind::Alert;
-            finding.says.push_str(&format!("; not seen again in an immediate rerun ({run}: {})", shown(again)));
+            finding.message.push_str(&format!("; not seen again in an immediate rerun ({run}: {})", shown(again)));
         }
     }
 }
@@ -83,7 +82,7 @@ fn twice(finding: &mut Finding, consecutive: u64) {
     let times = finding.weighed.as_ref().map_or(0, |weighed| weighed.times);
     if times >= consecutive {
         if consecutive > 1 {
-            finding.says.push_str(&format!("; for the {} run in a row", ordinal(times)));
+            finding.message.push_str(&format!("; for the {} run in a row", ordinal(times)));
         }
         return;
     }
@@ -93,7 +92,7 @@ fn twice(finding: &mut Finding, consecutive: u64) {
     } else {
         format!("breach {times} of {consecutive} in a row")
     };
-    finding.says = format!("{breach}: {}; an alert if the next run shows it too", finding.says);
+    finding.message = format!("{breach}: {}; an alert if the next run shows it too", finding.message);
 }
 
 fn ordinal(n: u64) -> String {
@@ -105,7 +104,7 @@ fn ordinal(n: u64) -> String {
 }
 
 /// A breach of the guard is an alert; a block only where a rerun breaches it too.
-fn guarded(finding: &mut Finding, says: &str, gates: &Gates, context: &Context) {
+fn guarded(finding: &mut Finding, message: &str, gates: &Gates, context: &Context) {
     if let Some(weighed) = &mut finding.weighed {
         weighed.guard = true;
     }
@@ -114,5 +113,5 @@ fn guarded(finding: &mut Finding, says: &str, gates: &Gates, context: &Context) 
     let kind = if confirmed { FindingKind::Block } else { FindingKind::Alert };
     finding.kind = finding.kind.join(kind);
     let tail = if confirmed { ", in an immediate rerun too" } else { "" };
-    finding.says.push_str(&format!("; {says}{tail}"));
+    finding.message.push_str(&format!("; {message}{tail}"));
 }

@@ -2,7 +2,7 @@
 //!
 //! `docs/soak.md` has the procedure. Everything here follows from the windows of the record, also of a soak that was cut short.
 
-mod says;
+mod message;
 
 use std::borrow::Cow;
 
@@ -19,11 +19,9 @@ const DRAWS: u32 = 400;
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
-/// What a soak shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Soak {
-    /// The stage.
     pub stage: String,
     /// Windows that were measured to their ends.
     pub windows: u64,
@@ -38,7 +36,6 @@ pub struct Soak {
     pub pss: bool,
     /// Every quantity that could be judged.
     pub trends: Vec<Trend>,
-    /// Why others could not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<String>,
 }
@@ -47,7 +44,6 @@ pub struct Soak {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trend {
-    /// What changed.
     pub quantity: Quantity,
     /// The slope with its interval, in bytes or things per day or in percent; above 0 is worse.
     pub change: Estimate,
@@ -60,7 +56,6 @@ pub struct Trend {
     pub floor: f64,
     /// The smallest true change for which this run would have raised the alarm, in the unit of `change`.
     pub smallest_seen: f64,
-    /// What it amounts to.
     pub state: TrendState,
 }
 
@@ -77,7 +72,6 @@ pub enum TrendState {
 }
 
 impl TrendState {
-    /// Its words in reports.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Alarm => "ALARM",
@@ -239,7 +233,7 @@ impl Soak {
             subject: self.subject(trend.quantity),
             topic: Topic::Budget,
             kind: if trend.quantity.leaks() { FindingKind::Block } else { FindingKind::Alert },
-            says: self.says(trend),
+            message: self.message(trend),
             weighed: None,
         };
         alarms.map(finding).collect()

@@ -15,11 +15,9 @@ use crate::measure::record::{Record, SCHEMA_VERSION};
 /// Name of the result in a run's folder.
 pub const RESULT: &str = "result.json";
 
-/// A result as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stored {
-    /// The facts.
     pub record: Record,
     /// What they amounted to when they were judged.
     pub judgement: Judgement,
@@ -34,50 +32,28 @@ pub enum Error {
     #[error(
         "{path} does not exist; `harness run SCENARIO` writes one, and `harness report DIR` reads the journal of a run that was killed"
     )]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
+    Missing { path: PathBuf },
     /// It is there and cannot be read.
     #[error("{path} cannot be read: {source}; check its permissions with `ls -l {path}`")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// It is no JSON.
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path} is not JSON: {why}; if the run was killed while writing it, try `harness report {folder}`", folder = folder_of(path).display())]
     NotJson {
-        /// The file.
         path: PathBuf,
         /// What is wrong, with line and column.
         why: String,
     },
     /// It is JSON of another kind.
     #[error("{path} is not a result of `harness run`: {why}; check what it is with `harness validate {path}`")]
-    NotResult {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
+    NotResult { path: PathBuf, why: String },
     /// A newer harness wrote it.
     #[error(
         "{path} was made by a newer harness: layout {found}, this one reads up to {SCHEMA_VERSION}; update this harness (`harness --version`)"
     )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The version found.
-        found: u64,
-    },
-    /// Somebody edited it.
+    Newer { path: PathBuf, found: u64 },
     #[error(
         "the record in {path} was changed after the run (its digest is {found}, the file says {stored}); take the original file, or measure again with `harness run`"
     )]
     Changed {
-        /// The file.
         path: PathBuf,
         /// The digest of what is there, shortened.
         found: String,
@@ -87,19 +63,12 @@ pub enum Error {
     /// The journal of a killed run cannot be read.
     #[error("{path}: {source}; measure again with `harness run`")]
     Journal {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: journal::Error,
     },
-    /// It cannot be written.
     #[error("{path} cannot be written: {source}; choose another folder with `--out DIR`")]
-    Unwritable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    Unwritable { path: PathBuf, source: std::io::Error },
     /// The record has no JSON form.
     #[error("the record cannot be written as JSON: {0}; report this as a bug of the harness")]
     NoJson(#[from] serde_json::Error),
@@ -168,7 +137,6 @@ pub fn parse_record(text: &str, path: &Path) -> Result<Record, Error> {
     parts.map(|parts| parts.record).map_err(|error| Error::NotResult { path: path.to_owned(), why: error.to_string() })
 }
 
-/// Checks version and digest.
 fn check(text: &str, path: &Path) -> Result<(), Error> {
     let path = path.to_owned();
     let raw: Json<'_> = match serde_json::from_str(text) {

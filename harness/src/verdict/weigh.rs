@@ -4,7 +4,7 @@
 //! of the threshold; and the difference, which must be more than the floor. Each of them is a monotone function of every value
 //! of the head, so a worse value never makes a finding milder.
 
-mod says;
+mod message;
 mod seen;
 
 use super::evidence::{Evidence, Grounds};
@@ -12,7 +12,7 @@ use super::gate::{Gate, Threshold, beyond};
 use super::judgement::{Finding, FindingKind, Topic, Weighed};
 use crate::measure::metric::{Better, Kind, Unit};
 
-pub(super) use says::{p_value, percent};
+pub(super) use message::{p_value, percent};
 use seen::{Pull, Seen};
 
 /// Why plain numbers never block.
@@ -21,15 +21,11 @@ const NO_P: &str = "two stored numbers carry no p";
 /// What is asked about a metric.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
-    /// Its id.
     pub id: &'a str,
-    /// Unit of all values.
     pub unit: Unit,
-    /// Which way is better.
     pub direction: Better,
     /// How its values came about.
     pub kind: Kind,
-    /// Its thresholds.
     pub gate: Gate,
     /// Why it must not decide, where it must not.
     pub advisory: Option<&'a str>,
@@ -54,15 +50,15 @@ pub fn weigh(question: &Question<'_>, grounds: &Grounds) -> Finding {
 /// A finding that could not be decided.
 pub(super) fn undecided(id: &str, why: String) -> Finding {
     let (subject, topic) = (id.to_owned(), Topic::Change);
-    Finding { subject, topic, kind: FindingKind::Inconclusive, says: why, weighed: None }
+    Finding { subject, topic, kind: FindingKind::Inconclusive, message: why, weighed: None }
 }
 
 fn found(question: &Question<'_>, seen: &Seen) -> Finding {
     let sides = Sides::of(seen, question.direction);
     let kind = sides.decide(&question.gate);
-    let mut says = says::sentence(question, seen, &sides, kind);
+    let mut message = message::sentence(question, seen, &sides, kind);
     let (published, why) = softened(question, seen.evidence, kind);
-    says.extend(why.map(|why| format!("; {why}")));
+    message.extend(why.map(|why| format!("; {why}")));
     let threshold = if kind == FindingKind::Block { question.gate.block } else { question.gate.alert };
     let weighed = Weighed {
         evidence: seen.evidence,
@@ -81,7 +77,7 @@ fn found(question: &Question<'_>, seen: &Seen) -> Finding {
         times: 0,
         guard: false,
     };
-    Finding { subject: question.id.to_owned(), topic: Topic::Change, kind: published, says, weighed: Some(weighed) }
+    Finding { subject: question.id.to_owned(), topic: Topic::Change, kind: published, message, weighed: Some(weighed) }
 }
 
 /// What keeps a finding from being as serious as it looks.
@@ -102,7 +98,6 @@ fn softened(question: &Question<'_>, evidence: Evidence, kind: FindingKind) -> (
 struct Sides {
     worse: Pull,
     better: Pull,
-    /// The p-values mean something.
     tested: bool,
 }
 

@@ -120,17 +120,17 @@ fn all_mistakes_are_told_at_once() {
         "compare.instances: must be at least 2, is 1",
         "compare.build: no such key",
     ];
-    for says in expected {
-        assert!(found.iter().any(|mistake| mistake.contains(says)), "{says:?} is not in {found:#?}");
+    for message in expected {
+        assert!(found.iter().any(|mistake| mistake.contains(message)), "{message:?} is not in {found:#?}");
     }
     assert_eq!(found.len(), expected.len(), "{found:#?}");
 }
 
 #[test]
 fn what_cannot_be_compared_is_refused_with_a_hint() {
-    let refused = |text: &str, says: &str, hint: &str| {
+    let refused = |text: &str, message: &str, hint: &str| {
         let found = mistakes(text, &[]);
-        assert!(found.len() == 1 && found[0].contains(says) && found[0].contains(hint), "{found:#?}");
+        assert!(found.len() == 1 && found[0].contains(message) && found[0].contains(hint), "{found:#?}");
     };
     let compare = "[compare]\nagainst = \"./old\"\n";
     let untold = "[compare]\ncommand = [\"./old\"]\n";
@@ -177,7 +177,7 @@ fn a_plan_of_two_builds_has_two_instances_of_each_and_takes_twice_as_long() {
     );
     let unset = plan(TARGET, &["compare.against=${HARNESS_NO_SUCH_BUILD}/x"], false);
     assert!(
-        unset.warnings.iter().any(|says| says.contains("HARNESS_NO_SUCH_BUILD is not set")),
+        unset.warnings.iter().any(|message| message.contains("HARNESS_NO_SUCH_BUILD is not set")),
         "{:?}",
         unset.warnings
     );

@@ -89,7 +89,7 @@ fn an_invalid_stage_that_is_optional_is_left_out() {
 
 #[test]
 fn a_run_that_did_not_end_by_itself_is_never_promoted() {
-    let failure = Failure { says: "the target exited with code 1".to_owned(), exit: Exit::TargetFailed };
+    let failure = Failure { message: "the target exited with code 1".to_owned(), exit: Exit::TargetFailed };
     let mut failed = clean();
     stage(&mut failed, "capacity", StageStatus::Failed(failure.clone()));
     let mut early = clean();

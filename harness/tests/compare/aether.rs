@@ -48,8 +48,8 @@ fn t6_t7_durations_are_judged_by_p95_and_exactly_twenty_percent_passes() {
     ] {
         let comparison = judged("baseline_pack.json", head);
         assert_eq!(finding(&comparison), expected, "{head}");
-        let says = &comparison.pairs[0].changes[0].says;
-        assert!(says.starts_with("packaging duration_ms ") && says.contains(words), "{says}");
+        let message = &comparison.pairs[0].changes[0].message;
+        assert!(message.starts_with("packaging duration_ms ") && message.contains(words), "{message}");
         assert_eq!(comparison.exit, if expected == FindingKind::Block { Exit::Regressed } else { Exit::Pass });
     }
 }
@@ -85,7 +85,7 @@ fn a_worse_head_never_gets_a_milder_finding() {
 #[test]
 fn t1_a_file_that_breaks_the_schema_is_refused_with_the_field() {
     let files = Files::new();
-    for (key, json, says) in [
+    for (key, json, message) in [
         ("p95", "\"150.0\"", "p95 is the text \"150.0\", a number is needed"),
         ("p95", "null", "p95 is null, a number is needed"),
         ("p95", "NaN", "is not JSON"),
@@ -103,9 +103,9 @@ fn t1_a_file_that_breaks_the_schema_is_refused_with_the_field() {
     ] {
         let broken = pack_with(key, json);
         let comparison = files.compare(Rule::Aether, &pack_with("", ""), &broken);
-        refused(&comparison, Exit::InvalidInput, &["head: ", "head.json", says]);
+        refused(&comparison, Exit::InvalidInput, &["head: ", "head.json", message]);
         let comparison = files.compare(Rule::Aether, &broken, &pack_with("", ""));
-        refused(&comparison, Exit::InvalidInput, &["base: ", "base.json", says]);
+        refused(&comparison, Exit::InvalidInput, &["base: ", "base.json", message]);
     }
     refused(
         &judged("baseline_pack.json", "current_pack_without_p95.json"),

@@ -42,13 +42,13 @@ fn a_receipt_is_compared_number_by_number_in_its_own_direction() {
     let slower = judged(&receipt(), &changed("/summary/display_mibps", json!(850.0)));
     let worst = &slower.pairs[0].changes[0];
     assert_eq!((worst.id.as_str(), worst.finding), ("display", FindingKind::Alert));
-    assert!(worst.says.contains("15.00 % worse (1000 MiB/s → 850 MiB/s)"), "{}", worst.says);
+    assert!(worst.message.contains("15.00 % worse (1000 MiB/s → 850 MiB/s)"), "{}", worst.message);
     let faster = judged(&receipt(), &changed("/summary/display_mibps", json!(1200.0)));
     assert!(faster.pairs[0].changes.iter().any(|change| change.finding == FindingKind::Improved));
     // Two stored numbers carry no p, so that they never block by themselves.
     let halved = judged(&receipt(), &changed("/summary/display_mibps", json!(500.0)));
     assert_eq!((halved.pairs[0].changes[0].finding, halved.exit), (FindingKind::Alert, Exit::Pass));
-    assert!(halved.pairs[0].changes[0].says.contains("no more than an alert: two stored numbers carry no p"));
+    assert!(halved.pairs[0].changes[0].message.contains("no more than an alert: two stored numbers carry no p"));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_benchmark_that_is_gone_is_not_a_pass() {
     let mut head = receipt();
     head["benchmarks"].as_array_mut().unwrap().remove(1);
     let comparison = judged(&receipt(), &head);
-    let gone: Vec<&str> = comparison.pairs[0].changes.iter().take(2).map(|change| change.says.as_str()).collect();
+    let gone: Vec<&str> = comparison.pairs[0].changes.iter().take(2).map(|change| change.message.as_str()).collect();
     assert_eq!(gone, ["decode_comp3 mean_ns: missing in head", "decode_comp3 mean_mibps: missing in head"]);
     assert!(comparison.pairs[0].changes[..2].iter().all(|change| change.finding == FindingKind::Inconclusive));
 }
@@ -132,6 +132,6 @@ fn a_receipt_with_a_digest_is_held_to_it() {
             refused(&judged(&tampered, &intact), Exit::InvalidInput, &["base: ", "base.json was changed"]);
         }
     }
-    refused(&judged(&sealed("beef"), &receipt()), Exit::InvalidInput, &["integrity.sha256 says beef"]);
+    refused(&judged(&sealed("beef"), &receipt()), Exit::InvalidInput, &["integrity.sha256 message beef"]);
     refused(&judged(&sealed(""), &receipt()), Exit::InvalidInput, &["was changed after it was written"]);
 }

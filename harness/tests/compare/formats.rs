@@ -19,7 +19,7 @@ fn bencher_files_are_matched_by_benchmark_and_measure() {
     refused(&fewer, Exit::InvalidInput, &["nothing could be compared"]);
     assert_eq!(fewer.pairs[0].changes.len(), 3);
     assert!(fewer.pairs[0].changes.iter().all(|change| change.finding == FindingKind::Inconclusive));
-    assert!(fewer.pairs[0].changes.iter().any(|change| change.says.contains("it has throughput instead")));
+    assert!(fewer.pairs[0].changes.iter().any(|change| change.message.contains("it has throughput instead")));
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn a_measure_without_a_known_direction_is_not_decided() {
     let of = |value: u32| format!("{{\"parse\": {{\"allocations\": {{\"value\": {value}}}}}}}");
     let comparison = files.compare(Rule::Default, &of(10), &of(20));
     assert_eq!(finding(&comparison), FindingKind::Inconclusive);
-    assert!(comparison.pairs[0].changes[0].says.contains("whether more or less is better is not known"));
+    assert!(comparison.pairs[0].changes[0].message.contains("whether more or less is better is not known"));
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_floor_needs_a_unit_that_the_file_states() {
 #[test]
 fn numbers_only_and_nothing_twice() {
     let files = Files::new();
-    for (text, says) in [
+    for (text, message) in [
         (r#"{"a": {"latency": {"value": "1"}}}"#, "a.latency.value is the text \"1\""),
         (r#"{"a": {"latency": {"value": null}}}"#, "a.latency.value is null"),
         (r#"{"a": {"latency": {"value": 1, "lower_value": null}}}"#, "a.latency.lower_value is null"),
@@ -66,7 +66,7 @@ fn numbers_only_and_nothing_twice() {
         ("{\"version\": 3}", "unknown layout: it is an object with the keys version"),
         ("17", "unknown layout: it is 17"),
     ] {
-        refused(&files.compare(Rule::Default, FLAT, text), Exit::InvalidInput, &["head: ", says]);
+        refused(&files.compare(Rule::Default, FLAT, text), Exit::InvalidInput, &["head: ", message]);
     }
 }
 
@@ -75,7 +75,7 @@ fn the_unit_and_the_kind_must_agree() {
     let files = Files::new();
     let unit = files.compare(Rule::Default, FLAT, &FLAT.replace("\"bytes\"", "\"MiB\""));
     assert_eq!(finding(&unit), FindingKind::Inconclusive);
-    assert!(unit.pairs[0].changes[0].says.contains("the units differ: bytes in base, MiB in head"));
+    assert!(unit.pairs[0].changes[0].message.contains("the units differ: bytes in base, MiB in head"));
     refused(&unit, Exit::InvalidInput, &["nothing could be compared"]);
     refused(&files.compare(Rule::Default, FLAT, BMF), Exit::InvalidInput, &["base is a flat array, head is Bencher"]);
 }
@@ -87,7 +87,7 @@ fn a_zero_that_may_be_one_is_judged_by_the_floor_alone() {
     assert_eq!(finding(&files.compare(Rule::Default, &idle(0.0), &idle(0.4))), FindingKind::Ok);
     let more = files.compare(Rule::Default, &idle(0.0), &idle(3.0));
     assert_eq!(finding(&more), FindingKind::Inconclusive);
-    assert!(more.pairs[0].changes[0].says.contains("no share can be taken"), "{more:#?}");
+    assert!(more.pairs[0].changes[0].message.contains("no share can be taken"), "{more:#?}");
 }
 
 #[test]

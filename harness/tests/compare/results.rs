@@ -104,7 +104,7 @@ fn size_and_p_decide_together() {
     };
     let noise = judged(&wide(1.0), &wide(1.3));
     assert_eq!(of(&noise, "startup/to_ready").finding, FindingKind::Noise);
-    assert!(of(&noise, "startup/to_ready").says.contains("but not told from chance (p "));
+    assert!(of(&noise, "startup/to_ready").message.contains("but not told from chance (p "));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_difference_below_the_floor_never_counts() {
     let comparison = judged(&base, &head);
     let change = of(&comparison, "startup/to_ready");
     assert_eq!(change.finding, FindingKind::Small);
-    assert!(change.says.contains("40.00 % worse") && change.says.contains("never counts"), "{}", change.says);
+    assert!(change.message.contains("40.00 % worse") && change.message.contains("never counts"), "{}", change.message);
 }
 
 #[test]
@@ -144,8 +144,8 @@ fn too_few_launches_decide_nothing() {
     let comparison = judged(&launches(100.0), &few);
     let change = of(&comparison, "startup/to_ready");
     assert_eq!(change.finding, FindingKind::Inconclusive);
-    let says = "startup/to_ready: 4 rounds or launches cannot tell a change from chance at p < 0.05; 5 can";
-    assert_eq!(change.says, says);
+    let message = "startup/to_ready: 4 rounds or launches cannot tell a change from chance at p < 0.05; 5 can";
+    assert_eq!(change.message, message);
 }
 
 #[test]
@@ -155,11 +155,11 @@ fn another_host_or_scenario_caps_what_was_measured_but_not_what_was_counted() {
     let comparison = judged(&launches(100.0), &elsewhere);
     let change = of(&comparison, "startup/to_ready");
     assert_eq!((change.finding, comparison.exit), (FindingKind::Alert, Exit::Pass));
-    assert!(change.says.contains("no more than an alert: the hosts differ (AMD EPYC 7763"), "{}", change.says);
+    assert!(change.message.contains("no more than an alert: the hosts differ (AMD EPYC 7763"), "{}", change.message);
     let mut otherwise = launches(130.0);
     otherwise.scenario.overrides = vec!["stage.startup.launches=10".to_owned()];
     let comparison = judged(&launches(100.0), &otherwise);
-    assert!(of(&comparison, "startup/to_ready").says.contains("the scenarios differ"), "{comparison:#?}");
+    assert!(of(&comparison, "startup/to_ready").message.contains("the scenarios differ"), "{comparison:#?}");
     let mut larger = sized(11_100_000);
     larger.host.cpu_model = "Xeon".to_owned();
     let comparison = judged(&sized(10_000_000), &larger);
@@ -178,7 +178,7 @@ fn a_metric_that_is_absent_on_one_side_says_why() {
         let comparison = judged(base, head);
         let change = of(&comparison, "latency/p50");
         assert_eq!(change.finding, FindingKind::Inconclusive);
-        assert_eq!(change.says, format!("latency/p50: missing in {side} (stage overhead is invalid)"));
+        assert_eq!(change.message, format!("latency/p50: missing in {side} (stage overhead is invalid)"));
     }
 }
 
@@ -195,7 +195,11 @@ fn advisory_values_never_decide() {
     assert_eq!(of(&comparison, "latency/p50").finding, FindingKind::Block);
     let p99 = of(&comparison, "latency/p99");
     assert_eq!(p99.finding, FindingKind::Noise);
-    assert!(p99.says.contains("beyond the limit") && p99.says.contains("advisory: 3,000 requests"), "{}", p99.says);
+    assert!(
+        p99.message.contains("beyond the limit") && p99.message.contains("advisory: 3,000 requests"),
+        "{}",
+        p99.message
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use harness::keeper::Keeper;
 use harness::measure::Ending;
 use harness::measure::group::ResourceLimits;
 use harness::target::spec::{ContainerSpec, Endpoints, ImageSpec, Launch, Network, Placed, Spec};
-use harness::target::{Containers, Error, Order, Running, Site, launch};
+use harness::target::{Containers, Error, LaunchRequest, Running, Site, launch};
 use harness::units::{Bytes, Nanos};
 
 use super::an_engine_for;
@@ -36,7 +36,7 @@ impl Place {
 
     async fn launch(&self, spec: &Spec, limits: Option<&ResourceLimits>) -> Result<Running, Error> {
         let site = self.site.as_ref().unwrap();
-        launch(&Order { site, name: "target", spec, upstream: None, cpuset: Some(&[0]), limits, ports: None }).await
+        launch(&LaunchRequest { site, name: "target", spec, upstream: None, cpuset: Some(&[0]), limits, ports: None }).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use harness::exit::Exit;
 use harness::measure::faults::{ExitFacts, Expectation, FaultKind, FaultRecord, FaultsFacts, Planned};
-use harness::measure::journal::{Line, replay};
+use harness::measure::journal::{JournalLine, replay};
 use harness::measure::outcome::Outcomes;
 use harness::measure::record::{InstanceRecord, Record, RoundRecord, SCHEMA_VERSION, StageKind, StageRecord};
 use harness::measure::trial::{Arm, Build, LoadFacts, Offered, Ticks, TrialRecord};
@@ -90,16 +90,16 @@ fn judged(record: &Record) -> Judgement {
 fn verdict(expect: Expectation, fault: FaultRecord, trial: TrialRecord) -> (RowState, String, Exit) {
     let found = judged(&record(expect, fault, trial));
     let row = &found.faults[0].rows[0];
-    (row.state, row.says.join("; "), found.exit)
+    (row.state, row.message.join("; "), found.exit)
 }
 
 #[test]
 fn errors_under_a_fault_are_as_expected_where_they_are() {
-    let (state, says, exit) = verdict(Expectation::Errors, fault(FaultKind::UpstreamReset), trial(half_reset));
-    assert_eq!((state, says.as_str(), exit), (RowState::AsExpected, "", Exit::Pass));
-    let (state, says, exit) = verdict(Expectation::Answers, fault(FaultKind::UpstreamReset), trial(half_reset));
+    let (state, message, exit) = verdict(Expectation::Errors, fault(FaultKind::UpstreamReset), trial(half_reset));
+    assert_eq!((state, message.as_str(), exit), (RowState::AsExpected, "", Exit::Pass));
+    let (state, message, exit) = verdict(Expectation::Answers, fault(FaultKind::UpstreamReset), trial(half_reset));
     assert_eq!((state, exit), (RowState::NotAsExpected, Exit::Regressed));
-    assert_eq!(says, "100 requests of 1,000 lost, none expected (900 ok, 100 connection reset)");
+    assert_eq!(message, "100 requests of 1,000 lost, none expected (900 ok, 100 connection reset)");
 }
 
 #[test]
@@ -107,15 +107,18 @@ fn what_hangs_or_hides_is_never_as_expected() {
     let one = |outcomes: Outcomes| trial(move |tick| if tick == 30 { outcomes } else { ok() });
     let hung = one(Outcomes { ok: 9, timeout: 1, ..Outcomes::default() });
     for expect in Expectation::ALL {
-        let (state, says, _) = verdict(expect, fault(FaultKind::UpstreamDown), hung.clone());
+        let (state, message, _) = verdict(expect, fault(FaultKind::UpstreamDown), hung.clone());
         assert!(
-            state == RowState::NotAsExpected && says.contains("1 request without a complete answer for 1s"),
-            "{says}"
+            state == RowState::NotAsExpected && message.contains("1 request without a complete answer for 1s"),
+            "{message}"
         );
     }
     let masked = one(Outcomes { ok: 9, wrong_body: 1, ..Outcomes::default() });
-    let (state, says, _) = verdict(Expectation::Errors, fault(FaultKind::UpstreamDown), masked.clone());
-    assert!(state == RowState::NotAsExpected && says == "1 request came back as a success with a wrong body", "{says}");
+    let (state, message, _) = verdict(Expectation::Errors, fault(FaultKind::UpstreamDown), masked.clone());
+    assert!(
+        state == RowState::NotAsExpected && message == "1 request came back as a success with a wrong body",
+        "{message}"
+    );
     let (state, ..) = verdict(Expectation::ErrorsInBodies, fault(FaultKind::UpstreamDown), masked);
     assert_eq!(state, RowState::AsExpected);
 }
@@ -129,13 +132,13 @@ fn recovery_is_held_against_what_is_allowed() {
             },
         )
     };
-    for (end, state, says) in [
+    for (end, state, message) in [
         (80, RowState::AsExpected, ""),
         (81, RowState::NotAsExpected, "everything was answered again only 2.05 s after the fault's end, 2s allowed"),
         (100, RowState::NotAsExpected, "it still failed 3s after the fault's end"),
     ] {
         let found = verdict(Expectation::Errors, fault(FaultKind::Restart), failing_until(end));
-        assert_eq!((found.0, found.1.as_str()), (state, says), "{end}");
+        assert_eq!((found.0, found.1.as_str()), (state, message), "{end}");
     }
 }
 
@@ -146,22 +149,22 @@ fn a_stop_is_judged_by_what_it_lost_and_how_it_ended() {
         let exit = Some(ExitFacts { ending, took_ns: 40 * MS, killed });
         FaultRecord { ended_ns: None, exit, ..fault(FaultKind::Stop) }
     };
-    let (state, says, _) = verdict(Expectation::Answers, stop(Ending::Code(0), false), trial(refused));
-    assert_eq!((state, says.as_str()), (RowState::AsExpected, ""), "refused is not lost");
-    let (_, says, _) = verdict(Expectation::Answers, stop(Ending::Signal(15), false), trial(refused));
-    assert_eq!(says, "it was ended by SIGTERM, and should have exited with code 0");
+    let (state, message, _) = verdict(Expectation::Answers, stop(Ending::Code(0), false), trial(refused));
+    assert_eq!((state, message.as_str()), (RowState::AsExpected, ""), "refused is not lost");
+    let (_, message, _) = verdict(Expectation::Answers, stop(Ending::Signal(15), false), trial(refused));
+    assert_eq!(message, "it was ended by SIGTERM, and should have exited with code 0");
     let (state, ..) = verdict(Expectation::Errors, stop(Ending::Signal(15), false), trial(refused));
     assert_eq!(state, RowState::AsExpected);
-    let (_, says, _) = verdict(Expectation::Errors, stop(Ending::Signal(9), true), trial(refused));
-    assert_eq!(says, "it ignored SIGTERM for 40.0 ms and was killed");
+    let (_, message, _) = verdict(Expectation::Errors, stop(Ending::Signal(9), true), trial(refused));
+    assert_eq!(message, "it ignored SIGTERM for 40.0 ms and was killed");
 }
 
 #[test]
 fn what_is_not_known_is_inconclusive_and_never_a_pass() {
     let nobody = FaultRecord { made: Some(0), ..fault(FaultKind::UpstreamReset) };
-    let (state, says, exit) = verdict(Expectation::Errors, nobody, trial(|_| ok()));
+    let (state, message, exit) = verdict(Expectation::Errors, nobody, trial(|_| ok()));
     assert_eq!((state, exit), (RowState::Unknown, Exit::Pass));
-    assert_eq!(says, "no request reached the upstream while it failed");
+    assert_eq!(message, "no request reached the upstream while it failed");
     let mut never = record(Expectation::Errors, fault(FaultKind::UpstreamReset), trial(|_| ok()));
     never.stages[0].instances.clear();
     let found = judged(&never);
@@ -176,7 +179,7 @@ fn what_is_not_known_is_inconclusive_and_never_a_pass() {
 #[test]
 fn the_table_has_a_line_for_each_fault_and_the_journal_keeps_it() {
     let record = record(Expectation::Errors, fault(FaultKind::UpstreamReset), trial(half_reset));
-    let lines: String = Line::of_record(&record).iter().map(|line| line.to_json().unwrap()).collect();
+    let lines: String = JournalLine::of_record(&record).iter().map(|line| line.to_json().unwrap()).collect();
     assert_eq!(replay(lines.as_bytes()).unwrap().record, record);
     let judgement = judged(&record);
     let shown = |name: &str| {
@@ -210,7 +213,7 @@ fn a_plan_tells_every_fault_with_what_is_expected() {
 
 #[test]
 fn mistakes_of_faults_are_told_all_at_once() {
-    for (lines, says) in [
+    for (lines, message) in [
         ("faults = []", "stage.faults.faults: must name at least one"),
         ("faults = [\"upstream_dwn\"]", "\"upstream_dwn\" is no fault (did you mean \"upstream_down\"?)"),
         ("faults = [\"stop\", \"stop\"]", "\"stop\" is named twice"),
@@ -223,7 +226,7 @@ fn mistakes_of_faults_are_told_all_at_once() {
         ("rounds = 3", "stage.faults.rounds: no such key"),
     ] {
         let found = scenario(lines).err().unwrap_or_default();
-        assert!(found.contains(says), "{says} is not in {found}");
+        assert!(found.contains(message), "{message} is not in {found}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use harness::image::{Built, Error, Order, build};
+use harness::image::{BuildRequest, Built, Error, build};
 
 use super::engine::{Tag, docker, engine_or_skip, stdout};
 use super::program_with_libraries;
@@ -12,7 +12,7 @@ use super::support::Scratch;
 /// Builds `executable` into `out`, furnished, under `tag`.
 pub fn built(executable: &Path, out: &Path, tag: Option<&str>, extra: &[(PathBuf, String)]) -> Built {
     let labels = BTreeMap::from([("harness.test".to_owned(), "yes".to_owned())]);
-    build(&Order { executable, extra, furnished: true, labels: &labels, tag, out }).unwrap()
+    build(&BuildRequest { executable, extra, furnished: true, labels: &labels, tag, out }).unwrap()
 }
 
 #[test]
@@ -66,8 +66,14 @@ fn the_engine_runs_a_static_program_alone() {
     super::cc(&scratch.0, &["-static", "-o", "program", "main.c"]);
     let (executable, out) = (scratch.0.join("program"), scratch.0.join("image.tar"));
     let labels = BTreeMap::new();
-    let order =
-        Order { executable: &executable, extra: &[], furnished: false, labels: &labels, tag: Some(&tag.0), out: &out };
+    let order = BuildRequest {
+        executable: &executable,
+        extra: &[],
+        furnished: false,
+        labels: &labels,
+        tag: Some(&tag.0),
+        out: &out,
+    };
     assert_eq!(build(&order).unwrap().files, ["/app/program"]);
     tag.load(&out);
     assert_eq!(tag.run(&[], &[]).status.code(), Some(23));
@@ -122,8 +128,14 @@ fn a_place_that_cannot_be_leaves_no_archive_behind() {
     let labels = BTreeMap::new();
     let attempt = |source: &str, place: &str| {
         let extra = [(scratch.0.join(source), place.to_owned())];
-        let order =
-            Order { executable: &program, extra: &extra, furnished: true, labels: &labels, tag: None, out: &out };
+        let order = BuildRequest {
+            executable: &program,
+            extra: &extra,
+            furnished: true,
+            labels: &labels,
+            tag: None,
+            out: &out,
+        };
         build(&order).unwrap_err()
     };
     for place in ["relative", "/", "/app/program/below", "/etc"] {
@@ -132,7 +144,8 @@ fn a_place_that_cannot_be_leaves_no_archive_behind() {
     assert!(matches!(attempt("absent", "/etc/absent"), Error::Unreadable { .. }));
     assert!(!out.exists());
     let nowhere = scratch.0.join("absent/image.tar");
-    let order = Order { executable: &program, extra: &[], furnished: true, labels: &labels, tag: None, out: &nowhere };
+    let order =
+        BuildRequest { executable: &program, extra: &[], furnished: true, labels: &labels, tag: None, out: &nowhere };
     assert!(matches!(build(&order), Err(Error::Unwritable { .. })));
 }
 
@@ -181,7 +194,7 @@ fn the_hidden_program_builds_an_image_and_says_its_id() {
     let expected = {
         let (labels, other) = (BTreeMap::new(), scratch.0.join("other.tar"));
         let order =
-            Order { executable: &program, extra: &[], furnished: true, labels: &labels, tag: None, out: &other };
+            BuildRequest { executable: &program, extra: &[], furnished: true, labels: &labels, tag: None, out: &other };
         build(&order).unwrap().id
     };
     assert_eq!(stdout(&done), expected);

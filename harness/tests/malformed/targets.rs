@@ -22,8 +22,8 @@ fn given() -> &'static Path {
 }
 
 fn named(error: &impl std::fmt::Display) {
-    let says = error.to_string();
-    assert!(says.contains("given.file"), "an error that does not name the file: {says}");
+    let message = error.to_string();
+    assert!(message.contains("given.file"), "an error that does not name the file: {message}");
 }
 
 /// Where relative paths of a scenario start.
@@ -75,9 +75,9 @@ pub fn journal(text: &str) {
     match journal::replay(text.as_bytes()) {
         Ok(replay) => told(&replay.record),
         Err(error) => {
-            let says = error.to_string();
-            let place = ["line ", "empty", "layout "].iter().any(|place| says.contains(place));
-            assert!(place, "an error that does not name its place: {says}");
+            let message = error.to_string();
+            let place = ["line ", "empty", "layout "].iter().any(|place| message.contains(place));
+            assert!(place, "an error that does not name its place: {message}");
         }
     }
 }

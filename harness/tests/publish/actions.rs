@@ -67,8 +67,8 @@ fn judgement(findings: Vec<Finding>, reasons: Vec<String>) -> Judgement {
 
 fn finding(index: usize, kind: FindingKind) -> Finding {
     let subject = format!("latency/p{index:02}");
-    let says = format!("{subject}: worse");
-    serde_json::from_value(serde_json::json!({ "subject": subject, "kind": kind, "says": says })).unwrap()
+    let message = format!("{subject}: worse");
+    serde_json::from_value(serde_json::json!({ "subject": subject, "kind": kind, "message": message })).unwrap()
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn tc_obs_007_a_bencher_stand_in_that_is_missing_refuses_breaks_or_hangs_fails_n
     let folders = std::env::var("PATH").unwrap();
     let without: Vec<&str> = folders.split(':').filter(|folder| !Path::new(folder).join("bencher").exists()).collect();
     let without = without.join(":");
-    for (stand_in, environment, says) in [
+    for (stand_in, environment, message) in [
         ("refuses", vec![], "`bencher measure list` ended with 1: error: HTTP 401 for key ***"),
         ("breaks", vec![], "503 Service Unavailable"),
         ("prints-rubbish", vec![], "did not print a list of measures"),
@@ -149,7 +149,7 @@ fn tc_obs_007_a_bencher_stand_in_that_is_missing_refuses_breaks_or_hangs_fails_n
         let told = stderr(&output);
         assert_eq!(output.status.code(), Some(0), "{stand_in}: {told}");
         assert!(told.starts_with("::warning title=bencher-upload::nothing was uploaded to Bencher: "), "{told}");
-        assert!(told.contains(says) && told.contains("bench_metrics.json"), "{says}: {told}");
+        assert!(told.contains(message) && told.contains("bench_metrics.json"), "{message}: {told}");
     }
 }
 

@@ -108,19 +108,19 @@ fn each_testbed_has_a_comment_of_its_own() {
 
 /// Nothing was posted, the step summary has it, the exit code is 0.
 #[track_caller]
-fn degraded(run: &Run, output: &Output, says: &[&str]) {
+fn degraded(run: &Run, output: &Output, message: &[&str]) {
     let warning = stderr(output);
     assert_eq!(output.status.code(), Some(0), "{warning}");
     assert!(warning.starts_with("::warning title=harness comment::the comment was not posted: "), "{warning}");
     assert_eq!(warning.lines().count(), 1, "{warning}");
-    assert!(says.iter().all(|part| warning.contains(part)), "{warning}\nlacks one of {says:?}");
+    assert!(message.iter().all(|part| warning.contains(part)), "{warning}\nlacks one of {message:?}");
     let summary = run.read("step.md");
     assert!(summary.starts_with("what was there\n### Performance of sidecar: "), "{summary}");
 }
 
 #[test]
 fn what_github_refuses_goes_into_the_step_summary() {
-    for (status, message, says) in [
+    for (status, refusal, message) in [
         (401, "Bad credentials", "the token is not valid"),
         (403, "Resource not accessible by integration", "fork's pull request never may"),
         (404, "Not Found", "no such pull request"),
@@ -128,12 +128,12 @@ fn what_github_refuses_goes_into_the_step_summary() {
         (301, "Moved Permanently", "another name now"),
     ] {
         let github = GithubStandIn::start(Vec::new(), move |seen: &Seen| {
-            if seen.method == "POST" { Answer::Refuse(status, message) } else { Answer::Serve }
+            if seen.method == "POST" { Answer::Refuse(status, refusal) } else { Answer::Serve }
         });
         let run = Run::regressed();
         std::fs::write(run.file("step.md"), "what was there\n").unwrap();
         let output = post(&github, &run, &[]);
-        degraded(&run, &output, &[&format!("HTTP {status} ("), says, "it is in the summary of this step"]);
+        degraded(&run, &output, &[&format!("HTTP {status} ("), message, "it is in the summary of this step"]);
         assert_eq!(github.count("POST"), 1, "{status} is not tried again");
         assert!(github.comments().is_empty());
     }
@@ -259,7 +259,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     let folder = run.folder();
     let folder = folder.to_str().unwrap();
     let url = github.url();
-    for (arguments, url, repository, code, says) in [
+    for (arguments, url, repository, code, message) in [
         (vec![folder], url.as_str(), "owner/name", 4, "--pr"),
         (vec![folder, "--pr", "0"], &url, "owner/name", 4, "0"),
         (vec![folder, "--pr", "17"], &url, "", 4, "--repo OWNER/NAME"),
@@ -269,7 +269,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     ] {
         let (found, text) = try_with(&arguments, url, repository);
         assert_eq!(found, code, "{arguments:?}: {text}");
-        assert!(text.contains(says), "{arguments:?}: {text}");
+        assert!(text.contains(message), "{arguments:?}: {text}");
     }
     assert!(github.seen().is_empty());
 }

@@ -89,7 +89,7 @@ fn every_kind_is_recognised_and_valid() {
         let checked = folder.check("artifact.json", &value.to_string());
         assert_eq!((checked.kind, checked.faults), (Some(kind), Vec::new()));
     }
-    let journal: String = harness::measure::journal::Line::of_record(&sample::record())
+    let journal: String = harness::measure::journal::JournalLine::of_record(&sample::record())
         .iter()
         .map(|line| line.to_json().unwrap())
         .collect();
@@ -128,7 +128,7 @@ fn a_broken_artifact_of_every_kind_names_the_field() {
         *broken.pointer_mut(pointer).unwrap_or_else(|| panic!("{kind:?} has no {pointer}")) = wrong;
         let checked = folder.check("broken.json", &broken.to_string());
         assert_eq!(checked.kind, Some(kind));
-        let told = |fault: &Fault| fault.pointer == pointer && fault.says.contains(expected);
+        let told = |fault: &Fault| fault.pointer == pointer && fault.message.contains(expected);
         assert!(checked.faults.iter().any(told), "{kind:?} {pointer}: {:#?}", checked.faults);
     }
 }
@@ -152,14 +152,14 @@ fn a_missing_and_an_unknown_field_are_named_and_all_faults_come_at_once() {
         let mut broken = value.clone();
         broken.pointer_mut(place).unwrap().as_object_mut().unwrap().remove(key).unwrap();
         let missing = folder.check("broken.json", &broken.to_string()).faults;
-        let expected = Fault { pointer: place.to_owned(), says: format!("\"{key}\" is missing") };
+        let expected = Fault { pointer: place.to_owned(), message: format!("\"{key}\" is missing") };
         assert!(missing.contains(&expected), "{kind:?}: {missing:#?}");
         // Receipts of copybook may hold more than is known here.
         if kind != Kind::Receipt {
             broken.pointer_mut(place).unwrap()["surprise"] = json!(1);
             let both = folder.check("broken.json", &broken.to_string()).faults;
             assert!(both.len() >= 2, "{kind:?}: {both:#?}");
-            assert!(both.iter().any(|fault| fault.says.contains("surprise") || fault.pointer.contains("surprise")));
+            assert!(both.iter().any(|fault| fault.message.contains("surprise") || fault.pointer.contains("surprise")));
         }
     }
 }
@@ -175,27 +175,27 @@ fn what_no_schema_can_say_is_said_by_the_reader() {
     };
     let mut result = of(Kind::Result);
     result["record"]["host"]["cpus"] = json!(64);
-    assert!(faults("a.json", &result.to_string())[0].says.contains("was changed after the run"));
+    assert!(faults("a.json", &result.to_string())[0].message.contains("was changed after the run"));
     let mut receipt = of(Kind::Receipt);
     receipt["benchmarks"][0]["value"] = json!(7);
     receipt["benchmarks"][0].as_object_mut().unwrap().retain(|key, _| key != "lower" && key != "upper");
-    assert!(faults("a.json", &receipt.to_string())[0].says.contains("was changed after it was written"));
+    assert!(faults("a.json", &receipt.to_string())[0].message.contains("was changed after it was written"));
     let mut aether = of(Kind::Aether);
     aether["p95"] = json!(0);
-    assert!(faults("a.json", &aether.to_string())[0].says.contains("is below p50"));
+    assert!(faults("a.json", &aether.to_string())[0].message.contains("is below p50"));
     let twice = of(Kind::Flat).to_string().replacen("\"name\":", "\"name\":\"x/y\",\"name\":", 1);
     assert!(
-        faults("a.json", &twice)[0].says.contains("the key \"name\" stands twice"),
+        faults("a.json", &twice)[0].message.contains("the key \"name\" stands twice"),
         "{:?}",
         faults("a.json", &twice)
     );
-    assert!(faults("a.jsonl", "{\"run\":{}}\n")[0].says.contains("line 1 of the journal is damaged"));
+    assert!(faults("a.jsonl", "{\"run\":{}}\n")[0].message.contains("line 1 of the journal is damaged"));
 }
 
 #[test]
 fn what_is_of_no_known_kind_says_what_it_looks_like() {
     let folder = Folder::new("unknown");
-    for (text, says) in [
+    for (text, message) in [
         ("{\"version\": 3}", "an object with the keys version"),
         ("17", "it is 17"),
         ("{}", "an empty object"),
@@ -204,14 +204,14 @@ fn what_is_of_no_known_kind_says_what_it_looks_like() {
     ] {
         let checked = folder.check("what.json", text);
         assert_eq!(checked.kind, None, "{text}");
-        assert!(checked.faults[0].says.contains(says), "{:?}", checked.faults);
+        assert!(checked.faults[0].message.contains(message), "{:?}", checked.faults);
     }
     let missing = check(&folder.0.join("none.json"), None);
-    assert!(missing.faults[0].says.contains("none.json does not exist"), "{missing:?}");
+    assert!(missing.faults[0].message.contains("none.json does not exist"), "{missing:?}");
     // Whatever it looks like, it is held to the kind that was named.
     let forced = check(&folder.write("flat.json", "[]"), Some(Kind::Bencher));
     assert_eq!(forced.kind, Some(Kind::Bencher));
-    assert!(forced.faults[0].says.contains("\"object\"; it is an array of 0"), "{forced:?}");
+    assert!(forced.faults[0].message.contains("\"object\"; it is an array of 0"), "{forced:?}");
 }
 
 #[test]
@@ -234,8 +234,11 @@ fn a_run_without_a_valid_stage_leaves_valid_artifacts() {
     let expected = expected.map(|kind| (Some(kind), Vec::new()));
     assert_eq!(kinds, expected);
     for file in [1, 2, 5].map(|index| &jsons[index]) {
-        let says = interop::parse(&std::fs::read_to_string(file).unwrap(), file).unwrap_err().to_string();
-        assert!(["no number", "an empty object", "a run that failed"].iter().any(|part| says.contains(part)), "{says}");
+        let message = interop::parse(&std::fs::read_to_string(file).unwrap(), file).unwrap_err().to_string();
+        assert!(
+            ["no number", "an empty object", "a run that failed"].iter().any(|part| message.contains(part)),
+            "{message}"
+        );
     }
 }
 
@@ -319,8 +322,8 @@ fn a_receipt_of_a_run_without_commit_or_of_a_failed_one_says_so() {
     assert!(!text.contains("\"commit\"") && interop::parse(&text, Path::new("perf.json")).is_ok());
     record.interrupted = true;
     let text = rendered("perf", &record, &judged(&record, &[]));
-    let says = interop::parse(&text, Path::new("perf.json")).unwrap_err().to_string();
-    assert!(says.contains("status is \"failure\""), "{says}");
+    let message = interop::parse(&text, Path::new("perf.json")).unwrap_err().to_string();
+    assert!(message.contains("status is \"failure\""), "{message}");
 }
 
 #[test]

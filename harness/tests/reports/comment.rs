@@ -5,8 +5,8 @@ use harness::verdict::judgement::{Finding, FindingKind};
 
 use super::*;
 
-fn finding(kind: FindingKind, subject: &str, says: &str) -> Finding {
-    serde_json::from_value(serde_json::json!({ "subject": subject, "kind": kind, "says": says })).unwrap()
+fn finding(kind: FindingKind, subject: &str, message: &str) -> Finding {
+    serde_json::from_value(serde_json::json!({ "subject": subject, "kind": kind, "message": message })).unwrap()
 }
 
 /// One finding of every kind, worst last.
@@ -82,9 +82,9 @@ fn a_comment_has_no_path_no_secret_and_nothing_that_acts() {
     record.scenario.overrides = vec!["target.process.env.API_TOKEN=s3cr3tvalue".to_owned()];
     record.host.cpu_model = "![x](http://evil.example)".to_owned();
     let mut judgement = every_kind();
-    let says = "/opt/gate/bin/gate died: Authorization: Bearer s3cr3tvalue @maintainer [see](https://evil.example) <img src=x>";
-    judgement.reasons = vec![says.to_owned(), says.to_owned()];
-    judgement.findings.push(finding(FindingKind::Block, says, says));
+    let message = "/opt/gate/bin/gate died: Authorization: Bearer s3cr3tvalue @maintainer [see](https://evil.example) <img src=x>";
+    judgement.reasons = vec![message.to_owned(), message.to_owned()];
+    judgement.findings.push(finding(FindingKind::Block, message, message));
     let text = comment_of(&record, &judgement);
     for part in ["/opt", "s3cr3tvalue", "@maintainer", "@team", "[see](", "://", "<img", "<script", "/opt/thoughtgate"]
     {

@@ -59,7 +59,7 @@ fn curve(objective: Objective) -> Record {
     let mut dead = measured.clone();
     (dead.index, dead.limits) = (0, Some(limits(0.1)));
     dead.rounds.truncate(3);
-    dead.gave_up = Some(GaveUp { says: "the target was killed for want of memory".to_owned(), by_target: true });
+    dead.gave_up = Some(GaveUp { message: "the target was killed for want of memory".to_owned(), by_target: true });
     stage.instances.push(dead);
     for (index, cpus) in [(1, 0.25), (2, 0.5)] {
         (measured.index, measured.limits) = (index, Some(limits(cpus)));
@@ -144,7 +144,7 @@ fn a_curve_is_told_in_both_formats_and_keeps_the_schema() {
     matches_file("tests/snapshots/curve.md", &rendered("markdown", &record, &judgement));
     let stored = Stored::new(record, judgement).unwrap();
     valid(schema::RESULT, &serde_json::to_value(&stored).unwrap()).unwrap();
-    let lines = harness::measure::journal::Line::of_record(&stored.record);
+    let lines = harness::measure::journal::JournalLine::of_record(&stored.record);
     let text: String = lines.iter().map(|line| line.to_json().unwrap()).collect();
     assert_eq!(harness::measure::journal::replay(text.as_bytes()).unwrap().record, stored.record);
 }

@@ -1,7 +1,7 @@
 //! The journal: read again, it is the record.
 
 use harness::measure::ThreadsUsage;
-use harness::measure::journal::{Error, Line, replay};
+use harness::measure::journal::{Error, JournalLine, replay};
 use harness::measure::latency::LatencyHistogram;
 use harness::measure::record::{Failure, InstanceRecord, RoundRecord, RoundStatus, StageKind};
 use harness::measure::trial::{Arm, Build, LoadFacts, Offered, TrialRecord};
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn written(lines: &[Line]) -> Vec<u8> {
+fn written(lines: &[JournalLine]) -> Vec<u8> {
     lines.iter().flat_map(|line| line.to_json().unwrap().into_bytes()).collect()
 }
 
@@ -83,7 +83,8 @@ fn stages() -> impl Strategy<Value = Vec<StageRecord>> {
 }
 
 fn records() -> impl Strategy<Value = Record> {
-    let failure = prop::option::of(Just(Failure { says: "died".to_owned(), exit: harness::exit::Exit::TargetFailed }));
+    let failure =
+        prop::option::of(Just(Failure { message: "died".to_owned(), exit: harness::exit::Exit::TargetFailed }));
     (stages(), any::<bool>(), failure, prop::option::of(0.0..1.0), 0.0..1e3, any::<u64>()).prop_map(
         |(stages, interrupted, failure, sampler_cost_ratio, load_average, took_ns)| {
             let mut record = Record { stages, interrupted, failure, sampler_cost_ratio, took_ns, ..Record::default() };
@@ -98,14 +99,14 @@ proptest! {
 
     #[test]
     fn reading_what_was_written_gives_the_record(record in records()) {
-        let replayed = replay(&written(&Line::of_record(&record))).unwrap();
+        let replayed = replay(&written(&JournalLine::of_record(&record))).unwrap();
         prop_assert!(replayed.complete);
         prop_assert_eq!(replayed.record, record);
     }
 
     #[test]
     fn a_journal_cut_anywhere_is_read_up_to_its_last_whole_line(record in records(), share in 0.0..1.0_f64) {
-        let lines = Line::of_record(&record);
+        let lines = JournalLine::of_record(&record);
         let bytes = written(&lines);
         let cut = &bytes[..(bytes.len() as f64 * share) as usize];
         let whole = cut.iter().filter(|byte| **byte == b'\n').count();
@@ -122,8 +123,9 @@ proptest! {
 #[test]
 fn a_killed_run_is_reported_as_partial_with_what_it_had() {
     let record = sample::record();
-    let lines = Line::of_record(&record);
-    let overhead = lines.iter().position(|line| matches!(line, Line::StageEnd { stage, .. } if stage == "overhead"));
+    let lines = JournalLine::of_record(&record);
+    let overhead =
+        lines.iter().position(|line| matches!(line, JournalLine::StageEnd { stage, .. } if stage == "overhead"));
     let replayed = replay(&written(&lines[..overhead.unwrap()])).unwrap();
     assert_eq!(replayed.record.stages[..3], record.stages[..3]);
     // Until its end was written, a stage's line says what the run believed: here the sample's "valid" from the outset.
@@ -140,7 +142,7 @@ fn a_killed_run_is_reported_as_partial_with_what_it_had() {
 
 #[test]
 fn a_damaged_line_is_named_by_its_number() {
-    let lines = Line::of_record(&sample::record());
+    let lines = JournalLine::of_record(&sample::record());
     let mut bytes = written(&lines[..3]);
     bytes.extend(b"{\"round\": oops}\n");
     bytes.extend(written(&lines[3..4]));
@@ -155,10 +157,10 @@ fn a_damaged_line_is_named_by_its_number() {
 #[test]
 fn a_later_line_about_an_instance_keeps_its_rounds() {
     let record = sample::record();
-    let mut lines = Line::of_record(&record);
+    let mut lines = JournalLine::of_record(&record);
     let mut stopped = record.stages[4].instances[0].clone();
     stopped.launch.killed = true;
-    lines.insert(lines.len() - 2, Line::instance("capacity", &stopped));
+    lines.insert(lines.len() - 2, JournalLine::instance("capacity", &stopped));
     let replayed = replay(&written(&lines)).unwrap().record;
     assert_eq!(replayed.stages[4].instances[0], stopped);
 }

@@ -74,7 +74,7 @@ fn without_an_interval_nothing_is_decided_and_the_reason_is_given() {
     let record = launches(&[1.0, 1.0, 1.0, 1.0, 1.0]);
     let finding = judged(&record, &[claim("startup/to_ready", true, 100.0)]).targets.remove(0);
     assert_eq!(finding.state, ClaimState::Undecided);
-    assert_eq!(finding.says, "1.00 ms, and an interval needs 6 values, there are 5");
+    assert_eq!(finding.message, "1.00 ms, and an interval needs 6 values, there are 5");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn an_invalid_stage_is_the_headline_and_has_no_numbers() {
 
 #[test]
 fn the_most_urgent_ending_wins_and_speaks_first() {
-    let failure = |exit| Some(Failure { says: format!("because of {exit:?}"), exit });
+    let failure = |exit| Some(Failure { message: format!("because of {exit:?}"), exit });
     let mut record = with_invalid_overhead();
     let claims = [Claim { required: true, ..claim("memory/idle_rss", true, 20e6) }];
     let mut expect = |change: &dyn Fn(&mut Record), exit: Exit, first: &str| {
@@ -154,7 +154,7 @@ fn the_most_urgent_ending_wins_and_speaks_first() {
         assert!(judgement.reasons.last().unwrap().contains("memory/idle_rss"), "{:?}", judgement.reasons);
     };
     expect(&|_| (), Exit::Invalid, "stage overhead: 9.90 %");
-    let died = || Failure { says: "the target died".to_owned(), exit: Exit::TargetFailed };
+    let died = || Failure { message: "the target died".to_owned(), exit: Exit::TargetFailed };
     expect(&|record| stage(record, "capacity").status = StageStatus::Failed(died()), Exit::TargetFailed, "target died");
     expect(&|record| record.failure = failure(Exit::InvalidInput), Exit::InvalidInput, "because of InvalidInput");
     expect(&|record| record.failure = failure(Exit::Usage), Exit::Usage, "because of Usage");
@@ -169,7 +169,7 @@ fn the_most_urgent_ending_wins_and_speaks_first() {
 #[test]
 fn one_failure_is_told_once() {
     let mut record = sample::record();
-    let died = Failure { says: "the target died".to_owned(), exit: Exit::TargetFailed };
+    let died = Failure { message: "the target died".to_owned(), exit: Exit::TargetFailed };
     stage(&mut record, "capacity").status = StageStatus::Failed(died.clone());
     record.failure = Some(died);
     assert_eq!(judged(&record, &[]).reasons, ["the target died"]);

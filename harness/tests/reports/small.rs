@@ -65,8 +65,8 @@ fn junit(record: &Record, judgement: &Judgement) -> (String, [usize; 4]) {
     let text = rendered("junit", record, judgement);
     let counted = ["<testcase ", "<failure ", "<error ", "<skipped "].map(|element| text.matches(element).count());
     let [tests, failures, errors, skipped] = counted;
-    let says = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"");
-    assert_eq!(text.matches(&says).count(), 2, "both the suite and the whole count {says}:\n{text}");
+    let message = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"");
+    assert_eq!(text.matches(&message).count(), 2, "both the suite and the whole count {message}:\n{text}");
     assert_eq!(text.matches(&format!("skipped=\"{skipped}\"")).count(), 1, "the suite counts {skipped}:\n{text}");
     (text, counted)
 }
@@ -112,8 +112,8 @@ fn with_finding(judgement: &Judgement) -> Finding {
     let claims = [claim("overhead/percent_p50", true, 10.0)];
     let found = judged(&record, &claims).findings;
     assert!(judgement.findings.is_empty());
-    let says = "28 % slower than the base".to_owned();
-    Finding { subject: "latency/p50".to_owned(), topic: Topic::Change, says, ..found[0].clone() }
+    let message = "28 % slower than the base".to_owned();
+    Finding { subject: "latency/p50".to_owned(), topic: Topic::Change, message, ..found[0].clone() }
 }
 
 /// A judgement in which `latency/p50` is 28 % worse, `throughput/rps_10vu` 12 % better, with nine earlier runs.
@@ -146,7 +146,7 @@ fn compared() -> (Record, Judgement) {
         topic: Topic::Change,
         subject: "throughput/rps_10vu".to_owned(),
         kind: FindingKind::Improved,
-        says: "12 % more than the base".to_owned(),
+        message: "12 % more than the base".to_owned(),
         weighed: Some(weighed(Unit::PerSecond, Better::Higher, 14_500.0, 0.12)),
     };
     judgement.findings = vec![improved, block];

@@ -2,7 +2,7 @@
 
 use harness::measure::GroupUsage;
 use harness::measure::journal::FILE as JOURNAL;
-use harness::measure::journal::Line;
+use harness::measure::journal::JournalLine;
 use harness::report::schema;
 use harness::verdict::Stored;
 use harness::verdict::stored::{RESULT, open};
@@ -45,7 +45,7 @@ fn a_folder_is_opened_by_its_result_or_else_by_its_journal() {
     std::fs::create_dir_all(&folder).unwrap();
     let nothing = open(&folder).unwrap_err().to_string();
     let stored = stored();
-    let lines = Line::of_record(&stored.record);
+    let lines = JournalLine::of_record(&stored.record);
     let journal: String = lines[..lines.len() - 1].iter().map(|line| line.to_json().unwrap()).collect();
     std::fs::write(folder.join(JOURNAL), &journal).unwrap();
     let killed = open(&folder).unwrap();
@@ -82,7 +82,7 @@ fn a_result_keeps_its_schema_and_nothing_else_does() {
 fn every_ending_of_a_stage_keeps_the_schema() {
     let mut record = with_invalid_overhead();
     let failure =
-        harness::measure::record::Failure { says: "died".to_owned(), exit: harness::exit::Exit::TargetFailed };
+        harness::measure::record::Failure { message: "died".to_owned(), exit: harness::exit::Exit::TargetFailed };
     stage(&mut record, "idle").status = StageStatus::Incomplete;
     stage(&mut record, "startup").status = StageStatus::Skipped("no Docker".to_owned());
     stage(&mut record, "capacity").status = StageStatus::Failed(failure.clone());

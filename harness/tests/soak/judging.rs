@@ -2,7 +2,7 @@
 
 use harness::exit::Exit;
 use harness::measure::Quantiles;
-use harness::measure::journal::{Line, replay};
+use harness::measure::journal::{JournalLine, replay};
 use harness::measure::outcome::Outcomes;
 use harness::measure::record::{Failure, InstanceRecord, Record, SCHEMA_VERSION, StageKind, StageRecord, StageStatus};
 use harness::measure::soak::{Budget, Floors, Level, Quantity, SoakFacts, SoakWindow};
@@ -164,8 +164,8 @@ fn a_series_with_a_hole_or_too_few_windows_is_never_a_pass() {
 #[test]
 fn a_soak_that_is_cut_short_is_judged_on_what_it_has() {
     let mut died = record(leaking(36));
-    let says = "after 41.2 s of load the target was OOM-killed by its memory limit".to_owned();
-    died.stages[0].status = StageStatus::Failed(Failure { says, exit: Exit::TargetFailed });
+    let message = "after 41.2 s of load the target was OOM-killed by its memory limit".to_owned();
+    died.stages[0].status = StageStatus::Failed(Failure { message, exit: Exit::TargetFailed });
     died.stages[0].instances[0].died_ns = Some(41_200_000_000);
     let found = judged(&died);
     assert_eq!(found.exit, Exit::TargetFailed);
@@ -211,17 +211,17 @@ fn decay_is_an_alert() {
 #[test]
 fn the_journal_of_a_killed_soak_has_every_window_that_ended() {
     let record = record(leaking(20));
-    let lines = Line::of_record(&record);
+    let lines = JournalLine::of_record(&record);
     let bytes: Vec<u8> = lines.iter().flat_map(|line| line.to_json().unwrap().into_bytes()).collect();
     assert_eq!(replay(&bytes).unwrap().record, record);
-    let window = lines.iter().rposition(|line| matches!(line, Line::Window { .. })).unwrap();
+    let window = lines.iter().rposition(|line| matches!(line, JournalLine::Window { .. })).unwrap();
     let cut: Vec<u8> = lines[..window].iter().flat_map(|line| line.to_json().unwrap().into_bytes()).collect();
     let replayed = replay(&cut).unwrap();
     assert!(!replayed.complete && replayed.record.stages[0].instances[0].windows.len() == 19);
     // The line that an instance has when it stopped keeps them.
     let mut stopped = record.stages[0].instances[0].clone();
     stopped.launch.killed = true;
-    let line = Line::instance("soak", &stopped).to_json().unwrap();
+    let line = JournalLine::instance("soak", &stopped).to_json().unwrap();
     let replayed = replay(&[cut, line.into_bytes()].concat()).unwrap().record;
     let instance = &replayed.stages[0].instances[0];
     assert!(instance.windows.len() == 19 && instance.launch.killed);
@@ -256,7 +256,7 @@ fn results_of_soaks_keep_their_schema() {
     let schema: serde_json::Value = serde_json::from_str(harness::report::schema::RESULT).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let mut died = record(leaking(14));
-    let failure = Failure { says: "died".to_owned(), exit: Exit::TargetFailed };
+    let failure = Failure { message: "died".to_owned(), exit: Exit::TargetFailed };
     died.stages[0].status = StageStatus::Failed(failure);
     let last = SoakWindow { index: 14, from_ns: 19 * SECOND, length_ns: 7, ..SoakWindow::default() };
     died.stages[0].instances[0].windows.push(last);

@@ -46,7 +46,7 @@ impl Image {
         let folder = super::support::Scratch::new();
         let tag = format!("harness-test-{name}-{}:1", std::process::id());
         let (out, labels) = (folder.0.join("image.tar"), BTreeMap::new());
-        let order = image::Order {
+        let order = image::BuildRequest {
             executable: program,
             extra: &[],
             furnished: false,

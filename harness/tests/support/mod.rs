@@ -184,10 +184,10 @@ impl Ran {
             instances.flat_map(|instance| instance.rounds).filter(|round| round.status == RoundStatus::Rejected);
         let checks =
             rejected.flat_map(|round| round.trials).flat_map(|trial| trial.audit).filter(|check| !check.passed);
-        let broken: Vec<_> = checks.map(|check| (check.rule, check.says)).collect();
+        let broken: Vec<_> = checks.map(|check| (check.rule, check.message)).collect();
         let ours = |rule: &str| ["accounting", "errors", "ledger"].contains(&rule);
         let disturbed = !broken.is_empty() && !broken.iter().any(|(rule, _)| ours(rule));
-        disturbed.then(|| broken.into_iter().map(|(_, says)| says).collect())
+        disturbed.then(|| broken.into_iter().map(|(_, message)| message).collect())
     }
 
     /// The value of a metric in the flat array.
@@ -202,7 +202,7 @@ impl Ran {
     }
 
     /// Whether stdout or stderr says this; line breaks of the 80-column summary do not count.
-    pub fn says(&self, words: &str) -> bool {
+    pub fn message(&self, words: &str) -> bool {
         let told = format!("{}\n{}", self.stdout, self.stderr);
         told.split_whitespace().collect::<Vec<_>>().join(" ").contains(words)
     }

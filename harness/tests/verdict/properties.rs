@@ -84,7 +84,7 @@ fn permuted(grounds: &Grounds, by: usize) -> Grounds {
 
 /// The finding without its words, and with numbers that rounding may move.
 fn same(one: &Finding, other: &Finding) -> Result<(), TestCaseError> {
-    prop_assert_eq!(one.kind, other.kind, "{} / {}", &one.says, &other.says);
+    prop_assert_eq!(one.kind, other.kind, "{} / {}", &one.message, &other.message);
     let close = |one: Option<f64>, other: Option<f64>| match (one, other) {
         (Some(one), Some(other)) => (one - other).abs() <= 1e-9 * one.abs().max(1e-3),
         (one, other) => one.is_none() && other.is_none(),
@@ -110,7 +110,7 @@ proptest! {
         let factor = 1.0 + f64::from(by) / 100.0;
         head[at] = if question.direction == Better::Lower { head[at] * factor } else { head[at] / factor };
         let (before, after) = (weigh(&question, &grounds), weigh(&question, &worse));
-        prop_assert!(badness(&before).is_some(), "{}", before.says);
+        prop_assert!(badness(&before).is_some(), "{}", before.message);
         prop_assert!(badness(&before) <= badness(&after), "{} before, {} after: {before:?}\n{after:?}",
             before.kind.word(), after.kind.word());
     }
@@ -133,10 +133,10 @@ proptest! {
         for (one, other) in [(&one, &other), (&other, &one)] {
             match one.kind {
                 FindingKind::Alert | FindingKind::Block => prop_assert_eq!(other.kind, FindingKind::Improved),
-                FindingKind::Improved => prop_assert!(other.kind.is_breach(), "{}", other.says),
+                FindingKind::Improved => prop_assert!(other.kind.is_breach(), "{}", other.message),
                 FindingKind::Noise => prop_assert_eq!(other.kind, FindingKind::Noise),
                 FindingKind::Ok | FindingKind::Small => {
-                    prop_assert!(matches!(other.kind, FindingKind::Ok | FindingKind::Small), "{}", other.says);
+                    prop_assert!(matches!(other.kind, FindingKind::Ok | FindingKind::Small), "{}", other.message);
                 }
                 FindingKind::Inconclusive => prop_assert_eq!(other.kind, FindingKind::Inconclusive),
             }
@@ -170,7 +170,7 @@ proptest! {
         values[at] = bad;
         let found = weigh(&question, &broken);
         if !bad.is_finite() {
-            prop_assert_eq!(found.kind, FindingKind::Inconclusive, "{}", &found.says);
+            prop_assert_eq!(found.kind, FindingKind::Inconclusive, "{}", &found.message);
         }
         // serde_json writes what is not finite as null, which the type does not take back.
         let text = serde_json::to_string(&found).unwrap();
@@ -193,7 +193,7 @@ proptest! {
                 -10.. => FindingKind::Ok,
                 _ => FindingKind::Improved,
             };
-            prop_assert_eq!(found.kind, expected, "{}", &found.says);
+            prop_assert_eq!(found.kind, expected, "{}", &found.message);
         }
     }
 }

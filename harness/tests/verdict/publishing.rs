@@ -69,9 +69,9 @@ fn two_builds_are_compared_pair_by_pair_and_the_head_is_what_is_reported() {
     let finding = ready(&judgement);
     assert_eq!((finding.kind, finding.topic), (FindingKind::Alert, Topic::Change));
     assert!(
-        finding.says.starts_with("15.00 % worse (99.8 ms → 115 ms), beyond the limit of 10 %, p 0.002"),
+        finding.message.starts_with("15.00 % worse (99.8 ms → 115 ms), beyond the limit of 10 %, p 0.002"),
         "{}",
-        finding.says
+        finding.message
     );
     let point = judgement.metric(READY).unwrap().estimate().unwrap();
     assert!((point.point - 114.7).abs() < 0.2 && point.n == 10, "{point:?}");
@@ -95,10 +95,10 @@ fn images_of_two_builds_are_compared_and_a_layer_more_is_exact() {
     let (image, base_image) = (image(10_000_000, 4), image(8_000_000, 4));
     record.stages.insert(0, StageRecord { kind: StageKind::Artifact, image, base_image, ..artifact });
     let judgement = judged(&record, Context::default());
-    let found = |id| judgement.change_of(id).map(|found| (found.kind, found.says.clone()));
-    let (kind, says) = found("binary/docker_image_compressed").unwrap();
-    assert_eq!(kind, FindingKind::Block, "{says}");
-    assert!(says.starts_with("25.00 % worse (7.63 MiB → 9.54 MiB), beyond the limit of 10 %"), "{says}");
+    let found = |id| judgement.change_of(id).map(|found| (found.kind, found.message.clone()));
+    let (kind, message) = found("binary/docker_image_compressed").unwrap();
+    assert_eq!(kind, FindingKind::Block, "{message}");
+    assert!(message.starts_with("25.00 % worse (7.63 MiB → 9.54 MiB), beyond the limit of 10 %"), "{message}");
     assert_eq!(found("binary/docker_layers").unwrap().0, FindingKind::Ok);
 }
 
@@ -109,7 +109,7 @@ fn a_side_without_a_value_is_told_and_never_fine() {
     let judgement = judged(&record, Context::default());
     let finding = ready(&judgement);
     assert_eq!(finding.kind, FindingKind::Inconclusive);
-    assert_eq!(finding.says, "the base has no value: no ready endpoint in the scenario");
+    assert_eq!(finding.message, "the base has no value: no ready endpoint in the scenario");
     let strict = Options { fail_on: FailOn::Inconclusive, ..Options::default() };
     assert_eq!(judge(&record, &[], strict).exit, Exit::Regressed);
 }
@@ -120,12 +120,12 @@ fn a_block_is_a_block_only_when_it_is_seen_again() {
     let judgement = judged(&first, Context::default());
     assert_eq!((ready(&judgement).kind, judgement.exit), (FindingKind::Block, Exit::Regressed));
     assert!(
-        ready(&judgement).says.ends_with("; unconfirmed: there was no immediate rerun"),
+        ready(&judgement).message.ends_with("; unconfirmed: there was no immediate rerun"),
         "{}",
-        ready(&judgement).says
+        ready(&judgement).message
     );
     assert_eq!(judgement.needs_confirmation(), ["startup"]);
-    for (factor, kind, exit, says) in [
+    for (factor, kind, exit, message) in [
         (
             1.38,
             FindingKind::Block,
@@ -149,7 +149,7 @@ fn a_block_is_a_block_only_when_it_is_seen_again() {
         let confirmation = Some(Confirmation::new("20261121T101500Z-bbbb", &rerun));
         let again = judged(&first, Context { confirmation, ..Context::default() });
         assert_eq!((ready(&again).kind, again.exit), (kind, exit), "{factor}");
-        assert!(ready(&again).says.ends_with(says), "{}", ready(&again).says);
+        assert!(ready(&again).message.ends_with(message), "{}", ready(&again).message);
         assert_eq!(again.needs_confirmation(), [""; 0]);
     }
     // A rerun that could not measure it does not excuse it.
@@ -158,7 +158,7 @@ fn a_block_is_a_block_only_when_it_is_seen_again() {
     let confirmation = Some(Confirmation::new("20261121T101500Z-bbbb", &judged(&nothing, Context::default())));
     let again = judged(&first, Context { confirmation, ..Context::default() });
     assert_eq!(ready(&again).kind, FindingKind::Block);
-    assert!(ready(&again).says.ends_with("the rerun 20261121T101500Z-bbbb has no answer for it"));
+    assert!(ready(&again).message.ends_with("the rerun 20261121T101500Z-bbbb has no answer for it"));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn without_confirmation_in_the_gates_a_block_needs_none() {
     let gates = Gates { confirm: false, ..Gates::default() };
     let judgement = judge(&compared(&around(1.0), &around(1.4)), &[], Options { gates, ..Options::default() });
     assert_eq!(ready(&judgement).kind, FindingKind::Block);
-    assert!(!ready(&judgement).says.contains("rerun"), "{}", ready(&judgement).says);
+    assert!(!ready(&judgement).message.contains("rerun"), "{}", ready(&judgement).message);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_reason_lets_a_block_pass_and_stays_on_record() {
     let context = Context { override_reason: Some("TLS 1.3 by default".to_owned()), ..Context::default() };
     let judgement = judged(&compared(&around(1.0), &around(1.4)), context);
     assert_eq!((ready(&judgement).kind, judgement.exit), (FindingKind::Alert, Exit::Pass));
-    assert!(ready(&judgement).says.ends_with("; let pass: TLS 1.3 by default"), "{}", ready(&judgement).says);
+    assert!(ready(&judgement).message.ends_with("; let pass: TLS 1.3 by default"), "{}", ready(&judgement).message);
     assert_eq!(judgement.context.override_reason.as_deref(), Some("TLS 1.3 by default"));
     assert_eq!(judgement.needs_confirmation(), [""; 0]);
 }
@@ -219,8 +219,8 @@ fn rounds_that_drift_are_noted() {
 fn pairs_that_drift_or_depend_on_which_build_goes_first_are_noted() {
     let falling: Vec<f64> = (0..10).map(|at| 100.0 - f64::from(at)).collect();
     let judgement = judged(&compared(&falling, &[100.0; 10]), Context::default());
-    let says = "from pair to pair, head − base of startup/to_ready rises (τ 1.00); p < 0.01";
-    assert_eq!(judgement.stages[0].notes, [says]);
+    let message = "from pair to pair, head − base of startup/to_ready rises (τ 1.00); p < 0.01";
+    assert_eq!(judgement.stages[0].notes, [message]);
 
     // The second of two launches takes 5 ms more; who is second alternates.
     let head: Vec<f64> = (0..10).map(|pair| if pair % 2 == 0 { 105.0 } else { 95.0 }).collect();
@@ -229,8 +229,8 @@ fn pairs_that_drift_or_depend_on_which_build_goes_first_are_noted() {
         let (pair, of_head) = (at as u64 / 2, at % 2 == 1);
         instance.launch.spawned = Mono(2 * pair + u64::from(of_head == (pair % 2 == 0)));
     }
-    let says = "head − base of startup/to_ready depends on which goes first; p < 0.01";
-    assert_eq!(judged(&record, Context::default()).stages[0].notes, [says]);
+    let message = "head − base of startup/to_ready depends on which goes first; p < 0.01";
+    assert_eq!(judged(&record, Context::default()).stages[0].notes, [message]);
 }
 
 #[test]

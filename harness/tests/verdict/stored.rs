@@ -85,16 +85,16 @@ fn the_first_breach_of_stored_evidence_waits_for_the_second() {
     let finding = ready(&first);
     assert_eq!((finding.kind, finding.weighed.as_ref().unwrap().times), (FindingKind::Inconclusive, 1));
     assert!(
-        finding.says.starts_with("first breach of two: 15.0")
-            && finding.says.ends_with("; an alert if the next run shows it too"),
+        finding.message.starts_with("first breach of two: 15.0")
+            && finding.message.ends_with("; an alert if the next run shows it too"),
         "{}",
-        finding.says
+        finding.message
     );
     let previous = Breach::all(&first);
     assert_eq!(previous, [Breach { id: READY.to_owned(), times: 1 }]);
     let second = judged(&run(&around(1.16)), &Context { previous: previous.clone(), ..context.clone() });
     assert_eq!(ready(&second).kind, FindingKind::Alert);
-    assert!(ready(&second).says.ends_with("; for the second run in a row"), "{}", ready(&second).says);
+    assert!(ready(&second).message.ends_with("; for the second run in a row"), "{}", ready(&second).message);
     // A run without a breach ends the row.
     let between = judged(&run(&around(1.0)), &Context { previous, ..context.clone() });
     assert_eq!((ready(&between).kind, Breach::all(&between)), (FindingKind::Ok, Vec::new()));
@@ -123,9 +123,9 @@ fn a_block_against_a_stored_run_needs_the_rerun_and_the_same_host() {
     let twice = judged(&run(&around(1.4)), &Context { previous: Breach::all(&capped), ..elsewhere });
     assert_eq!((ready(&twice).kind, twice.exit), (FindingKind::Alert, Exit::Pass));
     assert!(
-        ready(&twice).says.contains("no more than an alert: the hosts differ (EPYC; Xeon)"),
+        ready(&twice).message.contains("no more than an alert: the hosts differ (EPYC; Xeon)"),
         "{}",
-        ready(&twice).says
+        ready(&twice).message
     );
     assert_eq!(twice.needs_confirmation(), [""; 0]);
 }
@@ -136,7 +136,7 @@ fn what_cannot_be_compared_is_told() {
     let judgement = judged(&run(&around(1.0)), &none);
     let finding = &judgement.findings[0];
     assert_eq!((finding.kind, judgement.exit), (FindingKind::Inconclusive, Exit::Pass));
-    assert_eq!(finding.says, "no baseline: results/baselines has none for sidecar");
+    assert_eq!(finding.message, "no baseline: results/baselines has none for sidecar");
     assert!(judged(&run(&around(1.0)), &Context::default()).findings.is_empty(), "nobody asked");
     assert!(Against::new(&baseline(&[]), Vec::new()).is_none());
 
@@ -149,7 +149,7 @@ fn what_cannot_be_compared_is_told() {
     let context = Context { against: Against::new(&stored, Vec::new()), ..Context::default() };
     let judgement = judged(&run(&around(1.0)), &context);
     let told: Vec<String> =
-        judgement.findings.iter().map(|finding| format!("{} {}", finding.subject, finding.says)).collect();
+        judgement.findings.iter().map(|finding| format!("{} {}", finding.subject, finding.message)).collect();
     assert_eq!(
         told,
         [
@@ -213,11 +213,11 @@ fn slow_creep_is_caught_by_the_median_of_the_last_seven() {
     let of = |judgement: &Judgement| judgement.findings.iter().find(|finding| finding.subject == P50).unwrap().clone();
     let judgement = judged(&slow(next), &context(&runs));
     let finding = of(&judgement);
-    assert_eq!(finding.kind, FindingKind::Alert, "{}", finding.says);
+    assert_eq!(finding.kind, FindingKind::Alert, "{}", finding.message);
     assert!(
-        finding.says.contains("guard: 1") && finding.says.contains("the median of the last 7 runs, limit 15 %"),
+        finding.message.contains("guard: 1") && finding.message.contains("the median of the last 7 runs, limit 15 %"),
         "{}",
-        finding.says
+        finding.message
     );
     assert_eq!((judgement.exit, judgement.needs_confirmation()), (Exit::Pass, vec!["capacity".to_owned()]));
     let again = |ms: f64| {
@@ -227,14 +227,14 @@ fn slow_creep_is_caught_by_the_median_of_the_last_seven() {
     assert_eq!((of(&again(next)).kind, again(next).exit), (FindingKind::Block, Exit::Regressed));
     assert_eq!((of(&again(2.4)).kind, again(2.4).exit), (FindingKind::Alert, Exit::Pass));
     // Two earlier runs have no median that means anything, and runs of another host are no history.
-    assert!(!of(&judged(&slow(next), &context(&runs[..2]))).says.contains("guard"));
+    assert!(!of(&judged(&slow(next), &context(&runs[..2]))).message.contains("guard"));
     let mut elsewhere = context(&runs);
     elsewhere.against.as_mut().unwrap().caps = vec!["the hosts differ".to_owned()];
-    assert!(!of(&judged(&slow(next), &elsewhere)).says.contains("guard"));
+    assert!(!of(&judged(&slow(next), &elsewhere)).message.contains("guard"));
     // Exactly 15 % above the median of three runs is within the limit.
     let at = [2.0, 2.0, 2.0];
-    assert!(!of(&judged(&slow(2.29), &context(&at))).says.contains("guard"));
-    assert!(of(&judged(&slow(2.32), &context(&at))).says.contains("guard: 1"));
+    assert!(!of(&judged(&slow(2.29), &context(&at))).message.contains("guard"));
+    assert!(of(&judged(&slow(2.32), &context(&at))).message.contains("guard: 1"));
 }
 
 #[test]

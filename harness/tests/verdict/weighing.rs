@@ -28,7 +28,7 @@ fn pairs_are_weighed_by_the_median_ratio_and_the_signed_rank_test() {
         (found.kind, weighed.evidence, weighed.n, weighed.threshold),
         (FindingKind::Alert, Evidence::Paired, 10, 0.10)
     );
-    assert_eq!(found.says, "11.12 % worse (2.35 ms → 2.61 ms), beyond the limit of 10 %, p 0.002");
+    assert_eq!(found.message, "11.12 % worse (2.35 ms → 2.61 ms), beyond the limit of 10 %, p 0.002");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn rounds_and_history_must_both_speak() {
     );
     // 15 % above the newest run, but only 5 % above the history before it.
     let found = weigh(&question(), &both(1.10, 1.15));
-    assert_eq!(found.kind, FindingKind::Small, "{}", found.says);
+    assert_eq!(found.kind, FindingKind::Small, "{}", found.message);
     assert!((found.weighed.unwrap().effect.unwrap() - 0.045).abs() < 0.01);
     // A history that scatters by 20 % has seen such runs before.
     let wide: Vec<f64> = (0..8).map(|run| 2.0 * (0.8 + 0.06 * f64::from(run))).collect();
@@ -86,7 +86,7 @@ fn rounds_and_history_must_both_speak() {
     assert_eq!(kind(&grounds), FindingKind::Noise);
     let found = weigh(&question(), &both(1.2, 1.1));
     assert_eq!(found.kind, FindingKind::Ok);
-    assert!(found.says.contains("disagree about the direction"), "{}", found.says);
+    assert!(found.message.contains("disagree about the direction"), "{}", found.message);
 }
 
 #[test]
@@ -94,9 +94,13 @@ fn each_degree_has_its_own_p() {
     // Six pairs: p is 0.031 at best, which is an alert whatever the effect.
     let found = weigh(&question(), &paired(&ROUNDS[..6], &times(&ROUNDS[..6], 1.6)));
     assert_eq!(found.kind, FindingKind::Alert);
-    assert!(found.says.ends_with("p 0.031; beyond 25 % too, and for a block p must be below 0.01"), "{}", found.says);
+    assert!(
+        found.message.ends_with("p 0.031; beyond 25 % too, and for a block p must be below 0.01"),
+        "{}",
+        found.message
+    );
     assert_eq!(kind(&paired(&ROUNDS[..8], &times(&ROUNDS[..8], 1.6))), FindingKind::Block);
-    for (grounds, says) in [
+    for (grounds, message) in [
         (
             paired(&ROUNDS[..5], &times(&ROUNDS[..5], 1.6)),
             "5 rounds or launches cannot tell a change from chance at p < 0.05; 6 can",
@@ -107,7 +111,10 @@ fn each_degree_has_its_own_p() {
         ),
     ] {
         let found = weigh(&question(), &grounds);
-        assert_eq!((found.kind, found.says.as_str(), found.weighed.is_none()), (FindingKind::Inconclusive, says, true));
+        assert_eq!(
+            (found.kind, found.message.as_str(), found.weighed.is_none()),
+            (FindingKind::Inconclusive, message, true)
+        );
     }
 }
 
@@ -146,7 +153,7 @@ fn a_difference_below_the_floor_never_counts() {
     let small = times(&ROUNDS, 0.1);
     let found = weigh(&question(), &paired(&small, &times(&small, 1.4)));
     assert_eq!(found.kind, FindingKind::Small, "80 µs of 200 µs");
-    assert!(found.says.contains("a difference of no more than 0.100 ms never counts"), "{}", found.says);
+    assert!(found.message.contains("a difference of no more than 0.100 ms never counts"), "{}", found.message);
     assert_eq!(kind(&paired(&small, &times(&small, 1.6))), FindingKind::Block, "120 µs of 200 µs");
     assert_eq!(kind(&paired(&times(&small, 1.6), &small)), FindingKind::Improved);
     assert_eq!(kind(&paired(&times(&small, 1.4), &small)), FindingKind::Ok);
@@ -160,21 +167,21 @@ fn what_may_be_zero_is_compared_by_differences() {
     let found = weigh(&overhead, &paired(&base, &head));
     let weighed = found.weighed.as_ref().unwrap();
     assert!((weighed.difference - 0.3).abs() < 1e-12);
-    assert_eq!(found.kind, FindingKind::Block, "{}", found.says);
+    assert_eq!(found.kind, FindingKind::Block, "{}", found.message);
     // No share can be taken of a base of zero: the floor alone decides, and says by how much.
     let zero = [0.0; 8];
     let found = weigh(&overhead, &paired(&zero, &[0.3; 8]));
     assert_eq!((found.kind, found.weighed.as_ref().unwrap().effect), (FindingKind::Block, None));
-    assert!(found.says.starts_with("0.300 ms worse"), "{}", found.says);
+    assert!(found.message.starts_with("0.300 ms worse"), "{}", found.message);
     assert_eq!(weigh(&overhead, &paired(&zero, &[0.09; 8])).kind, FindingKind::Small);
     let no_floor = Question { gate: Gate { min_abs: 0.0, ..overhead.gate }, ..overhead };
     let found = weigh(&no_floor, &paired(&zero, &[0.3; 8]));
     assert_eq!(found.kind, FindingKind::Inconclusive);
-    assert!(found.says.contains("no share can be taken of a base of"), "{}", found.says);
+    assert!(found.message.contains("no share can be taken of a base of"), "{}", found.message);
     // A ratio of zero is none, and never fine.
     let found = weigh(&question(), &paired(&zero, &[0.3; 8]));
     assert_eq!(found.kind, FindingKind::Inconclusive);
-    assert!(found.says.contains("a ratio needs values above 0"), "{}", found.says);
+    assert!(found.message.contains("a ratio needs values above 0"), "{}", found.message);
 }
 
 #[test]
@@ -194,7 +201,7 @@ fn what_is_exact_needs_no_test_and_bears_no_cap() {
         assert_eq!(weigh(&size, &paired(&[1e7], &[head])).kind, expected, "{head}");
     }
     let found = weigh(&size, &rounds(&[1e7], &[1e7, 1.1e7]));
-    assert!(found.says.contains("it should not vary, and does"), "{}", found.says);
+    assert!(found.message.contains("it should not vary, and does"), "{}", found.message);
 }
 
 #[test]
@@ -202,9 +209,9 @@ fn caps_and_advisories_keep_a_finding_from_deciding() {
     let caps = ["the hosts differ (one; other)".to_owned()];
     let found = weigh(&Question { caps: &caps, ..question() }, &rounds(&ROUNDS, &times(&ROUNDS, 1.4)));
     assert_eq!((found.kind, found.weighed.as_ref().unwrap().seen), (FindingKind::Alert, FindingKind::Block));
-    assert!(found.says.ends_with("no more than an alert: the hosts differ (one; other)"), "{}", found.says);
+    assert!(found.message.ends_with("no more than an alert: the hosts differ (one; other)"), "{}", found.message);
     let found =
         weigh(&Question { advisory: Some("1,000 requests a round"), ..question() }, &paired(&A, &times(&A, 2.0)));
     assert_eq!(found.kind, FindingKind::Noise);
-    assert!(found.says.ends_with("advisory: 1,000 requests a round"), "{}", found.says);
+    assert!(found.message.ends_with("advisory: 1,000 requests a round"), "{}", found.message);
 }

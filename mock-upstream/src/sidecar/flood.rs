@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::Sidecar;
 use crate::clock::monotonic_ns;
 
-/// Bytes of one write.
 const CHUNK: usize = 64 * 1024;
 /// A line of the flood, newline included.
 const LINE: &[u8] =

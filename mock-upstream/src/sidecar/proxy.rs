@@ -96,10 +96,10 @@ async fn pass(sidecar: &Sidecar, connection: &mut Connection, request: Request<I
 }
 
 /// What a client sees of an upstream that failed.
-async fn failed(how: OnUpstreamError, says: String) -> Reply {
+async fn failed(how: OnUpstreamError, message: String) -> Reply {
     match how {
-        OnUpstreamError::BadGateway => own(StatusCode::BAD_GATEWAY, "text/plain", says),
-        OnUpstreamError::Ok => own(StatusCode::OK, "text/plain", says),
+        OnUpstreamError::BadGateway => own(StatusCode::BAD_GATEWAY, "text/plain", message),
+        OnUpstreamError::Ok => own(StatusCode::OK, "text/plain", message),
         OnUpstreamError::Hang => std::future::pending().await,
     }
 }

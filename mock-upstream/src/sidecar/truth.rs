@@ -41,7 +41,6 @@ pub(crate) struct Lengths {
 /// What `/truth` answers. Instants and lengths are nanoseconds of the monotonic clock; null is not yet.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TruthReport {
-    /// The serving process.
     pub pid: u32,
     /// When `main` was entered.
     pub main_ns: u64,
@@ -64,13 +63,11 @@ pub struct TruthReport {
     pub errors_injected: u64,
     /// Attempts to connect to the upstream that failed.
     pub upstream_connect_failures: u64,
-    /// Delays added before forwarding.
     pub added_request_ns: Span,
     /// Delays added before returning the response.
     pub added_response_ns: Span,
     /// From requests to their answers, where `--answer-after` is set.
     pub answered_ns: Span,
-    /// CPU burned for requests.
     pub burned_cpu_ns: Total,
     /// Bytes of the flood of lines written so far.
     pub flooded_bytes: u64,
@@ -78,59 +75,44 @@ pub struct TruthReport {
     pub flood_write_ns: Span,
     /// Memory held from the start.
     pub ballast_bytes: u64,
-    /// Memory leaked so far.
     pub leaked_bytes: u64,
-    /// Descriptors leaked so far.
     pub leaked_fds: u64,
     /// Times the memory of the sawtooth was given back so far.
     pub sawteeth: u64,
-    /// The freeze.
     pub freeze: Freeze,
-    /// The worker process.
     pub worker: WorkerReport,
 }
 
 /// Lengths with their extremes; null when there was none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Span {
-    /// How many.
     pub count: u64,
-    /// All together.
     pub sum: u64,
     /// The one in the middle, right to 1 %: what a few that somebody else on the machine made longer do not move.
     pub median: Option<u64>,
-    /// The shortest.
     pub min: Option<u64>,
-    /// The longest.
     pub max: Option<u64>,
 }
 
-/// Lengths without their extremes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Total {
-    /// How many.
     pub count: u64,
-    /// All together.
     pub sum: u64,
 }
 
 /// When the freeze began and when the last blocked thread went on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Freeze {
-    /// Its beginning.
     pub started_ns: Option<u64>,
-    /// Its end.
     pub ended_ns: Option<u64>,
 }
 
 /// The worker process as it last told about itself, at most 0.1 s ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct WorkerReport {
-    /// Its process id.
     pub pid: Option<u32>,
     /// CPU it has burned on purpose, by its own thread's CPU clock.
     pub burned_cpu_ns: u64,
-    /// Memory it holds.
     pub ballast_bytes: u64,
 }
 

@@ -35,7 +35,6 @@ impl Turns {
 }
 
 impl InTurn {
-    /// Writes when it may.
     fn write(
         &mut self,
         cx: &mut Context<'_>,

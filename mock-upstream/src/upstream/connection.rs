@@ -32,7 +32,6 @@ pub(crate) struct Upstream {
     pub(crate) ledger: Ledger,
     /// What goes wrong at present.
     pub(crate) switch: Switch,
-    /// The fixed response body.
     pub(crate) body: Bytes,
     delays: Sampler,
     /// Requests that faults may hit: all but admin paths and probes.

@@ -15,23 +15,18 @@ const CAP: Duration = Duration::from_secs(60);
 pub enum Delay {
     /// Always the same; zero touches no timer.
     Constant(Duration),
-    /// Evenly between two bounds.
     Uniform {
-        /// Lower bound, inclusive.
         low: Duration,
-        /// Upper bound, exclusive.
         high: Duration,
     },
     /// `median · exp(sigma · z)`, z standard normal.
     LogNormal {
-        /// Median of the delays.
         median: Duration,
         /// Standard deviation of their natural logarithm.
         sigma: f64,
     },
     /// `minimum · u^(−1/alpha)`, u uniform in (0, 1]; median `minimum · 2^(1/alpha)`.
     Pareto {
-        /// Smallest delay.
         minimum: Duration,
         /// Tail index; smaller is heavier.
         alpha: f64,

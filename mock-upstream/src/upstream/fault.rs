@@ -12,7 +12,6 @@ use crate::units::parse_duration;
 /// an admin path.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
     #[default]
     None,
     /// Connections are refused, and those that are open end as if the process had.

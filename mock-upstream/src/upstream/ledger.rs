@@ -31,7 +31,6 @@ pub(crate) struct Ledger {
 pub struct LedgerReport {
     /// Sorted by path and method.
     pub hits: Vec<Hits>,
-    /// Sum of all hits.
     pub total: u64,
     /// Delays by the upstream's own clock.
     pub delay_ns: DelayTotal,
@@ -43,7 +42,6 @@ pub struct LedgerReport {
 /// Requests of one method to one path.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Hits {
-    /// The method as sent.
     pub method: String,
     /// The path without its query, or `<other>` past 1,024 distinct paths.
     pub path: String,
@@ -54,7 +52,6 @@ pub struct Hits {
 /// How many responses were held back, and how long together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DelayTotal {
-    /// Delays longer than zero.
     pub count: u64,
     /// Their real lengths together, in nanoseconds.
     pub sum: u64,
@@ -67,7 +64,6 @@ pub struct FaultTotals {
     pub down: u64,
     /// Requests that were held back.
     pub slow: u64,
-    /// Requests that were reset.
     pub reset: u64,
     /// Requests that met the end of the stream.
     pub half_close: u64,

@@ -1,5 +1,5 @@
 //! Both programs against their own promises: in-process on port 0, and as spawned binaries where a process ends.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
 
 mod client;
 mod fault;

@@ -15,25 +15,20 @@ pub(super) const BASE_NAME: &str = "org.opencontainers.image.base.name";
 /// Tells that a manifest is about another one: provenance, a list of contents.
 const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 
-/// Points at a part.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Descriptor {
-    /// What it is.
     #[serde(default)]
     pub(super) media_type: String,
     /// Its digest, which is also its name.
     pub(super) digest: String,
-    /// Its length.
     pub(super) size: u64,
-    /// What it is for.
     pub(super) platform: Option<Platform>,
     /// What else is said about it.
     #[serde(default)]
     pub(super) annotations: Option<BTreeMap<String, String>>,
 }
 
-/// A platform.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Platform {
     os: String,
@@ -44,7 +39,6 @@ pub(super) struct Platform {
 /// An index or a manifest.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Document {
-    /// What an index lists.
     pub(super) manifests: Option<Vec<Descriptor>>,
     /// The configuration of an image.
     pub(super) config: Option<Descriptor>,
@@ -154,8 +148,8 @@ pub(super) fn checked(store: &Store, name: &str, content: &[u8], known: &str) ->
     let mut hash = Sha256::new();
     hash.update(content);
     let is = digest(hash);
-    let says = || store.blob(name, format!("is not what it should be: {is} instead of {known}"));
-    if is == known { Ok(()) } else { Err(says()) }
+    let message = || store.blob(name, format!("is not what it should be: {is} instead of {known}"));
+    if is == known { Ok(()) } else { Err(message()) }
 }
 
 /// Reads JSON.

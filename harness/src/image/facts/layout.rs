@@ -30,7 +30,7 @@ pub(super) fn facts(store: &Store, saved: bool) -> Result<ImageFacts, Error> {
     let present = || candidates.iter().filter(|candidate| candidate.present);
     let chosen = present().find(|candidate| is_here(&candidate.platform)).or_else(|| present().next());
     let Some(chosen) = chosen else {
-        return Err(Error::NoImage { path: store.path().to_owned(), says: "its index lists no image".to_owned() });
+        return Err(Error::NoImage { path: store.path().to_owned(), message: "its index lists no image".to_owned() });
     };
     let mut facts = weighed(store, &chosen.descriptor)?;
     let has = |architecture| platforms.iter().any(|platform| is_linux_on(platform, architecture));
@@ -99,8 +99,8 @@ fn weighed(store: &Store, descriptor: &Descriptor) -> Result<ImageFacts, Error> 
     let config: Config = config.read(store)?;
     let contents = config.diff_ids();
     if contents.len() != manifest.layers.len() {
-        let says = format!("has {} layers, and its configuration {}", manifest.layers.len(), contents.len());
-        return Err(store.blob(&name, says));
+        let message = format!("has {} layers, and its configuration {}", manifest.layers.len(), contents.len());
+        return Err(store.blob(&name, message));
     }
     for (layer, content) in manifest.layers.iter().zip(contents) {
         let name = layer.name(store)?;

@@ -17,7 +17,6 @@ struct Saved {
     layers: Vec<String>,
 }
 
-/// The facts.
 pub(super) fn facts(store: &Store) -> Result<ImageFacts, Error> {
     let images: Vec<Saved> = parsed(store, "manifest.json", &store.document("manifest.json")?)?;
     let [image] = images.as_slice() else {
@@ -32,8 +31,8 @@ pub(super) fn facts(store: &Store) -> Result<ImageFacts, Error> {
     }
     let config: Config = parsed(store, &image.config, &content)?;
     if config.diff_ids().len() != image.layers.len() {
-        let says = format!("lists {} layers, and manifest.json {}", config.diff_ids().len(), image.layers.len());
-        return Err(store.blob(&image.config, says));
+        let message = format!("lists {} layers, and manifest.json {}", config.diff_ids().len(), image.layers.len());
+        return Err(store.blob(&image.config, message));
     }
     let mut parts = Parts { bytes: content.len() as u64, ..Parts::default() };
     for (layer, content) in image.layers.iter().zip(config.diff_ids()) {

@@ -3,7 +3,6 @@
 /// Longest key kept; no pointer with a longer segment is accepted.
 pub(super) const LONGEST: usize = 256;
 
-/// A key under way.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Key {
     bytes: Vec<u8>,

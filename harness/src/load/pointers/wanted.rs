@@ -5,7 +5,6 @@ use super::key::LONGEST;
 /// A node of the tree, by its position.
 pub(super) type Node = u32;
 
-/// The whole document.
 pub(super) const ROOT: Node = 0;
 
 /// A set of JSON pointers.
@@ -45,7 +44,6 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// How many there are.
     pub fn pointers(&self) -> usize {
         self.pointers
     }

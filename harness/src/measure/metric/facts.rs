@@ -9,18 +9,14 @@ use crate::measure::record::{StageKind, StageRecord};
 /// What a fact's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactKind {
-    /// Texts.
     Text,
-    /// True or false.
     Flag,
 }
 
 /// The value of a fact. In JSON it is a string or a boolean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FactValue {
-    /// A text.
     Text(String),
-    /// True or false.
     Flag(bool),
 }
 
@@ -31,7 +27,6 @@ pub struct Fact {
     pub id: &'static str,
     /// Identifier in REQ-OBS-001 section 5.
     pub req: &'static str,
-    /// What its values are.
     pub kind: FactKind,
     /// The kind of stage it is taken from.
     pub stage: StageKind,
@@ -43,7 +38,6 @@ pub struct Fact {
     pub of: fn(&StageRecord) -> Result<FactValue, Absent>,
 }
 
-/// Every fact.
 pub const FACTS: &[Fact] = &[
     Fact {
         id: "binary/docker_base",

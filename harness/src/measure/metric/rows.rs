@@ -95,7 +95,6 @@ impl Metric {
 use StageKind::{Artifact, Capacity, Constrained, Idle, Import, Overhead, Soak, Startup};
 use Unit::{Bytes, Count, Micros, Millis, PerSecond, Percent};
 
-/// Every metric.
 pub const METRICS: &[Metric] = &[
     row("binary/size", Bytes, Artifact, FILE_SIZE, "Size of the target's executable file.", binary_size)
         .req("M-BIN-001", 15e6)

@@ -28,7 +28,6 @@ fn width(text: &str) -> f64 {
     text.chars().map(of).sum::<f64>() * FONT_SIZE
 }
 
-/// The picture.
 pub(super) fn drawn(badge: &Badge) -> String {
     let [left, right] = [badge.label, &badge.message].map(|text| (width(text) + 2.0 * PADDING).ceil());
     let (label, message) = (escaped(badge.label), escaped(&badge.message));

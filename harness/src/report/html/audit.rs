@@ -46,7 +46,7 @@ fn rules_of(stage: &StageRecord) -> String {
             *held += 1;
         } else {
             *broken += 1;
-            *example = example.or(Some(&check.says));
+            *example = example.or(Some(&check.message));
         }
     }
     let row = |rule: &&str| {

@@ -36,10 +36,9 @@ pub(super) struct Chart {
 pub(super) struct Caption<'a> {
     /// Kind of the chart, for programs that look for it.
     pub(super) kind: &'a str,
-    /// The stage it shows.
     pub(super) stage: &'a str,
     /// What it shows, in words: for those who cannot see it, and below it for all others.
-    pub(super) says: &'a str,
+    pub(super) message: &'a str,
 }
 
 impl Axis {
@@ -48,7 +47,6 @@ impl Axis {
         Self { scale, label: label.to_owned(), ticks: scale.ticks() }
     }
 
-    /// With these ticks.
     pub(super) fn with_ticks(scale: Scale, label: &str, ticks: Vec<(f64, String)>) -> Self {
         Self { scale, label: label.to_owned(), ticks }
     }
@@ -74,10 +72,9 @@ impl Chart {
         self
     }
 
-    /// Explains a class.
-    pub(super) fn explain(&mut self, class: &'static str, says: &str) {
+    pub(super) fn explain(&mut self, class: &'static str, message: &str) {
         if !self.legend.iter().any(|(known, _)| *known == class) {
-            self.legend.push((class, says.to_owned()));
+            self.legend.push((class, message.to_owned()));
         }
     }
 
@@ -104,10 +101,10 @@ impl Chart {
     }
 
     /// A dot with a text that a pointer brings up.
-    pub(super) fn dot(&mut self, class: &str, point: (f64, f64), says: &str) {
+    pub(super) fn dot(&mut self, class: &str, point: (f64, f64), message: &str) {
         let Some((x, y)) = self.place(point) else { return };
         let (x, y) = (coordinate(x), coordinate(y));
-        let title = if says.is_empty() { String::new() } else { format!("<title>{}</title>", escaped(says)) };
+        let title = if message.is_empty() { String::new() } else { format!("<title>{}</title>", escaped(message)) };
         self.body.push_str(&format!("<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"3.4\">{title}</circle>\n"));
     }
 
@@ -129,15 +126,15 @@ impl Chart {
     }
 
     /// Words at the left end of a value of y.
-    pub(super) fn words(&mut self, y: f64, says: &str) {
+    pub(super) fn words(&mut self, y: f64, message: &str) {
         let Some(place) = self.y.scale.at(y) else { return };
         let y = coordinate(self.down(place));
-        self.body.push_str(&format!("<text class=\"words\" x=\"{LEFT}\" y=\"{y}\">{}</text>\n", escaped(says)));
+        self.body.push_str(&format!("<text class=\"words\" x=\"{LEFT}\" y=\"{y}\">{}</text>\n", escaped(message)));
     }
 
     /// The figure: title, legend, drawing and words.
     pub(super) fn figure(self, caption: &Caption<'_>) -> String {
-        let entry = |(class, says): &(&str, String)| format!("<li class=\"{class}\">{}</li>", escaped(says));
+        let entry = |(class, message): &(&str, String)| format!("<li class=\"{class}\">{}</li>", escaped(message));
         let legend: String = self.legend.iter().map(entry).collect();
         let legend = if legend.is_empty() { legend } else { format!("<ul class=\"legend\">{legend}</ul>\n") };
         format!(
@@ -146,13 +143,13 @@ impl Chart {
             caption.kind,
             escaped(caption.stage),
             escaped(&self.title),
-            self.drawing(caption.says),
-            escaped(caption.says)
+            self.drawing(caption.message),
+            escaped(caption.message)
         )
     }
 
-    fn drawing(&self, says: &str) -> String {
-        let label = escaped(&format!("{}. {says}", self.title));
+    fn drawing(&self, message: &str) -> String {
+        let label = escaped(&format!("{}. {message}", self.title));
         format!(
             "<svg class=\"drawing\" viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{label}\">\n{}{}{}</svg>\n",
             coordinate(self.height),
@@ -245,7 +242,7 @@ mod tests {
         chart.dot("direct", (f64::NAN, 1.0), "");
         chart.line("direct", &[(1.0, f64::INFINITY), (2.0, 1.0)]);
         assert_eq!(chart.body, "");
-        let figure = chart.figure(&Caption { kind: "rate", stage: "over\"head", says: "a & b" });
+        let figure = chart.figure(&Caption { kind: "rate", stage: "over\"head", message: "a & b" });
         assert!(figure.contains("rate &lt;over&gt; time") && figure.contains("over&quot;head"), "{figure}");
         assert!(!figure.contains("NaN") && !figure.contains("inf"), "{figure}");
     }

@@ -40,13 +40,13 @@ pub(super) fn chart(findings: &[&Finding]) -> String {
         .into_iter()
         .filter(|kind| count(*kind) > 0)
         .map(|kind| format!("{} {}", count(kind), kind.word()));
-    let says = format!(
+    let message = format!(
         "{} metrics: {}. Evidence: {}.",
         rows.len(),
         counts.collect::<Vec<_>>().join(", "),
         first.evidence.word()
     );
-    chart.figure(&Caption { kind: "changes", stage: "", says: &says })
+    chart.figure(&Caption { kind: "changes", stage: "", message: &message })
 }
 
 fn row(chart: &mut Chart, top: f64, finding: &Finding, weighed: &Weighed, change: f64) {
@@ -64,7 +64,7 @@ fn row(chart: &mut Chart, top: f64, finding: &Finding, weighed: &Weighed, change
         let ends = [ends.low, ends.high].map(|end| (worse(weighed, end), middle));
         chart.line(&format!("{class} whisker"), &ends);
     }
-    chart.dot(class, (change, middle), &finding.says);
+    chart.dot(class, (change, middle), &finding.message);
 }
 
 /// A change in percent, positive where it is for the worse.

@@ -33,7 +33,7 @@ pub(super) fn chart(stage: &StageRecord) -> String {
         let scaled: Vec<(f64, f64)> = points.iter().map(|(nines, span)| (*nines, span / unit.divisor)).collect();
         chart.line(&format!("{} curve", path.class()), &scaled);
     }
-    chart.figure(&Caption { kind: "latency", stage: &stage.name, says: &says(&pooled, unit) })
+    chart.figure(&Caption { kind: "latency", stage: &stage.name, message: &message(&pooled, unit) })
 }
 
 /// The response times of the valid rounds; the direct arms of two builds are one path.
@@ -78,7 +78,7 @@ fn ticks(nines: f64) -> Vec<(f64, String)> {
     std::iter::once(half).chain(whole.filter(|(place, _)| *place <= nines)).collect()
 }
 
-fn says(pooled: &[(Path, LatencyHistogram)], unit: Readable) -> String {
+fn message(pooled: &[(Path, LatencyHistogram)], unit: Readable) -> String {
     let one = |(path, pool): &(Path, LatencyHistogram)| {
         let at = |quantile: f64| pool.quantile(quantile).map_or_else(String::new, |span| unit.show(span.0 as f64));
         format!("{} p50 {}, p99 {}", path.name(), at(0.5), at(0.99))

@@ -53,8 +53,8 @@ fn over_cpus(curve: &Curve) -> bool {
 }
 
 fn chart(curve: &Curve, quantity: &Quantity) -> String {
-    type Line<'a> = (String, Vec<(f64, &'a Point, Estimate)>);
-    let mut lines: Vec<Line<'_>> = Vec::new();
+    type Polyline<'a> = (String, Vec<(f64, &'a Point, Estimate)>);
+    let mut lines: Vec<Polyline<'_>> = Vec::new();
     for point in &curve.points {
         let (Some((x, name)), Some(value)) = (place(curve, point), (quantity.of)(point)) else { continue };
         match lines.iter_mut().find(|(known, _)| *known == name) {
@@ -81,7 +81,7 @@ fn chart(curve: &Curve, quantity: &Quantity) -> String {
     for (index, (name, points)) in lines.iter().enumerate() {
         line(&mut chart, CLASSES[index.min(CLASSES.len() - 1)], name, points, quantity.unit);
     }
-    chart.figure(&Caption { kind: quantity.kind, stage: &curve.stage, says: &says(curve) })
+    chart.figure(&Caption { kind: quantity.kind, stage: &curve.stage, message: &message(curve) })
 }
 
 fn line(chart: &mut Chart, class: &'static str, name: &str, points: &[(f64, &Point, Estimate)], unit: Readable) {
@@ -93,12 +93,12 @@ fn line(chart: &mut Chart, class: &'static str, name: &str, points: &[(f64, &Poi
             chart.line(&format!("{class} whisker"), &[(*x, ends.low), (*x, ends.high)]);
         }
         let met = if point.state == PointState::Met { "" } else { " hollow" };
-        let says = format!("{}: {}, objective {}", point.limits, unit.show(value.point), point.state.word());
-        chart.dot(&format!("{class}{met}"), (*x, value.point), &says);
+        let message = format!("{}: {}, objective {}", point.limits, unit.show(value.point), point.state.word());
+        chart.dot(&format!("{class}{met}"), (*x, value.point), &message);
     }
 }
 
-fn says(curve: &Curve) -> String {
+fn message(curve: &Curve) -> String {
     let met = curve.points.iter().filter(|point| point.state == PointState::Met).count();
     let smallest = curve.smallest.map_or_else(
         || "none of them is known to meet the objective".to_owned(),

@@ -89,12 +89,12 @@ fn paired(stage: &StageRecord, title: &str, kind: &str, sides: [(Path, &[Slot<'_
         chart.explain(path.class(), path.name());
         for (place, value) in values.iter().enumerate() {
             let Some(value) = value else { continue };
-            let says = format!("{}: {}", path.name(), quantity.unit.show(value * quantity.unit.divisor));
-            chart.dot(path.class(), (place as f64, *value), &says);
+            let message = format!("{}: {}", path.name(), quantity.unit.show(value * quantity.unit.divisor));
+            chart.dot(path.class(), (place as f64, *value), &message);
         }
     }
-    let says = says(&quantity, sides.map(|(path, _)| path), &values, longest);
-    chart.figure(&Caption { kind, stage: &stage.name, says: &says })
+    let message = message(&quantity, sides.map(|(path, _)| path), &values, longest);
+    chart.figure(&Caption { kind, stage: &stage.name, message: &message })
 }
 
 fn label(quantity: &Quantity) -> String {
@@ -109,7 +109,7 @@ fn ticks(slots: &[Slot<'_>]) -> Vec<(f64, String)> {
     shown.map(|(place, number)| (place as f64, number.to_string())).collect()
 }
 
-fn says(quantity: &Quantity, paths: [Path; 2], values: &[Vec<Option<f64>>; 2], slots: &[Slot<'_>]) -> String {
+fn message(quantity: &Quantity, paths: [Path; 2], values: &[Vec<Option<f64>>; 2], slots: &[Slot<'_>]) -> String {
     let valid = |values: &[Option<f64>]| {
         let counted = values.iter().zip(slots).filter(|(_, slot)| slot.number.is_some());
         counted.filter_map(|(value, _)| *value).collect::<Vec<f64>>()

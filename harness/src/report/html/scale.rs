@@ -25,7 +25,6 @@ pub(super) struct Scale {
 pub(super) struct Readable {
     /// What values are divided by.
     pub(super) divisor: f64,
-    /// The unit behind them.
     pub(super) unit: &'static str,
 }
 

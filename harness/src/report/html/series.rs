@@ -23,9 +23,9 @@ struct Window<'a> {
 }
 
 /// One line of a drawing: its class, its words, and its points, apart where time was not measured.
-struct Line {
+struct Polyline {
     class: &'static str,
-    says: String,
+    message: String,
     stretches: Vec<Vec<(f64, f64)>>,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Times<'a> {
     }
 
     /// The drawing of some lines, or nothing where they have no point.
-    fn drawn(&self, kind: &str, title: &str, unit: Readable, lines: &[Line], says: &str) -> String {
+    fn drawn(&self, kind: &str, title: &str, unit: Readable, lines: &[Polyline], message: &str) -> String {
         let points = || lines.iter().flat_map(|line| line.stretches.iter().flatten());
         if points().next().is_none() {
             return String::new();
@@ -64,7 +64,7 @@ impl<'a> Times<'a> {
         let x = Axis::new(Scale::between(0.0, self.length_s), "time since the stage's first window (s)");
         let mut chart = Chart::new(&format!("{}: {title}", self.stage.name), x, y);
         for line in lines.iter().filter(|line| !line.stretches.iter().all(Vec::is_empty)) {
-            chart.explain(line.class, &line.says);
+            chart.explain(line.class, &line.message);
             for stretch in &line.stretches {
                 let scaled: Vec<(f64, f64)> = stretch.iter().map(|(x, y)| (*x, y / unit.divisor)).collect();
                 chart.line(&format!("{} thin", line.class), &scaled);
@@ -75,7 +75,7 @@ impl<'a> Times<'a> {
             chart.shade(window.shade, from, from + window.length_ns as f64 / 1e9);
             chart.explain(window.shade, explanation(window.shade));
         }
-        chart.figure(&Caption { kind, stage: &self.stage.name, says })
+        chart.figure(&Caption { kind, stage: &self.stage.name, message })
     }
 
     /// Steps over the seconds of every window of a path.
@@ -172,13 +172,13 @@ fn seconds(start: Mono, at: Mono) -> f64 {
 }
 
 /// One line for each path, over its windows.
-fn by_path(times: &Times<'_>, of: impl Fn(&Second) -> Option<f64>) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
+fn by_path(times: &Times<'_>, of: impl Fn(&Second) -> Option<f64>) -> Vec<Polyline> {
+    let mut lines: Vec<Polyline> = Vec::new();
     for window in &times.windows {
         let path = window.path;
         if !lines.iter().any(|line| line.class == path.class()) {
             let stretches = times.steps(path.class(), &of);
-            lines.push(Line { class: path.class(), says: path.name().to_owned(), stretches });
+            lines.push(Polyline { class: path.class(), message: path.name().to_owned(), stretches });
         }
     }
     lines
@@ -186,19 +186,23 @@ fn by_path(times: &Times<'_>, of: impl Fn(&Second) -> Option<f64>) -> Vec<Line> 
 
 fn rate(times: &Times<'_>) -> String {
     let lines = by_path(times, |second| Some(second.ok as f64 / second.length_s));
-    let says = "Valid answers per second, second by second. Paths take turns, so each has gaps.";
-    times.drawn("rate", "rate", Readable::plain(Unit::PerSecond), &lines, says)
+    let message = "Valid answers per second, second by second. Paths take turns, so each has gaps.";
+    times.drawn("rate", "rate", Readable::plain(Unit::PerSecond), &lines, message)
 }
 
 fn response(times: &Times<'_>) -> String {
     let mut lines = by_path(times, |second| Some(second.response?.p50_ns as f64));
     let far = by_path(times, |second| Some(second.response?.p99_ns as f64));
-    lines.iter_mut().for_each(|line| line.says.push_str(" p50"));
-    lines.extend(far.into_iter().map(|line| Line { class: far_class(line.class), says: line.says + " p99", ..line }));
+    lines.iter_mut().for_each(|line| line.message.push_str(" p50"));
+    lines.extend(far.into_iter().map(|line| Polyline {
+        class: far_class(line.class),
+        message: line.message + " p99",
+        ..line
+    }));
     let longest = lines.iter().flat_map(|line| line.stretches.iter().flatten()).map(|(_, span)| *span);
     let unit = Readable::span(longest.fold(0.0, f64::max));
-    let says = "Response time of the valid answers of each second, to two digits.";
-    times.drawn("response", "response time p50 and p99", unit, &lines, says)
+    let message = "Response time of the valid answers of each second, to two digits.";
+    times.drawn("response", "response time p50 and p99", unit, &lines, message)
 }
 
 fn far_class(class: &str) -> &'static str {
@@ -210,27 +214,27 @@ fn far_class(class: &str) -> &'static str {
 }
 
 fn memory(times: &Times<'_>) -> String {
-    let rss = Line {
+    let rss = Polyline {
         class: "proxied",
-        says: "target, RSS".to_owned(),
+        message: "target, RSS".to_owned(),
         stretches: times.levels(|reading| Some(reading.target?.rss_bytes as f64)),
     };
-    let charged = Line {
+    let charged = Polyline {
         class: "third",
-        says: "its control group, all memory charged".to_owned(),
+        message: "its control group, all memory charged".to_owned(),
         stretches: times.levels(|reading| Some(reading.group?.memory_bytes? as f64)),
     };
     let lines = [rss, charged];
     let largest = lines.iter().flat_map(|line| line.stretches.iter().flatten()).map(|(_, bytes)| *bytes);
     let unit = Readable::size(largest.fold(0.0, f64::max));
-    let says = "Resident memory of the target (summed over its processes), in windows of both arms.";
-    times.drawn("memory", "memory", unit, &lines, says)
+    let message = "Resident memory of the target (summed over its processes), in windows of both arms.";
+    times.drawn("memory", "memory", unit, &lines, message)
 }
 
 fn cpu(times: &Times<'_>) -> String {
-    let line = |class, says: &str, of: &dyn Fn(&Reading) -> Option<u64>| Line {
+    let line = |class, message: &str, of: &dyn Fn(&Reading) -> Option<u64>| Polyline {
         class,
-        says: says.to_owned(),
+        message: message.to_owned(),
         stretches: percent(times.growth(|reading| Some((of(reading)?, reading.at.0)))),
     };
     let own = |usage: &Option<crate::measure::usage::ProcessUsage>| usage.as_ref().map(|usage| usage.cpu_ns);
@@ -239,8 +243,8 @@ fn cpu(times: &Times<'_>) -> String {
         lines.push(line("direct", "load generator", &|reading| own(&reading.generator)));
         lines.push(line("third", "upstream", &|reading| own(&reading.upstream)));
     }
-    let says = "CPU time ÷ wall time; 100 % is one core. Short spans scatter: estimates come from whole windows.";
-    times.drawn("cpu", "CPU", Readable::plain(Unit::Percent), &lines, says)
+    let message = "CPU time ÷ wall time; 100 % is one core. Short spans scatter: estimates come from whole windows.";
+    times.drawn("cpu", "CPU", Readable::plain(Unit::Percent), &lines, message)
 }
 
 fn throttled(times: &Times<'_>) -> String {
@@ -248,9 +252,9 @@ fn throttled(times: &Times<'_>) -> String {
         let group = reading.group?;
         Some((group.throttled_periods?, group.periods?))
     };
-    let line = Line { class: "proxied", says: "target".to_owned(), stretches: percent(times.growth(of)) };
-    let says = "Share of the periods of the CPU limit in which the target had used up its time and was held back.";
-    times.drawn("throttled", "throttling", Readable::plain(Unit::Percent), &[line], says)
+    let line = Polyline { class: "proxied", message: "target".to_owned(), stretches: percent(times.growth(of)) };
+    let message = "Share of the periods of the CPU limit in which the target had used up its time and was held back.";
+    times.drawn("throttled", "throttling", Readable::plain(Unit::Percent), &[line], message)
 }
 
 fn percent(stretches: Vec<Vec<(f64, f64)>>) -> Vec<Vec<(f64, f64)>> {

@@ -10,19 +10,18 @@ use crate::verdict::soak::Soak;
 /// The value of a line in a window.
 type Value = fn(&SoakWindow) -> Option<f64>;
 
-/// What one drawing shows.
 struct Drawing {
     kind: &'static str,
     title: &'static str,
     quantity: Quantity,
     unit: Readable,
-    lines: Vec<Line>,
+    lines: Vec<Polyline>,
 }
 
 /// One line of a drawing: its class, its words, and its value in a window.
-struct Line {
+struct Polyline {
     class: &'static str,
-    says: &'static str,
+    message: &'static str,
     of: Value,
 }
 
@@ -56,11 +55,11 @@ fn drawings(windows: &[&SoakWindow], pss: bool) -> Vec<Drawing> {
     ]
 }
 
-const fn line(class: &'static str, says: &'static str, of: Value) -> Line {
-    Line { class, says, of }
+const fn line(class: &'static str, message: &'static str, of: Value) -> Polyline {
+    Polyline { class, message, of }
 }
 
-fn levels(trough: Value, peak: Value) -> Vec<Line> {
+fn levels(trough: Value, peak: Value) -> Vec<Polyline> {
     vec![line("proxied", "trough of each window", trough), line("third", "peak", peak)]
 }
 
@@ -85,7 +84,7 @@ fn chart(windows: &[&SoakWindow], soak: &Soak, drawing: &Drawing) -> String {
     let mut chart = Chart::new(&format!("{}: {}", soak.stage, drawing.title), x, y);
     for line in &drawing.lines {
         let point = |window: &&SoakWindow| Some((window.middle_s() / divisor, value(window, line.of)?));
-        chart.explain(line.class, line.says);
+        chart.explain(line.class, line.message);
         chart.line(&format!("{} curve", line.class), &windows.iter().filter_map(point).collect::<Vec<_>>());
     }
     if let Some(died) = soak.died_ns {
@@ -93,6 +92,6 @@ fn chart(windows: &[&SoakWindow], soak: &Soak, drawing: &Drawing) -> String {
         chart.shade("rejected", at, at);
         chart.explain("rejected", "the target ended by itself");
     }
-    let says = soak.of(drawing.quantity).map_or_else(|| soak.course(), |trend| soak.says(trend));
-    chart.figure(&Caption { kind: drawing.kind, stage: &soak.stage, says: &says })
+    let message = soak.of(drawing.quantity).map_or_else(|| soak.course(), |trend| soak.message(trend));
+    chart.figure(&Caption { kind: drawing.kind, stage: &soak.stage, message: &message })
 }

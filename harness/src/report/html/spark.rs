@@ -9,7 +9,7 @@ const EDGE: f64 = 3.0;
 const RUNS: usize = 30;
 
 /// The points of earlier runs, oldest first, and that of this run, set apart by a dot; nothing below two earlier runs.
-pub(super) fn line(history: &[f64], head: f64, says: &str) -> String {
+pub(super) fn line(history: &[f64], head: f64, message: &str) -> String {
     let history = &history[history.len().saturating_sub(RUNS)..];
     if history.len() < 2 || !history.iter().chain([&head]).all(|value| value.is_finite()) {
         return String::new();
@@ -30,7 +30,7 @@ pub(super) fn line(history: &[f64], head: f64, says: &str) -> String {
     format!(
         "<svg class=\"spark\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\"><polyline class=\"direct thin\" \
          points=\"{}\"/><circle class=\"proxied\" cx=\"{}\" cy=\"{}\" r=\"2.6\"/></svg>",
-        escaped(says),
+        escaped(message),
         points.join(" "),
         coordinate(WIDTH - EDGE),
         coordinate(down(head))

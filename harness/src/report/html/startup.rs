@@ -61,10 +61,10 @@ fn chart(stage: &StageRecord, build: Build) -> String {
             );
         }
     }
-    chart.figure(&Caption { kind: "startup", stage: &stage.name, says: &says(&launches, unit) })
+    chart.figure(&Caption { kind: "startup", stage: &stage.name, message: &message(&launches, unit) })
 }
 
-fn says(launches: &[&LaunchRecord], unit: Readable) -> String {
+fn message(launches: &[&LaunchRecord], unit: Readable) -> String {
     let one = |(_, word, of): &Moment| {
         let spans = launches.iter().filter_map(|launch| of(launch)).map(|span| span as f64);
         median(spans).map(|span| format!("{word} after {}", unit.show(span)))

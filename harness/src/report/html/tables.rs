@@ -16,7 +16,7 @@ pub(super) fn targets(summary: &Summary<'_>) -> String {
             chip(tone(target.state), target.state.word()),
             escaped(&target.metric),
             escaped(&target.limit),
-            escaped(&target.says)
+            escaped(&target.message)
         )
     };
     let rows: String = summary.judgement.targets.iter().map(row).collect();
@@ -43,7 +43,7 @@ pub(super) fn findings(summary: &Summary<'_>) -> String {
             "<tr><td>{}</td><th scope=\"row\">{}</th><td>{}</td></tr>\n",
             chip(finding_tone(finding.kind), finding.kind.word()),
             escaped(&finding.subject),
-            escaped(&finding.says)
+            escaped(&finding.message)
         )
     };
     let rows: String = summary.judgement.changes().iter().map(row).collect();
@@ -68,7 +68,6 @@ const fn finding_tone(kind: FindingKind) -> &'static str {
 struct Columns {
     /// A base and what changed.
     compared: bool,
-    /// Earlier runs.
     history: bool,
 }
 
@@ -150,7 +149,6 @@ fn of_row(judgement: &Judgement, row: &Row<'_>, columns: Columns) -> String {
     )
 }
 
-/// Base, change and verdict.
 fn changed(found: Option<&Finding>) -> String {
     let Some(found) = found else { return "<td>–</td>".repeat(3) };
     let (base, change) = found
@@ -161,7 +159,7 @@ fn changed(found: Option<&Finding>) -> String {
         "<td class=\"number\">{}</td><td class=\"number\">{}</td><td title=\"{}\">{}</td>",
         escaped(&base),
         escaped(&change),
-        escaped(&found.says),
+        escaped(&found.message),
         chip(finding_tone(found.kind), found.kind.word())
     )
 }
@@ -171,8 +169,8 @@ fn earlier(judgement: &Judgement, row: &Row<'_>) -> String {
     let past =
         judgement.context.against.iter().flat_map(|against| &against.metrics).find(|past| past.id == row.metric.id);
     let drawn = past.zip(row.metric.estimate()).map(|(past, estimate)| {
-        let says = format!("{}: {} earlier runs, then this one", past.id, past.history.len());
-        spark::line(&past.history, estimate.point, &says)
+        let message = format!("{}: {} earlier runs, then this one", past.id, past.history.len());
+        spark::line(&past.history, estimate.point, &message)
     });
     format!("<td>{}</td>", drawn.filter(|drawn| !drawn.is_empty()).unwrap_or_else(|| "–".to_owned()))
 }

@@ -8,18 +8,15 @@ use crate::measure::trial::{Arm, Build, TrialRecord};
 pub(super) struct Path {
     /// Which build of the target.
     pub(super) build: Build,
-    /// Which arm.
     pub(super) arm: Arm,
 }
 
 /// A trial and where it stands.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Placed<'a> {
-    /// Whose it is.
     pub(super) path: Path,
     /// What became of its round.
     pub(super) status: RoundStatus,
-    /// The trial.
     pub(super) trial: &'a TrialRecord,
 }
 
@@ -33,7 +30,6 @@ pub(super) struct Slot<'a> {
 }
 
 impl Path {
-    /// Its class in drawings.
     pub(super) const fn class(self) -> &'static str {
         match (self.arm, self.build) {
             (Arm::Direct, _) => "direct",
@@ -42,7 +38,6 @@ impl Path {
         }
     }
 
-    /// Its name in legends.
     pub(super) const fn name(self) -> &'static str {
         match (self.arm, self.build) {
             (Arm::Direct, Build::Head) => "direct",

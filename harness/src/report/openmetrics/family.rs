@@ -10,14 +10,12 @@ pub(super) struct Family {
     pub(super) name: String,
     /// What a value of the metric is multiplied by.
     pub(super) scale: f64,
-    /// Labels and value.
     pub(super) samples: Vec<(String, f64)>,
     unit: Option<&'static str>,
     help: String,
 }
 
 impl Family {
-    /// Its lines.
     pub(super) fn written(&self) -> String {
         let Self { name, help, .. } = self;
         let unit = self.unit.map(|unit| format!("# UNIT {name} {unit}\n")).unwrap_or_default();

@@ -28,7 +28,7 @@ fn faults(error: &ValidationError<'_>) -> Vec<Fault> {
             return nearest.iter().flat_map(faults).collect();
         }
     }
-    let says = match error.kind() {
+    let message = match error.kind() {
         Broken::Required { property } => format!("{property} is missing"),
         Broken::AdditionalProperties { unexpected } => format!("not known here: {}", unexpected.join(", ")),
         _ => {
@@ -36,7 +36,7 @@ fn faults(error: &ValidationError<'_>) -> Vec<Fault> {
             format!("{rule}; it is {}", shown(error.instance()))
         }
     };
-    vec![Fault { pointer: error.instance_path().to_string(), says }]
+    vec![Fault { pointer: error.instance_path().to_string(), message }]
 }
 
 /// A value in words, cut where it is long.

@@ -12,10 +12,8 @@ use crate::report::schema;
 /// What to do about a file of no known kind.
 pub(super) const HINT: &str = "say what it is with `--kind KIND`, or look at it with `head -c 300`";
 
-/// A kind of artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A scenario, in TOML.
     Scenario,
     /// `result.json`.
     Result,
@@ -25,21 +23,16 @@ pub enum Kind {
     Verdict,
     /// What `harness compare --format json` prints.
     Comparison,
-    /// Bencher Metric Format.
     Bencher,
     /// The flat array of REQ-OBS-001 section 8.1.
     Flat,
-    /// What github-action-benchmark reads.
     GithubBenchmark,
-    /// An endpoint of shields.io.
     Badge,
     /// The runs promoted under one name.
     Baseline,
     /// `perf.json`, ours or copybook's.
     Receipt,
-    /// Aether bench JSON.
     Aether,
-    /// A directory of Criterion.
     Criterion,
     /// What `harness doctor --format json` prints.
     Doctor,
@@ -48,7 +41,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind.
     pub const ALL: [Self; 15] = [
         Self::Scenario,
         Self::Result,
@@ -88,7 +80,6 @@ impl Kind {
         }
     }
 
-    /// What people call it.
     pub const fn about(self) -> &'static str {
         match self {
             Self::Scenario => "a scenario",

@@ -17,7 +17,6 @@ pub(in crate::run) struct Changed {
     pub(in crate::run) asked: Mono,
     /// The instant just before it was started again.
     pub(in crate::run) started: Option<Mono>,
-    /// How it ended.
     pub(in crate::run) exit: ExitFacts,
 }
 
@@ -42,8 +41,8 @@ impl Bench {
         let change = async {
             tokio::time::sleep(at.remaining().duration()).await;
             if let Some(ending) = target.ended() {
-                let says = format!("the target {ending} before it was asked to end");
-                return Err(Stop::Halt(Halt::Failed(Failure { says, exit: Exit::TargetFailed })));
+                let message = format!("the target {ending} before it was asked to end");
+                return Err(Stop::Halt(Halt::Failed(Failure { message, exit: Exit::TargetFailed })));
             }
             let asked = Mono::now();
             let Some(ended) = target.stop(patience).await else {

@@ -14,7 +14,6 @@ use super::Span;
 use crate::clock::Mono;
 use crate::measure::faults::{FaultKind, FaultRecord};
 
-/// Between two sips.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Bytes read at a time.

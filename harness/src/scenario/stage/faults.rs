@@ -41,12 +41,13 @@ pub(super) fn read(section: &Section<'_>, upstream: Option<&Upstream>, launch: &
         })
         .default(4);
     if recover >= after {
-        let says = format!("{} is not shorter than the load after a fault, {}", recover.notation(), after.notation());
-        section.mistake("recover", says, Some("lengthen after: it must show that all is answered again".to_owned()));
+        let message =
+            format!("{} is not shorter than the load after a fault, {}", recover.notation(), after.notation());
+        section.mistake("recover", message, Some("lengthen after: it must show that all is answered again".to_owned()));
     }
     if slow >= timeout {
-        let says = format!("{} is not shorter than the timeout, {}", slow.notation(), timeout.notation());
-        section.mistake("slow", says, Some("every request would hang: lengthen timeout".to_owned()));
+        let message = format!("{} is not shorter than the timeout, {}", slow.notation(), timeout.notation());
+        section.mistake("slow", message, Some("every request would hang: lengthen timeout".to_owned()));
     }
     let kinds = read_kinds(section, upstream.is_some());
     let expect = read_expectations(section, &kinds);

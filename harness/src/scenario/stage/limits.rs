@@ -67,8 +67,8 @@ pub(super) fn read_curve(section: &Section<'_>, load: LoadWork) -> Work {
         })
         .default(vec![Bytes::from_mebi(64), Bytes::from_mebi(128)]);
     if cpus.len() * memory.len() > MOST_POINTS {
-        let says = format!("{} × {} sets of limits are more than {MOST_POINTS}", cpus.len(), memory.len());
-        section.mistake("cpus", says, Some("leave some out".to_owned()));
+        let message = format!("{} × {} sets of limits are more than {MOST_POINTS}", cpus.len(), memory.len());
+        section.mistake("cpus", message, Some("leave some out".to_owned()));
     }
     let objective = read_objective(
         &section.table("objective", "what the target must do; a death by its memory limit never meets it"),

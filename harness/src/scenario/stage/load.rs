@@ -50,8 +50,8 @@ pub(super) fn read(kind: StageKind, section: &Section<'_>, has_upstream: bool, e
         section.field("window", "measured part of a trial").check(longer_than_0).default(Nanos::from_millis(window));
     let ramp = section.field("ramp", "time over which the load comes up, within the warm-up").default(Nanos::ZERO);
     if ramp > warmup {
-        let says = format!("{} is longer than the warm-up of {}", ramp.notation(), warmup.notation());
-        section.mistake("ramp", says, Some("the window must see the full load: lengthen warmup".to_owned()));
+        let message = format!("{} is longer than the warm-up of {}", ramp.notation(), warmup.notation());
+        section.mistake("ramp", message, Some("the window must see the full load: lengthen warmup".to_owned()));
     }
     if let Pace::Open { rate_per_second } = pace
         && rate_per_second * window.as_secs_f64() < 1.0

@@ -34,8 +34,8 @@ pub(in super::super) fn read_all(root: &Section<'_>, base: &Base<'_>, warnings: 
     }
     let mut stages = Vec::new();
     for (name, section) in &sections {
-        if let Err(says) = check_name(name) {
-            section.mistake("", says, None);
+        if let Err(message) = check_name(name) {
+            section.mistake("", message, None);
         }
         if name == StageKind::Import.name() {
             let hint = "write [import.criterion], or give the stage another name".to_owned();

@@ -30,22 +30,22 @@ pub(super) fn read(section: &Section<'_>) -> SoakWork {
         .unwrap_or(Nanos(duration.0 / 12));
     let ramp = section.field("ramp", "time over which the load comes up, within the warm-up").default(Nanos::ZERO);
     if ramp > warmup {
-        let says = format!("{} is longer than the warm-up of {}", ramp.notation(), warmup.notation());
-        section.mistake("ramp", says, Some("windows must see the full load: lengthen warmup".to_owned()));
+        let message = format!("{} is longer than the warm-up of {}", ramp.notation(), warmup.notation());
+        section.mistake("ramp", message, Some("windows must see the full load: lengthen warmup".to_owned()));
     }
     let window = read_window(section, duration);
     let windows = duration.0 / window.0;
     if windows < FEWEST_WINDOWS {
-        let says = format!(
+        let message = format!(
             "{} is {windows} windows of {}, and {FEWEST_WINDOWS} are the fewest that have a slope",
             duration.notation(),
             window.notation()
         );
-        section.mistake("duration", says, Some("lengthen it, or shorten window".to_owned()));
+        section.mistake("duration", message, Some("lengthen it, or shorten window".to_owned()));
     }
     if windows > MOST_WINDOWS {
-        let says = format!("{} makes {windows} windows, {MOST_WINDOWS} are the most", window.notation());
-        section.mistake("window", says, Some("lengthen it".to_owned()));
+        let message = format!("{} makes {windows} windows, {MOST_WINDOWS} are the most", window.notation());
+        section.mistake("window", message, Some("lengthen it".to_owned()));
     }
     if let Pace::Open { rate_per_second } = pace
         && rate_per_second * window.as_secs_f64() < 1.0

@@ -4,7 +4,7 @@ use crate::measure::Ending;
 
 /// What a container's last lines and its end say about it, in a sentence.
 pub(super) fn advice(ending: &Ending, tail: &[String], from_binary: bool) -> Option<String> {
-    let says = |words: &[&str]| {
+    let message = |words: &[&str]| {
         let line = |line: &String| words.iter().any(|word| line.to_lowercase().contains(word));
         tail.iter().any(line)
     };
@@ -16,10 +16,10 @@ pub(super) fn advice(ending: &Ending, tail: &[String], from_binary: bool) -> Opt
     };
     match ending {
         Ending::OutOfMemory(_) => Some("its limit is too low to start in: raise limits.memory of the stage".to_owned()),
-        _ if says(&["exec format error"]) => {
+        _ if message(&["exec format error"]) => {
             Some("its program is for another architecture; compare: docker image inspect; uname -m".to_owned())
         }
-        _ if says(&["no such file", "cannot open shared object file", "not found (os error 2)"]) => {
+        _ if message(&["no such file", "cannot open shared object file", "not found (os error 2)"]) => {
             Some(add.to_owned())
         }
         _ => None,
@@ -32,12 +32,12 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let says = |ending, line: &str, binary| advice(&ending, &[line.to_owned()], binary).unwrap_or_default();
+        let message = |ending, line: &str, binary| advice(&ending, &[line.to_owned()], binary).unwrap_or_default();
         let missing = "error: /etc/app.yaml: No such file or directory (os error 2)";
-        assert!(says(Ending::Code(1), missing, true).contains("target.container.files"));
-        assert!(says(Ending::Code(1), missing, false).contains("target.container.mounts"));
-        assert!(says(Ending::Code(1), "exec /app: exec format error", false).contains("uname -m"));
-        assert!(says(Ending::OutOfMemory(None), "", false).contains("limits.memory"));
-        assert_eq!(says(Ending::Code(3), "no license", true), "");
+        assert!(message(Ending::Code(1), missing, true).contains("target.container.files"));
+        assert!(message(Ending::Code(1), missing, false).contains("target.container.mounts"));
+        assert!(message(Ending::Code(1), "exec /app: exec format error", false).contains("uname -m"));
+        assert!(message(Ending::OutOfMemory(None), "", false).contains("limits.memory"));
+        assert_eq!(message(Ending::Code(3), "no license", true), "");
     }
 }

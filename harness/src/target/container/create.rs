@@ -110,14 +110,14 @@ fn signed(value: u64) -> i64 {
 
 /// What a refused create or start means: what cannot be executed is a matter of the scenario.
 pub(super) fn explain(wanted: &Wanted<'_>, error: &bollard::errors::Error) -> Error {
-    let says = super::error::told(error);
+    let message = super::error::told(error);
     let unusable =
         ["no such file or directory", "executable file not found", "permission denied", "no command specified"];
-    let about_the_program = says.contains("exec:") || says.contains("No command specified");
-    if about_the_program && unusable.iter().any(|words| says.to_lowercase().contains(words)) {
-        let says = says.split_once("exec:").map_or(says.as_str(), |(_, program)| program.trim());
-        let says = says.trim_end_matches(": unknown").to_owned();
-        return Error::NoProgram { image: wanted.image.named.clone(), says };
+    let about_the_program = message.contains("exec:") || message.contains("No command specified");
+    if about_the_program && unusable.iter().any(|words| message.to_lowercase().contains(words)) {
+        let message = message.split_once("exec:").map_or(message.as_str(), |(_, program)| program.trim());
+        let message = message.trim_end_matches(": unknown").to_owned();
+        return Error::NoProgram { image: wanted.image.named.clone(), message };
     }
-    Error::Refused { doing: format!("start container {}", wanted.name), says }
+    Error::Refused { doing: format!("start container {}", wanted.name), message }
 }

@@ -45,7 +45,6 @@ pub(super) struct Engine {
     pub(super) hierarchies: Arc<Vec<PathBuf>>,
 }
 
-/// The run's own network.
 #[derive(Debug, Clone)]
 pub(super) struct Bridge {
     pub(super) name: String,
@@ -88,7 +87,7 @@ impl Containers {
         self.network.get_or_try_init(make).await?;
         self.bridge
             .get()
-            .ok_or_else(|| Error::Refused { doing: "make a network".to_owned(), says: "nothing".to_owned() })
+            .ok_or_else(|| Error::Refused { doing: "make a network".to_owned(), message: "nothing".to_owned() })
     }
 
     /// The run's id and a number that no other container of it has.
@@ -105,7 +104,7 @@ pub(super) async fn connect() -> Result<Docker, Error> {
         None => SOCKET,
     };
     reach(Path::new(socket)).await?;
-    let no_answer = |error| Error::NoAnswer { socket: PathBuf::from(socket), says: told(&error) };
+    let no_answer = |error| Error::NoAnswer { socket: PathBuf::from(socket), message: told(&error) };
     let docker = Docker::connect_with_unix(socket, PATIENCE, API_DEFAULT_VERSION).map_err(no_answer)?;
     docker.negotiate_version().await.map_err(no_answer)
 }
@@ -129,7 +128,7 @@ async fn reach(socket: &Path) -> Result<(), Error> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::NoEngine { socket: path }),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(Error::NotPermitted { socket: path }),
-        Err(error) => Err(Error::NoAnswer { socket: path, says: error.to_string() }),
+        Err(error) => Err(Error::NoAnswer { socket: path, message: error.to_string() }),
     }
 }
 
@@ -146,7 +145,7 @@ async fn make_bridge(engine: &Engine, run: &str) -> Result<Bridge, Error> {
     let made = engine.docker.inspect_network(&name, None).await.map_err(Error::refused("look at its new network"))?;
     let configs = made.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
     let gateway = configs.iter().find_map(|config| config.gateway.as_ref()?.parse::<IpAddr>().ok());
-    let says = "its new network has no gateway".to_owned();
-    let gateway = gateway.ok_or(Error::Refused { doing: "make a network".to_owned(), says })?;
+    let message = "its new network has no gateway".to_owned();
+    let gateway = gateway.ok_or(Error::Refused { doing: "make a network".to_owned(), message })?;
     Ok(Bridge { name, gateway })
 }

@@ -14,85 +14,52 @@ pub enum Fault {
 /// What can go wrong between us and the container engine.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No socket.
     #[error(
         "no container engine: there is no socket {}; start one with: sudo systemctl start docker, or name its socket with: \
          export DOCKER_HOST=unix:///path/to/docker.sock", socket.display()
     )]
-    NoEngine {
-        /// Where it should be.
-        socket: PathBuf,
-    },
+    NoEngine { socket: PathBuf },
     /// A socket, and nobody behind it.
     #[error(
-        "the container engine does not answer at {}: {says}; look with: systemctl status docker; docker version",
+        "the container engine does not answer at {}: {message}; look with: systemctl status docker; docker version",
         socket.display()
     )]
-    NoAnswer {
-        /// Its socket.
-        socket: PathBuf,
-        /// What the system said.
-        says: String,
-    },
+    NoAnswer { socket: PathBuf, message: String },
     /// The socket is not for us.
     #[error(
         "the container engine's socket {} is not permitted to this user; join its group with: \
          sudo usermod -aG docker \"$USER\" && newgrp docker", socket.display()
     )]
-    NotPermitted {
-        /// Its socket.
-        socket: PathBuf,
-    },
+    NotPermitted { socket: PathBuf },
     /// `DOCKER_HOST` is another host, whose processes cannot be read.
     #[error(
         "DOCKER_HOST={host} is no local socket, and a target on another host cannot be measured; unset it with: \
          unset DOCKER_HOST, or name a socket as in unix:///var/run/docker.sock"
     )]
-    NotLocal {
-        /// Its value.
-        host: String,
-    },
+    NotLocal { host: String },
     /// The engine has no such image.
     #[error(
         "image {image} is not on this host, and a run never pulls; get it with: docker pull {image}, or from a file with: \
          docker load -i FILE"
     )]
-    NoImage {
-        /// The image.
-        image: String,
-    },
+    NoImage { image: String },
     /// The image is for other machines.
     #[error(
         "image {image} is for {is}, this host is {host}; get the other one with: docker pull --platform linux/{host} {image}"
     )]
-    WrongArchitecture {
-        /// The image.
-        image: String,
-        /// Its architecture.
-        is: String,
-        /// Ours.
-        host: String,
-    },
+    WrongArchitecture { image: String, is: String, host: String },
     /// The image's program cannot be started.
     #[error(
-        "the program of image {image} cannot be started: {says}; look at what it runs with: docker image inspect --format \
+        "the program of image {image} cannot be started: {message}; look at what it runs with: docker image inspect --format \
          '{{{{.Config.Entrypoint}}}} {{{{.Config.Cmd}}}}' {image}, and correct target.container.command"
     )]
-    NoProgram {
-        /// The image.
-        image: String,
-        /// What the engine said.
-        says: String,
-    },
+    NoProgram { image: String, message: String },
     /// An image could not be made of a binary.
     #[error("no image can be made of the binary: {0}")]
     NoBuild(#[from] crate::image::Error),
     /// The container has no address on the bridge.
     #[error("the container {name} got no address on its network; look with: docker network ls; docker inspect {name}")]
-    NoAddress {
-        /// Its name.
-        name: String,
-    },
+    NoAddress { name: String },
     /// The engine counts processes in another namespace.
     #[error(
         "the engine's process {pid} is not the container's as seen from here: harness runs in another pid namespace than the \
@@ -103,17 +70,11 @@ pub enum Error {
         pid: i32,
     },
     /// Anything else that the engine refuses.
-    #[error("the container engine could not {doing}: {says}; look with: docker info; journalctl -u docker -n 20")]
-    Refused {
-        /// What was asked for.
-        doing: String,
-        /// What it said.
-        says: String,
-    },
+    #[error("the container engine could not {doing}: {message}; look with: docker info; journalctl -u docker -n 20")]
+    Refused { doing: String, message: String },
 }
 
 impl Error {
-    /// Whose fault it is.
     pub const fn fault(&self) -> Fault {
         match self {
             Self::NoBuild(crate::image::Error::Unwritable { .. }) => Fault::Tool,
@@ -127,7 +88,7 @@ impl Error {
     /// For what the engine refuses without a meaning of its own.
     pub(super) fn refused(doing: &str) -> impl FnOnce(bollard::errors::Error) -> Self {
         let doing = doing.to_owned();
-        move |error| Self::Refused { doing, says: told(&error) }
+        move |error| Self::Refused { doing, message: told(&error) }
     }
 }
 

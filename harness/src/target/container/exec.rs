@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::clock::Mono;
 use crate::units::Nanos;
 
-/// Sleep between two looks.
 const PAUSE: Nanos = Nanos::from_micros(300);
 /// Time for the exec after the return of the start call, which only tells the preparing process to go on.
 const GRACE: Nanos = Nanos::from_millis(200);

@@ -102,7 +102,7 @@ async fn binary_image(engine: &Engine, site: &Site, binary: &Path, files: &[Plac
     let extra: Vec<(PathBuf, String)> =
         files.iter().map(|placed| (placed.from.clone(), placed.to.to_string_lossy().into_owned())).collect();
     let build = move || {
-        let order = image::Order {
+        let order = image::BuildRequest {
             executable: &program,
             extra: &extra,
             furnished: true,
@@ -112,7 +112,7 @@ async fn binary_image(engine: &Engine, site: &Site, binary: &Path, files: &[Plac
         };
         image::build(&order)
     };
-    let failed = |says: String| Error::Refused { doing: "load an image".to_owned(), says };
+    let failed = |message: String| Error::Refused { doing: "load an image".to_owned(), message };
     let built = tokio::task::spawn_blocking(build).await.map_err(|error| failed(error.to_string()))??;
     let bytes = std::fs::read(&archive).map_err(|error| failed(format!("{}: {error}", archive.display())))?;
     // It stays in the scratch folder otherwise, for as long as the run.
@@ -131,7 +131,7 @@ pub(super) async fn save(engine: &Engine, site: &Site, name: &str) -> Result<Pat
     let path = site.scratch.join("image-saved.tar");
     let failed = |error: std::io::Error| Error::Refused {
         doing: format!("save image {name}"),
-        says: format!("{}: {error}", path.display()),
+        message: format!("{}: {error}", path.display()),
     };
     let mut file = tokio::fs::File::create(&path).await.map_err(failed)?;
     let mut saving = std::pin::pin!(engine.docker.export_image(name));

@@ -58,7 +58,7 @@ pub(super) async fn start(engine: &Engine, wanted: &Wanted<'_>, log: &Path) -> R
 async fn execute(engine: &Engine, wanted: &Wanted<'_>, mut facts: EngineFacts, log: &Path) -> Result<Started, Error> {
     let (docker, id) = (&engine.docker, facts.container.clone());
     let sink = Sink::create(log, crate::keeper::LOG_LIMIT)
-        .map_err(|error| Error::Refused { doing: format!("log to {}", log.display()), says: error.to_string() })?;
+        .map_err(|error| Error::Refused { doing: format!("log to {}", log.display()), message: error.to_string() })?;
     let address = wanted.bridge.map(|bridge| find_address(docker.clone(), bridge.to_owned(), id.clone()));
     let address = address.map(tokio::spawn);
     let begun = Mono::now();

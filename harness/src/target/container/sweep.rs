@@ -23,22 +23,16 @@ const LOOKS: u32 = 40;
 /// What a thing of the engine is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A container.
     Container,
-    /// A network.
     Network,
-    /// An image.
     Image,
 }
 
 /// Something that the engine has with one of our labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftover {
-    /// What it is.
     pub kind: Kind,
-    /// Its id.
     pub id: String,
-    /// Its name.
     pub name: String,
     labels: HashMap<String, String>,
 }
@@ -65,10 +59,10 @@ pub fn sweep_main(label: &str) -> ExitCode {
     });
     match swept {
         Ok(()) => ExitCode::SUCCESS,
-        Err(says) => {
+        Err(message) => {
             use std::io::Write as _;
             // Nobody is left to hear about a stderr that cannot be written.
-            drop(writeln!(std::io::stderr(), "harness: sweep: {says}; remove the rest with: harness clean"));
+            drop(writeln!(std::io::stderr(), "harness: sweep: {message}; remove the rest with: harness clean"));
             ExitCode::from(Exit::Usage.code())
         }
     }

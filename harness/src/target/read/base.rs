@@ -67,8 +67,8 @@ fn read_written(section: &Section<'_>, head: &Spec, met: &mut Met) -> Written {
     let command = command.filter(|_| against.is_none());
     let program = against.as_ref().or_else(|| command.as_ref()?.first());
     let is_image = is_image(&head.launch);
-    if let Some(Err(says)) = program.filter(|_| !is_image).map(|program| check_builtin(program)) {
-        section.mistake(if against.is_some() { "against" } else { "command.0" }, says, None);
+    if let Some(Err(message)) = program.filter(|_| !is_image).map(|program| check_builtin(program)) {
+        section.mistake(if against.is_some() { "against" } else { "command.0" }, message, None);
     }
     let against = against.map(|build| if typed && !is_image { from_here(&build) } else { build });
     if let Some(build) = &against {
@@ -152,8 +152,8 @@ fn check_ports(section: &Section<'_>, base: &Spec, key: &str) {
     }
     let told = told.ports();
     for port in ports_of_endpoints(base).iter().filter(|port| !told.contains(port)) {
-        let says = format!("the base is not told {{port.{port}}}, at which [target.endpoints] expects an answer");
-        section.mistake(key, says, Some(format!("pass {{port.{port}}} to it as to the target")));
+        let message = format!("the base is not told {{port.{port}}}, at which [target.endpoints] expects an answer");
+        section.mistake(key, message, Some(format!("pass {{port.{port}}} to it as to the target")));
     }
 }
 

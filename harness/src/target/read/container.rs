@@ -64,16 +64,16 @@ impl ContainerSpec {
             if section.peek("endpoints").is_some_and(|endpoints| endpoints.has(key))
                 && !own.into_iter().any(|(at, _)| at == path)
             {
-                let says = "a container on a bridge answers at its own address, not on loopback";
-                section.mistake(&path, says, Some("write http://{target.address}:8080".to_owned()));
+                let message = "a container on a bridge answers at its own address, not on loopback";
+                section.mistake(&path, message, Some("write http://{target.address}:8080".to_owned()));
             }
         }
         let upstream = |piece: &Piece| matches!(piece, Piece::UpstreamUrl | Piece::UpstreamAddress);
         if around.upstream_on_loopback
             && let Some((key, piece)) = met.pieces(upstream).next()
         {
-            let says = format!("{} is on loopback, out of reach of a container on a bridge", piece.written());
-            section.mistake(key, says, Some("use [upstream.builtin], or container.network = \"host\"".to_owned()));
+            let message = format!("{} is on loopback, out of reach of a container on a bridge", piece.written());
+            section.mistake(key, message, Some("use [upstream.builtin], or container.network = \"host\"".to_owned()));
         }
     }
 }
@@ -97,8 +97,8 @@ fn read_image(section: &Section<'_>, met: &mut Met) -> ImageSpec {
             None => {}
         }
     }
-    if let Some(Err(says)) = binary.as_deref().map(check_builtin) {
-        section.mistake("binary", says, None);
+    if let Some(Err(message)) = binary.as_deref().map(check_builtin) {
+        section.mistake("binary", message, None);
     }
     binary.map(ImageSpec::Binary).or(image.map(ImageSpec::Image)).unwrap_or_else(|| ImageSpec::Image(String::new()))
 }
@@ -130,14 +130,14 @@ fn placed(section: &Section<'_>, key: &str, written: &[String], folder: &Path) -
     let read = |(index, text): (usize, &String)| {
         let at = format!("{key}.{index}");
         let Some((from, to)) = text.split_once(':').filter(|(from, to)| !from.is_empty() && to.starts_with('/')) else {
-            let says = format!("{text:?} is not \"source:/destination\"");
-            section.mistake(&at, says, Some("for example \"conf/ca.pem:/etc/ssl/ca.pem\"".to_owned()));
+            let message = format!("{text:?} is not \"source:/destination\"");
+            section.mistake(&at, message, Some("for example \"conf/ca.pem:/etc/ssl/ca.pem\"".to_owned()));
             return None;
         };
         let from = folder.join(from);
         if !from.exists() {
-            let says = format!("there is no {}", from.display());
-            section.mistake(&at, says, Some("paths are relative to the scenario".to_owned()));
+            let message = format!("there is no {}", from.display());
+            section.mistake(&at, message, Some("paths are relative to the scenario".to_owned()));
         }
         Some(Placed { from, to: PathBuf::from(to) })
     };

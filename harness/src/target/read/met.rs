@@ -22,9 +22,9 @@ impl Met {
                 self.add(&at, &template);
                 Some(template)
             }
-            Err(says) => {
+            Err(message) => {
                 self.broken = true;
-                section.mistake(key, says, None);
+                section.mistake(key, message, None);
                 None
             }
         }
@@ -60,8 +60,8 @@ impl Met {
                     section.mistake(key, format!("{{file.{name}}} is not in [target.files]"), Some(hint));
                 }
                 Piece::UpstreamUrl | Piece::UpstreamAddress if !has_upstream => {
-                    let says = format!("{} has no meaning: the scenario has no [upstream]", piece.written());
-                    section.mistake(key, says, Some("add [upstream.builtin]".to_owned()));
+                    let message = format!("{} has no meaning: the scenario has no [upstream]", piece.written());
+                    section.mistake(key, message, Some("add [upstream.builtin]".to_owned()));
                 }
                 _ => {}
             }
@@ -95,8 +95,8 @@ impl Met {
     pub(super) fn check_address(&self, section: &Section<'_>) {
         let early = self.pieces(|piece| matches!(piece, Piece::TargetAddress));
         for (key, _) in early.filter(|(key, _)| !key.starts_with("endpoints")) {
-            let says = "{target.address} is known only once the target runs: it belongs to [target.endpoints]";
-            section.mistake(key, says, Some("let the program listen on 0.0.0.0".to_owned()));
+            let message = "{target.address} is known only once the target runs: it belongs to [target.endpoints]";
+            section.mistake(key, message, Some("let the program listen on 0.0.0.0".to_owned()));
         }
     }
 

@@ -55,8 +55,8 @@ fn read_url(section: &Section<'_>) -> Option<String> {
     let url: Option<String> = section.field("url", "it runs already and answers at this URL").optional();
     let mut met = Met::default();
     let template = met.note(section, "", "url", url.as_ref()?);
-    if let Some(Err(says)) = template.map(|template| loopback::check(&template, true)) {
-        section.mistake("url", says, None);
+    if let Some(Err(message)) = template.map(|template| loopback::check(&template, true)) {
+        section.mistake("url", message, None);
     }
     if !met.ports().is_empty() {
         section.mistake("url", "cannot hold a free port: it runs already", Some("write its port".to_owned()));
@@ -72,9 +72,9 @@ fn read_process(section: &Section<'_>) -> Upstream {
         section.field("url", "where it answers, for example \"http://127.0.0.1:{port.upstream}\"").required();
     if section.has("url")
         && let Some(template) = met.note(section, "", "url", &url)
-        && let Err(says) = loopback::check(&template, true)
+        && let Err(message) = loopback::check(&template, true)
     {
-        section.mistake("url", says, None);
+        section.mistake("url", message, None);
     }
     met.check_ports(section, &passed_on, "url");
     met.check_upstream(section);

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What bounds a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
@@ -16,9 +15,7 @@ pub enum Bound {
     TargetCpu,
     /// One of its threads, while it could have had more CPUs.
     TargetThread,
-    /// The load generator.
     Generator,
-    /// The upstream.
     Upstream,
     /// The CPUs of the host, which target, generator and upstream share.
     SharedCpus,
@@ -35,15 +32,13 @@ pub struct Bottleneck {
     /// What bounded most of its valid rounds.
     pub by: Bound,
     /// The evidence, of the round among them whose rate lies in the middle; why it is not known, where it is not.
-    pub says: String,
+    pub message: String,
     /// The valid rounds that agree.
     pub rounds: u64,
-    /// All valid rounds.
     pub of: u64,
 }
 
 impl Bound {
-    /// Its words in reports.
     pub const fn words(self) -> &'static str {
         match self {
             Self::HostSteal => "host steal",
@@ -72,8 +67,7 @@ impl Bottleneck {
 }
 
 impl std::fmt::Display for Bottleneck {
-    /// The headline, and why.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}: {}", self.headline(), self.says)
+        write!(out, "{}: {}", self.headline(), self.message)
     }
 }

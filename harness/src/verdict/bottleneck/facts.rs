@@ -36,7 +36,6 @@ impl<'a> Facts<'a> {
         self.stage.limits.unwrap_or_default()
     }
 
-    /// Virtual users.
     pub(super) fn users(&self) -> u64 {
         match self.trial.offered {
             Offered::Closed { vus } => vus,
@@ -51,7 +50,6 @@ impl<'a> Facts<'a> {
         self.trial.target_cpus.or_else(|| Some(limit.map_or(host?, |limit| limit.min(host.unwrap_or(limit)))))
     }
 
-    /// CPUs the target used.
     pub(super) fn used(&self) -> Option<f64> {
         self.cpus_of(Station::Target)
     }
@@ -67,7 +65,6 @@ impl<'a> Facts<'a> {
         Some((threads, threads.busiest_share()?))
     }
 
-    /// CPUs that somebody used.
     pub(super) fn cpus_of(&self, station: Station) -> Option<f64> {
         let readings = self.readings();
         let ns = match station {

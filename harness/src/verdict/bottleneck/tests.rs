@@ -197,8 +197,8 @@ fn found(change: impl FnOnce(&mut StageRecord)) -> Bottleneck {
 
 #[test]
 fn every_rule_finds_its_cause_and_names_the_evidence() {
-    for ((bound, cause, says), rule) in CAUSES.into_iter().zip(&RULES) {
-        let expected = Bottleneck { by: bound, says: says.to_owned(), rounds: 1, of: 1 };
+    for ((bound, cause, message), rule) in CAUSES.into_iter().zip(&RULES) {
+        let expected = Bottleneck { by: bound, message: message.to_owned(), rounds: 1, of: 1 };
         assert_eq!((rule.bound, found(cause)), (bound, expected));
     }
 }
@@ -238,7 +238,7 @@ fn waiting_for_a_cpu_counts_where_there_was_none() {
     };
     let crowded = found(|stage| wants(stage, 1.98));
     assert_eq!(crowded.by, Bound::TargetCpu);
-    assert_eq!(crowded.says, "the target used 1.20 of 2 CPUs and waited for 0.75 more");
+    assert_eq!(crowded.message, "the target used 1.20 of 2 CPUs and waited for 0.75 more");
     assert_eq!(found(|stage| wants(stage, 1.4)).by, Bound::Latency, "CPUs were idle");
     let limited = found(|stage| {
         wants(stage, 1.98);
@@ -267,17 +267,20 @@ fn memory_is_told_by_its_group_by_pages_and_by_its_limit() {
         })
     };
     assert_eq!(
-        stalled(0, ns(0.3)).says,
+        stalled(0, ns(0.3)).message,
         "a task of the target's control group waited for memory for 30.0 % of the window"
     );
     assert_eq!(stalled(ns(0.3), ns(0.3)).by, Bound::Latency, "somebody else waited");
     let pages = found(|stage| last(stage).target.as_mut().unwrap().major_faults = Some(255));
-    assert_eq!((pages.by, pages.says.as_str()), (Bound::Memory, "0.25 pages were read from a disk for each request"));
+    assert_eq!(
+        (pages.by, pages.message.as_str()),
+        (Bound::Memory, "0.25 pages were read from a disk for each request")
+    );
     let hits = found(|stage| {
         let at = |hits| GroupUsage { limit_hits: Some(hits), ..GroupUsage::default() };
         groups(stage, at(1), at(501));
     });
-    assert_eq!(hits.says, "the target ran into its memory limit 0.50 times for each request");
+    assert_eq!(hits.message, "the target ran into its memory limit 0.50 times for each request");
 }
 
 #[test]
@@ -289,22 +292,22 @@ fn a_known_delay_stands_for_a_direct_arm_that_did_not_run() {
         })
     };
     let slow = unpaired(11);
-    let says =
+    let message =
         "the upstream holds a response back for 11.0 ms of the 12.0 ms of a request; the target used 0.05 of 2 CPUs";
-    assert_eq!((slow.by, slow.says.as_str()), (Bound::Upstream, says));
+    assert_eq!((slow.by, slow.message.as_str()), (Bound::Upstream, message));
     assert_eq!(unpaired(9).by, Bound::Latency);
     let unseen = found(|stage| {
         stage.instances[0].rounds[0].trials.remove(0);
         proxied(stage).readings.0.iter_mut().for_each(|reading| reading.upstream = None);
     });
-    assert!(unseen.by == Bound::Latency && unseen.says.ends_with("if anything, was not watched"), "{unseen:?}");
+    assert!(unseen.by == Bound::Latency && unseen.message.ends_with("if anything, was not watched"), "{unseen:?}");
 }
 
 #[test]
 fn what_is_missing_is_named_and_never_taken_for_idle() {
     let unknown = |change: Change, why: &str| {
         let found = found(change);
-        assert!(found.by == Bound::Unknown && found.says.contains(why), "{why}: {found:?}");
+        assert!(found.by == Bound::Unknown && found.message.contains(why), "{why}: {found:?}");
     };
     unknown(|stage| proxied(stage).readings.0.clear(), "the CPU time of the host was not read");
     unknown(|stage| last(stage).target = None, "the target was not read at both ends");
@@ -353,7 +356,7 @@ fn a_record_of_an_older_harness_tells_what_it_can() {
             }
         })
     };
-    assert_eq!(old(burns_all).says, "the target used 1.97 of 2 CPUs");
+    assert_eq!(old(burns_all).message, "the target used 1.97 of 2 CPUs");
     assert_eq!((old(burns_one).by, old(starves).by), (Bound::Unknown, Bound::Generator));
     assert_eq!(old(nothing).by, Bound::Unknown);
     let without_threads = found(|stage| proxied(stage).target_threads = None);
@@ -379,7 +382,7 @@ fn the_bound_of_most_valid_rounds_is_that_of_the_stage() {
     ]);
     let most = of(&stage).unwrap();
     assert_eq!((most.by, most.rounds, most.of), (Bound::TargetCpu, 3, 6));
-    assert_eq!(most.says, "the target used 1.97 of 2 CPUs", "the round in the middle, at 900 req/s");
+    assert_eq!(most.message, "the target used 1.97 of 2 CPUs", "the round in the middle, at 900 req/s");
     assert_eq!(most.headline(), "bounded by target CPU in 3 of 6 rounds");
     let rounds = &mut stage.instances[0].rounds;
     rounds[2].status = RoundStatus::Rejected;

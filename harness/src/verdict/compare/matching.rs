@@ -29,14 +29,14 @@ pub(super) fn changes(base: &Numbers, head: &Numbers, context: &Context<'_>) -> 
 /// Two files of one number each that are of different things.
 fn other_id(base: &Numbers, head: &Numbers) -> Option<Change> {
     let ([one], [other]) = (base.entries.as_slice(), head.entries.as_slice()) else { return None };
-    let says = format!("the ids differ: {} in base, {} in head", one.label(), other.label());
-    (!one.is_of(other)).then(|| undecided(other, None, None, says))
+    let message = format!("the ids differ: {} in base, {} in head", one.label(), other.label());
+    (!one.is_of(other)).then(|| undecided(other, None, None, message))
 }
 
 fn other_unit(base: &Entry, head: &Entry) -> Change {
     let unit = |entry: &Entry| if entry.unit.is_empty() { "none".to_owned() } else { entry.unit.clone() };
-    let says = format!("{}: the units differ: {} in base, {} in head", head.label(), unit(base), unit(head));
-    undecided(head, None, None, says)
+    let message = format!("{}: the units differ: {} in base, {} in head", head.label(), unit(base), unit(head));
+    undecided(head, None, None, message)
 }
 
 /// A number that only one side has.

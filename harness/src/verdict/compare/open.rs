@@ -16,7 +16,6 @@ use crate::verdict::stored;
 /// Why a side cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A result of ours.
     #[error(transparent)]
     Stored(#[from] stored::Error),
     /// A file of another tool.
@@ -24,10 +23,7 @@ pub enum Error {
     Interop(#[from] interop::Error),
     /// A result without a number.
     #[error("{path} has no metric with a value; look at it with `harness report {path}`")]
-    NoValue {
-        /// The file.
-        path: PathBuf,
-    },
+    NoValue { path: PathBuf },
 }
 
 impl Error {
@@ -43,7 +39,6 @@ impl Error {
 /// One run as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// What it measured.
     pub numbers: Numbers,
     /// `[gate]` of the scenario it ran; the defaults for a file of another tool.
     pub gates: Gates,

@@ -14,7 +14,6 @@ use crate::verdict::weigh::{Question, weigh as weigh_rounds};
 /// What holds for all numbers of a pair.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
-    /// The rule.
     pub(super) rule: Rule,
     /// Why a block can be no more than an alert.
     pub(super) caps: &'a [String],
@@ -40,13 +39,10 @@ struct Both<'a> {
 
 /// What tells a change from chance.
 enum Evidence {
-    /// Nothing but the rule.
     Values,
     /// The intervals share no value.
     Apart,
-    /// They do.
     Overlap,
-    /// A side has none.
     NoInterval,
 }
 
@@ -61,17 +57,17 @@ pub(super) fn weigh(base: &Entry, head: &Entry, context: &Context<'_>) -> Result
     change.change_ratio = Some((to - from) / from).filter(|ratio| ratio.is_finite());
     let label = quantile.map_or_else(|| head.label(), |quantile| format!("{} {quantile}", head.label()));
     if quantile != same {
-        return Ok(Change { says: format!("{label}: one side has another quantile, or none"), ..change });
+        return Ok(Change { message: format!("{label}: one side has another quantile, or none"), ..change });
     }
     let Some(better) = base.better.or(head.better) else {
-        return Ok(Change { says: format!("{label}: whether more or less is better is not known"), ..change });
+        return Ok(Change { message: format!("{label}: whether more or less is better is not known"), ..change });
     };
     change.direction = Some(better);
     for (side, value) in [("base", from), ("head", to)] {
         if value <= 0.0 && !may_be_zero(head) {
             let value = show(head, value);
-            let says = format!("{label}: the {side} is {value}, so nothing was measured there; measure it again");
-            return Err(Problem { says, exit: Exit::InvalidInput });
+            let message = format!("{label}: the {side} is {value}, so nothing was measured there; measure it again");
+            return Err(Problem { message, exit: Exit::InvalidInput });
         }
     }
     if let Some(unit) = Unit::of_label(&head.unit).filter(|_| context.rounds && context.rule == Rule::Default) {
@@ -81,8 +77,9 @@ pub(super) fn weigh(base: &Entry, head: &Entry, context: &Context<'_>) -> Result
     let both = Both { base: from, head: to, entry: head, worse: relative };
     let mut limits = context.rule.limits(head);
     limits.min_abs = if context.units { limits.min_abs } else { 0.0 };
-    let (finding, says) = if from <= 0.0 { absolutely(&both, &limits) } else { judge(base, &both, &limits, context) };
-    Ok(Change { finding, says: format!("{label}: {says}"), ..change })
+    let (finding, message) =
+        if from <= 0.0 { absolutely(&both, &limits) } else { judge(base, &both, &limits, context) };
+    Ok(Change { finding, message: format!("{label}: {message}"), ..change })
 }
 
 /// Two results of ours: the same rule by which `harness run` judges against a baseline of one run.
@@ -104,12 +101,12 @@ fn by_rounds(
     };
     let history = change.base.into_iter().collect();
     let grounds = Grounds::Stored { base: base.rounds.clone(), history, head: head.rounds.clone() };
-    let Finding { kind, says, weighed, .. } = weigh_rounds(&question, &grounds);
-    Change { finding: kind, says: format!("{}: {says}", head.label()), weighed, ..change }
+    let Finding { kind, message, weighed, .. } = weigh_rounds(&question, &grounds);
+    Change { finding: kind, message: format!("{}: {message}", head.label()), weighed, ..change }
 }
 
 /// A finding that could not be decided.
-pub(super) fn undecided(entry: &Entry, base: Option<f64>, head: Option<f64>, says: String) -> Change {
+pub(super) fn undecided(entry: &Entry, base: Option<f64>, head: Option<f64>, message: String) -> Change {
     Change {
         id: entry.id.clone(),
         metric: entry.metric.clone(),
@@ -120,7 +117,7 @@ pub(super) fn undecided(entry: &Entry, base: Option<f64>, head: Option<f64>, say
         head,
         change_ratio: None,
         finding: FindingKind::Inconclusive,
-        says,
+        message,
         weighed: None,
     }
 }
@@ -156,21 +153,21 @@ fn judge(base: &Entry, both: &Both<'_>, limits: &Limits, context: &Context<'_>) 
         Evidence::Overlap => FindingKind::Ok,
         Evidence::NoInterval => FindingKind::Inconclusive,
     };
-    let says = format!("{} ({}){}", both.words(), both.values(), limits.told(finding));
-    let says = match evidence {
-        Evidence::Overlap if finding == FindingKind::Noise => format!("{says}, but the intervals overlap"),
+    let message = format!("{} ({}){}", both.words(), both.values(), limits.told(finding));
+    let message = match evidence {
+        Evidence::Overlap if finding == FindingKind::Noise => format!("{message}, but the intervals overlap"),
         Evidence::NoInterval => {
-            format!("{says}; not decided: an interval is missing, which needs 6 rounds or launches")
+            format!("{message}; not decided: an interval is missing, which needs 6 rounds or launches")
         }
-        _ => says,
+        _ => message,
     };
-    softened(finding, says, both, limits, (base.advisory.as_ref()).or(both.entry.advisory.as_ref()), context)
+    softened(finding, message, both, limits, (base.advisory.as_ref()).or(both.entry.advisory.as_ref()), context)
 }
 
 /// What keeps a finding from being as serious as its size.
 fn softened(
     finding: FindingKind,
-    says: String,
+    message: String,
     both: &Both<'_>,
     limits: &Limits,
     advisory: Option<&String>,
@@ -180,16 +177,16 @@ fn softened(
     if decides && (both.head - both.base).abs() <= limits.min_abs {
         let kind = if finding == FindingKind::Improved { FindingKind::Ok } else { FindingKind::Small };
         let floor = show(both.entry, limits.min_abs);
-        return (kind, format!("{says}, but a difference of no more than {floor} never counts"));
+        return (kind, format!("{message}, but a difference of no more than {floor} never counts"));
     }
     if let Some(advisory) = advisory.filter(|_| decides) {
-        return (FindingKind::Noise, format!("{says}; advisory: {advisory}"));
+        return (FindingKind::Noise, format!("{message}; advisory: {advisory}"));
     }
     match context.caps.first() {
         Some(cap) if finding == FindingKind::Block && both.entry.kind != Kind::Exact => {
-            (FindingKind::Alert, format!("{says}; no more than an alert: {cap}"))
+            (FindingKind::Alert, format!("{message}; no more than an alert: {cap}"))
         }
-        _ => (finding, says),
+        _ => (finding, message),
     }
 }
 

@@ -41,8 +41,8 @@ fn read_guard(section: &Section<'_>) -> Guard {
         let change: Ratio = section.field(key, about).default(default);
         match share(change, better, key) {
             Ok(share) => share,
-            Err((says, hint)) => {
-                section.mistake(key, says, Some(hint));
+            Err((message, hint)) => {
+                section.mistake(key, message, Some(hint));
                 default.0.abs()
             }
         }
@@ -135,8 +135,8 @@ fn read_one(name: &str, meant: &[&Metric], section: &Section<'_>) -> Written {
         let key = if written.block.is_some() { "block" } else { "alert" };
         let shown =
             |threshold: Threshold| format!("{} with p < {}", notation(signed(threshold.change, better)), threshold.p);
-        let says = format!("a block ({}) must not be milder than an alert ({})", shown(block), shown(alert));
-        section.mistake(key, says, None);
+        let message = format!("a block ({}) must not be milder than an alert ({})", shown(block), shown(alert));
+        section.mistake(key, message, None);
     }
     written
 }
@@ -166,9 +166,9 @@ fn read_threshold(
     };
     match share(change, better, name) {
         Ok(change) => Some(Threshold { change, p }),
-        Err((says, hint)) => {
+        Err((message, hint)) => {
             if section.has("change") {
-                section.mistake("change", says, Some(hint));
+                section.mistake("change", message, Some(hint));
             }
             None
         }
@@ -184,12 +184,12 @@ fn share(change: Ratio, better: Better, name: &str) -> Result<f64, (String, Stri
     let direction = if better == Better::Lower { "lower" } else { "higher" };
     let written = notation(change.0);
     let hint = format!("write \"{}\"", notation(signed(change.0.abs().max(0.01), better)));
-    let says = if change.0 == 0.0 {
+    let message = if change.0 == 0.0 {
         "must not be 0: two measurements of the same thing are never equal".to_owned()
     } else {
         format!("\"{written}\" points the wrong way: {direction} {name} is better")
     };
-    Err((says, hint))
+    Err((message, hint))
 }
 
 /// A share with its sign: `+10%`.
@@ -217,11 +217,11 @@ fn read_floor(meant: &[&Metric], section: &Section<'_>) -> Vec<(Unit, f64)> {
             Ok(floor) if floor >= 0.0 && floors.iter().all(|(known, _)| *known != unit) => floors.push((unit, floor)),
             Ok(floor) if floor >= 0.0 => {}
             Ok(_) => refused = refused.or(Some((format!("{text:?} must not be negative"), unit))),
-            Err(says) => refused = refused.or(Some((says, unit))),
+            Err(message) => refused = refused.or(Some((message, unit))),
         }
     }
-    if let (Some((says, unit)), true) = (refused, floors.is_empty()) {
-        section.mistake("min_abs", says, Some(format!("write for example {:?}", example(unit))));
+    if let (Some((message, unit)), true) = (refused, floors.is_empty()) {
+        section.mistake("min_abs", message, Some(format!("write for example {:?}", example(unit))));
     }
     floors
 }
@@ -242,8 +242,8 @@ mod tests {
     fn a_change_must_point_to_worse() {
         assert_eq!(share(Ratio(0.1), Better::Lower, "latency"), Ok(0.1));
         assert_eq!(share(Ratio(-0.1), Better::Higher, "throughput"), Ok(0.1));
-        let (says, hint) = share(Ratio(-0.1), Better::Lower, "latency").unwrap_err();
-        assert!(says.contains("\"-10%\" points the wrong way: lower latency is better"), "{says}");
+        let (message, hint) = share(Ratio(-0.1), Better::Lower, "latency").unwrap_err();
+        assert!(message.contains("\"-10%\" points the wrong way: lower latency is better"), "{message}");
         assert_eq!(hint, "write \"+10%\"");
         assert!(share(Ratio(0.1), Better::Higher, "throughput").is_err());
         assert!(share(Ratio(0.0), Better::Lower, "latency").is_err());

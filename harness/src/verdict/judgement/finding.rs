@@ -15,16 +15,13 @@ pub struct Finding {
     /// What kind of thing was asked.
     #[serde(default)]
     pub topic: Topic,
-    /// How much it matters.
     pub kind: FindingKind,
-    /// What was found.
-    pub says: String,
+    pub message: String,
     /// The numbers behind it, where a base and a head were compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weighed: Option<Weighed>,
 }
 
-/// What a finding answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
@@ -33,7 +30,6 @@ pub enum Topic {
     Stage,
     /// Whether a claim of `[targets]` holds.
     Claim,
-    /// Whether a metric changed.
     Change,
     /// Whether a target kept its budget over a soak.
     Budget,
@@ -49,11 +45,9 @@ pub struct Weighed {
     pub evidence: Evidence,
     /// Unit of `base`, `head` and `difference`.
     pub unit: Unit,
-    /// Which way is better.
     pub direction: Better,
     /// Median of the base; of the earlier runs where history decides.
     pub base: f64,
-    /// Median of the head.
     pub head: f64,
     /// How much more the head is; for paired rounds the median of their differences.
     pub difference: f64,
@@ -89,13 +83,11 @@ pub struct Weighed {
 pub enum FindingKind {
     /// Better by more than the threshold for worse.
     Improved,
-    /// No worse than allowed.
     Ok,
     /// Beyond a threshold, but not told from chance.
     Noise,
     /// Told from chance, but within the thresholds.
     Small,
-    /// Beyond the first threshold.
     Alert,
     /// Beyond the second threshold: ends in exit code 3.
     Block,
@@ -108,7 +100,6 @@ impl FindingKind {
     pub const ALL: [Self; 7] =
         [Self::Block, Self::Alert, Self::Inconclusive, Self::Small, Self::Noise, Self::Improved, Self::Ok];
 
-    /// Its word in reports.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Improved => "improved",

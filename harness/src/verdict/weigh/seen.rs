@@ -23,13 +23,11 @@ const GRAIN: f64 = 1e-12;
 pub(super) struct Pull {
     /// As a share of the base; infinite where the base is zero or less.
     pub(super) effect: f64,
-    /// In the metric's unit.
     pub(super) difference: f64,
     /// That there is a change in that direction.
     pub(super) p: f64,
 }
 
-/// What the values show.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub(super) evidence: Evidence,
@@ -41,7 +39,6 @@ pub(super) struct Seen {
     pub(super) more: Pull,
     pub(super) less: Pull,
     pub(super) n: u64,
-    /// The p-values mean something.
     pub(super) tested: bool,
     /// What else the values show.
     pub(super) note: Option<String>,

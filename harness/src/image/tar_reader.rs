@@ -4,28 +4,21 @@ use std::io::{Error, ErrorKind, Read, Result};
 
 use tar::{EntryType, Header, PaxExtensions};
 
-/// Length of a block.
 const BLOCK: u64 = 512;
 /// Longest extended header; names and times fit many times.
 const LONGEST: u64 = 1 << 16;
 
-/// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Item {
     /// Its path, without `./` and slashes around it.
     pub(super) name: String,
-    /// What it is.
     pub(super) kind: Kind,
-    /// Bytes of its content.
     pub(super) size: u64,
-    /// Where its content begins.
     pub(super) at: u64,
 }
 
-/// What an entry is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A file.
     File,
     /// Another name for the entry at this path.
     Link(String),
@@ -35,7 +28,7 @@ pub(super) enum Kind {
 
 /// An archive while it is read.
 #[derive(Debug)]
-pub(super) struct Tape<R> {
+pub(super) struct TarReader<R> {
     from: R,
     at: u64,
     /// Content and padding of the present entry that was not read.
@@ -50,8 +43,7 @@ struct Extended {
     size: Option<u64>,
 }
 
-impl<R: Read> Tape<R> {
-    /// Begins to read.
+impl<R: Read> TarReader<R> {
     pub(super) fn new(from: R) -> Self {
         Self { from, at: 0, left: 0 }
     }
@@ -163,8 +155,8 @@ impl Extended {
     }
 }
 
-fn broken(says: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidData, says)
+fn broken(message: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidData, message)
 }
 
 fn cut() -> Error {
@@ -202,9 +194,9 @@ mod tests {
     use super::*;
 
     fn names(archive: &[u8]) -> Result<Vec<(String, u64)>> {
-        let mut tape = Tape::new(archive);
+        let mut tar_reader = TarReader::new(archive);
         let mut names = Vec::new();
-        while let Some(item) = tape.next()? {
+        while let Some(item) = tar_reader.next()? {
             names.push((item.name, item.size));
         }
         Ok(names)
@@ -223,9 +215,9 @@ mod tests {
         let archive = archive.into_inner().unwrap();
         let expected = [(long, 3), ("by/extension".to_owned(), 3), ("one/layer.tar".to_owned(), 0)];
         assert_eq!(names(&archive).unwrap(), expected);
-        let mut tape = Tape::new(&archive[..]);
+        let mut tar_reader = TarReader::new(&archive[..]);
         let mut last = None;
-        while let Some(item) = tape.next().unwrap() {
+        while let Some(item) = tar_reader.next().unwrap() {
             last = Some(item.kind);
         }
         assert_eq!(last, Some(Kind::Link("other/layer.tar".to_owned())));
@@ -239,6 +231,6 @@ mod tests {
         let mut header = super::super::tree::header(EntryType::GNULongName, 0o644, 1 << 40);
         header.set_cksum();
         let endless = std::io::Cursor::new(header.as_bytes().to_vec()).chain(std::io::repeat(b'x'));
-        assert!(Tape::new(endless).next().unwrap_err().to_string().contains("64 KiB"));
+        assert!(TarReader::new(endless).next().unwrap_err().to_string().contains("64 KiB"));
     }
 }

@@ -11,7 +11,7 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `act` while no bell rings on this thread. Whoever calls it polls the connection afterwards.
+/// Runs `act` while no waker rings on this thread. Whoever calls it polls the connection afterwards.
 pub(super) fn quietly<T>(act: impl FnOnce() -> T) -> T {
     QUIET.set(true);
     let done = act();
@@ -21,7 +21,7 @@ pub(super) fn quietly<T>(act: impl FnOnce() -> T) -> T {
 
 /// The waker that a connection is polled with.
 #[derive(Default)]
-pub(super) struct Bell(Option<(Waker, Waker)>);
+pub(super) struct QuietWaker(Option<(Waker, Waker)>);
 
 struct Ring(Waker);
 
@@ -37,8 +37,8 @@ impl Wake for Ring {
     }
 }
 
-impl Bell {
-    /// The bell that wakes `task`; the same as long as the task is.
+impl QuietWaker {
+    /// The waker that wakes `task`; the same as long as the task is.
     pub(super) fn of(&mut self, task: &Waker) -> &Waker {
         let stale = self.0.as_ref().is_none_or(|(known, _)| !known.will_wake(task));
         if stale {

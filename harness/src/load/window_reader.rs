@@ -23,43 +23,41 @@ const LOOKS_NS: Range<u64> = 2_500_000..7_500_000;
 const GRACE: Nanos = Nanos::from_millis(20);
 
 /// The thread that reads one trial.
-pub(super) struct Clerk {
+pub(super) struct WindowReader {
     trial: Arc<Trial>,
-    thread: JoinHandle<Books>,
+    thread: JoinHandle<WindowCounts>,
 }
 
-/// What was read.
 #[derive(Debug, Default)]
-pub(super) struct Books {
+pub(super) struct WindowCounts {
     in_flight: u64,
     looks: u64,
     pub(super) seconds: Vec<Second>,
-    /// The present slice.
     slice: SecondTally,
 }
 
-impl Clerk {
+impl WindowReader {
     /// Begins to read `trial`; each second goes to `tell` as it passes.
     pub(super) fn start(trial: &Arc<Trial>, seed: u64, tell: impl Fn(FromChild) + Send + 'static) -> io::Result<Self> {
         let read = Arc::clone(trial);
-        let thread = thread::Builder::new().name("clerk".to_owned()).spawn(move || {
-            let mut books = Books::default();
-            books.keep(&read, ChaCha8Rng::seed_from_u64(seed ^ read.window_start.0), tell);
-            books
+        let thread = thread::Builder::new().name("window-reader".to_owned()).spawn(move || {
+            let mut counts = WindowCounts::default();
+            counts.keep(&read, ChaCha8Rng::seed_from_u64(seed ^ read.window_start.0), tell);
+            counts
         })?;
         Ok(Self { trial: Arc::clone(trial), thread })
     }
 
-    /// Closes the books. To be called once every user has left, which is after the window's end, so it does not wait.
-    pub(super) fn close(self, tell: impl Fn(FromChild)) -> Books {
-        let mut books = self.thread.join().unwrap_or_default();
+    /// Closes the counts. To be called once every user has left, which is after the window's end, so it does not wait.
+    pub(super) fn close(self, tell: impl Fn(FromChild)) -> WindowCounts {
+        let mut counts = self.thread.join().unwrap_or_default();
         let window = self.trial.window_end.since(self.trial.window_start);
-        books.collect(&self.trial, window.0.div_ceil(1_000_000_000), &tell);
-        books
+        counts.collect(&self.trial, window.0.div_ceil(1_000_000_000), &tell);
+        counts
     }
 }
 
-impl Books {
+impl WindowCounts {
     fn keep(&mut self, trial: &Trial, mut random: ChaCha8Rng, tell: impl Fn(FromChild)) {
         thread::sleep(trial.window_start.remaining().duration());
         loop {

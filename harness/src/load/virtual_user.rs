@@ -7,13 +7,13 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use tokio::sync::{Notify, Semaphore, watch};
 
+use super::arm_client::{ArmClient, Fate};
 use super::frames::{ArmAddress, Job, Opened};
 use super::judge::Judge;
-use super::line::{Fate, Line};
 use super::prepared::Prepared;
 use super::template::Fields;
 use super::timer::{Clock, Patience};
-use super::trial::{Claim, Trial, Turn};
+use super::trial::{NextRequest, Trial, Turn};
 use crate::clock::Mono;
 use crate::measure::outcome::Outcome;
 use crate::measure::trial::Arm;
@@ -25,7 +25,7 @@ const OPENING: usize = 64;
 const BREATHER: Duration = Duration::from_millis(1);
 
 /// What all users of a job share.
-pub(super) struct Crew {
+pub(super) struct Shared {
     pub(super) job: Job,
     /// By arm, then by request.
     pub(super) prepared: Vec<Vec<Prepared>>,
@@ -40,11 +40,8 @@ pub(super) struct Crew {
 /// What users at the gate are to do.
 #[derive(Clone)]
 pub(super) enum Phase {
-    /// Wait.
     Idle,
-    /// Open their connection.
     Open(Arc<Opening>),
-    /// Send requests.
     Trial(Arc<Trial>),
 }
 
@@ -58,14 +55,13 @@ pub(super) struct Opening {
     pub(super) done: Notify,
 }
 
-/// One user's own things.
-pub(super) struct Seat {
-    crew: Arc<Crew>,
+pub(super) struct VirtualUser {
+    shared: Arc<Shared>,
     index: u64,
     /// Turns to pass over, so that users do not all begin with the same request.
     pass: u64,
     gate: watch::Receiver<Phase>,
-    lines: Vec<Line>,
+    clients: Vec<ArmClient>,
     clock: Clock,
     patience: Patience,
     fields: Fields,
@@ -74,7 +70,7 @@ pub(super) struct Seat {
     trial: Option<Arc<Trial>>,
 }
 
-impl Crew {
+impl Shared {
     pub(super) fn new(job: Job, gate: watch::Receiver<Phase>) -> Result<Self, String> {
         let for_arm = |arm: &ArmAddress| job.requests.iter().map(|request| Prepared::new(request, arm)).collect();
         let prepared = job.arms.iter().map(for_arm).collect::<Result<_, String>>()?;
@@ -112,34 +108,34 @@ fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-impl Clone for Seat {
+impl Clone for VirtualUser {
     /// An empty seat of the same number. Goose asks that session data can be cloned, and clones no user that runs.
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.crew), self.index)
+        Self::new(Arc::clone(&self.shared), self.index)
     }
 }
 
-impl Seat {
-    pub(super) fn new(crew: Arc<Crew>, index: u64) -> Self {
+impl VirtualUser {
+    pub(super) fn new(shared: Arc<Shared>, index: u64) -> Self {
         Self {
             index,
-            pass: index % crew.period(),
-            gate: crew.gate.clone(),
-            lines: crew.job.arms.iter().map(|arm| Line::new(arm.address)).collect(),
+            pass: index % shared.period(),
+            gate: shared.gate.clone(),
+            clients: shared.job.arms.iter().map(|arm| ArmClient::new(arm.address)).collect(),
             clock: Clock::default(),
             patience: Patience::new(),
-            fields: crew.fields(index),
+            fields: shared.fields(index),
             judge: Judge::default(),
             spare: HeaderMap::new(),
             trial: None,
-            crew,
+            shared,
         }
     }
 
     /// Tells that it is taken.
     pub(super) fn arrive(&self) {
-        if self.crew.arrived.fetch_add(1, Relaxed) + 1 == self.crew.job.connections {
-            self.crew.complete.notify_one();
+        if self.shared.arrived.fetch_add(1, Relaxed) + 1 == self.shared.job.connections {
+            self.shared.complete.notify_one();
         }
     }
 
@@ -183,21 +179,21 @@ impl Seat {
     }
 
     async fn open(&mut self, opening: &Opening) {
-        let _permit = self.crew.opening.acquire().await;
+        let _permit = self.shared.opening.acquire().await;
         let now = Mono::now();
-        self.patience.set(now, now.after(self.crew.timeout));
-        let line = &mut self.lines[opening.arm];
-        opening.count(line.ensure(&mut self.patience).await.err(), self.crew.job.connections);
+        self.patience.set(now, now.after(self.shared.timeout));
+        let client = &mut self.clients[opening.arm];
+        opening.count(client.ensure(&mut self.patience).await.err(), self.shared.job.connections);
     }
 
     /// Sends the next request; false when the trial has none left for this user.
     async fn send_next(&mut self, trial: &Trial, kind: usize) -> bool {
         let claim = trial.claim();
-        if matches!(claim, Claim::Over) {
+        if matches!(claim, NextRequest::Over) {
             return false;
         }
         // Put together before it is due, so that building it delays nothing.
-        let prepared = &self.crew.prepared[trial.arm][kind];
+        let prepared = &self.shared.prepared[trial.arm][kind];
         let body = prepared.body(&mut self.fields);
         let request = prepared.request(body.clone(), std::mem::take(&mut self.spare));
         let Some(turn) = release(trial, &claim, &mut self.clock).await else {
@@ -205,11 +201,11 @@ impl Seat {
         };
         trial.begin(&turn);
         if trial.reconnects(turn.sent) {
-            self.lines[trial.arm].close();
+            self.clients[trial.arm].close();
         }
         self.patience.set(turn.sent, turn.sent.after(prepared.timeout).min(trial.drain_until));
-        let (line, judge, spare) = (&mut self.lines[trial.arm], &mut self.judge, &mut self.spare);
-        let fate = line.exchange(prepared, &body, request, judge, &mut self.patience, spare).await;
+        let (client, judge, spare) = (&mut self.clients[trial.arm], &mut self.judge, &mut self.spare);
+        let fate = client.exchange(prepared, &body, request, judge, &mut self.patience, spare).await;
         trial.record(&turn, &fate);
         if fate.outcome != Outcome::Ok {
             self.after_failure(trial, &claim, fate).await;
@@ -217,35 +213,35 @@ impl Seat {
         true
     }
 
-    async fn after_failure(&self, trial: &Trial, claim: &Claim, fate: Fate) {
+    async fn after_failure(&self, trial: &Trial, claim: &NextRequest, fate: Fate) {
         let refused = fate.outcome == Outcome::Connect;
         if trial.wants_example() {
-            trial.example(fate.says.unwrap_or_else(|| self.judge.example()));
+            trial.example(fate.message.unwrap_or_else(|| self.judge.example()));
         }
         // A refusal takes no time at all: others must get their turn.
         match claim {
-            Claim::Now if refused => tokio::time::sleep(BREATHER).await,
+            NextRequest::Now if refused => tokio::time::sleep(BREATHER).await,
             _ => tokio::task::yield_now().await,
         }
     }
 }
 
 /// The instant at which the claimed request starts; `None` once a closed loop's window is over.
-async fn release(trial: &Trial, claim: &Claim, clock: &mut Clock) -> Option<Turn> {
+async fn release(trial: &Trial, claim: &NextRequest, clock: &mut Clock) -> Option<Turn> {
     match *claim {
-        Claim::Slot { intended, late: false } => {
+        NextRequest::Slot { intended, late: false } => {
             let woke = clock.until(intended).await;
             Some(Turn { intended, released: woke, sent: woke, late: false })
         }
-        Claim::Slot { intended, late: true } => {
+        NextRequest::Slot { intended, late: true } => {
             Some(Turn { intended, released: intended, sent: Mono::now(), late: true })
         }
-        Claim::Now => {
+        NextRequest::Now => {
             let now = Mono::now();
             let turn = Turn { intended: now, released: now, sent: now, late: false };
             (now < trial.window_end).then_some(turn)
         }
-        Claim::Over => None,
+        NextRequest::Over => None,
     }
 }
 
@@ -255,7 +251,6 @@ impl Opening {
         Self { arm, open: count(), failed: count(), tried: count(), example: Mutex::default(), done: Notify::new() }
     }
 
-    /// How it went.
     pub(super) fn report(&self, arm: Arm) -> Opened {
         Opened {
             arm,
@@ -269,8 +264,8 @@ impl Opening {
     fn count(&self, failure: Option<(Outcome, String)>, all: u64) {
         match failure {
             None => self.open.fetch_add(1, Relaxed),
-            Some((_, says)) => {
-                self.example.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(says);
+            Some((_, message)) => {
+                self.example.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
                 self.failed.fetch_add(1, Relaxed)
             }
         };

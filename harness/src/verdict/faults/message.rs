@@ -59,11 +59,11 @@ fn count(n: u64) -> String {
 }
 
 pub(super) fn not_met(kind: FaultKind) -> String {
-    let says = match kind {
+    let message = match kind {
         FaultKind::SlowReaders => "the target answered none of the slow readers",
         _ => "no request reached the upstream while it failed",
     };
-    says.to_owned()
+    message.to_owned()
 }
 
 pub(super) fn lost(seen: &Seen) -> String {

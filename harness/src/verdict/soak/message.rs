@@ -30,7 +30,7 @@ impl Soak {
     }
 
     /// A trend in a sentence.
-    pub fn says(&self, trend: &Trend) -> String {
+    pub fn message(&self, trend: &Trend) -> String {
         let called = self.called(trend.quantity);
         let verb = if trend.quantity.leaks() { "grows by" } else { "worsens by" };
         let why = match trend.state {

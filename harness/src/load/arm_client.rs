@@ -17,7 +17,7 @@ use crate::clock::Mono;
 use crate::measure::outcome::Outcome;
 
 /// One way to one arm.
-pub(super) struct Line {
+pub(super) struct ArmClient {
     address: SocketAddr,
     state: State,
 }
@@ -25,7 +25,6 @@ pub(super) struct Line {
 enum State {
     /// Never opened, or given up by us.
     Closed,
-    /// The peer closed it.
     Lost,
     Open(Box<Connection>),
 }
@@ -43,25 +42,25 @@ pub(super) struct Fate {
     pub(super) wired: u64,
     pub(super) reconnects: u64,
     /// Why there is no answer.
-    pub(super) says: Option<String>,
+    pub(super) message: Option<String>,
 }
 
 impl Fate {
     fn new() -> Self {
         let none = Mono::default();
-        let (first_body, says) = (None, None);
-        Self { outcome: Outcome::Ok, ended: none, headers: none, first_body, wired: 0, reconnects: 0, says }
+        let (first_body, message) = (None, None);
+        Self { outcome: Outcome::Ok, ended: none, headers: none, first_body, wired: 0, reconnects: 0, message }
     }
 
-    fn failed(mut self, outcome: Outcome, says: impl Into<String>) -> Self {
+    fn failed(mut self, outcome: Outcome, message: impl Into<String>) -> Self {
         self.outcome = outcome;
         self.ended = Mono::now();
-        self.says = Some(says.into());
+        self.message = Some(message.into());
         self
     }
 }
 
-impl Line {
+impl ArmClient {
     pub(super) fn new(address: SocketAddr) -> Self {
         Self { address, state: State::Closed }
     }
@@ -113,8 +112,8 @@ impl Line {
         loop {
             if !matches!(&self.state, State::Open(connection) if !connection.is_ended()) {
                 let lost = !matches!(self.state, State::Closed);
-                if let Err((outcome, says)) = self.ensure(patience).await {
-                    return fate.failed(outcome, says);
+                if let Err((outcome, message)) = self.ensure(patience).await {
+                    return fate.failed(outcome, message);
                 }
                 fate.reconnects += u64::from(lost);
             }
@@ -136,13 +135,13 @@ impl Line {
     }
 
     fn given_up(&mut self, fate: Fate, failure: Failure) -> Fate {
-        let (state, outcome, says) = match failure {
+        let (state, outcome, message) = match failure {
             Failure::Timeout => (State::Closed, Outcome::Timeout, "no complete answer within the timeout".to_owned()),
             Failure::Stale => (State::Lost, Outcome::Reset, "closed before the request was sent, twice".to_owned()),
-            Failure::Broken(says) => (State::Lost, Outcome::Reset, says),
+            Failure::Broken(message) => (State::Lost, Outcome::Reset, message),
         };
         self.state = state;
-        fate.failed(outcome, says)
+        fate.failed(outcome, message)
     }
 }
 
