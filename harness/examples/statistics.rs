@@ -5,7 +5,7 @@
 use std::io::{BufRead, Write};
 
 use anyhow::{Context, Result, bail};
-use harness::stats::{
+use harness_stats::{
     Estimate, Resampling, Sample, Undefined, benjamini_hochberg, bootstrap, differences, drift, hodges_lehmann,
     log_ratios, mann_whitney, order_effect, predict, ratio, shift, sign_flip, signed_rank, student, welch,
 };

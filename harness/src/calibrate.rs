@@ -38,7 +38,7 @@ pub fn plan(quick: bool, overrides: &[String]) -> Result<Plan, plan::Error> {
 mod tests {
     use super::*;
     use crate::measure::StageKind;
-    use crate::units::Nanos;
+    use harness_base::units::Nanos;
 
     #[test]
     fn the_scenario_is_one_and_has_every_stage() {

@@ -26,9 +26,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::exit::Exit;
 use args::{Cli, Command};
 use error::Error;
+use harness_base::exit::Exit;
 
 /// Runs the command that argv names. `main_ns` is the monotonic instant at which main was entered: the reference
 /// sidecar counts its own start from it.

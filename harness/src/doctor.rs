@@ -23,10 +23,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::clock::{rfc3339, unix_seconds};
-use crate::host::{self, Lock};
-use crate::measure::record::{HostFacts, ToolFacts};
-use crate::units::Nanos;
+use crate::measure::{HostFacts, ToolFacts};
+use harness_base::clock::{rfc3339, unix_seconds};
+use harness_base::units::Nanos;
+use harness_rig::host::{self, Lock};
 
 pub use condition::{Condition, State};
 pub use summary::{Ability, Answer};
@@ -82,7 +82,7 @@ pub struct Examination {
 pub enum Error {
     /// No thread to read with.
     #[error(transparent)]
-    Sampler(#[from] crate::sampler::Error),
+    Sampler(#[from] harness_rig::sampler::Error),
     /// The kernel does not tell what its CPUs do.
     #[error("/proc/stat says nothing, so no number of this host can be checked; look at it with: head -1 /proc/stat")]
     NoStat,

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::exit::Exit;
 use crate::measure::{Entry, Layout, Numbers};
-use crate::units::Nanos;
+use harness_base::exit::Exit;
+use harness_base::units::Nanos;
 
 pub use criterion::directories as criterion_directories;
 

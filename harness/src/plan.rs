@@ -8,16 +8,16 @@ mod quick;
 
 use std::path::{Path, PathBuf};
 
-use crate::load::spec::GeneratorSpec;
 use crate::measure::profile::Stacks;
 use crate::measure::record::ScenarioFacts;
 use crate::measure::trial::Build;
 use crate::scenario::compare::FEWEST_INSTANCES;
 use crate::scenario::{self, Scenario};
-use crate::spec::nearest;
-use crate::target::spec::Spec as TargetSpec;
 use crate::verdict::claim::Claim;
 use crate::verdict::gate::Gates;
+use harness_base::words::nearest;
+use harness_load::spec::GeneratorSpec;
+use harness_rig::target::spec::Spec as TargetSpec;
 
 pub use crate::scenario::{FaultsWork, LoadWork, SoakWork, Stage, Work};
 

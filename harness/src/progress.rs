@@ -5,10 +5,10 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::clock::Mono;
 use crate::measure::{RoundStatus, StageStatus};
 use crate::run::Event;
-use crate::units::{Nanos, grouped};
+use harness_base::clock::Mono;
+use harness_base::units::{Nanos, grouped};
 
 /// Shows a run on the terminal.
 #[derive(Debug)]

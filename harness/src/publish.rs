@@ -8,9 +8,9 @@ mod sticky;
 pub use github::{Access, Error, Github};
 pub use sticky::{Done, Post, put};
 
-use crate::exit::Exit;
 use crate::verdict::Judgement;
 use crate::verdict::judgement::{Finding, FindingKind, Topic};
+use harness_base::exit::Exit;
 
 /// When a pull request is told something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -32,17 +32,17 @@ pub use profile::no_profile;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cgroup;
-use crate::exit::Exit;
-use crate::image;
 use crate::interop::import::Spec as Import;
-use crate::keeper::{self, Keeper};
 use crate::measure::trial::Build;
 use crate::measure::{FaultsFacts, ImageFacts, Record, SoakFacts, StageRecord, StageStatus};
 use crate::plan::{FaultsWork, Plan, Stage, Work};
-use crate::target::spec::Spec;
-use crate::target::{self, Containers, Site};
 use halt::Halt;
+use harness_base::exit::Exit;
+use harness_image as image;
+use harness_rig::cgroup;
+use harness_rig::keeper::{self, Keeper};
+use harness_rig::target::spec::Spec;
+use harness_rig::target::{self, Containers, Site};
 use recorder::Recorder;
 use rig::Rig;
 

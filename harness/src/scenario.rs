@@ -2,24 +2,26 @@
 
 mod claims;
 pub mod compare;
+mod request;
 mod requests;
 mod schema;
 pub mod stage;
+mod target;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::load::spec::GeneratorSpec;
+use self::target::Around;
 use crate::measure::audit::Limits;
 use crate::measure::record::ScenarioFacts;
 use crate::spec::{Document, Mistake, Section};
-use crate::target::read::Around;
-use crate::target::spec::{Spec as TargetSpec, Upstream};
-use crate::units::hexadecimal;
 use crate::verdict::claim::Claim;
 use crate::verdict::gate::{self, Gates};
+use harness_base::units::hexadecimal;
+use harness_load::spec::GeneratorSpec;
+use harness_rig::target::spec::{Spec as TargetSpec, Upstream};
 
 pub use compare::Compare;
 pub use schema::schema;
@@ -126,14 +128,14 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let name =
         root.field("name", "name of the scenario, and of its folder below results/").check(check_name).required();
     let seed = root.field("seed", "seed of everything random").default(42);
-    let upstream = Upstream::read(&root.table("upstream", "what stands behind the target"));
+    let upstream = target::read_upstream(&root.table("upstream", "what stands behind the target"));
     let upstream_on_loopback = !matches!(upstream, None | Some(Upstream::Builtin(_)));
     let around_target = Around { folder, has_upstream: root.has("upstream"), upstream_on_loopback };
-    let target = TargetSpec::read(&root.table("target", "what is measured"), around_target);
+    let target = target::read_target(&root.table("target", "what is measured"), around_target);
     let counts_hits = matches!(upstream, Some(Upstream::Builtin(_)));
-    let around = crate::load::read::Around { folder, counts_hits };
+    let around = self::request::Around { folder, counts_hits };
     let requests = requests::read_all(root, around);
-    let mut warnings: Vec<String> = requests.iter().flat_map(crate::load::spec::Request::warnings).collect();
+    let mut warnings: Vec<String> = requests.iter().flat_map(request::warnings).collect();
     let audit = Limits::read(&root.table("audit", "limits of the audit of every trial"), Limits::default());
     let base = stage::Base { target: &target, upstream: upstream.as_ref(), requests: &requests, audit, around };
     // What is imported comes first: what cannot be read must not cost a whole run.
@@ -144,7 +146,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let claims = claims::read_all(root, &stages, &mut warnings);
     let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
     let gates = gate::read(root, Some(&names));
-    let generator = GeneratorSpec::read(&root.table("generator", "the process that sends the requests"));
+    let generator = request::read_generator(&root.table("generator", "the process that sends the requests"));
     Parts { name, seed, target, compare, generator, stages, claims, gates, warnings }
 }
 

@@ -114,20 +114,10 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// The candidate nearest to `word` in spelling, if any is near enough to be what was meant; the first of several equals.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .reduce(|best, next| if next.0 > best.0 { next } else { best })
-        .map(|(_, candidate)| candidate)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{Nanos, Rate};
+    use harness_base::units::{Nanos, Rate};
 
     fn read(document: &Document) -> (Nanos, Rate, Vec<String>) {
         let root = document.root();

@@ -18,9 +18,10 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use harness::measure::Arm;
 use harness::measure::journal;
 use harness::measure::metric;
-use harness::measure::trial::{Arm, Build, TrialRecord};
+use harness::measure::trial::{Build, TrialRecord};
 use harness::measure::{InstanceRecord, Record, RoundStatus, StageRecord};
 use support::{Ran, Scratch, harness, newest, ran, recovered, sidecar};
 

@@ -131,7 +131,7 @@ fn what_criterion_measured_is_part_of_the_run() {
     assert_eq!(import["source"], "criterion/policy/eval_v2/new/sample.json", "no path of this machine");
     let sample = std::fs::read(scratch.0.join("criterion/policy/eval_v2/new/sample.json")).unwrap();
     let digest = <sha2::Sha256 as sha2::Digest>::digest(&sample);
-    assert_eq!(import["sha256"], harness::units::hexadecimal(&digest));
+    assert_eq!(import["sha256"], harness_base::units::hexadecimal(&digest));
     let verdict = json_of(&folder.join("verdict.json"));
     let state = |id: &str| {
         let targets = verdict["targets"].as_array().unwrap();

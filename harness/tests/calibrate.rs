@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use harness::measure::Arm;
 use harness::measure::calibration::{Calibration, Reach, parse};
-use harness::measure::trial::{Arm, TrialRecord};
+use harness::measure::trial::TrialRecord;
 use harness::measure::{Record, StageRecord};
 use harness::report::schema;
-use harness::stats::resolution;
 use harness::verdict::stored;
+use harness_stats::resolution;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;

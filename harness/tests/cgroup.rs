@@ -8,12 +8,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use harness::cgroup::{Cleared, Error as GroupError, Group, Own, Version, leftovers, name, remove_leftovers};
-use harness::clock::Mono;
-use harness::host::Lock;
-use harness::keeper::{Error, Refusal, marked};
 use harness::measure::{Ending, GroupUsage, ResourceLimits};
-use harness::units::{Bytes, Nanos};
+use harness_base::clock::Mono;
+use harness_base::units::{Bytes, Nanos};
+use harness_rig::cgroup::{Cleared, Error as GroupError, Group, Own, Version, leftovers, name, remove_leftovers};
+use harness_rig::host::Lock;
+use harness_rig::keeper::{Error, Refusal, marked};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use place::{

@@ -19,10 +19,10 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use harness::exit::Exit;
 use harness::verdict::FailOn;
 use harness::verdict::compare::{Comparison, Options, Rule, compare};
 use harness::verdict::judgement::FindingKind;
+use harness_base::exit::Exit;
 use support::Scratch;
 
 /// A folder of files to compare.

@@ -269,7 +269,7 @@ fn the_image_of_a_container_is_weighed_as_a_pull_would_be() {
     let scratch = Scratch::new();
     let archive = scratch.0.join("saved.tar");
     docker(&["save", "--output", &archive.display().to_string(), &image.0]).expect("saved");
-    let truth = harness::image::facts(&archive).unwrap();
+    let truth = harness_image::facts(&archive).unwrap();
     let scenario =
         on_host(&[], "[stage.artifact]\n").replace("binary = \"builtin:sidecar\"", &format!("image = \"{}\"", image.0));
     let ran = run(&scenario);

@@ -16,11 +16,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use harness::cgroup::{self, Own};
-use harness::host::Lock;
 use harness::measure::ResourceLimits;
 use harness::report::schema;
-use harness::units::Bytes;
+use harness_base::units::Bytes;
+use harness_rig::cgroup::{self, Own};
+use harness_rig::host::Lock;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 use serde_json::Value;

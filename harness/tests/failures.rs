@@ -218,10 +218,10 @@ impl Background {
         assert!(left.is_empty(), "still running after 5 s: {left:#?}");
         let files: Vec<_> = std::fs::read_dir(&self.tmp.0).unwrap().flatten().map(|entry| entry.path()).collect();
         assert!(files.is_empty(), "left in the temporary directory: {files:?}");
-        let mut groups = harness::cgroup::leftovers();
+        let mut groups = harness_rig::cgroup::leftovers();
         while !groups.is_empty() && begun.elapsed() < Duration::from_secs(5) {
             std::thread::sleep(Duration::from_millis(50));
-            groups = harness::cgroup::leftovers();
+            groups = harness_rig::cgroup::leftovers();
         }
         assert!(groups.is_empty(), "control groups left: {groups:?}");
     }

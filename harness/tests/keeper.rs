@@ -8,10 +8,10 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use harness::clock::Mono;
-use harness::keeper::{Child, Command, Error, Keeper, Refusal, clean_env, marked};
 use harness::measure::Ending;
-use harness::units::{Bytes, Nanos};
+use harness_base::clock::Mono;
+use harness_base::units::{Bytes, Nanos};
+use harness_rig::keeper::{Child, Command, Error, Keeper, Refusal, clean_env, marked};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

@@ -12,8 +12,10 @@
 
 mod support;
 
-use harness::measure::trial::{Arm, LoadFacts, TrialRecord};
-use harness::units::Nanos;
+use harness::measure::trial::TrialRecord;
+
+use harness::measure::{Arm, LoadFacts};
+use harness_base::units::Nanos;
 use support::{Ran, measured, recovered_from, run, sidecar};
 
 /// Six rounds at a rate that a shared two-core machine carries with ease.

@@ -66,7 +66,7 @@ fn close(found: f64, truth: f64, share: f64, what: &str) {
 /// Whatever bears the label of the run, and control groups of ours whose keeper is gone.
 fn nothing_is_left(ran: &Ran) {
     assert_eq!(labelled(&format!("harness.run={}", ran.record().run_id)), [""; 0]);
-    assert_eq!(harness::cgroup::leftovers(), [""; 0].map(std::path::PathBuf::from));
+    assert_eq!(harness_rig::cgroup::leftovers(), [""; 0].map(std::path::PathBuf::from));
 }
 
 #[test]

@@ -10,12 +10,12 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use harness::clock::Mono;
-use harness::load::spec::{Body, Expect, Pace, Request};
-use harness::load::{ArmAddress, Error, Generator, Job, LoadEngine, TrialOrder, LoadEvent};
 use harness::measure::outcome::{Outcome, Outcomes};
-use harness::measure::trial::{Arm, LoadFacts};
-use harness::units::Nanos;
+use harness::measure::{Arm, LoadFacts};
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+use harness_load::spec::{Body, Expect, Pace, Request};
+use harness_load::{ArmAddress, Error, Generator, Job, LoadEngine, LoadEvent, TrialOrder};
 use nix::fcntl::{Flock, FlockArg};
 use server::{Reaction, Server};
 

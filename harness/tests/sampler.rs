@@ -6,11 +6,11 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use harness::clock::Mono;
 use harness::measure::launch::MARK;
 use harness::measure::usage::{Reading, TreeUsage};
-use harness::sampler::{Sampler, Tree, Watched, Window};
-use harness::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+use harness_rig::sampler::{Sampler, Tree, Watched, Window};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 

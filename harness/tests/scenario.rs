@@ -4,14 +4,14 @@
 
 use std::path::{Path, PathBuf};
 
-use harness::load::spec::{Body, Pace};
-use harness::measure::audit::LedgerRule;
+use harness::measure::LedgerRule;
 use harness::measure::metric::Unit;
 use harness::measure::record::StageKind;
 use harness::plan::{LoadWork, Options, Plan, SoakWork, Work};
 use harness::scenario::{self, Scenario};
-use harness::target::spec::{ImageSpec, Launch, Network, Placed, Upstream};
-use harness::units::{Nanos, Ratio};
+use harness_base::units::{Nanos, Ratio};
+use harness_load::spec::{Body, Pace};
+use harness_rig::target::spec::{ImageSpec, Launch, Network, Placed, Upstream};
 use proptest::prelude::*;
 
 fn folder() -> PathBuf {

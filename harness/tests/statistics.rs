@@ -6,7 +6,7 @@ mod properties;
 #[path = "statistics/reference.rs"]
 mod reference;
 
-use harness::stats::Sample;
+use harness_stats::Sample;
 
 fn sample(values: &[f64]) -> Sample {
     Sample::new(values.to_vec()).unwrap()

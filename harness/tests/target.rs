@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use harness::clock::Mono;
-use harness::keeper::{Keeper, Refusal};
 use harness::measure::{Ending, ResourceLimits};
-use harness::probe::{self, Milestones, watch};
-use harness::target::spec::{Builtin, Endpoints, External, Launch, ProcessSpec, Spec, Upstream};
-use harness::target::{Error, HttpUrl, LaunchRequest, Ports, Running, Site, launch, launch_upstream};
-use harness::units::{Bytes, Nanos};
+use harness_base::clock::Mono;
+use harness_base::units::{Bytes, Nanos};
+use harness_rig::keeper::{Keeper, Refusal};
+use harness_rig::probe::{self, Milestones, watch};
+use harness_rig::target::spec::{Builtin, Endpoints, External, Launch, ProcessSpec, Spec, Upstream};
+use harness_rig::target::{Error, HttpUrl, LaunchRequest, Ports, Running, Site, launch, launch_upstream};
 
 /// A run's folders and keeper, removed and ended with the test.
 struct Place {
@@ -49,8 +49,15 @@ impl Place {
     }
 
     fn launch(&self, spec: &Spec) -> Result<Running, Error> {
-        let order =
-            LaunchRequest { site: self.site(), name: "target", spec, upstream: None, cpuset: None, limits: None, ports: None };
+        let order = LaunchRequest {
+            site: self.site(),
+            name: "target",
+            spec,
+            upstream: None,
+            cpuset: None,
+            limits: None,
+            ports: None,
+        };
         runtime().block_on(launch(&order))
     }
 }
@@ -186,7 +193,7 @@ fn not_ready_not_listening_and_silent_are_told_apart() {
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = HttpUrl::parse(&format!("http://{}/health", listener.local_addr().unwrap())).unwrap();
-    let silent = harness::target::Endpoints { proxy: url.clone(), health: Some(url), ready: None };
+    let silent = harness_rig::target::Endpoints { proxy: url.clone(), health: Some(url), ready: None };
     let error = watch(&silent, Mono::now(), deadline, || None).unwrap_err();
     assert!(matches!(error, probe::Error::TimedOut { endpoint: probe::Endpoint::Health, .. }), "{error}");
 }
@@ -268,7 +275,7 @@ fn a_target_with_limits_runs_in_a_group_of_its_own() {
         ports: None,
     };
     let running = match runtime().block_on(launch(&order)) {
-        Err(Error::Keeper(harness::keeper::Error::Refused(Refusal::NoGroup { error, .. }))) => {
+        Err(Error::Keeper(harness_rig::keeper::Error::Refused(Refusal::NoGroup { error, .. }))) => {
             eprintln!("SKIPPED, no control group can be made here: {error}");
             return;
         }
@@ -289,7 +296,7 @@ fn mistakes_before_the_start_say_where_and_what_to_do() {
     let message = |spec: &Spec| place.launch(spec).map(|_| ()).unwrap_err().to_string();
     let missing = place.launch(&process(&["no-such-proxy"], &[])).map(|_| ()).unwrap_err();
     assert!(
-        matches!(&missing, Error::Keeper(harness::keeper::Error::Refused(Refusal::NotInPath { .. }))),
+        matches!(&missing, Error::Keeper(harness_rig::keeper::Error::Refused(Refusal::NotInPath { .. }))),
         "{missing:?}"
     );
     assert!(
@@ -384,5 +391,5 @@ fn upstreams_are_started_or_taken_as_they_are() {
 }
 
 fn find(program: &str) -> PathBuf {
-    harness::keeper::find_program(program, Path::new("/"), &std::env::var("PATH").unwrap()).unwrap()
+    harness_rig::keeper::find_program(program, Path::new("/"), &std::env::var("PATH").unwrap()).unwrap()
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use harness::clock::{Mono, process_cpu};
 use harness::measure::latency::LatencyHistogram;
-use harness::units::Nanos;
+use harness_base::clock::{Mono, process_cpu};
+use harness_base::units::Nanos;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1;

@@ -4,11 +4,11 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
-use harness::clock::Mono;
-use harness::load::spec::{Body, Expect, Pace, Request};
-use harness::load::{ArmAddress, Generator, Job, LoadEngine, TrialOrder};
-use harness::measure::trial::{Arm, LoadFacts};
-use harness::units::Nanos;
+use harness::measure::{Arm, LoadFacts};
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+use harness_load::spec::{Body, Expect, Pace, Request};
+use harness_load::{ArmAddress, Generator, Job, LoadEngine, TrialOrder};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 

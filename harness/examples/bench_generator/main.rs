@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::Parser;
-use harness::units::Nanos;
+use harness_base::units::Nanos;
 
 use child::Child;
 use table::Table;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::{Baseline, Promoted, SCHEMA_VERSION, StoredMetric};
-use crate::clock;
 use crate::measure::metric::Better;
+use harness_base::clock;
 
 /// What is wrong, with the run and the metric it is wrong in.
 ///

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::setup::Setup;
 use crate::measure::metric::{Better, Kind, Unit};
-use crate::measure::record::{GitFacts, HostFacts, ToolFacts};
+use crate::measure::{GitFacts, HostFacts, ToolFacts};
 
 /// Version of [`Baseline`]'s layout; a reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;

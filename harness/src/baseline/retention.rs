@@ -6,7 +6,7 @@ use super::choice::is_of_pull_request;
 use super::record::Baseline;
 use super::store::Held;
 use super::{Error, Store};
-use crate::clock;
+use harness_base::clock;
 
 /// Days for which the baseline of a pull request is kept.
 pub const KEEP_DAYS: u64 = 30;

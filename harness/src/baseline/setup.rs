@@ -2,7 +2,7 @@
 
 use super::record::Promoted;
 use crate::measure::Record;
-use crate::measure::record::{HostFacts, ToolFacts};
+use crate::measure::{HostFacts, ToolFacts};
 
 /// How a run was made, and where.
 #[derive(Debug, Clone, Copy)]

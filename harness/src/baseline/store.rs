@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Error;
 use super::check::{check, quantity, same_quantity};
 use super::record::{Baseline, Promoted, SCHEMA_VERSION};
-use crate::files;
+use harness_base::files;
 
 #[derive(Debug, Clone)]
 pub struct Store {

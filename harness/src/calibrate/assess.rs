@@ -9,15 +9,15 @@ use crate::measure::calibration::{
 };
 use crate::measure::metric::Absent;
 use crate::measure::record::{Record, StageRecord, StageStatus};
-use crate::measure::trial::{Arm, Offered};
 use crate::measure::usage::{ProcessUsage, Reading};
+use crate::measure::{Arm, Offered};
 use crate::measure::{InstanceRecord, LatencyHistogram};
 use crate::plan::proposal::resolved;
-use crate::stats::{Estimate, Sample, median_error};
-use crate::units::Nanos;
 use crate::verdict::Judgement;
 use crate::verdict::bottleneck::Bound;
 use crate::verdict::judgement::Measured;
+use harness_base::units::Nanos;
+use harness_stats::{Estimate, Sample, median_error};
 
 /// Nanoseconds in the unit of latency metrics.
 const MS: f64 = 1e6;

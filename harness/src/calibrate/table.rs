@@ -7,7 +7,7 @@ use crate::measure::calibration::{Ceiling, Figure, NoiseFloor, PacerLag, Reach, 
 use crate::measure::metric::Unit;
 use crate::report::calibration::{ns, span};
 use crate::report::text::wrap;
-use crate::units::{Nanos, Rate};
+use harness_base::units::{Nanos, Rate};
 
 const WIDTH: usize = 80;
 const NAME: usize = 20;

@@ -5,13 +5,13 @@ use super::error::{Error, print_warning};
 use super::previous;
 use crate::baseline::branch::{Rule, Surroundings};
 use crate::baseline::{self, Choice, Found, Wanted};
-use crate::host;
+use crate::measure::GitFacts;
 use crate::measure::Record;
-use crate::measure::record::GitFacts;
 use crate::plan::Plan;
 use crate::run::Home;
 use crate::verdict::stored::{self, Opened};
 use crate::verdict::{self, Context};
+use harness_rig::host;
 
 /// The answer to `--baseline` that asks for no baseline.
 const NO_BASELINE: &str = "none";

@@ -7,12 +7,12 @@ use super::args::{
 use super::error::{Error, print_error, print_text, print_warning};
 use super::report::judged_again;
 use crate::baseline::{self, Baseline, Promoted, Store};
-use crate::clock;
-use crate::exit::Exit;
 use crate::report::baseline::{ExportFormat, export, list_json, list_table, table};
 use crate::report::trend::Trend;
 use crate::verdict::Stored;
 use crate::verdict::promote::{promoted, result_file};
+use harness_base::clock;
+use harness_base::exit::Exit;
 
 /// Does what the action says.
 pub(super) fn baseline(args: &BaselineArgs) -> Result<Exit, Error> {

@@ -7,12 +7,12 @@ use super::error::{Error, print_error, print_text};
 use super::keep;
 use super::run::{alone, measure};
 use crate::calibrate;
-use crate::exit::Exit;
-use crate::host::calibration;
 use crate::measure::Calibration;
+use crate::measure::stored_calibration as calibration;
 use crate::report::Summary;
 use crate::run::Home;
 use crate::verdict::{self, Judgement, Stored};
+use harness_base::exit::Exit;
 
 /// Measures, keeps what is valid, tells, and ends as the run did: parts that are INVALID are left out of the file.
 pub(super) fn calibrate(args: &CalibrateArgs) -> Result<Exit, Error> {

@@ -3,14 +3,15 @@
 use super::args::CheckArgs;
 use super::error::{Error, print_text, print_warning};
 use super::run::plan;
-use crate::exit::Exit;
-use crate::host;
 use crate::measure::Calibration;
+use crate::measure::stored_calibration;
 use crate::plan::Plan;
 use crate::plan::proposal;
 use crate::report::calibration::quote;
 use crate::report::text::wrap;
 use crate::scenario::{self, Scenario};
+use harness_base::exit::Exit;
+use harness_rig::host;
 
 /// Columns a line may take, and those of a label.
 const WIDTH: usize = 80;
@@ -22,7 +23,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Error> {
         let scenario = Scenario::read(path, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
         let plan = plan(&scenario, &args.selection)?;
         print_text(&plan.to_string());
-        match host::calibration::stored() {
+        match stored_calibration::stored() {
             Ok(found) => found.iter().for_each(|found| print_text(&calibrated(&plan, found))),
             Err(error) => print_warning(&error.to_string()),
         }

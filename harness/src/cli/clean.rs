@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::args::CleanArgs;
 use super::error::{Error, print_text};
-use crate::exit::Exit;
-use crate::target::{self, ContainerError};
-use crate::{cgroup, keeper};
+use harness_base::exit::Exit;
+use harness_rig::target::{self, ContainerError};
+use harness_rig::{cgroup, keeper};
 
 /// Removes it, or only says what it is.
 pub(super) fn clean(args: &CleanArgs) -> Result<Exit, Error> {

@@ -8,13 +8,13 @@ use super::args::{CommentArgs, CommentMode};
 use super::error::{Error, print_command, print_text, print_warning};
 use super::github::file;
 use super::report::judged_again;
-use crate::exit::Exit;
 use crate::measure::Record;
 use crate::publish::actions::{Level, append_summary, command};
 use crate::publish::{Access, Done, Github, Mode, Post, put};
 use crate::report::Summary;
 use crate::report::comment::{Options, body, marker};
 use crate::verdict::{Judgement, Stored, stored};
+use harness_base::exit::Exit;
 
 /// Posts or updates the comment. What keeps it from being posted is a warning: the run is what it is.
 pub(super) fn comment(args: &CommentArgs) -> Result<Exit, Error> {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::args::{CompareArgs, CompareFormat, Rule};
 use super::error::{Error, print_text};
 use super::run::fail_on;
-use crate::exit::Exit;
 use crate::report::compare::{annotations, json, table};
 use crate::verdict::compare::{self, Options};
+use harness_base::exit::Exit;
 
 /// Judges every pair, then tells.
 pub(super) fn compare(args: &CompareArgs) -> Result<Exit, Error> {

@@ -2,12 +2,12 @@
 
 use super::error::{Error, print_warning};
 use super::run::measure;
-use crate::exit::Exit;
 use crate::measure::Record;
 use crate::plan::Plan;
 use crate::run::Home;
 use crate::verdict::context::Confirmation;
 use crate::verdict::{self, Context, Judgement, Options, Stored, stored};
+use harness_base::exit::Exit;
 
 /// Judges the record. Where that finds a block, the stages that hold it are run again at once, and the record is judged with what
 /// they show then; the rerun stays in the folder `confirm` of the run. A rerun that fails costs nothing of what was found before.

@@ -3,8 +3,8 @@
 use super::args::{DoctorArgs, DoctorFormat};
 use super::error::{Error, print_text};
 use crate::doctor;
-use crate::exit::Exit;
-use crate::units::Nanos;
+use harness_base::exit::Exit;
+use harness_base::units::Nanos;
 
 /// Looks, then tells. What is found is no failure: a poor host is a result.
 pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Error> {

@@ -4,8 +4,8 @@ use std::error::Error as Cause;
 use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
-use crate::exit::Exit;
 use crate::run::chain;
+use harness_base::exit::Exit;
 
 /// What failed and which exit code it stands for.
 #[derive(Debug)]

@@ -9,17 +9,17 @@ use clap::Parser;
 use mock_upstream::{sidecar, upstream};
 
 use super::error::{print_error, print_text, print_warning};
-use crate::exit::Exit;
-use crate::image::{self, BuildRequest};
 use crate::run::chain;
-use crate::{keeper, load, target};
+use harness_base::exit::Exit;
+use harness_image::{self, BuildRequest};
+use harness_rig::{keeper, target};
 
 /// Runs the hidden program that argv names, if it names one.
 pub(super) fn dispatch(argv: &[OsString], main_ns: u64) -> Option<ExitCode> {
     let program = argv.get(1)?.to_str()?;
     match program {
         "__keeper" => Some(keeper::main()),
-        "__load" => Some(load::child::main()),
+        "__load" => Some(harness_load::child::main()),
         "__sweep" => Some(target::sweep_main(argv.get(2)?.to_str()?)),
         "__upstream" => Some(bundled(argv, upstream::main_with)),
         "__image" => Some(image(argv)),
@@ -49,7 +49,7 @@ fn image(argv: &[OsString]) -> ExitCode {
     };
     let ImageArgs { binary: executable, tag, out } = &args;
     let (labels, tag) = (BTreeMap::new(), Some(tag.as_str()));
-    match image::build(&BuildRequest { executable, extra: &[], furnished: true, labels: &labels, tag, out }) {
+    match harness_image::build(&BuildRequest { executable, extra: &[], furnished: true, labels: &labels, tag, out }) {
         Ok(built) => {
             built.warnings.iter().for_each(|warning| print_warning(warning));
             print_text(&format!("{}\n", built.id));

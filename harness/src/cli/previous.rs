@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::exit::Exit;
 use crate::measure::Record;
 use crate::run::Home;
 use crate::verdict::context::Breach;
 use crate::verdict::stored::{Opened, Stored};
 use crate::verdict::{Judgement, stored};
+use harness_base::exit::Exit;
 
 use super::report::judged_again;
 

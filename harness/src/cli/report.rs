@@ -6,12 +6,12 @@ use std::{fs, io};
 use super::args::ReportArgs;
 use super::error::{Error, print_text};
 use super::run::shown;
-use crate::exit::Exit;
 use crate::measure::Record;
 use crate::measure::profile::Profile;
 use crate::report::{self, Summary};
 use crate::scenario;
 use crate::verdict::{self, Context, Judgement, stored};
+use harness_base::exit::Exit;
 
 /// Judges the record again, renders it, and writes all formats where `--out` says so; the exit code is that of the verdict.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {

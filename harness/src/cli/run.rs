@@ -8,8 +8,6 @@ use super::confirm;
 use super::error::{Error, print_text, print_warning};
 use super::keep;
 use super::terminal::coloured;
-use crate::exit::Exit;
-use crate::host;
 use crate::measure::Record;
 use crate::measure::profile::Stacks;
 use crate::plan::{self, Plan};
@@ -18,6 +16,8 @@ use crate::report::{self, Summary};
 use crate::run::{self, Home, Interrupt};
 use crate::scenario::Scenario;
 use crate::verdict::{self, Stored};
+use harness_base::exit::Exit;
+use harness_rig::host;
 
 /// How long a run waits for another one that measures on this host.
 const PATIENCE: Duration = Duration::from_secs(600);

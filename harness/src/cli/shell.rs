@@ -6,7 +6,7 @@ use clap_mangen::Man;
 
 use super::args::{Cli, CompletionsArgs};
 use super::error::{Error, print_text};
-use crate::exit::Exit;
+use harness_base::exit::Exit;
 
 /// Prints the completions of one shell.
 pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, Error> {

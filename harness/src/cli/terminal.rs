@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use crate::exit::Exit;
+use harness_base::exit::Exit;
 
 /// `text` with the verdict's word at its beginning in colour, where stdout shows colours.
 pub(super) fn coloured(text: &str, exit: Exit) -> String {

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::args::ValidateArgs;
 use super::error::{Error, print_text};
-use crate::exit::Exit;
 use crate::measure::metric::Absent;
 use crate::report::validate::{Checked, Fault, Kind, check, files};
 use crate::scenario::{self, Scenario};
+use harness_base::exit::Exit;
 
 /// Faults of one file that are told; a file of another kind has thousands.
 const TOLD: usize = 20;

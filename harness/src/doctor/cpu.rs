@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::condition::{Condition, State};
 use super::source::{Source, number, word};
-use crate::cgroup::{Group, Place, Places};
-use crate::units::three_digits;
+use harness_base::units::three_digits;
+use harness_rig::cgroup::{Group, Place, Places};
 
 /// One each for target, generator, upstream, and whoever else wakes up.
 const GOOD_CPUS: f64 = 4.0;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::condition::{Condition, State};
 use super::source::{Source, text};
-use crate::host;
 use crate::measure::audit::Limits;
-use crate::units::Ratio;
+use harness_base::units::Ratio;
+use harness_rig::host;
 
 /// A tenth of what the audit bears: a median over rounds does not see it.
 const GOOD_STEAL_SHARE: f64 = 0.1;

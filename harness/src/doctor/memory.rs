@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::condition::{Condition, State};
 use super::source::{Source, text};
-use crate::units::Bytes;
+use harness_base::units::Bytes;
 
 const MIB: f64 = 1_048_576.0;
 /// Room for a target, the load child with thousands of connections (135 MiB at 5,000) and the page cache of both programs.

@@ -8,7 +8,7 @@ use nix::unistd::{SysconfVar, sysconf};
 use super::condition::{Condition, State};
 use super::source::Source;
 use crate::measure::audit::Limits;
-use crate::units::{Nanos, Ratio};
+use harness_base::units::{Nanos, Ratio};
 
 /// A fifth of what the audit bears: less than that is lost in the scatter of rounds.
 const GOOD_SHARE: f64 = 0.2;
@@ -98,7 +98,7 @@ fn judge(share: Option<f64>, neighbours: Option<&[Neighbour]>) -> Condition {
 mod tests {
     use super::super::source::tree::Tree;
     use super::*;
-    use crate::clock::Mono;
+    use harness_base::clock::Mono;
 
     fn stat(name: &str, user: u64, system: u64, started: u64) -> String {
         format!("7 ({name}) S 1 7 7 0 -1 4194304 1 2 3 4 {user} {system} 90 91 20 0 1 0 {started} 1 2 3\n")

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::condition::{Condition, State};
 use super::source::{Source, text, word};
-use crate::units::grouped;
+use harness_base::units::grouped;
 
 /// Twice the connections of the largest load that was tried (5,000), to the target and from the target to the upstream.
 const GOOD_FREE: f64 = 10_000.0;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::condition::{Condition, State};
 use super::source::{Source, text};
-use crate::units::{Nanos, Ratio};
+use harness_base::units::{Nanos, Ratio};
 
 /// What can be waited for.
 const RESOURCES: [&str; 3] = ["cpu", "memory", "io"];

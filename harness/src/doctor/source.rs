@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 
 use super::window::Window;
-use crate::host::{self, Lock};
-use crate::measure::record::HostFacts;
+use crate::measure::HostFacts;
+use harness_rig::host::{self, Lock};
 
 /// Everything that a condition can be found from.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use nix::unistd::{AccessFlags, access};
 
 use super::condition::{Condition, State};
 use super::source::Source;
-use crate::units::{Bytes, grouped};
+use harness_base::units::{Bytes, grouped};
 
 /// Three for each connection of the largest load that was tried (5,000): one per arm and one for its timer; and as many again
 /// for a target that holds one connection on either side.

@@ -4,7 +4,7 @@ use super::Examination;
 use super::condition::{Condition, State};
 use super::summary::{Ability, Answer};
 use crate::report::text::wrap;
-use crate::units::Bytes;
+use harness_base::units::Bytes;
 
 const WIDTH: usize = 80;
 /// Columns of a state and of a condition's name.
@@ -61,8 +61,8 @@ fn ability(ability: &Ability) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::record::{HostFacts, ToolFacts};
-    use crate::units::Nanos;
+    use crate::measure::{HostFacts, ToolFacts};
+    use harness_base::units::Nanos;
 
     #[test]
     fn advice_stands_only_where_there_is_need_of_it() {

@@ -3,9 +3,9 @@
 use super::condition::{Condition, State};
 use super::source::{Source, word};
 use super::window::PERIOD;
-use crate::clock::Mono;
 use crate::measure::audit::Limits;
-use crate::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 
 /// Sources that a program reads by itself, without a system call.
 const FAST: [&str; 6] =

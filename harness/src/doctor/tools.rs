@@ -7,11 +7,11 @@ use nix::unistd::geteuid;
 
 use super::condition::{Condition, State};
 use super::source::{Source, number, program};
-use crate::cgroup::{self, Own};
-use crate::host::{self, Lock};
 use crate::measure::ResourceLimits;
-use crate::target::{ContainerError, engine_version};
-use crate::units::Bytes;
+use harness_base::units::Bytes;
+use harness_rig::cgroup::{self, Own};
+use harness_rig::host::{self, Lock};
+use harness_rig::target::{ContainerError, engine_version};
 
 /// Up to here everybody may look at the kernel's part of their own processes too.
 const OPEN_TO_ALL: f64 = 1.0;

@@ -5,11 +5,11 @@ use std::path::Path;
 use super::Error;
 use super::neighbours::{self, Neighbour};
 use super::pressure::{self, Waited};
-use crate::clock::Mono;
-use crate::load;
 use crate::measure::usage::{Reading, Series};
-use crate::sampler::{Sampler, Watched};
-use crate::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+use harness_load as load;
+use harness_rig::sampler::{Sampler, Watched};
 
 /// From the announcement of the window to its beginning, which the sampler wants to know ahead.
 const AHEAD: Nanos = Nanos::from_millis(50);

@@ -6,13 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sha2::{Digest, Sha256};
 
 use super::{Error, budget, criterion};
-use crate::clock;
 use crate::measure::Import;
 use crate::measure::metric::{METRICS, Metric, Unit};
 use crate::measure::numbers::quantile;
 use crate::measure::record::StageKind;
-use crate::spec::{Section, nearest};
-use crate::units::{Nanos, hexadecimal};
+use crate::spec::Section;
+use harness_base::clock;
+use harness_base::units::{Nanos, hexadecimal};
+use harness_base::words::nearest;
 
 /// Samples below which a quantile of 0.99 is nearly the largest of them.
 const SAMPLES_OF_A_TAIL: u64 = 100;

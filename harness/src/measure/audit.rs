@@ -4,9 +4,11 @@ mod limits;
 
 use serde::{Deserialize, Serialize};
 
-use super::trial::{Arm, Ledger, LoadFacts, Offered};
-use super::usage::{Reading, Series};
-use crate::units::{Nanos, grouped, three_digits};
+use super::trial::Ledger;
+
+use harness_base::units::{Nanos, grouped, three_digits};
+use harness_load::facts::{Arm, LedgerRule, LoadFacts, Offered};
+use harness_rig::usage::{Reading, Series};
 
 pub use limits::Limits;
 
@@ -38,20 +40,6 @@ pub struct Check {
     pub blame: Option<Blame>,
     /// What to change; absent when it holds.
     pub hint: Option<String>,
-}
-
-/// How many requests of a trial must reach the upstream.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LedgerRule {
-    #[default]
-    Exact,
-    /// Each one at least once (a target that retries or mirrors).
-    AtLeast,
-    /// None (a target that answers by itself).
-    None,
-    /// Not known: the upstream is not ours.
-    Unknown,
 }
 
 /// What the rules look at.

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::latency::Quantiles;
-use super::record::{HostFacts, ToolFacts};
+use harness_load::latency::Quantiles;
+use harness_rig::host::{HostFacts, ToolFacts};
 
 /// Version of [`Calibration`]'s layout; a reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::Number;
 use sha2::{Digest, Sha256};
 
-use crate::units::hexadecimal;
+use harness_base::units::hexadecimal;
 
 /// A JSON value that borrows from its text. The keys of an object are sorted, and none stands twice.
 #[derive(Debug, Clone, PartialEq)]

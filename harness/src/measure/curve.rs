@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Nanos, Rate};
+use harness_base::units::{Nanos, Rate};
 
 /// What a target must do to be served well enough by its limits. An end by the out-of-memory killer never meets it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -4,11 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::{Blame, Check};
-use super::launch::Ending;
-use super::outcome::{Outcome, Outcomes};
 use super::record::{InstanceRecord, RoundStatus, StageRecord};
-use super::trial::{Ticks, TrialRecord};
-use crate::units::Nanos;
+use super::trial::TrialRecord;
+use harness_base::units::Nanos;
+use harness_load::facts::Ticks;
+use harness_load::outcome::{Outcome, Outcomes};
+use harness_rig::launch::Ending;
 
 /// What is made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

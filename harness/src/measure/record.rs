@@ -5,15 +5,17 @@ use serde::{Deserialize, Serialize};
 use super::calibration::Calibration;
 use super::curve::{GaveUp, Objective};
 use super::faults::{FaultRecord, FaultsFacts};
-use super::group::ResourceLimits;
-use super::image::ImageFacts;
 use super::import::Import;
-use super::launch::LaunchRecord;
 use super::profile::Profile;
 use super::soak::{SoakFacts, SoakWindow};
-use super::trial::{Build, Offered, TrialRecord};
-use super::usage::{Reading, Series};
-use crate::exit::Exit;
+use super::trial::{Build, TrialRecord};
+use harness_base::exit::Exit;
+use harness_image::types::ImageFacts;
+use harness_load::facts::Offered;
+use harness_rig::group::ResourceLimits;
+use harness_rig::host::{GitFacts, HostFacts, ToolFacts};
+use harness_rig::launch::LaunchRecord;
+use harness_rig::usage::{Reading, Series};
 
 /// Version of [`Record`]'s layout; a reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -78,26 +80,6 @@ pub struct ScenarioFacts {
     pub seed: u64,
 }
 
-/// State of a git working copy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GitFacts {
-    pub sha: String,
-    /// Branch, if HEAD is on one.
-    pub branch: Option<String>,
-    /// Tracked files differ from HEAD.
-    pub dirty: bool,
-}
-
-/// The harness that made the record.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ToolFacts {
-    pub version: String,
-    /// `release` or `debug`; a debug generator saturates earlier.
-    pub profile: String,
-}
-
 /// One build of the target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,29 +95,6 @@ pub struct BuildFacts {
     pub sha256: Option<String>,
     /// Arguments and environment that change numbers, as `NAME=value` (for example `RUST_LOG=error`).
     pub env: Vec<String>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HostFacts {
-    /// CPU model as the kernel names it.
-    pub cpu_model: String,
-    /// CPUs this process may use.
-    pub cpus: u64,
-    /// Physical memory in bytes.
-    pub memory_bytes: u64,
-    pub kernel: String,
-    pub os: String,
-    /// Virtual machine or container, where the CPU flags or DMI tell.
-    pub virtualization: Option<String>,
-    /// `v1`, `v2` or `hybrid`.
-    pub cgroup: Option<String>,
-    /// CPU frequency governor, where there is one.
-    pub governor: Option<String>,
-    /// Clock source of the kernel.
-    pub clock_source: Option<String>,
-    /// Load average over one minute when the run began.
-    pub load_average: f64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -336,7 +295,7 @@ impl StageRecord {
 
 impl RoundRecord {
     /// The trial of one arm.
-    pub fn trial(&self, arm: super::trial::Arm) -> Option<&TrialRecord> {
+    pub fn trial(&self, arm: harness_load::facts::Arm) -> Option<&TrialRecord> {
         self.trials.iter().find(|trial| trial.arm == arm)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::audit::Check;
 use super::record::{RoundRecord, StageRecord};
-use super::trial::Arm;
+use harness_load::facts::Arm;
 
 /// One rule that rejected rounds of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,9 +85,10 @@ impl std::fmt::Display for Rejection {
 mod tests {
     use super::super::audit::Blame;
     use super::super::record::{InstanceRecord, RoundStatus};
-    use super::super::trial::{Build, LoadFacts, Offered, TrialRecord};
-    use super::super::usage::Series;
+    use super::super::trial::{Build, TrialRecord};
     use super::*;
+    use harness_load::facts::{LoadFacts, Offered};
+    use harness_rig::usage::Series;
 
     fn check(rule: &str, message: &str) -> Check {
         Check {

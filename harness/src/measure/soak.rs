@@ -5,9 +5,9 @@ mod gather;
 
 use serde::{Deserialize, Serialize};
 
-use super::latency::Quantiles;
-use super::outcome::Outcomes;
 use super::record::{InstanceRecord, StageRecord};
+use harness_load::latency::Quantiles;
+use harness_load::outcome::Outcomes;
 
 pub use gather::Gathering;
 
@@ -65,17 +65,6 @@ pub struct Level {
     /// The least: what is left when everything that can be given back was.
     pub trough: u64,
     pub peak: u64,
-}
-
-/// What the load generator counted within one window of a soak, of requests that ended in it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Slice {
-    /// From 0.
-    pub index: u64,
-    pub outcomes: Outcomes,
-    /// Response times of those that were answered as expected, to two digits; absent where none was.
-    pub response: Option<Quantiles>,
 }
 
 /// One window of a soak. What could not be read is absent, never 0.

@@ -3,15 +3,15 @@
 use std::fmt;
 
 use super::{FaultsWork, LoadWork, Plan, SoakWork, Stage, Work};
-use crate::load::spec::{Body, Pace, Request};
-use crate::measure::audit::LedgerRule;
+use crate::measure::LedgerRule;
 use crate::measure::curve::Objective;
 use crate::measure::faults::Planned;
 use crate::measure::group::ResourceLimits;
 use crate::measure::metric::{self, Unit};
-use crate::target::spec::{ContainerSpec, External, ImageSpec, Launch, Upstream};
-use crate::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Rate, Ratio, grouped, three_digits};
 use crate::verdict::claim::Claim;
+use harness_base::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Rate, Ratio, grouped, three_digits};
+use harness_load::spec::{Body, Pace, Request};
+use harness_rig::target::spec::{ContainerSpec, External, ImageSpec, Launch, Upstream};
 
 /// Columns a line may take.
 const WIDTH: usize = 80;

@@ -1,7 +1,7 @@
 //! How long a plan will take.
 
 use super::{LoadWork, Plan, Stage, Work};
-use crate::units::Nanos;
+use harness_base::units::Nanos;
 
 /// Start and stop of the target, and of the upstream and the load child beside it, once.
 const LAUNCH: Nanos = Nanos::from_millis(300);

@@ -1,8 +1,8 @@
 //! The environment variables a plan needs.
 
 use super::Plan;
-use crate::target::spec::{ContainerSpec, ImageSpec, Launch, ProcessSpec, Spec, Upstream};
-use crate::target::template::{Piece, Template, variable};
+use harness_rig::target::spec::{ContainerSpec, ImageSpec, Launch, ProcessSpec, Spec, Upstream};
+use harness_rig::target::template::{Piece, Template, variable};
 
 impl Plan {
     /// Names of the environment variables that its builds and upstreams need and that have no value, each once.

@@ -4,12 +4,12 @@
 use std::f64::consts::SQRT_2;
 
 use super::{LoadWork, Plan, SoakWork, Stage, Work};
-use crate::load::spec::Pace;
 use crate::measure::calibration::{Calibration, NoiseFloor};
 use crate::measure::metric::{self, Unit};
 use crate::measure::record::StageKind;
-use crate::stats;
-use crate::units::{Rate, Ratio};
+use harness_base::units::{Rate, Ratio};
+use harness_load::spec::Pace;
+use harness_stats as stats;
 
 /// Share of the ceiling that an arrival rate may take; beyond it, latency is queueing in generator and upstream.
 const SHARE: Ratio = Ratio(0.60);

@@ -1,10 +1,10 @@
 //! `--quick`: the one rule for how short a run may get.
 
-use crate::load::spec::Pace;
 use crate::measure::soak::FEWEST_WINDOWS;
 use crate::scenario::stage::FEWEST_ROUNDS;
 use crate::scenario::{FaultsWork, LoadWork, SoakWork, Stage, Work};
-use crate::units::Nanos;
+use harness_base::units::Nanos;
+use harness_load::spec::Pace;
 
 const IDLE_LAUNCHES: u64 = 2;
 const IDLE_PART: Nanos = Nanos::from_millis(300);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Method, Request};
 
-use crate::units::Nanos;
+use harness_base::units::Nanos;
 
 /// Bytes of an answer: a page of a hundred comments of 65,536 characters, with room.
 const LARGEST: u64 = 64 << 20;

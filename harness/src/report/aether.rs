@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::Unit;
 use crate::measure::numbers::quantile;
-use crate::stats::Sample;
 use crate::verdict::judgement::Measured;
+use harness_stats::Sample;
 
 pub(super) struct Aether;
 

@@ -8,8 +8,8 @@ mod svg;
 use serde::Serialize;
 
 use super::{Error, Summary, pretty};
-use crate::exit::Exit;
 use crate::verdict::judgement::{ClaimState, Measured};
+use harness_base::exit::Exit;
 
 /// A badge: what it is about, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]

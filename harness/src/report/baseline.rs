@@ -6,8 +6,8 @@ use super::text::wrap;
 use super::{Error, bmf};
 use crate::baseline::{Baseline, Held, Promoted, StoredMetric};
 use crate::measure::metric::{Unit, find};
-use crate::stats::{Estimate, Sample};
-use crate::units::Bytes;
+use harness_base::units::Bytes;
+use harness_stats::{Estimate, Sample};
 
 const WIDTH: usize = 80;
 

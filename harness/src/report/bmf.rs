@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::{Measure, find};
-use crate::stats::Estimate;
+use harness_stats::Estimate;
 
 pub(super) struct Bencher;
 

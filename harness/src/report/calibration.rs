@@ -2,8 +2,8 @@
 
 use crate::measure::calibration::{Calibration, NOISE_FLOOR, NoiseFloor, Resolution};
 use crate::measure::metric::Unit;
-use crate::measure::record::{HostFacts, ToolFacts};
-use crate::units::Nanos;
+use crate::measure::{HostFacts, ToolFacts};
+use harness_base::units::Nanos;
 
 /// How small an overhead the host resolves and where its ceiling is, with the day on which that was measured; or why the
 /// calibration is not used for what `tool` measures on `host`.

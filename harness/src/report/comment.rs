@@ -4,7 +4,8 @@
 use super::lines::{FindingLine, FindingLines, HEAD, lines};
 use super::scrub::public;
 use super::{Error, ReportFormat, Summary};
-use crate::measure::record::{HostFacts, Record};
+use crate::measure::HostFacts;
+use crate::measure::record::Record;
 use crate::verdict::judgement::counted;
 
 /// The format, for the host that the record names.

@@ -3,9 +3,9 @@
 use super::text::wrap;
 use crate::measure::group::ResourceLimits;
 use crate::measure::metric::Unit;
-use crate::stats::Estimate;
-use crate::units::Bytes;
 use crate::verdict::curve::{Curve, Point};
+use harness_base::units::Bytes;
+use harness_stats::Estimate;
 
 const WIDTH: usize = 80;
 

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::calibration::quote;
+use crate::measure::HostFacts;
+use crate::measure::Offered;
 use crate::measure::audit::judged_lag;
 use crate::measure::image::Method;
-use crate::measure::record::{HostFacts, Record, RoundRecord, StageKind, StageRecord, StageStatus};
+use crate::measure::record::{Record, RoundRecord, StageKind, StageRecord, StageStatus};
 use crate::measure::rejection::rejections;
-use crate::measure::trial::{Build, Offered, TrialRecord};
-use crate::units::{Bytes, Nanos, Ratio, grouped};
+use crate::measure::trial::{Build, TrialRecord};
 use crate::verdict::Judgement;
 use crate::verdict::judgement::{StageFinding, StageState};
+use harness_base::units::{Bytes, Nanos, Ratio, grouped};
 
 /// A sampler that uses more of a core than this disturbs what it watches.
 const DEAR_SAMPLER: f64 = 0.005;

@@ -1,8 +1,8 @@
 //! Faults as people read them: what each cost, and whether the target did what was expected of it.
 
 use super::text::wrap;
-use crate::units::grouped;
 use crate::verdict::faults::{Faults, Row};
+use harness_base::units::grouped;
 
 const WIDTH: usize = 80;
 

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::Better;
-use crate::stats::Interval;
-use crate::units::three_digits;
+use harness_base::units::three_digits;
+use harness_stats::Interval;
 
 /// The format, in one of its two directions.
 pub(super) struct Benchmark(pub(super) Better);

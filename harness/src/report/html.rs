@@ -18,11 +18,11 @@ mod text;
 mod view;
 
 use super::{Error, ReportFormat, Summary};
-use crate::exit::Exit;
 use crate::measure::record::{BuildFacts, Record, StageStatus};
 use crate::measure::trial::Build;
-use crate::units::{Bytes, Nanos};
 use crate::verdict::Judgement;
+use harness_base::exit::Exit;
+use harness_base::units::{Bytes, Nanos};
 pub(super) use text::escaped;
 use text::{in_script, list, section};
 

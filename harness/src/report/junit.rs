@@ -6,9 +6,9 @@
 
 use super::html::escaped;
 use super::{Error, ReportFormat, Summary};
-use crate::exit::Exit;
-use crate::units::Nanos;
 use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, StageFinding, StageState, Topic};
+use harness_base::exit::Exit;
+use harness_base::units::Nanos;
 
 pub(super) struct Junit;
 

@@ -65,7 +65,7 @@ fn row(metric: &Metric) -> String {
         metric.unit.label(),
         metric.stage.name(),
         metric.bencher.slug,
-        crate::units::grouped(metric.bencher.scale),
+        harness_base::units::grouped(metric.bencher.scale),
         requirement(metric),
         metric.about
     )

@@ -7,9 +7,9 @@ use std::fmt::Write;
 
 use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::find;
-use crate::units::Nanos;
 use crate::verdict::judgement::StageState;
 use family::{Family, named};
+use harness_base::units::Nanos;
 
 pub(super) struct OpenMetrics;
 

@@ -3,8 +3,8 @@
 
 use super::{Error, ReportFormat, Summary};
 use crate::measure::record::Record;
-use crate::units::{Bytes, Nanos};
 use crate::verdict::judgement::{Finding, FindingKind};
+use harness_base::units::{Bytes, Nanos};
 
 pub(super) struct PerfSummary;
 

@@ -4,7 +4,7 @@ use super::html::escaped;
 use crate::measure::Profile;
 use crate::measure::profile::Taken;
 use crate::measure::record::Record;
-use crate::units::{Nanos, grouped};
+use harness_base::units::{Nanos, grouped};
 
 /// A line for each stage that was to be profiled, the paths of graph and stacks in it made by `link`, other text by `plain`.
 fn lines(record: &Record, link: impl Fn(&str) -> String, plain: impl Fn(&str) -> String) -> Vec<String> {

@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::Number;
 
 use super::{Error, ReportFormat, Summary};
-use crate::exit::Exit;
+use crate::measure::HostFacts;
 use crate::measure::canonical::Json;
 use crate::measure::metric::{Unit, bare};
-use crate::measure::record::HostFacts;
-use crate::stats::Estimate;
 use crate::verdict::judgement::Measured;
+use harness_base::exit::Exit;
+use harness_stats::Estimate;
 
 pub(super) struct Receipt;
 

@@ -3,8 +3,8 @@
 use super::compared::change;
 use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::{Better, find};
-use crate::stats::Estimate;
 use crate::verdict::judgement::Measured;
+use harness_stats::Estimate;
 
 pub(super) struct ReleaseNotes;
 

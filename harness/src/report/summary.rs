@@ -4,9 +4,9 @@ use super::compared::Compared;
 use super::facts;
 use crate::measure::metric::{METRICS, Unit};
 use crate::measure::record::Record;
-use crate::stats::Estimate;
 use crate::verdict::Judgement;
 use crate::verdict::judgement::{ClaimFinding, Measured};
+use harness_stats::Estimate;
 
 #[derive(Debug)]
 pub struct Summary<'a> {

@@ -6,7 +6,7 @@ use super::text::wrap;
 use super::{Error, baseline::plural};
 use crate::baseline::{Baseline, Promoted, StoredMetric};
 use crate::measure::metric::{Better, Unit};
-use crate::stats::{Estimate, Interval, Sample, Undefined, predict};
+use harness_stats::{Estimate, Interval, Sample, Undefined, predict};
 
 const WIDTH: usize = 80;
 

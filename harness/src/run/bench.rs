@@ -13,20 +13,21 @@ use super::halt::{Halt, chain};
 use super::interrupt::Interrupt;
 use super::limits;
 use super::rig::Rig;
-use crate::clock::Mono;
-use crate::exit::Exit;
-use crate::keeper::{Refusal, Stopped};
-use crate::load::{ArmAddress, Generator};
+use crate::measure::Arm;
 use crate::measure::record::Failure;
-use crate::measure::trial::{Arm, Build};
+use crate::measure::trial::Build;
 use crate::measure::{Ending, LaunchRecord};
 use crate::plan::{LoadWork, Stage};
-use crate::probe::{self, Milestones};
-use crate::sampler::{Cost, Pending, Sampler, Tree, Watched, Window};
-use crate::target::spec::Launch;
-use crate::target::{self, ATTEMPTS, Fault, HttpUrl, LaunchRequest, Running, RunningUpstream};
-use crate::units::Nanos;
-use crate::{keeper, load};
+use harness_base::clock::Mono;
+use harness_base::exit::Exit;
+use harness_base::units::Nanos;
+use harness_load::{ArmAddress, Generator};
+use harness_rig::keeper;
+use harness_rig::keeper::{Refusal, Stopped};
+use harness_rig::probe::{self, Milestones};
+use harness_rig::sampler::{Cost, Pending, Sampler, Tree, Watched, Window};
+use harness_rig::target::spec::Launch;
+use harness_rig::target::{self, ATTEMPTS, Fault, HttpUrl, LaunchRequest, Running, RunningUpstream};
 
 /// Time the upstream has to listen.
 const UPSTREAM_DEADLINE: Nanos = Nanos::from_secs(10);
@@ -168,7 +169,7 @@ impl Bench {
     pub(super) async fn drive<T>(
         &mut self,
         interrupt: &Interrupt,
-        work: impl AsyncFnOnce(&mut Generator) -> Result<T, load::Error>,
+        work: impl AsyncFnOnce(&mut Generator) -> Result<T, harness_load::Error>,
     ) -> Result<T, Halt> {
         let Self { engine, target, .. } = self;
         let Some(engine) = engine else { return Err(Halt::tool("this stage has no load generator".to_owned())) };

@@ -3,15 +3,15 @@
 use super::bench::told;
 use super::halt::{Halt, chain};
 use super::rig::Rig;
-use crate::exit::Exit;
-use crate::keeper::{Child, Command, clean_env};
-use crate::load::frames::{ArmAddress, Job};
-use crate::load::{self, Generator};
+use crate::measure::Arm;
 use crate::measure::record::Failure;
-use crate::measure::trial::Arm;
 use crate::plan::{LoadWork, Stage};
-use crate::target::HttpUrl;
-use crate::units::Nanos;
+use harness_base::exit::Exit;
+use harness_base::units::Nanos;
+use harness_load::frames::{ArmAddress, Job};
+use harness_load::{self, Generator};
+use harness_rig::keeper::{Child, Command, clean_env};
+use harness_rig::target::HttpUrl;
 
 /// Time between SIGTERM and SIGKILL.
 const PATIENCE: Nanos = Nanos::from_secs(1);
@@ -53,7 +53,7 @@ impl Engine {
     }
 
     /// What an error of the generator means for the stage.
-    pub(super) fn halt(&self, error: &load::Error) -> Halt {
+    pub(super) fn halt(&self, error: &harness_load::Error) -> Halt {
         failed(&self.child, error)
     }
 
@@ -64,7 +64,7 @@ impl Engine {
     }
 }
 
-fn failed(child: &Child, error: &load::Error) -> Halt {
+fn failed(child: &Child, error: &harness_load::Error) -> Halt {
     let message = format!("{}; {}", chain(error), told(&child.log_tail(8)));
     Halt::Failed(Failure { message, exit: Exit::Usage })
 }

@@ -1,8 +1,8 @@
 //! What a run tells those who watch it.
 
-use crate::measure::trial::{Arm, Second};
+use crate::measure::{Arm, Second};
 use crate::measure::{RoundStatus, StageKind, StageStatus};
-use crate::units::Nanos;
+use harness_base::units::Nanos;
 
 /// Something worth showing. Nothing here is needed to understand the record.
 #[derive(Debug, Clone)]

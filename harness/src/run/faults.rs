@@ -8,17 +8,18 @@ use super::event::Event;
 use super::halt::{Halt, Stop};
 use super::rig::Rig;
 use super::trial::{self, LEAD, Measured};
-use crate::clock::Mono;
-use crate::load::frames::TrialOrder;
-use crate::load::{self, Generator, LoadEngine, LoadEvent};
 use crate::measure::RoundStatus;
 use crate::measure::faults::{self, FaultKind, FaultRecord};
 use crate::measure::record::Failure;
 use crate::measure::soak::Gathering;
-use crate::measure::trial::{Arm, Build, LoadFacts, TrialRecord};
+use crate::measure::trial::{Build, TrialRecord};
+use crate::measure::{Arm, LoadFacts};
 use crate::plan::{FaultsWork, LoadWork, Stage};
-use crate::sampler::Window;
-use crate::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+use harness_load::frames::TrialOrder;
+use harness_load::{self, Generator, LoadEngine, LoadEvent};
+use harness_rig::sampler::Window;
 
 /// How often a fault is made whose load was disturbed.
 const TRIES: u32 = 2;
@@ -169,7 +170,7 @@ async fn others_read_slowly(
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let arm = bench.proxied();
     let Some(request) = stage.requests.first() else { return Err(Halt::tool("the stage has no request".to_owned())) };
-    let request = load::raw(request, &arm).map_err(Halt::tool)?;
+    let request = harness_load::raw(request, &arm).map_err(Halt::tool)?;
     let fault = async { Ok(readers::read_slowly(arm.address, request, readers, span).await) };
     beside(rig, bench, order, fault).await
 }

@@ -1,8 +1,7 @@
 //! Why work stops before it is complete.
 
-use crate::exit::Exit;
-use crate::load;
 use crate::measure::record::Failure;
+use harness_base::exit::Exit;
 
 /// A reason to leave a stage early. What was recorded until then stays recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub enum Halt {
 
 /// What ends a load from inside, while something else is done beside it.
 pub(super) enum Stop {
-    Load(load::Error),
+    Load(harness_load::Error),
     /// What was done beside it.
     Halt(Halt),
 }

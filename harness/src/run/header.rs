@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::home::Home;
-use crate::clock;
-use crate::host;
 use crate::measure::Record;
 use crate::measure::record::{BuildFacts, SCHEMA_VERSION};
+use crate::measure::stored_calibration;
 use crate::measure::trial::Build;
 use crate::plan::Plan;
-use crate::target::spec::{ImageSpec, Launch, Spec};
-use crate::target::{self, Site};
+use harness_base::clock;
+use harness_rig::host;
+use harness_rig::target::spec::{ImageSpec, Launch, Spec};
+use harness_rig::target::{self, Site};
 
 /// Environment variables whose names contain one of these are told as `NAME=…`: their values may be secrets.
 const SECRET_WORDS: [&str; 5] = ["TOKEN", "SECRET", "PASSWORD", "KEY", "DATABASE_URL"];
@@ -22,7 +23,7 @@ const SAME: &str = "base and head are the same program: this is an A/A compariso
 pub(super) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
     let head = facts(Build::Head, &plan.target, site);
     let base = plan.base.as_ref().map(|base| facts(Build::Base, base, site));
-    let (calibration, unusable) = match host::calibration::stored() {
+    let (calibration, unusable) = match stored_calibration::stored() {
         Ok(found) => (found, None),
         Err(error) => (None, Some(error.to_string())),
     };

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::clock;
+use harness_base::clock;
 
 /// Name of the folder of a rerun in that of its run.
 const CONFIRM: &str = "confirm";

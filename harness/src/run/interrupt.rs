@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::halt::Halt;
-use crate::exit::Exit;
+use harness_base::exit::Exit;
 
 /// Becomes true once, when the run shall stop.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::Deserialize;
 
 use super::admin::Admin;
-use crate::load::spec::Request;
+use harness_load::spec::Request;
 
 /// Where the upstream tells its hits.
 const PATH: &str = "/__upstream/ledger";

@@ -1,10 +1,10 @@
 //! Whether the limits of a stage hold, and whether the target outgrew them.
 
 use super::halt::Halt;
-use crate::exit::Exit;
 use crate::measure::record::Failure;
 use crate::measure::{Ending, Reading, ResourceLimits, Series};
-use crate::target::Running;
+use harness_base::exit::Exit;
+use harness_rig::target::Running;
 
 /// Asks the kernel whether the target is held to `asked`: a limit that was set and does not hold makes every number wrong.
 ///

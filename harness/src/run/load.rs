@@ -4,11 +4,11 @@ use super::event::Event;
 use super::halt::Halt;
 use super::rig::Rig;
 use super::rounds::{self, Tally};
-use crate::exit::Exit;
 use crate::measure::curve::GaveUp;
 use crate::measure::group::ResourceLimits;
 use crate::measure::{Blame, InstanceRecord, RoundStatus};
 use crate::plan::{LoadWork, Stage};
+use harness_base::exit::Exit;
 
 /// Runs the stage. Rounds are recorded as they end, so that leaving early loses nothing.
 ///

@@ -12,16 +12,17 @@ use super::flame::{self, Folded};
 use super::halt::{Halt, chain};
 use super::rig::Rig;
 use super::trial::{self, LEAD};
-use crate::clock::Mono;
-use crate::keeper::{self, Child, Command, Refusal, clean_env};
-use crate::load::LoadEngine;
-use crate::load::frames::TrialOrder;
+use crate::measure::Arm;
 use crate::measure::profile::{Profile, Stacks, Taken};
-use crate::measure::trial::{Arm, Build};
+use crate::measure::trial::Build;
 use crate::measure::{Ending, LoadFacts};
 use crate::plan::{LoadWork, Plan, Stage, Work};
-use crate::target::Site;
-use crate::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+use harness_load::LoadEngine;
+use harness_load::frames::TrialOrder;
+use harness_rig::keeper::{self, Child, Command, Refusal, clean_env};
+use harness_rig::target::Site;
 
 /// The folder of the profiles in that of the run.
 const FOLDER: &str = "profile";

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::whole_lines::WholeLines;
-use crate::clock::Mono;
 use crate::measure::curve::GaveUp;
 use crate::measure::group::ResourceLimits;
 use crate::measure::journal::{self, JournalLine, Replay};
@@ -15,7 +14,8 @@ use crate::measure::{
     FaultRecord, InstanceRecord, LaunchRecord, Reading, Record, RoundStatus, Series, SoakWindow, StageRecord,
     StageStatus,
 };
-use crate::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 
 /// The recorder of one run.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use super::event::Event;
 use super::interrupt::Interrupt;
 use super::recorder::Recorder;
 use crate::plan::Plan;
-use crate::target::Site;
+use harness_rig::target::Site;
 
 /// The tools of a run.
 pub(super) struct Rig<'a> {

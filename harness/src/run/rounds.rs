@@ -8,7 +8,8 @@ use super::halt::Halt;
 use super::profile;
 use super::rig::Rig;
 use super::trial;
-use crate::measure::trial::{Arm, Build};
+use crate::measure::Arm;
+use crate::measure::trial::Build;
 use crate::measure::{InstanceRecord, RoundStatus, StageKind, StageRecord, rejection};
 use crate::plan::{LoadWork, Stage};
 
@@ -165,8 +166,8 @@ fn arms(work: &LoadWork, turn: u64) -> Vec<Arm> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::spec::Pace;
-    use crate::units::Nanos;
+    use harness_base::units::Nanos;
+    use harness_load::spec::Pace;
 
     fn work(paired: bool) -> LoadWork {
         let (ramp, warmup, window) = (Nanos::ZERO, Nanos::from_millis(100), Nanos::from_secs(1));

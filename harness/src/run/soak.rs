@@ -12,17 +12,19 @@ use super::profile;
 use super::recorder::Recorder;
 use super::rig::Rig;
 use super::trial::{self, LEAD, Measured};
-use crate::clock::Mono;
-use crate::exit::Exit;
-use crate::load::frames::TrialOrder;
-use crate::load::{Generator, LoadEngine, LoadEvent};
+use crate::measure::Slice;
 use crate::measure::record::Failure;
-use crate::measure::soak::{self, Gathering, Slice};
-use crate::measure::trial::{Arm, Build, LoadFacts};
+use crate::measure::soak::{self, Gathering};
+use crate::measure::trial::Build;
+use crate::measure::{Arm, LoadFacts};
 use crate::measure::{RoundStatus, SoakWindow, rejection};
 use crate::plan::{SoakWork, Stage};
-use crate::sampler::{Pending, Window};
-use crate::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::exit::Exit;
+use harness_base::units::Nanos;
+use harness_load::frames::TrialOrder;
+use harness_load::{Generator, LoadEngine, LoadEvent};
+use harness_rig::sampler::{Pending, Window};
 
 /// Longest piece of a window that is sampled at once. What was read in a piece is folded into its window when it ends.
 const PIECE: Nanos = Nanos::from_secs(5);

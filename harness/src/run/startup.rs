@@ -5,11 +5,11 @@ use super::builds::{builds, named};
 use super::event::Event;
 use super::halt::Halt;
 use super::rig::Rig;
-use crate::clock::Mono;
 use crate::measure::trial::Build;
 use crate::measure::{Reading, Series, audit};
 use crate::plan::Stage;
-use crate::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 
 /// Launches each build `launches` times and records how long each took.
 ///

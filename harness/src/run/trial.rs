@@ -6,16 +6,18 @@ use super::halt::Halt;
 use super::ledger;
 use super::limits;
 use super::rig::Rig;
-use crate::clock::Mono;
-use crate::load::LoadEngine;
-use crate::load::frames::{PreflightAnswer, TrialOrder};
-use crate::load::spec::{Pace, Request};
+use crate::measure::LedgerRule;
 use crate::measure::Outcome;
-use crate::measure::audit::{Evidence, LedgerRule, audit, tags};
-use crate::measure::trial::{Arm, Ledger, LoadFacts, Offered, TrialRecord};
+use crate::measure::audit::{Evidence, audit, tags};
+use crate::measure::trial::{Ledger, TrialRecord};
+use crate::measure::{Arm, LoadFacts, Offered};
 use crate::plan::{LoadWork, Stage};
-use crate::sampler::Window;
-use crate::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+use harness_load::LoadEngine;
+use harness_load::frames::{PreflightAnswer, TrialOrder};
+use harness_load::spec::{Pace, Request};
+use harness_rig::sampler::Window;
 
 /// Time between the order and the trial's start, so that everybody is waiting when it comes.
 pub(super) const LEAD: Nanos = Nanos::from_millis(10);
@@ -166,7 +168,7 @@ fn ledger_rule(requests: &[Request]) -> LedgerRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::spec::{Body, Expect};
+    use harness_load::spec::{Body, Expect};
 
     fn rule(rules: &[LedgerRule]) -> LedgerRule {
         let request = |rule: &LedgerRule| Request {

@@ -1,13 +1,14 @@
 //! `[targets]`, checked against the stages that would measure them.
 
 use super::stage::{Stage, Work};
-use crate::load::spec::Pace;
 use crate::measure::metric;
 use crate::measure::record::StageKind;
-use crate::spec::{Section, nearest};
-use crate::target::spec::Upstream;
-use crate::units::Nanos;
+use crate::spec::Section;
 use crate::verdict::claim::Claim;
+use harness_base::units::Nanos;
+use harness_base::words::nearest;
+use harness_load::spec::Pace;
+use harness_rig::target::spec::Upstream;
 
 pub(super) fn read_all(root: &Section<'_>, stages: &[Stage], warnings: &mut Vec<String>) -> Vec<Claim> {
     let sections = root.named("targets", "claims: a metric's id and its limit");

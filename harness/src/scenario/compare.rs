@@ -1,10 +1,10 @@
 //! `[compare]`: a second build, measured beside the target.
 
 use super::stage::{Stage, Work};
+use super::target::{Around, read_base};
 use crate::spec::Section;
-use crate::target::read::Around;
-use crate::target::spec::{Spec as TargetSpec, Upstream};
-use crate::target::template::{Piece, Template};
+use harness_rig::target::spec::{Spec as TargetSpec, Upstream};
+use harness_rig::target::template::{Piece, Template};
 
 /// Fewest fresh starts of each build: two instances of one program can differ more than two builds do.
 pub const FEWEST_INSTANCES: u64 = 2;
@@ -36,7 +36,7 @@ pub(super) fn read(root: &Section<'_>, rest: &Rest<'_>) -> Compare {
             _ => Ok(()),
         })
         .default(FEWEST_INSTANCES);
-    let base = TargetSpec::read_base(&section, rest.target, rest.around);
+    let base = read_base(&section, rest.target, rest.around);
     if base.is_some() {
         check_rounds(&section, instances, rest.stages);
         check_ports(&section, rest);

@@ -1,14 +1,15 @@
 //! The requests of a scenario and those of one stage.
 
-use crate::load::read::{Around, is_single};
-use crate::load::spec::Request;
-use crate::spec::{Section, nearest};
+use super::request::{Around, is_single, read_request};
+use crate::spec::Section;
+use harness_base::words::nearest;
+use harness_load::spec::Request;
 
 /// Reads `[request]` or every `[request.NAME]`.
 pub(super) fn read_all(root: &Section<'_>, around: Around<'_>) -> Vec<Request> {
     const ABOUT: &str = "one request, or several as [request.NAME]";
     if root.describing() {
-        Request::read("request", &root.table("request", ABOUT), around);
+        read_request("request", &root.table("request", ABOUT), around);
         return named(root, around);
     }
     if !root.has("request") {
@@ -19,7 +20,7 @@ pub(super) fn read_all(root: &Section<'_>, around: Around<'_>) -> Vec<Request> {
         let peek = root.peek("request");
         peek.is_none_or(|section| is_single(&section))
     };
-    if single { vec![Request::read("request", &root.table("request", ABOUT), around)] } else { named(root, around) }
+    if single { vec![read_request("request", &root.table("request", ABOUT), around)] } else { named(root, around) }
 }
 
 fn named(root: &Section<'_>, around: Around<'_>) -> Vec<Request> {
@@ -32,7 +33,7 @@ fn named(root: &Section<'_>, around: Around<'_>) -> Vec<Request> {
             {
                 section.mistake("", message, None);
             }
-            Request::read(name, section, around)
+            read_request(name, section, around)
         })
         .collect()
 }
@@ -42,7 +43,7 @@ fn named(root: &Section<'_>, around: Around<'_>) -> Vec<Request> {
 pub(super) fn of_stage(section: &Section<'_>, all: &[Request], around: Around<'_>) -> Vec<Request> {
     const ABOUT: &str = "names of the requests it sends, or a request of its own; all where absent";
     if section.describing() || section.has_table("request") {
-        return vec![Request::read("request", &section.table("request", ABOUT), around)];
+        return vec![read_request("request", &section.table("request", ABOUT), around)];
     }
     let names: Option<Vec<String>> = section.field("request", ABOUT).optional();
     let Some(names) = names else {

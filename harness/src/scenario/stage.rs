@@ -9,15 +9,15 @@ mod soak;
 use std::path::PathBuf;
 
 use crate::interop::import;
-use crate::load::spec::{Pace, Request};
 use crate::measure::audit::Limits;
 use crate::measure::curve::Objective;
 use crate::measure::faults::{FaultKind, Planned};
 use crate::measure::group::ResourceLimits;
 use crate::measure::record::StageKind;
 use crate::measure::soak::{Budget, Floors};
-use crate::target::spec::Upstream;
-use crate::units::Nanos;
+use harness_base::units::Nanos;
+use harness_load::spec::{Pace, Request};
+use harness_rig::target::spec::Upstream;
 
 pub(super) use read::{Base, read_all, read_import};
 

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 
 use super::tree::Node;
 use super::value::Value;
-use super::{Described, Document, Mistake, nearest};
+use super::{Described, Document, Mistake};
+use harness_base::words::nearest;
 
 /// One table. Dropping it reports the keys that nobody asked for.
 #[derive(Debug)]

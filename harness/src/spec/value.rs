@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::tree::{Node, Tree};
-use crate::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Rate, Ratio};
+use harness_base::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Rate, Ratio};
 
 /// A type that can be read from one TOML value.
 pub trait Value: Sized + Clone {

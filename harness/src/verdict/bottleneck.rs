@@ -4,12 +4,12 @@
 mod bound;
 mod facts;
 
+use crate::measure::Offered;
 use crate::measure::metric::Unit;
 use crate::measure::record::{RoundRecord, StageRecord};
-use crate::measure::trial::Offered;
-use crate::units::Ratio;
 pub use bound::{Bottleneck, Bound};
 use facts::{Facts, Station, cpus};
+use harness_base::units::Ratio;
 
 /// Target, generator or upstream is busy from this share on of the window, or of the CPUs it may use; the audit's limit of saturation.
 /// Nothing comes much closer to all: between two requests there is always a moment of waiting.

@@ -1,8 +1,9 @@
 //! `[targets]`: claims about metrics.
 
 use crate::measure::metric::{self, Better, METRICS, Metric, Unit};
-use crate::spec::{Section, nearest};
-use crate::units::{Bytes, Nanos, Rate, Ratio};
+use crate::spec::Section;
+use harness_base::units::{Bytes, Nanos, Rate, Ratio};
+use harness_base::words::nearest;
 
 /// One claim, for example `"overhead/latency_p50" = { limit = "< 2ms" }`.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use super::claim::Claim;
 use super::judgement::{ClaimFinding, ClaimState, Measured, Value};
 use crate::measure::metric::{Kind, Unit, find};
-use crate::stats::Estimate;
+use harness_stats::Estimate;
 
 /// Judges every claim, in the order of the scenario.
 pub(super) fn judge(claims: &[Claim], metrics: &[Measured]) -> Vec<ClaimFinding> {

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::judge::FailOn;
 use super::judgement::{FindingKind, Weighed};
-use crate::exit::Exit;
 use crate::measure::metric::Better;
 use crate::measure::{Layout, Numbers};
+use harness_base::exit::Exit;
 
 pub use open::{Error, Run, open};
 pub use rule::Rule;

@@ -7,7 +7,7 @@ use crate::measure::curve::Objective;
 use crate::measure::group::ResourceLimits;
 use crate::measure::metric;
 use crate::measure::record::{InstanceRecord, StageKind, StageRecord, StageStatus};
-use crate::stats::{Estimate, Sample};
+use harness_stats::{Estimate, Sample};
 
 /// The curve of one stage `limits`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use super::published::{Draft, publish};
 use super::weigh::{Question, undecided, weigh};
 use crate::measure::metric;
 use crate::measure::record::{Record, StageKind};
-use crate::stats::benjamini_hochberg;
+use harness_stats::benjamini_hochberg;
 
 /// Ids that a sentence names before it counts the rest.
 const NAMED: usize = 5;

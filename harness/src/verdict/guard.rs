@@ -6,7 +6,7 @@ use super::gate::{Guard, beyond};
 use super::judgement::Measured;
 use super::weigh::percent;
 use crate::measure::metric::Better;
-use crate::stats::{Estimate, Sample};
+use harness_stats::{Estimate, Sample};
 
 /// What the guard says of a metric: the sentence of a breach, or nothing. Earlier runs only: the present one is not among them.
 pub(super) fn breach(guard: &Guard, metric: &Measured, past: &Past) -> Option<String> {

@@ -9,9 +9,9 @@ use super::judgement::{
 };
 use super::soak::Soak;
 use super::{bottleneck, claims, curve, faults, findings, measured, notes, soak};
-use crate::exit::Exit;
 use crate::measure::record::{Record, StageKind, StageRecord, StageStatus};
 use crate::measure::trial::Build;
+use harness_base::exit::Exit;
 
 /// The mildest finding that fails a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

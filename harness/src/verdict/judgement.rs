@@ -9,9 +9,9 @@ use super::context::Context;
 use super::curve::Curve;
 use super::faults::Faults;
 use super::soak::Soak;
-use crate::exit::Exit;
 use crate::measure::metric::{Better, Kind, Unit, category};
-use crate::stats::Estimate;
+use harness_base::exit::Exit;
+use harness_stats::Estimate;
 
 pub use finding::{Finding, FindingKind, Topic, Weighed};
 
@@ -72,7 +72,7 @@ pub enum Value {
         estimate: Estimate,
         /// The value of each valid round or launch, in order.
         rounds: Vec<f64>,
-        /// Positions in `rounds` of values that lie far from the others; see [`crate::stats::Sample::outliers`]. They count.
+        /// Positions in `rounds` of values that lie far from the others; see [`harness_stats::Sample::outliers`]. They count.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         outliers: Vec<usize>,
     },

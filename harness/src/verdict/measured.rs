@@ -2,12 +2,13 @@
 
 use super::judgement::{Arms, Measured, Value};
 use super::soak::Soak;
+use crate::measure::Arm;
 use crate::measure::metric::{Absent, METRICS, Metric};
 use crate::measure::record::{Record, StageKind, StageRecord, StageStatus};
 use crate::measure::soak::Quantity;
-use crate::measure::trial::{Arm, TrialRecord};
-use crate::stats::{Estimate, Sample};
-use crate::units::grouped;
+use crate::measure::trial::TrialRecord;
+use harness_base::units::grouped;
+use harness_stats::{Estimate, Sample};
 
 /// Why slopes decide nothing between runs.
 const SLOPE: &str = "a change over a soak is held against its budget, not against other runs";

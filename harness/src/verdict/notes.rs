@@ -1,10 +1,11 @@
 //! What the rounds of a stage show beside their medians: values that drift, and values that depend on what went first.
 
 use super::judgement::Measured;
-use crate::clock::Mono;
+use crate::measure::Arm;
 use crate::measure::record::{RoundRecord, StageKind, StageRecord};
-use crate::measure::trial::{Arm, Build};
-use crate::stats::{Sample, differences, drift, order_effect};
+use crate::measure::trial::Build;
+use harness_base::clock::Mono;
+use harness_stats::{Sample, differences, drift, order_effect};
 
 /// A note is written below this p. Two dozen metrics are looked at, so one run in a few has one by chance; it changes nothing.
 const P: f64 = 0.01;

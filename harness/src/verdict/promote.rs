@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use super::judgement::{Judgement, Measured};
 use super::stored::{RESULT, Stored};
 use crate::baseline::{Promoted, StoredMetric};
-use crate::exit::Exit;
 use crate::measure::journal;
 use crate::measure::record::{BuildFacts, Record};
 use crate::measure::trial::Build;
-use crate::stats::{Estimate, Sample};
+use harness_base::exit::Exit;
+use harness_stats::{Estimate, Sample};
 
 /// Significant digits of a stored round. A round's own scatter is thousands of times the rounding.
 const DIGITS: usize = 6;

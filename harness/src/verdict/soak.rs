@@ -12,7 +12,7 @@ use super::judgement::{Finding, FindingKind, Topic};
 use crate::measure::metric::{METRICS, Unit};
 use crate::measure::record::{Record, StageKind, StageRecord, StageStatus};
 use crate::measure::soak::{self, Quantity, SoakFacts};
-use crate::stats::{Estimate, Interval, Sample, slope};
+use harness_stats::{Estimate, Interval, Sample, slope};
 
 /// Resampled slopes behind an interval.
 const DRAWS: u32 = 400;

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::judgement::Judgement;
-use crate::files;
 use crate::measure::canonical::Json;
 use crate::measure::journal;
 use crate::measure::record::{Record, SCHEMA_VERSION};
+use harness_base::files;
 
 /// Name of the result in a run's folder.
 pub const RESULT: &str = "result.json";

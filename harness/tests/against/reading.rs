@@ -5,7 +5,7 @@ use std::path::Path;
 use harness::measure::trial::Build;
 use harness::plan::{Options, Plan, Work};
 use harness::scenario::{self, Scenario};
-use harness::target::spec::{ImageSpec, Launch};
+use harness_rig::target::spec::{ImageSpec, Launch};
 
 const TARGET: &str = r#"
 name = "x"

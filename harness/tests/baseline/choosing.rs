@@ -3,7 +3,8 @@
 use harness::baseline::branch::{Rule, Surroundings};
 use harness::baseline::{Choice, Error, Promoted, Wanted, choose, find};
 use harness::measure::Record;
-use harness::measure::record::{ScenarioFacts, ToolFacts};
+use harness::measure::ToolFacts;
+use harness::measure::record::ScenarioFacts;
 
 use super::made::*;
 
@@ -165,7 +166,7 @@ fn a_run_measured_alike_elsewhere_goes_before_another_measurement_here() {
 #[test]
 fn an_unknown_host_is_never_the_same_host() {
     let folder = Folder::new();
-    let nobody = harness::measure::record::HostFacts { cpu_model: "unknown".to_owned(), ..host() };
+    let nobody = harness::measure::HostFacts { cpu_model: "unknown".to_owned(), ..host() };
     folder.fill("sidecar", "main", vec![Promoted { host: nobody.clone(), ..run(0, 1.0) }]);
     let (_, differs, _) = chosen(&folder, &Record { host: nobody, ..record() });
     assert_eq!(differs, ["the hosts differ (CPU: unknown, there unknown)"]);

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use harness::baseline::{Baseline, Promoted, SCHEMA_VERSION, Store, StoredMetric};
-use harness::clock;
 use harness::measure::metric::{Better, Kind, Unit};
-use harness::measure::record::{GitFacts, HostFacts, ToolFacts};
+use harness::measure::{GitFacts, HostFacts, ToolFacts};
+use harness_base::clock;
 use serde_json::Value;
 
 use super::support::{Scratch, harness};

@@ -1,6 +1,5 @@
 //! What may become a baseline: every refusal, and what is kept of a run.
 
-use harness::exit::Exit;
 use harness::measure::Record;
 use harness::measure::metric::Kind;
 use harness::measure::record::{Failure, StageStatus};
@@ -8,6 +7,7 @@ use harness::measure::trial::Build;
 use harness::verdict::claim::Claim;
 use harness::verdict::promote::{Refused, promoted, result_file};
 use harness::verdict::{Judgement, Options, Stored, judge, stored};
+use harness_base::exit::Exit;
 
 use super::made::*;
 use super::sample;

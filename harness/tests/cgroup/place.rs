@@ -6,12 +6,12 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use harness::cgroup::{Own, name};
-use harness::clock::Mono;
-use harness::keeper::{Child, Command, Error, Keeper, clean_env};
 use harness::measure::ResourceLimits;
-use harness::sampler::{Sampler, Tree, Watched, Window};
-use harness::units::{Bytes, Nanos};
+use harness_base::clock::Mono;
+use harness_base::units::{Bytes, Nanos};
+use harness_rig::cgroup::{Own, name};
+use harness_rig::keeper::{Child, Command, Error, Keeper, clean_env};
+use harness_rig::sampler::{Sampler, Tree, Watched, Window};
 
 /// For what must happen at some time, on however slow a machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -123,7 +123,7 @@ fn a_receipt_with_a_digest_is_held_to_it() {
     {
         for end in ["\n", ""] {
             let digest = <sha2::Sha256 as sha2::Digest>::digest(format!("{text}{end}"));
-            let intact = sealed(&harness::units::hexadecimal(&digest));
+            let intact = sealed(&harness_base::units::hexadecimal(&digest));
             let same = judged(&intact, &intact);
             assert_eq!(same.exit, Exit::Pass, "{whole} {end:?}: {same:#?}");
             let mut tampered = intact.clone();

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness::keeper::Keeper;
 use harness::measure::Ending;
 use harness::measure::group::ResourceLimits;
-use harness::target::spec::{ContainerSpec, Endpoints, ImageSpec, Launch, Network, Placed, Spec};
-use harness::target::{Containers, Error, LaunchRequest, Running, Site, launch};
-use harness::units::{Bytes, Nanos};
+use harness_base::units::{Bytes, Nanos};
+use harness_rig::keeper::Keeper;
+use harness_rig::target::spec::{ContainerSpec, Endpoints, ImageSpec, Launch, Network, Placed, Spec};
+use harness_rig::target::{Containers, Error, LaunchRequest, Running, Site, launch};
 
 use super::an_engine_for;
 use super::docker::{Image, docker, labelled};
@@ -36,7 +36,8 @@ impl Place {
 
     async fn launch(&self, spec: &Spec, limits: Option<&ResourceLimits>) -> Result<Running, Error> {
         let site = self.site.as_ref().unwrap();
-        launch(&LaunchRequest { site, name: "target", spec, upstream: None, cpuset: Some(&[0]), limits, ports: None }).await
+        launch(&LaunchRequest { site, name: "target", spec, upstream: None, cpuset: Some(&[0]), limits, ports: None })
+            .await
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use harness::exit::Exit;
 use harness::measure::faults::{ExitFacts, Expectation, FaultKind, FaultRecord, FaultsFacts, Planned};
 use harness::measure::journal::{JournalLine, replay};
 use harness::measure::outcome::Outcomes;
 use harness::measure::record::{InstanceRecord, Record, RoundRecord, SCHEMA_VERSION, StageKind, StageRecord};
-use harness::measure::trial::{Arm, Build, LoadFacts, Offered, Ticks, TrialRecord};
+use harness::measure::trial::{Build, TrialRecord};
+use harness::measure::{Arm, LoadFacts, Offered, Ticks};
 use harness::measure::{Ending, RoundStatus, Series, StageStatus};
 use harness::plan::{Options as PlanOptions, Plan};
 use harness::report::{Summary, format};
@@ -15,6 +15,7 @@ use harness::scenario::Scenario;
 use harness::verdict::faults::RowState;
 use harness::verdict::judgement::{FindingKind, Judgement};
 use harness::verdict::{FailOn, Options, judge};
+use harness_base::exit::Exit;
 
 use super::support::sidecar;
 

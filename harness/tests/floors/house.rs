@@ -4,7 +4,6 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wing {
     Hall,
-    Acting,
     Thinking,
     Above,
 }
@@ -23,7 +22,7 @@ const fn room(name: &'static str, floor: u8, wing: Wing, arrows: &'static [&'sta
     Room { name, floor, wing, arrows }
 }
 
-/// Every room. `host` stands beside `sampler`: it reads what does not change during a run.
+/// Every room of the binary's crate. The libraries below it are crates, which Cargo keeps apart.
 pub const ROOMS: &[Room] = &[
     room("main", 5, Wing::Above, &["cli"]),
     room("cli", 5, Wing::Above, &[]),
@@ -34,54 +33,38 @@ pub const ROOMS: &[Room] = &[
     room("calibrate", 4, Wing::Above, &[]),
     room("plan", 3, Wing::Above, &[]),
     room("scenario", 2, Wing::Above, &[]),
-    room("cgroup", 1, Wing::Acting, &[]),
-    room("keeper", 1, Wing::Acting, &["cgroup"]),
-    room("host", 1, Wing::Acting, &[]),
-    room("image", 1, Wing::Acting, &[]),
-    room("target", 1, Wing::Acting, &["keeper", "cgroup", "image"]),
-    room("probe", 1, Wing::Acting, &["target"]),
-    room("sampler", 1, Wing::Acting, &["cgroup"]),
-    room("load", 1, Wing::Acting, &["keeper"]),
-    room("report", 1, Wing::Thinking, &["verdict", "stats", "baseline", "interop"]),
-    room("verdict", 1, Wing::Thinking, &["stats", "baseline", "interop"]),
-    room("stats", 1, Wing::Thinking, &[]),
+    room("report", 1, Wing::Thinking, &["verdict", "baseline", "interop"]),
+    room("verdict", 1, Wing::Thinking, &["baseline", "interop"]),
     room("baseline", 1, Wing::Thinking, &[]),
     room("interop", 1, Wing::Thinking, &[]),
-    room("measure", 0, Wing::Hall, &["spec", "units", "clock", "exit"]),
-    room("spec", 0, Wing::Hall, &["units", "clock"]),
-    room("clock", 0, Wing::Hall, &["units"]),
-    room("units", 0, Wing::Hall, &[]),
-    room("exit", 0, Wing::Hall, &[]),
-    room("files", 0, Wing::Hall, &[]),
+    room("measure", 0, Wing::Hall, &["spec"]),
+    room("spec", 0, Wing::Hall, &[]),
 ];
 
 /// Foreign crates that belong to certain rooms only.
 pub const GUESTS: &[(&str, &[&str])] = &[
-    ("goose", &["load"]),
-    ("hyper", &["load", "run"]),
-    ("hyper_util", &["load", "run"]),
-    ("http_body_util", &["load", "run"]),
+    ("harness_load", &["measure", "scenario", "plan", "run", "doctor", "cli"]),
+    ("harness_rig", &["measure", "scenario", "plan", "run", "doctor", "cli"]),
+    ("harness_image", &["measure", "run", "cli"]),
+    ("harness_stats", &["verdict", "report", "plan", "calibrate"]),
+    ("hyper", &["scenario", "run"]),
+    ("hyper_util", &["run"]),
+    ("http_body_util", &["run"]),
     ("indicatif", &["progress"]),
-    ("bollard", &["target"]),
-    ("futures_util", &["target"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("ureq", &["publish"]),
-    ("object", &["image"]),
-    ("tar", &["image"]),
-    ("flate2", &["image", "measure"]),
+    ("flate2", &["measure"]),
     ("inferno", &["run"]),
-    ("statrs", &["stats"]),
     ("jsonschema", &["report"]),
-    ("procfs", &["sampler", "host", "target", "keeper", "cgroup"]),
 ];
 
 /// The only traits of the crate: three that have several implementations, and the reading helper of scenario values.
 pub const TRAITS: &[&str] = &["Launcher", "LoadEngine", "ReportFormat", "Value"];
 
 /// The only file with unsafe code: what runs between fork and exec.
-pub const UNSAFE: &str = "keeper/pre_exec.rs";
+pub const UNSAFE: &str = "crates/rig/src/keeper/pre_exec.rs";
 
 /// Lines a file may have, its tests included. The aim is 300.
 pub const LONGEST: usize = 400;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use harness::image::{BuildRequest, Built, Error, build};
+use harness_image::{BuildRequest, Built, Error, build};
 
 use super::engine::{Tag, docker, engine_or_skip, stdout};
 use super::program_with_libraries;

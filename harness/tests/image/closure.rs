@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use harness::image::{self, Closure, Error};
+use harness_image::{self, Closure, Error};
 
 use super::support::Scratch;
 use super::{cc, program_with_libraries};
@@ -24,7 +24,7 @@ fn mapped(pid: &str) -> BTreeSet<PathBuf> {
 #[test]
 fn everything_that_the_kernel_mapped_into_this_process_is_needed_by_it() {
     let own = std::env::current_exe().unwrap();
-    let closure = image::closure(&own).unwrap();
+    let closure = harness_image::closure(&own).unwrap();
     let mut expected = mapped("self");
     assert!(expected.remove(&own.canonicalize().unwrap()), "{expected:?}");
     assert!(expected.len() >= 2, "at least the loader and the C library: {expected:?}");
@@ -39,7 +39,7 @@ fn everything_that_the_kernel_mapped_into_this_process_is_needed_by_it() {
 fn a_running_shell_maps_what_was_foretold() {
     let mut shell = std::process::Command::new("/bin/sh");
     let mut child = shell.args(["-c", "read x"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
-    let found = real(&image::closure(Path::new("/bin/sh")).unwrap());
+    let found = real(&harness_image::closure(Path::new("/bin/sh")).unwrap());
     let own = Path::new("/bin/sh").canonicalize().unwrap();
     let begun = std::time::Instant::now();
     // Until exec and the loader are through, fewer files are mapped.
@@ -56,7 +56,7 @@ fn a_running_shell_maps_what_was_foretold() {
 #[test]
 fn a_large_server_has_all_its_libraries() {
     for program in ["/usr/sbin/nginx", "/usr/sbin/haproxy"].map(Path::new).into_iter().filter(|path| path.exists()) {
-        let found = real(&image::closure(program).unwrap());
+        let found = real(&harness_image::closure(program).unwrap());
         // Only here, as the second opinion: the loader itself lists what it would load.
         let listed = std::process::Command::new("ldd").arg(program).output().unwrap();
         let listed = String::from_utf8(listed.stdout).unwrap();
@@ -71,7 +71,7 @@ fn a_large_server_has_all_its_libraries() {
 fn folders_that_the_files_name_are_looked_through() {
     let scratch = Scratch::new();
     let program = program_with_libraries(&scratch);
-    let closure = image::closure(&program).unwrap();
+    let closure = harness_image::closure(&program).unwrap();
     let by_name = |name: &str| closure.libraries.iter().find(|library| library.name == name).unwrap();
     let outer = by_name("libouter.so");
     assert_eq!(outer.path.canonicalize().unwrap(), scratch.0.join("lib/libouter.so").canonicalize().unwrap());
@@ -85,14 +85,14 @@ fn a_missing_library_is_told_with_who_needs_it() {
     let scratch = Scratch::new();
     let program = program_with_libraries(&scratch);
     std::fs::remove_file(scratch.0.join("lib/deep/libinner.so")).unwrap();
-    let error = image::closure(&program).unwrap_err();
+    let error = harness_image::closure(&program).unwrap_err();
     let said = error.to_string();
     let Error::NoLibrary { name, by, .. } = error else { panic!("{said}") };
     assert!(name == "libinner.so" && by.ends_with("lib/libouter.so"), "{said}");
     assert!(said.contains("lib/deep, /lib/"), "{said}");
     // A library of another kind of file at the right place is passed over.
     std::fs::write(scratch.0.join("lib/deep/libinner.so"), "no library").unwrap();
-    assert!(matches!(image::closure(&program), Err(Error::NoLibrary { .. })));
+    assert!(matches!(harness_image::closure(&program), Err(Error::NoLibrary { .. })));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_static_program_needs_nothing() {
     let scratch = Scratch::new();
     std::fs::write(scratch.0.join("main.c"), "int main(void) { return 0; }\n").unwrap();
     cc(&scratch.0, &["-static", "-o", "program", "main.c"]);
-    let closure = image::closure(&scratch.0.join("program")).unwrap();
+    let closure = harness_image::closure(&scratch.0.join("program")).unwrap();
     assert!(closure.libraries.is_empty() && closure.interpreter.is_none(), "{closure:?}");
 }
 
@@ -109,25 +109,25 @@ fn what_is_no_program_of_this_host_is_told_as_what_it_is() {
     let scratch = Scratch::new();
     let file = scratch.0.join("file");
     std::fs::write(&file, "#!/bin/sh\nexec true\n").unwrap();
-    assert!(matches!(image::closure(&file), Err(Error::Script { line, .. }) if line == "#!/bin/sh"));
+    assert!(matches!(harness_image::closure(&file), Err(Error::Script { line, .. }) if line == "#!/bin/sh"));
     std::fs::write(&file, "plain text").unwrap();
-    assert!(matches!(image::closure(&file), Err(Error::NoProgram { .. })));
-    assert!(matches!(image::closure(&scratch.0), Err(Error::NoProgram { .. })));
-    assert!(matches!(image::closure(&scratch.0.join("absent")), Err(Error::Unreadable { .. })));
+    assert!(matches!(harness_image::closure(&file), Err(Error::NoProgram { .. })));
+    assert!(matches!(harness_image::closure(&scratch.0), Err(Error::NoProgram { .. })));
+    assert!(matches!(harness_image::closure(&scratch.0.join("absent")), Err(Error::Unreadable { .. })));
     let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let mut foreign = own.clone();
     // e_machine: one that no Rust host has, and one that is known by name.
     for (machine, named) in [(243_u16, "riscv64"), (8, "machine 8 of 64 bits")] {
         foreign[18..20].copy_from_slice(&machine.to_le_bytes());
         std::fs::write(&file, &foreign).unwrap();
-        let said = image::closure(&file).unwrap_err();
+        let said = harness_image::closure(&file).unwrap_err();
         assert!(matches!(&said, Error::WrongMachine { found, .. } if found == named), "{said}");
     }
     for cut in [5, 17, 63, 64, 200] {
         std::fs::write(&file, &own[..cut]).unwrap();
-        assert!(matches!(image::closure(&file), Err(Error::NoProgram { .. })), "{cut} bytes");
+        assert!(matches!(harness_image::closure(&file), Err(Error::NoProgram { .. })), "{cut} bytes");
     }
-    let library = image::closure(&std::env::current_exe().unwrap()).unwrap().libraries;
+    let library = harness_image::closure(&std::env::current_exe().unwrap()).unwrap().libraries;
     let unstartable = library.iter().find(|library| library.name.starts_with("libgcc_s")).unwrap();
-    assert!(matches!(image::closure(&unstartable.path), Err(Error::NoProgram { .. })));
+    assert!(matches!(harness_image::closure(&unstartable.path), Err(Error::NoProgram { .. })));
 }

@@ -4,9 +4,9 @@ use std::fs::read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use harness::image::{Error, facts};
 use harness::measure::ImageFacts;
 use harness::measure::image::{Base, Count, Method};
+use harness_image::{Error, facts};
 
 use super::engine::{Tag, docker, engine_or_skip, stdout};
 use super::layout::{Layout, layer, packed};

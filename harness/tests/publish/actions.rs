@@ -2,10 +2,10 @@
 
 use std::process::Output;
 
-use harness::exit::Exit;
 use harness::publish::actions::{Level, SUMMARY_LIMIT, annotations, append_summary, command};
 use harness::verdict::judgement::{Finding, FindingKind};
 use harness::verdict::{Judgement, Options, judge};
+use harness_base::exit::Exit;
 
 use crate::{Run, sample, stderr, stdout, support, without_runner};
 

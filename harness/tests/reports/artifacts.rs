@@ -272,7 +272,7 @@ fn aether_files_hold_the_quantiles_of_the_rounds_and_are_read_again() {
     }
     let pairs: Vec<_> = files.iter().map(|file| ((*file).clone(), (*file).clone())).collect();
     let same = compare(&pairs, Comparing { rule: harness::verdict::compare::Rule::Aether, ..Comparing::default() });
-    assert_eq!(same.exit, harness::exit::Exit::Pass, "{same:#?}");
+    assert_eq!(same.exit, harness_base::exit::Exit::Pass, "{same:#?}");
     assert_eq!(rendered("aether", &record, &judgement).lines().count(), files.len());
 }
 
@@ -312,7 +312,7 @@ fn the_digest_of_a_receipt_is_that_of_its_sorted_line() {
     // serde_json's own maps are sorted by key, so this is another way to the same text.
     let line = format!("{receipt}\n");
     let digest = <sha2::Sha256 as sha2::Digest>::digest(line.as_bytes());
-    assert_eq!(stated["sha256"].as_str().unwrap(), harness::units::hexadecimal(&digest));
+    assert_eq!(stated["sha256"].as_str().unwrap(), harness_base::units::hexadecimal(&digest));
 }
 
 #[test]

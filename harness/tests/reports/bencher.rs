@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use harness::stats::{Estimate, Interval};
 use harness::verdict::judgement::Value;
+use harness_stats::{Estimate, Interval};
 use serde::Deserialize;
 
 use super::*;

@@ -1,8 +1,8 @@
 //! What reports say of the calibration in a record.
 
 use harness::measure::Calibration;
+use harness::measure::ToolFacts;
 use harness::measure::calibration::{BoundBy, Ceiling, Figure, NoiseFloor, Resolution};
-use harness::measure::record::ToolFacts;
 
 use super::*;
 

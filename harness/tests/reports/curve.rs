@@ -4,9 +4,9 @@ use harness::measure::curve::{GaveUp, Objective};
 use harness::measure::group::{GroupUsage, ResourceLimits};
 use harness::measure::record::StageKind;
 use harness::report::schema;
-use harness::units::Bytes;
 use harness::verdict::Stored;
 use harness::verdict::curve::PointState;
+use harness_base::units::Bytes;
 
 use super::formats::valid;
 use super::*;

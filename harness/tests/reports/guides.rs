@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-use harness::clock::Mono;
-use harness::exit::Exit;
-use harness::measure::audit::{Check, Evidence, LedgerRule, Limits, audit};
+use harness::measure::LedgerRule;
+use harness::measure::audit::{Check, Evidence, Limits, audit};
 use harness::measure::outcome::Outcomes;
-use harness::measure::trial::{Arm, Ledger, LoadFacts, Offered};
+use harness::measure::trial::Ledger;
 use harness::measure::usage::{HostUsage, Reading, Series, TreeUsage};
+use harness::measure::{Arm, LoadFacts, Offered};
 use harness::scenario::Scenario;
-use harness::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::exit::Exit;
+use harness_base::units::Nanos;
 
 use super::*;
 

@@ -4,9 +4,10 @@ use harness::measure::ThreadsUsage;
 use harness::measure::journal::{Error, JournalLine, replay};
 use harness::measure::latency::LatencyHistogram;
 use harness::measure::record::{Failure, InstanceRecord, RoundRecord, RoundStatus, StageKind};
-use harness::measure::trial::{Arm, Build, LoadFacts, Offered, TrialRecord};
+use harness::measure::trial::{Build, TrialRecord};
 use harness::measure::usage::{Reading, Series};
-use harness::units::Nanos;
+use harness::measure::{Arm, LoadFacts, Offered};
+use harness_base::units::Nanos;
 use proptest::prelude::*;
 
 use super::*;
@@ -84,7 +85,7 @@ fn stages() -> impl Strategy<Value = Vec<StageRecord>> {
 
 fn records() -> impl Strategy<Value = Record> {
     let failure =
-        prop::option::of(Just(Failure { message: "died".to_owned(), exit: harness::exit::Exit::TargetFailed }));
+        prop::option::of(Just(Failure { message: "died".to_owned(), exit: harness_base::exit::Exit::TargetFailed }));
     (stages(), any::<bool>(), failure, prop::option::of(0.0..1.0), 0.0..1e3, any::<u64>()).prop_map(
         |(stages, interrupted, failure, sampler_cost_ratio, load_average, took_ns)| {
             let mut record = Record { stages, interrupted, failure, sampler_cost_ratio, took_ns, ..Record::default() };
@@ -132,7 +133,7 @@ fn a_killed_run_is_reported_as_partial_with_what_it_had() {
     let mut partial = replayed.record;
     stage(&mut partial, "overhead").status = StageStatus::Incomplete;
     let judgement = judged(&partial, &[]);
-    assert_eq!(judgement.exit, harness::exit::Exit::Interrupted);
+    assert_eq!(judgement.exit, harness_base::exit::Exit::Interrupted);
     assert!(judgement.metric("startup/to_ready").and_then(|metric| metric.estimate()).is_some());
     assert!(judgement.metric("latency/p50").and_then(|metric| metric.absence()).is_some());
     let summary = Summary::new(&partial, &judgement).partial(!replayed.complete);

@@ -1,9 +1,9 @@
 //! What a record is judged to be.
 
-use harness::exit::Exit;
 use harness::measure::record::{Failure, StageKind};
 use harness::verdict::judgement::ClaimState;
 use harness::verdict::{FailOn, Options, judge};
+use harness_base::exit::Exit;
 
 use super::*;
 

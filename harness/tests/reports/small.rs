@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness::exit::Exit;
 use harness::measure::metric::{Better, Unit};
 use harness::report::write_all;
-use harness::stats::Interval;
 use harness::verdict::context::{Against, Past};
 use harness::verdict::evidence::Evidence;
 use harness::verdict::judgement::{Finding, FindingKind, Topic, Value as Measure, Weighed};
+use harness_base::exit::Exit;
+use harness_stats::Interval;
 use serde_json::Value;
 
 use super::*;

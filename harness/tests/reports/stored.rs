@@ -82,7 +82,7 @@ fn a_result_keeps_its_schema_and_nothing_else_does() {
 fn every_ending_of_a_stage_keeps_the_schema() {
     let mut record = with_invalid_overhead();
     let failure =
-        harness::measure::record::Failure { message: "died".to_owned(), exit: harness::exit::Exit::TargetFailed };
+        harness::measure::record::Failure { message: "died".to_owned(), exit: harness_base::exit::Exit::TargetFailed };
     stage(&mut record, "idle").status = StageStatus::Incomplete;
     stage(&mut record, "startup").status = StageStatus::Skipped("no Docker".to_owned());
     stage(&mut record, "capacity").status = StageStatus::Failed(failure.clone());

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
-use harness::clock::{rfc3339, unix_of, unix_seconds};
 use harness::measure::Record;
+use harness_base::clock::{rfc3339, unix_of, unix_seconds};
 
 use crate::support::{ran, sidecar};
 use crate::{Site, eventually, journal};

@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-use harness::measure::trial::Arm;
-use harness::target::Ports;
+use harness::measure::Arm;
+use harness_rig::target::Ports;
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::support::{Ran, measured, ran, sidecar};

@@ -4,11 +4,11 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use harness::clock::Mono;
-use harness::keeper::{self, Keeper, clean_env};
 use harness::measure::Ending;
-use harness::sampler::{Sampler, Tree, Watched};
-use harness::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+use harness_rig::keeper::{self, Keeper, clean_env};
+use harness_rig::sampler::{Sampler, Tree, Watched};
 
 use crate::support::{Ran, Scratch, measured, recovered_from, run, sidecar};
 

@@ -1,16 +1,16 @@
 //! What made-up windows amount to.
 
-use harness::exit::Exit;
+use harness::measure::Offered;
 use harness::measure::Quantiles;
 use harness::measure::journal::{JournalLine, replay};
 use harness::measure::outcome::Outcomes;
 use harness::measure::record::{Failure, InstanceRecord, Record, SCHEMA_VERSION, StageKind, StageRecord, StageStatus};
 use harness::measure::soak::{Budget, Floors, Level, Quantity, SoakFacts, SoakWindow};
-use harness::measure::trial::Offered;
 use harness::report::Summary;
 use harness::verdict::judgement::{FindingKind, Judgement};
 use harness::verdict::soak::{Soak, Trend, TrendState};
 use harness::verdict::{FailOn, Options, judge};
+use harness_base::exit::Exit;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -1,6 +1,6 @@
 //! What holds for every sample.
 
-use harness::stats::{
+use harness_stats::{
     Estimate, Interval, Resampling, Sample, Significance, Undefined, benjamini_hochberg, bootstrap, differences, drift,
     hodges_lehmann, log_ratios, mann_whitney, order_effect, predict, ratio, shift, sign_flip, signed_rank, student,
     welch,

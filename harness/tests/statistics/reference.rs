@@ -1,6 +1,6 @@
 //! Values computed with scipy 1.17.1 on two samples of ten rounds.
 
-use harness::stats::{
+use harness_stats::{
     Interval, Method, differences, hodges_lehmann, log_ratios, mann_whitney, predict, ratio, shift, sign_flip,
     signed_rank, student, welch,
 };

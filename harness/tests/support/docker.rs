@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use harness::image;
+use harness_image as image;
 
 /// Whether there is an engine. Skips loudly where there is none, fails where HARNESS_REQUIRE_DOCKER=1 asks for one.
 pub fn there_is_an_engine(test: &str) -> bool {

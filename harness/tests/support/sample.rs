@@ -1,16 +1,19 @@
 //! A record as a default run leaves it, made up from a seed: five stages, both arms, ten rounds, one of them repeated.
 //! Latencies are lognormal; every trial goes through the real audit.
 
-use harness::clock::Mono;
+use harness::measure::LedgerRule;
 use harness::measure::ThreadsUsage;
-use harness::measure::audit::{Evidence, LedgerRule, Limits, audit, tags};
+use harness::measure::audit::{Evidence, Limits, audit, tags};
 use harness::measure::image::{Base, Count, ImageFacts, Method};
 use harness::measure::launch::{Ending, LaunchRecord};
 use harness::measure::outcome::Outcomes;
 use harness::measure::record::*;
-use harness::measure::trial::{Arm, Build, Latencies, Ledger, LoadFacts, Offered, Second, TrialRecord};
+use harness::measure::trial::{Build, Ledger, TrialRecord};
 use harness::measure::usage::{HostUsage, ProcessUsage, Reading, Series, ThreadUsage, TreeUsage};
-use harness::units::Nanos;
+use harness::measure::{Arm, Latencies, LoadFacts, Offered, Second};
+use harness::measure::{GitFacts, HostFacts, ToolFacts};
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -175,7 +178,7 @@ impl Maker {
         let listening = self.around(4.1) * MS as f64;
         let healthy = listening + self.around(2.5) * MS as f64;
         let launch = LaunchRecord {
-            spawned: harness::clock::Mono(u64::from(index) * 1_000_000_000 + 1),
+            spawned: harness_base::clock::Mono(u64::from(index) * 1_000_000_000 + 1),
             listening_ns: Some(listening as u64),
             healthy_ns: Some(healthy as u64),
             ready_ns: Some((healthy + self.around(7.6) * MS as f64) as u64),

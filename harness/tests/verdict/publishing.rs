@@ -1,7 +1,5 @@
 //! What becomes of a finding until it is published: two builds in one run, confirmation, overrides, exit codes.
 
-use harness::clock::Mono;
-use harness::exit::Exit;
 use harness::measure::ImageFacts;
 use harness::measure::image::{Count, Method};
 use harness::measure::record::{BuildFacts, InstanceRecord, Record, StageKind, StageRecord, StageStatus};
@@ -9,6 +7,8 @@ use harness::measure::trial::Build;
 use harness::verdict::context::{Confirmation, Context};
 use harness::verdict::judgement::{Judgement, Topic};
 use harness::verdict::{FailOn, Options, judge};
+use harness_base::clock::Mono;
+use harness_base::exit::Exit;
 
 use super::*;
 

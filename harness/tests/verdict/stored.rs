@@ -1,13 +1,14 @@
 //! A run against stored ones: baselines, the rule of two runs in a row, the guard, and what is kept to judge again.
 
 use harness::baseline::{Baseline, Promoted, StoredMetric};
-use harness::exit::Exit;
-use harness::measure::record::{GitFacts, HostFacts, Record, ToolFacts};
+use harness::measure::record::Record;
 use harness::measure::trial::Build;
+use harness::measure::{GitFacts, HostFacts, ToolFacts};
 use harness::verdict::context::{Against, Breach, Confirmation, Context};
 use harness::verdict::evidence::Evidence;
 use harness::verdict::judgement::Judgement;
 use harness::verdict::{Options, Stored, judge};
+use harness_base::exit::Exit;
 
 use super::publishing::{READY, around, launches, ready, startup};
 use super::*;
@@ -163,12 +164,13 @@ fn what_cannot_be_compared_is_told() {
 /// A run with a latency: the guard is about throughput and latency only.
 fn slow(p50_ms: f64) -> Record {
     use harness::measure::record::{InstanceRecord, RoundRecord, RoundStatus, StageKind, StageRecord, StageStatus};
-    use harness::measure::trial::{Arm, LoadFacts, Offered, TrialRecord};
+    use harness::measure::trial::TrialRecord;
     use harness::measure::usage::Series;
+    use harness::measure::{Arm, LoadFacts, Offered};
     let round = |index: u32| {
         let mut load = LoadFacts { scheduled: 20_000, window_ns: 1_000_000_000, ..LoadFacts::default() };
         let ms = p50_ms * ROUNDS[index as usize] / 2.0;
-        load.latencies.service.record(harness::units::Nanos((ms * 1e6) as u64));
+        load.latencies.service.record(harness_base::units::Nanos((ms * 1e6) as u64));
         let trial = TrialRecord {
             arm: Arm::Proxied,
             build: Build::Head,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::spec::Section;
-use crate::units::{Nanos, Ratio};
+use harness_base::units::{Nanos, Ratio};
 
 /// Limits of the audit; adjustable under `[audit]`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! The rules against trials whose truth is known.
 
 use super::*;
-use crate::measure::outcome::Outcomes;
-use crate::measure::usage::{HostUsage, ProcessUsage};
+use harness_load::outcome::Outcomes;
+use harness_rig::usage::{HostUsage, ProcessUsage};
 
 fn load(rate: u64, answered: u64) -> LoadFacts {
     let mut load = LoadFacts {
@@ -63,7 +63,7 @@ fn a_rate_not_achieved_without_lag_is_the_targets_doing() {
 fn a_rate_beyond_what_the_generator_could_ever_send_is_the_generators_doing() {
     // One second on two CPUs; 1 ms of generator CPU per answer, so at most 2,000/s.
     let reading = |seconds: u64, cpu_ns: u64| Reading {
-        at: crate::clock::Mono(seconds * 1_000_000_000),
+        at: harness_base::clock::Mono(seconds * 1_000_000_000),
         generator: Some(ProcessUsage { cpu_ns, ..ProcessUsage::default() }),
         host: HostUsage { total_ns: seconds * 2_000_000_000, busy_ns: cpu_ns, ..HostUsage::default() },
         ..Reading::default()
@@ -105,7 +105,7 @@ fn concurrency_that_contradicts_latency_is_the_instruments_fault() {
 fn an_idle_window_is_disturbed_by_others_and_by_the_hypervisor() {
     let series = |busy_ns, steal_ns| {
         let host = |busy_ns, steal_ns, total_ns| HostUsage { busy_ns, steal_ns, total_ns, memory_stall_ns: None };
-        let reading = |at, host| Reading { at: crate::clock::Mono(at), host, ..Reading::default() };
+        let reading = |at, host| Reading { at: harness_base::clock::Mono(at), host, ..Reading::default() };
         Series(vec![reading(1, host(0, 0, 0)), reading(1_000_001, host(busy_ns, steal_ns, 2_000_000))])
     };
     let rules = |busy, steal| {

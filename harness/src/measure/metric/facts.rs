@@ -3,8 +3,8 @@
 use serde::{Serialize, Serializer};
 
 use super::Absent;
-use crate::measure::image::{Base, ImageFacts, MULTI_ARCH};
 use crate::measure::record::{StageKind, StageRecord};
+use harness_image::types::{Base, ImageFacts, MULTI_ARCH};
 
 /// What a fact's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ fn docker_base(stage: &StageRecord) -> Result<FactValue, Absent> {
 
 fn multi_arch(stage: &StageRecord) -> Result<FactValue, Absent> {
     let image = image(stage)?;
-    image.multi_arch.map(FactValue::Flag).ok_or_else(|| image.why(MULTI_ARCH))
+    image.multi_arch.map(FactValue::Flag).ok_or_else(|| Absent(image.why(MULTI_ARCH)))
 }
 
 impl Fact {

@@ -5,11 +5,12 @@ use super::facts::image;
 use super::imported;
 use super::soak;
 use super::{Absent, Better, Kind, Limit, Measure, Metric, Unit};
-use crate::measure::image::{COMPRESSED, LAYERS};
-use crate::measure::latency::LatencyHistogram;
 use crate::measure::record::{InstanceRecord, RoundRecord, StageKind, StageRecord};
 use crate::measure::soak::Quantity;
-use crate::measure::trial::{Arm, TrialRecord};
+use crate::measure::trial::TrialRecord;
+use harness_image::types::{COMPRESSED, LAYERS};
+use harness_load::facts::Arm;
+use harness_load::latency::LatencyHistogram;
 
 const FILE_SIZE: Measure = Measure { slug: "file-size", scale: 1.0 };
 const LATENCY: Measure = Measure { slug: "latency", scale: 1e6 };
@@ -189,12 +190,12 @@ fn binary_size(stage: &StageRecord) -> Values {
 
 fn image_compressed(stage: &StageRecord) -> Values {
     let image = image(stage)?;
-    image.compressed_bytes.map(|count| vec![count.bytes as f64]).ok_or_else(|| image.why(COMPRESSED))
+    image.compressed_bytes.map(|count| vec![count.bytes as f64]).ok_or_else(|| Absent(image.why(COMPRESSED)))
 }
 
 fn image_layers(stage: &StageRecord) -> Values {
     let image = image(stage)?;
-    image.layers.map(|layers| vec![layers as f64]).ok_or_else(|| image.why(LAYERS))
+    image.layers.map(|layers| vec![layers as f64]).ok_or_else(|| Absent(image.why(LAYERS)))
 }
 
 /// One value per launch; absent as soon as one launch has none.

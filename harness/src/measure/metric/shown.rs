@@ -1,7 +1,7 @@
 //! How values are written for people: three significant digits, thousands set apart, the unit behind the number.
 
 use super::Unit;
-use crate::units::{grouped, three_digits};
+use harness_base::units::{grouped, three_digits};
 
 /// What a value is divided by to be read, and the unit it is then in.
 type Scale = (f64, &'static str);

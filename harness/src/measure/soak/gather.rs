@@ -1,7 +1,7 @@
 //! From the readings of a window to what is kept of it, piece by piece, so that hours of readings never have to be held.
 
 use super::{Level, SoakWindow};
-use crate::measure::usage::{Reading, Series};
+use harness_rig::usage::{Reading, Series};
 
 /// What is known of the readings so far.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,8 +68,8 @@ fn widen(level: &mut Option<Level>, value: Option<u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Mono;
-    use crate::measure::usage::{HostUsage, ProcessUsage, TreeUsage};
+    use harness_base::clock::Mono;
+    use harness_rig::usage::{HostUsage, ProcessUsage, TreeUsage};
 
     fn reading(second: u64, rss: u64, pss: Option<u64>) -> Reading {
         Reading {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::super::Summary;
 use super::text::{escaped, list, scrolling};
 use super::view::trials;
+use crate::measure::Arm;
 use crate::measure::outcome::Outcomes;
 use crate::measure::record::{RoundStatus, StageRecord};
-use crate::measure::trial::Arm;
-use crate::units::grouped;
+use harness_base::units::grouped;
 
 /// Every rule of the audit with how often it held, and what became of all requests.
 pub(super) fn audit(summary: &Summary<'_>) -> String {

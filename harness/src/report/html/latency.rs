@@ -3,9 +3,9 @@
 use super::chart::{Axis, Caption, Chart};
 use super::scale::{Readable, Scale};
 use super::view::{Path, builds, trials};
+use crate::measure::Arm;
 use crate::measure::LatencyHistogram;
 use crate::measure::record::{RoundStatus, StageKind, StageRecord};
-use crate::measure::trial::Arm;
 
 /// Values that must lie beyond a quantile for it to be drawn: fewer are an accident.
 const FEWEST_BEYOND: f64 = 10.0;
@@ -94,7 +94,7 @@ fn message(pooled: &[(Path, LatencyHistogram)], unit: Readable) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Nanos;
+    use harness_base::units::Nanos;
 
     #[test]
     fn a_curve_is_the_histogram_and_ends_before_its_accidents() {

@@ -3,8 +3,8 @@
 use super::chart::{Axis, Caption, Chart};
 use super::scale::{Readable, Scale};
 use crate::measure::metric::Unit;
-use crate::stats::Estimate;
 use crate::verdict::curve::{Curve, Point, PointState};
+use harness_stats::Estimate;
 
 /// Classes of the lines, one for each amount of memory; more share the last.
 const CLASSES: [&str; 4] = ["proxied", "direct", "base", "third"];

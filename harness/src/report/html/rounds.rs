@@ -5,7 +5,8 @@ use super::scale::{Readable, Scale};
 use super::view::{Path, Slot, builds, median, slots};
 use crate::measure::metric::Unit;
 use crate::measure::record::{StageKind, StageRecord};
-use crate::measure::trial::{Arm, Build, Offered, TrialRecord};
+use crate::measure::trial::{Build, TrialRecord};
+use crate::measure::{Arm, Offered};
 
 /// What a stage is about, on one arm of one round.
 struct Quantity {

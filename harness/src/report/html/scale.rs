@@ -1,7 +1,7 @@
 //! From values to places on an axis, and the round numbers that stand beside it.
 
 use crate::measure::metric::Unit;
-use crate::units::grouped;
+use harness_base::units::grouped;
 
 /// How values spread over an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Readable {
     /// A value with its unit, to three digits: `0.185 ms`.
     pub(super) fn show(&self, value: f64) -> String {
         let value = value / self.divisor;
-        let text = if value.abs() >= 999.5 { grouped(value) } else { crate::units::three_digits(value) };
+        let text = if value.abs() >= 999.5 { grouped(value) } else { harness_base::units::three_digits(value) };
         format!("{text} {}", self.unit)
     }
 }

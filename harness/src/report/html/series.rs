@@ -3,11 +3,11 @@
 use super::chart::{Axis, Caption, Chart};
 use super::scale::{Readable, Scale};
 use super::view::{Path, trials};
-use crate::clock::Mono;
 use crate::measure::metric::Unit;
 use crate::measure::record::{RoundStatus, StageKind, StageRecord};
-use crate::measure::trial::{Arm, Second};
 use crate::measure::usage::{Reading, Series};
+use crate::measure::{Arm, Second};
+use harness_base::clock::Mono;
 
 /// Least time between two readings that make a share of CPU, in nanoseconds: counters of shorter spans scatter too much.
 const CPU_STEP_NS: u64 = 400_000_000;

@@ -1,7 +1,8 @@
 //! A stage as drawings look at it: its trials in the order they ran, each with its place.
 
+use crate::measure::Arm;
 use crate::measure::record::{InstanceRecord, RoundStatus, StageRecord};
-use crate::measure::trial::{Arm, Build, TrialRecord};
+use crate::measure::trial::{Build, TrialRecord};
 
 /// One of the paths that a drawing sets beside each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

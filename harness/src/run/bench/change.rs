@@ -1,14 +1,14 @@
 //! The target is asked to end while it is under load, and may be started again.
 
 use super::{Bench, start_target};
-use crate::clock::Mono;
-use crate::exit::Exit;
-use crate::load::{self, Generator};
 use crate::measure::faults::ExitFacts;
 use crate::measure::record::Failure;
 use crate::plan::Stage;
 use crate::run::halt::{Halt, Stop};
 use crate::run::rig::Rig;
+use harness_base::clock::Mono;
+use harness_base::exit::Exit;
+use harness_load::{self, Generator};
 
 /// What became of a target that was asked to end.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Bench {
         rig: &Rig<'_>,
         stage: &Stage,
         (at, again): (Mono, bool),
-        work: impl AsyncFnOnce(&mut Generator) -> Result<T, load::Error>,
+        work: impl AsyncFnOnce(&mut Generator) -> Result<T, harness_load::Error>,
     ) -> Result<(T, Changed), Halt> {
         let name = format!("{}-{}", stage.name, self.index);
         let patience = rig.plan.target.stop_within;

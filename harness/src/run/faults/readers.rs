@@ -11,8 +11,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::Span;
-use crate::clock::Mono;
 use crate::measure::faults::{FaultKind, FaultRecord};
+use harness_base::clock::Mono;
 
 const PAUSE: Duration = Duration::from_millis(50);
 

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 
 use super::Span;
-use crate::clock::Mono;
 use crate::measure::faults::{FaultKind, FaultRecord};
 use crate::run::admin::{Admin, Cause, PATIENCE};
 use crate::run::halt::Halt;
-use crate::units::Nanos;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 
 /// Between two looks at whether it listens.
 const LOOK: Duration = Duration::from_millis(1);

@@ -2,11 +2,12 @@
 
 use super::load::{longer_than_0, read_connections};
 use super::{FaultsWork, LoadWork};
-use crate::load::spec::Pace;
 use crate::measure::faults::{Expectation, FaultKind, Planned};
-use crate::spec::{Section, nearest};
-use crate::target::spec::{Launch, Network, Upstream};
-use crate::units::{Nanos, Rate};
+use crate::spec::Section;
+use harness_base::units::{Nanos, Rate};
+use harness_base::words::nearest;
+use harness_load::spec::Pace;
+use harness_rig::target::spec::{Launch, Network, Upstream};
 
 /// Load before the window, so that every connection has served a request when it begins.
 const WARMUP: Nanos = Nanos::from_millis(200);

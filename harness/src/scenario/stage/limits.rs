@@ -6,7 +6,7 @@ use crate::measure::curve::Objective;
 use crate::measure::group::ResourceLimits;
 use crate::measure::record::StageKind;
 use crate::spec::Section;
-use crate::units::{Bytes, Nanos, Rate};
+use harness_base::units::{Bytes, Nanos, Rate};
 
 /// What a sidecar gets in a pod unless the scenario says otherwise: half a CPU and 128 MiB.
 const SIDECAR: ResourceLimits = ResourceLimits { cpus: Some(0.5), memory: Some(Bytes::from_mebi(128)), pids: None };

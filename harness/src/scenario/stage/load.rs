@@ -1,10 +1,10 @@
 //! Reading the load of a stage.
 
 use super::{FEWEST_ROUNDS, LoadWork};
-use crate::load::spec::Pace;
 use crate::measure::record::StageKind;
 use crate::spec::Section;
-use crate::units::{Nanos, Rate};
+use harness_base::units::{Nanos, Rate};
+use harness_load::spec::Pace;
 
 /// Most connections of one stage: below the ephemeral ports of one address.
 const MOST_CONNECTIONS: u64 = 20_000;

@@ -4,14 +4,16 @@ use super::super::{check_name, requests};
 use super::load::{at_least, longer_than_0};
 use super::{FEWEST_ROUNDS, Stage, Work, faults, limits, load, soak};
 use crate::interop::import;
-use crate::load::read::Around;
-use crate::load::spec::Request;
 use crate::measure::audit::Limits;
 use crate::measure::group::ResourceLimits;
 use crate::measure::record::StageKind;
-use crate::spec::{Section, nearest};
-use crate::target::spec::{Builtin, Launch, Spec as TargetSpec, Upstream};
-use crate::units::Nanos;
+use crate::scenario::request::Around;
+use crate::scenario::target::read_builtin;
+use crate::spec::Section;
+use harness_base::units::Nanos;
+use harness_base::words::nearest;
+use harness_load::spec::Request;
+use harness_rig::target::spec::{Builtin, Launch, Spec as TargetSpec, Upstream};
 
 /// What a stage has unless it says otherwise.
 pub(in super::super) struct Base<'a> {
@@ -196,10 +198,10 @@ fn read_upstream(section: &Section<'_>, base: Option<&Upstream>) -> Option<Upstr
     match base {
         Some(Upstream::Builtin(builtin)) => {
             let changes = section.table("upstream", ABOUT);
-            Some(Upstream::Builtin(Builtin::read(&changes, builtin)))
+            Some(Upstream::Builtin(read_builtin(&changes, builtin)))
         }
         _ if section.describing() => {
-            Builtin::read(&section.table("upstream", ABOUT), &Builtin::default());
+            read_builtin(&section.table("upstream", ABOUT), &Builtin::default());
             None
         }
         other => {

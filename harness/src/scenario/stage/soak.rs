@@ -2,10 +2,10 @@
 
 use super::load::{longer_than_0, read_closed, read_open};
 use super::{LoadWork, SoakWork};
-use crate::load::spec::Pace;
 use crate::measure::soak::{Budget, FEWEST_WINDOWS, Floors};
 use crate::spec::Section;
-use crate::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Ratio};
+use harness_base::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Ratio};
+use harness_load::spec::Pace;
 
 /// Windows of a soak whose `window` is not written.
 const WINDOWS: u64 = 60;

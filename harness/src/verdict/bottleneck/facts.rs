@@ -4,8 +4,9 @@ use super::{BUSY, IDLE};
 use crate::measure::ThreadsUsage;
 use crate::measure::group::ResourceLimits;
 use crate::measure::record::{RoundRecord, StageRecord};
-use crate::measure::trial::{Arm, Offered, TrialRecord};
+use crate::measure::trial::TrialRecord;
 use crate::measure::usage::{ProcessUsage, Reading, Series};
+use crate::measure::{Arm, Offered};
 
 /// Who takes part in every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,14 @@
 //! Each rule by a trial made for it, which one decides where several hold, and what is said where something is missing.
 
 use super::*;
-use crate::clock::Mono;
 use crate::measure::ThreadsUsage;
 use crate::measure::group::{GroupUsage, ResourceLimits};
 use crate::measure::record::{InstanceRecord, RoundStatus};
-use crate::measure::trial::{Arm, Build, LoadFacts, TrialRecord};
+use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::usage::{HostUsage, ProcessUsage, Reading, Series, ThreadUsage, TreeUsage};
-use crate::units::Nanos;
+use crate::measure::{Arm, LoadFacts};
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 
 /// The length of the window; CPUs times this is CPU time.
 const SECOND: f64 = 1e9;
@@ -330,10 +331,7 @@ fn what_is_missing_is_named_and_never_taken_for_idle() {
         |stage| stage.limits = Some(ResourceLimits { cpus: Some(0.5), ..ResourceLimits::default() }),
         "the control group of the target was not read",
     );
-    unknown(
-        |stage| proxied(stage).load.latencies = crate::measure::trial::Latencies::default(),
-        "no request was answered",
-    );
+    unknown(|stage| proxied(stage).load.latencies = crate::measure::Latencies::default(), "no request was answered");
     unknown(|stage| proxied(stage).load.completed_in_window = 300, "= 1,000 req/s, and 300 req/s were found");
     // What is known decides all the same.
     let slow = found(|stage| {

@@ -1,7 +1,7 @@
 //! Several stored runs as one base: the median of the last of them, number by number.
 
 use crate::measure::{Entry, Numbers, Values};
-use crate::stats::{Estimate, Sample};
+use harness_stats::{Estimate, Sample};
 
 /// Runs that count: the last ones, in the order of their names.
 pub(super) const RUNS: usize = 7;

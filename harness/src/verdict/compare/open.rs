@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::exit::Exit;
 use crate::interop;
 use crate::measure::journal;
 use crate::measure::record::Record;
@@ -12,6 +11,7 @@ use crate::verdict::judgement::{Measured, Value};
 use crate::verdict::measured;
 use crate::verdict::soak;
 use crate::verdict::stored;
+use harness_base::exit::Exit;
 
 /// Why a side cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -2,14 +2,14 @@
 
 use super::rule::Limits;
 use super::{Change, Problem, Rule};
-use crate::exit::Exit;
 use crate::measure::metric::{Better, Kind, Unit, find};
 use crate::measure::{Entry, Quantity};
-use crate::units::grouped;
 use crate::verdict::evidence::Grounds;
 use crate::verdict::gate::{Gates, beyond};
 use crate::verdict::judgement::{Finding, FindingKind};
 use crate::verdict::weigh::{Question, weigh as weigh_rounds};
+use harness_base::exit::Exit;
+use harness_base::units::grouped;
 
 /// What holds for all numbers of a pair.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use super::{Faults, Row, Seen};
 use crate::measure::faults::{ExitFacts, FaultKind};
-use crate::units::{Nanos, grouped};
+use harness_base::units::{Nanos, grouped};
 
 impl Faults {
     /// What was demanded: `everything answered again within 2s of a fault's end, none without an answer for 1s`.

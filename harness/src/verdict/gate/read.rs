@@ -2,9 +2,10 @@
 
 use super::{Gate, Gates, Guard, Threshold, Written, beyond};
 use crate::measure::metric::{Better, Kind, METRICS, Metric, Unit, bare, category, find};
-use crate::spec::{Document, Section, nearest};
-use crate::units::Ratio;
+use crate::spec::{Document, Section};
 use crate::verdict::claim::{example, parse_value};
+use harness_base::units::Ratio;
+use harness_base::words::nearest;
 
 const ABOUT: &str = "thresholds of one metric, by its id";
 

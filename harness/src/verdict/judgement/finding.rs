@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::metric::{Better, Unit};
-use crate::stats::Interval;
 use crate::verdict::evidence::Evidence;
+use harness_stats::Interval;
 
 /// Something found about one metric or stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use super::{Soak, Trend, TrendState, unit};
 use crate::measure::metric::Unit;
 use crate::measure::soak::Quantity;
-use crate::units::Nanos;
+use harness_base::units::Nanos;
 
 impl Soak {
     /// How far it came: `60 of 60 windows of 1s`.

@@ -2,12 +2,12 @@
 
 use super::Question;
 use crate::measure::metric::Kind;
-use crate::stats::{
+use crate::verdict::evidence::{Evidence, Grounds};
+use crate::verdict::gate::is_signed;
+use harness_stats::{
     Estimate, Interval, Sample, Undefined, above_zero, differences, greater_head, larger_head, log_ratios, logarithms,
     predict, shift,
 };
-use crate::verdict::evidence::{Evidence, Grounds};
-use crate::verdict::gate::is_signed;
 
 /// Earlier runs from which on their scatter is known.
 const HISTORY: usize = 7;

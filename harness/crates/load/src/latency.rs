@@ -1,0 +1,313 @@
+//! Latency histograms: HdrHistogram over nanoseconds, 1 ns to 120 s, three significant digits.
+
+mod packed;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use serde::{Deserialize, Serialize};
+
+use harness_base::units::Nanos;
+use packed::Packed;
+
+/// Longest span kept, 120 s; anything longer is recorded as this.
+const LONGEST_NS: u64 = 120_000_000_000;
+
+/// Counts of spans by length, to three significant digits. While it counts it takes about 220 KiB: keep one per worker, never
+/// one per connection; read from a file it takes what its buckets in use need. In JSON it is the V2 compressed form of
+/// HdrHistogram in base64, which every HdrHistogram tool reads.
+#[derive(Debug, Clone)]
+pub struct LatencyHistogram(Form);
+
+#[derive(Debug, Clone)]
+enum Form {
+    Counting(Histogram<u64>),
+    Read(Packed),
+}
+
+/// The usual quantiles of a histogram, in nanoseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// Number of values behind the quantiles.
+    pub count: u64,
+    /// Quantile 0.5.
+    pub p50_ns: u64,
+    /// Quantile 0.9.
+    pub p90_ns: u64,
+    /// Quantile 0.95.
+    pub p95_ns: u64,
+    /// Quantile 0.99.
+    pub p99_ns: u64,
+    pub max_ns: u64,
+}
+
+/// Why a stored histogram could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("not a V2 HdrHistogram in base64: {0}")]
+pub struct Unreadable(String);
+
+impl Default for LatencyHistogram {
+    fn default() -> Self {
+        Self::with_digits(3)
+    }
+}
+
+impl LatencyHistogram {
+    /// An empty histogram with two significant digits: an eighth of the memory, for the seconds beside a trial.
+    pub fn coarse() -> Self {
+        Self::with_digits(2)
+    }
+
+    #[expect(clippy::expect_used, reason = "the bounds are constants that satisfy the constructor")]
+    fn with_digits(digits: u8) -> Self {
+        let histogram = Histogram::new_with_bounds(1, LONGEST_NS, digits).expect("1 ≤ 120 s and two or three digits");
+        Self(Form::Counting(histogram))
+    }
+
+    /// The histogram to count in; one that was read gets all its buckets first.
+    fn counting(&mut self) -> Option<&mut Histogram<u64>> {
+        if let Form::Read(read) = &self.0 {
+            *self = Self(Form::Counting(packed::histogram(read.text()).ok()?));
+        }
+        match &mut self.0 {
+            Form::Counting(histogram) => Some(histogram),
+            Form::Read(_) => None,
+        }
+    }
+
+    pub fn record(&mut self, span: Nanos) {
+        // There always is one: what was read has been decoded before.
+        if let Some(histogram) = self.counting() {
+            histogram.saturating_record(span.0.max(1));
+        }
+    }
+
+    /// Adds the counts of `other`. Associative and commutative.
+    pub fn merge(&mut self, other: &Self) {
+        let Some(histogram) = self.counting() else { return };
+        // Cannot fail: both have the same bounds.
+        let _ = match &other.0 {
+            Form::Counting(more) => histogram.add(more).ok(),
+            Form::Read(more) => packed::histogram(more.text()).ok().and_then(|more| histogram.add(more).ok()),
+        };
+    }
+
+    /// Forgets all counts and keeps the memory.
+    pub fn clear(&mut self) {
+        if let Some(histogram) = self.counting() {
+            histogram.clear();
+        }
+    }
+
+    pub fn count(&self) -> u64 {
+        match &self.0 {
+            Form::Counting(histogram) => histogram.len(),
+            Form::Read(read) => read.count(),
+        }
+    }
+
+    /// The span below or at which a share `quantile` (0 to 1) of all spans lie; `None` when empty.
+    pub fn quantile(&self, quantile: f64) -> Option<Nanos> {
+        (self.count() > 0).then(|| Nanos(self.value_at(quantile)))
+    }
+
+    fn value_at(&self, quantile: f64) -> u64 {
+        match &self.0 {
+            Form::Counting(histogram) => histogram.value_at_quantile(quantile),
+            Form::Read(read) => read.value_at_quantile(quantile),
+        }
+    }
+
+    /// Arithmetic mean in nanoseconds; `None` when empty.
+    pub fn mean_ns(&self) -> Option<f64> {
+        let mean = match &self.0 {
+            Form::Counting(histogram) => histogram.mean(),
+            Form::Read(read) => read.mean(),
+        };
+        (self.count() > 0).then_some(mean)
+    }
+
+    /// Largest span; `None` when empty.
+    pub fn max(&self) -> Option<Nanos> {
+        (self.count() > 0).then(|| Nanos(self.max_value()))
+    }
+
+    fn max_value(&self) -> u64 {
+        match &self.0 {
+            Form::Counting(histogram) => histogram.max(),
+            Form::Read(read) => read.max(),
+        }
+    }
+
+    /// How many spans are longer than `limit`.
+    pub fn count_above(&self, limit: Nanos) -> u64 {
+        match &self.0 {
+            Form::Counting(histogram) => histogram.len() - histogram.count_between(0, limit.0),
+            Form::Read(read) => read.count_above(limit.0),
+        }
+    }
+
+    /// The usual quantiles; `None` when empty.
+    pub fn quantiles(&self) -> Option<Quantiles> {
+        (self.count() > 0).then(|| Quantiles {
+            count: self.count(),
+            p50_ns: self.value_at(0.5),
+            p90_ns: self.value_at(0.9),
+            p95_ns: self.value_at(0.95),
+            p99_ns: self.value_at(0.99),
+            max_ns: self.max_value(),
+        })
+    }
+
+    /// Reads the form written by [`Serialize`].
+    ///
+    /// # Errors
+    /// [`Unreadable`] when the text is not base64 or not a V2 histogram.
+    pub fn from_base64(text: &str) -> Result<Self, Unreadable> {
+        Packed::read(text.to_owned()).map(|read| Self(Form::Read(read)))
+    }
+}
+
+/// The same counts, whichever form they are kept in.
+impl PartialEq for LatencyHistogram {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Form::Counting(one), Form::Counting(two)) => one == two,
+            (Form::Read(one), Form::Read(two)) => one.buckets() == two.buckets(),
+            (Form::Counting(one), Form::Read(two)) | (Form::Read(two), Form::Counting(one)) => {
+                *packed::buckets(one) == *two.buckets()
+            }
+        }
+    }
+}
+
+impl Serialize for LatencyHistogram {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let histogram = match &self.0 {
+            Form::Counting(histogram) => histogram,
+            Form::Read(read) => return serializer.serialize_str(read.text()),
+        };
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(histogram, &mut bytes).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+}
+
+impl<'de> Deserialize<'de> for LatencyHistogram {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = Packed::read(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)?;
+        Ok(Self(Form::Read(read)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(spans: &[u64]) -> LatencyHistogram {
+        let mut histogram = LatencyHistogram::default();
+        spans.iter().for_each(|span| histogram.record(Nanos(*span)));
+        histogram
+    }
+
+    #[test]
+    fn quantiles_are_right_to_three_digits() {
+        let histogram = of(&(1..=10_000).map(|step| step * 1_000).collect::<Vec<_>>());
+        for (quantile, truth) in [(0.5, 5.0e6), (0.99, 9.9e6), (1.0, 1.0e7)] {
+            let found = histogram.quantile(quantile).map_or(0.0, |span| span.0 as f64);
+            assert!((found / truth - 1.0).abs() < 1e-3, "{quantile}: {found}");
+        }
+        assert!(histogram.count_above(Nanos(9_000_000)).abs_diff(1_000) < 20);
+    }
+
+    #[test]
+    fn empty_has_no_quantile_and_too_long_is_held() {
+        assert_eq!(LatencyHistogram::default().quantile(0.5), None);
+        let held = of(&[u64::MAX]).max().map_or(0, |span| span.0);
+        assert!(held.abs_diff(LONGEST_NS) < LONGEST_NS / 500, "{held}");
+    }
+
+    #[test]
+    fn merging_is_adding_and_survives_json() {
+        let (left, right) = (of(&[10, 20_000, 3_000_000]), of(&[5, 500_000_000]));
+        let (mut one, mut other) = (left.clone(), right.clone());
+        one.merge(&right);
+        other.merge(&left);
+        assert_eq!(one.quantiles(), other.quantiles());
+        let json = serde_json::to_string(&one).unwrap();
+        assert!(json.starts_with("\"HISTFAAA"), "{json}");
+        let back: LatencyHistogram = serde_json::from_str(&json).unwrap();
+        assert_eq!(back.quantiles(), one.quantiles());
+    }
+
+    #[test]
+    fn what_was_read_answers_as_what_was_counted() {
+        let mut state = 7_u64;
+        let spans: Vec<u64> = (0..5_000)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) % 10_u64.pow(3 + (state >> 60) as u32 % 8)
+            })
+            .collect();
+        for counted in [
+            of(&spans),
+            of(&[]),
+            of(&[0]),
+            of(&[1, 2_047, 2_048, 2_049, 4_096, 125_000_000_000, u64::MAX]),
+            LatencyHistogram::coarse(),
+        ] {
+            let json = serde_json::to_string(&counted).unwrap();
+            let read: LatencyHistogram = serde_json::from_str(&json).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), json, "written again byte for byte");
+            assert!(read == counted, "the same in either form");
+            assert!(counted == read, "from either side");
+            assert!(read == read.clone(), "and among its own");
+            assert_eq!(
+                (read.quantiles(), read.mean_ns(), read.max()),
+                (counted.quantiles(), counted.mean_ns(), counted.max())
+            );
+            for step in 0..=1_000 {
+                let q = f64::from(step) / 1_000.0;
+                assert_eq!(read.quantile(q), counted.quantile(q), "{q}");
+            }
+            for limit in spans.iter().take(200).copied().chain([0, 1, 2_047, 2_048, u64::MAX]) {
+                assert_eq!(read.count_above(Nanos(limit)), counted.count_above(Nanos(limit)), "{limit}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_histogram_is_refused_wherever_it_is_damaged() {
+        let whole = serde_json::to_string(&of(&(1..300).map(|step| step * 7_919).collect::<Vec<_>>())).unwrap();
+        let text = whole.trim_matches('"');
+        assert!(LatencyHistogram::from_base64(text).is_ok());
+        let bytes = STANDARD.decode(text).unwrap();
+        for length in 0..bytes.len() {
+            let cut = STANDARD.encode(&bytes[..length]);
+            assert!(LatencyHistogram::from_base64(&cut).is_err(), "{length} of {} bytes", bytes.len());
+        }
+        for text in ["", "!", "AAAA", "HISTFAAA"] {
+            let message = LatencyHistogram::from_base64(text).unwrap_err().to_string();
+            assert!(message.starts_with("not a V2 HdrHistogram in base64: "), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_can_be_added_to() {
+        let (left, right) = (of(&[10, 20_000, 3_000_000]), of(&[5, 500_000_000]));
+        let again = |histogram: &LatencyHistogram| -> LatencyHistogram {
+            serde_json::from_str(&serde_json::to_string(histogram).unwrap()).unwrap()
+        };
+        let mut expected = left.clone();
+        expected.merge(&right);
+        let (mut read, mut counted) = (again(&left), left.clone());
+        read.merge(&again(&right));
+        counted.merge(&again(&right));
+        assert!(read == expected && counted == expected && again(&left) != expected);
+        read.record(Nanos(7));
+        assert_eq!(read.count(), expected.count() + 1);
+        read.clear();
+        assert_eq!(read.count(), 0);
+    }
+}

@@ -1,0 +1,265 @@
+//! One trial as all users share it: its instants, its slots and what is counted.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::arm_client::Fate;
+use super::frames::TrialOrder;
+use super::pace::Schedule;
+use super::spec::Pace;
+use super::tally::Tallies;
+use crate::facts::{LoadFacts, Ticks};
+use crate::outcome::{Outcome, Outcomes};
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+
+/// Most examples kept of what was wrong.
+const EXAMPLES: usize = 5;
+
+pub(super) struct Trial {
+    /// Position of its arm in the job.
+    pub(super) arm: usize,
+    /// How many users take part.
+    pub(super) users: u64,
+    pub(super) window_start: Mono,
+    pub(super) window_end: Mono,
+    /// Seconds of a slice of the window; absent where it is not sliced.
+    pub(super) slice_seconds: Option<u64>,
+    /// Nothing is waited for beyond this.
+    pub(super) drain_until: Mono,
+    pub(super) tallies: Tallies,
+    /// Length of the ticks in which outcomes are counted.
+    tick: Option<Nanos>,
+    /// When every request has a connection of its own.
+    reconnect: Option<(Mono, Mono)>,
+    start: Mono,
+    ramp: Nanos,
+    slots: Option<Slots>,
+    inside: AtomicUsize,
+    empty: Notify,
+    shown: AtomicUsize,
+    examples: Mutex<Vec<String>>,
+}
+
+/// The slots of an open loop: a number to claim, and arithmetic; nothing is kept per slot.
+struct Slots {
+    schedule: Schedule,
+    /// Number of slots before the window.
+    before: u64,
+    /// Number of slots up to the window's end.
+    all: u64,
+    next: AtomicU64,
+}
+
+/// What a user may do next.
+pub(super) enum NextRequest {
+    Now,
+    Slot {
+        intended: Mono,
+        /// It was due before the user was free.
+        late: bool,
+    },
+    /// There is nothing more to send.
+    Over,
+}
+
+/// The instants of a request before it is answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    pub(super) intended: Mono,
+    pub(super) released: Mono,
+    pub(super) sent: Mono,
+    pub(super) late: bool,
+}
+
+impl Trial {
+    /// A trial on the arm at position `arm` for at most `users` users, of which one may need `timeout` for a request.
+    pub(super) fn new(order: &TrialOrder, arm: usize, users: u64, timeout: Nanos, workers: usize) -> Self {
+        let start = order.start_at.max(Mono::now());
+        let lead = order.ramp.plus(order.warmup);
+        let window_start = start.after(lead);
+        let window_end = window_start.after(order.window);
+        let users = order.connections.clamp(1, users.max(1));
+        let slots = match order.pace {
+            Pace::Closed => None,
+            Pace::Open { rate_per_second } => {
+                let schedule = Schedule::new(rate_per_second, order.ramp);
+                let (before, all) = (schedule.due_before(lead), schedule.due_before(lead.plus(order.window)));
+                Some(Slots { schedule, before, all, next: AtomicU64::new(0) })
+            }
+        };
+        Self {
+            arm,
+            users,
+            window_start,
+            window_end,
+            slice_seconds: order.slice.map(|slice| (slice.0 / 1_000_000_000).max(1)),
+            drain_until: window_end.after(timeout),
+            tallies: Tallies::new(workers),
+            tick: order.tick.filter(|tick| tick.0 > 0),
+            reconnect: order.reconnect,
+            start,
+            ramp: order.ramp,
+            slots,
+            inside: AtomicUsize::new(usize::try_from(users).unwrap_or(usize::MAX)),
+            empty: Notify::new(),
+            shown: AtomicUsize::new(0),
+            examples: Mutex::default(),
+        }
+    }
+
+    /// When user `index` may send its first request. The users of a closed loop join evenly over the ramp.
+    pub(super) fn joins(&self, index: u64) -> Mono {
+        match self.slots {
+            Some(_) => self.start,
+            None => self.start.after(Nanos((self.ramp.0 as f64 * index as f64 / self.users as f64) as u64)),
+        }
+    }
+
+    /// Gives a user that is free its next slot.
+    pub(super) fn claim(&self) -> NextRequest {
+        let Some(slots) = &self.slots else {
+            return NextRequest::Now;
+        };
+        let now = Mono::now();
+        if now >= self.drain_until {
+            return NextRequest::Over;
+        }
+        let slot = slots.next.fetch_add(1, Relaxed);
+        if slot >= slots.all {
+            return NextRequest::Over;
+        }
+        let intended = self.start.after(slots.schedule.due(slot));
+        NextRequest::Slot { intended, late: now > intended }
+    }
+
+    /// Whether a request that is sent at `at` has a connection of its own.
+    pub(super) fn reconnects(&self, at: Mono) -> bool {
+        self.reconnect.is_some_and(|(from, until)| (from..until).contains(&at))
+    }
+
+    /// A user has nothing more to send.
+    pub(super) fn leave(&self) {
+        if self.inside.fetch_sub(1, Relaxed) == 1 {
+            self.empty.notify_one();
+        }
+    }
+
+    /// Waits until every user has left.
+    pub(super) async fn over(&self) {
+        self.empty.notified().await;
+    }
+
+    /// Whether `example` of something wrong is still wanted; counts it.
+    pub(super) fn wants_example(&self) -> bool {
+        self.shown.load(Relaxed) < EXAMPLES && self.shown.fetch_add(1, Relaxed) < EXAMPLES
+    }
+
+    pub(super) fn example(&self, text: String) {
+        self.examples.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
+    fn in_window(&self, instant: Mono) -> bool {
+        (self.window_start..self.window_end).contains(&instant)
+    }
+
+    /// Writes down a request that is on its way.
+    pub(super) fn begin(&self, turn: &Turn) {
+        self.tallies.start(self.in_window(turn.intended));
+    }
+
+    /// Writes down a request that has come to its end.
+    pub(super) fn record(&self, turn: &Turn, fate: &Fate) {
+        let ok = fate.outcome == Outcome::Ok;
+        let mut tally = self.tallies.finish();
+        tally.sent_total += fate.wired;
+        tally.reconnects += fate.reconnects;
+        if self.in_window(fate.ended) {
+            tally.completed_in_window += u64::from(ok);
+            tally.second(self.window_start, fate.ended, fate.outcome, fate.ended.since(turn.intended));
+        }
+        if !self.in_window(turn.intended) {
+            return;
+        }
+        let outcome = self.outcome(turn, fate);
+        tally.outcomes.add(outcome, 1);
+        if let Some(tick) = self.tick {
+            let number = turn.intended.since(self.window_start).0 / tick.0;
+            tally.ticks.entry(number).or_default().add(outcome, 1);
+        }
+        tally.late += u64::from(turn.late);
+        let open = self.slots.is_some();
+        if open {
+            tally.latencies.pacer_lag.record(turn.released.since(turn.intended));
+        }
+        if ok {
+            tally.latencies.service.record(fate.ended.since(turn.sent));
+            tally.latencies.ttfb.record(fate.headers.since(turn.sent));
+            if let Some(first) = fate.first_body {
+                tally.latencies.first_body.record(first.since(turn.sent));
+            }
+        }
+        // Closed loop: the response time is the service time, and there is neither wait nor lag.
+        if ok && open {
+            tally.latencies.response.record(fate.ended.since(turn.intended));
+            tally.latencies.connection_wait.record(turn.sent.since(turn.released));
+        }
+    }
+
+    /// A late request that the drain's end cut off did not have its whole timeout: it was in flight at stop.
+    fn outcome(&self, turn: &Turn, fate: &Fate) -> Outcome {
+        let cut_off = turn.sent > self.window_end && fate.ended >= self.drain_until;
+        if fate.outcome == Outcome::Timeout && cut_off { Outcome::InFlight } else { fate.outcome }
+    }
+
+    /// What is reported, but for the seconds and the mean in flight. To be asked once every user has left.
+    pub(super) fn facts(&self) -> LoadFacts {
+        let mut tally = self.tallies.merged();
+        let mut scheduled = self.tallies.scheduled();
+        let mut first_unsent = u64::MAX;
+        if let Some(slots) = &self.slots {
+            scheduled = slots.all - slots.before;
+            let claimed = slots.next.load(Relaxed).clamp(slots.before, slots.all) - slots.before;
+            tally.outcomes.unsent = scheduled - claimed;
+            first_unsent = slots.before + claimed;
+            tally.late += tally.outcomes.unsent;
+        } else {
+            tally.latencies.response = tally.latencies.service.clone();
+        }
+        LoadFacts {
+            window_start: self.window_start,
+            window_ns: self.window_end.since(self.window_start).0,
+            scheduled,
+            outcomes: tally.outcomes,
+            completed_in_window: tally.completed_in_window,
+            late: tally.late,
+            sent_total: tally.sent_total,
+            reconnects: tally.reconnects,
+            mean_in_flight: 0.0,
+            latencies: tally.latencies,
+            seconds: Vec::new(),
+            ticks: self.tick.map(|tick| self.ticks(tick, &tally.ticks, first_unsent)),
+            examples: std::mem::take(&mut *self.examples.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
+    /// Every tick of the window. Slots from `first_unsent` on were never claimed.
+    fn ticks(&self, tick: Nanos, counted: &BTreeMap<u64, Outcomes>, first_unsent: u64) -> Ticks {
+        let number = self.window_end.since(self.window_start).0.div_ceil(tick.0);
+        let mut outcomes: Vec<Outcomes> =
+            (0..number).map(|number| counted.get(&number).copied().unwrap_or_default()).collect();
+        if let Some(slots) = &self.slots {
+            for slot in first_unsent..slots.all {
+                let intended = self.start.after(slots.schedule.due(slot));
+                let place = usize::try_from(intended.since(self.window_start).0 / tick.0).unwrap_or(usize::MAX);
+                if let Some(outcomes) = outcomes.get_mut(place) {
+                    outcomes.unsent += 1;
+                }
+            }
+        }
+        Ticks { length_ns: tick.0, outcomes }
+    }
+}

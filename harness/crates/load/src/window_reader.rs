@@ -1,0 +1,129 @@
+//! What is read of a trial while it runs: requests in flight, and each second as it passes. A thread of its own, so that the
+//! users' thread is not held up by it.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::frames::FromChild;
+use super::tally::SecondTally;
+use super::trial::Trial;
+use crate::facts::Second;
+use crate::facts::Slice;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+
+/// Time between two looks at the requests in flight: 200 per second on average, and never in step with anything.
+const LOOKS_NS: Range<u64> = 2_500_000..7_500_000;
+/// A second is collected this long after it has passed: a completion is written down shortly after it is stamped.
+const GRACE: Nanos = Nanos::from_millis(20);
+
+/// The thread that reads one trial.
+pub(super) struct WindowReader {
+    trial: Arc<Trial>,
+    thread: JoinHandle<WindowCounts>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct WindowCounts {
+    in_flight: u64,
+    looks: u64,
+    pub(super) seconds: Vec<Second>,
+    slice: SecondTally,
+}
+
+impl WindowReader {
+    /// Begins to read `trial`; each second goes to `tell` as it passes.
+    pub(super) fn start(trial: &Arc<Trial>, seed: u64, tell: impl Fn(FromChild) + Send + 'static) -> io::Result<Self> {
+        let read = Arc::clone(trial);
+        let thread = thread::Builder::new().name("window-reader".to_owned()).spawn(move || {
+            let mut counts = WindowCounts::default();
+            counts.keep(&read, ChaCha8Rng::seed_from_u64(seed ^ read.window_start.0), tell);
+            counts
+        })?;
+        Ok(Self { trial: Arc::clone(trial), thread })
+    }
+
+    /// Closes the counts. To be called once every user has left, which is after the window's end, so it does not wait.
+    pub(super) fn close(self, tell: impl Fn(FromChild)) -> WindowCounts {
+        let mut counts = self.thread.join().unwrap_or_default();
+        let window = self.trial.window_end.since(self.trial.window_start);
+        counts.collect(&self.trial, window.0.div_ceil(1_000_000_000), &tell);
+        counts
+    }
+}
+
+impl WindowCounts {
+    fn keep(&mut self, trial: &Trial, mut random: ChaCha8Rng, tell: impl Fn(FromChild)) {
+        thread::sleep(trial.window_start.remaining().duration());
+        loop {
+            let pause = Nanos(random.random_range(LOOKS_NS));
+            thread::sleep(pause.duration());
+            let now = Mono::now();
+            if now >= trial.window_end {
+                return;
+            }
+            self.in_flight += trial.tallies.in_flight();
+            self.looks += 1;
+            let passed = now.since(trial.window_start.after(GRACE)).0 / 1_000_000_000;
+            if passed > self.seconds.len() as u64 {
+                self.collect(trial, passed, &tell);
+            }
+        }
+    }
+
+    /// Takes the seconds before number `until`. What comes in for one that was taken before is added to its counts.
+    fn collect(&mut self, trial: &Trial, until: u64, tell: &impl Fn(FromChild)) {
+        let mut late = trial.tallies.take_seconds(until);
+        let mut fresh = late.split_off(&(self.seconds.len() as u64));
+        for (known, more) in late {
+            if let Some(second) = usize::try_from(known).ok().and_then(|known| self.seconds.get_mut(known)) {
+                second.ok += more.outcomes.ok;
+                second.errors += more.errors();
+            }
+            // Its own slice may have been told already.
+            if trial.slice_seconds.is_some() {
+                self.slice.merge(&more);
+            }
+        }
+        for number in self.seconds.len() as u64..until {
+            let tally = fresh.remove(&number).unwrap_or_default();
+            let second = summary(trial, number, &tally);
+            self.seconds.push(second);
+            tell(FromChild::Second(second));
+            self.add_to_slice(trial, number, &tally, tell);
+        }
+    }
+
+    /// Adds a second to the present slice, and tells that with its last one.
+    fn add_to_slice(&mut self, trial: &Trial, number: u64, tally: &SecondTally, tell: &impl Fn(FromChild)) {
+        let Some(length) = trial.slice_seconds else { return };
+        self.slice.merge(tally);
+        if (number + 1).is_multiple_of(length) {
+            let SecondTally { outcomes, response } = std::mem::take(&mut self.slice);
+            let slice = Slice { index: number / length, outcomes, response: response.quantiles() };
+            tell(FromChild::Slice(Box::new(slice)));
+        }
+    }
+
+    /// Mean number of requests in flight over the window.
+    pub(super) fn mean_in_flight(&self) -> f64 {
+        if self.looks == 0 { 0.0 } else { self.in_flight as f64 / self.looks as f64 }
+    }
+}
+
+fn summary(trial: &Trial, number: u64, tally: &SecondTally) -> Second {
+    let from = Nanos::from_secs(number);
+    let left = trial.window_end.since(trial.window_start).minus(from);
+    Second {
+        from_s: from.as_secs_f64(),
+        length_s: left.min(Nanos::from_secs(1)).as_secs_f64(),
+        ok: tally.outcomes.ok,
+        errors: tally.errors(),
+        response: tally.response.quantiles(),
+    }
+}

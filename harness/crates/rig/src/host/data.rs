@@ -1,0 +1,46 @@
+//! What a record keeps of the host, the working copy and the harness itself.
+
+use serde::{Deserialize, Serialize};
+
+/// State of a git working copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitFacts {
+    pub sha: String,
+    /// Branch, if HEAD is on one.
+    pub branch: Option<String>,
+    /// Tracked files differ from HEAD.
+    pub dirty: bool,
+}
+
+/// The harness that made the record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolFacts {
+    pub version: String,
+    /// `release` or `debug`; a debug generator saturates earlier.
+    pub profile: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostFacts {
+    /// CPU model as the kernel names it.
+    pub cpu_model: String,
+    /// CPUs this process may use.
+    pub cpus: u64,
+    /// Physical memory in bytes.
+    pub memory_bytes: u64,
+    pub kernel: String,
+    pub os: String,
+    /// Virtual machine or container, where the CPU flags or DMI tell.
+    pub virtualization: Option<String>,
+    /// `v1`, `v2` or `hybrid`.
+    pub cgroup: Option<String>,
+    /// CPU frequency governor, where there is one.
+    pub governor: Option<String>,
+    /// Clock source of the kernel.
+    pub clock_source: Option<String>,
+    /// Load average over one minute when the run began.
+    pub load_average: f64,
+}

@@ -1,0 +1,155 @@
+//! One run at a time per host: two that measure side by side would measure each other.
+
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::libc::O_NOFOLLOW;
+
+use super::Error;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+
+/// The same place for every user and every checkout, whatever `TMPDIR` says.
+const PLACE: &str = "/tmp/harness.lock";
+const RETRY: Duration = Duration::from_millis(50);
+
+/// The host's lock, held until it is dropped or the process ends in whatever way: the kernel releases it.
+///
+/// The file itself stays. Removing it would let a third run lock a new file of the same name while a second one still
+/// waits for the old one, and both would measure.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock if it is free.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] names the run that holds it; [`Error::NoLock`] when the file cannot be opened.
+    pub fn acquire() -> Result<Self, Error> {
+        Self::acquire_within(Duration::ZERO)
+    }
+
+    /// Takes the lock, waiting for it at most `patience`. Blocks the calling thread.
+    ///
+    /// # Errors
+    /// As [`Lock::acquire`].
+    pub fn acquire_within(patience: Duration) -> Result<Self, Error> {
+        Self::at(Path::new(PLACE), patience)
+    }
+
+    fn at(path: &Path, patience: Duration) -> Result<Self, Error> {
+        let unusable = |source| Error::NoLock { path: path.to_owned(), source };
+        let mut file = open(path).map_err(unusable)?;
+        let deadline = Mono::now().after(Nanos(u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX)));
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(source)) => return Err(unusable(source)),
+                Err(TryLockError::WouldBlock) if deadline.remaining() == Nanos::ZERO => {
+                    return Err(Error::Busy { pid: holder(path) });
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(RETRY.min(deadline.remaining().duration())),
+            }
+        }
+        // A file of another user may be closed to writing; the lock holds all the same, only nameless.
+        drop(file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())));
+        Ok(Self { _file: file })
+    }
+}
+
+/// Opens the lock file, for writing if possible. It is created exclusively and never through a link: in a folder like
+/// `/tmp` the kernel (`fs.protected_regular`) refuses to open another user's file in a mode that might create it.
+fn open(path: &Path) -> std::io::Result<File> {
+    let existing = |write| OpenOptions::new().read(true).write(write).custom_flags(O_NOFOLLOW).open(path);
+    match existing(true) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => existing(false),
+        Err(error) if error.kind() == ErrorKind::NotFound => match create(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => existing(true).or_else(|_| existing(false)),
+            created => created,
+        },
+        opened => opened,
+    }
+}
+
+fn create(path: &Path) -> std::io::Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+    // Not through the creation mode, which the umask would narrow.
+    file.set_permissions(Permissions::from_mode(0o666))?;
+    Ok(file)
+}
+
+/// The pid in the lock file.
+fn holder(path: &Path) -> Option<i32> {
+    let mut text = String::new();
+    File::open(path).ok()?.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Self {
+            Self(std::env::temp_dir().join(format!("harness-test-{name}-{}.lock", std::process::id())))
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            drop(std::fs::remove_file(&self.0));
+        }
+    }
+
+    #[test]
+    fn a_second_run_is_told_who_holds_the_lock_and_gets_it_afterwards() {
+        let place = Place::new("busy");
+        let first = Lock::at(&place.0, Duration::ZERO).unwrap();
+        let own = std::process::id().cast_signed();
+        assert!(matches!(Lock::at(&place.0, Duration::ZERO), Err(Error::Busy { pid: Some(pid) }) if pid == own));
+        let began = Mono::now();
+        assert!(Lock::at(&place.0, Duration::from_millis(120)).is_err());
+        assert!(Mono::now().since(began) >= Nanos::from_millis(120), "it waited");
+        let waiting = std::thread::scope(|scope| {
+            let second = scope.spawn(|| Lock::at(&place.0, Duration::from_secs(20)).is_ok());
+            std::thread::sleep(Duration::from_millis(100));
+            drop(first);
+            second.join().unwrap()
+        });
+        assert!(waiting);
+        let mode = std::fs::metadata(&place.0).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o666, "every user can take it");
+    }
+
+    #[test]
+    fn a_killed_holder_leaves_the_lock_free() {
+        let place = Place::new("killed");
+        drop(create(&place.0).unwrap());
+        let script = "exec 9<>\"$1\"; flock 9; echo held; exec sleep 60";
+        let mut holder = std::process::Command::new("sh");
+        holder.args(["-c", script, "sh"]).arg(&place.0).stdout(std::process::Stdio::piped());
+        let mut holder = holder.spawn().unwrap();
+        holder.stdout.as_mut().unwrap().read_exact(&mut [0; 5]).unwrap();
+        let refused = Lock::at(&place.0, Duration::ZERO);
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        assert!(matches!(refused, Err(Error::Busy { pid: None })));
+        assert!(Lock::at(&place.0, Duration::from_secs(5)).is_ok());
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let place = Place::new("link");
+        std::os::unix::fs::symlink("/proc/self/status", &place.0).unwrap();
+        assert!(matches!(Lock::at(&place.0, Duration::ZERO), Err(Error::NoLock { .. })));
+    }
+}

@@ -1,0 +1,243 @@
+//! The control process's side: a handle on the keeper.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Child as Process, Command as Builder, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use serde::{Deserialize, Serialize};
+
+use super::child::Child;
+use super::wire::{Packet, Reply, Request, receive, send};
+use super::{Error, LOG_LIMIT};
+use crate::group::ResourceLimits;
+use harness_base::clock::Mono;
+use harness_base::units::{Bytes, Nanos};
+
+/// Seconds until a keeper that does not answer is given up. The longest request clears up for 5 s.
+const PATIENCE: u64 = 10;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// What to call it in messages.
+    pub name: String,
+    /// Program and arguments. A program without a slash is looked up in the `PATH` of `env`, a relative one starts at `cwd`.
+    pub argv: Vec<String>,
+    /// The whole environment; see [`super::clean_env`].
+    pub env: Vec<(String, String)>,
+    pub cwd: PathBuf,
+    /// CPUs it may run on; those of the keeper where absent.
+    pub cpuset: Option<Vec<u64>>,
+    /// What it and all that comes from it may use together; with limits it runs in a control group of its own.
+    pub limits: Option<ResourceLimits>,
+    /// Log file of what it prints; see [`super::log_tail`].
+    pub log: PathBuf,
+    /// Bytes of output kept on disk.
+    pub log_limit: Bytes,
+    /// Whether its stdin and stdout are pipes to us ([`Child::take_pipes`]). Otherwise stdin is empty and stdout is logged.
+    pub pipes: bool,
+}
+
+impl Command {
+    /// A command that logs within the usual limit, has no pipes and runs on any CPU.
+    pub fn new(name: &str, argv: Vec<String>, env: Vec<(String, String)>, cwd: PathBuf, log: PathBuf) -> Self {
+        Self {
+            name: name.to_owned(),
+            argv,
+            env,
+            cwd,
+            cpuset: None,
+            limits: None,
+            log,
+            log_limit: LOG_LIMIT,
+            pipes: false,
+        }
+    }
+}
+
+/// A handle on the keeper process; clones share it. When the last one and the last [`Child`] are dropped, the keeper kills
+/// all that it started and ends.
+#[derive(Debug, Clone)]
+pub struct Keeper {
+    link: Arc<Link>,
+}
+
+#[derive(Debug)]
+struct Link {
+    pid: i32,
+    log: PathBuf,
+    line: Mutex<ControlLine>,
+    process: Mutex<Process>,
+}
+
+#[derive(Debug)]
+struct ControlLine {
+    /// Absent once the keeper was told to end.
+    socket: Option<OwnedFd>,
+    sent: u64,
+}
+
+impl Keeper {
+    /// Starts the keeper from the running binary. Its own stderr goes to `keeper.log` in the folder `logs`.
+    ///
+    /// # Errors
+    /// [`Error::Start`].
+    pub fn start(logs: &Path) -> Result<Self, Error> {
+        Self::start_with(Path::new("/proc/self/exe"), logs)
+    }
+
+    /// Starts the keeper from the harness binary at `exe`.
+    ///
+    /// # Errors
+    /// [`Error::Start`].
+    pub fn start_with(exe: &Path, logs: &Path) -> Result<Self, Error> {
+        let log = logs.join("keeper.log");
+        let started = || -> io::Result<(OwnedFd, Process)> {
+            std::fs::create_dir_all(logs)?;
+            let (ours, its) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+            let mut builder = Builder::new(exe);
+            builder.arg("__keeper").stdin(Stdio::from(its)).stdout(Stdio::null()).stderr(File::create(&log)?);
+            Ok((ours, builder.spawn()?))
+        };
+        let failed = |source: io::Error| Error::Start { exe: exe.to_owned(), source };
+        let (socket, process) = started().map_err(failed)?;
+        let pid = i32::try_from(process.id()).unwrap_or(0);
+        let line = Mutex::new(ControlLine { socket: Some(socket), sent: 0 });
+        let keeper = Self { link: Arc::new(Link { pid, log: log.clone(), line, process: Mutex::new(process) }) };
+        match keeper.call(&Request::Hello) {
+            Ok((Reply::Here, _)) => Ok(keeper),
+            Ok(_) => Err(Error::Confused),
+            Err(error) => {
+                let message = super::log_tail(&log, 3).join(" / ");
+                Err(failed(io::Error::other(if message.is_empty() { error.to_string() } else { message })))
+            }
+        }
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.link.pid
+    }
+
+    /// Starts a process.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with what was wrong with the command; [`Error::Gone`] when the keeper is.
+    pub fn spawn(&self, command: Command) -> Result<Child, Error> {
+        let (name, log) = (command.name.clone(), command.log.clone());
+        let (reply, fds) = self.call(&Request::Spawn(command))?;
+        match reply {
+            Reply::Spawned { child, pid, spawned, mark, group } => {
+                Child::new(self.clone(), child, fds, super::child::Facts { name, pid, spawned, mark, log, group })
+            }
+            Reply::Refused(refusal) => Err(refusal.into()),
+            _ => Err(Error::Confused),
+        }
+    }
+
+    /// Creates the folder `path`, which must not exist yet; the keeper removes it with all its content at the end.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it exists already or cannot be created.
+    pub fn scratch(&self, path: &Path) -> Result<(), Error> {
+        match self.call(&Request::Scratch { path: path.to_owned() })?.0 {
+            Reply::Done => Ok(()),
+            Reply::Refused(refusal) => Err(refusal.into()),
+            _ => Err(Error::Confused),
+        }
+    }
+
+    /// The keeper removes all containers, networks and images with `label` (`NAME=VALUE`) at the end, however control ends:
+    /// containers are the engine's children, so killing descendants does not reach them.
+    ///
+    /// # Errors
+    /// [`Error::Gone`].
+    pub fn remove_containers(&self, label: &str) -> Result<(), Error> {
+        match self.call(&Request::Containers { label: label.to_owned() })?.0 {
+            Reply::Done => Ok(()),
+            _ => Err(Error::Confused),
+        }
+    }
+
+    /// Kills everything that still runs, and ends the keeper. Returns once both are done, after at most 5 s or so.
+    pub async fn shutdown(&self) {
+        let keeper = self.clone();
+        let work = move || {
+            // A keeper that is gone already has cleared up.
+            let _gone = keeper.call(&Request::Shutdown);
+            keeper.link.end();
+        };
+        // A runtime that shuts down itself drops the socket, which has the same effect.
+        let _cancelled = tokio::task::spawn_blocking(work).await;
+    }
+
+    pub(super) fn call(&self, request: &Request) -> Result<(Reply, Vec<OwnedFd>), Error> {
+        let mut line = lock(&self.link.line);
+        line.sent += 1;
+        let id = line.sent;
+        let gone = || Error::Gone { pid: self.link.pid, log: self.link.log.clone() };
+        let Some(socket) = line.socket.as_ref() else { return Err(gone()) };
+        send(socket.as_fd(), &Packet { id, body: request }, &[]).map_err(|error| self.lost(error))?;
+        let end = Mono::now().after(Nanos::from_secs(PATIENCE));
+        loop {
+            self.await_answer(socket, end)?;
+            match receive::<Reply>(socket.as_fd()) {
+                Ok(Some((packet, fds))) if packet.id == id => return Ok((packet.body, fds)),
+                // The answer to a request that was given up.
+                Ok(Some(_)) => {}
+                Ok(None) => return Err(gone()),
+                Err(error) => return Err(self.lost(error)),
+            }
+        }
+    }
+
+    fn await_answer(&self, socket: &OwnedFd, end: Mono) -> Result<(), Error> {
+        loop {
+            let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+            let left = u16::try_from(end.remaining().0.div_ceil(1_000_000)).unwrap_or(u16::MAX);
+            match poll(&mut polled, PollTimeout::from(left)) {
+                Ok(0) => return Err(Error::Silent { pid: self.link.pid, seconds: PATIENCE }),
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(Error::Wire(error.into())),
+            }
+        }
+    }
+
+    fn lost(&self, error: io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected => {
+                Error::Gone { pid: self.link.pid, log: self.link.log.clone() }
+            }
+            _ => Error::Wire(error),
+        }
+    }
+}
+
+impl Link {
+    /// Closes the socket, which ends the keeper, and collects it.
+    fn end(&self) {
+        drop(lock(&self.line).socket.take());
+        let mut process = lock(&self.process);
+        let end = Mono::now().after(Nanos::from_secs(PATIENCE));
+        while matches!(process.try_wait(), Ok(None)) && Mono::now() < end {
+            std::thread::sleep(Nanos::from_millis(1).duration());
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The state behind these locks is valid between any two statements, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,326 @@
+//! The keeper process: one thread, one poll loop.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getpid, setsid};
+
+use super::log::{Drained, Log};
+use super::scratch::Scratch;
+use super::wire::{Packet, Reach, Refusal, Reply, Request, receive, send};
+use super::{fail, spawn, sweep, tree};
+use crate::cgroup::Own;
+use crate::launch::Ending;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+
+/// Time for killing everything at the end. With the round trips before and after it stays below 5 s.
+const CLEARING: Nanos = Nanos::from_secs(4);
+/// Time for what is left in a control group to end.
+const EMPTYING: Nanos = Nanos::from_millis(500);
+/// Milliseconds between two tries to remove a group whose processes are still on their way out.
+const RETRY: u16 = 100;
+/// Time for removing containers, even where the killing took all of its own.
+const SWEEPING: Nanos = Nanos::from_secs(1);
+/// Bytes of one log moved before the next request gets its turn.
+const TURN: usize = 512 * 1024;
+/// Bytes of one log moved before the end of its process is reported.
+const LAST_WORDS: usize = 16 * 1024 * 1024;
+
+/// Entry of `harness __keeper`. Its stdin is the socket to the control process.
+pub fn main() -> ExitCode {
+    let prepared = std::io::stdin().as_fd().try_clone_to_owned().and_then(Server::new);
+    match prepared.and_then(Server::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("keeper: {error}; it is started by `harness run`, not by hand")),
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    pid: i32,
+    mark: String,
+    ending: Option<Ending>,
+    /// Its control group, if it has limits.
+    group: Option<Own>,
+    /// It and all that came from it were to be killed, so what is left in its group is, and the group is removed.
+    doomed: bool,
+}
+
+impl Entry {
+    /// Whether its group is to be removed as soon as that is possible.
+    fn waits(&self) -> bool {
+        self.doomed && self.ending.is_some() && self.group.is_some()
+    }
+
+    /// Removes its group, and kills what it finds there: a process may have thrown off its mark, but not its group.
+    fn release(&mut self) {
+        if self.group.as_mut().is_some_and(|group| group.kill_and_remove(EMPTYING)) {
+            self.group = None;
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Server {
+    line: OwnedFd,
+    signals: SignalFd,
+    children: BTreeMap<u64, Entry>,
+    logs: Vec<Log>,
+    scratch: Vec<Scratch>,
+    /// Label of the containers to remove at the end.
+    containers: Option<String>,
+    started: u64,
+}
+
+impl Server {
+    /// Leaves the session, becomes subreaper, and blocks the signals of a terminal. Blocked instead of ignored: a pending
+    /// signal of a lone thread harms nothing, and the mask does not outlive exec, where an ignored signal would.
+    fn new(line: OwnedFd) -> io::Result<Self> {
+        // It fails only for a group leader, which already is out of reach of its parent's terminal signals.
+        let _leader = setsid();
+        prctl::set_child_subreaper(true)?;
+        // Started through /proc/self/exe it would be listed as "exe".
+        prctl::set_name(c"harness-keeper")?;
+        let mut mask = SigSet::empty();
+        for signal in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGPIPE] {
+            mask.add(signal);
+        }
+        // A log beyond the limit of `ulimit -f` is cut off, as on a full disk.
+        mask.add(Signal::SIGXFSZ);
+        mask.add(Signal::SIGCHLD);
+        mask.thread_block()?;
+        let mut children = SigSet::empty();
+        children.add(Signal::SIGCHLD);
+        let signals = SignalFd::with_flags(&children, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        let (children, logs, scratch) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Ok(Self { line, signals, children, logs, scratch, containers: None, started: 0 })
+    }
+
+    /// Serves until the control process is gone or asks for the end; then clears up in any case.
+    fn run(mut self) -> io::Result<()> {
+        let farewell = self.serve();
+        self.clear();
+        match farewell {
+            Ok(Some(id)) => self.answer(id, Reply::Done, &[]),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The number of the request that asked for the end; none when the socket closed.
+    fn serve(&mut self) -> io::Result<Option<u64>> {
+        loop {
+            let (line, signals, logs) = self.ready()?;
+            if signals {
+                while let Ok(Some(_)) = self.signals.read_signal() {}
+                self.reap();
+            }
+            self.sweep();
+            self.drain(&logs);
+            if line {
+                match receive::<Request>(self.line.as_fd())? {
+                    None => return Ok(None),
+                    Some((Packet { id, body: Request::Shutdown }, _)) => return Ok(Some(id)),
+                    Some((Packet { id, body }, _)) => self.handle(id, body)?,
+                }
+            }
+        }
+    }
+
+    /// Waits; then what is ready: the socket, the signals, and which children's logs.
+    fn ready(&self) -> io::Result<(bool, bool, Vec<u64>)> {
+        let fixed: [BorrowedFd<'_>; 2] = [self.line.as_fd(), self.signals.as_fd()];
+        let all = fixed.into_iter().chain(self.logs.iter().map(Log::fd));
+        let mut polled: Vec<PollFd<'_>> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        let waits = self.children.values().any(Entry::waits);
+        let timeout = if waits { PollTimeout::from(RETRY) } else { PollTimeout::NONE };
+        match poll(&mut polled, timeout) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok((false, false, Vec::new())),
+            Err(error) => return Err(error.into()),
+        }
+        let is_ready = |index: usize| polled.get(index).and_then(PollFd::any).unwrap_or(false);
+        let logs = self.logs.iter().enumerate().filter(|(index, _)| is_ready(index + 2)).map(|(_, log)| log.child);
+        Ok((is_ready(0), is_ready(1), logs.collect()))
+    }
+
+    fn handle(&mut self, id: u64, request: Request) -> io::Result<()> {
+        match request {
+            Request::Spawn(command) => {
+                self.started += 1;
+                let child = self.started;
+                let mark = format!("{}-{child}", getpid());
+                match spawn::spawn(&command, child, &mark) {
+                    Ok(started) => {
+                        let spawn::Started { pid, spawned, log, group, fds } = started;
+                        let places = group.as_ref().map(|group| group.places().clone());
+                        let entry = Entry { pid, mark: mark.clone(), ending: None, group, doomed: false };
+                        self.children.insert(child, entry);
+                        self.logs.push(log);
+                        self.answer(id, Reply::Spawned { child, pid, spawned, mark, group: places }, &fds)
+                    }
+                    Err(refusal) => self.answer(id, Reply::Refused(refusal), &[]),
+                }
+            }
+            Request::Status { child } => {
+                let reply = self.status(child);
+                self.answer(id, reply, &[])
+            }
+            Request::Signal { child, signal, reach } => {
+                let reply = self.signal(child, signal, reach);
+                self.answer(id, reply, &[])
+            }
+            Request::Scratch { path } => {
+                let reply = self.take_scratch(path);
+                self.answer(id, reply, &[])
+            }
+            Request::Containers { label } => {
+                self.containers = Some(label);
+                self.answer(id, Reply::Done, &[])
+            }
+            Request::Hello | Request::Shutdown => self.answer(id, Reply::Here, &[]),
+        }
+    }
+
+    /// A control process that is gone is met by the next receive, so a failed answer to it is no error of its own.
+    fn answer(&self, id: u64, body: Reply, fds: &[OwnedFd]) -> io::Result<()> {
+        let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+        match send(self.line.as_fd(), &Packet { id, body }, &fds) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Ok(()),
+            sent => sent,
+        }
+    }
+
+    fn status(&mut self, child: u64) -> Reply {
+        self.reap();
+        let Some(entry) = self.children.get(&child) else { return unknown(&format!("child {child}")) };
+        let Some(ending) = entry.ending.clone() else { return Reply::Running };
+        self.drain_up_to(&[child], LAST_WORDS);
+        Reply::Ended(ending)
+    }
+
+    /// Signals whom `reach` names. A process that was reaped is never signalled by its number alone: others may bear it by now.
+    fn signal(&mut self, child: u64, signal: i32, reach: Reach) -> Reply {
+        self.reap();
+        let Some(entry) = self.children.get_mut(&child) else { return unknown(&format!("child {child}")) };
+        let Ok(signal) = Signal::try_from(signal) else { return unknown(&format!("signal {signal}")) };
+        let pid = Pid::from_raw(entry.pid);
+        let keeper = getpid().as_raw();
+        let sent = |pid: i32| kill(Pid::from_raw(pid), signal).is_ok();
+        let count = match (reach, &entry.ending) {
+            (Reach::Leader, Some(_)) => 0,
+            (Reach::Leader, None) => usize::from(sent(entry.pid)),
+            (Reach::Group, None) => usize::from(killpg(pid, signal).is_ok()),
+            (Reach::Group, Some(_)) => {
+                tree::group_of_ended(keeper, entry.pid).into_iter().filter(|pid| sent(*pid)).count()
+            }
+            (Reach::All, _) => {
+                let members = tree::members(keeper, entry.pid, &entry.mark, entry.ending.is_some());
+                members.into_iter().filter(|pid| sent(*pid)).count()
+            }
+        };
+        if (reach, signal) == (Reach::All, Signal::SIGKILL) {
+            entry.doomed = true;
+            if count == 0 {
+                entry.release();
+            }
+        }
+        Reply::Signalled { count }
+    }
+
+    /// Removes the groups of those that were to be killed and whose last process is gone.
+    fn sweep(&mut self) {
+        for entry in self.children.values_mut().filter(|entry| entry.waits()) {
+            if entry.group.as_mut().is_some_and(|group| group.kill_and_remove(Nanos::ZERO)) {
+                entry.group = None;
+            }
+        }
+    }
+
+    /// Creates the folder itself, so that nothing is ever removed that was there before.
+    fn take_scratch(&mut self, path: PathBuf) -> Reply {
+        let refused = |message: String| Reply::Refused(Refusal::NoScratch { path: path.clone(), message });
+        if !path.is_absolute() {
+            return refused("its path is not absolute".to_owned());
+        }
+        match Scratch::make(path.clone()) {
+            Ok(scratch) => {
+                self.scratch.push(scratch);
+                Reply::Done
+            }
+            Err(error) => refused(error.to_string()),
+        }
+    }
+
+    /// Collects all ended children, adopted orphans included. Returns whether any child is left.
+    fn reap(&mut self) -> bool {
+        loop {
+            let (pid, ending) = match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, code)) => (pid, Ending::Code(code)),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, Ending::Signal(signal as i32)),
+                Err(Errno::ECHILD) => return false,
+                Err(Errno::EINTR) => continue,
+                Ok(WaitStatus::StillAlive) | Err(_) => return true,
+                Ok(_) => continue,
+            };
+            let living = |entry: &&mut Entry| entry.pid == pid.as_raw() && entry.ending.is_none();
+            if let Some(entry) = self.children.values_mut().find(living) {
+                entry.ending = Some(ending);
+            }
+        }
+    }
+
+    fn drain(&mut self, children: &[u64]) {
+        self.drain_up_to(children, TURN);
+    }
+
+    fn drain_up_to(&mut self, children: &[u64], most: usize) {
+        let logs = std::mem::take(&mut self.logs);
+        for mut log in logs {
+            if children.contains(&log.child) && log.drain(most) == Drained::Closed {
+                log.close();
+            } else {
+                self.logs.push(log);
+            }
+        }
+    }
+
+    /// Kills all descendants until no child is left, and removes what was promised to be removed.
+    fn clear(&mut self) {
+        let end = Mono::now().after(CLEARING);
+        // A descendant always has a chain of parents up to here, so without children there are no descendants.
+        while self.reap() && Mono::now() < end {
+            for row in tree::descendants(getpid().as_raw()) {
+                // It may have ended by itself since it was listed.
+                let _ended = kill(Pid::from_raw(row.pid), Signal::SIGKILL);
+            }
+            std::thread::sleep(Nanos::from_millis(2).duration());
+        }
+        self.children.values_mut().for_each(Entry::release);
+        if let Some(label) = self.containers.take() {
+            sweep::sweep(&label, end.max(Mono::now().after(SWEEPING)));
+        }
+        for mut log in std::mem::take(&mut self.logs) {
+            log.drain(LAST_WORDS);
+            log.close();
+        }
+        for folder in std::mem::take(&mut self.scratch) {
+            // Whatever refuses to be removed stays in the system's folder for temporary files.
+            let _refused = folder.remove();
+        }
+    }
+}
+
+fn unknown(message: &str) -> Reply {
+    Reply::Refused(Refusal::Unknown { message: message.to_owned() })
+}

@@ -1,0 +1,194 @@
+//! What control and keeper say to each other: one JSON text per packet, file descriptors beside it.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::control::Command;
+use crate::cgroup::{self, Places};
+use crate::launch::Ending;
+use harness_base::clock::Mono;
+
+/// Largest packet. Below the kernel's default socket buffer (`net.core.wmem_default`, 208 KiB), so a packet never splits.
+const PACKET: usize = 160 * 1024;
+
+/// A text with its number, so that a late answer is never taken for the next one.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Packet<T> {
+    pub(super) id: u64,
+    pub(super) body: T,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Request {
+    Hello,
+    /// Start a process. Answered by [`Reply::Spawned`] with its pidfd and, where asked for, its stdin and stdout.
+    Spawn(Command),
+    Status {
+        child: u64,
+    },
+    Signal {
+        child: u64,
+        signal: i32,
+        reach: Reach,
+    },
+    /// Create this folder, and remove it at the end.
+    Scratch {
+        path: PathBuf,
+    },
+    /// Remove the containers, networks and images with this label at the end.
+    Containers {
+        label: String,
+    },
+    Shutdown,
+}
+
+/// Whom a signal is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reach {
+    /// The process that was started.
+    Leader,
+    Group,
+    /// Its group, its descendants, and whatever bears its mark.
+    All,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reply {
+    Here,
+    /// It was started; `spawned` was taken just before. `group` is where its control group is, if it has limits.
+    Spawned {
+        child: u64,
+        pid: i32,
+        spawned: Mono,
+        mark: String,
+        group: Option<Places>,
+    },
+    Refused(Refusal),
+    Running,
+    /// It ended, and all it had printed by then is in its log.
+    Ended(Ending),
+    /// So many living processes were reached.
+    Signalled {
+        count: usize,
+    },
+    Done,
+}
+
+/// Why a process was not started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// No such program in `PATH`.
+    #[error(
+        "{program}: no such program in PATH ({path}); install it or name it by its path; look with: command -v {program}"
+    )]
+    NotInPath {
+        program: String,
+        /// Where it was looked for.
+        path: String,
+    },
+    #[error("{program}: no such file; build it or correct its path; look with: ls -l {program}")]
+    NotFound { program: String },
+    /// The file may not be executed.
+    #[error("{program}: is not executable; make it so with: chmod +x {program}")]
+    NotExecutable { program: String },
+    /// The file exists, but what is to interpret it does not.
+    #[error("{program}: its interpreter or dynamic loader is missing; look with: head -c 80 {program}; ldd {program}")]
+    NoInterpreter { program: String },
+    /// The kernel cannot run it.
+    #[error(
+        "{program}: is not a program this machine can run (other architecture, or a script without #!); look with: file {program}"
+    )]
+    WrongFormat { program: String },
+    /// The working folder is missing.
+    #[error("{program}: its working folder {} does not exist; create it with: mkdir -p {}", folder.display(), folder.display())]
+    NoFolder { program: String, folder: PathBuf },
+    /// Pinned to CPUs that it may not use.
+    #[error(
+        "{program}: cpuset {asked:?} names a CPU that is not among the allowed {allowed:?}; look with: nproc; taskset -p $$"
+    )]
+    NoSuchCpu {
+        program: String,
+        asked: Vec<u64>,
+        /// The CPUs of this process.
+        allowed: Vec<u64>,
+    },
+    /// Its limits cannot be set.
+    #[error("{program}: its limits cannot be set: {error}")]
+    NoGroup { program: String, error: cgroup::Error },
+    /// The log file cannot be written.
+    #[error("{program}: its log {} cannot be written: {message}", log.display())]
+    NoLog { program: String, log: PathBuf, message: String },
+    /// The scratch folder cannot be made.
+    #[error("the scratch folder {} cannot be created: {message}", path.display())]
+    NoScratch { path: PathBuf, message: String },
+    /// No such child, or a signal that does not exist.
+    #[error("the keeper knows no such process or signal: {message}")]
+    Unknown { message: String },
+    #[error("{program}: could not be started: {message}")]
+    Failed { program: String, message: String },
+}
+
+/// Sends one packet with `fds` beside it.
+///
+/// # Errors
+/// `BrokenPipe` when the other side is gone; `InvalidInput` when the text is too long for a packet.
+pub(super) fn send<T: Serialize>(line: BorrowedFd<'_>, packet: &Packet<T>, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let text = serde_json::to_vec(packet)?;
+    if text.len() > PACKET {
+        let message = format!("{} bytes of command and environment, at most {PACKET} are possible", text.len());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut beside = SendAncillaryBuffer::new(&mut space);
+    if !fds.is_empty() && !beside.push(SendAncillaryMessage::ScmRights(fds)) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many descriptors for one packet"));
+    }
+    loop {
+        match sendmsg(line, &[IoSlice::new(&text)], &mut beside, SendFlags::NOSIGNAL) {
+            Ok(_) => return Ok(()),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Receives one packet and the descriptors beside it; `None` when the other side is gone.
+///
+/// # Errors
+/// What the system says; `InvalidData` for a text that is not a packet.
+pub(super) fn receive<T: DeserializeOwned>(line: BorrowedFd<'_>) -> io::Result<Option<(Packet<T>, Vec<OwnedFd>)>> {
+    let mut text = vec![0_u8; PACKET];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut beside = RecvAncillaryBuffer::new(&mut space);
+    let bytes = loop {
+        match recvmsg(line, &mut [IoSliceMut::new(&mut text)], &mut beside, RecvFlags::CMSG_CLOEXEC) {
+            Ok(message) => break message.bytes,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::CONNRESET) => break 0,
+            Err(error) => return Err(error.into()),
+        }
+    };
+    if bytes == 0 {
+        return Ok(None);
+    }
+    let fds = beside.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+        _ => None,
+    });
+    let fds: Vec<OwnedFd> = fds.flatten().collect();
+    let packet = serde_json::from_slice(text.get(..bytes).unwrap_or_default())?;
+    Ok(Some((packet, fds)))
+}

@@ -1,0 +1,86 @@
+//! One launch of a target: how long it took, and how it ended.
+
+use serde::{Deserialize, Serialize};
+
+use harness_base::clock::Mono;
+use harness_base::units::Bytes;
+
+/// Environment variable that every process of a launch inherits, detached ones included; its value is `<keeper pid>-<n>`.
+pub const MARK: &str = "HARNESS_MARK";
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    Code(i32),
+    Signal(i32),
+    /// The kernel killed it because it outgrew its memory limit, in bytes where it is known.
+    OutOfMemory(Option<u64>),
+    /// It was not ours, so the system does not tell.
+    Unknown,
+}
+
+/// One launch. All spans count from the instant taken just before the spawn, on the monotonic clock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaunchRecord {
+    /// The instant just before the spawn; 0 for a target that was not ours to start.
+    pub spawned: Mono,
+    /// First TCP connect on the proxy endpoint that succeeded, in nanoseconds from the spawn.
+    pub listening_ns: Option<u64>,
+    /// First health answer as expected, in nanoseconds from the spawn; absent where the scenario names no health endpoint.
+    pub healthy_ns: Option<u64>,
+    /// First ready answer as expected, in nanoseconds from the spawn; absent where the scenario names no ready endpoint.
+    pub ready_ns: Option<u64>,
+    /// Longest pause between two probes of one endpoint in nanoseconds: the resolution of the three above.
+    pub probe_gap_ns: u64,
+    /// Launches tried; more than one where a port was taken between its choice and the target's bind.
+    pub attempts: u32,
+    /// Time from SIGTERM to the end in nanoseconds; absent for a target that was not ours to stop.
+    pub stop_ns: Option<u64>,
+    /// How it ended when we stopped it.
+    pub ending: Option<Ending>,
+    pub killed: bool,
+    /// Where requests meet the target: `process` on loopback, a container in the `host`'s network, or one on a `bridge` at its
+    /// own address; absent for a target that was not ours to start.
+    pub network: Option<String>,
+    /// What the container engine did; absent where there was none.
+    pub engine: Option<Box<EngineFacts>>,
+}
+
+/// The container engine's part of a launch. None of it is charged to the target, whose spans count from its exec.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineFacts {
+    pub container: String,
+    /// The image as the scenario names it.
+    pub image: String,
+    pub image_id: String,
+    /// Length of the call that created the container, in nanoseconds.
+    pub create_ns: u64,
+    /// From the start call to the exec of the program, in nanoseconds: [`LaunchRecord::spawned`] is that instant.
+    pub exec_ns: u64,
+    /// Resolution of the exec instant in nanoseconds; absent where the exec was not seen and the return of the start call
+    /// stands for it.
+    pub exec_gap_ns: Option<u64>,
+    /// Length of the start call in nanoseconds; it may return a moment before the exec. Absent where it never did.
+    pub start_ns: Option<u64>,
+    /// From the start call until the engine told the process id, in nanoseconds; absent where it never did.
+    pub pid_ns: Option<u64>,
+}
+
+impl std::fmt::Display for Ending {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(out, "exited with code {code}"),
+            Self::Unknown => write!(out, "ended, how is not known"),
+            Self::OutOfMemory(None) => write!(out, "was OOM-killed by its memory limit"),
+            Self::OutOfMemory(Some(limit)) => {
+                write!(out, "was OOM-killed by its memory limit of {}", Bytes(*limit))
+            }
+            Self::Signal(signal) => match nix::sys::signal::Signal::try_from(*signal) {
+                Ok(name) => write!(out, "was ended by {name}"),
+                Err(_) => write!(out, "was ended by signal {signal}"),
+            },
+        }
+    }
+}

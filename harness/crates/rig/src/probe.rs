@@ -1,0 +1,284 @@
+//! Probe: when does a target listen, feel healthy, and become ready.
+//!
+//! Every endpoint has a thread of its own that tries, sleeps half a millisecond, and tries again, until it succeeds.
+//! *Listening* is the first TCP connect that succeeds on the proxy endpoint; *healthy* and *ready* are the first 2xx status
+//! line on the other two, asked for over one kept-alive connection each, so that a target that limits new connections is
+//! not tripped. Instants are taken as soon as the connect or the read returns, so they are never early.
+
+mod http;
+
+use std::fmt;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+
+use http::{Answer, Connection, Miss};
+
+use crate::launch::Ending;
+use crate::target::{Endpoints, HttpUrl};
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+
+/// Sleep between two attempts. With the attempt itself and the timer's slack the cadence stays below 1 ms on an idle CPU. Not
+/// shorter, since three threads that connect in vain cost a good tenth of a core, taken from the target that is starting.
+const PAUSE: Nanos = Nanos::from_micros(500);
+/// Time between two looks at the process.
+const LOOK: Nanos = Nanos::from_millis(3);
+/// Time for one connect. A loopback connect is answered at once, or the target's queue is full and the next one must be tried.
+const CONNECT: Nanos = Nanos::from_millis(100);
+
+/// When a target came up. All spans count from the spawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Milestones {
+    /// First connect on the proxy endpoint, in nanoseconds.
+    pub listening_ns: u64,
+    /// First 2xx of the health endpoint, in nanoseconds; absent where there is none.
+    pub healthy_ns: Option<u64>,
+    /// First 2xx of the ready endpoint, in nanoseconds; absent where there is none.
+    pub ready_ns: Option<u64>,
+    /// Longest pause between the starts of two attempts on one endpoint, in nanoseconds.
+    pub probe_gap_ns: u64,
+}
+
+/// Why a target did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(
+        "the target never listened: {url} refused connections for {waited} ({last}); does it listen there? look with: ss -ltn"
+    )]
+    NeverListened {
+        url: String,
+        waited: Nanos,
+        /// What the last attempt met.
+        last: String,
+    },
+    /// It answers, but not with 2xx.
+    #[error(
+        "the target's {endpoint} endpoint still answered {status} after {waited}: {body:?}; look with: curl -i {url}"
+    )]
+    WrongStatus {
+        endpoint: Endpoint,
+        url: String,
+        waited: Nanos,
+        status: u16,
+        /// The beginning of the last body.
+        body: String,
+    },
+    #[error("the target {ending} after {waited}, {reached}")]
+    Exited {
+        ending: Ending,
+        /// How long it had run, to a few milliseconds.
+        waited: Nanos,
+        /// What it had reached by then.
+        reached: String,
+    },
+    /// It listens, but gives no answer.
+    #[error("the target's {endpoint} endpoint gave no answer within {waited} ({last}); look with: curl -i {url}")]
+    TimedOut {
+        endpoint: Endpoint,
+        url: String,
+        waited: Nanos,
+        /// What the last attempt met.
+        last: String,
+    },
+}
+
+/// One of a target's endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Where requests to be proxied go.
+    Proxy,
+    /// Answers 2xx once it is alive.
+    Health,
+    /// Answers 2xx once it can serve.
+    Ready,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Proxy => "proxy",
+            Self::Health => "health",
+            Self::Ready => "ready",
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Seen {
+    endpoint: Endpoint,
+    url: HttpUrl,
+    at: Option<Mono>,
+    gap: Nanos,
+    /// Status and body of the last answer that was none of the wanted.
+    wrong: Option<(u16, String)>,
+    /// What the last attempt without an answer met.
+    missed: Option<String>,
+    started: Option<Mono>,
+}
+
+/// Waits until the target listens and its health and ready endpoints answer 2xx, `deadline` after `spawned` at the latest.
+/// Blocks; `alive` is asked every few milliseconds how the target ended. Its ports must have been free before it started.
+///
+/// # Errors
+/// [`Error`]: it ended, never listened, answers wrongly, or not at all.
+pub fn watch(
+    endpoints: &Endpoints,
+    spawned: Mono,
+    deadline: Nanos,
+    alive: impl Fn() -> Option<Ending> + Sync,
+) -> Result<Milestones, Error> {
+    let urls = [
+        (Endpoint::Proxy, Some(&endpoints.proxy)),
+        (Endpoint::Health, endpoints.health.as_ref()),
+        (Endpoint::Ready, endpoints.ready.as_ref()),
+    ];
+    let named = urls.into_iter().filter_map(|(endpoint, url)| Some((endpoint, url?)));
+    let stop = AtomicBool::new(false);
+    let (sender, receiver) = channel();
+    let (ending, seen) = std::thread::scope(|scope| {
+        for (endpoint, url) in named {
+            let (sender, stop) = (sender.clone(), &stop);
+            scope.spawn(move || report(&sender, Seen::new(endpoint, url).look(stop)));
+        }
+        drop(sender);
+        supervise(&receiver, spawned.after(deadline), &alive, &stop)
+    });
+    judge(seen, ending, spawned)
+}
+
+/// Nobody receives any more only when the supervising thread panicked.
+fn report(sender: &Sender<Seen>, seen: Seen) {
+    drop(sender.send(seen));
+}
+
+/// Collects what the threads saw, and stops them when the target ends or its time is over.
+fn supervise(
+    receiver: &Receiver<Seen>,
+    end: Mono,
+    alive: &impl Fn() -> Option<Ending>,
+    stop: &AtomicBool,
+) -> (Option<Ending>, Vec<Seen>) {
+    let (mut ending, mut seen) = (None, Vec::new());
+    loop {
+        match receiver.recv_timeout(LOOK.duration()) {
+            Ok(one) => seen.push(one),
+            Err(RecvTimeoutError::Disconnected) => return (ending, seen),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if !stop.load(Ordering::Relaxed) {
+            ending = alive();
+            if ending.is_some() || Mono::now() >= end {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// What all threads saw together means.
+fn judge(seen: Vec<Seen>, ending: Option<Ending>, spawned: Mono) -> Result<Milestones, Error> {
+    let at = |endpoint: Endpoint| seen.iter().find(|one| one.endpoint == endpoint).and_then(|one| one.at);
+    let ns = |endpoint: Endpoint| at(endpoint).map(|at| at.since(spawned).0);
+    let waited = Mono::now().since(spawned);
+    let complete = seen.iter().all(|one| one.at.is_some());
+    if let (Some(ending), false) = (ending, complete) {
+        let reached = reached(&at).to_owned();
+        return Err(Error::Exited { ending, waited, reached });
+    }
+    for endpoint in [Endpoint::Proxy, Endpoint::Health, Endpoint::Ready] {
+        if let Some(one) = seen.iter().find(|one| one.endpoint == endpoint && one.at.is_none()) {
+            return Err(one.failure(waited));
+        }
+    }
+    Ok(Milestones {
+        listening_ns: ns(Endpoint::Proxy).unwrap_or_default(),
+        healthy_ns: ns(Endpoint::Health),
+        ready_ns: ns(Endpoint::Ready),
+        probe_gap_ns: seen.iter().map(|one| one.gap.0).max().unwrap_or_default(),
+    })
+}
+
+fn reached(at: &impl Fn(Endpoint) -> Option<Mono>) -> &'static str {
+    match (at(Endpoint::Proxy), at(Endpoint::Health)) {
+        (None, None) => "before it listened",
+        (Some(_), None) => "when it listened but was not healthy or ready yet",
+        (_, Some(_)) => "when it was healthy but did not listen or was not ready yet",
+    }
+}
+
+impl Seen {
+    fn new(endpoint: Endpoint, url: &HttpUrl) -> Self {
+        let url = url.clone();
+        Self { endpoint, url, at: None, gap: Nanos::ZERO, wrong: None, missed: None, started: None }
+    }
+
+    /// Tries until it succeeds or is told to stop.
+    fn look(mut self, stop: &AtomicBool) -> Self {
+        let stopped = || stop.load(Ordering::Relaxed);
+        let mut connection = None;
+        while !stopped() {
+            let start = Mono::now();
+            self.gap = self.gap.max(self.started.map_or(Nanos::ZERO, |before| start.since(before)));
+            self.started = Some(start);
+            self.at = match self.endpoint {
+                Endpoint::Proxy => self.connect(),
+                Endpoint::Health | Endpoint::Ready => self.ask(&mut connection, &stopped),
+            };
+            if self.at.is_some() {
+                break;
+            }
+            std::thread::sleep(PAUSE.duration());
+        }
+        self
+    }
+
+    /// One connect; its instant when it succeeded.
+    fn connect(&mut self) -> Option<Mono> {
+        match TcpStream::connect_timeout(&self.url.addr, CONNECT.duration()) {
+            Ok(_) => Some(Mono::now()),
+            Err(error) => {
+                self.missed = Some(error.to_string());
+                None
+            }
+        }
+    }
+
+    /// One request, over the connection of the one before where that was kept; the instant of a 2xx.
+    fn ask(&mut self, kept: &mut Option<Connection>, stopped: &impl Fn() -> bool) -> Option<Mono> {
+        let opened = kept.take().map_or_else(|| Connection::open(&self.url, CONNECT), Ok);
+        let mut connection = match opened {
+            Ok(connection) => connection,
+            Err(error) => {
+                self.missed = Some(error.to_string());
+                return None;
+            }
+        };
+        match connection.get(stopped) {
+            Ok(Answer { at, status: 200..=299, .. }) => Some(at),
+            Ok(answer) => {
+                self.wrong = Some((answer.status, answer.excerpt));
+                self.missed = None;
+                *kept = answer.reusable.then_some(connection);
+                None
+            }
+            // Stopping is ours; it must not hide what was met before.
+            Err(Miss::Stopped) => None,
+            Err(miss) => {
+                self.missed = Some(miss.to_string());
+                None
+            }
+        }
+    }
+
+    fn failure(&self, waited: Nanos) -> Error {
+        let (endpoint, url) = (self.endpoint, self.url.to_string());
+        let last = self.missed.clone().unwrap_or_else(|| "no attempt was finished".to_owned());
+        match (&self.wrong, endpoint) {
+            (_, Endpoint::Proxy) => Error::NeverListened { url, waited, last },
+            (Some((status, body)), _) => {
+                Error::WrongStatus { endpoint, url, waited, status: *status, body: body.clone() }
+            }
+            (None, _) => Error::TimedOut { endpoint, url, waited, last },
+        }
+    }
+}

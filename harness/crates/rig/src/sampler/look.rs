@@ -1,0 +1,110 @@
+//! One look at everything: from the processes that are watched to one [`Reading`].
+
+use procfs::{Current, CurrentSI, KernelStats, MemoryPressure};
+
+use super::Watched;
+use super::process::{Subject, cpu_clock, ticks_ns};
+use super::tree::{ProcessTree, Weight};
+use crate::cgroup::Group;
+use crate::usage::{HostUsage, ProcessUsage, Reading};
+use harness_base::clock::{Mono, process_cpu};
+
+/// Which peaks were started anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Reset {
+    pub(super) tree: bool,
+    pub(super) group: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Scene {
+    pub(super) tree: ProcessTree,
+    generator: Option<Subject>,
+    upstream: Option<Subject>,
+    keeper: Option<i32>,
+    group: Option<Group>,
+    /// Last known CPU time of the keeper, in nanoseconds.
+    keeper_ns: u64,
+    /// Last known state of the host.
+    host: HostUsage,
+}
+
+impl Scene {
+    pub(super) fn new(watched: &Watched) -> Self {
+        Self {
+            tree: ProcessTree::new(watched),
+            generator: watched.generator.and_then(Subject::open),
+            upstream: watched.upstream.and_then(Subject::open),
+            keeper: watched.keeper,
+            group: watched.target.as_ref().filter(|tree| tree.group).and_then(|tree| Group::of(tree.pid)),
+            keeper_ns: 0,
+            host: HostUsage::default(),
+        }
+    }
+
+    /// Takes a reading; `edge` asks for what is read at a window's edges only: the threads of generator and upstream, and whether the
+    /// host is short of memory. Clocks come first, close together, and levels after them.
+    pub(super) fn reading(&mut self, edge: bool) -> Reading {
+        let at = Mono::now();
+        self.tree.clock();
+        self.generator.iter_mut().chain(&mut self.upstream).for_each(Subject::clock);
+        self.keeper_ns = self.keeper.and_then(cpu_clock).unwrap_or(0).max(self.keeper_ns);
+        let control_cpu_ns = process_cpu().0 + self.keeper_ns;
+        self.host = host().unwrap_or(self.host);
+        self.host.memory_stall_ns = if edge { memory_stall_ns() } else { None };
+        let group = self.group.as_ref().map(Group::read).filter(|usage| !usage.is_empty());
+        Reading {
+            at,
+            target: self.tree.look(),
+            generator: own(&mut self.generator, edge),
+            upstream: own(&mut self.upstream, edge),
+            control_cpu_ns,
+            host: self.host,
+            group,
+        }
+    }
+
+    /// Largest memory charged to the target's group since its peak was last started anew, in bytes.
+    pub(super) fn group_peak(&self) -> Option<u64> {
+        self.group.as_ref().and_then(|group| group.read().memory_peak_bytes)
+    }
+
+    /// Starts the peaks of the target's processes and of its group anew; whether that was permitted.
+    pub(super) fn reset_peaks(&self) -> Reset {
+        Reset { tree: self.tree.reset_peaks(), group: self.group.as_ref().is_some_and(Group::reset_peak) }
+    }
+}
+
+/// Puts what was weighed into a reading.
+pub(super) fn weighed(mut reading: Reading, weight: Weight) -> Reading {
+    if let Some(target) = &mut reading.target {
+        (target.pss_bytes, target.descriptors) = (weight.pss_bytes, weight.descriptors);
+        target.major_faults = weight.major_faults;
+    }
+    reading
+}
+
+/// One of our own processes; `None` once it ended.
+fn own(subject: &mut Option<Subject>, threads: bool) -> Option<ProcessUsage> {
+    let subject = subject.as_mut()?;
+    let levels = subject.levels().ok()?;
+    let threads = if threads { subject.threads() } else { None };
+    Some(ProcessUsage { cpu_ns: subject.cpu_ns, rss_bytes: levels.rss_bytes, threads })
+}
+
+/// The first line of `/proc/stat`. Busy time is what is left of the wall clock beside idle and stolen time: the kernel keeps
+/// idle time exactly, but samples user and system time by its tick, and a load that is paced by timers wakes with the tick
+/// and would look several times as busy as it is.
+fn host() -> Option<HostUsage> {
+    let stats = KernelStats::current().ok()?;
+    let (cpu, cpus) = (stats.total, stats.cpu_time.len() as u64);
+    let (idle, steal) = (cpu.idle + cpu.iowait.unwrap_or(0), cpu.steal.unwrap_or(0));
+    let (idle_ns, steal_ns, total_ns) = (ticks_ns(idle), ticks_ns(steal), Mono::now().0 * cpus);
+    let busy_ns = total_ns.saturating_sub(idle_ns + steal_ns);
+    Some(HostUsage { busy_ns, steal_ns, total_ns, memory_stall_ns: None })
+}
+
+/// Time so far in which at least one task of the host waited for memory; `None` where the kernel keeps no account of it.
+fn memory_stall_ns() -> Option<u64> {
+    Some(MemoryPressure::current().ok()?.some.total.saturating_mul(1_000))
+}

@@ -1,0 +1,195 @@
+//! The sampler's thread: when to look.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+
+use tokio::sync::oneshot;
+
+use super::look::{Reset, Scene, weighed};
+use super::tree::Weight;
+use super::{Cost, Watched, Window};
+use crate::threads::ThreadsUsage;
+use crate::usage::{Reading, Series, ThreadUsage};
+use harness_base::clock::{Mono, thread_cpu};
+use harness_base::units::Nanos;
+
+/// Time before an edge at which the tree is searched and weighed, so that the edge itself is read without delay.
+pub(super) const LEAD: Nanos = Nanos::from_millis(20);
+const TICK: Nanos = Nanos::from_millis(100);
+/// Time between two searches and weighings of the tree.
+const SLOW: Nanos = Nanos::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct WindowRequest {
+    pub(super) start: Mono,
+    pub(super) end: Mono,
+    pub(super) reply: oneshot::Sender<Window>,
+}
+
+#[derive(Debug)]
+struct Job {
+    order: WindowRequest,
+    began: Option<Mono>,
+    readings: Vec<Reading>,
+    next: Step,
+    at: Mono,
+    slow: Mono,
+    weight: Weight,
+    reset: Reset,
+    /// The target's threads at the start edge, and when they were read.
+    before: Option<(Mono, Vec<ThreadUsage>)>,
+    target_threads: Option<ThreadsUsage>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Prepare,
+    Start,
+    Tick,
+    Close,
+    End,
+}
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    scene: Scene,
+    queue: VecDeque<WindowRequest>,
+    job: Option<Job>,
+    ran: Nanos,
+}
+
+impl Worker {
+    pub(super) fn new(watched: &Watched) -> Self {
+        Self { scene: Scene::new(watched), queue: VecDeque::new(), job: None, ran: Nanos::ZERO }
+    }
+
+    /// Serves windows until the other end of `inbox` is gone.
+    ///
+    /// The wait for the next instant is a wait for orders with a deadline: it wakes as precisely as `clock_nanosleep`
+    /// (both are the kernel's high-resolution timer, 50 µs slack), and an order that comes late is served at once.
+    pub(super) fn run(mut self, inbox: &Receiver<WindowRequest>) -> Cost {
+        loop {
+            if self.job.is_none() {
+                self.job = self.queue.pop_front().map(Job::new);
+            }
+            let order = match &self.job {
+                Some(job) => inbox.recv_timeout(job.at.remaining().duration()),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match order {
+                Ok(order) => self.queue.push_back(order),
+                Err(RecvTimeoutError::Timeout) => self.step(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.finish();
+        Cost { cpu: thread_cpu(), ran: self.ran }
+    }
+
+    fn step(&mut self) {
+        let Some(job) = &mut self.job else { return };
+        if job.at > Mono::now() {
+            return;
+        }
+        match job.next {
+            Step::Prepare => job.prepare(&mut self.scene),
+            Step::Start => job.start(&mut self.scene),
+            Step::Tick => job.take_tick(&mut self.scene),
+            Step::Close => job.close(&mut self.scene),
+            Step::End => {
+                job.end(&mut self.scene);
+                self.finish();
+            }
+        }
+    }
+
+    /// Hands out the window under way as it is.
+    fn finish(&mut self) {
+        let Some(job) = self.job.take() else { return };
+        self.ran = self.ran.plus(job.began.map_or(Nanos::ZERO, |began| Mono::now().since(began)));
+        let peak_rss_bytes = job.peak_bytes(&self.scene);
+        // Nobody waits for it any more: then nobody misses it.
+        drop(job.order.reply.send(Window {
+            readings: Series(job.readings),
+            peak_rss_bytes,
+            target_threads: job.target_threads,
+        }));
+    }
+}
+
+impl Job {
+    fn new(order: WindowRequest) -> Self {
+        let at = Mono(order.start.0.saturating_sub(LEAD.0));
+        let (slow, weight) = (order.start, Weight::default());
+        Self {
+            order,
+            began: None,
+            readings: Vec::new(),
+            next: Step::Prepare,
+            at,
+            slow,
+            weight,
+            reset: Reset::default(),
+            before: None,
+            target_threads: None,
+        }
+    }
+
+    fn prepare(&mut self, scene: &mut Scene) {
+        self.began = Some(Mono::now());
+        scene.tree.refresh();
+        self.weight = scene.tree.weigh();
+        (self.next, self.at) = (Step::Start, self.order.start);
+    }
+
+    fn start(&mut self, scene: &mut Scene) {
+        let mut reading = weighed(scene.reading(true), self.weight);
+        self.reset = scene.reset_peaks();
+        if let Some(group) = reading.group.as_mut().filter(|_| self.reset.group) {
+            // An earlier peak as large as one inside the window would hide it.
+            group.memory_peak_bytes = scene.group_peak();
+        }
+        self.before = Some((Mono::now(), scene.tree.threads()));
+        self.slow = reading.at.after(SLOW);
+        self.readings.push(reading);
+        self.schedule();
+    }
+
+    fn take_tick(&mut self, scene: &mut Scene) {
+        let slow = Mono::now() >= self.slow;
+        if slow {
+            scene.tree.refresh();
+            self.slow = self.slow.after(SLOW).max(Mono::now());
+        }
+        let reading = scene.reading(false);
+        self.readings.push(if slow { weighed(reading, scene.tree.weigh()) } else { reading });
+        self.schedule();
+    }
+
+    /// Searches the tree shortly before the end.
+    fn close(&mut self, scene: &mut Scene) {
+        scene.tree.refresh();
+        (self.next, self.at) = (Step::End, self.order.end);
+    }
+
+    fn end(&mut self, scene: &mut Scene) {
+        let reading = scene.reading(true);
+        self.target_threads = self.before.take().and_then(|(then, before)| scene.tree.threads_since(then, &before));
+        let weight = scene.tree.weigh();
+        self.readings.push(weighed(reading, weight));
+    }
+
+    /// The next tick that lies ahead, or the end. Ticks that were missed are not made up for.
+    fn schedule(&mut self) {
+        let passed = Mono::now().since(self.order.start).0 / TICK.0;
+        let tick = self.order.start.after(TICK.times(passed + 1));
+        let close = Mono(self.order.end.0.saturating_sub(LEAD.0));
+        (self.next, self.at) = if tick < close { (Step::Tick, tick) } else { (Step::Close, close) };
+    }
+
+    /// The largest RSS a reading saw covers processes that ended inside the window and took their VmHWM along.
+    fn peak_bytes(&self, scene: &Scene) -> Option<u64> {
+        let known = scene.tree.peak_bytes().filter(|_| self.reset.tree)?;
+        self.readings.iter().filter_map(|reading| reading.target).map(|tree| tree.rss_bytes).chain([known]).max()
+    }
+}

@@ -1,0 +1,123 @@
+//! Creating a container: the scenario in the engine's words.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits};
+use bollard::query_parameters::CreateContainerOptions;
+
+use super::engine::Engine;
+use super::error::Error;
+use super::image::Image;
+use crate::group::ResourceLimits;
+use crate::launch::MARK;
+use crate::target::spec::{ContainerSpec, ImageSpec};
+
+/// Bytes of output that the engine keeps, in two files; ours is bounded by itself.
+const LOG_LIMIT: &str = "8m";
+
+/// A container to create, all placeholders filled.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) name: String,
+    pub(super) spec: &'a ContainerSpec,
+    pub(super) image: &'a Image,
+    pub(super) command: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) mark: String,
+    /// Files of the run that it finds at the same paths.
+    pub(super) rendered: Vec<PathBuf>,
+    /// The network that it is on; that of the host where absent.
+    pub(super) bridge: Option<&'a str>,
+    pub(super) cpuset: Option<&'a [u64]>,
+    pub(super) limits: Option<&'a ResourceLimits>,
+}
+
+impl Wanted<'_> {
+    /// Its memory limit in bytes.
+    pub(super) fn memory(&self) -> Option<u64> {
+        self.limits.and_then(|limits| limits.memory).map(|memory| memory.0)
+    }
+}
+
+/// Has the engine create it; its id.
+pub(super) async fn create(engine: &Engine, wanted: &Wanted<'_>) -> Result<String, Error> {
+    let env = wanted.env.iter().map(|(name, value)| format!("{name}={value}"));
+    let body = ContainerCreateBody {
+        image: Some(wanted.image.id.clone()),
+        entrypoint: wanted.image.entrypoint.clone(),
+        cmd: (!wanted.command.is_empty()).then(|| wanted.command.clone()),
+        env: Some(env.chain([format!("{MARK}={}", wanted.mark)]).collect()),
+        user: wanted.spec.user.clone(),
+        labels: Some(engine.labels.all()),
+        host_config: Some(host_config(wanted)),
+        ..ContainerCreateBody::default()
+    };
+    let options = CreateContainerOptions { name: Some(wanted.name.clone()), ..CreateContainerOptions::default() };
+    let created = engine.docker.create_container(Some(options), body).await;
+    Ok(created.map_err(|error| explain(wanted, &error))?.id)
+}
+
+fn host_config(wanted: &Wanted<'_>) -> HostConfig {
+    let log = HashMap::from(
+        [("max-size", LOG_LIMIT), ("max-file", "2")].map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let ulimits = wanted.spec.ulimits.iter().map(|(name, value)| ResourcesUlimits {
+        name: Some(name.clone()),
+        soft: Some(signed(*value)),
+        hard: Some(signed(*value)),
+    });
+    let cpus: Option<Vec<String>> = wanted.cpuset.map(|cpus| cpus.iter().map(ToString::to_string).collect());
+    let limits = wanted.limits.copied().unwrap_or_default();
+    let memory = wanted.memory().map(signed);
+    HostConfig {
+        network_mode: Some(wanted.bridge.unwrap_or("host").to_owned()),
+        mounts: Some(mounts(wanted)),
+        log_config: Some(HostConfigLogConfig { typ: Some("json-file".to_owned()), config: Some(log) }),
+        ulimits: Some(ulimits.collect()),
+        cpuset_cpus: cpus.map(|cpus| cpus.join(",")),
+        nano_cpus: limits.cpus.map(|cpus| (cpus * 1e9).round() as i64),
+        memory,
+        // Memory and swap together: no swap.
+        memory_swap: memory,
+        pids_limit: limits.pids.map(signed),
+        ..HostConfig::default()
+    }
+}
+
+/// What it sees of this host, read-only.
+fn mounts(wanted: &Wanted<'_>) -> Vec<Mount> {
+    let baked = matches!(wanted.spec.image, ImageSpec::Binary(_));
+    let files = wanted.spec.files.iter().filter(|_| !baked).chain(&wanted.spec.mounts);
+    let placed = files.map(|placed| (placed.from.as_path(), placed.to.as_path()));
+    let rendered = wanted.rendered.iter().map(|path| (path.as_path(), path.as_path()));
+    placed.chain(rendered).map(|(from, to)| mount(from, to)).collect()
+}
+
+fn mount(from: &Path, to: &Path) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(from.to_string_lossy().into_owned()),
+        target: Some(to.to_string_lossy().into_owned()),
+        read_only: Some(true),
+        ..Mount::default()
+    }
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// What a refused create or start means: what cannot be executed is a matter of the scenario.
+pub(super) fn explain(wanted: &Wanted<'_>, error: &bollard::errors::Error) -> Error {
+    let message = super::error::told(error);
+    let unusable =
+        ["no such file or directory", "executable file not found", "permission denied", "no command specified"];
+    let about_the_program = message.contains("exec:") || message.contains("No command specified");
+    if about_the_program && unusable.iter().any(|words| message.to_lowercase().contains(words)) {
+        let message = message.split_once("exec:").map_or(message.as_str(), |(_, program)| program.trim());
+        let message = message.trim_end_matches(": unknown").to_owned();
+        return Error::NoProgram { image: wanted.image.named.clone(), message };
+    }
+    Error::Refused { doing: format!("start container {}", wanted.name), message }
+}

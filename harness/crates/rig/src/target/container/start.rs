@@ -1,0 +1,157 @@
+//! From a container that was created to a program that was executed.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::query_parameters::{RemoveContainerOptions, StartContainerOptions};
+use tokio::task::JoinHandle;
+
+use super::create::{Wanted, create, explain};
+use super::engine::Engine;
+use super::error::Error;
+use super::exec::{self, Seen};
+use super::watch::{Contained, Known};
+use crate::keeper::Sink;
+use crate::launch::EngineFacts;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+
+/// Time for a container's address, which is settled before its program is executed.
+const ADDRESS: Nanos = Nanos::from_secs(5);
+/// Time between two questions to the engine.
+const PAUSE: Duration = Duration::from_millis(3);
+
+/// A container whose program was executed.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) spawned: Mono,
+    /// Its own address, on a bridge.
+    pub(super) address: Option<IpAddr>,
+    pub(super) contained: Contained,
+}
+
+/// The engine's start call on its way: the instant at which it returned, and what it said.
+pub(super) type Starting = JoinHandle<(Mono, Result<(), bollard::errors::Error>)>;
+
+/// Creates and starts a container. What was created is removed again when something fails.
+pub(super) async fn start(engine: &Engine, wanted: &Wanted<'_>, log: &Path) -> Result<Started, Error> {
+    let begun = Mono::now();
+    let id = create(engine, wanted).await?;
+    let facts = EngineFacts {
+        container: id.clone(),
+        image: wanted.image.named.clone(),
+        image_id: wanted.image.id.clone(),
+        create_ns: Mono::now().since(begun).0,
+        ..EngineFacts::default()
+    };
+    let started = execute(engine, wanted, facts, log).await;
+    if started.is_err() {
+        remove(&engine.docker, &id).await;
+    }
+    started
+}
+
+async fn execute(engine: &Engine, wanted: &Wanted<'_>, mut facts: EngineFacts, log: &Path) -> Result<Started, Error> {
+    let (docker, id) = (&engine.docker, facts.container.clone());
+    let sink = Sink::create(log, crate::keeper::LOG_LIMIT)
+        .map_err(|error| Error::Refused { doing: format!("log to {}", log.display()), message: error.to_string() })?;
+    let address = wanted.bridge.map(|bridge| find_address(docker.clone(), bridge.to_owned(), id.clone()));
+    let address = address.map(tokio::spawn);
+    let begun = Mono::now();
+    let mut starting = call(docker.clone(), id.clone());
+    let (seen, returned) = first_exec(engine, &id, begun, &mut starting).await;
+    let returned = match returned {
+        Some((at, Ok(()))) => Some(at),
+        Some((_, Err(error))) => {
+            if let Some(address) = address {
+                address.abort();
+            }
+            return Err(explain(wanted, &error));
+        }
+        None => None,
+    };
+    let spawned = seen.map(|seen| seen.before).or(returned).unwrap_or(begun);
+    facts.exec_ns = spawned.since(begun).0;
+    facts.exec_gap_ns = seen.map(|seen| seen.gap.0);
+    facts.start_ns = returned.map(|at| at.since(begun).0);
+    let address = match address {
+        Some(address) => Some(address.await.ok().flatten().ok_or(Error::NoAddress { name: wanted.name.clone() })?),
+        None => None,
+    };
+    let starting = returned.is_none().then_some(starting);
+    let known = Known {
+        id,
+        begun,
+        facts,
+        sink,
+        memory: wanted.memory(),
+        from_binary: wanted.image.binary.is_some(),
+        pid: seen.map(|seen| seen.pid),
+        starting,
+    };
+    let contained = Contained::watch(docker.clone(), known).await?;
+    Ok(Started { spawned, address, contained })
+}
+
+fn call(docker: Docker, id: String) -> Starting {
+    tokio::spawn(async move {
+        let answer = docker.start_container(&id, None::<StartContainerOptions>).await;
+        (Mono::now(), answer)
+    })
+}
+
+/// Waits for the exec, which may come before or just after the return of the start call; not when that call failed.
+async fn first_exec(
+    engine: &Engine,
+    id: &str,
+    begun: Mono,
+    starting: &mut Starting,
+) -> (Option<Seen>, Option<(Mono, Result<(), bollard::errors::Error>)>) {
+    let told_return = Arc::new(AtomicBool::new(false));
+    let (container, told, hierarchies) = (id.to_owned(), Arc::clone(&told_return), Arc::clone(&engine.hierarchies));
+    let mut watch = tokio::task::spawn_blocking(move || exec::watch(&hierarchies, &container, begun, &told));
+    let gone = |error: tokio::task::JoinError| {
+        let error = std::io::Error::other(error.to_string());
+        (Mono::now(), Err(bollard::errors::Error::from(error)))
+    };
+    tokio::select! {
+        biased;
+        seen = &mut watch => {
+            match seen.ok().flatten() {
+                Some(seen) => (Some(seen), None),
+                // Its cgroup is nowhere to be seen.
+                None => (None, Some(starting.await.unwrap_or_else(gone))),
+            }
+        }
+        returned = &mut *starting => {
+            told_return.store(true, Ordering::Release);
+            let seen = watch.await.ok().flatten();
+            (seen, Some(returned.unwrap_or_else(gone)))
+        }
+    }
+}
+
+/// The container's address on `network`. The engine answers about a container only after its start, about a network at once.
+async fn find_address(docker: Docker, network: String, id: String) -> Option<IpAddr> {
+    let end = Mono::now().after(ADDRESS);
+    while Mono::now() < end {
+        let known = docker.inspect_network(&network, None).await.ok();
+        let endpoint = known.and_then(|network| network.containers?.remove(&id)).and_then(|own| own.ipv4_address);
+        let address = endpoint.and_then(|address| address.split('/').next().and_then(|bare| bare.parse().ok()));
+        if address.is_some() {
+            return address;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    None
+}
+
+/// Removes a container, running or not; one that is gone already is fine.
+pub(super) async fn remove(docker: &Docker, id: &str) {
+    let options = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
+    let _gone = docker.remove_container(id, Some(options)).await;
+}

@@ -1,0 +1,155 @@
+//! Removing what bears our labels: all of one run, or what dead runs left behind.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::query_parameters::{
+    ListContainersOptions, ListImagesOptions, ListNetworksOptions, RemoveContainerOptions, RemoveImageOptions,
+};
+
+use super::engine::connect;
+use super::error::{Error, is_absent, told};
+use super::label::{KEEPER, is_abandoned};
+use harness_base::exit::Exit;
+
+/// Time between two looks. A container that was being created when its run was killed appears only after the first one.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Looks at most; the keeper's patience ends earlier.
+const LOOKS: u32 = 40;
+
+/// What a thing of the engine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Container,
+    Network,
+    Image,
+}
+
+/// Something that the engine has with one of our labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    pub kind: Kind,
+    pub id: String,
+    pub name: String,
+    labels: HashMap<String, String>,
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Container => "container",
+            Kind::Network => "network",
+            Kind::Image => "image",
+        };
+        write!(out, "{kind} {}", self.name)
+    }
+}
+
+/// Entry of `harness __sweep`: removes everything with this label. It is started by the keeper.
+pub fn sweep_main(label: &str) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let swept = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
+        runtime.block_on(async {
+            let docker = connect().await.map_err(|error| error.to_string())?;
+            sweep(&docker, label).await.map_err(|error| error.to_string())
+        })
+    });
+    match swept {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            use std::io::Write as _;
+            // Nobody is left to hear about a stderr that cannot be written.
+            drop(writeln!(std::io::stderr(), "harness: sweep: {message}; remove the rest with: harness clean"));
+            ExitCode::from(Exit::Usage.code())
+        }
+    }
+}
+
+/// Removes everything with `label` until two looks in a row find nothing.
+async fn sweep(docker: &Docker, label: &str) -> Result<(), Error> {
+    let (mut quiet, mut trouble) = (0, Ok(()));
+    for _ in 0..LOOKS {
+        let found = labelled(docker, label).await?;
+        quiet = if found.is_empty() { quiet + 1 } else { 0 };
+        if quiet == 2 {
+            return Ok(());
+        }
+        for leftover in &found {
+            trouble = remove(docker, leftover).await;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    trouble
+}
+
+/// Removes what runs left behind whose keeper is dead, never anything else; with `dry_run` it only says what that would be.
+///
+/// # Errors
+/// [`Error`] when the engine cannot be reached.
+pub async fn clean(dry_run: bool) -> Result<Vec<Leftover>, Error> {
+    clean_with(&connect().await?, dry_run).await
+}
+
+pub(super) async fn clean_with(docker: &Docker, dry_run: bool) -> Result<Vec<Leftover>, Error> {
+    let mut abandoned = labelled(docker, KEEPER).await?;
+    abandoned.retain(|leftover| is_abandoned(&leftover.labels));
+    for leftover in abandoned.iter().filter(|_| !dry_run) {
+        remove(docker, leftover).await?;
+    }
+    Ok(abandoned)
+}
+
+/// Everything with `label`, in the order in which it can be removed.
+async fn labelled(docker: &Docker, label: &str) -> Result<Vec<Leftover>, Error> {
+    let filters = || Some(HashMap::from([("label".to_owned(), vec![label.to_owned()])]));
+    let refused = |_: ()| Error::refused("list what is ours");
+    let options = ListContainersOptions { all: true, filters: filters(), ..ListContainersOptions::default() };
+    let containers = docker.list_containers(Some(options)).await.map_err(refused(()))?;
+    let networks = docker.list_networks(Some(ListNetworksOptions { filters: filters() })).await.map_err(refused(()))?;
+    let options = ListImagesOptions { filters: filters(), ..ListImagesOptions::default() };
+    let images = docker.list_images(Some(options)).await.map_err(refused(()))?;
+
+    let mut found = Vec::new();
+    for container in containers {
+        let name = container.names.and_then(|names| names.first().map(|name| name.trim_start_matches('/').to_owned()));
+        found.push(leftover(Kind::Container, container.id, name, container.labels));
+    }
+    for network in networks {
+        found.push(leftover(Kind::Network, network.id, network.name, network.labels));
+    }
+    for image in images {
+        let name = image.repo_tags.first().cloned();
+        found.push(leftover(Kind::Image, Some(image.id), name, Some(image.labels)));
+    }
+    Ok(found)
+}
+
+fn leftover(kind: Kind, id: Option<String>, name: Option<String>, labels: Option<HashMap<String, String>>) -> Leftover {
+    let id = id.unwrap_or_default();
+    let name = name.unwrap_or_else(|| id.clone());
+    Leftover { kind, id, name, labels: labels.unwrap_or_default() }
+}
+
+/// Removes one thing. One that is gone, or is being removed already, is as good as removed.
+async fn remove(docker: &Docker, leftover: &Leftover) -> Result<(), Error> {
+    let removed = match leftover.kind {
+        Kind::Container => {
+            let options = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
+            docker.remove_container(&leftover.id, Some(options)).await
+        }
+        Kind::Network => docker.remove_network(&leftover.id).await,
+        Kind::Image => {
+            let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
+            docker.remove_image(&leftover.id, Some(options), None).await.map(|_| ())
+        }
+    };
+    match removed {
+        Err(error) if !is_absent(&error) && !told(&error).contains("already in progress") => {
+            Err(Error::refused(&format!("remove the {leftover}"))(error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,190 @@
+//! A program that we start.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use super::placeholders::Values;
+use super::spec::{self, ProcessSpec};
+use super::{Endpoints, Error, Executable, Hold, HttpUrl, LaunchRequest, Launcher, Running, Site, fresh_folder, ports};
+use crate::group::ResourceLimits;
+use crate::keeper::{self, Command, clean_env, find_program};
+
+/// What to start, placeholders still in it.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    /// `target` or `upstream`: where its texts stand in the scenario.
+    pub(super) section: &'static str,
+    pub(super) name: &'a str,
+    pub(super) process: &'a ProcessSpec,
+    pub(super) cpuset: Option<&'a [u64]>,
+    pub(super) limits: Option<&'a ResourceLimits>,
+    pub(super) files: &'a [(String, PathBuf)],
+    pub(super) endpoints: &'a spec::Endpoints,
+    pub(super) upstream: Option<&'a HttpUrl>,
+    pub(super) ports: Option<&'a BTreeMap<String, u16>>,
+}
+
+/// A command ready to be executed.
+pub(super) struct Program {
+    pub(super) argv: Vec<String>,
+    pub(super) executable: PathBuf,
+    pub(super) builtin: bool,
+}
+
+impl Launcher for ProcessSpec {
+    async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, Error> {
+        let wanted = Wanted {
+            section: "target",
+            name: order.name,
+            process: self,
+            cpuset: order.cpuset.or(self.cpuset.as_deref()),
+            limits: order.limits,
+            files: &order.spec.files,
+            endpoints: &order.spec.endpoints,
+            upstream: order.upstream,
+            ports: order.ports,
+        };
+        start(order.site, &wanted)
+    }
+}
+
+/// Renders, checks the ports, and starts.
+pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> {
+    let cwd = fresh_folder(&site.scratch, wanted.name)?;
+    let files: BTreeMap<String, PathBuf> =
+        wanted.files.iter().map(|(name, _)| (name.clone(), cwd.join(name))).collect();
+    let mut values = Values::new(&site.ports, wanted.upstream, files).again(wanted.ports);
+    for (name, template) in wanted.files {
+        render_file(&mut values, name, &site.folder.join(template), &cwd)?;
+    }
+    let process_key = |key: &str| format!("{}.process.{key}", wanted.section);
+    let argv = render_command(&mut values, &wanted.process.command, &process_key("command"))?;
+    let mut env = Vec::with_capacity(wanted.process.env.len());
+    for (name, text) in &wanted.process.env {
+        env.push((name.clone(), render(&mut values, text, &process_key(&format!("env.{name}")))?));
+    }
+    let env = clean_env(&site.scratch, &env);
+    let endpoints = endpoints(&mut values, wanted.section, wanted.endpoints)?;
+    let program = program(site, argv, &env, process_key("command"))?;
+    let ports = values.allotted().clone();
+    check_free(&endpoints, &ports, wanted.upstream)?;
+
+    let name = cwd.file_name().map_or_else(|| wanted.name.into(), |name| name.to_string_lossy());
+    let log = site.logs.join(format!("{name}.log"));
+    let mut command = Command::new(&name, program.argv.clone(), env, cwd.clone(), log.clone());
+    command.cpuset = wanted.cpuset.map(<[u64]>::to_vec);
+    command.limits = wanted.limits.copied();
+    let child = site.keeper.spawn(command)?;
+    Ok(Running {
+        pid: child.pid,
+        mark: Some(child.mark.clone()),
+        spawned: Some(child.spawned),
+        endpoints,
+        program: program.argv,
+        executable: program.executable,
+        builtin: program.builtin,
+        log: Some(log),
+        limited: child.group.is_some(),
+        network: Some("process".to_owned()),
+        ports,
+        hold: Hold::Ours(Box::new(child)),
+    })
+}
+
+pub(super) fn render(values: &mut Values<'_>, text: &str, key: &str) -> Result<String, Error> {
+    values.render(text).map_err(|source| Error::Placeholder { key: key.to_owned(), source })
+}
+
+/// The text that names a program; see [`Values::render_program`].
+pub(super) fn render_program(values: &mut Values<'_>, text: &str, key: &str) -> Result<String, Error> {
+    values.render_program(text).map_err(|source| Error::Placeholder { key: key.to_owned(), source })
+}
+
+/// A program and its arguments.
+fn render_command(values: &mut Values<'_>, words: &[String], key: &str) -> Result<Vec<String>, Error> {
+    let Some((program, arguments)) = words.split_first() else { return Ok(Vec::new()) };
+    let mut argv = vec![render_program(values, program, key)?];
+    argv.extend(render_all(values, arguments, key)?);
+    Ok(argv)
+}
+
+pub(super) fn render_all(values: &mut Values<'_>, texts: &[String], key: &str) -> Result<Vec<String>, Error> {
+    texts.iter().map(|text| render(values, text, key)).collect()
+}
+
+/// Renders one template into the working folder, below which its name must stay.
+pub(super) fn render_file(values: &mut Values<'_>, name: &str, template: &Path, cwd: &Path) -> Result<(), Error> {
+    let refused = |path: &Path, message: String| Error::File { name: name.to_owned(), path: path.to_owned(), message };
+    if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err(refused(Path::new(name), "its name must be a plain relative path".to_owned()));
+    }
+    let text = std::fs::read_to_string(template).map_err(|error| refused(template, error.to_string()))?;
+    let text = values.render_file(&text).map_err(|error| refused(template, error.to_string()))?;
+    let path = cwd.join(name);
+    let folder = path.parent().unwrap_or(cwd);
+    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text));
+    written.map_err(|error| refused(&path, error.to_string()))
+}
+
+/// The URLs with their placeholders filled.
+pub(super) fn endpoints(values: &mut Values<'_>, section: &str, urls: &spec::Endpoints) -> Result<Endpoints, Error> {
+    let mut url = |text: &str, name: &str| resolve(values, text, &format!("{section}.endpoints.{name}"));
+    let proxy = url(&urls.proxy, "proxy")?;
+    let health = urls.health.as_ref().map(|text| url(text, "health")).transpose()?;
+    let ready = urls.ready.as_ref().map(|text| url(text, "ready")).transpose()?;
+    Ok(Endpoints { proxy, health, ready })
+}
+
+/// One URL with its placeholders filled.
+pub(super) fn resolve(values: &mut Values<'_>, text: &str, key: &str) -> Result<HttpUrl, Error> {
+    let url = render(values, text, key)?;
+    HttpUrl::parse(&url).map_err(|message| Error::Url { key: key.to_owned(), url, message })
+}
+
+/// The program of a target, found without starting it.
+///
+/// # Errors
+/// [`Error`] when its placeholders cannot be filled or there is no such program.
+pub(super) fn find(site: &Site, process: &ProcessSpec) -> Result<Executable, Error> {
+    let key = "target.process.command".to_owned();
+    let mut values = Values::new(&site.ports, None, BTreeMap::new());
+    let first = render_command(&mut values, process.command.get(..1).unwrap_or_default(), &key)?;
+    let named = first.first().cloned().unwrap_or_default();
+    let program = program(site, first, &clean_env(&site.scratch, &process.env), key)?;
+    Ok(Executable { named, path: program.executable, builtin: program.builtin })
+}
+
+/// The command with its program's file in front; `builtin:NAME` becomes the running binary and `__NAME`.
+pub(super) fn program(site: &Site, argv: Vec<String>, env: &[(String, String)], key: String) -> Result<Program, Error> {
+    let mut argv = argv.into_iter();
+    let first = argv.next().filter(|first| !first.is_empty()).ok_or(Error::NoProgram { key })?;
+    if let Some(name) = first.strip_prefix("builtin:") {
+        if !["sidecar", "upstream"].contains(&name) {
+            return Err(Error::NoBuiltin { name: name.to_owned() });
+        }
+        let front = [site.exe.to_string_lossy().into_owned(), format!("__{name}")];
+        let argv = front.into_iter().chain(argv).collect();
+        return Ok(Program { argv, executable: site.exe.clone(), builtin: true });
+    }
+    let path = env.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value.as_str());
+    let executable = find_program(&first, &site.folder, path).map_err(keeper::Error::from)?;
+    let argv = [executable.to_string_lossy().into_owned()].into_iter().chain(argv).collect();
+    Ok(Program { argv, executable, builtin: false })
+}
+
+/// Nothing may listen where the target is going to. An endpoint that is the upstream itself (both arms direct) is not the
+/// target's to bind.
+pub(super) fn check_free(
+    endpoints: &Endpoints,
+    chosen: &BTreeMap<String, u16>,
+    upstream: Option<&HttpUrl>,
+) -> Result<(), Error> {
+    let urls = [Some(&endpoints.proxy), endpoints.health.as_ref(), endpoints.ready.as_ref()];
+    let fixed = urls.into_iter().flatten().map(|url| url.addr);
+    let fixed = fixed.filter(|addr| upstream.is_none_or(|upstream| upstream.addr != *addr));
+    let all = fixed.chain(chosen.values().map(|port| ports::local(*port)));
+    match all.into_iter().find(|addr| !ports::is_free(*addr)) {
+        Some(addr) => Err(Error::PortTaken { port: addr.port(), by: ports::owner(addr.port()) }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,155 @@
+//! The target's and the upstream's part of a scenario, as written: placeholders are still in the texts.
+
+use std::path::PathBuf;
+
+use harness_base::units::{Bytes, Nanos};
+
+/// `[target]`: what is measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// A launch that is not ready by then has failed.
+    pub deadline: Nanos,
+    /// Time between SIGTERM and SIGKILL when it is stopped.
+    pub stop_within: Nanos,
+    /// How it comes to run.
+    pub launch: Launch,
+    /// Templates rendered into the run directory: name and path of the template.
+    pub files: Vec<(String, PathBuf)>,
+    pub endpoints: Endpoints,
+}
+
+/// How a target comes to run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Launch {
+    /// `[target.process]`: we start it.
+    Process(ProcessSpec),
+    /// `[target.container]`: a container engine starts it.
+    Container(ContainerSpec),
+    /// `[target.external]`: it runs already and is never stopped.
+    External(External),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProcessSpec {
+    /// Program and arguments; never handed to a shell.
+    pub command: Vec<String>,
+    /// Environment, on top of PATH, HOME and TMPDIR.
+    pub env: Vec<(String, String)>,
+    /// CPUs it may run on; all where absent.
+    pub cpuset: Option<Vec<u64>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerSpec {
+    /// What it is made of.
+    pub image: ImageSpec,
+    /// Arguments: behind the program of `binary`, or instead of the image's own command.
+    pub command: Vec<String>,
+    pub network: Network,
+    /// User, or user and group, that it runs as; the image's own where absent.
+    pub user: Option<String>,
+    /// Environment, on top of the image's own.
+    pub env: Vec<(String, String)>,
+    /// Files that belong into the image: baked in with `binary`, mounted read-only otherwise.
+    pub files: Vec<Placed>,
+    /// Files and folders of this host, mounted read-only.
+    pub mounts: Vec<Placed>,
+    /// Limits of its processes by their names, for example `nofile`; soft and hard alike.
+    pub ulimits: Vec<(String, u64)>,
+    /// CPUs it may run on; all where absent.
+    pub cpuset: Option<Vec<u64>>,
+}
+
+/// What a container is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageSpec {
+    /// An image that the engine has.
+    Image(String),
+    /// A program of this host, of which an image is made.
+    Binary(String),
+}
+
+/// Where requests meet a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// In the network of this host.
+    Host,
+    /// At its own address on a bridge.
+    Bridge,
+}
+
+impl Network {
+    /// Its name in a scenario and in a record.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Bridge => "bridge",
+        }
+    }
+}
+
+/// Something of this host and its place in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    pub from: PathBuf,
+    pub to: PathBuf,
+}
+
+/// A target that runs already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum External {
+    Pid(u64),
+    /// The TCP port it listens on.
+    Port(u64),
+}
+
+/// `[target.endpoints]`: URLs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Endpoints {
+    /// Where requests to be proxied go.
+    pub proxy: String,
+    /// Answers 2xx once it is alive.
+    pub health: Option<String>,
+    /// Answers 2xx once it can serve.
+    pub ready: Option<String>,
+}
+
+/// `[upstream]`: what stands behind the target.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Upstream {
+    /// `[upstream.builtin]`: the bundled mock upstream.
+    Builtin(Builtin),
+    /// `[upstream.process]`: a program of the author's, and the URL it answers at.
+    Process { process: ProcessSpec, url: String },
+    /// `[upstream.url]`: it runs already.
+    Url(String),
+}
+
+/// Settings of the bundled upstream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Builtin {
+    /// Size of its response bodies.
+    pub body: Bytes,
+    /// Constant delay of every response.
+    pub delay: Nanos,
+    /// More flags of `harness __upstream`, as on its command line.
+    pub args: Vec<String>,
+    /// CPUs it may run on; all where absent.
+    pub cpuset: Option<Vec<u64>>,
+}
+
+impl Upstream {
+    /// The delay of its responses, where it is known.
+    pub const fn delay(&self) -> Option<Nanos> {
+        match self {
+            Self::Builtin(builtin) => Some(builtin.delay),
+            _ => None,
+        }
+    }
+}
+
+impl Default for Builtin {
+    fn default() -> Self {
+        Self { body: Bytes(1024), delay: Nanos::ZERO, args: Vec::new(), cpuset: None }
+    }
+}

@@ -1,0 +1,210 @@
+//! Reading `[request]`.
+
+use std::path::Path;
+
+use hyper::header::{HeaderName, HeaderValue};
+
+use crate::measure::LedgerRule;
+use crate::spec::Section;
+use harness_base::units::Nanos;
+use harness_load::spec::{Body, Expect, GeneratorSpec, Request};
+use harness_load::template::Template;
+
+/// What the reader of requests must know of the rest of the scenario.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// Folder of the scenario, absolute; relative paths start here.
+    pub folder: &'a Path,
+    /// The upstream counts its hits for us (the bundled one does).
+    pub counts_hits: bool,
+}
+
+/// The keys of one request, which tell `[request]` from `[request.NAME]`.
+const KEYS: [&str; 10] =
+    ["method", "path", "headers", "body", "body_file", "template", "template_file", "expect", "timeout", "weight"];
+
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// Headers that frame the message: the generator writes them.
+const OURS: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
+
+/// Whether the section below `request` is one request, and not several by name: it holds a key of a request, or anything
+/// that is not a table.
+pub(super) fn is_single(section: &Section<'_>) -> bool {
+    section.keys().iter().any(|key| KEYS.contains(&key.as_str()) || !section.has_table(key))
+}
+
+/// Reads `[generator]`.
+pub(super) fn read_generator(section: &Section<'_>) -> GeneratorSpec {
+    let workers = section.field("workers", "its worker threads; 0 for the default, see docs/performance.md");
+    GeneratorSpec { cpuset: section.cpuset(), workers: workers.default(0) }
+}
+
+/// Reads one request.
+pub(super) fn read_request(name: &str, section: &Section<'_>, around: Around<'_>) -> Request {
+    let method = section.field("method", "HTTP method").check(check_method).default("GET".to_owned());
+    let path: String = section.field("path", "path and query, from the slash on").check(check_path).required();
+    let headers: Vec<(String, String)> = section.field("headers", "header fields").default(Vec::new());
+    check_headers(section, "headers", &headers);
+    for (field, _) in headers.iter().filter(|(field, _)| OURS.contains(&field.to_ascii_lowercase().as_str())) {
+        section.mistake(
+            &format!("headers.{field}"),
+            "is written by the generator itself",
+            Some("leave it out".to_owned()),
+        );
+    }
+    Request {
+        name: name.to_owned(),
+        weight: section
+            .field("weight", "how often it is sent compared with the others")
+            .check(|weight: &u64| if *weight > 0 { Ok(()) } else { Err("must be at least 1, is 0".to_owned()) })
+            .default(1),
+        method,
+        path,
+        headers,
+        body: read_body(section, around.folder),
+        expect: read_expect(&section.table("expect", "what a valid answer looks like"), around.counts_hits),
+        timeout: section
+            .field("timeout", "no complete answer within this time is a timeout, not a latency")
+            .check(|span: &Nanos| {
+                let fits = *span > Nanos::ZERO && *span <= Nanos::from_secs(120);
+                if fits { Ok(()) } else { Err("must be longer than 0 and at most 120s".to_owned()) }
+            })
+            .default(Nanos::from_secs(5)),
+    }
+}
+
+/// What the author should know about this request.
+pub(super) fn warnings(request: &Request) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if request.expect.status.is_none() && !request.expect.looks_into_body() {
+        warnings.push(format!(
+            "request {}: no `expect`, so any 2xx counts as success, a refusal inside it included; \
+                 add expect = {{ status = 200, json = {{ present = [\"/result\"] }} }}",
+            request.name
+        ));
+    }
+    let typed = request.headers.iter().any(|(field, _)| field.eq_ignore_ascii_case("content-type"));
+    if request.body != Body::Empty && !typed {
+        warnings.push(format!(
+            "request {}: a body without a content-type header; a proxy that refuses it at once looks fast",
+            request.name
+        ));
+    }
+    warnings
+}
+
+/// Reads `expect`.
+fn read_expect(section: &Section<'_>, counts_hits: bool) -> Expect {
+    let status = section
+        .field("status", "exact status; any 2xx where absent")
+        .check(
+            |status: &u64| {
+                if (200..=599).contains(status) { Ok(()) } else { Err(format!("{status} is no final HTTP status")) }
+            },
+        )
+        .optional();
+    let headers: Vec<(String, String)> =
+        section.field("headers", "header fields that must be there with that value").default(Vec::new());
+    check_headers(section, "headers", &headers);
+    let json = section.table("json", "what the JSON body must look like");
+    let present = read_pointers(&json, "present", "JSON pointers that must be there and not null");
+    let absent = read_pointers(&json, "absent", "JSON pointers that must not be there, or be null");
+    for pointer in present.iter().filter(|pointer| absent.contains(pointer)) {
+        json.mistake("absent", format!("{pointer:?} cannot be present and absent at once"), None);
+    }
+    Expect {
+        status: status.and_then(|status| u16::try_from(status).ok()),
+        headers,
+        present,
+        absent,
+        upstream_hits: read_ledger_rule(section, counts_hits),
+    }
+}
+
+fn read_ledger_rule(section: &Section<'_>, counts_hits: bool) -> LedgerRule {
+    let about = "how many requests must reach the bundled upstream: exact, at_least (a target that retries) or none";
+    let word = section.field("upstream_hits", about).one_of(&["exact", "at_least", "none"]).optional();
+    if word.is_some() && !counts_hits {
+        let message = "cannot be checked: only the bundled upstream counts its hits";
+        section.mistake("upstream_hits", message, Some("leave it out, or use [upstream.builtin]".to_owned()));
+    }
+    match word.as_deref() {
+        _ if !counts_hits => LedgerRule::Unknown,
+        Some("at_least") => LedgerRule::AtLeast,
+        Some("none") => LedgerRule::None,
+        _ => LedgerRule::Exact,
+    }
+}
+
+fn read_pointers(section: &Section<'_>, key: &'static str, about: &'static str) -> Vec<String> {
+    let pointers: Vec<String> = section.field(key, about).default(Vec::new());
+    for (index, pointer) in pointers.iter().enumerate().filter(|(_, pointer)| !pointer.starts_with('/')) {
+        let message = format!("{pointer:?} is not a JSON pointer: it must start with /");
+        section.mistake(&format!("{key}.{index}"), message, Some(format!("/{}", pointer.replace('.', "/"))));
+    }
+    pointers
+}
+
+fn check_method(method: &String) -> Result<(), String> {
+    if METHODS.contains(&method.as_str()) {
+        return Ok(());
+    }
+    Err(format!("{method:?} is not one of {}", METHODS.join(", ")))
+}
+
+fn check_path(path: &String) -> Result<(), String> {
+    if !path.starts_with('/') {
+        return Err(format!("{path:?} must start with /; the host belongs to [target.endpoints]"));
+    }
+    let parsed: Result<hyper::http::uri::PathAndQuery, _> = path.parse();
+    parsed.map(|_| ()).map_err(|error| format!("{path:?} is not a path: {error}"))
+}
+
+fn check_headers(section: &Section<'_>, key: &str, headers: &[(String, String)]) {
+    for (field, value) in headers {
+        let at = format!("{key}.{field}");
+        if HeaderName::from_bytes(field.as_bytes()).is_err() {
+            section.mistake(&at, format!("{field:?} is not a header name"), None);
+        }
+        if HeaderValue::from_str(value).is_err() {
+            section.mistake(&at, format!("{value:?} is not a header value"), None);
+        } else if value.contains("${") {
+            let message = "environment variables are read in [target] and [upstream] only";
+            section.mistake(&at, message, Some(format!("--set with a key such as request.{at}")));
+        }
+    }
+}
+
+fn read_body(section: &Section<'_>, folder: &Path) -> Body {
+    let body: Option<String> = section.field("body", "body, the same each time").optional();
+    let body_file: Option<String> =
+        section.field("body_file", "file that holds the body; relative to the scenario").optional();
+    let template: Option<String> =
+        section.field("template", "body with seeded fields: {{seq}}, {{uuid}}, {{int 1 100}}, {{text 16}}").optional();
+    let template_file: Option<String> =
+        section.field("template_file", "file that holds a body with seeded fields").optional();
+    let written: Vec<&str> =
+        ["body", "body_file", "template", "template_file"].into_iter().filter(|key| section.has(key)).collect();
+    if let [first, second, ..] = written.as_slice() {
+        section.mistake(second, format!("is the body a second time, beside {first}"), Some("keep one".to_owned()));
+    }
+    let from_file = |key, path: Option<String>| path.and_then(|path| read_file(section, key, folder, &path));
+    let fixed = body.or_else(|| from_file("body_file", body_file)).map(Body::Fixed);
+    let seeded = |key: &str, text: String| {
+        if let Err(message) = Template::parse(&text) {
+            section.mistake(key, message, None);
+        }
+        Body::Template(text)
+    };
+    let template = template.map(|text| seeded("template", text));
+    let template = template.or_else(|| Some(seeded("template_file", from_file("template_file", template_file)?)));
+    fixed.or(template).unwrap_or_default()
+}
+
+fn read_file(section: &Section<'_>, key: &str, folder: &Path, path: &str) -> Option<String> {
+    let read = std::fs::read_to_string(folder.join(path));
+    let explain = |error: &std::io::Error| format!("cannot read {path}: {error}");
+    let hint = "paths are relative to the scenario, and the file must be UTF-8";
+    read.inspect_err(|error| section.mistake(key, explain(error), Some(hint.to_owned()))).ok()
+}

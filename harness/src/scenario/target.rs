@@ -1,0 +1,183 @@
+//! Reading `[target]` and `[upstream]`.
+
+mod base;
+mod container;
+mod met;
+mod upstream;
+
+use std::path::{Path, PathBuf};
+
+use crate::spec::Section;
+use harness_base::units::Nanos;
+use harness_rig::target::loopback;
+use harness_rig::target::spec::{Endpoints, External, Launch, ProcessSpec, Spec};
+use harness_rig::target::template::{Piece, Template};
+
+use met::Met;
+
+pub(super) use base::read_base;
+pub(super) use upstream::{read_builtin, read_upstream};
+
+/// What the reader of a target must know of the rest of the scenario.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// Folder of the scenario, absolute; relative paths start here.
+    pub folder: &'a Path,
+    /// The scenario has an upstream, so that `{upstream.url}` means something.
+    pub has_upstream: bool,
+    /// The upstream listens on loopback only, out of reach of a container on a bridge.
+    pub upstream_on_loopback: bool,
+}
+
+/// Reads `[target]`.
+pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
+    let mut met = Met::default();
+    let deadline = section
+        .field("deadline", "a launch that is not ready by then has failed")
+        .check(|span: &Nanos| positive(*span))
+        .default(Nanos::from_secs(10));
+    let stop_within = section
+        .field("stop_within", "time between SIGTERM and SIGKILL when it is stopped")
+        .check(|span: &Nanos| positive(*span))
+        .default(Nanos::from_secs(5));
+    let launch = read_launch(section, around, &mut met);
+    let files = read_files(section, around, &mut met);
+    let passed_on = met.ports();
+    let endpoints = read_endpoints(&section.table("endpoints", "where it answers"), &mut met);
+    met.check_names(section, &files, around.has_upstream);
+    met.check_address(section);
+    match &launch {
+        Some(Launch::Process(process)) if !process.command.is_empty() => {
+            met.check_ports(section, &passed_on, "endpoints");
+        }
+        Some(Launch::Container(container)) => {
+            met.check_ports(section, &passed_on, "endpoints");
+            container::check_network(container, section, &met, around);
+        }
+        Some(Launch::External(_)) => check_external(section, &met, &files),
+        _ => {}
+    }
+    let launch = launch.unwrap_or(Launch::External(External::Pid(0)));
+    Spec { deadline, stop_within, launch, files, endpoints }
+}
+
+/// Reads the table of a program to start.
+fn read_process(section: &Section<'_>, prefix: &str, met: &mut Met) -> ProcessSpec {
+    let command: Vec<String> = section
+        .field("command", "program and arguments, for example [\"my-proxy\", \"--port\", \"{port.proxy}\"]; no shell")
+        .check(|words: &Vec<String>| {
+            let named = words.first().is_some_and(|program| !program.is_empty());
+            if named { Ok(()) } else { Err("must name a program".to_owned()) }
+        })
+        .required();
+    let env: Vec<(String, String)> =
+        section.field("env", "environment, on top of PATH, HOME and TMPDIR").default(Vec::new());
+    if let Some(Err(message)) = command.first().map(|program| check_builtin(program)) {
+        section.mistake("command.0", message, None);
+    }
+    for (index, word) in command.iter().enumerate() {
+        met.note(section, prefix, &format!("command.{index}"), word);
+    }
+    for (name, value) in &env {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            section.mistake(&format!("env.{name}"), format!("{name:?} cannot name a variable"), None);
+        }
+        met.note(section, prefix, &format!("env.{name}"), value);
+    }
+    ProcessSpec { command, env, cpuset: section.cpuset() }
+}
+
+fn positive(span: Nanos) -> Result<(), String> {
+    if span > Nanos::ZERO { Ok(()) } else { Err("must be longer than 0".to_owned()) }
+}
+
+fn check_builtin(program: &str) -> Result<(), String> {
+    const BUILTINS: [&str; 2] = ["builtin:sidecar", "builtin:upstream"];
+    let unknown = program.starts_with("builtin:") && !BUILTINS.contains(&program);
+    if unknown { Err(format!("{program:?} is not bundled; there are {}", BUILTINS.join(" and "))) } else { Ok(()) }
+}
+
+/// `None` where it is not written, which is a mistake.
+fn read_launch(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Option<Launch> {
+    if !section.describing() {
+        section.exactly_one(&["process", "container", "external"]);
+    }
+    let external = section.optional_table("external", "it runs already and is never stopped");
+    let external = external.map(|external| Launch::External(read_external(&external)));
+    let process = section.optional_table("process", "a program to start");
+    let process = process.map(|process| Launch::Process(read_process(&process, "process", met)));
+    let container = section.optional_table("container", "a container to start");
+    let container = container.map(|container| Launch::Container(container::read(&container, around, met)));
+    process.or(container).or(external)
+}
+
+fn read_external(section: &Section<'_>) -> External {
+    let pid = section
+        .field("pid", "its process id")
+        .check(|pid: &u64| if *pid > 1 { Ok(()) } else { Err(format!("{pid} is no process to measure")) })
+        .optional();
+    let port = section
+        .field("port", "the TCP port it listens on")
+        .check(|port: &u64| if (1..=65_535).contains(port) { Ok(()) } else { Err(format!("{port} is no TCP port")) })
+        .optional();
+    if !section.describing() {
+        section.exactly_one(&["pid", "port"]);
+    }
+    pid.map(External::Pid).or(port.map(External::Port)).unwrap_or(External::Pid(0))
+}
+
+/// The files, with absolute paths of their templates.
+fn read_files(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Vec<(String, PathBuf)> {
+    let written: Vec<(String, PathBuf)> = section
+        .field(
+            "files",
+            "templates rendered into the run directory; {file.NAME} in command, env and other files is the path",
+        )
+        .default(Vec::new());
+    for (name, path) in &written {
+        let key = format!("files.{name}");
+        let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+        if !name.split('/').all(plain) {
+            section.mistake(&key, format!("{name:?} must be a file name below the run directory"), None);
+        }
+        match std::fs::read_to_string(around.folder.join(path)) {
+            Ok(text) => met.add(&key, &Template::parse_file(&text)),
+            Err(error) => {
+                met.broken = true;
+                let message = format!("cannot read {}: {error}", path.display());
+                section.mistake(&key, message, Some("paths are relative to the scenario".to_owned()));
+            }
+        }
+    }
+    written.into_iter().map(|(name, path)| (name, around.folder.join(path))).collect()
+}
+
+fn read_endpoints(section: &Section<'_>, met: &mut Met) -> Endpoints {
+    let proxy: String =
+        section.field("proxy", "where requests go, for example \"http://127.0.0.1:{port.proxy}\"").required();
+    let health = section.field("health", "URL that answers 2xx once it is alive").optional();
+    let ready = section.field("ready", "URL that answers 2xx once it can serve").optional();
+    let written = [("proxy", Some(&proxy)), ("health", health.as_ref()), ("ready", ready.as_ref())];
+    for (key, text) in written.into_iter().filter_map(|(key, text)| Some((key, text?))) {
+        if text.is_empty() && !section.has(key) {
+            continue;
+        }
+        if let Some(template) = met.note(section, "endpoints", key, text) {
+            let base_only = key == "proxy";
+            if let Err(message) = loopback::check(&template, base_only) {
+                section.mistake(key, message, Some("for example http://127.0.0.1:{port.proxy}".to_owned()));
+            }
+        }
+    }
+    Endpoints { proxy, health, ready }
+}
+
+fn check_external(section: &Section<'_>, met: &Met, files: &[(String, PathBuf)]) {
+    if !files.is_empty() {
+        section.mistake("files", "an external target runs already and reads no files of ours", None);
+    }
+    for (key, port) in met.pieces(|piece| matches!(piece, Piece::Port(_))) {
+        let message = format!("{} cannot be a free port: an external target listens already", port.written());
+        section.mistake(key, message, Some("write the port it listens on".to_owned()));
+    }
+}

@@ -1,0 +1,169 @@
+//! Reading what `[compare]` changes of the target: the build that it is compared with.
+
+use std::path::Path;
+
+use super::container::check_network;
+use super::met::Met;
+use super::{Around, check_builtin};
+use crate::spec::Section;
+use harness_rig::target::spec::{External, ImageSpec, Launch, Spec};
+use harness_rig::target::template::Template;
+
+/// What is written of the base.
+struct Written {
+    against: Option<String>,
+    command: Option<Vec<String>>,
+    env: Vec<(String, String)>,
+}
+
+/// Reads the base: `head` with another program or image, other arguments, another environment. `None` where nothing of it
+/// is written, or where it cannot be.
+pub(in crate::scenario) fn read_base(section: &Section<'_>, head: &Spec, around: Around<'_>) -> Option<Spec> {
+    let mut met = Met::default();
+    let written = read_written(section, head, &mut met);
+    let keys = ["against", "command", "env"];
+    let first = keys.into_iter().find(|key| section.has(key))?;
+    let launch = match &head.launch {
+        // What the reader of the target puts where the target itself has a mistake.
+        Launch::External(External::Pid(0)) => return None,
+        Launch::External(_) => {
+            let hint = "let harness start the target with [target.process] or [target.container]".to_owned();
+            section.mistake(first, "an external target runs already: no base can be started beside it", Some(hint));
+            return None;
+        }
+        launch => changed(launch, written),
+    };
+    let base = Spec { launch, ..head.clone() };
+    met.check_names(section, &head.files, around.has_upstream);
+    met.check_address(section);
+    if let Launch::Container(container) = &base.launch {
+        check_network(container, section, &met, around);
+    }
+    if section.has("command") || section.has("env") {
+        check_ports(section, &base, if section.has("command") { "command" } else { "env" });
+    }
+    Some(base)
+}
+
+fn read_written(section: &Section<'_>, head: &Spec, met: &mut Met) -> Written {
+    let against: Option<String> = section
+        .field(
+            "against",
+            "program in place of the target's, or image in place of its image: what it is compared with, like --against",
+        )
+        .check(|build: &String| if build.is_empty() { Err("must not be empty".to_owned()) } else { Ok(()) })
+        .optional();
+    let command: Option<Vec<String>> =
+        section.field("command", "the base's whole command, instead of against").optional();
+    let env: Vec<(String, String)> =
+        section.field("env", "the base's environment, on top of the target's").default(Vec::new());
+    let typed = section.is_overridden("against");
+    if against.is_some() && command.is_some() && !typed {
+        let hint = "against replaces the first word of the target's command, command replaces all of it".to_owned();
+        section.mistake("command", "only one of against and command can be given", Some(hint));
+    }
+    // What was typed wins over what is written.
+    let command = command.filter(|_| against.is_none());
+    let program = against.as_ref().or_else(|| command.as_ref()?.first());
+    let is_image = is_image(&head.launch);
+    if let Some(Err(message)) = program.filter(|_| !is_image).map(|program| check_builtin(program)) {
+        section.mistake(if against.is_some() { "against" } else { "command.0" }, message, None);
+    }
+    let against = against.map(|build| if typed && !is_image { from_here(&build) } else { build });
+    if let Some(build) = &against {
+        met.note(section, "", "against", build);
+    }
+    for (index, word) in command.iter().flatten().enumerate() {
+        met.note(section, "", &format!("command.{index}"), word);
+    }
+    let is_process = matches!(head.launch, Launch::Process(_));
+    if is_process && command.as_ref().is_some_and(|words| words.first().is_none_or(String::is_empty)) {
+        section.mistake("command", "must name a program", None);
+    }
+    for (name, value) in &env {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            section.mistake(&format!("env.{name}"), format!("{name:?} cannot name a variable"), None);
+        }
+        met.note(section, "", &format!("env.{name}"), value);
+    }
+    Written { against, command, env }
+}
+
+const fn is_image(launch: &Launch) -> bool {
+    matches!(launch, Launch::Container(container) if matches!(container.image, ImageSpec::Image(_)))
+}
+
+/// A program that was typed is meant from where it was typed; a bare name that is no file there is looked for in PATH. Braces
+/// of its path are not those of a placeholder.
+fn from_here(program: &str) -> String {
+    let is_path = program.contains('/') || Path::new(program).is_file();
+    if !is_path || program.starts_with("builtin:") || program.contains("${") {
+        return program.to_owned();
+    }
+    let absolute =
+        std::path::absolute(program).map_or_else(|_| program.into(), |path| path.to_string_lossy().into_owned());
+    absolute.replace('{', "{{").replace('}', "}}")
+}
+
+/// The head's launch with what is written of the base.
+fn changed(launch: &Launch, written: Written) -> Launch {
+    let Written { against, command, env } = written;
+    let mut launch = launch.clone();
+    let own = match &mut launch {
+        Launch::Process(process) => {
+            process.command = command.unwrap_or_else(|| std::mem::take(&mut process.command));
+            if let Some((program, first)) = against.zip(process.command.first_mut()) {
+                *first = program;
+            }
+            &mut process.env
+        }
+        Launch::Container(container) => {
+            container.command = command.unwrap_or_else(|| std::mem::take(&mut container.command));
+            if let Some(build) = against {
+                let (ImageSpec::Image(named) | ImageSpec::Binary(named)) = &mut container.image;
+                *named = build;
+            }
+            &mut container.env
+        }
+        Launch::External(_) => return launch,
+    };
+    own.retain(|(name, _)| !env.iter().any(|(new, _)| new == name));
+    own.extend(env);
+    launch
+}
+
+/// The endpoints are the target's: the base must be told their ports too.
+fn check_ports(section: &Section<'_>, base: &Spec, key: &str) {
+    let mut told = Met::default();
+    let (command, env) = match &base.launch {
+        Launch::Process(process) => (&process.command, &process.env),
+        Launch::Container(container) => (&container.command, &container.env),
+        Launch::External(_) => return,
+    };
+    let values = env.iter().map(|(_, value)| value);
+    for template in command.iter().chain(values).filter_map(|text| Template::parse(text).ok()) {
+        told.add("", &template);
+    }
+    for (_, path) in &base.files {
+        // A template that cannot be read is a mistake of the target's; what it says stays unknown.
+        let Ok(text) = std::fs::read_to_string(path) else { return };
+        told.add("", &Template::parse_file(&text));
+    }
+    let told = told.ports();
+    for port in ports_of_endpoints(base).iter().filter(|port| !told.contains(port)) {
+        let message = format!("the base is not told {{port.{port}}}, at which [target.endpoints] expects an answer");
+        section.mistake(key, message, Some(format!("pass {{port.{port}}} to it as to the target")));
+    }
+}
+
+fn ports_of_endpoints(spec: &Spec) -> Vec<String> {
+    let mut asked = Met::default();
+    let urls = &spec.endpoints;
+    let urls = [Some(&urls.proxy), urls.health.as_ref(), urls.ready.as_ref()];
+    for template in urls.into_iter().flatten().filter_map(|text| Template::parse(text).ok()) {
+        asked.add("", &template);
+    }
+    let mut ports = asked.ports();
+    ports.dedup();
+    ports
+}

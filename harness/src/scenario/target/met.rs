@@ -1,0 +1,113 @@
+//! The placeholders met while a target or an upstream is read, to be checked against each other at its end.
+
+use std::path::PathBuf;
+
+use crate::spec::Section;
+use harness_base::words::nearest;
+use harness_rig::target::template::{Piece, Template};
+
+/// Placeholders, each with the key it stands at.
+#[derive(Debug, Default)]
+pub(super) struct Met {
+    found: Vec<(String, Piece)>,
+    /// A text could not be read, so a port may be told to the program after all.
+    pub(super) broken: bool,
+}
+
+impl Met {
+    /// Notes the placeholders of `text`, which stands at `prefix.key` of the room and at `key` of `section`.
+    pub(super) fn note(&mut self, section: &Section<'_>, prefix: &str, key: &str, text: &str) -> Option<Template> {
+        match Template::parse(text) {
+            Ok(template) => {
+                let at = if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
+                self.add(&at, &template);
+                Some(template)
+            }
+            Err(message) => {
+                self.broken = true;
+                section.mistake(key, message, None);
+                None
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, key: &str, template: &Template) {
+        self.found.extend(template.pieces().iter().map(|piece| (key.to_owned(), piece.clone())));
+    }
+
+    pub(super) fn pieces(&self, wanted: fn(&Piece) -> bool) -> impl Iterator<Item = (&str, &Piece)> {
+        self.found.iter().filter(move |(_, piece)| wanted(piece)).map(|(key, piece)| (key.as_str(), piece))
+    }
+
+    /// The names of the ports met so far.
+    pub(super) fn ports(&self) -> Vec<String> {
+        let names = self.found.iter().filter_map(|(_, piece)| match piece {
+            Piece::Port(name) => Some(name.clone()),
+            _ => None,
+        });
+        names.collect()
+    }
+
+    /// Every `{file.NAME}` must be in `files`, and `{upstream.…}` needs an upstream.
+    pub(super) fn check_names(&self, section: &Section<'_>, files: &[(String, PathBuf)], has_upstream: bool) {
+        for (key, piece) in &self.found {
+            match piece {
+                Piece::File(name) if !files.iter().any(|(known, _)| known == name) => {
+                    let near = nearest(name, files.iter().map(|(known, _)| known.as_str()));
+                    let hint = near.map_or_else(
+                        || format!("add \"{name}\" = \"conf/{name}\" to [target.files]"),
+                        |near| format!("did you mean {{file.{near}}}?"),
+                    );
+                    section.mistake(key, format!("{{file.{name}}} is not in [target.files]"), Some(hint));
+                }
+                Piece::UpstreamUrl | Piece::UpstreamAddress if !has_upstream => {
+                    let message = format!("{} has no meaning: the scenario has no [upstream]", piece.written());
+                    section.mistake(key, message, Some("add [upstream.builtin]".to_owned()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Every port below the key `at` must be one that the program is told: one of `passed_on`.
+    pub(super) fn check_ports(&self, section: &Section<'_>, passed_on: &[String], at: &str) {
+        if self.broken {
+            return;
+        }
+        for (key, piece) in self.found.iter().filter(|(key, _)| key.starts_with(at)) {
+            if let Piece::Port(name) = piece
+                && !passed_on.contains(name)
+            {
+                let near = nearest(name, passed_on.iter().map(String::as_str));
+                let hint = near.map_or_else(
+                    || format!("pass {{port.{name}}} to the program in its command, env or files"),
+                    |near| format!("did you mean {{port.{near}}}?"),
+                );
+                section.mistake(
+                    key,
+                    format!("{{port.{name}}} is told to no program, so nothing listens there"),
+                    Some(hint),
+                );
+            }
+        }
+    }
+
+    /// `{target.address}` is known once the target runs: endpoints may hold it, what it is started with may not.
+    pub(super) fn check_address(&self, section: &Section<'_>) {
+        let early = self.pieces(|piece| matches!(piece, Piece::TargetAddress));
+        for (key, _) in early.filter(|(key, _)| !key.starts_with("endpoints")) {
+            let message = "{target.address} is known only once the target runs: it belongs to [target.endpoints]";
+            section.mistake(key, message, Some("let the program listen on 0.0.0.0".to_owned()));
+        }
+    }
+
+    /// Placeholders that mean nothing to an upstream.
+    pub(super) fn check_upstream(&self, section: &Section<'_>) {
+        let foreign = |piece: &Piece| {
+            matches!(piece, Piece::File(_) | Piece::UpstreamUrl | Piece::UpstreamAddress | Piece::TargetAddress)
+        };
+        for (key, piece) in self.pieces(foreign) {
+            section.mistake(key, format!("{} belongs to the target, not to the upstream", piece.written()), None);
+        }
+    }
+}

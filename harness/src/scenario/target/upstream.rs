@@ -1,0 +1,63 @@
+//! Reading `[upstream]`.
+
+use super::met::Met;
+use crate::spec::Section;
+use harness_rig::target::loopback;
+use harness_rig::target::spec::{Builtin, Upstream};
+
+/// Reads `[upstream]`; `None` where it is not written.
+pub(in crate::scenario) fn read_upstream(section: &Section<'_>) -> Option<Upstream> {
+    if !section.is_written() && !section.describing() {
+        return None;
+    }
+    if !section.describing() {
+        section.exactly_one(&["builtin", "process", "url"]);
+    }
+    let url = read_url(section).map(Upstream::Url);
+    let process = section.optional_table("process", "a program to start").map(|process| read_process(&process));
+    let builtin = section.optional_table("builtin", "the bundled mock upstream");
+    let builtin = builtin.map(|builtin| Upstream::Builtin(read_builtin(&builtin, &Builtin::default())));
+    builtin.or(process).or(url)
+}
+
+/// Reads the settings of the bundled upstream; what is left out is as in `base`.
+pub(in crate::scenario) fn read_builtin(section: &Section<'_>, base: &Builtin) -> Builtin {
+    Builtin {
+        body: section.field("body", "size of its response bodies").default(base.body),
+        delay: section.field("delay", "constant delay of every response").default(base.delay),
+        args: section
+            .field("args", "more flags of `harness __upstream`, for example [\"--error-every\", \"10\"]")
+            .default(base.args.clone()),
+        cpuset: section.cpuset().or_else(|| base.cpuset.clone()),
+    }
+}
+
+fn read_url(section: &Section<'_>) -> Option<String> {
+    let url: Option<String> = section.field("url", "it runs already and answers at this URL").optional();
+    let mut met = Met::default();
+    let template = met.note(section, "", "url", url.as_ref()?);
+    if let Some(Err(message)) = template.map(|template| loopback::check(&template, true)) {
+        section.mistake("url", message, None);
+    }
+    if !met.ports().is_empty() {
+        section.mistake("url", "cannot hold a free port: it runs already", Some("write its port".to_owned()));
+    }
+    url
+}
+
+fn read_process(section: &Section<'_>) -> Upstream {
+    let mut met = Met::default();
+    let process = super::read_process(section, "", &mut met);
+    let passed_on = met.ports();
+    let url: String =
+        section.field("url", "where it answers, for example \"http://127.0.0.1:{port.upstream}\"").required();
+    if section.has("url")
+        && let Some(template) = met.note(section, "", "url", &url)
+        && let Err(message) = loopback::check(&template, true)
+    {
+        section.mistake("url", message, None);
+    }
+    met.check_ports(section, &passed_on, "url");
+    met.check_upstream(section);
+    Upstream::Process { process, url }
+}
