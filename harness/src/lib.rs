@@ -1,7 +1,7 @@
 //! `harness` measures sidecars and proxies: no number without a check that it means what it says.
 //!
 //! Acting rooms make things happen and write down what happened; judging rooms read that record. They share only `measure`.
-//! Imports go down only, and `tests/floors.rs` checks it. What knows no scenario, stage or report is a crate of its own below.
+//! Imports go down only, and `tests/fast/floors.rs` checks it. What knows no scenario, stage or report is a crate of its own below.
 //!
 //! ```text
 //! 5  main → cli                                   argv in, exit code out

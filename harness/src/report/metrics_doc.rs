@@ -30,7 +30,7 @@ fn fact(fact: &Fact) -> String {
 const HEAD: &str = "\
 # Metrics
 
-Generated from the metric table in `harness/src/measure/metric/rows.rs`; `UPDATE=1 cargo test -p harness --test reports` writes
+Generated from the metric table in `harness/src/measure/metric/rows.rs`; `UPDATE=1 cargo test -p harness --test fast reports` writes
 it again.
 
 - A metric of a stage that is not named after its kind has `@stage` behind its id: `latency/p50@overhead-64k`.

@@ -25,6 +25,8 @@ mod signed_rank;
 mod significance;
 mod steady;
 mod student;
+#[cfg(test)]
+mod tests;
 mod trend;
 mod undefined;
 

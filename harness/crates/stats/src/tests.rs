@@ -1,0 +1,11 @@
+//! The statistics against reference values that were computed elsewhere, and the properties that all procedures share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+
+mod properties;
+mod reference;
+
+use crate::Sample;
+
+fn sample(values: &[f64]) -> Sample {
+    Sample::new(values.to_vec()).unwrap()
+}

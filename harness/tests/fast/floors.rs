@@ -1,0 +1,279 @@
+//! The house rules that a compiler does not know: imports go down only, guests stay in their rooms, files stay short.
+mod house;
+mod lexer;
+mod paths;
+
+use std::path::{Path, PathBuf};
+
+use house::{GUESTS, LONGEST, ROOMS, TRAITS, UNSAFE, Wing, find, may_import};
+use lexer::{Token, tokens, without_tests};
+
+/// A source file: its path below `src` and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// Its module: `load/spec.rs` is `["load", "spec"]`, `lib.rs` the root of the crate.
+    fn module(&self) -> Vec<String> {
+        let path = self.path.trim_end_matches(".rs");
+        if path == "lib" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
+    }
+
+    /// Whether it is a module of tests in a file of its own.
+    fn is_test(&self) -> bool {
+        self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
+    }
+
+    fn code(&self) -> Vec<Token> {
+        if self.is_test() { Vec::new() } else { without_tests(&tokens(&self.text)) }
+    }
+
+    fn at(&self, line: usize) -> String {
+        let folder = if self.path.starts_with("crates/") { "harness" } else { "harness/src" };
+        format!("{folder}/{}:{line}", self.path)
+    }
+}
+
+/// Imports that go up, or sideways without an arrow. Cargo checks those of the crates.
+fn upward(source: &Source) -> Vec<String> {
+    if source.path.starts_with("crates/") {
+        return Vec::new();
+    }
+    let module = source.module();
+    let Some(name) = module.first() else { return Vec::new() };
+    let Some(from) = find(name) else {
+        return vec![format!(
+            "{}: {name} is no room of the house: draw it in tests/fast/floors/house.rs",
+            source.at(1)
+        )];
+    };
+    let complaint = |path: paths::Path| {
+        let to = path.segments.first().filter(|to| *to != name)?;
+        let message = match find(to) {
+            Some(to) if may_import(from, to) => return None,
+            Some(to) => format!("{name} (floor {}) may not import {} (floor {})", from.floor, to.name, to.floor),
+            None => format!("{name} (floor {}) may not import {to}, which is no room of the house", from.floor),
+        };
+        Some(format!("{}: {message}", source.at(path.line)))
+    };
+    let mut complaints: Vec<String> =
+        paths::into_the_crate(&source.code(), &module).into_iter().filter_map(complaint).collect();
+    complaints.dedup();
+    complaints
+}
+
+/// Foreign crates outside the rooms that may use them. Tokio belongs to the rooms that act.
+fn strangers(source: &Source) -> Vec<String> {
+    if source.path.starts_with("crates/") {
+        return Vec::new();
+    }
+    let module = source.module();
+    let (name, code) = (module.first().map_or("lib", String::as_str), source.code());
+    let mut complaints = Vec::new();
+    let mut complain = |guest: &str, rooms: &str| {
+        for line in paths::lines_using(&code, guest) {
+            complaints.push(format!("{}: {name} may not use {guest}: it belongs to {rooms}", source.at(line)));
+        }
+    };
+    for (guest, rooms) in GUESTS.iter().filter(|(_, rooms)| !rooms.contains(&name)) {
+        complain(guest, &rooms.join(", "));
+    }
+    if find(name).is_none_or(|room| matches!(room.wing, Wing::Hall | Wing::Thinking)) {
+        complain("tokio", "the rooms that act");
+    }
+    complaints
+}
+
+/// Unsafe code outside its file, and traits beyond the three.
+fn temptations(source: &Source) -> Vec<String> {
+    let code = source.code();
+    let words = |word: &str| code.iter().enumerate().filter(|(_, token)| token.text == word).collect::<Vec<_>>();
+    let mut complaints = Vec::new();
+    if source.path != UNSAFE {
+        let found = words("unsafe").into_iter();
+        complaints
+            .extend(found.map(|(_, token)| format!("{}: unsafe code belongs to {UNSAFE}", source.at(token.line))));
+    }
+    for (at, token) in words("trait") {
+        let name = code.get(at + 1).map_or("", |token| token.text.as_str());
+        if !TRAITS.contains(&name) {
+            complaints.push(format!("{}: trait {name} is one too many: {}", source.at(token.line), TRAITS.join(", ")));
+        }
+    }
+    complaints
+}
+
+/// Lint waivers without a reason, test code included.
+fn unexplained(source: &Source) -> Vec<String> {
+    let all = tokens(&source.text);
+    let text = |at: usize| all.get(at).map_or("", |token| token.text.as_str());
+    let waives = |at: &usize| text(*at) == "[" && matches!(text(*at + 1), "allow" | "expect") && text(*at + 2) == "(";
+    let explained =
+        |at: usize| all[at..].iter().take_while(|token| token.text != "]").any(|token| token.text == "reason");
+    let found = (0..all.len()).filter(waives).filter(|at| !explained(*at));
+    found.map(|at| format!("{}: a lint is waived without a reason", source.at(all[at].line))).collect()
+}
+
+fn too_long(source: &Source) -> Vec<String> {
+    let lines = source.text.lines().count();
+    let message = || format!("{}: {lines} lines; more than {LONGEST} hold more than one idea", source.at(lines));
+    if lines > LONGEST { vec![message()] } else { Vec::new() }
+}
+
+fn house_sources() -> Vec<Source> {
+    // At run time, so that the built test can look at another working copy.
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("src");
+    let mut sources = Vec::new();
+    gather(&root, &root, &mut sources);
+    let package = root.parent().unwrap();
+    gather(package, &package.join("crates"), &mut sources);
+    sources.sort_by(|one, other| one.path.cmp(&other.path));
+    sources
+}
+
+fn gather(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            gather(root, &path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            sources.push(Source { path: name, text: std::fs::read_to_string(&path).unwrap() });
+        }
+    }
+}
+
+#[track_caller]
+fn holds(rule: fn(&Source) -> Vec<String>) {
+    let sources = house_sources();
+    assert!(sources.len() > 20, "the house was not found");
+    let complaints: Vec<String> = sources.iter().flat_map(rule).collect();
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn imports_go_down_only() {
+    holds(upward);
+}
+
+#[test]
+fn guests_stay_in_their_rooms() {
+    holds(strangers);
+}
+
+#[test]
+fn unsafe_code_and_traits_stay_few() {
+    holds(temptations);
+}
+
+#[test]
+fn every_waived_lint_has_a_reason() {
+    holds(unexplained);
+}
+
+#[test]
+fn files_stay_short() {
+    holds(too_long);
+}
+
+/// What a rule says about a file.
+fn message(rule: fn(&Source) -> Vec<String>, path: &str, text: &str) -> Vec<String> {
+    rule(&Source { path: path.to_owned(), text: text.to_owned() })
+}
+
+#[test]
+fn an_upward_import_is_caught_in_every_spelling() {
+    let expected = ["harness/src/interop.rs:2: interop (floor 1) may not import run (floor 4)"];
+    for text in [
+        "\nuse crate::run::Run;",
+        "\nuse crate::{spec::Tree, run::{self, Run}};",
+        "\nuse super::run;",
+        "\nuse super::{measure::Metric, run as away, spec};",
+        "\nfn of() -> crate::run::Run { 'a' }",
+        "\npub(crate) fn of(x: &crate::run::Run<'_>) {}",
+        "\nuse {crate::run::Run, std::fmt};",
+        "/* crate::cli */\nuse crate::/* up */run::Run; // crate::cli::main",
+        "const TEXT: &str = r#\"crate::cli\"#;\nmod inner { use super::super::run::Run; }",
+        "#[cfg(test)] use crate::cli;\nuse crate::run;",
+        "#[cfg(test)] mod tests { use crate::cli::main; }\nuse crate::run;",
+        "fn quoted(_: char) { quoted('\"') }\nuse crate::run;",
+        "fn escaped(_: &str, _: char) { escaped(\"\\\"\", '\\'') }\nuse crate::run;",
+        "#[cfg(test)] use crate::{cli, cli::main};\nuse crate::run;",
+    ] {
+        assert_eq!(message(upward, "stats.rs", text), expected, "{text}");
+    }
+    let deep = message(upward, "load/engine/users.rs", "use super::super::super::plan::Plan;");
+    assert_eq!(deep, ["harness/src/report/engine/users.rs:1: report (floor 1) may not import plan (floor 3)"]);
+    let named = message(upward, "cli.rs", "use crate::{run, progress};\nuse crate::main;");
+    assert_eq!(named, ["harness/src/cli.rs:2: cli (floor 5) may not import main (floor 5)"]);
+}
+
+#[test]
+fn a_sideways_import_needs_an_arrow() {
+    assert_eq!(message(upward, "target.rs", "use crate::keeper::Keeper;"), [""; 0]);
+    let wings = message(upward, "sampler/look.rs", "use crate::report::Table;");
+    assert_eq!(wings, ["harness/src/interop/look.rs:1: interop (floor 1) may not import report (floor 1)"]);
+    assert_eq!(message(upward, "report.rs", "use crate::sampler::Cost;").len(), 1);
+    assert_eq!(message(upward, "keeper.rs", "use crate::target::Launcher;").len(), 1);
+    assert_eq!(message(upward, "units.rs", "use crate::clock::Mono;").len(), 1);
+    assert_eq!(message(upward, "run.rs", "use crate::progress::Bar;").len(), 1);
+    assert_eq!(message(upward, "main.rs", "fn main() { harness::cli::main() }"), [""; 0]);
+    assert_eq!(message(upward, "main.rs", "use harness::{cli, run};"), [""; 0]);
+    assert_eq!(message(upward, "attic.rs", "").len(), 1, "a room that is not drawn");
+    assert_eq!(message(upward, "stats.rs", "use crate::attic::Box;").len(), 1, "an import from one");
+}
+
+#[test]
+fn what_is_allowed_is_not_caught() {
+    let text = "//! crate::run\nuse super::{Cost, worker::LEAD};\nuse self::inner::Thing;\nuse crate::spec::Tree;\n\
+        /// See [`crate::run`].\nconst TEXT: &str = \"crate::run\";\n#[cfg(test)]\nmod tests { use crate::run::Run; }";
+    assert_eq!(message(upward, "sampler/tree.rs", text), [""; 0]);
+    assert_eq!(message(upward, "sampler/tests.rs", "use crate::run::Run;"), [""; 0]);
+    assert_eq!(message(upward, "lib.rs", "pub use crate::run::Run;"), [""; 0]);
+}
+
+#[test]
+fn a_guest_in_the_wrong_room_is_caught() {
+    for (path, text) in [
+        ("measure/usage.rs", "use tokio::sync::oneshot;"),
+        ("report.rs", "#[tokio::main] async fn main() {}"),
+        ("report.rs", "use harness_load::Generator;"),
+        ("report.rs", "fn of(_: hyper::Request<()>) {}"),
+        ("run.rs", "use {std::fmt, indicatif::ProgressBar};"),
+        ("plan.rs", "use clap;"),
+        ("measure/usage.rs", "use harness_stats::Sample;"),
+    ] {
+        assert_eq!(message(strangers, path, text).len(), 1, "{path}: {text}");
+    }
+    assert_eq!(message(strangers, "load/users.rs", "use goose::goose::GooseUser;\nuse tokio::time;"), [""; 0]);
+    assert_eq!(message(strangers, "report.rs", "fn of(clap: u8) { other::clap::of(clap) }"), [""; 0]);
+}
+
+#[test]
+fn unsafe_code_a_fourth_trait_a_bare_waiver_and_a_long_file_are_caught() {
+    let code = "unsafe { fork() }; trait Plugin {} pub trait Launcher {}";
+    assert_eq!(message(temptations, "target.rs", code).len(), 2);
+    assert_eq!(message(temptations, UNSAFE, "unsafe { pre_exec() }"), [""; 0]);
+    assert_eq!(message(temptations, "run.rs", "#[allow(unsafe_code, reason = \"trait X\")] mod x {}"), [""; 0]);
+    assert_eq!(message(unexplained, "run.rs", "#![allow(dead_code)]\n#[expect(unused)] fn f() {}").len(), 2);
+    assert_eq!(message(unexplained, "run.rs", "#[cfg(test)] mod t { #[allow(dead_code)] fn f() {} }").len(), 1);
+    assert_eq!(
+        message(unexplained, "run.rs", "#[allow(dead_code, reason = \"]\")] fn f() { x.expect(\"\") }"),
+        [""; 0]
+    );
+    assert_eq!(message(too_long, "run.rs", &"\n".repeat(401)).len(), 1);
+    assert_eq!(message(too_long, "run.rs", &"\n".repeat(400)), [""; 0]);
+}
+
+#[test]
+fn the_house_is_drawn_without_contradiction() {
+    for from in ROOMS {
+        for name in from.arrows {
+            let to = find(name).unwrap();
+            assert!(to.floor == from.floor && to.wing == from.wing, "{} → {name} leaves floor or wing", from.name);
+            assert!(!may_import(to, from), "{} and {name} import each other", from.name);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Tests that measure nothing and need no engine, so that they run at the same time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test may fail loudly"
+)]
+
+#[path = "../support/docker.rs"]
+mod docker;
+#[path = "../support/github.rs"]
+mod github;
+#[path = "../support/sample.rs"]
+mod sample;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod against;
+mod alone;
+mod baseline;
+mod compare;
+mod doctor;
+mod faults;
+mod floors;
+mod malformed;
+mod power;
+mod publish;
+mod reports;
+mod scenario;
+mod soak;
+mod verdict;

@@ -1,0 +1,284 @@
+//! `harness comment` against the stand-in.
+
+use std::net::TcpListener;
+use std::process::Output;
+
+use harness::verdict::claim::Claim;
+use serde_json::Value;
+
+use super::{Run, stderr, stdout, support, without_runner};
+use crate::github::{Answer, GithubStandIn, Seen, comment};
+
+const TOKEN: &str = "ghs_loopbackToken0123456789";
+const MARKER: &str = "<!-- harness:v1 id=sidecar/debian-12-2cpus -->";
+
+fn post_to(url: &str, run: &Run, arguments: &[&str]) -> Output {
+    let mut command = support::harness();
+    without_runner(&mut command).env("GITHUB_TOKEN", TOKEN).env("GITHUB_API_URL", url).env("GITHUB_ACTIONS", "true");
+    command.env("GITHUB_REPOSITORY", "owner/name").env("GITHUB_STEP_SUMMARY", run.file("step.md"));
+    let output = command.arg("comment").arg(run.folder()).args(["--pr", "17"]).args(arguments).output().unwrap();
+    for text in [stdout(&output), stderr(&output), run.read("step.md")] {
+        assert!(!text.contains(TOKEN), "the token is in: {text}");
+    }
+    output
+}
+
+fn post(github: &GithubStandIn, run: &Run, arguments: &[&str]) -> Output {
+    let output = post_to(&github.url(), run, arguments);
+    for seen in github.seen() {
+        assert_eq!(seen.authorization, format!("Bearer {TOKEN}"));
+        assert!(!seen.body.to_string().contains(TOKEN) && !seen.path.contains(TOKEN));
+    }
+    output
+}
+
+fn well_behaved(comments: Vec<Value>) -> GithubStandIn {
+    GithubStandIn::start(comments, |_| Answer::Serve)
+}
+
+fn others(count: u64) -> Vec<Value> {
+    (1..=count).map(|id| comment(id, "somebody", "User", &format!("remark {id}"))).collect()
+}
+
+#[track_caller]
+fn body(comment: &Value) -> String {
+    comment["body"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn tc_obs_004_a_pull_request_gets_one_comment_which_every_run_updates_across_pages() {
+    let github = well_behaved(others(250));
+    let first = post(&github, &Run::quiet(), &[]);
+    assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
+    assert_eq!(stdout(&first), "created the comment: https://github.example/c/251\n");
+    assert!(body(&github.comments()[250]).starts_with(&format!("{MARKER}\n### Performance of sidecar: PASS")));
+
+    let second = post(&github, &Run::regressed(), &[]);
+    assert_eq!(stdout(&second), "updated the comment: https://github.example/c/251\n");
+    assert!(body(&github.comments()[250]).contains("REGRESSED"));
+    assert_eq!((github.comments().len(), github.count("POST"), github.count("PATCH")), (251, 1, 1));
+    let pages: Vec<String> =
+        github.seen().iter().filter(|seen| seen.path.contains("page=")).map(|seen| seen.path.clone()).collect();
+    let expected =
+        [1, 2, 3, 1, 2, 3].map(|page| format!("/repos/owner/name/issues/17/comments?per_page=100&page={page}"));
+    assert_eq!(pages, expected);
+}
+
+#[test]
+fn a_full_last_page_is_not_the_end_before_an_empty_one_came() {
+    let mut comments = others(100);
+    comments.push(comment(101, "github-actions[bot]", "Bot", &format!("{MARKER}\r\nold")));
+    let github = well_behaved(comments);
+    post(&github, &Run::quiet(), &[]);
+    assert_eq!((github.count("POST"), github.count("PATCH")), (0, 1), "a line ending of Windows changes nothing");
+    let github = well_behaved(others(100));
+    post(&github, &Run::quiet(), &[]);
+    assert_eq!(github.count("POST"), 1);
+}
+
+#[test]
+fn a_marker_that_somebody_else_wrote_or_quoted_is_left_alone() {
+    let foreign = vec![
+        comment(1, "mallory", "User", &format!("{MARKER}\nmine")),
+        comment(2, "github-actions[bot]", "Bot", &format!("> {MARKER}\nquoted")),
+        comment(3, "github-actions[bot]", "Bot", "<!-- harness:v1 id=sidecar/another -->\nanother host"),
+    ];
+    let github = well_behaved(foreign.clone());
+    post(&github, &Run::quiet(), &[]);
+    assert_eq!(github.comments()[..3], foreign);
+    assert_eq!(github.comments().len(), 4);
+
+    let known = vec![comment(1, "robot", "Bot", MARKER), comment(2, "ann", "User", MARKER)];
+    let github = well_behaved(known).known_as("ann");
+    post(&github, &Run::quiet(), &[]);
+    assert_eq!(body(&github.comments()[0]), MARKER, "a token of a person updates that person's comment only");
+    assert_ne!(body(&github.comments()[1]), MARKER);
+}
+
+#[test]
+fn each_testbed_has_a_comment_of_its_own() {
+    let github = well_behaved(Vec::new());
+    for testbed in ["arm runner", "x86", "arm runner"] {
+        post(&github, &Run::quiet(), &["--testbed", testbed]);
+    }
+    let bodies: Vec<String> = github.comments().iter().map(body).collect();
+    assert_eq!(bodies.len(), 2);
+    assert!(bodies[0].starts_with("<!-- harness:v1 id=sidecar/arm-runner -->\n"), "{}", bodies[0]);
+}
+
+/// Nothing was posted, the step summary has it, the exit code is 0.
+#[track_caller]
+fn degraded(run: &Run, output: &Output, message: &[&str]) {
+    let warning = stderr(output);
+    assert_eq!(output.status.code(), Some(0), "{warning}");
+    assert!(warning.starts_with("::warning title=harness comment::the comment was not posted: "), "{warning}");
+    assert_eq!(warning.lines().count(), 1, "{warning}");
+    assert!(message.iter().all(|part| warning.contains(part)), "{warning}\nlacks one of {message:?}");
+    let summary = run.read("step.md");
+    assert!(summary.starts_with("what was there\n### Performance of sidecar: "), "{summary}");
+}
+
+#[test]
+fn what_github_refuses_goes_into_the_step_summary() {
+    for (status, refusal, message) in [
+        (401, "Bad credentials", "the token is not valid"),
+        (403, "Resource not accessible by integration", "fork's pull request never may"),
+        (404, "Not Found", "no such pull request"),
+        (422, "Validation Failed\n::error::injected", "HTTP 422"),
+        (301, "Moved Permanently", "another name now"),
+    ] {
+        let github = GithubStandIn::start(Vec::new(), move |seen: &Seen| {
+            if seen.method == "POST" { Answer::Refuse(status, refusal) } else { Answer::Serve }
+        });
+        let run = Run::regressed();
+        std::fs::write(run.file("step.md"), "what was there\n").unwrap();
+        let output = post(&github, &run, &[]);
+        degraded(&run, &output, &[&format!("HTTP {status} ("), message, "it is in the summary of this step"]);
+        assert_eq!(github.count("POST"), 1, "{status} is not tried again");
+        assert!(github.comments().is_empty());
+    }
+}
+
+#[test]
+fn a_message_that_repeats_the_token_is_redacted() {
+    let github = GithubStandIn::start(Vec::new(), |_| Answer::Refuse(401, "bad token ghs_loopbackToken0123456789"));
+    let run = Run::quiet();
+    std::fs::write(run.file("step.md"), "what was there\n").unwrap();
+    degraded(&run, &post(&github, &run, &[]), &["bad token ***"]);
+}
+
+#[test]
+fn a_server_that_fails_is_asked_three_times() {
+    let github = GithubStandIn::start(Vec::new(), |_| Answer::Refuse(500, "oops"));
+    let run = Run::quiet();
+    std::fs::write(run.file("step.md"), "what was there\n").unwrap();
+    degraded(&run, &post(&github, &run, &[]), &["HTTP 500 (oops)", "(3 tries)"]);
+    assert_eq!(github.seen().len(), 3);
+
+    let mut failures = 1;
+    let github = GithubStandIn::start(Vec::new(), move |_| {
+        failures -= 1;
+        if failures >= 0 { Answer::Refuse(503, "for a moment") } else { Answer::Serve }
+    });
+    let output = post(&github, &Run::quiet(), &[]);
+    assert!(stdout(&output).starts_with("created the comment"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_write_that_was_done_but_not_answered_is_not_done_twice() {
+    let mut lost = false;
+    let github = GithubStandIn::start(Vec::new(), move |seen: &Seen| {
+        let lose = seen.method == "POST" && !lost;
+        lost |= lose;
+        if lose { Answer::ServeButSay(502) } else { Answer::Serve }
+    });
+    let output = post(&github, &Run::quiet(), &[]);
+    assert_eq!(stdout(&output), "updated the comment: https://github.example/c/1\n");
+    assert_eq!(github.comments().len(), 1);
+}
+
+#[test]
+fn a_server_that_hangs_or_is_not_there_is_given_up() {
+    let github = GithubStandIn::start(Vec::new(), |_| Answer::Hang);
+    let run = Run::quiet();
+    std::fs::write(run.file("step.md"), "what was there\n").unwrap();
+    degraded(&run, &post(&github, &run, &["--patience", "1"]), &["did not answer within 1.00 s", "(3 tries)"]);
+
+    let run = Run::quiet();
+    std::fs::write(run.file("step.md"), "what was there\n").unwrap();
+    // Bound and not listening: nobody else can have it, and every connection is refused.
+    let bound = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = post_to(&format!("http://{bound}"), &run, &[]);
+    degraded(&run, &output, &["cannot be reached", "(3 tries)"]);
+}
+
+#[test]
+fn without_a_token_nothing_is_asked() {
+    let github = well_behaved(Vec::new());
+    let run = Run::quiet();
+    let mut command = support::harness();
+    without_runner(&mut command).env("GITHUB_API_URL", github.url()).env("GITHUB_REPOSITORY", "owner/name");
+    let output =
+        command.env("GITHUB_TOKEN", "").arg("comment").arg(run.folder()).args(["--pr", "17"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        stderr(&output).starts_with("warning: the comment was not posted: GITHUB_TOKEN is not set"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(github.seen().is_empty());
+}
+
+#[test]
+fn tc_obs_005_a_regression_is_told_in_every_mode_and_a_quiet_run_takes_it_back() {
+    for mode in ["always", "on-change", "on-alert"] {
+        let github = well_behaved(others(3));
+        let quiet = post(&github, &Run::quiet(), &["--mode", mode]);
+        assert_eq!(quiet.status.code(), Some(0));
+        let told = usize::from(mode == "always");
+        assert_eq!(github.count("POST"), told, "{mode}: {}", stdout(&quiet));
+
+        let worse = post(&github, &Run::regressed(), &["--mode", mode]);
+        assert_eq!(worse.status.code(), Some(0), "the verdict is the run's to tell");
+        assert_eq!(github.comments().len(), 4, "{mode}");
+        let text = body(&github.comments()[3]);
+        assert!(text.contains("REGRESSED") && text.contains("| ❌ target missed | startup/to_ready |"), "{text}");
+
+        let resolved = post(&github, &Run::quiet(), &["--mode", mode]);
+        assert!(stdout(&resolved).starts_with("updated the comment"), "{mode}");
+        let text = body(&github.comments()[3]);
+        assert_eq!(text.contains("### Performance of sidecar: resolved: PASS"), mode != "always", "{text}");
+        assert!(!text.contains("REGRESSED") && github.comments().len() == 4);
+    }
+}
+
+#[test]
+fn a_claim_that_is_open_or_missed_as_ever_is_no_change() {
+    let claims = [("memory/idle_rss", 20e6), ("overhead/percent_p50", 10.0)];
+    let claim = |(metric, bound): (&str, f64)| Claim { metric: metric.to_owned(), bound, below: true, required: false };
+    let run = Run::of(crate::sample::record(), &claims.map(claim));
+    for mode in ["on-change", "on-alert"] {
+        let github = well_behaved(Vec::new());
+        let output = post(&github, &run, &["--mode", mode]);
+        assert_eq!(stdout(&output), "nothing to say in this mode, and no comment to update\n");
+        assert!(github.comments().is_empty());
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
+    let github = well_behaved(Vec::new());
+    let run = Run::quiet();
+    let try_with = |arguments: &[&str], url: &str, repository: &str| {
+        let mut command = support::harness();
+        without_runner(&mut command).env("GITHUB_TOKEN", TOKEN).env("GITHUB_API_URL", url);
+        let output = command.env("GITHUB_REPOSITORY", repository).arg("comment").args(arguments).output().unwrap();
+        assert!(!stderr(&output).contains(TOKEN));
+        (output.status.code().unwrap(), stderr(&output))
+    };
+    let folder = run.folder();
+    let folder = folder.to_str().unwrap();
+    let url = github.url();
+    for (arguments, url, repository, code, message) in [
+        (vec![folder], url.as_str(), "owner/name", 4, "--pr"),
+        (vec![folder, "--pr", "0"], &url, "owner/name", 4, "0"),
+        (vec![folder, "--pr", "17"], &url, "", 4, "--repo OWNER/NAME"),
+        (vec![folder, "--pr", "17", "--repo", "../x"], &url, "owner/name", 4, "is no repository"),
+        (vec![folder, "--pr", "17"], "http://api.example", "owner/name", 4, "in the clear"),
+        (vec!["/nonexistent/result.json", "--pr", "17"], &url, "owner/name", 2, "/nonexistent/result.json"),
+    ] {
+        let (found, text) = try_with(&arguments, url, repository);
+        assert_eq!(found, code, "{arguments:?}: {text}");
+        assert!(text.contains(message), "{arguments:?}: {text}");
+    }
+    assert!(github.seen().is_empty());
+}
+
+#[test]
+fn a_dry_run_prints_and_sends_nothing() {
+    let github = well_behaved(Vec::new());
+    let run = Run::quiet();
+    let output = post(&github, &run, &["--dry-run"]);
+    assert!(stdout(&output).starts_with(MARKER), "{}", stdout(&output));
+    assert!(github.seen().is_empty());
+}

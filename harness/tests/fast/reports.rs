@@ -1,0 +1,62 @@
+//! Every report of one made-up run: as it looks, and as other people's tools read it.
+mod artifacts;
+mod bencher;
+mod calibration;
+mod comment;
+mod compared;
+mod curve;
+mod docs;
+mod formats;
+mod guides;
+mod html;
+mod journal;
+mod judging;
+mod small;
+mod stored;
+
+use crate::sample;
+use std::path::Path;
+
+use harness::measure::Record;
+use harness::measure::record::{StageRecord, StageStatus};
+use harness::report::{Summary, format};
+use harness::verdict::claim::Claim;
+use harness::verdict::{Judgement, Options, judge};
+
+fn claim(metric: &str, below: bool, bound: f64) -> Claim {
+    Claim { metric: metric.to_owned(), bound, below, required: false }
+}
+
+fn judged(record: &Record, claims: &[Claim]) -> Judgement {
+    judge(record, claims, Options::default())
+}
+
+fn stage<'a>(record: &'a mut Record, name: &str) -> &'a mut StageRecord {
+    record.stages.iter_mut().find(|stage| stage.name == name).unwrap()
+}
+
+/// The sample record with stage `overhead` found invalid.
+fn with_invalid_overhead() -> Record {
+    let mut record = sample::record();
+    stage(&mut record, "overhead").status = StageStatus::Invalid(vec![
+        "9.90 % of the offered 1,000,000/s was answered: the generator cannot offer this rate on this host; lower `rate`"
+            .to_owned(),
+        "900,991 unsent, limit 0".to_owned(),
+    ]);
+    record
+}
+
+fn rendered(format_name: &str, record: &Record, judgement: &Judgement) -> String {
+    let content = format(format_name).unwrap().render(&Summary::new(record, judgement)).unwrap();
+    String::from_utf8(content).unwrap()
+}
+
+/// Compares with a file of this crate; `UPDATE=1` writes it instead.
+fn matches_file(path: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "{} differs; look at it and write it with UPDATE=1:\n{found}", path.display());
+}

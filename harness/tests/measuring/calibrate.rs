@@ -1,0 +1,338 @@
+//! `harness calibrate`: what it finds against its own record and against what is known by flags, and who quotes it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::alone;
+use crate::support::{Scratch, harness, newest, settled, sidecar};
+use harness::measure::Arm;
+use harness::measure::calibration::{Calibration, Reach, parse};
+use harness::measure::trial::TrialRecord;
+use harness::measure::{Record, StageRecord};
+use harness::report::schema;
+use harness::verdict::stored;
+use harness_stats::resolution;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// What a busy machine does to rounds that are to be valid here; errors, ledger and accounting stay as strict as by default.
+const BUSY: [&str; 5] = [
+    "audit.foreign_cpu=100%",
+    "audit.steal=100%",
+    "audit.littles_law=100%",
+    "audit.pacer_lag_p99=1s",
+    "audit.achieved=90%",
+];
+
+/// The stages that are not asked for here, as short as can be.
+const SHORT: [&str; 4] = [
+    "stage.pacer-200.window=100ms",
+    "stage.pacer-5000.window=100ms",
+    "stage.pacer-5000.rate=200/s",
+    "stage.noise.rate=200/s",
+];
+
+/// For what must happen at some time, behind whatever other run.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A folder with a place for a calibration.
+struct Place(Scratch);
+
+impl Place {
+    fn new() -> Self {
+        Self(Scratch::new())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.0.join("state/calibration.json")
+    }
+
+    fn harness(&self) -> Command {
+        let mut command = harness();
+        command.env("HARNESS_CALIBRATION", self.file());
+        command
+    }
+
+    fn calibrate(&self, sets: &[&str]) -> Command {
+        let mut command = self.harness();
+        command.args(["calibrate", "--quick"]).args(BUSY.iter().chain(sets).flat_map(|set| ["--set", set]));
+        command
+    }
+
+    fn found(&self) -> Calibration {
+        parse(&std::fs::read_to_string(self.file()).unwrap()).unwrap()
+    }
+
+    /// The record behind it.
+    fn record(&self) -> Record {
+        let folder = std::fs::read_dir(self.0.0.join("state/calibrate")).unwrap().flatten().next().unwrap().path();
+        stored::open(&folder).unwrap().record
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Without the line breaks of 80 columns.
+fn flat(bytes: &[u8]) -> String {
+    text(bytes).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Exit 0, or 6 where a part is absent.
+fn ended_well(output: &Output, found: &Calibration) {
+    let expected = if found.absent.is_empty() { 0 } else { 6 };
+    assert_eq!(output.status.code(), Some(expected), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    for absent in &found.absent {
+        eprintln!("absent: {}: {}", absent.part, absent.reason);
+        assert!(absent.reason.starts_with("INVALID: "), "{absent:?}");
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let half = values.len() / 2;
+    if values.len() % 2 == 1 { values[half] } else { f64::midpoint(values[half - 1], values[half]) }
+}
+
+fn stage<'a>(record: &'a Record, name: &str) -> &'a StageRecord {
+    record.stages.iter().find(|stage| stage.name == name).unwrap()
+}
+
+fn near(found: f64, expected: f64) {
+    assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{found}, expected {expected}");
+}
+
+/// What the file says, computed again from the record in another way.
+fn agrees(found: &Calibration, record: &Record) {
+    assert_eq!((&found.run_id, &found.taken_at, &found.host), (&record.run_id, &record.started_at, &record.host));
+    assert!(found.quick && found.overrides.len() >= BUSY.len(), "{:?}", found.overrides);
+    if let Some(floor) = &found.noise_floor {
+        let rounds: Vec<_> = stage(record, "noise").valid_rounds().collect();
+        let p50 = |trial: &TrialRecord| trial.load.latencies.response.quantile(0.5).unwrap().0 as f64;
+        let of = |arm| rounds.iter().map(move |round| p50(round.trial(arm).unwrap()));
+        let difference = of(Arm::Proxied).zip(of(Arm::Direct)).map(|(one, other)| one - other);
+        near(floor.difference_ns.point, median(difference.collect()));
+        near(floor.p50_ns.point, median(of(Arm::Direct).collect()));
+        assert_eq!(floor.difference_ns.n, rounds.len() as u64);
+        let longer = |ns: u64| ns > 2 * floor.window_ns && ns < 60_000_000_000;
+        assert!(longer(floor.round_ns), "{floor:?}");
+        let resolves: Vec<u64> =
+            floor.resolves.iter().map(|resolution| resolution.measuring_ns / 1_000_000_000).collect();
+        assert!([10, 60, 600].ends_with(&resolves) && resolves.len() >= 2, "{resolves:?}");
+        for told in &floor.resolves {
+            assert_eq!(told.rounds, told.measuring_ns / floor.round_ns);
+            let by_rule = resolution(told.rounds).unwrap() * floor.scatter_ns;
+            near(told.overhead_ns, by_rule.max(floor.least_ns));
+        }
+    }
+    if let Some(ceiling) = &found.ceiling {
+        let trials: Vec<_> =
+            stage(record, "ceiling").valid_rounds().map(|round| round.trial(Arm::Proxied).unwrap()).collect();
+        let rate = |trial: &&TrialRecord| trial.load.completed_in_window as f64 * 1e9 / trial.load.window_ns as f64;
+        near(ceiling.rate_per_second.point, median(trials.iter().map(rate).collect()));
+        for (cost, least) in [(ceiling.generator, 1e3), (ceiling.upstream, 1e3)] {
+            assert!((least..1e7).contains(&cost.cpu_ns_per_request.point), "{cost:?}");
+        }
+        assert!(ceiling.bound.rounds <= ceiling.bound.of && !ceiling.bound.message.is_empty(), "{ceiling:?}");
+    }
+    let sampler = found.sampler.unwrap();
+    assert!((50_000_000..300_000_000).contains(&sampler.period_ns), "{sampler:?}");
+    assert!((1e3..1e8).contains(&sampler.cpu_ns_per_reading.point), "{sampler:?}");
+    for paced in &found.pacer {
+        let lag = paced.lag;
+        assert!(lag.p50_ns <= lag.p90_ns && lag.p90_ns <= lag.p99_ns && lag.p99_ns <= lag.max_ns, "{paced:?}");
+    }
+}
+
+#[test]
+fn a_quick_calibration_is_valid_agrees_with_its_record_and_is_quoted() {
+    let _alone = alone();
+    let place = Place::new();
+    let output = place.calibrate(&[]).output().unwrap();
+    let found = place.found();
+    ended_well(&output, &found);
+    agrees(&found, &place.record());
+    assert!(found.noise_floor.is_some() && found.ceiling.is_some(), "{:?}", found.absent);
+    let told = text(&output.stdout);
+    for line in ["\nnoise floor: direct against direct, 1,000/s on 10 connections\n", "\nsampler\n", "\npacer lag\n"] {
+        assert!(told.contains(line), "{line}{told}");
+    }
+    let valid = place.harness().arg("validate").arg(place.file()).output().unwrap();
+    assert!(text(&valid.stdout).contains("calibration.json: ok, a calibration"), "{}", text(&valid.stdout));
+    quoted_where_it_was_made(&place, &found);
+    refused_elsewhere(&place, found);
+}
+
+/// A run that takes no time.
+fn glance(place: &Place) -> (Output, Value) {
+    let scenario = place.0.0.join("scenario.toml");
+    std::fs::write(&scenario, sidecar(&[], "[stage.artifact]\n")).unwrap();
+    let out = place.0.0.join("out");
+    let _ = std::fs::remove_dir_all(&out);
+    let output = place.harness().arg("run").arg(&scenario).arg("--out").arg(&out).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    let folder = newest(&out).unwrap();
+    let valid = place.harness().arg("validate").arg(&folder).output().unwrap();
+    assert_eq!(valid.status.code(), Some(0), "{}", text(&valid.stdout));
+    let result = std::fs::read_to_string(folder.join("result.json")).unwrap();
+    (output, serde_json::from_str(&result).unwrap())
+}
+
+fn quoted_where_it_was_made(place: &Place, found: &Calibration) {
+    let (output, result) = glance(place);
+    assert_eq!(result["record"]["calibration"], serde_json::to_value(found).unwrap());
+    let told = flat(&output.stdout);
+    assert!(told.contains("this host resolves overheads of ±"), "{told}");
+    assert!(told.contains(&format!("measured on {}, quick, with audit.foreign_cpu=100%", found.date())), "{told}");
+    // Ten times what generator and upstream reach, and rounds that no host resolves anything in.
+    let rate = found.ceiling.as_ref().unwrap().rate_per_second.point * 10.0;
+    let scenario = place.0.0.join("scenario.toml");
+    std::fs::write(&scenario, sidecar(&[], &format!("[stage.overhead]\nrate = \"{rate:.0}/s\"\n"))).unwrap();
+    let check = place.harness().arg("check").arg(&scenario).output().unwrap();
+    assert_eq!(check.status.code(), Some(0));
+    let told = text(&check.stdout);
+    assert!(told.contains("\nhost      this host resolves overheads of ±"), "{told}");
+    let typed = told.lines().find(|line| line.starts_with("type ")).unwrap();
+    assert!(typed.contains("harness run ") && typed.contains(" --set stage.overhead.rate="), "{typed}");
+    let sets = typed.split_whitespace().skip_while(|word| *word != "--set");
+    let again = place.harness().arg("check").arg(&scenario).args(sets).output().unwrap();
+    let told = text(&again.stdout);
+    assert!(again.status.success() && !told.contains("\ntype "), "what is proposed is enough: {told}");
+}
+
+fn refused_elsewhere(place: &Place, mut found: Calibration) {
+    found.host.cpus += 1;
+    found.fingerprint = found.host.fingerprint();
+    std::fs::write(place.file(), serde_json::to_string(&found).unwrap()).unwrap();
+    let (output, result) = glance(place);
+    let told = flat(&output.stdout);
+    assert!(told.contains("is of another host (CPUs: ") && told.contains("so it is not used"), "{told}");
+    assert!(!told.contains("this host resolves"), "{told}");
+    assert_eq!(result["record"]["calibration"]["host"]["cpus"], found.host.cpus);
+    let check = place.harness().arg("check").arg(place.0.0.join("scenario.toml")).output().unwrap();
+    assert!(flat(&check.stdout).contains("is of another host") && !text(&check.stdout).contains("\nproposal"));
+    std::fs::write(place.file(), "{\"schema_version\": 1}").unwrap();
+    let (output, result) = glance(place);
+    assert!(
+        flat(&output.stdout).contains("cannot be used as a calibration: missing field"),
+        "{}",
+        text(&output.stdout)
+    );
+    assert!(result["record"].get("calibration").is_none(), "what cannot be read is not copied");
+    let check = place.harness().arg("check").arg(place.0.0.join("scenario.toml")).output().unwrap();
+    assert_eq!(check.status.code(), Some(0));
+    assert!(flat(&check.stderr).starts_with("warning: ") && flat(&check.stderr).ends_with("harness calibrate"));
+}
+
+/// Ten users whom the upstream keeps waiting for 20 ms each get 500 answers a second between them, whatever the machine; and an
+/// upstream that is slow is equally slow on both arms.
+#[test]
+fn a_known_delay_is_the_ceiling_and_no_difference() {
+    let _alone = alone();
+    let delayed = ["upstream.builtin.delay=20ms"];
+    let sets: Vec<&str> = SHORT.iter().chain(&delayed).copied().collect();
+    let mut differences = Vec::new();
+    settled("ceiling with 10 users and 20 ms, as a share of 500/s", 0.85..=1.06, || {
+        let place = Place::new();
+        let output = place.calibrate(&sets).output().unwrap();
+        let found = place.found();
+        ended_well(&output, &found);
+        agrees(&found, &place.record());
+        let ceiling = found.ceiling.unwrap();
+        assert_eq!((ceiling.vus, ceiling.bound.by.as_str()), (10, "upstream"), "{ceiling:?}");
+        assert_eq!((ceiling.upstream.reach, ceiling.generator.reach), (Reach::Ceiling, Reach::AtLeast));
+        let floor = found.noise_floor.unwrap();
+        assert!((20e6..30e6).contains(&floor.p50_ns.point), "{floor:?}");
+        differences.push(floor.difference_ns.point);
+        ceiling.rate_per_second.point / 500.0
+    });
+    // A twentieth of the delay: an arm that went another way would differ by more.
+    assert!(differences.iter().any(|difference| difference.abs() < 1e6), "{differences:?} ns");
+}
+
+#[test]
+fn what_is_invalid_is_absent_with_its_reason() {
+    let _alone = alone();
+    let place = Place::new();
+    let late = ["stage.noise.audit.pacer_lag_p99=1ns"];
+    let sets: Vec<&str> = SHORT.iter().chain(&late).copied().collect();
+    let output = place.calibrate(&sets).args(["--format", "json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(6), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(place.file()).unwrap()).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), written);
+    assert!(written.get("noise_floor").is_none() && written.get("sampler").is_some(), "{written}");
+    let scheme: Value = serde_json::from_str(schema::CALIBRATION).unwrap();
+    let faults: Vec<String> =
+        jsonschema::draft7::new(&scheme).unwrap().iter_errors(&written).map(|error| error.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:?}");
+    let absent = place.found().absent;
+    let parts: Vec<&str> = absent.iter().map(|absent| absent.part.as_str()).collect();
+    assert!(parts.starts_with(&["noise floor"]) && parts.contains(&"pacer lag of stage noise"), "{parts:?}");
+    assert!(absent[0].reason.starts_with("INVALID: ") && absent[0].reason.contains("pacer lag"), "{absent:?}");
+    assert!(flat(&output.stderr).contains("error: INVALID: stage noise: "), "{}", text(&output.stderr));
+    let (quoted, _) = glance(&place);
+    assert!(flat(&quoted.stdout).contains("what overheads this host resolves is not known (INVALID: "));
+}
+
+#[test]
+fn nothing_is_measured_for_a_file_that_cannot_be_written() {
+    let _alone = alone();
+    let place = Place::new();
+    let in_the_way = place.0.0.join("file");
+    std::fs::write(&in_the_way, "in the way").unwrap();
+    for path in [in_the_way.join("below/calibration.json"), place.0.0.clone()] {
+        let output = harness().arg("calibrate").arg("--out").arg(&path).output().unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{told}");
+        assert!(told.contains(&format!("error: the calibration {} cannot be written: ", path.display())), "{told}");
+        assert!(told.contains("choose another file with --out FILE"), "{told}");
+    }
+    let mut homeless = harness();
+    homeless.env_remove("HARNESS_CALIBRATION").env_remove("XDG_STATE_HOME").env_remove("HOME");
+    let output = homeless.arg("calibrate").output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(text(&output.stderr).contains("no place for the calibration"), "{}", text(&output.stderr));
+    let wrong = harness().args(["calibrate", "--set", "stage.noise.rats=1"]).arg("--out").arg(place.file()).output();
+    let wrong = wrong.unwrap();
+    assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong.stderr));
+    assert!(!place.file().parent().unwrap().exists(), "a mistake leaves no folder");
+}
+
+#[test]
+fn one_that_is_stopped_leaves_the_earlier_one_alone() {
+    let _alone = alone();
+    let place = Place::new();
+    let folder = place.file().parent().unwrap().to_owned();
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(place.file(), "{}").unwrap();
+    let child = place.calibrate(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = |folder: &Path| {
+        let runs = std::fs::read_dir(folder.join("calibrate")).into_iter().flatten().flatten();
+        runs.map(|run| run.path().join("journal.jsonl")).any(|journal| journal.exists())
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while !begun(&folder) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("no calibration was written; look at it with: harness report "), "{told}");
+    assert_eq!(std::fs::read_to_string(place.file()).unwrap(), "{}");
+}
+
+/// Records hold a calibration, so both schemas have the same words for it.
+#[test]
+fn both_schemas_know_the_same_calibration() {
+    let _alone = alone();
+    let [own, result] = [schema::CALIBRATION, schema::RESULT].map(|text| serde_json::from_str::<Value>(text).unwrap());
+    for (name, definition) in own["definitions"].as_object().unwrap() {
+        assert_eq!(definition, &result["definitions"][name], "{name}");
+    }
+    let properties = &result["definitions"]["record"]["properties"];
+    assert_eq!(own["definitions"]["calibration"]["properties"]["host"], properties["host"]);
+}

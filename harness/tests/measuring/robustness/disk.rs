@@ -1,0 +1,157 @@
+//! Disks that fill up, files that may not grow, and folders in which nothing can be written.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::{Site, journal, may_mount, said};
+use crate::alone;
+use crate::support::{harness, newest, sidecar};
+
+const CAPACITY: &str = "[stage.capacity]\nrounds = 6\nvus = 2\nwarmup = \"100ms\"\nwindow = \"300ms\"\n";
+
+/// A mount that only this shell and what it starts see. What lies there is copied before it vanishes with them.
+const WITHIN: &[&str] = &["unshare", "-rm"];
+
+/// What was measured is in the one folder below the site's temporary ones, complete and valid.
+fn is_kept(site: &Site, stderr: &str) -> Value {
+    let kept = site.temporary();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert!(stderr.contains(&format!("the result is kept in {}: make room", kept[0].display())), "{stderr}");
+    let valid = harness().arg("validate").arg(kept[0].join("result.json")).output().unwrap();
+    assert!(valid.status.success(), "{:?}", said(&valid));
+    let (summary, _) = said(&harness().arg("report").arg(&kept[0]).output().unwrap());
+    assert!(summary.contains("rps_2vu") && !summary.contains("partial"), "{summary}");
+    site.nothing_is_left_but(&kept);
+    serde_json::from_str(&std::fs::read_to_string(kept[0].join("result.json")).unwrap()).unwrap()
+}
+
+/// The journal below `out` has whole lines and can be read, and nothing poses as a result.
+fn is_partial(out: &Path) {
+    let written = journal(out);
+    assert!(written.ends_with('\n') && written.lines().count() >= 2, "{} bytes of journal", written.len());
+    assert!(written.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "a line is damaged");
+    let run = newest(out).unwrap();
+    let names = std::fs::read_dir(&run).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
+    let posing: Vec<String> =
+        names.filter(|name| name.contains("result.json") || name.contains("unfinished")).collect();
+    assert_eq!(posing, [""; 0]);
+    let (told, stderr) = said(&harness().arg("report").arg(&run).output().unwrap());
+    assert!(told.contains("partial"), "{told}\n{stderr}");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_no_success() {
+    let _alone = alone();
+    let full = || Stdio::from(std::fs::File::create("/dev/full").unwrap());
+    let output = harness().args(["check", "--schema"]).stdout(full()).output().unwrap();
+    let (_, stderr) = said(&output);
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains("stdout cannot be written: No space left on device"), "{stderr}");
+    let mut gone = harness().args(["check", "--schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(gone.stdout.take());
+    let output = gone.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), said(&output).1.as_str()), (Some(0), ""), "a reader that went away");
+}
+
+#[test]
+fn a_disk_that_fills_up_costs_no_number() {
+    let _alone = alone();
+    if !may_mount("a_disk_that_fills_up_costs_no_number") {
+        return;
+    }
+    let site = Site::new(&sidecar(&[], CAPACITY));
+    let script = "mkdir \"$OUT\" && mount -t tmpfs -o size=40k tmpfs \"$OUT\" || exit 99\n\
+                  \"$HARNESS\" run \"$SCENARIO\" --out \"$OUT\"; code=$?\n\
+                  cp -r \"$OUT\" \"$COPY\"; exit $code";
+    let copy = site.scratch.0.join("copy");
+    let output = site.shell(WITHIN, script).env("COPY", &copy).output().unwrap();
+    let (stdout, stderr) = said(&output);
+    assert_eq!(output.status.code(), Some(4), "{stdout}\n{stderr}");
+    assert!(stdout.contains("rps_2vu"), "the summary is told all the same: {stdout}");
+    for words in
+        [&site.out().display().to_string(), "result.json cannot be written", "No space left on device", "df -h"]
+    {
+        assert!(stderr.contains(words), "{words} is not in {stderr}");
+    }
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    let kept = is_kept(&site, &stderr);
+    let warnings = kept["record"]["stages"][0]["warnings"].to_string();
+    assert!(warnings.contains("is incomplete: No space left on device"), "{warnings}");
+    is_partial(&copy);
+}
+
+#[test]
+fn a_disk_that_is_full_already_is_told_before_anything_is_measured() {
+    let _alone = alone();
+    if !may_mount("a_disk_that_is_full_already_is_told_before_anything_is_measured") {
+        return;
+    }
+    let site = Site::new(&sidecar(&[], CAPACITY));
+    let script = "mkdir \"$OUT\" && mount -t tmpfs -o size=16k tmpfs \"$OUT\" || exit 99\n\
+                  head -c 65536 /dev/zero > \"$OUT/others\" 2> /dev/null\n\
+                  exec \"$HARNESS\" run \"$SCENARIO\" --out \"$OUT\"";
+    let output = site.shell(WITHIN, script).output().unwrap();
+    let (stdout, stderr) = said(&output);
+    assert_eq!(output.status.code(), Some(4), "{stdout}\n{stderr}");
+    assert!(stderr.contains("cannot write the journal in ") && stderr.contains("--out DIR"), "{stderr}");
+    site.nothing_is_left_but(&[]);
+}
+
+#[test]
+fn files_that_may_not_grow_end_no_process() {
+    let _alone = alone();
+    let site = Site::new(&sidecar(&[], CAPACITY));
+    // In blocks of 512 bytes, or of 1,024 in some shells; the result has some 100 KiB.
+    let script = "ulimit -f 40; exec \"$HARNESS\" run \"$SCENARIO\" --out \"$OUT\"";
+    let output = site.shell(&[], script).output().unwrap();
+    let (stdout, stderr) = said(&output);
+    assert_eq!(output.status.code(), Some(4), "{stdout}\n{stderr}");
+    assert!(stdout.contains("rps_2vu"), "{stdout}");
+    for words in
+        ["result.json cannot be written", "File too large", "could not be kept elsewhere either", "harness report"]
+    {
+        assert!(stderr.contains(words), "{words} is not in {stderr}");
+    }
+    site.nothing_is_left_but(&[]);
+    is_partial(&site.out());
+}
+
+#[test]
+fn a_results_folder_that_is_removed_in_the_middle_costs_no_number() {
+    let _alone = alone();
+    let site = Site::new(&sidecar(&[], CAPACITY));
+    let child = site.run().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    site.wait_for("{\"trial\":");
+    std::fs::remove_dir_all(site.out()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let (stdout, stderr) = said(&output);
+    assert_eq!(output.status.code(), Some(4), "{stdout}\n{stderr}");
+    assert!(stdout.contains("rps_2vu"), "{stdout}");
+    assert!(stderr.contains("No such file or directory"), "{stderr}");
+    is_kept(&site, &stderr);
+}
+
+#[test]
+fn a_results_folder_that_cannot_be_is_told_before_anything_is_started() {
+    let _alone = alone();
+    let site = Site::new(&sidecar(&[], CAPACITY));
+    std::fs::write(site.out(), "in the way").unwrap();
+    let taken = site.run().output().unwrap();
+    std::fs::remove_file(site.out()).unwrap();
+    let mut outputs = vec![(taken, "Not a directory")];
+    if may_mount("a_results_folder_that_cannot_be_is_told_before_anything_is_started") {
+        let script = "mkdir \"$OUT\" && mount -t tmpfs -o ro tmpfs \"$OUT\" || exit 99\n\
+                      exec \"$HARNESS\" run \"$SCENARIO\" --out \"$OUT\"";
+        outputs.push((site.shell(WITHIN, script).output().unwrap(), "Read-only file system"));
+    }
+    for (output, cause) in outputs {
+        let (stdout, stderr) = said(&output);
+        assert_eq!(output.status.code(), Some(4), "{stdout}\n{stderr}");
+        for words in ["cannot make the directory", &site.out().display().to_string(), cause, "--out DIR"] {
+            assert!(stderr.contains(words), "{words} is not in {stderr}");
+        }
+        site.nothing_is_left_but(&[]);
+    }
+}

@@ -1,0 +1,116 @@
+//! The soak: what its windows amount to, and what it finds on the reference sidecar, whose leaks are set by flags.
+
+use crate::alone;
+use crate::support;
+use crate::support::{Ran, Scratch, harness, measured, newest, ran, settled, sidecar, undisturbed};
+use harness::measure::soak::{FILE, Quantity};
+use harness::measure::{Ending, Record, StageStatus};
+use harness::verdict::soak::{Soak, TrendState};
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// So many seconds of windows of one second, at a rate that a shared two-core machine carries with ease.
+fn soak(seconds: u64) -> String {
+    format!(
+        "[stage.soak]\nduration = \"{seconds}s\"\nwarmup = \"2s\"\nwindow = \"1s\"\nrate = \"200/s\"\nconnections = 4\n"
+    )
+}
+
+fn shown(ran: &Ran) -> Soak {
+    serde_json::from_value(ran.judgement()["soaks"][0].clone()).unwrap()
+}
+
+fn state(soak: &Soak, quantity: Quantity) -> TrendState {
+    soak.of(quantity).unwrap().state
+}
+
+#[test]
+fn a_leak_of_30_mib_and_60_descriptors_a_minute_is_found_within_a_minute() {
+    let _alone = alone();
+    let scratch = Scratch::new();
+    let file = scratch.0.join("scenario.toml");
+    let leaking = sidecar(&["--leak-per-second", "512KiB", "--leak-fds-per-second", "1"], &soak(42));
+    std::fs::write(&file, leaking).unwrap();
+    let output = harness().arg("run").arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
+    let folder = newest(&scratch.0.join("out")).unwrap();
+    let series = std::fs::read_to_string(folder.join(FILE)).unwrap();
+    let valid = harness().arg("validate").arg(folder.join("result.json")).output().unwrap();
+    assert!(valid.status.success(), "{}", String::from_utf8_lossy(&valid.stderr));
+    let ran = ran(scratch, output);
+    ran.expect_code(3);
+    let found = shown(&ran);
+    let states = Quantity::LEAKING.map(|quantity| state(&found, quantity));
+    assert_eq!(states[..2], [TrendState::Alarm; 2], "{found:#?}");
+    assert_ne!(states[2], TrendState::Alarm, "{found:#?}");
+    let close = |id: &str, truth: f64| {
+        let value = ran.value(id);
+        assert!((value / truth - 1.0).abs() <= 0.10, "{id}: {value}, truth {truth}");
+    };
+    close("soak/memory_per_day", 0.5 * MIB * 86_400.0);
+    close("soak/descriptors_per_day", 86_400.0);
+    assert!(ran.message("REGRESSED: soak/") && ran.message("beyond the budget of 50.0 MiB/day"), "{}", ran.stdout);
+    assert_eq!(series.lines().count(), 42);
+    let windows = &ran.stage("soak").instances[0].windows;
+    for (line, window) in series.lines().zip(windows) {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&line["stage"], &line["window"]), (&"soak".into(), &serde_json::to_value(window).unwrap()));
+    }
+    assert!(
+        windows.iter().all(|window| window.whole && window.cpu_ns.is_some() && window.generator_rss_bytes.is_some())
+    );
+    let ok: u64 = windows.iter().map(|window| window.ok).sum();
+    assert_eq!(ok, ran.stage("soak").instances[0].rounds[0].trials[0].load.completed_in_window);
+}
+
+#[test]
+fn memory_that_is_given_back_again_and_again_is_no_leak() {
+    let _alone = alone();
+    let ran = measured(&sidecar(&["--sawtooth", "96MiB", "--sawtooth-period", "3s"], &soak(24)));
+    ran.expect_code(0);
+    let found = shown(&ran);
+    assert!(Quantity::LEAKING.iter().all(|quantity| state(&found, *quantity) != TrendState::Alarm), "{found:#?}");
+    // It did saw, in most of the eight periods at least.
+    assert!(ran.truths[0]["sawteeth"].as_u64().unwrap() >= 4, "{:?}", ran.truths);
+    let windows = &ran.stage("soak").instances[0].windows;
+    let peak = windows.iter().filter_map(|window| window.rss).map(|rss| rss.peak).max().unwrap();
+    let trough = windows.iter().filter_map(|window| window.rss).map(|rss| rss.trough).min().unwrap();
+    assert!(peak - trough > 48 << 20, "{trough} to {peak}");
+}
+
+#[test]
+fn a_target_that_dies_keeps_its_windows_and_tells_when() {
+    let _alone = alone();
+    // The first request is the preflight, so the 1802nd is due 9 s after the load began; the sidecar ends 5 ms after its answer.
+    let scenario = sidecar(&["--exit-after", "1802", "--exit-code", "7"], &soak(60));
+    settled("seconds until the target died", 8.9..=10.0, || {
+        let ran = support::run(&scenario);
+        ran.expect_code(5);
+        assert!(ran.message("the target exited with code 7") && ran.message("s of load"), "{}", ran.stdout);
+        let stage = ran.stage("soak");
+        assert!(matches!(stage.status, StageStatus::Failed(_)), "{:?}", stage.status);
+        let instance = &stage.instances[0];
+        assert_eq!(instance.launch.ending, Some(Ending::Code(7)));
+        let whole = instance.windows.iter().filter(|window| window.whole).count();
+        assert!(whole >= 6 && whole + 1 >= instance.windows.len(), "{:#?}", instance.windows);
+        assert!(shown(&ran).died_ns == instance.died_ns);
+        instance.died_ns.unwrap() as f64 / 1e9
+    });
+}
+
+#[test]
+fn a_clean_smoke_soak_raises_no_alarm() {
+    let _alone = alone();
+    let ran = undisturbed(|| {
+        let scratch = Scratch::new();
+        let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/soak-smoke.toml");
+        let out = scratch.0.join("out");
+        let output = harness().args(["run", scenario, "--quick"]).arg("--out").arg(out).output().unwrap();
+        ran(scratch, output)
+    });
+    ran.expect_code(0);
+    let found = shown(&ran);
+    assert_eq!((found.windows, found.wanted, found.trends.len()), (12, 12, 5), "{found:#?}");
+    assert!(Quantity::LEAKING.iter().all(|quantity| state(&found, *quantity) != TrendState::Alarm), "{found:#?}");
+    let record: Record = ran.record();
+    assert!(record.stages.iter().all(|stage| stage.status == StageStatus::Valid));
+}
