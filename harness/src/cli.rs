@@ -14,6 +14,7 @@ mod error;
 mod github;
 mod hidden;
 mod keep;
+mod measures;
 mod previous;
 mod report;
 mod run;
@@ -62,6 +63,7 @@ fn command(command: Command) -> Result<Exit, Error> {
         Command::Comment(args) => comment::comment(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man => shell::man(),
+        Command::Measures => measures::measures(),
         Command::Validate(args) => validate::validate(&args),
     }
 }

@@ -73,6 +73,8 @@ pub(super) enum Command {
     Completions(CompletionsArgs),
     /// Print the manual page
     Man,
+    /// Print the measures of Bencher as JSON: units, direction and threshold of each
+    Measures,
 }
 
 const RUN_EXAMPLES: &str = "Examples:

@@ -4,24 +4,12 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use crate::measure::metric::{Better, Kind, find};
+use crate::measure::metric::bencher::COUNT;
+use crate::measure::metric::{Better, Kind, MEASURES, find};
 use crate::measure::{Entry, Values};
 
-/// Measures that Bencher has by itself, or that we give a unit; everything else has none.
-const UNITS: &[(&str, &str, Option<Better>)] = &[
-    ("latency", "ns", Some(Better::Lower)),
-    ("latency-tail", "ns", Some(Better::Lower)),
-    ("overhead", "ns", Some(Better::Lower)),
-    ("cpu-time", "ns", Some(Better::Lower)),
-    ("overhead-percent", "%", Some(Better::Lower)),
-    ("cpu-percent", "%", Some(Better::Lower)),
-    ("throttled", "%", Some(Better::Lower)),
-    ("throughput", "ops/s", Some(Better::Higher)),
-    ("file-size", "bytes", Some(Better::Lower)),
-    ("memory", "bytes", Some(Better::Lower)),
-    ("build-time", "s", Some(Better::Lower)),
-    ("count", "count", None),
-];
+/// A measure that Bencher has by itself and that no metric of ours goes to.
+const BUILD_TIME: (&str, &str) = ("build-time", "s");
 
 /// Its entries, in the order of their names.
 pub(super) fn read(value: &Value) -> Result<Vec<Entry>, String> {
@@ -49,7 +37,7 @@ fn entry(id: &str, measure: &str, value: &Value) -> Result<Entry, String> {
     if low.is_some_and(|low| low > point) || high.is_some_and(|high| high < point) {
         return Err(format!("{place}.value ({point}) is outside of its bounds"));
     }
-    let (unit, known) = UNITS.iter().find(|row| row.0 == measure).map_or(("", None), |row| (row.1, row.2));
+    let (unit, known) = unit_and_direction(measure);
     let ours = find(id);
     Ok(Entry {
         better: known.or_else(|| ours.map(|metric| metric.better)),
@@ -57,4 +45,14 @@ fn entry(id: &str, measure: &str, value: &Value) -> Result<Entry, String> {
         interval: low.zip(high),
         ..Entry::new(id, measure, unit, Values::single(point))
     })
+}
+
+/// The unit and the direction of a measure, where they are known. A count has a direction only where the benchmark is one of our
+/// metrics.
+fn unit_and_direction(measure: &str) -> (&'static str, Option<Better>) {
+    if measure == BUILD_TIME.0 {
+        return (BUILD_TIME.1, Some(Better::Lower));
+    }
+    let ours = MEASURES.iter().find(|ours| ours.slug == measure);
+    ours.map_or(("", None), |ours| (ours.label, Some(ours.better).filter(|_| ours.slug != COUNT.slug)))
 }

@@ -1,6 +1,7 @@
 //! The table of metrics. One row is one metric, everywhere: reports, targets, thresholds, Bencher and `docs/metrics.md`
 //! iterate it, and nothing else knows a metric's unit or direction.
 
+pub mod bencher;
 mod constrained;
 mod facts;
 mod imported;
@@ -14,6 +15,7 @@ use super::record::{StageKind, StageRecord};
 use super::soak::Quantity;
 use super::trial::TrialRecord;
 
+pub use bencher::{MEASURES, Measure};
 pub use facts::{FACTS, Fact, FactKind, FactValue};
 pub use rows::METRICS;
 
@@ -55,14 +57,6 @@ pub enum Kind {
     Exact,
 }
 
-/// A measure of Bencher: all metrics below one share unit and direction.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Measure {
-    pub slug: &'static str,
-    /// What one unit of the metric is in the measure's unit (ms → ns: 1e6).
-    pub scale: f64,
-}
-
 /// A claim to hold a metric against: `< limit` for lower is better, `> limit` for higher.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limit {
@@ -86,7 +80,7 @@ pub struct Metric {
     /// The kind of stage it is taken from.
     pub stage: StageKind,
     /// Where it goes in Bencher.
-    pub bencher: Measure,
+    pub bencher: &'static Measure,
     /// The claim of REQ-OBS-001, where it makes one.
     pub target: Option<Limit>,
     /// What the number means, for `docs/metrics.md`.

@@ -7,7 +7,7 @@
 use serde::{Serialize, Serializer};
 
 use super::{Error, ReportFormat, Summary};
-use crate::measure::metric::{Measure, find};
+use crate::measure::metric::find;
 use harness_stats::Estimate;
 
 pub(super) struct Bencher;
@@ -29,8 +29,8 @@ impl ReportFormat for Bencher {
 /// The document of these metrics; one that is not in the metric table has no measure and is left out.
 pub(super) fn of<'a>(metrics: impl Iterator<Item = (&'a str, Estimate)>) -> InOrder<'a> {
     let measured = metrics.filter_map(|(id, estimate)| {
-        let measure = find(id)?.bencher;
-        Some((id, Measures(measure.slug, Values::new(&estimate, measure))))
+        let metric = find(id)?;
+        Some((id, Measures(metric.bencher.slug, Values::new(&estimate, metric.bencher.scale(metric.unit)))))
     });
     InOrder(measured.collect())
 }
@@ -50,8 +50,8 @@ struct Values {
 }
 
 impl Values {
-    fn new(estimate: &Estimate, measure: Measure) -> Self {
-        let scaled = |value: f64| scaled(value, measure.scale);
+    fn new(estimate: &Estimate, scale: f64) -> Self {
+        let scaled = |value: f64| scaled(value, scale);
         Self {
             value: scaled(estimate.point),
             lower_value: estimate.interval.map(|interval| scaled(interval.low)),

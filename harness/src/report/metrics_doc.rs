@@ -65,7 +65,7 @@ fn row(metric: &Metric) -> String {
         metric.unit.label(),
         metric.stage.name(),
         metric.bencher.slug,
-        harness_base::units::grouped(metric.bencher.scale),
+        harness_base::units::grouped(metric.bencher.scale(metric.unit)),
         requirement(metric),
         metric.about
     )

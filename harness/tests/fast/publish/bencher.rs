@@ -22,6 +22,7 @@ fn upload(run: &Run, stand_in: &str, environment: &[(&str, &str)]) -> Output {
     }
     let mut command = Command::new(root.join("../scripts/bencher-upload"));
     without_runner(&mut command)
+        .env("HARNESS", env!("CARGO_BIN_EXE_harness"))
         .env("GITHUB_ACTIONS", "true")
         .env("BENCHER_PROJECT", "project")
         .env("BENCHER_API_KEY", KEY);
@@ -140,6 +141,7 @@ fn tc_obs_007_a_bencher_stand_in_that_is_missing_refuses_breaks_or_hangs_fails_n
         ("hangs", vec![("BENCHER_TIMEOUT", "1")], "did not end in time"),
         ("works", vec![("PATH", without.as_str())], "`bencher` cannot be started (No such file or directory)"),
         ("works", vec![("BENCHER_API_KEY", "")], "are not both set"),
+        ("works", vec![("HARNESS", "/nonexistent/harness")], "the program does not print its measures"),
         ("works", vec![("GITHUB_REF", "refs/heads/feature")], "belongs to no tracked branch"),
         ("works", vec![("PR_NUMBER", "1; rm -rf /")], "is no number of a pull request"),
     ] {
@@ -203,7 +205,7 @@ fn every_measure_has_a_boundary_on_its_worse_side_and_a_place_holder_on_the_othe
     assert_eq!((lower.len(), upper.len()), (measures.len(), measures.len()));
     for metric in METRICS {
         let places: Vec<usize> = (0..measures.len()).filter(|at| measures[*at] == metric.bencher.slug).collect();
-        assert_eq!(places.len(), 1, "{} has a row in scripts/bencher-upload", metric.bencher.slug);
+        assert_eq!(places.len(), 1, "{} has one threshold", metric.bencher.slug);
         let (lower, upper) = (lower[places[0]], upper[places[0]]);
         let worse_side =
             if metric.better == Better::Lower { (lower == "_", upper != "_") } else { (lower != "_", upper == "_") };

@@ -1,0 +1,12 @@
+//! `harness measures`: the measures of Bencher, for scripts.
+
+use super::error::{Error, print_text};
+use crate::measure::metric::MEASURES;
+use harness_base::exit::Exit;
+
+/// Prints the list of measures as JSON.
+pub(super) fn measures() -> Result<Exit, Error> {
+    let json = serde_json::to_string_pretty(&MEASURES).map_err(|error| Error::tooling(&error))?;
+    print_text(&(json + "\n"));
+    Ok(Exit::Pass)
+}
