@@ -2,29 +2,31 @@
 //! SVG made here.
 
 mod audit;
-mod chart;
+pub(crate) mod chart;
 mod faults;
 mod forest;
 mod latency;
 mod limits;
 mod rounds;
-mod scale;
+pub(crate) mod scale;
 mod series;
 mod soak;
 mod spark;
 mod startup;
+pub(crate) mod table;
 mod tables;
-mod text;
-mod view;
+pub(crate) mod text;
+pub(crate) mod view;
+
+use maud::{DOCTYPE, Markup, html};
 
 use super::{Error, ReportFormat, Summary};
-use crate::measure::record::{BuildFacts, Record, StageStatus};
+use crate::measure::record::{BuildFacts, Record, StageRecord, StageStatus};
 use crate::measure::trial::Build;
 use crate::verdict::Judgement;
 use harness_base::exit::Exit;
 use harness_base::units::{Bytes, Nanos};
-pub(super) use text::escaped;
-use text::{in_script, list, section};
+use text::{in_script, joined, list, nothing, printable, section, style_sheet};
 
 pub(super) struct Html;
 
@@ -46,50 +48,61 @@ impl ReportFormat for Html {
         let numbers = numbers(summary).map_err(|source| Error::NoJson { format: self.name(), source })?;
         let record = summary.record;
         let title = format!("{}: {} · harness", record.scenario.name, summary.judgement.exit.word());
-        let page = format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-             {}<main>\n{}</main>\n<script type=\"application/json\" id=\"numbers\">\n{numbers}\n</script>\n</body>\n</html>\n",
-            escaped(&title),
-            banner(summary),
-            sections(summary)
-        );
-        Ok(page.into_bytes())
+        let page = html! {
+            (DOCTYPE) "\n"
+            html lang="en" {
+                "\n"
+                head {
+                    "\n"
+                    meta charset="utf-8"; "\n"
+                    meta name="viewport" content="width=device-width, initial-scale=1"; "\n"
+                    meta http-equiv="Content-Security-Policy" content=(POLICY); "\n"
+                    meta name="color-scheme" content="light dark"; "\n"
+                    title { (title) } "\n"
+                    style { "\n" (style_sheet(STYLE)) } "\n"
+                }
+                "\n"
+                body {
+                    "\n"
+                    (banner(summary))
+                    main { "\n" (sections(summary)) } "\n"
+                    script type="application/json" id="numbers" { "\n" (numbers) "\n" } "\n"
+                }
+                "\n"
+            }
+            "\n"
+        };
+        Ok(printable(&page).into_bytes())
     }
 }
 
-/// The verdict, why, and what was measured.
-fn banner(summary: &Summary<'_>) -> String {
-    let tone = match summary.judgement.exit {
+/// The verdict, its reason, and what was measured.
+fn banner(summary: &Summary<'_>) -> Markup {
+    let exit = summary.judgement.exit;
+    let tone = match exit {
         Exit::Pass => "good",
         Exit::Regressed | Exit::TargetFailed => "bad",
         Exit::Invalid | Exit::InvalidInput | Exit::Usage | Exit::Interrupted => "open",
     };
-    let exit = summary.judgement.exit;
     let headline =
         summary.headline.strip_prefix(exit.word()).unwrap_or(&summary.headline).trim_start_matches([':', ' ']);
-    let partial = if summary.partial {
-        "<p class=\"also\">Partial: read from the journal of a run that did not end by itself.</p>\n"
-    } else {
-        ""
-    };
-    let others: Vec<String> =
-        summary.judgement.reasons.iter().skip(1).map(|reason| format!("also: {reason}")).collect();
-    let facts: String = facts(summary.record)
-        .iter()
-        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>\n", escaped(value)))
-        .collect();
-    format!(
-        "<header class=\"{tone}\">\n<p class=\"kicker\">{} · exit code {}</p>\n<h1><span class=\"word\">{}</span> {}</h1>\n{partial}{}\
-         <dl>\n{facts}</dl>\n</header>\n",
-        escaped(&summary.record.scenario.name),
-        exit.code(),
-        exit.word(),
-        escaped(headline),
-        list(&others)
-    )
+    html! {
+        header class=(tone) {
+            "\n"
+            p class="kicker" { (summary.record.scenario.name) " · exit code " (exit.code()) } "\n"
+            h1 { span class="word" { (exit.word()) } " " (headline) } "\n"
+            @if summary.partial {
+                p class="also" { "Partial: read from the journal of a run that did not end by itself." } "\n"
+            }
+            (list(summary.judgement.reasons.iter().skip(1).map(|reason| format!("also: {reason}"))))
+            dl {
+                "\n"
+                @for (name, value) in facts(summary.record) { div { dt { (name) } dd { (value) } } "\n" }
+            }
+            "\n"
+        }
+        "\n"
+    }
 }
 
 /// What was measured, where, when, and for how long.
@@ -116,8 +129,8 @@ fn build(target: &BuildFacts) -> (&'static str, String) {
     (name, format!("{}{}{}", target.program, size.unwrap_or_default(), digest.unwrap_or_default()))
 }
 
-fn sections(summary: &Summary<'_>) -> String {
-    [
+fn sections(summary: &Summary<'_>) -> Markup {
+    joined([
         section("targets", "Targets", &tables::targets(summary)),
         section("metrics", "Metrics", &tables::metrics(summary)),
         section("findings", "Findings", &tables::findings(summary)),
@@ -132,59 +145,64 @@ fn sections(summary: &Summary<'_>) -> String {
         section("absent", "Metrics without a value", &tables::absent(summary)),
         section("host", "Measured on", &list(&summary.host)),
         section("scenario", "Scenario", &scenario(summary.record)),
-    ]
-    .concat()
+    ])
 }
 
-fn reasons(summary: &Summary<'_>) -> String {
-    list(&summary.rejected.iter().chain(&summary.further).cloned().collect::<Vec<_>>())
+fn reasons(summary: &Summary<'_>) -> Markup {
+    list(summary.rejected.iter().chain(&summary.further))
 }
 
-/// The drawings of each stage; those of a stage whose numbers do not count say so.
-fn charts(summary: &Summary<'_>) -> String {
-    let of_stage = |stage: &crate::measure::record::StageRecord| {
-        let curves = summary.judgement.curves.iter().filter(|curve| curve.stage == stage.name);
-        let soaks = summary.judgement.soaks.iter().filter(|soak| soak.stage == stage.name);
-        let figures = [
-            rounds::charts(stage),
-            latency::chart(stage),
-            startup::charts(stage),
-            curves.map(limits::charts).collect(),
-            soaks.map(|soak| soak::charts(stage, soak)).collect(),
-            series::charts(stage),
-        ]
-        .concat();
-        if figures.is_empty() {
-            return figures;
-        }
-        match stage.status {
-            StageStatus::Valid => figures,
-            _ => format!(
-                "<p class=\"also whole\">{}: the numbers of this stage do not count; they are drawn to show what happened.</p>\n{figures}",
-                escaped(&stage.name)
-            ),
-        }
-    };
+fn charts(summary: &Summary<'_>) -> Markup {
     let changes = forest::chart(&summary.judgement.changes());
-    let figures: String = std::iter::once(changes).chain(summary.record.stages.iter().map(of_stage)).collect();
-    if figures.is_empty() { figures } else { format!("<div class=\"charts\">\n{figures}</div>\n") }
+    let stages = summary.record.stages.iter().map(|stage| of_stage(summary.judgement, stage));
+    let figures = joined(std::iter::once(changes).chain(stages));
+    if figures.0.is_empty() {
+        figures
+    } else {
+        html! { div class="charts" { "\n" (figures) } "\n" }
+    }
 }
 
-fn scenario(record: &Record) -> String {
+/// The drawings of a stage, with a remark where its numbers do not count.
+fn of_stage(judgement: &Judgement, stage: &StageRecord) -> Markup {
+    let curves = judgement.curves.iter().filter(|curve| curve.stage == stage.name);
+    let soaks = judgement.soaks.iter().filter(|soak| soak.stage == stage.name);
+    let figures = joined([
+        rounds::charts(stage),
+        latency::chart(stage),
+        startup::charts(stage),
+        joined(curves.map(limits::charts)),
+        joined(soaks.map(|soak| soak::charts(stage, soak))),
+        series::charts(stage),
+    ]);
+    if figures.0.is_empty() {
+        return nothing();
+    }
+    html! {
+        @if stage.status != StageStatus::Valid {
+            p class="also whole" {
+                (stage.name) ": the numbers of this stage do not count; they are drawn to show what happened."
+            }
+            "\n"
+        }
+        (figures)
+    }
+}
+
+fn scenario(record: &Record) -> Markup {
     let facts = &record.scenario;
-    let overrides = if facts.overrides.is_empty() {
-        String::new()
-    } else {
-        format!("<p>Changed on the command line: <code>{}</code></p>\n", escaped(&facts.overrides.join(" ")))
-    };
-    format!(
-        "{overrides}<details>\n<summary>{}.toml as it was run (sha256 {}, seed {})</summary>\n<pre class=\"scroll\" tabindex=\"0\">{}</pre>\n\
-         </details>\n",
-        escaped(&facts.name),
-        escaped(&facts.sha256.chars().take(12).collect::<String>()),
-        facts.seed,
-        escaped(&facts.text)
-    )
+    let digest: String = facts.sha256.chars().take(12).collect();
+    html! {
+        @if !facts.overrides.is_empty() {
+            p { "Changed on the command line: " code { (facts.overrides.join(" ")) } } "\n"
+        }
+        details {
+            "\n"
+            summary { (facts.name) ".toml as it was run (sha256 " (digest) ", seed " (facts.seed) ")" } "\n"
+            pre class="scroll" tabindex="0" { (facts.text) } "\n"
+        }
+        "\n"
+    }
 }
 
 /// Every estimate with its rounds, for programs that have only this page.
@@ -197,7 +215,7 @@ struct Numbers<'a> {
     judgement: &'a Judgement,
 }
 
-fn numbers(summary: &Summary<'_>) -> Result<String, serde_json::Error> {
+fn numbers(summary: &Summary<'_>) -> Result<Markup, serde_json::Error> {
     let record = summary.record;
     let numbers = Numbers {
         schema_version: 1,

@@ -4,7 +4,7 @@
 //! A suite fails exactly where the run's exit code is not 0: what a run may end with all the same (an alert, a target that is
 //! not required) is skipped, with what was found as the message.
 
-use super::html::escaped;
+use super::html::text::escaped;
 use super::{Error, ReportFormat, Summary};
 use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, StageFinding, StageState, Topic};
 use harness_base::exit::Exit;

@@ -1,22 +1,27 @@
 //! Profiles, as reports link them. Their files lie beside the reports.
 
-use super::html::escaped;
+use maud::{Markup, html};
+
+use super::html::text::list;
 use crate::measure::Profile;
 use crate::measure::profile::Taken;
 use crate::measure::record::Record;
 use harness_base::units::{Nanos, grouped};
 
-/// A line for each stage that was to be profiled, the paths of graph and stacks in it made by `link`, other text by `plain`.
-fn lines(record: &Record, link: impl Fn(&str) -> String, plain: impl Fn(&str) -> String) -> Vec<String> {
-    let line = |stage: &str, profile: &Profile| match profile {
+/// The stages that were to be profiled.
+fn profiles(record: &Record) -> impl Iterator<Item = (&str, &Profile)> {
+    record.stages.iter().filter_map(|stage| Some((stage.name.as_str(), stage.profile.as_ref()?)))
+}
+
+/// A line for each stage that was to be profiled, the paths of graph and stacks in it made by `link`.
+fn lines(record: &Record, link: impl Fn(&str) -> String) -> Vec<String> {
+    let line = |(stage, profile): (&str, &Profile)| match profile {
         Profile::Taken(taken) => {
-            let (graph, folded) = (link(&taken.graph), link(&taken.folded));
-            plain(&format!("{stage}: flame graph ")) + &graph + &plain(", stacks ") + &folded + &plain(&about(taken))
+            format!("{stage}: flame graph {}, stacks {}{}", link(&taken.graph), link(&taken.folded), about(taken))
         }
-        Profile::Absent(why) => plain(&format!("{stage}: no profile: {why}")),
+        Profile::Absent(why) => format!("{stage}: no profile: {why}"),
     };
-    let stages = record.stages.iter().filter_map(|stage| Some((stage, stage.profile.as_ref()?)));
-    stages.map(|(stage, profile)| line(&stage.name, profile)).collect()
+    profiles(record).map(line).collect()
 }
 
 fn about(taken: &Taken) -> String {
@@ -30,19 +35,23 @@ fn about(taken: &Taken) -> String {
 }
 
 pub(super) fn text(record: &Record) -> Vec<String> {
-    lines(record, str::to_owned, str::to_owned)
+    lines(record, str::to_owned)
 }
 
 /// Items of a list in Markdown.
 pub(super) fn markdown(record: &Record) -> Vec<String> {
-    lines(record, |path| format!("[{path}]({path})"), str::to_owned)
+    lines(record, |path| format!("[{path}]({path})"))
 }
 
-/// A list in HTML; nothing where nothing was profiled.
-pub(super) fn html(record: &Record) -> String {
-    let link = |path: &str| format!("<a href=\"{0}\">{0}</a>", escaped(path));
-    let items: String = lines(record, link, escaped).iter().map(|line| format!("<li>{line}</li>\n")).collect();
-    if items.is_empty() { items } else { format!("<ul class=\"lines\">\n{items}</ul>\n") }
+/// Makes a list in HTML; nothing where nothing was profiled.
+pub(super) fn html(record: &Record) -> Markup {
+    let link = |path: &str| html! { a href=(path) { (path) } };
+    list(profiles(record).map(|(stage, profile)| match profile {
+        Profile::Taken(taken) => html! {
+            (stage) ": flame graph " (link(&taken.graph)) ", stacks " (link(&taken.folded)) (about(taken))
+        },
+        Profile::Absent(why) => html! { (stage) ": no profile: " (why) },
+    }))
 }
 
 #[cfg(test)]
@@ -66,7 +75,7 @@ mod tests {
             samples: 1234,
             window_ns: 3_000_000_000,
         })));
-        let html = html(&taken);
+        let html = html(&taken).0;
         assert!(html.contains("<a href=\"profile/overhead.svg\">profile/overhead.svg</a>"), "{html}");
         let markdown = markdown(&taken);
         assert!(markdown[0].contains("[profile/overhead.folded](profile/overhead.folded)"), "{markdown:?}");
@@ -75,7 +84,7 @@ mod tests {
         assert_eq!(text(&taken), [line]);
         let absent = record(Some(Profile::Absent("a < b".to_owned())));
         assert_eq!(text(&absent), ["overhead: no profile: a < b"]);
-        assert!(super::html(&absent).contains("a &lt; b"));
-        assert!(text(&record(None)).is_empty() && super::html(&record(None)).is_empty());
+        assert!(super::html(&absent).0.contains("a &lt; b"));
+        assert!(text(&record(None)).is_empty() && super::html(&record(None)).0.is_empty());
     }
 }

@@ -1,7 +1,9 @@
 //! A badge as a picture: two boxes with text, flat, 20 pixels high.
 
+use maud::html;
+
 use super::Badge;
-use crate::report::html::escaped;
+use crate::report::html::text::printable;
 
 /// Pixels left and right of a text.
 const PADDING: f64 = 6.0;
@@ -30,24 +32,31 @@ fn width(text: &str) -> f64 {
 
 pub(super) fn drawn(badge: &Badge) -> String {
     let [left, right] = [badge.label, &badge.message].map(|text| (width(text) + 2.0 * PADDING).ceil());
-    let (label, message) = (escaped(badge.label), escaped(&badge.message));
+    let (total, name) = (left + right, format!("{}: {}", badge.label, badge.message));
     let text = |middle: f64, length: f64, text: &str| {
-        format!(
-            "<text x=\"{middle}\" y=\"14\" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\">{text}</text>\n",
-            length - 2.0 * PADDING
-        )
+        let length = length - 2.0 * PADDING;
+        html! { text x=(middle) y="14" textLength=(length) lengthAdjust="spacingAndGlyphs" { (text) } "\n" }
     };
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{total}\" height=\"20\" role=\"img\" aria-label=\"{label}: {message}\">\n\
-         <title>{label}: {message}</title>\n<clipPath id=\"r\"><rect width=\"{total}\" height=\"20\" rx=\"3\"/></clipPath>\n\
-         <g clip-path=\"url(#r)\"><rect width=\"{left}\" height=\"20\" fill=\"#444c56\"/>\
-         <rect x=\"{left}\" width=\"{right}\" height=\"20\" fill=\"{}\"/></g>\n\
-         <g fill=\"#fff\" text-anchor=\"middle\" font-family=\"Verdana,DejaVu Sans,sans-serif\" font-size=\"{FONT_SIZE}\">\n{}{}</g>\n</svg>\n",
-        badge.color.hex(),
-        text(left / 2.0, left, &label),
-        text(left + right / 2.0, right, &message),
-        total = left + right,
-    )
+    let svg = html! {
+        svg xmlns="http://www.w3.org/2000/svg" width=(total) height="20" role="img" aria-label=(name) {
+            "\n"
+            title { (name) } "\n"
+            clipPath id="r" { rect width=(total) height="20" rx="3" {} } "\n"
+            g clip-path="url(#r)" {
+                rect width=(left) height="20" fill="#444c56" {}
+                rect x=(left) width=(right) height="20" fill=(badge.color.hex()) {}
+            }
+            "\n"
+            g fill="#fff" text-anchor="middle" font-family="Verdana,DejaVu Sans,sans-serif" font-size=(FONT_SIZE) {
+                "\n"
+                (text(left / 2.0, left, badge.label))
+                (text(left + right / 2.0, right, &badge.message))
+            }
+            "\n"
+        }
+        "\n"
+    };
+    printable(&svg)
 }
 
 #[cfg(test)]

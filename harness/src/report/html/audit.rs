@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use maud::{Markup, html};
+
 use super::super::Summary;
-use super::text::{escaped, list, scrolling};
+use super::table::Heading::{Number, Text};
+use super::table::{body, cell, head, number, or_dash, row, scrolling};
+use super::text::{joined, list};
 use super::view::trials;
 use crate::measure::Arm;
 use crate::measure::outcome::Outcomes;
@@ -11,29 +15,25 @@ use crate::measure::record::{RoundStatus, StageRecord};
 use harness_base::units::grouped;
 
 /// Every rule of the audit with how often it held, and what became of all requests.
-pub(super) fn audit(summary: &Summary<'_>) -> String {
+pub(super) fn audit(summary: &Summary<'_>) -> Markup {
     let stages = &summary.record.stages;
-    let rules: String = stages.iter().map(rules_of).collect();
-    let outcomes: String = stages.iter().map(outcomes_of).collect();
-    if rules.is_empty() {
+    let rules = joined(stages.iter().map(rules_of));
+    if rules.0.is_empty() {
         return rules;
     }
-    let rules_head = "<thead><tr><th>stage</th><th>rule</th><th class=\"number\">held</th><th class=\"number\">broken</th>\
-                      <th>where it broke first</th></tr></thead>";
-    let outcomes_head = "<thead><tr><th>stage</th><th>arm</th><th class=\"number\">scheduled</th>\
-                         <th>outcomes</th></tr></thead>";
-    [
-        list(&summary.audit),
-        "<h3>Rules</h3>\n".to_owned(),
-        scrolling("rules of the audit", &format!("<table>{rules_head}\n{rules}</table>\n")),
-        "<h3>What became of the requests of the valid rounds</h3>\n".to_owned(),
-        scrolling("outcomes", &format!("<table>{outcomes_head}\n<tbody>\n{outcomes}</tbody></table>\n")),
-    ]
-    .concat()
+    let rule_headings = [Text("stage"), Text("rule"), Number("held"), Number("broken"), Text("where it broke first")];
+    let outcome_headings = [Text("stage"), Text("arm"), Number("scheduled"), Text("outcomes")];
+    html! {
+        (list(&summary.audit))
+        h3 { "Rules" } "\n"
+        (scrolling("rules of the audit", None, &rule_headings, &rules))
+        h3 { "What became of the requests of the valid rounds" } "\n"
+        (scrolling("outcomes", None, &outcome_headings, &body(stages.iter().flat_map(outcomes_of))))
+    }
 }
 
 /// How often each rule held in the trials that count, and in those that were rejected for it.
-fn rules_of(stage: &StageRecord) -> String {
+fn rules_of(stage: &StageRecord) -> Markup {
     let mut order: Vec<&str> = Vec::new();
     let mut found: BTreeMap<&str, (u64, u64, Option<&str>)> = BTreeMap::new();
     let audited = trials(stage).filter(|placed| matches!(placed.status, RoundStatus::Valid | RoundStatus::Rejected));
@@ -49,21 +49,16 @@ fn rules_of(stage: &StageRecord) -> String {
             *example = example.or(Some(&check.message));
         }
     }
-    let row = |rule: &&str| {
+    let of = |rule: &&str| {
         let (held, broken, example) = found.get(rule).copied().unwrap_or_default();
         let tone = if broken > 0 { "bad" } else { "plain" };
-        format!(
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"number\">{held}</td><td class=\"number {tone}\">{broken}</td><td>{}</td></tr>\n",
-            escaped(&stage.name),
-            escaped(rule),
-            example.map_or_else(|| "–".to_owned(), escaped)
-        )
+        let broken = html! { td class={ "number " (tone) } { (broken) } };
+        row([head(&stage.name), cell(rule), number(held), broken, cell(or_dash(example))])
     };
-    let rows: String = order.iter().map(row).collect();
-    if rows.is_empty() { rows } else { format!("<tbody>\n{rows}</tbody>\n") }
+    body(order.iter().map(of))
 }
 
-fn outcomes_of(stage: &StageRecord) -> String {
+fn outcomes_of(stage: &StageRecord) -> Vec<Markup> {
     let of = |arm: Arm| {
         let counted = trials(stage).filter(|placed| placed.status == RoundStatus::Valid && placed.path.arm == arm);
         let (mut scheduled, mut outcomes) = (0, Outcomes::default());
@@ -71,15 +66,8 @@ fn outcomes_of(stage: &StageRecord) -> String {
             scheduled += placed.trial.load.scheduled;
             outcomes.merge(&placed.trial.load.outcomes);
         }
-        (scheduled > 0).then(|| {
-            format!(
-                "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
-                escaped(&stage.name),
-                arm.name(),
-                grouped(scheduled as f64),
-                escaped(&outcomes.describe())
-            )
-        })
+        let cells = || [cell(arm.name()), number(grouped(scheduled as f64)), cell(outcomes.describe())];
+        (scheduled > 0).then(|| row(std::iter::once(head(&stage.name)).chain(cells())))
     };
     [Arm::Direct, Arm::Proxied].into_iter().filter_map(of).collect()
 }

@@ -1,8 +1,10 @@
 //! Drawings: axes, lines, dots and shading as SVG. Colours come from classes, so that the page decides them; the same values
 //! give the same bytes.
 
+use maud::{Markup, html};
+
 use super::scale::Scale;
-use super::text::{coordinate, escaped};
+use super::text::{coordinate, joined, note};
 
 /// Width of every drawing in its own units: about that of a phone, so that its text stays readable there.
 const WIDTH: f64 = 440.0;
@@ -13,7 +15,7 @@ const BOTTOM: f64 = 40.0;
 
 /// An axis: what it holds, what that is, and the texts beside it.
 #[derive(Debug)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     scale: Scale,
     label: String,
     ticks: Vec<(f64, String)>,
@@ -21,179 +23,162 @@ pub(super) struct Axis {
 
 /// A drawing in the making. What has no place on its axes is left out.
 #[derive(Debug)]
-pub(super) struct Chart {
+pub(crate) struct Chart {
     title: String,
     x: Axis,
     y: Axis,
     height: f64,
-    shading: String,
-    body: String,
+    shading: Vec<Markup>,
+    body: Vec<Markup>,
     legend: Vec<(&'static str, String)>,
 }
 
 /// What a figure needs beside its drawing.
 #[derive(Debug)]
-pub(super) struct Caption<'a> {
+pub(crate) struct Caption<'a> {
     /// Kind of the chart, for programs that look for it.
-    pub(super) kind: &'a str,
-    pub(super) stage: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) stage: &'a str,
     /// What it shows, in words: for those who cannot see it, and below it for all others.
-    pub(super) message: &'a str,
+    pub(crate) message: &'a str,
 }
 
 impl Axis {
     /// With ticks at round values.
-    pub(super) fn new(scale: Scale, label: &str) -> Self {
+    pub(crate) fn new(scale: Scale, label: &str) -> Self {
         Self { scale, label: label.to_owned(), ticks: scale.ticks() }
     }
 
-    pub(super) fn with_ticks(scale: Scale, label: &str, ticks: Vec<(f64, String)>) -> Self {
+    pub(crate) fn with_ticks(scale: Scale, label: &str, ticks: Vec<(f64, String)>) -> Self {
         Self { scale, label: label.to_owned(), ticks }
     }
 }
 
 impl Chart {
     /// Empty, 250 units high.
-    pub(super) fn new(title: &str, x: Axis, y: Axis) -> Self {
-        Self {
-            title: title.to_owned(),
-            x,
-            y,
-            height: 250.0,
-            shading: String::new(),
-            body: String::new(),
-            legend: Vec::new(),
-        }
+    pub(crate) fn new(title: &str, x: Axis, y: Axis) -> Self {
+        Self { title: title.to_owned(), x, y, height: 250.0, shading: Vec::new(), body: Vec::new(), legend: Vec::new() }
     }
 
     /// With another height, in units of the drawing.
-    pub(super) fn high(mut self, height: f64) -> Self {
+    pub(crate) fn high(mut self, height: f64) -> Self {
         self.height = height;
         self
     }
 
-    pub(super) fn explain(&mut self, class: &'static str, message: &str) {
+    pub(crate) fn explain(&mut self, class: &'static str, message: &str) {
         if !self.legend.iter().any(|(known, _)| *known == class) {
             self.legend.push((class, message.to_owned()));
         }
     }
 
     /// Shades the whole height between two values of x.
-    pub(super) fn shade(&mut self, class: &str, from: f64, to: f64) {
+    pub(crate) fn shade(&mut self, class: &str, from: f64, to: f64) {
         let (Some(left), Some(right)) = (self.across(from), self.across(to)) else { return };
-        self.shading.push_str(&format!(
-            "<rect class=\"{class}\" x=\"{}\" y=\"{TOP}\" width=\"{}\" height=\"{}\"/>\n",
-            coordinate(left),
-            coordinate((right - left).max(0.5)),
-            coordinate(self.height - TOP - BOTTOM)
-        ));
+        let [x, width, height] = [left, (right - left).max(0.5), self.height - TOP - BOTTOM].map(coordinate);
+        self.shading.push(html! { rect class=(class) x=(x) y=(TOP) width=(width) height=(height) {} "\n" });
     }
 
     /// Joins points by straight lines. Of more points than the drawing can tell apart, the extremes of each place stay.
-    pub(super) fn line(&mut self, class: &str, points: &[(f64, f64)]) {
+    pub(crate) fn line(&mut self, class: &str, points: &[(f64, f64)]) {
         let places: Vec<(f64, f64)> = points.iter().filter_map(|point| self.place(*point)).collect();
         let places = thinned(&places);
         if places.len() < 2 {
             return;
         }
         let path: Vec<String> = places.iter().map(|(x, y)| format!("{},{}", coordinate(*x), coordinate(*y))).collect();
-        self.body.push_str(&format!("<polyline class=\"{class}\" points=\"{}\"/>\n", path.join(" ")));
+        self.body.push(html! { polyline class=(class) points=(path.join(" ")) {} "\n" });
     }
 
     /// A dot with a text that a pointer brings up.
-    pub(super) fn dot(&mut self, class: &str, point: (f64, f64), message: &str) {
+    pub(crate) fn dot(&mut self, class: &str, point: (f64, f64), message: &str) {
         let Some((x, y)) = self.place(point) else { return };
-        let (x, y) = (coordinate(x), coordinate(y));
-        let title = if message.is_empty() { String::new() } else { format!("<title>{}</title>", escaped(message)) };
-        self.body.push_str(&format!("<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"3.4\">{title}</circle>\n"));
+        self.body.push(html! {
+            circle class=(class) cx=(coordinate(x)) cy=(coordinate(y)) r="3.4" {
+                @if !message.is_empty() { title { (message) } }
+            }
+            "\n"
+        });
     }
 
     /// A dashed line across at a value of y.
-    pub(super) fn level(&mut self, class: &str, y: f64) {
+    pub(crate) fn level(&mut self, class: &str, y: f64) {
         let Some(place) = self.y.scale.at(y) else { return };
-        let y = coordinate(self.down(place));
-        self.body.push_str(&format!(
-            "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y}\" y2=\"{y}\"/>\n",
-            WIDTH - RIGHT
-        ));
+        let y = self.down(place);
+        self.body.push(line(class, [LEFT, WIDTH - RIGHT], [y, y]));
     }
 
     /// A line up and down at a value of x, between two values of y.
-    pub(super) fn upright(&mut self, class: &str, x: f64, (from, to): (f64, f64)) {
+    pub(crate) fn upright(&mut self, class: &str, x: f64, (from, to): (f64, f64)) {
         let (Some((x, from)), Some((_, to))) = (self.place((x, from)), self.place((x, to))) else { return };
-        let [x, from, to] = [x, from, to].map(coordinate);
-        self.body.push_str(&format!("<line class=\"{class}\" x1=\"{x}\" x2=\"{x}\" y1=\"{from}\" y2=\"{to}\"/>\n"));
+        self.body.push(line(class, [x, x], [from, to]));
     }
 
     /// Words at the left end of a value of y.
-    pub(super) fn words(&mut self, y: f64, message: &str) {
+    pub(crate) fn words(&mut self, y: f64, message: &str) {
         let Some(place) = self.y.scale.at(y) else { return };
         let y = coordinate(self.down(place));
-        self.body.push_str(&format!("<text class=\"words\" x=\"{LEFT}\" y=\"{y}\">{}</text>\n", escaped(message)));
+        self.body.push(html! { text class="words" x=(LEFT) y=(y) { (message) } "\n" });
     }
 
-    /// The figure: title, legend, drawing and words.
-    pub(super) fn figure(self, caption: &Caption<'_>) -> String {
-        let entry = |(class, message): &(&str, String)| format!("<li class=\"{class}\">{}</li>", escaped(message));
-        let legend: String = self.legend.iter().map(entry).collect();
-        let legend = if legend.is_empty() { legend } else { format!("<ul class=\"legend\">{legend}</ul>\n") };
-        format!(
-            "<figure data-chart=\"{}\" data-stage=\"{}\">\n<figcaption>{}</figcaption>\n{legend}{}<p class=\"note\">{}</p>\n\
-             </figure>\n",
-            caption.kind,
-            escaped(caption.stage),
-            escaped(&self.title),
-            self.drawing(caption.message),
-            escaped(caption.message)
-        )
+    /// Finishes the figure: title, legend, drawing and words.
+    pub(crate) fn figure(self, caption: &Caption<'_>) -> Markup {
+        html! {
+            figure data-chart=(caption.kind) data-stage=(caption.stage) {
+                "\n"
+                figcaption { (self.title) } "\n"
+                @if !self.legend.is_empty() {
+                    ul class="legend" { @for (class, message) in &self.legend { li class=(class) { (message) } } } "\n"
+                }
+                (self.drawing(caption.message))
+                (note(caption.message))
+            }
+            "\n"
+        }
     }
 
-    fn drawing(&self, message: &str) -> String {
-        let label = escaped(&format!("{}. {message}", self.title));
-        format!(
-            "<svg class=\"drawing\" viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{label}\">\n{}{}{}</svg>\n",
-            coordinate(self.height),
-            self.shading,
-            self.axes(),
-            self.body
-        )
+    fn drawing(&self, message: &str) -> Markup {
+        let view = format!("0 0 {WIDTH} {}", coordinate(self.height));
+        html! {
+            svg class="drawing" viewBox=(view) role="img" aria-label={ (self.title) ". " (message) } {
+                "\n"
+                @for part in &self.shading { (part) }
+                (self.axes())
+                @for part in &self.body { (part) }
+            }
+            "\n"
+        }
     }
 
-    fn axes(&self) -> String {
+    fn axes(&self) -> Markup {
         let (right, bottom) = (WIDTH - RIGHT, self.height - BOTTOM);
-        let mut text = String::new();
-        for (value, label) in &self.y.ticks {
-            let Some(place) = self.y.scale.at(*value) else { continue };
-            let y = coordinate(self.down(place));
-            text.push_str(&format!("<line class=\"grid\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{y}\" y2=\"{y}\"/>\n"));
-            text.push_str(&format!(
-                "<text class=\"tick end\" x=\"{}\" y=\"{y}\" dy=\"0.32em\">{}</text>\n",
-                LEFT - 6.0,
-                escaped(label)
-            ));
+        html! {
+            (joined(self.y.ticks.iter().filter_map(|tick| self.level_tick(tick))))
+            (joined(self.x.ticks.iter().filter_map(|tick| self.upright_tick(tick))))
+            (line("axis", [LEFT, right], [bottom, bottom]))
+            text class="label" x="4" y="13" { (self.y.label) } "\n"
+            text class="label end" x=(right) y=(self.height - 6.0) { (self.x.label) } "\n"
         }
-        for (value, label) in &self.x.ticks {
-            let Some(place) = self.across(*value) else { continue };
-            // A text at the very end would not fit into the drawing with its middle there.
-            let (anchor, x) = (if place > WIDTH - RIGHT - 12.0 { "end" } else { "middle" }, coordinate(place));
-            text.push_str(&format!(
-                "<line class=\"axis\" x1=\"{x}\" x2=\"{x}\" y1=\"{bottom}\" y2=\"{}\"/>\n",
-                bottom + 4.0
-            ));
-            text.push_str(&format!(
-                "<text class=\"tick {anchor}\" x=\"{x}\" y=\"{}\">{}</text>\n",
-                bottom + 16.0,
-                escaped(label)
-            ));
-        }
-        text.push_str(&format!(
-            "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{bottom}\" y2=\"{bottom}\"/>\n\
-             <text class=\"label\" x=\"4\" y=\"13\">{}</text>\n<text class=\"label end\" x=\"{right}\" y=\"{}\">{}</text>\n",
-            escaped(&self.y.label),
-            self.height - 6.0,
-            escaped(&self.x.label)
-        ));
-        text
+    }
+
+    /// A tick of y with its line across the drawing.
+    fn level_tick(&self, (value, label): &(f64, String)) -> Option<Markup> {
+        let y = self.down(self.y.scale.at(*value)?);
+        Some(html! {
+            (line("grid", [LEFT, WIDTH - RIGHT], [y, y]))
+            text class="tick end" x=(LEFT - 6.0) y=(coordinate(y)) dy="0.32em" { (label) } "\n"
+        })
+    }
+
+    /// A tick of x with a short line below the axis.
+    fn upright_tick(&self, (value, label): &(f64, String)) -> Option<Markup> {
+        let (x, bottom) = (self.across(*value)?, self.height - BOTTOM);
+        // The text of a tick at the right end would not fit into the drawing if its middle were there.
+        let anchor = if x > WIDTH - RIGHT - 12.0 { "end" } else { "middle" };
+        Some(html! {
+            (line("axis", [x, x], [bottom, bottom + 4.0]))
+            text class={ "tick " (anchor) } x=(coordinate(x)) y=(coordinate(bottom + 16.0)) { (label) } "\n"
+        })
     }
 
     fn across(&self, x: f64) -> Option<f64> {
@@ -207,6 +192,11 @@ impl Chart {
     fn place(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
         Some((self.across(x)?, self.down(self.y.scale.at(y)?)))
     }
+}
+
+fn line(class: &str, x: [f64; 2], y: [f64; 2]) -> Markup {
+    let ([x1, x2], [y1, y2]) = (x.map(coordinate), y.map(coordinate));
+    html! { line class=(class) x1=(x1) x2=(x2) y1=(y1) y2=(y2) {} "\n" }
 }
 
 /// At most four points for each unit of width: the first, the extremes and the last.
@@ -241,8 +231,8 @@ mod tests {
         let mut chart = empty();
         chart.dot("direct", (f64::NAN, 1.0), "");
         chart.line("direct", &[(1.0, f64::INFINITY), (2.0, 1.0)]);
-        assert_eq!(chart.body, "");
-        let figure = chart.figure(&Caption { kind: "rate", stage: "over\"head", message: "a & b" });
+        assert!(chart.body.is_empty());
+        let figure = chart.figure(&Caption { kind: "rate", stage: "over\"head", message: "a & b" }).0;
         assert!(figure.contains("rate &lt;over&gt; time") && figure.contains("over&quot;head"), "{figure}");
         assert!(!figure.contains("NaN") && !figure.contains("inf"), "{figure}");
     }
@@ -253,8 +243,9 @@ mod tests {
         let points: Vec<(f64, f64)> =
             (0..1_000_000).map(|n| (f64::from(n) / 1e4, if n == 123_456 { 99.0 } else { 10.0 })).collect();
         chart.line("direct", &points);
-        assert!(chart.body.len() < 30_000, "{} bytes", chart.body.len());
+        let drawn = joined(chart.body.clone()).0;
+        assert!(drawn.len() < 30_000, "{} bytes", drawn.len());
         let peak = coordinate(chart.down(99.0 / 106.0));
-        assert!(chart.body.contains(&format!(",{peak} ")), "the peak is at {peak}");
+        assert!(drawn.contains(&format!(",{peak} ")), "the peak is at {peak}");
     }
 }

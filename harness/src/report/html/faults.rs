@@ -1,34 +1,31 @@
 //! Faults as a table.
 
+use maud::{Markup, html};
+
 use super::super::{Summary, faults};
-use super::text::{chip, escaped, scrolling};
+use super::table::Heading::{Number, Text};
+use super::table::{cell, head, number, row, table};
+use super::text::{chip, joined, note};
 use crate::verdict::faults::{Faults, Row, RowState};
 
-/// A table for every stage with faults.
-pub(super) fn tables(summary: &Summary<'_>) -> String {
-    summary.judgement.faults.iter().map(table).collect()
+/// One table for each stage with faults.
+pub(super) fn tables(summary: &Summary<'_>) -> Markup {
+    joined(summary.judgement.faults.iter().map(of_stage))
 }
 
-fn table(found: &Faults) -> String {
-    let [sent, errors, lost, recovery, _] = faults::COLUMNS;
-    let head = format!(
-        "<thead><tr><th>state</th><th>fault</th><th class=\"number\">{sent}</th><th class=\"number\">{errors}</th>\
-         <th class=\"number\">{lost}</th><th class=\"number\">{recovery}</th><th>what happened</th></tr></thead>"
-    );
-    let rows: String = found.rows.iter().map(row).collect();
-    scrolling(&format!("faults of {}", found.stage), &format!("<table>{head}\n<tbody>\n{rows}</tbody></table>\n"))
-        + &format!("<p class=\"note\">{}: {}.</p>\n", escaped(&found.stage), escaped(&found.demands()))
+fn of_stage(found: &Faults) -> Markup {
+    let [sent, errors, lost, recovery, _] = faults::COLUMNS.map(Number);
+    let headings = [Text("state"), Text("fault"), sent, errors, lost, recovery, Text("what happened")];
+    let demands = note(html! { (found.stage) ": " (found.demands()) "." });
+    joined([table(&format!("faults of {}", found.stage), &headings, found.rows.iter().map(of_row)), demands])
 }
 
-fn row(row: &Row) -> String {
-    let [sent, errors, lost, recovery, state] = faults::cells(row);
-    format!(
-        "<tr><td>{}</td><th scope=\"row\">{}</th><td class=\"number\">{sent}</td><td class=\"number\">{errors}</td>\
-         <td class=\"number\">{lost}</td><td class=\"number\">{recovery}</td><td>{}</td></tr>\n",
-        chip(tone(row.state), &state),
-        row.kind.name(),
-        escaped(&faults::remarks(row).join("; "))
-    )
+fn of_row(found: &Row) -> Markup {
+    let [sent, errors, lost, recovery, state] = faults::cells(found);
+    let names = [cell(chip(tone(found.state), &state)), head(found.kind.name())];
+    let numbers = [sent, errors, lost, recovery].map(number);
+    let remarks = cell(faults::remarks(found).join("; "));
+    row(names.into_iter().chain(numbers).chain([remarks]))
 }
 
 const fn tone(state: RowState) -> &'static str {

@@ -1,9 +1,12 @@
 //! Every change against the base on one axis, with its interval and the threshold it was held against: what moved, how surely,
 //! and how far from trouble.
 
+use maud::Markup;
+
 use super::super::compared::change as change_of;
 use super::chart::{Axis, Caption, Chart};
 use super::scale::Scale;
+use super::text::nothing;
 use crate::measure::metric::Better;
 use crate::verdict::judgement::{Finding, FindingKind, Weighed};
 
@@ -13,12 +16,12 @@ const ROW: f64 = 30.0;
 const FARTHEST: f64 = 100.0;
 
 /// One row for each metric with a relative change, most serious first; nothing where nothing was compared.
-pub(super) fn chart(findings: &[&Finding]) -> String {
+pub(super) fn chart(findings: &[&Finding]) -> Markup {
     let rows: Vec<(&Finding, &Weighed, f64)> = findings
         .iter()
         .filter_map(|finding| finding.weighed.as_ref().and_then(|w| Some((*finding, w, worse(w, w.effect?)))))
         .collect();
-    let Some((_, first, _)) = rows.first() else { return String::new() };
+    let Some((_, first, _)) = rows.first() else { return nothing() };
     let n = rows.len() as f64;
     let ends = rows.iter().flat_map(|(_, weighed, change)| {
         let interval = weighed.interval.map(|ends| [worse(weighed, ends.low), worse(weighed, ends.high)]);

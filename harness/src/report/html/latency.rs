@@ -1,7 +1,10 @@
 //! The response times of a stage by percentile, with the far quantiles drawn out: every nine takes the same room.
 
+use maud::Markup;
+
 use super::chart::{Axis, Caption, Chart};
 use super::scale::{Readable, Scale};
+use super::text::nothing;
 use super::view::{Path, builds, trials};
 use crate::measure::Arm;
 use crate::measure::LatencyHistogram;
@@ -14,16 +17,16 @@ const FEWEST_BEYOND: f64 = 10.0;
 const STEPS: f64 = 40.0;
 
 /// The curves of all paths of the valid rounds, in one drawing.
-pub(super) fn chart(stage: &StageRecord) -> String {
+pub(super) fn chart(stage: &StageRecord) -> Markup {
     // Sets of limits are different programs, so to say: pooling them would describe none. Under a fault no latency counts.
     if stage.offered.is_none() || matches!(stage.kind, StageKind::Limits | StageKind::Faults) {
-        return String::new();
+        return nothing();
     }
     let pooled = pooled(stage);
     let curves: Vec<(Path, Vec<(f64, f64)>)> = pooled.iter().map(|(path, pool)| (*path, curve(pool))).collect();
     let spans = || curves.iter().flat_map(|(_, points)| points.iter().map(|(_, span)| *span));
     let unit = Readable::span(spans().fold(0.0, f64::max));
-    let Some(y) = Scale::log(spans().map(|span| span / unit.divisor)) else { return String::new() };
+    let Some(y) = Scale::log(spans().map(|span| span / unit.divisor)) else { return nothing() };
     let nines = curves.iter().flat_map(|(_, points)| points.iter().map(|(nines, _)| *nines)).fold(1.0, f64::max);
     let x = Axis::with_ticks(Scale::between(0.0, nines), "share of requests that were answered within", ticks(nines));
     let title = format!("{}: response time by percentile", stage.name);

@@ -1,7 +1,10 @@
 //! What a target carries in each set of limits, as a curve over CPUs (or over memory, where only that differs).
 
+use maud::Markup;
+
 use super::chart::{Axis, Caption, Chart};
 use super::scale::{Readable, Scale};
+use super::text::{joined, nothing};
 use crate::measure::metric::Unit;
 use crate::verdict::curve::{Curve, Point, PointState};
 use harness_stats::Estimate;
@@ -19,7 +22,7 @@ struct Quantity {
 }
 
 /// Rate and p99 over the limits.
-pub(super) fn charts(curve: &Curve) -> String {
+pub(super) fn charts(curve: &Curve) -> Markup {
     let rate = Quantity {
         kind: "limits-rate",
         name: "requests per second",
@@ -34,7 +37,7 @@ pub(super) fn charts(curve: &Curve) -> String {
         of: |point| point.p99_ms,
         demanded: curve.objective.p99_ns.map(|ns| ns as f64 / 1e6),
     };
-    [rate, p99].iter().map(|quantity| chart(curve, quantity)).collect()
+    joined([rate, p99].iter().map(|quantity| chart(curve, quantity)))
 }
 
 /// The limits of a point along the axis, and what tells its line from the others.
@@ -52,7 +55,7 @@ fn over_cpus(curve: &Curve) -> bool {
         || curve.points.iter().all(|point| point.limits.memory.is_none())
 }
 
-fn chart(curve: &Curve, quantity: &Quantity) -> String {
+fn chart(curve: &Curve, quantity: &Quantity) -> Markup {
     type Polyline<'a> = (String, Vec<(f64, &'a Point, Estimate)>);
     let mut lines: Vec<Polyline<'_>> = Vec::new();
     for point in &curve.points {
@@ -63,7 +66,7 @@ fn chart(curve: &Curve, quantity: &Quantity) -> String {
         }
     }
     let all = || lines.iter().flat_map(|(_, points)| points);
-    let Some(x) = Scale::log(all().map(|(x, _, _)| *x)) else { return String::new() };
+    let Some(x) = Scale::log(all().map(|(x, _, _)| *x)) else { return nothing() };
     let highs = all().map(|(_, _, value)| value.interval.map_or(value.point, |ends| ends.high));
     let y = Scale::from_zero(highs.chain(quantity.demanded));
     let mut places: Vec<f64> = all().map(|(x, _, _)| *x).collect();

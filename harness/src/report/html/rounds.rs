@@ -1,7 +1,10 @@
 //! Round by round: both arms of each round, joined. Shows what a median hides: drift, a disturbed round, a change of level.
 
+use maud::Markup;
+
 use super::chart::{Axis, Caption, Chart};
 use super::scale::{Readable, Scale};
+use super::text::{joined, nothing};
 use super::view::{Path, Slot, builds, median, slots};
 use crate::measure::metric::Unit;
 use crate::measure::record::{StageKind, StageRecord};
@@ -16,21 +19,18 @@ struct Quantity {
 }
 
 /// One drawing for each build, and one of the head beside the base where there are both.
-pub(super) fn charts(stage: &StageRecord) -> String {
+pub(super) fn charts(stage: &StageRecord) -> Markup {
     // In stage `limits` every instance has limits of its own; its rounds have nothing to be compared with. A
     // soak has one, and under a fault no latency counts.
     if stage.offered.is_none() || matches!(stage.kind, StageKind::Limits | StageKind::Soak | StageKind::Faults) {
-        return String::new();
+        return nothing();
     }
     let builds = builds(stage);
-    let mut text: String = builds.iter().map(|build| of_build(stage, *build)).collect();
-    if builds.len() == 2 {
-        text.push_str(&of_builds(stage));
-    }
-    text
+    let both = (builds.len() == 2).then(|| of_builds(stage));
+    joined(builds.iter().map(|build| of_build(stage, *build)).chain(both))
 }
 
-fn of_build(stage: &StageRecord, build: Build) -> String {
+fn of_build(stage: &StageRecord, build: Build) -> Markup {
     let slots = slots(stage, build);
     let [direct, proxied] = [Arm::Direct, Arm::Proxied].map(|arm| Path { build, arm });
     let sides = [(direct, slots.as_slice()), (proxied, slots.as_slice())];
@@ -38,7 +38,7 @@ fn of_build(stage: &StageRecord, build: Build) -> String {
     paired(stage, &format!("{} round by round{whose}", stage.name), "rounds", sides)
 }
 
-fn of_builds(stage: &StageRecord) -> String {
+fn of_builds(stage: &StageRecord) -> Markup {
     let [base, head] = [Build::Base, Build::Head].map(|build| slots(stage, build));
     // Pairs are made of valid rounds by their order.
     let [base, head] =
@@ -62,7 +62,7 @@ fn quantity(stage: &StageRecord) -> Quantity {
     }
 }
 
-fn paired(stage: &StageRecord, title: &str, kind: &str, sides: [(Path, &[Slot<'_>]); 2]) -> String {
+fn paired(stage: &StageRecord, title: &str, kind: &str, sides: [(Path, &[Slot<'_>]); 2]) -> Markup {
     let quantity = quantity(stage);
     let values = sides.map(|(path, slots)| {
         let value = |slot: &Slot<'_>| Some((quantity.of)(slot.trial(path.arm)?)? / quantity.unit.divisor);
@@ -70,7 +70,7 @@ fn paired(stage: &StageRecord, title: &str, kind: &str, sides: [(Path, &[Slot<'_
     });
     let n = values.iter().map(Vec::len).max().unwrap_or(0);
     if values.iter().flatten().flatten().next().is_none() {
-        return String::new();
+        return nothing();
     }
     let longest = sides.iter().map(|(_, slots)| *slots).max_by_key(|slots| slots.len()).unwrap_or_default();
     let x = Axis::with_ticks(Scale::between(-0.6, n as f64 - 0.4), "round", ticks(longest));

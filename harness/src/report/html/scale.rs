@@ -5,7 +5,7 @@ use harness_base::units::grouped;
 
 /// How values spread over an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Spread {
+pub(crate) enum Spread {
     /// Equal distances are equal differences.
     Linear,
     /// Equal distances are equal ratios; for values above 0.
@@ -14,7 +14,7 @@ pub(super) enum Spread {
 
 /// The values an axis holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Scale {
+pub(crate) struct Scale {
     spread: Spread,
     low: f64,
     high: f64,
@@ -22,10 +22,10 @@ pub(super) struct Scale {
 
 /// A unit in which values of some size are easy to read.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Readable {
+pub(crate) struct Readable {
     /// What values are divided by.
-    pub(super) divisor: f64,
-    pub(super) unit: &'static str,
+    pub(crate) divisor: f64,
+    pub(crate) unit: &'static str,
 }
 
 /// Ticks an axis has at most.
@@ -33,26 +33,26 @@ const MOST_TICKS: usize = 6;
 
 impl Scale {
     /// From 0 to a little above the largest of `values`; to 1 where there is none above 0.
-    pub(super) fn from_zero(values: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn from_zero(values: impl IntoIterator<Item = f64>) -> Self {
         let high = values.into_iter().filter(|value| value.is_finite()).fold(0.0, f64::max);
         let high = if high > 0.0 { high * 1.06 } else { 1.0 };
         Self { spread: Spread::Linear, low: 0.0, high }
     }
 
     /// From `low` to `high`.
-    pub(super) const fn between(low: f64, high: f64) -> Self {
+    pub(crate) const fn between(low: f64, high: f64) -> Self {
         Self { spread: Spread::Linear, low, high }
     }
 
     /// Logarithmic, a little wider than `values`; `None` where none is above 0.
-    pub(super) fn log(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn log(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let usable = values.into_iter().filter(|value| value.is_finite() && *value > 0.0);
         let (low, high) = usable.fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
         (high > 0.0).then(|| Self { spread: Spread::Log, low: low / 1.15, high: high * 1.15 })
     }
 
     /// Where a value lies: 0 at the low end, 1 at the high end. `None` for what has no place.
-    pub(super) fn at(&self, value: f64) -> Option<f64> {
+    pub(crate) fn at(&self, value: f64) -> Option<f64> {
         let place = match self.spread {
             Spread::Linear => (value - self.low) / (self.high - self.low),
             Spread::Log if value > 0.0 => (value / self.low).ln() / (self.high / self.low).ln(),
@@ -62,7 +62,7 @@ impl Scale {
     }
 
     /// Round values on the axis with their text.
-    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+    pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
         match self.spread {
             Spread::Linear => self.even_ticks(),
             Spread::Log => self.log_ticks(),
@@ -112,7 +112,7 @@ fn number(value: f64, decimals: usize) -> String {
 
 impl Readable {
     /// For spans up to `longest` nanoseconds.
-    pub(super) fn span(longest: f64) -> Self {
+    pub(crate) fn span(longest: f64) -> Self {
         match longest {
             ns if ns < 1e5 => Self { divisor: 1e3, unit: "µs" },
             ns if ns < 10e9 => Self { divisor: 1e6, unit: "ms" },
@@ -121,7 +121,7 @@ impl Readable {
     }
 
     /// For sizes up to `largest` bytes.
-    pub(super) fn size(largest: f64) -> Self {
+    pub(crate) fn size(largest: f64) -> Self {
         match largest {
             bytes if bytes < 1_048_576.0 => Self { divisor: 1024.0, unit: "KiB" },
             bytes if bytes < 4.0 * 1_073_741_824.0 => Self { divisor: 1_048_576.0, unit: "MiB" },
@@ -130,12 +130,12 @@ impl Readable {
     }
 
     /// The unit as it is.
-    pub(super) const fn plain(unit: Unit) -> Self {
+    pub(crate) const fn plain(unit: Unit) -> Self {
         Self { divisor: 1.0, unit: unit.label() }
     }
 
     /// A value with its unit, to three digits: `0.185 ms`.
-    pub(super) fn show(&self, value: f64) -> String {
+    pub(crate) fn show(&self, value: f64) -> String {
         let value = value / self.divisor;
         let text = if value.abs() >= 999.5 { grouped(value) } else { harness_base::units::three_digits(value) };
         format!("{text} {}", self.unit)

@@ -1,7 +1,10 @@
 //! How a stage went, second by second: rate, response times, memory, CPU, throttling; windows shaded by what became of them.
 
+use maud::Markup;
+
 use super::chart::{Axis, Caption, Chart};
 use super::scale::{Readable, Scale};
+use super::text::{joined, nothing};
 use super::view::{Path, trials};
 use crate::measure::metric::Unit;
 use crate::measure::record::{RoundStatus, StageKind, StageRecord};
@@ -38,11 +41,11 @@ struct Times<'a> {
 }
 
 /// Every drawing there are values for.
-pub(super) fn charts(stage: &StageRecord) -> String {
+pub(super) fn charts(stage: &StageRecord) -> Markup {
     // A soak keeps windows, which are drawn by themselves. Of its readings the first and the last are kept, and of those of faults.
     let times = Times::of(stage).filter(|_| !matches!(stage.kind, StageKind::Soak | StageKind::Faults));
-    let Some(times) = times else { return String::new() };
-    [rate(&times), response(&times), memory(&times), cpu(&times), throttled(&times)].concat()
+    let Some(times) = times else { return nothing() };
+    joined([rate(&times), response(&times), memory(&times), cpu(&times), throttled(&times)])
 }
 
 impl<'a> Times<'a> {
@@ -55,10 +58,10 @@ impl<'a> Times<'a> {
     }
 
     /// The drawing of some lines, or nothing where they have no point.
-    fn drawn(&self, kind: &str, title: &str, unit: Readable, lines: &[Polyline], message: &str) -> String {
+    fn drawn(&self, kind: &str, title: &str, unit: Readable, lines: &[Polyline], message: &str) -> Markup {
         let points = || lines.iter().flat_map(|line| line.stretches.iter().flatten());
         if points().next().is_none() {
-            return String::new();
+            return nothing();
         }
         let y = Axis::new(Scale::from_zero(points().map(|(_, value)| value / unit.divisor)), unit.unit);
         let x = Axis::new(Scale::between(0.0, self.length_s), "time since the stage's first window (s)");
@@ -184,13 +187,13 @@ fn by_path(times: &Times<'_>, of: impl Fn(&Second) -> Option<f64>) -> Vec<Polyli
     lines
 }
 
-fn rate(times: &Times<'_>) -> String {
+fn rate(times: &Times<'_>) -> Markup {
     let lines = by_path(times, |second| Some(second.ok as f64 / second.length_s));
     let message = "Valid answers per second, second by second. Paths take turns, so each has gaps.";
     times.drawn("rate", "rate", Readable::plain(Unit::PerSecond), &lines, message)
 }
 
-fn response(times: &Times<'_>) -> String {
+fn response(times: &Times<'_>) -> Markup {
     let mut lines = by_path(times, |second| Some(second.response?.p50_ns as f64));
     let far = by_path(times, |second| Some(second.response?.p99_ns as f64));
     lines.iter_mut().for_each(|line| line.message.push_str(" p50"));
@@ -213,7 +216,7 @@ fn far_class(class: &str) -> &'static str {
     }
 }
 
-fn memory(times: &Times<'_>) -> String {
+fn memory(times: &Times<'_>) -> Markup {
     let rss = Polyline {
         class: "proxied",
         message: "target, RSS".to_owned(),
@@ -231,7 +234,7 @@ fn memory(times: &Times<'_>) -> String {
     times.drawn("memory", "memory", unit, &lines, message)
 }
 
-fn cpu(times: &Times<'_>) -> String {
+fn cpu(times: &Times<'_>) -> Markup {
     let line = |class, message: &str, of: &dyn Fn(&Reading) -> Option<u64>| Polyline {
         class,
         message: message.to_owned(),
@@ -247,7 +250,7 @@ fn cpu(times: &Times<'_>) -> String {
     times.drawn("cpu", "CPU", Readable::plain(Unit::Percent), &lines, message)
 }
 
-fn throttled(times: &Times<'_>) -> String {
+fn throttled(times: &Times<'_>) -> Markup {
     let of = |reading: &Reading| {
         let group = reading.group?;
         Some((group.throttled_periods?, group.periods?))

@@ -1,7 +1,10 @@
 //! A soak window by window: what it holds, how long it takes, how much it carries.
 
+use maud::Markup;
+
 use super::chart::{Axis, Caption, Chart};
 use super::scale::{Readable, Scale};
+use super::text::{joined, nothing};
 use crate::measure::metric::Unit;
 use crate::measure::record::StageRecord;
 use crate::measure::soak::{Level, Quantity, SoakWindow};
@@ -26,9 +29,9 @@ struct Polyline {
 }
 
 /// Every drawing there are values for.
-pub(super) fn charts(stage: &StageRecord, soak: &Soak) -> String {
+pub(super) fn charts(stage: &StageRecord, soak: &Soak) -> Markup {
     let windows: Vec<&SoakWindow> = stage.instances.iter().flat_map(|instance| &instance.windows).collect();
-    drawings(&windows, soak.pss).iter().map(|drawing| chart(&windows, soak, drawing)).collect()
+    joined(drawings(&windows, soak.pss).iter().map(|drawing| chart(&windows, soak, drawing)))
 }
 
 fn drawings(windows: &[&SoakWindow], pss: bool) -> Vec<Drawing> {
@@ -71,12 +74,12 @@ fn most(level: Option<Level>) -> Option<f64> {
     level.map(|level| level.peak as f64)
 }
 
-fn chart(windows: &[&SoakWindow], soak: &Soak, drawing: &Drawing) -> String {
+fn chart(windows: &[&SoakWindow], soak: &Soak, drawing: &Drawing) -> Markup {
     let value = |window: &SoakWindow, of: Value| Some(of(window)? / drawing.unit.divisor);
     let all = || drawing.lines.iter().flat_map(|line| windows.iter().filter_map(move |window| value(window, line.of)));
     let end = windows.iter().map(|window| (window.from_ns + window.length_ns) as f64 / 1e9).fold(0.0, f64::max);
     if all().next().is_none() {
-        return String::new();
+        return nothing();
     }
     let (divisor, unit) = if end > 7_200.0 { (3_600.0, "h") } else { (1.0, "s") };
     let x = Axis::new(Scale::between(0.0, end / divisor), &format!("time since the load began ({unit})"));

@@ -1,6 +1,8 @@
 //! A metric over the stored runs, as small as a word.
 
-use super::text::{coordinate, escaped};
+use maud::{Markup, html};
+
+use super::text::{coordinate, nothing};
 
 const WIDTH: f64 = 92.0;
 const HEIGHT: f64 = 22.0;
@@ -9,10 +11,10 @@ const EDGE: f64 = 3.0;
 const RUNS: usize = 30;
 
 /// The points of earlier runs, oldest first, and that of this run, set apart by a dot; nothing below two earlier runs.
-pub(super) fn line(history: &[f64], head: f64, message: &str) -> String {
+pub(super) fn line(history: &[f64], head: f64, message: &str) -> Markup {
     let history = &history[history.len().saturating_sub(RUNS)..];
     if history.len() < 2 || !history.iter().chain([&head]).all(|value| value.is_finite()) {
-        return String::new();
+        return nothing();
     }
     let all = || history.iter().copied().chain([head]);
     let (low, high) =
@@ -27,14 +29,12 @@ pub(super) fn line(history: &[f64], head: f64, message: &str) -> String {
         .enumerate()
         .map(|(index, value)| format!("{},{}", coordinate(EDGE + step * index as f64), coordinate(down(value))))
         .collect();
-    format!(
-        "<svg class=\"spark\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\"><polyline class=\"direct thin\" \
-         points=\"{}\"/><circle class=\"proxied\" cx=\"{}\" cy=\"{}\" r=\"2.6\"/></svg>",
-        escaped(message),
-        points.join(" "),
-        coordinate(WIDTH - EDGE),
-        coordinate(down(head))
-    )
+    html! {
+        svg class="spark" viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(message) {
+            polyline class="direct thin" points=(points.join(" ")) {}
+            circle class="proxied" cx=(coordinate(WIDTH - EDGE)) cy=(coordinate(down(head))) r="2.6" {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -43,10 +43,10 @@ mod tests {
 
     #[test]
     fn a_history_is_drawn_from_end_to_end() {
-        let drawn = line(&[1.0, 3.0, 2.0], 2.0, "p50");
+        let drawn = line(&[1.0, 3.0, 2.0], 2.0, "p50").0;
         assert!(drawn.contains("points=\"3,19 31.7,3 60.3,11 89,11\""), "{drawn}");
-        assert!(line(&[5.0, 5.0], 5.0, "").contains("points=\"3,11 46,11 89,11\""));
-        assert_eq!(line(&[1.0], 1.0, ""), "");
-        assert_eq!(line(&[1.0, f64::NAN], 1.0, ""), "");
+        assert!(line(&[5.0, 5.0], 5.0, "").0.contains("points=\"3,11 46,11 89,11\""));
+        assert_eq!(line(&[1.0], 1.0, "").0, "");
+        assert_eq!(line(&[1.0, f64::NAN], 1.0, "").0, "");
     }
 }

@@ -1,7 +1,10 @@
 //! When each launch listened, was healthy and was ready.
 
+use maud::Markup;
+
 use super::chart::{Axis, Caption, Chart};
 use super::scale::{Readable, Scale};
+use super::text::{joined, nothing};
 use super::view::{builds, instances, median};
 use crate::measure::launch::LaunchRecord;
 use crate::measure::record::{StageKind, StageRecord};
@@ -20,19 +23,19 @@ const MOMENTS: [Moment; 3] = [
 ];
 
 /// One drawing for each build.
-pub(super) fn charts(stage: &StageRecord) -> String {
+pub(super) fn charts(stage: &StageRecord) -> Markup {
     if stage.kind != StageKind::Startup {
-        return String::new();
+        return nothing();
     }
-    builds(stage).into_iter().map(|build| chart(stage, build)).collect()
+    joined(builds(stage).into_iter().map(|build| chart(stage, build)))
 }
 
-fn chart(stage: &StageRecord, build: Build) -> String {
+fn chart(stage: &StageRecord, build: Build) -> Markup {
     let launches: Vec<&LaunchRecord> = instances(stage, build).map(|instance| &instance.launch).collect();
     let spans = launches.iter().flat_map(|launch| MOMENTS.iter().filter_map(|(_, _, of)| of(launch)));
     let longest = spans.fold(0, u64::max) as f64;
     if longest == 0.0 {
-        return String::new();
+        return nothing();
     }
     let unit = Readable::span(longest);
     let n = launches.len() as f64;

@@ -1,6 +1,8 @@
-//! Text inside HTML and SVG.
+//! Parts of the page that all of its sections share, and the two kinds of text that templates do not escape.
 
-/// Text that cannot end the element or the attribute it stands in.
+use maud::{Markup, PreEscaped, html};
+
+/// Escapes text for an XML element or attribute. HTML and SVG come from templates, which escape by themselves.
 pub(in crate::report) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -10,50 +12,87 @@ pub(in crate::report) fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // HTML has no way to write the other control characters.
-            '\n' | '\t' => safe.push(letter),
-            _ if letter.is_control() => safe.push('\u{fffd}'),
-            _ => safe.push(letter),
+            _ => safe.push(printable_letter(letter)),
         }
     }
     safe
 }
 
-/// JSON inside a `script` element: nothing in it can end the element or open a comment.
-pub(super) fn in_script(json: &str) -> String {
-    json.replace('<', "\\u003c")
+/// Replaces the control characters of a finished document: neither HTML nor XML has a way to write them.
+pub(in crate::report) fn printable(document: &Markup) -> String {
+    document.0.chars().map(printable_letter).collect()
 }
 
-/// A coordinate in a drawing, to a tenth of a unit; what is not finite is never drawn, see [`super::chart::Chart`].
-pub(super) fn coordinate(value: f64) -> String {
+const fn printable_letter(letter: char) -> char {
+    match letter {
+        '\n' | '\t' => letter,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => '\u{fffd}',
+        _ => letter,
+    }
+}
+
+/// Puts a style sheet of this crate into a `style` element, which holds no entities.
+pub(super) const fn style_sheet(css: &'static str) -> PreEscaped<&'static str> {
+    PreEscaped(css)
+}
+
+/// Puts JSON into a `script` element, which holds no entities: JSON's own escapes keep it from ending the element, opening a
+/// comment or holding a control character.
+pub(super) fn in_script(json: &str) -> Markup {
+    let mut safe = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter == '<' || (letter.is_control() && letter != '\n') {
+            safe.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        } else {
+            safe.push(letter);
+        }
+    }
+    PreEscaped(safe)
+}
+
+/// Rounds a coordinate of a drawing to a tenth of a unit. Values that are not finite never come here, see
+/// [`super::chart::Chart`].
+pub(crate) fn coordinate(value: f64) -> String {
     let rounded = (value * 10.0).round() / 10.0;
-    // `-0` and `0` are the same place.
+    // Adding 0 turns -0 into 0.
     format!("{}", rounded + 0.0)
 }
 
-/// A section with a heading; nothing where there is no content.
-pub(super) fn section(id: &str, title: &str, content: &str) -> String {
-    if content.is_empty() {
-        return String::new();
+pub(crate) fn nothing() -> Markup {
+    PreEscaped(String::new())
+}
+
+/// Puts markup behind each other.
+pub(crate) fn joined(parts: impl IntoIterator<Item = Markup>) -> Markup {
+    html! { @for part in parts { (part) } }
+}
+
+/// Puts a heading above the content; nothing where there is no content.
+pub(super) fn section(id: &str, title: &str, content: &Markup) -> Markup {
+    if content.0.is_empty() {
+        return nothing();
     }
-    format!("<section id=\"{id}\">\n<h2>{}</h2>\n{content}</section>\n", escaped(title))
+    html! { section id=(id) { "\n" h2 { (title) } "\n" (content) } "\n" }
 }
 
-/// A table in a box of its own, which scrolls where the table is wider than the page.
-pub(super) fn scrolling(label: &str, table: &str) -> String {
-    let label = escaped(label);
-    format!("<div class=\"scroll\" role=\"region\" aria-label=\"{label}\" tabindex=\"0\">\n{table}</div>\n")
+/// A remark below a table, in small letters.
+pub(crate) fn note(content: impl maud::Render) -> Markup {
+    html! { p class="note" { (content) } "\n" }
 }
 
-/// A word in a box whose colour says how good it is: `good`, `bad`, `open` or `plain`.
-pub(super) fn chip(tone: &str, word: &str) -> String {
-    format!("<span class=\"chip {tone}\">{}</span>", escaped(word))
+/// Puts a word into a box whose colour says how good it is: `good`, `bad`, `open` or `plain`.
+pub(crate) fn chip(tone: &str, word: &str) -> Markup {
+    html! { span class={ "chip " (tone) } { (word) } }
 }
 
-/// A list; nothing where there is no item.
-pub(super) fn list(items: &[String]) -> String {
-    let items: String = items.iter().map(|item| format!("<li>{}</li>\n", escaped(item))).collect();
-    if items.is_empty() { items } else { format!("<ul class=\"lines\">\n{items}</ul>\n") }
+/// Makes a list; nothing where there is no item.
+pub(crate) fn list(items: impl IntoIterator<Item = impl maud::Render>) -> Markup {
+    let items = joined(items.into_iter().map(|item| html! { li { (item) } "\n" }));
+    if items.0.is_empty() {
+        items
+    } else {
+        html! { ul class="lines" { "\n" (items) } "\n" }
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +102,19 @@ mod tests {
     #[test]
     fn nothing_gets_out_of_its_element() {
         assert_eq!(escaped("<a href=\"x\">'&\u{7}"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;\u{fffd}");
-        assert_eq!(in_script("{\"a\":\"</script><!--\"}"), "{\"a\":\"\\u003c/script>\\u003c!--\"}");
+        assert_eq!(in_script("{\"a\":\"</script><!--\"}").0, "{\"a\":\"\\u003c/script>\\u003c!--\"}");
+        let text = "<a href=\"x\">&\u{7}\u{9b}";
+        let markup = html! { p title=(text) { (text) } };
+        let safe = "&lt;a href=&quot;x&quot;&gt;&amp;\u{fffd}\u{fffd}";
+        assert_eq!(printable(&markup), format!("<p title=\"{safe}\">{safe}</p>"));
+    }
+
+    #[test]
+    fn json_keeps_its_control_characters() {
+        let json = serde_json::to_string("\u{9b}1m\u{7}\n").unwrap();
+        let within = in_script(&json);
+        assert_eq!(printable(&within), "\"\\u009b1m\\u0007\\n\"");
+        assert_eq!(serde_json::from_str::<String>(&within.0).unwrap(), "\u{9b}1m\u{7}\n");
     }
 
     #[test]

@@ -6,32 +6,32 @@ use crate::measure::trial::{Build, TrialRecord};
 
 /// One of the paths that a drawing sets beside each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Path {
+pub(crate) struct Path {
     /// Which build of the target.
-    pub(super) build: Build,
-    pub(super) arm: Arm,
+    pub(crate) build: Build,
+    pub(crate) arm: Arm,
 }
 
 /// A trial and where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Placed<'a> {
-    pub(super) path: Path,
+pub(crate) struct Placed<'a> {
+    pub(crate) path: Path,
     /// What became of its round.
-    pub(super) status: RoundStatus,
-    pub(super) trial: &'a TrialRecord,
+    pub(crate) status: RoundStatus,
+    pub(crate) trial: &'a TrialRecord,
 }
 
 /// A round of one build.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Slot<'a> {
+pub(crate) struct Slot<'a> {
     /// Its number among the valid rounds of the build, from 1; absent for a rejected one.
-    pub(super) number: Option<usize>,
+    pub(crate) number: Option<usize>,
     direct: Option<&'a TrialRecord>,
     proxied: Option<&'a TrialRecord>,
 }
 
 impl Path {
-    pub(super) const fn class(self) -> &'static str {
+    pub(crate) const fn class(self) -> &'static str {
         match (self.arm, self.build) {
             (Arm::Direct, _) => "direct",
             (Arm::Proxied, Build::Head) => "proxied",
@@ -39,7 +39,7 @@ impl Path {
         }
     }
 
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match (self.arm, self.build) {
             (Arm::Direct, Build::Head) => "direct",
             (Arm::Direct, Build::Base) => "direct, beside the base",
@@ -51,7 +51,7 @@ impl Path {
 
 impl<'a> Slot<'a> {
     /// The trial of an arm.
-    pub(super) const fn trial(&self, arm: Arm) -> Option<&'a TrialRecord> {
+    pub(crate) const fn trial(&self, arm: Arm) -> Option<&'a TrialRecord> {
         match arm {
             Arm::Direct => self.direct,
             Arm::Proxied => self.proxied,
@@ -60,18 +60,18 @@ impl<'a> Slot<'a> {
 }
 
 /// The builds a stage measured, the head first.
-pub(super) fn builds(stage: &StageRecord) -> Vec<Build> {
+pub(crate) fn builds(stage: &StageRecord) -> Vec<Build> {
     let has = |build: &Build| stage.instances.iter().any(|instance| instance.build == *build);
     [Build::Head, Build::Base].into_iter().filter(has).collect()
 }
 
 /// The instances of one build.
-pub(super) fn instances(stage: &StageRecord, build: Build) -> impl Iterator<Item = &InstanceRecord> {
+pub(crate) fn instances(stage: &StageRecord, build: Build) -> impl Iterator<Item = &InstanceRecord> {
     stage.instances.iter().filter(move |instance| instance.build == build)
 }
 
 /// Every trial of a stage, of all rounds.
-pub(super) fn trials(stage: &StageRecord) -> impl Iterator<Item = Placed<'_>> {
+pub(crate) fn trials(stage: &StageRecord) -> impl Iterator<Item = Placed<'_>> {
     stage.instances.iter().flat_map(|instance| {
         instance.rounds.iter().flat_map(move |round| {
             round.trials.iter().map(move |trial| Placed {
@@ -84,7 +84,7 @@ pub(super) fn trials(stage: &StageRecord) -> impl Iterator<Item = Placed<'_>> {
 }
 
 /// The valid and the rejected rounds of one build, in the order they ran.
-pub(super) fn slots(stage: &StageRecord, build: Build) -> Vec<Slot<'_>> {
+pub(crate) fn slots(stage: &StageRecord, build: Build) -> Vec<Slot<'_>> {
     let mut valid = 0;
     let rounds = instances(stage, build).flat_map(|instance| &instance.rounds);
     let counted = rounds.filter(|round| matches!(round.status, RoundStatus::Valid | RoundStatus::Rejected));
@@ -98,7 +98,7 @@ pub(super) fn slots(stage: &StageRecord, build: Build) -> Vec<Slot<'_>> {
 }
 
 /// Median of some values; `None` without any.
-pub(super) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut sorted: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let half = sorted.len() / 2;
