@@ -16,7 +16,7 @@ pub fn render() -> String {
 const FACTS_HEAD: &str = "
 ## Facts
 
-Texts and flags. They stand in the record and in `bench_metrics.flat.json`, never in the Bencher file, which takes numbers only.
+Facts are texts and flags. The record and `bench_metrics.flat.json` contain them; the Bencher file does not, because it accepts numbers only.
 
 | id | unit | stage | REQ-OBS-001 | meaning |
 |---|---|---|---|---|
@@ -30,21 +30,21 @@ fn fact(fact: &Fact) -> String {
 const HEAD: &str = "\
 # Metrics
 
-Generated from the metric table in `harness/src/measure/metric/rows.rs`; `UPDATE=1 cargo test -p harness --test fast reports` writes
-it again.
+Generated from the metric table in `harness/src/measure/metric/rows.rs`; `UPDATE=1 cargo test -p harness --test fast reports`
+regenerates it.
 
-- A metric of a stage that is not named after its kind has `@stage` behind its id: `latency/p50@overhead-64k`.
-- `{vus}` stands for the number of virtual users.
+- If a stage is not named after its kind, `@stage` is appended to the id: `latency/p50@overhead-64k`.
+- `{vus}` is the number of virtual users.
 - *sampled* metrics have one value per round or launch and are published as the median with its exact interval
-  ([statistics](statistics.md)); *exact* ones have a single value.
-- *trend* metrics are the change of a series over a soak with the interval of its resampling; they are advisory between runs, since
-  they are held against the budget of their scenario ([soak](soak.md)). Other metrics of a soak have one value per window.
-- What is imported (stage `import`, `[import.criterion]`) has one value per sample of the other tool: its interval says how the
-  samples of one process scatter, not how runs do. See [formats](formats.md).
-- The Bencher measure is followed by the factor between the metric's unit and the measure's (ms → ns: 1,000,000). All metrics
-  of one measure share unit, direction and noise, since Bencher's thresholds belong to measures. Far quantiles have the
-  measure `latency-tail` for that reason, and keep their plain id when they are advisory.
-- The claims of REQ-OBS-001 are listed for reference; a run is held against those that its scenario states in `[targets]`.
+  ([statistics](statistics.md)). *exact* metrics have a single value.
+- *trend* metrics are the change of a series over a soak, with an interval from resampling. They are advisory between runs, because
+  the scenario's budget decides about them ([soak](soak.md)). Other metrics of a soak have one value per window.
+- Imported metrics (stage `import`, `[import.criterion]`) have one value per sample of the other tool. Their interval describes the
+  scatter within one process, not between runs. See [formats](formats.md).
+- The column *Bencher measure* includes the factor between the metric's unit and the measure's (ms → ns: 1,000,000). All metrics
+  of one measure share unit, direction and noise, because Bencher's thresholds belong to measures. Far quantiles therefore have a
+  measure of their own, `latency-tail`, and keep their plain id when they are advisory.
+- The claims of REQ-OBS-001 are listed for reference. A run is judged by the claims that its scenario states in `[targets]`.
 - A metric without a value is absent with the reason, never 0.
 
 ";

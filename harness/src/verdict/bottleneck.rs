@@ -58,16 +58,16 @@ static RULES: [Rule; 10] = [
     },
     Rule {
         bound: Bound::Throttled,
-        when: || format!("the CPU limit held the target back in at least {} of the periods", percent(THROTTLED)),
+        when: || format!("the CPU limit throttled the target in at least {} of the periods", percent(THROTTLED)),
         asks: throttled,
     },
     Rule {
         bound: Bound::Memory,
         when: || {
             format!(
-                "a task of the target's control group, or of the host where no such group keeps account, waited for memory for at \
-                 least {} of the window; or there were {PAGES_PER_REQUEST} pages read from a disk, or {PAGES_PER_REQUEST} runs into \
-                 the memory limit, for each request",
+                "a task of the target's control group (or of the host, if there is no such group) waited for memory for at least {} of \
+                 the window; or each request caused at least {PAGES_PER_REQUEST} page reads from a disk, or reached the memory \
+                 limit at least {PAGES_PER_REQUEST} times",
                 percent(STALLED)
             )
         },
@@ -77,8 +77,8 @@ static RULES: [Rule; 10] = [
         bound: Bound::TargetCpu,
         when: || {
             format!(
-                "the target used at least {} of the CPUs it may use; or it used and waited for as much, while less than {} of the \
-                 CPU time was idle or a cpuset kept it from the rest",
+                "the target used at least {} of the CPUs it may use; or it used and waited for that much, while less than {} of the \
+                 CPU time was idle or a cpuset excluded it from the idle CPUs",
                 percent(BUSY),
                 percent(IDLE)
             )
@@ -87,7 +87,7 @@ static RULES: [Rule; 10] = [
     },
     Rule {
         bound: Bound::TargetThread,
-        when: || format!("otherwise, a thread of the target was runnable for at least {} of the window", percent(BUSY)),
+        when: || format!("a thread of the target was runnable for at least {} of the window", percent(BUSY)),
         asks: target_thread,
     },
     Rule {
@@ -104,7 +104,7 @@ static RULES: [Rule; 10] = [
         bound: Bound::SharedCpus,
         when: || {
             format!(
-                "nobody of them, but less than {} of the CPU time was idle, and target, generator and upstream used at least {}",
+                "none of these was busy, but less than {} of the CPU time was idle, and target, generator and upstream used at least {}",
                 percent(IDLE),
                 percent(OURS)
             )
@@ -115,7 +115,7 @@ static RULES: [Rule; 10] = [
         bound: Bound::Upstream,
         when: || {
             format!(
-                "at least {} of the mean time of a request pass on the direct arm too, or are the upstream's `delay`",
+                "at least {} of the mean time of a request is also spent on the direct arm, or is the upstream's `delay`",
                 percent(UPSTREAM)
             )
         },
@@ -124,7 +124,7 @@ static RULES: [Rule; 10] = [
     Rule {
         bound: Bound::Latency,
         when: || {
-            format!("nothing of all this, and users ÷ mean time of a request is the rate within {}", percent(LITTLE))
+            format!("none of the above, and users ÷ mean time of a request equals the rate within {}", percent(LITTLE))
         },
         asks: latency,
     },

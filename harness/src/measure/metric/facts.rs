@@ -45,7 +45,7 @@ pub const FACTS: &[Fact] = &[
         kind: FactKind::Text,
         stage: StageKind::Artifact,
         target: "scratch",
-        about: "What the image stands on: scratch, distroless, a name, or unknown; the record has the evidence.",
+        about: "Base of the image: scratch, distroless, a name, or unknown. The record contains the evidence.",
         of: docker_base,
     },
     Fact {
@@ -54,7 +54,7 @@ pub const FACTS: &[Fact] = &[
         kind: FactKind::Flag,
         stage: StageKind::Artifact,
         target: "true",
-        about: "The image is there for linux/amd64 and for linux/arm64; absent where its platforms cannot be known.",
+        about: "Whether the image exists for linux/amd64 and linux/arm64. Absent if its platforms are unknown.",
         of: multi_arch,
     },
 ];

@@ -86,79 +86,79 @@ pub const METRICS: &[Metric] = &[
     row("binary/size", Bytes, Artifact, &FILE_SIZE, "Size of the target's executable file.", binary_size)
         .req("M-BIN-001", 15e6)
         .exact(),
-    row("binary/docker_image_compressed", Bytes, Artifact, &FILE_SIZE, "What a pull of the image downloads for one platform: configuration and compressed layers; estimated where layers are stored uncompressed.", image_compressed)
+    row("binary/docker_image_compressed", Bytes, Artifact, &FILE_SIZE, "Download size of the image for one platform: configuration and compressed layers. Estimated if layers are stored uncompressed.", image_compressed)
         .req("M-BIN-002", 10e6)
         .exact(),
-    row("binary/docker_layers", Count, Artifact, &COUNT, "Layers of the image; REQ-OBS-001 allows 5.", image_layers)
+    row("binary/docker_layers", Count, Artifact, &COUNT, "Number of layers of the image; REQ-OBS-001 allows 5.", image_layers)
         .req("M-BIN-003", 6.0)
         .exact(),
-    row("startup/to_listen", Millis, Startup, &LATENCY, "From just before the spawn to the first TCP connect on the proxy endpoint that succeeds.", to_listen),
-    row("startup/to_healthy", Millis, Startup, &LATENCY, "From just before the spawn to the first health answer as expected.", to_healthy)
+    row("startup/to_listen", Millis, Startup, &LATENCY, "Time from directly before the spawn to the first successful TCP connect to the proxy endpoint.", to_listen),
+    row("startup/to_healthy", Millis, Startup, &LATENCY, "Time from directly before the spawn to the first expected answer of the health endpoint.", to_healthy)
         .req("M-START-001", 100.0),
-    row("startup/to_ready", Millis, Startup, &LATENCY, "From just before the spawn to the first ready answer as expected.", to_ready)
+    row("startup/to_ready", Millis, Startup, &LATENCY, "Time from directly before the spawn to the first expected answer of the ready endpoint.", to_ready)
         .req("M-START-003", 150.0),
-    row("memory/idle_rss", Bytes, Idle, &MEMORY, "Median resident memory of a ready target without traffic, one launch each; PSS for a tree of several processes.", idle_rss)
+    row("memory/idle_rss", Bytes, Idle, &MEMORY, "Median resident memory of a ready target without traffic, one value per launch. PSS for a tree of several processes.", idle_rss)
         .req("M-MEM-001", 20e6),
-    row("memory/idle_pss", Bytes, Idle, &MEMORY, "The same with pages shared with other processes counted in proportion (PSS).", idle_pss),
+    row("memory/idle_pss", Bytes, Idle, &MEMORY, "Median proportional set size (PSS) of a ready target without traffic, which divides shared pages among the processes that share them.", idle_pss),
     row("cpu/idle_percent", Percent, Idle, &CPU_PERCENT, "CPU time of a ready target without traffic ÷ wall time; 100 % is one core.", idle_cpu)
         .req("M-CPU-001", 1.0),
     row("latency/p50", Millis, Overhead, &LATENCY, "Response time (last byte − intended start) through the target, quantile 0.5.", |stage| response(stage, 0.5)).by_arm(|trial| response_ms(trial, 0.5))
         .req("M-LAT-001", 5.0),
     row("latency/p95", Millis, Overhead, &LATENCY, "Response time through the target, quantile 0.95.", |stage| response(stage, 0.95)).by_arm(|trial| response_ms(trial, 0.95))
         .req("M-LAT-002", 15.0),
-    row("latency/p99", Millis, Overhead, &LATENCY_TAIL, "Response time through the target, quantile 0.99; gates only with 10,000 requests a round.", |stage| response(stage, 0.99)).by_arm(|trial| response_ms(trial, 0.99)).tail()
+    row("latency/p99", Millis, Overhead, &LATENCY_TAIL, "Response time through the target, quantile 0.99. Advisory below 10,000 requests per round.", |stage| response(stage, 0.99)).by_arm(|trial| response_ms(trial, 0.99)).tail()
         .req("M-LAT-003", 50.0),
     row("latency/service_p50", Millis, Overhead, &LATENCY, "Service time (last byte − sent) through the target, quantile 0.5.", |stage| service(stage, 0.5)).by_arm(|trial| service_ms(trial, 0.5)),
     row("latency/service_p95", Millis, Overhead, &LATENCY, "Service time through the target, quantile 0.95.", |stage| service(stage, 0.95)).by_arm(|trial| service_ms(trial, 0.95)),
     row("latency/service_p99", Millis, Overhead, &LATENCY_TAIL, "Service time through the target, quantile 0.99.", |stage| service(stage, 0.99)).by_arm(|trial| service_ms(trial, 0.99)).tail(),
-    row("ttfb/p95", Millis, Overhead, &LATENCY, "Response headers − sent, through the target, quantile 0.95.", ttfb_p95).by_arm(|trial| quantile_ms(&trial.load.latencies.ttfb, 0.95)).req("M-TTFB-001", 10.0),
+    row("ttfb/p95", Millis, Overhead, &LATENCY, "Time to the response headers (headers − sent) through the target, quantile 0.95.", ttfb_p95).by_arm(|trial| quantile_ms(&trial.load.latencies.ttfb, 0.95)).req("M-TTFB-001", 10.0),
     row("overhead/latency_p50", Millis, Overhead, &OVERHEAD, "Median over rounds of p50(proxied) − p50(direct), response time at the same arrival rate.", |stage| overhead(stage, 0.5)).by_arm(|trial| response_ms(trial, 0.5))
         .req("M-OH-001", 2.0),
-    row("overhead/latency_p95", Millis, Overhead, &OVERHEAD, "The same for quantile 0.95: a shift of quantiles, not of single requests.", |stage| overhead(stage, 0.95)).by_arm(|trial| response_ms(trial, 0.95)),
+    row("overhead/latency_p95", Millis, Overhead, &OVERHEAD, "Median over rounds of p95(proxied) − p95(direct): a shift of the quantile, not the extra time of single requests.", |stage| overhead(stage, 0.95)).by_arm(|trial| response_ms(trial, 0.95)),
     row("overhead/latency_p99", Millis, Overhead, &OVERHEAD, "The same for quantile 0.99.", |stage| overhead(stage, 0.99)).by_arm(|trial| response_ms(trial, 0.99)).tail(),
-    row("overhead/percent_p50", Percent, Overhead, &OVERHEAD_PERCENT, "p50(proxied) ÷ p50(direct) − 1 by round; absent without an upstream delay, since it would only say how fast the upstream is.", percent_p50)
+    row("overhead/percent_p50", Percent, Overhead, &OVERHEAD_PERCENT, "p50(proxied) ÷ p50(direct) − 1 per round. Absent without an upstream delay, because the value then depends mostly on the speed of the upstream.", percent_p50)
         .req("M-OH-002", 10.0),
     row("cpu/under_load_percent", Percent, Overhead, &CPU_PERCENT, "CPU time of the target ÷ wall time in the windows of the proxied arm; 100 % is one core.", load_cpu)
         .req("M-CPU-002", 50.0),
-    row("cpu/us_per_request", Micros, Overhead, &CPU_TIME, "CPU time of the target in a window ÷ requests completed in it, idle CPU included.", cpu_per_request),
-    row("memory/under_load_rss", Bytes, Overhead, &MEMORY, "Median resident memory of the target in the windows of the proxied arm; PSS for a tree of several processes.", load_rss)
+    row("cpu/us_per_request", Micros, Overhead, &CPU_TIME, "CPU time of the target in a window ÷ requests completed in it. Includes the CPU time that the target uses when idle.", cpu_per_request),
+    row("memory/under_load_rss", Bytes, Overhead, &MEMORY, "Median resident memory of the target in the windows of the proxied arm. PSS for a tree of several processes.", load_rss)
         .req("M-MEM-002", 100e6),
-    row("memory/peak_rss", Bytes, Overhead, &MEMORY, "Largest VmHWM of the target in a window of the proxied arm, reset at its start.", peak_rss)
+    row("memory/peak_rss", Bytes, Overhead, &MEMORY, "Largest VmHWM of the target in a window of the proxied arm, reset at the start of the window.", peak_rss)
         .req("M-MEM-003", 150e6),
-    row("throughput/rps_{vus}vu", PerSecond, Capacity, &THROUGHPUT, "Valid completions inside the window ÷ its length, with users that never pause.", rps).by_arm(TrialRecord::rps)
+    row("throughput/rps_{vus}vu", PerSecond, Capacity, &THROUGHPUT, "Valid responses completed in the window ÷ its length, with users that never pause.", rps).by_arm(TrialRecord::rps)
         .req("M-TP-001", 10_000.0)
         .higher(),
     row("latency/capacity_p50", Millis, Capacity, &LATENCY, "Service time at capacity, closed loop, quantile 0.5.", |stage| service(stage, 0.5)).by_arm(|trial| service_ms(trial, 0.5)),
     row("latency/capacity_p95", Millis, Capacity, &LATENCY, "Service time at capacity, quantile 0.95.", |stage| service(stage, 0.95)).by_arm(|trial| service_ms(trial, 0.95)),
     row("latency/capacity_p99", Millis, Capacity, &LATENCY_TAIL, "Service time at capacity, quantile 0.99.", |stage| service(stage, 0.99)).by_arm(|trial| service_ms(trial, 0.99)).tail(),
-    row("throughput/rps_constrained", PerSecond, Constrained, &THROUGHPUT, "Valid completions inside the window ÷ its length, inside the stage's resource limits.", rps).by_arm(TrialRecord::rps)
+    row("throughput/rps_constrained", PerSecond, Constrained, &THROUGHPUT, "Valid responses completed in the window ÷ its length, within the stage's resource limits.", rps).by_arm(TrialRecord::rps)
         .req("M-TP-002", 5_000.0)
         .higher(),
-    row("latency/constrained_p50", Millis, Constrained, &LATENCY, "Response time inside the limits, quantile 0.5; in a closed loop, service time.", |stage| response(stage, 0.5)).by_arm(|trial| response_ms(trial, 0.5)),
+    row("latency/constrained_p50", Millis, Constrained, &LATENCY, "Response time within the limits, quantile 0.5. In a closed loop, service time.", |stage| response(stage, 0.5)).by_arm(|trial| response_ms(trial, 0.5)),
     row("latency/constrained_p95", Millis, Constrained, &LATENCY, "The same for quantile 0.95.", |stage| response(stage, 0.95)).by_arm(|trial| response_ms(trial, 0.95)),
-    row("latency/constrained_p99", Millis, Constrained, &LATENCY_TAIL, "The same for quantile 0.99. Where the CPU limit throttles, it is made of the waits for the next period.", |stage| response(stage, 0.99)).by_arm(|trial| response_ms(trial, 0.99)).tail(),
-    row("memory/constrained_rss", Bytes, Constrained, &MEMORY, "Median resident memory of the target in the windows of the proxied arm; PSS for a tree of several processes.", load_rss)
+    row("latency/constrained_p99", Millis, Constrained, &LATENCY_TAIL, "The same for quantile 0.99. If the CPU limit throttles the target, this is mostly the wait for the next period.", |stage| response(stage, 0.99)).by_arm(|trial| response_ms(trial, 0.99)).tail(),
+    row("memory/constrained_rss", Bytes, Constrained, &MEMORY, "Median resident memory of the target in the windows of the proxied arm. PSS for a tree of several processes.", load_rss)
         .req("M-MEM-004", 100e6),
-    row("memory/constrained_peak", Bytes, Constrained, &MEMORY, "Largest memory charged to the target's control group in a window of the proxied arm, page cache included: what the memory limit acts on.", constrained::peak),
+    row("memory/constrained_peak", Bytes, Constrained, &MEMORY, "Largest memory charged to the target's control group in a window of the proxied arm. The memory limit applies to this value, which includes the page cache.", constrained::peak),
     row("cpu/constrained_percent", Percent, Constrained, &CPU_PERCENT, "CPU time charged to the target's control group ÷ wall time in the windows of the proxied arm; 100 % is one core.", constrained::cpu),
     row("cpu/constrained_us_per_request", Micros, Constrained, &CPU_TIME, "CPU time charged to the target's control group in a window ÷ requests completed in it.", constrained::cpu_per_request),
-    row("cpu/throttled_percent", Percent, Constrained, &THROTTLED, "Periods of the CPU limit in which the target was held back ÷ periods in which it had work, in the windows of the proxied arm.", constrained::throttled_periods),
-    row("cpu/throttled_time_percent", Percent, Constrained, &THROTTLED, "Time for which the target was held back ÷ wall time, summed over the CPUs it wanted, so it may exceed 100 %.", constrained::throttled_time),
-    row("latency/soak_p50", Millis, Soak, &LATENCY, "Response time in each window of a soak, quantile 0.5 to two digits; in a closed loop, service time.", soak::p50),
+    row("cpu/throttled_percent", Percent, Constrained, &THROTTLED, "Periods of the CPU limit in which the target was throttled ÷ periods in which it was runnable, in the windows of the proxied arm.", constrained::throttled_periods),
+    row("cpu/throttled_time_percent", Percent, Constrained, &THROTTLED, "Time for which the target was throttled ÷ wall time, summed over CPUs, so it may exceed 100 %.", constrained::throttled_time),
+    row("latency/soak_p50", Millis, Soak, &LATENCY, "Response time in each window of a soak, quantile 0.5, with two significant digits. In a closed loop, service time.", soak::p50),
     row("latency/soak_p99", Millis, Soak, &LATENCY_TAIL, "The same for quantile 0.99.", soak::p99).tail(),
-    row("throughput/rps_soak", PerSecond, Soak, &THROUGHPUT, "Valid completions inside each window of a soak ÷ its length.", soak::rps).higher(),
-    row("memory/soak_trough", Bytes, Soak, &MEMORY, "Least memory of the target in each window of a soak: PSS where every window has it, else RSS of a single process.", soak::memory),
-    row("cpu/soak_us_per_request", Micros, Soak, &CPU_TIME, "CPU time of the target in a window of a soak ÷ valid completions in it.", soak::cpu_per_request),
-    row("soak/memory_per_day", Bytes, Soak, &GROWTH, "Growth of the memory's troughs per day: Theil–Sen slope with a block-bootstrap interval, see [soak](soak.md).", soak::memory).trend(Quantity::Memory),
+    row("throughput/rps_soak", PerSecond, Soak, &THROUGHPUT, "Valid responses completed in each window of a soak ÷ its length.", soak::rps).higher(),
+    row("memory/soak_trough", Bytes, Soak, &MEMORY, "Smallest memory reading of the target in each window of a soak: PSS if every window has it, otherwise RSS of a single process.", soak::memory),
+    row("cpu/soak_us_per_request", Micros, Soak, &CPU_TIME, "CPU time of the target in a window of a soak ÷ valid responses completed in it.", soak::cpu_per_request),
+    row("soak/memory_per_day", Bytes, Soak, &GROWTH, "Growth of the memory troughs per day: Theil–Sen slope with a block-bootstrap interval, see [soak](soak.md).", soak::memory).trend(Quantity::Memory),
     row("soak/descriptors_per_day", Count, Soak, &COUNT_GROWTH, "Growth of the troughs of open descriptors per day.", |stage| soak::values(stage, Quantity::Descriptors)).trend(Quantity::Descriptors),
     row("soak/threads_per_day", Count, Soak, &COUNT_GROWTH, "Growth of the troughs of threads per day.", |stage| soak::values(stage, Quantity::Threads)).trend(Quantity::Threads),
-    row("soak/p99_rise", Percent, Soak, &DRIFT, "Rise of the windows' p99 over the soak, as a share of its median.", soak::p99).trend(Quantity::P99),
-    row("soak/rate_loss", Percent, Soak, &DRIFT, "Loss of valid completions per second over the soak, as a share of their median.", soak::rps).trend(Quantity::Rate),
-    row("policy/eval_p50", Micros, Import, &LATENCY, "Evaluation of one policy in process, as Criterion measured it: median of its samples, each the mean of the iterations of one batch.", imported::eval_p50)
+    row("soak/p99_rise", Percent, Soak, &DRIFT, "Increase of the windows' p99 over the soak, relative to its median.", soak::p99).trend(Quantity::P99),
+    row("soak/rate_loss", Percent, Soak, &DRIFT, "Decrease of valid responses per second over the soak, relative to their median.", soak::rps).trend(Quantity::Rate),
+    row("policy/eval_p50", Micros, Import, &LATENCY, "In-process evaluation time of one policy, measured by Criterion: median of its samples, each the mean of one batch of iterations.", imported::eval_p50)
         .req("M-POL-001", 100.0),
-    row("policy/eval_p99", Micros, Import, &LATENCY_TAIL, "The same, quantile 0.99 of the samples; advisory, since the slowest evaluations of a batch vanish in its mean.", imported::eval_p99)
+    row("policy/eval_p99", Micros, Import, &LATENCY_TAIL, "The same, quantile 0.99 of the samples. Advisory, because the mean of a batch hides its slowest evaluations.", imported::eval_p99)
         .req("M-POL-002", 500.0),
-    row("policy/reload_time", Millis, Import, &LATENCY, "Loading the policies again, in process, as Criterion measured it: median of its samples.", imported::reload_time)
+    row("policy/reload_time", Millis, Import, &LATENCY, "In-process time of reloading the policies, measured by Criterion: median of its samples.", imported::reload_time)
         .req("M-POL-003", 100.0),
 ];
 
