@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Aether's regression check, judged by the harness: p95 of durations may rise by 20 %, p50 of throughput_mbs may fall by 20 %.
-# Every pair is reported before it exits: 0 fine, 2 a file is missing or malformed or does not belong to its partner,
-# 3 regressed, 4 usage, 6 the numbers are no measurement. Under GitHub Actions, findings are also `::warning::` lines.
+# Implements Aether's regression check with harness: p95 of durations may increase by 20 %, p50 of throughput_mbs may decrease by 20 %.
+# Reports every pair before it exits. Exit codes: 0 pass, 2 a file is missing, malformed or does not match its partner, 3 regressed,
+# 4 usage, 6 invalid measurement. Under GitHub Actions, findings are also `::warning::` lines.
 #
 #   scripts/check-bench-regression.sh BASE CUR [BASE CUR]...
-#   HARNESS=path/to/harness                   takes that program instead of building one
+#   HARNESS=path/to/harness                   uses that program instead of building one
 set -euo pipefail
 
 if [[ $# -lt 2 || $(($# % 2)) -ne 0 ]]; then

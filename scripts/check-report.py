@@ -1,5 +1,5 @@
-"""Holds a run's folder to programs of others: Chromium, html5lib, prometheus_client, junitparser, and the schema that Jenkins
-has for JUnit files.
+"""Checks the files of a run with other programs: Chromium, html5lib, prometheus_client, junitparser, and Jenkins' schema of
+JUnit files.
 
     check-report.py FOLDER WORK JUNIT_XSD
 """
@@ -19,7 +19,7 @@ import lxml.etree
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 WIDTHS = (390, 768, 1400)
-# Generous: a browser that starts on a busy machine takes long, and a hanging one is tried again.
+# Allows for a slow start on a busy machine; a browser that hangs is started again.
 SECONDS = 120
 FEWEST_CHARTS = 4
 
@@ -56,7 +56,7 @@ for (const frame of frames) frame.srcdoc = frame.dataset.page;
 
 
 class Broken(Exception):
-    """What is wrong with an artifact."""
+    """Reports a problem of an artifact."""
 
 
 def fail(message):
@@ -64,7 +64,7 @@ def fail(message):
 
 
 def chromium(page, work, *arguments):
-    """What Chromium prints of a page: its DOM and its messages. A browser that crashes or hangs gets one more try."""
+    """Returns the DOM and the console messages of a page. Starts a browser that crashes or hangs once more."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not program:
         sys.exit("check-report: chromium is not installed; install it with scripts/install-tools")
@@ -109,7 +109,7 @@ def check_page(folder, work):
 
 def check_widths(text, charts, work):
     page = work / "frames.html"
-    # A frame has no scroll bar of its own where it is as high as its page.
+    # A frame that is as high as its page has no scroll bar.
     frames = [
         f'<iframe data-width="{width}" style="width:{width}px;height:60000px;border:0" data-page="{html.escape(text)}"></iframe>'
         for width in WIDTHS
@@ -123,7 +123,7 @@ def check_widths(text, charts, work):
         fail(f"the frames were not measured: {found and found.group(1)}")
     for frame in frames:
         if frame["width"] != frame["asked"]:
-            fail(f"a frame of {frame['asked']} px is {frame['width']} px wide: it cannot tell")
+            fail(f"a frame of {frame['asked']} px is {frame['width']} px wide, so it cannot be checked")
         if frame["scrolls"] > frame["width"] or frame["wide"]:
             fail(f"at {frame['asked']} px the page is {frame['scrolls']} px wide: {frame['wide']}")
         if frame["drawings"] != charts or frame["flat"]:
@@ -133,7 +133,7 @@ def check_widths(text, charts, work):
 
 
 def check_junit_schema(path, schema):
-    """Element by element and attribute by attribute, and a file that is broken on purpose is refused."""
+    """Validates every element and attribute, and checks that a deliberately broken file is refused."""
     schema = lxml.etree.XMLSchema(lxml.etree.parse(schema))
     tree = lxml.etree.parse(path)
     if not schema.validate(tree):
@@ -141,7 +141,7 @@ def check_junit_schema(path, schema):
     case = tree.getroot().find(".//testcase")
     del case.attrib["name"]
     if schema.validate(tree):
-        fail(f"{path.name}: a test case without a name went through the schema")
+        fail(f"{path.name}: the schema accepted a test case without a name")
 
 
 def check_small_formats(folder):
@@ -152,7 +152,7 @@ def check_small_formats(folder):
     for family in families:
         labels = {label for sample in family.samples for label in sample.labels}
         if "commit" in labels and family.name != "harness_run":
-            fail(f"{family.name} carries the commit")
+            fail(f"{family.name} contains the commit")
     tree = xml.etree.ElementTree.parse(folder / "junit.xml").getroot()
     cases = list(tree.iter("testcase"))
     read = junitparser.JUnitXml.fromfile(str(folder / "junit.xml"))
@@ -165,7 +165,7 @@ def check_small_formats(folder):
         if before != after or counted != after[:3] or after[0] != len(cases):
             fail(f"junit.xml says {before}, junitparser counts {after}, there are {len(cases)} cases")
     for name in ("gab-smaller.json", "gab-bigger.json"):
-        refuse = lambda constant: fail(f"{name} holds {constant}")  # noqa: E731
+        refuse = lambda constant: fail(f"{name} contains {constant}")  # noqa: E731
         for entry in json.loads((folder / name).read_text(encoding="utf-8"), parse_constant=refuse):
             if not (isinstance(entry["value"], (int, float)) and entry["name"] and entry["unit"]):
                 fail(f"{name}: {entry}")
@@ -179,7 +179,7 @@ def check_small_formats(folder):
 
 
 def check_the_check(text, charts, work):
-    """A check that cannot fail is none: pages that are broken on purpose must be refused."""
+    """Checks that deliberately broken pages are refused."""
     broken = {
         "wide": ("<main>", '<main><div style="width:800px">wide</div>'),
         "scripted": ("<main>", "<main><script>throw new Error()</script>"),
@@ -196,7 +196,7 @@ def check_the_check(text, charts, work):
             check_widths(page, charts, folder)
         except Broken:
             continue
-        fail(f"a page that was broken on purpose ({name}) went through")
+        fail(f"a deliberately broken page ({name}) was accepted")
 
 
 def main():

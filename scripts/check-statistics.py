@@ -1,4 +1,4 @@
-"""Asks the `statistics` example and scipy the same questions; started by scripts/check-statistics."""
+"""Compares the `statistics` example with scipy; called by scripts/check-statistics."""
 
 import itertools
 import json

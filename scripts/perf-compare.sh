@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# QNet's comparison, judged by the harness: throughput may fall by 10 %, latency may rise by 15 %, against the median of the
-# last seven runs in BASE_DIR (Criterion directories, or JSON files in the order of their names). Whatever could not be
-# compared fails too. Exit codes: 0 fine, 2 missing or malformed, 3 regressed or not decided, 4 usage, 6 no measurement.
+# Implements QNet's comparison with harness: throughput may decrease by 10 %, latency may increase by 15 %, relative to the median of
+# the last seven runs in BASE_DIR (Criterion directories, or JSON files sorted by name). A value that cannot be compared is a failure
+# too. Exit codes: 0 pass, 2 missing or malformed, 3 regressed or undecided, 4 usage, 6 invalid measurement.
 #
 #   scripts/perf-compare.sh BASE_DIR CUR_DIR
-#   HARNESS=path/to/harness                   takes that program instead of building one
+#   HARNESS=path/to/harness                   uses that program instead of building one
 set -euo pipefail
 
 if [[ $# -ne 2 ]]; then

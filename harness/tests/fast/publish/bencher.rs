@@ -138,12 +138,12 @@ fn tc_obs_007_a_bencher_stand_in_that_is_missing_refuses_breaks_or_hangs_fails_n
         ("refuses", vec![], "`bencher measure list` ended with 1: error: HTTP 401 for key ***"),
         ("breaks", vec![], "503 Service Unavailable"),
         ("prints-rubbish", vec![], "did not print a list of measures"),
-        ("hangs", vec![("BENCHER_TIMEOUT", "1")], "did not end in time"),
+        ("hangs", vec![("BENCHER_TIMEOUT", "1")], "exceeded BENCHER_TIMEOUT"),
         ("works", vec![("PATH", without.as_str())], "`bencher` cannot be started (No such file or directory)"),
         ("works", vec![("BENCHER_API_KEY", "")], "are not both set"),
-        ("works", vec![("HARNESS", "/nonexistent/harness")], "the program does not print its measures"),
-        ("works", vec![("GITHUB_REF", "refs/heads/feature")], "belongs to no tracked branch"),
-        ("works", vec![("PR_NUMBER", "1; rm -rf /")], "is no number of a pull request"),
+        ("works", vec![("HARNESS", "/nonexistent/harness")], "`harness measures` failed"),
+        ("works", vec![("GITHUB_REF", "refs/heads/feature")], "does not belong to a tracked branch"),
+        ("works", vec![("PR_NUMBER", "1; rm -rf /")], "is not a pull request number"),
     ] {
         let run = Run::quiet();
         let environment: Vec<(&str, &str)> = MAIN.into_iter().chain(environment).collect();
