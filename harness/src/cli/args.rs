@@ -1,4 +1,4 @@
-//! What can be typed.
+//! Defines the command line.
 
 mod baseline;
 mod calibrate;
@@ -19,69 +19,67 @@ pub(super) use calibrate::{CalibrateArgs, CalibrateFormat};
 pub(super) use doctor::{DoctorArgs, DoctorFormat};
 pub(super) use publish::{CommentArgs, CommentMode, CompletionsArgs, GithubArgs};
 
-/// Numbers for sidecars and proxies that can be defended.
+/// Benchmarks sidecars and proxies, and judges the results.
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(super) struct Cli {
-    /// What to do.
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
 const EXAMPLES: &str = "Examples:
-  harness run scenarios/sidecar.toml                 measure the bundled sidecar, end to end
+  harness run scenarios/sidecar.toml                 measure the bundled sidecar
   SIDECAR_BIN=./my-proxy harness run scenarios/sidecar.toml
   harness run scenarios/sidecar.toml --quick --stage overhead --set stage.overhead.rate=500/s
-  harness check scenarios/sidecar.toml               what would be done, and how long it takes
-  harness doctor                                     what this host can measure, and what would spoil it
-  harness calibrate                                  how small an overhead it resolves, and its ceilings
+  harness check scenarios/sidecar.toml               print the plan and its duration
+  harness doctor                                     what this host can measure, and what distorts it
+  harness calibrate                                  the smallest overhead this host resolves
   harness run scenarios/sidecar.toml --against ./old-proxy
-                                                     both builds in one run: what the change did
-  harness report results/sidecar/RUN                 render a stored or partial run again
-  harness validate results/sidecar/RUN               every file of a run against its schema
-  harness compare main/result.json pr/result.json    what got better, what got worse
-  harness baseline promote results/sidecar/RUN       hold later runs against this one
-  harness comment results/sidecar/RUN --pr 17        tell the pull request
+                                                     compare two builds in one run
+  harness report results/sidecar/RUN                 print the summary of a stored or partial run
+  harness validate results/sidecar/RUN               check every file of a run against its schema
+  harness compare main/result.json pr/result.json    compare two stored results
+  harness baseline promote results/sidecar/RUN       compare later runs with this one
+  harness comment results/sidecar/RUN --pr 17        comment on the pull request
 
 Exit codes: 0 pass, 2 invalid input, 3 regressed or required target missed, 4 usage or tooling,
             5 the target failed, 6 INVALID measurement, 130 interrupted";
 
-/// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run a scenario and judge it
     Run(RunArgs),
-    /// Validate a scenario, print the plan and how long it takes; start nothing
+    /// Validate a scenario and print the plan and its duration without starting anything
     Check(CheckArgs),
-    /// Render a stored result again, or what is left of a run that was killed
+    /// Render a stored result, or the journal of a run that was killed
     Report(ReportArgs),
-    /// Judge stored results against each other: what got better, what got worse
+    /// Compare stored results
     Compare(CompareArgs),
-    /// Keep runs that later ones are held against
+    /// Manage the stored runs that later runs are compared with
     Baseline(BaselineArgs),
-    /// Post the comment under a pull request, or update the one that is there
+    /// Post or update the comment on a pull request
     Comment(CommentArgs),
-    /// Validate artifacts against the schema of their kind, and name every field that is wrong
+    /// Validate artifacts against their schemas and report every wrong field
     Validate(ValidateArgs),
-    /// Tell what this host can measure, and what would spoil it
+    /// Report what this host can measure and which conditions distort measurements
     Doctor(DoctorArgs),
-    /// Measure what this host resolves and where its ceilings are, for reports and proposals to quote
+    /// Measure the resolution and the maximum rates of this host
     Calibrate(CalibrateArgs),
     /// Remove containers, networks and images that killed runs left behind
     Clean(CleanArgs),
-    /// Print the completions of a shell
+    /// Print shell completions
     Completions(CompletionsArgs),
     /// Print the manual page
     Man,
-    /// Print the measures of Bencher as JSON: units, direction and threshold of each
+    /// Print the Bencher measures as JSON, with units, direction and thresholds
     Measures,
 }
 
 const RUN_EXAMPLES: &str = "Examples:
-  harness run scenarios/sidecar.toml --quick                    a look, in less than 20 seconds
+  harness run scenarios/sidecar.toml --quick                    a quick check, in less than 20 seconds
   harness run scenarios/sidecar.toml --stage startup --stage idle
   harness run scenarios/sidecar.toml --set stage.overhead.rate=500/s --format json
-  harness run scenarios/sidecar.toml --stage capacity --profile  and a flame graph of the target
+  harness run scenarios/sidecar.toml --stage capacity --profile  with a flame graph of the target
   harness run scenarios/sidecar.toml --github                   in a step of GitHub Actions";
 
 /// Arguments of `harness run`.
@@ -90,37 +88,35 @@ const RUN_EXAMPLES: &str = "Examples:
 pub(super) struct RunArgs {
     /// The scenario file
     pub(super) scenario: PathBuf,
-    /// Where results go, as DIR/SCENARIO/RUN-ID
+    /// Results folder; a run is stored as DIR/SCENARIO/RUN-ID
     #[arg(long, default_value = "results", value_name = "DIR")]
     pub(super) out: PathBuf,
-    /// What to change in the scenario and how to pick its stages
     #[command(flatten)]
     pub(super) selection: Selection,
-    /// The baseline to hold the run against, by its name or file, or `none`; without it, what the CI system or git says: main or releases
+    /// Baseline to compare with, by name or file, or `none` [default: main or releases, by CI system or git]
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) baseline: Option<String>,
-    /// The run before this one, result.json or directory: against stored runs an alert is published when two in a row show it; without it, the newest comparable run in --out
+    /// Previous run, as result.json or directory: with stored evidence, an alert requires two consecutive runs [default: the newest comparable run in --out]
     #[arg(long, value_name = "RESULT")]
     pub(super) previous: Option<PathBuf>,
-    /// Let blocks pass as alerts and keep the reason with the run; a line `perf-override: REASON` in the text of a pull request on GitHub does the same
+    /// Turn blocks into alerts and store the reason with the run; on GitHub, a line `perf-override: REASON` in the pull request's description does the same
     #[arg(long = "override", value_name = "REASON")]
     pub(super) reason: Option<String>,
-    /// Where baselines are kept, as DIR/SCENARIO/NAME.json
+    /// Baselines folder; a baseline is stored as DIR/SCENARIO/NAME.json
     #[arg(long, default_value = crate::baseline::FOLDER, value_name = "DIR")]
     pub(super) baseline_dir: PathBuf,
-    /// The mildest finding that ends in exit code 3: without it a block; inconclusive is also a claim of [targets] that stays undecided
+    /// Mildest finding that sets exit code 3 [default: block]; inconclusive includes undecided claims of [targets]
     #[arg(long, value_enum, value_name = "FINDING")]
     pub(super) fail_on: Option<FailOn>,
-    /// What stdout carries
+    /// Format of stdout
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
-    /// No progress, and the verdict's line alone instead of the table
+    /// Print no progress, and only the verdict line instead of the table
     #[arg(short, long)]
     pub(super) quiet: bool,
-    /// Put a flame graph of the target beside the report, for each stage with load, by `perf` in one more window that is not measured; `=fp` follows frame pointers (Go, or built with them) instead of unwind tables
+    /// Add a flame graph of the target for each stage with load, sampled by `perf` in an additional window that contributes to no metric; `=fp` uses frame pointers instead of unwind tables (Go, or programs built with them)
     #[arg(long, value_enum, value_name = "STACKS", num_args = 0..=1, require_equals = true, default_missing_value = "dwarf")]
     pub(super) profile: Option<Stacks>,
-    /// How GitHub Actions is told
     #[command(flatten)]
     pub(super) github: GithubArgs,
 }
@@ -136,7 +132,6 @@ pub(super) struct CheckArgs {
     /// The scenario file
     #[arg(required_unless_present = "schema")]
     pub(super) scenario: Option<PathBuf>,
-    /// What to change in the scenario and how to pick its stages
     #[command(flatten)]
     pub(super) selection: Selection,
     /// Print the JSON Schema of scenarios instead, for editors
@@ -144,27 +139,27 @@ pub(super) struct CheckArgs {
     pub(super) schema: bool,
 }
 
-/// What to change in a scenario.
+/// Options that change a scenario or select its stages.
 #[derive(Debug, Args)]
 pub(super) struct Selection {
-    /// Shorter windows and fewer launches: a look, not a number to publish
+    /// Use shorter windows and fewer launches: a quick check, not for publishing
     #[arg(long)]
     pub(super) quick: bool,
-    /// Run only this stage; may be repeated
+    /// Run only this stage; can be repeated
     #[arg(long, value_name = "NAME")]
     pub(super) stage: Vec<String>,
-    /// Set a key of the scenario, for example stage.overhead.rate=500/s; may be repeated
+    /// Set a key of the scenario, for example stage.overhead.rate=500/s; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
-    /// Compare the target with this build: a program in place of the target's (builtin:sidecar works), or an image in place of its image; both run interleaved, so it takes twice as long
+    /// Compare the target with this build: a program (or builtin:sidecar) or an image that replaces the target's; both are interleaved, which doubles the duration
     #[arg(long, value_name = "BUILD")]
     pub(super) against: Option<String>,
 }
 
 impl Selection {
-    /// Every key of the scenario that the command line sets.
+    /// Returns every key of the scenario that the command line sets.
     pub(super) fn overrides(&self) -> Vec<String> {
-        // Quoted, since a name of digits is a text too.
+        // Quotes the value, because a name of digits is a string too.
         let against =
             self.against.as_ref().map(|build| format!("compare.against={}", serde_json::Value::from(build.as_str())));
         self.set.iter().cloned().chain(against).collect()
@@ -181,21 +176,20 @@ const REPORT_EXAMPLES: &str = "Examples:
 pub(super) struct ReportArgs {
     /// A result.json, or the directory of a run
     pub(super) result: PathBuf,
-    /// What stdout carries
+    /// Format of stdout
     #[arg(long, value_name = "NAME", default_value = "table", value_parser = format_names())]
     pub(super) format: String,
-    /// Write every format into this folder, as a run does
+    /// Write the formats into this folder, as a run does
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// The verdict's line alone instead of the table
+    /// Print only the verdict line instead of the table
     #[arg(short, long)]
     pub(super) quiet: bool,
-    /// How GitHub Actions is told
     #[command(flatten)]
     pub(super) github: GithubArgs,
 }
 
-/// Every format there is.
+/// Returns the names of all formats.
 fn format_names() -> PossibleValuesParser {
     PossibleValuesParser::new(report::FORMATS.iter().map(|format| format.name()))
 }
@@ -209,24 +203,24 @@ const COMPARE_EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(after_help = COMPARE_EXAMPLES)]
 pub(super) struct CompareArgs {
-    /// A base and a head of one kind, and further such pairs: result.json or a run's directory, Aether bench JSON, Bencher Metric Format, the flat array, copybook receipts, Criterion directories; a base may be a folder of runs, of which the median of the last seven counts
+    /// One or more pairs of base and head of the same kind: result.json or a run's directory, Aether bench JSON, Bencher Metric Format, the flat array, copybook receipts, Criterion directories; a base can be a folder of runs, whose last seven are represented by their median
     #[arg(required = true, num_args = 2.., value_names = ["BASE", "HEAD"])]
     pub(super) files: Vec<PathBuf>,
-    /// How much worse is too much
+    /// Thresholds
     #[arg(long, value_enum, default_value_t)]
     pub(super) rule: Rule,
-    /// The mildest finding that ends in exit code 3
+    /// Mildest finding that sets exit code 3
     #[arg(long, value_enum, value_name = "FINDING")]
     pub(super) fail_on: Option<FailOn>,
-    /// What stdout carries
+    /// Format of stdout
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: CompareFormat,
 }
 
-/// How much worse is too much.
+/// Thresholds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Rule {
-    /// Thresholds by category: an alert and a block
+    /// Alert and block thresholds by category
     #[default]
     Default,
     /// A fixed 20 %: p95 of durations upwards, p50 of throughputs downwards
@@ -235,28 +229,28 @@ pub(super) enum Rule {
     Qnet,
 }
 
-/// What stdout carries after a comparison.
+/// Format of stdout after a comparison.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum CompareFormat {
-    /// One sentence per finding, 80 columns
+    /// Text with one sentence per finding, 80 columns
     #[default]
     Table,
-    /// The same for programs
+    /// JSON
     Json,
 }
 
 /// Arguments of `harness validate`.
 #[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
-    /// Files of any kind: scenario, result.json, journal.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons, what the doctor found, calibrations; or the folder of a run or of Criterion
+    /// Files of any kind: scenario, result.json, journal.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons, doctor reports, calibrations; or the folder of a run or of Criterion
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// Take every file for one of this kind, whatever it looks like
+    /// Treat every file as this kind instead of detecting it
     #[arg(long, value_parser = kind_names(), value_name = "KIND")]
     pub(super) kind: Option<String>,
 }
 
-/// The names of all kinds of artifacts.
+/// Returns the names of all kinds of artifacts.
 fn kind_names() -> PossibleValuesParser {
     PossibleValuesParser::new(Kind::ALL.iter().map(|kind| kind.name()))
 }
@@ -264,15 +258,15 @@ fn kind_names() -> PossibleValuesParser {
 /// Arguments of `harness clean`.
 #[derive(Debug, Args)]
 pub(super) struct CleanArgs {
-    /// Only say what would be removed
+    /// Only print what would be removed
     #[arg(long)]
     pub(super) dry_run: bool,
 }
 
-/// What stdout carries.
+/// Format of stdout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// A summary for people, 80 columns
+    /// The summary, 80 columns
     #[default]
     Table,
     /// verdict.json
@@ -281,22 +275,22 @@ pub(super) enum Format {
     Markdown,
 }
 
-/// The mildest finding that ends in exit code 3.
+/// Mildest finding that sets exit code 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum FailOn {
-    /// A block, as without this option
+    /// A block (the default)
     Block,
-    /// An alert, and a block
+    /// An alert or a block
     Alert,
-    /// Whatever could not be decided, and all above
+    /// An undecided result, an alert or a block
     Inconclusive,
 }
 
-/// How the call stacks of a profile are found.
+/// How a profile finds call stacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Stacks {
-    /// By unwind tables, which optimised programs have
+    /// Unwind tables, which optimised programs have
     Dwarf,
-    /// By frame pointers, where the program was built with them
+    /// Frame pointers, if the program was built with them
     Fp,
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 use super::{Behaviour, Delay, Sse};
 use crate::units::{parse_duration, parse_size};
 
-/// A server whose answers, delays and errors are set by flags, and which counts every request it saw.
+/// A server whose answers, delays and errors are set by flags, and which counts every request.
 ///
 /// Routes: POST /mcp and /mcp/v1 (MCP over JSON-RPC), /echo, /sink, /sse, /health, /ready; every other path answers
-/// the fixed body. GET /__upstream/ledger tells the hits by method and path; GET /__upstream/fault/NAME switches a fault: none, down,
+/// with the fixed body. GET /__upstream/ledger returns the hits by method and path; GET /__upstream/fault/NAME sets a fault: none, down,
 /// slow/500ms, reset, half-close, garbage.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "mock-upstream", version)]
@@ -15,19 +15,19 @@ pub struct Args {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Print `listening ADDRESS` once connections are accepted
+    /// Print `listening ADDRESS` once the server accepts connections
     #[arg(long)]
     pub announce: bool,
-    /// Threads that serve; 1 leaves the rest of a small machine to what is measured
+    /// Worker threads; the default of 1 leaves the rest of a small machine to the target
     #[arg(long, default_value_t = 1)]
     pub workers: usize,
     /// Size of the response body
     #[arg(long, default_value = "1KiB", value_parser = parse_size)]
     pub body: usize,
-    /// Time every response is held back, e.g. 800us or 5ms
+    /// Delay of every response, e.g. 800us or 5ms
     #[arg(long, default_value = "0ms", value_parser = parse_duration, conflicts_with = "delay_distribution")]
     pub delay: Duration,
-    /// Draw the delay: uniform:LOW:HIGH, lognormal:MEDIAN:SIGMA or pareto:MINIMUM:ALPHA (capped at 60s)
+    /// Draw the delay from a distribution: uniform:LOW:HIGH, lognormal:MEDIAN:SIGMA or pareto:MINIMUM:ALPHA (capped at 60s)
     #[arg(long, value_name = "DISTRIBUTION")]
     pub delay_distribution: Option<Delay>,
     /// Seed of the drawn delays
@@ -36,44 +36,44 @@ pub struct Args {
     /// Answer with this status instead of the route's own
     #[arg(long, value_parser = clap::value_parser!(u16).range(200..=599))]
     pub status: Option<u16>,
-    /// Only every Nth request gets --status
+    /// Apply --status to every Nth request only
     #[arg(long, requires = "status", value_parser = clap::value_parser!(u64).range(1..))]
     pub status_every: Option<u64>,
-    /// Every Nth request gets no answer but a broken connection
+    /// Break the connection instead of answering every Nth request
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub error_every: Option<u64>,
     /// How --error-every breaks the connection
     #[arg(long, value_enum, default_value = "reset")]
     pub error_kind: ErrorKind,
-    /// Events of one /sse stream
+    /// Number of events of one /sse stream
     #[arg(long, default_value_t = 10)]
     pub sse_events: u64,
-    /// Time between two events
+    /// Time between two events of /sse
     #[arg(long, default_value = "100ms", value_parser = parse_duration)]
     pub sse_interval: Duration,
-    /// Size of one event's data
+    /// Size of the data of one event
     #[arg(long, default_value = "64B", value_parser = parse_size)]
     pub sse_size: usize,
-    /// Leave out the x-upstream-received-ns and x-upstream-sent-ns headers
+    /// Omit the x-upstream-received-ns and x-upstream-sent-ns headers
     #[arg(long)]
     pub no_stamps: bool,
 }
 
-/// How a request is left without an answer.
+/// How the upstream breaks a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ErrorKind {
     /// TCP reset
     Reset,
-    /// Orderly close without a byte
+    /// Orderly close without data
     Close,
-    /// Bytes that are no HTTP, then close
+    /// Bytes that are not HTTP, then close
     Garbage,
-    /// The end of the stream without a byte, while the other direction stays open
+    /// End of the stream without data, while the other direction stays open
     HalfClose,
 }
 
 impl Args {
-    /// What these flags make the upstream do.
+    /// Returns the behaviour that these flags set.
     #[must_use]
     pub fn behaviour(&self) -> Behaviour {
         Behaviour {

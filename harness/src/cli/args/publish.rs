@@ -1,13 +1,13 @@
-//! What can be typed after `comment` and `completions`, and `--github`.
+//! Defines the command line of `harness comment` and `harness completions`, and `--github`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// How GitHub Actions is told.
+/// Output for GitHub Actions.
 #[derive(Debug, Clone, Copy, Args)]
 pub(in crate::cli) struct GithubArgs {
-    /// Tell GitHub Actions too: annotations on stderr, summary.md into $GITHUB_STEP_SUMMARY, outputs into $GITHUB_OUTPUT
+    /// Write for GitHub Actions too: annotations to stderr, summary.md to $GITHUB_STEP_SUMMARY, outputs to $GITHUB_OUTPUT
     #[arg(long)]
     pub(in crate::cli) github: bool,
 }
@@ -15,10 +15,10 @@ pub(in crate::cli) struct GithubArgs {
 const COMMENT_EXAMPLES: &str = "Examples:
   harness comment results/sidecar/RUN --pr 17 --repo owner/name      with GITHUB_TOKEN in the environment
   harness comment result.json --pr 17 --mode on-alert
-  harness comment result.json --pr 17 --dry-run                      print it, post nothing
+  harness comment result.json --pr 17 --dry-run                      print the comment only
 
-What cannot be posted (no token, that of a fork, GitHub down or slow) goes into $GITHUB_STEP_SUMMARY with a warning, and the
-exit code stays 0. GITHUB_API_URL and GITHUB_REPOSITORY are read; HTTPS_PROXY and NO_PROXY are honoured.";
+A comment that cannot be posted (no token, a fork's token, GitHub unreachable or slow) is written to $GITHUB_STEP_SUMMARY with a
+warning, and the exit code is 0. The command reads GITHUB_API_URL, GITHUB_REPOSITORY, HTTPS_PROXY and NO_PROXY.";
 
 /// Arguments of `harness comment`.
 #[derive(Debug, Args)]
@@ -29,32 +29,32 @@ pub(in crate::cli) struct CommentArgs {
     /// Number of the pull request
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(in crate::cli) pr: u64,
-    /// The repository, in place of GITHUB_REPOSITORY
+    /// Repository, instead of GITHUB_REPOSITORY
     #[arg(long, value_name = "OWNER/NAME")]
     pub(in crate::cli) repo: Option<String>,
-    /// When to say something; a comment that is there already is kept up to date in every mode
+    /// When to post a comment; an existing comment is updated in every mode
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) mode: CommentMode,
-    /// Name of the host or class of hosts, so that each has a comment of its own; by default its system and number of CPUs
+    /// Name of the host or class of hosts, each of which has its own comment [default: operating system and number of CPUs]
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) testbed: Option<String>,
-    /// How long one request may take
+    /// Time limit of one request
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(in crate::cli) patience: u64,
-    /// Print the comment and post nothing
+    /// Print the comment without posting it
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
 }
 
-/// When a pull request is told something.
+/// When to comment on a pull request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum CommentMode {
-    /// Whatever was found
+    /// Always
     #[default]
     Always,
-    /// When something got better or worse, or could not be decided
+    /// If something improved, regressed or is inconclusive
     OnChange,
-    /// When something got worse
+    /// If something regressed
     OnAlert,
 }
 
