@@ -5,7 +5,7 @@ WORKDIR /source
 COPY . .
 RUN cargo build --release --locked --package harness --bin harness
 
-# The same C library as the builder's, CA certificates, no shell.
+# Contains the same C library as the builder, CA certificates, and no shell.
 FROM gcr.io/distroless/cc-debian12
 LABEL org.opencontainers.image.base.name="gcr.io/distroless/cc-debian12"
 COPY --from=builder /source/target/release/harness /app/harness

@@ -3,7 +3,7 @@
 FROM rust:1-bookworm AS builder
 WORKDIR /source
 COPY . .
-# Static, so that nothing else is needed.
+# The binary is static and needs no other files.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
     && RUSTFLAGS="-C target-feature=+crt-static" \
        cargo build --release --locked --package mock-upstream --bin reference-sidecar --target "$target" \
