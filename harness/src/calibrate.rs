@@ -38,6 +38,7 @@ pub fn plan(quick: bool, overrides: &[String]) -> Result<Plan, plan::Error> {
 mod tests {
     use super::*;
     use crate::measure::StageKind;
+    use crate::work::Stage;
     use harness_base::units::Nanos;
 
     #[test]
@@ -47,7 +48,7 @@ mod tests {
         assert_eq!((&full.warnings, &quick.warnings), (&vec![], &vec![]));
         assert!(quick.expected_duration() < Nanos::from_secs(30), "{}", quick.expected_duration());
         assert!(full.expected_duration() < Nanos::from_secs(120), "{}", full.expected_duration());
-        let kind = |name: &str| full.stages.iter().find(|stage| stage.name == name).map(|stage| stage.kind);
+        let kind = |name: &str| full.stages.iter().find(|stage| stage.name == name).map(Stage::kind);
         assert_eq!((kind(CEILING), kind(SAMPLER)), (Some(StageKind::Capacity), Some(StageKind::Idle)));
         assert_eq!(PACED.map(kind), [Some(StageKind::Overhead); 3]);
         assert_eq!(full.stages.len(), 5);

@@ -2,12 +2,11 @@
 
 mod aether;
 mod bencher;
-mod budget;
+pub(crate) mod budget;
 mod copybook;
-mod criterion;
+pub(crate) mod criterion;
 mod fields;
 mod flat;
-pub mod import;
 mod strict;
 
 use std::path::{Path, PathBuf};

@@ -4,14 +4,19 @@
 //! Imports go down only, and `tests/fast/floors.rs` checks it. What knows no scenario, stage or report is a crate of its own below.
 //!
 //! ```text
-//! 5  main → cli                                   argv in, exit code out
-//! 4  progress → run │ publish │ doctor │ calibrate
-//! 3  plan                                         stages × instances × rounds × arms, every default filled
-//! 2  scenario                                     the TOML as written
+//! 6  main → cli                                   argv in, exit code out
+//! 5  progress → run │ publish │ doctor │ calibrate
+//! 4  plan                                         stages × instances × rounds × arms, every default filled
+//! 3  scenario                                     the TOML as written
+//! 2  work                                         what a stage is planned to do
 //! 1  report → verdict → baseline, interop         judging
 //! 0  measure → spec                               plain data, pure rules; typed reading of TOML
+//! stages/<kind>/                                  one folder per kind; its files belong to the rooms above by name
 //! ── crates: load, rig → image, stats, base
 //! ```
+
+#[macro_use]
+pub mod stages;
 
 pub mod measure;
 pub mod spec;
@@ -23,6 +28,7 @@ pub mod verdict;
 
 pub mod plan;
 pub mod scenario;
+pub mod work;
 
 pub mod calibrate;
 pub mod cli;

@@ -1,10 +1,8 @@
 //! The plan: the scenario with every default filled and every unit typed. It has no `Option` that means "default".
 
 mod describe;
-mod duration;
 mod environment;
 pub mod proposal;
-mod quick;
 
 use std::path::{Path, PathBuf};
 
@@ -15,11 +13,11 @@ use crate::scenario::compare::FEWEST_INSTANCES;
 use crate::scenario::{self, Scenario};
 use crate::verdict::claim::Claim;
 use crate::verdict::gate::Gates;
+use crate::work::Stage;
+use harness_base::units::Nanos;
 use harness_base::words::nearest;
 use harness_load::spec::GeneratorSpec;
 use harness_rig::target::spec::Spec as TargetSpec;
-
-pub use crate::scenario::{FaultsWork, LoadWork, SoakWork, Stage, Work};
 
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -87,7 +85,7 @@ impl Plan {
     pub fn new(scenario: &Scenario, options: &Options) -> Result<Self, Error> {
         let mut stages = chosen(scenario, &options.stages)?;
         if options.quick {
-            stages.iter_mut().for_each(quick::shorten);
+            stages.iter_mut().for_each(|stage| stage.work.planned_mut().shorten());
         }
         if scenario.compare.base.is_some() {
             let instances = if options.quick { FEWEST_INSTANCES } else { scenario.compare.instances };
@@ -109,7 +107,8 @@ impl Plan {
             warnings: scenario.warnings.clone(),
         };
         let unset = plan.unset_variables();
-        let missing: Vec<String> = plan.stages.iter().filter_map(|stage| not_there_yet(stage, &plan.folder)).collect();
+        let missing: Vec<String> =
+            plan.stages.iter().filter_map(|stage| stage.work.planned().missing(&plan.folder, stage.optional)).collect();
         plan.warnings.extend(missing);
         plan.warnings.extend(unset.iter().map(|name| format!("{name} is not set: a run will stop; export {name}=…")));
         Ok(plan)
@@ -123,6 +122,11 @@ impl Plan {
         plan
     }
 
+    /// Returns how long it will take if no round has to be repeated.
+    pub fn expected_duration(&self) -> Nanos {
+        self.stages.iter().map(Stage::expected_duration).fold(Nanos::ZERO, Nanos::plus)
+    }
+
     /// The target of one build; the only one there is where nothing is compared.
     pub fn target_of(&self, build: Build) -> &TargetSpec {
         match build {
@@ -132,22 +136,12 @@ impl Plan {
     }
 }
 
-/// Makes a stage one of two builds. The curve of limits, the soak and the faults stay those of the head: they tell what a build
-/// needs, whether it leaks and what it survives, not which is better.
+/// Makes a stage one of two builds, if it compares them.
 fn compare(stage: &mut Stage, instances: u64) {
-    stage.compared = !matches!(stage.work, Work::Curve { .. } | Work::Soak(_) | Work::Faults(_));
-    if let Work::Load(load) = &mut stage.work {
+    stage.compared = stage.work.planned().compares();
+    if let Some(load) = stage.work.planned_mut().rounds_mut() {
         load.instances = load.instances.max(instances);
     }
-}
-
-/// A folder to import from that is not there.
-fn not_there_yet(stage: &Stage, folder: &Path) -> Option<String> {
-    let Work::Import(spec) = &stage.work else { return None };
-    let place = folder.join(&spec.dir);
-    let what = if stage.optional { "it will be left out" } else { "a run will stop" };
-    (!place.is_dir())
-        .then(|| format!("import.criterion.dir: {} is not there: {what}; run `cargo bench`", spec.dir.display()))
 }
 
 /// The stages to run, in the order of the scenario.

@@ -2,10 +2,11 @@
 
 mod claims;
 pub mod compare;
+mod name;
 mod request;
 mod requests;
 mod schema;
-pub mod stage;
+pub(crate) mod stage;
 mod target;
 
 use std::fmt::Write as _;
@@ -13,19 +14,20 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use self::name::check_name;
 use self::target::Around;
 use crate::measure::audit::Limits;
 use crate::measure::record::ScenarioFacts;
 use crate::spec::{Document, Mistake, Section};
 use crate::verdict::claim::Claim;
 use crate::verdict::gate::{self, Gates};
+use crate::work::Stage;
 use harness_base::units::hexadecimal;
 use harness_load::spec::GeneratorSpec;
 use harness_rig::target::spec::{Spec as TargetSpec, Upstream};
 
 pub use compare::Compare;
 pub use schema::schema;
-pub use stage::{FaultsWork, LoadWork, SoakWork, Stage, Work};
 
 #[derive(Debug, Clone)]
 pub struct Scenario {
@@ -137,9 +139,9 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let requests = requests::read_all(root, around);
     let mut warnings: Vec<String> = requests.iter().flat_map(request::warnings).collect();
     let audit = Limits::read(&root.table("audit", "limits of the audit of every trial"), Limits::default());
-    let base = stage::Base { target: &target, upstream: upstream.as_ref(), requests: &requests, audit, around };
+    let base = stage::base::Base { target: &target, upstream: upstream.as_ref(), requests: &requests, audit, around };
     // What is imported comes first: what cannot be read must not cost a whole run.
-    let mut stages: Vec<Stage> = stage::read_import(root, &base).into_iter().collect();
+    let mut stages = stage::read_own_tables(root, &base);
     stages.extend(stage::read_all(root, &base, &mut warnings));
     let rest = compare::Rest { target: &target, upstream: upstream.as_ref(), stages: &stages, around: around_target };
     let compare = compare::read(root, &rest);
@@ -148,14 +150,6 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let gates = gate::read(root, Some(&names));
     let generator = request::read_generator(&root.table("generator", "the process that sends the requests"));
     Parts { name, seed, target, compare, generator, stages, claims, gates, warnings }
-}
-
-/// Names become folders and parts of metric ids.
-fn check_name(name: &String) -> Result<(), String> {
-    let fits = !name.is_empty()
-        && name.len() <= 64
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if fits { Ok(()) } else { Err(format!("{name:?} must be 1 to 64 letters, digits, - or _")) }
 }
 
 fn apply(document: &mut Document, argument: &str) {

@@ -10,15 +10,15 @@ const LATE: f64 = 0.005;
 
 /// An entry whose quantiles are a budget.
 #[derive(Debug, PartialEq)]
-pub(super) struct Found {
-    pub(super) label: String,
-    pub(super) p50: f64,
-    pub(super) p95: f64,
-    pub(super) budget_ms: f64,
+pub(crate) struct Found {
+    pub(crate) label: String,
+    pub(crate) p50: f64,
+    pub(crate) p95: f64,
+    pub(crate) budget_ms: f64,
 }
 
 /// The first latency that is a whole budget, at p50 and at p95 alike.
-pub(super) fn find(entries: &[Entry]) -> Option<Found> {
+pub(crate) fn find(entries: &[Entry]) -> Option<Found> {
     entries.iter().find_map(|entry| {
         let (quantity, scale) = Quantity::of(&entry.unit)?;
         let (p50, p95) = quantiles(entry, entries)?;

@@ -11,7 +11,7 @@ use crate::measure::numbers::quantile;
 use crate::measure::{Entry, Layout, Values};
 
 const BENCHMARK: &str = "benchmark.json";
-pub(super) const SAMPLE: &str = "sample.json";
+pub(crate) const SAMPLE: &str = "sample.json";
 
 /// The roots of all Criterion directories at or below `folder`, sorted: a benchmark says itself at which path below its root
 /// it lies, so that a folder of several runs is told from one run.
@@ -29,7 +29,7 @@ pub fn directories(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// The entries of one directory: time per iteration and, where the benchmark declares it, throughput.
-pub(super) fn read(root: &Path) -> Result<Vec<Entry>, Error> {
+pub(crate) fn read(root: &Path) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     for bench in benches(root)? {
         if root_of(&bench)? == root {
@@ -82,24 +82,24 @@ fn json(path: &Path) -> Result<Value, Error> {
 }
 
 /// The samples of one benchmark.
-pub(super) struct Sample {
-    pub(super) text: String,
+pub(crate) struct Sample {
+    pub(crate) text: String,
     /// Nanoseconds per iteration, one value per sample.
-    pub(super) times: Vec<f64>,
+    pub(crate) times: Vec<f64>,
     /// Most iterations of one sample.
-    pub(super) iterations: u64,
+    pub(crate) iterations: u64,
 }
 
 impl Sample {
     /// From the shortest to the longest.
-    pub(super) fn sorted(&self) -> Vec<f64> {
+    pub(crate) fn sorted(&self) -> Vec<f64> {
         let mut sorted = self.times.clone();
         sorted.sort_by(f64::total_cmp);
         sorted
     }
 
     /// The quantiles of the time per iteration.
-    pub(super) fn entry(&self, id: &str) -> Entry {
+    pub(crate) fn entry(&self, id: &str) -> Entry {
         let sorted = self.sorted();
         let (p50, p95) = (quantile(&sorted, 0.5), quantile(&sorted, 0.95));
         let values = Values { p50: Some(p50), p95: Some(p95), value: None };
@@ -111,7 +111,7 @@ impl Sample {
 ///
 /// # Errors
 /// [`Error`] when there is none, one cannot be read, or two have one id.
-pub(super) fn by_id(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
+pub(crate) fn by_id(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let mut found: Vec<(String, PathBuf)> = Vec::new();
     for bench in benches(folder)? {
         let path = bench.join("new").join(BENCHMARK);
@@ -128,7 +128,7 @@ pub(super) fn by_id(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
 }
 
 /// The samples in `new/` of a benchmark's folder.
-pub(super) fn sample(bench: &Path) -> Result<Sample, Error> {
+pub(crate) fn sample(bench: &Path) -> Result<Sample, Error> {
     let path = bench.join("new").join(SAMPLE);
     let text = super::read(&path)?;
     let value = strict::parse(&text).map_err(|error| Error::NotJson { path: path.clone(), why: error.to_string() })?;

@@ -17,6 +17,8 @@ use harness_rig::host::{GitFacts, HostFacts, ToolFacts};
 use harness_rig::launch::LaunchRecord;
 use harness_rig::usage::{Reading, Series};
 
+pub use super::kind::StageKind;
+
 /// Version of [`Record`]'s layout; a reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;
 
@@ -95,32 +97,6 @@ pub struct BuildFacts {
     pub sha256: Option<String>,
     /// Arguments and environment that change numbers, as `NAME=value` (for example `RUST_LOG=error`).
     pub env: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StageKind {
-    /// Looks at the executable file.
-    #[default]
-    Artifact,
-    /// Launches the target again and again.
-    Startup,
-    /// Watches the target do nothing.
-    Idle,
-    /// Drives both arms at the same arrival rate.
-    Overhead,
-    /// Drives the target with users that never pause.
-    Capacity,
-    /// Drives the target inside resource limits.
-    Constrained,
-    /// Drives the target inside one set of limits after the other.
-    Limits,
-    /// Drives the target for hours and watches what grows.
-    Soak,
-    /// Drives the target while one thing after the other fails.
-    Faults,
-    /// Reads numbers that another tool has measured.
-    Import,
 }
 
 /// What became of a stage.
@@ -240,43 +216,6 @@ pub struct RoundRecord {
     pub status: RoundStatus,
     /// In the order they ran.
     pub trials: Vec<TrialRecord>,
-}
-
-impl StageKind {
-    /// Every kind, in the order in which `docs/metrics.md` lists them.
-    pub const ALL: [Self; 10] = [
-        Self::Artifact,
-        Self::Startup,
-        Self::Idle,
-        Self::Overhead,
-        Self::Capacity,
-        Self::Constrained,
-        Self::Limits,
-        Self::Soak,
-        Self::Faults,
-        Self::Import,
-    ];
-
-    /// The kinds that `[stage.NAME]` can have; numbers are imported by `[import]`.
-    pub fn stages() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|kind| *kind != Self::Import)
-    }
-
-    /// Its name in a scenario.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Artifact => "artifact",
-            Self::Startup => "startup",
-            Self::Idle => "idle",
-            Self::Overhead => "overhead",
-            Self::Capacity => "capacity",
-            Self::Constrained => "constrained",
-            Self::Limits => "limits",
-            Self::Soak => "soak",
-            Self::Faults => "faults",
-            Self::Import => "import",
-        }
-    }
 }
 
 impl StageRecord {

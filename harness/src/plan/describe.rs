@@ -2,15 +2,13 @@
 
 use std::fmt;
 
-use super::{FaultsWork, LoadWork, Plan, SoakWork, Stage, Work};
+use super::Plan;
 use crate::measure::LedgerRule;
-use crate::measure::curve::Objective;
-use crate::measure::faults::Planned;
-use crate::measure::group::ResourceLimits;
 use crate::measure::metric::{self, Unit};
 use crate::verdict::claim::Claim;
-use harness_base::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Rate, Ratio, grouped, three_digits};
-use harness_load::spec::{Body, Pace, Request};
+use crate::work::Stage;
+use harness_base::units::{Bytes, Nanos, grouped, three_digits};
+use harness_load::spec::{Body, Request};
 use harness_rig::target::spec::{ContainerSpec, External, ImageSpec, Launch, Upstream};
 
 /// Columns a line may take.
@@ -188,99 +186,17 @@ fn describe_request(request: &Request) -> String {
 }
 
 fn describe_stage(stage: &Stage) -> String {
-    let kind = stage.kind.name();
+    let kind = stage.kind().name();
     let named = if stage.name == kind { String::new() } else { format!("{kind}: ") };
-    let what = match &stage.work {
-        Work::Artifact { image: None } => "looks at the executable".to_owned(),
-        Work::Artifact { image: Some(image) } => format!("looks at the executable and at image {}", image.display()),
-        Work::Import(spec) => {
-            let names: Vec<String> = spec.names.iter().map(|(bench, metric)| format!("{bench} as {metric}")).collect();
-            format!("reads {} from Criterion's {}", names.join(", "), spec.dir.display())
-        }
-        Work::Startup { launches } => format!("{launches} launches"),
-        Work::Idle { launches, settle, window } => {
-            format!("{launches} launches, each settles {} and is watched {}", span(*settle), span(*window))
-        }
-        Work::Load(load) => describe_load(load),
-        Work::Curve { cells, load, objective } => describe_curve(cells, load, objective),
-        Work::Soak(soak) => describe_soak(soak),
-        Work::Faults(faults) => describe_faults(faults),
-    };
+    let what = stage.work.planned().describe();
     let limits = if stage.limits.is_empty() { String::new() } else { format!(", within {}", stage.limits) };
-    let looks = matches!(stage.work, Work::Artifact { .. });
-    let compared = if stage.compared && !looks { ", each build in turn" } else { "" };
+    let compared = if stage.compared && stage.work.planned().launches_builds() { ", each build in turn" } else { "" };
     let optional = if stage.optional { ", optional" } else { "" };
     let takes = match stage.expected_duration() {
         Nanos::ZERO => String::new(),
         takes => format!("; about {takes}"),
     };
     format!("{named}{what}{limits}{compared}{optional}{takes}")
-}
-
-fn describe_curve(cells: &[ResourceLimits], load: &LoadWork, objective: &Objective) -> String {
-    let ends = cells.first().zip(cells.last());
-    let ends = ends.map_or_else(String::new, |(first, last)| format!(" from {first} to {last}"));
-    format!("{} sets of limits{ends}, in each {}; objective {objective}", cells.len(), describe_load(load))
-}
-
-fn describe_soak(soak: &SoakWork) -> String {
-    let SoakWork { load, window, budget, min_abs } = soak;
-    format!(
-        "{} of {}, warm-up {}, {} windows of {}; budget: memory {} beyond {}, descriptors {} beyond {}, threads {} beyond {}, \
-         p99 +{} beyond {}, rate -{}",
-        span(load.window),
-        describe_pace(load),
-        span(load.warmup),
-        soak.windows(),
-        span(*window),
-        BytesPerDay(budget.memory_bytes_per_day),
-        Bytes(min_abs.memory_bytes),
-        CountPerDay(budget.descriptors_per_day),
-        min_abs.descriptors,
-        CountPerDay(budget.threads_per_day),
-        min_abs.threads,
-        Ratio(budget.p99_ratio).notation(),
-        span(Nanos(min_abs.p99_ns)),
-        Ratio(budget.rate_ratio).notation()
-    )
-}
-
-fn describe_faults(faults: &FaultsWork) -> String {
-    let name = |planned: &Planned| {
-        let skipped = if planned.skipped.is_some() { " (skipped)" } else { "" };
-        format!("{} ({}){skipped}", planned.kind.name(), planned.expect.name())
-    };
-    let names: Vec<String> = faults.planned.iter().map(name).collect();
-    format!(
-        "{} under {}; {} before each, {} long, {} after; everything answered again within {}, none without an answer for {}",
-        names.join(", "),
-        describe_pace(&faults.load),
-        span(faults.before),
-        span(faults.fault),
-        span(faults.after),
-        span(faults.recover),
-        span(faults.timeout)
-    )
-}
-
-fn describe_pace(load: &LoadWork) -> String {
-    match load.pace {
-        Pace::Open { rate_per_second } => format!("{} on {} connections", Rate(rate_per_second), load.connections),
-        Pace::Closed => format!("{} users", load.connections),
-    }
-}
-
-fn describe_load(load: &LoadWork) -> String {
-    let pace = describe_pace(load);
-    let arms = if load.paired { "direct and proxied" } else { "proxied" };
-    let instances = if load.instances == 1 { String::new() } else { format!(" over {} instances", load.instances) };
-    let ramp = if load.ramp == Nanos::ZERO { String::new() } else { format!(", ramp {}", span(load.ramp)) };
-    format!(
-        "{} rounds{instances} of {arms}, {pace}, warm-up {}{ramp}, window {}",
-        load.rounds,
-        span(load.warmup),
-        span(load.window)
-    )
 }
 
 /// As a scenario writes it: exact, where a rounded number would hide what was asked for.

@@ -3,19 +3,16 @@
 
 use std::f64::consts::SQRT_2;
 
-use super::{LoadWork, Plan, SoakWork, Stage, Work};
+use super::Plan;
 use crate::measure::calibration::{Calibration, NoiseFloor};
 use crate::measure::metric::{self, Unit};
-use crate::measure::record::StageKind;
+use crate::work::Stage;
 use harness_base::units::{Rate, Ratio};
 use harness_load::spec::Pace;
 use harness_stats as stats;
 
 /// Share of the ceiling that an arrival rate may take; beyond it, latency is queueing in generator and upstream.
 const SHARE: Ratio = Ratio(0.60);
-
-/// The metric that tells a small overhead.
-const OVERHEAD: &str = "overhead/latency_p50";
 
 /// Nanoseconds in the unit of that metric.
 const MS: f64 = 1e6;
@@ -45,7 +42,7 @@ impl Plan {
     /// More rounds for a stage that asks for less than it resolves. A longer window or another rate is taken to be no better than
     /// that of the calibration.
     fn more_rounds(&self, stage: &Stage, floor: &NoiseFloor) -> Option<Proposal> {
-        let Work::Load(load) = &stage.work else { return None };
+        let load = stage.work.planned().rounds()?;
         let (asked, why) = self.smallest_asked(stage)?;
         let seen = resolved(floor, load.rounds)?;
         if seen <= asked {
@@ -61,7 +58,7 @@ impl Plan {
         );
         Some(match rounds_that_resolve(floor, asked) {
             Some(rounds) => {
-                let takes = with_rounds(stage, load, rounds).expected_duration();
+                let takes = with_rounds(stage, rounds).expected_duration();
                 Proposal {
                     message: format!("{message}; {rounds} rounds do, and take about {takes}"),
                     set: Some(format!("stage.{name}.rounds={rounds}")),
@@ -79,11 +76,8 @@ impl Plan {
 
     /// The smallest overhead in nanoseconds that somebody asks of a stage, and who.
     fn smallest_asked(&self, stage: &Stage) -> Option<(f64, String)> {
-        if stage.kind != StageKind::Overhead {
-            return None;
-        }
-        let id =
-            if stage.name == stage.kind.name() { OVERHEAD.to_owned() } else { format!("{OVERHEAD}@{}", stage.name) };
+        let metric = stage.work.planned().resolves()?;
+        let id = if stage.name == stage.kind().name() { metric.to_owned() } else { format!("{metric}@{}", stage.name) };
         // A target that adds nothing must be able to keep its claim.
         let claims = self.claims.iter().filter(|claim| claim.metric == id && claim.below);
         let claims =
@@ -112,15 +106,17 @@ fn rounds_that_resolve(floor: &NoiseFloor, overhead_ns: f64) -> Option<u64> {
     stats::rounds_for(overhead_ns / floor.scatter_ns)
 }
 
-fn with_rounds(stage: &Stage, load: &LoadWork, rounds: u64) -> Stage {
-    Stage { work: Work::Load(LoadWork { rounds, ..load.clone() }), ..stage.clone() }
+fn with_rounds(stage: &Stage, rounds: u64) -> Stage {
+    let mut stage = stage.clone();
+    if let Some(load) = stage.work.planned_mut().rounds_mut() {
+        load.rounds = rounds;
+    }
+    stage
 }
 
 /// A lower rate for a stage whose own is too near to what generator and upstream reach.
 fn lower_rate(stage: &Stage, ceiling: f64) -> Option<Proposal> {
-    let (Work::Load(load) | Work::Curve { load, .. } | Work::Soak(SoakWork { load, .. })) = &stage.work else {
-        return None;
-    };
+    let load = stage.work.planned().load().filter(|_| stage.work.planned().needs_headroom())?;
     let Pace::Open { rate_per_second } = load.pace else { return None };
     if rate_per_second <= SHARE.0 * ceiling {
         return None;

@@ -13,12 +13,12 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 /// How long it may take to answer on a machine that is busy with other things.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why it did not answer, whatever that was.
-pub(super) type Cause = Box<dyn Error + Send + Sync>;
+pub(crate) type Cause = Box<dyn Error + Send + Sync>;
 
-pub(super) struct Admin {
+pub(crate) struct Admin {
     address: SocketAddr,
     sender: SendRequest<Empty<Bytes>>,
     driver: JoinHandle<hyper::Result<()>>,
@@ -29,7 +29,7 @@ impl Admin {
     ///
     /// # Errors
     /// When nobody accepts the connection within ten seconds.
-    pub(super) async fn open(address: SocketAddr) -> Result<Self, Cause> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self, Cause> {
         let stream = in_time(TcpStream::connect(address)).await??;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         Ok(Self { address, sender, driver: tokio::spawn(connection) })
@@ -39,7 +39,7 @@ impl Admin {
     ///
     /// # Errors
     /// When nothing comes within ten seconds, or something else.
-    pub(super) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Cause> {
+    pub(crate) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Cause> {
         let request = hyper::Request::get(path).header("host", self.address.to_string()).body(Empty::new())?;
         let answer = in_time(async {
             self.sender.ready().await?;

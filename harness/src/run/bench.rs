@@ -17,7 +17,8 @@ use crate::measure::Arm;
 use crate::measure::record::Failure;
 use crate::measure::trial::Build;
 use crate::measure::{Ending, LaunchRecord};
-use crate::plan::{LoadWork, Stage};
+use crate::work::Stage;
+use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
@@ -39,11 +40,11 @@ const LOOK: Duration = Duration::from_millis(20);
 const LINES: usize = 8;
 
 /// A ready target with everything around it.
-pub(super) struct Bench {
+pub(crate) struct Bench {
     /// Index of the instance within the stage.
-    pub(super) index: u32,
+    pub(crate) index: u32,
     /// Which build of the target.
-    pub(super) build: Build,
+    pub(crate) build: Build,
     upstream: Option<RunningUpstream>,
     target: Running,
     /// How the target ended that was asked to while it was under load.
@@ -53,7 +54,7 @@ pub(super) struct Bench {
     /// The window under way. One that is still there at the end is that of a trial which came to none.
     pending: Option<Pending>,
     /// CPUs the target may use.
-    pub(super) target_cpus: f64,
+    pub(crate) target_cpus: f64,
     launch: LaunchRecord,
     called: String,
 }
@@ -74,7 +75,7 @@ impl Bench {
     ///
     /// # Errors
     /// [`Halt::Failed`] naming what failed, and the build where there are two, or [`Halt::Interrupted`].
-    pub(super) async fn start(
+    pub(crate) async fn start(
         rig: &mut Rig<'_>,
         stage: &Stage,
         (index, build): (u64, Build),
@@ -119,32 +120,32 @@ impl Bench {
     }
 
     /// Announces a window to the sampler; [`Bench::window`] waits for its end.
-    pub(super) fn announce(&mut self, start: Mono, end: Mono) {
+    pub(crate) fn announce(&mut self, start: Mono, end: Mono) {
         self.pending = Some(self.sampler.window(start, end));
     }
 
     /// Announces a window behind those announced before; whoever takes it waits for it.
-    pub(super) fn ahead(&self, start: Mono, end: Mono) -> Pending {
+    pub(crate) fn ahead(&self, start: Mono, end: Mono) -> Pending {
         self.sampler.window(start, end)
     }
 
     /// Leaves a window that comes to no more with the bench, which records what was seen of it when it stops.
-    pub(super) fn leave(&mut self, cut_short: Option<Pending>) {
+    pub(crate) fn leave(&mut self, cut_short: Option<Pending>) {
         self.pending = cut_short;
     }
 
     /// The living processes of the target.
-    pub(super) fn processes(&self) -> Vec<i32> {
+    pub(crate) fn processes(&self) -> Vec<i32> {
         keeper::family(self.target.pid, self.target.mark.as_deref())
     }
 
     /// How the target ended, if it did.
-    pub(super) fn gone(&self) -> Option<Ending> {
+    pub(crate) fn gone(&self) -> Option<Ending> {
         gone(&self.target)
     }
 
     /// What was seen over the window announced last.
-    pub(super) async fn window(&mut self) -> Window {
+    pub(crate) async fn window(&mut self) -> Window {
         match self.pending.take() {
             Some(mut pending) => pending.finish().await,
             None => Window::default(),
@@ -152,13 +153,13 @@ impl Bench {
     }
 
     /// Where the upstream tells its hits; absent where it is not the bundled one.
-    pub(super) fn ledger(&self) -> Option<SocketAddr> {
+    pub(crate) fn ledger(&self) -> Option<SocketAddr> {
         let upstream = self.upstream.as_ref()?;
         upstream.running.as_ref().filter(|running| running.builtin).map(|_| upstream.url.addr)
     }
 
     /// Where requests to the target go.
-    pub(super) fn proxied(&self) -> ArmAddress {
+    pub(crate) fn proxied(&self) -> ArmAddress {
         engine::address(Arm::Proxied, &self.target.endpoints.proxy)
     }
 
@@ -166,7 +167,7 @@ impl Bench {
     ///
     /// # Errors
     /// [`Halt::Failed`] when the target or the generator is gone, [`Halt::Interrupted`].
-    pub(super) async fn drive<T>(
+    pub(crate) async fn drive<T>(
         &mut self,
         interrupt: &Interrupt,
         work: impl AsyncFnOnce(&mut Generator) -> Result<T, harness_load::Error>,
@@ -181,7 +182,7 @@ impl Bench {
     ///
     /// # Errors
     /// [`Halt::Failed`] when the target is gone, [`Halt::Interrupted`].
-    pub(super) async fn watch(&mut self, interrupt: &Interrupt) -> Result<Window, Halt> {
+    pub(crate) async fn watch(&mut self, interrupt: &Interrupt) -> Result<Window, Halt> {
         let Some(pending) = &mut self.pending else { return Ok(Window::default()) };
         let window = interrupt.or(alive(&self.target, pending.finish())).await??;
         self.pending = None;
@@ -189,13 +190,13 @@ impl Bench {
     }
 
     /// Stops everything in reverse and records how the target ended.
-    pub(super) async fn stop(self, rig: &mut Rig<'_>) {
+    pub(crate) async fn stop(self, rig: &mut Rig<'_>) {
         let patience = patience(rig);
         self.end(patience).await.record(rig, patience);
     }
 
     /// Stops both builds of a turn at the same time, so that two take no longer than one.
-    pub(super) async fn stop_all(benches: Vec<Self>, rig: &mut Rig<'_>) {
+    pub(crate) async fn stop_all(benches: Vec<Self>, rig: &mut Rig<'_>) {
         let patience = patience(rig);
         let end = async |bench: Option<Self>| match bench {
             Some(bench) => Some(bench.end(patience).await),
@@ -375,7 +376,7 @@ async fn alive<T>(target: &Running, work: impl Future<Output = T>) -> Result<T, 
 
 /// The exit code an error of a launch stands for: a program or variable that is missing is a matter of the input, a port
 /// that is taken one of the target.
-pub(super) fn launch_halt(error: &target::Error) -> Halt {
+pub(crate) fn launch_halt(error: &target::Error) -> Halt {
     let exit = match error {
         target::Error::PortTaken { .. } | target::Error::NobodyListens { .. } | target::Error::NoProcess { .. } => {
             Exit::TargetFailed
@@ -390,7 +391,7 @@ pub(super) fn launch_halt(error: &target::Error) -> Halt {
 }
 
 /// The last lines of a log, for a message.
-pub(super) fn told(lines: &[String]) -> String {
+pub(crate) fn told(lines: &[String]) -> String {
     if lines.is_empty() {
         "it printed nothing".to_owned()
     } else {

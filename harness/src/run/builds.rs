@@ -5,10 +5,11 @@ use super::halt::Halt;
 use super::rig::Rig;
 use crate::measure::record::Failure;
 use crate::measure::trial::Build;
-use crate::plan::{LoadWork, Stage};
+use crate::work::Stage;
+use crate::work::load::LoadWork;
 
 /// The builds of a turn in their order: base, head, head, base, … so that drift cancels within two turns.
-pub(super) const fn builds(stage: &Stage, turn: u64) -> &'static [Build] {
+pub(crate) const fn builds(stage: &Stage, turn: u64) -> &'static [Build] {
     match (stage.compared, turn.is_multiple_of(2)) {
         (false, _) => &[Build::Head],
         (true, true) => &[Build::Base, Build::Head],
@@ -20,7 +21,7 @@ pub(super) const fn builds(stage: &Stage, turn: u64) -> &'static [Build] {
 ///
 /// # Errors
 /// [`Halt::Failed`] naming the build, or [`Halt::Interrupted`].
-pub(super) async fn start(rig: &mut Rig<'_>, stage: &Stage, turn: u64, work: &LoadWork) -> Result<Vec<Bench>, Halt> {
+pub(crate) async fn start(rig: &mut Rig<'_>, stage: &Stage, turn: u64, work: &LoadWork) -> Result<Vec<Bench>, Halt> {
     let order = builds(stage, turn);
     let mut benches = Vec::with_capacity(order.len());
     for (index, build) in (turn * order.len() as u64..).zip(order) {
@@ -36,7 +37,7 @@ pub(super) async fn start(rig: &mut Rig<'_>, stage: &Stage, turn: u64, work: &Lo
 }
 
 /// Names the build in what went wrong with it, where there are two.
-pub(super) fn named(rig: &Rig<'_>, stage: &Stage, build: Build, halt: Halt) -> Halt {
+pub(crate) fn named(rig: &Rig<'_>, stage: &Stage, build: Build, halt: Halt) -> Halt {
     if !stage.compared {
         return halt;
     }
@@ -49,6 +50,12 @@ pub(super) fn named(rig: &Rig<'_>, stage: &Stage, build: Build, halt: Halt) -> H
 }
 
 /// A build as it is called in a message: `the target`, or which of the two.
-pub(super) fn called(stage: &Stage, build: Build) -> String {
+pub(crate) fn called(stage: &Stage, build: Build) -> String {
     if stage.compared { format!("the {} build", build.name()) } else { "the target".to_owned() }
+}
+
+/// A launch as it is called in a message: counted from 1 for each build.
+pub(crate) fn launch(stage: &Stage, build: Build, turn: u64) -> String {
+    let of = if stage.compared { format!(" of {}", build.name()) } else { String::new() };
+    format!("launch {}{of}", turn + 1)
 }

@@ -5,7 +5,8 @@ use super::halt::{Halt, chain};
 use super::rig::Rig;
 use crate::measure::Arm;
 use crate::measure::record::Failure;
-use crate::plan::{LoadWork, Stage};
+use crate::work::Stage;
+use crate::work::load::LoadWork;
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 use harness_load::frames::{ArmAddress, Job};
@@ -16,9 +17,9 @@ use harness_rig::target::HttpUrl;
 /// Time between SIGTERM and SIGKILL.
 const PATIENCE: Nanos = Nanos::from_secs(1);
 
-pub(super) struct Engine {
-    pub(super) generator: Generator,
-    pub(super) child: Child,
+pub(crate) struct Engine {
+    pub(crate) generator: Generator,
+    pub(crate) child: Child,
 }
 
 impl Engine {
@@ -26,7 +27,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Halt::Failed`] when it does not start.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         rig: &Rig<'_>,
         stage: &Stage,
         work: &LoadWork,
@@ -53,11 +54,11 @@ impl Engine {
     }
 
     /// What an error of the generator means for the stage.
-    pub(super) fn halt(&self, error: &harness_load::Error) -> Halt {
+    pub(crate) fn halt(&self, error: &harness_load::Error) -> Halt {
         failed(&self.child, error)
     }
 
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         // A child that is gone already has nothing to be told.
         let _ = self.generator.stop().await;
         self.child.stop(PATIENCE).await;
@@ -80,6 +81,6 @@ fn command(rig: &Rig<'_>, name: &str) -> Command {
 }
 
 /// Where an arm goes, for whoever sends requests.
-pub(super) fn address(arm: Arm, url: &HttpUrl) -> ArmAddress {
+pub(crate) fn address(arm: Arm, url: &HttpUrl) -> ArmAddress {
     ArmAddress { arm, address: url.addr, host: url.authority(), base_path: url.path.trim_end_matches('/').to_owned() }
 }

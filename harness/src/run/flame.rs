@@ -8,19 +8,19 @@ use inferno::flamegraph;
 
 /// Stacks, each on one line with the number of its samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Folded {
+pub(crate) struct Folded {
     /// `process;outermost;…;innermost 42`, sorted.
-    pub(super) text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     /// What was sampled, as perf names it; empty where there is no sample.
-    pub(super) event: String,
-    pub(super) samples: u64,
+    pub(crate) event: String,
+    pub(crate) samples: u64,
 }
 
 /// Folds the stacks of `script`, which is read to its end.
 ///
 /// # Errors
 /// When it cannot be read, or is no output of `perf script`.
-pub(super) fn fold(script: impl Read) -> io::Result<Folded> {
+pub(crate) fn fold(script: impl Read) -> io::Result<Folded> {
     let mut script = BufReader::new(script);
     let mut first = String::new();
     script.read_line(&mut first)?;
@@ -37,7 +37,7 @@ pub(super) fn fold(script: impl Read) -> io::Result<Folded> {
 ///
 /// # Errors
 /// When there are none.
-pub(super) fn draw(folded: &Folded, title: &str, subtitle: &str) -> io::Result<Vec<u8>> {
+pub(crate) fn draw(folded: &Folded, title: &str, subtitle: &str) -> io::Result<Vec<u8>> {
     let mut options = flamegraph::Options::default();
     title.clone_into(&mut options.title);
     options.subtitle = Some(subtitle.to_owned());

@@ -14,7 +14,7 @@ pub enum Halt {
 }
 
 /// What ends a load from inside, while something else is done beside it.
-pub(super) enum Stop {
+pub(crate) enum Stop {
     Load(harness_load::Error),
     /// What was done beside it.
     Halt(Halt),

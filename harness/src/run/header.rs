@@ -20,7 +20,7 @@ const SECRET_WORDS: [&str; 5] = ["TOKEN", "SECRET", "PASSWORD", "KEY", "DATABASE
 const SAME: &str = "base and head are the same program: this is an A/A comparison, and what it finds is noise";
 
 /// The record of a run that has not begun.
-pub(super) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
+pub(crate) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
     let head = facts(Build::Head, &plan.target, site);
     let base = plan.base.as_ref().map(|base| facts(Build::Base, base, site));
     let (calibration, unusable) = match stored_calibration::stored() {

@@ -13,7 +13,7 @@ const PATH: &str = "/__upstream/ledger";
 /// The upstream could not be asked.
 #[derive(Debug, thiserror::Error)]
 #[error("the upstream at {address} did not tell its hits at {PATH}: {cause}; see upstream.log beside the result")]
-pub(super) struct Error {
+pub(crate) struct Error {
     address: SocketAddr,
     cause: String,
 }
@@ -34,7 +34,7 @@ struct Hits {
 ///
 /// # Errors
 /// When the upstream does not answer within ten seconds, or with something else.
-pub(super) async fn hits(address: SocketAddr, requests: &[Request]) -> Result<u64, Error> {
+pub(crate) async fn hits(address: SocketAddr, requests: &[Request]) -> Result<u64, Error> {
     let asked = async { Admin::open(address).await?.get::<Answer>(PATH).await };
     let answer = asked.await.map_err(|cause| Error { address, cause: cause.to_string() })?;
     let ours = |hits: &&Hits| {

@@ -10,7 +10,7 @@ use harness_rig::target::Running;
 ///
 /// # Errors
 /// [`Halt::Failed`] with what was asked for and what there is.
-pub(super) fn in_force(target: &Running, asked: &ResourceLimits) -> Result<(), Halt> {
+pub(crate) fn in_force(target: &Running, asked: &ResourceLimits) -> Result<(), Halt> {
     if asked.is_empty() {
         return Ok(());
     }
@@ -36,7 +36,7 @@ pub(super) fn in_force(target: &Running, asked: &ResourceLimits) -> Result<(), H
 ///
 /// # Errors
 /// [`Halt::Failed`], as what was measured is no longer the whole target.
-pub(super) fn none_killed(readings: &Series<Reading>, limits: &ResourceLimits) -> Result<(), Halt> {
+pub(crate) fn none_killed(readings: &Series<Reading>, limits: &ResourceLimits) -> Result<(), Halt> {
     let killed = readings.group_delta().and_then(|used| used.oom_kills).unwrap_or(0);
     if killed == 0 {
         return Ok(());
@@ -48,7 +48,7 @@ pub(super) fn none_killed(readings: &Series<Reading>, limits: &ResourceLimits) -
 
 /// Warns of a target that may not have as many descriptors as connections to it and from it need: those that it cannot accept wait until
 /// they time out, which looks like anything but that.
-pub(super) fn few_descriptors(target: &Running, connections: u64) -> Option<String> {
+pub(crate) fn few_descriptors(target: &Running, connections: u64) -> Option<String> {
     let (limit, needed) = (target.descriptor_limit()?, connections.saturating_mul(2));
     (limit < needed).then(|| {
         format!(

@@ -16,7 +16,9 @@ use crate::measure::Arm;
 use crate::measure::profile::{Profile, Stacks, Taken};
 use crate::measure::trial::Build;
 use crate::measure::{Ending, LoadFacts};
-use crate::plan::{LoadWork, Plan, Stage, Work};
+use crate::plan::Plan;
+use crate::work::Stage;
+use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use harness_load::LoadEngine;
@@ -82,7 +84,7 @@ pub fn no_profile(plan: &Plan) -> Option<String> {
     plan.profile?;
     let path = std::env::var("PATH").unwrap_or_default();
     let missing = keeper::find_program("perf", &plan.folder, &path).is_err();
-    let loaded = plan.stages.iter().any(|stage| matches!(stage.work, Work::Load(_) | Work::Soak(_)));
+    let loaded = plan.stages.iter().any(|stage| stage.work.planned().is_profiled());
     if !loaded {
         Some("none of the stages that run has load; it is taken of overhead, capacity, constrained and soak".to_owned())
     } else if missing {
@@ -96,14 +98,14 @@ pub fn no_profile(plan: &Plan) -> Option<String> {
 ///
 /// # Errors
 /// [`Halt::Interrupted`]. Everything else is a reason that is recorded.
-pub(super) async fn of_rounds(
+pub(crate) async fn of_rounds(
     rig: &mut Rig<'_>,
     stage: &Stage,
     work: &LoadWork,
     benches: &mut [Bench],
 ) -> Result<(), Halt> {
     // Each set of limits of a curve has rounds of its own; they are too many to profile.
-    let wanted = !matches!(stage.work, Work::Curve { .. });
+    let wanted = stage.work.planned().is_profiled();
     match benches.iter_mut().find(|bench| bench.build == Build::Head && wanted) {
         Some(bench) => window(rig, stage, work, bench).await,
         None => Ok(()),
@@ -114,7 +116,7 @@ pub(super) async fn of_rounds(
 ///
 /// # Errors
 /// As [`of_rounds`].
-pub(super) async fn window(rig: &mut Rig<'_>, stage: &Stage, work: &LoadWork, bench: &mut Bench) -> Result<(), Halt> {
+pub(crate) async fn window(rig: &mut Rig<'_>, stage: &Stage, work: &LoadWork, bench: &mut Bench) -> Result<(), Halt> {
     let Some(stacks) = rig.plan.profile else { return Ok(()) };
     rig.tell(Event::Doing("profiling; this window is not measured".to_owned()));
     let profile = match taken(rig, stage, work, bench, stacks).await {

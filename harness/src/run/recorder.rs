@@ -19,7 +19,7 @@ use harness_base::units::Nanos;
 
 /// The recorder of one run.
 #[derive(Debug)]
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     replay: Replay,
     journal: WholeLines,
     folder: PathBuf,
@@ -40,7 +40,7 @@ impl Recorder {
     ///
     /// # Errors
     /// When the journal cannot be created, or its first line not be written: what is measured would have nowhere to go.
-    pub(super) fn begin(folder: &Path, header: Record) -> io::Result<Self> {
+    pub(crate) fn begin(folder: &Path, header: Record) -> io::Result<Self> {
         let mut recorder = Self {
             journal: WholeLines::create(&folder.join(journal::FILE))?,
             folder: folder.to_owned(),
@@ -60,79 +60,79 @@ impl Recorder {
         }
     }
 
-    pub(super) fn stage_begun(&mut self, stage: StageRecord) {
+    pub(crate) fn stage_begun(&mut self, stage: StageRecord) {
         self.push(JournalLine::stage(&stage));
         self.stage = stage;
         self.open.clear();
     }
 
     /// Facts of the present stage have become known.
-    pub(super) fn stage_fact(&mut self, add: impl FnOnce(&mut StageRecord)) {
+    pub(crate) fn stage_fact(&mut self, add: impl FnOnce(&mut StageRecord)) {
         add(&mut self.stage);
         self.push(JournalLine::stage(&self.stage));
     }
 
     /// The stage as recorded so far, instances included.
-    pub(super) fn present_stage(&self) -> Option<&StageRecord> {
+    pub(crate) fn present_stage(&self) -> Option<&StageRecord> {
         self.replay.record.stages.last()
     }
 
     /// An instance of the present stage as recorded so far, rounds included.
-    pub(super) fn instance(&self, index: u32) -> Option<&InstanceRecord> {
+    pub(crate) fn instance(&self, index: u32) -> Option<&InstanceRecord> {
         self.present_stage()?.instances.iter().find(|instance| instance.index == index)
     }
 
     /// Where the files of the run lie.
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// The program of a build as the scenario names it, placeholders filled.
-    pub(super) fn program(&self, build: Build) -> &str {
+    pub(crate) fn program(&self, build: Build) -> &str {
         let facts = self.replay.record.targets.iter().find(|facts| facts.build == build);
         facts.map_or("", |facts| &facts.program)
     }
 
-    pub(super) fn stage_ended(&mut self, status: StageStatus) {
+    pub(crate) fn stage_ended(&mut self, status: StageStatus) {
         self.stage.status = status;
         self.push(JournalLine::stage_end(&self.stage));
     }
 
     /// What a reader must know beside the numbers of this stage; told once.
-    pub(super) fn warn(&mut self, warning: String) {
+    pub(crate) fn warn(&mut self, warning: String) {
         if !self.stage.warnings.contains(&warning) {
             self.stage.warnings.push(warning);
         }
     }
 
     /// An instance is up. Several may be at the same time.
-    pub(super) fn instance_begun(&mut self, index: u32, build: Build, launch: LaunchRecord, limits: ResourceLimits) {
+    pub(crate) fn instance_begun(&mut self, index: u32, build: Build, launch: LaunchRecord, limits: ResourceLimits) {
         let instance = InstanceRecord { launch, build, ..instance(index, limits) };
         self.push(JournalLine::instance(&self.stage.name, &instance));
         self.open.push(instance);
     }
 
     /// An instance of stage `limits` went no further; it may not even have come up.
-    pub(super) fn gave_up(&mut self, index: u32, limits: ResourceLimits, why: GaveUp) {
+    pub(crate) fn gave_up(&mut self, index: u32, limits: ResourceLimits, why: GaveUp) {
         let known = self.instance(index).cloned().unwrap_or_else(|| instance(index, limits));
         self.push(JournalLine::instance(&self.stage.name, &InstanceRecord { gave_up: Some(why), ..known }));
     }
 
     /// What was seen of an instance until it ended by itself.
-    pub(super) fn last_readings(&mut self, index: u32, readings: Series<Reading>) {
+    pub(crate) fn last_readings(&mut self, index: u32, readings: Series<Reading>) {
         if let Some(instance) = self.opened(index) {
             instance.last = Some(readings).filter(|readings| !readings.0.is_empty());
         }
     }
 
     /// What the idle window of an instance showed.
-    pub(super) fn idle(&mut self, index: u32, readings: Series<Reading>) {
+    pub(crate) fn idle(&mut self, index: u32, readings: Series<Reading>) {
         if let Some(instance) = self.opened(index) {
             instance.idle = Some(readings);
         }
     }
 
-    pub(super) fn instance_ended(&mut self, index: u32, launch: LaunchRecord) {
+    pub(crate) fn instance_ended(&mut self, index: u32, launch: LaunchRecord) {
         if let Some(place) = self.open.iter().position(|instance| instance.index == index) {
             let known = self.open.swap_remove(place);
             self.push(JournalLine::instance(&self.stage.name, &InstanceRecord { launch, ..known }));
@@ -140,7 +140,7 @@ impl Recorder {
     }
 
     /// A window of a soak has ended.
-    pub(super) fn window(&mut self, instance: u32, window: SoakWindow) {
+    pub(crate) fn window(&mut self, instance: u32, window: SoakWindow) {
         let stage = self.stage.name.clone();
         if let Err(error) = self.append(&stage, &window) {
             self.unwritten.get_or_insert(error);
@@ -149,26 +149,26 @@ impl Recorder {
     }
 
     /// An instance has ended by itself, so many nanoseconds after its load began.
-    pub(super) fn died(&mut self, index: u32, after: Nanos) {
+    pub(crate) fn died(&mut self, index: u32, after: Nanos) {
         if let Some(instance) = self.opened(index) {
             instance.died_ns = Some(after.0);
         }
     }
 
     /// An instance has met a fault.
-    pub(super) fn fault(&mut self, index: u32, fault: FaultRecord) {
+    pub(crate) fn fault(&mut self, index: u32, fault: FaultRecord) {
         if let Some(instance) = self.opened(index) {
             instance.fault = Some(fault);
         }
     }
 
-    pub(super) fn trial(&mut self, instance: u32, round: u32, trial: TrialRecord) {
+    pub(crate) fn trial(&mut self, instance: u32, round: u32, trial: TrialRecord) {
         let stage = self.stage.name.clone();
         self.push(JournalLine::Trial { stage, instance, round, trial: Box::new(trial) });
     }
 
     /// A round of an instance has ended.
-    pub(super) fn round(&mut self, instance: u32, index: u32, status: RoundStatus) {
+    pub(crate) fn round(&mut self, instance: u32, index: u32, status: RoundStatus) {
         let stage = self.stage.name.clone();
         self.push(JournalLine::Round { stage, instance, index, status });
     }
@@ -178,13 +178,13 @@ impl Recorder {
     }
 
     /// The sampler of an instance has stopped.
-    pub(super) fn sampler(&mut self, cpu: Nanos, ran: Nanos) {
+    pub(crate) fn sampler(&mut self, cpu: Nanos, ran: Nanos) {
         self.sampler_cpu = self.sampler_cpu.plus(cpu);
         self.sampler_ran = self.sampler_ran.plus(ran);
     }
 
     /// The run is over; its record.
-    pub(super) fn end(mut self, interrupted: bool) -> Record {
+    pub(crate) fn end(mut self, interrupted: bool) -> Record {
         if let Some(cause) = self.unwritten.take() {
             self.warn(incomplete(&self.folder, &cause));
             self.push(JournalLine::stage_end(&self.stage.clone()));

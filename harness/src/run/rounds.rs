@@ -10,16 +10,27 @@ use super::rig::Rig;
 use super::trial;
 use crate::measure::Arm;
 use crate::measure::trial::Build;
-use crate::measure::{InstanceRecord, RoundStatus, StageKind, StageRecord, rejection};
-use crate::plan::{LoadWork, Stage};
+use crate::measure::{InstanceRecord, RoundStatus, StageRecord, rejection};
+use crate::work::Stage;
+use crate::work::load::LoadWork;
 
 /// How many rounds are wanted, and how many may still be rejected.
-pub(super) struct Tally {
-    pub(super) wanted: u64,
-    pub(super) valid: u64,
-    pub(super) rejected: u64,
+pub(crate) struct Tally {
+    pub(crate) wanted: u64,
+    pub(crate) valid: u64,
+    pub(crate) rejected: u64,
     /// Rounds of the stage before these, and in all: for those who watch.
-    pub(super) stage: (u64, u64),
+    pub(crate) stage: (u64, u64),
+    pub(crate) scope: Scope,
+}
+
+/// Whose rounds a tally counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Those of all instances of the stage.
+    Stage,
+    /// Those of one instance, which stands for itself.
+    Instance,
 }
 
 impl Tally {
@@ -33,7 +44,7 @@ impl Tally {
 ///
 /// # Errors
 /// [`Halt::Invalid`] when too few rounds are valid; [`Halt::Failed`] when the target or a tool fails.
-pub(super) async fn rounds(
+pub(crate) async fn rounds(
     rig: &mut Rig<'_>,
     stage: &Stage,
     work: &LoadWork,
@@ -89,8 +100,7 @@ impl Driver<'_, '_> {
     /// Why the stage is not valid: the rules its rounds broke, most frequent first, for each build by itself.
     fn too_few(&self, tally: &Tally) -> Halt {
         let mut reasons = match self.rig.recorder.present_stage() {
-            // Each set of limits stands for itself.
-            Some(stage) if stage.kind == StageKind::Limits => {
+            Some(stage) if tally.scope == Scope::Instance => {
                 let instances: Vec<_> = stage.instances.last().cloned().into_iter().collect();
                 rejection::reasons(&StageRecord { instances, ..StageRecord::default() })
             }
@@ -211,7 +221,7 @@ mod tests {
 
     #[test]
     fn half_as_many_rounds_again_may_be_rejected() {
-        let tally = |wanted, rejected| Tally { wanted, valid: 0, rejected, stage: (0, wanted) };
+        let tally = |wanted, rejected| Tally { wanted, valid: 0, rejected, stage: (0, wanted), scope: Scope::Stage };
         assert!(!tally(10, 5).exhausted() && tally(10, 6).exhausted());
         assert!(!tally(7, 4).exhausted() && tally(7, 5).exhausted());
     }

@@ -10,23 +10,24 @@ use crate::measure::LedgerRule;
 use crate::measure::Outcome;
 use crate::measure::audit::{Evidence, audit, tags};
 use crate::measure::trial::{Ledger, TrialRecord};
-use crate::measure::{Arm, LoadFacts, Offered};
-use crate::plan::{LoadWork, Stage};
+use crate::measure::{Arm, LoadFacts};
+use crate::work::Stage;
+use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use harness_load::LoadEngine;
 use harness_load::frames::{PreflightAnswer, TrialOrder};
-use harness_load::spec::{Pace, Request};
+use harness_load::spec::Request;
 use harness_rig::sampler::Window;
 
 /// Time between the order and the trial's start, so that everybody is waiting when it comes.
-pub(super) const LEAD: Nanos = Nanos::from_millis(10);
+pub(crate) const LEAD: Nanos = Nanos::from_millis(10);
 
 /// Sends one request of every kind through `arm` before anything is measured.
 ///
 /// # Errors
 /// [`Halt::Invalid`] naming the request and the answer when it is not as expected.
-pub(super) async fn preflight(rig: &mut Rig<'_>, stage: &Stage, bench: &mut Bench, arm: Arm) -> Result<(), Halt> {
+pub(crate) async fn preflight(rig: &mut Rig<'_>, stage: &Stage, bench: &mut Bench, arm: Arm) -> Result<(), Halt> {
     let of = if stage.compared { format!(" of {}", bench.build.name()) } else { String::new() };
     rig.tell(Event::Doing(format!("preflight{of}, {} arm", arm.name())));
     let preflight = bench.drive(&rig.interrupt, async |generator| generator.preflight(arm).await).await?;
@@ -50,7 +51,7 @@ fn not_as_expected(stage: &Stage, arm: Arm, answer: &PreflightAnswer) -> String 
 ///
 /// # Errors
 /// [`Halt::Failed`] when the target, the upstream or the generator is gone.
-pub(super) async fn run(
+pub(crate) async fn run(
     rig: &mut Rig<'_>,
     stage: &Stage,
     work: &LoadWork,
@@ -77,7 +78,7 @@ pub(super) async fn run(
 }
 
 /// What the upstream counted between two looks beside what was sent.
-pub(super) fn ledger_of(before: Option<u64>, after: Option<u64>, load: &LoadFacts) -> Option<Ledger> {
+pub(crate) fn ledger_of(before: Option<u64>, after: Option<u64>, load: &LoadFacts) -> Option<Ledger> {
     let upstream_hits = after?.saturating_sub(before?);
     Some(Ledger { upstream_hits, sent: load.sent_total })
 }
@@ -86,7 +87,7 @@ pub(super) fn ledger_of(before: Option<u64>, after: Option<u64>, load: &LoadFact
 ///
 /// # Errors
 /// [`Halt::Failed`] when it does not tell.
-pub(super) async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<u64>, Halt> {
+pub(crate) async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<u64>, Halt> {
     match bench.ledger() {
         None => Ok(None),
         Some(address) => ledger::hits(address, requests).await.map(Some).map_err(|error| Halt::target(&error)),
@@ -94,7 +95,7 @@ pub(super) async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<u
 }
 
 /// One trial of a stage, as ordered.
-pub(super) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> TrialOrder {
+pub(crate) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> TrialOrder {
     TrialOrder {
         arm,
         pace: work.pace,
@@ -109,28 +110,20 @@ pub(super) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> TrialOrder {
     }
 }
 
-/// The load a stage offers, for the record.
-pub(super) const fn offered(work: &LoadWork) -> Offered {
-    match work.pace {
-        Pace::Open { rate_per_second } => Offered::Open { rate_per_second },
-        Pace::Closed => Offered::Closed { vus: work.connections },
-    }
-}
-
 /// What one trial brought in.
-pub(super) struct Measured {
-    pub(super) arm: Arm,
-    pub(super) load: LoadFacts,
-    pub(super) window: Window,
-    pub(super) ledger: Option<Ledger>,
+pub(crate) struct Measured {
+    pub(crate) arm: Arm,
+    pub(crate) load: LoadFacts,
+    pub(crate) window: Window,
+    pub(crate) ledger: Option<Ledger>,
 }
 
 /// Audits what was measured and puts it into the record's form.
-pub(super) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Measured) -> TrialRecord {
+pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Measured) -> TrialRecord {
     let Measured { arm, load, window, ledger } = measured;
     let evidence = Evidence {
         arm,
-        offered: offered(work),
+        offered: work.offered(),
         connections: work.connections,
         load: &load,
         ledger,
@@ -142,7 +135,7 @@ pub(super) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
     TrialRecord {
         arm,
         build: bench.build,
-        offered: offered(work),
+        offered: work.offered(),
         connections: work.connections,
         ledger,
         peak_rss_bytes: window.peak_rss_bytes.filter(|_| arm == Arm::Proxied),

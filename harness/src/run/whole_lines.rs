@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 #[derive(Debug)]
-pub(super) struct WholeLines {
+pub(crate) struct WholeLines {
     /// Absent once a line could not be written.
     file: Option<File>,
     /// Length of the lines that were.
@@ -20,7 +20,7 @@ impl WholeLines {
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         Ok(Self { file: Some(File::create_new(path)?), bytes: 0 })
     }
 
@@ -28,7 +28,7 @@ impl WholeLines {
     ///
     /// # Errors
     /// Of the first line that cannot be written; those after it are left out in silence.
-    pub(super) fn add(&mut self, line: &[u8]) -> io::Result<()> {
+    pub(crate) fn add(&mut self, line: &[u8]) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
         let written = file.write_all(line);
         match written {

@@ -1,10 +1,10 @@
 //! `[targets]`, checked against the stages that would measure them.
 
-use super::stage::{Stage, Work};
+use super::stage::table;
 use crate::measure::metric;
-use crate::measure::record::StageKind;
 use crate::spec::Section;
 use crate::verdict::claim::Claim;
+use crate::work::Stage;
 use harness_base::units::Nanos;
 use harness_base::words::nearest;
 use harness_load::spec::Pace;
@@ -32,40 +32,29 @@ fn unmeasured(claim: &Claim, stages: &[Stage]) -> Option<(String, String)> {
     let kind = row.stage;
     let wanted = claim.stage();
     let Some(stage) = stages.iter().find(|stage| stage.name == wanted) else {
-        let near = stages.iter().filter(|stage| stage.kind == kind).map(|stage| stage.name.as_str());
+        let near = stages.iter().filter(|stage| stage.kind() == kind).map(|stage| stage.name.as_str());
         let near: Vec<&str> = near.collect();
         let hint = nearest(wanted, near.iter().copied()).or(near.first().copied()).map_or_else(
-            || add_stage(kind),
+            || format!("add [{}]", table(kind)),
             |near| format!("did you mean {}?", with_stage(&claim.metric, near, kind.name())),
         );
         return Some((format!("no stage {wanted} measures it"), hint));
     };
-    if stage.kind != kind {
+    if stage.kind() != kind {
         let message =
-            format!("stage {wanted} is of kind {}, and {} is measured in {}", stage.kind.name(), row.id, kind.name());
+            format!("stage {wanted} is of kind {}, and {} is measured in {}", stage.kind().name(), row.id, kind.name());
         return Some((message, format!("name a stage of kind {}", kind.name())));
     }
-    if let Work::Import(spec) = &stage.work {
-        let imported = spec.names.iter().any(|(_, id)| *id == row.id);
-        let hint = format!("name its benchmark in [import.criterion] names: \"GROUP/BENCH\" = \"{}\"", row.id);
-        return (!imported).then(|| ("no benchmark is imported as it".to_owned(), hint));
+    if let Some(not_measured) = stage.work.planned().does_not_measure(row) {
+        return Some(not_measured);
     }
-    let Work::Load(load) = &stage.work else {
-        return None;
-    };
+    let load = stage.work.planned().rounds()?;
     let measured = row.id.replace("{vus}", &load.connections.to_string());
     let other_vus = load.pace == Pace::Closed && measured != metric::bare(&claim.metric);
     other_vus.then(|| {
         let message = format!("stage {wanted} has {} users", load.connections);
         (message, format!("did you mean {}?", with_stage(&measured, wanted, kind.name())))
     })
-}
-
-fn add_stage(kind: StageKind) -> String {
-    match kind {
-        StageKind::Import => "add [import.criterion]".to_owned(),
-        kind => format!("add [stage.{}]", kind.name()),
-    }
 }
 
 fn with_stage(id: &str, stage: &str, kind: &str) -> String {

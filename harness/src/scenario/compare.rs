@@ -1,8 +1,8 @@
 //! `[compare]`: a second build, measured beside the target.
 
-use super::stage::{Stage, Work};
 use super::target::{Around, read_base};
 use crate::spec::Section;
+use crate::work::Stage;
 use harness_rig::target::spec::{Spec as TargetSpec, Upstream};
 use harness_rig::target::template::{Piece, Template};
 
@@ -46,7 +46,7 @@ pub(super) fn read(root: &Section<'_>, rest: &Rest<'_>) -> Compare {
 
 fn check_rounds(section: &Section<'_>, instances: u64, stages: &[Stage]) {
     for stage in stages {
-        if let Work::Load(load) = &stage.work
+        if let Some(load) = stage.work.planned().rounds()
             && instances > load.rounds
         {
             let message = format!(
@@ -60,7 +60,7 @@ fn check_rounds(section: &Section<'_>, instances: u64, stages: &[Stage]) {
 
 /// In stages with rounds both builds are up at the same time, each with its own upstream.
 fn check_ports(section: &Section<'_>, rest: &Rest<'_>) {
-    if !rest.stages.iter().any(|stage| matches!(stage.work, Work::Load(_))) {
+    if !rest.stages.iter().any(|stage| stage.work.planned().rounds().is_some()) {
         return;
     }
     let endpoints = &rest.target.endpoints;

@@ -12,7 +12,7 @@ use harness_load::template::Template;
 
 /// What the reader of requests must know of the rest of the scenario.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Around<'a> {
+pub(crate) struct Around<'a> {
     /// Folder of the scenario, absolute; relative paths start here.
     pub folder: &'a Path,
     /// The upstream counts its hits for us (the bundled one does).

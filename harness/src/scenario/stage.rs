@@ -1,162 +1,143 @@
 //! `[stage.NAME]`: what is done, in which order.
 
-mod faults;
-mod limits;
-mod load;
-mod read;
-mod soak;
+pub(crate) mod base;
+pub(crate) mod kind;
+pub(crate) mod limits;
+pub(crate) mod load;
 
-use std::path::PathBuf;
+use super::name::check_name;
+use crate::measure::kind::StageKind;
+use crate::spec::Section;
+use crate::work::{Stage, Work};
+use base::{Base, Common};
+use harness_base::words::nearest;
+use kind::{Kind, Place};
 
-use crate::interop::import;
-use crate::measure::audit::Limits;
-use crate::measure::curve::Objective;
-use crate::measure::faults::{FaultKind, Planned};
-use crate::measure::group::ResourceLimits;
-use crate::measure::record::StageKind;
-use crate::measure::soak::{Budget, Floors};
-use harness_base::units::Nanos;
-use harness_load::spec::{Pace, Request};
-use harness_rig::target::spec::Upstream;
+macro_rules! specs {
+    ($($Kind:ident $kind:ident,)+) => {
+        /// How a kind is written.
+        const fn written(kind: StageKind) -> &'static Kind {
+            match kind {
+                $(StageKind::$Kind => &crate::stages::$kind::spec::KIND,)+
+            }
+        }
+    };
+}
+each_kind!(specs);
 
-pub(super) use read::{Base, read_all, read_import};
+type Read = fn(&Section<'_>, &Base<'_>, &mut Common) -> Work;
 
-/// Fewest rounds that have a 95 % interval of the median: the whole range of five covers only 1 − 2 · 0.5⁵ = 93.75 %.
-pub const FEWEST_ROUNDS: u64 = 6;
-
-#[derive(Debug, Clone)]
-pub struct Stage {
-    /// Its name in the scenario.
-    pub name: String,
-    pub kind: StageKind,
-    /// A stage that cannot run is skipped with a warning instead of failing the run.
-    pub optional: bool,
-    /// What stands behind the target; absent for a target that answers by itself.
-    pub upstream: Option<Upstream>,
-    pub requests: Vec<Request>,
-    pub audit: Limits,
-    /// What the target may use; empty where nothing is limited.
-    pub limits: ResourceLimits,
-    /// CPUs the target may run on, instead of the target's own.
-    pub cpuset: Option<Vec<u64>>,
-    /// The base is measured beside the head: the plan says so, not the scenario.
-    pub compared: bool,
-    pub work: Work,
+/// The kinds that `[stage.NAME]` can have, and how each is read.
+fn kinds() -> impl Iterator<Item = (StageKind, &'static str, Read)> {
+    StageKind::ALL.iter().filter_map(|kind| match written(*kind) {
+        Kind { place: Place::Stage(read), about } => Some((*kind, *about, *read)),
+        Kind { place: Place::Own { .. }, .. } => None,
+    })
 }
 
-/// The work of a stage.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Work {
-    Artifact {
-        /// An image in OCI layout, an archive of one or of `docker save`; looked at as well.
-        image: Option<PathBuf>,
-    },
-    /// Reads what Criterion has measured.
-    Import(import::Spec),
-    /// Launches the target this often.
-    Startup {
-        launches: u64,
-    },
-    /// Launches the target this often and watches it do nothing.
-    Idle {
-        launches: u64,
-        /// Time between ready and the window.
-        settle: Nanos,
-        window: Nanos,
-    },
-    Load(LoadWork),
-    /// Drives load in rounds inside one set of limits after the other.
-    Curve {
-        cells: Vec<ResourceLimits>,
-        /// The load, the same in each.
-        load: LoadWork,
-        /// What the target must do in them.
-        objective: Objective,
-    },
-    /// Drives load for hours and watches what grows.
-    Soak(SoakWork),
-    /// Drives load while one thing after the other fails.
-    Faults(FaultsWork),
-}
-
-/// Faults: an instance and a load for each.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FaultsWork {
-    /// The load; its window is as long as that of a fault that ends.
-    pub load: LoadWork,
-    pub before: Nanos,
-    pub fault: Nanos,
-    pub after: Nanos,
-    /// Time after a fault within which everything must be answered again.
-    pub recover: Nanos,
-    /// A request without a complete answer by then hangs.
-    pub timeout: Nanos,
-    /// How long a slow upstream holds every answer back.
-    pub slow: Nanos,
-    pub readers: u64,
-    /// The faults, in the order in which they are made.
-    pub planned: Vec<Planned>,
-}
-
-/// A soak: one instance, one long load, cut into windows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SoakWork {
-    /// The load; its window is the whole soak.
-    pub load: LoadWork,
-    /// Length of one window, in whole seconds.
-    pub window: Nanos,
-    pub budget: Budget,
-    /// Changes so small that they never count.
-    pub min_abs: Floors,
-}
-
-/// Load in rounds of trials.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LoadWork {
-    /// Fresh starts of the target; the rounds are shared out between them.
-    pub instances: u64,
-    /// Rounds that must be valid.
-    pub rounds: u64,
-    pub pace: Pace,
-    /// Connections (open loop) or virtual users (closed loop).
-    pub connections: u64,
-    /// Time over which the rate or the users come up, at the start of the warm-up.
-    pub ramp: Nanos,
-    /// Discarded part of a trial.
-    pub warmup: Nanos,
-    /// Measured part of a trial.
-    pub window: Nanos,
-    /// Whether rounds have a direct arm beside the proxied one.
-    pub paired: bool,
-}
-
-impl SoakWork {
-    pub fn windows(&self) -> u64 {
-        self.load.window.0 / self.window.0.max(1)
+/// The key of the table that makes a stage of this kind.
+pub(super) fn table(kind: StageKind) -> String {
+    match written(kind).place {
+        Place::Stage(_) => format!("stage.{}", kind.name()),
+        Place::Own { table, .. } => table.to_owned(),
     }
 }
 
-impl FaultsWork {
-    /// Length of the window of a fault: a target that was stopped is not waited for.
-    pub fn window(&self, kind: FaultKind) -> Nanos {
-        let until = self.before.plus(self.fault);
-        if kind == FaultKind::Stop { until } else { until.plus(self.after) }
+/// Reads every stage, in the order written.
+pub(super) fn read_all(root: &Section<'_>, base: &Base<'_>, warnings: &mut Vec<String>) -> Vec<Stage> {
+    if root.describing() {
+        describe(root, base);
+        return Vec::new();
     }
-
-    /// The load under which a fault is made.
-    pub fn load_of(&self, kind: FaultKind) -> LoadWork {
-        LoadWork { window: self.window(kind), ..self.load.clone() }
+    let sections = root.named("stage", "what is done, in the order written");
+    if sections.is_empty() {
+        root.mistake("stage", "has no stage, so nothing would be measured", Some("add [stage.startup]".to_owned()));
     }
+    let mut stages = Vec::new();
+    for (name, section) in &sections {
+        if let Err(message) = check_name(name) {
+            section.mistake("", message, None);
+        }
+        refuse_name_of_own_table(name, section);
+        match read_kind(name, section) {
+            Some(how) => {
+                let stage = read(name, how, section, base);
+                warnings.extend(stage.work.planned().too_few(name));
+                stages.push(stage);
+            }
+            None => section.pass_over(),
+        }
+    }
+    stages
+}
 
-    /// The faults that can be made here.
-    pub fn possible(&self) -> impl Iterator<Item = FaultKind> + '_ {
-        self.planned.iter().filter(|planned| planned.skipped.is_none()).map(|planned| planned.kind)
+/// Reads the stages that are made by tables of their own.
+pub(super) fn read_own_tables(root: &Section<'_>, base: &Base<'_>) -> Vec<Stage> {
+    let own = |kind: &StageKind| match written(*kind).place {
+        Place::Own { read, .. } => {
+            let (optional, work) = read(root)?;
+            Some(stage(kind.name(), optional, Common { upstream: None, ..base.common() }, work))
+        }
+        Place::Stage(_) => None,
+    };
+    StageKind::ALL.iter().filter_map(own).collect()
+}
+
+fn refuse_name_of_own_table(name: &str, section: &Section<'_>) {
+    let kind = StageKind::ALL.iter().find(|kind| kind.name() == name);
+    if let Some(Kind { place: Place::Own { table, .. }, .. }) = kind.map(|kind| written(*kind)) {
+        let root = table.split('.').next().unwrap_or(table);
+        let hint = format!("write [{table}], or give the stage another name");
+        section.mistake("", format!("is the name of what [{root}] reads"), Some(hint));
     }
 }
 
-impl Stage {
-    /// Whether the target runs inside limits.
-    pub fn is_limited(&self) -> bool {
-        !self.limits.is_empty() || matches!(self.work, Work::Curve { .. })
+/// Describes the stages named after their kind, each with its own defaults, and stages of any other name.
+fn describe(root: &Section<'_>, base: &Base<'_>) {
+    let stages = root.table("stage", "what is done, in the order written");
+    for (kind, about, how) in kinds() {
+        let section = stages.table(kind.name(), about);
+        read_kind(kind.name(), &section);
+        read(kind.name(), how, &section, base);
     }
+    for (name, section) in root.named("stage", "a stage of the kind that it names") {
+        read_kind(&name, &section);
+        kinds().for_each(|(_, _, how)| drop(read(&name, how, &section, base)));
+    }
+}
+
+fn read_kind(name: &str, section: &Section<'_>) -> Option<Read> {
+    let names: Vec<&str> = kinds().map(|(kind, ..)| kind.name()).collect();
+    let word = section.field("kind", "what it does; the stage's name where absent").one_of(&names).optional();
+    let by_name = |word: &str| kinds().find(|(kind, ..)| kind.name() == word).map(|(.., how)| how);
+    match (word, by_name(name)) {
+        (Some(word), Some(_)) if word != name => {
+            let hint = format!("a stage named {name} has kind {name}; give this one another name");
+            section.mistake("kind", format!("{word:?} contradicts the stage's name"), Some(hint));
+            None
+        }
+        (Some(word), _) => by_name(&word),
+        (None, Some(how)) => Some(how),
+        (None, None) => {
+            if !section.has("kind") {
+                let near = nearest(name, names.iter().copied());
+                let near = near.map_or_else(String::new, |near| format!("did you mean [stage.{near}]? else "));
+                let hint = format!("{near}add kind = \"overhead\" or another of {}", names.join(", "));
+                section.mistake("", format!("{name:?} is no kind of stage, and no kind is given"), Some(hint));
+            }
+            None
+        }
+    }
+}
+
+fn read(name: &str, how: Read, section: &Section<'_>, base: &Base<'_>) -> Stage {
+    let optional = section.field("optional", "skipped with a warning where it cannot run").default(false);
+    let mut common = base.common();
+    let work = how(section, base, &mut common);
+    stage(name, optional, common, work)
+}
+
+fn stage(name: &str, optional: bool, common: Common, work: Work) -> Stage {
+    let Common { upstream, requests, audit, limits, cpuset } = common;
+    Stage { name: name.to_owned(), optional, upstream, requests, audit, limits, cpuset, compared: false, work }
 }

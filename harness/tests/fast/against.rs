@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use harness::measure::trial::Build;
-use harness::plan::{Options, Plan, Work};
+use harness::plan::{Options, Plan};
 use harness::scenario::{self, Scenario};
 use harness_rig::target::spec::{ImageSpec, Launch};
 
@@ -153,10 +153,7 @@ fn what_cannot_be_compared_is_refused_with_a_hint() {
 
 #[test]
 fn a_plan_of_two_builds_has_two_instances_of_each_and_takes_twice_as_long() {
-    let load = |plan: &Plan| match &plan.stages[1].work {
-        Work::Load(load) => load.clone(),
-        other => panic!("{other:?}"),
-    };
+    let load = |plan: &Plan| plan.stages[1].work.planned().rounds().unwrap().clone();
     let against = ["compare.against=./old"];
     let (alone, both, quick) = (plan(TARGET, &[], false), plan(TARGET, &against, false), plan(TARGET, &against, true));
     assert_eq!((load(&alone).instances, load(&both).instances, load(&quick).instances), (1, 2, 2));

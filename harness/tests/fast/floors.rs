@@ -5,7 +5,7 @@ mod paths;
 
 use std::path::{Path, PathBuf};
 
-use house::{GUESTS, LONGEST, ROOMS, TRAITS, UNSAFE, Wing, find, may_import};
+use house::{GUESTS, LONGEST, ROOMS, TRAITS, UNSAFE, Wing, find, may_import, room_of};
 use lexer::{Token, tokens, without_tests};
 
 /// A source file: its path below `src` and its text.
@@ -42,7 +42,7 @@ fn upward(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let module = source.module();
-    let Some(name) = module.first() else { return Vec::new() };
+    let Some(name) = room_of(&module) else { return Vec::new() };
     let Some(from) = find(name) else {
         return vec![format!(
             "{}: {name} is no room of the house: draw it in tests/fast/floors/house.rs",
@@ -50,7 +50,7 @@ fn upward(source: &Source) -> Vec<String> {
         )];
     };
     let complaint = |path: paths::Path| {
-        let to = path.segments.first().filter(|to| *to != name)?;
+        let to = room_of(&path.segments).filter(|to| *to != name)?;
         let message = match find(to) {
             Some(to) if may_import(from, to) => return None,
             Some(to) => format!("{name} (floor {}) may not import {} (floor {})", from.floor, to.name, to.floor),
@@ -70,7 +70,7 @@ fn strangers(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let module = source.module();
-    let (name, code) = (module.first().map_or("lib", String::as_str), source.code());
+    let (name, code) = (room_of(&module).unwrap_or("lib"), source.code());
     let mut complaints = Vec::new();
     let mut complain = |guest: &str, rooms: &str| {
         for line in paths::lines_using(&code, guest) {
@@ -185,7 +185,7 @@ fn message(rule: fn(&Source) -> Vec<String>, path: &str, text: &str) -> Vec<Stri
 
 #[test]
 fn an_upward_import_is_caught_in_every_spelling() {
-    let expected = ["harness/src/interop.rs:2: interop (floor 1) may not import run (floor 4)"];
+    let expected = ["harness/src/interop.rs:2: interop (floor 1) may not import run (floor 5)"];
     for text in [
         "\nuse crate::run::Run;",
         "\nuse crate::{spec::Tree, run::{self, Run}};",
@@ -205,9 +205,13 @@ fn an_upward_import_is_caught_in_every_spelling() {
         assert_eq!(message(upward, "stats.rs", text), expected, "{text}");
     }
     let deep = message(upward, "load/engine/users.rs", "use super::super::super::plan::Plan;");
-    assert_eq!(deep, ["harness/src/report/engine/users.rs:1: report (floor 1) may not import plan (floor 3)"]);
+    assert_eq!(deep, ["harness/src/report/engine/users.rs:1: report (floor 1) may not import plan (floor 4)"]);
+    let kind = message(upward, "stages/soak/run.rs", "use crate::stages::soak::judge::Growth;\nuse super::work::Work;");
+    assert_eq!(kind, ["harness/src/stages/soak/run.rs:1: run (floor 5) may not import verdict (floor 1)"]);
+    let each = message(upward, "work.rs", "macro_rules! works { () => { crate::stages::$kind::spec::KIND } }");
+    assert_eq!(each, ["harness/src/work.rs:1: work (floor 2) may not import scenario (floor 3)"]);
     let named = message(upward, "cli.rs", "use crate::{run, progress};\nuse crate::main;");
-    assert_eq!(named, ["harness/src/cli.rs:2: cli (floor 5) may not import main (floor 5)"]);
+    assert_eq!(named, ["harness/src/cli.rs:2: cli (floor 6) may not import main (floor 6)"]);
 }
 
 #[test]

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use harness::measure::LedgerRule;
 use harness::measure::metric::Unit;
 use harness::measure::record::StageKind;
-use harness::plan::{LoadWork, Options, Plan, SoakWork, Work};
+use harness::plan::{Options, Plan};
 use harness::scenario::{self, Scenario};
+use harness::stages::limits::work::Work as LimitsWork;
+use harness::stages::soak::work::Work as SoakWork;
+use harness::work::load::LoadWork;
+use harness::work::{Stage, Work};
 use harness_base::units::{Nanos, Ratio};
 use harness_load::spec::{Body, Pace};
 use harness_rig::target::spec::{ImageSpec, Launch, Network, Placed, Upstream};
@@ -438,7 +442,7 @@ fn an_external_target_is_never_launched() {
     let text = text.replace("{port.proxy}", "80").replace("{port.admin}", "81");
     let scenario = good(&format!("{text}\n[stage.idle]\n"), &[]);
     assert!(matches!(scenario.target.launch, Launch::External(_)));
-    assert!(matches!(scenario.stages[2].work, Work::Idle { launches: 1, .. }));
+    assert!(matches!(&scenario.stages[2].work, Work::Idle(idle) if idle.launches == 1));
 }
 
 #[test]
@@ -472,10 +476,10 @@ fn what_is_left_out_has_the_documented_default() {
         window: Nanos::from_secs(3),
         paired: true,
     };
-    assert_eq!(overhead.work, Work::Load(expected.clone()));
+    assert_eq!(load(&overhead.work), expected);
     let (warmup, window) = (Nanos::from_millis(500), Nanos::from_secs(2));
     let expected = LoadWork { pace: Pace::Closed, connections: 20, warmup, window, ..expected };
-    assert_eq!(capacity.work, Work::Load(expected));
+    assert_eq!(load(&capacity.work), expected);
     let request = &overhead.requests[0];
     assert_eq!((request.method.as_str(), request.timeout, &request.body), ("GET", Nanos::from_secs(5), &Body::Empty));
     assert_eq!(request.expect.upstream_hits, LedgerRule::Exact);
@@ -507,7 +511,8 @@ request = { path = "/c", expect = { status = 201 } }
 [stage.overhead]"#,
         );
     let scenario = good(&text, &["upstream.builtin.body=7KiB"]);
-    let names: Vec<(&str, StageKind)> = scenario.stages.iter().map(|stage| (stage.name.as_str(), stage.kind)).collect();
+    let names: Vec<(&str, StageKind)> =
+        scenario.stages.iter().map(|stage| (stage.name.as_str(), stage.kind())).collect();
     let (overhead, capacity) = (StageKind::Overhead, StageKind::Capacity);
     assert_eq!(names, [("slow", overhead), ("own", capacity), ("overhead", overhead), ("capacity", capacity)]);
     let slow = &scenario.stages[0];
@@ -526,7 +531,7 @@ fn the_command_line_overrides_the_file_and_is_checked_like_it() {
     let scenario =
         good(GOOD, &["stage.overhead.rate=500/s", "seed=7", "stage.idle.launches = 6", "request.headers.x=\"1\""]);
     assert_eq!((scenario.facts.seed, scenario.stages.len()), (7, 3));
-    assert!(matches!(&scenario.stages[0].work, Work::Load(load) if load.pace == Pace::Open { rate_per_second: 500.0 }));
+    assert_eq!(load(&scenario.stages[0].work).pace, Pace::Open { rate_per_second: 500.0 });
     assert_eq!(scenario.stages[0].requests[0].headers, [("x".to_owned(), "1".to_owned())]);
     assert_eq!(scenario.facts.overrides.len(), 4);
     for (argument, expected) in [
@@ -550,14 +555,14 @@ fn quick_shortens_and_never_lengthens() {
     assert!(quick.expected_duration() <= Nanos::from_secs(20), "{}", quick.expected_duration());
     assert!(quick.scenario.quick && !full.scenario.quick);
     for stage in &quick.stages {
-        if let Work::Load(load) = &stage.work {
+        if let Some(load) = stage.work.planned().rounds() {
             assert!(load.rounds >= 6 && load.ramp <= load.warmup, "{load:?}");
         }
     }
     let short = good(GOOD, &["stage.overhead.warmup=1ms", "stage.overhead.window=2ms", "stage.capacity.rounds=6"]);
     let before = short.stages.clone();
     let plan = Plan::new(&short, &Options { quick: true, stages: Vec::new() }).unwrap();
-    assert_eq!(plan.stages[0].work, Work::Load(LoadWork { rounds: 6, ..load(&before[0].work) }));
+    assert_eq!(load(&plan.stages[0].work), LoadWork { rounds: 6, ..load(&before[0].work) });
     assert_eq!(load(&plan.stages[1].work).rounds, 6);
 }
 
@@ -569,10 +574,7 @@ fn quick_keeps_enough_requests_at_a_low_rate() {
 }
 
 fn load(work: &Work) -> LoadWork {
-    match work {
-        Work::Load(load) => load.clone(),
-        other => panic!("{other:?}"),
-    }
+    work.planned().rounds().unwrap_or_else(|| panic!("{work:?}")).clone()
 }
 
 #[test]
@@ -648,7 +650,7 @@ fn every_shipped_scenario_reads_fits_its_schema_and_describes_itself_in_80_colum
 fn smoke_takes_less_than_ten_seconds() {
     let plan = Plan::read(&folder().join("smoke.toml"), &[], &Options::default()).unwrap();
     assert!(plan.expected_duration() < Nanos::from_secs(9), "{}", plan.expected_duration());
-    let kinds: Vec<StageKind> = plan.stages.iter().map(|stage| stage.kind).collect();
+    let kinds: Vec<StageKind> = plan.stages.iter().map(Stage::kind).collect();
     use StageKind::{Artifact, Capacity, Idle, Overhead, Startup};
     assert_eq!(kinds, [Artifact, Startup, Idle, Overhead, Capacity], "everything that needs no rights of its own");
 }
@@ -737,12 +739,9 @@ limits = { memory = "1GiB", pids = 40 }"#,
     let scenario = good(&text, &[]);
     let shown: Vec<String> = scenario.stages.iter().map(|stage| stage.limits.to_string()).collect();
     assert_eq!(shown, ["0.5 CPUs, 128MiB", "0.5 CPUs", "no limits", "1GiB, 40 processes", "no limits"]);
-    let pace = |index: usize| match &scenario.stages[index].work {
-        Work::Load(load) => load.pace,
-        other => panic!("{other:?}"),
-    };
+    let pace = |index: usize| load(&scenario.stages[index].work).pace;
     assert_eq!((pace(0), pace(1)), (Pace::Closed, Pace::Open { rate_per_second: 200.0 }));
-    let Work::Curve { cells, load, objective } = &scenario.stages[2].work else { panic!("no curve") };
+    let Work::Limits(LimitsWork { cells, load, objective }) = &scenario.stages[2].work else { panic!("no curve") };
     let shown: Vec<String> = cells.iter().map(ToString::to_string).collect();
     let expected = ["0.25 CPUs, 64MiB", "0.25 CPUs, 128MiB", "1 CPUs, 64MiB", "1 CPUs, 128MiB"];
     assert_eq!(shown, expected, "smallest first");
@@ -828,7 +827,7 @@ fn an_import_comes_first_and_says_what_it_reads() {
     let Work::Import(spec) = &plan.stages[0].work else { panic!("{:?}", plan.stages[0]) };
     let metrics: Vec<&str> = spec.names.iter().map(|(_, metric)| *metric).collect();
     assert_eq!((metrics, spec.max_age), (vec!["policy/eval_p50", "policy/eval_p99"], Nanos::from_secs(7_200)));
-    assert_eq!(plan.stages[0].kind, StageKind::Import);
+    assert_eq!(plan.stages[0].kind(), StageKind::Import);
     assert!(plan.warnings[0].contains("no/such/criterion is not there: a run will stop"), "{:?}", plan.warnings);
     let told = plan.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(told.contains("reads policy/eval_v2 as policy/eval_p50, policy/eval_v2 as policy/eval_p99"), "{told}");

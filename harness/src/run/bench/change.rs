@@ -3,21 +3,21 @@
 use super::{Bench, start_target};
 use crate::measure::faults::ExitFacts;
 use crate::measure::record::Failure;
-use crate::plan::Stage;
 use crate::run::halt::{Halt, Stop};
 use crate::run::rig::Rig;
+use crate::work::Stage;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_load::{self, Generator};
 
 /// What became of a target that was asked to end.
 #[derive(Debug)]
-pub(in crate::run) struct Changed {
+pub(crate) struct Changed {
     /// The instant just before it was asked.
-    pub(in crate::run) asked: Mono,
+    pub(crate) asked: Mono,
     /// The instant just before it was started again.
-    pub(in crate::run) started: Option<Mono>,
-    pub(in crate::run) exit: ExitFacts,
+    pub(crate) started: Option<Mono>,
+    pub(crate) exit: ExitFacts,
 }
 
 impl Bench {
@@ -26,7 +26,7 @@ impl Bench {
     ///
     /// # Errors
     /// [`Halt::Failed`] when the target ended before or does not come up again, or the generator is gone, [`Halt::Interrupted`].
-    pub(in crate::run) async fn change<T>(
+    pub(crate) async fn change<T>(
         &mut self,
         rig: &Rig<'_>,
         stage: &Stage,

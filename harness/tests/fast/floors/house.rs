@@ -24,27 +24,43 @@ const fn room(name: &'static str, floor: u8, wing: Wing, arrows: &'static [&'sta
 
 /// Every room of the binary's crate. The libraries below it are crates, which Cargo keeps apart.
 pub const ROOMS: &[Room] = &[
-    room("main", 5, Wing::Above, &["cli"]),
-    room("cli", 5, Wing::Above, &[]),
-    room("progress", 4, Wing::Above, &["run"]),
-    room("run", 4, Wing::Above, &[]),
-    room("publish", 4, Wing::Above, &[]),
-    room("doctor", 4, Wing::Above, &[]),
-    room("calibrate", 4, Wing::Above, &[]),
-    room("plan", 3, Wing::Above, &[]),
-    room("scenario", 2, Wing::Above, &[]),
+    room("main", 6, Wing::Above, &["cli"]),
+    room("cli", 6, Wing::Above, &[]),
+    room("progress", 5, Wing::Above, &["run"]),
+    room("run", 5, Wing::Above, &[]),
+    room("publish", 5, Wing::Above, &[]),
+    room("doctor", 5, Wing::Above, &[]),
+    room("calibrate", 5, Wing::Above, &[]),
+    room("plan", 4, Wing::Above, &[]),
+    room("scenario", 3, Wing::Above, &[]),
+    room("work", 2, Wing::Above, &[]),
     room("report", 1, Wing::Thinking, &["verdict", "baseline", "interop"]),
     room("verdict", 1, Wing::Thinking, &["baseline", "interop"]),
     room("baseline", 1, Wing::Thinking, &[]),
     room("interop", 1, Wing::Thinking, &[]),
     room("measure", 0, Wing::Hall, &["spec"]),
     room("spec", 0, Wing::Hall, &[]),
+    room("stages", 0, Wing::Hall, &[]),
 ];
+
+/// The room to which a file of a stage's folder belongs, by the file's name.
+pub const STAGE_FILES: &[(&str, &str)] = &[
+    ("facts", "measure"),
+    ("metrics", "measure"),
+    ("judge", "verdict"),
+    ("show", "report"),
+    ("work", "work"),
+    ("spec", "scenario"),
+    ("run", "run"),
+];
+
+/// What starts or watches something never sees what judges or shows it, although that is further down.
+pub const APART: &[(&str, &str)] = &[("run", "verdict"), ("run", "report"), ("run", "baseline")];
 
 /// Foreign crates that belong to certain rooms only.
 pub const GUESTS: &[(&str, &[&str])] = &[
-    ("harness_load", &["measure", "scenario", "plan", "run", "doctor", "cli"]),
-    ("harness_rig", &["measure", "scenario", "plan", "run", "doctor", "cli"]),
+    ("harness_load", &["measure", "work", "scenario", "plan", "run", "doctor", "cli"]),
+    ("harness_rig", &["measure", "work", "scenario", "plan", "run", "doctor", "cli"]),
     ("harness_image", &["measure", "run", "cli"]),
     ("harness_stats", &["verdict", "report", "plan", "calibrate"]),
     ("hyper", &["scenario", "run"]),
@@ -60,8 +76,8 @@ pub const GUESTS: &[(&str, &[&str])] = &[
     ("jsonschema", &["report"]),
 ];
 
-/// The only traits of the crate: three that have several implementations, and the reading helper of scenario values.
-pub const TRAITS: &[&str] = &["Launcher", "LoadEngine", "ReportFormat", "Value"];
+/// The only traits of the crate: four that have several implementations, and the reading helper of scenario values.
+pub const TRAITS: &[&str] = &["Launcher", "LoadEngine", "ReportFormat", "StageWork", "Value"];
 
 /// The only file with unsafe code: what runs between fork and exec.
 pub const UNSAFE: &str = "crates/rig/src/keeper/pre_exec.rs";
@@ -74,7 +90,21 @@ pub fn find(name: &str) -> Option<&'static Room> {
     ROOMS.iter().find(|room| room.name == name)
 }
 
+/// The name of the room of a module; `stages::soak::run` belongs to `run`.
+pub fn room_of(module: &[String]) -> Option<&str> {
+    let first = module.first()?;
+    match module.get(2) {
+        Some(file) if first == "stages" => {
+            STAGE_FILES.iter().find(|(name, _)| name == file).map_or(Some(file.as_str()), |(_, room)| Some(room))
+        }
+        _ => Some(first),
+    }
+}
+
 /// Whether `from` may import `to`.
 pub fn may_import(from: &Room, to: &Room) -> bool {
+    if APART.contains(&(from.name, to.name)) {
+        return false;
+    }
     from.name == to.name || to.floor < from.floor || (to.floor == from.floor && from.arrows.contains(&to.name))
 }

@@ -86,7 +86,7 @@ impl Lexer {
             '/' if ahead == '*' => self.block_comment(),
             '"' => self.text(),
             '\'' => self.quote(),
-            c if c.is_alphanumeric() || c == '_' => self.word(),
+            c if c.is_alphanumeric() || matches!(c, '_' | '$') => self.word(),
             ':' if ahead == ':' => {
                 self.skip(2);
                 self.push("::", line);
@@ -162,6 +162,7 @@ impl Lexer {
 
     fn word(&mut self) {
         let (start, line) = (self.at, self.line);
+        self.skip(1);
         self.skip_while(|c| c.is_alphanumeric() || c == '_');
         let word: String = self.source[start..self.at].iter().collect();
         let hashes = self.source[self.at..].iter().take_while(|c| **c == '#').count();

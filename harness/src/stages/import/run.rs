@@ -1,16 +1,18 @@
-//! `[import.criterion]`: benchmarks that Criterion has measured become metrics of a run.
+//! Reads what Criterion has measured.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-use super::{Error, budget, criterion};
+use super::work::Work;
+use crate::interop::{Error, budget, criterion};
 use crate::measure::Import;
-use crate::measure::metric::{METRICS, Metric, Unit};
+use crate::measure::metric::{METRICS, Unit};
 use crate::measure::numbers::quantile;
-use crate::measure::record::StageKind;
-use crate::spec::Section;
+use crate::run::halt::Halt;
+use crate::run::rig::Rig;
+use crate::work::Stage;
 use harness_base::clock;
 use harness_base::units::{Nanos, hexadecimal};
 use harness_base::words::nearest;
@@ -18,51 +20,23 @@ use harness_base::words::nearest;
 /// Samples below which a quantile of 0.99 is nearly the largest of them.
 const SAMPLES_OF_A_TAIL: u64 = 100;
 
-/// Which benchmarks to import as which metrics.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Spec {
-    /// Criterion's directory; relative to the scenario.
-    pub dir: PathBuf,
-    /// Benchmarks by Criterion's full ids, and the metrics that they are.
-    pub names: Vec<(String, &'static str)>,
-    pub max_age: Nanos,
+/// Reads the benchmarks.
+///
+/// # Errors
+/// [`Halt::Failed`] when the directory or a benchmark is missing, stale or malformed.
+#[allow(clippy::unused_async, reason = "every kind is awaited")]
+pub(crate) async fn run(rig: &mut Rig<'_>, _stage: &Stage, work: &Work) -> Result<(), Halt> {
+    let found = work.collect(&rig.plan.folder).map_err(|error| Halt::failed(error.exit(), &error))?;
+    rig.recorder.stage_fact(|stage| stage.imports = found);
+    Ok(())
 }
 
-impl Spec {
-    /// Reads `[import.criterion]`.
-    pub fn read(section: &Section<'_>) -> Self {
-        let dir = section.field("dir", "Criterion's directory, for example ../target/criterion").required();
-        let about = "benchmarks by Criterion's full ids, each with the metric it is: policy/eval (for eval_p50 and eval_p99), policy/eval_p50, policy/eval_p99 or policy/reload_time";
-        let written: Vec<(String, String)> = section.field("names", about).required();
-        if written.is_empty() && section.has("names") {
-            section.mistake("names", "names no benchmark", Some("add \"GROUP/BENCH\" = \"policy/eval\"".to_owned()));
-        }
-        let max_age = section.field("max_age", "how old its files may be").default(Nanos::from_secs(24 * 3600));
-        let mut names: Vec<(String, &'static str)> = Vec::new();
-        for (bench, wanted) in written {
-            let metrics = named(&wanted);
-            if metrics.is_empty() {
-                let hint = nearest(&wanted, ids()).map_or_else(
-                    || format!("known are {}", ids().collect::<Vec<_>>().join(", ")),
-                    |near| format!("did you mean {near}?"),
-                );
-                section.mistake(&format!("names.{bench}"), format!("{wanted:?} cannot be imported"), Some(hint));
-            }
-            for id in metrics {
-                if names.iter().any(|(_, known)| *known == id) {
-                    section.mistake(&format!("names.{bench}"), format!("{id} has a benchmark already"), None);
-                }
-                names.push((bench.clone(), id));
-            }
-        }
-        Self { dir, names, max_age }
-    }
-
+impl Work {
     /// Reads the benchmarks; `folder` is that of the scenario.
     ///
     /// # Errors
     /// [`Error`] when the directory or a benchmark is missing, stale or malformed.
-    pub fn collect(&self, folder: &Path) -> Result<Vec<Import>, Error> {
+    fn collect(&self, folder: &Path) -> Result<Vec<Import>, Error> {
         let root = folder.join(&self.dir);
         let benches = criterion::by_id(&root)?;
         self.names.iter().map(|(id, metric)| self.import(&root, &benches, id, metric)).collect()
@@ -139,32 +113,9 @@ fn advisory(samples: u64, iterations: u64) -> Option<String> {
     })
 }
 
-/// Metrics that can be imported.
-fn rows() -> impl Iterator<Item = &'static Metric> {
-    METRICS.iter().filter(|metric| metric.stage == StageKind::Import)
-}
-
-fn ids() -> impl Iterator<Item = &'static str> {
-    rows().map(|metric| metric.id)
-}
-
-/// The metrics that a name stands for: itself, or all its quantiles.
-fn named(wanted: &str) -> Vec<&'static str> {
-    let fits = |id: &&str| *id == wanted || id.strip_prefix(wanted).is_some_and(|rest| rest.starts_with("_p"));
-    ids().filter(fits).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_stands_for_itself_or_for_all_its_quantiles() {
-        assert_eq!(named("policy/eval"), ["policy/eval_p50", "policy/eval_p99"]);
-        assert_eq!(named("policy/eval_p99"), ["policy/eval_p99"]);
-        assert_eq!(named("policy/reload_time"), ["policy/reload_time"]);
-        assert!(named("policy").is_empty() && named("latency/p50").is_empty() && named("").is_empty());
-    }
 
     #[test]
     fn a_tail_of_few_or_of_mean_samples_does_not_gate() {

@@ -1,11 +1,18 @@
-//! Reading a soak.
+//! Reads `[stage.soak]`.
 
-use super::load::{longer_than_0, read_closed, read_open};
-use super::{LoadWork, SoakWork};
+use super::work::Work;
 use crate::measure::soak::{Budget, FEWEST_WINDOWS, Floors};
+use crate::scenario::stage::base::{Base, Common};
+use crate::scenario::stage::kind::{Kind, Place};
+use crate::scenario::stage::load::{check_window, longer_than_0, read_closed, read_open};
 use crate::spec::Section;
+use crate::work::{self, load::LoadWork};
 use harness_base::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Ratio};
-use harness_load::spec::Pace;
+
+pub(crate) const KIND: Kind = Kind {
+    place: Place::Stage(read),
+    about: "drives the target for hours, to find what it leaks and whether it decays",
+};
 
 /// Windows of a soak whose `window` is not written.
 const WINDOWS: u64 = 60;
@@ -15,8 +22,15 @@ const MOST_WINDOWS: u64 = 240;
 
 const SECOND: Nanos = Nanos::from_secs(1);
 
-/// Reads a soak. It is an open loop unless `vus` is written.
-pub(super) fn read(section: &Section<'_>) -> SoakWork {
+fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
+    common.read_surroundings(section, base);
+    common.read_limits(section, base);
+    common.read_requests(section, base);
+    read_soak(section).into()
+}
+
+/// Reads the load and its windows. It is an open loop unless `vus` is written.
+fn read_soak(section: &Section<'_>) -> Work {
     let closed = section.has("vus") && !section.has("rate");
     let (pace, connections) = if closed { read_closed(section) } else { read_open(section) };
     if section.describing() {
@@ -47,11 +61,7 @@ pub(super) fn read(section: &Section<'_>) -> SoakWork {
         let message = format!("{} makes {windows} windows, {MOST_WINDOWS} are the most", window.notation());
         section.mistake("window", message, Some("lengthen it".to_owned()));
     }
-    if let Pace::Open { rate_per_second } = pace
-        && rate_per_second * window.as_secs_f64() < 1.0
-    {
-        section.mistake("window", "is too short for a single request at this rate", Some("lengthen it".to_owned()));
-    }
+    check_window(section, pace, window);
     let load = LoadWork {
         instances: 1,
         rounds: 1,
@@ -65,7 +75,7 @@ pub(super) fn read(section: &Section<'_>) -> SoakWork {
     let budget =
         read_budget(&section.table("budget", "how much may grow, per day, and how much p99 and rate may change"));
     let min_abs = read_floors(&section.table("min_abs", "changes from the first third to the last that never count"));
-    SoakWork { load, window, budget, min_abs }
+    Work { load, window, budget, min_abs }
 }
 
 /// A sixtieth of the duration in whole seconds, unless it is written.

@@ -3,18 +3,20 @@
 mod readers;
 mod switch;
 
-use super::bench::Bench;
-use super::event::Event;
-use super::halt::{Halt, Stop};
-use super::rig::Rig;
-use super::trial::{self, LEAD, Measured};
+use super::work::Work;
 use crate::measure::RoundStatus;
 use crate::measure::faults::{self, FaultKind, FaultRecord};
 use crate::measure::record::Failure;
 use crate::measure::soak::Gathering;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{Arm, LoadFacts};
-use crate::plan::{FaultsWork, LoadWork, Stage};
+use crate::run::bench::Bench;
+use crate::run::event::Event;
+use crate::run::halt::{Halt, Stop};
+use crate::run::rig::Rig;
+use crate::run::trial::{self, LEAD, Measured};
+use crate::work::Stage;
+use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use harness_load::frames::TrialOrder;
@@ -38,7 +40,7 @@ const RULES: [&str; 4] = ["accounting", "pacer_lag_p99", "steal", "foreign_cpu"]
 /// # Errors
 /// [`Halt::Invalid`] when the load of a fault was not offered as asked, [`Halt::Failed`] when the target ends by itself or a tool fails,
 /// [`Halt::Interrupted`]. The faults until then are recorded.
-pub(super) async fn faults(rig: &mut Rig<'_>, stage: &Stage, work: &FaultsWork) -> Result<(), Halt> {
+pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
     if rig.plan.base.is_some() {
         rig.recorder.warn("the faults are those of the head alone; the base did not meet them".to_owned());
     }
@@ -72,7 +74,7 @@ fn named(kind: FaultKind, halt: Halt) -> Halt {
 async fn one(
     rig: &mut Rig<'_>,
     stage: &Stage,
-    work: &FaultsWork,
+    work: &Work,
     (index, kind): (u64, FaultKind),
 ) -> Result<RoundStatus, Halt> {
     let load = work.load_of(kind);
@@ -94,7 +96,7 @@ struct Span {
 async fn watched(
     rig: &mut Rig<'_>,
     stage: &Stage,
-    work: &FaultsWork,
+    work: &Work,
     (kind, load): (FaultKind, &LoadWork),
     bench: &mut Bench,
 ) -> Result<RoundStatus, Halt> {
@@ -136,7 +138,7 @@ fn edges(window: &Window) -> Window {
 }
 
 /// The trial with the rules that hold of it. What a target uses that ends is nobody's any more, and looks like others' CPU time.
-fn audited(mut trial: TrialRecord, kind: FaultKind, work: &FaultsWork) -> TrialRecord {
+fn audited(mut trial: TrialRecord, kind: FaultKind, work: &Work) -> TrialRecord {
     let holds = |rule: &str| RULES.contains(&rule) && !(kind.ends_target() && rule == "foreign_cpu");
     trial.audit.retain(|check| holds(&check.rule));
     if let Some(ticks) = &trial.load.ticks {
@@ -150,7 +152,7 @@ fn audited(mut trial: TrialRecord, kind: FaultKind, work: &FaultsWork) -> TrialR
 async fn upstream_fails(
     rig: &mut Rig<'_>,
     bench: &mut Bench,
-    work: &FaultsWork,
+    work: &Work,
     (kind, span): (FaultKind, Span),
     order: TrialOrder,
 ) -> Result<(LoadFacts, FaultRecord), Halt> {

@@ -1,45 +1,23 @@
-//! Stages without load: look at the executable, launch it again and again, watch it do nothing.
+//! Watches the target do nothing.
 
-use super::bench::Bench;
-use super::builds::{builds, named};
-use super::event::Event;
-use super::halt::Halt;
-use super::rig::Rig;
-use crate::measure::trial::Build;
+use super::work::Work;
 use crate::measure::{Reading, Series, audit};
-use crate::plan::Stage;
+use crate::run::bench::Bench;
+use crate::run::builds::{builds, launch, named};
+use crate::run::event::Event;
+use crate::run::halt::Halt;
+use crate::run::rig::Rig;
+use crate::work::Stage;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
-
-/// Launches each build `launches` times and records how long each took.
-///
-/// # Errors
-/// [`Halt::Failed`] when a launch fails.
-pub(super) async fn startup(rig: &mut Rig<'_>, stage: &Stage, launches: u64) -> Result<(), Halt> {
-    for turn in 0..launches {
-        let order = builds(stage, turn);
-        for (index, build) in (turn * order.len() as u64..).zip(order) {
-            rig.tell(Event::Doing(launch(stage, *build, turn)));
-            let bench = Bench::start(rig, stage, (index, *build), None).await?;
-            bench.stop(rig).await;
-        }
-        rig.tell(Event::Step { done: turn + 1, of: launches });
-    }
-    Ok(())
-}
 
 /// Launches each build `launches` times and reads what it uses without traffic: one at a time, since two of one file would share
 /// pages.
 ///
 /// # Errors
 /// [`Halt::Failed`] when a launch fails or the target ends by itself.
-pub(super) async fn idle(
-    rig: &mut Rig<'_>,
-    stage: &Stage,
-    launches: u64,
-    settle: Nanos,
-    window: Nanos,
-) -> Result<(), Halt> {
+pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
+    let Work { launches, settle, window } = *work;
     for turn in 0..launches {
         let order = builds(stage, turn);
         for (index, build) in (turn * order.len() as u64..).zip(order) {
@@ -57,12 +35,6 @@ pub(super) async fn idle(
         rig.tell(Event::Step { done: turn + 1, of: launches });
     }
     Ok(())
-}
-
-/// A launch as it is called in a message: counted from 1 for each build.
-fn launch(stage: &Stage, build: Build, turn: u64) -> String {
-    let of = if stage.compared { format!(" of {}", build.name()) } else { String::new() };
-    format!("launch {}{of}", turn + 1)
 }
 
 async fn watch(rig: &mut Rig<'_>, bench: &mut Bench, settle: Nanos, window: Nanos) -> Result<Series<Reading>, Halt> {

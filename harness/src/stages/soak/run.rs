@@ -4,21 +4,22 @@ use std::collections::VecDeque;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::bench::Bench;
-use super::event::Event;
-use super::halt::{Halt, Stop};
-use super::limits;
-use super::profile;
-use super::recorder::Recorder;
-use super::rig::Rig;
-use super::trial::{self, LEAD, Measured};
+use super::work::Work;
 use crate::measure::Slice;
 use crate::measure::record::Failure;
 use crate::measure::soak::{self, Gathering};
 use crate::measure::trial::Build;
 use crate::measure::{Arm, LoadFacts};
 use crate::measure::{RoundStatus, SoakWindow, rejection};
-use crate::plan::{SoakWork, Stage};
+use crate::run::bench::Bench;
+use crate::run::event::Event;
+use crate::run::halt::{Halt, Stop};
+use crate::run::limits;
+use crate::run::profile;
+use crate::run::recorder::Recorder;
+use crate::run::rig::Rig;
+use crate::run::trial::{self, LEAD, Measured};
+use crate::work::Stage;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
@@ -38,7 +39,7 @@ const ROUND: u32 = 1;
 /// # Errors
 /// [`Halt::Invalid`] when its windows say nothing or the audit of the whole load fails, [`Halt::Failed`] when the target or a tool
 /// fails, [`Halt::Interrupted`]. The windows until then are recorded.
-pub(super) async fn soak(rig: &mut Rig<'_>, stage: &Stage, work: &SoakWork) -> Result<(), Halt> {
+pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
     if rig.plan.base.is_some() {
         rig.recorder.warn("the soak is that of the head alone; the base was not soaked".to_owned());
     }
@@ -56,7 +57,7 @@ pub(super) async fn soak(rig: &mut Rig<'_>, stage: &Stage, work: &SoakWork) -> R
 }
 
 /// Drives the load to its end and audits the whole of it.
-async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &SoakWork, bench: &mut Bench) -> Result<(), Halt> {
+async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Bench) -> Result<(), Halt> {
     trial::preflight(rig, stage, bench, Arm::Proxied).await?;
     bench.drive(&rig.interrupt, async |generator| generator.open(Arm::Proxied).await).await?;
     let before = trial::hits(bench, &stage.requests).await?;
@@ -105,7 +106,7 @@ struct Heard {
 
 impl Watch {
     /// Orders every piece: the sampler takes one after the other.
-    fn new(work: &SoakWork, bench: &Bench, begun: Mono) -> Self {
+    fn new(work: &Work, bench: &Bench, begun: Mono) -> Self {
         let (warmup, window, windows) = (work.load.warmup, work.window, work.windows());
         let first = begun.after(warmup);
         let each = window.0.div_ceil(PIECE.0).max(1);
@@ -121,7 +122,7 @@ impl Watch {
         &mut self,
         rig: &mut Rig<'_>,
         stage: &Stage,
-        work: &SoakWork,
+        work: &Work,
         bench: &mut Bench,
     ) -> Result<LoadFacts, Halt> {
         let order = TrialOrder { slice: Some(work.window), ..trial::order(&work.load, Arm::Proxied, self.begun) };

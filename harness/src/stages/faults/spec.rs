@@ -1,13 +1,21 @@
-//! Reading what is made to fail.
+//! Reads `[stage.faults]`.
 
-use super::load::{longer_than_0, read_connections};
-use super::{FaultsWork, LoadWork};
+use super::work::Work;
 use crate::measure::faults::{Expectation, FaultKind, Planned};
+use crate::scenario::stage::base::{Base, Common};
+use crate::scenario::stage::kind::{Kind, Place};
+use crate::scenario::stage::load::{longer_than_0, read_connections};
 use crate::spec::Section;
+use crate::work::{self, load::LoadWork};
 use harness_base::units::{Nanos, Rate};
 use harness_base::words::nearest;
 use harness_load::spec::Pace;
 use harness_rig::target::spec::{Launch, Network, Upstream};
+
+pub(crate) const KIND: Kind = Kind {
+    place: Place::Stage(read),
+    about: "drives the target while upstream, clients and the target itself are made to fail, one after the other",
+};
 
 /// Load before the window, so that every connection has served a request when it begins.
 const WARMUP: Nanos = Nanos::from_millis(200);
@@ -15,8 +23,17 @@ const WARMUP: Nanos = Nanos::from_millis(200);
 /// Most slow readers: each holds a descriptor of control, and some hundred kilobytes of the kernel.
 const MOST_READERS: u64 = 256;
 
-/// Reads stage `faults` of a target that is launched like this, in front of that upstream.
-pub(super) fn read(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Launch) -> FaultsWork {
+fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
+    common.read_surroundings(section, base);
+    common.read_limits(section, base);
+    common.read_uncounted_requests(section, base);
+    let work = read_faults(section, common.upstream.as_ref(), &base.target.launch);
+    common.requests.iter_mut().for_each(|request| request.timeout = request.timeout.min(work.timeout));
+    work.into()
+}
+
+/// Reads the load and the faults for a target that is launched like this, in front of that upstream.
+fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Launch) -> Work {
     let span = |key: &'static str, about: &'static str, default: Nanos| {
         section.field(key, about).check(longer_than_0).default(default)
     };
@@ -67,7 +84,7 @@ pub(super) fn read(section: &Section<'_>, upstream: Option<&Upstream>, launch: &
         window: before.plus(fault).plus(after),
         paired: false,
     };
-    FaultsWork { load, before, fault, after, recover, timeout, slow, readers, planned }
+    Work { load, before, fault, after, recover, timeout, slow, readers, planned }
 }
 
 /// The faults that are named; all where none is, but for those of an upstream that is not there.

@@ -1,0 +1,106 @@
+//! What every stage has beside its work, and what it has unless it says otherwise.
+
+use super::limits;
+use super::load::at_least;
+use crate::measure::audit::Limits;
+use crate::measure::group::ResourceLimits;
+use crate::scenario::request::Around;
+use crate::scenario::requests;
+use crate::scenario::target::read_builtin;
+use crate::spec::Section;
+use harness_load::spec::Request;
+use harness_rig::target::spec::{Builtin, Launch, Spec as TargetSpec, Upstream};
+
+/// What a stage has unless it says otherwise.
+pub(crate) struct Base<'a> {
+    pub(crate) target: &'a TargetSpec,
+    pub(crate) upstream: Option<&'a Upstream>,
+    pub(crate) requests: &'a [Request],
+    pub(crate) audit: Limits,
+    pub(crate) around: Around<'a>,
+}
+
+/// What a stage has beside its work.
+pub(crate) struct Common {
+    pub(crate) upstream: Option<Upstream>,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) audit: Limits,
+    pub(crate) limits: ResourceLimits,
+    pub(crate) cpuset: Option<Vec<u64>>,
+}
+
+impl Base<'_> {
+    /// Whether the target runs already.
+    pub(crate) fn is_external(&self, section: &Section<'_>) -> bool {
+        matches!(self.target.launch, Launch::External(_)) && !section.describing()
+    }
+
+    /// Returns what a stage has that says nothing.
+    pub(crate) fn common(&self) -> Common {
+        Common {
+            upstream: self.upstream.cloned(),
+            requests: Vec::new(),
+            audit: self.audit,
+            limits: ResourceLimits::default(),
+            cpuset: None,
+        }
+    }
+}
+
+impl Common {
+    /// Reads the upstream and the CPUs of a stage that launches the target.
+    pub(crate) fn read_surroundings(&mut self, section: &Section<'_>, base: &Base<'_>) {
+        self.upstream = read_upstream(section, base.upstream);
+        self.cpuset = section.cpuset();
+        if base.is_external(section) && self.cpuset.is_some() {
+            section.mistake("cpuset", "an external target is watched, never moved", None);
+        }
+    }
+
+    /// Reads the limits of a stage that has none by default.
+    pub(crate) fn read_limits(&mut self, section: &Section<'_>, base: &Base<'_>) {
+        self.read_limits_or(section, base, ResourceLimits::default());
+    }
+
+    pub(crate) fn read_limits_or(&mut self, section: &Section<'_>, base: &Base<'_>, default: ResourceLimits) {
+        self.limits = limits::read(section, default, base.is_external(section));
+    }
+
+    /// Reads the requests of a stage with load, whose hits are counted, and the limits of its audit.
+    pub(crate) fn read_requests(&mut self, section: &Section<'_>, base: &Base<'_>) {
+        self.read_uncounted_requests(section, base);
+        requests::check_one_rule(section, &self.requests);
+    }
+
+    pub(crate) fn read_uncounted_requests(&mut self, section: &Section<'_>, base: &Base<'_>) {
+        self.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
+        self.requests = requests::of_stage(section, base.requests, base.around);
+    }
+}
+
+pub(crate) fn read_launches(section: &Section<'_>, default: u64) -> u64 {
+    section.field("launches", "fresh starts of the target; one value each").check(at_least(1, "")).default(default)
+}
+
+/// The upstream of a stage: settings of the bundled one, changed.
+fn read_upstream(section: &Section<'_>, base: Option<&Upstream>) -> Option<Upstream> {
+    const ABOUT: &str = "changes to [upstream.builtin] for this stage";
+    match base {
+        Some(Upstream::Builtin(builtin)) => {
+            let changes = section.table("upstream", ABOUT);
+            Some(Upstream::Builtin(read_builtin(&changes, builtin)))
+        }
+        _ if section.describing() => {
+            read_builtin(&section.table("upstream", ABOUT), &Builtin::default());
+            None
+        }
+        other => {
+            section.refuse(
+                "upstream",
+                "changes the bundled upstream, which this scenario does not use",
+                "add [upstream.builtin]",
+            );
+            other.cloned()
+        }
+    }
+}

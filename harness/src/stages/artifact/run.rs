@@ -1,0 +1,60 @@
+//! Looks at the executable and the image of each build.
+
+use std::path::PathBuf;
+
+use super::work::Work;
+use crate::measure::ImageFacts;
+use crate::measure::trial::Build;
+use crate::run::bench;
+use crate::run::builds;
+use crate::run::halt::Halt;
+use crate::run::rig::Rig;
+use crate::work::Stage;
+use harness_base::exit::Exit;
+use harness_image as image;
+use harness_rig::target;
+use harness_rig::target::spec::Spec;
+
+/// Looks at the executable file of each build, and at the image that is named or that the target is a container of.
+///
+/// # Errors
+/// [`Halt::Failed`] when there is no such file or image, [`Halt::Interrupted`].
+pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
+    let found = target::executable(&rig.plan.target, &rig.site).map_err(|error| bench::launch_halt(&error));
+    let found = found.map_err(|halt| builds::named(rig, stage, Build::Head, halt))?;
+    let size = std::fs::metadata(&found.path).map(|file| file.len()).ok();
+    rig.recorder.stage_fact(|stage| stage.binary_size_bytes = size.filter(|_| !found.builtin));
+    if let Some(base) = &rig.plan.base {
+        // What its file weighs is in the record's header.
+        let found = target::executable(base, &rig.site).map_err(|error| bench::launch_halt(&error));
+        found.map_err(|halt| builds::named(rig, stage, Build::Base, halt))?;
+    }
+    let (head, base) = match (&work.image, &rig.plan.base) {
+        // It belongs to neither build.
+        (Some(named), _) => (Some(image_facts(rig, rig.plan.folder.join(named)).await?), None),
+        (None, Some(base)) => (image_of(rig, &rig.plan.target).await?, image_of(rig, base).await?),
+        (None, None) => (image_of(rig, &rig.plan.target).await?, None),
+    };
+    if head.is_some() || base.is_some() {
+        rig.recorder.stage_fact(|stage| (stage.image, stage.base_image) = (head, base));
+    }
+    Ok(())
+}
+
+/// The engine's image that a build is a container of.
+async fn image_of(rig: &Rig<'_>, build: &Spec) -> Result<Option<ImageFacts>, Halt> {
+    let saved = rig.interrupt.or(target::saved_image(build, &rig.site)).await?;
+    match saved.map_err(|error| bench::launch_halt(&error))? {
+        Some(saved) => image_facts(rig, saved).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What an image is made of. Every byte of it is read and some are compressed: on a thread of its own, which an interrupt does
+/// not wait for.
+async fn image_facts(rig: &Rig<'_>, image: PathBuf) -> Result<ImageFacts, Halt> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || drop(tell.send(image::facts(&image))));
+    let facts = rig.interrupt.or(told).await?.map_err(|error| Halt::tooling(&error))?;
+    facts.map_err(|error| Halt::failed(Exit::InvalidInput, &error))
+}

@@ -1,0 +1,13 @@
+//! Reads `[stage.artifact]`.
+
+use super::work::Work;
+use crate::scenario::stage::base::{Base, Common};
+use crate::scenario::stage::kind::{Kind, Place};
+use crate::spec::Section;
+use crate::work;
+
+pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "looks at the executable" };
+
+fn read(section: &Section<'_>, _base: &Base<'_>, _common: &mut Common) -> work::Work {
+    Work { image: section.field("image", "an OCI layout, an archive of one or of docker save").optional() }.into()
+}

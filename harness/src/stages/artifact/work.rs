@@ -1,0 +1,35 @@
+//! The planned look at the executable.
+
+use std::path::PathBuf;
+
+use crate::work::planned::StageWork;
+use harness_base::units::Nanos;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// An image in OCI layout, an archive of one or of `docker save`; looked at as well.
+    pub image: Option<PathBuf>,
+}
+
+impl StageWork for Work {
+    fn describe(&self) -> String {
+        match &self.image {
+            None => "looks at the executable".to_owned(),
+            Some(image) => format!("looks at the executable and at image {}", image.display()),
+        }
+    }
+
+    fn duration(&self) -> Nanos {
+        Nanos::ZERO
+    }
+
+    fn shorten(&mut self) {}
+
+    fn wanted(&self) -> u64 {
+        1
+    }
+
+    fn launches_builds(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,57 @@
+//! Runs rounds inside one set of limits after the other.
+
+use super::work::Work;
+use crate::measure::curve::GaveUp;
+use crate::measure::{Blame, InstanceRecord, RoundStatus};
+use crate::run::event::Event;
+use crate::run::halt::Halt;
+use crate::run::rig::Rig;
+use crate::run::rounds::{self, Scope, Tally};
+use crate::work::Stage;
+use harness_base::exit::Exit;
+
+/// Runs the stage inside one set of limits after the other. What the target cannot do in one of them is a result.
+///
+/// # Errors
+/// [`Halt::Invalid`] when some set of limits could not be measured through no fault of the target's, [`Halt::Failed`] when a tool
+/// fails, [`Halt::Interrupted`].
+pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
+    let (cells, work) = (&work.cells, &work.load);
+    let mut invalid = Vec::new();
+    if rig.plan.base.is_some() {
+        rig.recorder
+            .warn("the curve of limits is that of the head alone; the base was not measured in them".to_owned());
+    }
+    for (index, limits) in (0_u32..).zip(cells) {
+        let cell = Stage { limits: *limits, ..stage.clone() };
+        let stage_rounds = (u64::from(index) * work.rounds, cells.len() as u64 * work.rounds);
+        let mut tally =
+            Tally { wanted: work.rounds, valid: 0, rejected: 0, stage: stage_rounds, scope: Scope::Instance };
+        rig.tell(Event::Doing(limits.to_string()));
+        let why = match rounds::rounds(rig, &cell, work, index.into(), &mut tally, work.rounds).await {
+            Ok(()) => None,
+            Err(Halt::Failed(failure)) if failure.exit == Exit::TargetFailed => {
+                Some(GaveUp { message: failure.message, by_target: true })
+            }
+            Err(Halt::Invalid(reasons)) => {
+                let by_target = rig.recorder.instance(index).is_some_and(only_the_target_failed);
+                Some(GaveUp { message: reasons.join("; "), by_target })
+            }
+            Err(halt) => return Err(halt),
+        };
+        if let Some(why) = why {
+            invalid.extend((!why.by_target).then(|| format!("within {limits}: {}", why.message)));
+            rig.recorder.gave_up(index, *limits, why);
+        }
+        rig.tell(Event::Step { done: stage_rounds.0 + work.rounds, of: stage_rounds.1 });
+    }
+    if invalid.is_empty() { Ok(()) } else { Err(Halt::Invalid(invalid)) }
+}
+
+/// Whether every rejected round was rejected by nothing but what the target did.
+fn only_the_target_failed(instance: &InstanceRecord) -> bool {
+    let rejected = instance.rounds.iter().filter(|round| round.status == RoundStatus::Rejected);
+    let checks = rejected.flat_map(|round| &round.trials).flat_map(|trial| &trial.audit);
+    let mut failed = checks.filter(|check| !check.passed).peekable();
+    failed.peek().is_some() && failed.all(|check| check.blame == Some(Blame::Target))
+}

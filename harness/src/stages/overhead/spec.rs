@@ -1,0 +1,27 @@
+//! Reads `[stage.overhead]`.
+
+use super::work::Work;
+use crate::scenario::stage::base::{Base, Common};
+use crate::scenario::stage::kind::{Kind, Place};
+use crate::scenario::stage::load::{self, Defaults, Loop};
+use crate::spec::Section;
+use crate::work;
+use harness_base::units::Nanos;
+
+pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "drives both arms at the same arrival rate" };
+
+const DEFAULTS: Defaults =
+    Defaults { arrivals: Loop::Open, rounds: 10, warmup: Nanos::from_millis(300), window: Nanos::from_millis(3000) };
+
+fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
+    common.read_surroundings(section, base);
+    common.read_limits(section, base);
+    common.read_requests(section, base);
+    let load = load::read(section, &DEFAULTS, base.is_external(section));
+    if common.upstream.is_none() && !section.describing() {
+        let hint = "add [upstream.builtin], or measure with [stage.capacity]".to_owned();
+        section.mistake("", "overhead is a difference to the upstream, and there is no [upstream]", Some(hint));
+    }
+    // A difference needs both arms.
+    Work(work::load::LoadWork { paired: true, ..load }).into()
+}

@@ -1,0 +1,46 @@
+//! The planned rounds of both arms at one arrival rate.
+
+use crate::work::load::LoadWork;
+use crate::work::planned::StageWork;
+use harness_base::units::Nanos;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Work(pub LoadWork);
+
+impl StageWork for Work {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn duration(&self) -> Nanos {
+        self.0.duration()
+    }
+
+    fn shorten(&mut self) {
+        self.0.shorten();
+    }
+
+    fn wanted(&self) -> u64 {
+        self.0.rounds
+    }
+
+    fn load(&self) -> Option<&LoadWork> {
+        Some(&self.0)
+    }
+
+    fn rounds(&self) -> Option<&LoadWork> {
+        Some(&self.0)
+    }
+
+    fn rounds_mut(&mut self) -> Option<&mut LoadWork> {
+        Some(&mut self.0)
+    }
+
+    fn is_profiled(&self) -> bool {
+        true
+    }
+
+    fn resolves(&self) -> Option<&'static str> {
+        Some("overhead/latency_p50")
+    }
+}

@@ -1,0 +1,26 @@
+//! Launches the target again and again.
+
+use super::work::Work;
+use crate::run::bench::Bench;
+use crate::run::builds::{builds, launch};
+use crate::run::event::Event;
+use crate::run::halt::Halt;
+use crate::run::rig::Rig;
+use crate::work::Stage;
+
+/// Launches each build `launches` times and records how long each took.
+///
+/// # Errors
+/// [`Halt::Failed`] when a launch fails.
+pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
+    for turn in 0..work.launches {
+        let order = builds(stage, turn);
+        for (index, build) in (turn * order.len() as u64..).zip(order) {
+            rig.tell(Event::Doing(launch(stage, *build, turn)));
+            let bench = Bench::start(rig, stage, (index, *build), None).await?;
+            bench.stop(rig).await;
+        }
+        rig.tell(Event::Step { done: turn + 1, of: work.launches });
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! The planned work of stages: plain data with every default filled and every unit typed.
+
+pub mod load;
+pub mod planned;
+
+use harness_base::units::Nanos;
+use harness_load::spec::Request;
+use harness_rig::target::spec::Upstream;
+
+use crate::measure::audit::Limits;
+use crate::measure::group::ResourceLimits;
+use crate::measure::kind::StageKind;
+use planned::StageWork;
+
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Its name in the scenario.
+    pub name: String,
+    /// A stage that cannot run is skipped with a warning instead of failing the run.
+    pub optional: bool,
+    /// What stands behind the target; absent for a target that answers by itself.
+    pub upstream: Option<Upstream>,
+    pub requests: Vec<Request>,
+    pub audit: Limits,
+    /// What the target may use; empty where nothing is limited.
+    pub limits: ResourceLimits,
+    /// CPUs the target may run on, instead of the target's own.
+    pub cpuset: Option<Vec<u64>>,
+    /// The base is measured beside the head: the plan says so, not the scenario.
+    pub compared: bool,
+    pub work: Work,
+}
+
+macro_rules! works {
+    ($($Kind:ident $kind:ident,)+) => {
+        /// The work of a stage, by its kind.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Work {
+            $($Kind(crate::stages::$kind::work::Work),)+
+        }
+
+        impl Work {
+            pub const fn kind(&self) -> StageKind {
+                match self {
+                    $(Self::$Kind(_) => StageKind::$Kind,)+
+                }
+            }
+
+            /// Returns what every kind can say about its work.
+            pub fn planned(&self) -> &dyn StageWork {
+                match self {
+                    $(Self::$Kind(work) => work,)+
+                }
+            }
+
+            pub fn planned_mut(&mut self) -> &mut dyn StageWork {
+                match self {
+                    $(Self::$Kind(work) => work,)+
+                }
+            }
+        }
+
+        $(
+            impl From<crate::stages::$kind::work::Work> for Work {
+                fn from(work: crate::stages::$kind::work::Work) -> Self {
+                    Self::$Kind(work)
+                }
+            }
+        )+
+    };
+}
+each_kind!(works);
+
+impl Stage {
+    pub const fn kind(&self) -> StageKind {
+        self.work.kind()
+    }
+
+    /// Whether the target runs inside limits.
+    pub fn is_limited(&self) -> bool {
+        !self.limits.is_empty() || self.work.planned().limits_target()
+    }
+
+    /// Returns how long this stage takes if no round has to be repeated.
+    pub fn expected_duration(&self) -> Nanos {
+        self.work.planned().duration().times(if self.compared { 2 } else { 1 })
+    }
+}

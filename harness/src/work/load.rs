@@ -1,0 +1,96 @@
+//! Load in rounds of trials.
+
+use crate::measure::Offered;
+use harness_base::units::{Nanos, Rate};
+use harness_load::spec::Pace;
+
+/// Fewest rounds that have a 95 % interval of the median: the whole range of five covers only 1 − 2 · 0.5⁵ = 93.75 %.
+pub const FEWEST_ROUNDS: u64 = 6;
+
+/// Start and stop of the target, and of the upstream and the load child beside it, once.
+pub(crate) const LAUNCH: Nanos = Nanos::from_millis(300);
+
+/// Time around each trial: drain, ledger, handing over the histograms.
+pub(crate) const GAP: Nanos = Nanos::from_millis(50);
+
+/// Warm-up and window of `--quick`.
+const QUICK_WARMUP: Nanos = Nanos::from_millis(100);
+const QUICK_WINDOW: Nanos = Nanos::from_millis(350);
+
+/// Requests that a window of `--quick` still holds at low rates, so that a median means something.
+const QUICK_REQUESTS: f64 = 50.0;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadWork {
+    /// Fresh starts of the target; the rounds are shared out between them.
+    pub instances: u64,
+    /// Rounds that must be valid.
+    pub rounds: u64,
+    pub pace: Pace,
+    /// Connections (open loop) or virtual users (closed loop).
+    pub connections: u64,
+    /// Time over which the rate or the users come up, at the start of the warm-up.
+    pub ramp: Nanos,
+    /// Discarded part of a trial.
+    pub warmup: Nanos,
+    /// Measured part of a trial.
+    pub window: Nanos,
+    /// Whether rounds have a direct arm beside the proxied one.
+    pub paired: bool,
+}
+
+impl LoadWork {
+    pub const fn arms(&self) -> u64 {
+        if self.paired { 2 } else { 1 }
+    }
+
+    /// Returns the load as the record states it.
+    pub const fn offered(&self) -> Offered {
+        match self.pace {
+            Pace::Open { rate_per_second } => Offered::Open { rate_per_second },
+            Pace::Closed => Offered::Closed { vus: self.connections },
+        }
+    }
+
+    /// Returns how long its rounds take, with one warm-up round per instance.
+    pub fn duration(&self) -> Nanos {
+        let trial = self.warmup.plus(self.window).plus(GAP);
+        let round = trial.times(self.arms());
+        round.times(self.rounds.saturating_add(self.instances)).plus(LAUNCH.times(self.instances))
+    }
+
+    /// Shortens it for `--quick`. The rounds keep their 95 % interval.
+    pub fn shorten(&mut self) {
+        let enough = match self.pace {
+            Pace::Open { rate_per_second } => Nanos((QUICK_REQUESTS / rate_per_second * 1e9) as u64),
+            Pace::Closed => Nanos::ZERO,
+        };
+        self.instances = 1;
+        self.rounds = self.rounds.min(FEWEST_ROUNDS);
+        self.warmup = self.warmup.min(QUICK_WARMUP);
+        self.ramp = self.ramp.min(self.warmup);
+        self.window = self.window.min(QUICK_WINDOW.max(enough));
+    }
+
+    /// Describes its rounds for `harness check`.
+    pub fn describe(&self) -> String {
+        let pace = self.describe_pace();
+        let arms = if self.paired { "direct and proxied" } else { "proxied" };
+        let instances = if self.instances == 1 { String::new() } else { format!(" over {} instances", self.instances) };
+        let ramp = if self.ramp == Nanos::ZERO { String::new() } else { format!(", ramp {}", self.ramp.notation()) };
+        format!(
+            "{} rounds{instances} of {arms}, {pace}, warm-up {}{ramp}, window {}",
+            self.rounds,
+            self.warmup.notation(),
+            self.window.notation()
+        )
+    }
+
+    /// Describes who sends how much.
+    pub fn describe_pace(&self) -> String {
+        match self.pace {
+            Pace::Open { rate_per_second } => format!("{} on {} connections", Rate(rate_per_second), self.connections),
+            Pace::Closed => format!("{} users", self.connections),
+        }
+    }
+}

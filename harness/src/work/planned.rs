@@ -1,0 +1,94 @@
+//! What every planned work can say about itself.
+
+use std::path::Path;
+
+use super::load::{FEWEST_ROUNDS, LoadWork};
+use crate::measure::metric::Metric;
+use crate::measure::record::StageRecord;
+use harness_base::units::Nanos;
+
+/// The planned work of one kind of stage.
+pub trait StageWork {
+    /// Describes it for `harness check`.
+    fn describe(&self) -> String;
+
+    /// Returns how long it takes for one build if nothing has to be repeated.
+    fn duration(&self) -> Nanos;
+
+    /// Shortens it for `--quick`. What is shorter already stays as it is.
+    fn shorten(&mut self);
+
+    /// Returns how many launches, rounds, windows or faults have to be valid.
+    fn wanted(&self) -> u64;
+
+    /// Returns the load that it offers.
+    fn load(&self) -> Option<&LoadWork> {
+        None
+    }
+
+    /// Returns its load where it runs in rounds that instances share and that two builds take in turn.
+    fn rounds(&self) -> Option<&LoadWork> {
+        None
+    }
+
+    /// Like [`StageWork::rounds`], to change it.
+    fn rounds_mut(&mut self) -> Option<&mut LoadWork> {
+        None
+    }
+
+    /// Whether the base is measured beside the head. Where a stage shows what a build needs, whether it leaks or what it survives,
+    /// it is that of the head alone.
+    fn compares(&self) -> bool {
+        true
+    }
+
+    /// Whether a second build changes how long it takes and what it looks at.
+    fn launches_builds(&self) -> bool {
+        true
+    }
+
+    /// Whether it limits the target although the stage itself has no limits.
+    fn limits_target(&self) -> bool {
+        false
+    }
+
+    /// Whether `--profile` samples it.
+    fn is_profiled(&self) -> bool {
+        false
+    }
+
+    /// Whether its load measures the target only while generator and upstream could carry more.
+    fn needs_headroom(&self) -> bool {
+        self.load().is_some()
+    }
+
+    /// Returns the metric whose smallest difference its rounds have to resolve.
+    fn resolves(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns a warning if what it needs in the scenario's folder is missing.
+    fn missing(&self, _folder: &Path, _optional: bool) -> Option<String> {
+        None
+    }
+
+    /// Returns a warning if it cannot have a 95 % interval; `stage` is the stage's name.
+    fn too_few(&self, _stage: &str) -> Option<String> {
+        None
+    }
+
+    /// Returns why it does not measure a metric of its kind, and what to change.
+    fn does_not_measure(&self, _metric: &Metric) -> Option<(String, String)> {
+        None
+    }
+
+    /// Adds what is known before the stage begins to its record.
+    fn announce(&self, _record: &mut StageRecord) {}
+}
+
+/// Warns of fewer launches than have a 95 % interval.
+pub(crate) fn too_few_launches(stage: &str, launches: u64) -> Option<String> {
+    (launches < FEWEST_ROUNDS).then(|| {
+        format!("stage {stage}: {launches} launches are too few for a 95 % interval; {FEWEST_ROUNDS} are the least")
+    })
+}
