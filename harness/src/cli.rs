@@ -29,13 +29,14 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use error::Error;
+use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 
-/// Runs the command that argv names. `main_ns` is the monotonic instant at which main was entered: the reference
-/// sidecar counts its own start from it.
-pub fn main(main_ns: u64) -> ExitCode {
+/// Runs the command that argv names. `start` is the instant at which `main` was entered, from which the reference sidecar
+/// counts its own startup.
+pub fn main(start: Mono) -> ExitCode {
     let argv: Vec<OsString> = std::env::args_os().collect();
-    if let Some(code) = hidden::dispatch(&argv, main_ns) {
+    if let Some(code) = hidden::dispatch(&argv, start) {
         return code;
     }
     let exit = match Cli::try_parse_from(argv) {

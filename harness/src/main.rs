@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    harness::cli::main(mock_upstream::clock::monotonic_ns())
+    harness::cli::main(harness_base::clock::Mono::now())
 }

@@ -1,10 +1,12 @@
+//! The error of both programs.
+
 use std::io;
 use std::net::SocketAddr;
 
-/// Why one of the two programs could not start or go on.
+/// Why one of the two programs could not start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address of a listener is taken, or not of this host.
+    /// The address is in use, or does not belong to this host.
     #[error("cannot listen on {address} ({flag}): {source}; pass a free address, or port 0 together with --announce")]
     Listen {
         /// The flag that named the address.
@@ -14,16 +16,12 @@ pub enum Error {
     },
     /// The runtime, a signal handler or a thread could not be set up.
     #[error("cannot set up {what}: {source}; check `ulimit -n -u`")]
-    Setup {
-        /// What was being set up.
-        what: &'static str,
-        source: io::Error,
-    },
+    Setup { what: &'static str, source: io::Error },
     /// A child process could not be started.
     #[error("cannot start {what} from {program}: {source}; check that the file is still there and executable")]
     Spawn { what: &'static str, program: String, source: io::Error },
-    /// The process that should serve after `--double-fork` ended before it listened.
-    #[error("the double-forked process ended before it listened; run it without --double-fork to see why")]
+    /// The process that should serve after `--double-fork` exited before it listened.
+    #[error("the double-forked process exited before it listened; run it without --double-fork to see why")]
     ForkedProcessDied,
 }
 

@@ -1,18 +1,18 @@
-//! A health check for containers without a shell: one GET, answered by the exit code.
+//! A health check for containers without a shell: one GET request, whose result is the exit code.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The argument that asks for it, before the address: `healthy 127.0.0.1:8080/health`.
+/// The argument that selects the health check, before the address: `healthy 127.0.0.1:8080/health`.
 pub const WORD: &str = "healthy";
 
-/// Longest wait for each of the steps.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The timeout of each step.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Asks the address behind [`WORD`], if the process was started with it: success for a 2xx.
-pub fn asked() -> Option<ExitCode> {
+/// Checks the address after [`WORD`], if the process was started with it; a 2xx status is a success.
+pub fn check_if_requested() -> Option<ExitCode> {
     let mut arguments = std::env::args().skip(1);
     arguments.next().filter(|word| word == WORD)?;
     match arguments.next().map(|address| status(&address)) {
@@ -24,15 +24,15 @@ pub fn asked() -> Option<ExitCode> {
     }
 }
 
-/// The status that `HOST:PORT/PATH` answers with.
+/// Requests `HOST:PORT/PATH` and returns the status of the answer.
 ///
 /// # Errors
-/// When nobody answers HTTP there.
+/// Returns an error when the address does not answer HTTP.
 pub fn status(address: &str) -> std::io::Result<u16> {
     let (host, path) = address.split_once('/').unwrap_or((address, ""));
     let socket = host.to_socket_addrs()?.next().ok_or_else(|| std::io::Error::other("no such host"))?;
-    let mut stream = TcpStream::connect_timeout(&socket, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&socket, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     let request = format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut head = [0; 12];
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_is_that_of_the_answer() {
+    fn the_status_is_read_from_the_answer() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = std::thread::spawn(move || {
@@ -55,14 +55,14 @@ mod tests {
                 ["HTTP/1.1 503 Service Unavailable\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", "garbage here\r\n"]
             {
                 let (mut stream, _) = listener.accept().unwrap();
-                // To the end: closing a socket with something unread in it would reset the connection.
-                let mut asked = Vec::new();
-                while !asked.ends_with(b"\r\n\r\n") {
+                // Read to the end: closing a socket with unread data would reset the connection.
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
                     let mut byte = [0];
                     stream.read_exact(&mut byte).unwrap();
-                    asked.extend(byte);
+                    request.extend(byte);
                 }
-                assert!(asked.starts_with(b"GET /health HTTP/1.1\r\n"));
+                assert!(request.starts_with(b"GET /health HTTP/1.1\r\n"));
                 stream.write_all(answer.as_bytes()).unwrap();
             }
         });
@@ -71,6 +71,6 @@ mod tests {
         assert_eq!(ask().unwrap(), 204);
         assert!(ask().is_err());
         server.join().unwrap();
-        assert!(ask().is_err(), "nobody listens any more");
+        assert!(ask().is_err(), "the listener is closed");
     }
 }

@@ -1,18 +1,18 @@
 //! Two small programs with known behaviour, as a library.
 //!
-//! [`upstream`] is the server that stands behind everything that is measured: it answers as its flags say, counts
-//! every request it saw, and stamps its answers with the monotonic clock. [`sidecar`] is an honest reverse proxy
-//! whose faults and costs are set by flags and which exports, by its own clock, what it really did.
+//! [`upstream`] is the server behind every target: it answers as its flags say, counts the requests that it received, and
+//! stamps its answers with the monotonic clock. [`sidecar`] is a reverse proxy whose faults and costs are set by flags. It
+//! exports what it really did, measured by its own clock.
 //!
-//! Callers own the listener and the stop signal, so a test binds port 0; `main_with` is the whole program for a
-//! `main` that has parsed its arguments.
+//! Callers own the listener and the stop signal, so a test can bind port 0. `main_with` is the whole program for a `main`
+//! that has parsed its arguments.
 
 pub mod clock;
 mod error;
+pub mod flags;
 pub mod healthy;
 mod server;
 pub mod sidecar;
-pub mod units;
 pub mod upstream;
 
 pub use error::Error;

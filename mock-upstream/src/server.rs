@@ -1,4 +1,4 @@
-//! What both programs share: listeners, the accept loop, and the end of the process.
+//! Listeners, the accept loop, and the shutdown of both programs.
 
 use std::future::Future;
 use std::io;
@@ -18,22 +18,23 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::Error;
+use crate::error::Error;
 
-/// Requests under way get this long to finish after the stop signal.
+/// Requests in flight have this long to finish after the stop signal.
 const GRACE: Duration = Duration::from_millis(300);
-/// Five thousand connections may come at once; the kernel caps it at its own limit.
+/// Thousands of connections may arrive at once; the kernel caps the value at its own limit.
 const BACKLOG: i32 = 4096;
 
 pub(crate) type Stop = watch::Receiver<()>;
-pub(crate) type Door = watch::Receiver<bool>;
+/// Whether connections are accepted.
+pub(crate) type Accepting = watch::Receiver<bool>;
 pub(crate) type Connection<S, I = TcpStream> = http1::Connection<TokioIo<I>, S>;
 
-/// Raises the limit of descriptors to what this process may have: the soft limit is 1024 on most hosts, and a proxy needs two for each
-/// connection.
+/// Raises the soft limit of descriptors to the hard limit. The soft limit is 1024 on most hosts, and a proxy needs two
+/// descriptors for each connection.
 pub(crate) fn raise_descriptor_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Refused, it stays as it is, and connections beyond it wait.
+        // If this fails, connections beyond the limit wait.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
@@ -50,7 +51,7 @@ pub(crate) fn bind(flag: &'static str, address: SocketAddr) -> Result<StdListene
     listen().map_err(|source| Error::Listen { flag, address, source })
 }
 
-/// One worker is a single-threaded runtime, which is also the fastest per core.
+/// Builds a runtime. One worker means a single-threaded runtime, which is also the fastest per core.
 pub(crate) fn runtime(workers: usize) -> Result<Runtime, Error> {
     let mut builder = match workers {
         0 | 1 => Builder::new_current_thread(),
@@ -59,7 +60,7 @@ pub(crate) fn runtime(workers: usize) -> Result<Runtime, Error> {
     builder.worker_threads(workers.max(1)).enable_all().build().map_err(Error::setup("the runtime"))
 }
 
-/// Resolves at SIGINT, and at SIGTERM unless that is to be ignored.
+/// Resolves at SIGINT, and at SIGTERM unless `ignore_sigterm` is set.
 pub(crate) fn stop_signal(ignore_sigterm: bool) -> Result<impl Future<Output = ()>, Error> {
     let mut term = signal(SignalKind::terminate()).map_err(Error::setup("the SIGTERM handler"))?;
     let mut int = signal(SignalKind::interrupt()).map_err(Error::setup("the SIGINT handler"))?;
@@ -73,11 +74,11 @@ pub(crate) fn stop_signal(ignore_sigterm: bool) -> Result<impl Future<Output = (
     })
 }
 
-/// Accepts until `shutdown`, then waits until every connection has ended or used up its grace. Where there is a door, connections are
-/// refused while it is shut.
+/// Accepts connections until `shutdown`, then waits until each of them has ended or its grace period is over. Refuses
+/// connections while `accepting` is false.
 pub(crate) async fn accept_until<C, F>(
     listener: TcpListener,
-    door: Option<Door>,
+    accepting: Option<Accepting>,
     shutdown: impl Future<Output = ()>,
     mut connection: C,
 ) where
@@ -86,11 +87,11 @@ pub(crate) async fn accept_until<C, F>(
 {
     let (stop, stopped) = watch::channel(());
     let serve = |stream: TcpStream| {
-        // A socket that is already reset refuses this; its first read will tell.
+        // This fails on a socket that is already reset; the first read reports it.
         let _ = stream.set_nodelay(true);
         tokio::spawn(connection(stream, stopped.clone()));
     };
-    accept_all(listener, door, shutdown, serve).await;
+    accept_all(listener, accepting, shutdown, serve).await;
     drop(stopped);
     let _ = stop.send(());
     stop.closed().await;
@@ -98,7 +99,7 @@ pub(crate) async fn accept_until<C, F>(
 
 async fn accept_all(
     mut listener: TcpListener,
-    mut door: Option<Door>,
+    mut accepting: Option<Accepting>,
     shutdown: impl Future<Output = ()>,
     mut serve: impl FnMut(TcpStream),
 ) {
@@ -106,16 +107,16 @@ async fn accept_all(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => Some(accepted),
-            () = turns(&mut door, false) => None,
+            () = changed(&mut accepting, false) => None,
             () = &mut shutdown => return,
         };
         match accepted {
             Some(Ok((stream, _))) => serve(stream),
-            // Out of descriptors or a client that left: waiting a little is all that can be done.
+            // Out of descriptors, or the client has gone: retry after a pause.
             Some(Err(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
             None => {
                 let reopened = tokio::select! {
-                    reopened = reopen(listener, &mut door) => reopened,
+                    reopened = reopen(listener, &mut accepting) => reopened,
                     () = &mut shutdown => return,
                 };
                 match reopened {
@@ -127,24 +128,25 @@ async fn accept_all(
     }
 }
 
-/// Waits until the door is open, or shut; for ever where there is none.
-async fn turns(door: &mut Option<Door>, open: bool) {
-    if let Some(door) = door
-        && door.wait_for(|is| *is == open).await.is_ok()
+/// Waits until `accepting` has the value `wanted`; for ever when there is no switch.
+async fn changed(accepting: &mut Option<Accepting>, wanted: bool) {
+    if let Some(accepting) = accepting
+        && accepting.wait_for(|is| *is == wanted).await.is_ok()
     {
         return;
     }
     std::future::pending().await
 }
 
-/// Refuses connections until the door is open. On Linux a listening socket whose reading side is shut down listens no more, keeps its
-/// port, which nobody else can take then, and can be made to listen again; only a port that was asked for as 0 is given back, and lost.
-/// It leaves the event loop meanwhile, which would remember the hang-up for ever.
-async fn reopen(listener: TcpListener, door: &mut Option<Door>) -> io::Result<TcpListener> {
+/// Refuses connections until they are to be accepted again. On Linux, shutting down the reading side of a listening socket
+/// stops it from listening but keeps its port, so no other process can take it, and the socket can listen again. A port that
+/// was requested as 0 is released, which is an error here. The socket leaves the event loop meanwhile, because the event loop
+/// would keep reporting the hang-up.
+async fn reopen(listener: TcpListener, accepting: &mut Option<Accepting>) -> io::Result<TcpListener> {
     let listener = listener.into_std()?;
     let address = listener.local_addr()?;
     nix::sys::socket::shutdown(listener.as_raw_fd(), nix::sys::socket::Shutdown::Read)?;
-    turns(door, true).await;
+    changed(accepting, true).await;
     nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(BACKLOG)?)?;
     match listener.local_addr()? == address {
         true => TcpListener::from_std(listener),
@@ -152,7 +154,7 @@ async fn reopen(listener: TcpListener, door: &mut Option<Door>) -> io::Result<Tc
     }
 }
 
-/// Serves one connection to its end, or to the stop signal and the grace after it.
+/// Serves one connection until it ends, or until the grace period after the stop signal is over.
 pub(crate) async fn drive<S, B, I>(connection: &mut Connection<S, I>, stop: &mut Stop) -> hyper::Result<()>
 where
     S: HttpService<Incoming, ResBody = B>,
@@ -170,10 +172,10 @@ where
     tokio::time::timeout(GRACE, connection).await.unwrap_or(Ok(()))
 }
 
-/// Writes the one line that `--announce` asks for.
+/// Prints the line of `--announce`.
 pub(crate) fn announce(line: &str) {
     use std::io::Write;
     let mut out = io::stdout().lock();
-    // Nobody reading is no reason to stop serving.
+    // A closed stdout does not stop the server.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

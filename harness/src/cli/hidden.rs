@@ -10,12 +10,13 @@ use mock_upstream::{sidecar, upstream};
 
 use super::error::{print_error, print_text, print_warning};
 use crate::run::chain;
+use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_image::{self, BuildRequest};
 use harness_rig::{keeper, target};
 
 /// Runs the hidden program that argv names, if it names one.
-pub(super) fn dispatch(argv: &[OsString], main_ns: u64) -> Option<ExitCode> {
+pub(super) fn dispatch(argv: &[OsString], start: Mono) -> Option<ExitCode> {
     let program = argv.get(1)?.to_str()?;
     match program {
         "__keeper" => Some(keeper::main()),
@@ -23,7 +24,7 @@ pub(super) fn dispatch(argv: &[OsString], main_ns: u64) -> Option<ExitCode> {
         "__sweep" => Some(target::sweep_main(argv.get(2)?.to_str()?)),
         "__upstream" => Some(bundled(argv, upstream::main_with)),
         "__image" => Some(image(argv)),
-        "__sidecar" => Some(bundled(argv, |args| sidecar::main_with(args, main_ns))),
+        "__sidecar" => Some(bundled(argv, |args| sidecar::main_with(args, start))),
         _ => None,
     }
 }

@@ -35,7 +35,7 @@ macro_rules! notation {
         impl Value for $type {
             fn read(node: &Node) -> Result<Self, String> {
                 match &node.tree {
-                    Tree::Text(text) => Self::parse(text),
+                    Tree::Text(text) => Self::parse(text).map_err(|error| error.to_string()),
                     _ => wrong_kind(node, $expected),
                 }
             }

@@ -75,14 +75,14 @@ fn parse_limit(limit: &str, metric: &Metric) -> Result<f64, String> {
 
 /// A value with its unit, as a number in `unit`.
 pub(super) fn parse_value(text: &str, unit: Unit) -> Result<f64, String> {
-    match unit {
+    let parsed = match unit {
         Unit::Bytes => Bytes::parse(text).map(|size| size.0 as f64),
         Unit::Millis => Nanos::parse(text).map(Nanos::as_millis_f64),
         Unit::Micros => Nanos::parse(text).map(|span| span.0 as f64 / 1e3),
         Unit::Percent => Ratio::parse(text).map(Ratio::percent),
         Unit::Count => match text.parse::<u64>() {
             Ok(count) => Ok(count as f64),
-            Err(_) => Err(format!("{text:?} is not a whole number")),
+            Err(_) => return Err(format!("{text:?} is not a whole number")),
         },
         Unit::PerSecond => {
             let number = text.strip_suffix("req/s").map_or(text, str::trim).replace('_', "");
@@ -91,7 +91,8 @@ pub(super) fn parse_value(text: &str, unit: Unit) -> Result<f64, String> {
                 _ => Rate::parse(text).map(|rate| rate.0),
             }
         }
-    }
+    };
+    parsed.map_err(|error| error.to_string())
 }
 
 /// A value of that unit as a person writes it.

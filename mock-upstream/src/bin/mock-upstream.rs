@@ -1,4 +1,4 @@
-//! The mock upstream as a program of its own.
+//! The mock upstream as a program.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -8,13 +8,13 @@ use mock_upstream::healthy;
 use mock_upstream::upstream::{Args, main_with};
 
 fn main() -> ExitCode {
-    if let Some(answer) = healthy::asked() {
+    if let Some(answer) = healthy::check_if_requested() {
         return answer;
     }
     match main_with(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A closed stderr leaves the exit code to tell.
+            // If stderr is closed, the exit code still reports the failure.
             let _ = writeln!(std::io::stderr(), "mock-upstream: {error}");
             ExitCode::FAILURE
         }

@@ -1,22 +1,22 @@
-//! The reference sidecar as a program of its own.
+//! The reference sidecar as a program.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mock_upstream::clock::monotonic_ns;
+use harness_base::clock::Mono;
 use mock_upstream::healthy;
 use mock_upstream::sidecar::{Args, main_with};
 
 fn main() -> ExitCode {
-    let main_ns = monotonic_ns();
-    if let Some(answer) = healthy::asked() {
+    let main = Mono::now();
+    if let Some(answer) = healthy::check_if_requested() {
         return answer;
     }
-    match main_with(Args::parse(), main_ns) {
+    match main_with(Args::parse(), main) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A closed stderr leaves the exit code to tell.
+            // If stderr is closed, the exit code still reports the failure.
             let _ = writeln!(std::io::stderr(), "reference-sidecar: {error}");
             ExitCode::FAILURE
         }

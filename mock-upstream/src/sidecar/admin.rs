@@ -1,4 +1,4 @@
-//! The admin port, on a runtime of its own so that it answers while the proxy is frozen.
+//! The admin port. It has its own runtime, so that it answers while the proxy is frozen.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{Sidecar, truth};
+use super::report;
+use super::state::Sidecar;
 use crate::server::{self, Stop};
 
 type Reply = Response<Full<Bytes>>;
@@ -25,14 +26,14 @@ pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, mut stop: St
         std::future::ready(Ok::<_, Infallible>(reply))
     });
     let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // How a prober's connection ended concerns nobody but the prober.
+    // The client sees how its connection ended.
     let _ = server::drive(&mut served, &mut stop).await;
 }
 
 fn answer(sidecar: &Sidecar, path: &str) -> Reply {
     match path {
-        "/health" => state(truth::healthy(sidecar).is_some(), "healthy", "starting"),
-        "/ready" => state(truth::ready(sidecar).is_some(), "ready", "not ready"),
+        "/health" => state(report::healthy(sidecar).is_some(), "healthy", "starting"),
+        "/ready" => state(report::ready(sidecar).is_some(), "ready", "not ready"),
         "/truth" => match serde_json::to_vec(&sidecar.truth()) {
             Ok(body) => reply(StatusCode::OK, JSON, body),
             Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", error.to_string()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyper::Uri;
 
-use crate::units::{parse_duration, parse_size};
+use crate::flags::{FlagError, parse_duration, parse_size};
 
 /// A small reverse proxy whose costs and faults are set by flags and reported at the admin port.
 ///
@@ -184,9 +184,9 @@ pub(crate) enum Role {
     Worker,
 }
 
-fn parse_period(text: &str) -> Result<Duration, String> {
+fn parse_period(text: &str) -> Result<Duration, FlagError> {
     let period = parse_duration(text)?;
-    if period.is_zero() { Err(format!("`{text}` is not a period; write 4s")) } else { Ok(period) }
+    if period.is_zero() { Err(FlagError::ZeroPeriod(text.to_owned())) } else { Ok(period) }
 }
 
 /// The upstream of the sidecar.
@@ -196,11 +196,16 @@ pub struct Target {
     pub authority: String,
 }
 
-impl FromStr for Target {
-    type Err = String;
+/// The text of an upstream that is not a plain HTTP origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an upstream; write http://HOST:PORT")]
+pub struct TargetError(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not an upstream; write http://HOST:PORT");
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let wrong = || TargetError(text.to_owned());
         let uri: Uri = text.parse().map_err(|_| wrong())?;
         let plain = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/");
         match uri.authority() {
@@ -227,7 +232,7 @@ mod tests {
         assert_eq!(authority("http://127.0.0.1:9/"), Ok("127.0.0.1:9".into()));
         assert_eq!(authority("http://localhost"), Ok("localhost:80".into()));
         for wrong in ["https://a:1", "a:1", "http://a:1/base", ""] {
-            assert!(authority(wrong).unwrap_err().contains("http://HOST:PORT"), "{wrong}");
+            assert!(authority(wrong).unwrap_err().to_string().contains("http://HOST:PORT"), "{wrong}");
         }
     }
 

@@ -1,119 +1,64 @@
-//! Costs and leaks: CPU burned, memory held, memory and descriptors never given back.
+//! Costs of each request, and the threads that leak, burn CPU and write lines.
 
-use std::fs::File;
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Sidecar, flood};
-use crate::{Error, clock};
+use harness_base::units::Nanos;
 
-/// How often a leak per second is topped up.
+use super::flood;
+use super::state::Sidecar;
+use crate::clock;
+use crate::error::Error;
+
+/// How often the leaks and the sawtooth grow.
 const LEAK_TICK: Duration = Duration::from_millis(50);
 
-/// What a tooth of the sawtooth reserves at least: the allocator maps so much by itself, and unmaps it when it is given back.
+/// The least capacity of the sawtooth's memory. The allocator maps an allocation of this size separately, and unmaps it when it
+/// is freed.
 const TOOTH: usize = 64 << 20;
 
-/// What is held for ever.
-#[derive(Debug, Default)]
-pub(crate) struct Leaks {
-    ballast: Vec<u8>,
-    memory: Mutex<Vec<Vec<u8>>>,
-    files: Mutex<Vec<File>>,
-    leaked_bytes: AtomicU64,
-    leaked_fds: AtomicU64,
-    sawteeth: AtomicU64,
-}
-
-/// Memory whose every byte was written, so that every page is resident.
-pub(crate) fn touched(bytes: usize) -> Vec<u8> {
-    vec![0x5a; bytes]
-}
-
-impl Leaks {
-    pub(crate) fn with_ballast(bytes: usize) -> Self {
-        Self { ballast: touched(bytes), ..Self::default() }
-    }
-
-    pub(crate) fn ballast_bytes(&self) -> u64 {
-        self.ballast.len() as u64
-    }
-
-    pub(crate) fn bytes(&self) -> u64 {
-        self.leaked_bytes.load(Relaxed)
-    }
-
-    pub(crate) fn fds(&self) -> u64 {
-        self.leaked_fds.load(Relaxed)
-    }
-
-    pub(crate) fn sawteeth(&self) -> u64 {
-        self.sawteeth.load(Relaxed)
-    }
-
-    pub(crate) fn leak_memory(&self, bytes: usize) {
-        if bytes > 0 {
-            let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-            memory.push(touched(bytes));
-            self.leaked_bytes.fetch_add(bytes as u64, Relaxed);
-        }
-    }
-
-    /// Leaks up to `count` descriptors; past the limit of the process it leaks none.
-    fn leak_fds(&self, count: u64) {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..count {
-            let Ok(file) = File::open("/dev/null") else {
-                return;
-            };
-            files.push(file);
-            self.leaked_fds.fetch_add(1, Relaxed);
-        }
-    }
-}
-
-/// The costs of one request that come before it is forwarded or refused.
+/// Applies the costs of one request before it is forwarded or refused.
 pub(crate) fn per_request(sidecar: &Sidecar, number: u64) {
     sidecar.leaks.leak_memory(sidecar.args.leak_per_request);
     let lines = sidecar.args.log_lines_per_request;
     if lines > 0 {
         let mut out = std::io::stdout().lock();
         for line in 0..lines {
-            // A log nobody can read any more must not stop the proxy.
+            // A closed stdout must not stop the proxy.
             let _ = writeln!(out, "reference-sidecar: request {number}, line {line}");
         }
         let _ = out.flush();
     }
 }
 
-/// Starts the threads that leak by the second and burn without end; they live as long as the process.
+/// Starts the threads that leak, burn CPU and write lines until the process exits.
 pub(crate) fn start_threads(sidecar: &Arc<Sidecar>) -> Result<(), Error> {
     let args = &sidecar.args;
     for _ in 0..args.burn_forever {
         spawn("burn-forever", || {
             loop {
-                clock::burn(Duration::from_secs(1));
+                clock::burn(Nanos::from_secs(1));
             }
         })?;
     }
     if args.leak_per_second > 0 || args.leak_fds_per_second > 0 {
         let sidecar = Arc::clone(sidecar);
-        spawn("leak", move || leak_for_ever(&sidecar))?;
+        spawn("leak", move || leak(&sidecar))?;
     }
     if args.sawtooth > 0 {
         let sidecar = Arc::clone(sidecar);
-        spawn("sawtooth", move || saw_for_ever(&sidecar))?;
+        spawn("sawtooth", move || grow_and_release(&sidecar))?;
     }
     if args.flood_per_second > 0 {
         let sidecar = Arc::clone(sidecar);
-        spawn("flood", move || flood::for_ever(&sidecar))?;
+        spawn("flood", move || flood::run(&sidecar.flood, &sidecar.truth, sidecar.args.flood_per_second))?;
     }
     Ok(())
 }
 
-/// Memory as under a garbage collector: it grows, and is given back all at once.
-fn saw_for_ever(sidecar: &Sidecar) {
+/// Simulates a garbage collector: memory grows, and is released all at once.
+fn grow_and_release(sidecar: &Sidecar) {
     let (size, period) = (sidecar.args.sawtooth, sidecar.args.sawtooth_period.as_secs_f64());
     let start = Instant::now();
     loop {
@@ -128,11 +73,11 @@ fn saw_for_ever(sidecar: &Sidecar) {
             std::thread::sleep(LEAK_TICK);
         }
         drop(held);
-        sidecar.leaks.sawteeth.fetch_add(1, Relaxed);
+        sidecar.leaks.count_sawtooth();
     }
 }
 
-fn leak_for_ever(sidecar: &Sidecar) {
+fn leak(sidecar: &Sidecar) {
     let start = Instant::now();
     let (mut bytes, mut fds) = (0, 0);
     loop {

@@ -1,4 +1,4 @@
-//! The upstream side: one connection of our own per client connection, kept alive, reopened when it was closed.
+//! The upstream side: one kept-alive connection per client connection, reopened after it was closed.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,7 +11,7 @@ use hyper::{Request, Response, Uri, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::Sidecar;
+use super::state::Sidecar;
 
 const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
@@ -24,12 +24,14 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
-/// Why a request came back without the upstream's answer.
+/// Why a request got no answer from the upstream. The text is the body of the client's answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("cannot connect to the upstream {authority}: {source}\n")]
     Connect { authority: String, source: std::io::Error },
-    #[error("the upstream broke off: {0}\n")]
+    #[error("no new connection to the upstream {authority} after the first one failed (--never-reconnect)\n")]
+    NeverReconnect { authority: String },
+    #[error("the connection to the upstream broke: {0}\n")]
     Broken(hyper::Error),
 }
 
@@ -43,7 +45,7 @@ impl Forwarder {
         Self { sidecar, upstream: None }
     }
 
-    /// Sends the request and returns the response as soon as its headers are there; both bodies stream.
+    /// Sends the request and returns the response as soon as its headers have arrived. Both bodies are streamed.
     pub(crate) async fn forward(&mut self, request: Request<Incoming>) -> Result<Response<Incoming>, Failure> {
         let mut request = outbound(request);
         loop {
@@ -58,7 +60,7 @@ impl Forwarder {
                     return Ok(inbound(response));
                 }
                 Err(mut failure) => match failure.take_message() {
-                    // A kept connection was closed just before: nothing was sent, so try once on a new one.
+                    // The kept connection was closed before anything was sent, so one retry on a new one is safe.
                     Some(unsent) if !fresh => request = unsent,
                     unsent => {
                         if unsent.is_none() {
@@ -71,7 +73,7 @@ impl Forwarder {
         }
     }
 
-    /// The connection of the request before, unless the upstream has closed it.
+    /// Returns the connection of the previous request, unless the upstream has closed it.
     async fn kept(&mut self) -> Option<SendRequest<Incoming>> {
         let mut upstream = self.upstream.take()?;
         upstream.ready().await.is_ok().then_some(upstream)
@@ -80,19 +82,18 @@ impl Forwarder {
     async fn connect(&self) -> Result<SendRequest<Incoming>, Failure> {
         let authority = &self.sidecar.args.upstream.authority;
         if self.sidecar.args.never_reconnect && self.sidecar.truth.connect_failures.load(Relaxed) > 0 {
-            let source = std::io::Error::other("it failed once, and is never asked again");
-            return Err(Failure::Connect { authority: authority.clone(), source });
+            return Err(Failure::NeverReconnect { authority: authority.clone() });
         }
         let stream = TcpStream::connect(authority).await.map_err(|source| {
             self.sidecar.truth.connect_failures.fetch_add(1, Relaxed);
             Failure::Connect { authority: authority.clone(), source }
         })?;
-        // Refused only by a socket that is already dead; the request will tell.
+        // This fails on a socket that is already closed; the request reports it.
         let _ = stream.set_nodelay(true);
         let (upstream, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Failure::Broken)?;
         let sidecar = Arc::clone(&self.sidecar);
         tokio::spawn(async move {
-            // The request that suffers from a broken connection reports it.
+            // The affected request reports a broken connection.
             let _ = sidecar.gate.pass(connection).await;
         });
         Ok(upstream)
@@ -133,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_of_one_hop_end_here() {
+    fn hop_by_hop_headers_are_removed() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("connection", "keep-alive, X-Hop"),

@@ -1,43 +1,50 @@
-//! The freeze: a window of time in which no request makes progress.
+//! The freeze: a span of time in which no request makes progress.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::truth::Freeze;
-use crate::clock::{monotonic_ns, nanos};
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 
-/// Blocks every thread that polls a gated future inside the window, as a stopped world would.
+/// When the freeze began, and when the last blocked thread continued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Freeze {
+    pub started_ns: Option<u64>,
+    pub ended_ns: Option<u64>,
+}
+
+/// Blocks every thread that polls a gated future during the freeze, like a stop-the-world pause.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    after_ns: u64,
-    length_ns: u64,
+    after: Nanos,
+    length: Nanos,
     /// Monotonic instant of the first request; 0 before it.
     first_ns: AtomicU64,
-    /// When the last blocked thread went on; 0 when none was blocked.
+    /// When the last blocked thread continued; 0 when none was blocked.
     resumed_ns: AtomicU64,
 }
 
 impl Gate {
-    /// A gate that closes `after` the first request, for `length`; zero never closes.
+    /// Creates a gate that closes `after` the first request, for `length`. A length of zero never closes it.
     pub(crate) fn new(after: Duration, length: Duration) -> Self {
         Self {
-            after_ns: nanos(after),
-            length_ns: nanos(length),
+            after: Nanos::of(after),
+            length: Nanos::of(length),
             first_ns: AtomicU64::new(0),
             resumed_ns: AtomicU64::new(0),
         }
     }
 
-    /// Starts the countdown at the first call.
+    /// Starts the countdown at the first request.
     pub(crate) fn request(&self) {
-        if self.length_ns > 0 && self.first_ns.load(Relaxed) == 0 {
-            let _ = self.first_ns.compare_exchange(0, monotonic_ns(), Relaxed, Relaxed);
+        if self.length > Nanos::ZERO && self.first_ns.load(Relaxed) == 0 {
+            let _ = self.first_ns.compare_exchange(0, Mono::now().0, Relaxed, Relaxed);
         }
     }
 
-    /// Runs `future`, blocking its thread at every poll inside the window.
+    /// Runs `future`, and blocks its thread at every poll during the freeze.
     pub(crate) async fn pass<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| {
@@ -51,33 +58,33 @@ impl Gate {
         let Some((start, end)) = self.window() else {
             return;
         };
-        let now = monotonic_ns();
+        let now = Mono::now();
         if (start..end).contains(&now) {
-            // Blocking the runtime's own thread is the fault that was asked for.
-            std::thread::sleep(Duration::from_nanos(end - now));
-            self.resumed_ns.fetch_max(monotonic_ns(), Relaxed);
+            // Blocking the runtime's thread is the purpose here.
+            std::thread::sleep(end.since(now).duration());
+            self.resumed_ns.fetch_max(Mono::now().0, Relaxed);
         }
     }
 
-    fn window(&self) -> Option<(u64, u64)> {
-        if self.length_ns == 0 {
+    fn window(&self) -> Option<(Mono, Mono)> {
+        if self.length == Nanos::ZERO {
             return None;
         }
         let first = self.first_ns.load(Relaxed);
         (first > 0).then(|| {
-            let start = first + self.after_ns;
-            (start, start + self.length_ns)
+            let start = Mono(first).after(self.after);
+            (start, start.after(self.length))
         })
     }
 
-    /// The freeze as far as it has happened.
+    /// Reports the freeze as far as it has happened.
     pub(crate) fn report(&self) -> Freeze {
-        let now = monotonic_ns();
+        let now = Mono::now();
         let window = self.window().filter(|(start, _)| now >= *start);
         let resumed = self.resumed_ns.load(Relaxed);
         Freeze {
-            started_ns: window.map(|(start, _)| start),
-            ended_ns: window.map(|(_, end)| end.max(resumed)).filter(|end| now >= *end),
+            started_ns: window.map(|(start, _)| start.0),
+            ended_ns: window.map(|(_, end)| end.0.max(resumed)).filter(|end| now.0 >= *end),
         }
     }
 }

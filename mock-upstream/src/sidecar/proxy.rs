@@ -1,4 +1,4 @@
-//! One client connection of the proxy: costs, faults, and the way through.
+//! One client connection of the proxy: applies costs and faults, and forwards the requests.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -17,19 +19,21 @@ use serde_json::value::RawValue;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
+use super::args::{ErrorKind, OnUpstreamError};
+use super::faults;
 use super::forward::Forwarder;
-use super::truth::Lengths;
-use super::{ErrorKind, OnUpstreamError, Sidecar, faults};
+use super::lengths::Lengths;
+use super::state::Sidecar;
 use crate::clock::{self, Sleeper};
 use crate::server::{self, Stop};
 
-/// Either the upstream's body as it comes, or one of our own.
+/// The upstream's body, streamed, or a body of the sidecar itself.
 pub(crate) type Reply = Response<Either<Incoming, Full<Bytes>>>;
 
-/// Between the last answer and the exit, so that the answer leaves first.
+/// The time from the last answer to the exit, so that the answer is sent first.
 const EXIT_DELAY: Duration = Duration::from_millis(5);
 
-/// What one client connection owns; its requests come one after the other.
+/// The state of one client connection, whose requests are sequential.
 struct Connection {
     forwarder: Forwarder,
     sleeper: Sleeper,
@@ -51,7 +55,7 @@ pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, mut stop: St
     });
     let stream = TokioIo::new(sidecar.turns.of(stream));
     let mut served = http1::Builder::new().serve_connection(stream, service);
-    // How a client's connection ended concerns nobody but the client.
+    // The client sees how its connection ended.
     let _ = sidecar.gate.pass(server::drive(&mut served, &mut stop)).await;
 }
 
@@ -78,24 +82,24 @@ async fn answer(sidecar: &Sidecar, connection: &mut Connection, request: Request
 
 async fn pass(sidecar: &Sidecar, connection: &mut Connection, request: Request<Incoming>) -> Reply {
     let (args, truth) = (&sidecar.args, &sidecar.truth);
-    let came = clock::monotonic_ns();
+    let received = Mono::now();
     if !args.burn.is_zero() {
-        truth.burned.record(clock::burn(args.burn));
+        truth.burned.record(clock::burn(Nanos::of(args.burn)));
     }
-    hold(&mut connection.sleeper, args.add_latency, &truth.added_request).await;
+    delay(&mut connection.sleeper, args.add_latency, &truth.added_request).await;
     let reply = match connection.forwarder.forward(request).await {
         Ok(response) => response.map(Either::Left),
         Err(error) => failed(args.on_upstream_error, error.to_string()).await,
     };
-    hold(&mut connection.sleeper, args.add_latency_response, &truth.added_response).await;
+    delay(&mut connection.sleeper, args.add_latency_response, &truth.added_response).await;
     if !args.answer_after.is_zero() {
-        connection.sleeper.sleep_until(came.saturating_add(clock::nanos(args.answer_after))).await;
-        truth.answered.record(clock::monotonic_ns() - came);
+        connection.sleeper.sleep_until(received.after(Nanos::of(args.answer_after))).await;
+        truth.answered.record(Mono::now().since(received));
     }
     reply
 }
 
-/// What a client sees of an upstream that failed.
+/// Answers a request whose upstream failed.
 async fn failed(how: OnUpstreamError, message: String) -> Reply {
     match how {
         OnUpstreamError::BadGateway => own(StatusCode::BAD_GATEWAY, "text/plain", message),
@@ -104,13 +108,13 @@ async fn failed(how: OnUpstreamError, message: String) -> Reply {
     }
 }
 
-async fn hold(sleeper: &mut Sleeper, delay: Duration, lengths: &Lengths) {
+async fn delay(sleeper: &mut Sleeper, delay: Duration, lengths: &Lengths) {
     if !delay.is_zero() {
         lengths.record(sleeper.sleep(delay).await);
     }
 }
 
-/// Answers without asking the upstream; the body is read so that the connection stays usable.
+/// Answers without the upstream. Reads the body, so that the connection stays usable.
 async fn refuse(kind: ErrorKind, request: Request<Incoming>) -> Reply {
     let body = match request.into_body().collect().await {
         Ok(body) => body.to_bytes(),
@@ -148,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_denial_carries_the_id_of_its_request() {
+    fn a_denial_has_the_id_of_its_request() {
         let denied = denial(br#"{"jsonrpc":"2.0","id":"a-7","method":"tools/call"}"#);
         assert_eq!(denied, r#"{"jsonrpc":"2.0","id":"a-7","error":{"code":-32002,"message":"denied"}}"#);
         assert!(denial(b"not json").contains(r#""id":null"#));

@@ -1,29 +1,34 @@
-//! The process from `main` to its exit code.
+//! The process, from `main` to its exit code.
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::args::Role;
-use super::{Args, Sidecar, faults, process, serve_admin, serve_proxy, worker};
-use crate::clock::{Sleeper, nanos};
-use crate::{Error, server};
+use super::args::{Args, Role};
+use super::serve::{serve_admin, serve_proxy};
+use super::state::Sidecar;
+use super::{faults, process, worker};
+use crate::clock::Sleeper;
+use crate::error::Error;
+use crate::server;
 
-/// How long the end waits for a proxy that does not stop: a frozen one never will.
+/// How long the exit waits for the proxy to stop; a frozen one does not.
 const STOP_DEADLINE: Duration = Duration::from_secs(1);
 
-/// The whole program: serves until SIGTERM or SIGINT, or plays the part that `args` ask for.
+/// Runs the whole program: serves until SIGTERM or SIGINT, or runs the role in `args`.
 ///
-/// `main_ns` is [`crate::clock::monotonic_ns`], read first thing in `main`. With `--exit-at-start` and
-/// `--exit-after` the process exits from here with the code asked for.
+/// `main` is the instant at which `main` was entered. With `--exit-at-start` and `--exit-after` the process exits from here
+/// with the given code.
 ///
 /// # Errors
-/// When an address cannot be bound, or a runtime, thread or child process cannot be started.
-pub fn main_with(args: Args, main_ns: u64) -> Result<(), Error> {
+/// Returns an error when an address cannot be bound, or a runtime, thread or child process cannot be started.
+pub fn main_with(args: Args, main: Mono) -> Result<(), Error> {
     match (args.role, args.exit_at_start, args.double_fork) {
         (Some(Role::Worker), ..) => {
             worker::work(&args);
@@ -32,23 +37,23 @@ pub fn main_with(args: Args, main_ns: u64) -> Result<(), Error> {
         (Some(Role::Session), ..) => process::start_session(),
         (None, Some(code), _) => exit_at_start(&args, code),
         (None, None, Some(mode)) => process::double_fork(mode),
-        _ => serve(args, main_ns),
+        _ => serve(args, main),
     }
 }
 
 fn exit_at_start(args: &Args, code: u8) -> ! {
     if let Some(message) = &args.stderr {
-        // A closed stderr leaves the exit code to tell.
+        // If stderr is closed, the exit code still reports the failure.
         let _ = writeln!(std::io::stderr(), "{message}");
     }
     std::process::exit(code.into());
 }
 
-/// The admin side and the signals live on this thread, the proxy on threads of its own that may freeze.
-fn serve(args: Args, main_ns: u64) -> Result<(), Error> {
+/// Serves the admin side and handles signals on this thread; the proxy has its own threads, which may freeze.
+fn serve(args: Args, main: Mono) -> Result<(), Error> {
     server::raise_descriptor_limit();
     let listener = server::bind("--admin", args.admin)?;
-    let sidecar = Sidecar::new(args, main_ns);
+    let sidecar = Sidecar::new(args, main);
     faults::start_threads(&sidecar)?;
     let _worker = match sidecar.args.worker_child {
         true => Some(worker::start(&sidecar)?),
@@ -82,15 +87,15 @@ fn serve(args: Args, main_ns: u64) -> Result<(), Error> {
     });
     sidecar.flood.end();
     if sidecar.args.truth_on_exit {
-        tell_truth(&sidecar);
+        print_truth(&sidecar);
     }
     ending
 }
 
-/// One line on stdout, so that whoever kept the log knows the truth after the end.
-fn tell_truth(sidecar: &Sidecar) {
+/// Prints the truth as one line, so that it can be read from the log after the exit.
+fn print_truth(sidecar: &Sidecar) {
     if let Ok(truth) = serde_json::to_string(&sidecar.truth()) {
-        // A closed stdout leaves nobody to tell.
+        // This fails if stdout is closed.
         let _ = writeln!(std::io::stdout(), "truth {truth}");
     }
 }
@@ -101,7 +106,7 @@ fn proxy_died() -> Error {
 
 type Ended = oneshot::Receiver<Result<(), Error>>;
 
-/// Starts the proxy's threads. Dropping the sender stops them; the receiver tells how they ended.
+/// Starts the proxy's threads. Dropping the sender stops them; the receiver gets their result.
 fn start_proxy(sidecar: &Arc<Sidecar>, admin: SocketAddr) -> Result<(oneshot::Sender<()>, Ended), Error> {
     let (stop, stopped) = oneshot::channel();
     let (ended, end) = oneshot::channel();
@@ -109,7 +114,7 @@ fn start_proxy(sidecar: &Arc<Sidecar>, admin: SocketAddr) -> Result<(oneshot::Se
     let work = move || {
         let result =
             server::runtime(sidecar.args.workers).and_then(|runtime| runtime.block_on(proxy(sidecar, admin, stopped)));
-        // The receiver is gone when the process is already ending.
+        // The receiver is dropped when the process is already exiting.
         let _ = ended.send(result);
     };
     std::thread::Builder::new().name("proxy".into()).spawn(work).map_err(Error::setup("the proxy thread"))?;
@@ -119,7 +124,7 @@ fn start_proxy(sidecar: &Arc<Sidecar>, admin: SocketAddr) -> Result<(oneshot::Se
 async fn proxy(sidecar: Arc<Sidecar>, admin: SocketAddr, mut stopped: oneshot::Receiver<()>) -> Result<(), Error> {
     let args = &sidecar.args;
     if !args.listen_after.is_zero() {
-        let due = sidecar.truth.main_ns() + nanos(args.listen_after);
+        let due = sidecar.truth.main().after(Nanos::of(args.listen_after));
         let mut sleeper = Sleeper::default();
         tokio::select! {
             () = sleeper.sleep_until(due) => {}
@@ -134,7 +139,7 @@ async fn proxy(sidecar: Arc<Sidecar>, admin: SocketAddr, mut stopped: oneshot::R
         server::announce(&format!("listening {address} admin {admin}"));
     }
     if args.role == Some(Role::Serve) {
-        process::tell_listening();
+        process::notify_listening();
     }
     let shutdown = async {
         let _ = stopped.await;

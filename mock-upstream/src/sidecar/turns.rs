@@ -1,4 +1,4 @@
-//! A defect on purpose: one writer for all clients, so that one which does not read keeps all others waiting.
+//! An intentional defect: one writer for all clients, so that a client that does not read blocks all others.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -10,13 +10,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-/// Who may write; everybody at any time without the defect.
+/// The lock that writes need; `None` without the defect.
 #[derive(Debug)]
 pub(crate) struct Turns(Option<Arc<Semaphore>>);
 
 type Coming = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
-/// A client's connection whose writes wait for their turn, and keep it until the client took what is written.
+/// A client's connection whose writes acquire the lock, and hold it until the kernel has accepted the data.
 pub(crate) struct InTurn {
     stream: TcpStream,
     turns: Option<Arc<Semaphore>>,
@@ -42,7 +42,7 @@ impl InTurn {
     ) -> Poll<io::Result<usize>> {
         if let Some(turns) = self.turns.as_ref().filter(|_| self.turn.is_none()) {
             let coming = self.coming.get_or_insert_with(|| Box::pin(Arc::clone(turns).acquire_owned()));
-            // It is never closed.
+            // The semaphore is never closed.
             self.turn = ready!(coming.as_mut().poll(cx)).ok();
             self.coming = None;
         }

@@ -1,4 +1,4 @@
-//! The worker process: holds memory and burns CPU beside the proxy, and tells its parent what it did.
+//! The worker process: holds memory and burns CPU beside the proxy, and reports to its parent.
 
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
@@ -7,24 +7,29 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::{Args, Sidecar, faults, process};
-use crate::{Error, clock};
+use harness_base::units::Nanos;
 
-/// The worker burns a slice in every tick and tells about it.
+use super::args::Args;
+use super::state::Sidecar;
+use super::{leaks, process};
+use crate::clock;
+use crate::error::Error;
+
+/// How often the worker burns CPU and reports it.
 const TICK: Duration = Duration::from_millis(20);
 
-/// The worker, ended when dropped.
+/// The worker process, killed on drop.
 pub(crate) struct Worker(Child);
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The worker may have exited.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// In the parent: starts the worker and keeps its account up to date.
+/// In the parent: starts the worker and reads its reports.
 pub(crate) fn start(sidecar: &Arc<Sidecar>) -> Result<Worker, Error> {
     let mut child = process::start_self("the worker", "worker", |command| {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -40,7 +45,7 @@ pub(crate) fn start(sidecar: &Arc<Sidecar>) -> Result<Worker, Error> {
                 }
             }
         };
-        std::thread::Builder::new().name("worker-account".into()).spawn(read).map_err(Error::setup("a thread"))?;
+        std::thread::Builder::new().name("worker-report".into()).spawn(read).map_err(Error::setup("a thread"))?;
     }
     Ok(Worker(child))
 }
@@ -50,20 +55,20 @@ fn parse(line: &str) -> Option<(u64, u64)> {
     Some((burned.parse().ok()?, ballast.parse().ok()?))
 }
 
-/// In the worker: works until nobody reads its account any more.
+/// In the worker: works until the parent closes the pipe.
 pub(crate) fn work(args: &Args) {
-    let ballast = black_box(faults::touched(args.worker_ballast));
+    let ballast = black_box(leaks::touched(args.worker_ballast));
     let mut out = std::io::stdout();
     let start = Instant::now();
-    let mut burned = 0;
+    let mut burned = Nanos::ZERO;
     loop {
         let due = args.worker_burn.mul_f64(start.elapsed().as_secs_f64());
-        let owed = clock::nanos(due).saturating_sub(burned);
-        if owed > 0 {
-            burned += clock::burn(Duration::from_nanos(owed));
+        let owed = Nanos::of(due).minus(burned);
+        if owed > Nanos::ZERO {
+            burned = burned.plus(clock::burn(owed));
         }
-        let told = writeln!(out, "{burned} {}", ballast.len()).and_then(|()| out.flush());
-        if told.is_err() {
+        let written = writeln!(out, "{} {}", burned.0, ballast.len()).and_then(|()| out.flush());
+        if written.is_err() {
             return;
         }
         std::thread::sleep(TICK);

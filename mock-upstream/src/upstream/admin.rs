@@ -1,20 +1,20 @@
-//! The paths under `/__upstream/`: neither counted, delayed nor broken.
+//! The paths under `/__upstream/`, which are neither counted, delayed nor affected by faults.
 
 use hyper::StatusCode;
 
-use super::connection::Upstream;
 use super::fault::Fault;
 use super::reply::{self, Reply};
+use super::state::Upstream;
 
 pub(crate) const PREFIX: &str = "/__upstream/";
 
-/// The paths under it that switch a fault.
+/// The prefix of the paths that switch a fault.
 const FAULT: &str = "fault/";
 
 pub(crate) fn answer(upstream: &Upstream, path: &str) -> Reply {
     let path = path.strip_prefix(PREFIX).unwrap_or_default();
-    if let Some(words) = path.strip_prefix(FAULT) {
-        return switch(upstream, words);
+    if let Some(name) = path.strip_prefix(FAULT) {
+        return switch(upstream, name);
     }
     match path {
         "health" => reply::json(StatusCode::OK, r#"{"status":"ok"}"#),
@@ -26,9 +26,9 @@ pub(crate) fn answer(upstream: &Upstream, path: &str) -> Reply {
     }
 }
 
-/// The next request meets the fault; the answer is the ledger.
-fn switch(upstream: &Upstream, words: &str) -> Reply {
-    match Fault::parse(words) {
+/// Switches the fault for the requests that follow, and answers the ledger.
+fn switch(upstream: &Upstream, name: &str) -> Reply {
+    match Fault::parse(name) {
         Some(fault) => {
             upstream.switch.set(fault);
             ledger(upstream)

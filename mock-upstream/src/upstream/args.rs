@@ -1,8 +1,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Behaviour, Delay, Sse};
-use crate::units::{parse_duration, parse_size};
+use super::behaviour::{Behaviour, ErrorKind, Sse};
+use super::delay::Delay;
+use crate::flags::{parse_duration, parse_size};
 
 /// A server whose answers, delays and errors are set by flags, and which counts every request.
 ///
@@ -59,21 +60,8 @@ pub struct Args {
     pub no_stamps: bool,
 }
 
-/// How the upstream breaks a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum ErrorKind {
-    /// TCP reset
-    Reset,
-    /// Orderly close without data
-    Close,
-    /// Bytes that are not HTTP, then close
-    Garbage,
-    /// End of the stream without data, while the other direction stays open
-    HalfClose,
-}
-
 impl Args {
-    /// Returns the behaviour that these flags set.
+    /// Returns the behaviour that the flags select.
     #[must_use]
     pub fn behaviour(&self) -> Behaviour {
         Behaviour {

@@ -1,15 +1,17 @@
+//! How the upstream answers.
+
 use std::time::Duration;
 
 use hyper::StatusCode;
 
-use super::{Delay, ErrorKind};
+use super::delay::Delay;
 
-/// Everything the flags decide about the answers.
+/// How the upstream answers, as set by its flags.
 #[derive(Debug, Clone)]
 pub struct Behaviour {
-    /// Bytes of a fixed response body, and of an MCP response as far as its envelope allows.
+    /// Bytes of a fixed response body, and of an MCP response unless its envelope is larger.
     pub body: usize,
-    /// Time between the whole request read and the response.
+    /// Time from the end of the request to the response.
     pub delay: Delay,
     /// Seed of the drawn delays.
     pub seed: u64,
@@ -17,14 +19,25 @@ pub struct Behaviour {
     pub status: Option<StatusCode>,
     /// Only every Nth request gets `status`; 1 is every request.
     pub status_every: u64,
-    /// Every Nth request is left without an answer.
+    /// Every Nth request gets no answer.
     pub error_every: Option<u64>,
-    /// How it is left without one.
     pub error_kind: ErrorKind,
-    /// The event stream at `/sse`.
     pub sse: Sse,
-    /// Whether answers carry the receive and send stamps.
+    /// Whether answers have the receive and send stamps.
     pub stamps: bool,
+}
+
+/// How the upstream breaks a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ErrorKind {
+    /// TCP reset
+    Reset,
+    /// Orderly close without data
+    Close,
+    /// Bytes that are not HTTP, then close
+    Garbage,
+    /// End of the stream without data, while the other direction stays open
+    HalfClose,
 }
 
 /// The event stream at `/sse`.
@@ -39,7 +52,7 @@ pub struct Sse {
 }
 
 impl Default for Behaviour {
-    /// A 1 KiB body at once, with stamps.
+    /// Answers with a 1 KiB body at once, with stamps.
     fn default() -> Self {
         Self {
             body: 1024,

@@ -1,3 +1,5 @@
+//! Delays of answers, constant or drawn from a distribution.
+
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -5,15 +7,15 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::units::parse_duration;
+use crate::flags::{FlagError, parse_duration};
 
-/// No draw is longer than this: a Pareto tail may ask for hours.
+/// The longest delay: the tail of a Pareto distribution can reach hours.
 const CAP: Duration = Duration::from_secs(60);
 
-/// How long an answer is held back.
+/// The delay of an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Delay {
-    /// Always the same; zero touches no timer.
+    /// Always the same; zero uses no timer.
     Constant(Duration),
     Uniform {
         low: Duration,
@@ -33,16 +35,29 @@ pub enum Delay {
     },
 }
 
-impl FromStr for Delay {
-    type Err = String;
+/// Why a text is not a distribution of delays.
+#[derive(Debug, thiserror::Error)]
+pub enum DelayError {
+    #[error(transparent)]
+    Duration(#[from] FlagError),
+    #[error("uniform needs LOW below HIGH, and this is {0}")]
+    Order(String),
+    #[error("{name} must be a number above 0, and is `{text}`")]
+    NotPositive { name: &'static str, text: String },
+    #[error("`{0}` is not a distribution; write uniform:1ms:5ms, lognormal:5ms:0.5 or pareto:1ms:2")]
+    Unknown(String),
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Delay {
+    type Err = DelayError;
+
+    fn from_str(text: &str) -> Result<Self, DelayError> {
         let parts: Vec<&str> = text.split(':').collect();
         match parts[..] {
             ["uniform", low, high] => {
                 let (low, high) = (parse_duration(low)?, parse_duration(high)?);
                 if low >= high {
-                    return Err(format!("uniform needs LOW below HIGH, and this is {text}"));
+                    return Err(DelayError::Order(text.to_owned()));
                 }
                 Ok(Self::Uniform { low, high })
             }
@@ -52,19 +67,19 @@ impl FromStr for Delay {
             ["pareto", minimum, alpha] => {
                 Ok(Self::Pareto { minimum: parse_duration(minimum)?, alpha: positive("ALPHA", alpha)? })
             }
-            _ => Err(format!("`{text}` is no distribution; write uniform:1ms:5ms, lognormal:5ms:0.5 or pareto:1ms:2")),
+            _ => Err(DelayError::Unknown(text.to_owned())),
         }
     }
 }
 
-fn positive(name: &str, text: &str) -> Result<f64, String> {
+fn positive(name: &'static str, text: &str) -> Result<f64, DelayError> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
-        _ => Err(format!("{name} must be a number above 0, and is `{text}`")),
+        _ => Err(DelayError::NotPositive { name, text: text.to_owned() }),
     }
 }
 
-/// Draws delays; the same seed gives the same sequence.
+/// Draws delays. The same seed gives the same sequence.
 #[derive(Debug)]
 pub struct Sampler {
     delay: Delay,
@@ -72,13 +87,12 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler at the start of its sequence.
     #[must_use]
     pub fn new(delay: Delay, seed: u64) -> Self {
         Self { delay, rng: Mutex::new(ChaCha8Rng::seed_from_u64(seed)) }
     }
 
-    /// The next delay, at most 60 s.
+    /// Draws the next delay, at most 60 s.
     pub fn draw(&self) -> Duration {
         let drawn = match self.delay {
             Delay::Constant(delay) => delay,
@@ -89,13 +103,13 @@ impl Sampler {
         drawn.min(CAP)
     }
 
-    /// Uniform in [0, 1).
+    /// Draws from the uniform distribution on [0, 1).
     fn unit(&self) -> f64 {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
         rng.random()
     }
 
-    /// Standard normal by Box and Muller.
+    /// Draws from the standard normal distribution by the method of Box and Muller.
     fn normal(&self) -> f64 {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
         let (a, b): (f64, f64) = rng.random();
@@ -157,10 +171,10 @@ mod tests {
 
     #[test]
     fn a_wrong_distribution_says_what_to_write() {
-        let error = |text: &str| text.parse::<Delay>().unwrap_err();
+        let error = |text: &str| text.parse::<Delay>().unwrap_err().to_string();
         assert!(error("gauss:1ms:2").contains("lognormal:5ms:0.5"));
         assert!(error("uniform:5ms:1ms").contains("LOW below HIGH"));
         assert!(error("pareto:1ms:0").contains("ALPHA"));
-        assert!(error("lognormal:5:0.5").contains("no unit"));
+        assert!(error("lognormal:5:0.5").contains("units: ns"));
     }
 }

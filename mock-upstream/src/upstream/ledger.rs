@@ -1,19 +1,22 @@
+//! Counters of the upstream.
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
+use harness_base::units::Nanos;
 use hyper::Method;
 
-use super::Fault;
+use super::fault::Fault;
 
-/// Distinct paths kept by name; a scanner must not fill the memory.
+/// The number of paths counted by name, which bounds the memory.
 const MAX_PATHS: usize = 1024;
-/// Where the hits of all further paths are counted.
+/// The name under which all further paths are counted.
 const OTHER: &str = "<other>";
 
 type Paths = HashMap<Box<str>, Vec<(Method, u64)>>;
 
-/// Counts requests by method and path, the delays really made, and what met a fault.
+/// Counts requests by method and path, the real delays, and the requests and connections affected by a fault.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     paths: Mutex<Paths>,
@@ -26,15 +29,14 @@ pub(crate) struct Ledger {
     garbage: AtomicU64,
 }
 
-/// What `/__upstream/ledger` answers.
+/// The answer of `/__upstream/ledger`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LedgerReport {
     /// Sorted by path and method.
     pub hits: Vec<Hits>,
     pub total: u64,
-    /// Delays by the upstream's own clock.
+    /// Delays, measured by the upstream's own clock.
     pub delay_ns: DelayTotal,
-    /// What met a fault that was switched on.
     #[serde(default)]
     pub faults: FaultTotals,
 }
@@ -45,29 +47,26 @@ pub struct Hits {
     pub method: String,
     /// The path without its query, or `<other>` past 1,024 distinct paths.
     pub path: String,
-    /// Requests seen, answered or not.
+    /// Requests received, answered or not.
     pub hits: u64,
 }
 
-/// How many responses were held back, and how long together.
+/// The number of delayed responses and the sum of their delays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DelayTotal {
     pub count: u64,
-    /// Their real lengths together, in nanoseconds.
+    /// The sum of the real delays, in nanoseconds.
     pub sum: u64,
 }
 
-/// How often each fault was really made.
+/// How many requests and connections each fault affected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FaultTotals {
-    /// Connections that ended because the upstream went down; those that were refused are seen by nobody but the kernel.
+    /// Connections that ended because the upstream went down. Refused connections are not counted, only the kernel sees them.
     pub down: u64,
-    /// Requests that were held back.
     pub slow: u64,
     pub reset: u64,
-    /// Requests that met the end of the stream.
     pub half_close: u64,
-    /// Requests that were answered by garbage.
     pub garbage: u64,
 }
 
@@ -81,13 +80,13 @@ impl Ledger {
         add(paths.entry(key.into()).or_default(), method);
     }
 
-    pub(crate) fn record_delay(&self, actual_ns: u64) {
+    pub(crate) fn record_delay(&self, delay: Nanos) {
         self.delays.fetch_add(1, Relaxed);
-        self.delay_sum_ns.fetch_add(actual_ns, Relaxed);
+        self.delay_sum_ns.fetch_add(delay.0, Relaxed);
     }
 
     pub(crate) fn record_fault(&self, fault: Fault) {
-        let made = match fault {
+        let counter = match fault {
             Fault::None => return,
             Fault::Down => &self.down,
             Fault::Slow(_) => &self.slow,
@@ -95,7 +94,7 @@ impl Ledger {
             Fault::HalfClose => &self.half_close,
             Fault::Garbage => &self.garbage,
         };
-        made.fetch_add(1, Relaxed);
+        counter.fetch_add(1, Relaxed);
     }
 
     fn faults(&self) -> FaultTotals {

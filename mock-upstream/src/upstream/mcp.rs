@@ -1,4 +1,4 @@
-//! MCP over JSON-RPC 2.0: enough of a server that a governed proxy in front of it has something to govern.
+//! MCP over JSON-RPC 2.0: a minimal server for proxies that parse MCP.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// What a POST to the MCP endpoint is answered with.
+/// The answer to a POST request to the MCP endpoint.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// A result, or an error about a well-formed request: HTTP 200.
@@ -49,7 +49,7 @@ const METHOD_NOT_FOUND: &[u8] = br#"{"code":-32601,"message":"method not found"}
 const PARSE_ERROR: &[u8] = br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"parse error"}}"#;
 const INVALID_REQUEST: &[u8] = br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"invalid request"}}"#;
 
-/// Answers one request; `filler` is the text that pads a tool's result until the body has `filler.len()` bytes.
+/// Answers one request. `filler` pads a tool's result until the body has `filler.len()` bytes.
 pub(crate) fn answer(request: &[u8], filler: &[u8]) -> Answer {
     let call: Call<'_> = match serde_json::from_slice(request) {
         Ok(call) => call,
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_comes_back_as_it_was_sent() {
+    fn the_answer_has_the_id_of_the_request() {
         for id in [json!(7), json!("a\"b"), json!(null), json!(-1.5)] {
             let got = call(&json!({"jsonrpc": "2.0", "id": id, "method": "ping"}));
             assert_eq!(got, json!({"jsonrpc": "2.0", "id": id, "result": {}}));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn every_method_answers_its_own_result() {
+    fn every_method_has_its_own_result() {
         let result = |method: &str| call(&json!({"jsonrpc": "2.0", "id": 1, "method": method}));
         assert_eq!(result("initialize")["result"]["serverInfo"]["name"], "mock-upstream");
         assert_eq!(result("tools/list")["result"]["tools"][0]["name"], "echo");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn other_bodies_are_refused() {
         assert_eq!(code(answer(b"{", b"")), -32700);
         assert_eq!(code(answer(b"", b"")), -32700);
         assert_eq!(code(answer(b"[]", b"")), -32600);

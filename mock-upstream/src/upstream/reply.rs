@@ -1,4 +1,4 @@
-//! Responses and their bodies.
+//! Constructors of responses and their bodies.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 pub(crate) type Reply = Response<Either<Full<Bytes>, Stream>>;
 
-/// A body that is produced while it is sent.
+/// A body whose data is produced while it is sent.
 #[derive(Debug)]
 pub(crate) struct Stream(mpsc::Receiver<Bytes>);
 

@@ -1,4 +1,4 @@
-//! From method and path to what is read and what is answered.
+//! Routes: how a request is read and answered.
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -8,13 +8,13 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use tokio::sync::mpsc;
 
-use super::Sse;
-use super::connection::Upstream;
+use super::behaviour::Sse;
 use super::mcp;
 use super::reply::{self, Reply};
+use super::state::Upstream;
 use crate::clock::Sleeper;
 
-/// A larger body is refused where it would have to be kept whole.
+/// The largest request body that is kept in memory.
 const MAX_KEPT_BODY: usize = 64 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) enum Route {
     Fixed,
 }
 
-/// What was read of the request's body.
+/// The request's body.
 #[derive(Debug)]
 pub(crate) enum Input {
     Kept(Bytes),
@@ -47,7 +47,7 @@ impl Route {
         }
     }
 
-    /// Reads the whole body, so that the connection stays usable; keeps it only where the answer needs it.
+    /// Reads the whole body, so that the connection stays usable; keeps it only if the answer needs it.
     pub(crate) async fn read(self, body: Incoming) -> hyper::Result<Input> {
         match self {
             Self::Mcp | Self::Echo => keep(body).await,
@@ -82,7 +82,7 @@ async fn keep(mut body: Incoming) -> hyper::Result<Input> {
     if body.is_end_stream() {
         return Ok(Input::Kept(Bytes::new()));
     }
-    // Nearly every request arrives in one frame, and then nothing is copied.
+    // A body that arrives in one frame, as nearly all do, is not copied.
     let first = data(&mut body).await.transpose()?.unwrap_or_default();
     if body.is_end_stream() {
         return Ok(Input::Kept(first));
@@ -97,7 +97,7 @@ async fn keep(mut body: Incoming) -> hyper::Result<Input> {
     Ok(Input::Kept(whole.freeze()))
 }
 
-/// Counts bytes and data frames. A chunk that arrives in several segments is several frames.
+/// Counts bytes and data frames. A chunk that arrives in several segments counts as several frames.
 async fn count(mut body: Incoming) -> hyper::Result<Input> {
     let (mut bytes, mut chunks) = (0, 0);
     while !body.is_end_stream() {
@@ -110,7 +110,7 @@ async fn count(mut body: Incoming) -> hyper::Result<Input> {
     Ok(Input::Counted { bytes, chunks })
 }
 
-/// The next data frame; trailers are passed over.
+/// Returns the next data frame and skips trailers.
 async fn data(body: &mut Incoming) -> Option<hyper::Result<Bytes>> {
     loop {
         match body.frame().await? {

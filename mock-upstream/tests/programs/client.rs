@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use bytes::Bytes;
 use clap::Parser;
+use harness_base::clock::Mono;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming};
 use hyper_util::rt::TokioIo;
-use mock_upstream::clock::monotonic_ns;
 use mock_upstream::sidecar::{self, Sidecar, TruthReport};
 use mock_upstream::upstream::{self, LedgerReport};
 use tokio::net::{TcpListener, TcpStream};
@@ -128,7 +128,7 @@ pub struct Pair {
     pub proxy: Server,
     pub admin: Server,
     pub sidecar: Arc<Sidecar>,
-    pub main_ns: u64,
+    pub main: Mono,
 }
 
 impl Pair {
@@ -146,8 +146,8 @@ pub async fn pair(flags: &[&str], upstream_flags: &[&str]) -> Pair {
 pub async fn pair_with(upstream: Server, flags: &[&str]) -> Pair {
     let url = format!("http://{}", upstream.address);
     let argv = [&["reference-sidecar", "--upstream", &url], flags].concat();
-    let main_ns = monotonic_ns();
-    let sidecar = Sidecar::new(sidecar::Args::try_parse_from(argv).unwrap(), main_ns);
+    let main = Mono::now();
+    let sidecar = Sidecar::new(sidecar::Args::try_parse_from(argv).unwrap(), main);
     let listen = || async { TcpListener::bind("127.0.0.1:0").await.unwrap() };
 
     let (listener, (stop, stopped)) = (listen().await, stop_signal());
@@ -162,5 +162,5 @@ pub async fn pair_with(upstream: Server, flags: &[&str]) -> Pair {
         stop: Some(stop),
         task: tokio::spawn(sidecar::serve_admin(listener, Arc::clone(&sidecar), stopped)),
     };
-    Pair { upstream, proxy, admin, sidecar, main_ns }
+    Pair { upstream, proxy, admin, sidecar, main }
 }

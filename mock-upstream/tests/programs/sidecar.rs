@@ -122,8 +122,8 @@ async fn health_and_ready_turn_when_they_should() {
     assert_eq!(healthy.last(), Some(&StatusCode::OK));
     assert!(healthy.is_sorted_by_key(|status| *status == StatusCode::OK));
     let truth = pair.truth();
-    assert_eq!(truth.healthy_ns, Some(pair.main_ns + 1_000_000_000));
-    assert_eq!(truth.ready_ns, Some(pair.main_ns + 2_000_000_000));
+    assert_eq!(truth.healthy_ns, Some(pair.main.0 + 1_000_000_000));
+    assert_eq!(truth.ready_ns, Some(pair.main.0 + 2_000_000_000));
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use harness_base::clock::Mono;
 use hyper::{Method, StatusCode};
-use mock_upstream::clock::monotonic_ns;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,9 +21,9 @@ fn stamps(answer: &Answer) -> (u64, u64) {
 async fn the_body_has_its_size_and_the_stamps_lie_inside_the_exchange() {
     let server = upstream(&["--body", "3KiB"]).await;
     let mut client = Client::connect(server.address).await;
-    let before = monotonic_ns();
+    let before = Mono::now().0;
     let answer = client.get("/anything?at=all").await;
-    let after = monotonic_ns();
+    let after = Mono::now().0;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.body.len(), 3072);
     let (received, sent) = stamps(&answer);

@@ -1,4 +1,4 @@
-//! One clock for everything that is compared: `CLOCK_MONOTONIC`, which all processes of a host share.
+//! Clocks. All measured instants come from `CLOCK_MONOTONIC`, which the processes of a host share.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,50 +17,50 @@ impl Mono {
         Self(read(ClockId::CLOCK_MONOTONIC).0)
     }
 
-    /// The span from `earlier` to `self`; zero when `earlier` lies ahead.
+    /// Returns the time from `earlier` to `self`, or zero when `earlier` is later.
     pub const fn since(self, earlier: Self) -> Nanos {
         Nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// The instant `span` later.
+    /// Returns the instant `span` later, saturating at the largest value.
     pub const fn after(self, span: Nanos) -> Self {
         Self(self.0.saturating_add(span.0))
     }
 
-    /// The span from now until `self`; zero once it has passed.
+    /// Returns the time from now until `self`, or zero when it has passed.
     pub fn remaining(self) -> Nanos {
         self.since(Self::now())
     }
 }
 
-/// CPU time used so far by the calling thread.
+/// Returns the CPU time that the calling thread has used.
 pub fn thread_cpu() -> Nanos {
     read(ClockId::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// CPU time used so far by the calling process, all threads.
+/// Returns the CPU time that all threads of the process have used.
 pub fn process_cpu() -> Nanos {
     read(ClockId::CLOCK_PROCESS_CPUTIME_ID)
 }
 
-/// Wall-clock seconds since 1970, UTC.
+/// Returns the seconds since 1970, UTC.
 pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |span| span.as_secs())
 }
 
-/// `unix_seconds` as RFC 3339 in UTC, for example `2026-11-20T18:30:05Z`.
+/// Formats `unix_seconds` as RFC 3339 in UTC, for example `2026-11-20T18:30:05Z`.
 pub fn rfc3339(unix_seconds: u64) -> String {
     let (year, month, day) = civil_date(unix_seconds / 86_400);
     let second = unix_seconds % 86_400;
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
 }
 
-/// The seconds since 1970 that [`rfc3339`] writes as `text`; `None` for every other text.
+/// Parses the texts that [`rfc3339`] writes; returns `None` for every other text.
 pub fn unix_of(text: &str) -> Option<u64> {
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
     let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    // `days_from_civil`, the inverse of the algorithm below. What is out of range is noticed by writing it again.
+    // `days_from_civil`, the inverse of `civil_date`. The comparison at the end rejects values that are out of range.
     let shifted_year = year.checked_sub(u64::from(month <= 2))?;
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
     let year_of_era = shifted_year % 400;
@@ -70,7 +70,7 @@ pub fn unix_of(text: &str) -> Option<u64> {
     (rfc3339(seconds) == text).then_some(seconds)
 }
 
-/// Year, month and day of a day counted from 1970-01-01, by the 400-year cycle of the Gregorian calendar
+/// Converts days since 1970-01-01 into year, month and day by the 400-year cycle of the Gregorian calendar
 /// (the `civil_from_days` algorithm of H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 fn civil_date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
@@ -84,7 +84,7 @@ fn civil_date(days: u64) -> (u64, u64, u64) {
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
-/// The clocks named here exist on every Linux since 2.6.12, so a refusal cannot happen; it would read as 0.
+/// Reads a clock. Linux has had these clocks since 2.6.12, so the call cannot fail; a failure would read as 0.
 fn read(clock: ClockId) -> Nanos {
     clock_gettime(clock)
         .map_or(Nanos::ZERO, |time| Nanos(time.tv_sec().unsigned_abs() * 1_000_000_000 + time.tv_nsec().unsigned_abs()))
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_read_as_it_was_written_and_nothing_else_is() {
+    fn only_texts_that_rfc3339_writes_are_parsed() {
         for seconds in (0..4_000_000_000).step_by(86_400 * 13 + 4_711).chain([951_782_400, 1_795_199_405]) {
             assert_eq!(unix_of(&rfc3339(seconds)), Some(seconds), "{}", rfc3339(seconds));
         }

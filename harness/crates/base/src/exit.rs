@@ -1,29 +1,29 @@
-//! Every exit code of `harness`, in one place.
+//! Exit codes of `harness`.
 
 use serde::{Deserialize, Serialize};
 
-/// What a run ended in. The number is the process's exit code.
+/// The result of a run. Each variant names its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exit {
-    /// 0: everything measured is valid and nothing is worse than allowed.
+    /// 0: every measurement is valid and nothing is worse than allowed.
     Pass,
     /// 2: a scenario, artifact or baseline is missing or malformed.
     InvalidInput,
-    /// 3: a block, or a required target missed.
+    /// 3: a block, or a missed required target.
     Regressed,
-    /// 4: usage, or a tool this needs is missing.
+    /// 4: wrong usage, or a required tool is missing.
     Usage,
-    /// 5: the target failed (not ready, died) where that is not the stage's datum.
+    /// 5: the target failed (not ready, died) in a stage that does not measure failures.
     TargetFailed,
-    /// 6: a measurement is not valid.
+    /// 6: a measurement is invalid.
     Invalid,
-    /// 130: interrupted.
+    /// 130: interrupted by a signal.
     Interrupted,
 }
 
 impl Exit {
-    /// From most to least urgent: where several hold, the first one is the exit code.
+    /// From most to least urgent. The most urgent result of several is the exit code.
     const BY_URGENCY: [Self; 7] = [
         Self::Interrupted,
         Self::Usage,
@@ -46,18 +46,18 @@ impl Exit {
         }
     }
 
-    /// The more urgent of two endings. Associative, commutative, with [`Exit::Pass`] as its neutral element.
+    /// Returns the more urgent of two results. Associative and commutative; [`Exit::Pass`] is the neutral element.
     pub fn join(self, other: Self) -> Self {
         let urgent = Self::BY_URGENCY.into_iter().find(|exit| *exit == self || *exit == other);
         urgent.unwrap_or(Self::Pass)
     }
 
-    /// How urgent it is, 0 for [`Exit::Pass`].
+    /// Returns the urgency, 0 for [`Exit::Pass`].
     pub fn urgency(self) -> usize {
         Self::BY_URGENCY.into_iter().rev().position(|exit| exit == self).unwrap_or_default()
     }
 
-    /// The word for it in summaries.
+    /// Returns the word shown in summaries.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Pass => "PASS",
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_urgent_ending_wins_in_any_order() {
+    fn the_most_urgent_result_wins_in_any_order() {
         let order = Exit::BY_URGENCY;
         for (index, urgent) in order.iter().enumerate() {
             for milder in &order[index..] {

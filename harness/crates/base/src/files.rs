@@ -1,13 +1,14 @@
-//! Files that are whole or as they were.
+//! Atomic file writes.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Writes `content` to `path` by way of a file beside it: who reads finds what was there before or all of this, also after a crash.
+/// Writes `content` to `path` through a temporary file beside it, so that a reader sees either the old or the new content,
+/// even after a crash.
 ///
 /// # Errors
-/// What the system says. Nothing is left of the attempt: what there is of it takes room that others need.
+/// Returns the I/O error. The temporary file is removed.
 pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let unfinished = unfinished(path);
     let written = File::create(&unfinished).and_then(|mut file| {
@@ -16,16 +17,16 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
         fs::rename(&unfinished, path)
     });
     if written.is_err() {
-        // It may not even be there.
+        // The file may not exist.
         let _ = fs::remove_file(&unfinished);
     }
     written
 }
 
-/// Whether `path` could be written now; its folder is made.
+/// Checks that `path` can be written, and creates its folder.
 ///
 /// # Errors
-/// What the system says.
+/// Returns the I/O error.
 pub fn make_room(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Err(io::Error::from(io::ErrorKind::IsADirectory));
@@ -36,7 +37,7 @@ pub fn make_room(path: &Path) -> io::Result<()> {
     fs::remove_file(&unfinished)
 }
 
-/// The file beside it, whose name no other process takes.
+/// Returns the path of the temporary file, which no other process uses.
 fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".unfinished-{}", std::process::id()));
@@ -48,12 +49,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_whole_or_as_it_was() {
+    fn a_file_has_its_old_or_its_new_content() {
         let folder = std::env::temp_dir().join(format!("harness-test-files-{}", std::process::id()));
         let path = folder.join("deep/a.json");
         assert!(write_whole(&path, b"x").is_err(), "there is no folder");
         make_room(&path).unwrap();
-        assert!(!path.exists(), "room alone is no file");
+        assert!(!path.exists(), "make_room creates no file");
         write_whole(&path, b"one").unwrap();
         write_whole(&path, b"two").unwrap();
         let read = fs::read(&path).unwrap();

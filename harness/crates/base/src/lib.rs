@@ -1,8 +1,9 @@
-//! What every crate of the workspace needs and none of them owns: quantities with their units, the monotonic clock, files that
-//! are written whole, and the exit codes.
+//! Code that every crate of the workspace uses: quantities with units, clocks and timers, atomic file writes, exit codes.
 
 pub mod clock;
 pub mod exit;
 pub mod files;
+#[cfg(feature = "timer")]
+pub mod timer;
 pub mod units;
 pub mod words;

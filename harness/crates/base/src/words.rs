@@ -1,6 +1,6 @@
-//! Words that people type.
+//! Suggestions for misspelled words.
 
-/// The candidate nearest to `word` in spelling, if any is near enough to be what was meant; the first of several equals.
+/// Returns the candidate most similar to `word`, if any is similar enough to suggest; the first of several equals.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()

@@ -10,9 +10,9 @@ use hyper::{HeaderMap, Request};
 use nix::errno::Errno;
 
 use super::connection::{Answer, Connection, Failure};
+use super::deadline::Deadline;
 use super::judge::Judge;
 use super::prepared::Prepared;
-use super::timer::Patience;
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
 
@@ -71,7 +71,7 @@ impl ArmClient {
     }
 
     /// Opens the connection unless it is open; the failed outcome and its reason otherwise.
-    pub(super) async fn ensure(&mut self, patience: &mut Patience) -> Result<(), (Outcome, String)> {
+    pub(super) async fn ensure(&mut self, deadline: &mut Deadline) -> Result<(), (Outcome, String)> {
         if let State::Open(connection) = &self.state
             && !connection.is_ended()
         {
@@ -81,7 +81,7 @@ impl ArmClient {
         let mut opening = Box::pin(Connection::open(self.address));
         let opened = std::future::poll_fn(|cx| match opening.as_mut().poll(cx) {
             std::task::Poll::Ready(opened) => std::task::Poll::Ready(Some(opened)),
-            std::task::Poll::Pending => patience.poll(cx).map(|()| None),
+            std::task::Poll::Pending => deadline.poll(cx).map(|()| None),
         })
         .await;
         match opened {
@@ -105,14 +105,14 @@ impl ArmClient {
         body: &Bytes,
         mut request: Request<Full<Bytes>>,
         judge: &mut Judge,
-        patience: &mut Patience,
+        deadline: &mut Deadline,
         spare: &mut HeaderMap,
     ) -> Fate {
         let mut fate = Fate::new();
         loop {
             if !matches!(&self.state, State::Open(connection) if !connection.is_ended()) {
                 let lost = !matches!(self.state, State::Closed);
-                if let Err((outcome, message)) = self.ensure(patience).await {
+                if let Err((outcome, message)) = self.ensure(deadline).await {
                     return fate.failed(outcome, message);
                 }
                 fate.reconnects += u64::from(lost);
@@ -121,7 +121,7 @@ impl ArmClient {
                 return fate.failed(Outcome::Connect, "no connection");
             };
             let before = connection.written();
-            let result = connection.exchange(request, &prepared.expected, judge, patience).await;
+            let result = connection.exchange(request, &prepared.expected, judge, deadline).await;
             fate.wired += u64::from(connection.written() > before);
             match result {
                 Ok(answer) => return answered(fate, answer, judge.outcome(&prepared.expected), spare),

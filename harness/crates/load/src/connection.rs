@@ -24,8 +24,8 @@ use tokio::net::TcpStream;
 
 use self::quiet_waker::QuietWaker;
 use self::wire::Wire;
+use super::deadline::Deadline;
 use super::judge::{Expected, Judge};
-use super::timer::Patience;
 use harness_base::clock::Mono;
 
 pub(super) struct Connection {
@@ -82,28 +82,28 @@ impl Connection {
         request: Request<Full<Bytes>>,
         expected: &Expected,
         judge: &mut Judge,
-        patience: &mut Patience,
+        deadline: &mut Deadline,
     ) -> Result<Answer, Failure> {
         let before = self.written();
         if !self.sender.is_ready() {
-            self.ready(patience).await?;
+            self.ready(deadline).await?;
         }
-        match self.head(request, patience).await {
-            Ok((response, at)) => self.body(response, at, expected, judge, patience).await,
+        match self.head(request, deadline).await {
+            Ok((response, at)) => self.body(response, at, expected, judge, deadline).await,
             Err(Failure::Broken(_)) if self.written() == before => Err(Failure::Stale),
             Err(failure) => Err(failure),
         }
     }
 
     /// Drives the connection until it takes a request; normally it already does.
-    async fn ready(&mut self, patience: &mut Patience) -> Result<(), Failure> {
+    async fn ready(&mut self, deadline: &mut Deadline) -> Result<(), Failure> {
         std::future::poll_fn(|cx| {
             self.drive(cx);
             match self.sender.poll_ready(&mut quiet()) {
                 Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
                 Poll::Ready(Err(_)) => Poll::Ready(Err(Failure::Stale)),
                 Poll::Pending if self.ended => Poll::Ready(Err(Failure::Stale)),
-                Poll::Pending => patience.poll(cx).map(|()| Err(Failure::Timeout)),
+                Poll::Pending => deadline.poll(cx).map(|()| Err(Failure::Timeout)),
             }
         })
         .await
@@ -112,7 +112,7 @@ impl Connection {
     async fn head(
         &mut self,
         request: Request<Full<Bytes>>,
-        patience: &mut Patience,
+        deadline: &mut Deadline,
     ) -> Result<(Response<Incoming>, Mono), Failure> {
         let mut answer = pin!(quiet_waker::quietly(|| self.sender.try_send_request(request)));
         let (driver, waker, ended) = (&mut self.driver, &mut self.waker, &mut self.ended);
@@ -125,7 +125,7 @@ impl Connection {
                     let message = error.unwrap_or_else(|| "closed without an answer".to_owned());
                     Poll::Ready(Err(Failure::Broken(message)))
                 }
-                Poll::Pending => patience.poll(cx).map(|()| Err(Failure::Timeout)),
+                Poll::Pending => deadline.poll(cx).map(|()| Err(Failure::Timeout)),
             }
         })
         .await
@@ -137,7 +137,7 @@ impl Connection {
         headers: Mono,
         expected: &Expected,
         judge: &mut Judge,
-        patience: &mut Patience,
+        deadline: &mut Deadline,
     ) -> Result<Answer, Failure> {
         let (parts, mut body) = response.into_parts();
         judge.head(expected, parts.status, &parts.headers);
@@ -171,7 +171,7 @@ impl Connection {
                     }
                     Poll::Pending if driven => {
                         driven = false;
-                        return patience.poll(cx).map(|()| Err(Failure::Timeout));
+                        return deadline.poll(cx).map(|()| Err(Failure::Timeout));
                     }
                     Poll::Pending => {
                         self.drive(cx);

@@ -57,7 +57,7 @@ pub struct Generator {
     orders: pipe::Sender,
     answers: Lines<BufReader<pipe::Receiver>>,
     /// The longest timeout of the job's requests.
-    patience: Nanos,
+    longest_timeout: Nanos,
 }
 
 impl Generator {
@@ -68,8 +68,8 @@ impl Generator {
     /// When the job cannot be done, for example because a template has an unknown field, or the child is gone.
     pub async fn start(stdin: OwnedFd, stdout: OwnedFd, job: Job) -> Result<Self, Error> {
         let answers = BufReader::new(pipe::Receiver::from_owned_fd(stdout)?).lines();
-        let patience = job.requests.iter().map(|request| request.timeout).max().unwrap_or_default();
-        let mut generator = Self { orders: pipe::Sender::from_owned_fd(stdin)?, answers, patience };
+        let longest_timeout = job.requests.iter().map(|request| request.timeout).max().unwrap_or_default();
+        let mut generator = Self { orders: pipe::Sender::from_owned_fd(stdin)?, answers, longest_timeout };
         let doing = "starting";
         generator.tell(doing, &ToChild::Job(job)).await?;
         match generator.hear(doing, SLACK).await? {
@@ -99,7 +99,7 @@ impl Generator {
         let lead = order.start_at.since(Mono::now()).plus(order.ramp).plus(order.warmup);
         // Every second of a window is told, however long it is.
         let quiet = order.window.min(Nanos::from_secs(10));
-        let within = lead.plus(quiet).plus(self.patience).duration() + SLACK;
+        let within = lead.plus(quiet).plus(self.longest_timeout).duration() + SLACK;
         self.tell(doing, &ToChild::Trial(order)).await?;
         loop {
             match self.hear(doing, within).await? {
@@ -135,7 +135,7 @@ impl LoadEngine for Generator {
         let doing = "opening connections";
         self.tell(doing, &ToChild::Open(arm)).await?;
         // Groups of connections are opened one after the other, and each may use up its timeout.
-        match self.hear(doing, self.patience.times(100).duration().max(SLACK)).await? {
+        match self.hear(doing, self.longest_timeout.times(100).duration().max(SLACK)).await? {
             FromChild::Opened(opened) => Ok(opened),
             other => Err(unexpected(doing, &other)),
         }
@@ -144,7 +144,7 @@ impl LoadEngine for Generator {
     async fn preflight(&mut self, arm: Arm) -> Result<Preflight, Error> {
         let doing = "sending one request of every kind";
         self.tell(doing, &ToChild::Preflight(arm)).await?;
-        match self.hear(doing, self.patience.times(100).duration().max(SLACK)).await? {
+        match self.hear(doing, self.longest_timeout.times(100).duration().max(SLACK)).await? {
             FromChild::Preflighted(preflight) => Ok(preflight),
             other => Err(unexpected(doing, &other)),
         }

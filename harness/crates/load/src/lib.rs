@@ -20,12 +20,12 @@ pub mod template;
 
 mod arm_client;
 mod connection;
+mod deadline;
 mod judge;
 mod preflight;
 mod prepared;
 mod raw;
 mod tally;
-mod timer;
 mod trial;
 mod users;
 mod virtual_user;

@@ -3,11 +3,11 @@
 use hyper::HeaderMap;
 
 use super::arm_client::{ArmClient, Fate};
+use super::deadline::Deadline;
 use super::frames::{Preflight, PreflightAnswer};
 use super::judge::Judge;
 use super::prepared::Prepared;
 use super::template::Fields;
-use super::timer::Patience;
 use super::virtual_user::Shared;
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
@@ -19,7 +19,7 @@ pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
         client: ArmClient::new(address.address),
         fields: shared.fields(shared.job.connections),
         judge: Judge::default(),
-        patience: Patience::new(),
+        deadline: Deadline::new(),
     };
     let mut answers = Vec::with_capacity(shared.prepared[arm].len());
     for prepared in &shared.prepared[arm] {
@@ -32,7 +32,7 @@ struct Scout {
     client: ArmClient,
     fields: Fields,
     judge: Judge,
-    patience: Patience,
+    deadline: Deadline,
 }
 
 impl Scout {
@@ -40,10 +40,10 @@ impl Scout {
         let body = prepared.body(&mut self.fields);
         let request = prepared.request(body.clone(), HeaderMap::new());
         let sent = Mono::now();
-        self.patience.set(sent, sent.after(prepared.timeout));
+        self.deadline.set(sent, sent.after(prepared.timeout));
         let mut spare = HeaderMap::new();
-        let (judge, patience) = (&mut self.judge, &mut self.patience);
-        let fate: Fate = self.client.exchange(prepared, &body, request, judge, patience, &mut spare).await;
+        let (judge, deadline) = (&mut self.judge, &mut self.deadline);
+        let fate: Fate = self.client.exchange(prepared, &body, request, judge, deadline, &mut spare).await;
         let answered = matches!(fate.outcome, Outcome::Ok | Outcome::WrongStatus | Outcome::WrongBody);
         let example = fate.message.or_else(|| (fate.outcome != Outcome::Ok).then(|| self.judge.example()));
         PreflightAnswer {

@@ -8,15 +8,16 @@ use hyper::HeaderMap;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::arm_client::{ArmClient, Fate};
+use super::deadline::Deadline;
 use super::frames::{ArmAddress, Job, Opened};
 use super::judge::Judge;
 use super::prepared::Prepared;
 use super::template::Fields;
-use super::timer::{Clock, Patience};
 use super::trial::{NextRequest, Trial, Turn};
 use crate::facts::Arm;
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
+use harness_base::timer::Timer;
 use harness_base::units::Nanos;
 
 /// Connections that are opened at the same time: enough to be quick, too few to overflow a backlog of 128.
@@ -62,8 +63,8 @@ pub(super) struct VirtualUser {
     pass: u64,
     gate: watch::Receiver<Phase>,
     clients: Vec<ArmClient>,
-    clock: Clock,
-    patience: Patience,
+    timer: Timer,
+    deadline: Deadline,
     fields: Fields,
     judge: Judge,
     spare: HeaderMap,
@@ -122,8 +123,8 @@ impl VirtualUser {
             pass: index % shared.period(),
             gate: shared.gate.clone(),
             clients: shared.job.arms.iter().map(|arm| ArmClient::new(arm.address)).collect(),
-            clock: Clock::default(),
-            patience: Patience::new(),
+            timer: Timer::default(),
+            deadline: Deadline::new(),
             fields: shared.fields(index),
             judge: Judge::default(),
             spare: HeaderMap::new(),
@@ -170,7 +171,7 @@ impl VirtualUser {
                 Phase::Idle => {}
                 Phase::Open(opening) => self.open(&opening).await,
                 Phase::Trial(trial) if self.index < trial.users => {
-                    self.clock.until(trial.joins(self.index)).await;
+                    self.timer.until(trial.joins(self.index)).await;
                     return trial;
                 }
                 Phase::Trial(_) => {}
@@ -181,9 +182,9 @@ impl VirtualUser {
     async fn open(&mut self, opening: &Opening) {
         let _permit = self.shared.opening.acquire().await;
         let now = Mono::now();
-        self.patience.set(now, now.after(self.shared.timeout));
+        self.deadline.set(now, now.after(self.shared.timeout));
         let client = &mut self.clients[opening.arm];
-        opening.count(client.ensure(&mut self.patience).await.err(), self.shared.job.connections);
+        opening.count(client.ensure(&mut self.deadline).await.err(), self.shared.job.connections);
     }
 
     /// Sends the next request; false when the trial has none left for this user.
@@ -196,16 +197,16 @@ impl VirtualUser {
         let prepared = &self.shared.prepared[trial.arm][kind];
         let body = prepared.body(&mut self.fields);
         let request = prepared.request(body.clone(), std::mem::take(&mut self.spare));
-        let Some(turn) = release(trial, &claim, &mut self.clock).await else {
+        let Some(turn) = release(trial, &claim, &mut self.timer).await else {
             return false;
         };
         trial.begin(&turn);
         if trial.reconnects(turn.sent) {
             self.clients[trial.arm].close();
         }
-        self.patience.set(turn.sent, turn.sent.after(prepared.timeout).min(trial.drain_until));
+        self.deadline.set(turn.sent, turn.sent.after(prepared.timeout).min(trial.drain_until));
         let (client, judge, spare) = (&mut self.clients[trial.arm], &mut self.judge, &mut self.spare);
-        let fate = client.exchange(prepared, &body, request, judge, &mut self.patience, spare).await;
+        let fate = client.exchange(prepared, &body, request, judge, &mut self.deadline, spare).await;
         trial.record(&turn, &fate);
         if fate.outcome != Outcome::Ok {
             self.after_failure(trial, &claim, fate).await;
@@ -227,10 +228,10 @@ impl VirtualUser {
 }
 
 /// The instant at which the claimed request starts; `None` once a closed loop's window is over.
-async fn release(trial: &Trial, claim: &NextRequest, clock: &mut Clock) -> Option<Turn> {
+async fn release(trial: &Trial, claim: &NextRequest, timer: &mut Timer) -> Option<Turn> {
     match *claim {
         NextRequest::Slot { intended, late: false } => {
-            let woke = clock.until(intended).await;
+            let woke = timer.until(intended).await;
             Some(Turn { intended, released: woke, sent: woke, late: false })
         }
         NextRequest::Slot { intended, late: true } => {

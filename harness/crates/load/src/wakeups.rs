@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::timer::Clock;
 use harness_base::clock::Mono;
+use harness_base::timer::Timer;
 use harness_base::units::Nanos;
 
 /// Sleeps to every `period` from `start` until `end`, as a user of an open loop does and in an event loop like the load
@@ -15,9 +15,9 @@ pub fn wakeups(start: Mono, end: Mono, period: Nanos) -> io::Result<Vec<Nanos>> 
     let period = period.max(Nanos(1));
     let runtime = super::child::runtime(1)?;
     Ok(runtime.block_on(async {
-        let (mut clock, mut late, mut intended) = (Clock::default(), Vec::new(), start);
+        let (mut timer, mut late, mut intended) = (Timer::default(), Vec::new(), start);
         while intended < end {
-            late.push(clock.until(intended).await.since(intended));
+            late.push(timer.until(intended).await.since(intended));
             intended = intended.after(period);
         }
         late

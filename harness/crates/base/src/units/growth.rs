@@ -1,39 +1,40 @@
-//! How fast something grows: a quantity per day.
+//! Growth rates: a quantity per day.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, grouped, scaled};
+use super::parse::{ParseError, scaled};
+use super::quantity::Bytes;
+use super::text::grouped;
 
 /// Bytes per day, 0 or more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BytesPerDay(pub f64);
 
-/// Things per day, 0 or more.
+/// A count per day, 0 or more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CountPerDay(pub f64);
 
-/// The spans that a scenario may write behind the slash, in parts of a day.
-const SPANS: &[(&str, f64)] = &[("/day", 1.0), ("/h", 24.0), ("/m", 1440.0)];
+/// The units after the number, and how many of each make a day.
+const PER: &[(&str, f64)] = &[("/day", 1.0), ("/h", 24.0), ("/m", 1440.0)];
 
 impl BytesPerDay {
-    /// The notation a scenario uses: `"50MiB/day"`.
+    /// Writes the notation of a scenario: `"50MiB/day"`.
     pub fn notation(self) -> String {
         format!("{}/day", Bytes(self.0.round() as u64).notation())
     }
 
-    /// Reads `"50MiB/day"`, `"2MiB/h"` or `"30MiB/m"`.
+    /// Parses `"50MiB/day"`, `"2MiB/h"` or `"30MiB/m"`.
     ///
     /// # Errors
-    /// A sentence saying what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let refused =
-            || format!("{text:?} is not a growth of memory such as \"50MiB/day\" (spans: {})", spans().join(", "));
+    /// Returns an error when the text is not in that notation.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let refused = || ParseError::notation(text, "a growth of memory such as \"50MiB/day\"", PER);
         let (size, span) = text.trim().rsplit_once('/').ok_or_else(refused)?;
-        let known = SPANS.iter().find(|(name, _)| name.trim_start_matches('/') == span.trim());
+        let known = PER.iter().find(|(name, _)| name.trim_start_matches('/') == span.trim());
         let (_, per_day) = known.ok_or_else(refused)?;
         let size = Bytes::parse(size).map_err(|_| refused())?;
         Ok(Self(size.0 as f64 * per_day))
@@ -41,22 +42,18 @@ impl BytesPerDay {
 }
 
 impl CountPerDay {
-    /// The notation a scenario uses: `"100/day"`.
+    /// Writes the notation of a scenario: `"100/day"`.
     pub fn notation(self) -> String {
         format!("{}/day", self.0)
     }
 
-    /// Reads `"100/day"`, `"4/h"` or `"1/m"`.
+    /// Parses `"100/day"`, `"4/h"` or `"1/m"`.
     ///
     /// # Errors
-    /// A sentence saying what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        scaled(text, SPANS, "a growth such as \"100/day\"").map(Self)
+    /// Returns an error when the text is not in that notation.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        scaled(text, PER, "a growth such as \"100/day\"").map(Self)
     }
-}
-
-fn spans() -> Vec<&'static str> {
-    SPANS.iter().map(|(name, _)| *name).collect()
 }
 
 impl fmt::Display for BytesPerDay {
@@ -92,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_growth_is_refused() {
+    fn other_texts_are_refused() {
         for wrong in ["50MiB", "MiB/day", "50MiB/week", "-1MiB/day", "", "/day", "50/day"] {
             assert!(BytesPerDay::parse(wrong).is_err(), "{wrong}");
         }

@@ -1,0 +1,40 @@
+//! The upstream as a server and as a program.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use super::args::Args;
+use super::behaviour::Behaviour;
+use super::connection;
+use super::state::Upstream;
+use crate::error::Error;
+use crate::server;
+
+/// Serves on `listener` until `shutdown` resolves and every connection has ended (at most 0.3 s later).
+pub async fn serve(listener: TcpListener, behaviour: Behaviour, shutdown: impl Future<Output = ()>) {
+    let upstream = Arc::new(Upstream::new(behaviour));
+    let accepting = Some(upstream.switch.accepting());
+    let serve = |stream, stop| connection::serve(stream, Arc::clone(&upstream), stop);
+    server::accept_until(listener, accepting, shutdown, serve).await;
+}
+
+/// Runs the whole program: serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Returns an error when the address cannot be bound or the runtime cannot be built.
+pub fn main_with(args: Args) -> Result<(), Error> {
+    server::raise_descriptor_limit();
+    let listener = server::bind("--listen", args.listen)?;
+    server::runtime(args.workers)?.block_on(async {
+        let stop = server::stop_signal(false)?;
+        let listener = TcpListener::from_std(listener).map_err(Error::setup("the listener"))?;
+        if args.announce {
+            let address = listener.local_addr().map_err(Error::setup("the listener"))?;
+            server::announce(&format!("listening {address}"));
+        }
+        serve(listener, args.behaviour(), stop).await;
+        Ok(())
+    })
+}
