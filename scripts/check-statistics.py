@@ -42,52 +42,12 @@ def permuted(data, statistic, kind):
     return p_values(of)
 
 
-def student(found, interval):
-    return {"t": found.statistic, "df": found.df, "interval": {"low": interval[0], "high": interval[1], "coverage": 0.95}}
-
-
-def t_tests(a, b):
-    constant = len(set(a)) == 1 and len(set(b)) == 1
-    for procedure, x, y, back in [("welch", a, b, lambda v: v), ("ratio", np.log(a), np.log(b), math.exp)]:
-        if constant:
-            ask("all values are equal", procedure, a, b)
-            continue
-        test = lambda alternative: stats.ttest_ind(y, x, equal_var=False, alternative=alternative)
-        interval = test("two-sided").confidence_interval(0.95)
-        expected = student(test("two-sided"), [back(end) for end in interval])
-        expected["point"] = back(np.mean(y) - np.mean(x))
-        expected["significance"] = p_values(lambda alternative: test(alternative).pvalue)
-        ask(expected, procedure, a, b)
-
-
-def paired_t(d):
-    if len(set(d)) == 1:
-        ask("all values are equal", "student", d)
-        return
-    test = lambda alternative: stats.ttest_1samp(d, 0, alternative=alternative)
-    expected = student(test("two-sided"), test("two-sided").confidence_interval(0.95))
-    expected["point"] = np.mean(d)
-    expected["significance"] = p_values(lambda alternative: test(alternative).pvalue)
-    ask(expected, "student", d)
-
-
 @cache
 def subset_sums(first, second):
     """Counts of Mann and Whitney's U without ties, by enumeration."""
     size = min(first, second)
     offset = size * (size + 1) // 2
     return Counter(sum(chosen) - offset for chosen in itertools.combinations(range(1, first + second + 1), size))
-
-
-@cache
-def sign_sums(n):
-    """Counts of Wilcoxon's W without ties, by polynomial multiplication."""
-    counts = np.ones(1, dtype=object)
-    for rank in range(1, n + 1):
-        factor = np.zeros(rank + 1, dtype=object)
-        factor[0] = factor[rank] = 1
-        counts = np.convolve(counts, factor)
-    return Counter(dict(enumerate(counts)))
 
 
 def enclosed(values, counts):
@@ -101,17 +61,12 @@ def enclosed(values, counts):
     return {"point": np.median(values), "interval": best}
 
 
-def walsh(d):
-    return np.array([(d[i] + d[j]) / 2 for i in range(len(d)) for j in range(i, len(d))])
-
-
 def rank_sum(x, y, axis):
     joined = stats.rankdata(np.concatenate([x, y], axis=axis), axis=axis)
     return np.sum(np.take(joined, np.arange(x.shape[axis]), axis=axis), axis=axis)
 
 
 def two_samples(a, b):
-    t_tests(a, b)
     untied = len(set(a) | set(b)) == len(a) + len(b)
     if untied:
         expected = p_values(lambda alternative: stats.mannwhitneyu(b, a, alternative=alternative, method="exact").pvalue)
@@ -122,23 +77,9 @@ def two_samples(a, b):
     ask(enclosed(np.subtract.outer(b, a).ravel(), subset_sums(len(a), len(b))), "shift", a, b)
 
 
-def differences(d):
-    paired_t(d)
-    ranks = stats.rankdata(np.abs(d)) * np.sign(d)
-    positive = lambda x, axis: np.sum(np.where(x > 0, x, 0), axis=axis)
-    expected = {
-        "above": ranks[ranks > 0].sum(), "below": -ranks[ranks < 0].sum(), "zeros": int(np.sum(d == 0)),
-        "significance": permuted((ranks,), positive, "samples"),
-    }
-    ask(expected, "signed_rank", d)
-    if len(set(np.abs(d))) == len(d) and np.all(d != 0):
-        exact = p_values(lambda alternative: stats.wilcoxon(d, alternative=alternative, method="exact").pvalue)
-        ask({"significance": {**exact, "method": "exact"}}, "signed_rank", d)
-    flipped = permuted((d,), lambda x, axis: np.sum(x, axis=axis), "samples")
-    ask({**flipped, "method": "exact"}, "sign_flip", d)
-    ask({**enclosed(walsh(d), sign_sums(len(d))), "n": len(d)}, "hodges_lehmann", d)
-    median = enclosed(d, Counter({k: math.comb(len(d), k) for k in range(len(d) + 1)}))
-    ask({**median, "n": len(d)}, "median", d)
+def medians(values):
+    median = enclosed(values, Counter({k: math.comb(len(values), k) for k in range(len(values) + 1)}))
+    ask({**median, "n": len(values)}, "median", values)
 
 
 def order(values):
@@ -168,22 +109,7 @@ def history(values, value, level):
     ask(expected, "predict", values, value=float(value), level=level)
 
 
-def resampled(values):
-    """Not the same draws, so the ends agree to a twenty-fifth of the interval's width."""
-    for procedure, method in [("bootstrap_percentile", "percentile"), ("bootstrap_corrected", "BCa")]:
-        ends = stats.bootstrap((values,), np.mean, n_resamples=20_000, method=method, random_state=random).confidence_interval
-        ask({"interval": {"low": ends[0], "high": ends[1]}, "within": 0.04 * (ends[1] - ends[0])},
-            procedure, values, draws=20_000, seed=SEED)
-
-
 def large():
-    d = random.normal(0.1, 1, 250)
-    approximate = p_values(
-        lambda alternative: stats.wilcoxon(d, alternative=alternative, method="asymptotic", correction=True).pvalue)
-    ask({"significance": {**approximate, "method": "normal"}}, "signed_rank", d)
-    d = random.normal(0.2, 1, 45)
-    exact = p_values(lambda alternative: stats.wilcoxon(d, alternative=alternative, method="exact").pvalue)
-    ask({"significance": {**exact, "method": "exact"}}, "signed_rank", d)
     a, b = random.normal(0, 1, 40), random.normal(0.4, 1, 60)
     exact = p_values(lambda alternative: stats.mannwhitneyu(b, a, alternative=alternative, method="exact").pvalue)
     ask({"significance": {**exact, "method": "exact"}}, "mann_whitney", a, b)
@@ -191,7 +117,6 @@ def large():
     exact = p_values(
         lambda alternative: stats.kendalltau(np.arange(50), values, method="exact", alternative=alternative).pvalue)
     ask({"significance": {**exact, "method": "exact"}}, "drift", values)
-    resampled(random.lognormal(0, 1, 20))
 
 
 def samples(n):
@@ -210,7 +135,7 @@ def prepare():
             two_samples(b, random.permutation(np.append(a, b[0])))
     for n in [2, 3, 5, 6, 8, 10, 12]:
         for values in samples(n):
-            differences(values - random.choice([0.0, 3.0, 4.0]))
+            medians(values - random.choice([0.0, 3.0, 4.0]))
             if len(set(values)) > 1:
                 history(values, random.normal(10, 3), float(random.choice([0.95, 0.99])))
     for n in [3, 5, 7]:
@@ -222,16 +147,13 @@ def prepare():
     large()
 
 
-def agrees(found, expected, name="", within=None):
+def agrees(found, expected, name=""):
     if isinstance(expected, dict):
-        within = expected.get("within", within)
-        return all(agrees(found[key], value, key, within) for key, value in expected.items() if key != "within")
+        return all(agrees(found[key], value, key) for key, value in expected.items())
     if isinstance(expected, list):
         return len(found) == len(expected) and all(agrees(one, other) for one, other in zip(found, expected))
     if isinstance(expected, (str, int)) or expected is None:
         return found == expected
-    if within is not None:
-        return abs(found - expected) <= within
     if name in ("greater", "less", "two_sided"):
         return abs(found - expected) <= 1e-7 and abs(found - expected) <= 1e-6 * expected + 1e-15
     return math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12)

@@ -100,7 +100,7 @@ async fn the_sidecar_tells_of_a_failed_upstream_as_its_flags_say() {
 
     let masked = pair(&["--on-upstream-error", "ok"], &["--error-every", "1", "--error-kind", "half-close"]).await;
     let answer = Client::connect(masked.proxy.address).await.get("/").await;
-    assert!(answer.status == StatusCode::OK && answer.body.starts_with(b"the upstream broke off"));
+    assert!(answer.status == StatusCode::OK && answer.body.starts_with(b"the connection to the upstream broke"));
 }
 
 #[tokio::test]

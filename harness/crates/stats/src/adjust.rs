@@ -1,10 +1,10 @@
-//! Many tests at once: p-values adjusted for their number.
+//! p-values adjusted for the number of tests.
 
-use super::Undefined;
+use super::undefined::Undefined;
 
-/// Benjamini–Hochberg adjusted p-values, in the order given: calling all findings with an adjusted p of at most q significant
-/// keeps the expected share of false ones among them at q, for independent tests (Y. Benjamini and Y. Hochberg, *Controlling the
-/// False Discovery Rate*, 1995). For information beside the p-values as found; it decides nothing.
+/// Adjusts p-values by the method of Benjamini and Hochberg; keeps their order. If all findings with an adjusted p of at most q are
+/// called significant, the expected share of false ones among them is at most q, for independent tests (Y. Benjamini and Y.
+/// Hochberg, *Controlling the False Discovery Rate*, 1995). Verdicts do not use the adjusted values.
 ///
 /// # Errors
 /// [`Undefined::NoProbability`] when a p-value lies outside [0, 1].
@@ -17,7 +17,7 @@ pub fn benjamini_hochberg(p_values: &[f64]) -> Result<Vec<f64>, Undefined> {
     let mut adjusted = vec![1.0; p_values.len()];
     let mut least: f64 = 1.0;
     for (rank, position) in order.into_iter().enumerate().rev() {
-        // The factor first: it is at least 1, so that rounding cannot make an adjusted value the smaller one.
+        // The factor is computed first. It is at least 1, so rounding cannot make the adjusted value smaller than p.
         least = least.min(p_values[position] * (p_values.len() as f64 / (rank + 1) as f64));
         adjusted[position] = least;
     }
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_p_value_says_so() {
+    fn numbers_outside_zero_to_one_are_refused() {
         assert_eq!(benjamini_hochberg(&[0.5, 1.5]), Err(Undefined::NoProbability { value: 1.5 }));
         assert_eq!(benjamini_hochberg(&[-0.5]), Err(Undefined::NoProbability { value: -0.5 }));
         assert!(matches!(benjamini_hochberg(&[f64::NAN]), Err(Undefined::NoProbability { .. })));

@@ -5,16 +5,16 @@ use std::f64::consts::SQRT_2;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 use statrs::function::erf::{erfc, erfc_inv};
 
-use super::Undefined;
+use super::undefined::Undefined;
 
-/// P(T > t) for Student's t with `df` degrees of freedom.
+/// Returns P(T > t) for Student's t with `df` degrees of freedom.
 pub(super) fn student_tail(t: f64, df: f64) -> Result<f64, Undefined> {
     let student = StudentsT::new(0.0, 1.0, df).map_err(|_| Undefined::Overflow)?;
     Ok(student.sf(t))
 }
 
-/// The t that is exceeded with probability `p`, found by halving until neighbouring numbers are reached: as accurate as the
-/// tail itself.
+/// Returns the t that is exceeded with probability `p`. Bisects until neighbouring numbers are reached, so the result is as
+/// accurate as the tail.
 pub(super) fn student_quantile(p: f64, df: f64) -> Result<f64, Undefined> {
     if p > 0.5 {
         return Ok(-student_quantile(1.0 - p, df)?);
@@ -32,12 +32,12 @@ pub(super) fn student_quantile(p: f64, df: f64) -> Result<f64, Undefined> {
     }
 }
 
-/// P(Z > z) for the standard normal distribution.
+/// Returns P(Z > z) for the standard normal distribution.
 pub(super) fn normal_tail(z: f64) -> f64 {
     erfc(z / SQRT_2) / 2.0
 }
 
-/// The z below which the standard normal distribution lies with probability `p`.
+/// Returns the `p` quantile of the standard normal distribution.
 pub(super) fn normal_quantile(p: f64) -> f64 {
     -SQRT_2 * erfc_inv(2.0 * p)
 }

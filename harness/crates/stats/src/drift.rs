@@ -1,33 +1,37 @@
-//! Checks of the rounds themselves: whether values drift, and whether it matters which arm goes first.
+//! Tests of the order of the rounds: whether values drift, and whether they depend on which arm goes first.
 
 use serde::{Deserialize, Serialize};
 
+use super::mann_whitney::{MannWhitney, mann_whitney};
 use super::permutation::{normal_tails, tails, untied_u};
 use super::ranks::groups;
-use super::{MannWhitney, Method, Sample, Shift, Significance, Undefined, mann_whitney, shift};
+use super::sample::Sample;
+use super::shift::{Shift, shift};
+use super::significance::{Method, Significance};
+use super::undefined::Undefined;
 
-/// Beyond so many values the normal approximation is used.
+/// The largest number of values for which the test is exact. Above it, the normal approximation is used.
 const EXACT: usize = 60;
 
-/// Fewest values that can drift.
+/// The fewest values that can drift.
 const FEWEST: usize = 3;
 
-/// Whether values rise or fall in the order in which they were taken.
+/// The result of a test for drift.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Drift {
-    /// Kendall's τ-b of value against position, in [−1, 1]: 1 where every value is above all earlier ones.
+    /// Kendall's τ-b of value against position, in [−1, 1]: 1 when each value is above all earlier ones.
     pub tau: f64,
     /// `greater`: the values rise; `less`: they fall.
     pub significance: Significance,
 }
 
-/// Whether the values rise or fall with the order of the rounds (H. B. Mann, *Nonparametric Tests Against Trend*, 1945; M. G.
+/// Tests whether the values rise or fall in the order of the rounds (H. B. Mann, *Nonparametric Tests Against Trend*, 1945; M. G.
 /// Kendall, *Rank Correlation Methods*, 1948).
 ///
-/// Counts pairs of rounds of which the later one has the larger value, and those with the smaller. Under the hypothesis every
-/// order is as likely; up to 60 rounds the p-value counts them all, ties included, beyond it is the normal approximation with
-/// Kendall's correction for ties and for continuity.
+/// Counts the pairs of rounds whose later value is larger, and those whose later value is smaller. Under the null hypothesis all
+/// orders are equally likely. Up to 60 rounds the p-value counts all of them, ties included; above, it is the normal approximation
+/// with Kendall's correction for ties and for continuity.
 ///
 /// # Errors
 /// [`Undefined::TooFew`] below three values, [`Undefined::Constant`] when all are equal.
@@ -60,8 +64,8 @@ pub fn drift(sample: &Sample) -> Result<Drift, Undefined> {
     Ok(Drift { tau: tau.clamp(-1.0, 1.0), significance })
 }
 
-/// The probability of every number of falling pairs, all orders alike: where `size` equal values join `seen` smaller ones, the
-/// falling pairs between them are a Mann–Whitney count, and independent of those before.
+/// Returns the probability of each number of falling pairs when all orders are equally likely. When `size` equal values join `seen`
+/// smaller ones, the falling pairs between them are a Mann–Whitney count that is independent of the earlier ones.
 fn inversions(groups: &[usize]) -> Vec<f64> {
     let mut share = vec![1.0];
     let mut seen = 0;
@@ -72,7 +76,7 @@ fn inversions(groups: &[usize]) -> Vec<f64> {
     share
 }
 
-/// The distribution of the sum of two independent counts.
+/// Returns the distribution of the sum of two independent counts.
 fn convolved(one: &[f64], other: &[f64]) -> Vec<f64> {
     let mut sum = vec![0.0; one.len() + other.len() - 1];
     for (at, first) in one.iter().enumerate() {
@@ -81,25 +85,25 @@ fn convolved(one: &[f64], other: &[f64]) -> Vec<f64> {
     sum
 }
 
-/// Standard deviation of rising less falling pairs, with Kendall's correction for ties.
+/// Returns the standard deviation of the number of rising minus falling pairs, with Kendall's correction for ties.
 fn deviation(n: usize, groups: &[usize]) -> f64 {
     let term = |size: usize| (size * (size - 1) * (2 * size + 5)) as f64;
     ((term(n) - groups.iter().map(|size| term(*size)).sum::<f64>()) / 18.0).sqrt()
 }
 
-/// Whether values depend on which arm went first.
+/// The result of a test for an effect of the order of the arms.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OrderEffect {
-    /// Values of rounds in which the proxied arm went first, less those in which the direct arm did, in the metric's unit.
+    /// The shift from rounds in which the direct arm went first to those in which the proxied arm did, in the metric's unit.
     pub shift: Shift,
-    /// Whether they differ; `greater`: values are greater where the proxied arm goes first.
+    /// `greater`: values are greater when the proxied arm goes first.
     pub test: MannWhitney,
 }
 
-/// Whether the values of rounds depend on which arm went first: [`shift`] and [`mann_whitney()`] between the two kinds of rounds.
-/// `direct_first` tells for every round whether the direct arm did. Rounds with a lasting effect of the arm before would shift
-/// every difference; alternating order makes it visible here.
+/// Tests whether the values of rounds depend on which arm went first, by [`shift`] and [`mann_whitney()`] between the two kinds of
+/// rounds. `direct_first` says for each round whether the direct arm went first. An effect of the previous arm would shift every
+/// difference; the alternating order makes it visible here.
 ///
 /// # Errors
 /// [`Undefined::Unpaired`] when there is not one order for each value, [`Undefined::TooFew`] when all rounds have the same order,
@@ -176,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_approximation_meets_the_exact_value() {
+    fn the_approximation_agrees_with_the_exact_value() {
         for tie in [1.0, 4.0] {
             let values: Vec<f64> = (0..60).map(|at| (f64::from(at * 37 % 60 + at / 2) / tie).floor()).collect();
             let found = drift(&sample(&values)).unwrap();
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_drift_says_so() {
+    fn too_few_or_equal_values_are_refused() {
         assert_eq!(drift(&sample(&[1.0, 2.0])), Err(Undefined::TooFew { needed: 3, found: 2 }));
         assert_eq!(drift(&sample(&[1.0; 8])), Err(Undefined::Constant));
     }

@@ -1,43 +1,42 @@
-//! Estimates: a point with the interval that goes with it.
+//! Estimates: a point and its interval.
 
 use serde::{Deserialize, Serialize};
 
-use super::Sample;
-use super::sample::middle;
+use super::sample::{Sample, middle};
 
-/// Least coverage of an interval.
+/// The least coverage of an interval.
 pub(super) const LEAST_COVERAGE: f64 = 0.95;
 
-/// Fewest values for which an interval with that coverage exists: below, even the whole range covers less.
+/// The fewest values for which an interval with that coverage exists; the whole range of fewer values covers less.
 pub(super) const FEWEST: usize = 6;
 
-/// The range that holds the true value with probability `coverage`.
+/// The range that contains the true value with probability `coverage`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
-    /// Lower end, in the metric's unit.
+    /// The lower end, in the metric's unit.
     pub low: f64,
-    /// Upper end, in the metric's unit.
+    /// The upper end, in the metric's unit.
     pub high: f64,
-    /// Coverage. For ranks and order statistics the real one, at least 0.95; it moves in steps, so it is rarely 0.95 itself. For
-    /// Student's t and the bootstrap the nominal 0.95.
+    /// The coverage. For ranks and order statistics it is the real coverage, which moves in steps and is at least 0.95; for slopes it
+    /// is the nominal 0.95.
     pub coverage: f64,
 }
 
-/// The middle of a sample, with its interval.
+/// A point estimate with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Estimate {
-    /// The point: the median where nothing else is said, in the metric's unit.
+    /// The point, in the metric's unit: the median unless stated otherwise.
     pub point: f64,
-    /// Where the true value lies; absent below six values, where no interval with 95 % coverage exists.
+    /// Absent below six values, where no interval with 95 % coverage exists.
     pub interval: Option<Interval>,
-    /// Rounds or launches behind it, never requests.
+    /// The number of rounds or launches, never of requests.
     pub n: u64,
 }
 
 impl Estimate {
-    /// The median with its exact order-statistic interval.
+    /// Returns the median with its exact order-statistic interval.
     ///
     /// The number of values below the true median is binomial with p = ½, so the k-th smallest and the k-th largest value
     /// enclose it with probability 1 − 2 P(B < k), whatever the distribution (H. A. David and H. N. Nagaraja, *Order
@@ -52,14 +51,14 @@ impl Estimate {
         Self { point: middle(&sorted), interval, n: sorted.len() as u64 }
     }
 
-    /// Why there is no interval, where there is none.
+    /// Returns why there is no interval, if there is none.
     pub fn why_no_interval(&self) -> Option<String> {
         self.interval.is_none().then(|| format!("an interval needs {FEWEST} values, there are {}", self.n))
     }
 }
 
-/// The largest k (from 1) for which the k-th smallest and the k-th largest of `n` values cover the median with at least
-/// 95 %, and that coverage. Binomial weights are kept as logarithms: 2⁻ⁿ is no number any more beyond n = 1074.
+/// Returns the largest k (from 1) for which the k-th smallest and the k-th largest of `n` values cover the median with at least
+/// 95 %, and that coverage. Binomial weights are kept as logarithms, because 2⁻ⁿ underflows beyond n = 1074.
 pub(super) fn rank(n: usize) -> Option<(usize, f64)> {
     let mut log_weight = -(n as f64) * std::f64::consts::LN_2;
     let mut below = 0.0;
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn five_values_have_no_interval_and_say_why() {
+    fn five_values_have_no_interval_and_give_the_reason() {
         let estimate = median(&[1.0, 2.0, 3.0, 4.0, 5.0]);
         assert_eq!((estimate.point, estimate.interval), (3.0, None));
         assert_eq!(estimate.why_no_interval().as_deref(), Some("an interval needs 6 values, there are 5"));
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_covers_the_true_median_as_often_as_it_says() {
+    fn the_interval_has_its_stated_coverage() {
         let mut random = ChaCha8Rng::seed_from_u64(7);
         for n in [6, 10, 12, 15, 40] {
             let trials = 4_000;

@@ -1,4 +1,4 @@
-//! The Mann–Whitney test: whether values of head tend to be larger or smaller than those of base.
+//! The Mann–Whitney test.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -7,34 +7,34 @@ use serde::{Deserialize, Serialize};
 
 use super::permutation::{sums_of_subsets, tails};
 use super::ranks::doubled_midranks;
-use super::{Method, Sample, Significance};
+use super::sample::Sample;
+use super::significance::{Method, Significance};
 
-/// Beyond so many values in both samples together, arrangements are drawn instead of counted.
+/// The largest number of values in both samples for which the test is exact. Above it, arrangements are drawn.
 const EXACT: usize = 100;
 
 const DRAWS: u32 = 20_000;
 
-/// Drawn arrangements are the same ones in every run, so that a stored record is judged alike every time.
+/// The seed of the drawn arrangements. It is fixed, so that a stored record always gets the same judgement.
 const SEED: u64 = 0x6d61_6e6e_7768_6901;
 
-/// The Mann–Whitney count and what it says.
+/// The result of a Mann–Whitney test.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MannWhitney {
-    /// Pairs in which the value of head is the larger one; a tied pair counts one half.
+    /// The number of pairs in which the value of head is larger; a tied pair counts one half.
     pub u: f64,
-    /// The share of such pairs among all, in [0, 1]; 0.5 where neither tends to be larger.
+    /// The share of such pairs, in [0, 1]; 0.5 when neither sample tends to be larger.
     pub share: f64,
-    /// Whether head tends to be larger or smaller.
     pub significance: Significance,
 }
 
-/// Whether values of head tend to be larger or smaller than those of base (H. B. Mann and D. R. Whitney, *On a Test of Whether
+/// Tests whether values of head tend to be larger or smaller than those of base (H. B. Mann and D. R. Whitney, *On a Test of Whether
 /// one of Two Random Variables is Stochastically Larger than the Other*, 1947).
 ///
-/// Equal values share the mean of their ranks. The p-value is exact for the ranks found, ties included: of all ways to choose
-/// which of them belong to head, it counts those with a rank sum as extreme. Beyond 100 values in both together, 20,000 ways are
-/// drawn with a fixed seed. Where all values are equal, p = 1.
+/// Equal values share the mean of their ranks. The p-value is exact for these ranks, ties included: of all ways to choose which of
+/// them belong to head, it counts those whose rank sum is at least as extreme. Above 100 values in both samples together, 20,000
+/// ways are drawn with a fixed seed. When all values are equal, p = 1.
 pub fn mann_whitney(base: &Sample, head: &Sample) -> MannWhitney {
     let (first, second) = (base.values().len(), head.values().len());
     let values: Vec<f64> = head.values().iter().chain(base.values()).copied().collect();
@@ -45,7 +45,7 @@ pub fn mann_whitney(base: &Sample, head: &Sample) -> MannWhitney {
     MannWhitney { u, share: u / (first * second) as f64, significance }
 }
 
-/// Counts the arrangements of whichever sample is smaller.
+/// Counts the arrangements of the smaller sample.
 fn counted(ranks: &[usize], head: usize) -> Significance {
     let (ours, others) = ranks.split_at(head);
     let smaller = if ours.len() <= others.len() { ours } else { others };
@@ -56,7 +56,7 @@ fn counted(ranks: &[usize], head: usize) -> Significance {
 
 fn drawn(mut ranks: Vec<usize>, head: usize) -> Significance {
     let observed: usize = ranks[..head].iter().sum();
-    // The order of the values must not decide what is drawn.
+    // The order of the values must not affect the draws.
     ranks.sort_unstable();
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let (mut less, mut greater) = (0, 0);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn drawing_meets_counting() {
+    fn drawing_agrees_with_counting() {
         let values = |n: i32, add: i32| -> Vec<f64> { (0..n).map(|at| f64::from(at * at % 37 + add)).collect() };
         let (base, head) = (values(50, 0), values(50, 4));
         let ranks = doubled_midranks(&head.iter().chain(&base).copied().collect::<Vec<_>>());

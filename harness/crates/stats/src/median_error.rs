@@ -1,16 +1,15 @@
-//! How far a median is from the true one, from the interval that was found for it.
+//! The standard error of a median, derived from its interval.
 
 use super::distribution::normal_quantile;
-use super::estimate::FEWEST;
-use super::undefined::finite;
-use super::{Estimate, Undefined};
+use super::estimate::{Estimate, FEWEST};
+use super::undefined::{Undefined, finite};
 
-/// The standard error of a median, in its unit: the length of its order-statistic interval ÷ 2 z, z being the quantile of the
-/// normal distribution that belongs to the interval's real coverage (J. W. McKean and R. M. Schrader, *A Comparison of Methods for
-/// Studentizing the Sample Median*, 1984). Below ten values the ends lie far out, and it is up to 30 % too large.
+/// Returns the standard error of a median, in its unit: the length of its order-statistic interval ÷ 2 z, where z is the normal
+/// quantile of the interval's real coverage (J. W. McKean and R. M. Schrader, *A Comparison of Methods for
+/// Studentizing the Sample Median*, 1984). Below ten values it is up to 30 % too large, because the ends lie far out.
 ///
 /// # Errors
-/// [`Undefined::TooFew`] for an estimate without an interval, [`Undefined::NoProbability`] when its coverage is none.
+/// [`Undefined::TooFew`] for an estimate without an interval, [`Undefined::NoProbability`] when its coverage is not a probability.
 pub fn median_error(estimate: &Estimate) -> Result<f64, Undefined> {
     let found = usize::try_from(estimate.n).unwrap_or(usize::MAX);
     let interval = estimate.interval.ok_or(Undefined::TooFew { needed: FEWEST, found })?;
@@ -22,7 +21,7 @@ pub fn median_error(estimate: &Estimate) -> Result<f64, Undefined> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Interval;
+    use super::super::estimate::Interval;
     use super::*;
 
     #[test]

@@ -1,17 +1,18 @@
-//! Paired samples: round i of base belongs to round i of head.
+//! Paired samples: round i of base and round i of head.
 
-use super::{Sample, Undefined};
+use super::sample::Sample;
+use super::undefined::Undefined;
 
-/// Values closer than this share of the largest one are the same value, except for rounding.
+/// Values that differ by less than this share of the largest value are treated as equal, because of rounding.
 const GRAIN: f64 = 1.0 / (1_u64 << 44) as f64;
 
-/// The same for logarithms of ratios, which lose a little more.
+/// The same for logarithms of ratios, whose rounding errors are larger.
 const LOG_GRAIN: f64 = 1.0 / (1_u64 << 42) as f64;
 
-/// head − base, pair by pair, in the unit of both.
+/// Returns head − base for each pair, in the unit of both.
 ///
-/// Differences that are equal but for rounding are made equal, and those that are zero but for rounding become zero: 2.58 − 2.30
-/// and 2.64 − 2.36 are both 0.28, and rank tests must see the tie.
+/// Differences that are equal or zero except for rounding are made equal or zero: 2.58 − 2.30 and 2.64 − 2.36 are both 0.28, and
+/// rank tests must see the tie.
 ///
 /// # Errors
 /// [`Undefined::Unpaired`] when one sample is longer, [`Undefined::Overflow`] when a difference is beyond the range of numbers.
@@ -21,7 +22,7 @@ pub fn differences(base: &Sample, head: &Sample) -> Result<Sample, Undefined> {
     merged(raw, GRAIN * largest)
 }
 
-/// ln(head ÷ base), pair by pair; ties are kept as in [`differences`]. `exp` of an estimate over them is a ratio.
+/// Returns ln(head ÷ base) for each pair, with ties as in [`differences`]. `exp` of an estimate of them is a ratio.
 ///
 /// # Errors
 /// [`Undefined::Unpaired`] when one sample is longer, [`Undefined::NotPositive`] when a value is zero or less.
@@ -31,7 +32,7 @@ pub fn log_ratios(base: &Sample, head: &Sample) -> Result<Sample, Undefined> {
     merged(raw, LOG_GRAIN)
 }
 
-/// The natural logarithm of every value.
+/// Returns the natural logarithm of each value.
 ///
 /// # Errors
 /// [`Undefined::NotPositive`] when a value is zero or less.
@@ -42,7 +43,7 @@ pub fn logarithms(sample: &Sample) -> Result<Sample, Undefined> {
     }
 }
 
-/// What was computed from a sample, as a sample.
+/// Makes a sample of computed values.
 pub(super) fn checked(values: Vec<f64>) -> Result<Sample, Undefined> {
     Sample::new(values).map_err(|_| Undefined::Overflow)
 }
@@ -55,7 +56,7 @@ fn paired<'a>(base: &'a Sample, head: &'a Sample) -> Result<impl Iterator<Item =
     Ok(base.iter().copied().zip(head.iter().copied()))
 }
 
-/// Gives sizes that lie within `grain` of each other the smallest of them; signs stay.
+/// Sets sizes that lie within `grain` of each other to the smallest of them, and keeps the signs.
 fn merged(mut values: Vec<f64>, grain: f64) -> Result<Sample, Undefined> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|one, other| values[*one].abs().total_cmp(&values[*other].abs()));
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_paired_says_so() {
+    fn unpaired_samples_are_refused() {
         assert_eq!(differences(&sample(&[1.0]), &sample(&[1.0, 2.0])), Err(Undefined::Unpaired { base: 1, head: 2 }));
         assert_eq!(differences(&sample(&[f64::MAX]), &sample(&[f64::MIN])), Err(Undefined::Overflow));
         let zero = log_ratios(&sample(&[1.0, 0.0]), &sample(&[1.0, 1.0]));

@@ -1,9 +1,9 @@
-//! Exact null distributions of rank sums, counted by dynamic programming, and what is read from them.
+//! Exact null distributions of rank sums by dynamic programming, with their tails and cutoffs.
 
 use super::distribution::{normal_quantile, normal_tail};
 use super::estimate::LEAST_COVERAGE;
 
-/// The probability of every sum of ranks when each counts with probability ½: position s holds P(sum = s).
+/// Returns the probability of each sum of ranks when each rank is included with probability ½: position s holds P(sum = s).
 pub(super) fn sums_of_signs(ranks: &[usize]) -> Vec<f64> {
     let mut share = vec![0.0; ranks.iter().sum::<usize>() + 1];
     share[0] = 1.0;
@@ -18,8 +18,8 @@ pub(super) fn sums_of_signs(ranks: &[usize]) -> Vec<f64> {
     share
 }
 
-/// The probability of every sum of `size` of these ranks, all choices alike: position s holds P(sum = s). The counts are exact
-/// up to 2⁵³ and keep a relative error near 10⁻¹⁴ beyond, since they are only ever added.
+/// Returns the probability of each sum of `size` of these ranks when all choices are equally likely: position s holds P(sum = s).
+/// The counts are exact up to 2⁵³; above, their relative error stays near 10⁻¹⁴ because they are only added.
 pub(super) fn sums_of_subsets(ranks: &[usize], size: usize) -> Vec<f64> {
     let mut largest = ranks.to_vec();
     largest.sort_unstable_by(|one, other| other.cmp(one));
@@ -39,21 +39,21 @@ pub(super) fn sums_of_subsets(ranks: &[usize], size: usize) -> Vec<f64> {
     share
 }
 
-/// The probability of every number of pairs in which a value of the first sample is the larger one, without ties: position u
-/// holds P(U = u).
+/// Returns the probability of each number of pairs in which the value of the first sample is larger, without ties: position u holds
+/// P(U = u).
 pub(super) fn untied_u(first: usize, second: usize) -> Vec<f64> {
     let size = first.min(second);
     let ranks: Vec<usize> = (1..=first + second).collect();
     sums_of_subsets(&ranks, size).split_off(size * (size + 1) / 2)
 }
 
-/// P(sum ≤ observed) and P(sum ≥ observed).
+/// Returns P(sum ≤ observed) and P(sum ≥ observed).
 pub(super) fn tails(share: &[f64], observed: usize) -> (f64, f64) {
     (share[..=observed].iter().sum(), share[observed..].iter().sum())
 }
 
-/// The largest k (from 1) for which the k-th smallest and the k-th largest enclose the true value with at least 95 %, and that
-/// coverage: 1 − 2 P(sum < k).
+/// Returns the largest k (from 1) for which the k-th smallest and the k-th largest value enclose the true value with at least 95 %,
+/// and that coverage: 1 − 2 P(sum < k).
 pub(super) fn cutoff(share: &[f64]) -> Option<(usize, f64)> {
     let mut below = 0.0;
     let mut best = None;
@@ -68,7 +68,7 @@ pub(super) fn cutoff(share: &[f64]) -> Option<(usize, f64)> {
     best
 }
 
-/// The same from the normal approximation with correction for continuity.
+/// Returns the same by the normal approximation with correction for continuity.
 pub(super) fn normal_cutoff(mean: f64, deviation: f64) -> Option<(usize, f64)> {
     let z = normal_quantile(f64::midpoint(1.0, LEAST_COVERAGE));
     let rank = (mean + 0.5 - z * deviation).floor();
@@ -76,7 +76,7 @@ pub(super) fn normal_cutoff(mean: f64, deviation: f64) -> Option<(usize, f64)> {
     (rank >= 1.0).then_some((rank as usize, coverage))
 }
 
-/// P(sum ≤ observed) and P(sum ≥ observed) from the normal approximation; neighbouring sums are `step` apart.
+/// Returns P(sum ≤ observed) and P(sum ≥ observed) by the normal approximation; neighbouring sums are `step` apart.
 pub(super) fn normal_tails(observed: f64, mean: f64, deviation: f64, step: f64) -> (f64, f64) {
     if deviation == 0.0 {
         return (1.0, 1.0);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_is_what_enumeration_finds() {
+    fn counting_agrees_with_enumeration() {
         for ranks in [vec![2, 4, 6, 8, 10, 12, 14], vec![3, 3, 6, 9, 9, 12, 15], vec![8; 8], vec![1], vec![0, 0, 5, 7]]
         {
             let close = |found: &[f64], expected: &[f64]| {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_approximation_meets_the_exact_cutoff() {
+    fn the_approximation_agrees_with_the_exact_cutoff() {
         let exact = cutoff(&sums_of_signs(&(1..=200).collect::<Vec<_>>())).unwrap();
         let normal = normal_cutoff(200.0 * 201.0 / 4.0, (200.0_f64 * 201.0 * 401.0 / 24.0).sqrt()).unwrap();
         assert!(exact.0.abs_diff(normal.0) <= 5, "{exact:?} {normal:?}");

@@ -1,37 +1,37 @@
-//! Prediction: whether one new value fits the history.
+//! Prediction: whether a new value fits the history.
 
 use serde::{Deserialize, Serialize};
 
-use super::distribution::student_quantile;
-use super::student::{Moments, significance};
-use super::undefined::finite;
-use super::{Sample, Significance, Undefined};
+use super::distribution::{student_quantile, student_tail};
+use super::moments::Moments;
+use super::sample::Sample;
+use super::significance::{Method, Significance};
+use super::undefined::{Undefined, finite};
 
-/// What the history says about one new value.
+/// The comparison of a new value with its history.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prediction {
-    /// Mean of the history, in the metric's unit.
+    /// The mean of the history, in the metric's unit.
     pub mean: f64,
-    /// A new value lies above this with the chosen level, in the metric's unit.
+    /// A new value lies above this limit with the chosen probability, in the metric's unit.
     pub low: f64,
-    /// A new value lies below this with the chosen level, in the metric's unit.
+    /// A new value lies below this limit with the chosen probability, in the metric's unit.
     pub high: f64,
-    /// How many standard errors of a new value this one is away from the mean.
+    /// The distance of the value from the mean, in standard errors of a new value.
     pub t: f64,
-    /// Degrees of freedom: values of the history less one.
+    /// The degrees of freedom: the number of values in the history, minus one.
     pub df: f64,
-    /// Whether the value is greater or less than the history lets expect.
     pub significance: Significance,
 }
 
-/// Whether one new value fits the history: t = (value − mean) ÷ (s √(1 + 1/n)) with n − 1 degrees of freedom (G. J. Hahn and
-/// W. Q. Meeker, *Statistical Intervals*, 1991, section 4.7). Each limit is one-sided: a level of 0.95 passes either limit in one
-/// of twenty values where nothing has changed.
+/// Tests whether a new value fits the history: t = (value − mean) ÷ (s √(1 + 1/n)) with n − 1 degrees of freedom (G. J. Hahn and
+/// W. Q. Meeker, *Statistical Intervals*, 1991, section 4.7). Each limit is one-sided: at a level of 0.95, one of twenty values
+/// passes either limit when nothing has changed.
 ///
 /// # Errors
-/// [`Undefined::TooFew`] below two values, [`Undefined::Constant`] when all are equal (then compare exactly),
-/// [`Undefined::NoProbability`] when the level is not between 0 and 1, [`Undefined::Overflow`] when the value is no number.
+/// [`Undefined::TooFew`] below two values, [`Undefined::Constant`] when all are equal (compare exactly instead),
+/// [`Undefined::NoProbability`] when the level is not between 0 and 1, [`Undefined::Overflow`] when the value is not a number.
 pub fn predict(history: &Sample, value: f64, level: f64) -> Result<Prediction, Undefined> {
     if !(level > 0.0 && level < 1.0) {
         return Err(Undefined::NoProbability { value: level });
@@ -50,7 +50,7 @@ pub fn predict(history: &Sample, value: f64, level: f64) -> Result<Prediction, U
         high: finite(moments.mean + margin)?,
         t,
         df,
-        significance: significance(t, df)?,
+        significance: Significance::new(student_tail(-t, df)?, student_tail(t, df)?, Method::Student),
     })
 }
 
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_history_that_tells_nothing_says_so() {
+    fn a_history_without_information_gives_the_reason() {
         let of = |values: &[f64], value, level| predict(&Sample::new(values.to_vec()).unwrap(), value, level);
         assert_eq!(of(&[5.0; 8], 6.0, 0.95), Err(Undefined::Constant));
         assert_eq!(of(&[5.0], 6.0, 0.95), Err(Undefined::TooFew { needed: 2, found: 1 }));

@@ -1,6 +1,6 @@
-//! Ranks of values of which some may be equal.
+//! Ranks of values, with ties.
 
-/// Twice the midrank of every value, in the order given. Equal values share the mean of their ranks, so that twice it is whole.
+/// Returns twice the midrank of each value. Equal values share the mean of their ranks, which doubled is a whole number.
 pub(super) fn doubled_midranks(values: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|one, other| values[*one].total_cmp(&values[*other]));
@@ -16,7 +16,7 @@ pub(super) fn doubled_midranks(values: &[f64]) -> Vec<usize> {
     ranks
 }
 
-/// How many values each group of equal ones has, from the smallest value to the largest.
+/// Returns the sizes of the groups of equal values, from the smallest value to the largest.
 pub(super) fn groups(values: &[f64]) -> Vec<usize> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

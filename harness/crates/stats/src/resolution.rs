@@ -1,34 +1,34 @@
-//! How small an effect a number of rounds tells from none.
+//! The smallest effect that a number of rounds can detect.
 
 use std::f64::consts::FRAC_PI_2;
 
 use super::distribution::normal_quantile;
 use super::estimate::rank;
 
-/// Most rounds for which the count of rounds on either side is exact.
+/// The largest number of rounds for which the result is exact. Above it, the normal approximation is used.
 const EXACT: u64 = 200;
 
-/// How often the interval of an effect of that size leaves out 0.
+/// The share of measurements whose interval excludes 0.
 const POWER: f64 = 0.9;
 
-/// Standard errors of the median between none and that effect where there are many rounds: 1.960 until an interval of 95 % leaves
-/// out 0, and 1.282 more until it does in nine of ten measurements.
+/// The detectable effect in standard errors of the median, for many rounds: 1.960 for an interval of 95 % to exclude 0, and 1.282
+/// more for it to do so in nine of ten measurements.
 const ERRORS: f64 = 1.959_964 + 1.281_552;
 
-/// The smallest effect that so many rounds tell from none, in standard deviations of one round: the order-statistic interval of its
-/// median leaves out 0 in nine of ten measurements. `None` below six rounds, which have no interval.
+/// Returns the smallest effect that a number of rounds can detect, in standard deviations of one round: the order-statistic interval
+/// of its median excludes 0 in nine of ten measurements. Returns `None` below six rounds, which have no interval.
 ///
-/// That interval leaves out 0 when fewer than k rounds lie on the wrong side of it, which is a sign test, and its power for normal
-/// scatter is a matter of counting (W. J. Dixon, *Power Functions of the Sign Test and Power Efficiency for Normal Alternatives*,
-/// 1953). It moves in steps as k does: seven rounds tell less than six, as their interval covers more. Beyond 200 rounds it is the
-/// sum of the quantiles of level and power, times the standard error √(π ÷ 2n) of a median.
+/// The interval excludes 0 when fewer than k rounds lie on the wrong side of it, which is a sign test. Its power for normal scatter
+/// can be counted (W. J. Dixon, *Power Functions of the Sign Test and Power Efficiency for Normal Alternatives*,
+/// 1953). It moves in steps as k does: seven rounds detect less than six, because their interval covers more. Above 200 rounds it is
+/// the sum of the quantiles of level and power, times the standard error √(π ÷ 2n) of a median.
 pub fn resolution(rounds: u64) -> Option<f64> {
     if rounds > EXACT {
         return Some(ERRORS * (FRAC_PI_2 / rounds as f64).sqrt());
     }
     let n = usize::try_from(rounds).ok()?;
     let (rank, _) = rank(n)?;
-    // Fewer rounds lie on the wrong side the less likely each of them does: halving until neighbouring numbers are reached.
+    // Bisects the probability of a round on the wrong side until neighbouring numbers are reached.
     let (mut low, mut high) = (0.0, 0.5);
     loop {
         let half = f64::midpoint(low, high);
@@ -39,7 +39,7 @@ pub fn resolution(rounds: u64) -> Option<f64> {
     }
 }
 
-/// The fewest rounds that tell an effect of so many standard deviations of one round from none; `None` where no number does.
+/// Returns the fewest rounds that can detect an effect, given in standard deviations of one round; `None` if no number can.
 pub fn rounds_for(effect: f64) -> Option<u64> {
     let enough = |rounds: &u64| resolution(*rounds).is_some_and(|resolved| resolved <= effect);
     (1..=EXACT).find(enough).or_else(|| {
@@ -48,7 +48,7 @@ pub fn rounds_for(effect: f64) -> Option<u64> {
     })
 }
 
-/// The probability that fewer than `k` of `n` rounds lie on the wrong side, where each does with probability `p` in (0, 1).
+/// Returns the probability that fewer than `k` of `n` rounds lie on the wrong side, when each does with probability `p` in (0, 1).
 fn fewer_than(k: usize, n: usize, p: f64) -> f64 {
     let odds = (p / (1.0 - p)).ln();
     let mut log_weight = n as f64 * (1.0 - p).ln();
@@ -65,7 +65,9 @@ mod tests {
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
-    use super::super::{Estimate, Sample, median_error};
+    use super::super::estimate::Estimate;
+    use super::super::median_error::median_error;
+    use super::super::sample::Sample;
     use super::*;
 
     #[test]
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn counting_and_the_approximation_meet() {
+    fn the_approximation_agrees_with_counting() {
         let (exact, approximate) = (resolution(EXACT).unwrap(), resolution(EXACT + 1).unwrap());
         assert!((exact / approximate - 1.0).abs() < 0.06, "{exact} {approximate}");
         let [few, many] = [1_000, 4_000].map(|rounds| resolution(rounds).unwrap());

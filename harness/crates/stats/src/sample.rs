@@ -1,28 +1,27 @@
-//! A sample: values of one metric, one per round or launch.
+//! Samples: the values of one metric, one per round or launch.
 
-/// One or more finite values, in the order in which they were taken.
+/// One or more finite values, in the order of measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample(Vec<f64>);
 
-/// Why values are no sample.
+/// Why values are not a sample.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unusable {
     #[error("no value")]
     Empty,
-    /// One of them is not a number.
     #[error("value {index} is {value}, not a finite number")]
     NotFinite {
-        /// Its position, from 0.
+        /// The position, from 0.
         index: usize,
         value: f64,
     },
 }
 
 impl Sample {
-    /// Checks the values.
+    /// Creates a sample after checking the values.
     ///
     /// # Errors
-    /// [`Unusable`] when there are none, or one is infinite or not a number.
+    /// Returns [`Unusable`] when there are no values, or one is infinite or not a number.
     pub fn new(values: Vec<f64>) -> Result<Self, Unusable> {
         if values.is_empty() {
             return Err(Unusable::Empty);
@@ -33,23 +32,23 @@ impl Sample {
         }
     }
 
-    /// The values in the order in which they were taken.
+    /// Returns the values in the order of measurement.
     pub fn values(&self) -> &[f64] {
         &self.0
     }
 
-    /// The values from smallest to largest.
+    /// Returns the values from smallest to largest.
     pub fn sorted(&self) -> Vec<f64> {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
         sorted
     }
 
-    /// Positions of the values that lie far from the others. They are flagged, never dropped.
+    /// Returns the positions of the outliers. They are flagged, never dropped.
     ///
-    /// A value is one when its modified z-score, 0.6745 × (value − median) ÷ MAD, is beyond ±3.5 (B. Iglewicz and D. C. Hoaglin,
-    /// *How to Detect and Handle Outliers*, 1993). With fewer than six values, or when half of them are equal, there is no scale
-    /// to measure by and none is flagged.
+    /// A value is an outlier when its modified z-score, 0.6745 × (value − median) ÷ MAD, is beyond ±3.5 (B. Iglewicz and D. C.
+    /// Hoaglin, *How to Detect and Handle Outliers*, 1993). With fewer than six values, or when half of them are equal, there is no
+    /// scale and no value is flagged.
     pub fn outliers(&self) -> Vec<usize> {
         const LIMIT: f64 = 3.5;
         const FEWEST: usize = 6;
@@ -65,7 +64,7 @@ impl Sample {
     }
 }
 
-/// Median of sorted values; for an even number the mean of the two in the middle.
+/// Returns the median of sorted values; for an even number, the mean of the two in the middle.
 pub(super) fn middle(sorted: &[f64]) -> f64 {
     let half = sorted.len() / 2;
     if sorted.len() % 2 == 1 { sorted[half] } else { f64::midpoint(sorted[half - 1], sorted[half]) }
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_finite_values_get_in() {
+    fn only_finite_values_make_a_sample() {
         assert_eq!(Sample::new(vec![]), Err(Unusable::Empty));
         assert_eq!(Sample::new(vec![1.0, f64::INFINITY]), Err(Unusable::NotFinite { index: 1, value: f64::INFINITY }));
         assert!(matches!(Sample::new(vec![f64::NAN]), Err(Unusable::NotFinite { index: 0, .. })));
@@ -84,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_far_from_the_others_is_flagged() {
+    fn outliers_are_flagged() {
         let outliers = |values: &[f64]| Sample::new(values.to_vec()).unwrap().outliers();
         assert_eq!(outliers(&[10.0, 11.0, 90.0, 9.0, 10.5, 9.5, 10.2]), [2]);
         assert_eq!(outliers(&[10.0, 11.0, 12.0, 9.0, 10.5, 9.5, 10.2]), [0_usize; 0]);

@@ -1,26 +1,23 @@
-//! Trends: how fast values rise with time, whatever single values do.
+//! Trends: the slope of values over time, robust against single values.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::bootstrap::quantile;
-use super::estimate::LEAST_COVERAGE;
-use super::sample::middle;
-use super::undefined::finite;
-use super::{Estimate, Interval, Sample, Undefined};
+use super::estimate::{Estimate, Interval, LEAST_COVERAGE};
+use super::sample::{Sample, middle};
+use super::undefined::{Undefined, finite};
 
-/// Fewest values: with fewer there are no two blocks to draw.
+/// The fewest values: fewer do not give two blocks to resample.
 const FEWEST: usize = 8;
 
-/// The slope of values over time in units per second, with its interval; `times` are in seconds, one for each value, rising.
+/// Estimates the slope of values over time, in units per second. `times` are in seconds, one for each value, in rising order.
 ///
 /// The slope is the median of the slopes between all pairs of values (H. Theil, *A Rank-Invariant Method of Linear and Polynomial
 /// Regression Analysis*, 1950; P. K. Sen, *Estimates of the Regression Coefficient Based on Kendall's Tau*, 1968): up to 29 % of
-/// the values may be anything. Values that follow each other resemble each other, so the interval comes from what is left beside the
-/// line, drawn in blocks of √n neighbours, the last of which are neighbours of the first (D. N. Politis and J. P. Romano, *A Circular
-/// Block-Resampling Procedure for Stationary Data*, 1992), by a generator (ChaCha8) that starts at `seed`; the deviations of the
-/// resampled slopes are turned round the slope. The coverage is nominal: with sixty values of which each keeps half of the one
-/// before, some 90 % of the intervals hold the true slope.
+/// the values can be arbitrary. Consecutive values are correlated, so the interval comes from the residuals, resampled in circular
+/// blocks of √n neighbours (D. N. Politis and J. P. Romano, *A Circular Block-Resampling Procedure for Stationary Data*, 1992) by a
+/// generator (ChaCha8) that starts at `seed`. The deviations of the resampled slopes are reflected at the slope. The coverage is
+/// nominal: for sixty values with an autocorrelation of 0.5, about 90 % of the intervals contain the true slope.
 ///
 /// # Errors
 /// [`Undefined::TooFew`] below eight values or without draws, [`Undefined::Unpaired`] when there is not one time for each value,
@@ -46,7 +43,7 @@ pub fn slope(times: &[f64], values: &Sample, draws: u32, seed: u64) -> Result<Es
     Ok(Estimate { point, interval: Some(interval), n: found.len() as u64 })
 }
 
-/// The median slope of all pairs; `pairs` is room that is used again.
+/// Returns the median slope of all pairs. `pairs` is a buffer that is reused.
 fn theil_sen(times: &[f64], values: &[f64], pairs: &mut Vec<f64>) -> Result<f64, Undefined> {
     pairs.clear();
     for (at, (time, value)) in times.iter().zip(values).enumerate() {
@@ -63,7 +60,7 @@ fn theil_sen(times: &[f64], values: &[f64], pairs: &mut Vec<f64>) -> Result<f64,
     finite(lower.map_or(*upper, |lower| f64::midpoint(lower, *upper)))
 }
 
-/// What is left of the values beside the line, around zero; a little larger, since the line was fitted to them.
+/// Returns the residuals around zero, scaled up slightly because the line was fitted to the values.
 fn residuals(times: &[f64], values: &[f64], slope: f64) -> Vec<f64> {
     let start = times.first().copied().unwrap_or_default();
     let rest: Vec<f64> = times.iter().zip(values).map(|(time, value)| value - slope * (time - start)).collect();
@@ -75,7 +72,7 @@ fn residuals(times: &[f64], values: &[f64], slope: f64) -> Vec<f64> {
     rest.into_iter().map(|value| (value - level) * fitted).collect()
 }
 
-/// Slopes of resampled residuals, from smallest to largest.
+/// Returns the slopes of resampled residuals, sorted.
 fn deviations(times: &[f64], residuals: &[f64], draws: u32, seed: u64) -> Result<Vec<f64>, Undefined> {
     let n = residuals.len();
     let block = (n as f64).sqrt().ceil() as usize;
@@ -94,6 +91,15 @@ fn deviations(times: &[f64], residuals: &[f64], draws: u32, seed: u64) -> Result
     }
     found.sort_by(f64::total_cmp);
     Ok(found)
+}
+
+/// Interpolates linearly between the two neighbouring values.
+fn quantile(sorted: &[f64], p: f64) -> f64 {
+    let position = p.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
+    let below = position.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    let part = position - below as f64;
+    sorted[below] * (1.0 - part) + sorted[above] * part
 }
 
 #[cfg(test)]
@@ -132,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fifth_of_the_values_may_be_anything() {
+    fn a_fifth_of_the_values_can_be_arbitrary() {
         let value = |at: u32| if at % 5 == 3 { 1e6 } else { f64::from(at) };
         let found = of((0..40).map(value).collect());
         assert!((found.point - 0.5).abs() < 0.05, "{found:?}");
@@ -146,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_holds_the_true_slope_though_values_resemble_their_neighbours() {
+    fn the_interval_covers_the_true_slope_of_correlated_values() {
         let mut random = ChaCha8Rng::seed_from_u64(11);
         let times = times(60);
         let (trials, mut held) = (200, 0);
@@ -164,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides_and_what_cannot_be_done_says_so() {
+    fn the_seed_determines_the_result_and_errors_give_the_reason() {
         let values = |n: u32| Sample::new((0..n).map(|at| f64::from(at * at % 7)).collect()).unwrap();
         let with = |seed| slope(&times(12), &values(12), 50, seed).unwrap();
         assert_eq!(with(1), with(1));

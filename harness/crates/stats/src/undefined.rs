@@ -1,4 +1,4 @@
-//! Why a procedure has no result.
+//! Reasons why a procedure has no result.
 
 /// Why a procedure has no result for these values.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -8,40 +8,27 @@ pub enum Undefined {
     TooFew { needed: usize, found: usize },
     /// More values than the procedure can hold.
     #[error("at most {most} values can be compared with each other, there are {found}")]
-    TooMany {
-        /// How many it can hold.
-        most: usize,
-        found: usize,
-    },
-    /// All values are equal, so there is no scatter to measure a difference by: compare them exactly.
-    #[error("all values are equal, so there is no scatter to measure a difference by")]
+    TooMany { most: usize, found: usize },
+    /// All values are equal, so there is no scatter. The caller can compare them exactly.
+    #[error("all values are equal, so there is no scatter to compare a difference with")]
     Constant,
-    /// A ratio or a logarithm needs values above zero.
     #[error("value {index} is {value}; a ratio needs values above 0")]
     NotPositive {
-        /// Its position, from 0.
+        /// The position, from 0.
         index: usize,
         value: f64,
     },
     #[error("{base} values cannot be paired with {head}")]
-    Unpaired {
-        /// Values of the first sample.
-        base: usize,
-        /// Values of the second.
-        head: usize,
-    },
+    Unpaired { base: usize, head: usize },
     /// A probability or level lies outside its range.
-    #[error("{value} is no probability; it must lie between 0 and 1")]
+    #[error("{value} is not a probability between 0 and 1")]
     NoProbability { value: f64 },
-    /// Nearly all resamples lie on one side of the estimate, so the correction for bias has no finite value.
-    #[error("the resamples lie on one side of the estimate")]
-    OneSided,
     /// The result is beyond the range of numbers.
     #[error("the result is beyond the range of numbers")]
     Overflow,
 }
 
-/// The value, unless it is infinite or not a number.
+/// Returns the value, unless it is infinite or not a number.
 pub(super) fn finite(value: f64) -> Result<f64, Undefined> {
     if value.is_finite() { Ok(value) } else { Err(Undefined::Overflow) }
 }

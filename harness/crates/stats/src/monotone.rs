@@ -1,26 +1,26 @@
-//! Tests that a verdict can rest on: a value of head that grows never weakens the evidence that head is greater.
+//! Tests that verdicts rely on. They are monotone: when a value of head grows, the evidence that head is greater never weakens.
 //!
-//! Rank tests have that property without ties only, since making or dissolving a tie changes the distribution, and Student's t has
-//! it not at all, since a value far out adds more to the scatter than to the mean. Here ties count against what is to be shown, under
-//! the distribution without ties, and Welch's t takes the head with its largest values cut where that speaks loudest. What is lost
-//! is lost to caution: p-values are at least those of the tests they come from, except for the cut, which
-//! [`greater_head`] is therefore never asked alone.
+//! Rank tests have that property only without ties, because a tie that appears or disappears changes the distribution. Student's t
+//! does not have it, because an outlier adds more to the scatter than to the mean. Here, ties count against the alternative, under
+//! the distribution without ties, and Welch's t uses the head with its largest values cut at the limit that gives the largest t.
+//! The p-values are at least those of the original tests, except for the cut; therefore [`greater_head`] is always combined with
+//! a rank test.
 
 use super::distribution::student_tail;
+use super::moments::Moments;
 use super::permutation::{normal_tails, sums_of_signs, tails, untied_u};
-use super::student::Moments;
-use super::undefined::finite;
-use super::{Sample, Undefined};
+use super::sample::Sample;
+use super::undefined::{Undefined, finite};
 
-/// Beyond so many differences the normal approximation is used.
+/// The largest number of differences for which the test is exact. Above it, the normal approximation is used.
 const EXACT_SIGNS: usize = 200;
 
-/// Beyond so many values in both samples together the same.
+/// The same for the number of values in both samples.
 const EXACT_SUBSETS: usize = 100;
 
-/// The one-sided p-value of "the differences lie above zero": Wilcoxon's signed-rank test, its sum taken as the number of pairs of
-/// differences (each with itself included) whose mean is above zero (J. W. Tukey, *The Simplest Signed-Rank Tests*, 1949). Without
-/// ties and zeros it is that of [`super::signed_rank()`]; with them it is at least as large, and exact up to 200 differences.
+/// Returns the one-sided p-value for "the differences lie above zero", by Wilcoxon's signed-rank test. The rank sum is the number
+/// of pairs of differences (each with itself included) whose mean is above zero (J. W. Tukey, *The Simplest Signed-Rank Tests*,
+/// 1949). Without ties and zeros it equals the usual p-value; with them it is at least as large. Exact up to 200 differences.
 pub fn above_zero(differences: &Sample) -> f64 {
     let values = differences.sorted();
     let rows = values.iter().enumerate();
@@ -34,8 +34,8 @@ pub fn above_zero(differences: &Sample) -> f64 {
     normal_tails(above as f64, count * (count + 1.0) / 4.0, deviation, 1.0).1
 }
 
-/// The one-sided p-value of "head tends to be larger": the Mann–Whitney test with tied pairs counted for base, under the
-/// distribution without ties. Without ties it is that of [`super::mann_whitney()`]; exact up to 100 values in both together.
+/// Returns the one-sided p-value for "head tends to be larger", by the Mann–Whitney test under the distribution without ties. Tied
+/// pairs count for base. Without ties it equals that of [`super::mann_whitney()`]. Exact up to 100 values in both samples together.
 pub fn larger_head(base: &Sample, head: &Sample) -> f64 {
     let (first, second) = (base.values().len(), head.values().len());
     let lower = base.sorted();
@@ -47,9 +47,9 @@ pub fn larger_head(base: &Sample, head: &Sample) -> f64 {
     normal_tails(larger as f64, pairs / 2.0, (pairs * (first + second + 1) as f64 / 12.0).sqrt(), 1.0).1
 }
 
-/// The one-sided p-value of "the mean of head is greater": Welch's t, the largest over all heads whose values above some limit are
-/// cut to it, with the degrees of freedom of the smaller sample (those of Satterthwaite depend on the scatter, and these are never
-/// more). 0 where nothing scatters and head is greater.
+/// Returns the one-sided p-value for "the mean of head is greater", by Welch's t. It uses the largest t over all limits at which the
+/// values of head can be cut, with the degrees of freedom of the smaller sample, which never exceed those of Satterthwaite. The
+/// p-value is 0 when there is no scatter and head is greater.
 ///
 /// # Errors
 /// [`Undefined::TooFew`] below two values on a side, [`Undefined::Overflow`] when the values are beyond the range of numbers.
@@ -67,8 +67,8 @@ pub fn greater_head(base: &Sample, head: &Sample) -> Result<f64, Undefined> {
     }
 }
 
-/// The largest t over all limits. Between two neighbouring values t is a linear function of the limit over the root of a quadratic
-/// one, so that its only turning point has a closed form.
+/// Returns the largest t over all limits. Between two neighbouring values, t is a linear function of the limit divided by the root
+/// of a quadratic one, so its only turning point has a closed form.
 fn largest_t(sorted: &[f64], own_error: f64) -> f64 {
     let n = sorted.len() as f64;
     let mut best = f64::NEG_INFINITY;
@@ -95,7 +95,7 @@ fn largest_t(sorted: &[f64], own_error: f64) -> f64 {
     best
 }
 
-/// t of the values cut at `limit`.
+/// Returns t of the values cut at `limit`.
 fn t_at(sorted: &[f64], limit: f64, own_error: f64) -> f64 {
     let n = sorted.len() as f64;
     let cut = |value: &f64| value.min(limit);
@@ -114,7 +114,7 @@ mod tests {
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
-    use super::super::{mann_whitney, signed_rank, welch};
+    use super::super::mann_whitney::mann_whitney;
     use super::*;
 
     fn sample(values: &[f64]) -> Sample {
@@ -128,7 +128,10 @@ mod tests {
     #[test]
     fn without_ties_the_rank_tests_are_the_known_ones() {
         let differences = sample(&[0.5, -1.0, 2.0, 3.5, -4.25, 7.0, 6.0]);
-        near(above_zero(&differences), signed_rank(&differences).significance.greater);
+        // The ranks of 0.5, 2, 3.5, 6 and 7 among the sizes: 1 + 3 + 4 + 6 + 7.
+        let sum_of = |signs: u32| (1..=7).filter(|rank| signs >> (rank - 1) & 1 == 1).sum::<u32>();
+        let as_extreme = (0..128).filter(|signs| sum_of(*signs) >= 21).count();
+        near(above_zero(&differences), as_extreme as f64 / 128.0);
         let (base, head) = (sample(&[1.0, 2.0, 3.0, 4.0, 9.0]), sample(&[3.5, 5.0, 6.0, 7.0]));
         near(larger_head(&base, &head), mann_whitney(&base, &head).significance.greater);
     }
@@ -142,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn many_values_meet_the_approximation() {
+    fn the_approximation_agrees_with_the_exact_value() {
         let values: Vec<f64> =
             (1..=200).map(|at| if at % 5 < 2 { -f64::from(at) } else { f64::from(at) - 0.5 }).collect();
         let exact = above_zero(&sample(&values));
@@ -171,16 +174,19 @@ mod tests {
     }
 
     #[test]
-    fn even_scatter_is_cut_nowhere_that_matters() {
+    fn the_cut_hardly_changes_even_scatter() {
         let base = sample(&[2.30, 2.41, 2.28, 2.35, 2.52, 2.33, 2.38, 2.29, 2.44, 2.36]);
         let head = sample(&[2.58, 2.66, 2.49, 2.71, 2.60, 2.55, 2.62, 2.57, 2.64, 2.68]);
         let found = greater_head(&base, &head).unwrap();
-        let known = welch(&base, &head).unwrap().significance.greater;
+        let (one, other) = (Moments::of(&base).unwrap(), Moments::of(&head).unwrap());
+        let (first, second) = (one.variance / one.n, other.variance / other.n);
+        let df = (first + second).powi(2) / (first.powi(2) / (one.n - 1.0) + second.powi(2) / (other.n - 1.0));
+        let known = student_tail((other.mean - one.mean) / (first + second).sqrt(), df).unwrap();
         assert!(found > known / 10.0 && found < 1e-4, "{found} {known}");
     }
 
     #[test]
-    fn nothing_that_scatters_is_decided_by_the_rank_test() {
+    fn samples_without_scatter_are_compared_exactly() {
         let constant = |value: f64| sample(&[value; 6]);
         assert_eq!(greater_head(&constant(5.0), &constant(6.0)), Ok(0.0));
         near(greater_head(&constant(5.0), &constant(5.0)).unwrap(), 0.5);
