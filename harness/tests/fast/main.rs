@@ -8,8 +8,6 @@
     reason = "a test may fail loudly"
 )]
 
-#[path = "../support/docker.rs"]
-mod docker;
 #[path = "../support/github.rs"]
 mod github;
 #[path = "../support/sample.rs"]
@@ -21,7 +19,6 @@ mod against;
 mod alone;
 mod baseline;
 mod compare;
-mod doctor;
 mod faults;
 mod floors;
 mod malformed;

@@ -19,6 +19,7 @@ mod artifacts;
 mod bottleneck;
 mod calibrate;
 mod cgroup;
+mod doctor;
 mod failures;
 mod faults;
 mod keeper;
