@@ -14,4 +14,5 @@ fi
 arguments=(compare --rule qnet --fail-on inconclusive -- "$@")
 if [[ -n ${HARNESS:-} ]]; then exec "$HARNESS" "${arguments[@]}"; fi
 root=$(cd "$(dirname "$0")/.." && pwd)
-exec cargo run --quiet --release --locked --manifest-path "$root/Cargo.toml" -p harness -- "${arguments[@]}"
+built=$("$root/scripts/build")
+exec "$built/harness" "${arguments[@]}"

@@ -1,13 +1,15 @@
-//! The rule of the binary `measuring`: with `cargo test`, its tests run on threads of one process, and each waits for the others.
+//! The rule of the binary `measuring`: with `cargo test`, its tests run on threads of one process, so each says at its beginning
+//! whether others may run at the same time.
 
 use std::path::Path;
 
-/// The names of the tests in `text` whose first statement does not keep the others waiting.
+/// The tests in `text` whose first statement takes neither guard.
 fn beside_others(text: &str) -> Vec<&str> {
     let tests = text.split("#[test]\n").skip(1).chain(text.split("#[tokio::test]\n").skip(1));
     let careless = tests.filter_map(|test| {
         let (head, body) = test.split_once("{\n")?;
-        (!body.trim_start().starts_with("let _alone = alone();")).then_some(head.trim())
+        let guards = ["let _alone = alone();", "let _beside = beside();"];
+        (!guards.iter().any(|guard| body.trim_start().starts_with(guard))).then_some(head.trim())
     });
     careless.collect()
 }

@@ -1,7 +1,7 @@
 //! Control groups: the readers on captured trees, and groups of our own on this host's kernel.
 mod place;
 
-use crate::alone;
+use crate::beside;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn captured(tree: &str) -> Group {
 
 #[test]
 fn captured_trees_of_version_1_are_read_on_the_host_and_in_a_container() {
-    let _alone = alone();
+    let _beside = beside();
     for (tree, cpu_ns) in [("hybrid", 1_324_752_775), ("v1", 1_340_742_633)] {
         let group = captured(tree);
         let usage = GroupUsage {
@@ -52,7 +52,7 @@ fn captured_trees_of_version_1_are_read_on_the_host_and_in_a_container() {
 
 #[test]
 fn a_captured_tree_of_version_2_is_read_in_the_same_units() {
-    let _alone = alone();
+    let _beside = beside();
     let group = captured("v2");
     let usage = GroupUsage {
         cpu_ns: Some(1_340_742_000),
@@ -83,7 +83,7 @@ fn put_first(group: &Group) {
 
 #[test]
 fn a_target_that_burns_without_end_gets_its_half_and_is_throttled() {
-    let _alone = alone();
+    let _beside = beside();
     if !permitted() {
         return;
     }
@@ -119,7 +119,7 @@ fn a_target_that_burns_without_end_gets_its_half_and_is_throttled() {
 
 #[test]
 fn memory_is_that_of_the_target_and_the_peak_that_of_the_window() {
-    let _alone = alone();
+    let _beside = beside();
     if !permitted() {
         return;
     }
@@ -148,7 +148,7 @@ fn memory_is_that_of_the_target_and_the_peak_that_of_the_window() {
 
 #[test]
 fn who_grows_past_its_memory_is_killed_by_the_kernel_and_counted() {
-    let _alone = alone();
+    let _beside = beside();
     if !permitted() {
         return;
     }
@@ -172,7 +172,7 @@ fn who_grows_past_its_memory_is_killed_by_the_kernel_and_counted() {
 
 #[test]
 fn more_processes_than_allowed_are_refused_to_the_target() {
-    let _alone = alone();
+    let _beside = beside();
     if !permitted() {
         return;
     }
@@ -189,7 +189,7 @@ const DETACHING: &str = "(setsid sleep 1000 &); (env -i setsid sleep 1000 &); ex
 
 #[test]
 fn a_group_is_gone_after_a_stop_a_drop_and_the_keepers_end() {
-    let _alone = alone();
+    let _beside = beside();
     if !permitted() {
         return;
     }
@@ -213,7 +213,7 @@ fn a_group_is_gone_after_a_stop_a_drop_and_the_keepers_end() {
 
 #[test]
 fn the_last_readings_of_a_target_tell_why_it_was_killed() {
-    let _alone = alone();
+    let _beside = beside();
     if !permitted() {
         return;
     }
@@ -245,7 +245,7 @@ fn the_last_readings_of_a_target_tell_why_it_was_killed() {
 /// A process without rights for [`without_rights_the_error_says_what_is_missing`]; on its own it does nothing.
 #[test]
 fn maker_without_rights() {
-    let _alone = alone();
+    let _beside = beside();
     if std::env::var_os("HARNESS_TEST_MAKER").is_some() {
         println!("\nsays {}", Own::create(&name(0), &everything()).unwrap_err());
     }
@@ -253,7 +253,7 @@ fn maker_without_rights() {
 
 #[test]
 fn without_rights_the_error_says_what_is_missing() {
-    let _alone = alone();
+    let _beside = beside();
     let nobody = 65_534;
     // Nobody may be kept from the folder of the test's binary, but not from a copy of it.
     let place = Place::new();
@@ -281,7 +281,7 @@ fn without_rights_the_error_says_what_is_missing() {
 /// The control process of the next two tests; on its own it does nothing.
 #[test]
 fn control_process_that_gets_killed() {
-    let _alone = alone();
+    let _beside = beside();
     if std::env::var_os("HARNESS_TEST_CONTROL").is_none() {
         return;
     }
@@ -296,7 +296,7 @@ fn control_process_that_gets_killed() {
 
 #[test]
 fn no_group_survives_a_kill_dash_nine_of_the_control_process() {
-    let _alone = alone();
+    let _beside = beside();
     if !permitted() {
         return;
     }
@@ -309,7 +309,7 @@ fn no_group_survives_a_kill_dash_nine_of_the_control_process() {
 
 #[test]
 fn what_a_killed_keeper_leaves_is_found_and_removed_and_nothing_else() {
-    let _alone = alone();
+    let _beside = beside();
     if !permitted() {
         return;
     }
@@ -328,7 +328,7 @@ fn what_a_killed_keeper_leaves_is_found_and_removed_and_nothing_else() {
 
 #[test]
 fn limits_that_cannot_be_set_are_told_and_leave_nothing() {
-    let _alone = alone();
+    let _beside = beside();
     if !permitted() {
         return;
     }

@@ -1,6 +1,6 @@
 //! `harness doctor` on this host, held against what other programs say about it.
 
-use crate::alone;
+use crate::beside;
 use crate::docker;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -51,7 +51,7 @@ fn message(program: &str, args: &[&str]) -> String {
 
 #[test]
 fn what_it_finds_is_valid_complete_and_documented() {
-    let _alone = alone();
+    let _beside = beside();
     let found = examined(&mut doctor());
     let scheme: Value = serde_json::from_str(schema::DOCTOR).unwrap();
     let faults: Vec<String> =
@@ -73,7 +73,7 @@ fn what_it_finds_is_valid_complete_and_documented() {
 
 #[test]
 fn validate_knows_it_and_names_what_is_wrong() {
-    let _alone = alone();
+    let _beside = beside();
     let scratch = Scratch::new();
     let (good, bad) = (scratch.0.join("good.json"), scratch.0.join("bad.json"));
     let mut found = examined(&mut doctor());
@@ -90,7 +90,7 @@ fn validate_knows_it_and_names_what_is_wrong() {
 
 #[test]
 fn it_says_what_other_programs_say() {
-    let _alone = alone();
+    let _beside = beside();
     let found = examined(&mut doctor());
     let number = |name: &str, number: &str| condition(&found, name)["numbers"][number].as_f64();
     assert_eq!(number("cpus", "usable_cpus"), message("nproc", &[]).parse().ok());
@@ -119,7 +119,7 @@ fn it_says_what_other_programs_say() {
 
 #[test]
 fn limits_of_its_own_process_are_seen() {
-    let _alone = alone();
+    let _beside = beside();
     let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
     let cpu = (0..CpuSet::count()).find(|cpu| allowed.is_set(*cpu).unwrap()).unwrap();
     let script = format!("ulimit -n 500; exec taskset -c {cpu} \"$0\" doctor --seconds 1 --format json");
@@ -135,7 +135,7 @@ fn limits_of_its_own_process_are_seen() {
 
 #[test]
 fn a_run_under_way_is_told_and_not_disturbed() {
-    let _alone = alone();
+    let _beside = beside();
     let lock = Lock::acquire_within(PATIENCE).unwrap();
     let found = examined(&mut doctor());
     drop(lock);
@@ -151,7 +151,7 @@ fn a_run_under_way_is_told_and_not_disturbed() {
 
 #[test]
 fn an_engine_is_found_as_a_run_finds_it() {
-    let _alone = alone();
+    let _beside = beside();
     let nowhere = examined(doctor().env("DOCKER_HOST", "unix:///nonexistent/docker.sock"));
     let engine = condition(&nowhere, "engine");
     assert_eq!(engine["value"], "no container engine: there is no socket /nonexistent/docker.sock");
@@ -171,7 +171,7 @@ fn an_engine_is_found_as_a_run_finds_it() {
 
 #[test]
 fn groups_can_be_made_where_they_can() {
-    let _alone = alone();
+    let _beside = beside();
     let limits = ResourceLimits { cpus: Some(0.5), memory: Some(Bytes::from_mebi(64)), pids: Some(64) };
     let can = Own::create(&cgroup::name(7_000), &limits).map(drop);
     let found = examined(&mut doctor());
@@ -182,7 +182,7 @@ fn groups_can_be_made_where_they_can() {
 
 #[test]
 fn a_folder_that_cannot_be_is_no_place_for_results() {
-    let _alone = alone();
+    let _beside = beside();
     let scratch = Scratch::new();
     let file = scratch.0.join("file");
     std::fs::write(&file, "in the way").unwrap();
@@ -197,7 +197,7 @@ fn a_folder_that_cannot_be_is_no_place_for_results() {
 
 #[test]
 fn people_get_a_table_of_80_columns_and_advice() {
-    let _alone = alone();
+    let _beside = beside();
     let text = stdout(&harness().args(["doctor", "--seconds", "1"]).output().unwrap());
     // A word may be wider than what is left of a line, for example a path.
     let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80 && line.trim().contains(' ')).collect();

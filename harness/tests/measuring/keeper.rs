@@ -1,5 +1,5 @@
 //! The keeper against real processes: what it starts, reports, bounds and takes down.
-use crate::alone;
+use crate::beside;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ impl Drop for Sweep {
 /// The control process of the next test; on its own it does nothing.
 #[test]
 fn control_process_that_gets_killed() {
-    let _alone = alone();
+    let _beside = beside();
     let Some(folder) = std::env::var_os("HARNESS_TEST_CONTROL") else { return };
     let folder = std::mem::ManuallyDrop::new(Folder(PathBuf::from(folder)));
     let keeper = folder.keeper();
@@ -104,7 +104,7 @@ fn control_process_that_gets_killed() {
 
 #[test]
 fn nothing_survives_a_kill_dash_nine_of_the_control_process() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("kill9");
     let mut control = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "keeper::control_process_that_gets_killed", "--nocapture"])
@@ -136,7 +136,7 @@ fn is_zombie(pid: i32) -> bool {
 
 #[test]
 fn an_exit_code_and_the_last_words_are_reported() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("exit");
     let keeper = folder.keeper();
     for round in 0..20 {
@@ -154,7 +154,7 @@ fn an_exit_code_and_the_last_words_are_reported() {
 
 #[test]
 fn two_tasks_may_wait_for_one_process() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("wait");
     let keeper = folder.keeper();
     let child = folder.shell(&keeper, "waits", "sleep 0.05; exit 4");
@@ -164,7 +164,7 @@ fn two_tasks_may_wait_for_one_process() {
 
 #[test]
 fn what_cannot_be_started_is_named() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("refused");
     let keeper = folder.keeper();
     let refusal = |command: Command| match keeper.spawn(command) {
@@ -195,7 +195,7 @@ fn what_cannot_be_started_is_named() {
 
 #[test]
 fn a_flood_of_output_neither_blocks_nor_fills_the_disk() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("flood");
     let keeper = folder.keeper();
     let mut command =
@@ -218,7 +218,7 @@ fn a_flood_of_output_neither_blocks_nor_fills_the_disk() {
 
 #[test]
 fn who_ignores_sigterm_is_killed_after_patience() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("stubborn");
     let keeper = folder.keeper();
     let stubborn = folder.shell(&keeper, "stubborn", "trap '' TERM; echo up; while :; do sleep 0.1; done");
@@ -233,7 +233,7 @@ fn who_ignores_sigterm_is_killed_after_patience() {
 
 #[test]
 fn a_stop_is_gentle_first_and_takes_detached_processes_with_it() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("gentle");
     let keeper = folder.keeper();
     let polite = folder.shell(&keeper, "polite", "trap 'exit 7' TERM; echo up; while :; do sleep 0.02; done");
@@ -255,7 +255,7 @@ fn a_stop_is_gentle_first_and_takes_detached_processes_with_it() {
 
 #[test]
 fn a_dropped_child_is_killed_and_a_dropped_keeper_kills_all() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("drop");
     let keeper = folder.keeper();
     let child = folder.shell(&keeper, "one", DETACHING);
@@ -277,7 +277,7 @@ fn a_dropped_child_is_killed_and_a_dropped_keeper_kills_all() {
 
 #[test]
 fn a_dead_keeper_is_noticed_and_takes_its_children_along() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("dead");
     let keeper = folder.keeper();
     let child = keeper.spawn(folder.command("child", &["sleep", "1000"])).unwrap();
@@ -289,7 +289,7 @@ fn a_dead_keeper_is_noticed_and_takes_its_children_along() {
 
 #[test]
 fn the_signals_of_a_terminal_do_not_reach_it() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("signals");
     let keeper = folder.keeper();
     let child = keeper.spawn(folder.command("child", &["sleep", "1000"])).unwrap();
@@ -307,7 +307,7 @@ fn the_signals_of_a_terminal_do_not_reach_it() {
 
 #[test]
 fn what_is_no_keeper_is_refused_at_the_start() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("start");
     let refused = Keeper::start_with(Path::new("/bin/true"), &folder.0);
     assert!(matches!(refused, Err(Error::Start { .. })), "{refused:?}");
@@ -318,7 +318,7 @@ fn what_is_no_keeper_is_refused_at_the_start() {
 
 #[test]
 fn a_process_starts_clean_and_on_its_cpus() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("clean");
     let keeper = folder.keeper();
     let script = "env; grep -E 'Cpus_allowed_list|SigBlk|SigIgn' /proc/self/status; ls -l /proc/self/fd; cat; pwd";
@@ -344,7 +344,7 @@ fn a_process_starts_clean_and_on_its_cpus() {
 
 #[test]
 fn pipes_lead_to_us_and_stderr_to_the_log() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = Folder::new("pipes");
     let keeper = folder.keeper();
     let mut command = folder.command("pipes", &["sh", "-c", "echo aside >&2; tr a-z A-Z"]);

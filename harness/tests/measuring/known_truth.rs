@@ -1,10 +1,11 @@
 //! Every measurement against a target whose truth is set by a flag: what the harness found is compared with what the
 //! reference sidecar says it did, by its own clock.
 
-use harness::measure::trial::TrialRecord;
+use std::sync::OnceLock;
 
 use crate::alone;
 use crate::support::{Ran, measured, recovered_from, run, sidecar};
+use harness::measure::trial::TrialRecord;
 use harness::measure::{Arm, LoadFacts};
 use harness_base::units::Nanos;
 
@@ -100,13 +101,24 @@ fn cpu_burned_per_request_is_recovered_within_10_percent() {
     adds("--burn", ["200us", "1ms"], burned_us, &metrics);
 }
 
+/// The sidecar with these flags, idle and under load.
+fn idle_and_loaded(flags: &[&str]) -> Ran {
+    let idle = "[stage.idle]\nlaunches = 6\nsettle = \"200ms\"\nwindow = \"400ms\"\n";
+    measured(&sidecar(flags, &format!("{idle}{OVERHEAD}")))
+}
+
+/// The sidecar as it is, measured once for all tests of this process.
+fn plain() -> &'static Ran {
+    static PLAIN: OnceLock<Ran> = OnceLock::new();
+    PLAIN.get_or_init(|| idle_and_loaded(&[]))
+}
+
 #[test]
 fn a_ballast_of_64_mib_is_found_within_3_percent() {
     let _alone = alone();
-    let idle = "[stage.idle]\nlaunches = 6\nsettle = \"200ms\"\nwindow = \"400ms\"\n";
-    let stages = format!("{idle}{OVERHEAD}");
-    let pair = || (measured(&sidecar(&["--ballast", "64MiB"], &stages)), measured(&sidecar(&[], &stages)));
-    let first = pair();
+    let heavy = || idle_and_loaded(&["--ballast", "64MiB"]);
+    let first = (heavy(), plain().clone());
+    let pair = || (heavy(), idle_and_loaded(&[]));
     for id in ["memory/idle_rss", "memory/idle_pss", "memory/under_load_rss", "memory/peak_rss"] {
         recovered_from(0.03, id, &first, pair, |(heavy, light)| (heavy.value(id) - light.value(id), 64.0 * MIB));
     }
@@ -204,7 +216,7 @@ fn a_worker_child_is_counted_once() {
 #[test]
 fn every_request_is_accounted_for_and_the_ledger_agrees() {
     let _alone = alone();
-    let stage = measured(&sidecar(&[], OVERHEAD)).stage("overhead");
+    let stage = plain().stage("overhead");
     let mut trials = 0;
     for trial in stage.instances.iter().flat_map(|instance| &instance.rounds).flat_map(|round| &round.trials) {
         assert_eq!(trial.load.scheduled, trial.load.outcomes.total());

@@ -32,14 +32,21 @@ mod sampler;
 mod soak;
 mod target;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Keeps every other test of this process waiting until it is dropped.
-struct Alone(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
+/// Decides which tests of this process may run at the same time where `cargo test` runs them on threads.
+static RUNNING: RwLock<()> = RwLock::new(());
 
-/// Lets one test run at a time where `cargo test` runs them on threads. Every test of this binary begins with it, and
+struct Alone(#[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'static, ()>);
+struct Beside(#[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'static, ()>);
+
+/// Keeps every other test waiting until the guard is dropped. Every test of this binary begins with it or with [`beside`], and
 /// `alone::every_test_that_measures_runs_alone` checks it.
 fn alone() -> Alone {
-    static ONE: Mutex<()> = Mutex::new(());
-    Alone(ONE.lock().unwrap_or_else(PoisonError::into_inner))
+    Alone(RUNNING.write().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Runs a test beside others of its kind: those whose numbers other tests do not change.
+fn beside() -> Beside {
+    Beside(RUNNING.read().unwrap_or_else(PoisonError::into_inner))
 }

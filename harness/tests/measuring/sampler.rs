@@ -1,5 +1,5 @@
 //! The sampler against processes whose truth is known.
-use crate::alone;
+use crate::beside;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -80,7 +80,7 @@ fn seconds(times: &str) -> f64 {
 
 #[test]
 fn cpu_time_is_that_of_the_process_itself() {
-    let _alone = alone();
+    let _beside = beside();
     let mut target = Guarded::sh("i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done; times; read x");
     let sampler = target.watch();
     let truth = seconds(&target.line());
@@ -91,7 +91,7 @@ fn cpu_time_is_that_of_the_process_itself() {
 
 #[test]
 fn children_that_ended_stay_in_the_account_and_it_never_falls() {
-    let _alone = alone();
+    let _beside = beside();
     // One child that every look sees, and twenty that come and go between two looks.
     let mut target = Guarded::sh(
         "burn() { i=0; while [ $i -lt $1 ]; do i=$((i+1)); done; }; exec 3<&0; \
@@ -116,7 +116,7 @@ fn children_that_ended_stay_in_the_account_and_it_never_falls() {
 
 #[test]
 fn the_busiest_thread_is_the_one_that_burns_also_in_a_child() {
-    let _alone = alone();
+    let _beside = beside();
     let mut target = Guarded::sh("(while :; do :; done) & echo $!; read x");
     let burning: i32 = target.line().parse().unwrap();
     let sampler = target.watch();
@@ -130,7 +130,7 @@ fn the_busiest_thread_is_the_one_that_burns_also_in_a_child() {
 
 #[test]
 fn faults_and_waits_for_memory_are_read_at_the_edges() {
-    let _alone = alone();
+    let _beside = beside();
     let mut target = Guarded::sh("echo up; read x");
     target.line();
     let readings = window(&target.watch(), 250).readings;
@@ -148,7 +148,7 @@ fn faults_and_waits_for_memory_are_read_at_the_edges() {
 
 #[test]
 fn a_tree_is_counted_once_and_shared_pages_are_not_doubled() {
-    let _alone = alone();
+    let _beside = beside();
     let mut target = Guarded::sh("sleep 60 & sleep 60 & echo up; read x");
     target.line();
     let sampler = target.watch();
@@ -161,7 +161,7 @@ fn a_tree_is_counted_once_and_shared_pages_are_not_doubled() {
 
 #[test]
 fn orphans_with_the_mark_belong_to_the_target_and_others_do_not() {
-    let _alone = alone();
+    let _beside = beside();
     nix::sys::prctl::set_child_subreaper(true).unwrap();
     let stranger = Guarded::spawn(Command::new("sleep").arg("60"));
     let mut command = Command::new("sh");
@@ -179,7 +179,7 @@ fn orphans_with_the_mark_belong_to_the_target_and_others_do_not() {
 
 #[test]
 fn memory_that_is_held_is_found() {
-    let _alone = alone();
+    let _beside = beside();
     let target = Guarded::sh("dd if=/dev/zero bs=64M count=1 2>/dev/null | sleep 60");
     let sampler = target.watch();
     // Until it no longer grows: levels and PSS of one reading are taken one after the other.
@@ -198,7 +198,7 @@ fn memory_that_is_held_is_found() {
 /// to, half as much.
 #[test]
 fn stand_in_that_breathes() {
-    let _alone = alone();
+    let _beside = beside();
     if std::env::var_os("HARNESS_STAND_IN").is_none() {
         return;
     }
@@ -214,7 +214,7 @@ fn stand_in_that_breathes() {
 
 #[test]
 fn the_peak_is_the_windows_and_not_the_lifes() {
-    let _alone = alone();
+    let _beside = beside();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "sampler::stand_in_that_breathes", "--nocapture"]).env("HARNESS_STAND_IN", "1");
     let mut target = Guarded::spawn(&mut command);
@@ -242,7 +242,7 @@ fn the_peak_is_the_windows_and_not_the_lifes() {
 
 #[test]
 fn a_target_that_vanishes_is_absent_not_zero() {
-    let _alone = alone();
+    let _beside = beside();
     let mut target = Guarded::sh("echo up; read x; exit 0");
     target.line();
     let sampler = target.watch();
@@ -269,7 +269,7 @@ fn a_target_that_vanishes_is_absent_not_zero() {
 
 #[test]
 fn edges_are_taken_when_asked_and_ticks_in_between() {
-    let _alone = alone();
+    let _beside = beside();
     let target = Guarded::sh("sleep 60");
     let sampler = target.watch();
     let edges = |length_ms: u64| {
@@ -295,7 +295,7 @@ fn edges_are_taken_when_asked_and_ticks_in_between() {
 
 #[test]
 fn a_thread_that_never_pauses_is_runnable_all_the_time() {
-    let _alone = alone();
+    let _beside = beside();
     let busy = Guarded::sh("while :; do :; done");
     let sampler = Sampler::start(Watched { generator: Some(busy.pid()), ..Watched::default() }).unwrap();
     let series = window(&sampler, 1_000).readings;
@@ -311,7 +311,7 @@ fn a_thread_that_never_pauses_is_runnable_all_the_time() {
 
 #[test]
 fn a_stop_returns_what_was_read_and_the_cost() {
-    let _alone = alone();
+    let _beside = beside();
     let target = Guarded::sh("sleep 60");
     let sampler = target.watch();
     let start = Mono::now().after(Nanos::from_millis(30));

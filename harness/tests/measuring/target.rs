@@ -1,5 +1,5 @@
 //! Launching targets and upstreams, and finding out when they are up, against processes whose truth is known.
-use crate::alone;
+use crate::beside;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -102,7 +102,7 @@ fn serving(listen_after_ms: u64, ready_after_ms: u64) -> Spec {
 /// it did. Health answers 200 at once, everything else 503 until ready. On its own it does nothing.
 #[test]
 fn a_target_for_the_other_tests() {
-    let _alone = alone();
+    let _beside = beside();
     let Ok(plan) = std::env::var("HARNESS_TEST_SERVE") else { return };
     let numbers: Vec<u64> = plan.split(' ').map(|number| number.parse().unwrap()).collect();
     let start = Mono::now();
@@ -139,7 +139,7 @@ fn said(running: &Running, word: &str) -> u64 {
 /// The error of each of five launches is at least zero, and of the best at most 3 ms: other work on the machine delays some.
 #[test]
 fn listening_and_ready_are_found_within_three_milliseconds_and_never_early() {
-    let _alone = alone();
+    let _beside = beside();
     let place = Place::new("truth");
     let (mut listening, mut ready) = (Vec::new(), Vec::new());
     for round in 0..5 {
@@ -164,7 +164,7 @@ fn listening_and_ready_are_found_within_three_milliseconds_and_never_early() {
 
 #[test]
 fn a_target_that_exits_is_reported_with_code_and_last_words() {
-    let _alone = alone();
+    let _beside = beside();
     let place = Place::new("exits");
     let running = place.launch(&process(&["sh", "-c", "echo no database >&2; sleep 0.05; exit 3"], &[])).unwrap();
     let error = milestones(&running, Nanos::from_secs(10)).unwrap_err();
@@ -176,7 +176,7 @@ fn a_target_that_exits_is_reported_with_code_and_last_words() {
 
 #[test]
 fn not_ready_not_listening_and_silent_are_told_apart() {
-    let _alone = alone();
+    let _beside = beside();
     let place = Place::new("apart");
     let deadline = Nanos::from_millis(400);
     let never_ready = place.launch(&serving(0, 600_000)).unwrap();
@@ -203,7 +203,7 @@ fn not_ready_not_listening_and_silent_are_told_apart() {
 
 #[test]
 fn a_taken_port_is_named_with_its_owner_and_nothing_is_started() {
-    let _alone = alone();
+    let _beside = beside();
     let place = Place::new("taken");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -218,7 +218,7 @@ fn a_taken_port_is_named_with_its_owner_and_nothing_is_started() {
 
 #[test]
 fn a_port_lost_to_somebody_else_is_noticed_once_the_target_has_ended() {
-    let _alone = alone();
+    let _beside = beside();
     let place = Place::new("lost");
     let script = "until [ -e end ]; do sleep 0.01; done; exit 1";
     let running = place.launch(&process(&["sh", "-c", script, "{port.proxy}"], &[])).unwrap();
@@ -234,7 +234,7 @@ fn a_port_lost_to_somebody_else_is_noticed_once_the_target_has_ended() {
 
 #[test]
 fn a_target_gets_its_files_its_folder_and_its_values() {
-    let _alone = alone();
+    let _beside = beside();
     let place = Place::new("values");
     std::fs::write(place.root.join("proxy.conf"), "server { listen {port.proxy}; } # {upstream.url}\n").unwrap();
     let script = "cat \"$CONF\"; pwd; echo $1";
@@ -268,7 +268,7 @@ fn a_target_gets_its_files_its_folder_and_its_values() {
 
 #[test]
 fn a_target_with_limits_runs_in_a_group_of_its_own() {
-    let _alone = alone();
+    let _beside = beside();
     let place = Place::new("limited");
     let spec = process(&["sleep", "1000"], &[]);
     let limits = ResourceLimits { pids: Some(7), ..ResourceLimits::default() };
@@ -299,7 +299,7 @@ fn a_target_with_limits_runs_in_a_group_of_its_own() {
 
 #[test]
 fn mistakes_before_the_start_say_where_and_what_to_do() {
-    let _alone = alone();
+    let _beside = beside();
     let place = Place::new("mistakes");
     let message = |spec: &Spec| place.launch(spec).map(|_| ()).unwrap_err().to_string();
     let missing = place.launch(&process(&["no-such-proxy"], &[])).map(|_| ()).unwrap_err();
@@ -331,7 +331,7 @@ fn mistakes_before_the_start_say_where_and_what_to_do() {
 
 #[test]
 fn an_external_target_is_found_watched_and_never_stopped() {
-    let _alone = alone();
+    let _beside = beside();
     let place = Place::new("external");
     let ours = place.launch(&serving(0, 0)).unwrap();
     milestones(&ours, Nanos::from_secs(10)).unwrap();
@@ -371,7 +371,7 @@ fn an_external_target_is_found_watched_and_never_stopped() {
 
 #[test]
 fn upstreams_are_started_or_taken_as_they_are() {
-    let _alone = alone();
+    let _beside = beside();
     let mut place = Place::new("upstream");
     // The bundled upstream's flags, as `echo` sees them.
     place.site.as_mut().unwrap().exe = find("echo");

@@ -30,6 +30,7 @@ impl Drop for Scratch {
 }
 
 /// What a finished run left behind, read before its directory is removed.
+#[derive(Clone)]
 pub struct Ran {
     pub code: i32,
     pub stdout: String,
