@@ -2,6 +2,7 @@
 
 mod against;
 mod args;
+mod attempt;
 mod baseline;
 mod calibrate;
 mod check;
@@ -15,6 +16,7 @@ mod github;
 mod hidden;
 mod keep;
 mod measures;
+mod measuring;
 mod previous;
 mod report;
 mod run;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::measure::profile::Stacks;
 use crate::measure::record::ScenarioFacts;
 use crate::measure::trial::Build;
+use crate::report::Artifacts;
 use crate::scenario::compare::FEWEST_INSTANCES;
 use crate::scenario::{self, Scenario};
 use crate::verdict::claim::Claim;
@@ -38,6 +39,8 @@ pub struct Plan {
     pub claims: Vec<Claim>,
     /// `[gate]`: how much worse than a base is too much.
     pub gates: Gates,
+    /// What a run writes.
+    pub artifacts: Artifacts,
     /// How to find the call stacks of a profile of each stage with load; absent where none is asked for.
     pub profile: Option<Stacks>,
     /// What the author should know, for example that a request has no `expect`.
@@ -103,6 +106,7 @@ impl Plan {
             stages,
             claims,
             gates: scenario.gates.clone(),
+            artifacts: scenario.artifacts.clone(),
             profile: None,
             warnings: scenario.warnings.clone(),
         };

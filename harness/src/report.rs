@@ -2,6 +2,7 @@
 //! [`FORMATS`].
 
 mod aether;
+mod artifacts;
 mod badges;
 pub mod baseline;
 mod bmf;
@@ -38,6 +39,7 @@ use std::path::{Path, PathBuf};
 
 use crate::measure::metric::Better;
 
+pub use artifacts::{ALL, Artifacts, UnknownArtifact};
 pub use compared::Compared;
 pub use summary::{Group, Row, Summary};
 
@@ -92,6 +94,7 @@ pub const FORMATS: &[&dyn ReportFormat] = &[
     &perf_summary::PerfSummary,
     &comment::Comment,
     &receipt::Receipt,
+    &badges::Badges,
     &aether::Aether,
 ];
 
@@ -100,16 +103,15 @@ pub fn format(name: &str) -> Option<&'static dyn ReportFormat> {
     FORMATS.iter().copied().find(|format| format.name() == name)
 }
 
-/// Writes every format and the badges into `folder`, which is made where it is not there; the files, in the order of [`FORMATS`].
+/// Writes the artifacts of the summary into `folder`, which is made where it is not there; the files, in the order of [`FORMATS`].
 ///
 /// # Errors
 /// [`Error`] of the first that could not be written.
-pub fn write_all(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+pub fn write(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
-    for format in FORMATS {
+    for format in summary.artifacts.formats() {
         files.extend(format.files(summary)?);
     }
-    files.extend(badges::files(summary)?);
     let write = |(name, content): (String, Vec<u8>)| {
         let path = folder.join(name);
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);

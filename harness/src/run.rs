@@ -28,6 +28,7 @@ pub use profile::no_profile;
 
 use std::sync::Arc;
 
+use crate::measure::record::Retry;
 use crate::measure::{Record, StageRecord, StageStatus};
 use crate::plan::Plan;
 use crate::work::load::LoadWork;
@@ -52,13 +53,14 @@ pub enum Error {
     Journal { folder: String, cause: std::io::Error },
 }
 
-/// Does what the plan says. Everything that was started is stopped when this returns.
+/// Does what the plan says; `retries` are the attempts before this one. Everything that was started is stopped when this returns.
 ///
 /// # Errors
 /// [`Error`] when the run could not even begin.
 pub async fn execute(
     plan: &Plan,
     home: &Home,
+    retries: &[Retry],
     interrupt: Interrupt,
     events: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Record, Error> {
@@ -76,7 +78,7 @@ pub async fn execute(
         folder: plan.folder.clone(),
         exe: target::own_binary(),
     };
-    let header = header::header(plan, home, &site);
+    let header = Record { retries: retries.to_vec(), ..header::header(plan, home, &site) };
     let cpus = header.host.cpus as f64;
     let recorder = Recorder::begin(&home.results, header).map_err(journal)?;
     let mut rig = Rig { plan, site, interrupt, recorder, cpus, events };

@@ -18,6 +18,7 @@ use self::name::check_name;
 use self::target::Around;
 use crate::measure::audit::Limits;
 use crate::measure::record::ScenarioFacts;
+use crate::report::Artifacts;
 use crate::spec::{Document, Mistake, Section};
 use crate::verdict::claim::Claim;
 use crate::verdict::gate::{self, Gates};
@@ -49,6 +50,8 @@ pub struct Scenario {
     pub claims: Vec<Claim>,
     /// `[gate]`.
     pub gates: Gates,
+    /// `artifacts`: what a run writes.
+    pub artifacts: Artifacts,
     /// What the author should know.
     pub warnings: Vec<String>,
 }
@@ -100,8 +103,8 @@ impl Scenario {
             seed: parts.seed,
         };
         let path = path.to_owned();
-        let Parts { target, compare, generator, stages, claims, gates, warnings, .. } = parts;
-        Ok(Self { facts, path, folder, target, compare, generator, stages, claims, gates, warnings })
+        let Parts { target, compare, generator, stages, claims, gates, artifacts, warnings, .. } = parts;
+        Ok(Self { facts, path, folder, target, compare, generator, stages, claims, gates, artifacts, warnings })
     }
 }
 
@@ -114,6 +117,22 @@ pub fn claims(text: &str, overrides: &[String]) -> Vec<Claim> {
     compose(&document.root(), Path::new(".")).claims
 }
 
+/// The artifacts of a scenario of which only the text is left.
+pub fn artifacts(text: &str, overrides: &[String]) -> Artifacts {
+    let mut document = Document::parse(text);
+    for argument in overrides {
+        apply(&mut document, argument);
+    }
+    read_artifacts(&document.root())
+}
+
+fn read_artifacts(root: &Section<'_>) -> Artifacts {
+    let about = "artifacts to write beside the default ones, by the names of `harness report --format`, or all";
+    let valid = |names: &Vec<String>| Artifacts::named(names).map(drop).map_err(|unknown| unknown.to_string());
+    let names = root.field("artifacts", about).check(valid).default(Vec::new());
+    Artifacts::named(&names).unwrap_or_default()
+}
+
 struct Parts {
     name: String,
     seed: u64,
@@ -123,6 +142,7 @@ struct Parts {
     stages: Vec<Stage>,
     claims: Vec<Claim>,
     gates: Gates,
+    artifacts: Artifacts,
     warnings: Vec<String>,
 }
 
@@ -130,6 +150,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let name =
         root.field("name", "name of the scenario, and of its folder below results/").check(check_name).required();
     let seed = root.field("seed", "seed of everything random").default(42);
+    let artifacts = read_artifacts(root);
     let upstream = target::read_upstream(&root.table("upstream", "what stands behind the target"));
     let upstream_on_loopback = !matches!(upstream, None | Some(Upstream::Builtin(_)));
     let around_target = Around { folder, has_upstream: root.has("upstream"), upstream_on_loopback };
@@ -149,7 +170,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
     let gates = gate::read(root, Some(&names));
     let generator = request::read_generator(&root.table("generator", "the process that sends the requests"));
-    Parts { name, seed, target, compare, generator, stages, claims, gates, warnings }
+    Parts { name, seed, target, compare, generator, stages, claims, gates, artifacts, warnings }
 }
 
 fn apply(document: &mut Document, argument: &str) {

@@ -43,9 +43,9 @@ impl Against {
     }
 
     /// What of it `record` can be held against, and what else its judgement needs. Tells what keeps it from being comparable.
-    pub(super) fn context(self, record: &Record, args: &RunArgs, home: &Home) -> Context {
+    pub(super) fn context(&self, record: &Record, args: &RunArgs, home: &Home) -> Context {
         let mut context = Context { override_reason: override_reason(args), ..Context::default() };
-        match self.found.map(|found| found.for_run(record)) {
+        match self.found.clone().map(|found| found.for_run(record)) {
             None => {}
             Some(Choice::None { why }) => {
                 print_warning(&format!("held against nothing: {why}"));
@@ -58,7 +58,7 @@ impl Against {
         }
         // Nothing is published twice in a row unless stored runs are the evidence.
         if context.against.is_some() {
-            let previous = self.previous.map(previous::breaches).or_else(|| previous::find(home, record));
+            let previous = self.previous.clone().map(previous::breaches).or_else(|| previous::find(home, record));
             context.previous = previous.unwrap_or_default();
         }
         context

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::report;
 use crate::report::validate::Kind;
+use crate::report::{self, Artifacts};
 pub(super) use baseline::{
     Action, BaselineArgs, ExportArgs, ExportTo, ListArgs, PromoteArgs, PruneArgs, ShowArgs, ShowFormat, Which,
 };
@@ -111,6 +111,11 @@ pub(super) struct RunArgs {
     /// Format of stdout
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) artifacts: ArtifactsArgs,
+    /// Repeat a run that ends INVALID (exit code 6) up to N times; the record of the last attempt lists the earlier ones
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=9))]
+    pub(super) retry_invalid: u8,
     /// Print no progress, and only the verdict line instead of the table
     #[arg(short, long)]
     pub(super) quiet: bool,
@@ -179,14 +184,35 @@ pub(super) struct ReportArgs {
     /// Format of stdout
     #[arg(long, value_name = "NAME", default_value = "table", value_parser = format_names())]
     pub(super) format: String,
-    /// Write the formats into this folder, as a run does
+    /// Write the artifacts into this folder, as a run does
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) artifacts: ArtifactsArgs,
     /// Print only the verdict line instead of the table
     #[arg(short, long)]
     pub(super) quiet: bool,
     #[command(flatten)]
     pub(super) github: GithubArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ArtifactsArgs {
+    /// Artifacts to write in addition to the default ones and those of the scenario, separated by commas, or `all`
+    #[arg(long, value_name = "all|NAME", value_delimiter = ',', value_parser = artifact_names())]
+    artifacts: Vec<String>,
+}
+
+impl ArtifactsArgs {
+    /// Returns the artifacts to write: the default ones, those of the scenario, and those of the command line.
+    pub(super) fn with(&self, of_scenario: &Artifacts) -> Artifacts {
+        // The parser has refused every other name.
+        Artifacts::named(&self.artifacts).unwrap_or_default().and(of_scenario)
+    }
+}
+
+fn artifact_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(std::iter::once(report::ALL).chain(report::FORMATS.iter().map(|format| format.name())))
 }
 
 /// Returns the names of all formats.

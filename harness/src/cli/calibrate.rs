@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::args::{CalibrateArgs, CalibrateFormat};
 use super::error::{Error, print_error, print_text};
 use super::keep;
-use super::run::{alone, measure};
+use super::measuring::Measuring;
+use super::run::alone;
 use crate::calibrate;
 use crate::measure::Calibration;
 use crate::measure::stored_calibration as calibration;
@@ -25,7 +26,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<Exit, Error> {
     calibration::make_room(&path).map_err(|error| Error::tooling(&error))?;
     let _alone = alone()?;
     let home = Home::make(&beside(&path), &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
-    let record = measure(&plan, &home, false)?;
+    let record = Measuring::begin(false)?.run(&plan, &home, &[])?;
     let judgement = verdict::judge(&record, &[], verdict::Options::default());
     let found = calibrate::assess(&record, &judgement);
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;

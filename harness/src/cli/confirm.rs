@@ -1,7 +1,7 @@
 //! The loop that reruns to confirm: a block is published only when a second look shows it too.
 
 use super::error::{Error, print_warning};
-use super::run::measure;
+use super::measuring::Measuring;
 use crate::measure::Record;
 use crate::plan::Plan;
 use crate::run::Home;
@@ -11,14 +11,14 @@ use harness_base::exit::Exit;
 
 /// Judges the record. Where that finds a block, the stages that hold it are run again at once, and the record is judged with what
 /// they show then; the rerun stays in the folder `confirm` of the run. A rerun that fails costs nothing of what was found before.
-pub(super) fn judge(plan: &Plan, home: &Home, record: &Record, options: Options, quiet: bool) -> Judgement {
+pub(super) fn judge(plan: &Plan, home: &Home, record: &Record, options: Options, measuring: &Measuring) -> Judgement {
     let judgement = verdict::judge(record, &plan.claims, options.clone());
     let stages = judgement.needs_confirmation();
     if stages.is_empty() || !options.gates.confirm || record.interrupted {
         return judgement;
     }
     print_warning(&format!("worse beyond the limit in {}: running it again to be sure", stages.join(", ")));
-    match second_look(&plan.only(&stages), home, &options, quiet) {
+    match second_look(&plan.only(&stages), home, &options, measuring) {
         Ok(Some(confirmation)) => {
             let context = Context { confirmation: Some(confirmation), ..options.context };
             verdict::judge(record, &plan.claims, Options { context, ..options })
@@ -30,9 +30,14 @@ pub(super) fn judge(plan: &Plan, home: &Home, record: &Record, options: Options,
 
 /// Runs the plan again and judges that by itself, against the same base; claims are judged once, on the first run. Nothing when it was
 /// interrupted.
-fn second_look(plan: &Plan, home: &Home, options: &Options, quiet: bool) -> Result<Option<Confirmation>, Error> {
+fn second_look(
+    plan: &Plan,
+    home: &Home,
+    options: &Options,
+    measuring: &Measuring,
+) -> Result<Option<Confirmation>, Error> {
     let home = home.confirming().map_err(|error| Error::tooling(&error))?;
-    let rerun = measure(plan, &home, quiet)?;
+    let rerun = measuring.run(plan, &home, &[])?;
     let interrupted = rerun.interrupted;
     let seen = verdict::judge(&rerun, &[], options.clone());
     let stored = Stored::new(rerun, seen).map_err(|error| Error::tooling(&error))?;

@@ -37,7 +37,7 @@ enum Unwritten {
 pub(super) fn write(stored: &Stored, summary: &Summary<'_>, home: &Home) -> Result<(), Error> {
     let results = home.results.clone();
     let unwritten = match stored.write(&results.join(stored::RESULT)) {
-        Ok(()) => match report::write_all(summary, &results) {
+        Ok(()) => match report::write(summary, &results) {
             Ok(_) => return Ok(()),
             Err(error) => Unwritten::Report { cause: chain(&error), results },
         },

@@ -13,15 +13,17 @@ use crate::scenario;
 use crate::verdict::{self, Context, Judgement, stored};
 use harness_base::exit::Exit;
 
-/// Judges the record again, renders it, and writes all formats where `--out` says so; the exit code is that of the verdict.
+/// Judges the record again, renders it, and writes the artifacts where `--out` says so; the exit code is that of the verdict.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     let opened = stored::open(&args.result).map_err(|error| Error::input(&error))?;
     let judgement = judged_again(&opened.record, opened.context);
     let folder =
         if args.result.is_dir() { args.result.as_path() } else { args.result.parent().unwrap_or(Path::new(".")) };
-    let summary = Summary::new(&opened.record, &judgement).in_folder(folder).partial(opened.partial);
+    let facts = &opened.record.scenario;
+    let artifacts = args.artifacts.with(&scenario::artifacts(&facts.text, &facts.overrides));
+    let summary = Summary::new(&opened.record, &judgement).in_folder(folder).partial(opened.partial).writing(artifacts);
     if let Some(out) = &args.out {
-        report::write_all(&summary, out).map_err(|error| Error::tooling(&error))?;
+        report::write(&summary, out).map_err(|error| Error::tooling(&error))?;
         copy_profiles(&opened.record, folder, out).map_err(|error| Error::tooling(&error))?;
     }
     print_text(&shown(&summary, &args.format, args.quiet)?);

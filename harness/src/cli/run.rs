@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use super::against::Against;
 use super::args::{self, FailOn, Format, RunArgs};
-use super::confirm;
+use super::attempt::{Attempt, Attempts};
 use super::error::{Error, print_text, print_warning};
 use super::keep;
+use super::measuring::Measuring;
 use super::terminal::coloured;
-use crate::measure::Record;
 use crate::measure::profile::Stacks;
 use crate::plan::{self, Plan};
-use crate::progress::Progress;
 use crate::report::{self, Summary};
-use crate::run::{self, Home, Interrupt};
+use crate::run;
 use crate::scenario::Scenario;
-use crate::verdict::{self, Stored};
+use crate::verdict;
 use harness_base::exit::Exit;
 use harness_rig::host;
 
@@ -33,16 +32,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     run::no_profile(&plan).iter().for_each(|why| print_warning(&format!("no profile: {why}")));
     let against = Against::find(args, &plan)?;
     let _alone = alone()?;
-    let home = Home::make(&args.out, &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
-    let record = measure(&plan, &home, args.quiet)?;
-    let options = verdict::Options {
-        fail_on: fail_on(args.fail_on),
-        gates: plan.gates.clone(),
-        context: against.context(&record, args, &home),
-    };
-    let judgement = confirm::judge(&plan, &home, &record, options, args.quiet);
-    let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
-    tell(&stored, &home, args)
+    let attempts = Attempts { plan: &plan, against, measuring: Measuring::begin(args.quiet)?, args };
+    let (last, unmade) = attempts.run()?;
+    Ok(tell(&attempts, last, args)?.join(unmade))
 }
 
 /// The host for this run alone. Whoever has to wait is told for whom.
@@ -80,19 +72,6 @@ pub(super) const fn fail_on(wanted: Option<FailOn>) -> verdict::FailOn {
     }
 }
 
-/// Runs the plan. Nobody else may measure on this host meanwhile.
-pub(super) fn measure(plan: &Plan, home: &Home, quiet: bool) -> Result<Record, Error> {
-    let mut progress = Progress::new(&plan.scenario.name, plan.expected_duration(), quiet);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let record = runtime.map_err(|error| Error::tooling(&error))?.block_on(async {
-        let interrupt = Interrupt::listen().map_err(|error| Error::tooling(&error))?;
-        let ran = run::execute(plan, home, interrupt, &mut |event| progress.show(event)).await;
-        ran.map_err(|error| Error::tooling(&error))
-    })?;
-    progress.finish();
-    Ok(record)
-}
-
 /// The name of a format.
 const fn name(format: Format) -> &'static str {
     match format {
@@ -102,13 +81,13 @@ const fn name(format: Format) -> &'static str {
     }
 }
 
-/// Writes every artifact and prints the summary, which is printed also where nothing can be written.
-fn tell(stored: &Stored, home: &Home, args: &RunArgs) -> Result<Exit, Error> {
-    let summary = Summary::new(&stored.record, &stored.judgement).in_folder(&home.shown);
-    let written = keep::write(stored, &summary, home);
+/// Prints the summary of the attempt that counts, also where its files could not be written.
+fn tell(attempts: &Attempts<'_>, last: Attempt, args: &RunArgs) -> Result<Exit, Error> {
+    let Attempt { stored, home, written } = last;
+    let summary = attempts.summary(&stored, &home);
     print_text(&shown(&summary, name(args.format), args.quiet)?);
     args.github.tell(&summary, &home.shown)?;
-    // Told last, below the summary.
+    // Below the summary, where it is not overlooked.
     let told = written.map_or_else(|error| error.tell(), |()| Exit::Pass);
     Ok(stored.judgement.exit.join(told))
 }

@@ -54,6 +54,20 @@ pub struct Record {
     pub failure: Option<Failure>,
     /// CPU time the sampler used ÷ the time it ran, as a share of one core.
     pub sampler_cost_ratio: Option<f64>,
+    /// Earlier attempts of this run that ended INVALID, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retries: Vec<Retry>,
+}
+
+/// An attempt of a run that was repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// The name of its folder, beside that of the run.
+    pub run_id: String,
+    pub exit: Exit,
+    /// Why it ended so, most urgent first.
+    pub reasons: Vec<String>,
 }
 
 /// Why a stage or a run could not go on.

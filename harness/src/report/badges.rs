@@ -7,9 +7,11 @@ mod svg;
 
 use serde::Serialize;
 
-use super::{Error, Summary, pretty};
+use super::{Error, ReportFormat, Summary, pretty};
 use crate::verdict::judgement::{ClaimState, Measured};
 use harness_base::exit::Exit;
+
+pub(super) struct Badges;
 
 /// A badge: what it is about, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,20 +55,41 @@ const NUMBERS: [(&str, &str, &str); 6] = [
     ("binary-size", "binary size", "binary/size"),
 ];
 
-/// Path below the run's folder and content of every badge.
-///
-/// # Errors
-/// [`Error::NoJson`] where a badge has no form in JSON.
-pub(super) fn files(summary: &Summary<'_>) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let mut files = Vec::new();
-    for badge in badges(summary) {
-        let is_error = badge.color == Color::LightGrey;
-        let endpoint =
-            Endpoint { schema_version: 1, label: badge.label, message: &badge.message, color: badge.color, is_error };
-        files.push((format!("badges/{}.json", badge.name), pretty("badges", &endpoint)?));
-        files.push((format!("badges/{}.svg", badge.name), svg::drawn(&badge).into_bytes()));
+impl ReportFormat for Badges {
+    fn name(&self) -> &'static str {
+        "badges"
     }
-    Ok(files)
+
+    fn file_name(&self) -> &'static str {
+        "badges/"
+    }
+
+    /// The endpoints, one a line.
+    fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
+        let mut lines = Vec::new();
+        for badge in badges(summary) {
+            serde_json::to_writer(&mut lines, &badge.endpoint())
+                .map_err(|source| Error::NoJson { format: self.name(), source })?;
+            lines.push(b'\n');
+        }
+        Ok(lines)
+    }
+
+    fn files(&self, summary: &Summary<'_>) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let mut files = Vec::new();
+        for badge in badges(summary) {
+            files.push((format!("badges/{}.json", badge.name), pretty(self.name(), &badge.endpoint())?));
+            files.push((format!("badges/{}.svg", badge.name), svg::drawn(&badge).into_bytes()));
+        }
+        Ok(files)
+    }
+}
+
+impl Badge {
+    fn endpoint(&self) -> Endpoint<'_> {
+        let is_error = self.color == Color::LightGrey;
+        Endpoint { schema_version: 1, label: self.label, message: &self.message, color: self.color, is_error }
+    }
 }
 
 fn badges(summary: &Summary<'_>) -> Vec<Badge> {

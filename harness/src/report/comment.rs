@@ -44,8 +44,13 @@ const MOST: usize = 1_500;
 
 /// The marker: the first line of every comment about this scenario on this testbed, and of no other.
 pub fn marker(record: &Record, testbed: Option<&str>) -> String {
+    format!("<!-- harness:v1 id={} -->", testbed_name(record, testbed))
+}
+
+/// The testbed of a run: its scenario, and its host or class of hosts. Numbers of two testbeds are never compared.
+pub(super) fn testbed_name(record: &Record, testbed: Option<&str>) -> String {
     let testbed = testbed.map_or_else(|| testbed_of(&record.host), slug);
-    format!("<!-- harness:v1 id={}/{testbed} -->", slug(&record.scenario.name))
+    format!("{}/{testbed}", slug(&record.scenario.name))
 }
 
 /// The whole comment, at most [`LIMIT`] characters, ending in a newline.

@@ -7,7 +7,7 @@ use crate::measure::HostFacts;
 use crate::measure::Offered;
 use crate::measure::audit::judged_lag;
 use crate::measure::image::Method;
-use crate::measure::record::{Record, RoundRecord, StageKind, StageRecord, StageStatus};
+use crate::measure::record::{Record, Retry, RoundRecord, StageKind, StageRecord, StageStatus};
 use crate::measure::rejection::rejections;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::verdict::Judgement;
@@ -266,7 +266,8 @@ pub(super) fn further(record: &Record, judgement: &Judgement) -> Vec<String> {
 
 /// What should be put right, or must not be overlooked.
 pub(super) fn warnings(record: &Record, judgement: &Judgement) -> Vec<String> {
-    let mut warnings = record.warnings.clone();
+    let mut warnings: Vec<String> = record.retries.iter().map(retried).collect();
+    warnings.extend(record.warnings.iter().cloned());
     if record.tool.profile == "debug" {
         warnings.push(
             "this harness is a debug build, whose generator saturates early: build it with `cargo build --release`"
@@ -288,6 +289,12 @@ pub(super) fn warnings(record: &Record, judgement: &Judgement) -> Vec<String> {
         warnings.extend(stage.warnings.iter().map(|warning| format!("{}: {warning}", stage.name)));
     }
     warnings
+}
+
+/// An attempt that was repeated, and the first reason why.
+fn retried(retry: &Retry) -> String {
+    let why = retry.reasons.first().map_or("no reason was recorded", String::as_str);
+    format!("measured again: the attempt {} ended {}: {why}", retry.run_id, retry.exit.word())
 }
 
 /// Host, builds, tool and sampler.

@@ -1,5 +1,6 @@
 //! The one view of a run that every format shows: what to say and in which order, but not how it looks.
 
+use super::Artifacts;
 use super::compared::Compared;
 use super::facts;
 use crate::measure::metric::{METRICS, Unit};
@@ -38,6 +39,8 @@ pub struct Summary<'a> {
     pub host: Vec<String>,
     /// The run's folder, as a person would type it.
     pub folder: Option<String>,
+    /// Which artifacts are written.
+    pub artifacts: Artifacts,
 }
 
 #[derive(Debug)]
@@ -86,6 +89,7 @@ impl<'a> Summary<'a> {
             warnings: facts::warnings(record, judgement),
             host: facts::host(record),
             folder: None,
+            artifacts: Artifacts::default(),
         }
     }
 
@@ -93,6 +97,13 @@ impl<'a> Summary<'a> {
     #[must_use]
     pub fn in_folder(mut self, folder: &std::path::Path) -> Self {
         self.folder = Some(folder.display().to_string());
+        self
+    }
+
+    /// The same view, of which these artifacts are written.
+    #[must_use]
+    pub fn writing(mut self, artifacts: Artifacts) -> Self {
+        self.artifacts = artifacts;
         self
     }
 

@@ -117,7 +117,7 @@ fn absent((reason, ids): &(String, Vec<&str>)) -> String {
 
 fn files(summary: &Summary<'_>) -> Vec<String> {
     let list = |folder: &String| {
-        let names: Vec<&str> = super::FORMATS.iter().map(|format| format.file_name()).collect();
+        let names: Vec<&str> = summary.artifacts.formats().map(|format| format.file_name()).collect();
         item(&format!("{folder}/: result.json, {}", names.join(", ")))
     };
     summary.folder.iter().map(list).collect()

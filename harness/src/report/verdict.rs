@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::comment::testbed_name;
 use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::{Better, Unit};
+use crate::measure::record::Retry;
 use crate::verdict::judgement::{ClaimFinding, Finding, Measured, StageFinding};
 
 pub(super) struct Json;
@@ -17,8 +19,11 @@ struct Document<'a> {
     reasons: &'a [String],
     run_id: &'a str,
     scenario: &'a str,
+    testbed: String,
     started_at: &'a str,
     partial: bool,
+    #[serde(skip_serializing_if = "<[Retry]>::is_empty")]
+    retries: &'a [Retry],
     #[serde(skip_serializing_if = "Option::is_none")]
     compared_with: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,8 +96,10 @@ impl ReportFormat for Json {
             reasons: &judgement.reasons,
             run_id: &record.run_id,
             scenario: &record.scenario.name,
+            testbed: testbed_name(record, None),
             started_at: &record.started_at,
             partial: summary.partial,
+            retries: &record.retries,
             compared_with: summary.compared.as_ref().map(|compared| compared.base.as_str()),
             override_reason: judgement.context.override_reason.as_deref(),
             stages: &judgement.stages,

@@ -49,6 +49,15 @@ impl Home {
         Self::made(self.shown.join(CONFIRM), format!("{}-{CONFIRM}", self.run_id))
     }
 
+    /// Makes the directories of another attempt of this run, beside this one's; names of attempts sort in their order.
+    ///
+    /// # Errors
+    /// When a directory cannot be made.
+    pub fn retrying(&self, retry: usize) -> Result<Self, Error> {
+        let run_id = format!("{}-retry-{retry}", self.run_id);
+        Self::made(self.shown.with_file_name(&run_id), run_id)
+    }
+
     fn made(results: PathBuf, run_id: String) -> Result<Self, Error> {
         let scratch = std::env::temp_dir().join(format!("harness-{run_id}"));
         let logs = results.join("logs");

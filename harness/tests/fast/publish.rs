@@ -2,6 +2,7 @@
 //! against a recording stand-in for its command line, which cannot be installed here; and what GitHub Actions reads of a step.
 //! TC-OBS-001 to 007 are the test matrix of REQ-OBS-001 section 12.
 mod actions;
+mod artifacts;
 mod bencher;
 mod comment;
 mod shell;
@@ -14,7 +15,7 @@ use std::process::{Command, Output};
 use crate::support::Scratch;
 use harness::measure::Record;
 use harness::measure::record::StageStatus;
-use harness::report::{Summary, write_all};
+use harness::report::{self, Summary};
 use harness::verdict::claim::Claim;
 use harness::verdict::{Options, Stored, judge};
 
@@ -31,7 +32,7 @@ impl Run {
         let judgement = judge(&record, claims, Options::default());
         let stored = Stored::new(record, judgement).unwrap();
         stored.write(&folder.join("result.json")).unwrap();
-        write_all(&Summary::new(&stored.record, &stored.judgement), &folder).unwrap();
+        report::write(&Summary::new(&stored.record, &stored.judgement), &folder).unwrap();
         Self { scratch }
     }
 

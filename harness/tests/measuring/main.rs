@@ -27,6 +27,7 @@ mod known_truth;
 mod limits;
 mod load;
 mod profile;
+mod retries;
 mod robustness;
 mod sampler;
 mod soak;

@@ -65,6 +65,7 @@ pub fn record() -> Record {
         interrupted: false,
         failure: None,
         sampler_cost_ratio: Some(0.0031),
+        retries: Vec::new(),
     }
 }
 

@@ -168,10 +168,13 @@ fn what_must_not_be_tracked_is_not_sent_to_the_bencher_stand_in() {
     for run in [quick, interrupted] {
         assert_eq!(calls(&run), Vec::<Vec<String>>::new());
     }
-    let missing = Run::quiet();
-    std::fs::remove_file(missing.folder().join("bench_metrics.json")).unwrap();
-    let output = upload(&missing, "works", &MAIN);
-    assert_eq!(output.status.code(), Some(2), "a folder without metrics is a mistake in the job");
+    for file in ["bench_metrics.json", "verdict.json", "result.json"] {
+        let missing = Run::quiet();
+        std::fs::remove_file(missing.folder().join(file)).unwrap();
+        let output = upload(&missing, "works", &MAIN);
+        assert_eq!(output.status.code(), Some(2), "a folder without {file} is a mistake in the job");
+        assert!(stderr(&output).contains("harness report"), "{}", stderr(&output));
+    }
 }
 
 #[test]

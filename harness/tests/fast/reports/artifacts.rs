@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use harness::baseline::Baseline;
 use harness::interop;
 use harness::measure::{Layout, Values};
+use harness::report::Artifacts;
 use harness::report::validate::{Checked, Fault, Kind, check};
 use harness::verdict::Stored;
 use harness::verdict::compare::{Options as Comparing, compare};
@@ -277,7 +278,8 @@ fn aether_files_hold_the_quantiles_of_the_rounds_and_are_read_again() {
 }
 
 fn write_all_of(record: &Record, judgement: &Judgement, folder: &Folder) -> Vec<PathBuf> {
-    harness::report::write_all(&Summary::new(record, judgement), &folder.0).unwrap()
+    let summary = Summary::new(record, judgement).writing(Artifacts::all());
+    harness::report::write(&summary, &folder.0).unwrap()
 }
 
 #[test]
@@ -334,7 +336,7 @@ fn all_formats_of_a_default_run_are_written_within_their_budget() {
     // Some 15 ms in a release build: what still fails on a busy machine with five tries is another order of growth.
     let fastest = (0..5).map(|_| {
         let begun = std::time::Instant::now();
-        let written = harness::report::write_all(&Summary::new(&record, &judgement), &folder.0).unwrap();
+        let written = write_all_of(&record, &judgement, &folder);
         assert!(written.len() >= harness::report::FORMATS.len() / 2, "{written:?}");
         begun.elapsed()
     });

@@ -1,6 +1,8 @@
 //! Each format against a stored copy and against its schema.
 
-use harness::report::{FORMATS, Summary, schema, write_all};
+use harness::measure::record::Retry;
+use harness::report::{Artifacts, FORMATS, Summary, schema, write};
+use harness::verdict::Stored;
 use serde_json::{Value, json};
 
 use super::*;
@@ -120,20 +122,43 @@ fn the_flat_array_has_the_values_and_units_of_the_requirement() {
 }
 
 #[test]
-fn write_all_leaves_one_file_for_each_format_or_says_where_it_could_not() {
+fn writing_all_leaves_one_file_for_each_format_or_says_where_it_could_not() {
     let record = sample::record();
     let judgement = judged(&record, &[]);
-    let summary = Summary::new(&record, &judgement);
+    let summary = Summary::new(&record, &judgement).writing(Artifacts::all());
     let folder = std::env::temp_dir().join(format!("harness-reports-{}", std::process::id()));
     std::fs::write(&folder, "in the way").unwrap();
-    let refused = write_all(&summary, &folder).unwrap_err().to_string();
+    let refused = write(&summary, &folder).unwrap_err().to_string();
     std::fs::remove_file(&folder).unwrap();
     assert!(refused.contains("cannot be written") && refused.contains("--out"), "{refused}");
-    let files = write_all(&summary, &folder).unwrap();
+    let files = write(&summary, &folder).unwrap();
     let sizes: Vec<u64> = files.iter().map(|file| std::fs::metadata(file).unwrap().len()).collect();
     std::fs::remove_dir_all(&folder).unwrap();
     let benchmarks = files.iter().filter(|file| file.starts_with(folder.join("aether"))).count();
     assert!(benchmarks > 5, "{files:?}");
-    assert_eq!(sizes.len() - benchmarks, FORMATS.len() - 1 + 14, "and seven badges in two forms");
+    assert_eq!(sizes.len() - benchmarks, FORMATS.len() - 2 + 14, "and seven badges in two forms");
     assert!(sizes.iter().all(|size| *size > 100), "{sizes:?}");
+}
+
+#[test]
+fn attempts_that_were_repeated_are_shown_with_their_reason() {
+    let mut record = sample::record();
+    let reasons = vec!["stage overhead: steal 9 %".to_owned(), "stage capacity: steal 8 %".to_owned()];
+    record.retries =
+        vec![Retry { run_id: "20261120T182905Z-4f1c".to_owned(), exit: harness_base::exit::Exit::Invalid, reasons }];
+    let judgement = judged(&record, &[]);
+    for format in ["table", "markdown", "html"] {
+        let text = rendered(format, &record, &judgement).split_whitespace().collect::<Vec<_>>().join(" ");
+        let shown = "measured again: the attempt 20261120T182905Z-4f1c ended INVALID: stage overhead: steal 9 %";
+        assert!(text.contains(shown), "{format}: {text}");
+    }
+    let verdict: Value = serde_json::from_str(&rendered("json", &record, &judgement)).unwrap();
+    assert_eq!(verdict["retries"][0]["reasons"][1], "stage capacity: steal 8 %");
+    let result = serde_json::to_value(Stored::new(record, judgement).unwrap()).unwrap();
+    for (schema, document) in [(schema::VERDICT, &verdict), (schema::RESULT, &result)] {
+        let schema = serde_json::from_str(schema).unwrap();
+        let errors: Vec<String> =
+            jsonschema::draft7::new(&schema).unwrap().iter_errors(document).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new());
+    }
 }

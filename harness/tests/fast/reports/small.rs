@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::measure::metric::{Better, Unit};
-use harness::report::write_all;
+use harness::report::{Artifacts, write};
 use harness::verdict::context::{Against, Past};
 use harness::verdict::evidence::Evidence;
 use harness::verdict::judgement::{Finding, FindingKind, Topic, Value as Measure, Weighed};
@@ -18,7 +18,8 @@ fn badges(record: &Record, judgement: &Judgement) -> BTreeMap<String, String> {
     static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let folder = std::env::temp_dir().join(format!("harness-badges-{}-{number}", std::process::id()));
-    write_all(&Summary::new(record, judgement), &folder).unwrap();
+    let summary = Summary::new(record, judgement).writing(Artifacts::named(&["badges"]).unwrap());
+    write(&summary, &folder).unwrap();
     let files = std::fs::read_dir(folder.join("badges")).unwrap().map(|entry| entry.unwrap());
     let read = |entry: std::fs::DirEntry| {
         (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap())
