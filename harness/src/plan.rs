@@ -63,7 +63,7 @@ pub enum Error {
     #[error(transparent)]
     Scenario(#[from] scenario::Error),
     /// `--stage` names what is not there.
-    #[error("error: {} has no stage {name}\nhint: {hint}", path.display())]
+    #[error("{} has no stage {name}\nhint: {hint}", path.display())]
     NoSuchStage {
         path: PathBuf,
         name: String,

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::measure::{Build, Check};
 use crate::measure::{RoundStatus, StageStatus};
 use crate::run::Event;
 use harness_base::clock::Mono;
@@ -57,7 +58,7 @@ impl Progress {
             Event::Second(_, second) => {
                 self.stage.rate = format!(", {}/s", grouped(second.ok as f64 / second.length_s.max(1e-9)));
             }
-            Event::Round { status, reason } => self.round(status, reason),
+            Event::Round { status, broken } => self.round(status, broken),
             Event::StageEnded { name, status } => self.stage_ended(&name, &status),
         }
         self.draw();
@@ -67,11 +68,14 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
-    fn round(&mut self, status: RoundStatus, reason: Option<String>) {
+    fn round(&mut self, status: RoundStatus, broken: Option<(Check, Option<Build>)>) {
         self.stage.rate.clear();
         if status == RoundStatus::Rejected {
             self.stage.rejected += 1;
-            let why = reason.unwrap_or_default();
+            let why = broken.map_or_else(String::new, |(check, build)| {
+                let of = build.map_or_else(String::new, |build| format!(" of {}", build.name()));
+                format!("{check}{of}")
+            });
             self.bar.println(format!("  {}: a round was rejected and is repeated: {why}", self.stage.name));
         }
     }

@@ -109,7 +109,7 @@ async fn stages(rig: &mut Rig<'_>) {
         let (status, go_on) = match ended {
             Ok(()) => (StageStatus::Valid, true),
             Err(Halt::Invalid(reasons)) => (StageStatus::Invalid(reasons), true),
-            Err(Halt::Failed(failure)) if stage.optional => (StageStatus::Skipped(failure.message), true),
+            Err(Halt::Failed(failure)) if stage.optional => (StageStatus::Skipped(failure), true),
             Err(Halt::Failed(failure)) => (StageStatus::Failed(failure), false),
             Err(Halt::Interrupted) => (StageStatus::Incomplete, false),
         };

@@ -60,7 +60,7 @@ pub struct Scenario {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file could not be read.
-    #[error("error: cannot read {}: {error}\nhint: name a scenario file, for example scenarios/sidecar.toml", path.display())]
+    #[error("cannot read {}: {error}\nhint: name a scenario file, for example scenarios/sidecar.toml", path.display())]
     Unreadable { path: PathBuf, error: std::io::Error },
     /// It has mistakes: all of them, in the order of their lines.
     #[error("{}", listed(path, mistakes))]
@@ -187,7 +187,7 @@ fn apply(document: &mut Document, argument: &str) {
 
 fn listed(path: &Path, mistakes: &[Mistake]) -> String {
     let plural = if mistakes.len() == 1 { "" } else { "s" };
-    let mut text = format!("error: {} has {} mistake{plural}\n", path.display(), mistakes.len());
+    let mut text = format!("{} has {} mistake{plural}\n", path.display(), mistakes.len());
     for mistake in mistakes {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {mistake}");

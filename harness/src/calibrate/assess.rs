@@ -65,9 +65,8 @@ fn valid<'a>(record: &'a Record, name: &str) -> Result<&'a StageRecord, Absent> 
     let stage = stage.ok_or_else(|| Absent("the run ended before it".to_owned()))?;
     match &stage.status {
         StageStatus::Valid => Ok(stage),
-        StageStatus::Invalid(reasons) => Err(Absent(format!("INVALID: {}", reasons.join("; ")))),
-        StageStatus::Failed(failure) => Err(Absent(failure.message.clone())),
-        StageStatus::Skipped(why) => Err(Absent(why.clone())),
+        StageStatus::Invalid(_) => Err(Absent(format!("INVALID: {}", stage.status.reasons().join("; ")))),
+        StageStatus::Failed(failure) | StageStatus::Skipped(failure) => Err(Absent(failure.to_string())),
         StageStatus::Incomplete => Err(Absent("the run was stopped before it was complete".to_owned())),
     }
 }

@@ -95,6 +95,6 @@ impl Attempt {
     /// What the record of the next attempt says about this one.
     fn retry(&self) -> Retry {
         let judgement = &self.stored.judgement;
-        Retry { run_id: self.home.run_id.clone(), exit: judgement.exit, reasons: judgement.reasons.clone() }
+        Retry { run_id: self.home.run_id.clone(), exit: judgement.exit, reasons: judgement.reasons() }
     }
 }

@@ -6,6 +6,7 @@ use crate::measure::Record;
 use crate::plan::Plan;
 use crate::run::Home;
 use crate::verdict::context::Confirmation;
+use crate::verdict::judgement::Ground;
 use crate::verdict::{self, Context, Judgement, Options, Stored, stored};
 use harness_base::exit::Exit;
 
@@ -23,8 +24,8 @@ pub(super) fn judge(plan: &Plan, home: &Home, record: &Record, options: Options,
             let context = Context { confirmation: Some(confirmation), ..options.context };
             verdict::judge(record, &plan.claims, Options { context, ..options })
         }
-        Ok(None) => unconfirmed(judgement, "stopped while a block was looked at again", Exit::Interrupted),
-        Err(error) => unconfirmed(judgement, "a block could not be looked at again", error.tell()),
+        Ok(None) => unconfirmed(judgement, Exit::Interrupted),
+        Err(error) => unconfirmed(judgement, error.tell()),
     }
 }
 
@@ -46,8 +47,7 @@ fn second_look(
 }
 
 /// What was found, without the second look.
-fn unconfirmed(judgement: Judgement, why: &str, exit: Exit) -> Judgement {
-    let mut reasons = vec![format!("{why}; what was measured before is kept")];
-    reasons.extend(judgement.reasons);
-    Judgement { exit: judgement.exit.join(exit), reasons, ..judgement }
+fn unconfirmed(mut judgement: Judgement, exit: Exit) -> Judgement {
+    judgement.grounds.insert(0, Ground::Unconfirmed { exit });
+    Judgement { exit: judgement.exit.join(exit), ..judgement }
 }

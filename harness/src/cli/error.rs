@@ -35,7 +35,7 @@ impl Error {
 /// `error: …` and, below it, `hint: …` on stderr.
 #[expect(clippy::print_stderr, reason = "the one place where errors are printed")]
 pub(super) fn print_error(message: &str, hint: Option<&str>) {
-    eprintln!("error: {}", message.strip_prefix("error: ").unwrap_or(message));
+    eprintln!("error: {message}");
     if let Some(hint) = hint {
         eprintln!("hint: {hint}");
     }

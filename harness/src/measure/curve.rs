@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reason::{Failure, Reason};
 use harness_base::units::{Nanos, Rate};
 
 /// What a target must do to be served well enough by its limits. An end by the out-of-memory killer never meets it.
@@ -16,12 +17,34 @@ pub struct Objective {
 }
 
 /// Why an instance of stage `limits` went no further. There that is a result, not a failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GaveUp {
-    pub message: String,
+    pub why: Why,
     /// It was the target's doing: it died, did not come up, or answered wrongly. Otherwise nothing is known of it.
     pub by_target: bool,
+}
+
+/// What an instance of stage `limits` gave up for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// The target failed.
+    Failed(Failure),
+    /// Its numbers would not mean what they say.
+    Invalid(Vec<Reason>),
+}
+
+impl std::fmt::Display for GaveUp {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.why {
+            Why::Failed(failure) => failure.fmt(out),
+            Why::Invalid(reasons) => {
+                let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+                out.write_str(&reasons.join("; "))
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for Objective {

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::audit::{Blame, Check};
+use super::audit::{Blame, Check, Found};
+use super::reason::{Problem, Reason, Scope};
 use super::record::{InstanceRecord, RoundStatus, StageRecord};
 use super::trial::TrialRecord;
 use harness_base::units::Nanos;
@@ -234,22 +235,11 @@ pub fn errors_before(ticks: &Ticks, before_ns: u64) -> (u64, u64) {
     (outcomes.total() - outcomes.ok, outcomes.total())
 }
 
-/// What is held against a target that fails before anything was made to: the rule `errors` of this stage.
+/// Applies the rule `errors` as this stage does: a target that fails before anything was made to fail shows nothing of a fault.
 pub fn check_before(ticks: &Ticks, before: Nanos, example: Option<&String>) -> Check {
     let (errors, of) = errors_before(ticks, before.0);
-    let passed = errors == 0 && of > 0;
-    let mut message = format!("{errors} of {of} requests well before the fault were errors");
-    if let Some(example) = example.filter(|_| errors > 0) {
-        message.push_str(&format!("; for example {example}"));
-    }
-    let hint = if of == 0 { "lengthen `before`, or raise `rate`" } else { "see the target's log beside the result" };
-    Check {
-        rule: "errors".to_owned(),
-        passed,
-        message,
-        blame: (!passed).then_some(Blame::Target),
-        hint: (!passed).then(|| hint.to_owned()),
-    }
+    let example = example.filter(|_| errors > 0).cloned();
+    Check::new(Found::ErrorsBefore { errors, of, example }, errors == 0 && of > 0, Blame::Target)
 }
 
 /// The trial that tells of a fault, with the instance that met it: a valid one, else the last that was tried.
@@ -268,14 +258,13 @@ pub fn is_measured(stage: &StageRecord, kind: FaultKind) -> bool {
 }
 
 /// What kept faults from being measured, the rule that broke first of each.
-pub fn disturbances(stage: &StageRecord) -> Vec<String> {
-    let message = |kind: FaultKind| {
+pub fn disturbances(stage: &StageRecord) -> Vec<Reason> {
+    let reason = |kind: FaultKind| {
         let (_, _, trial) = trial_of(stage, kind)?;
         let broken = trial.audit.iter().find(|check| !check.passed)?;
-        let hint = broken.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
-        Some(format!("{}: {}{hint}", kind.name(), broken.message))
+        Some(Reason::from(Problem::Broken(broken.clone())).within(Scope::Part(kind.name().to_owned())))
     };
-    FaultKind::ALL.into_iter().filter_map(message).collect()
+    FaultKind::ALL.into_iter().filter_map(reason).collect()
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{
-    Failure, InstanceRecord, Record, RoundRecord, RoundStatus, SCHEMA_VERSION, StageRecord, StageStatus,
-};
+use super::reason::Warning;
+use super::record::{InstanceRecord, Record, RoundRecord, RoundStatus, SCHEMA_VERSION, StageRecord, StageStatus};
 use super::soak::SoakWindow;
 use super::trial::TrialRecord;
 
@@ -52,7 +51,7 @@ pub enum JournalLine {
         stage: String,
         status: StageStatus,
         /// What a reader must know beside the numbers.
-        warnings: Vec<String>,
+        warnings: Vec<Warning>,
     },
     /// The run ended, by itself or interrupted. A journal without this line is one of a run that was killed.
     End {
@@ -60,8 +59,6 @@ pub enum JournalLine {
         took_ns: u64,
         /// The run was stopped by ctrl-c or SIGTERM.
         interrupted: bool,
-        /// What ended the run early.
-        failure: Option<Failure>,
         /// CPU time the sampler used ÷ the time it ran, as a share of one core.
         sampler_cost_ratio: Option<f64>,
     },
@@ -142,7 +139,6 @@ impl JournalLine {
         Self::End {
             took_ns: record.took_ns,
             interrupted: record.interrupted,
-            failure: record.failure.clone(),
             sampler_cost_ratio: record.sampler_cost_ratio,
         }
     }
@@ -236,10 +232,9 @@ impl Replay {
                 let stage = self.stage(&stage)?;
                 (stage.status, stage.warnings) = (status, warnings);
             }
-            JournalLine::End { took_ns, interrupted, failure, sampler_cost_ratio } => {
+            JournalLine::End { took_ns, interrupted, sampler_cost_ratio } => {
                 self.complete = true;
-                self.record =
-                    Record { took_ns, interrupted, failure, sampler_cost_ratio, ..std::mem::take(&mut self.record) };
+                self.record = Record { took_ns, interrupted, sampler_cost_ratio, ..std::mem::take(&mut self.record) };
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use super::curve::{GaveUp, Objective};
 use super::faults::{FaultRecord, FaultsFacts};
 use super::import::Import;
 use super::profile::Profile;
+use super::reason::{Failure, Reason, Warning};
 use super::soak::{SoakFacts, SoakWindow};
 use super::trial::{Build, TrialRecord};
 use harness_base::exit::Exit;
@@ -50,8 +51,6 @@ pub struct Record {
     pub stages: Vec<StageRecord>,
     /// The run was stopped by ctrl-c or SIGTERM.
     pub interrupted: bool,
-    /// What ended the run early, in a sentence with the next command, and the exit code it stands for.
-    pub failure: Option<Failure>,
     /// CPU time the sampler used ÷ the time it ran, as a share of one core.
     pub sampler_cost_ratio: Option<f64>,
     /// Earlier attempts of this run that ended INVALID, in order.
@@ -68,16 +67,6 @@ pub struct Retry {
     pub exit: Exit,
     /// Why it ended so, most urgent first.
     pub reasons: Vec<String>,
-}
-
-/// Why a stage or a run could not go on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Failure {
-    /// What failed, on which thing, and what to type next.
-    pub message: String,
-    /// The exit code it stands for.
-    pub exit: Exit,
 }
 
 /// The scenario as written, with what the command line changed.
@@ -114,17 +103,17 @@ pub struct BuildFacts {
 }
 
 /// What became of a stage.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StageStatus {
     /// Its numbers mean what they say.
     Valid,
     /// They do not; why, and what to change.
-    Invalid(Vec<String>),
+    Invalid(Vec<Reason>),
     /// The target or a tool failed.
     Failed(Failure),
     /// It could not run and is optional; why.
-    Skipped(String),
+    Skipped(Failure),
     /// The run was stopped before it was complete.
     #[default]
     Incomplete,
@@ -174,7 +163,7 @@ pub struct StageRecord {
     pub wanted: u64,
     pub instances: Vec<InstanceRecord>,
     /// What a reader must know beside the numbers.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// One start of the target and what was measured on it.
@@ -230,6 +219,29 @@ pub struct RoundRecord {
     pub status: RoundStatus,
     /// In the order they ran.
     pub trials: Vec<TrialRecord>,
+}
+
+impl StageStatus {
+    /// The word for it in reports.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Invalid(_) => "invalid",
+            Self::Failed(_) => "failed",
+            Self::Skipped(_) => "skipped",
+            Self::Incomplete => "incomplete",
+        }
+    }
+
+    /// Why the stage is not valid, as sentences; empty where it is.
+    pub fn reasons(&self) -> Vec<String> {
+        match self {
+            Self::Valid => Vec::new(),
+            Self::Invalid(reasons) => reasons.iter().map(ToString::to_string).collect(),
+            Self::Failed(failure) | Self::Skipped(failure) => vec![failure.to_string()],
+            Self::Incomplete => vec!["stopped before it was complete".to_owned()],
+        }
+    }
 }
 
 impl StageRecord {

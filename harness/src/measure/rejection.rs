@@ -1,24 +1,9 @@
-//! Why rounds of a stage were rejected: the failed rules of the audit, told once each.
+//! Why rounds of a stage were rejected: the failed rules of the audit, once each.
 
 use super::audit::Check;
+use super::reason::Rejection;
 use super::record::{RoundRecord, StageRecord};
 use harness_load::facts::Arm;
-
-/// One rule that rejected rounds of a stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    /// Name of the rule, as under `[audit]`.
-    pub rule: String,
-    /// Rounds it rejected. A round that breaks two rules counts under both.
-    pub rounds: u64,
-    /// Valid and rejected rounds together.
-    pub of: u64,
-    /// The only arm it was found on; absent when it was found on several.
-    pub arm: Option<Arm>,
-    /// What was found in the first of those rounds.
-    pub message: String,
-    pub hint: Option<String>,
-}
 
 /// The rules that rejected rounds, most frequent first; among equals, in the order in which the audit applies them.
 pub fn rejections(stage: &StageRecord) -> Vec<Rejection> {
@@ -26,7 +11,7 @@ pub fn rejections(stage: &StageRecord) -> Vec<Rejection> {
     let mut found: Vec<(usize, Rejection)> = Vec::new();
     for round in stage.rejected_rounds() {
         for (place, check, arm) in failed_rules(round) {
-            match found.iter_mut().find(|(_, rejection)| rejection.rule == check.rule) {
+            match found.iter_mut().find(|(_, rejection)| rejection.check.rule() == check.rule()) {
                 Some((_, rejection)) => {
                     rejection.rounds += 1;
                     rejection.arm = rejection.arm.filter(|one| Some(*one) == arm);
@@ -39,18 +24,13 @@ pub fn rejections(stage: &StageRecord) -> Vec<Rejection> {
     found.into_iter().map(|(_, rejection)| rejection).collect()
 }
 
-/// The sentences for [`super::StageStatus::Invalid`]: one per rule, most frequent first.
-pub fn reasons(stage: &StageRecord) -> Vec<String> {
-    rejections(stage).iter().map(ToString::to_string).collect()
-}
-
 /// Each rule that a round breaks, once: its place in the audit, what was found first, and the arm if it is only one. Where both
 /// arms break it, what was found on the direct one counts: what fails without the target is not the target's doing.
 fn failed_rules(round: &RoundRecord) -> Vec<(usize, &Check, Option<Arm>)> {
     let mut failed: Vec<(usize, &Check, Option<Arm>)> = Vec::new();
     for trial in &round.trials {
         for (place, check) in trial.audit.iter().enumerate().filter(|(_, check)| !check.passed) {
-            match failed.iter_mut().find(|(_, earlier, _)| earlier.rule == check.rule) {
+            match failed.iter_mut().find(|(_, earlier, _)| earlier.rule() == check.rule()) {
                 Some((_, earlier, arm)) => {
                     if trial.arm == Arm::Direct && *arm != Some(Arm::Direct) {
                         *earlier = check;
@@ -65,39 +45,34 @@ fn failed_rules(round: &RoundRecord) -> Vec<(usize, &Check, Option<Arm>)> {
 }
 
 fn new(check: &Check, arm: Option<Arm>, of: u64) -> Rejection {
-    Rejection { rule: check.rule.clone(), rounds: 1, of, arm, message: check.message.clone(), hint: check.hint.clone() }
-}
-
-impl std::fmt::Display for Rejection {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.rounds < self.of {
-            write!(out, "{} of {} rounds rejected: ", self.rounds, self.of)?;
-        }
-        out.write_str(&self.message)?;
-        if let Some(arm) = self.arm {
-            write!(out, " ({} arm)", arm.name())?;
-        }
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(out, "; {hint}"))
-    }
+    Rejection { check: check.clone(), rounds: 1, of, arm }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::audit::Blame;
+    use super::super::audit::{Blame, Found};
     use super::super::record::{InstanceRecord, RoundStatus};
     use super::super::trial::{Build, TrialRecord};
     use super::*;
     use harness_load::facts::{LoadFacts, Offered};
     use harness_rig::usage::Series;
 
-    fn check(rule: &str, message: &str) -> Check {
-        Check {
-            rule: rule.to_owned(),
-            passed: false,
-            message: message.to_owned(),
-            blame: Some(Blame::Generator),
-            hint: Some("use a quieter host".to_owned()),
-        }
+    const LIMIT_NS: u64 = 1_000_000;
+
+    fn lag(ns: u64) -> Check {
+        Check::new(
+            Found::PacerLag { quantile: Some(0.99), lag_ns: Some(ns), limit_ns: LIMIT_NS },
+            false,
+            Blame::Generator,
+        )
+    }
+
+    fn achieved(blame: Blame) -> Check {
+        Check::new(Found::Achieved { share: 0.099, rate_per_second: 1000.0, limit: 0.99 }, false, blame)
+    }
+
+    fn reasons(stage: &StageRecord) -> Vec<String> {
+        rejections(stage).iter().map(ToString::to_string).collect()
     }
 
     fn trial(arm: Arm, audit: Vec<Check>) -> TrialRecord {
@@ -124,43 +99,55 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_told_once_and_most_frequent_first() {
-        let lag = |message| trial(Arm::Proxied, vec![check("pacer_lag_p99", message)]);
+    fn each_rule_stands_once_and_the_most_frequent_first() {
+        let late = |ns| trial(Arm::Proxied, vec![lag(ns)]);
+        let steal = Check::new(Found::Steal { share: 0.06, limit: 0.05 }, false, Blame::Host);
         let stage = stage(vec![
-            (RoundStatus::Rejected, vec![trial(Arm::Direct, vec![check("steal", "6.00 % stolen")])]),
-            (RoundStatus::Rejected, vec![lag("pacer lag p99 3.10 ms, limit 1.00 ms")]),
-            (RoundStatus::Rejected, vec![lag("pacer lag p99 9.10 ms, limit 1.00 ms")]),
+            (RoundStatus::Rejected, vec![trial(Arm::Direct, vec![steal])]),
+            (RoundStatus::Rejected, vec![late(3_100_000)]),
+            (RoundStatus::Rejected, vec![late(9_100_000)]),
             (RoundStatus::Valid, vec![]),
-            (RoundStatus::WarmUp, vec![lag("not counted")]),
+            (RoundStatus::WarmUp, vec![late(1)]),
         ]);
+        let hint = "the generator woke up late: use a quieter host, a lower `rate`, or a `cpuset` of its own";
+        let steal = "the hypervisor gave the CPUs to others: repeat later or on another host";
         assert_eq!(
             reasons(&stage),
             [
-                "2 of 4 rounds rejected: pacer lag p99 3.10 ms, limit 1.00 ms (proxied arm); use a quieter host",
-                "1 of 4 rounds rejected: 6.00 % stolen (direct arm); use a quieter host",
+                format!("2 of 4 rounds rejected: pacer lag p99 3.10 ms, limit 1.00 ms (proxied arm); {hint}"),
+                format!("1 of 4 rounds rejected: 6.00 % of CPU time stolen, limit 5.00 % (direct arm); {steal}"),
             ]
         );
     }
 
     #[test]
-    fn what_fails_without_the_target_is_not_blamed_on_it() {
+    fn the_target_is_not_blamed_for_what_fails_without_it() {
         let round = |order: [Arm; 2]| {
-            let message = |arm| if arm == Arm::Direct { "the upstream is slow" } else { "the target is slow" };
-            let trials = order.map(|arm| trial(arm, vec![check("achieved", message(arm))]));
+            let blame = |arm| if arm == Arm::Direct { Blame::Upstream } else { Blame::Target };
+            let trials = order.map(|arm| trial(arm, vec![achieved(blame(arm))]));
             (RoundStatus::Rejected, trials.to_vec())
         };
         for order in [[Arm::Proxied, Arm::Direct], [Arm::Direct, Arm::Proxied]] {
-            assert_eq!(reasons(&stage(vec![round(order)])), ["the upstream is slow; use a quieter host"]);
+            let found = rejections(&stage(vec![round(order)]));
+            assert_eq!((found.len(), found[0].check.blame, found[0].arm), (1, Some(Blame::Upstream), None));
         }
     }
 
     #[test]
-    fn a_rule_that_broke_every_round_on_both_arms_is_the_whole_sentence() {
+    fn a_rule_that_broke_every_round_on_both_arms_counts_no_rounds() {
         let both = || {
-            let audit = || vec![check("achieved", "9.9 % was answered"), check("unsent", "901 unsent")];
+            let unsent = Check::new(Found::Unsent { unsent: 901, limit: 0 }, false, Blame::Generator);
+            let audit = || vec![achieved(Blame::Generator), unsent.clone()];
             vec![trial(Arm::Direct, audit()), trial(Arm::Proxied, audit())]
         };
         let stage = stage(vec![(RoundStatus::Rejected, both()), (RoundStatus::Rejected, both())]);
-        assert_eq!(reasons(&stage), ["9.9 % was answered; use a quieter host", "901 unsent; use a quieter host"]);
+        assert_eq!(
+            reasons(&stage),
+            [
+                "9.90 % of the offered 1,000/s was answered: the generator cannot offer this rate on this host; \
+                 lower `rate`, or run on a host with more CPUs",
+                "901 unsent, limit 0; lower `rate`, or run on a host with more CPUs"
+            ]
+        );
     }
 }

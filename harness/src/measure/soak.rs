@@ -5,6 +5,7 @@ mod gather;
 
 use serde::{Deserialize, Serialize};
 
+use super::reason::Problem;
 use super::record::{InstanceRecord, StageRecord};
 use harness_load::latency::Quantiles;
 use harness_load::outcome::Outcomes;
@@ -190,24 +191,16 @@ pub fn series(stage: &StageRecord, quantity: Quantity) -> Vec<(f64, f64)> {
 }
 
 /// What keeps a soak from being judged: too few windows, or a series with holes. Never a pass.
-pub fn faults(stage: &StageRecord) -> Vec<String> {
+pub fn faults(stage: &StageRecord) -> Vec<Problem> {
     let windows = stage.whole_windows().count() as u64;
     if windows < FEWEST_WINDOWS {
-        let hint = "lengthen `duration` or shorten `window`";
-        return vec![format!("{windows} whole windows, {FEWEST_WINDOWS} are needed for a slope; {hint}")];
+        return vec![Problem::TooFewWindows { whole: windows, needed: FEWEST_WINDOWS }];
     }
-    let missing = |quantity: &Quantity| {
-        let known = series(stage, *quantity).len() as u64;
-        (known < windows).then(|| {
-            let missing = windows - known;
-            format!(
-                "{} of the target could not be read in {missing} of {windows} windows, so whether it leaks is not known; run \
-                 as root or as the target's user",
-                quantity.name()
-            )
-        })
+    let unread = |quantity: &Quantity| {
+        let missing = windows.saturating_sub(series(stage, *quantity).len() as u64);
+        (missing > 0).then(|| Problem::Unread { quantity: quantity.name().to_owned(), missing, windows })
     };
-    Quantity::LEAKING.iter().filter_map(missing).collect()
+    Quantity::LEAKING.iter().filter_map(unread).collect()
 }
 
 #[cfg(test)]
@@ -262,15 +255,13 @@ mod tests {
     #[test]
     fn few_windows_and_holes_are_faults() {
         assert!(faults(&stage((0..12).map(window).collect())).is_empty());
-        assert!(faults(&stage((0..11).map(window).collect()))[0].starts_with("11 whole windows"));
-        assert!(faults(&StageRecord::default())[0].starts_with("0 whole windows"));
+        let few = |whole| [Problem::TooFewWindows { whole, needed: FEWEST_WINDOWS }];
+        assert_eq!(faults(&stage((0..11).map(window).collect())), few(11));
+        assert_eq!(faults(&StageRecord::default()), few(0));
         let mut holes = stage((0..12).map(window).collect());
         holes.instances[0].windows[4].descriptors = None;
-        let message = faults(&holes);
-        assert!(
-            message.len() == 1 && message[0].starts_with("descriptors of the target could not be read in 1 of 12"),
-            "{message:?}"
-        );
+        let unread = Problem::Unread { quantity: "descriptors".to_owned(), missing: 1, windows: 12 };
+        assert_eq!(faults(&holes), [unread]);
         holes.instances[0].windows[4].threads = None;
         assert_eq!(faults(&holes).len(), 2);
     }

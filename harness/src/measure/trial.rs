@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::audit::Check;
+use super::audit::{Check, Tag};
 use harness_load::facts::{Arm, LoadFacts, Offered};
 use harness_rig::threads::ThreadsUsage;
 use harness_rig::usage::{Reading, Series};
@@ -51,7 +51,7 @@ pub struct TrialRecord {
     pub target_threads: Option<ThreadsUsage>,
     pub audit: Vec<Check>,
     /// What a reader must know beside the numbers, for example `co-located`.
-    pub tags: Vec<String>,
+    pub tags: Vec<Tag>,
 }
 
 impl TrialRecord {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::verdict::Judgement;
-use crate::verdict::judgement::{ClaimState, FindingKind};
+use crate::verdict::judgement::{ClaimState, FindingKind, Ground};
 
 /// Annotations of one level that GitHub shows for a step are ten; the last one says how many more there are.
 const SHOWN: usize = 9;
@@ -62,9 +62,9 @@ pub fn annotations(judgement: &Judgement) -> String {
     let told = |kind: FindingKind| of_kind(kind).map(|finding| (finding.subject.clone(), finding.message.clone()));
     let blocks: Vec<(String, String)> = told(FindingKind::Block).collect();
     let verdict = judgement.exit.word();
-    // A reason that repeats a block would be the same line twice.
-    let new = |reason: &&String| !blocks.iter().any(|(subject, _)| reason.contains(subject.as_str()));
-    let reasons = judgement.reasons.iter().filter(new).map(|reason| (verdict.to_owned(), reason.clone()));
+    // Blocks stand among the findings already.
+    let new = |ground: &&Ground| !matches!(ground, Ground::Finding(finding) if finding.kind == FindingKind::Block);
+    let reasons = judgement.grounds.iter().filter(new).map(|ground| (verdict.to_owned(), ground.to_string()));
     let errors: Vec<(String, String)> = blocks.iter().cloned().chain(reasons).collect();
     let missed = judgement.targets.iter().filter(|target| target.state == ClaimState::NotMet && !target.required);
     let missed = missed.map(|target| (format!("{} {}", target.metric, target.limit), target.message.clone()));

@@ -80,7 +80,8 @@ fn head(page: &mut Page, summary: &Summary<'_>, resolved: bool) {
     if summary.partial {
         page.push("**Partial**: read from the journal of a run that did not end by itself.\n\n");
     }
-    let others = summary.judgement.reasons.get(1..).unwrap_or_default();
+    let reasons = summary.judgement.reasons();
+    let others = reasons.get(1..).unwrap_or_default();
     for reason in others.iter().take(10) {
         page.push(&format!("- also: {}\n", public(reason, 300)));
     }

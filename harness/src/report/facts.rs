@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use super::calibration::quote;
 use crate::measure::HostFacts;
 use crate::measure::Offered;
+use crate::measure::audit::Tag;
 use crate::measure::audit::judged_lag;
 use crate::measure::image::Method;
+use crate::measure::reason::{Problem, Reason};
 use crate::measure::record::{Record, Retry, RoundRecord, StageKind, StageRecord, StageStatus};
 use crate::measure::rejection::rejections;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::verdict::Judgement;
-use crate::verdict::judgement::{StageFinding, StageState};
+use crate::verdict::judgement::{Ground, StageFinding};
 use harness_base::units::{Bytes, Nanos, Ratio, grouped};
 
 /// A sampler that uses more of a core than this disturbs what it watches.
@@ -32,7 +34,7 @@ pub(super) fn stages(record: &Record, judgement: &Judgement) -> Vec<[String; 3]>
     let pairs = stages.iter().zip(&judgement.stages);
     let each = |stage: &StageRecord| if head.is_some() && !stage.instances.is_empty() { ", of each build" } else { "" };
     let line = |(stage, found): (&StageRecord, &StageFinding)| {
-        [stage.name.clone(), found.state.word().to_owned(), work(stage) + each(stage)]
+        [stage.name.clone(), found.status.word().to_owned(), work(stage) + each(stage)]
     };
     pairs.map(line).collect()
 }
@@ -161,18 +163,14 @@ fn outliers(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
 
 fn stage_notes(stage: &StageRecord, judgement: &Judgement) -> Vec<String> {
     let total = stage.valid_rounds().count();
-    let mut kinds: Vec<&str> = trials(stage).flat_map(|trial| &trial.tags).map(|tag| kind_of(tag)).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    let note = |kind: &str| {
-        let has =
-            |round: &&RoundRecord| round.trials.iter().any(|trial| trial.tags.iter().any(|tag| kind_of(tag) == kind));
+    let co_located = |tag: &&Tag| matches!(tag, Tag::CoLocated { .. });
+    let has = |round: &&RoundRecord| round.trials.iter().any(|trial| trial.tags.iter().any(|tag| co_located(&tag)));
+    let example = trials(stage).flat_map(|trial| &trial.tags).find(co_located);
+    let note = example.map(|example| {
         let rounds = stage.valid_rounds().filter(has).count();
-        let example = trials(stage).flat_map(|trial| &trial.tags).find(|tag| kind_of(tag) == kind);
-        let example = example.map_or(kind, String::as_str);
         format!("{}: {rounds} of {total} rounds {example}{}", stage.name, ceiling(stage, judgement))
-    };
-    kinds.into_iter().map(note).chain(image_note(stage)).collect()
+    });
+    note.into_iter().chain(image_note(stage)).collect()
 }
 
 /// What stands behind the numbers of an image.
@@ -183,11 +181,6 @@ fn image_note(stage: &StageRecord) -> Option<String> {
     let platform = image.platform.as_deref().unwrap_or("unknown platform");
     let base = image.base.label();
     Some(format!("{}: image for {platform}, base {base}: {}{estimated}", stage.name, image.evidence))
-}
-
-/// `co-located: generator thread …` is of the kind `co-located`.
-fn kind_of(tag: &str) -> &str {
-    tag.split(':').next().unwrap_or(tag)
 }
 
 /// What the same generator and upstream reached without the target.
@@ -225,8 +218,8 @@ fn audit_of(stage: &StageRecord) -> String {
     parts.extend(missed.map(|missed| format!("at least {} of the offered rate answered", Ratio(-missed))));
     let open = |trial: &TrialRecord| matches!(trial.offered, Offered::Open { .. });
     let lag = trials(stage).filter(|trial| open(trial)).filter_map(|trial| judged_lag(&trial.load));
-    let lag = lag.max_by_key(|(_, lag)| *lag);
-    parts.extend(lag.map(|(quantile, lag)| format!("pacer lag {quantile} up to {lag}")));
+    let judged = lag.max_by_key(|judged| judged.lag);
+    parts.extend(judged.map(|judged| format!("pacer lag {} up to {}", judged.quantile_name(), judged.lag)));
     parts.extend(worst(&|trial| trial.readings.steal()).map(|steal| format!("steal up to {}", Ratio(steal))));
     let foreign = worst(&|trial| trial.readings.foreign_cpu());
     parts.extend(foreign.map(|foreign| format!("other processes up to {} of CPU", Ratio(foreign))));
@@ -247,21 +240,27 @@ pub(super) fn rejected(record: &Record) -> Vec<String> {
 
 /// Reasons of stages that stand neither in the verdict nor among the rejected rounds.
 pub(super) fn further(record: &Record, judgement: &Judgement) -> Vec<String> {
-    let told = rejected(record);
-    let of = |found: &StageFinding| {
-        let reasons = found.reasons.iter().map(|reason| format!("{}: {reason}", found.name));
-        let told_already = |line: &String| {
-            told.contains(line) || judgement.reasons.iter().any(|reason| reason.ends_with(line.as_str()))
-        };
-        reasons.filter(|line| !told_already(line)).collect::<Vec<_>>()
-    };
     // A stage that was skipped, or is optional and invalid, stands among the warnings.
-    let counted = |found: &&StageFinding| found.state == StageState::Invalid;
-    let required = judgement.stages.iter().filter(counted);
-    required
-        .filter(|found| !record.stages.iter().any(|stage| stage.name == found.name && stage.optional))
-        .flat_map(of)
-        .collect()
+    let required = judgement
+        .stages
+        .iter()
+        .filter(|found| !record.stages.iter().any(|stage| stage.name == found.name && stage.optional));
+    let open = |found: &StageFinding| {
+        let StageStatus::Invalid(reasons) = &found.status else { return Vec::new() };
+        let line = |reason: &Reason| format!("{}: {reason}", found.name);
+        reasons.iter().filter(|reason| !stands_elsewhere(reason, &found.name, record, judgement)).map(line).collect()
+    };
+    required.flat_map(open).collect()
+}
+
+/// Whether a reason is the ground of the verdict, or one of the rules that rejected rounds of the stage.
+fn stands_elsewhere(reason: &Reason, stage: &str, record: &Record, judgement: &Judgement) -> bool {
+    let is_ground = judgement.grounds.iter().any(|ground| {
+        matches!(ground, Ground::Invalid { stage: name, reason: Some(first) } if name == stage && first == reason)
+    });
+    let Problem::Rejected(rejection) = &reason.problem else { return is_ground };
+    let recorded = record.stages.iter().find(|recorded| recorded.name == stage);
+    is_ground || (reason.scope.is_empty() && recorded.is_some_and(|stage| rejections(stage).contains(rejection)))
 }
 
 /// What should be put right, or must not be overlooked.
@@ -282,8 +281,8 @@ pub(super) fn warnings(record: &Record, judgement: &Judgement) -> Vec<String> {
         if let StageStatus::Skipped(why) = &stage.status {
             warnings.push(format!("stage {} was skipped: {why}", stage.name));
         }
-        if found.state == StageState::Invalid && stage.optional {
-            let why = found.reasons.first().map_or("no reason was recorded", String::as_str);
+        if let (StageStatus::Invalid(reasons), true) = (&found.status, stage.optional) {
+            let why = reasons.first().map_or_else(|| "no reason was recorded".to_owned(), ToString::to_string);
             warnings.push(format!("optional stage {} is invalid: {why}", stage.name));
         }
         warnings.extend(stage.warnings.iter().map(|warning| format!("{}: {warning}", stage.name)));

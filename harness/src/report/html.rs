@@ -84,17 +84,15 @@ fn banner(summary: &Summary<'_>) -> Markup {
         Exit::Regressed | Exit::TargetFailed => "bad",
         Exit::Invalid | Exit::InvalidInput | Exit::Usage | Exit::Interrupted => "open",
     };
-    let headline =
-        summary.headline.strip_prefix(exit.word()).unwrap_or(&summary.headline).trim_start_matches([':', ' ']);
     html! {
         header class=(tone) {
             "\n"
             p class="kicker" { (summary.record.scenario.name) " · exit code " (exit.code()) } "\n"
-            h1 { span class="word" { (exit.word()) } " " (headline) } "\n"
+            h1 { span class="word" { (exit.word()) } " " (summary.judgement.gist()) } "\n"
             @if summary.partial {
                 p class="also" { "Partial: read from the journal of a run that did not end by itself." } "\n"
             }
-            (list(summary.judgement.reasons.iter().skip(1).map(|reason| format!("also: {reason}"))))
+            (list(summary.judgement.reasons().iter().skip(1).map(|reason| format!("also: {reason}"))))
             dl {
                 "\n"
                 @for (name, value) in facts(summary.record) { div { dt { (name) } dd { (value) } } "\n" }

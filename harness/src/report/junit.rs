@@ -6,7 +6,8 @@
 
 use super::html::text::escaped;
 use super::{Error, ReportFormat, Summary};
-use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, StageFinding, StageState, Topic};
+use crate::measure::StageStatus;
+use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, StageFinding, Topic};
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 
@@ -102,14 +103,14 @@ fn verdict(summary: &Summary<'_>) -> State {
 }
 
 fn stage(found: &StageFinding, optional: bool) -> Case {
-    let message = found.reasons.join("; ");
-    let state = match found.state {
-        StageState::Valid => State::Passed(String::new()),
-        StageState::Skipped => State::Skipped(message),
-        StageState::Invalid if optional => State::Skipped(format!("optional and invalid: {message}")),
-        StageState::Invalid => State::Error("invalid", message),
-        StageState::Failed => State::Error("failed", message),
-        StageState::Incomplete => State::Error("incomplete", message),
+    let message = found.status.reasons().join("; ");
+    let state = match &found.status {
+        StageStatus::Valid => State::Passed(String::new()),
+        StageStatus::Skipped(_) => State::Skipped(message),
+        StageStatus::Invalid(_) if optional => State::Skipped(format!("optional and invalid: {message}")),
+        StageStatus::Invalid(_) => State::Error("invalid", message),
+        StageStatus::Failed(_) => State::Error("failed", message),
+        StageStatus::Incomplete => State::Error("incomplete", message),
     };
     Case { group: "stage", name: found.name.clone(), state }
 }

@@ -46,7 +46,8 @@ fn head(summary: &Summary<'_>) -> String {
     if summary.partial {
         text.push_str("\n**Partial**: read from the journal of a run that did not end by itself.\n");
     }
-    let others = summary.judgement.reasons.iter().skip(1).map(|reason| format!("- also: {}\n", escaped(reason)));
+    let reasons = summary.judgement.reasons();
+    let others = reasons.iter().skip(1).map(|reason| format!("- also: {}\n", escaped(reason)));
     let others: String = others.collect();
     if others.is_empty() { text } else { format!("{text}\n{others}") }
 }

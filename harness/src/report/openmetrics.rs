@@ -6,8 +6,8 @@ mod family;
 use std::fmt::Write;
 
 use super::{Error, ReportFormat, Summary};
+use crate::measure::StageStatus;
 use crate::measure::metric::find;
-use crate::verdict::judgement::StageState;
 use family::{Family, named};
 use harness_base::units::Nanos;
 
@@ -59,7 +59,7 @@ fn run(summary: &Summary<'_>) -> String {
         Nanos(record.took_ns).as_secs_f64()
     );
     for stage in &summary.judgement.stages {
-        let valid = u8::from(stage.state == StageState::Valid);
+        let valid = u8::from(stage.status == StageStatus::Valid);
         // Writing to a String does not fail.
         let _ = writeln!(text, "harness_stage_valid{{{scenario},{}}} {valid}", label("stage", &stage.name));
     }

@@ -41,7 +41,7 @@ impl ReportFormat for Table {
 
 fn head(summary: &Summary<'_>) -> String {
     let mut text = wrap(&summary.headline, WIDTH, "", "  ");
-    for reason in summary.judgement.reasons.iter().skip(1) {
+    for reason in summary.judgement.reasons().iter().skip(1) {
         text.push_str(&wrap(&format!("also: {reason}"), WIDTH, "  ", "    "));
     }
     if summary.partial {

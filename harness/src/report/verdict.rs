@@ -6,6 +6,7 @@ use super::comment::testbed_name;
 use super::{Error, ReportFormat, Summary};
 use crate::measure::metric::{Better, Unit};
 use crate::measure::record::Retry;
+use crate::verdict::bottleneck::Bottleneck;
 use crate::verdict::judgement::{ClaimFinding, Finding, Measured, StageFinding};
 
 pub(super) struct Json;
@@ -16,7 +17,7 @@ struct Document<'a> {
     verdict: &'static str,
     exit_code: u8,
     headline: &'a str,
-    reasons: &'a [String],
+    reasons: Vec<String>,
     run_id: &'a str,
     scenario: &'a str,
     testbed: String,
@@ -28,10 +29,34 @@ struct Document<'a> {
     compared_with: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     override_reason: Option<&'a str>,
-    stages: &'a [StageFinding],
+    stages: Vec<Stage<'a>>,
     targets: &'a [ClaimFinding],
     findings: &'a [Finding],
     metrics: Vec<Metric<'a>>,
+}
+
+/// A stage, flat.
+#[derive(Serialize)]
+struct Stage<'a> {
+    name: &'a str,
+    state: &'static str,
+    reasons: Vec<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bottleneck: Option<&'a Bottleneck>,
+}
+
+impl<'a> Stage<'a> {
+    fn new(found: &'a StageFinding) -> Self {
+        Self {
+            name: &found.name,
+            state: found.status.word(),
+            reasons: found.status.reasons(),
+            notes: &found.notes,
+            bottleneck: found.bottleneck.as_ref(),
+        }
+    }
 }
 
 /// A metric, flat: what is not there is left out.
@@ -93,7 +118,7 @@ impl ReportFormat for Json {
             verdict: judgement.exit.word(),
             exit_code: judgement.exit.code(),
             headline: &summary.headline,
-            reasons: &judgement.reasons,
+            reasons: judgement.reasons(),
             run_id: &record.run_id,
             scenario: &record.scenario.name,
             testbed: testbed_name(record, None),
@@ -102,7 +127,7 @@ impl ReportFormat for Json {
             retries: &record.retries,
             compared_with: summary.compared.as_ref().map(|compared| compared.base.as_str()),
             override_reason: judgement.context.override_reason.as_deref(),
-            stages: &judgement.stages,
+            stages: judgement.stages.iter().map(Stage::new).collect(),
             targets: &judgement.targets,
             findings: &judgement.findings,
             metrics: judgement.metrics.iter().map(Metric::new).collect(),

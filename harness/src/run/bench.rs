@@ -3,20 +3,22 @@
 mod change;
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::builds::{called, named};
+use super::builds::{named, of_two};
 use super::engine::{self, Engine};
-use super::halt::{Halt, chain};
+use super::halt::Halt;
 use super::interrupt::Interrupt;
 use super::limits;
 use super::rig::Rig;
 use crate::measure::Arm;
-use crate::measure::record::Failure;
+use crate::measure::reason::{Cause, When, causes};
 use crate::measure::trial::Build;
 use crate::measure::{Ending, LaunchRecord};
+use crate::measure::{Failure, Warning};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
@@ -56,7 +58,7 @@ pub(crate) struct Bench {
     /// CPUs the target may use.
     pub(crate) target_cpus: f64,
     launch: LaunchRecord,
-    called: String,
+    of_two: Option<Build>,
 }
 
 /// A bench that was stopped, and what is known since.
@@ -66,7 +68,7 @@ struct Ended {
     cost: Cost,
     /// Readings of a window that came to no trial.
     cut_short: Option<Window>,
-    called: String,
+    of_two: Option<Build>,
 }
 
 impl Bench {
@@ -91,8 +93,8 @@ impl Bench {
         (index, build): (u64, Build),
         work: Option<&LoadWork>,
     ) -> Result<Self, Halt> {
-        let of_two = if stage.compared { format!("-{}", build.name()) } else { String::new() };
-        let name = format!("{}-{index}{of_two}", stage.name);
+        let suffix = if stage.compared { format!("-{}", build.name()) } else { String::new() };
+        let name = format!("{}-{index}{suffix}", stage.name);
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         let prepared = rig.interrupt.or(target::prepare(rig.plan.target_of(build), &rig.site)).await?;
         prepared.map_err(|error| launch_halt(&error))?;
@@ -114,9 +116,9 @@ impl Bench {
         let sampler = Sampler::start(watched).map_err(|error| Halt::tooling(&error))?;
         let target_cpus = cpus(rig, stage, build);
         rig.recorder.instance_begun(index, build, launch.clone(), stage.limits);
-        let called = called(stage, build);
+        let of_two = of_two(stage, build);
         let (stopped, pending) = (None, None);
-        Ok(Self { index, build, upstream, target, stopped, engine, sampler, pending, target_cpus, launch, called })
+        Ok(Self { index, build, upstream, target, stopped, engine, sampler, pending, target_cpus, launch, of_two })
     }
 
     /// Announces a window to the sampler; [`Bench::window`] waits for its end.
@@ -173,7 +175,7 @@ impl Bench {
         work: impl AsyncFnOnce(&mut Generator) -> Result<T, harness_load::Error>,
     ) -> Result<T, Halt> {
         let Self { engine, target, .. } = self;
-        let Some(engine) = engine else { return Err(Halt::tool("this stage has no load generator".to_owned())) };
+        let Some(engine) = engine else { return Err(Halt::tool("this stage has no load generator")) };
         let answer = interrupt.or(alive(target, work(&mut engine.generator))).await??;
         answer.map_err(|error| engine.halt(&error))
     }
@@ -231,7 +233,7 @@ impl Bench {
         if let Some(running) = self.upstream.and_then(|upstream| upstream.running) {
             running.stop(PATIENCE).await;
         }
-        Ended { index: self.index, launch, cost, cut_short, called: self.called }
+        Ended { index: self.index, launch, cost, cut_short, of_two: self.of_two }
     }
 }
 
@@ -242,7 +244,7 @@ impl Ended {
             rig.recorder.last_readings(self.index, window.readings);
         }
         if self.launch.killed && !rig.interrupt.requested() {
-            rig.recorder.warn(format!("{} ignored SIGTERM for {patience} and was killed", self.called));
+            rig.recorder.warn(Warning::IgnoredSigterm { build: self.of_two, patience_ns: patience.0 });
         }
         rig.recorder.instance_ended(self.index, self.launch);
     }
@@ -271,9 +273,9 @@ async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> Result<Opti
     if let Some(running) = upstream.running.take() {
         let (running, came_up) = come_up(rig, running, UPSTREAM_DEADLINE).await?;
         if let Err(error) = came_up {
-            let message =
-                format!("the upstream did not come up: {}; {}", chain(&error), told(&running.log_tail(LINES)));
-            return Err(Halt::Failed(Failure { message, exit: Exit::TargetFailed }));
+            let causes = iter::once("the upstream did not come up".to_owned()).chain(causes(&error)).collect();
+            let failure = Failure::new(Cause::Error(causes), Exit::TargetFailed);
+            return Err(Halt::Failed(failure.with_log(running.log_tail(LINES))));
         }
         upstream.running = Some(running);
     }
@@ -308,9 +310,9 @@ async fn start_target(
             Err(_) if attempts < ATTEMPTS && running.lost_port().is_some() => attempts += 1,
             Err(error) => {
                 let tail = running.log_tail(LINES);
-                let advice = running.advice(&tail).map_or_else(String::new, |advice| format!("{advice}; "));
-                let message = format!("{}; {advice}{}", chain(&error), told(&tail));
-                return Err(Halt::Failed(Failure { message, exit: Exit::TargetFailed }));
+                let advice = running.advice(&tail);
+                let failure = Failure { advice, ..Failure::of(&error, Exit::TargetFailed) };
+                return Err(Halt::Failed(failure.with_log(tail)));
             }
         }
     }
@@ -343,7 +345,7 @@ async fn come_up(
     let watch = move || probe::watch(&watched.endpoints, begun, deadline, || gone(&watched));
     let came_up = rig.interrupt.or(tokio::task::spawn_blocking(watch)).await?;
     let came_up = came_up.map_err(|error| Halt::tooling(&error))?;
-    let running = Arc::into_inner(running).ok_or_else(|| Halt::tool("the probe did not end".to_owned()))?;
+    let running = Arc::into_inner(running).ok_or_else(|| Halt::tool("the probe did not end"))?;
     Ok((running, came_up))
 }
 
@@ -368,8 +370,9 @@ async fn alive<T>(target: &Running, work: impl Future<Output = T>) -> Result<T, 
         biased;
         done = work => Ok(done),
         ending = ended => {
-            let message = format!("the target {ending} while it was measured; {}", told(&target.log_tail(LINES)));
-            Err(Halt::Failed(Failure { message, exit: Exit::TargetFailed }))
+            let cause = Cause::TargetEnded { ending, when: When::Measured };
+            let failure = Failure::new(cause, Exit::TargetFailed);
+            Err(Halt::Failed(failure.with_log(target.log_tail(LINES))))
         }
     }
 }
@@ -388,13 +391,4 @@ pub(crate) fn launch_halt(error: &target::Error) -> Halt {
         _ => Exit::InvalidInput,
     };
     Halt::failed(exit, error)
-}
-
-/// The last lines of a log, for a message.
-pub(crate) fn told(lines: &[String]) -> String {
-    if lines.is_empty() {
-        "it printed nothing".to_owned()
-    } else {
-        format!("its last lines:\n    {}", lines.join("\n    "))
-    }
 }

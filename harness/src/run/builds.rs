@@ -3,7 +3,7 @@
 use super::bench::Bench;
 use super::halt::Halt;
 use super::rig::Rig;
-use crate::measure::record::Failure;
+use crate::measure::reason::Scope;
 use crate::measure::trial::Build;
 use crate::work::Stage;
 use crate::work::load::LoadWork;
@@ -41,17 +41,12 @@ pub(crate) fn named(rig: &Rig<'_>, stage: &Stage, build: Build, halt: Halt) -> H
     if !stage.compared {
         return halt;
     }
-    let name = |message: String| format!("{} build {}: {message}", build.name(), rig.recorder.program(build));
-    match halt {
-        Halt::Interrupted => Halt::Interrupted,
-        Halt::Invalid(reasons) => Halt::Invalid(reasons.into_iter().map(name).collect()),
-        Halt::Failed(Failure { message, exit }) => Halt::Failed(Failure { message: name(message), exit }),
-    }
+    halt.within(&Scope::Build { build, program: Some(rig.recorder.program(build).to_owned()) })
 }
 
-/// A build as it is called in a message: `the target`, or which of the two.
-pub(crate) fn called(stage: &Stage, build: Build) -> String {
-    if stage.compared { format!("the {} build", build.name()) } else { "the target".to_owned() }
+/// The build, where there are two.
+pub(crate) fn of_two(stage: &Stage, build: Build) -> Option<Build> {
+    stage.compared.then_some(build)
 }
 
 /// A launch as it is called in a message: counted from 1 for each build.

@@ -1,10 +1,9 @@
 //! The load generator of one instance and its process.
 
-use super::bench::told;
-use super::halt::{Halt, chain};
+use super::halt::Halt;
 use super::rig::Rig;
 use crate::measure::Arm;
-use crate::measure::record::Failure;
+use crate::measure::Failure;
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 use harness_base::exit::Exit;
@@ -45,7 +44,7 @@ impl Engine {
         };
         let child = rig.site.keeper.spawn(command(rig, name)).map_err(|error| Halt::tooling(&error))?;
         let Some((stdin, stdout)) = child.take_pipes() else {
-            return Err(Halt::tool("the keeper gave the load generator no pipes".to_owned()));
+            return Err(Halt::tool("the keeper gave the load generator no pipes"));
         };
         match rig.interrupt.or(Generator::start(stdin, stdout, job)).await? {
             Ok(generator) => Ok(Self { generator, child }),
@@ -66,8 +65,7 @@ impl Engine {
 }
 
 fn failed(child: &Child, error: &harness_load::Error) -> Halt {
-    let message = format!("{}; {}", chain(error), told(&child.log_tail(8)));
-    Halt::Failed(Failure { message, exit: Exit::Usage })
+    Halt::Failed(Failure::of(error, Exit::Usage).with_log(child.log_tail(8)))
 }
 
 fn command(rig: &Rig<'_>, name: &str) -> Command {

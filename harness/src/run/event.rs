@@ -1,7 +1,7 @@
 //! What a run tells those who watch it.
 
 use crate::measure::{Arm, Second};
-use crate::measure::{RoundStatus, StageKind, StageStatus};
+use crate::measure::{Build, Check, RoundStatus, StageKind, StageStatus};
 use harness_base::units::Nanos;
 
 /// Something worth showing. Nothing here is needed to understand the record.
@@ -24,7 +24,8 @@ pub enum Event {
     Second(Arm, Second),
     Round {
         status: RoundStatus,
-        reason: Option<String>,
+        /// The first rule that does not hold, and the build where there are two.
+        broken: Option<(Check, Option<Build>)>,
     },
     StageEnded {
         name: String,

@@ -1,14 +1,15 @@
 //! Why work stops before it is complete.
 
-use crate::measure::record::Failure;
+use crate::measure::reason::{Cause, Scope, causes};
+use crate::measure::{Failure, Reason};
 use harness_base::exit::Exit;
 
 /// A reason to leave a stage early. What was recorded until then stays recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Halt {
     Interrupted,
-    /// The stage's numbers would not mean what they say; why, and what to change. The run goes on.
-    Invalid(Vec<String>),
+    /// The stage's numbers would not mean what they say. The run goes on.
+    Invalid(Vec<Reason>),
     /// The target, the upstream or a tool failed.
     Failed(Failure),
 }
@@ -23,7 +24,7 @@ pub(crate) enum Stop {
 impl Halt {
     /// A failure that stands for `exit`.
     pub fn failed(exit: Exit, error: &dyn std::error::Error) -> Self {
-        Self::Failed(Failure { message: chain(error), exit })
+        Self::Failed(Failure::of(error, exit))
     }
 
     /// A failure of the target.
@@ -32,8 +33,8 @@ impl Halt {
     }
 
     /// A failure of the harness itself, in a sentence.
-    pub fn tool(message: String) -> Self {
-        Self::Failed(Failure { message, exit: Exit::Usage })
+    pub fn tool(message: impl Into<String>) -> Self {
+        Self::Failed(Failure::new(Cause::Error(vec![message.into()]), Exit::Usage))
     }
 
     /// A failure of the harness's own processes or of a tool it needs.
@@ -42,17 +43,21 @@ impl Halt {
     }
 }
 
+impl Halt {
+    /// The same halt, of a part of the stage.
+    #[must_use]
+    pub fn within(self, scope: &Scope) -> Self {
+        match self {
+            Self::Interrupted => Self::Interrupted,
+            Self::Invalid(reasons) => {
+                Self::Invalid(reasons.into_iter().map(|reason| reason.within(scope.clone())).collect())
+            }
+            Self::Failed(failure) => Self::Failed(failure.within(scope.clone())),
+        }
+    }
+}
+
 /// An error with its causes: `cannot write x: no space left`.
 pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let message = inner.to_string();
-        if !text.contains(&message) {
-            text.push_str(": ");
-            text.push_str(&message);
-        }
-        cause = inner.source();
-    }
-    text
+    causes(error).join(": ")
 }

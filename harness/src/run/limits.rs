@@ -1,8 +1,9 @@
 //! Whether the limits of a stage hold, and whether the target outgrew them.
 
 use super::halt::Halt;
-use crate::measure::record::Failure;
+use crate::measure::reason::Cause;
 use crate::measure::{Ending, Reading, ResourceLimits, Series};
+use crate::measure::{Failure, Warning};
 use harness_base::exit::Exit;
 use harness_rig::target::Running;
 
@@ -42,20 +43,13 @@ pub(crate) fn none_killed(readings: &Series<Reading>, limits: &ResourceLimits) -
         return Ok(());
     }
     let ending = Ending::OutOfMemory(limits.memory.map(|memory| memory.0));
-    let message = format!("a process of the target {ending} while it was measured ({killed} in one window)");
-    Err(Halt::Failed(Failure { message, exit: Exit::TargetFailed }))
+    Err(Halt::Failed(Failure::new(Cause::ProcessesKilled { ending, killed }, Exit::TargetFailed)))
 }
 
 /// Warns of a target that may not have as many descriptors as connections to it and from it need: those that it cannot accept wait until
 /// they time out, which looks like anything but that.
-pub(crate) fn few_descriptors(target: &Running, connections: u64) -> Option<String> {
-    let (limit, needed) = (target.descriptor_limit()?, connections.saturating_mul(2));
-    (limit < needed).then(|| {
-        format!(
-            "the target (pid {}) may open {limit} descriptors, and {connections} connections may need {needed} in it, one to it and one \
-             from it each; raise the limit before the run with: ulimit -n {}",
-            target.pid,
-            needed.next_power_of_two()
-        )
-    })
+pub(crate) fn few_descriptors(target: &Running, connections: u64) -> Option<Warning> {
+    let limit = target.descriptor_limit()?;
+    let few = limit < connections.saturating_mul(2);
+    few.then_some(Warning::FewDescriptors { pid: target.pid, limit, connections })
 }

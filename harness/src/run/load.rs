@@ -2,7 +2,7 @@
 
 use super::halt::Halt;
 use super::rig::Rig;
-use super::rounds::{self, Scope, Tally};
+use super::rounds::{self, Extent, Tally};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 
@@ -11,7 +11,8 @@ use crate::work::load::LoadWork;
 /// # Errors
 /// [`Halt::Invalid`] when too few rounds are valid; [`Halt::Failed`] when the target or a tool fails.
 pub(crate) async fn rounds(rig: &mut Rig<'_>, stage: &Stage, work: &LoadWork) -> Result<(), Halt> {
-    let mut tally = Tally { wanted: work.rounds, valid: 0, rejected: 0, stage: (0, work.rounds), scope: Scope::Stage };
+    let mut tally =
+        Tally { wanted: work.rounds, valid: 0, rejected: 0, stage: (0, work.rounds), extent: Extent::Stage };
     for turn in 0..work.instances {
         let share = work.rounds / work.instances + u64::from(turn < work.rounds % work.instances);
         let until = tally.valid + share;

@@ -173,8 +173,8 @@ async fn taken(
 fn stopped(halt: Halt) -> Trouble {
     match halt {
         Halt::Interrupted => Trouble::Interrupted,
-        Halt::Failed(failure) => Trouble::Load(failure.message),
-        Halt::Invalid(reasons) => Trouble::Load(reasons.join("; ")),
+        Halt::Failed(failure) => Trouble::Load(failure.to_string()),
+        Halt::Invalid(reasons) => Trouble::Load(reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
     }
 }
 

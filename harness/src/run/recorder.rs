@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::whole_lines::WholeLines;
+use crate::measure::Warning;
 use crate::measure::curve::GaveUp;
 use crate::measure::group::ResourceLimits;
 use crate::measure::journal::{self, JournalLine, Replay};
@@ -98,8 +99,8 @@ impl Recorder {
         self.push(JournalLine::stage_end(&self.stage));
     }
 
-    /// What a reader must know beside the numbers of this stage; told once.
-    pub(crate) fn warn(&mut self, warning: String) {
+    /// Notes what a reader must know beside the numbers of this stage, once.
+    pub(crate) fn warn(&mut self, warning: Warning) {
         if !self.stage.warnings.contains(&warning) {
             self.stage.warnings.push(warning);
         }
@@ -186,17 +187,15 @@ impl Recorder {
     /// The run is over; its record.
     pub(crate) fn end(mut self, interrupted: bool) -> Record {
         if let Some(cause) = self.unwritten.take() {
-            self.warn(incomplete(&self.folder, &cause));
+            self.warn(Warning::JournalIncomplete {
+                folder: self.folder.display().to_string(),
+                cause: cause.to_string(),
+            });
             self.push(JournalLine::stage_end(&self.stage.clone()));
         }
         let ran = self.sampler_ran.0;
         let cost = (ran > 0).then(|| self.sampler_cpu.0 as f64 / ran as f64);
-        self.push(JournalLine::End {
-            took_ns: Mono::now().since(self.begun).0,
-            interrupted,
-            failure: None,
-            sampler_cost_ratio: cost,
-        });
+        self.push(JournalLine::End { took_ns: Mono::now().since(self.begun).0, interrupted, sampler_cost_ratio: cost });
         self.replay.record
     }
 
@@ -228,12 +227,6 @@ impl Recorder {
         }
         self.series.as_mut().map_or(Ok(()), |series| series.add(&row))
     }
-}
-
-/// What it means that a line could not be written.
-fn incomplete(folder: &Path, cause: &io::Error) -> String {
-    let folder = folder.display();
-    format!("the journal in {folder} is incomplete: {cause}; the record itself is complete; look with: df -h {folder}")
 }
 
 /// An instance of which nothing is known yet.

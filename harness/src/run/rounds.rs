@@ -2,13 +2,15 @@
 //! repeated.
 
 use super::bench::Bench;
-use super::builds::{self, builds, named};
+use super::builds::{self, builds, named, of_two};
 use super::event::Event;
 use super::halt::Halt;
 use super::profile;
 use super::rig::Rig;
 use super::trial;
 use crate::measure::Arm;
+use crate::measure::Reason;
+use crate::measure::reason::{Problem, Scope};
 use crate::measure::trial::Build;
 use crate::measure::{InstanceRecord, RoundStatus, StageRecord, rejection};
 use crate::work::Stage;
@@ -21,12 +23,12 @@ pub(crate) struct Tally {
     pub(crate) rejected: u64,
     /// Rounds of the stage before these, and in all: for those who watch.
     pub(crate) stage: (u64, u64),
-    pub(crate) scope: Scope,
+    pub(crate) extent: Extent,
 }
 
 /// Whose rounds a tally counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub(crate) enum Extent {
     /// Those of all instances of the stage.
     Stage,
     /// Those of one instance, which stands for itself.
@@ -100,18 +102,16 @@ impl Driver<'_, '_> {
     /// Why the stage is not valid: the rules its rounds broke, most frequent first, for each build by itself.
     fn too_few(&self, tally: &Tally) -> Halt {
         let mut reasons = match self.rig.recorder.present_stage() {
-            Some(stage) if tally.scope == Scope::Instance => {
+            Some(stage) if tally.extent == Extent::Instance => {
                 let instances: Vec<_> = stage.instances.last().cloned().into_iter().collect();
-                rejection::reasons(&StageRecord { instances, ..StageRecord::default() })
+                rejected(&StageRecord { instances, ..StageRecord::default() })
             }
             Some(stage) if self.stage.compared => reasons_by_build(stage),
-            Some(stage) => rejection::reasons(stage),
+            Some(stage) => rejected(stage),
             None => Vec::new(),
         };
-        reasons.push(format!(
-            "{} of {} rounds valid, {} rejected: no more are tried",
-            tally.valid, tally.wanted, tally.rejected
-        ));
+        let Tally { valid, wanted, rejected, .. } = *tally;
+        reasons.push(Problem::TooFewRounds { valid, wanted, rejected }.into());
         Halt::Invalid(reasons)
     }
 
@@ -129,7 +129,7 @@ impl Driver<'_, '_> {
             let trial = trial::run(self.rig, self.stage, self.work, bench, arm).await;
             let trial = trial.map_err(|halt| named(self.rig, self.stage, build, halt))?;
             let failed = trial.audit.iter().find(|check| !check.passed);
-            rejected = rejected.or_else(|| failed.map(|check| format!("{}{of}", check.message)));
+            rejected = rejected.or_else(|| failed.cloned().map(|check| (check, of_two(self.stage, build))));
             self.rig.recorder.trial(bench.index, index, trial);
         }
         let status = match rejected {
@@ -140,18 +140,23 @@ impl Driver<'_, '_> {
         for bench in &self.benches {
             self.rig.recorder.round(bench.index, index, status);
         }
-        self.rig.tell(Event::Round { status, reason: rejected });
+        self.rig.tell(Event::Round { status, broken: rejected });
         Ok(status)
     }
 }
 
+/// The rules that rounds broke, most frequent first.
+fn rejected(stage: &StageRecord) -> Vec<Reason> {
+    rejection::rejections(stage).into_iter().map(|rejection| Problem::Rejected(rejection).into()).collect()
+}
+
 /// The rules that the rounds of each build broke.
-fn reasons_by_build(stage: &StageRecord) -> Vec<String> {
+fn reasons_by_build(stage: &StageRecord) -> Vec<Reason> {
     let of = |build: Build| {
         let own = stage.instances.iter().filter(|instance| instance.build == build);
         let instances: Vec<InstanceRecord> = own.cloned().collect();
-        let reasons = rejection::reasons(&StageRecord { instances, ..StageRecord::default() });
-        reasons.into_iter().map(move |message| format!("{} build: {message}", build.name()))
+        let reasons = rejected(&StageRecord { instances, ..StageRecord::default() });
+        reasons.into_iter().map(move |reason| reason.within(Scope::Build { build, program: None }))
     };
     of(Build::Base).chain(of(Build::Head)).collect()
 }
@@ -221,7 +226,7 @@ mod tests {
 
     #[test]
     fn half_as_many_rounds_again_may_be_rejected() {
-        let tally = |wanted, rejected| Tally { wanted, valid: 0, rejected, stage: (0, wanted), scope: Scope::Stage };
+        let tally = |wanted, rejected| Tally { wanted, valid: 0, rejected, stage: (0, wanted), extent: Extent::Stage };
         assert!(!tally(10, 5).exhausted() && tally(10, 6).exhausted());
         assert!(!tally(7, 4).exhausted() && tally(7, 5).exhausted());
     }

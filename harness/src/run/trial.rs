@@ -9,6 +9,7 @@ use super::rig::Rig;
 use crate::measure::LedgerRule;
 use crate::measure::Outcome;
 use crate::measure::audit::{Evidence, audit, tags};
+use crate::measure::reason::Problem;
 use crate::measure::trial::{Ledger, TrialRecord};
 use crate::measure::{Arm, LoadFacts};
 use crate::work::Stage;
@@ -33,18 +34,13 @@ pub(crate) async fn preflight(rig: &mut Rig<'_>, stage: &Stage, bench: &mut Benc
     let preflight = bench.drive(&rig.interrupt, async |generator| generator.preflight(arm).await).await?;
     match preflight.answers.iter().find(|answer| answer.outcome != Outcome::Ok) {
         None => Ok(()),
-        Some(wrong) => Err(Halt::Invalid(vec![not_as_expected(stage, arm, wrong)])),
+        Some(wrong) => Err(Halt::Invalid(vec![not_as_expected(stage, arm, wrong).into()])),
     }
 }
 
-fn not_as_expected(stage: &Stage, arm: Arm, answer: &PreflightAnswer) -> String {
-    let named = if stage.requests.len() > 1 { format!(" of request {}", answer.request) } else { String::new() };
-    format!(
-        "preflight{named} through the {} arm: {}: {}; correct the request, its `expect`, or the target's configuration",
-        arm.name(),
-        answer.outcome.words(),
-        answer.example.as_deref().unwrap_or("no answer"),
-    )
+fn not_as_expected(stage: &Stage, arm: Arm, answer: &PreflightAnswer) -> Problem {
+    let request = (stage.requests.len() > 1).then(|| answer.request.clone());
+    Problem::Preflight { request, arm, outcome: answer.outcome, example: answer.example.clone() }
 }
 
 /// Runs one trial.

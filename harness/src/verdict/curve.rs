@@ -110,7 +110,7 @@ fn state(
 ) -> (PointState, Option<String>) {
     if let Some(why) = &instance.gave_up {
         let state = if why.by_target { PointState::NotMet } else { PointState::Undecided };
-        return (state, Some(why.message.clone()));
+        return (state, Some(why.to_string()));
     }
     let wanted = usize::try_from(stage.wanted).unwrap_or(usize::MAX);
     if stage.status != StageStatus::Valid && instance.rounds.len() <= wanted {

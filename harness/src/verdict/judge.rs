@@ -1,14 +1,17 @@
 //! From a record to its judgement.
 
+use std::cmp::Reverse;
+
 use super::claim::Claim;
 use super::context::Context;
 use super::faults::Faults;
 use super::gate::Gates;
 use super::judgement::{
-    ClaimFinding, ClaimState, Finding, FindingKind, Judgement, Measured, StageFinding, StageState, Topic,
+    ClaimFinding, ClaimState, Finding, FindingKind, Ground, Judgement, Measured, StageFinding, Topic,
 };
 use super::soak::Soak;
 use super::{bottleneck, claims, curve, faults, findings, measured, notes, soak};
+use crate::measure::Reason;
 use crate::measure::record::{Record, StageKind, StageRecord, StageStatus};
 use crate::measure::trial::Build;
 use harness_base::exit::Exit;
@@ -51,8 +54,10 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
     let alarms = soaks.iter().flat_map(Soak::findings).chain(faults.iter().flat_map(Faults::findings));
     let findings: Vec<Finding> = left_out.chain(undecided(&targets)).chain(alarms).chain(found).collect();
     let mut grounds = grounds(record, &targets);
-    grounds.extend(findings.iter().filter_map(|finding| finding_ground(finding, options.fail_on)));
-    let exit = grounds.iter().fold(Exit::Pass, |exit, (ground, _)| exit.join(*ground));
+    let failing = findings.iter().filter(|finding| fails(finding.kind, options.fail_on));
+    grounds.extend(failing.cloned().map(Ground::Finding));
+    grounds.sort_by_key(|ground| Reverse(ground.exit().urgency()));
+    let exit = grounds.iter().fold(Exit::Pass, |exit, ground| exit.join(ground.exit()));
     Judgement {
         curves: head.stages.iter().filter_map(curve::judge).collect(),
         soaks,
@@ -68,72 +73,54 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
         metrics,
         context: options.context,
         exit,
-        reasons: most_urgent_first(grounds),
+        grounds,
     }
 }
 
-/// What a finding speaks against a pass: a block always, milder ones where that was asked for.
-fn finding_ground(finding: &Finding, fail_on: FailOn) -> Option<(Exit, String)> {
-    let Finding { subject, message, .. } = finding;
-    let message = match finding.kind {
-        FindingKind::Block => format!("{subject}: {message}"),
-        FindingKind::Alert if fail_on <= FailOn::Alert => format!("{subject} (--fail-on alert): {message}"),
-        FindingKind::Inconclusive if fail_on <= FailOn::Inconclusive => {
-            format!("{subject} is not decided (--fail-on inconclusive): {message}")
-        }
-        _ => return None,
-    };
-    Some((Exit::Regressed, message))
+/// A finding speaks against a pass when it is a block, and when it is milder where that was asked for.
+fn fails(kind: FindingKind, fail_on: FailOn) -> bool {
+    match kind {
+        FindingKind::Block => true,
+        FindingKind::Alert => fail_on <= FailOn::Alert,
+        FindingKind::Inconclusive => fail_on <= FailOn::Inconclusive,
+        _ => false,
+    }
 }
 
-/// Everything that speaks against a pass, with the exit code it stands for.
-fn grounds(record: &Record, targets: &[ClaimFinding]) -> Vec<(Exit, String)> {
+/// Everything that speaks against a pass, but for findings.
+fn grounds(record: &Record, targets: &[ClaimFinding]) -> Vec<Ground> {
     let mut grounds = Vec::new();
     if record.interrupted {
-        grounds.push((Exit::Interrupted, stopped(record)));
+        let unfinished = record.stages.iter().find(|stage| stage.status == StageStatus::Incomplete);
+        grounds.push(Ground::Interrupted { stage: unfinished.map(|stage| stage.name.clone()) });
     }
-    grounds.extend(record.failure.iter().map(|failure| (failure.exit, failure.message.clone())));
     grounds.extend(record.stages.iter().filter_map(|stage| stage_ground(stage, record.interrupted)));
-    grounds.extend(targets.iter().filter_map(|target| target_ground(target, record)));
+    let required = targets.iter().filter(|target| target.required && target_fails(target, record));
+    grounds.extend(required.cloned().map(Ground::Claim));
     if record.stages.is_empty() && grounds.is_empty() {
-        grounds.push((Exit::Invalid, "no stage ran, so nothing was measured".to_owned()));
+        grounds.push(Ground::NothingRan);
     }
     grounds
 }
 
-fn stopped(record: &Record) -> String {
-    let unfinished = record.stages.iter().find(|stage| stage.status == StageStatus::Incomplete);
-    unfinished.map_or_else(
-        || "stopped between two stages; what was measured before is kept".to_owned(),
-        |stage| format!("stopped in stage {}; what was measured before is kept", stage.name),
-    )
-}
-
-fn stage_ground(stage: &StageRecord, interrupted: bool) -> Option<(Exit, String)> {
-    let name = &stage.name;
+fn stage_ground(stage: &StageRecord, interrupted: bool) -> Option<Ground> {
+    let name = stage.name.clone();
     match &stage.status {
         StageStatus::Valid | StageStatus::Skipped(_) => None,
         StageStatus::Invalid(_) if stage.optional => None,
-        StageStatus::Invalid(reasons) => Some((Exit::Invalid, format!("stage {name}: {}", first(reasons)))),
-        StageStatus::Failed(failure) => Some((failure.exit, format!("stage {name}: {}", failure.message))),
-        // An interruption has said so already; without one the run ended early for a reason nobody recorded.
+        StageStatus::Invalid(reasons) => Some(Ground::Invalid { stage: name, reason: reasons.first().cloned() }),
+        StageStatus::Failed(failure) => Some(Ground::Failed { stage: name, failure: failure.clone() }),
+        // The interruption is a ground by itself; without one the run ended early for a reason that was not recorded.
         StageStatus::Incomplete if interrupted => None,
-        StageStatus::Incomplete => Some((Exit::Invalid, format!("stage {name} was never completed"))),
+        StageStatus::Incomplete => Some(Ground::Incomplete { stage: name }),
     }
 }
 
-fn target_ground(target: &ClaimFinding, record: &Record) -> Option<(Exit, String)> {
-    let ClaimFinding { metric, limit, message, .. } = target;
+fn target_fails(target: &ClaimFinding, record: &Record) -> bool {
     match target.state {
-        _ if !target.required => None,
-        ClaimState::Met | ClaimState::Undecided => None,
-        ClaimState::NotMet => {
-            Some((Exit::Regressed, format!("required target {metric} {limit} is not met: {message}")))
-        }
-        ClaimState::Absent if from_dispensable_stage(metric, record) => None,
-        ClaimState::Absent => {
-            Some((Exit::Invalid, format!("required target {metric} {limit} could not be judged: {message}")))
-        }
+        ClaimState::Met | ClaimState::Undecided => false,
+        ClaimState::NotMet => true,
+        ClaimState::Absent => !from_dispensable_stage(&target.metric, record),
     }
 }
 
@@ -148,7 +135,7 @@ fn from_dispensable_stage(metric: &str, record: &Record) -> bool {
 /// A stage that is skipped, or optional and invalid: said aloud, never silently fine.
 fn left_out(stage: &StageRecord) -> Option<Finding> {
     let message = match &stage.status {
-        StageStatus::Skipped(why) => why.clone(),
+        StageStatus::Skipped(failure) => failure.to_string(),
         StageStatus::Invalid(reasons) if stage.optional => first(reasons),
         _ => return None,
     };
@@ -173,40 +160,15 @@ fn undecided(targets: &[ClaimFinding]) -> impl Iterator<Item = Finding> {
 }
 
 fn stage_finding(stage: &StageRecord, head: &StageRecord, metrics: &[Measured], base: &[Measured]) -> StageFinding {
-    let (state, reasons) = match &stage.status {
-        StageStatus::Valid => (StageState::Valid, Vec::new()),
-        StageStatus::Invalid(reasons) => (StageState::Invalid, reasons.clone()),
-        StageStatus::Failed(failure) => (StageState::Failed, vec![failure.message.clone()]),
-        StageStatus::Skipped(why) => (StageState::Skipped, vec![why.clone()]),
-        StageStatus::Incomplete => (StageState::Incomplete, vec!["stopped before it was complete".to_owned()]),
-    };
-    let attributed = Some(head).filter(|_| state == StageState::Valid && stage.kind != StageKind::Limits);
+    let attributed = Some(head).filter(|_| stage.status == StageStatus::Valid && stage.kind != StageKind::Limits);
     StageFinding {
         name: stage.name.clone(),
-        state,
-        reasons,
+        status: stage.status.clone(),
         notes: [notes::about(head, metrics), notes::about_pairs(stage, metrics, base)].concat(),
         bottleneck: attributed.and_then(bottleneck::of),
     }
 }
 
-fn first(reasons: &[String]) -> String {
-    reasons.first().cloned().unwrap_or_else(|| "no reason was recorded".to_owned())
-}
-
-/// The reasons in the order of urgency of what they stand for, each once.
-fn most_urgent_first(mut grounds: Vec<(Exit, String)>) -> Vec<String> {
-    grounds.sort_by(|(left, _), (right, _)| match (left == right, left.join(*right) == *left) {
-        (true, _) => std::cmp::Ordering::Equal,
-        (false, true) => std::cmp::Ordering::Less,
-        (false, false) => std::cmp::Ordering::Greater,
-    });
-    let mut reasons: Vec<String> = Vec::new();
-    for (_, message) in grounds {
-        // A stage's failure is often the run's failure too; the same sentence once is enough.
-        if !reasons.iter().any(|earlier| earlier.contains(&message) || message.ends_with(earlier.as_str())) {
-            reasons.push(message);
-        }
-    }
-    reasons
+fn first(reasons: &[Reason]) -> String {
+    reasons.first().map_or_else(|| "no reason was recorded".to_owned(), ToString::to_string)
 }

@@ -1,6 +1,8 @@
 //! The judgement: everything that can be computed again from a record.
 
+mod claims;
 mod finding;
+mod ground;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,11 +11,14 @@ use super::context::Context;
 use super::curve::Curve;
 use super::faults::Faults;
 use super::soak::Soak;
+use crate::measure::StageStatus;
 use crate::measure::metric::{Better, Kind, Unit, category};
 use harness_base::exit::Exit;
 use harness_stats::Estimate;
 
+pub use claims::{ClaimFinding, ClaimState};
 pub use finding::{Finding, FindingKind, Topic, Weighed};
+pub use ground::Ground;
 
 /// What a record amounts to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,7 +45,7 @@ pub struct Judgement {
     /// What the run ends in.
     pub exit: Exit,
     /// Why, most urgent first; empty for [`Exit::Pass`].
-    pub reasons: Vec<String>,
+    pub grounds: Vec<Ground>,
 }
 
 /// One metric of one stage.
@@ -89,43 +94,14 @@ pub struct Arms {
     pub proxied: Estimate,
 }
 
-/// What became of one claim.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClaimFinding {
-    pub metric: String,
-    /// The claim, for example `< 2 ms`.
-    pub limit: String,
-    pub state: ClaimState,
-    /// A miss ends the run with exit code 3.
-    pub required: bool,
-    /// What was found, with its unit.
-    pub message: String,
-}
-
-/// The states of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClaimState {
-    /// The whole interval keeps it.
-    Met,
-    /// The whole interval breaks it.
-    NotMet,
-    /// The interval reaches across the bound, or there is none.
-    Undecided,
-    /// The metric has no value.
-    Absent,
-}
-
 /// What became of one stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageFinding {
     /// Its name in the scenario.
     pub name: String,
-    pub state: StageState,
-    /// Why, where it is not valid.
-    pub reasons: Vec<String>,
+    /// With the reasons, where it is not valid.
+    pub status: StageStatus,
     /// What its rounds show beside their medians, for example that values drift.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -134,35 +110,27 @@ pub struct StageFinding {
     pub bottleneck: Option<Bottleneck>,
 }
 
-/// The states of a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StageState {
-    /// Its numbers mean what they say.
-    Valid,
-    Invalid,
-    /// The target or a tool failed.
-    Failed,
-    /// It is optional and could not run.
-    Skipped,
-    /// It was stopped before it was complete.
-    Incomplete,
-}
-
 impl Judgement {
     /// The verdict in one sentence: what people read first.
     pub fn headline(&self) -> String {
         let word = self.exit.word();
-        match self.reasons.first() {
-            Some(reason) => format!("{word}: {reason}"),
-            None => format!("{word}: {}", self.tally()),
-        }
+        format!("{word}: {}", self.gist())
+    }
+
+    /// The headline without its word: the first ground, or what was measured.
+    pub fn gist(&self) -> String {
+        self.grounds.first().map_or_else(|| self.tally(), ToString::to_string)
+    }
+
+    /// The grounds as sentences, most urgent first.
+    pub fn reasons(&self) -> Vec<String> {
+        self.grounds.iter().map(ToString::to_string).collect()
     }
 
     /// `26 metrics from 5 valid stages; targets: 3 met, 1 undecided`.
     fn tally(&self) -> String {
         let valued = self.metrics.iter().filter(|metric| metric.estimate().is_some()).count();
-        let valid = self.stages.iter().filter(|stage| stage.state == StageState::Valid).count();
+        let valid = self.stages.iter().filter(|stage| stage.status == StageStatus::Valid).count();
         let mut text = format!("{} from {}", counted(valued, "metric"), counted(valid, "valid stage"));
         if valid < self.stages.len() {
             text.push_str(&format!(" ({} left out)", counted(self.stages.len() - valid, "optional stage")));
@@ -278,30 +246,5 @@ impl Measured {
     /// The part of the id behind the slash.
     pub fn name(&self) -> &str {
         self.id.split_once('/').map_or(self.id.as_str(), |(_, name)| name)
-    }
-}
-
-impl ClaimState {
-    pub const ALL: [Self; 4] = [Self::Met, Self::NotMet, Self::Undecided, Self::Absent];
-
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Met => "met",
-            Self::NotMet => "not met",
-            Self::Undecided => "undecided",
-            Self::Absent => "absent",
-        }
-    }
-}
-
-impl StageState {
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Invalid => "invalid",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-            Self::Incomplete => "incomplete",
-        }
     }
 }

@@ -146,8 +146,8 @@ fn ending(stored: &Stored, again: &Judgement) -> Exit {
 /// The first reason of the judgement that ended so.
 fn why(exit: Exit, stored: &Judgement, again: &Judgement) -> String {
     let said = [again, stored].into_iter().filter(|judgement| judgement.exit == exit);
-    let reason = said.into_iter().find_map(|judgement| judgement.reasons.first());
-    reason.cloned().unwrap_or_else(|| "no reason was recorded".to_owned())
+    let ground = said.into_iter().find_map(|judgement| judgement.grounds.first());
+    ground.map(ToString::to_string).unwrap_or_else(|| "no reason was recorded".to_owned())
 }
 
 /// The file name alone: the folder is the host's own affair.

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::judgement::{Finding, FindingKind, Topic};
+use crate::measure::Reason;
 use crate::measure::metric::{METRICS, Unit};
 use crate::measure::record::{Record, StageKind, StageRecord, StageStatus};
 use crate::measure::soak::{self, Quantity, SoakFacts};
@@ -91,7 +92,7 @@ pub(super) fn checked(record: &Record) -> Cow<'_, Record> {
     }
     let mut record = record.clone();
     for stage in record.stages.iter_mut().filter(|stage| faulty(stage)) {
-        stage.status = StageStatus::Invalid(soak::faults(stage));
+        stage.status = StageStatus::Invalid(soak::faults(stage).into_iter().map(Reason::from).collect());
     }
     Cow::Owned(record)
 }
@@ -107,7 +108,7 @@ fn judge(stage: &StageRecord, seed: u64) -> Option<Soak> {
     let (mut trends, mut unknown) = (Vec::new(), Vec::new());
     let windows = stage.whole_windows().count() as u64;
     if windows < soak::FEWEST_WINDOWS {
-        unknown = soak::faults(stage);
+        unknown = soak::faults(stage).iter().map(ToString::to_string).collect();
     } else {
         for quantity in Quantity::ALL {
             match trend(stage, &facts, quantity, seed) {

@@ -123,7 +123,7 @@ fn refused(scenario: &str, code: i32, words: &[&str]) -> Ran {
     let ran = run(scenario);
     ran.expect_code(code);
     for word in words {
-        assert!(ran.message(word), "{word:?} is not in:\n{}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.shows(word), "{word:?} is not in:\n{}\n{}", ran.stdout, ran.stderr);
     }
     ran
 }
@@ -215,16 +215,16 @@ fn a_missing_engine_is_a_matter_of_tooling_and_skips_an_optional_stage() {
     let ran = with_engine(&on_host(&[], STARTUP), nowhere, None);
     ran.expect_code(4);
     for words in ["no socket /nonexistent/docker.sock", "sudo systemctl start docker", "export DOCKER_HOST="] {
-        assert!(ran.message(words), "{words}\n{}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.shows(words), "{words}\n{}\n{}", ran.stdout, ran.stderr);
     }
     let ran = with_engine(&on_host(&[], STARTUP), "tcp://127.0.0.1:1", None);
     ran.expect_code(4);
-    assert!(ran.message("DOCKER_HOST=tcp://127.0.0.1:1 is no local socket"), "{}", ran.stdout);
+    assert!(ran.shows("DOCKER_HOST=tcp://127.0.0.1:1 is no local socket"), "{}", ran.stdout);
 
     let ran = with_engine(&on_host(&[], &format!("{STARTUP}optional = true\n")), nowhere, None);
     assert_ne!(ran.code, 4, "{}", ran.stdout);
     assert!(
-        matches!(&ran.stage("startup").status, StageStatus::Skipped(message) if message.contains("no container engine"))
+        matches!(&ran.stage("startup").status, StageStatus::Skipped(failure) if failure.to_string().contains("no container engine"))
     );
 }
 
@@ -242,7 +242,7 @@ fn a_socket_that_is_not_for_this_user_says_how_to_join() {
     let ran = with_engine(&on_host(&[], STARTUP), &format!("unix://{}", socket.display()), Some(65_534));
     ran.expect_code(4);
     assert!(
-        ran.message("not permitted to this user") && ran.message("usermod -aG docker"),
+        ran.shows("not permitted to this user") && ran.shows("usermod -aG docker"),
         "{}\n{}",
         ran.stdout,
         ran.stderr

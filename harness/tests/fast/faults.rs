@@ -174,7 +174,7 @@ fn what_is_not_known_is_inconclusive_and_never_a_pass() {
     skipped.stages[0].faults.as_mut().unwrap().planned[0].skipped = Some("not here".to_owned());
     let found = judge(&skipped, &[], Options { fail_on: FailOn::Inconclusive, ..Options::default() });
     assert_eq!((found.faults[0].rows[0].state, found.exit), (RowState::Skipped, Exit::Regressed));
-    assert!(found.reasons[0].contains("faults/upstream_reset is not decided"), "{:?}", found.reasons);
+    assert!(found.reasons()[0].contains("faults/upstream_reset is not decided"), "{:?}", found.reasons());
 }
 
 #[test]

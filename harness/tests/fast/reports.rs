@@ -18,6 +18,8 @@ use crate::sample;
 use std::path::Path;
 
 use harness::measure::Record;
+use harness::measure::audit::{Blame, Check, Found};
+use harness::measure::reason::Problem;
 use harness::measure::record::{StageRecord, StageStatus};
 use harness::report::{Summary, format};
 use harness::verdict::claim::Claim;
@@ -38,11 +40,10 @@ fn stage<'a>(record: &'a mut Record, name: &str) -> &'a mut StageRecord {
 /// The sample record with stage `overhead` found invalid.
 fn with_invalid_overhead() -> Record {
     let mut record = sample::record();
-    stage(&mut record, "overhead").status = StageStatus::Invalid(vec![
-        "9.90 % of the offered 1,000,000/s was answered: the generator cannot offer this rate on this host; lower `rate`"
-            .to_owned(),
-        "900,991 unsent, limit 0".to_owned(),
-    ]);
+    let achieved = Found::Achieved { share: 0.099, rate_per_second: 1e6, limit: 0.99 };
+    let broken = [achieved, Found::Unsent { unsent: 900_991, limit: 0 }]
+        .map(|found| Problem::Broken(Check::new(found, false, Blame::Generator)).into());
+    stage(&mut record, "overhead").status = StageStatus::Invalid(broken.to_vec());
     record
 }
 

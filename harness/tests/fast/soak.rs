@@ -4,7 +4,8 @@ use harness::measure::Offered;
 use harness::measure::Quantiles;
 use harness::measure::journal::{JournalLine, replay};
 use harness::measure::outcome::Outcomes;
-use harness::measure::record::{Failure, InstanceRecord, Record, SCHEMA_VERSION, StageKind, StageRecord, StageStatus};
+use harness::measure::reason::{Cause, Failure};
+use harness::measure::record::{InstanceRecord, Record, SCHEMA_VERSION, StageKind, StageRecord, StageStatus};
 use harness::measure::soak::{Budget, Floors, Level, Quantity, SoakFacts, SoakWindow};
 use harness::report::Summary;
 use harness::verdict::judgement::{FindingKind, Judgement};
@@ -95,7 +96,7 @@ fn trend(judgement: &Judgement, quantity: Quantity) -> &Trend {
 #[test]
 fn a_leak_is_a_block_with_its_size() {
     let found = judged(&record(leaking(60)));
-    assert_eq!(found.exit, Exit::Regressed, "{:?}", found.reasons);
+    assert_eq!(found.exit, Exit::Regressed, "{:?}", found.reasons());
     for (quantity, truth) in [(Quantity::Memory, 0.5 * MIB * DAY), (Quantity::Descriptors, DAY)] {
         let trend = trend(&found, quantity);
         assert!((trend.change.point / truth - 1.0).abs() < 0.03, "{trend:?}");
@@ -147,14 +148,14 @@ fn a_series_with_a_hole_or_too_few_windows_is_never_a_pass() {
     let found = judged(&holes);
     assert_eq!(found.exit, Exit::Invalid);
     assert!(
-        found.reasons[0].contains("descriptors of the target could not be read in 1 of 60 windows"),
+        found.reasons()[0].contains("descriptors of the target could not be read in 1 of 60 windows"),
         "{:?}",
-        found.reasons
+        found.reasons()
     );
     assert!(found.metrics.iter().all(|metric| metric.estimate().is_none()), "an invalid stage has no numbers");
     let few = judged(&record(clean(11)));
     assert_eq!(few.exit, Exit::Invalid);
-    assert!(few.reasons[0].contains("11 whole windows"), "{:?}", few.reasons);
+    assert!(few.reasons()[0].contains("11 whole windows"), "{:?}", few.reasons());
     let mut optional = holes;
     optional.stages[0].optional = true;
     let found = judged(&optional);
@@ -164,12 +165,16 @@ fn a_series_with_a_hole_or_too_few_windows_is_never_a_pass() {
 #[test]
 fn a_soak_that_is_cut_short_is_judged_on_what_it_has() {
     let mut died = record(leaking(36));
-    let message = "after 41.2 s of load the target was OOM-killed by its memory limit".to_owned();
-    died.stages[0].status = StageStatus::Failed(Failure { message, exit: Exit::TargetFailed });
+    let failure = Failure::new(Cause::Error(vec!["the target was OOM-killed".to_owned()]), Exit::TargetFailed);
+    died.stages[0].status = StageStatus::Failed(Failure { after_ns: Some(41_200_000_000), ..failure });
     died.stages[0].instances[0].died_ns = Some(41_200_000_000);
     let found = judged(&died);
     assert_eq!(found.exit, Exit::TargetFailed);
-    assert!(found.reasons.len() == 3 && found.reasons[1].contains("memory (PSS) grows by"), "{:?}", found.reasons);
+    assert!(
+        found.reasons().len() == 3 && found.reasons()[1].contains("memory (PSS) grows by"),
+        "{:?}",
+        found.reasons()
+    );
     let course = found.soaks[0].course();
     assert!(course.starts_with("36 of 60 windows of 1s; the target ended by itself after 41.2 s"), "{course}");
 
@@ -256,8 +261,8 @@ fn results_of_soaks_keep_their_schema() {
     let schema: serde_json::Value = serde_json::from_str(harness::report::schema::RESULT).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let mut died = record(leaking(14));
-    let failure = Failure { message: "died".to_owned(), exit: Exit::TargetFailed };
-    died.stages[0].status = StageStatus::Failed(failure);
+    died.stages[0].status =
+        StageStatus::Failed(Failure::new(Cause::Error(vec!["died".to_owned()]), Exit::TargetFailed));
     let last = SoakWindow { index: 14, from_ns: 19 * SECOND, length_ns: 7, ..SoakWindow::default() };
     died.stages[0].instances[0].windows.push(last);
     died.stages[0].instances[0].died_ns = Some(19 * SECOND + 7);

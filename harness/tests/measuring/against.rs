@@ -200,10 +200,10 @@ fn a_base_that_is_missing_is_named() {
     let _alone = alone();
     let (ran, ()) = run(&sidecar(&[], STARTUP), &["--against", "./no-such-build"], |_| ());
     ran.expect_code(2);
-    assert!(ran.message("base build") && ran.message("no-such-build"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.shows("base build") && ran.shows("no-such-build"), "{}\n{}", ran.stdout, ran.stderr);
     let (ran, ()) = run(&sidecar(&[], "[stage.artifact]\n"), &["--against", "./no-such-build"], |_| ());
     ran.expect_code(2);
-    assert!(ran.message("base build") && ran.message("no-such-build"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.shows("base build") && ran.shows("no-such-build"), "{}\n{}", ran.stdout, ran.stderr);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn a_build_that_fails_is_named_with_its_last_words() {
         let (ran, ()) = run(&scenario(base, head, OVERHEAD), &[], |_| ());
         ran.expect_code(5);
         assert!(
-            ran.message(name) && ran.message("code 3") && ran.message("no license found"),
+            ran.shows(name) && ran.shows("code 3") && ran.shows("no license found"),
             "{}\n{}",
             ran.stdout,
             ran.stderr
@@ -222,7 +222,7 @@ fn a_build_that_fails_is_named_with_its_last_words() {
     }
     let (ran, ()) = run(&scenario(&["--exit-after", "150", "--exit-code", "9"], &[], OVERHEAD), &[], |_| ());
     ran.expect_code(5);
-    assert!(ran.message("base build") && ran.message("code 9"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.shows("base build") && ran.shows("code 9"), "{}\n{}", ran.stdout, ran.stderr);
     let instances = ran.stage("overhead").instances;
     assert_eq!(instances.len(), 2);
     assert!(instances.iter().all(|instance| instance.launch.ending.is_some()), "both were stopped and recorded");
@@ -234,7 +234,7 @@ fn an_answer_of_the_base_that_is_not_expected_stops_at_its_preflight() {
     let _alone = alone();
     let (ran, ()) = run(&scenario(&["--error-every", "1"], &[], OVERHEAD), &["--quick"], |_| ());
     ran.expect_code(6);
-    assert!(ran.message("base build") && ran.message("preflight"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.shows("base build") && ran.shows("preflight"), "{}\n{}", ran.stdout, ran.stderr);
 }
 
 #[test]

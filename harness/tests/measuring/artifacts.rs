@@ -185,7 +185,7 @@ fn what_cannot_be_imported_ends_the_run_before_it_measures() {
         let told = support::ran(scratch, output);
         let timeouts = message.contains("timeouts");
         told.expect_code(if timeouts { 6 } else { 2 });
-        assert!(told.message(message), "{message} is not in\n{}", told.stdout);
+        assert!(told.shows(message), "{message} is not in\n{}", told.stdout);
         assert!(told.record().stages.iter().all(|stage| stage.name != "startup"), "nothing was measured for nothing");
     }
 }
@@ -205,7 +205,7 @@ fn an_optional_import_is_left_out_with_its_reason() {
     let output = run(&scratch, &file, &[]);
     let ran = support::ran(scratch, output);
     ran.expect_code(0);
-    assert!(ran.message("criterion does not exist"), "{}", ran.stdout);
+    assert!(ran.shows("criterion does not exist"), "{}", ran.stdout);
     assert_eq!(ran.metric("policy/eval_p50"), None);
 }
 

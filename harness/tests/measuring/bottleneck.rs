@@ -25,7 +25,7 @@ fn bounded_by(scenario: &str, by: &str, words: &str) -> (Ran, String) {
     assert_eq!(found["by"], by, "{found}\n{}", ran.stdout);
     assert!(of_rounds("rounds") > of_rounds("of") / 2 && of_rounds("of") == 6, "{found}");
     assert!(
-        ran.message(&format!("capacity: bounded by {words} in {} of 6 rounds:", of_rounds("rounds"))),
+        ran.shows(&format!("capacity: bounded by {words} in {} of 6 rounds:", of_rounds("rounds"))),
         "{}",
         ran.stdout
     );

@@ -14,9 +14,9 @@ const STARTUP: &str = "[stage.startup]\nlaunches = 6\n";
 fn fails(ran: &Ran, code: i32, words: &[&str]) {
     ran.expect_code(code);
     for word in words {
-        assert!(ran.message(word), "{word:?} is not in:\n{}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.shows(word), "{word:?} is not in:\n{}\n{}", ran.stdout, ran.stderr);
     }
-    assert!(!ran.message("panicked"), "{}", ran.stderr);
+    assert!(!ran.shows("panicked"), "{}", ran.stderr);
 }
 
 fn impatient(scenario: &str) -> String {

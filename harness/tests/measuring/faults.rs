@@ -65,7 +65,7 @@ fn what_an_upstream_does_wrong_is_seen_as_often_as_it_does_it() {
     let (first, last) = down.errors_ns.unwrap();
     assert!(first >= -300_000_000 && last >= 500_000_000, "{down:?}");
     assert_eq!(ran.judgement()["metrics"], serde_json::json!([]), "nothing of it is a metric");
-    assert!(ran.message("upstream_garbage") && ran.message("as expected"), "{}", ran.stdout);
+    assert!(ran.shows("upstream_garbage") && ran.shows("as expected"), "{}", ran.stdout);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_target_that_never_asks_again_is_found() {
     let _alone = alone();
     let (row, ran) = only(&["--never-reconnect"], UpstreamDown, "", 3);
     assert_eq!((row.state, row.seen.unwrap().recovery_ns), (RowState::NotAsExpected, None));
-    assert!(ran.message("REGRESSED: faults/upstream_down: it still failed 2s after the fault's end"), "{}", ran.stdout);
+    assert!(ran.shows("REGRESSED: faults/upstream_down: it still failed 2s after the fault's end"), "{}", ran.stdout);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_failure_that_comes_back_as_a_success_is_found_unless_that_is_expected() {
     let (row, ran) = only(&masking, UpstreamReset, "", 3);
     let seen = row.seen.unwrap();
     assert_eq!(seen.made, Some(seen.outcomes.wrong_body));
-    assert!(ran.message("requests came back as a success with a wrong body"), "{}", ran.stdout);
+    assert!(ran.shows("requests came back as a success with a wrong body"), "{}", ran.stdout);
     let (row, _) = only(&masking, UpstreamReset, "expect = { upstream_reset = \"errors_in_bodies\" }", 0);
     assert_eq!(row.state, RowState::AsExpected, "{row:#?}");
 }
@@ -94,7 +94,7 @@ fn a_request_that_hangs_is_found() {
     let (row, ran) = only(&["--on-upstream-error", "hang"], UpstreamHalfClose, "timeout = \"300ms\"", 3);
     let seen = row.seen.unwrap();
     assert!(seen.outcomes.timeout > 0 && seen.made == Some(seen.outcomes.timeout), "{seen:?}");
-    assert!(ran.message("without a complete answer for 300ms"), "{}", ran.stdout);
+    assert!(ran.shows("without a complete answer for 300ms"), "{}", ran.stdout);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_stop_that_drops_what_is_under_way_is_found() {
     let (row, ran) = only(&["--add-latency", "30ms", "--drop-on-term"], Stop, "", 3);
     let seen = row.seen.unwrap();
     assert!((1..=10).contains(&seen.lost) && seen.outcomes.reset == seen.lost, "{seen:?}");
-    assert!(ran.message("lost, none expected"), "{}", ran.stdout);
+    assert!(ran.shows("lost, none expected"), "{}", ran.stdout);
     let (row, _) = only(&["--add-latency", "30ms", "--drop-on-term"], Stop, "expect = { stop = \"errors\" }", 0);
     assert_eq!(row.state, RowState::AsExpected, "{row:#?}");
 }
@@ -139,7 +139,7 @@ fn a_target_that_ignores_sigterm_is_killed_and_found() {
     ran.expect_code(3);
     let exit = seen(&ran, Stop).exit.unwrap();
     assert!(exit.killed && exit.ending == Ending::Signal(9) && exit.took_ns >= 300_000_000, "{exit:?}");
-    assert!(ran.message("it ignored SIGTERM for") && ran.message("and was killed"), "{}", ran.stdout);
+    assert!(ran.shows("it ignored SIGTERM for") && ran.shows("and was killed"), "{}", ran.stdout);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_restart_recovers_when_it_listens_again() {
     let ran = measured(&sidecar(&["--listen-after", "500ms"], &impatient));
     ran.expect_code(3);
     assert_eq!(self::row(&ran, Restart).state, RowState::NotAsExpected);
-    assert!(ran.message("everything was answered again only"), "{}", ran.stdout);
+    assert!(ran.shows("everything was answered again only"), "{}", ran.stdout);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn clients_that_do_not_read_are_nobody_elses_business() {
     assert_eq!((row.state, seen.made), (RowState::NotAsExpected, Some(1)), "{seen:?}");
     assert!(seen.outcomes.timeout >= 10 && seen.lost == seen.errors(), "each of ten connections waits: {seen:?}");
     assert!(seen.recovery_ns.is_some(), "with the readers gone it answers again: {seen:?}");
-    assert!(ran.message("without a complete answer for 300ms"), "{}", ran.stdout);
+    assert!(ran.shows("without a complete answer for 300ms"), "{}", ran.stdout);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn what_cannot_be_made_is_skipped_and_never_passed() {
     assert_eq!(row(&ran, Reconnects).state, RowState::AsExpected);
     let finding = &ran.judgement()["findings"][0];
     assert_eq!((&finding["subject"], &finding["kind"]), (&"faults/upstream_down".into(), &"inconclusive".into()));
-    assert!(ran.message("use [upstream.builtin]"), "{}", ran.stdout);
+    assert!(ran.shows("use [upstream.builtin]"), "{}", ran.stdout);
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn a_target_that_fails_before_anything_was_made_to_proves_nothing() {
     let _alone = alone();
     let ran = support::run(&sidecar(&["--error-every", "3"], &stage(&[Reconnects], "")));
     ran.expect_code(6);
-    assert!(ran.message("requests well before the fault were errors"), "{}", ran.stdout);
+    assert!(ran.shows("requests well before the fault were errors"), "{}", ran.stdout);
     assert_eq!(row(&ran, Reconnects).state, RowState::Unknown);
     assert_eq!(ran.stage("faults").instances.len(), 2, "it was tried twice");
     assert!(ran.record().took_ns > 4 * SECOND);

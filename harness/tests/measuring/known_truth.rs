@@ -146,7 +146,7 @@ fn one_json_rpc_error_in_ten_is_counted_exactly_and_never_becomes_throughput() {
         assert_eq!(load.latencies.response.count(), outcomes.ok);
         assert!(load.completed_in_window <= outcomes.ok + 10, "an error became throughput: {outcomes:?}");
     }
-    assert!(ran.message("INVALID") && ran.message("wrong body"), "{}", ran.stdout);
+    assert!(ran.shows("INVALID") && ran.shows("wrong body"), "{}", ran.stdout);
 }
 
 /// The generator's reports of all proxied trials of a stage, warm-up round included.
@@ -191,8 +191,7 @@ fn frozen(trial: &TrialRecord) -> Result<(), String> {
     let delayed = response.count_above(Nanos::from_millis(20));
     let waited = service.count_above(Nanos::from_millis(100));
     let longest = response.max().map_or(0.0, Nanos::as_millis_f64);
-    let failed: Vec<&str> =
-        trial.audit.iter().filter(|check| !check.passed).map(|check| check.message.as_str()).collect();
+    let failed: Vec<String> = trial.audit.iter().filter(|check| !check.passed).map(ToString::to_string).collect();
     let fits = (150..=400).contains(&delayed) && waited <= 10 && (180.0..320.0).contains(&longest) && failed.is_empty();
     let message =
         || format!("{delayed} above 20 ms, {waited} sent and waited, longest {longest} ms, failed {failed:?}");
@@ -236,7 +235,7 @@ fn an_impossible_rate_is_the_generators_doing_and_ends_in_no_latency() {
     let scenario = sidecar(&[], stages).replace("[request]", "[request]\ntimeout = \"500ms\"");
     let ran = run(&scenario);
     ran.expect_code(6);
-    assert!(ran.message("the generator cannot offer this rate"), "{}", ran.stdout);
+    assert!(ran.shows("the generator cannot offer this rate"), "{}", ran.stdout);
     assert_eq!(ran.metric("latency/p50"), None);
     assert_eq!(ran.metric("overhead/latency_p50"), None);
 }
@@ -251,6 +250,6 @@ fn a_target_that_cannot_carry_the_rate_is_named_and_ends_in_no_latency() {
     let scenario = scenario.replace("pacer_lag_p99 = \"100ms\"", "pacer_lag_p99 = \"10s\"\nsaturated = \"1000%\"");
     let ran = run(&scenario);
     ran.expect_code(6);
-    assert!(ran.message("the target cannot carry the offered rate"), "{}", ran.stdout);
+    assert!(ran.shows("the target cannot carry the offered rate"), "{}", ran.stdout);
     assert_eq!(ran.metric("latency/p50"), None);
 }

@@ -69,7 +69,7 @@ fn endless_burning_is_half_a_core_and_throttled_in_nearly_every_period() {
     recovered_from(0.04, "percent of a core", &ran, burning, |ran| (ran.value("cpu/constrained_percent"), 50.0));
     // It never stops burning, so every period is throttled but those in which something else had its CPU.
     recovered_from(0.10, "throttled percent", &ran, burning, |ran| (ran.value("cpu/throttled_percent"), 100.0));
-    assert!(ran.message("0.5 CPUs are 50.0 ms of CPU time in each period of 100 ms"), "{}", ran.stdout);
+    assert!(ran.shows("0.5 CPUs are 50.0 ms of CPU time in each period of 100 ms"), "{}", ran.stdout);
     nothing_is_left(&ran);
 }
 
@@ -115,7 +115,7 @@ fn capacity_is_the_limit_divided_by_the_cpu_per_request() {
 fn killed_by_its_limit(scenario: &str) -> Ran {
     let ran = run(scenario);
     ran.expect_code(5);
-    assert!(ran.message("was OOM-killed by its memory limit of 128 MiB"), "{}", ran.stdout);
+    assert!(ran.shows("was OOM-killed by its memory limit of 128 MiB"), "{}", ran.stdout);
     let stage = ran.stage("constrained");
     assert!(matches!(stage.status, StageStatus::Failed(_)), "{:?}", stage.status);
     let instance = &stage.instances[0];
@@ -171,8 +171,8 @@ window = "1s"
     assert_eq!(states(&ran), expected, "{}", ran.stdout);
     let curve = &ran.judgement()["curves"][0];
     assert_eq!(curve["smallest"], serde_json::json!({ "cpus": 0.5, "memory": 96 << 20 }));
-    assert!(ran.message("was OOM-killed by its memory limit of 24.0 MiB"), "{}", ran.stdout);
-    assert!(ran.message("limits: { cpu: 500m, memory: 96Mi }"), "{}", ran.stdout);
+    assert!(ran.shows("was OOM-killed by its memory limit of 24.0 MiB"), "{}", ran.stdout);
+    assert!(ran.shows("limits: { cpu: 500m, memory: 96Mi }"), "{}", ran.stdout);
     nothing_is_left(&ran);
 }
 
@@ -191,5 +191,5 @@ fn nobody_else_is_limited() {
     let scenario = format!("{front}[target.external]\npid = {}\n\n{back}", std::process::id());
     let ran = run(&scenario.replace("{port.proxy}", "1").replace("{port.admin}", "2"));
     ran.expect_code(2);
-    assert!(ran.message("an external target is watched, never limited"), "{}", ran.stderr);
+    assert!(ran.shows("an external target is watched, never limited"), "{}", ran.stderr);
 }

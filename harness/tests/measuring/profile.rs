@@ -65,7 +65,7 @@ impl Profiled {
         for word in words {
             assert!(why.contains(word), "{word} is not in {why}");
         }
-        assert!(self.ran.message("capacity: no profile: perf "), "{}", self.ran.stdout);
+        assert!(self.ran.shows("capacity: no profile: perf "), "{}", self.ran.stdout);
         assert!(self.reports.iter().all(|report| report.contains("no profile: perf ")), "every report tells it");
         assert_eq!(self.files, []);
         self.is_measured();

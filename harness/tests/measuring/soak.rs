@@ -48,7 +48,7 @@ fn a_leak_of_30_mib_and_60_descriptors_a_minute_is_found_within_a_minute() {
     };
     close("soak/memory_per_day", 0.5 * MIB * 86_400.0);
     close("soak/descriptors_per_day", 86_400.0);
-    assert!(ran.message("REGRESSED: soak/") && ran.message("beyond the budget of 50.0 MiB/day"), "{}", ran.stdout);
+    assert!(ran.shows("REGRESSED: soak/") && ran.shows("beyond the budget of 50.0 MiB/day"), "{}", ran.stdout);
     assert_eq!(series.lines().count(), 42);
     let windows = &ran.stage("soak").instances[0].windows;
     for (line, window) in series.lines().zip(windows) {
@@ -85,7 +85,7 @@ fn a_target_that_dies_keeps_its_windows_and_tells_when() {
     settled("seconds until the target died", 8.9..=10.0, || {
         let ran = support::run(&scenario);
         ran.expect_code(5);
-        assert!(ran.message("the target exited with code 7") && ran.message("s of load"), "{}", ran.stdout);
+        assert!(ran.shows("the target exited with code 7") && ran.shows("s of load"), "{}", ran.stdout);
         let stage = ran.stage("soak");
         assert!(matches!(stage.status, StageStatus::Failed(_)), "{:?}", stage.status);
         let instance = &stage.instances[0];

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use harness::measure::{Check, Rule};
 use harness::measure::{Record, RoundStatus, StageRecord};
 use serde_json::Value;
 
@@ -185,10 +186,10 @@ impl Ran {
             instances.flat_map(|instance| instance.rounds).filter(|round| round.status == RoundStatus::Rejected);
         let checks =
             rejected.flat_map(|round| round.trials).flat_map(|trial| trial.audit).filter(|check| !check.passed);
-        let broken: Vec<_> = checks.map(|check| (check.rule, check.message)).collect();
-        let ours = |rule: &str| ["accounting", "errors", "ledger"].contains(&rule);
-        let disturbed = !broken.is_empty() && !broken.iter().any(|(rule, _)| ours(rule));
-        disturbed.then(|| broken.into_iter().map(|(_, message)| message).collect())
+        let broken: Vec<Check> = checks.collect();
+        let ours = |rule: Rule| [Rule::Accounting, Rule::Errors, Rule::Ledger].contains(&rule);
+        let disturbed = !broken.is_empty() && !broken.iter().any(|check| ours(check.rule()));
+        disturbed.then(|| broken.iter().map(ToString::to_string).collect())
     }
 
     /// The value of a metric in the flat array.
@@ -203,7 +204,7 @@ impl Ran {
     }
 
     /// Whether stdout or stderr says this; line breaks of the 80-column summary do not count.
-    pub fn message(&self, words: &str) -> bool {
+    pub fn shows(&self, words: &str) -> bool {
         let told = format!("{}\n{}", self.stdout, self.stderr);
         told.split_whitespace().collect::<Vec<_>>().join(" ").contains(words)
     }

@@ -3,16 +3,18 @@
 
 use harness::measure::LedgerRule;
 use harness::measure::ThreadsUsage;
-use harness::measure::audit::{Evidence, Limits, audit, tags};
+use harness::measure::audit::{Blame, Check, Evidence, Found, Limits, audit, tags};
 use harness::measure::image::{Base, Count, ImageFacts, Method};
 use harness::measure::launch::{Ending, LaunchRecord};
 use harness::measure::outcome::Outcomes;
+use harness::measure::reason::{Cause, Failure, Problem, Reason};
 use harness::measure::record::*;
 use harness::measure::trial::{Build, Ledger, TrialRecord};
 use harness::measure::usage::{HostUsage, ProcessUsage, Reading, Series, ThreadUsage, TreeUsage};
 use harness::measure::{Arm, Latencies, LoadFacts, Offered, Second};
 use harness::measure::{GitFacts, HostFacts, ToolFacts};
 use harness_base::clock::Mono;
+use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,6 +22,21 @@ use rand_chacha::ChaCha8Rng;
 const MS: u64 = 1_000_000;
 const TARGET_RSS: u64 = 33_100_000;
 const CPUS: f64 = 2.0;
+
+/// The reason of a stage whose CPU time the hypervisor took.
+pub fn steal() -> Reason {
+    Problem::Broken(Check::new(Found::Steal { share: 0.09, limit: 0.05 }, false, Blame::Host)).into()
+}
+
+/// A failure of the target with this text.
+pub fn died(text: &str) -> Failure {
+    failure(text, Exit::TargetFailed)
+}
+
+/// A failure with this text that stands for this exit code.
+pub fn failure(text: &str, exit: Exit) -> Failure {
+    Failure::new(Cause::Error(vec![text.to_owned()]), exit)
+}
 
 /// The whole record. Its numbers are those of design section 9, give or take.
 pub fn record() -> Record {
@@ -63,7 +80,6 @@ pub fn record() -> Record {
         calibration: None,
         stages: vec![made.artifact(), made.startup(), made.idle(), made.overhead(), made.capacity()],
         interrupted: false,
-        failure: None,
         sampler_cost_ratio: Some(0.0031),
         retries: Vec::new(),
     }

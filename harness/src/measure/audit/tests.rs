@@ -21,7 +21,7 @@ fn load(rate: u64, answered: u64) -> LoadFacts {
     load
 }
 
-fn failed(load: &LoadFacts, arm: Arm, ledger: Option<Ledger>) -> Vec<(String, Option<Blame>)> {
+fn failed(load: &LoadFacts, arm: Arm, ledger: Option<Ledger>) -> Vec<(Rule, Option<Blame>)> {
     failed_while(load, arm, ledger, &Series::default())
 }
 
@@ -30,7 +30,7 @@ fn failed_while(
     arm: Arm,
     ledger: Option<Ledger>,
     readings: &Series<Reading>,
-) -> Vec<(String, Option<Blame>)> {
+) -> Vec<(Rule, Option<Blame>)> {
     let evidence = Evidence {
         arm,
         offered: Offered::Open { rate_per_second: load.scheduled as f64 },
@@ -42,7 +42,7 @@ fn failed_while(
         target_cpus: 2.0,
     };
     let checks = audit(&evidence, &Limits::default());
-    checks.into_iter().filter(|check| !check.passed).map(|check| (check.rule, check.blame)).collect()
+    checks.into_iter().filter(|check| !check.passed).map(|check| (check.rule(), check.blame)).collect()
 }
 
 #[test]
@@ -54,9 +54,9 @@ fn a_clean_trial_passes() {
 #[test]
 fn a_rate_not_achieved_without_lag_is_the_targets_doing() {
     let found = failed(&load(1000, 900), Arm::Proxied, None);
-    assert_eq!(found[0], ("achieved".to_owned(), Some(Blame::Target)));
+    assert_eq!(found[0], (Rule::Achieved, Some(Blame::Target)));
     let found = failed(&load(1000, 900), Arm::Direct, None);
-    assert_eq!(found[0], ("achieved".to_owned(), Some(Blame::Upstream)));
+    assert_eq!(found[0], (Rule::Achieved, Some(Blame::Upstream)));
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_rate_beyond_what_the_generator_could_ever_send_is_the_generators_doing() {
     let readings = Series(vec![reading(1, 0), reading(2, 500_000_000)]);
     for (rate, blame) in [(1_900, Blame::Target), (2_100, Blame::Generator)] {
         let found = failed_while(&load(rate, 500), Arm::Proxied, None, &readings);
-        assert_eq!(found[0], ("achieved".to_owned(), Some(blame)), "{rate}/s");
+        assert_eq!(found[0], (Rule::Achieved, Some(blame)), "{rate}/s");
     }
 }
 
@@ -80,25 +80,25 @@ fn a_rate_not_achieved_with_lag_is_the_generators_doing() {
     let mut late = load(1000, 900);
     (0..100).for_each(|_| late.latencies.pacer_lag.record(Nanos::from_millis(3)));
     let found = failed(&late, Arm::Proxied, None);
-    assert_eq!(found[0], ("achieved".to_owned(), Some(Blame::Generator)));
-    assert!(found.contains(&("pacer_lag_p99".to_owned(), Some(Blame::Generator))));
+    assert_eq!(found[0], (Rule::Achieved, Some(Blame::Generator)));
+    assert!(found.contains(&(Rule::PacerLagP99, Some(Blame::Generator))));
 }
 
 #[test]
 fn lost_requests_and_missing_hits_never_pass() {
     let mut lossy = load(1000, 1000);
     lossy.scheduled = 1001;
-    assert_eq!(failed(&lossy, Arm::Direct, None)[0].0, "accounting");
+    assert_eq!(failed(&lossy, Arm::Direct, None)[0].0, Rule::Accounting);
     let ledger = Ledger { upstream_hits: 999, sent: 1000 };
-    assert_eq!(failed(&load(1000, 1000), Arm::Proxied, Some(ledger)), [("ledger".to_owned(), Some(Blame::Target))]);
-    assert_eq!(failed(&LoadFacts::default(), Arm::Direct, None)[0].0, "accounting");
+    assert_eq!(failed(&load(1000, 1000), Arm::Proxied, Some(ledger)), [(Rule::Ledger, Some(Blame::Target))]);
+    assert_eq!(failed(&LoadFacts::default(), Arm::Direct, None)[0].0, Rule::Accounting);
 }
 
 #[test]
 fn concurrency_that_contradicts_latency_is_the_instruments_fault() {
     let mut odd = load(1000, 1000);
     odd.mean_in_flight = 4.0;
-    assert_eq!(failed(&odd, Arm::Proxied, None), [("littles_law".to_owned(), Some(Blame::Instrument))]);
+    assert_eq!(failed(&odd, Arm::Proxied, None), [(Rule::LittlesLaw, Some(Blame::Instrument))]);
 }
 
 #[test]
@@ -110,9 +110,9 @@ fn an_idle_window_is_disturbed_by_others_and_by_the_hypervisor() {
     };
     let rules = |busy, steal| {
         let found = disturbances(&series(busy, steal), &Limits::default());
-        found.into_iter().map(|check| (check.rule, check.blame)).collect::<Vec<_>>()
+        found.into_iter().map(|check| (check.rule(), check.blame)).collect::<Vec<_>>()
     };
     assert_eq!(rules(199_000, 99_000), [], "9.95 % and 4.95 % are inside the limits");
-    assert_eq!(rules(201_000, 0), [("foreign_cpu".to_owned(), Some(Blame::Host))]);
-    assert_eq!(rules(0, 101_000), [("steal".to_owned(), Some(Blame::Host))]);
+    assert_eq!(rules(201_000, 0), [(Rule::ForeignCpu, Some(Blame::Host))]);
+    assert_eq!(rules(0, 101_000), [(Rule::Steal, Some(Blame::Host))]);
 }

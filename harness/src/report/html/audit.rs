@@ -12,6 +12,7 @@ use super::view::trials;
 use crate::measure::Arm;
 use crate::measure::outcome::Outcomes;
 use crate::measure::record::{RoundStatus, StageRecord};
+use crate::measure::{Check, Rule};
 use harness_base::units::grouped;
 
 /// Every rule of the audit with how often it held, and what became of all requests.
@@ -34,26 +35,32 @@ pub(super) fn audit(summary: &Summary<'_>) -> Markup {
 
 /// How often each rule held in the trials that count, and in those that were rejected for it.
 fn rules_of(stage: &StageRecord) -> Markup {
-    let mut order: Vec<&str> = Vec::new();
-    let mut found: BTreeMap<&str, (u64, u64, Option<&str>)> = BTreeMap::new();
+    let mut order: Vec<Rule> = Vec::new();
+    let mut found: BTreeMap<Rule, (u64, u64, Option<&Check>)> = BTreeMap::new();
     let audited = trials(stage).filter(|placed| matches!(placed.status, RoundStatus::Valid | RoundStatus::Rejected));
     for check in audited.flat_map(|placed| &placed.trial.audit) {
-        if !order.contains(&check.rule.as_str()) {
-            order.push(&check.rule);
+        if !order.contains(&check.rule()) {
+            order.push(check.rule());
         }
-        let (held, broken, example) = found.entry(&check.rule).or_default();
+        let (held, broken, example) = found.entry(check.rule()).or_default();
         if check.passed {
             *held += 1;
         } else {
             *broken += 1;
-            *example = example.or(Some(&check.message));
+            *example = example.or(Some(check));
         }
     }
-    let of = |rule: &&str| {
+    let of = |rule: &Rule| {
         let (held, broken, example) = found.get(rule).copied().unwrap_or_default();
         let tone = if broken > 0 { "bad" } else { "plain" };
         let broken = html! { td class={ "number " (tone) } { (broken) } };
-        row([head(&stage.name), cell(rule), number(held), broken, cell(or_dash(example))])
+        row([
+            head(&stage.name),
+            cell(rule.name()),
+            number(held),
+            broken,
+            cell(or_dash(example.map(ToString::to_string))),
+        ])
     };
     body(order.iter().map(of))
 }

@@ -1,8 +1,9 @@
 //! The target is asked to end while it is under load, and may be started again.
 
 use super::{Bench, start_target};
+use crate::measure::Failure;
 use crate::measure::faults::ExitFacts;
-use crate::measure::record::Failure;
+use crate::measure::reason::{Cause, When};
 use crate::run::halt::{Halt, Stop};
 use crate::run::rig::Rig;
 use crate::work::Stage;
@@ -36,17 +37,17 @@ impl Bench {
         let name = format!("{}-{}", stage.name, self.index);
         let patience = rig.plan.target.stop_within;
         let Self { engine, target, upstream, launch, stopped, build, .. } = self;
-        let Some(engine) = engine else { return Err(Halt::tool("this stage has no load generator".to_owned())) };
+        let Some(engine) = engine else { return Err(Halt::tool("this stage has no load generator")) };
         let load = async { work(&mut engine.generator).await.map_err(Stop::Load) };
         let change = async {
             tokio::time::sleep(at.remaining().duration()).await;
             if let Some(ending) = target.ended() {
-                let message = format!("the target {ending} before it was asked to end");
-                return Err(Stop::Halt(Halt::Failed(Failure { message, exit: Exit::TargetFailed })));
+                let cause = Cause::TargetEnded { ending, when: When::Early };
+                return Err(Stop::Halt(Halt::Failed(Failure::new(cause, Exit::TargetFailed))));
             }
             let asked = Mono::now();
             let Some(ended) = target.stop(patience).await else {
-                return Err(Stop::Halt(Halt::tool("the target is not ours to end".to_owned())));
+                return Err(Stop::Halt(Halt::tool("the target is not ours to end")));
             };
             let exit = ExitFacts { ending: ended.ending.clone(), took_ns: ended.took.0, killed: ended.killed };
             if !again {

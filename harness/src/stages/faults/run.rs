@@ -6,10 +6,11 @@ mod switch;
 use super::work::Work;
 use crate::measure::RoundStatus;
 use crate::measure::faults::{self, FaultKind, FaultRecord};
-use crate::measure::record::Failure;
+use crate::measure::reason::Scope;
 use crate::measure::soak::Gathering;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{Arm, LoadFacts};
+use crate::measure::{Rule, Warning};
 use crate::run::bench::Bench;
 use crate::run::event::Event;
 use crate::run::halt::{Halt, Stop};
@@ -33,7 +34,7 @@ const TICK: Nanos = Nanos::from_millis(50);
 const ROUND: u32 = 0;
 
 /// Rules that hold of a load under which something fails: what the target does is what is to be seen, and no rule.
-const RULES: [&str; 4] = ["accounting", "pacer_lag_p99", "steal", "foreign_cpu"];
+const RULES: [Rule; 4] = [Rule::Accounting, Rule::PacerLagP99, Rule::Steal, Rule::ForeignCpu];
 
 /// Makes every fault that can be made here.
 ///
@@ -42,14 +43,16 @@ const RULES: [&str; 4] = ["accounting", "pacer_lag_p99", "steal", "foreign_cpu"]
 /// [`Halt::Interrupted`]. The faults until then are recorded.
 pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
     if rig.plan.base.is_some() {
-        rig.recorder.warn("the faults are those of the head alone; the base did not meet them".to_owned());
+        rig.recorder.warn(Warning::HeadOnly);
     }
     let kinds: Vec<FaultKind> = work.possible().collect();
     let mut index = 0;
     for (done, kind) in (1..).zip(&kinds) {
         for _ in 0..TRIES {
             rig.tell(Event::Doing(kind.name().to_owned()));
-            let status = one(rig, stage, work, (index, *kind)).await.map_err(|halt| named(*kind, halt))?;
+            let status = one(rig, stage, work, (index, *kind))
+                .await
+                .map_err(|halt| halt.within(&Scope::Part(kind.name().to_owned())))?;
             index += 1;
             if status == RoundStatus::Valid {
                 break;
@@ -59,16 +62,6 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     }
     let reasons = rig.recorder.present_stage().map(faults::disturbances).unwrap_or_default();
     if reasons.is_empty() { Ok(()) } else { Err(Halt::Invalid(reasons)) }
-}
-
-/// Says which fault it was.
-fn named(kind: FaultKind, halt: Halt) -> Halt {
-    let named = |message: String| format!("{}: {message}", kind.name());
-    match halt {
-        Halt::Failed(Failure { message, exit }) => Halt::Failed(Failure { message: named(message), exit }),
-        Halt::Invalid(reasons) => Halt::Invalid(reasons.into_iter().map(named).collect()),
-        Halt::Interrupted => Halt::Interrupted,
-    }
 }
 
 async fn one(
@@ -122,11 +115,11 @@ async fn watched(
     rig.recorder.fault(bench.index, fault);
     let measured = Measured { arm: Arm::Proxied, load: facts, window, ledger: None };
     let trial = audited(trial::judge(stage, load, bench, measured), kind, work);
-    let failed = trial.audit.iter().find(|check| !check.passed).map(|check| check.message.clone());
+    let failed = trial.audit.iter().find(|check| !check.passed).cloned();
     let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
     rig.recorder.trial(bench.index, ROUND, trial);
     rig.recorder.round(bench.index, ROUND, status);
-    rig.tell(Event::Round { status, reason: failed });
+    rig.tell(Event::Round { status, broken: failed.map(|check| (check, None)) });
     Ok(status)
 }
 
@@ -139,8 +132,8 @@ fn edges(window: &Window) -> Window {
 
 /// The trial with the rules that hold of it. What a target uses that ends is nobody's any more, and looks like others' CPU time.
 fn audited(mut trial: TrialRecord, kind: FaultKind, work: &Work) -> TrialRecord {
-    let holds = |rule: &str| RULES.contains(&rule) && !(kind.ends_target() && rule == "foreign_cpu");
-    trial.audit.retain(|check| holds(&check.rule));
+    let holds = |rule: Rule| RULES.contains(&rule) && !(kind.ends_target() && rule == Rule::ForeignCpu);
+    trial.audit.retain(|check| holds(check.rule()));
     if let Some(ticks) = &trial.load.ticks {
         let before = faults::check_before(ticks, work.before, trial.load.examples.first());
         trial.audit.insert(trial.audit.len().min(1), before);
@@ -157,7 +150,7 @@ async fn upstream_fails(
     order: TrialOrder,
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let Some(address) = bench.ledger() else {
-        return Err(Halt::tool("the upstream is not the bundled one, and does not fail on command".to_owned()));
+        return Err(Halt::tool("the upstream is not the bundled one, and does not fail on command"));
     };
     beside(rig, bench, order, switch::fail(address, kind, work.slow, span)).await
 }
@@ -171,7 +164,7 @@ async fn others_read_slowly(
     order: TrialOrder,
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let arm = bench.proxied();
-    let Some(request) = stage.requests.first() else { return Err(Halt::tool("the stage has no request".to_owned())) };
+    let Some(request) = stage.requests.first() else { return Err(Halt::tool("the stage has no request")) };
     let request = harness_load::raw(request, &arm).map_err(Halt::tool)?;
     let fault = async { Ok(readers::read_slowly(arm.address, request, readers, span).await) };
     beside(rig, bench, order, fault).await

@@ -1,9 +1,9 @@
 //! Watches the target do nothing.
 
 use super::work::Work;
-use crate::measure::{Reading, Series, audit};
+use crate::measure::{Reading, Series, Warning, audit};
 use crate::run::bench::Bench;
-use crate::run::builds::{builds, launch, named};
+use crate::run::builds::{builds, launch, named, of_two};
 use crate::run::event::Event;
 use crate::run::halt::Halt;
 use crate::run::rig::Rig;
@@ -28,8 +28,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
             bench.stop(rig).await;
             let readings = watched.map_err(|halt| named(rig, stage, *build, halt))?;
             for check in audit::disturbances(&readings, &stage.audit) {
-                let hint = check.hint.unwrap_or_default();
-                rig.recorder.warn(format!("{launch} was disturbed: {}; {hint}", check.message));
+                rig.recorder.warn(Warning::Disturbed { launch: turn + 1, build: of_two(stage, *build), check });
             }
         }
         rig.tell(Event::Step { done: turn + 1, of: launches });

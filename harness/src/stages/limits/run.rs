@@ -1,12 +1,13 @@
 //! Runs rounds inside one set of limits after the other.
 
 use super::work::Work;
-use crate::measure::curve::GaveUp;
-use crate::measure::{Blame, InstanceRecord, RoundStatus};
+use crate::measure::curve::{GaveUp, Why};
+use crate::measure::reason::Scope;
+use crate::measure::{Blame, InstanceRecord, RoundStatus, Warning};
 use crate::run::event::Event;
 use crate::run::halt::Halt;
 use crate::run::rig::Rig;
-use crate::run::rounds::{self, Scope, Tally};
+use crate::run::rounds::{self, Extent, Tally};
 use crate::work::Stage;
 use harness_base::exit::Exit;
 
@@ -19,28 +20,30 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     let (cells, work) = (&work.cells, &work.load);
     let mut invalid = Vec::new();
     if rig.plan.base.is_some() {
-        rig.recorder
-            .warn("the curve of limits is that of the head alone; the base was not measured in them".to_owned());
+        rig.recorder.warn(Warning::HeadOnly);
     }
     for (index, limits) in (0_u32..).zip(cells) {
         let cell = Stage { limits: *limits, ..stage.clone() };
         let stage_rounds = (u64::from(index) * work.rounds, cells.len() as u64 * work.rounds);
         let mut tally =
-            Tally { wanted: work.rounds, valid: 0, rejected: 0, stage: stage_rounds, scope: Scope::Instance };
+            Tally { wanted: work.rounds, valid: 0, rejected: 0, stage: stage_rounds, extent: Extent::Instance };
         rig.tell(Event::Doing(limits.to_string()));
         let why = match rounds::rounds(rig, &cell, work, index.into(), &mut tally, work.rounds).await {
             Ok(()) => None,
             Err(Halt::Failed(failure)) if failure.exit == Exit::TargetFailed => {
-                Some(GaveUp { message: failure.message, by_target: true })
+                Some(GaveUp { why: Why::Failed(failure), by_target: true })
             }
             Err(Halt::Invalid(reasons)) => {
                 let by_target = rig.recorder.instance(index).is_some_and(only_the_target_failed);
-                Some(GaveUp { message: reasons.join("; "), by_target })
+                Some(GaveUp { why: Why::Invalid(reasons), by_target })
             }
             Err(halt) => return Err(halt),
         };
         if let Some(why) = why {
-            invalid.extend((!why.by_target).then(|| format!("within {limits}: {}", why.message)));
+            if let (false, Why::Invalid(reasons)) = (why.by_target, &why.why) {
+                let scope = Scope::Limits(*limits);
+                invalid.extend(reasons.iter().map(|reason| reason.clone().within(scope.clone())));
+            }
             rig.recorder.gave_up(index, *limits, why);
         }
         rig.tell(Event::Step { done: stage_rounds.0 + work.rounds, of: stage_rounds.1 });

@@ -6,10 +6,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::work::Work;
 use crate::measure::Slice;
-use crate::measure::record::Failure;
+use crate::measure::reason::Problem;
 use crate::measure::soak::{self, Gathering};
 use crate::measure::trial::Build;
 use crate::measure::{Arm, LoadFacts};
+use crate::measure::{Failure, Reason, Warning};
 use crate::measure::{RoundStatus, SoakWindow, rejection};
 use crate::run::bench::Bench;
 use crate::run::event::Event;
@@ -41,7 +42,7 @@ const ROUND: u32 = 1;
 /// fails, [`Halt::Interrupted`]. The windows until then are recorded.
 pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
     if rig.plan.base.is_some() {
-        rig.recorder.warn("the soak is that of the head alone; the base was not soaked".to_owned());
+        rig.recorder.warn(Warning::HeadOnly);
     }
     let mut bench = Bench::start(rig, stage, (INSTANCE.into(), Build::Head), Some(&work.load)).await?;
     let mut done = watched(rig, stage, work, &mut bench).await;
@@ -51,8 +52,9 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     bench.stop(rig).await;
     done?;
     let recorded = rig.recorder.present_stage();
-    let mut reasons = recorded.map(rejection::reasons).unwrap_or_default();
-    reasons.extend(recorded.map(soak::faults).unwrap_or_default());
+    let rejected = recorded.map(rejection::rejections).unwrap_or_default();
+    let problems = rejected.into_iter().map(Problem::Rejected).chain(recorded.map(soak::faults).unwrap_or_default());
+    let reasons: Vec<Reason> = problems.map(Reason::from).collect();
     if reasons.is_empty() { Ok(()) } else { Err(Halt::Invalid(reasons)) }
 }
 
@@ -71,11 +73,11 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Benc
     let ledger = trial::ledger_of(before, after, &load);
     let window = Window { readings: watch.whole.edges(), peak_rss_bytes: None, target_threads: None };
     let trial = trial::judge(stage, &work.load, bench, Measured { arm: Arm::Proxied, load, window, ledger });
-    let failed = trial.audit.iter().find(|check| !check.passed).map(|check| check.message.clone());
+    let failed = trial.audit.iter().find(|check| !check.passed).cloned();
     let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
     rig.recorder.trial(INSTANCE, ROUND, trial);
     rig.recorder.round(INSTANCE, ROUND, status);
-    rig.tell(Event::Round { status, reason: failed });
+    rig.tell(Event::Round { status, broken: failed.map(|check| (check, None)) });
     Ok(())
 }
 
@@ -219,9 +221,8 @@ impl Watch {
         // Readings of the piece in which it ended stay with the instance.
         bench.leave(self.pieces.pop_front().map(|(pending, _)| pending));
         match halt {
-            Halt::Failed(Failure { message, exit: Exit::TargetFailed }) => {
-                let message = format!("after {:.1} s of load {message}", after.as_secs_f64());
-                Halt::Failed(Failure { message, exit: Exit::TargetFailed })
+            Halt::Failed(failure) if failure.exit == Exit::TargetFailed => {
+                Halt::Failed(Failure { after_ns: Some(after.0), ..failure })
             }
             other => other,
         }

@@ -309,7 +309,7 @@ fn a_run_records_the_image_and_judges_its_claims() {
     assert_eq!(ran.value("binary/docker_image_compressed"), expected as f64);
     assert_eq!(ran.value("binary/docker_layers"), 2.0);
     assert_eq!(ran.stage("artifact").image.unwrap().multi_arch, Some(true));
-    assert!(ran.message("not met"), "{}", ran.stdout);
+    assert!(ran.shows("not met"), "{}", ran.stdout);
 }
 
 #[test]
@@ -318,5 +318,5 @@ fn a_run_with_a_broken_image_is_invalid_input() {
     std::fs::write(scratch.0.join("image.tar"), "no archive").unwrap();
     let ran = artifact_run(scratch, "image.tar");
     ran.expect_code(2);
-    assert!(ran.message("is no whole archive"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.shows("is no whole archive"), "{}\n{}", ran.stdout, ran.stderr);
 }

@@ -2,7 +2,7 @@
 
 use harness::measure::Record;
 use harness::measure::metric::Kind;
-use harness::measure::record::{Failure, StageStatus};
+use harness::measure::record::StageStatus;
 use harness::measure::trial::Build;
 use harness::verdict::claim::Claim;
 use harness::verdict::promote::{Refused, promoted, result_file};
@@ -66,11 +66,11 @@ fn a_clean_run_is_kept_with_its_rounds() {
 #[test]
 fn an_invalid_run_is_never_promoted() {
     let mut record = clean();
-    stage(&mut record, "overhead", StageStatus::Invalid(vec!["too few valid rounds".to_owned()]));
+    stage(&mut record, "overhead", StageStatus::Invalid(vec![crate::sample::steal()]));
     for reason in [None, Some("it is urgent")] {
         let refused = promote(&record, reason).unwrap_err();
         let said = refused.to_string();
-        assert!(matches!(refused, Refused::Invalid { .. }) && said.contains("too few valid rounds"), "{said}");
+        assert!(matches!(refused, Refused::Invalid { .. }) && said.contains("9.00 % of CPU time stolen"), "{said}");
         assert!(said.contains("with or without --override") && said.contains("harness run"), "{said}");
     }
     let nothing = Record { stages: Vec::new(), ..clean() };
@@ -80,7 +80,7 @@ fn an_invalid_run_is_never_promoted() {
 #[test]
 fn an_invalid_stage_that_is_optional_is_left_out() {
     let mut record = clean();
-    stage(&mut record, "overhead", StageStatus::Invalid(vec!["too few valid rounds".to_owned()]));
+    stage(&mut record, "overhead", StageStatus::Invalid(vec![crate::sample::steal()]));
     record.stages.iter_mut().for_each(|stage| stage.optional = stage.name == "overhead");
     let run = promote(&record, None).unwrap();
     assert!(run.metric("overhead/latency_p50").is_none() && run.metric("latency/p50").is_none());
@@ -89,17 +89,14 @@ fn an_invalid_stage_that_is_optional_is_left_out() {
 
 #[test]
 fn a_run_that_did_not_end_by_itself_is_never_promoted() {
-    let failure = Failure { message: "the target exited with code 1".to_owned(), exit: Exit::TargetFailed };
+    let failure = crate::sample::died("the target exited with code 1");
     let mut failed = clean();
-    stage(&mut failed, "capacity", StageStatus::Failed(failure.clone()));
-    let mut early = clean();
-    early.failure = Some(failure);
+    stage(&mut failed, "capacity", StageStatus::Failed(failure));
     let mut interrupted = clean();
     interrupted.interrupted = true;
     stage(&mut interrupted, "capacity", StageStatus::Incomplete);
     for (record, words) in [
         (failed, "ended in TARGET FAILED: stage capacity: the target exited with code 1"),
-        (early, "ended in TARGET FAILED: the target exited with code 1"),
         (interrupted, "ended in INTERRUPTED: stopped in stage capacity"),
     ] {
         let refused = promote(&record, Some("it is urgent")).unwrap_err();

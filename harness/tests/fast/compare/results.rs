@@ -173,7 +173,7 @@ fn a_metric_that_is_absent_on_one_side_says_why() {
     let record = crate::sample::record();
     let mut invalid = record.clone();
     invalid.stages.iter_mut().find(|stage| stage.name == "overhead").unwrap().status =
-        StageStatus::Invalid(vec!["steal 9 %, limit 5 %".to_owned()]);
+        StageStatus::Invalid(vec![crate::sample::steal()]);
     for (base, head, side) in [(&record, &invalid, "head"), (&invalid, &record, "base")] {
         let comparison = judged(base, head);
         let change = of(&comparison, "latency/p50");

@@ -1,5 +1,6 @@
 //! What GitHub Actions reads of a step.
 
+use harness::verdict::judgement::Ground;
 use std::process::Output;
 
 use harness::publish::actions::{Level, SUMMARY_LIMIT, annotations, append_summary, command};
@@ -60,9 +61,9 @@ fn a_quiet_report_is_its_first_line_without_colours() {
     assert!(report(&run, &["--quiet", "--format", "json"]).stdout.starts_with(b"{"));
 }
 
-fn judgement(findings: Vec<Finding>, reasons: Vec<String>) -> Judgement {
-    let exit = if reasons.is_empty() { Exit::Pass } else { Exit::Regressed };
-    Judgement { findings, reasons, exit, ..judge(&sample::record(), &[], Options::default()) }
+fn judgement(findings: Vec<Finding>, grounds: Vec<Ground>) -> Judgement {
+    let exit = if grounds.is_empty() { Exit::Pass } else { Exit::Regressed };
+    Judgement { findings, grounds, exit, ..judge(&sample::record(), &[], Options::default()) }
 }
 
 fn finding(index: usize, kind: FindingKind) -> Finding {
@@ -75,8 +76,8 @@ fn finding(index: usize, kind: FindingKind) -> Finding {
 fn more_than_nine_of_a_level_are_counted() {
     let blocks = (0..30).map(|index| finding(index, FindingKind::Block));
     let alerts = (30..40).map(|index| finding(index, FindingKind::Alert));
-    let reasons = vec!["latency/p07: worse".to_owned(), "stage idle failed".to_owned()];
-    let text = annotations(&judgement(blocks.chain(alerts).collect(), reasons));
+    let grounds = [Ground::Finding(finding(7, FindingKind::Block)), Ground::Incomplete { stage: "idle".to_owned() }];
+    let text = annotations(&judgement(blocks.chain(alerts).collect(), grounds.to_vec()));
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 20, "{text}");
     assert_eq!(lines[0], "::error title=latency/p00::latency/p00: worse");

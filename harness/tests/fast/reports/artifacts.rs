@@ -218,7 +218,7 @@ fn what_is_of_no_known_kind_says_what_it_looks_like() {
 #[test]
 fn a_run_without_a_valid_stage_leaves_valid_artifacts() {
     let mut record = sample::record();
-    record.stages.iter_mut().for_each(|stage| stage.status = StageStatus::Invalid(vec!["steal 9 %".to_owned()]));
+    record.stages.iter_mut().for_each(|stage| stage.status = StageStatus::Invalid(vec![sample::steal()]));
     let judgement = judged(&record, &[]);
     let folder = Folder::new("nothing");
     let files = write_all_of(&record, &judgement, &folder);

@@ -1,6 +1,7 @@
 //! `comment.md` and the findings of `summary.md`.
 
 use harness::report::comment::{LIMIT, Options, body};
+use harness::verdict::judgement::Ground;
 use harness::verdict::judgement::{Finding, FindingKind};
 
 use super::*;
@@ -58,7 +59,7 @@ fn a_comment_fits_whatever_there_is_to_say_and_keeps_the_worst() {
     let long = "worse by |much| <b>\n".repeat(50);
     for (count, kept) in [(0, 0), (1, 1), (100, 100), (400, 400), (3_000, 150)] {
         let mut judgement = every_kind();
-        judgement.reasons = vec![long.clone(); count.min(500)];
+        judgement.grounds = vec![Ground::Finding(finding(FindingKind::Block, "x", &long)); count.min(500)];
         let of = |kind: FindingKind, n: usize| (0..n).map(move |index| (kind, format!("{}/{index}", kind.word())));
         let all =
             of(FindingKind::Ok, 3 * count).chain(of(FindingKind::Improved, count)).chain(of(FindingKind::Block, count));
@@ -83,7 +84,7 @@ fn a_comment_has_no_path_no_secret_and_nothing_that_acts() {
     record.host.cpu_model = "![x](http://evil.example)".to_owned();
     let mut judgement = every_kind();
     let message = "/opt/gate/bin/gate died: Authorization: Bearer s3cr3tvalue @maintainer [see](https://evil.example) <img src=x>";
-    judgement.reasons = vec![message.to_owned(), message.to_owned()];
+    judgement.grounds = vec![Ground::Finding(finding(FindingKind::Block, message, message)); 2];
     judgement.findings.push(finding(FindingKind::Block, message, message));
     let text = comment_of(&record, &judgement);
     for part in ["/opt", "s3cr3tvalue", "@maintainer", "@team", "[see](", "://", "<img", "<script", "/opt/thoughtgate"]

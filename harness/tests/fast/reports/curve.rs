@@ -1,5 +1,6 @@
 //! What limits cost: judged, told and stored.
 
+use harness::measure::curve::Why;
 use harness::measure::curve::{GaveUp, Objective};
 use harness::measure::group::{GroupUsage, ResourceLimits};
 use harness::measure::record::StageKind;
@@ -59,7 +60,8 @@ fn curve(objective: Objective) -> Record {
     let mut dead = measured.clone();
     (dead.index, dead.limits) = (0, Some(limits(0.1)));
     dead.rounds.truncate(3);
-    dead.gave_up = Some(GaveUp { message: "the target was killed for want of memory".to_owned(), by_target: true });
+    dead.gave_up =
+        Some(GaveUp { why: Why::Failed(sample::died("the target was killed for want of memory")), by_target: true });
     stage.instances.push(dead);
     for (index, cpus) in [(1, 0.25), (2, 0.5)] {
         (measured.index, measured.limits) = (index, Some(limits(cpus)));

@@ -1,9 +1,11 @@
 //! The journal: read again, it is the record.
 
 use harness::measure::ThreadsUsage;
+use harness::measure::Warning;
+use harness::measure::audit::{OwnProcess, Tag};
 use harness::measure::journal::{Error, JournalLine, replay};
 use harness::measure::latency::LatencyHistogram;
-use harness::measure::record::{Failure, InstanceRecord, RoundRecord, RoundStatus, StageKind};
+use harness::measure::record::{InstanceRecord, RoundRecord, RoundStatus, StageKind};
 use harness::measure::trial::{Build, TrialRecord};
 use harness::measure::usage::{Reading, Series};
 use harness::measure::{Arm, LoadFacts, Offered};
@@ -33,7 +35,7 @@ fn trial(rate: f64, in_flight: f64, spans: &[u64]) -> TrialRecord {
         target_cpus: spans.first().map(|_| 0.5),
         target_threads: spans.first().map(|span| ThreadsUsage { span_ns: *span, ..ThreadsUsage::default() }),
         audit: Vec::new(),
-        tags: vec!["co-located".to_owned()],
+        tags: vec![Tag::CoLocated { process: OwnProcess::Generator, share: 0.93 }],
     }
 }
 
@@ -59,8 +61,8 @@ fn stages() -> impl Strategy<Value = Vec<StageRecord>> {
     let status = prop::sample::select(vec![
         StageStatus::Valid,
         StageStatus::Incomplete,
-        StageStatus::Invalid(vec!["a".to_owned(), "b".to_owned()]),
-        StageStatus::Skipped("no Docker".to_owned()),
+        StageStatus::Invalid(vec![sample::steal(), sample::steal()]),
+        StageStatus::Skipped(sample::died("no Docker")),
     ]);
     let kind = prop::sample::select(StageKind::ALL.to_vec());
     let stage = (status, kind, any::<bool>(), prop::collection::vec(rounds(), 0..3), prop::option::of(any::<u64>()));
@@ -72,7 +74,7 @@ fn stages() -> impl Strategy<Value = Vec<StageRecord>> {
                 status,
                 optional,
                 binary_size_bytes: size,
-                warnings: vec![format!("warning {place}")],
+                warnings: vec![Warning::HeadOnly],
                 instances: (0..)
                     .zip(instances)
                     .map(|(index, rounds)| InstanceRecord { index, rounds, ..InstanceRecord::default() })
@@ -84,11 +86,9 @@ fn stages() -> impl Strategy<Value = Vec<StageRecord>> {
 }
 
 fn records() -> impl Strategy<Value = Record> {
-    let failure =
-        prop::option::of(Just(Failure { message: "died".to_owned(), exit: harness_base::exit::Exit::TargetFailed }));
-    (stages(), any::<bool>(), failure, prop::option::of(0.0..1.0), 0.0..1e3, any::<u64>()).prop_map(
-        |(stages, interrupted, failure, sampler_cost_ratio, load_average, took_ns)| {
-            let mut record = Record { stages, interrupted, failure, sampler_cost_ratio, took_ns, ..Record::default() };
+    (stages(), any::<bool>(), prop::option::of(0.0..1.0), 0.0..1e3, any::<u64>()).prop_map(
+        |(stages, interrupted, sampler_cost_ratio, load_average, took_ns)| {
+            let mut record = Record { stages, interrupted, sampler_cost_ratio, took_ns, ..Record::default() };
             record.host.load_average = load_average;
             record
         },

@@ -1,6 +1,6 @@
 //! What a record is judged to be.
 
-use harness::measure::record::{Failure, StageKind};
+use harness::measure::record::StageKind;
 use harness::verdict::judgement::ClaimState;
 use harness::verdict::{FailOn, Options, judge};
 use harness_base::exit::Exit;
@@ -107,7 +107,7 @@ fn only_required_claims_change_the_ending() {
 fn a_skipped_stage_is_said_aloud_and_its_required_claim_is_open() {
     let mut record = sample::record();
     let capacity = stage(&mut record, "capacity");
-    capacity.status = StageStatus::Skipped("Docker does not answer".to_owned());
+    capacity.status = StageStatus::Skipped(sample::died("Docker does not answer"));
     capacity.optional = true;
     let required = Claim { required: true, ..claim("throughput/rps_10vu", false, 10_000.0) };
     let judgement = judged(&record, std::slice::from_ref(&required));
@@ -143,21 +143,20 @@ fn an_invalid_stage_is_the_headline_and_has_no_numbers() {
 
 #[test]
 fn the_most_urgent_ending_wins_and_speaks_first() {
-    let failure = |exit| Some(Failure { message: format!("because of {exit:?}"), exit });
+    let failed = |exit| StageStatus::Failed(sample::failure(&format!("because of {exit:?}"), exit));
     let mut record = with_invalid_overhead();
     let claims = [Claim { required: true, ..claim("memory/idle_rss", true, 20e6) }];
     let mut expect = |change: &dyn Fn(&mut Record), exit: Exit, first: &str| {
         change(&mut record);
         let judgement = judged(&record, &claims);
         assert_eq!(judgement.exit, exit);
-        assert!(judgement.reasons[0].contains(first), "{:?}", judgement.reasons);
-        assert!(judgement.reasons.last().unwrap().contains("memory/idle_rss"), "{:?}", judgement.reasons);
+        assert!(judgement.reasons()[0].contains(first), "{:?}", judgement.grounds);
+        assert!(judgement.reasons().last().unwrap().contains("memory/idle_rss"), "{:?}", judgement.grounds);
     };
     expect(&|_| (), Exit::Invalid, "stage overhead: 9.90 %");
-    let died = || Failure { message: "the target died".to_owned(), exit: Exit::TargetFailed };
-    expect(&|record| stage(record, "capacity").status = StageStatus::Failed(died()), Exit::TargetFailed, "target died");
-    expect(&|record| record.failure = failure(Exit::InvalidInput), Exit::InvalidInput, "because of InvalidInput");
-    expect(&|record| record.failure = failure(Exit::Usage), Exit::Usage, "because of Usage");
+    for (name, exit) in [("capacity", Exit::TargetFailed), ("startup", Exit::InvalidInput), ("artifact", Exit::Usage)] {
+        expect(&|record| stage(record, name).status = failed(exit), exit, &format!("because of {exit:?}"));
+    }
     expect(&|record| record.interrupted = true, Exit::Interrupted, "stopped between two stages");
     expect(
         &|record| stage(record, "idle").status = StageStatus::Incomplete,
@@ -167,12 +166,10 @@ fn the_most_urgent_ending_wins_and_speaks_first() {
 }
 
 #[test]
-fn one_failure_is_told_once() {
+fn a_failure_is_one_ground() {
     let mut record = sample::record();
-    let died = Failure { message: "the target died".to_owned(), exit: Exit::TargetFailed };
-    stage(&mut record, "capacity").status = StageStatus::Failed(died.clone());
-    record.failure = Some(died);
-    assert_eq!(judged(&record, &[]).reasons, ["the target died"]);
+    stage(&mut record, "capacity").status = StageStatus::Failed(sample::died("the target died"));
+    assert_eq!(judged(&record, &[]).reasons(), ["stage capacity: the target died"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The small formats: badges, JUnit, OpenMetrics, github-action-benchmark, release notes and QNet's summary.
 
+use harness::verdict::judgement::Ground;
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::measure::metric::{Better, Unit};
@@ -87,7 +88,7 @@ fn junit_fails_where_the_run_does_and_nowhere_else() {
     assert_eq!((failures, errors), (0, 2), "the stage and the verdict: {text}");
     assert!(text.contains("<error type=\"invalid\" message=\"9.90 % of the offered"));
     let mut skipping = sample::record();
-    stage(&mut skipping, "capacity").status = StageStatus::Skipped("no Docker".to_owned());
+    stage(&mut skipping, "capacity").status = StageStatus::Skipped(sample::died("no Docker"));
     let (text, counted) = junit(&skipping, &judged(&skipping, &[]));
     assert_eq!(counted[1..], [0, 0, 1], "{text}");
 }
@@ -101,7 +102,7 @@ fn junit_tells_a_regression_from_an_alert() {
         .map(|kind| Finding { kind, ..template.clone() })
         .to_vec();
     judgement.exit = Exit::Regressed;
-    judgement.reasons = vec!["latency/p50 <worse> & slower".to_owned()];
+    judgement.grounds = vec![Ground::Finding(Finding { message: "<worse> & slower".to_owned(), ..template })];
     let (text, [_, failures, errors, skipped]) = junit(&record, &judgement);
     assert_eq!((failures, errors, skipped), (2, 0, 1), "{text}");
     assert!(text.contains("<failure type=\"regression\"") && text.contains("&lt;worse&gt; &amp; slower"), "{text}");

@@ -81,12 +81,9 @@ fn a_result_keeps_its_schema_and_nothing_else_does() {
 #[test]
 fn every_ending_of_a_stage_keeps_the_schema() {
     let mut record = with_invalid_overhead();
-    let failure =
-        harness::measure::record::Failure { message: "died".to_owned(), exit: harness_base::exit::Exit::TargetFailed };
     stage(&mut record, "idle").status = StageStatus::Incomplete;
-    stage(&mut record, "startup").status = StageStatus::Skipped("no Docker".to_owned());
-    stage(&mut record, "capacity").status = StageStatus::Failed(failure.clone());
-    record.failure = Some(failure);
+    stage(&mut record, "startup").status = StageStatus::Skipped(sample::died("no Docker"));
+    stage(&mut record, "capacity").status = StageStatus::Failed(sample::died("died"));
     let judgement = judged(&record, &[claim("latency/p50", true, 2.0)]);
     valid(schema::RESULT, &serde_json::to_value(Stored::new(record, judgement).unwrap()).unwrap()).unwrap();
 }

@@ -1,7 +1,9 @@
 //! What becomes of a finding until it is published: two builds in one run, confirmation, overrides, exit codes.
 
 use harness::measure::ImageFacts;
+use harness::measure::audit::{Blame, Check, Found};
 use harness::measure::image::{Count, Method};
+use harness::measure::reason::Problem;
 use harness::measure::record::{BuildFacts, InstanceRecord, Record, StageKind, StageRecord, StageStatus};
 use harness::measure::trial::Build;
 use harness::verdict::context::{Confirmation, Context};
@@ -80,7 +82,11 @@ fn two_builds_are_compared_pair_by_pair_and_the_head_is_what_is_reported() {
     let strict =
         judge(&compared(&around(1.0), &around(1.15)), &[], Options { fail_on: FailOn::Alert, ..Options::default() });
     assert_eq!(strict.exit, Exit::Regressed);
-    assert!(strict.reasons[0].starts_with("startup/to_ready (--fail-on alert): 15.00 % worse"), "{:?}", strict.reasons);
+    assert!(
+        strict.reasons()[0].starts_with("startup/to_ready (--fail-on alert): 15.00 % worse"),
+        "{:?}",
+        strict.reasons()
+    );
     assert_eq!(judged(&compared(&around(1.0), &around(1.0)), Context::default()).findings[0].kind, FindingKind::Ok);
 }
 
@@ -154,7 +160,9 @@ fn a_block_is_a_block_only_when_it_is_seen_again() {
     }
     // A rerun that could not measure it does not excuse it.
     let mut nothing = compared(&around(1.0), &around(1.4));
-    nothing.stages[0].status = StageStatus::Invalid(vec!["steal 9 %, limit 5 %".to_owned()]);
+    let found = Found::Steal { share: 0.09, limit: 0.05 };
+    let steal = Problem::Broken(Check::new(found, false, Blame::Host));
+    nothing.stages[0].status = StageStatus::Invalid(vec![steal.into()]);
     let confirmation = Some(Confirmation::new("20261121T101500Z-bbbb", &judged(&nothing, Context::default())));
     let again = judged(&first, Context { confirmation, ..Context::default() });
     assert_eq!(ready(&again).kind, FindingKind::Block);

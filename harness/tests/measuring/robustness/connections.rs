@@ -39,7 +39,7 @@ fn three_thousand_connections_are_opened_whatever_the_soft_limit() {
     }
     let ran = (0..3).map(|_| limited("-Sn 256")).find(|ran| ran.disturbed().is_none()).expect("a quiet moment");
     ran.expect_code(0);
-    assert!(!ran.message("may open"), "the sidecar raises its own limit: {}", ran.stdout);
+    assert!(!ran.shows("may open"), "the sidecar raises its own limit: {}", ran.stdout);
     let stage = ran.stage("overhead");
     for trial in stage.valid_rounds().flat_map(|round| &round.trials) {
         assert_eq!((trial.connections, trial.load.outcomes.errors()), (3000, 0), "{:?}", trial.load.examples);
@@ -56,7 +56,7 @@ fn a_hard_limit_that_is_too_low_is_explained_before_anything_is_measured() {
     for words in
         ["3000 connections to 2 arm(s) need 9064 descriptors", "may open 2000", "prlimit --pid $$ --nofile=16384:16384"]
     {
-        assert!(ran.message(words), "{words} is not in {}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.shows(words), "{words} is not in {}\n{}", ran.stdout, ran.stderr);
     }
     assert!(ran.stage("overhead").instances.iter().all(|instance| instance.rounds.is_empty()));
 }
@@ -70,8 +70,8 @@ fn a_target_that_may_open_too_few_is_warned_of() {
     let stage =
         "[stage.overhead]\nrounds = 6\nrate = \"200/s\"\nconnections = 60\nwarmup = \"100ms\"\nwindow = \"300ms\"\n";
     let ran = crate::support::run(&sidecar(&[], stage).replace("command = [\"builtin:sidecar\",", &script));
-    assert!(ran.message("may open 100 descriptors, and 60 connections may need 120 in it"), "{}", ran.stdout);
-    assert!(ran.message("ulimit -n 128"), "{}", ran.stdout);
+    assert!(ran.shows("may open 100 descriptors, and 60 connections may need 120 in it"), "{}", ran.stdout);
+    assert!(ran.shows("ulimit -n 128"), "{}", ran.stdout);
 }
 
 /// A port on which nobody listens, and on which a connection waits out its time.

@@ -140,7 +140,7 @@ fn a_target_that_ignores_sigterm_is_killed_and_named() {
     let impatient = sidecar(&["--ignore-sigterm"], stage).replace("[target]", "[target]\nstop_within = \"200ms\"");
     let ran = run(&impatient);
     ran.expect_code(0);
-    assert!(ran.message("the target ignored SIGTERM for 200 ms and was killed"), "{}", ran.stdout);
+    assert!(ran.shows("the target ignored SIGTERM for 200 ms and was killed"), "{}", ran.stdout);
     for instance in ran.stage("startup").instances {
         assert_eq!((instance.launch.killed, instance.launch.ending), (true, Some(Ending::Signal(9))));
     }

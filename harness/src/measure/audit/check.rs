@@ -1,0 +1,206 @@
+//! What the audit finds: a rule, the values it looked at, whether it holds, and who is to blame where it does not.
+
+use serde::{Deserialize, Serialize};
+
+use harness_load::facts::LedgerRule;
+use harness_load::outcome::Outcomes;
+
+/// A rule of the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Scheduled requests equal the sum of all outcomes.
+    Accounting,
+    /// The share of errors is within its limit.
+    Errors,
+    /// The offered rate was answered.
+    Achieved,
+    /// Requests were released on time.
+    PacerLagP99,
+    /// Few requests stayed unsent.
+    Unsent,
+    /// The upstream saw what was sent.
+    Ledger,
+    /// Rate, latency and concurrency agree.
+    LittlesLaw,
+    /// The target was below saturation.
+    TargetCpu,
+    /// The hypervisor took little CPU time.
+    Steal,
+    /// Other processes took little CPU time.
+    ForeignCpu,
+}
+
+/// Who is at fault when a rule does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blame {
+    /// The load generator could not do what it was asked.
+    Generator,
+    /// The target answered wrongly, or could not carry the load.
+    Target,
+    /// The upstream was the limit.
+    Upstream,
+    /// The host was disturbed by others.
+    Host,
+    /// The measurement contradicts itself.
+    Instrument,
+}
+
+/// What a rule looked at. Shares are from 0 to 1 and limits are in the unit of what they limit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Found {
+    Accounting {
+        scheduled: u64,
+        accounted: u64,
+    },
+    Errors {
+        errors: u64,
+        scheduled: u64,
+        outcomes: Outcomes,
+        /// One of the wrong answers.
+        example: Option<String>,
+        limit: f64,
+    },
+    /// Errors before anything was made to fail, in stage `faults`.
+    ErrorsBefore {
+        errors: u64,
+        of: u64,
+        /// One of the wrong answers.
+        example: Option<String>,
+    },
+    Achieved {
+        /// Answered ÷ offered.
+        share: f64,
+        rate_per_second: f64,
+        limit: f64,
+    },
+    PacerLag {
+        /// From 0 to 1; absent when no request was released.
+        quantile: Option<f64>,
+        lag_ns: Option<u64>,
+        limit_ns: u64,
+    },
+    Unsent {
+        unsent: u64,
+        limit: u64,
+    },
+    Ledger {
+        sent: u64,
+        upstream_hits: u64,
+        expected: LedgerRule,
+    },
+    LittlesLaw {
+        /// Requests in flight, counted.
+        counted: f64,
+        /// Requests in flight as rate × mean service time.
+        computed: f64,
+    },
+    TargetCpu {
+        /// CPU time used ÷ CPU time there was.
+        share: f64,
+        /// CPUs the target may use.
+        cpus: f64,
+        limit: f64,
+    },
+    Steal {
+        share: f64,
+        limit: f64,
+    },
+    ForeignCpu {
+        share: f64,
+        limit: f64,
+    },
+}
+
+/// One rule applied to one trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    pub found: Found,
+    pub passed: bool,
+    /// Absent when the rule holds.
+    pub blame: Option<Blame>,
+}
+
+/// A process of the harness that takes part in a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnProcess {
+    Generator,
+    Upstream,
+}
+
+/// What a reader must know of a trial beside its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Tag {
+    /// A thread of ours was runnable for most of the window, so the rate may be a ceiling of ours.
+    CoLocated {
+        process: OwnProcess,
+        /// Share of the window, from 0 to 1.
+        share: f64,
+    },
+}
+
+impl Rule {
+    /// Every rule, in the order in which the audit applies them.
+    pub const ALL: [Self; 10] = [
+        Self::Accounting,
+        Self::Errors,
+        Self::Achieved,
+        Self::PacerLagP99,
+        Self::Unsent,
+        Self::Ledger,
+        Self::LittlesLaw,
+        Self::TargetCpu,
+        Self::Steal,
+        Self::ForeignCpu,
+    ];
+
+    /// The name under `[audit]` and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accounting => "accounting",
+            Self::Errors => "errors",
+            Self::Achieved => "achieved",
+            Self::PacerLagP99 => "pacer_lag_p99",
+            Self::Unsent => "unsent",
+            Self::Ledger => "ledger",
+            Self::LittlesLaw => "littles_law",
+            Self::TargetCpu => "target_cpu",
+            Self::Steal => "steal",
+            Self::ForeignCpu => "foreign_cpu",
+        }
+    }
+}
+
+impl Found {
+    /// The rule that looks at it.
+    pub const fn rule(&self) -> Rule {
+        match self {
+            Self::Accounting { .. } => Rule::Accounting,
+            Self::Errors { .. } | Self::ErrorsBefore { .. } => Rule::Errors,
+            Self::Achieved { .. } => Rule::Achieved,
+            Self::PacerLag { .. } => Rule::PacerLagP99,
+            Self::Unsent { .. } => Rule::Unsent,
+            Self::Ledger { .. } => Rule::Ledger,
+            Self::LittlesLaw { .. } => Rule::LittlesLaw,
+            Self::TargetCpu { .. } => Rule::TargetCpu,
+            Self::Steal { .. } => Rule::Steal,
+            Self::ForeignCpu { .. } => Rule::ForeignCpu,
+        }
+    }
+}
+
+impl Check {
+    /// A check; the blame is kept only where the rule does not hold.
+    pub fn new(found: Found, passed: bool, blame: Blame) -> Self {
+        Self { found, passed, blame: (!passed).then_some(blame) }
+    }
+
+    pub const fn rule(&self) -> Rule {
+        self.found.rule()
+    }
+}

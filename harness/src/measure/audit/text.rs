@@ -1,0 +1,161 @@
+//! The sentences for what the audit finds, for reports and for who watches a run. Nothing reads them back.
+
+use std::fmt;
+
+use super::{Blame, Check, Found, JudgedLag, OwnProcess, Tag};
+use harness_base::units::{Nanos, Ratio, grouped, three_digits};
+use harness_load::facts::LedgerRule;
+
+impl JudgedLag {
+    /// The quantile as a name, for example `p99`.
+    pub fn quantile_name(&self) -> String {
+        quantile_name(self.quantile)
+    }
+}
+
+fn quantile_name(quantile: f64) -> String {
+    format!("p{}", (quantile * 1000.0).round() / 10.0)
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.found.fmt(out)?;
+        match (&self.found, self.blame) {
+            (Found::Achieved { .. }, Some(Blame::Generator)) => {
+                out.write_str(": the generator cannot offer this rate on this host")
+            }
+            (Found::Achieved { .. }, Some(Blame::Upstream)) => {
+                out.write_str(": the upstream cannot carry the offered rate")
+            }
+            (Found::Achieved { .. }, Some(Blame::Target)) => {
+                out.write_str(": the target cannot carry the offered rate")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accounting { scheduled, accounted } => {
+                write!(out, "{} scheduled, {} accounted for", count(*scheduled), count(*accounted))
+            }
+            Self::Errors { errors, scheduled, outcomes, example, .. } => {
+                let (errors, scheduled) = (count(*errors), count(*scheduled));
+                write!(out, "{errors} of {scheduled} requests were errors ({})", outcomes.describe())?;
+                for_example(out, example.as_deref())
+            }
+            Self::ErrorsBefore { errors, of, example } => {
+                write!(out, "{errors} of {of} requests well before the fault were errors")?;
+                for_example(out, example.as_deref())
+            }
+            Self::Achieved { share, rate_per_second, .. } => {
+                write!(out, "{} % of the offered {}/s was answered", percent(*share), grouped(*rate_per_second))
+            }
+            Self::PacerLag { quantile: Some(quantile), lag_ns: Some(lag), limit_ns } => {
+                let (name, lag, limit) = (quantile_name(*quantile), Nanos(*lag), Nanos(*limit_ns));
+                write!(out, "pacer lag {name} {lag}, limit {limit}")
+            }
+            Self::PacerLag { .. } => out.write_str("no request was released"),
+            Self::Unsent { unsent, limit } => write!(out, "{} unsent, limit {limit}", count(*unsent)),
+            Self::Ledger { sent, upstream_hits, expected } => write!(
+                out,
+                "{} requests sent, the upstream saw {} ({} expected)",
+                count(*sent),
+                count(*upstream_hits),
+                demand(*expected)
+            ),
+            Self::LittlesLaw { counted, computed } => write!(
+                out,
+                "{} requests in flight as counted, {} as rate × mean service time",
+                three_digits(*counted),
+                three_digits(*computed)
+            ),
+            Self::TargetCpu { share, cpus, limit } => {
+                let (share, cpus) = (percent(*share), three_digits(*cpus));
+                write!(out, "target used {share} % of {cpus} CPUs, limit {}", Ratio(*limit))
+            }
+            Self::Steal { share, limit } => {
+                write!(out, "{} % of CPU time stolen, limit {}", percent(*share), Ratio(*limit))
+            }
+            Self::ForeignCpu { share, limit } => {
+                write!(out, "{} % of CPU time used by other processes, limit {}", percent(*share), Ratio(*limit))
+            }
+        }
+    }
+}
+
+fn count(n: u64) -> String {
+    grouped(n as f64)
+}
+
+fn percent(share: f64) -> String {
+    three_digits(share * 100.0)
+}
+
+fn for_example(out: &mut fmt::Formatter<'_>, example: Option<&str>) -> fmt::Result {
+    example.map_or(Ok(()), |example| write!(out, "; for example {example}"))
+}
+
+const fn demand(expected: LedgerRule) -> &'static str {
+    match expected {
+        LedgerRule::Exact => "exactly as many",
+        LedgerRule::AtLeast => "at least as many",
+        LedgerRule::None => "none",
+        LedgerRule::Unknown => "any number",
+    }
+}
+
+impl Check {
+    /// What to change; `None` where the rule holds.
+    pub const fn hint(&self) -> Option<&'static str> {
+        let Some(blame) = self.blame else { return None };
+        Some(match &self.found {
+            Found::Accounting { .. } => "report this: requests must never be lost by the generator",
+            Found::Errors { .. } => "look at the target's log beside the result, and at `expect` of the request",
+            Found::ErrorsBefore { of: 0, .. } => "lengthen `before`, or raise `rate`",
+            Found::ErrorsBefore { .. } => "see the target's log beside the result",
+            Found::Achieved { .. } | Found::Unsent { .. } => rate_hint(blame),
+            Found::PacerLag { .. } => {
+                "the generator woke up late: use a quieter host, a lower `rate`, or a `cpuset` of its own"
+            }
+            Found::Ledger { .. } => {
+                "the target answers by itself, retries or drops: see its log, and `expect.upstream_hits`"
+            }
+            Found::LittlesLaw { .. } => {
+                "latency, rate and concurrency contradict each other; if this repeats, report it with the result"
+            }
+            Found::TargetCpu { .. } => "near saturation latency is queueing, not overhead: lower `rate`",
+            Found::Steal { .. } => "the hypervisor gave the CPUs to others: repeat later or on another host",
+            Found::ForeignCpu { .. } => "stop what else runs on this host (see `top`), then repeat",
+        })
+    }
+}
+
+const fn rate_hint(blame: Blame) -> &'static str {
+    match blame {
+        Blame::Generator => "lower `rate`, or run on a host with more CPUs",
+        Blame::Upstream => "lower `rate` or the upstream's `delay`, or raise `connections`",
+        _ => "lower `rate` below what stage `capacity` finds, or raise `connections`",
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CoLocated { process, share } => {
+                write!(out, "co-located: {} thread runnable {:.0} % of the window", process.name(), share * 100.0)
+            }
+        }
+    }
+}
+
+impl OwnProcess {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Generator => "generator",
+            Self::Upstream => "upstream",
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Why a stage came to no numbers: what failed, of which build, limits or fault, and what a reader must know beside numbers.
+
+mod text;
+
+use serde::{Deserialize, Serialize};
+
+use super::audit::Check;
+use super::trial::Build;
+use harness_base::exit::Exit;
+use harness_load::facts::Arm;
+use harness_load::outcome::Outcome;
+use harness_rig::group::ResourceLimits;
+use harness_rig::launch::Ending;
+
+/// The part of a stage that something is said about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Scope {
+    /// One of two builds; the program is known once it was started.
+    Build { build: Build, program: Option<String> },
+    /// One set of limits, in stage `limits`.
+    Limits(ResourceLimits),
+    /// A part that the stage has a name for, for example one fault.
+    Part(String),
+}
+
+/// One rule that rejected rounds of a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rejection {
+    /// What was found in the first of those rounds.
+    pub check: Check,
+    /// Rounds it rejected. A round that breaks two rules counts under both.
+    pub rounds: u64,
+    /// Valid and rejected rounds together.
+    pub of: u64,
+    /// The only arm it was found on; absent when it was found on several.
+    pub arm: Option<Arm>,
+}
+
+/// Why the numbers of a stage do not mean what they say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// The outermost first; empty for the whole stage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<Scope>,
+    pub problem: Problem,
+}
+
+/// What is wrong with the numbers of a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Problem {
+    /// A rule of the audit rejected rounds.
+    Rejected(Rejection),
+    /// A rule of the audit does not hold, and there is only one round.
+    Broken(Check),
+    /// As many rounds were rejected as may be.
+    TooFewRounds { valid: u64, wanted: u64, rejected: u64 },
+    /// The first request through an arm was not answered as expected.
+    Preflight {
+        /// Absent where the scenario has one request.
+        request: Option<String>,
+        arm: Arm,
+        outcome: Outcome,
+        /// What came instead.
+        example: Option<String>,
+    },
+    /// A soak has too few whole windows for a slope.
+    TooFewWindows { whole: u64, needed: u64 },
+    /// A quantity that may leak could not be read in some windows of a soak.
+    Unread { quantity: String, missing: u64, windows: u64 },
+}
+
+/// Why a stage or a run could not go on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// The outermost first; empty for the whole stage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<Scope>,
+    /// Time since the load of a soak began, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_ns: Option<u64>,
+    pub cause: Cause,
+    /// What to change, where the log shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// The last lines of the log; empty when nothing was printed, absent where there is no log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Vec<String>>,
+    /// The exit code it stands for.
+    pub exit: Exit,
+}
+
+/// What failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Cause {
+    /// The target ended by itself.
+    TargetEnded { ending: Ending, when: When },
+    /// The kernel killed processes of the target, which as a whole lives on.
+    ProcessesKilled { ending: Ending, killed: u64 },
+    /// An error: its text, and the text of each of its causes.
+    Error(Vec<String>),
+}
+
+/// When a target ended that should not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// While it was measured.
+    Measured,
+    /// Before it was asked to end.
+    Early,
+}
+
+/// What a reader must know beside the numbers of a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Warning {
+    /// The run has two builds, and this stage measured the head alone.
+    HeadOnly,
+    /// The target may open fewer descriptors than its connections may need.
+    FewDescriptors { pid: i32, limit: u64, connections: u64 },
+    /// The target did not end within the time between SIGTERM and SIGKILL.
+    IgnoredSigterm {
+        /// Absent where there is one build.
+        build: Option<Build>,
+        patience_ns: u64,
+    },
+    /// A launch was disturbed while the target was idle.
+    Disturbed {
+        /// From 1.
+        launch: u64,
+        /// Absent where there is one build.
+        build: Option<Build>,
+        check: Check,
+    },
+    /// The journal could not be written to its end; the record is complete.
+    JournalIncomplete { folder: String, cause: String },
+}
+
+impl From<Problem> for Reason {
+    fn from(problem: Problem) -> Self {
+        Self { scope: Vec::new(), problem }
+    }
+}
+
+impl Reason {
+    /// The same reason, of a part of the stage.
+    #[must_use]
+    pub fn within(mut self, scope: Scope) -> Self {
+        self.scope.insert(0, scope);
+        self
+    }
+}
+
+impl Failure {
+    /// A failure without a log.
+    pub const fn new(cause: Cause, exit: Exit) -> Self {
+        Self { scope: Vec::new(), after_ns: None, cause, advice: None, log: None, exit }
+    }
+
+    /// An error with its causes, each by its own text.
+    pub fn of(error: &dyn std::error::Error, exit: Exit) -> Self {
+        Self::new(Cause::Error(causes(error)), exit)
+    }
+
+    /// The same failure with the last lines of a log.
+    #[must_use]
+    pub fn with_log(mut self, lines: Vec<String>) -> Self {
+        self.log = Some(lines);
+        self
+    }
+
+    /// The same failure, of a part of the stage.
+    #[must_use]
+    pub fn within(mut self, scope: Scope) -> Self {
+        self.scope.insert(0, scope);
+        self
+    }
+}
+
+/// The text of an error and of each of its causes, the outermost first.
+pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut causes: Vec<String> = Vec::new();
+    for text in std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string) {
+        if !causes.iter().any(|known| known.contains(&text)) {
+            causes.push(text);
+        }
+    }
+    causes
+}

@@ -1,0 +1,144 @@
+//! The sentences for reasons, failures and warnings. Nothing reads them back.
+
+use std::fmt;
+
+use super::{Cause, Failure, Problem, Reason, Rejection, Scope, Warning, When};
+use crate::measure::trial::Build;
+use harness_base::units::Nanos;
+
+impl fmt::Display for Scope {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Build { build, program: Some(program) } => write!(out, "{} build {program}", build.name()),
+            Self::Build { build, program: None } => write!(out, "{} build", build.name()),
+            Self::Limits(limits) => write!(out, "within {limits}"),
+            Self::Part(name) => out.write_str(name),
+        }
+    }
+}
+
+fn write_scope(out: &mut fmt::Formatter<'_>, scope: &[Scope]) -> fmt::Result {
+    scope.iter().try_for_each(|scope| write!(out, "{scope}: "))
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_scope(out, &self.scope)?;
+        self.problem.fmt(out)
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rounds < self.of {
+            write!(out, "{} of {} rounds rejected: ", self.rounds, self.of)?;
+        }
+        self.check.fmt(out)?;
+        if let Some(arm) = self.arm {
+            write!(out, " ({} arm)", arm.name())?;
+        }
+        self.check.hint().map_or(Ok(()), |hint| write!(out, "; {hint}"))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(rejection) => rejection.fmt(out),
+            Self::Broken(check) => {
+                check.fmt(out)?;
+                check.hint().map_or(Ok(()), |hint| write!(out, "; {hint}"))
+            }
+            Self::TooFewRounds { valid, wanted, rejected } => {
+                write!(out, "{valid} of {wanted} rounds valid, {rejected} rejected: no more are tried")
+            }
+            Self::Preflight { request, arm, outcome, example } => {
+                let of = request.as_ref().map_or_else(String::new, |name| format!(" of request {name}"));
+                let (arm, outcome) = (arm.name(), outcome.words());
+                let example = example.as_deref().unwrap_or("no answer");
+                write!(
+                    out,
+                    "preflight{of} through the {arm} arm: {outcome}: {example}; correct the request, its `expect`, or the \
+                     target's configuration"
+                )
+            }
+            Self::TooFewWindows { whole, needed } => write!(
+                out,
+                "{whole} whole windows, {needed} are needed for a slope; lengthen `duration` or shorten `window`"
+            ),
+            Self::Unread { quantity, missing, windows } => write!(
+                out,
+                "{quantity} of the target could not be read in {missing} of {windows} windows, so whether it leaks is not \
+                 known; run as root or as the target's user"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_scope(out, &self.scope)?;
+        if let Some(after) = self.after_ns {
+            write!(out, "after {:.1} s of load ", Nanos(after).as_secs_f64())?;
+        }
+        self.cause.fmt(out)?;
+        if let Some(advice) = &self.advice {
+            write!(out, "; {advice}")?;
+        }
+        match self.log.as_deref() {
+            None => Ok(()),
+            Some([]) => out.write_str("; it printed nothing"),
+            Some(lines) => write!(out, "; its last lines:\n    {}", lines.join("\n    ")),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TargetEnded { ending, when: When::Measured } => {
+                write!(out, "the target {ending} while it was measured")
+            }
+            Self::TargetEnded { ending, when: When::Early } => {
+                write!(out, "the target {ending} before it was asked to end")
+            }
+            Self::ProcessesKilled { ending, killed } => {
+                write!(out, "a process of the target {ending} while it was measured ({killed} in one window)")
+            }
+            Self::Error(causes) => out.write_str(&causes.join(": ")),
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HeadOnly => out.write_str("this stage measured the head alone, not the base"),
+            Self::FewDescriptors { pid, limit, connections } => {
+                let needed = connections.saturating_mul(2);
+                write!(
+                    out,
+                    "the target (pid {pid}) may open {limit} descriptors, and {connections} connections may need {needed} in \
+                     it, one to it and one from it each; raise the limit before the run with: ulimit -n {}",
+                    needed.next_power_of_two()
+                )
+            }
+            Self::IgnoredSigterm { build, patience_ns } => {
+                write!(out, "{} ignored SIGTERM for {} and was killed", called(*build), Nanos(*patience_ns))
+            }
+            Self::Disturbed { launch, build, check } => {
+                let of = build.map_or_else(String::new, |build| format!(" of {}", build.name()));
+                let hint = check.hint().unwrap_or_default();
+                write!(out, "launch {launch}{of} was disturbed: {check}; {hint}")
+            }
+            Self::JournalIncomplete { folder, cause } => write!(
+                out,
+                "the journal in {folder} is incomplete: {cause}; the record itself is complete; look with: df -h {folder}"
+            ),
+        }
+    }
+}
+
+fn called(build: Option<Build>) -> String {
+    build.map_or_else(|| "the target".to_owned(), |build| format!("the {} build", build.name()))
+}

@@ -1,0 +1,44 @@
+//! What became of the claims of `[targets]`.
+
+use serde::{Deserialize, Serialize};
+
+/// What became of one claim.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimFinding {
+    pub metric: String,
+    /// The claim, for example `< 2 ms`.
+    pub limit: String,
+    pub state: ClaimState,
+    /// A miss ends the run with exit code 3.
+    pub required: bool,
+    /// What was found, with its unit.
+    pub message: String,
+}
+
+/// The states of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimState {
+    /// The whole interval keeps it.
+    Met,
+    /// The whole interval breaks it.
+    NotMet,
+    /// The interval reaches across the bound, or there is none.
+    Undecided,
+    /// The metric has no value.
+    Absent,
+}
+
+impl ClaimState {
+    pub const ALL: [Self; 4] = [Self::Met, Self::NotMet, Self::Undecided, Self::Absent];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::NotMet => "not met",
+            Self::Undecided => "undecided",
+            Self::Absent => "absent",
+        }
+    }
+}
