@@ -84,7 +84,7 @@ body_file = "payloads/tool-call.json"
 [stage.overhead]
 rounds = 5
 "#;
-    let expected = r#"error: scenarios/x.toml has 5 mistakes
+    let expected = r#"scenarios/x.toml has 5 mistakes
   line 3: upstream.builtin.delay: "3 parsecs" is not a duration such as "30s" or "500us" (units: ns, us, µs, ms, s, m, h)
   line 6: target.process.comand: no such key (did you mean command?)
   line 10: target.endpoints.proxy: {port.prxy} is told to no program, so nothing listens there (did you mean {port.proxy}?)
@@ -879,7 +879,7 @@ fn the_schema_on_disk_is_the_one_that_the_reader_describes() {
 #[test]
 fn a_file_that_is_not_there_says_so() {
     let message = Scenario::read(Path::new("scenarios/none.toml"), &[]).unwrap_err().to_string();
-    assert!(message.starts_with("error: cannot read scenarios/none.toml: No such file"), "{message}");
+    assert!(message.starts_with("cannot read scenarios/none.toml: No such file"), "{message}");
 }
 
 /// Pieces of scenarios in any order: nearly right is where readers panic.

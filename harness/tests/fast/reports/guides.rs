@@ -144,7 +144,7 @@ fn mistakes_in_the_guides_are_told_as_the_guides_say() {
         let (mistaken, said) = (page.blocks("toml mistakes"), page.blocks("text mistakes"));
         assert_eq!(mistaken.len(), said.len(), "{}", page.path.display());
         for (text, said) in mistaken.iter().zip(said) {
-            assert_eq!(format!("{}\n", parse(text).unwrap_err()), said, "{}", page.path.display());
+            assert_eq!(format!("error: {}\n", parse(text).unwrap_err()), said, "{}", page.path.display());
         }
     }
     assert!(!page("harness/docs/guides/writing-a-scenario.md").blocks("text mistakes").is_empty());
