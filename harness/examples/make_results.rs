@@ -1,6 +1,6 @@
 //! Writes two results of at least BYTES bytes into DIR, `base.json` and `head.json`, from the made-up run that the tests use:
 //! what `scripts/bench-compare` compares.
-#![allow(unreachable_pub, clippy::unwrap_used, clippy::panic, reason = "an example may fail loudly")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic, reason = "an example may fail loudly")]
 
 #[path = "../tests/support/sample.rs"]
 mod sample;

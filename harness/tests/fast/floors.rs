@@ -118,8 +118,8 @@ fn unexplained(source: &Source) -> Vec<String> {
 
 fn too_long(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
-    let message = || format!("{}: {lines} lines; more than {LONGEST} hold more than one idea", source.at(lines));
-    if lines > LONGEST { vec![message()] } else { Vec::new() }
+    let text = || format!("{}: {lines} lines; more than {LONGEST} hold more than one idea", source.at(lines));
+    if lines > LONGEST { vec![text()] } else { Vec::new() }
 }
 
 fn house_sources() -> Vec<Source> {
@@ -179,7 +179,7 @@ fn files_stay_short() {
 }
 
 /// What a rule says about a file.
-fn message(rule: fn(&Source) -> Vec<String>, path: &str, text: &str) -> Vec<String> {
+fn complaints(rule: fn(&Source) -> Vec<String>, path: &str, text: &str) -> Vec<String> {
     rule(&Source { path: path.to_owned(), text: text.to_owned() })
 }
 
@@ -202,40 +202,40 @@ fn an_upward_import_is_caught_in_every_spelling() {
         "fn escaped(_: &str, _: char) { escaped(\"\\\"\", '\\'') }\nuse crate::run;",
         "#[cfg(test)] use crate::{cli, cli::main};\nuse crate::run;",
     ] {
-        assert_eq!(message(upward, "stats.rs", text), expected, "{text}");
+        assert_eq!(complaints(upward, "interop.rs", text), expected, "{text}");
     }
-    let deep = message(upward, "load/engine/users.rs", "use super::super::super::plan::Plan;");
+    let deep = complaints(upward, "report/engine/users.rs", "use super::super::super::plan::Plan;");
     assert_eq!(deep, ["harness/src/report/engine/users.rs:1: report (floor 1) may not import plan (floor 4)"]);
-    let kind = message(upward, "stages/soak/run.rs", "use crate::stages::soak::judge::Growth;\nuse super::work::Work;");
+    let kind =
+        complaints(upward, "stages/soak/run.rs", "use crate::stages::soak::judge::Growth;\nuse super::work::Work;");
     assert_eq!(kind, ["harness/src/stages/soak/run.rs:1: run (floor 5) may not import verdict (floor 1)"]);
-    let each = message(upward, "work.rs", "macro_rules! works { () => { crate::stages::$kind::spec::KIND } }");
+    let each = complaints(upward, "work.rs", "macro_rules! works { () => { crate::stages::$kind::spec::KIND } }");
     assert_eq!(each, ["harness/src/work.rs:1: work (floor 2) may not import scenario (floor 3)"]);
-    let named = message(upward, "cli.rs", "use crate::{run, progress};\nuse crate::main;");
+    let named = complaints(upward, "cli.rs", "use crate::{run, progress};\nuse crate::main;");
     assert_eq!(named, ["harness/src/cli.rs:2: cli (floor 6) may not import main (floor 6)"]);
 }
 
 #[test]
 fn a_sideways_import_needs_an_arrow() {
-    assert_eq!(message(upward, "target.rs", "use crate::keeper::Keeper;"), [""; 0]);
-    let wings = message(upward, "sampler/look.rs", "use crate::report::Table;");
+    assert_eq!(complaints(upward, "report.rs", "use crate::verdict::Judgement;"), [""; 0]);
+    let wings = complaints(upward, "interop/look.rs", "use crate::report::Table;");
     assert_eq!(wings, ["harness/src/interop/look.rs:1: interop (floor 1) may not import report (floor 1)"]);
-    assert_eq!(message(upward, "report.rs", "use crate::sampler::Cost;").len(), 1);
-    assert_eq!(message(upward, "keeper.rs", "use crate::target::Launcher;").len(), 1);
-    assert_eq!(message(upward, "units.rs", "use crate::clock::Mono;").len(), 1);
-    assert_eq!(message(upward, "run.rs", "use crate::progress::Bar;").len(), 1);
-    assert_eq!(message(upward, "main.rs", "fn main() { harness::cli::main() }"), [""; 0]);
-    assert_eq!(message(upward, "main.rs", "use harness::{cli, run};"), [""; 0]);
-    assert_eq!(message(upward, "attic.rs", "").len(), 1, "a room that is not drawn");
-    assert_eq!(message(upward, "stats.rs", "use crate::attic::Box;").len(), 1, "an import from one");
+    assert_eq!(complaints(upward, "verdict.rs", "use crate::report::Table;").len(), 1);
+    assert_eq!(complaints(upward, "spec.rs", "use crate::measure::Record;").len(), 1);
+    assert_eq!(complaints(upward, "run.rs", "use crate::progress::Bar;").len(), 1);
+    assert_eq!(complaints(upward, "main.rs", "fn main() { harness::cli::main() }"), [""; 0]);
+    assert_eq!(complaints(upward, "main.rs", "use harness::{cli, run};"), [""; 0]);
+    assert_eq!(complaints(upward, "attic.rs", "").len(), 1, "a room that is not drawn");
+    assert_eq!(complaints(upward, "interop.rs", "use crate::attic::Box;").len(), 1, "an import from one");
 }
 
 #[test]
 fn what_is_allowed_is_not_caught() {
     let text = "//! crate::run\nuse super::{Cost, worker::LEAD};\nuse self::inner::Thing;\nuse crate::spec::Tree;\n\
         /// See [`crate::run`].\nconst TEXT: &str = \"crate::run\";\n#[cfg(test)]\nmod tests { use crate::run::Run; }";
-    assert_eq!(message(upward, "sampler/tree.rs", text), [""; 0]);
-    assert_eq!(message(upward, "sampler/tests.rs", "use crate::run::Run;"), [""; 0]);
-    assert_eq!(message(upward, "lib.rs", "pub use crate::run::Run;"), [""; 0]);
+    assert_eq!(complaints(upward, "measure/tree.rs", text), [""; 0]);
+    assert_eq!(complaints(upward, "measure/tests.rs", "use crate::run::Run;"), [""; 0]);
+    assert_eq!(complaints(upward, "lib.rs", "pub use crate::run::Run;"), [""; 0]);
 }
 
 #[test]
@@ -249,26 +249,26 @@ fn a_guest_in_the_wrong_room_is_caught() {
         ("plan.rs", "use clap;"),
         ("measure/usage.rs", "use harness_stats::Sample;"),
     ] {
-        assert_eq!(message(strangers, path, text).len(), 1, "{path}: {text}");
+        assert_eq!(complaints(strangers, path, text).len(), 1, "{path}: {text}");
     }
-    assert_eq!(message(strangers, "load/users.rs", "use goose::goose::GooseUser;\nuse tokio::time;"), [""; 0]);
-    assert_eq!(message(strangers, "report.rs", "fn of(clap: u8) { other::clap::of(clap) }"), [""; 0]);
+    assert_eq!(complaints(strangers, "run/users.rs", "use harness_load::Generator;\nuse tokio::time;"), [""; 0]);
+    assert_eq!(complaints(strangers, "report.rs", "fn of(clap: u8) { other::clap::of(clap) }"), [""; 0]);
 }
 
 #[test]
 fn unsafe_code_a_fourth_trait_a_bare_waiver_and_a_long_file_are_caught() {
     let code = "unsafe { fork() }; trait Plugin {} pub trait Launcher {}";
-    assert_eq!(message(temptations, "target.rs", code).len(), 2);
-    assert_eq!(message(temptations, UNSAFE, "unsafe { pre_exec() }"), [""; 0]);
-    assert_eq!(message(temptations, "run.rs", "#[allow(unsafe_code, reason = \"trait X\")] mod x {}"), [""; 0]);
-    assert_eq!(message(unexplained, "run.rs", "#![allow(dead_code)]\n#[expect(unused)] fn f() {}").len(), 2);
-    assert_eq!(message(unexplained, "run.rs", "#[cfg(test)] mod t { #[allow(dead_code)] fn f() {} }").len(), 1);
+    assert_eq!(complaints(temptations, "target.rs", code).len(), 2);
+    assert_eq!(complaints(temptations, UNSAFE, "unsafe { pre_exec() }"), [""; 0]);
+    assert_eq!(complaints(temptations, "run.rs", "#[allow(unsafe_code, reason = \"trait X\")] mod x {}"), [""; 0]);
+    assert_eq!(complaints(unexplained, "run.rs", "#![allow(dead_code)]\n#[expect(unused)] fn f() {}").len(), 2);
+    assert_eq!(complaints(unexplained, "run.rs", "#[cfg(test)] mod t { #[allow(dead_code)] fn f() {} }").len(), 1);
     assert_eq!(
-        message(unexplained, "run.rs", "#[allow(dead_code, reason = \"]\")] fn f() { x.expect(\"\") }"),
+        complaints(unexplained, "run.rs", "#[allow(dead_code, reason = \"]\")] fn f() { x.expect(\"\") }"),
         [""; 0]
     );
-    assert_eq!(message(too_long, "run.rs", &"\n".repeat(401)).len(), 1);
-    assert_eq!(message(too_long, "run.rs", &"\n".repeat(400)), [""; 0]);
+    assert_eq!(complaints(too_long, "run.rs", &"\n".repeat(401)).len(), 1);
+    assert_eq!(complaints(too_long, "run.rs", &"\n".repeat(400)), [""; 0]);
 }
 
 #[test]
