@@ -109,8 +109,8 @@ async fn stages(rig: &mut Rig<'_>) {
         let (status, go_on) = match ended {
             Ok(()) => (StageStatus::Valid, true),
             Err(Halt::Invalid(reasons)) => (StageStatus::Invalid(reasons), true),
-            Err(Halt::Failed(failure)) if stage.optional => (StageStatus::Skipped(failure), true),
-            Err(Halt::Failed(failure)) => (StageStatus::Failed(failure), false),
+            Err(Halt::Failed(failure)) if stage.optional => (StageStatus::Skipped(*failure), true),
+            Err(Halt::Failed(failure)) => (StageStatus::Failed(*failure), false),
             Err(Halt::Interrupted) => (StageStatus::Incomplete, false),
         };
         rig.recorder.stage_ended(status.clone());

@@ -275,7 +275,7 @@ async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> Result<Opti
         if let Err(error) = came_up {
             let causes = iter::once("the upstream did not come up".to_owned()).chain(causes(&error)).collect();
             let failure = Failure::new(Cause::Error(causes), Exit::TargetFailed);
-            return Err(Halt::Failed(failure.with_log(running.log_tail(LINES))));
+            return Err(Halt::from(failure.with_log(running.log_tail(LINES))));
         }
         upstream.running = Some(running);
     }
@@ -312,7 +312,7 @@ async fn start_target(
                 let tail = running.log_tail(LINES);
                 let advice = running.advice(&tail);
                 let failure = Failure { advice, ..Failure::of(&error, Exit::TargetFailed) };
-                return Err(Halt::Failed(failure.with_log(tail)));
+                return Err(Halt::from(failure.with_log(tail)));
             }
         }
     }
@@ -372,7 +372,7 @@ async fn alive<T>(target: &Running, work: impl Future<Output = T>) -> Result<T, 
         ending = ended => {
             let cause = Cause::TargetEnded { ending, when: When::Measured };
             let failure = Failure::new(cause, Exit::TargetFailed);
-            Err(Halt::Failed(failure.with_log(target.log_tail(LINES))))
+            Err(Halt::from(failure.with_log(target.log_tail(LINES))))
         }
     }
 }

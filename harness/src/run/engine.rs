@@ -65,7 +65,7 @@ impl Engine {
 }
 
 fn failed(child: &Child, error: &harness_load::Error) -> Halt {
-    Halt::Failed(Failure::of(error, Exit::Usage).with_log(child.log_tail(8)))
+    Halt::from(Failure::of(error, Exit::Usage).with_log(child.log_tail(8)))
 }
 
 fn command(rig: &Rig<'_>, name: &str) -> Command {

@@ -11,7 +11,7 @@ pub enum Halt {
     /// The stage's numbers would not mean what they say. The run goes on.
     Invalid(Vec<Reason>),
     /// The target, the upstream or a tool failed.
-    Failed(Failure),
+    Failed(Box<Failure>),
 }
 
 /// What ends a load from inside, while something else is done beside it.
@@ -24,7 +24,7 @@ pub(crate) enum Stop {
 impl Halt {
     /// A failure that stands for `exit`.
     pub fn failed(exit: Exit, error: &dyn std::error::Error) -> Self {
-        Self::Failed(Failure::of(error, exit))
+        Self::from(Failure::of(error, exit))
     }
 
     /// A failure of the target.
@@ -34,7 +34,7 @@ impl Halt {
 
     /// A failure of the harness itself, in a sentence.
     pub fn tool(message: impl Into<String>) -> Self {
-        Self::Failed(Failure::new(Cause::Error(vec![message.into()]), Exit::Usage))
+        Self::from(Failure::new(Cause::Error(vec![message.into()]), Exit::Usage))
     }
 
     /// A failure of the harness's own processes or of a tool it needs.
@@ -52,8 +52,14 @@ impl Halt {
             Self::Invalid(reasons) => {
                 Self::Invalid(reasons.into_iter().map(|reason| reason.within(scope.clone())).collect())
             }
-            Self::Failed(failure) => Self::Failed(failure.within(scope.clone())),
+            Self::Failed(failure) => failure.within(scope.clone()).into(),
         }
+    }
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
     }
 }
 

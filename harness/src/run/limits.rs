@@ -43,7 +43,7 @@ pub(crate) fn none_killed(readings: &Series<Reading>, limits: &ResourceLimits) -
         return Ok(());
     }
     let ending = Ending::OutOfMemory(limits.memory.map(|memory| memory.0));
-    Err(Halt::Failed(Failure::new(Cause::ProcessesKilled { ending, killed }, Exit::TargetFailed)))
+    Err(Halt::from(Failure::new(Cause::ProcessesKilled { ending, killed }, Exit::TargetFailed)))
 }
 
 /// Warns of a target that may not have as many descriptors as connections to it and from it need: those that it cannot accept wait until

@@ -60,7 +60,7 @@ fn a_run_that_stays_invalid_is_measured_as_often_as_allowed() {
             names[..before].iter().collect::<Vec<_>>()
         );
         for (retry, earlier) in retries.iter().zip(&results) {
-            assert_eq!((retry.exit, &retry.reasons), (Exit::Invalid, &earlier.judgement.reasons));
+            assert_eq!((retry.exit, &retry.reasons), (Exit::Invalid, &earlier.judgement.reasons()));
             assert!(retry.reasons[0].contains("/resultat"), "{retry:?}");
         }
     }
@@ -104,7 +104,7 @@ fn the_attempt_that_is_valid_counts_and_says_what_was_wrong_before() {
     assert!(ran.value("throughput/rps_2vu") > 0.0);
     let record = ran.record();
     assert!(record.retries[0].reasons[0].contains("wrong body"), "{:?}", record.retries);
-    assert!(ran.message("measured again: the attempt"), "{}", ran.stdout);
+    assert!(ran.shows("measured again: the attempt"), "{}", ran.stdout);
     let once = wrong_once_ran(&[]);
     once.expect_code(6);
     assert!(once.record().retries.is_empty());

@@ -43,7 +43,7 @@ impl Bench {
             tokio::time::sleep(at.remaining().duration()).await;
             if let Some(ending) = target.ended() {
                 let cause = Cause::TargetEnded { ending, when: When::Early };
-                return Err(Stop::Halt(Halt::Failed(Failure::new(cause, Exit::TargetFailed))));
+                return Err(Stop::Halt(Halt::from(Failure::new(cause, Exit::TargetFailed))));
             }
             let asked = Mono::now();
             let Some(ended) = target.stop(patience).await else {

@@ -31,7 +31,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
         let why = match rounds::rounds(rig, &cell, work, index.into(), &mut tally, work.rounds).await {
             Ok(()) => None,
             Err(Halt::Failed(failure)) if failure.exit == Exit::TargetFailed => {
-                Some(GaveUp { why: Why::Failed(failure), by_target: true })
+                Some(GaveUp { why: Why::Failed(*failure), by_target: true })
             }
             Err(Halt::Invalid(reasons)) => {
                 let by_target = rig.recorder.instance(index).is_some_and(only_the_target_failed);

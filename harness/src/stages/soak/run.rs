@@ -222,7 +222,7 @@ impl Watch {
         bench.leave(self.pieces.pop_front().map(|(pending, _)| pending));
         match halt {
             Halt::Failed(failure) if failure.exit == Exit::TargetFailed => {
-                Halt::Failed(Failure { after_ns: Some(after.0), ..failure })
+                Halt::from(Failure { after_ns: Some(after.0), ..*failure })
             }
             other => other,
         }
