@@ -6,7 +6,7 @@ COPY . .
 # The binary is static and needs no other files.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
     && RUSTFLAGS="-C target-feature=+crt-static" \
-       cargo build --release --locked --package mock-upstream --bin mock-upstream --target "$target" \
+       cargo build --release --locked --package harness-mock-upstream --bin mock-upstream --target "$target" \
     && cp "target/$target/release/mock-upstream" /mock-upstream
 
 FROM scratch
