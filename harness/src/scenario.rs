@@ -149,9 +149,9 @@ struct Parts {
 fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let name =
         root.field("name", "name of the scenario, and of its folder below results/").check(check_name).required();
-    let seed = root.field("seed", "seed of everything random").default(42);
+    let seed = root.field("seed", "seed of all random values").default(42);
     let artifacts = read_artifacts(root);
-    let upstream = target::read_upstream(&root.table("upstream", "what stands behind the target"));
+    let upstream = target::read_upstream(&root.table("upstream", "server behind the target"));
     let upstream_on_loopback = !matches!(upstream, None | Some(Upstream::Builtin(_)));
     let around_target = Around { folder, has_upstream: root.has("upstream"), upstream_on_loopback };
     let target = target::read_target(&root.table("target", "what is measured"), around_target);
@@ -169,7 +169,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let claims = claims::read_all(root, &stages, &mut warnings);
     let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
     let gates = gate::read(root, Some(&names));
-    let generator = request::read_generator(&root.table("generator", "the process that sends the requests"));
+    let generator = request::read_generator(&root.table("generator", "process that sends the requests"));
     Parts { name, seed, target, compare, generator, stages, claims, gates, artifacts, warnings }
 }
 

@@ -11,7 +11,7 @@ use harness_load::spec::Pace;
 use harness_rig::target::spec::Upstream;
 
 pub(super) fn read_all(root: &Section<'_>, stages: &[Stage], warnings: &mut Vec<String>) -> Vec<Claim> {
-    let sections = root.named("targets", "claims: a metric's id and its limit");
+    let sections = root.named("targets", "claims: metric ids and their limits");
     let mut claims = Vec::new();
     for (id, section) in &sections {
         let Some(claim) = Claim::read(id, section) else {

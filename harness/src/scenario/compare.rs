@@ -28,9 +28,9 @@ pub(super) struct Rest<'a> {
 
 /// Reads `[compare]`.
 pub(super) fn read(root: &Section<'_>, rest: &Rest<'_>) -> Compare {
-    let section = root.table("compare", "another build of the target, measured beside it in one run");
+    let section = root.table("compare", "another build of the target, measured in the same run");
     let instances = section
-        .field("instances", "fewest fresh starts of each build in stages with rounds")
+        .field("instances", "smallest number of fresh starts of each build in stages with rounds")
         .check(|instances: &u64| match *instances {
             few @ 0..FEWEST_INSTANCES => Err(format!("must be at least {FEWEST_INSTANCES}, is {few}")),
             _ => Ok(()),

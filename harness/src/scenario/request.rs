@@ -36,14 +36,14 @@ pub(super) fn is_single(section: &Section<'_>) -> bool {
 
 /// Reads `[generator]`.
 pub(super) fn read_generator(section: &Section<'_>) -> GeneratorSpec {
-    let workers = section.field("workers", "its worker threads; 0 for the default, see docs/performance.md");
+    let workers = section.field("workers", "number of worker threads; 0 for the default, see docs/performance.md");
     GeneratorSpec { cpuset: section.cpuset(), workers: workers.default(0) }
 }
 
 /// Reads one request.
 pub(super) fn read_request(name: &str, section: &Section<'_>, around: Around<'_>) -> Request {
     let method = section.field("method", "HTTP method").check(check_method).default("GET".to_owned());
-    let path: String = section.field("path", "path and query, from the slash on").check(check_path).required();
+    let path: String = section.field("path", "path and query, starting with a slash").check(check_path).required();
     let headers: Vec<(String, String)> = section.field("headers", "header fields").default(Vec::new());
     check_headers(section, "headers", &headers);
     for (field, _) in headers.iter().filter(|(field, _)| OURS.contains(&field.to_ascii_lowercase().as_str())) {
@@ -56,16 +56,16 @@ pub(super) fn read_request(name: &str, section: &Section<'_>, around: Around<'_>
     Request {
         name: name.to_owned(),
         weight: section
-            .field("weight", "how often it is sent compared with the others")
+            .field("weight", "frequency relative to the other requests")
             .check(|weight: &u64| if *weight > 0 { Ok(()) } else { Err("must be at least 1, is 0".to_owned()) })
             .default(1),
         method,
         path,
         headers,
         body: read_body(section, around.folder),
-        expect: read_expect(&section.table("expect", "what a valid answer looks like"), around.counts_hits),
+        expect: read_expect(&section.table("expect", "conditions of a valid answer"), around.counts_hits),
         timeout: section
-            .field("timeout", "no complete answer within this time is a timeout, not a latency")
+            .field("timeout", "a request without a complete answer within this time is a timeout, not a latency")
             .check(|span: &Nanos| {
                 let fits = *span > Nanos::ZERO && *span <= Nanos::from_secs(120);
                 if fits { Ok(()) } else { Err("must be longer than 0 and at most 120s".to_owned()) }
@@ -97,7 +97,7 @@ pub(super) fn warnings(request: &Request) -> Vec<String> {
 /// Reads `expect`.
 fn read_expect(section: &Section<'_>, counts_hits: bool) -> Expect {
     let status = section
-        .field("status", "exact status; any 2xx where absent")
+        .field("status", "exact status; default: any 2xx")
         .check(
             |status: &u64| {
                 if (200..=599).contains(status) { Ok(()) } else { Err(format!("{status} is no final HTTP status")) }
@@ -105,11 +105,11 @@ fn read_expect(section: &Section<'_>, counts_hits: bool) -> Expect {
         )
         .optional();
     let headers: Vec<(String, String)> =
-        section.field("headers", "header fields that must be there with that value").default(Vec::new());
+        section.field("headers", "header fields that must be present with this value").default(Vec::new());
     check_headers(section, "headers", &headers);
-    let json = section.table("json", "what the JSON body must look like");
-    let present = read_pointers(&json, "present", "JSON pointers that must be there and not null");
-    let absent = read_pointers(&json, "absent", "JSON pointers that must not be there, or be null");
+    let json = section.table("json", "conditions on the JSON body");
+    let present = read_pointers(&json, "present", "JSON pointers that must exist and not be null");
+    let absent = read_pointers(&json, "absent", "JSON pointers that must be missing or null");
     for pointer in present.iter().filter(|pointer| absent.contains(pointer)) {
         json.mistake("absent", format!("{pointer:?} cannot be present and absent at once"), None);
     }
@@ -177,13 +177,13 @@ fn check_headers(section: &Section<'_>, key: &str, headers: &[(String, String)])
 }
 
 fn read_body(section: &Section<'_>, folder: &Path) -> Body {
-    let body: Option<String> = section.field("body", "body, the same each time").optional();
+    let body: Option<String> = section.field("body", "constant body").optional();
     let body_file: Option<String> =
-        section.field("body_file", "file that holds the body; relative to the scenario").optional();
+        section.field("body_file", "file with the body; relative to the scenario").optional();
     let template: Option<String> =
         section.field("template", "body with seeded fields: {{seq}}, {{uuid}}, {{int 1 100}}, {{text 16}}").optional();
     let template_file: Option<String> =
-        section.field("template_file", "file that holds a body with seeded fields").optional();
+        section.field("template_file", "file with a body with seeded fields").optional();
     let written: Vec<&str> =
         ["body", "body_file", "template", "template_file"].into_iter().filter(|key| section.has(key)).collect();
     if let [first, second, ..] = written.as_slice() {

@@ -41,7 +41,7 @@ fn named(root: &Section<'_>, around: Around<'_>) -> Vec<Request> {
 /// Reads a stage's `request`: the names of some of the scenario's requests, or a request of its own. All of them where
 /// the key is not written.
 pub(super) fn of_stage(section: &Section<'_>, all: &[Request], around: Around<'_>) -> Vec<Request> {
-    const ABOUT: &str = "names of the requests it sends, or a request of its own; all where absent";
+    const ABOUT: &str = "names of the requests to send, or a request of its own; default: all";
     if section.describing() || section.has_table("request") {
         return vec![read_request("request", &section.table("request", ABOUT), around)];
     }

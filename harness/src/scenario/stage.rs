@@ -108,7 +108,7 @@ fn describe(root: &Section<'_>, base: &Base<'_>) {
 
 fn read_kind(name: &str, section: &Section<'_>) -> Option<Read> {
     let names: Vec<&str> = kinds().map(|(kind, ..)| kind.name()).collect();
-    let word = section.field("kind", "what it does; the stage's name where absent").one_of(&names).optional();
+    let word = section.field("kind", "kind of the stage; default: the stage's name").one_of(&names).optional();
     let by_name = |word: &str| kinds().find(|(kind, ..)| kind.name() == word).map(|(.., how)| how);
     match (word, by_name(name)) {
         (Some(word), Some(_)) if word != name => {
@@ -131,7 +131,7 @@ fn read_kind(name: &str, section: &Section<'_>) -> Option<Read> {
 }
 
 fn read(name: &str, how: Read, section: &Section<'_>, base: &Base<'_>) -> Stage {
-    let optional = section.field("optional", "skipped with a warning where it cannot run").default(false);
+    let optional = section.field("optional", "skipped with a warning if it cannot run").default(false);
     let mut common = base.common();
     let work = how(section, base, &mut common);
     stage(name, optional, common, work)

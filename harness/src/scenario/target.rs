@@ -33,11 +33,11 @@ pub(super) struct Around<'a> {
 pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
     let mut met = Met::default();
     let deadline = section
-        .field("deadline", "a launch that is not ready by then has failed")
+        .field("deadline", "a launch that is not ready after this time has failed")
         .check(|span: &Nanos| positive(*span))
         .default(Nanos::from_secs(10));
     let stop_within = section
-        .field("stop_within", "time between SIGTERM and SIGKILL when it is stopped")
+        .field("stop_within", "time between SIGTERM and SIGKILL when the target is stopped")
         .check(|span: &Nanos| positive(*span))
         .default(Nanos::from_secs(5));
     let launch = read_launch(section, around, &mut met);
@@ -71,7 +71,7 @@ fn read_process(section: &Section<'_>, prefix: &str, met: &mut Met) -> ProcessSp
         })
         .required();
     let env: Vec<(String, String)> =
-        section.field("env", "environment, on top of PATH, HOME and TMPDIR").default(Vec::new());
+        section.field("env", "environment, in addition to PATH, HOME and TMPDIR").default(Vec::new());
     if let Some(Err(message)) = command.first().map(|program| check_builtin(program)) {
         section.mistake("command.0", message, None);
     }
@@ -102,7 +102,7 @@ fn read_launch(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Opti
     if !section.describing() {
         section.exactly_one(&["process", "container", "external"]);
     }
-    let external = section.optional_table("external", "it runs already and is never stopped");
+    let external = section.optional_table("external", "a process that already runs and is never stopped");
     let external = external.map(|external| Launch::External(read_external(&external)));
     let process = section.optional_table("process", "a program to start");
     let process = process.map(|process| Launch::Process(read_process(&process, "process", met)));
@@ -117,7 +117,7 @@ fn read_external(section: &Section<'_>) -> External {
         .check(|pid: &u64| if *pid > 1 { Ok(()) } else { Err(format!("{pid} is no process to measure")) })
         .optional();
     let port = section
-        .field("port", "the TCP port it listens on")
+        .field("port", "TCP port it listens on")
         .check(|port: &u64| if (1..=65_535).contains(port) { Ok(()) } else { Err(format!("{port} is no TCP port")) })
         .optional();
     if !section.describing() {

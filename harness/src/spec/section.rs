@@ -108,7 +108,7 @@ impl<'d> Section<'d> {
 
     /// The key `cpuset`: numbers of the CPUs a process may run on.
     pub fn cpuset(&self) -> Option<Vec<u64>> {
-        self.field("cpuset", "numbers of the CPUs it may run on, for example [0, 1]; all where absent")
+        self.field("cpuset", "CPUs it may run on, for example [0, 1]; default: all")
             .check(|cpus: &Vec<u64>| match cpus.iter().find(|cpu| **cpu >= 1024) {
                 _ if cpus.is_empty() => Err("must name at least one CPU; leave the key out to allow all".to_owned()),
                 Some(cpu) => Err(format!("{cpu} is no number of a CPU")),

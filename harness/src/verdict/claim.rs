@@ -23,7 +23,7 @@ impl Claim {
     pub fn read(id: &str, section: &Section<'_>) -> Option<Self> {
         let metric = metric::find(id);
         let limit: String = section.field("limit", "the bound with its unit, for example \"< 2ms\"").required();
-        let required = section.field("required", "a miss ends the run with exit code 3").default(false);
+        let required = section.field("required", "a miss sets exit code 3").default(false);
         let Some(metric) = metric else {
             if !section.describing() {
                 section.mistake("", format!("there is no metric {id}"), Some(near_metric(id)));

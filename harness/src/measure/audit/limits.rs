@@ -50,13 +50,15 @@ impl Limits {
     pub fn read(section: &Section<'_>, base: Self) -> Self {
         Self {
             achieved: section
-                .field("achieved", "least share of the offered rate that must be achieved")
+                .field("achieved", "smallest share of the offered rate that must be achieved")
                 .default(base.achieved),
             pacer_lag_p99: section
                 .field("pacer_lag_p99", "largest pacer lag (released − intended) at p99")
                 .default(base.pacer_lag_p99),
-            unsent: section.field("unsent", "most requests that may stay unsent").default(base.unsent),
-            errors: section.field("errors", "most errors, as a share of the requests scheduled").default(base.errors),
+            unsent: section.field("unsent", "largest number of requests that may remain unsent").default(base.unsent),
+            errors: section
+                .field("errors", "largest share of the scheduled requests that may be errors")
+                .default(base.errors),
             steal: section.field("steal", "largest share of CPU time taken by the hypervisor").default(base.steal),
             foreign_cpu: section
                 .field("foreign_cpu", "largest share of CPU time used by processes outside the measurement")

@@ -79,7 +79,7 @@ impl Common {
 }
 
 pub(crate) fn read_launches(section: &Section<'_>, default: u64) -> u64 {
-    section.field("launches", "fresh starts of the target; one value each").check(at_least(1, "")).default(default)
+    section.field("launches", "fresh starts of the target, one value each").check(at_least(1, "")).default(default)
 }
 
 /// The upstream of a stage: settings of the bundled one, changed.

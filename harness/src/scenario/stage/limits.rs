@@ -14,7 +14,7 @@ const LEAST_MEMORY: Bytes = Bytes::from_mebi(6);
 /// Reads `limits` of a stage. One that has limits by default must keep some.
 pub(super) fn read(section: &Section<'_>, default: ResourceLimits, external: bool) -> ResourceLimits {
     let written = section.has("limits");
-    let limits = read_limits(&section.table("limits", "what the target may use; all it wants of what is not named"));
+    let limits = read_limits(&section.table("limits", "resources that the target may use; unlimited if not named"));
     if external && (written || !default.is_empty()) {
         refuse_external(section, "limits");
     }
@@ -36,9 +36,9 @@ pub(crate) fn refuse_external(section: &Section<'_>, key: &str) {
 
 fn read_limits(section: &Section<'_>) -> ResourceLimits {
     let cpus =
-        section.field("cpus", "CPU time per time: 0.5 is half of one CPU").check(|cpus: &f64| enough_cpus(*cpus));
+        section.field("cpus", "CPU time per wall time: 0.5 is half of one CPU").check(|cpus: &f64| enough_cpus(*cpus));
     let memory = section.field("memory", "memory, swap included").check(|memory: &Bytes| enough_memory(*memory));
-    let pids = section.field("pids", "processes and threads at the same time").check(at_least(1, ""));
+    let pids = section.field("pids", "number of processes and threads").check(at_least(1, ""));
     ResourceLimits { cpus: cpus.optional(), memory: memory.optional(), pids: pids.optional() }
 }
 

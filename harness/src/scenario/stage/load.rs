@@ -41,7 +41,7 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
         read_open(section);
     }
     let rounds = section
-        .field("rounds", "rounds that must be valid; every arm once in each")
+        .field("rounds", "number of valid rounds; each runs every arm once")
         .check(at_least(FEWEST_ROUNDS, ": fewer rounds have no 95 % interval"))
         .default(defaults.rounds);
     let instances = section
@@ -56,7 +56,7 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
     }
     let warmup = section.field("warmup", "discarded part of a trial").default(defaults.warmup);
     let window = section.field("window", "measured part of a trial").check(longer_than_0).default(defaults.window);
-    let ramp = section.field("ramp", "time over which the load comes up, within the warm-up").default(Nanos::ZERO);
+    let ramp = section.field("ramp", "time over which the load increases, within the warm-up").default(Nanos::ZERO);
     if ramp > warmup {
         let message = format!("{} is longer than the warm-up of {}", ramp.notation(), warmup.notation());
         section.mistake("ramp", message, Some("the window must see the full load: lengthen warmup".to_owned()));
@@ -81,7 +81,14 @@ pub(crate) fn read_open(section: &Section<'_>) -> (Pace, u64) {
 }
 
 pub(crate) fn read_closed(section: &Section<'_>) -> (Pace, u64) {
-    (Pace::Closed, read_connections(section, "vus", "virtual users: each sends again as soon as it was answered"))
+    (
+        Pace::Closed,
+        read_connections(
+            section,
+            "vus",
+            "number of virtual users, each of which sends again as soon as it is answered",
+        ),
+    )
 }
 
 pub(crate) fn read_connections(section: &Section<'_>, key: &'static str, about: &'static str) -> u64 {
@@ -94,7 +101,7 @@ pub(crate) fn read_connections(section: &Section<'_>, key: &'static str, about: 
 
 /// Reads whether the direct arm runs too, which shows the ceiling of upstream and generator.
 pub(crate) fn read_paired(section: &Section<'_>, has_upstream: bool, by_default: bool) -> bool {
-    const ABOUT: &str = "whether the direct arm runs too and tells the ceiling";
+    const ABOUT: &str = "whether the direct arm runs too, to show the maximum rate";
     if section.describing() {
         return section.field("paired", ABOUT).default(by_default);
     }

@@ -47,16 +47,13 @@ pub(in crate::scenario) fn read_base(section: &Section<'_>, head: &Spec, around:
 
 fn read_written(section: &Section<'_>, head: &Spec, met: &mut Met) -> Written {
     let against: Option<String> = section
-        .field(
-            "against",
-            "program in place of the target's, or image in place of its image: what it is compared with, like --against",
-        )
+        .field("against", "program or image that replaces the target's, to compare with; the same as --against")
         .check(|build: &String| if build.is_empty() { Err("must not be empty".to_owned()) } else { Ok(()) })
         .optional();
     let command: Option<Vec<String>> =
-        section.field("command", "the base's whole command, instead of against").optional();
+        section.field("command", "complete command of the base, instead of against").optional();
     let env: Vec<(String, String)> =
-        section.field("env", "the base's environment, on top of the target's").default(Vec::new());
+        section.field("env", "environment of the base, in addition to the target's").default(Vec::new());
     let typed = section.is_overridden("against");
     if against.is_some() && command.is_some() && !typed {
         let hint = "against replaces the first word of the target's command, command replaces all of it".to_owned();

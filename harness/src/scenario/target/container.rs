@@ -32,18 +32,22 @@ const ULIMITS: [&str; 15] = [
 pub(super) fn read(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> ContainerSpec {
     let image = read_image(section, met);
     let command: Vec<String> = section
-        .field("command", "arguments: behind the program of binary, or instead of the image's own command")
+        .field("command", "arguments of the program of binary, or the command that replaces the image's")
         .default(Vec::new());
     let network: String = section
-        .field("network", "host, or bridge: reached at its own address {target.address}, never by a published port")
+        .field(
+            "network",
+            "host, or bridge: reached at its own address {target.address}, never through a published port",
+        )
         .one_of(&["host", "bridge"])
         .default("host".to_owned());
-    let user = section.field("user", "user, or user:group, that it runs as; the image's own where absent").optional();
+    let user = section.field("user", "user, or user:group, to run as; default: the image's").optional();
     let env = read_env(section, met);
     for (index, word) in command.iter().enumerate() {
         met.note(section, "container", &format!("command.{index}"), word);
     }
-    let files = section.field("files", "\"source:destination\": baked in with binary, else mounted read-only");
+    let files =
+        section.field("files", "\"source:destination\": part of the image with binary, otherwise mounted read-only");
     let files = placed(section, "files", &files.default(Vec::new()), around.folder);
     let mounts = section.field("mounts", "\"source:destination\": mounted read-only");
     let mounts = placed(section, "mounts", &mounts.default(Vec::new()), around.folder);
@@ -82,7 +86,7 @@ fn read_image(section: &Section<'_>, met: &mut Met) -> ImageSpec {
     let binary: Option<String> = section
         .field(
             "binary",
-            "a program of this host, of which a minimal image is made; builtin:sidecar for the bundled one",
+            "a program of this host, from which a minimal image is built; builtin:sidecar for the bundled one",
         )
         .optional();
     if !section.describing() {
@@ -102,7 +106,8 @@ fn read_image(section: &Section<'_>, met: &mut Met) -> ImageSpec {
 }
 
 fn read_env(section: &Section<'_>, met: &mut Met) -> Vec<(String, String)> {
-    let env: Vec<(String, String)> = section.field("env", "environment, on top of the image's own").default(Vec::new());
+    let env: Vec<(String, String)> =
+        section.field("env", "environment, in addition to the image's").default(Vec::new());
     for (name, value) in &env {
         if name.is_empty() || name.contains(['=', '\0']) {
             section.mistake(&format!("env.{name}"), format!("{name:?} cannot name a variable"), None);

@@ -26,14 +26,14 @@ pub(in crate::scenario) fn read_builtin(section: &Section<'_>, base: &Builtin) -
         body: section.field("body", "size of its response bodies").default(base.body),
         delay: section.field("delay", "constant delay of every response").default(base.delay),
         args: section
-            .field("args", "more flags of `harness __upstream`, for example [\"--error-every\", \"10\"]")
+            .field("args", "additional flags of `harness __upstream`, for example [\"--error-every\", \"10\"]")
             .default(base.args.clone()),
         cpuset: section.cpuset().or_else(|| base.cpuset.clone()),
     }
 }
 
 fn read_url(section: &Section<'_>) -> Option<String> {
-    let url: Option<String> = section.field("url", "it runs already and answers at this URL").optional();
+    let url: Option<String> = section.field("url", "URL of an upstream that already runs").optional();
     let mut met = Met::default();
     let template = met.note(section, "", "url", url.as_ref()?);
     if let Some(Err(message)) = template.map(|template| loopback::check(&template, true)) {

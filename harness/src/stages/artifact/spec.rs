@@ -6,8 +6,8 @@ use crate::scenario::stage::kind::{Kind, Place};
 use crate::spec::Section;
 use crate::work;
 
-pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "looks at the executable" };
+pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "inspects the executable" };
 
 fn read(section: &Section<'_>, _base: &Base<'_>, _common: &mut Common) -> work::Work {
-    Work { image: section.field("image", "an OCI layout, an archive of one or of docker save").optional() }.into()
+    Work { image: section.field("image", "an OCI layout, or an archive of one or from docker save").optional() }.into()
 }

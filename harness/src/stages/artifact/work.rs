@@ -14,8 +14,8 @@ pub struct Work {
 impl StageWork for Work {
     fn describe(&self) -> String {
         match &self.image {
-            None => "looks at the executable".to_owned(),
-            Some(image) => format!("looks at the executable and at image {}", image.display()),
+            None => "inspects the executable".to_owned(),
+            Some(image) => format!("inspects the executable and image {}", image.display()),
         }
     }
 

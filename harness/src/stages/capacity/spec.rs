@@ -8,8 +8,7 @@ use crate::spec::Section;
 use crate::work;
 use harness_base::units::Nanos;
 
-pub(crate) const KIND: Kind =
-    Kind { place: Place::Stage(read), about: "drives the target with users that never pause" };
+pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "loads the target with users that never pause" };
 
 const DEFAULTS: Defaults =
     Defaults { arrivals: Loop::Closed, rounds: 10, warmup: Nanos::from_millis(500), window: Nanos::from_millis(2000) };

@@ -9,7 +9,7 @@ use crate::spec::Section;
 use crate::work;
 use harness_base::units::{Bytes, Nanos};
 
-pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "drives the target inside resource limits" };
+pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "loads the target within resource limits" };
 
 /// What a sidecar gets in a pod unless the scenario says otherwise: half a CPU and 128 MiB.
 const SIDECAR: ResourceLimits = ResourceLimits { cpus: Some(0.5), memory: Some(Bytes::from_mebi(128)), pids: None };

@@ -14,7 +14,7 @@ use harness_rig::target::spec::{Launch, Network, Upstream};
 
 pub(crate) const KIND: Kind = Kind {
     place: Place::Stage(read),
-    about: "drives the target while upstream, clients and the target itself are made to fail, one after the other",
+    about: "loads the target while upstream, clients or the target itself fail, one after another",
 };
 
 /// Load before the window, so that every connection has served a request when it begins.
@@ -42,13 +42,14 @@ fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Laun
     let before = span("before", "load before each fault", Nanos::from_secs(1));
     let fault = span("fault", "how long each fault lasts", Nanos::from_secs(1));
     let after = span("after", "load after each fault", Nanos::from_secs(3));
-    let recover = span("recover", "time after a fault within which all must be answered again", Nanos::from_secs(2));
-    let timeout = span("timeout", "a request without a complete answer by then hangs", Nanos::from_secs(1));
-    let slow = span("slow", "how long a slow upstream holds every answer back", Nanos::from_millis(300));
+    let recover =
+        span("recover", "time after a fault within which every request must be answered again", Nanos::from_secs(2));
+    let timeout = span("timeout", "a request without a complete answer after this time hangs", Nanos::from_secs(1));
+    let slow = span("slow", "delay of every answer of a slow upstream", Nanos::from_millis(300));
     let readers = section
         .field(
             "readers",
-            "clients that ask without end and hardly read their answers, beside the connections of the load",
+            "clients that send continuously and read very slowly, in addition to the connections of the load",
         )
         .check(|readers: &u64| {
             if (1..=MOST_READERS).contains(readers) {
@@ -89,9 +90,8 @@ fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Laun
 
 /// The faults that are named; all where none is, but for those of an upstream that is not there.
 fn read_kinds(section: &Section<'_>, has_upstream: bool) -> Vec<FaultKind> {
-    let names: Option<Vec<String>> = section
-        .field("faults", "what is made to fail, for example [\"upstream_down\", \"stop\"]; all where absent")
-        .optional();
+    let names: Option<Vec<String>> =
+        section.field("faults", "faults to cause, for example [\"upstream_down\", \"stop\"]; default: all").optional();
     let Some(names) = names else {
         return FaultKind::ALL.into_iter().filter(|kind| has_upstream || !kind.is_upstreams()).collect();
     };
@@ -117,8 +117,8 @@ fn read_kinds(section: &Section<'_>, has_upstream: bool) -> Vec<FaultKind> {
 
 /// What is written below `expect`.
 fn read_expectations(section: &Section<'_>, kinds: &[FaultKind]) -> Vec<(FaultKind, Expectation)> {
-    const ABOUT: &str = "answers: none is lost; errors: none hangs or comes back as a success with a wrong body; errors_in_bodies: none hangs";
-    let table = section.table("expect", "what the target is expected to do while something fails");
+    const ABOUT: &str = "answers: no request is lost; errors: no request hangs or returns a success with a wrong body; errors_in_bodies: no request hangs";
+    let table = section.table("expect", "expected behaviour of the target during each fault");
     let names = Expectation::ALL.map(Expectation::name);
     let mut said = Vec::new();
     for kind in FaultKind::ALL {

@@ -8,7 +8,7 @@ use crate::spec::Section;
 use crate::work;
 use harness_base::units::Nanos;
 
-pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "watches the target do nothing" };
+pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "observes the target without traffic" };
 
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
     common.read_surroundings(section, base);

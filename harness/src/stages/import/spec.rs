@@ -16,20 +16,20 @@ pub(crate) const KIND: Kind = Kind {
 
 fn read(root: &Section<'_>) -> Option<(bool, work::Work)> {
     let criterion = root
-        .optional_table("import", "numbers that other tools have measured")?
+        .optional_table("import", "results of other tools")?
         .optional_table("criterion", "benchmarks of Criterion that become metrics")?;
-    let optional = criterion.field("optional", "left out with a warning where it cannot be read").default(false);
+    let optional = criterion.field("optional", "omitted with a warning if it cannot be read").default(false);
     Some((optional, read_criterion(&criterion).into()))
 }
 
 fn read_criterion(section: &Section<'_>) -> Work {
     let dir = section.field("dir", "Criterion's directory, for example ../target/criterion").required();
-    let about = "benchmarks by Criterion's full ids, each with the metric it is: policy/eval (for eval_p50 and eval_p99), policy/eval_p50, policy/eval_p99 or policy/reload_time";
+    let about = "Criterion's full benchmark ids, each with its metric: policy/eval (for eval_p50 and eval_p99), policy/eval_p50, policy/eval_p99 or policy/reload_time";
     let written: Vec<(String, String)> = section.field("names", about).required();
     if written.is_empty() && section.has("names") {
         section.mistake("names", "names no benchmark", Some("add \"GROUP/BENCH\" = \"policy/eval\"".to_owned()));
     }
-    let max_age = section.field("max_age", "how old its files may be").default(Nanos::from_secs(24 * 3600));
+    let max_age = section.field("max_age", "largest age of its files").default(Nanos::from_secs(24 * 3600));
     let mut names: Vec<(String, &'static str)> = Vec::new();
     for (bench, wanted) in written {
         let metrics = named(&wanted);

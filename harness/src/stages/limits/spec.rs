@@ -14,7 +14,7 @@ use harness_base::units::{Bytes, Nanos, Rate};
 
 pub(crate) const KIND: Kind = Kind {
     place: Place::Stage(read),
-    about: "drives the target inside one set of limits after the other, to find the smallest that does",
+    about: "loads the target within several sets of limits, to find the smallest sufficient one",
 };
 
 const DEFAULTS: Defaults = Defaults {
@@ -41,11 +41,11 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
 /// The curve: every number of CPUs with every size of memory, smallest first.
 fn read_curve(section: &Section<'_>, load: LoadWork) -> Work {
     let cpus: Vec<f64> = section
-        .field("cpus", "CPUs to try, each with each memory")
+        .field("cpus", "CPUs to try, in combination with each memory")
         .check(|cpus: &Vec<f64>| several(cpus).and_then(|()| cpus.iter().try_for_each(|cpus| enough_cpus(*cpus))))
         .default(vec![0.1, 0.25, 0.5, 1.0]);
     let memory: Vec<Bytes> = section
-        .field("memory", "memory to try, each with each number of CPUs")
+        .field("memory", "memory to try, in combination with each number of CPUs")
         .check(|sizes: &Vec<Bytes>| {
             several(sizes).and_then(|()| sizes.iter().try_for_each(|size| enough_memory(*size)))
         })
@@ -54,15 +54,16 @@ fn read_curve(section: &Section<'_>, load: LoadWork) -> Work {
         let message = format!("{} × {} sets of limits are more than {MOST_POINTS}", cpus.len(), memory.len());
         section.mistake("cpus", message, Some("leave some out".to_owned()));
     }
-    let objective = read_objective(
-        &section.table("objective", "what the target must do; a death by its memory limit never meets it"),
-    );
+    let objective = read_objective(&section.table(
+        "objective",
+        "performance that the target must reach; a target that its memory limit kills never meets it",
+    ));
     Work { cells: cells(cpus, memory), load, objective }
 }
 
 fn read_objective(section: &Section<'_>) -> Objective {
-    let rps: Option<Rate> = section.field("rps", "fewest valid requests, for example \"500/s\"").optional();
-    let p99: Option<Nanos> = section.field("p99", "largest time of a request at quantile 0.99").optional();
+    let rps: Option<Rate> = section.field("rps", "smallest rate of valid requests, for example \"500/s\"").optional();
+    let p99: Option<Nanos> = section.field("p99", "largest response time at quantile 0.99").optional();
     Objective { rps: rps.map(|rate| rate.0), p99_ns: p99.map(|span| span.0) }
 }
 

@@ -8,7 +8,7 @@ use crate::spec::Section;
 use crate::work;
 use harness_base::units::Nanos;
 
-pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "drives both arms at the same arrival rate" };
+pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "loads both arms at the same arrival rate" };
 
 const DEFAULTS: Defaults =
     Defaults { arrivals: Loop::Open, rounds: 10, warmup: Nanos::from_millis(300), window: Nanos::from_millis(3000) };

@@ -9,10 +9,8 @@ use crate::spec::Section;
 use crate::work::{self, load::LoadWork};
 use harness_base::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Ratio};
 
-pub(crate) const KIND: Kind = Kind {
-    place: Place::Stage(read),
-    about: "drives the target for hours, to find what it leaks and whether it decays",
-};
+pub(crate) const KIND: Kind =
+    Kind { place: Place::Stage(read), about: "loads the target for hours, to find leaks and drift" };
 
 /// Windows of a soak whose `window` is not written.
 const WINDOWS: u64 = 60;
@@ -36,13 +34,12 @@ fn read_soak(section: &Section<'_>) -> Work {
     if section.describing() {
         read_closed(section);
     }
-    let duration =
-        section.field("duration", "how long it is watched").check(longer_than_0).default(Nanos::from_secs(4 * 3600));
+    let duration = section.field("duration", "measured time").check(longer_than_0).default(Nanos::from_secs(4 * 3600));
     let warmup = section
-        .field("warmup", "discarded part before the first window; a twelfth of the duration where absent")
+        .field("warmup", "discarded part before the first window; default: a twelfth of the duration")
         .optional()
         .unwrap_or(Nanos(duration.0 / 12));
-    let ramp = section.field("ramp", "time over which the load comes up, within the warm-up").default(Nanos::ZERO);
+    let ramp = section.field("ramp", "time over which the load increases, within the warm-up").default(Nanos::ZERO);
     if ramp > warmup {
         let message = format!("{} is longer than the warm-up of {}", ramp.notation(), warmup.notation());
         section.mistake("ramp", message, Some("windows must see the full load: lengthen warmup".to_owned()));
@@ -73,8 +70,10 @@ fn read_soak(section: &Section<'_>) -> Work {
         paired: false,
     };
     let budget =
-        read_budget(&section.table("budget", "how much may grow, per day, and how much p99 and rate may change"));
-    let min_abs = read_floors(&section.table("min_abs", "changes from the first third to the last that never count"));
+        read_budget(&section.table("budget", "permitted growth per day, and permitted change of p99 and rate"));
+    let min_abs = read_floors(
+        &section.table("min_abs", "changes from the first third to the last up to these values never count"),
+    );
     Work { load, window, budget, min_abs }
 }
 
@@ -86,7 +85,10 @@ fn read_window(section: &Section<'_>, duration: Nanos) -> Nanos {
     };
     let sixtieth = SECOND.times(duration.0 / WINDOWS / SECOND.0).max(SECOND);
     section
-        .field("window", "one value of each series; a sixtieth of the duration, at least 1 s, where absent")
+        .field(
+            "window",
+            "length of a window, one value of each series; default: a sixtieth of the duration, at least 1 s",
+        )
         .check(whole)
         .optional()
         .unwrap_or(sixtieth)
@@ -96,7 +98,7 @@ fn read_budget(section: &Section<'_>) -> Budget {
     let share = |ratio: &Ratio| {
         if ratio.0 >= 0.0 { Ok(()) } else { Err(format!("must not be negative, is {}", ratio.notation())) }
     };
-    let memory = section.field("memory", "growth of memory's troughs").default(BytesPerDay(50.0 * 1_048_576.0));
+    let memory = section.field("memory", "growth of the memory troughs").default(BytesPerDay(50.0 * 1_048_576.0));
     let descriptors = section.field("descriptors", "growth of open descriptors").default(CountPerDay(100.0));
     let threads = section.field("threads", "growth of threads").default(CountPerDay(10.0));
     let p99 = section.field("p99", "rise of p99 over the soak; an alert beyond it").check(share).default(Ratio(0.5));

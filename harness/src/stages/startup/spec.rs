@@ -6,7 +6,7 @@ use crate::scenario::stage::kind::{Kind, Place};
 use crate::spec::Section;
 use crate::work;
 
-pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "launches the target again and again" };
+pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "launches the target repeatedly" };
 
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
     if base.is_external(section) {

@@ -11,14 +11,17 @@ const ABOUT: &str = "thresholds of one metric, by its id";
 
 /// Reads `[gate]`; `root` is the whole scenario, `stages` the names of its stages where they are known.
 pub fn read(root: &Section<'_>, stages: Option<&[&str]>) -> Gates {
-    let gate = root.table("gate", "how much worse than a base is too much");
+    let gate = root.table("gate", "thresholds for changes against a base");
     let defaults = Gates::default();
-    let confirm = gate.field("confirm", "a block must be seen again in an immediate rerun").default(defaults.confirm);
+    let confirm = gate.field("confirm", "an immediate rerun must confirm a block").default(defaults.confirm);
     let consecutive = gate
-        .field("consecutive", "runs in a row that must breach before stored evidence is an alert; 1 publishes at once")
+        .field(
+            "consecutive",
+            "consecutive runs that must breach before stored evidence is an alert; 1 publishes immediately",
+        )
         .check(|runs| if *runs == 0 { Err("must be at least 1, is 0".to_owned()) } else { Ok(()) })
         .default(defaults.consecutive);
-    let guard = read_guard(&gate.table("guard", "this run against the median of the last seven"));
+    let guard = read_guard(&gate.table("guard", "comparison of this run with the median of the last seven"));
     let written = if gate.describing() { describe(&gate) } else { read_named(&gate, stages) };
     Gates { confirm, consecutive, guard, written }
 }
@@ -51,7 +54,9 @@ fn read_guard(section: &Section<'_>) -> Guard {
     Guard {
         throughput: limit("throughput", "largest drop below the median", Better::Higher, defaults.throughput),
         latency: limit("latency", "largest rise above the median", Better::Lower, defaults.latency),
-        fewest: section.field("min_runs", "fewest earlier runs; with fewer it says nothing").default(defaults.fewest),
+        fewest: section
+            .field("min_runs", "smallest number of earlier runs that the guard needs")
+            .default(defaults.fewest),
     }
 }
 
@@ -127,8 +132,8 @@ fn read_one(name: &str, meant: &[&Metric], section: &Section<'_>) -> Written {
     };
     let written = Written {
         name: name.to_owned(),
-        alert: degree("alert", "the first degree: to be looked at", default.alert),
-        block: degree("block", "the second degree: ends in exit code 3", default.block),
+        alert: degree("alert", "first degree: reported", default.alert),
+        block: degree("block", "second degree: sets exit code 3", default.block),
         min_abs: read_floor(meant, section),
     };
     let (alert, block) = (written.alert.unwrap_or(default.alert), written.block.unwrap_or(default.block));
@@ -157,7 +162,7 @@ fn read_threshold(
         default.p
     } else {
         section
-            .field("p", "the p-value must be below it")
+            .field("p", "the p-value must be below this")
             .check(
                 |p: &f64| {
                     if *p > 0.0 && *p < 1.0 { Ok(()) } else { Err(format!("must lie between 0 and 1, is {p}")) }
@@ -208,7 +213,7 @@ const fn signed(share: f64, better: Better) -> f64 {
 
 /// The floor in every unit that the metrics meant have and that it can be read in.
 fn read_floor(meant: &[&Metric], section: &Section<'_>) -> Vec<(Unit, f64)> {
-    let about = "a difference of no more than this never counts, with its unit";
+    let about = "differences up to this value never count; with its unit";
     let text: Option<String> = section.field("min_abs", about).optional();
     let Some(text) = text else { return Vec::new() };
     let mut floors: Vec<(Unit, f64)> = Vec::new();

@@ -209,7 +209,7 @@ fn the_readme_has_the_two_commands_the_workflow_of_its_page_and_lines_of_a_real_
         ["$ cargo run --release -p harness -- run scenarios/sidecar.toml", "$ cargo test --workspace"]
     );
     assert_eq!(readme.blocks("yaml")[0], page("harness/docs/ci.md").blocks("yaml")[0]);
-    let summary = page("harness/tests/snapshots/summary.txt");
+    let summary = page("harness/docs/report.txt");
     let mut lines = summary.text.lines();
     for line in readme.blocks("")[0].lines().filter(|line| *line != "…") {
         assert!(lines.any(|found| found == line), "{line:?} is not in the summary, or not in this order");
