@@ -18,7 +18,7 @@ pub(crate) mod recorder;
 pub(crate) mod rig;
 pub(crate) mod rounds;
 pub(crate) mod trial;
-mod whole_lines;
+pub(crate) mod whole_lines;
 
 pub use event::Event;
 pub use halt::chain;
@@ -124,18 +124,16 @@ async fn stages(rig: &mut Rig<'_>) {
 /// The record of a stage that has not begun.
 fn stage_record(stage: &Stage) -> StageRecord {
     let work = stage.work.planned();
-    let mut record = StageRecord {
+    StageRecord {
         name: stage.name.clone(),
-        kind: stage.kind(),
+        facts: work.facts(),
         optional: stage.optional,
         offered: work.load().map(LoadWork::offered),
         upstream_delay_ns: stage.upstream.as_ref().and_then(|upstream| upstream.delay()).map(|delay| delay.0),
         limits: Some(stage.limits).filter(|limits| !limits.is_empty()),
         wanted: work.wanted(),
         ..StageRecord::default()
-    };
-    work.announce(&mut record);
-    record
+    }
 }
 
 macro_rules! runs {

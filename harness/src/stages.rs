@@ -1,11 +1,17 @@
 //! The kinds of stages: a folder and a row for each.
 //!
-//! `each_kind!` hands the list to a macro that generates an enum with one variant per kind, or a dispatcher over them: the kinds'
-//! names (`measure/kind.rs`), their planned work (`work.rs`), how they are read (`scenario/stage.rs`) and how they run (`run.rs`).
-//! A folder holds everything about its kind; the name of a file says which part:
+//! The lists below hand the kinds to a macro that generates an enum with one variant per kind, or a dispatcher over them: the names
+//! (`measure/kind.rs`), what is recorded (`measure/facts.rs`), the metrics (`measure/metric/table.rs`), what is judged
+//! (`verdict/stage.rs`) and shown (`report/stage.rs`), the planned work (`work.rs`), how it is read (`scenario/stage.rs`) and how it
+//! runs (`run.rs`). A folder holds everything about its kind; the name of a file says which part, and which room it belongs to:
 //!
-//! | file | holds | floor |
+//! | file | holds | room |
 //! |---|---|---|
+//! | `facts.rs` | what is recorded of the stage and of an instance | `measure` |
+//! | `derive.rs` | what follows from the facts by arithmetic, for running and judging alike | `measure` |
+//! | `metrics.rs` | the rows of its metrics and how their values are taken from a record | `measure` |
+//! | `judge.rs` | what its values mean, its findings and notes | `verdict` |
+//! | `show.rs` | how it is shown in table, Markdown and HTML | `report` |
 //! | `work.rs` | what is planned: description, duration, short form | `work` |
 //! | `spec.rs` | how the TOML section is read | `scenario` |
 //! | `run.rs` | how the stage runs | `run` |
@@ -28,62 +34,129 @@ macro_rules! each_kind {
     };
 }
 
+/// As `each_kind!`, for the kinds that have metrics.
+macro_rules! each_measured_kind {
+    ($then:ident) => {
+        $then! {
+            Artifact artifact,
+            Startup startup,
+            Idle idle,
+            Overhead overhead,
+            Capacity capacity,
+            Constrained constrained,
+            Soak soak,
+            Import import,
+        }
+    };
+}
+
+/// As `each_kind!`, for the kinds that are judged and shown as a whole, beside their metrics.
+macro_rules! each_detailed_kind {
+    ($then:ident) => {
+        $then! {
+            Limits limits,
+            Soak soak,
+            Faults faults,
+        }
+    };
+}
+
 pub mod artifact {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
     pub(crate) mod run;
+    pub(crate) mod show;
     pub(crate) mod spec;
     pub mod work;
 }
 
 pub mod startup {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
     pub(crate) mod run;
+    pub(crate) mod show;
     pub(crate) mod spec;
     pub mod work;
 }
 
 pub mod idle {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
     pub(crate) mod run;
+    pub(crate) mod show;
     pub(crate) mod spec;
     pub mod work;
 }
 
 pub mod overhead {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
     pub(crate) mod run;
+    pub(crate) mod show;
     pub(crate) mod spec;
     pub mod work;
 }
 
 pub mod capacity {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
     pub(crate) mod run;
+    pub(crate) mod show;
     pub(crate) mod spec;
     pub mod work;
 }
 
 pub mod constrained {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
     pub(crate) mod run;
+    pub(crate) mod show;
     pub(crate) mod spec;
     pub mod work;
 }
 
 pub mod limits {
+    pub mod facts;
+    pub mod judge;
     pub(crate) mod run;
+    pub(crate) mod show;
     pub(crate) mod spec;
     pub mod work;
 }
 
 pub mod soak {
+    pub(crate) mod derive;
+    pub mod facts;
+    pub mod judge;
+    pub(crate) mod metrics;
     pub(crate) mod run;
+    pub(crate) mod show;
     pub(crate) mod spec;
     pub mod work;
 }
 
 pub mod faults {
+    pub(crate) mod derive;
+    pub mod facts;
+    pub mod judge;
     pub(crate) mod run;
+    pub(crate) mod show;
     pub(crate) mod spec;
     pub mod work;
 }
 
 pub mod import {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
     pub(crate) mod run;
+    pub(crate) mod show;
     pub(crate) mod spec;
     pub mod work;
 }

@@ -179,7 +179,7 @@ fn ceiling(record: &Record, judgement: &Judgement) -> Result<Ceiling, Absent> {
 /// CPU time of control between the readings of windows in which it does nothing but read.
 fn sampler(record: &Record) -> Result<SamplerCost, Absent> {
     let stage = valid(record, SAMPLER)?;
-    let series = || stage.instances.iter().filter_map(|instance| instance.idle.as_ref());
+    let series = || stage.instances.iter().filter_map(|instance| instance.facts.readings());
     let per_reading = series().map(|series| {
         let (first, last) = series.edges()?;
         let used = last.control_cpu_ns.checked_sub(first.control_cpu_ns)?;

@@ -17,12 +17,7 @@ impl Record {
         let stage = |stage: &StageRecord| {
             let instances: Vec<InstanceRecord> =
                 stage.instances.iter().filter(|instance| instance.build == build).cloned().collect();
-            // Of the base's file its size is known from the header.
-            let head = build == Build::Head;
-            let binary_size_bytes = if head { stage.binary_size_bytes } else { stage.binary_size_bytes.and(size) };
-            let image = if head { stage.image.clone() } else { stage.base_image.clone() };
-            let imports = if head { stage.imports.clone() } else { Vec::new() };
-            StageRecord { instances, binary_size_bytes, image, base_image: None, imports, ..stage.clone() }
+            StageRecord { instances, facts: stage.facts.of_build(build, size), ..stage.clone() }
         };
         Self { targets: facts.into_iter().collect(), stages: self.stages.iter().map(stage).collect(), ..self.clone() }
     }

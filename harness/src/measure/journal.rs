@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::InstanceFacts;
 use super::reason::Warning;
 use super::record::{InstanceRecord, Record, RoundRecord, RoundStatus, SCHEMA_VERSION, StageRecord, StageStatus};
-use super::soak::SoakWindow;
 use super::trial::TrialRecord;
 
 /// Name of the journal in the folder of a run.
@@ -19,19 +19,14 @@ pub enum JournalLine {
     Run(Box<Record>),
     /// A stage, as known so far, without instances: when it begins, and again when a fact is added to it.
     Stage(Box<StageRecord>),
-    /// An instance: when it is up, and again when it has stopped. Its rounds and windows are lines of their own.
+    /// An instance: when it is up, and again when it has stopped. Its rounds and the pieces of its facts are lines of their own.
     Instance {
         stage: String,
-        /// What is known of it so far, without rounds and windows.
+        /// What is known of it so far, without rounds and pieces.
         instance: Box<InstanceRecord>,
     },
-    /// A window of a soak that ended.
-    Window {
-        stage: String,
-        instance: u32,
-        /// What was seen in it.
-        window: Box<SoakWindow>,
-    },
+    /// A piece of the facts of an instance, for example a window of a soak.
+    Piece { stage: String, instance: u32, facts: Box<InstanceFacts> },
     /// A trial that ended. Its round counts as incomplete until a line says what became of it.
     Trial {
         stage: String,
@@ -94,7 +89,12 @@ pub enum Error {
     },
     /// A newer harness wrote it.
     #[error("made by a newer harness: layout {found}, this one reads up to {SCHEMA_VERSION}; update this harness")]
-    Newer { found: u32 },
+    Newer { found: u64 },
+    /// An older harness wrote it.
+    #[error(
+        "made by an older harness: layout {found}, this one reads {SCHEMA_VERSION}; read it with that harness, or measure again"
+    )]
+    Older { found: u64 },
 }
 
 impl JournalLine {
@@ -120,13 +120,17 @@ impl JournalLine {
     pub fn instance(stage: &str, instance: &InstanceRecord) -> Self {
         Self::Instance {
             stage: stage.to_owned(),
-            instance: Box::new(InstanceRecord { windows: Vec::new(), rounds: Vec::new(), ..instance.clone() }),
+            instance: Box::new(InstanceRecord {
+                facts: instance.facts.outline(),
+                rounds: Vec::new(),
+                ..instance.clone()
+            }),
         }
     }
 
-    /// The line for a window of a soak.
-    pub fn window(stage: &str, instance: u32, window: SoakWindow) -> Self {
-        Self::Window { stage: stage.to_owned(), instance, window: Box::new(window) }
+    /// The line for a piece of the facts of an instance.
+    pub fn piece(stage: &str, instance: u32, facts: InstanceFacts) -> Self {
+        Self::Piece { stage: stage.to_owned(), instance, facts: Box::new(facts) }
     }
 
     /// The line that ends a stage.
@@ -150,7 +154,8 @@ impl JournalLine {
             lines.push(Self::stage(stage));
             for instance in &stage.instances {
                 lines.push(Self::instance(&stage.name, instance));
-                lines.extend(instance.windows.iter().map(|window| Self::window(&stage.name, instance.index, *window)));
+                let pieces = instance.facts.pieces().into_iter();
+                lines.extend(pieces.map(|facts| Self::piece(&stage.name, instance.index, facts)));
                 lines.extend(instance.rounds.iter().flat_map(|round| of_round(&stage.name, instance.index, round)));
             }
             lines.push(Self::stage_end(stage));
@@ -180,12 +185,12 @@ pub fn replay(bytes: &[u8]) -> Result<Replay, Error> {
     let mut replay: Option<Replay> = None;
     for (number, line) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
         let Some(whole) = line.strip_suffix(b"\n") else { break };
+        if replay.is_none() {
+            check_version(whole)?;
+        }
         let line: JournalLine =
             serde_json::from_slice(whole).map_err(|error| Error::Damaged { number, why: error.to_string() })?;
         match (&mut replay, line) {
-            (None, JournalLine::Run(record)) if record.schema_version > SCHEMA_VERSION => {
-                return Err(Error::Newer { found: record.schema_version });
-            }
             (None, JournalLine::Run(record)) => {
                 replay = Some(Replay { record: Record { interrupted: true, ..*record }, complete: false });
             }
@@ -196,6 +201,24 @@ pub fn replay(bytes: &[u8]) -> Result<Replay, Error> {
         }
     }
     replay.ok_or(Error::Empty)
+}
+
+/// Checks the version in the line that begins a run before anything else in it: a field that only a newer harness knows is no damage.
+fn check_version(line: &[u8]) -> Result<(), Error> {
+    #[derive(Deserialize)]
+    struct Line {
+        run: Run,
+    }
+    #[derive(Deserialize)]
+    struct Run {
+        schema_version: u64,
+    }
+    let known = u64::from(SCHEMA_VERSION);
+    match serde_json::from_slice::<Line>(line) {
+        Ok(Line { run: Run { schema_version: found } }) if found > known => Err(Error::Newer { found }),
+        Ok(Line { run: Run { schema_version: found } }) if found < known => Err(Error::Older { found }),
+        _ => Ok(()),
+    }
 }
 
 /// What a line spoke of that no earlier line introduced.
@@ -215,13 +238,14 @@ impl Replay {
                 let stage = self.stage(&stage)?;
                 match stage.instances.iter_mut().find(|known| known.index == instance.index) {
                     Some(known) => {
-                        let (windows, rounds) = (std::mem::take(&mut known.windows), std::mem::take(&mut known.rounds));
-                        *known = InstanceRecord { windows, rounds, ..*instance };
+                        let (pieces, rounds) = (known.facts.pieces(), std::mem::take(&mut known.rounds));
+                        *known = InstanceRecord { rounds, ..*instance };
+                        pieces.into_iter().for_each(|piece| known.facts.add(piece));
                     }
                     None => stage.instances.push(*instance),
                 }
             }
-            JournalLine::Window { stage, instance, window } => self.instance(&stage, instance)?.windows.push(*window),
+            JournalLine::Piece { stage, instance, facts } => self.instance(&stage, instance)?.facts.add(*facts),
             JournalLine::Trial { stage, instance, round, trial } => {
                 self.round(&stage, instance, round)?.trials.push(*trial);
             }

@@ -3,15 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibration::Calibration;
-use super::curve::{GaveUp, Objective};
-use super::faults::{FaultRecord, FaultsFacts};
-use super::import::Import;
+use super::facts::{InstanceFacts, StageFacts};
 use super::profile::Profile;
 use super::reason::{Failure, Reason, Warning};
-use super::soak::{SoakFacts, SoakWindow};
 use super::trial::{Build, TrialRecord};
 use harness_base::exit::Exit;
-use harness_image::types::ImageFacts;
 use harness_load::facts::Offered;
 use harness_rig::group::ResourceLimits;
 use harness_rig::host::{GitFacts, HostFacts, ToolFacts};
@@ -21,7 +17,7 @@ use harness_rig::usage::{Reading, Series};
 pub use super::kind::StageKind;
 
 /// Version of [`Record`]'s layout; a reader refuses a higher one.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Everything one run found out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -125,7 +121,6 @@ pub enum StageStatus {
 pub struct StageRecord {
     /// Its name in the scenario.
     pub name: String,
-    pub kind: StageKind,
     pub status: StageStatus,
     /// The scenario says that the run may do without it.
     pub optional: bool,
@@ -133,33 +128,15 @@ pub struct StageRecord {
     pub offered: Option<Offered>,
     /// Delay of the upstream as configured, in nanoseconds; absent for an upstream that is not ours.
     pub upstream_delay_ns: Option<u64>,
-    /// Size of the executable in bytes, in stage `artifact`; absent for a builtin.
-    pub binary_size_bytes: Option<u64>,
-    /// The image that stage `artifact` names; absent where it names none.
-    pub image: Option<ImageFacts>,
-    /// The image that the base is a container of, in stage `artifact` of a run with two builds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_image: Option<ImageFacts>,
-    /// What other tools have measured, in stage `import`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub imports: Vec<Import>,
-    /// What the target may use; absent where nothing is limited, and in stage `limits`, where each instance has its own.
+    /// What the target may use; absent where nothing is limited, and where each instance has limits of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
-    /// What is demanded of the target in stage `limits`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub objective: Option<Objective>,
-    /// How long and within which budgets the target is watched in stage `soak`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub soak: Option<SoakFacts>,
     /// What `--profile` left; absent where none was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
-    /// What is made to fail in stage `faults`, and what the target is expected to do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub faults: Option<FaultsFacts>,
-    /// Rounds (or launches) that had to be valid, of each build; in stage `limits`, for each set of limits; in stage `soak`, windows; in
-    /// stage `faults`, faults.
+    /// Its kind, and what only stages of its kind record.
+    pub facts: StageFacts,
+    /// Launches, rounds, windows or faults that had to be valid, of each build and within each set of limits.
     pub wanted: u64,
     pub instances: Vec<InstanceRecord>,
     /// What a reader must know beside the numbers.
@@ -177,23 +154,11 @@ pub struct InstanceRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
     pub launch: LaunchRecord,
-    /// Readings over the idle window, in stage `idle`.
-    pub idle: Option<Series<Reading>>,
     /// Readings of the window in which it ended by itself: the last that is known of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Series<Reading>>,
-    /// Why it went no further, in stage `limits`, where that is a result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gave_up: Option<GaveUp>,
-    /// When it ended by itself, in nanoseconds since the load began, in stage `soak`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub died_ns: Option<u64>,
-    /// The fault that it met, in stage `faults`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<FaultRecord>,
-    /// Windows of stage `soak`, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub windows: Vec<SoakWindow>,
+    /// What only instances of such a stage record.
+    pub facts: InstanceFacts,
     pub rounds: Vec<RoundRecord>,
 }
 
@@ -245,6 +210,10 @@ impl StageStatus {
 }
 
 impl StageRecord {
+    pub const fn kind(&self) -> StageKind {
+        self.facts.kind()
+    }
+
     /// Rounds that count, over all instances, in order.
     pub fn valid_rounds(&self) -> impl Iterator<Item = &RoundRecord> {
         let rounds = self.instances.iter().flat_map(|instance| &instance.rounds);

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::calibration::quote;
+use super::stage::show;
 use crate::measure::HostFacts;
 use crate::measure::Offered;
 use crate::measure::audit::Tag;
 use crate::measure::audit::judged_lag;
-use crate::measure::image::Method;
 use crate::measure::reason::{Problem, Reason};
-use crate::measure::record::{Record, Retry, RoundRecord, StageKind, StageRecord, StageStatus};
+use crate::measure::record::{Record, Retry, RoundRecord, StageRecord, StageStatus};
 use crate::measure::rejection::rejections;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::verdict::Judgement;
 use crate::verdict::judgement::{Ground, StageFinding};
+use crate::verdict::stage::judging;
 use harness_base::units::{Bytes, Nanos, Ratio, grouped};
 
 /// A sampler that uses more of a core than this disturbs what it watches.
@@ -34,57 +35,9 @@ pub(super) fn stages(record: &Record, judgement: &Judgement) -> Vec<[String; 3]>
     let pairs = stages.iter().zip(&judgement.stages);
     let each = |stage: &StageRecord| if head.is_some() && !stage.instances.is_empty() { ", of each build" } else { "" };
     let line = |(stage, found): (&StageRecord, &StageFinding)| {
-        [stage.name.clone(), found.status.word().to_owned(), work(stage) + each(stage)]
+        [stage.name.clone(), found.status.word().to_owned(), (show(stage.kind()).done)(stage) + each(stage)]
     };
     pairs.map(line).collect()
-}
-
-fn work(stage: &StageRecord) -> String {
-    let launches = stage.instances.len();
-    let within = stage.limits.map_or_else(String::new, |limits| format!(", within {limits}"));
-    match (stage.kind, stage.offered) {
-        (StageKind::Artifact, _) if stage.image.is_some() => "the executable file and the image".to_owned(),
-        (StageKind::Artifact, _) => "the executable file".to_owned(),
-        (StageKind::Import, _) => imports(stage),
-        (_, Some(offered)) => {
-            let rejected = stage.rejected_rounds().count();
-            let rejected = if rejected > 0 { format!(" ({rejected} rejected)") } else { String::new() };
-            let rounds = stage.valid_rounds().count();
-            match stage.kind {
-                StageKind::Soak => {
-                    let windows = stage.whole_windows().count();
-                    format!("{windows} of {} windows{rejected}; {}{within}", stage.wanted, load(offered, stage))
-                }
-                StageKind::Faults => {
-                    format!("{rounds} of {} faults{rejected}; {}{within}", stage.wanted, load(offered, stage))
-                }
-                StageKind::Limits => {
-                    format!("{launches} sets of limits, {rounds} rounds{rejected}; {}", load(offered, stage))
-                }
-                _ => format!("{rounds} of {} rounds{rejected}; {}{within}", stage.wanted, load(offered, stage)),
-            }
-        }
-        (_, None) => format!("{launches} of {} launches{within}", stage.wanted),
-    }
-}
-
-/// Which benchmarks were read, and how old they are.
-fn imports(stage: &StageRecord) -> String {
-    let mut benches: Vec<String> =
-        stage.imports.iter().map(|import| format!("{} of {}", import.bench, import.written_at)).collect();
-    benches.dedup();
-    if benches.is_empty() { "nothing was read".to_owned() } else { format!("Criterion's {}", benches.join(", ")) }
-}
-
-fn load(offered: Offered, stage: &StageRecord) -> String {
-    let connections = trials(stage).next().map(|trial| trial.connections);
-    match (offered, connections) {
-        (Offered::Open { rate_per_second }, Some(connections)) => {
-            format!("open loop, {}/s on {connections} connections", grouped(rate_per_second))
-        }
-        (Offered::Open { rate_per_second }, None) => format!("open loop, {}/s", grouped(rate_per_second)),
-        (Offered::Closed { vus }, _) => format!("closed loop, {vus} virtual users"),
-    }
 }
 
 /// The trials of the valid rounds.
@@ -146,12 +99,7 @@ fn outliers(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
             by_position.entry(*position).or_default().push(&metric.id);
         }
     }
-    let noun = match stage.kind {
-        StageKind::Import => "sample",
-        StageKind::Soak => "window",
-        _ if stage.offered.is_some() => "round",
-        _ => "launch",
-    };
+    let noun = judging(stage.kind()).noun;
     let one = |(position, ids): (usize, Vec<&str>)| {
         let more = ids.len() - 1;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -170,17 +118,7 @@ fn stage_notes(stage: &StageRecord, judgement: &Judgement) -> Vec<String> {
         let rounds = stage.valid_rounds().filter(has).count();
         format!("{}: {rounds} of {total} rounds {example}{}", stage.name, ceiling(stage, judgement))
     });
-    note.into_iter().chain(image_note(stage)).collect()
-}
-
-/// What stands behind the numbers of an image.
-fn image_note(stage: &StageRecord) -> Option<String> {
-    let image = stage.image.as_ref()?;
-    let estimated = image.compressed_bytes.is_some_and(|count| count.method == Method::Estimated);
-    let estimated = if estimated { "; the size is an estimate, its layers are stored uncompressed" } else { "" };
-    let platform = image.platform.as_deref().unwrap_or("unknown platform");
-    let base = image.base.label();
-    Some(format!("{}: image for {platform}, base {base}: {}{estimated}", stage.name, image.evidence))
+    note.into_iter().chain((show(stage.kind()).notes)(stage)).collect()
 }
 
 /// What the same generator and upstream reached without the target.
@@ -201,8 +139,7 @@ pub(super) fn audit(record: &Record) -> Vec<String> {
 fn audit_of(stage: &StageRecord) -> String {
     let worst = |of: &dyn Fn(&TrialRecord) -> Option<f64>| trials(stage).filter_map(of).fold(None, larger);
     let sum = |of: fn(&TrialRecord) -> u64| trials(stage).map(of).sum::<u64>();
-    // Under a fault errors are what was asked for.
-    let counted = stage.kind != StageKind::Faults;
+    let counted = show(stage.kind()).counts_errors;
     let errors = counted.then(|| {
         format!(
             "{} of {} requests were errors",

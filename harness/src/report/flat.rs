@@ -4,7 +4,7 @@
 use serde::{Serialize, Serializer};
 
 use super::{Error, ReportFormat, Summary};
-use crate::measure::metric::{FACTS, FactValue};
+use crate::measure::metric::{self, FactValue};
 use crate::measure::record::{Record, StageStatus};
 
 pub(super) struct Flat;
@@ -45,7 +45,7 @@ impl ReportFormat for Flat {
 fn facts(record: &Record) -> impl Iterator<Item = Entry> {
     let valid = record.stages.iter().filter(|stage| stage.status == StageStatus::Valid);
     valid.flat_map(|stage| {
-        let of_stage = FACTS.iter().filter(|fact| fact.stage == stage.kind);
+        let of_stage = metric::facts().filter(|fact| fact.stage == stage.kind());
         of_stage.filter_map(|fact| {
             let value = Value::Fact((fact.of)(stage).ok()?);
             Some(Entry { name: fact.id_for(stage), value, unit: fact.kind.label() })

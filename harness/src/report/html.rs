@@ -3,16 +3,12 @@
 
 mod audit;
 pub(crate) mod chart;
-mod faults;
 mod forest;
-mod latency;
-mod limits;
-mod rounds;
+pub(crate) mod latency;
+pub(crate) mod rounds;
 pub(crate) mod scale;
-mod series;
-mod soak;
+pub(crate) mod series;
 mod spark;
-mod startup;
 pub(crate) mod table;
 mod tables;
 pub(crate) mod text;
@@ -20,6 +16,7 @@ pub(crate) mod view;
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::stage::{self, show};
 use super::{Error, ReportFormat, Summary};
 use crate::measure::record::{BuildFacts, Record, StageRecord, StageStatus};
 use crate::measure::trial::Build;
@@ -132,7 +129,7 @@ fn sections(summary: &Summary<'_>) -> Markup {
         section("targets", "Targets", &tables::targets(summary)),
         section("metrics", "Metrics", &tables::metrics(summary)),
         section("findings", "Findings", &tables::findings(summary)),
-        section("faults", "Faults", &faults::tables(summary)),
+        stage::html(summary.judgement),
         section("notes", "Notes", &list(&summary.notes)),
         section("profiles", "Profiles", &super::profile::html(summary.record)),
         section("charts", "Charts", &charts(summary)),
@@ -163,16 +160,8 @@ fn charts(summary: &Summary<'_>) -> Markup {
 
 /// The drawings of a stage, with a remark where its numbers do not count.
 fn of_stage(judgement: &Judgement, stage: &StageRecord) -> Markup {
-    let curves = judgement.curves.iter().filter(|curve| curve.stage == stage.name);
-    let soaks = judgement.soaks.iter().filter(|soak| soak.stage == stage.name);
-    let figures = joined([
-        rounds::charts(stage),
-        latency::chart(stage),
-        startup::charts(stage),
-        joined(curves.map(limits::charts)),
-        joined(soaks.map(|soak| soak::charts(stage, soak))),
-        series::charts(stage),
-    ]);
+    let found = judgement.stages.iter().find(|found| found.name == stage.name);
+    let figures = (show(stage.kind()).charts)(stage, found.and_then(|found| found.detail.as_ref()));
     if figures.0.is_empty() {
         return nothing();
     }

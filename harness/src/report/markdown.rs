@@ -22,9 +22,10 @@ impl ReportFormat for Markdown {
             head(summary),
             summary.compared.as_ref().map(super::compared::markdown).unwrap_or_default(),
             metrics(summary),
-            summary.judgement.curves.iter().map(super::curve::markdown).collect::<Vec<_>>().join("\n"),
-            summary.judgement.soaks.iter().map(super::soak::markdown).collect::<Vec<_>>().join("\n"),
-            summary.judgement.faults.iter().map(super::faults::markdown).collect::<Vec<_>>().join("\n"),
+        ]
+        .into_iter()
+        .chain(super::stage::markdown(summary.judgement))
+        .chain([
             unmeasured_targets(summary),
             list("Notes", &summary.notes),
             list("Profiles", &super::profile::markdown(summary.record)),
@@ -35,8 +36,8 @@ impl ReportFormat for Markdown {
             list("Warnings", &summary.warnings),
             absent(summary),
             list("Measured on", &summary.host),
-        ];
-        let filled: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        ]);
+        let filled: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
         Ok(within(filled.join("\n"), LIMIT).into_bytes())
     }
 }
@@ -123,7 +124,7 @@ fn list(title: &str, lines: &[String]) -> String {
 }
 
 /// Text that a table cell can hold: a bar would end the cell, a line break the table, a `<` would begin a tag.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
 }
 

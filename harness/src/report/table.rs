@@ -1,5 +1,6 @@
 //! The summary at the terminal: 80 columns, no colours, a unit behind every number.
 
+use super::stage::tables;
 use super::text::wrap;
 use super::{Error, Group, ReportFormat, Row, Summary};
 
@@ -21,10 +22,7 @@ impl ReportFormat for Table {
         text.push_str(&section("stages", summary.stages.iter().map(stage).collect()));
         text.extend(summary.compared.iter().map(|compared| format!("\n{}", super::compared::table(compared))));
         text.push_str(&metrics(&summary.groups));
-        let curves = &summary.judgement.curves;
-        text.push_str(&section("cost of limits", curves.iter().map(super::curve::table).collect()));
-        text.push_str(&section("growth and drift", summary.judgement.soaks.iter().map(super::soak::table).collect()));
-        text.push_str(&section("faults", summary.judgement.faults.iter().map(super::faults::table).collect()));
+        text.extend(tables(summary.judgement).into_iter().map(|(title, tables)| section(title, tables)));
         text.push_str(&section("targets", targets(summary)));
         text.push_str(&section("notes", items(&summary.notes)));
         text.push_str(&section("profiles", items(&super::profile::text(summary.record))));

@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::whole_lines::WholeLines;
 use crate::measure::Warning;
-use crate::measure::curve::GaveUp;
 use crate::measure::group::ResourceLimits;
 use crate::measure::journal::{self, JournalLine, Replay};
-use crate::measure::soak;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{
-    FaultRecord, InstanceRecord, LaunchRecord, Reading, Record, RoundStatus, Series, SoakWindow, StageRecord,
+    InstanceFacts, InstanceRecord, LaunchRecord, Reading, Record, RoundStatus, Series, StageFacts, StageRecord,
     StageStatus,
 };
 use harness_base::clock::Mono;
@@ -24,8 +22,6 @@ pub(crate) struct Recorder {
     replay: Replay,
     journal: WholeLines,
     folder: PathBuf,
-    /// Every window of a soak, from the first one on.
-    series: Option<WholeLines>,
     begun: Mono,
     stage: StageRecord,
     /// The instances that are up: one, or one of each build.
@@ -45,7 +41,6 @@ impl Recorder {
         let mut recorder = Self {
             journal: WholeLines::create(&folder.join(journal::FILE))?,
             folder: folder.to_owned(),
-            series: None,
             begun: Mono::now(),
             stage: StageRecord::default(),
             open: Vec::new(),
@@ -65,6 +60,12 @@ impl Recorder {
         self.push(JournalLine::stage(&stage));
         self.stage = stage;
         self.open.clear();
+    }
+
+    /// What only stages of its kind record of the present stage has become known.
+    pub(crate) fn stage_facts(&mut self, facts: impl Into<StageFacts>) {
+        let facts = facts.into();
+        self.stage_fact(|stage| stage.facts = facts);
     }
 
     /// Facts of the present stage have become known.
@@ -108,15 +109,15 @@ impl Recorder {
 
     /// An instance is up. Several may be at the same time.
     pub(crate) fn instance_begun(&mut self, index: u32, build: Build, launch: LaunchRecord, limits: ResourceLimits) {
-        let instance = InstanceRecord { launch, build, ..instance(index, limits) };
+        let instance = InstanceRecord { launch, build, ..self.unknown(index, limits) };
         self.push(JournalLine::instance(&self.stage.name, &instance));
         self.open.push(instance);
     }
 
-    /// An instance of stage `limits` went no further; it may not even have come up.
-    pub(crate) fn gave_up(&mut self, index: u32, limits: ResourceLimits, why: GaveUp) {
-        let known = self.instance(index).cloned().unwrap_or_else(|| instance(index, limits));
-        self.push(JournalLine::instance(&self.stage.name, &InstanceRecord { gave_up: Some(why), ..known }));
+    /// An instance has come to no more, for example within limits that are too small; it may not even have come up.
+    pub(crate) fn came_to(&mut self, index: u32, limits: ResourceLimits, facts: impl Into<InstanceFacts>) {
+        let known = self.instance(index).cloned().unwrap_or_else(|| self.unknown(index, limits));
+        self.push(JournalLine::instance(&self.stage.name, &InstanceRecord { facts: facts.into(), ..known }));
     }
 
     /// What was seen of an instance until it ended by itself.
@@ -126,10 +127,10 @@ impl Recorder {
         }
     }
 
-    /// What the idle window of an instance showed.
-    pub(crate) fn idle(&mut self, index: u32, readings: Series<Reading>) {
+    /// What only instances of such a stage record has become known of an instance.
+    pub(crate) fn instance_facts(&mut self, index: u32, facts: impl Into<InstanceFacts>) {
         if let Some(instance) = self.opened(index) {
-            instance.idle = Some(readings);
+            instance.facts = facts.into();
         }
     }
 
@@ -140,27 +141,19 @@ impl Recorder {
         }
     }
 
-    /// A window of a soak has ended.
-    pub(crate) fn window(&mut self, instance: u32, window: SoakWindow) {
-        let stage = self.stage.name.clone();
-        if let Err(error) = self.append(&stage, &window) {
-            self.unwritten.get_or_insert(error);
-        }
-        self.push(JournalLine::window(&stage, instance, window));
+    /// A piece of the facts of an instance has become known.
+    pub(crate) fn piece(&mut self, instance: u32, facts: impl Into<InstanceFacts>) {
+        self.push(JournalLine::piece(&self.stage.name.clone(), instance, facts.into()));
     }
 
-    /// An instance has ended by itself, so many nanoseconds after its load began.
-    pub(crate) fn died(&mut self, index: u32, after: Nanos) {
-        if let Some(instance) = self.opened(index) {
-            instance.died_ns = Some(after.0);
-        }
+    /// Whether everything could be written so far.
+    pub(crate) const fn writes(&self) -> bool {
+        self.unwritten.is_none()
     }
 
-    /// An instance has met a fault.
-    pub(crate) fn fault(&mut self, index: u32, fault: FaultRecord) {
-        if let Some(instance) = self.opened(index) {
-            instance.fault = Some(fault);
-        }
+    /// Something could not be written beside the journal; a warning at the end says so.
+    pub(crate) fn not_written(&mut self, cause: io::Error) {
+        self.unwritten.get_or_insert(cause);
     }
 
     pub(crate) fn trial(&mut self, instance: u32, round: u32, trial: TrialRecord) {
@@ -213,24 +206,10 @@ impl Recorder {
         }
     }
 
-    /// Adds a window to the series, so that whoever reads the file meanwhile sees it.
-    fn append(&mut self, stage: &str, window: &SoakWindow) -> io::Result<()> {
-        #[derive(serde::Serialize)]
-        struct Row<'a> {
-            stage: &'a str,
-            window: &'a SoakWindow,
-        }
-        let mut row = serde_json::to_vec(&Row { stage, window }).map_err(io::Error::other)?;
-        row.push(b'\n');
-        if self.series.is_none() && self.unwritten.is_none() {
-            self.series = Some(WholeLines::create(&self.folder.join(soak::FILE))?);
-        }
-        self.series.as_mut().map_or(Ok(()), |series| series.add(&row))
+    /// An instance of the present stage of which nothing is known yet.
+    fn unknown(&self, index: u32, limits: ResourceLimits) -> InstanceRecord {
+        let limits = Some(limits).filter(|limits| !limits.is_empty());
+        let facts = InstanceFacts::new(self.stage.kind());
+        InstanceRecord { index, build: Build::Head, limits, facts, ..InstanceRecord::default() }
     }
-}
-
-/// An instance of which nothing is known yet.
-fn instance(index: u32, limits: ResourceLimits) -> InstanceRecord {
-    let limits = Some(limits).filter(|limits| !limits.is_empty());
-    InstanceRecord { index, build: Build::Head, limits, ..InstanceRecord::default() }
 }

@@ -140,7 +140,7 @@ pub fn table() -> Vec<(&'static str, String)> {
 }
 
 /// What bounds most valid rounds of a stage. `None` where the rate is offered and not found, and where no round is valid.
-pub(super) fn of(stage: &StageRecord) -> Option<Bottleneck> {
+pub(crate) fn of(stage: &StageRecord) -> Option<Bottleneck> {
     let Some(Offered::Closed { .. }) = stage.offered else { return None };
     let found: Vec<Attributed> = stage.valid_rounds().filter_map(|round| attribute(stage, round)).collect();
     let of = found.len() as u64;

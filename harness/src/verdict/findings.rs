@@ -7,9 +7,10 @@ use super::guard;
 use super::judge::Options;
 use super::judgement::{Finding, Measured, Value};
 use super::published::{Draft, publish};
+use super::stage::judging;
 use super::weigh::{Question, undecided, weigh};
 use crate::measure::metric;
-use crate::measure::record::{Record, StageKind};
+use crate::measure::record::Record;
 use harness_stats::benjamini_hochberg;
 
 /// Ids that a sentence names before it counts the rest.
@@ -19,7 +20,7 @@ const NAMED: usize = 5;
 /// of the other one; without either there is nothing to compare, which is a finding where something was asked for.
 pub(super) fn about(record: &Record, head: &[Measured], base: &[Measured], options: &Options) -> Vec<Finding> {
     let mut findings = if record.is_compared() {
-        let head = head.iter().filter(|head| !is_of_a_soak(&head.id));
+        let head = head.iter().filter(|head| !is_of_head_alone(&head.id));
         head.filter_map(|head| paired(head, base.iter().find(|base| base.id == head.id)?, options)).collect()
     } else if let Some(against) = &options.context.against {
         stored(head, against, options)
@@ -30,9 +31,9 @@ pub(super) fn about(record: &Record, head: &[Measured], base: &[Measured], optio
     findings
 }
 
-/// The base is not soaked.
-fn is_of_a_soak(id: &str) -> bool {
-    metric::find(id).is_some_and(|row| row.stage == StageKind::Soak)
+/// Whether the base has no such metric in a run of two builds.
+fn is_of_head_alone(id: &str) -> bool {
+    metric::find(id).is_some_and(|row| judging(row.stage).head_alone)
 }
 
 /// The rounds of two builds, which ran beside each other. What neither build has is told once, where the metric is.

@@ -2,17 +2,17 @@
 
 use std::cmp::Reverse;
 
+use super::checked::checked;
 use super::claim::Claim;
 use super::context::Context;
-use super::faults::Faults;
 use super::gate::Gates;
 use super::judgement::{
     ClaimFinding, ClaimState, Finding, FindingKind, Ground, Judgement, Measured, StageFinding, Topic,
 };
-use super::soak::Soak;
-use super::{bottleneck, claims, curve, faults, findings, measured, notes, soak};
+use super::stage::{Detail, judging};
+use super::{bottleneck, claims, findings, measured, notes};
 use crate::measure::Reason;
-use crate::measure::record::{Record, StageKind, StageRecord, StageStatus};
+use crate::measure::record::{Record, StageRecord, StageStatus};
 use crate::measure::trial::Build;
 use harness_base::exit::Exit;
 
@@ -41,17 +41,16 @@ pub struct Options {
 /// Judges a record: estimates of the valid stages, claims, what changed against a base, and what the run ends in. Of a record with
 /// two builds the head is judged, against the base that ran beside it; any other against the stored runs in `options.context`.
 pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
-    let checked = soak::checked(record);
+    let checked = checked(record);
     let record: &Record = &checked;
     let head = if record.is_compared() { &record.of_build(Build::Head) } else { record };
-    let soaks = soak::all(head);
-    let metrics = measured::metrics(head, &soaks);
+    let details = measured::details(head);
+    let metrics = measured::metrics(head, &details);
     let base = if record.is_compared() { measured::metrics(&record.of_build(Build::Base), &[]) } else { Vec::new() };
     let targets = claims::judge(claims, &metrics);
     let found = findings::about(record, &metrics, &base, &options);
     let left_out = record.stages.iter().filter_map(left_out);
-    let faults = faults::all(head);
-    let alarms = soaks.iter().flat_map(Soak::findings).chain(faults.iter().flat_map(Faults::findings));
+    let alarms = details.iter().flatten().flat_map(Detail::findings);
     let findings: Vec<Finding> = left_out.chain(undecided(&targets)).chain(alarms).chain(found).collect();
     let mut grounds = grounds(record, &targets);
     let failing = findings.iter().filter(|finding| fails(finding.kind, options.fail_on));
@@ -59,16 +58,14 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
     grounds.sort_by_key(|ground| Reverse(ground.exit().urgency()));
     let exit = grounds.iter().fold(Exit::Pass, |exit, ground| exit.join(ground.exit()));
     Judgement {
-        curves: head.stages.iter().filter_map(curve::judge).collect(),
-        soaks,
-        faults,
         targets,
         findings,
         stages: record
             .stages
             .iter()
             .zip(&head.stages)
-            .map(|(stage, head)| stage_finding(stage, head, &metrics, &base))
+            .zip(details)
+            .map(|((stage, head), detail)| stage_finding(stage, head, detail, (&metrics, &base)))
             .collect(),
         metrics,
         context: options.context,
@@ -127,7 +124,7 @@ fn target_fails(target: &ClaimFinding, record: &Record) -> bool {
 /// The claim's metric is from a stage that the run may do without, and did without.
 fn from_dispensable_stage(metric: &str, record: &Record) -> bool {
     let row = crate::measure::metric::find(metric);
-    let of = |stage: &&StageRecord| row.is_some_and(|row| row.stage == stage.kind && row.id_for(stage) == metric);
+    let of = |stage: &&StageRecord| row.is_some_and(|row| row.stage == stage.kind() && row.id_for(stage) == metric);
     let stage = record.stages.iter().find(of);
     stage.is_some_and(|stage| left_out(stage).is_some())
 }
@@ -159,13 +156,20 @@ fn undecided(targets: &[ClaimFinding]) -> impl Iterator<Item = Finding> {
     })
 }
 
-fn stage_finding(stage: &StageRecord, head: &StageRecord, metrics: &[Measured], base: &[Measured]) -> StageFinding {
-    let attributed = Some(head).filter(|_| stage.status == StageStatus::Valid && stage.kind != StageKind::Limits);
+fn stage_finding(
+    stage: &StageRecord,
+    head: &StageRecord,
+    detail: Option<Detail>,
+    (metrics, base): (&[Measured], &[Measured]),
+) -> StageFinding {
+    let is_valid = stage.status == StageStatus::Valid;
+    let attributed = Some(head).filter(|_| is_valid && judging(stage.kind()).has_bottleneck);
     StageFinding {
         name: stage.name.clone(),
         status: stage.status.clone(),
         notes: [notes::about(head, metrics), notes::about_pairs(stage, metrics, base)].concat(),
         bottleneck: attributed.and_then(bottleneck::of),
+        detail,
     }
 }
 

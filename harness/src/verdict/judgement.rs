@@ -1,16 +1,14 @@
 //! The judgement: everything that can be computed again from a record.
 
 mod claims;
-mod finding;
+pub(crate) mod finding;
 mod ground;
 
 use serde::{Deserialize, Serialize};
 
 use super::bottleneck::Bottleneck;
 use super::context::Context;
-use super::curve::Curve;
-use super::faults::Faults;
-use super::soak::Soak;
+use super::stage::Detail;
 use crate::measure::StageStatus;
 use crate::measure::metric::{Better, Kind, Unit, category};
 use harness_base::exit::Exit;
@@ -26,15 +24,6 @@ pub use ground::Ground;
 pub struct Judgement {
     /// Every metric of every stage that is in the record, with a value or with the reason why it has none.
     pub metrics: Vec<Measured>,
-    /// The curve of every stage `limits`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub curves: Vec<Curve>,
-    /// What every stage `soak` shows.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub soaks: Vec<Soak>,
-    /// What every stage `faults` shows.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub faults: Vec<Faults>,
     /// Every claim of the scenario's `[targets]`.
     pub targets: Vec<ClaimFinding>,
     pub findings: Vec<Finding>,
@@ -108,6 +97,9 @@ pub struct StageFinding {
     /// What bounds its rate, where it is a valid one with a closed loop. Points of stage `limits` have their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bottleneck: Option<Bottleneck>,
+    /// What it shows as a whole, beside its metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Detail>,
 }
 
 impl Judgement {
@@ -193,6 +185,11 @@ impl Judgement {
     /// What was found about the change of one metric.
     pub fn change_of(&self, id: &str) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.topic == Topic::Change && finding.subject == id)
+    }
+
+    /// What the stages show as a whole.
+    pub fn details(&self) -> impl Iterator<Item = &Detail> {
+        self.stages.iter().filter_map(|stage| stage.detail.as_ref())
     }
 
     /// The metric with that id.

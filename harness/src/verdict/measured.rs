@@ -1,27 +1,31 @@
 //! From the rounds of a stage to its metrics.
 
 use super::judgement::{Arms, Measured, Value};
-use super::soak::Soak;
+use super::judging::no_trend;
+use super::stage::{Detail, judging};
 use crate::measure::Arm;
 use crate::measure::metric::{Absent, METRICS, Metric};
-use crate::measure::record::{Record, StageKind, StageRecord, StageStatus};
-use crate::measure::soak::Quantity;
+use crate::measure::record::{Record, StageRecord, StageStatus};
 use crate::measure::trial::TrialRecord;
-use harness_base::units::grouped;
 use harness_stats::{Estimate, Sample};
 
-/// Why slopes decide nothing between runs.
-const SLOPE: &str = "a change over a soak is held against its budget, not against other runs";
-
-/// Every metric of every stage, in the order of the stages and of the metric table. `soaks`: what its soaks show.
-pub(super) fn metrics(record: &Record, soaks: &[Soak]) -> Vec<Measured> {
-    let rows = |stage: &StageRecord| METRICS.iter().filter(|metric| metric.stage == stage.kind).collect::<Vec<_>>();
-    let stages = record.stages.iter();
-    stages.flat_map(|stage| rows(stage).into_iter().map(|metric| measured(metric, stage, soaks))).collect()
+/// Every metric of every stage, in the order of the stages and of the metric table; `details` is what each stage shows as a whole.
+pub(super) fn metrics(record: &Record, details: &[Option<Detail>]) -> Vec<Measured> {
+    let rows = |stage: &StageRecord| METRICS.iter().filter(|metric| metric.stage == stage.kind()).collect::<Vec<_>>();
+    let details = details.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+    let stages = record.stages.iter().zip(details);
+    stages
+        .flat_map(|(stage, detail)| rows(stage).into_iter().map(move |metric| measured(metric, stage, detail)))
+        .collect()
 }
 
-fn measured(metric: &Metric, stage: &StageRecord, soaks: &[Soak]) -> Measured {
-    let value = value(metric, stage, soaks);
+/// What the stages of a record show as a whole.
+pub(super) fn details(record: &Record) -> Vec<Option<Detail>> {
+    record.stages.iter().map(|stage| Detail::of(stage, record.scenario.seed)).collect()
+}
+
+fn measured(metric: &Metric, stage: &StageRecord, detail: Option<&Detail>) -> Measured {
+    let value = value(metric, stage, detail);
     let present = matches!(value, Value::Estimated { .. });
     Measured {
         id: metric.id_for(stage),
@@ -31,15 +35,15 @@ fn measured(metric: &Metric, stage: &StageRecord, soaks: &[Soak]) -> Measured {
         stage: stage.name.clone(),
         value,
         arms: metric.by_arm.filter(|_| present).and_then(|of| arms(stage, of)),
-        advisory: advisory(metric, stage).filter(|_| present),
+        advisory: (judging(stage.kind()).advisory)(metric, stage).filter(|_| present),
     }
 }
 
 /// Only a valid stage yields numbers.
-fn value(metric: &Metric, stage: &StageRecord, soaks: &[Soak]) -> Value {
+fn value(metric: &Metric, stage: &StageRecord, detail: Option<&Detail>) -> Value {
     let found = match (&stage.status, metric.trend) {
-        (StageStatus::Valid, Some(quantity)) => trend(quantity, stage, soaks),
-        (StageStatus::Valid, None) => (metric.of)(stage).and_then(|rounds| {
+        (StageStatus::Valid, true) => trend(metric, stage, detail),
+        (StageStatus::Valid, false) => (metric.of)(stage).and_then(|rounds| {
             let sample = Sample::new(rounds).map_err(|unusable| Absent(unusable.to_string()))?;
             let (estimate, outliers) = (Estimate::median(&sample), sample.outliers());
             Ok(Value::Estimated { estimate, rounds: sample.values().to_vec(), outliers })
@@ -50,11 +54,9 @@ fn value(metric: &Metric, stage: &StageRecord, soaks: &[Soak]) -> Value {
 }
 
 /// The slope of a series: one value for the whole stage, with the interval of its resampling.
-fn trend(quantity: Quantity, stage: &StageRecord, soaks: &[Soak]) -> Result<Value, Absent> {
-    let soak = soaks.iter().find(|soak| soak.stage == stage.name);
-    let found = soak.and_then(|soak| soak.of(quantity));
-    let trend = found.ok_or_else(|| Absent(format!("{} has no trend in stage {}", quantity.name(), stage.name)))?;
-    Ok(Value::Estimated { estimate: trend.change, rounds: vec![trend.change.point], outliers: Vec::new() })
+fn trend(metric: &Metric, stage: &StageRecord, detail: Option<&Detail>) -> Result<Value, Absent> {
+    let estimate = detail.map_or_else(|| Err(no_trend(metric, &stage.name)), |detail| detail.trend(metric))?;
+    Ok(Value::Estimated { estimate, rounds: vec![estimate.point], outliers: Vec::new() })
 }
 
 /// Which stage is to blame; why stands once, at the stage.
@@ -76,22 +78,4 @@ fn arms(stage: &StageRecord, of: fn(&TrialRecord) -> Option<f64>) -> Option<Arms
         Sample::new(values?).ok().map(|sample| Estimate::median(&sample))
     };
     Some(Arms { direct: estimate(Arm::Direct)?, proxied: estimate(Arm::Proxied)? })
-}
-
-/// A far quantile of too few requests must not gate. The smallest round decides; of what was imported, its reader.
-fn advisory(metric: &Metric, stage: &StageRecord) -> Option<String> {
-    if let Some(import) = stage.imports.iter().find(|import| import.metric == metric.id) {
-        return import.advisory.clone();
-    }
-    if metric.trend.is_some() {
-        return Some(SLOPE.to_owned());
-    }
-    let trials = stage.valid_rounds().flat_map(|round| &round.trials);
-    let (fewest, noun) = match stage.kind {
-        StageKind::Soak => (stage.whole_windows().map(|window| window.ok).min()?, "window"),
-        _ => (trials.map(|trial| trial.load.scheduled).min()?, "round"),
-    };
-    (fewest < metric.requests).then(|| {
-        format!("{} requests a {noun}, {} needed to gate", grouped(fewest as f64), grouped(metric.requests as f64))
-    })
 }

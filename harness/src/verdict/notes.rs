@@ -1,8 +1,9 @@
 //! What the rounds of a stage show beside their medians: values that drift, and values that depend on what went first.
 
 use super::judgement::Measured;
+use super::stage::judging;
 use crate::measure::Arm;
-use crate::measure::record::{RoundRecord, StageKind, StageRecord};
+use crate::measure::record::{RoundRecord, StageRecord};
 use crate::measure::trial::Build;
 use harness_base::clock::Mono;
 use harness_stats::{Sample, differences, drift, order_effect};
@@ -76,11 +77,7 @@ fn first_of(message: Vec<String>) -> Option<String> {
 fn drifting(stage: &StageRecord, metrics: &[&Measured]) -> Option<String> {
     let one = |metric: &&Measured| Some(format!("{} {}", metric.id, direction(&rounds(metric)?)?));
     let message = first_of(metrics.iter().filter_map(one).collect())?;
-    let noun = match stage.kind {
-        StageKind::Soak => "window",
-        _ if stage.offered.is_some() => "round",
-        _ => "launch",
-    };
+    let noun = judging(stage.kind()).noun;
     Some(format!("from {noun} to {noun} {message}; p < {P}"))
 }
 

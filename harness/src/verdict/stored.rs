@@ -50,6 +50,11 @@ pub enum Error {
         "{path} was made by a newer harness: layout {found}, this one reads up to {SCHEMA_VERSION}; update this harness (`harness --version`)"
     )]
     Newer { path: PathBuf, found: u64 },
+    /// An older harness wrote it.
+    #[error(
+        "{path} was made by an older harness: layout {found}, this one reads {SCHEMA_VERSION}; read it with that harness, or measure again with `harness run`"
+    )]
+    Older { path: PathBuf, found: u64 },
     #[error(
         "the record in {path} was changed after the run (its digest is {found}, the file says {stored}); take the original file, or measure again with `harness run`"
     )]
@@ -150,6 +155,9 @@ fn check(text: &str, path: &Path) -> Result<(), Error> {
     };
     if found > u64::from(SCHEMA_VERSION) {
         return Err(Error::Newer { path, found });
+    }
+    if found < u64::from(SCHEMA_VERSION) {
+        return Err(Error::Older { path, found });
     }
     let found = record.digest();
     let stored = raw.get("record_sha256").and_then(Json::as_str).unwrap_or("nothing");

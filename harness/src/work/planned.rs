@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::load::{FEWEST_ROUNDS, LoadWork};
+use crate::measure::facts::StageFacts;
 use crate::measure::metric::Metric;
-use crate::measure::record::StageRecord;
 use harness_base::units::Nanos;
 
 /// The planned work of one kind of stage.
@@ -82,8 +82,8 @@ pub trait StageWork {
         None
     }
 
-    /// Adds what is known before the stage begins to its record.
-    fn announce(&self, _record: &mut StageRecord) {}
+    /// Returns what is known of the stage before it begins.
+    fn facts(&self) -> StageFacts;
 }
 
 /// Warns of fewer launches than have a 95 % interval.

@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use crate::docker::{Image, docker, labelled, there_is_an_engine};
 use crate::support::{Ran, Scratch, harness, ran, run, sidecar};
-use harness::measure::{Ending, LaunchRecord, StageStatus};
+use harness::measure::{Ending, ImageFacts, LaunchRecord, StageFacts, StageRecord, StageStatus};
 use sha2::{Digest, Sha256};
 
 /// A run removes at its beginning what dead ones left, so whoever looks at leftovers must be the only one that runs.
@@ -261,9 +261,17 @@ fn the_image_of_a_container_is_weighed_as_a_pull_would_be() {
         on_host(&[], "[stage.artifact]\n").replace("binary = \"builtin:sidecar\"", &format!("image = \"{}\"", image.0));
     let ran = run(&scenario);
     ran.expect_code(0);
-    assert_eq!(ran.stage("artifact").image.as_ref(), Some(&truth));
+    assert_eq!(image_of(&ran.stage("artifact")), Some(&truth));
     let bytes = truth.compressed_bytes.unwrap().bytes as f64;
     assert!(bytes > 100_000.0 && (ran.value("binary/docker_image_compressed") - bytes).abs() < 1.0, "{bytes}");
     assert!((ran.value("binary/docker_layers") - 1.0).abs() < f64::EPSILON);
     nothing_is_left(&ran);
+}
+
+/// The image that an artifact stage looked at.
+fn image_of(stage: &StageRecord) -> Option<&ImageFacts> {
+    match &stage.facts {
+        StageFacts::Artifact(facts) => facts.image.as_ref(),
+        other => panic!("{other:?}"),
+    }
 }

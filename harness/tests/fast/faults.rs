@@ -2,18 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use harness::measure::faults::{ExitFacts, Expectation, FaultKind, FaultRecord, FaultsFacts, Planned};
+use harness::measure::exit::ExitFacts;
+use harness::measure::facts::StageFacts;
 use harness::measure::journal::{JournalLine, replay};
 use harness::measure::outcome::Outcomes;
-use harness::measure::record::{InstanceRecord, Record, RoundRecord, SCHEMA_VERSION, StageKind, StageRecord};
+use harness::measure::record::{InstanceRecord, Record, RoundRecord, SCHEMA_VERSION, StageRecord};
 use harness::measure::trial::{Build, TrialRecord};
 use harness::measure::{Arm, LoadFacts, Offered, Ticks};
 use harness::measure::{Ending, RoundStatus, Series, StageStatus};
 use harness::plan::{Options as PlanOptions, Plan};
 use harness::report::{Summary, format};
 use harness::scenario::Scenario;
-use harness::verdict::faults::RowState;
+use harness::stages::faults::facts::{Expectation, FaultKind, FaultRecord, Instance, Planned, Stage};
+use harness::stages::faults::judge::{Judged, RowState};
 use harness::verdict::judgement::{FindingKind, Judgement};
+use harness::verdict::stage::Detail;
 use harness::verdict::{FailOn, Options, judge};
 use harness_base::exit::Exit;
 
@@ -59,7 +62,7 @@ fn fault(kind: FaultKind) -> FaultRecord {
 
 fn record(expect: Expectation, fault: FaultRecord, trial: TrialRecord) -> Record {
     let planned = vec![Planned { kind: fault.kind, expect, skipped: None }];
-    let facts = FaultsFacts {
+    let facts = Stage {
         before_ns: 1_000 * MS,
         fault_ns: 1_000 * MS,
         after_ns: 3_000 * MS,
@@ -72,12 +75,15 @@ fn record(expect: Expectation, fault: FaultRecord, trial: TrialRecord) -> Record
     let round = RoundRecord { index: 0, status: RoundStatus::Valid, trials: vec![trial] };
     let stage = StageRecord {
         name: "faults".to_owned(),
-        kind: StageKind::Faults,
         status: StageStatus::Valid,
         offered: Some(Offered::Open { rate_per_second: 200.0 }),
-        faults: Some(facts),
+        facts: facts.into(),
         wanted: 1,
-        instances: vec![InstanceRecord { fault: Some(fault), rounds: vec![round], ..InstanceRecord::default() }],
+        instances: vec![InstanceRecord {
+            facts: Instance { fault: Some(fault) }.into(),
+            rounds: vec![round],
+            ..InstanceRecord::default()
+        }],
         ..StageRecord::default()
     };
     Record { schema_version: SCHEMA_VERSION, run_id: "r".to_owned(), stages: vec![stage], ..Record::default() }
@@ -87,10 +93,17 @@ fn judged(record: &Record) -> Judgement {
     judge(record, &[], Options::default())
 }
 
+fn shown(judgement: &Judgement) -> &Judged {
+    match judgement.details().next() {
+        Some(Detail::Faults(faults)) => faults,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The state of the one fault of a record, and what was said of it.
 fn verdict(expect: Expectation, fault: FaultRecord, trial: TrialRecord) -> (RowState, String, Exit) {
     let found = judged(&record(expect, fault, trial));
-    let row = &found.faults[0].rows[0];
+    let row = &shown(&found).rows[0];
     (row.state, row.message.join("; "), found.exit)
 }
 
@@ -169,11 +182,12 @@ fn what_is_not_known_is_inconclusive_and_never_a_pass() {
     let mut never = record(Expectation::Errors, fault(FaultKind::UpstreamReset), trial(|_| ok()));
     never.stages[0].instances.clear();
     let found = judged(&never);
-    assert_eq!((found.faults[0].rows[0].state, found.findings[0].kind), (RowState::Unknown, FindingKind::Inconclusive));
+    assert_eq!((shown(&found).rows[0].state, found.findings[0].kind), (RowState::Unknown, FindingKind::Inconclusive));
     let mut skipped = never;
-    skipped.stages[0].faults.as_mut().unwrap().planned[0].skipped = Some("not here".to_owned());
+    let StageFacts::Faults(facts) = &mut skipped.stages[0].facts else { panic!("no faults") };
+    facts.planned[0].skipped = Some("not here".to_owned());
     let found = judge(&skipped, &[], Options { fail_on: FailOn::Inconclusive, ..Options::default() });
-    assert_eq!((found.faults[0].rows[0].state, found.exit), (RowState::Skipped, Exit::Regressed));
+    assert_eq!((shown(&found).rows[0].state, found.exit), (RowState::Skipped, Exit::Regressed));
     assert!(found.reasons()[0].contains("faults/upstream_reset is not decided"), "{:?}", found.reasons());
 }
 

@@ -1,15 +1,17 @@
 //! What made-up windows amount to.
 
+use harness::measure::InstanceFacts;
 use harness::measure::Offered;
 use harness::measure::Quantiles;
 use harness::measure::journal::{JournalLine, replay};
 use harness::measure::outcome::Outcomes;
 use harness::measure::reason::{Cause, Failure};
-use harness::measure::record::{InstanceRecord, Record, SCHEMA_VERSION, StageKind, StageRecord, StageStatus};
-use harness::measure::soak::{Budget, Floors, Level, Quantity, SoakFacts, SoakWindow};
+use harness::measure::record::{InstanceRecord, Record, SCHEMA_VERSION, StageRecord, StageStatus};
 use harness::report::Summary;
+use harness::stages::soak::facts::{Budget, Floors, Instance, Level, Quantity, SoakWindow, Stage};
+use harness::stages::soak::judge::{Judged as Soak, Trend, TrendState};
 use harness::verdict::judgement::{FindingKind, Judgement};
-use harness::verdict::soak::{Soak, Trend, TrendState};
+use harness::verdict::stage::Detail;
 use harness::verdict::{FailOn, Options, judge};
 use harness_base::exit::Exit;
 use rand::{Rng, SeedableRng};
@@ -65,12 +67,14 @@ fn record(windows: Vec<SoakWindow>) -> Record {
     let min_abs = Floors { memory_bytes: 8 << 20, descriptors: 20, threads: 4, p99_ns: 1_000_000 };
     let stage = StageRecord {
         name: "soak".to_owned(),
-        kind: StageKind::Soak,
         status: StageStatus::Valid,
         offered: Some(Offered::Open { rate_per_second: 500.0 }),
-        soak: Some(SoakFacts { window_ns: SECOND, warmup_ns: 5 * SECOND, budget, min_abs }),
+        facts: Stage { window_ns: SECOND, warmup_ns: 5 * SECOND, budget, min_abs }.into(),
         wanted: 60,
-        instances: vec![InstanceRecord { windows, ..InstanceRecord::default() }],
+        instances: vec![InstanceRecord {
+            facts: Instance { died_ns: None, windows }.into(),
+            ..InstanceRecord::default()
+        }],
         ..StageRecord::default()
     };
     Record { schema_version: SCHEMA_VERSION, run_id: "r".to_owned(), stages: vec![stage], ..Record::default() }
@@ -88,8 +92,23 @@ fn leaking(n: u64) -> Vec<SoakWindow> {
     windows(n, |at| (30.0 + 0.5 * at) * MIB, |at| 24.0 + at, |_| 2.0)
 }
 
+fn shown(judgement: &Judgement) -> &Soak {
+    match judgement.details().next() {
+        Some(Detail::Soak(soak)) => soak,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What the instance of a soak went through.
+fn instance(record: &mut Record) -> &mut Instance {
+    match &mut record.stages[0].instances[0].facts {
+        InstanceFacts::Soak(facts) => facts,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn trend(judgement: &Judgement, quantity: Quantity) -> &Trend {
-    let soak: &Soak = &judgement.soaks[0];
+    let soak = shown(judgement);
     soak.of(quantity).unwrap_or_else(|| panic!("no {quantity:?}: {soak:#?}"))
 }
 
@@ -133,7 +152,7 @@ fn what_does_not_grow_raises_no_alarm_and_says_what_it_could_have_seen() {
 fn a_saw_is_no_leak_and_neither_is_a_growth_within_the_floor() {
     let saw = |at: f64| (30.0 + 16.0 * (at % 5.0)) * MIB;
     let found = judged(&record(windows(60, saw, |at| 24.0 + at % 7.0, |_| 2.0)));
-    assert_eq!(found.exit, Exit::Pass, "{:?}", found.soaks);
+    assert_eq!(found.exit, Exit::Pass, "{:?}", shown(&found));
     let slow = judged(&record(windows(60, |_| 30.0 * MIB, |at| 24.0 + (at / 4.0).floor(), |_| 2.0)));
     let descriptors = trend(&slow, Quantity::Descriptors);
     let low = descriptors.change.interval.unwrap().low;
@@ -144,7 +163,7 @@ fn a_saw_is_no_leak_and_neither_is_a_growth_within_the_floor() {
 #[test]
 fn a_series_with_a_hole_or_too_few_windows_is_never_a_pass() {
     let mut holes = record(clean(60));
-    holes.stages[0].instances[0].windows[31].descriptors = None;
+    instance(&mut holes).windows[31].descriptors = None;
     let found = judged(&holes);
     assert_eq!(found.exit, Exit::Invalid);
     assert!(
@@ -167,7 +186,7 @@ fn a_soak_that_is_cut_short_is_judged_on_what_it_has() {
     let mut died = record(leaking(36));
     let failure = Failure::new(Cause::Error(vec!["the target was OOM-killed".to_owned()]), Exit::TargetFailed);
     died.stages[0].status = StageStatus::Failed(Failure { after_ns: Some(41_200_000_000), ..failure });
-    died.stages[0].instances[0].died_ns = Some(41_200_000_000);
+    instance(&mut died).died_ns = Some(41_200_000_000);
     let found = judged(&died);
     assert_eq!(found.exit, Exit::TargetFailed);
     assert!(
@@ -175,20 +194,20 @@ fn a_soak_that_is_cut_short_is_judged_on_what_it_has() {
         "{:?}",
         found.reasons()
     );
-    let course = found.soaks[0].course();
+    let course = shown(&found).course();
     assert!(course.starts_with("36 of 60 windows of 1s; the target ended by itself after 41.2 s"), "{course}");
 
     let mut stopped = record(clean(20));
     (stopped.interrupted, stopped.stages[0].status) = (true, StageStatus::Incomplete);
     let found = judged(&stopped);
-    assert_eq!((found.exit, found.soaks[0].trends.len()), (Exit::Interrupted, 5));
-    assert!(found.soaks[0].course().ends_with("cut short, and judged on what there is"));
-    stopped.stages[0].instances[0].windows.truncate(3);
+    assert_eq!((found.exit, shown(&found).trends.len()), (Exit::Interrupted, 5));
+    assert!(shown(&found).course().ends_with("cut short, and judged on what there is"));
+    instance(&mut stopped).windows.truncate(3);
     let found = judged(&stopped);
     assert!(
-        found.exit == Exit::Interrupted && found.soaks[0].unknown[0].contains("3 whole windows"),
+        found.exit == Exit::Interrupted && shown(&found).unknown[0].contains("3 whole windows"),
         "{:?}",
-        found.soaks
+        shown(&found)
     );
 }
 
@@ -204,7 +223,7 @@ fn decay_is_an_alert() {
     assert_eq!(strict.exit, Exit::Regressed);
 
     let mut fewer = record(clean(60));
-    for window in &mut fewer.stages[0].instances[0].windows {
+    for window in &mut instance(&mut fewer).windows {
         window.ok -= 2 * window.index;
     }
     let found = judged(&fewer);
@@ -219,17 +238,19 @@ fn the_journal_of_a_killed_soak_has_every_window_that_ended() {
     let lines = JournalLine::of_record(&record);
     let bytes: Vec<u8> = lines.iter().flat_map(|line| line.to_json().unwrap().into_bytes()).collect();
     assert_eq!(replay(&bytes).unwrap().record, record);
-    let window = lines.iter().rposition(|line| matches!(line, JournalLine::Window { .. })).unwrap();
+    let window = lines.iter().rposition(|line| matches!(line, JournalLine::Piece { .. })).unwrap();
     let cut: Vec<u8> = lines[..window].iter().flat_map(|line| line.to_json().unwrap().into_bytes()).collect();
     let replayed = replay(&cut).unwrap();
-    assert!(!replayed.complete && replayed.record.stages[0].instances[0].windows.len() == 19);
+    assert!(!replayed.complete);
+    let mut replayed = replayed.record;
+    assert_eq!(instance(&mut replayed).windows.len(), 19);
     // The line that an instance has when it stopped keeps them.
     let mut stopped = record.stages[0].instances[0].clone();
     stopped.launch.killed = true;
     let line = JournalLine::instance("soak", &stopped).to_json().unwrap();
-    let replayed = replay(&[cut, line.into_bytes()].concat()).unwrap().record;
-    let instance = &replayed.stages[0].instances[0];
-    assert!(instance.windows.len() == 19 && instance.launch.killed);
+    let mut replayed = replay(&[cut, line.into_bytes()].concat()).unwrap().record;
+    assert_eq!(instance(&mut replayed).windows.len(), 19);
+    assert!(replayed.stages[0].instances[0].launch.killed);
 }
 
 fn rendered(name: &str, record: &Record, judgement: &Judgement) -> String {
@@ -264,8 +285,8 @@ fn results_of_soaks_keep_their_schema() {
     died.stages[0].status =
         StageStatus::Failed(Failure::new(Cause::Error(vec!["died".to_owned()]), Exit::TargetFailed));
     let last = SoakWindow { index: 14, from_ns: 19 * SECOND, length_ns: 7, ..SoakWindow::default() };
-    died.stages[0].instances[0].windows.push(last);
-    died.stages[0].instances[0].died_ns = Some(19 * SECOND + 7);
+    instance(&mut died).windows.push(last);
+    instance(&mut died).died_ns = Some(19 * SECOND + 7);
     for mut record in [record(leaking(60)), record(clean(3)), died] {
         record.started_at = "2026-11-20T18:30:05Z".to_owned();
         let judgement = judged(&record);

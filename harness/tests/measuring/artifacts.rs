@@ -123,7 +123,7 @@ fn what_criterion_measured_is_part_of_the_run() {
     assert_eq!(bencher["policy/eval_p50"]["latency"]["value"], json!(51_000.0), "nanoseconds");
     assert_eq!(bencher["policy/eval_p99"]["latency-tail"]["value"], json!(100_000.0));
     let stage = &json_of(&folder.join("result.json"))["record"]["stages"][0];
-    let import = &stage["imports"][0];
+    let import = &stage["facts"]["imports"][0];
     assert_eq!(
         (&import["bench"], &import["samples"], &import["iterations"]),
         (&json!("policy/eval_v2"), &json!(101), &json!(1))

@@ -4,9 +4,9 @@
 use crate::alone;
 use crate::support;
 use crate::support::{Ran, Scratch, harness, measured, newest, ran, sidecar};
-use harness::measure::faults::FaultKind::{self, *};
 use harness::measure::{Ending, StageStatus};
-use harness::verdict::faults::{Faults, Row, RowState, Seen};
+use harness::stages::faults::facts::FaultKind::{self, *};
+use harness::stages::faults::judge::{Judged as Faults, Row, RowState, Seen};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -21,7 +21,7 @@ fn stage(kinds: &[FaultKind], more: &str) -> String {
 }
 
 fn shown(ran: &Ran) -> Faults {
-    serde_json::from_value(ran.judgement()["faults"][0].clone()).unwrap()
+    serde_json::from_value(ran.judgement()["stages"][0]["detail"].clone()).unwrap()
 }
 
 fn row(ran: &Ran, kind: FaultKind) -> Row {

@@ -205,7 +205,7 @@ fn a_worker_child_is_counted_once() {
     let flags = ["--worker-child", "--worker-ballast", "32MiB", "--worker-burn", "100ms"];
     let pair = || (run(&sidecar(&flags, idle)), run(&sidecar(&[], idle)));
     let first = pair();
-    let tree = first.0.stage("idle").instances[0].idle.as_ref().unwrap().0.last().unwrap().target.unwrap();
+    let tree = first.0.stage("idle").instances[0].facts.readings().unwrap().0.last().unwrap().target.unwrap();
     assert_eq!(tree.processes, 2);
     for (id, truth, share) in [("cpu/idle_percent", 10.0, 0.15), ("memory/idle_pss", 32.0 * MIB, 0.12)] {
         recovered_from(share, id, &first, pair, |(with, without)| (with.value(id) - without.value(id), truth));

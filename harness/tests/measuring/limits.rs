@@ -169,7 +169,7 @@ window = "1s"
     }
     ran.expect_code(0);
     assert_eq!(states(&ran), expected, "{}", ran.stdout);
-    let curve = &ran.judgement()["curves"][0];
+    let curve = &ran.judgement()["stages"][0]["detail"];
     assert_eq!(curve["smallest"], serde_json::json!({ "cpus": 0.5, "memory": 96 << 20 }));
     assert!(ran.shows("was OOM-killed by its memory limit of 24.0 MiB"), "{}", ran.stdout);
     assert!(ran.shows("limits: { cpu: 500m, memory: 96Mi }"), "{}", ran.stdout);
@@ -178,7 +178,7 @@ window = "1s"
 
 /// How the points of the only curve are judged.
 fn states(ran: &Ran) -> Vec<String> {
-    let points = ran.judgement()["curves"][0]["points"].as_array().cloned().unwrap_or_default();
+    let points = ran.judgement()["stages"][0]["detail"]["points"].as_array().cloned().unwrap_or_default();
     points.iter().map(|point| point["state"].as_str().unwrap().to_owned()).collect()
 }
 

@@ -3,9 +3,9 @@
 use crate::alone;
 use crate::support;
 use crate::support::{Ran, Scratch, harness, measured, newest, ran, settled, sidecar, undisturbed};
-use harness::measure::soak::{FILE, Quantity};
-use harness::measure::{Ending, Record, StageStatus};
-use harness::verdict::soak::{Soak, TrendState};
+use harness::measure::{Ending, InstanceFacts, InstanceRecord, Record, StageStatus};
+use harness::stages::soak::facts::{FILE, Instance, Quantity};
+use harness::stages::soak::judge::{Judged as Soak, TrendState};
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -17,7 +17,15 @@ fn soak(seconds: u64) -> String {
 }
 
 fn shown(ran: &Ran) -> Soak {
-    serde_json::from_value(ran.judgement()["soaks"][0].clone()).unwrap()
+    serde_json::from_value(ran.judgement()["stages"][0]["detail"].clone()).unwrap()
+}
+
+/// What an instance of a soak went through.
+fn seen(instance: &InstanceRecord) -> &Instance {
+    match &instance.facts {
+        InstanceFacts::Soak(facts) => facts,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn state(soak: &Soak, quantity: Quantity) -> TrendState {
@@ -50,7 +58,8 @@ fn a_leak_of_30_mib_and_60_descriptors_a_minute_is_found_within_a_minute() {
     close("soak/descriptors_per_day", 86_400.0);
     assert!(ran.shows("REGRESSED: soak/") && ran.shows("beyond the budget of 50.0 MiB/day"), "{}", ran.stdout);
     assert_eq!(series.lines().count(), 42);
-    let windows = &ran.stage("soak").instances[0].windows;
+    let stage = ran.stage("soak");
+    let windows = &seen(&stage.instances[0]).windows;
     for (line, window) in series.lines().zip(windows) {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!((&line["stage"], &line["window"]), (&"soak".into(), &serde_json::to_value(window).unwrap()));
@@ -71,7 +80,8 @@ fn memory_that_is_given_back_again_and_again_is_no_leak() {
     assert!(Quantity::LEAKING.iter().all(|quantity| state(&found, *quantity) != TrendState::Alarm), "{found:#?}");
     // It did saw, in most of the eight periods at least.
     assert!(ran.truths[0]["sawteeth"].as_u64().unwrap() >= 4, "{:?}", ran.truths);
-    let windows = &ran.stage("soak").instances[0].windows;
+    let stage = ran.stage("soak");
+    let windows = &seen(&stage.instances[0]).windows;
     let peak = windows.iter().filter_map(|window| window.rss).map(|rss| rss.peak).max().unwrap();
     let trough = windows.iter().filter_map(|window| window.rss).map(|rss| rss.trough).min().unwrap();
     assert!(peak - trough > 48 << 20, "{trough} to {peak}");
@@ -90,10 +100,11 @@ fn a_target_that_dies_keeps_its_windows_and_tells_when() {
         assert!(matches!(stage.status, StageStatus::Failed(_)), "{:?}", stage.status);
         let instance = &stage.instances[0];
         assert_eq!(instance.launch.ending, Some(Ending::Code(7)));
-        let whole = instance.windows.iter().filter(|window| window.whole).count();
-        assert!(whole >= 6 && whole + 1 >= instance.windows.len(), "{:#?}", instance.windows);
-        assert!(shown(&ran).died_ns == instance.died_ns);
-        instance.died_ns.unwrap() as f64 / 1e9
+        let seen = seen(instance);
+        let whole = seen.windows.iter().filter(|window| window.whole).count();
+        assert!(whole >= 6 && whole + 1 >= seen.windows.len(), "{:#?}", seen.windows);
+        assert!(shown(&ran).died_ns == seen.died_ns);
+        seen.died_ns.unwrap() as f64 / 1e9
     });
 }
 

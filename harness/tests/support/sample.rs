@@ -11,8 +11,10 @@ use harness::measure::reason::{Cause, Failure, Problem, Reason};
 use harness::measure::record::*;
 use harness::measure::trial::{Build, Ledger, TrialRecord};
 use harness::measure::usage::{HostUsage, ProcessUsage, Reading, Series, ThreadUsage, TreeUsage};
-use harness::measure::{Arm, Latencies, LoadFacts, Offered, Second};
+use harness::measure::{Arm, Latencies, LoadFacts, Offered, Second, StageFacts};
 use harness::measure::{GitFacts, HostFacts, ToolFacts};
+use harness::stages::artifact::facts as artifact;
+use harness::stages::idle::facts as idle;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
@@ -105,7 +107,13 @@ struct Shape {
 
 impl Maker {
     fn stage(name: &str, kind: StageKind, wanted: u64) -> StageRecord {
-        StageRecord { name: name.to_owned(), kind, status: StageStatus::Valid, wanted, ..StageRecord::default() }
+        StageRecord {
+            name: name.to_owned(),
+            facts: StageFacts::new(kind),
+            status: StageStatus::Valid,
+            wanted,
+            ..StageRecord::default()
+        }
     }
 
     fn artifact(&mut self) -> StageRecord {
@@ -120,7 +128,8 @@ impl Maker {
             ..ImageFacts::default()
         };
         let stage = Self::stage("artifact", StageKind::Artifact, 1);
-        StageRecord { binary_size_bytes: Some(8_432_640), image: Some(image), ..stage }
+        let facts = artifact::Stage { size_bytes: Some(8_432_640), image: Some(image), base_image: None }.into();
+        StageRecord { facts, ..stage }
     }
 
     fn startup(&mut self) -> StageRecord {
@@ -130,8 +139,8 @@ impl Maker {
 
     fn idle(&mut self) -> StageRecord {
         let instances = (0..8).map(|index| {
-            let idle = Some(self.readings(1_000, 0.4, 0.01, Some(TARGET_RSS)));
-            InstanceRecord { idle, ..self.instance(index) }
+            let readings = Some(self.readings(1_000, 0.4, 0.01, Some(TARGET_RSS)));
+            InstanceRecord { facts: idle::Instance { readings }.into(), ..self.instance(index) }
         });
         let instances = instances.collect();
         StageRecord { instances, ..Self::stage("idle", StageKind::Idle, 8) }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Better, Unit};
+use super::unit::{Better, Unit};
 
 /// A measure of Bencher. All metrics of one measure share its unit, its direction and their noise, because a threshold of Bencher
 /// belongs to a measure.

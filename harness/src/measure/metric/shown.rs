@@ -1,6 +1,6 @@
 //! How values are written for people: three significant digits, thousands set apart, the unit behind the number.
 
-use super::Unit;
+use super::unit::Unit;
 use harness_base::units::{grouped, three_digits};
 
 /// What a value is divided by to be read, and the unit it is then in.

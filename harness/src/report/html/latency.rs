@@ -8,7 +8,7 @@ use super::text::nothing;
 use super::view::{Path, builds, trials};
 use crate::measure::Arm;
 use crate::measure::LatencyHistogram;
-use crate::measure::record::{RoundStatus, StageKind, StageRecord};
+use crate::measure::record::{RoundStatus, StageRecord};
 
 /// Values that must lie beyond a quantile for it to be drawn: fewer are an accident.
 const FEWEST_BEYOND: f64 = 10.0;
@@ -17,11 +17,7 @@ const FEWEST_BEYOND: f64 = 10.0;
 const STEPS: f64 = 40.0;
 
 /// The curves of all paths of the valid rounds, in one drawing.
-pub(super) fn chart(stage: &StageRecord) -> Markup {
-    // Sets of limits are different programs, so to say: pooling them would describe none. Under a fault no latency counts.
-    if stage.offered.is_none() || matches!(stage.kind, StageKind::Limits | StageKind::Faults) {
-        return nothing();
-    }
+pub(crate) fn chart(stage: &StageRecord) -> Markup {
     let pooled = pooled(stage);
     let curves: Vec<(Path, Vec<(f64, f64)>)> = pooled.iter().map(|(path, pool)| (*path, curve(pool))).collect();
     let spans = || curves.iter().flat_map(|(_, points)| points.iter().map(|(_, span)| *span));

@@ -7,7 +7,7 @@ use super::scale::{Readable, Scale};
 use super::text::{joined, nothing};
 use super::view::{Path, Slot, builds, median, slots};
 use crate::measure::metric::Unit;
-use crate::measure::record::{StageKind, StageRecord};
+use crate::measure::record::StageRecord;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{Arm, Offered};
 
@@ -19,12 +19,7 @@ struct Quantity {
 }
 
 /// One drawing for each build, and one of the head beside the base where there are both.
-pub(super) fn charts(stage: &StageRecord) -> Markup {
-    // In stage `limits` every instance has limits of its own; its rounds have nothing to be compared with. A
-    // soak has one, and under a fault no latency counts.
-    if stage.offered.is_none() || matches!(stage.kind, StageKind::Limits | StageKind::Soak | StageKind::Faults) {
-        return nothing();
-    }
+pub(crate) fn charts(stage: &StageRecord) -> Markup {
     let builds = builds(stage);
     let both = (builds.len() == 2).then(|| of_builds(stage));
     joined(builds.iter().map(|build| of_build(stage, *build)).chain(both))

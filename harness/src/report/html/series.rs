@@ -7,7 +7,8 @@ use super::scale::{Readable, Scale};
 use super::text::{joined, nothing};
 use super::view::{Path, trials};
 use crate::measure::metric::Unit;
-use crate::measure::record::{RoundStatus, StageKind, StageRecord};
+use crate::measure::record::{RoundStatus, StageRecord};
+use crate::measure::trial::Build;
 use crate::measure::usage::{Reading, Series};
 use crate::measure::{Arm, Second};
 use harness_base::clock::Mono;
@@ -15,8 +16,11 @@ use harness_base::clock::Mono;
 /// Least time between two readings that make a share of CPU, in nanoseconds: counters of shorter spans scatter too much.
 const CPU_STEP_NS: u64 = 400_000_000;
 
+/// The shade of a window without load.
+const IDLE: &str = "idle";
+
 /// A stretch of time in which something was measured.
-struct Window<'a> {
+pub(crate) struct Window<'a> {
     path: Path,
     shade: &'static str,
     start: Mono,
@@ -40,17 +44,33 @@ struct Times<'a> {
     length_s: f64,
 }
 
-/// Every drawing there are values for.
-pub(super) fn charts(stage: &StageRecord) -> Markup {
-    // A soak keeps windows, which are drawn by themselves. Of its readings the first and the last are kept, and of those of faults.
-    let times = Times::of(stage).filter(|_| !matches!(stage.kind, StageKind::Soak | StageKind::Faults));
-    let Some(times) = times else { return nothing() };
+/// Every drawing there are values for, over the windows of the trials.
+pub(crate) fn charts(stage: &StageRecord) -> Markup {
+    charts_of(stage, windows(stage))
+}
+
+/// Every drawing there are values for, over these windows.
+pub(crate) fn charts_of(stage: &StageRecord, windows: Vec<Window<'_>>) -> Markup {
+    let Some(times) = Times::of(stage, windows) else { return nothing() };
     joined([rate(&times), response(&times), memory(&times), cpu(&times), throttled(&times)])
 }
 
+impl<'a> Window<'a> {
+    /// A window without load; `None` where it has less than two readings.
+    pub(crate) fn without_load(build: Build, readings: &'a Series<Reading>) -> Option<Self> {
+        Some(Self {
+            path: Path { build, arm: Arm::Proxied },
+            shade: IDLE,
+            start: readings.edges()?.0.at,
+            length_ns: readings.span_ns()?,
+            seconds: &[],
+            readings,
+        })
+    }
+}
+
 impl<'a> Times<'a> {
-    fn of(stage: &'a StageRecord) -> Option<Self> {
-        let windows = windows(stage);
+    fn of(stage: &'a StageRecord, windows: Vec<Window<'a>>) -> Option<Self> {
         let start = windows.iter().map(|window| window.start).min()?;
         let end = |window: &Window<'_>| seconds(start, window.start) + window.length_ns as f64 / 1e9;
         let length_s = windows.iter().map(end).fold(0.0, f64::max);
@@ -146,18 +166,7 @@ fn windows(stage: &StageRecord) -> Vec<Window<'_>> {
         seconds: &placed.trial.load.seconds,
         readings: &placed.trial.readings,
     });
-    let idle = stage.instances.iter().filter_map(|instance| {
-        let readings = instance.idle.as_ref()?;
-        Some(Window {
-            path: Path { build: instance.build, arm: Arm::Proxied },
-            shade: "idle",
-            start: readings.edges()?.0.at,
-            length_ns: readings.span_ns()?,
-            seconds: &[],
-            readings,
-        })
-    });
-    loaded.chain(idle).collect()
+    loaded.collect()
 }
 
 fn explanation(shade: &str) -> &'static str {
@@ -165,7 +174,7 @@ fn explanation(shade: &str) -> &'static str {
         "in-direct" => "window, direct",
         "in-proxied" => "window, proxied",
         "rejected" => "rejected: kept, not counted",
-        "idle" => "window without load",
+        IDLE => "window without load",
         _ => "warm-up: not counted",
     }
 }
@@ -242,7 +251,7 @@ fn cpu(times: &Times<'_>) -> Markup {
     };
     let own = |usage: &Option<crate::measure::usage::ProcessUsage>| usage.as_ref().map(|usage| usage.cpu_ns);
     let mut lines = vec![line("proxied", "target", &|reading| Some(reading.target?.cpu_ns))];
-    if times.stage.kind != StageKind::Idle {
+    if times.windows.iter().any(|window| window.shade != IDLE) {
         lines.push(line("direct", "load generator", &|reading| own(&reading.generator)));
         lines.push(line("third", "upstream", &|reading| own(&reading.upstream)));
     }

@@ -68,7 +68,7 @@ pub(crate) fn joined(parts: impl IntoIterator<Item = Markup>) -> Markup {
 }
 
 /// Puts a heading above the content; nothing where there is no content.
-pub(super) fn section(id: &str, title: &str, content: &Markup) -> Markup {
+pub(in crate::report) fn section(id: &str, title: &str, content: &Markup) -> Markup {
     if content.0.is_empty() {
         return nothing();
     }

@@ -2,7 +2,7 @@
 
 use super::{Bench, start_target};
 use crate::measure::Failure;
-use crate::measure::faults::ExitFacts;
+use crate::measure::exit::ExitFacts;
 use crate::measure::reason::{Cause, When};
 use crate::run::halt::{Halt, Stop};
 use crate::run::rig::Rig;

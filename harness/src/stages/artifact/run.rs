@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::facts::Stage as Facts;
 use super::work::Work;
 use crate::measure::ImageFacts;
 use crate::measure::trial::Build;
@@ -23,20 +24,21 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     let found = target::executable(&rig.plan.target, &rig.site).map_err(|error| bench::launch_halt(&error));
     let found = found.map_err(|halt| builds::named(rig, stage, Build::Head, halt))?;
     let size = std::fs::metadata(&found.path).map(|file| file.len()).ok();
-    rig.recorder.stage_fact(|stage| stage.binary_size_bytes = size.filter(|_| !found.builtin));
+    let mut facts = Facts { size_bytes: size.filter(|_| !found.builtin), ..Facts::default() };
+    rig.recorder.stage_facts(facts.clone());
     if let Some(base) = &rig.plan.base {
         // What its file weighs is in the record's header.
         let found = target::executable(base, &rig.site).map_err(|error| bench::launch_halt(&error));
         found.map_err(|halt| builds::named(rig, stage, Build::Base, halt))?;
     }
-    let (head, base) = match (&work.image, &rig.plan.base) {
+    (facts.image, facts.base_image) = match (&work.image, &rig.plan.base) {
         // It belongs to neither build.
         (Some(named), _) => (Some(image_facts(rig, rig.plan.folder.join(named)).await?), None),
         (None, Some(base)) => (image_of(rig, &rig.plan.target).await?, image_of(rig, base).await?),
         (None, None) => (image_of(rig, &rig.plan.target).await?, None),
     };
-    if head.is_some() || base.is_some() {
-        rig.recorder.stage_fact(|stage| (stage.image, stage.base_image) = (head, base));
+    if facts.image.is_some() || facts.base_image.is_some() {
+        rig.recorder.stage_facts(facts);
     }
     Ok(())
 }

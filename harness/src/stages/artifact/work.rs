@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::facts::Stage;
+use crate::measure::facts::StageFacts;
 use crate::work::planned::StageWork;
 use harness_base::units::Nanos;
 
@@ -31,5 +33,9 @@ impl StageWork for Work {
 
     fn launches_builds(&self) -> bool {
         false
+    }
+
+    fn facts(&self) -> StageFacts {
+        Stage::default().into()
     }
 }

@@ -1,5 +1,7 @@
 //! The planned rounds inside resource limits.
 
+use super::facts::Stage;
+use crate::measure::facts::StageFacts;
 use crate::work::load::LoadWork;
 use crate::work::planned::StageWork;
 use harness_base::units::Nanos;
@@ -38,5 +40,9 @@ impl StageWork for Work {
 
     fn is_profiled(&self) -> bool {
         true
+    }
+
+    fn facts(&self) -> StageFacts {
+        Stage::default().into()
     }
 }

@@ -3,14 +3,13 @@
 mod readers;
 mod switch;
 
+use super::derive;
+use super::facts::{FaultKind, FaultRecord, Instance};
 use super::work::Work;
 use crate::measure::RoundStatus;
-use crate::measure::faults::{self, FaultKind, FaultRecord};
 use crate::measure::reason::Scope;
-use crate::measure::soak::Gathering;
 use crate::measure::trial::{Build, TrialRecord};
-use crate::measure::{Arm, LoadFacts};
-use crate::measure::{Rule, Warning};
+use crate::measure::{Arm, LoadFacts, Rule, Series, Warning};
 use crate::run::bench::Bench;
 use crate::run::event::Event;
 use crate::run::halt::{Halt, Stop};
@@ -60,7 +59,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
         }
         rig.tell(Event::Step { done, of: kinds.len() as u64 });
     }
-    let reasons = rig.recorder.present_stage().map(faults::disturbances).unwrap_or_default();
+    let reasons = rig.recorder.present_stage().map(derive::disturbances).unwrap_or_default();
     if reasons.is_empty() { Ok(()) } else { Err(Halt::Invalid(reasons)) }
 }
 
@@ -112,7 +111,7 @@ async fn watched(
         clients_misbehave(rig, bench, (kind, span), order).await?
     };
     let window = edges(&bench.window().await);
-    rig.recorder.fault(bench.index, fault);
+    rig.recorder.instance_facts(bench.index, Instance { fault: Some(fault) });
     let measured = Measured { arm: Arm::Proxied, load: facts, window, ledger: None };
     let trial = audited(trial::judge(stage, load, bench, measured), kind, work);
     let failed = trial.audit.iter().find(|check| !check.passed).cloned();
@@ -125,9 +124,9 @@ async fn watched(
 
 /// The first and the last reading: what the audit needs.
 fn edges(window: &Window) -> Window {
-    let mut gathered = Gathering::default();
-    gathered.add(&window.readings);
-    Window { readings: gathered.edges(), peak_rss_bytes: None, target_threads: None }
+    let readings = &window.readings.0;
+    let edges = readings.first().into_iter().chain(readings.last()).cloned();
+    Window { readings: Series(edges.collect()), peak_rss_bytes: None, target_threads: None }
 }
 
 /// The trial with the rules that hold of it. What a target uses that ends is nobody's any more, and looks like others' CPU time.
@@ -135,7 +134,7 @@ fn audited(mut trial: TrialRecord, kind: FaultKind, work: &Work) -> TrialRecord 
     let holds = |rule: Rule| RULES.contains(&rule) && !(kind.ends_target() && rule == Rule::ForeignCpu);
     trial.audit.retain(|check| holds(check.rule()));
     if let Some(ticks) = &trial.load.ticks {
-        let before = faults::check_before(ticks, work.before, trial.load.examples.first());
+        let before = derive::check_before(ticks, work.before, trial.load.examples.first());
         trial.audit.insert(trial.audit.len().min(1), before);
     }
     trial

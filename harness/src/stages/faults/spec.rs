@@ -1,7 +1,7 @@
 //! Reads `[stage.faults]`.
 
+use super::facts::{Expectation, FaultKind, Planned};
 use super::work::Work;
-use crate::measure::faults::{Expectation, FaultKind, Planned};
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
 use crate::scenario::stage::load::{longer_than_0, read_connections};

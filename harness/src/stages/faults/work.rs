@@ -1,7 +1,7 @@
 //! The planned faults: an instance and a load for each.
 
-use crate::measure::faults::{FaultKind, FaultsFacts, Planned};
-use crate::measure::record::StageRecord;
+use super::facts::{FaultKind, Planned, Stage};
+use crate::measure::facts::StageFacts;
 use crate::work::load::{GAP, LAUNCH, LoadWork};
 use crate::work::planned::StageWork;
 use harness_base::units::Nanos;
@@ -93,8 +93,8 @@ impl StageWork for Work {
         false
     }
 
-    fn announce(&self, record: &mut StageRecord) {
-        record.faults = Some(FaultsFacts {
+    fn facts(&self) -> StageFacts {
+        Stage {
             before_ns: self.before.0,
             fault_ns: self.fault.0,
             after_ns: self.after.0,
@@ -103,6 +103,7 @@ impl StageWork for Work {
             slow_ns: self.slow.0,
             readers: self.readers,
             planned: self.planned.clone(),
-        });
+        }
+        .into()
     }
 }

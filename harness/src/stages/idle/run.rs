@@ -1,5 +1,6 @@
 //! Watches the target do nothing.
 
+use super::facts::Instance;
 use super::work::Work;
 use crate::measure::{Reading, Series, Warning, audit};
 use crate::run::bench::Bench;
@@ -40,6 +41,6 @@ async fn watch(rig: &mut Rig<'_>, bench: &mut Bench, settle: Nanos, window: Nano
     let start = Mono::now().after(settle);
     bench.announce(start, start.after(window));
     let window = bench.watch(&rig.interrupt).await?;
-    rig.recorder.idle(bench.index, window.readings.clone());
+    rig.recorder.instance_facts(bench.index, Instance { readings: Some(window.readings.clone()) });
     Ok(window.readings)
 }

@@ -5,10 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
+use super::facts::{self, Import};
+use super::metrics;
 use super::work::Work;
 use crate::interop::{Error, budget, criterion};
-use crate::measure::Import;
-use crate::measure::metric::{METRICS, Unit};
+use crate::measure::metric::Unit;
 use crate::measure::numbers::quantile;
 use crate::run::halt::Halt;
 use crate::run::rig::Rig;
@@ -27,7 +28,7 @@ const SAMPLES_OF_A_TAIL: u64 = 100;
 #[allow(clippy::unused_async, reason = "every kind is awaited")]
 pub(crate) async fn run(rig: &mut Rig<'_>, _stage: &Stage, work: &Work) -> Result<(), Halt> {
     let found = work.collect(&rig.plan.folder).map_err(|error| Halt::failed(error.exit(), &error))?;
-    rig.recorder.stage_fact(|stage| stage.imports = found);
+    rig.recorder.stage_facts(facts::Stage { imports: found });
     Ok(())
 }
 
@@ -61,7 +62,7 @@ impl Work {
         if let Some(budget::Found { label, p50, p95, budget_ms }) = budget::find(&[sample.entry(id)]) {
             return Err(Error::Budget { path: file, label, p50, p95, budget_ms });
         }
-        let unit = METRICS.iter().find(|row| row.id == metric).map_or(Unit::Micros, |row| row.unit);
+        let unit = metrics::METRICS.iter().find(|row| row.id == metric).map_or(Unit::Micros, |row| row.unit);
         let per_unit = if unit == Unit::Millis { 1e6 } else { 1e3 };
         let tail = metric.ends_with("_p99");
         let in_unit = |nanos: &f64| nanos / per_unit;

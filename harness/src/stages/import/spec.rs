@@ -1,8 +1,7 @@
 //! Reads `[import.criterion]`.
 
+use super::metrics::METRICS;
 use super::work::Work;
-use crate::measure::metric::{METRICS, Metric};
-use crate::measure::record::StageKind;
 use crate::scenario::stage::kind::{Kind, Place};
 use crate::spec::Section;
 use crate::work;
@@ -51,12 +50,8 @@ fn read_criterion(section: &Section<'_>) -> Work {
 }
 
 /// Metrics that can be imported.
-fn rows() -> impl Iterator<Item = &'static Metric> {
-    METRICS.iter().filter(|metric| metric.stage == StageKind::Import)
-}
-
 fn ids() -> impl Iterator<Item = &'static str> {
-    rows().map(|metric| metric.id)
+    METRICS.iter().map(|metric| metric.id)
 }
 
 /// The metrics that a name stands for: itself, or all its quantiles.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::facts::Stage;
+use crate::measure::facts::StageFacts;
 use crate::measure::metric::Metric;
 use crate::work::planned::StageWork;
 use harness_base::units::Nanos;
@@ -43,5 +45,9 @@ impl StageWork for Work {
         let imported = self.names.iter().any(|(_, id)| *id == metric.id);
         let hint = format!("name its benchmark in [import.criterion] names: \"GROUP/BENCH\" = \"{}\"", metric.id);
         (!imported).then(|| ("no benchmark is imported as it".to_owned(), hint))
+    }
+
+    fn facts(&self) -> StageFacts {
+        Stage::default().into()
     }
 }

@@ -1,7 +1,7 @@
 //! Runs rounds inside one set of limits after the other.
 
+use super::facts::{GaveUp, Instance, Why};
 use super::work::Work;
-use crate::measure::curve::{GaveUp, Why};
 use crate::measure::reason::Scope;
 use crate::measure::{Blame, InstanceRecord, RoundStatus, Warning};
 use crate::run::event::Event;
@@ -44,7 +44,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
                 let scope = Scope::Limits(*limits);
                 invalid.extend(reasons.iter().map(|reason| reason.clone().within(scope.clone())));
             }
-            rig.recorder.gave_up(index, *limits, why);
+            rig.recorder.came_to(index, *limits, Instance { gave_up: Some(why) });
         }
         rig.tell(Event::Step { done: stage_rounds.0 + work.rounds, of: stage_rounds.1 });
     }

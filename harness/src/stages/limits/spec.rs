@@ -1,7 +1,7 @@
 //! Reads `[stage.limits]`.
 
+use super::facts::Objective;
 use super::work::Work;
-use crate::measure::curve::Objective;
 use crate::measure::group::ResourceLimits;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};

@@ -1,8 +1,8 @@
 //! The planned curve of limits: rounds inside one set of limits after the other.
 
-use crate::measure::curve::Objective;
+use super::facts::{Objective, Stage};
+use crate::measure::facts::StageFacts;
 use crate::measure::group::ResourceLimits;
-use crate::measure::record::StageRecord;
 use crate::work::load::LoadWork;
 use crate::work::planned::StageWork;
 use harness_base::units::Nanos;
@@ -48,7 +48,7 @@ impl StageWork for Work {
         true
     }
 
-    fn announce(&self, record: &mut StageRecord) {
-        record.objective = Some(self.objective);
+    fn facts(&self) -> StageFacts {
+        Stage { objective: self.objective }.into()
     }
 }

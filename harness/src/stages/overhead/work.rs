@@ -1,5 +1,7 @@
 //! The planned rounds of both arms at one arrival rate.
 
+use super::facts::Stage;
+use crate::measure::facts::StageFacts;
 use crate::work::load::LoadWork;
 use crate::work::planned::StageWork;
 use harness_base::units::Nanos;
@@ -42,5 +44,9 @@ impl StageWork for Work {
 
     fn resolves(&self) -> Option<&'static str> {
         Some("overhead/latency_p50")
+    }
+
+    fn facts(&self) -> StageFacts {
+        Stage::default().into()
     }
 }

@@ -1,17 +1,23 @@
 //! The soak: one instance, one long load, and a record of every window as it ends, so that whatever ends it loses at most one.
 
+mod gather;
+mod series;
+
 use std::collections::VecDeque;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use self::gather::Gathering;
+use self::series::SeriesFile;
+use super::derive;
+use super::facts::{Instance, SoakWindow};
 use super::work::Work;
 use crate::measure::Slice;
 use crate::measure::reason::Problem;
-use crate::measure::soak::{self, Gathering};
 use crate::measure::trial::Build;
 use crate::measure::{Arm, LoadFacts};
 use crate::measure::{Failure, Reason, Warning};
-use crate::measure::{RoundStatus, SoakWindow, rejection};
+use crate::measure::{RoundStatus, rejection};
 use crate::run::bench::Bench;
 use crate::run::event::Event;
 use crate::run::halt::{Halt, Stop};
@@ -53,7 +59,8 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     done?;
     let recorded = rig.recorder.present_stage();
     let rejected = recorded.map(rejection::rejections).unwrap_or_default();
-    let problems = rejected.into_iter().map(Problem::Rejected).chain(recorded.map(soak::faults).unwrap_or_default());
+    let flaws = recorded.map(derive::faults).unwrap_or_default();
+    let problems = rejected.into_iter().map(Problem::Rejected).chain(flaws);
     let reasons: Vec<Reason> = problems.map(Reason::from).collect();
     if reasons.is_empty() { Ok(()) } else { Err(Halt::Invalid(reasons)) }
 }
@@ -67,7 +74,7 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Benc
     let mut watch = Watch::new(work, bench, begun);
     let load = match watch.follow(rig, stage, work, bench).await {
         Ok(load) => load,
-        Err(halt) => return Err(watch.cut_short(rig, bench, halt)),
+        Err(halt) => return Err(watch.cut_short(rig, stage, bench, halt)),
     };
     let after = trial::hits(bench, &stage.requests).await?;
     let ledger = trial::ledger_of(before, after, &load);
@@ -94,6 +101,7 @@ struct Watch {
     /// Everything, for its first and last reading.
     whole: Gathering,
     heard: Heard,
+    series: SeriesFile,
 }
 
 /// What the generator has told.
@@ -116,7 +124,18 @@ impl Watch {
         let order = |piece: u64| (bench.ahead(edge(piece), edge(piece + 1)), (piece + 1).is_multiple_of(each));
         let pieces = (0..windows * each).map(order).collect();
         let (gathered, whole) = (Gathering::default(), Gathering::default());
-        Self { begun, warmup, window, windows, pieces, index: 0, gathered, whole, heard: Heard::default() }
+        Self {
+            begun,
+            warmup,
+            window,
+            windows,
+            pieces,
+            index: 0,
+            gathered,
+            whole,
+            heard: Heard::default(),
+            series: SeriesFile::default(),
+        }
     }
 
     /// Drives the load and records each window as it ends.
@@ -165,7 +184,7 @@ impl Watch {
             self.whole.add(&piece.readings);
             if last {
                 let window = self.end(&mut told, events).await;
-                recorder.window(INSTANCE, window);
+                self.series.record(recorder, stage, window);
                 events(Event::Step { done: self.index, of: self.windows });
             }
         }
@@ -208,15 +227,15 @@ impl Watch {
     }
 
     /// Keeps what there is of the window in which the soak ended, and says when it did.
-    fn cut_short(&mut self, rig: &mut Rig<'_>, bench: &mut Bench, halt: Halt) -> Halt {
+    fn cut_short(&mut self, rig: &mut Rig<'_>, stage: &Stage, bench: &mut Bench, halt: Halt) -> Halt {
         let after = Mono::now().since(self.begun);
         if bench.gone().is_some() {
-            rig.recorder.died(INSTANCE, after);
+            rig.recorder.instance_facts(INSTANCE, Instance { died_ns: Some(after.0), windows: Vec::new() });
         }
         let passed = after.minus(self.from()).min(self.window);
         if self.index < self.windows && passed > Nanos::ZERO {
             let window = self.present(passed);
-            rig.recorder.window(INSTANCE, window);
+            self.series.record(&mut rig.recorder, stage, window);
         }
         // Readings of the piece in which it ended stay with the instance.
         bench.leave(self.pieces.pop_front().map(|(pending, _)| pending));

@@ -1,7 +1,7 @@
 //! Reads `[stage.soak]`.
 
+use super::facts::{Budget, FEWEST_WINDOWS, Floors};
 use super::work::Work;
-use crate::measure::soak::{Budget, FEWEST_WINDOWS, Floors};
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
 use crate::scenario::stage::load::{check_window, longer_than_0, read_closed, read_open};

@@ -1,7 +1,7 @@
 //! The planned soak: one instance and one long load, cut into windows.
 
-use crate::measure::record::StageRecord;
-use crate::measure::soak::{Budget, FEWEST_WINDOWS, Floors, SoakFacts};
+use super::facts::{Budget, FEWEST_WINDOWS, Floors, Stage};
+use crate::measure::facts::StageFacts;
 use crate::work::load::{LAUNCH, LoadWork};
 use crate::work::planned::StageWork;
 use harness_base::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Ratio};
@@ -78,12 +78,8 @@ impl StageWork for Work {
         true
     }
 
-    fn announce(&self, record: &mut StageRecord) {
-        record.soak = Some(SoakFacts {
-            window_ns: self.window.0,
-            warmup_ns: self.load.warmup.0,
-            budget: self.budget,
-            min_abs: self.min_abs,
-        });
+    fn facts(&self) -> StageFacts {
+        Stage { window_ns: self.window.0, warmup_ns: self.load.warmup.0, budget: self.budget, min_abs: self.min_abs }
+            .into()
     }
 }

@@ -1,5 +1,7 @@
 //! The planned launches of a startup stage.
 
+use super::facts::Stage;
+use crate::measure::facts::StageFacts;
 use crate::work::load::{FEWEST_ROUNDS, LAUNCH};
 use crate::work::planned::{StageWork, too_few_launches};
 use harness_base::units::Nanos;
@@ -30,5 +32,9 @@ impl StageWork for Work {
 
     fn too_few(&self, stage: &str) -> Option<String> {
         too_few_launches(stage, self.launches)
+    }
+
+    fn facts(&self) -> StageFacts {
+        Stage::default().into()
     }
 }

@@ -6,10 +6,10 @@ use crate::interop;
 use crate::measure::journal;
 use crate::measure::record::Record;
 use crate::measure::{Entry, Layout, Numbers, Values};
+use crate::verdict::checked::checked;
 use crate::verdict::gate::{self, Gates};
 use crate::verdict::judgement::{Measured, Value};
 use crate::verdict::measured;
-use crate::verdict::soak;
 use crate::verdict::stored;
 use harness_base::exit::Exit;
 
@@ -113,8 +113,8 @@ fn is_result(text: &str) -> bool {
 
 /// The metrics of a record, computed again: its stored judgement could have been edited, the record not.
 fn of_record(record: &Record, path: &Path) -> Numbers {
-    let checked = soak::checked(record);
-    let metrics = measured::metrics(&checked, &soak::all(&checked));
+    let checked = checked(record);
+    let metrics = measured::metrics(&checked, &measured::details(&checked));
     let facts = &record.scenario;
     let digest: String = facts.sha256.chars().take(12).collect();
     let quick = if facts.quick { " --quick" } else { "" };

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::PoisonError;
 
-use harness::measure::ImageFacts;
 use harness::measure::image::{Base, Count, Method};
+use harness::measure::{ImageFacts, StageFacts};
 use harness_image::{Error, facts};
 
 use super::engine::{Tag, docker, engine_or_skip, stdout};
@@ -308,7 +308,8 @@ fn a_run_records_the_image_and_judges_its_claims() {
     ran.expect_code(0);
     assert_eq!(ran.value("binary/docker_image_compressed"), expected as f64);
     assert_eq!(ran.value("binary/docker_layers"), 2.0);
-    assert_eq!(ran.stage("artifact").image.unwrap().multi_arch, Some(true));
+    let StageFacts::Artifact(facts) = ran.stage("artifact").facts else { panic!("no artifact stage") };
+    assert_eq!(facts.image.unwrap().multi_arch, Some(true));
     assert!(ran.shows("not met"), "{}", ran.stdout);
 }
 

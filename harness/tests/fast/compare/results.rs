@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use harness::measure::Arm;
+use harness::measure::StageFacts;
 use harness::measure::record::{Record, StageKind, StageRecord, StageStatus};
+use harness::stages::artifact::facts as artifact;
 use harness::verdict::compare::Change;
 use harness::verdict::{Stored, judge};
 
@@ -28,7 +30,7 @@ fn with_launches(to_ready_ms: &[f64]) -> Record {
     };
     let startup = StageRecord {
         name: "startup".to_owned(),
-        kind: StageKind::Startup,
+        facts: StageFacts::new(StageKind::Startup),
         status: StageStatus::Valid,
         instances: to_ready_ms.iter().map(instance).collect(),
         ..StageRecord::default()
@@ -39,9 +41,8 @@ fn with_launches(to_ready_ms: &[f64]) -> Record {
 fn sized(bytes: u64) -> Record {
     let artifact = StageRecord {
         name: "artifact".to_owned(),
-        kind: StageKind::Artifact,
+        facts: artifact::Stage { size_bytes: Some(bytes), ..artifact::Stage::default() }.into(),
         status: StageStatus::Valid,
-        binary_size_bytes: Some(bytes),
         ..StageRecord::default()
     };
     Record { stages: vec![artifact], ..bare() }

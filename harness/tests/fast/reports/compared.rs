@@ -2,6 +2,7 @@
 
 use harness::measure::record::BuildFacts;
 use harness::measure::trial::Build;
+use harness::measure::{InstanceFacts, Reading};
 use harness::report::schema;
 use harness::verdict::Stored;
 use harness::verdict::context::{Against, Context, Past};
@@ -10,6 +11,15 @@ use serde_json::Value;
 
 use super::formats::valid;
 use super::*;
+
+/// The readings of an idle window.
+fn readings_of(facts: &mut InstanceFacts) -> impl Iterator<Item = &mut Reading> {
+    let readings = match facts {
+        InstanceFacts::Idle(idle) => idle.readings.as_mut(),
+        _ => None,
+    };
+    readings.into_iter().flat_map(|readings| &mut readings.0)
+}
 
 /// The sample with a base beside it whose launches are ready in three quarters of the time and which weighs two MiB more.
 fn two_builds() -> Record {
@@ -25,8 +35,9 @@ fn two_builds() -> Record {
         for instance in &mut others {
             instance.build = Build::Base;
             instance.launch.ready_ns = instance.launch.ready_ns.map(|ns| ns / 4 * 3);
-            let readings = instance.idle.iter_mut().flat_map(|idle| &mut idle.0);
-            readings.filter_map(|reading| reading.target.as_mut()).for_each(|tree| tree.rss_bytes += 8 << 20);
+            readings_of(&mut instance.facts)
+                .filter_map(|reading| reading.target.as_mut())
+                .for_each(|tree| tree.rss_bytes += 8 << 20);
             let trials = instance.rounds.iter_mut().flat_map(|round| &mut round.trials);
             trials.for_each(|trial| trial.build = Build::Base);
         }

@@ -1,12 +1,13 @@
 //! What limits cost: judged, told and stored.
 
-use harness::measure::curve::Why;
-use harness::measure::curve::{GaveUp, Objective};
+use harness::measure::StageFacts;
 use harness::measure::group::{GroupUsage, ResourceLimits};
 use harness::measure::record::StageKind;
 use harness::report::schema;
+use harness::stages::limits::facts::{GaveUp, Instance, Objective, Stage, Why};
+use harness::stages::limits::judge::{Judged, PointState};
 use harness::verdict::Stored;
-use harness::verdict::curve::PointState;
+use harness::verdict::stage::Detail;
 use harness_base::units::Bytes;
 
 use super::formats::valid;
@@ -41,11 +42,11 @@ fn limits(cpus: f64) -> ResourceLimits {
 fn constrained() -> Record {
     let mut record = sample::record();
     let capacity = stage(&mut record, "capacity");
-    capacity.kind = StageKind::Constrained;
+    capacity.facts = StageFacts::new(StageKind::Constrained);
     capacity.name = "constrained".to_owned();
     capacity.limits = Some(limits(0.5));
     held_back(capacity);
-    record.stages.retain(|stage| stage.kind == StageKind::Constrained);
+    record.stages.retain(|stage| stage.kind() == StageKind::Constrained);
     record
 }
 
@@ -53,21 +54,27 @@ fn constrained() -> Record {
 fn curve(objective: Objective) -> Record {
     let mut record = constrained();
     let stage = stage(&mut record, "constrained");
-    (stage.kind, stage.name, stage.limits) = (StageKind::Limits, "limits".to_owned(), None);
-    stage.objective = Some(objective);
+    (stage.facts, stage.name, stage.limits) = (Stage { objective }.into(), "limits".to_owned(), None);
     let mut measured = stage.instances[0].clone();
     stage.instances.clear();
     let mut dead = measured.clone();
     (dead.index, dead.limits) = (0, Some(limits(0.1)));
     dead.rounds.truncate(3);
-    dead.gave_up =
-        Some(GaveUp { why: Why::Failed(sample::died("the target was killed for want of memory")), by_target: true });
+    let why = Why::Failed(sample::died("the target was killed for want of memory"));
+    dead.facts = Instance { gave_up: Some(GaveUp { why, by_target: true }) }.into();
     stage.instances.push(dead);
     for (index, cpus) in [(1, 0.25), (2, 0.5)] {
         (measured.index, measured.limits) = (index, Some(limits(cpus)));
         stage.instances.push(measured.clone());
     }
     record
+}
+
+fn shown(judgement: &Judgement) -> Judged {
+    match judgement.details().next() {
+        Some(Detail::Limits(curve)) => curve.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -100,7 +107,7 @@ fn the_smallest_limits_that_do_are_found() {
     // The sample answers 16,300 requests per second with a p99 of about 1 ms.
     let states = |rps: Option<f64>, p99_ns: Option<u64>| {
         let judgement = judged(&curve(Objective { rps, p99_ns }), &[]);
-        let curve = judgement.curves[0].clone();
+        let curve = shown(&judgement);
         (curve.points.iter().map(|point| point.state).collect::<Vec<_>>(), curve.smallest)
     };
     use PointState::{Met, NotMet};
@@ -115,7 +122,7 @@ fn too_few_rounds_decide_nothing() {
     let mut record = curve(Objective { rps: Some(1.0), p99_ns: None });
     let stage = stage(&mut record, "limits");
     stage.instances[1].rounds.truncate(4);
-    let curve = judged(&record, &[]).curves[0].clone();
+    let curve = shown(&judged(&record, &[]));
     assert_eq!(curve.points[1].state, PointState::Undecided);
     assert_eq!(curve.smallest, Some(limits(0.5)), "the next one is decided");
 }

@@ -5,10 +5,11 @@ use harness::measure::Warning;
 use harness::measure::audit::{OwnProcess, Tag};
 use harness::measure::journal::{Error, JournalLine, replay};
 use harness::measure::latency::LatencyHistogram;
-use harness::measure::record::{InstanceRecord, RoundRecord, RoundStatus, StageKind};
+use harness::measure::record::{InstanceRecord, RoundRecord, RoundStatus, SCHEMA_VERSION, StageKind};
 use harness::measure::trial::{Build, TrialRecord};
 use harness::measure::usage::{Reading, Series};
 use harness::measure::{Arm, LoadFacts, Offered};
+use harness::measure::{InstanceFacts, StageFacts};
 use harness_base::units::Nanos;
 use proptest::prelude::*;
 
@@ -65,19 +66,24 @@ fn stages() -> impl Strategy<Value = Vec<StageRecord>> {
         StageStatus::Skipped(sample::died("no Docker")),
     ]);
     let kind = prop::sample::select(StageKind::ALL.to_vec());
-    let stage = (status, kind, any::<bool>(), prop::collection::vec(rounds(), 0..3), prop::option::of(any::<u64>()));
+    let stage = (status, kind, any::<bool>(), prop::collection::vec(rounds(), 0..3), any::<u64>());
     prop::collection::vec(stage, 0..4).prop_map(|stages| {
         let made =
-            stages.into_iter().enumerate().map(|(place, (status, kind, optional, instances, size))| StageRecord {
+            stages.into_iter().enumerate().map(|(place, (status, kind, optional, instances, wanted))| StageRecord {
                 name: format!("stage-{place}"),
-                kind,
+                facts: StageFacts::new(kind),
                 status,
                 optional,
-                binary_size_bytes: size,
+                wanted,
                 warnings: vec![Warning::HeadOnly],
                 instances: (0..)
                     .zip(instances)
-                    .map(|(index, rounds)| InstanceRecord { index, rounds, ..InstanceRecord::default() })
+                    .map(|(index, rounds)| InstanceRecord {
+                        index,
+                        rounds,
+                        facts: InstanceFacts::new(kind),
+                        ..InstanceRecord::default()
+                    })
                     .collect(),
                 ..StageRecord::default()
             });
@@ -88,7 +94,9 @@ fn stages() -> impl Strategy<Value = Vec<StageRecord>> {
 fn records() -> impl Strategy<Value = Record> {
     (stages(), any::<bool>(), prop::option::of(0.0..1.0), 0.0..1e3, any::<u64>()).prop_map(
         |(stages, interrupted, sampler_cost_ratio, load_average, took_ns)| {
-            let mut record = Record { stages, interrupted, sampler_cost_ratio, took_ns, ..Record::default() };
+            let schema_version = SCHEMA_VERSION;
+            let mut record =
+                Record { schema_version, stages, interrupted, sampler_cost_ratio, took_ns, ..Record::default() };
             record.host.load_average = load_average;
             record
         },
@@ -164,4 +172,16 @@ fn a_later_line_about_an_instance_keeps_its_rounds() {
     lines.insert(lines.len() - 2, JournalLine::instance("capacity", &stopped));
     let replayed = replay(&written(&lines)).unwrap().record;
     assert_eq!(replayed.stages[4].instances[0], stopped);
+}
+
+#[test]
+fn a_journal_of_another_version_says_which_harness_made_it() {
+    let line = |version: &str| {
+        let run = JournalLine::run(&crate::sample::record()).to_json().unwrap();
+        run.replacen("\"schema_version\":2", version, 1).into_bytes()
+    };
+    let newer = replay(&line("\"schema_version\":3,\"planned_by\":\"hub\"")).unwrap_err().to_string();
+    assert!(newer.starts_with("made by a newer harness: layout 3, this one reads up to 2"), "{newer}");
+    let older = replay(&line("\"schema_version\":1")).unwrap_err().to_string();
+    assert!(older.starts_with("made by an older harness: layout 1, this one reads 2"), "{older}");
 }

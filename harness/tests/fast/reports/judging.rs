@@ -16,7 +16,7 @@ fn launches(to_ready_ms: &[f64]) -> Record {
     };
     let stage = StageRecord {
         name: "startup".to_owned(),
-        kind: StageKind::Startup,
+        facts: harness::measure::StageFacts::new(StageKind::Startup),
         status: StageStatus::Valid,
         instances: to_ready_ms.iter().map(instance).collect(),
         ..StageRecord::default()

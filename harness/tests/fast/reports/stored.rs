@@ -115,8 +115,12 @@ fn each_thing_that_can_be_wrong_has_its_own_answer() {
     let said = refused(&changed);
     assert!(said.contains("was changed after the run") && said.contains("harness run"), "{said}");
 
-    let said = refused(&text.replacen("\"schema_version\":1", "\"schema_version\":2", 1));
-    assert!(said.contains("newer harness: layout 2, this one reads up to 1"), "{said}");
+    // A field that only a newer harness knows is not an unknown field.
+    let newer = text.replacen("\"schema_version\":2", "\"schema_version\":3,\"planned_by\":\"hub\"", 1);
+    let said = refused(&newer);
+    assert!(said.contains("newer harness: layout 3, this one reads up to 2"), "{said}");
+    let said = refused(&text.replacen("\"schema_version\":2", "\"schema_version\":1", 1));
+    assert!(said.contains("older harness: layout 1, this one reads 2"), "{said}");
 
     let said = refused(&text[..text.len() / 2]);
     assert!(said.contains("is not JSON") && said.contains("harness report results/sidecar/last"), "{said}");

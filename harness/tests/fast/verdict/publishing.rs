@@ -2,6 +2,7 @@
 
 use harness::measure::ImageFacts;
 use harness::measure::audit::{Blame, Check, Found};
+use harness::measure::StageFacts;
 use harness::measure::image::{Count, Method};
 use harness::measure::reason::Problem;
 use harness::measure::record::{BuildFacts, InstanceRecord, Record, StageKind, StageRecord, StageStatus};
@@ -29,7 +30,7 @@ pub(super) fn launches(build: Build, to_ready_ms: &[f64]) -> Vec<InstanceRecord>
 pub(super) fn startup(instances: Vec<InstanceRecord>) -> StageRecord {
     StageRecord {
         name: "startup".to_owned(),
-        kind: StageKind::Startup,
+        facts: StageFacts::new(StageKind::Startup),
         status: StageStatus::Valid,
         instances,
         ..StageRecord::default()
@@ -97,9 +98,10 @@ fn images_of_two_builds_are_compared_and_a_layer_more_is_exact() {
         Some(ImageFacts { compressed_bytes, layers: Some(layers), ..ImageFacts::default() })
     };
     let mut record = compared(&around(1.0), &around(1.0));
-    let artifact = StageRecord { name: "artifact".to_owned(), status: StageStatus::Valid, ..StageRecord::default() };
+    let stage = StageRecord { name: "artifact".to_owned(), status: StageStatus::Valid, ..StageRecord::default() };
     let (image, base_image) = (image(10_000_000, 4), image(8_000_000, 4));
-    record.stages.insert(0, StageRecord { kind: StageKind::Artifact, image, base_image, ..artifact });
+    let facts = harness::stages::artifact::facts::Stage { size_bytes: None, image, base_image }.into();
+    record.stages.insert(0, StageRecord { facts, ..stage });
     let judgement = judged(&record, Context::default());
     let found = |id| judgement.change_of(id).map(|found| (found.kind, found.message.clone()));
     let (kind, message) = found("binary/docker_image_compressed").unwrap();

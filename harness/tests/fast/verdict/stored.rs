@@ -163,6 +163,7 @@ fn what_cannot_be_compared_is_told() {
 
 /// A run with a latency: the guard is about throughput and latency only.
 fn slow(p50_ms: f64) -> Record {
+    use harness::measure::StageFacts;
     use harness::measure::record::{InstanceRecord, RoundRecord, RoundStatus, StageKind, StageRecord, StageStatus};
     use harness::measure::trial::TrialRecord;
     use harness::measure::usage::Series;
@@ -190,7 +191,7 @@ fn slow(p50_ms: f64) -> Record {
     let instance = InstanceRecord { rounds: (0..10).map(round).collect(), ..InstanceRecord::default() };
     let stage = StageRecord {
         name: "capacity".to_owned(),
-        kind: StageKind::Capacity,
+        facts: StageFacts::new(StageKind::Capacity),
         status: StageStatus::Valid,
         offered: Some(Offered::Closed { vus: 10 }),
         instances: vec![instance],
@@ -246,7 +247,8 @@ fn a_judgement_can_be_made_again_from_what_is_stored() {
         override_reason: Some("known".to_owned()),
         ..against(&[around(0.97), around(1.0)])
     };
-    let record = run(&around(1.15));
+    let record =
+        Record { schema_version: harness::measure::record::SCHEMA_VERSION, ..run(&around(1.15)) };
     let judgement = judged(&record, &context);
     let stored = Stored::new(record, judgement).unwrap();
     let text = serde_json::to_string(&stored).unwrap();

@@ -11,7 +11,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::Span;
-use crate::measure::faults::{FaultKind, FaultRecord};
+use crate::stages::faults::facts::{FaultKind, FaultRecord};
 use harness_base::clock::Mono;
 
 const PAUSE: Duration = Duration::from_millis(50);

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 
 use super::Span;
-use crate::measure::faults::{FaultKind, FaultRecord};
 use crate::run::admin::{Admin, Cause, PATIENCE};
 use crate::run::halt::Halt;
+use crate::stages::faults::facts::{FaultKind, FaultRecord};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 

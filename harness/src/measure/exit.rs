@@ -1,0 +1,14 @@
+//! How a target ended that was asked to.
+
+use serde::{Deserialize, Serialize};
+
+use harness_rig::launch::Ending;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExitFacts {
+    pub ending: Ending,
+    /// From SIGTERM to its end, in nanoseconds.
+    pub took_ns: u64,
+    pub killed: bool,
+}

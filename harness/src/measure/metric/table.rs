@@ -1,0 +1,81 @@
+//! All metrics and facts, kind by kind.
+
+use super::fact::Fact;
+use super::row::{Metric, bare};
+
+macro_rules! tables {
+    ($($Kind:ident $kind:ident,)+) => {
+        const METRIC_TABLES: &[&[Metric]] = &[$(crate::stages::$kind::metrics::METRICS,)+];
+
+        const FACT_TABLES: &[&[Fact]] = &[$(crate::stages::$kind::metrics::FACTS,)+];
+    };
+}
+each_measured_kind!(tables);
+
+/// Every metric, in the order of `docs/metrics.md`.
+pub const METRICS: &[Metric] = &joined(METRIC_TABLES);
+
+/// Every fact.
+pub fn facts() -> impl Iterator<Item = &'static Fact> {
+    FACT_TABLES.iter().flat_map(|table| table.iter())
+}
+
+const COUNT: usize = {
+    let (mut count, mut table) = (0, 0);
+    while table < METRIC_TABLES.len() {
+        count += METRIC_TABLES[table].len();
+        table += 1;
+    }
+    count
+};
+
+const fn joined(tables: &[&[Metric]]) -> [Metric; COUNT] {
+    let mut all = [tables[0][0]; COUNT];
+    let (mut count, mut table) = (0, 0);
+    while table < tables.len() {
+        let mut row = 0;
+        while row < tables[table].len() {
+            all[count] = tables[table][row];
+            count += 1;
+            row += 1;
+        }
+        table += 1;
+    }
+    all
+}
+
+/// The row whose id, placeholders and `@stage` aside, is that of `id`.
+pub fn find(id: &str) -> Option<&'static Metric> {
+    let bare = bare(id);
+    METRICS.iter().find(|metric| match metric.id.split_once("{vus}") {
+        None => metric.id == bare,
+        Some((before, after)) => bare
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(after))
+            .is_some_and(|vus| !vus.is_empty() && vus.bytes().all(|byte| byte.is_ascii_digit())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_well_formed() {
+        let ids: BTreeSet<&str> = METRICS.iter().map(|metric| metric.id).collect();
+        assert_eq!(ids.len(), METRICS.len());
+        for id in ids {
+            let parts: Vec<&str> = id.split('/').collect();
+            assert!(parts.len() == 2 && parts.iter().all(|part| !part.is_empty()), "{id}");
+        }
+    }
+
+    #[test]
+    fn an_id_finds_its_row() {
+        assert_eq!(find("throughput/rps_10vu").map(|metric| metric.id), Some("throughput/rps_{vus}vu"));
+        assert_eq!(find("latency/p50@overhead-64k").map(|metric| metric.id), Some("latency/p50"));
+        assert!(find("throughput/rps_vu").is_none() && find("latency/p51").is_none());
+    }
+}

@@ -1,0 +1,52 @@
+//! The units of metrics.
+
+use serde::{Deserialize, Serialize};
+
+/// The unit a metric's values are in. In JSON it is written as its label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unit {
+    #[serde(rename = "bytes")]
+    Bytes,
+    /// Milliseconds.
+    #[serde(rename = "ms")]
+    Millis,
+    /// Microseconds.
+    #[serde(rename = "µs")]
+    Micros,
+    /// Percent; 100 % of CPU is one core.
+    #[serde(rename = "%")]
+    Percent,
+    /// Requests per second.
+    #[serde(rename = "req/s")]
+    PerSecond,
+    #[serde(rename = "count")]
+    Count,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    Lower,
+    Higher,
+}
+
+impl Unit {
+    pub const ALL: [Self; 6] = [Self::Bytes, Self::Millis, Self::Micros, Self::Percent, Self::PerSecond, Self::Count];
+
+    /// The unit with that label.
+    pub fn of_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|unit| unit.label() == label)
+    }
+
+    /// How it is written in the flat array of REQ-OBS-001 8.1 and in reports.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Millis => "ms",
+            Self::Micros => "µs",
+            Self::Percent => "%",
+            Self::PerSecond => "req/s",
+            Self::Count => "count",
+        }
+    }
+}

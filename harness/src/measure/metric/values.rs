@@ -1,0 +1,82 @@
+//! Values that several kinds of stages share, taken from a record.
+
+use super::row::{Absent, Values};
+use crate::measure::record::{InstanceRecord, RoundRecord, StageRecord};
+use crate::measure::trial::TrialRecord;
+use harness_load::facts::Arm;
+use harness_load::latency::LatencyHistogram;
+
+/// Why values of the target's control group are absent.
+pub(crate) const NO_ACCOUNT: &str = "the control group of the target could not be read";
+
+pub(crate) const NO_ANSWER: &str = "no valid round with a valid answer";
+
+/// One value per launch; absent as soon as one launch has none.
+pub(crate) fn per_launch(stage: &StageRecord, why: &str, of: impl Fn(&InstanceRecord) -> Option<f64>) -> Values {
+    let values: Option<Vec<f64>> = stage.instances.iter().map(of).collect();
+    values.filter(|values| !values.is_empty()).ok_or_else(|| Absent(why.to_owned()))
+}
+
+/// One value per valid round; absent as soon as one round has none.
+pub(crate) fn per_round(stage: &StageRecord, why: &str, of: impl Fn(&RoundRecord) -> Option<f64>) -> Values {
+    let values: Option<Vec<f64>> = stage.valid_rounds().map(of).collect();
+    values.filter(|values| !values.is_empty()).ok_or_else(|| Absent(why.to_owned()))
+}
+
+pub(crate) fn quantile_ms(histogram: &LatencyHistogram, quantile: f64) -> Option<f64> {
+    histogram.quantile(quantile).map(|span| span.as_millis_f64())
+}
+
+pub(crate) fn response_ms(trial: &TrialRecord, q: f64) -> Option<f64> {
+    quantile_ms(&trial.load.latencies.response, q)
+}
+
+pub(crate) fn service_ms(trial: &TrialRecord, q: f64) -> Option<f64> {
+    quantile_ms(&trial.load.latencies.service, q)
+}
+
+/// One value per valid round, of its proxied trial (the only one where there is no upstream).
+pub(crate) fn proxied(stage: &StageRecord, why: &str, of: impl Fn(&TrialRecord) -> Option<f64>) -> Values {
+    per_round(stage, why, |round| of(round.trial(Arm::Proxied)?))
+}
+
+pub(crate) fn response(stage: &StageRecord, q: f64) -> Values {
+    proxied(stage, NO_ANSWER, |trial| response_ms(trial, q))
+}
+
+pub(crate) fn service(stage: &StageRecord, q: f64) -> Values {
+    proxied(stage, NO_ANSWER, |trial| service_ms(trial, q))
+}
+
+pub(crate) fn load_rss(stage: &StageRecord) -> Values {
+    proxied(stage, "memory of the target could not be read", |trial| median_bytes(trial.readings.target_memory()))
+}
+
+pub(crate) fn rps(stage: &StageRecord) -> Values {
+    proxied(stage, "no valid round", TrialRecord::rps)
+}
+
+/// Lower median, so that the value is one that was read.
+pub(crate) fn median_bytes(mut bytes: Vec<u64>) -> Option<f64> {
+    bytes.sort_unstable();
+    bytes.get(bytes.len().checked_sub(1)? / 2).map(|middle| *middle as f64)
+}
+
+pub(crate) fn peak(stage: &StageRecord) -> Values {
+    proxied(stage, NO_ACCOUNT, |trial| trial.readings.group_peak().map(|bytes| bytes as f64))
+}
+
+pub(crate) fn throttled_periods(stage: &StageRecord) -> Values {
+    with_cpu_limit(stage, |trial| {
+        let used = trial.readings.group_delta()?;
+        // Without a period there was no work to hold back.
+        if used.periods == Some(0) { Some(0.0) } else { Some(used.throttled_share()? * 100.0) }
+    })
+}
+
+pub(crate) fn with_cpu_limit(stage: &StageRecord, of: impl Fn(&TrialRecord) -> Option<f64>) -> Values {
+    if stage.limits.is_none_or(|limits| limits.cpus.is_none()) {
+        return Err(Absent("the stage limits no CPU, so nothing can be throttled".to_owned()));
+    }
+    proxied(stage, NO_ACCOUNT, of)
+}

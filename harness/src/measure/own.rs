@@ -1,0 +1,35 @@
+//! What a kind of stage records beside what every kind does.
+
+use super::trial::Build;
+use harness_rig::usage::{Reading, Series};
+
+/// Facts of one kind, of a stage or of an instance.
+pub trait OwnFacts: Clone {
+    /// Returns the facts of a stage as if `build` had been measured alone; `size_bytes` is the size of its executable, as the record's
+    /// header has it.
+    #[must_use]
+    fn of_build(&self, _build: Build, _size_bytes: Option<u64>) -> Self {
+        self.clone()
+    }
+
+    /// Returns the readings of an instance over a window without load.
+    fn readings(&self) -> Option<&Series<Reading>> {
+        None
+    }
+
+    /// Returns the facts of an instance without those for which the journal has lines of their own.
+    #[must_use]
+    fn outline(&self) -> Self {
+        self.clone()
+    }
+
+    /// Returns the facts for which the journal has lines of their own, one line each.
+    fn pieces(&self) -> Vec<Self> {
+        Vec::new()
+    }
+
+    /// Adds one of the pieces.
+    fn add(&mut self, piece: Self) {
+        *self = piece;
+    }
+}

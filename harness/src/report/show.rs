@@ -1,0 +1,72 @@
+//! How the stages of one kind are shown.
+
+use maud::Markup;
+
+use super::html::{latency, rounds, series, text::joined};
+use crate::measure::Offered;
+use crate::measure::record::StageRecord;
+use crate::measure::trial::TrialRecord;
+use crate::verdict::stage::Detail;
+use harness_base::units::grouped;
+
+/// How a kind is shown.
+pub(crate) struct Show {
+    /// Says what was done.
+    pub(crate) done: fn(&StageRecord) -> String,
+    /// Draws its charts.
+    pub(crate) charts: fn(&StageRecord, Option<&Detail>) -> Markup,
+    /// Notes what a reader must know beside its numbers.
+    pub(crate) notes: fn(&StageRecord) -> Vec<String>,
+    /// Errors and missed requests are a flaw, and not what was asked for.
+    pub(crate) counts_errors: bool,
+}
+
+impl Show {
+    /// A kind whose values are those of rounds.
+    pub(crate) const ROUNDS: Self =
+        Self { done: rounds_done, charts: round_charts, notes: |_| Vec::new(), counts_errors: true };
+
+    /// A kind whose values are those of launches.
+    pub(crate) const LAUNCHES: Self =
+        Self { done: launches_done, charts: |stage, _| series::charts(stage), ..Self::ROUNDS };
+}
+
+fn round_charts(stage: &StageRecord, _detail: Option<&Detail>) -> Markup {
+    joined([rounds::charts(stage), latency::chart(stage), series::charts(stage)])
+}
+
+fn rounds_done(stage: &StageRecord) -> String {
+    let rounds = stage.valid_rounds().count();
+    format!("{rounds} of {} rounds{}; {}{}", stage.wanted, rejected(stage), load(stage), within(stage))
+}
+
+fn launches_done(stage: &StageRecord) -> String {
+    format!("{} of {} launches{}", stage.instances.len(), stage.wanted, within(stage))
+}
+
+/// How many rounds were rejected; nothing where none was.
+pub(crate) fn rejected(stage: &StageRecord) -> String {
+    match stage.rejected_rounds().count() {
+        0 => String::new(),
+        rejected => format!(" ({rejected} rejected)"),
+    }
+}
+
+/// The limits of a stage; nothing where it has none.
+pub(crate) fn within(stage: &StageRecord) -> String {
+    stage.limits.map_or_else(String::new, |limits| format!(", within {limits}"))
+}
+
+/// The load of a stage.
+pub(crate) fn load(stage: &StageRecord) -> String {
+    let mut trials = stage.valid_rounds().flat_map(|round| &round.trials);
+    let connections = trials.next().map(|trial: &TrialRecord| trial.connections);
+    match (stage.offered, connections) {
+        (Some(Offered::Open { rate_per_second }), Some(connections)) => {
+            format!("open loop, {}/s on {connections} connections", grouped(rate_per_second))
+        }
+        (Some(Offered::Open { rate_per_second }), None) => format!("open loop, {}/s", grouped(rate_per_second)),
+        (Some(Offered::Closed { vus }), _) => format!("closed loop, {vus} virtual users"),
+        (None, _) => "no load".to_owned(),
+    }
+}

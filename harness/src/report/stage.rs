@@ -1,0 +1,59 @@
+//! How each kind of stage is shown, and what its stages show as a whole.
+
+use maud::Markup;
+
+use super::html::text::{joined, section};
+use super::show::Show;
+use crate::measure::kind::StageKind;
+use crate::verdict::Judgement;
+use crate::verdict::stage::Detail;
+
+macro_rules! shows {
+    ($($Kind:ident $kind:ident,)+) => {
+        /// How a kind is shown.
+        pub(super) const fn show(kind: StageKind) -> &'static Show {
+            match kind {
+                $(StageKind::$Kind => &crate::stages::$kind::show::SHOW,)+
+            }
+        }
+    };
+}
+each_kind!(shows);
+
+macro_rules! details {
+    ($($Kind:ident $kind:ident,)+) => {
+        /// The tables at the terminal, with the title above those of each kind.
+        pub(super) fn tables(judgement: &Judgement) -> Vec<(&'static str, Vec<String>)> {
+            vec![$((crate::stages::$kind::show::TITLE, {
+                let found = judgement.details().filter_map(|detail| match detail {
+                    Detail::$Kind(found) => Some(crate::stages::$kind::show::table(found)),
+                    _ => None,
+                });
+                found.collect()
+            }),)+]
+        }
+
+        /// The tables in Markdown, those of each kind together.
+        pub(super) fn markdown(judgement: &Judgement) -> Vec<String> {
+            vec![$({
+                let found = judgement.details().filter_map(|detail| match detail {
+                    Detail::$Kind(found) => Some(crate::stages::$kind::show::markdown(found)),
+                    _ => None,
+                });
+                found.collect::<Vec<_>>().join("\n")
+            },)+]
+        }
+
+        /// The tables of the page, a section for those of each kind.
+        pub(super) fn html(judgement: &Judgement) -> Markup {
+            joined([$({
+                let found = judgement.details().filter_map(|detail| match detail {
+                    Detail::$Kind(found) => Some(crate::stages::$kind::show::html(found)),
+                    _ => None,
+                });
+                section(stringify!($kind), crate::stages::$kind::show::HEADING, &joined(found))
+            },)+])
+        }
+    };
+}
+each_detailed_kind!(details);

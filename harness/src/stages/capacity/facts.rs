@@ -1,0 +1,19 @@
+//! A capacity stage records its rounds, as every stage with load does.
+
+use serde::{Deserialize, Serialize};
+
+use crate::measure::own::OwnFacts;
+
+/// Nothing beside what every stage records.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {}
+
+impl OwnFacts for Stage {}
+
+/// Nothing beside what every instance records.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {}
+
+impl OwnFacts for Instance {}

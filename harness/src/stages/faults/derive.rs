@@ -1,0 +1,49 @@
+//! Which trial shows a fault, and what kept it from being measured.
+
+use super::facts::{FaultKind, FaultRecord, errors_before};
+use crate::measure::audit::{Blame, Check, Found};
+use crate::measure::facts::InstanceFacts;
+use crate::measure::reason::{Problem, Reason, Scope};
+use crate::measure::record::{InstanceRecord, RoundStatus, StageRecord};
+use crate::measure::trial::TrialRecord;
+use harness_base::units::Nanos;
+use harness_load::facts::Ticks;
+
+/// Applies the rule `errors` as this stage does: a target that fails before anything was made to fail shows nothing of a fault.
+pub(crate) fn check_before(ticks: &Ticks, before: Nanos, example: Option<&String>) -> Check {
+    let (errors, of) = errors_before(ticks, before.0);
+    let example = example.filter(|_| errors > 0).cloned();
+    Check::new(Found::ErrorsBefore { errors, of, example }, errors == 0 && of > 0, Blame::Target)
+}
+
+/// The trial that tells of a fault, with the instance that met it: a valid one, else the last that was tried.
+pub(crate) fn trial_of(stage: &StageRecord, kind: FaultKind) -> Option<(&InstanceRecord, &FaultRecord, &TrialRecord)> {
+    let met = stage.instances.iter().filter_map(|instance| {
+        let fault = fault_of(instance).filter(|fault| fault.kind == kind)?;
+        let round = instance.rounds.last()?;
+        Some((round.status == RoundStatus::Valid, (instance, fault, round.trials.last()?)))
+    });
+    met.max_by_key(|(valid, _)| *valid).map(|(_, met)| met)
+}
+
+/// Whether the load of a fault was offered as asked, so that it tells what the fault does.
+pub(crate) fn is_measured(stage: &StageRecord, kind: FaultKind) -> bool {
+    trial_of(stage, kind).is_some_and(|(_, _, trial)| trial.is_valid())
+}
+
+/// What kept faults from being measured, the rule that broke first of each.
+pub(crate) fn disturbances(stage: &StageRecord) -> Vec<Reason> {
+    let reason = |kind: FaultKind| {
+        let (_, _, trial) = trial_of(stage, kind)?;
+        let broken = trial.audit.iter().find(|check| !check.passed)?;
+        Some(Reason::from(Problem::Broken(broken.clone())).within(Scope::Part(kind.name().to_owned())))
+    };
+    FaultKind::ALL.into_iter().filter_map(reason).collect()
+}
+
+fn fault_of(instance: &InstanceRecord) -> Option<&FaultRecord> {
+    match &instance.facts {
+        InstanceFacts::Faults(facts) => facts.fault.as_ref(),
+        _ => None,
+    }
+}

@@ -1,0 +1,191 @@
+//! Judging faults: what each did to the requests, and whether the target did what was expected of it.
+//!
+//! `docs/faults.md` has the rules. Everything here follows from the record.
+
+mod message;
+
+use serde::{Deserialize, Serialize};
+
+use super::derive::{is_measured, trial_of};
+use super::facts::{Effect, Expectation, FaultKind, Planned, Stage};
+use crate::measure::exit::ExitFacts;
+use crate::measure::facts::StageFacts;
+use crate::measure::launch::Ending;
+use crate::measure::metric::{Absent, Metric};
+use crate::measure::outcome::Outcomes;
+use crate::measure::record::StageRecord;
+use crate::verdict::judgement::finding::{Finding, FindingKind, Topic};
+use crate::verdict::judging::{Judging, no_trend};
+use harness_stats::Estimate;
+
+/// The base does not meet the faults.
+pub(crate) const JUDGING: Judging = Judging { head_alone: true, ..Judging::ROUNDS };
+
+/// What a stage `faults` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judged {
+    pub stage: String,
+    /// Time after a fault within which everything must be answered again, in nanoseconds.
+    pub recover_ns: u64,
+    /// Load after a fault, in nanoseconds.
+    pub after_ns: u64,
+    /// A request without a complete answer by then hangs, in nanoseconds.
+    pub timeout_ns: u64,
+    /// Every fault that was asked for, in order.
+    pub rows: Vec<Row>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// What was made to fail.
+    pub kind: FaultKind,
+    /// What the target is expected to do.
+    pub expect: Expectation,
+    pub state: RowState,
+    /// What it did; absent where the fault was not made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+    /// What was not as expected, or why nothing is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub message: Vec<String>,
+}
+
+/// What a fault did to the requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// Requests that were to start in the window.
+    pub scheduled: u64,
+    pub outcomes: Outcomes,
+    /// Requests that the target took, or should have taken, and did not answer as expected.
+    pub lost: u64,
+    /// Requests that met the fault by the upstream's own count; of an upstream that went down, connections that it ended;
+    /// of slow readers, those that the target began to answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<u64>,
+    /// Start of the first tick with an error and end of the last, in nanoseconds since the fault began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors_ns: Option<(i64, i64)>,
+    /// From the end of the fault until everything was answered, in nanoseconds; absent where the target still failed at the end, and of
+    /// a fault that does not end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_ns: Option<u64>,
+    /// How the target ended, where it was asked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<ExitFacts>,
+}
+
+/// Whether a target did what was expected of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowState {
+    AsExpected,
+    NotAsExpected,
+    /// The fault cannot be made here.
+    Skipped,
+    /// The fault was not made, or its load was disturbed, or no request met it.
+    Unknown,
+}
+
+impl RowState {
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::AsExpected => "as expected",
+            Self::NotAsExpected => "NOT AS EXPECTED",
+            Self::Skipped => "skipped",
+            Self::Unknown => "not known",
+        }
+    }
+}
+
+/// What a stage shows, as far as it came; `None` for a stage of another kind.
+pub(crate) fn judge(stage: &StageRecord, _seed: u64) -> Option<Judged> {
+    let StageFacts::Faults(facts) = &stage.facts else { return None };
+    Some(Judged {
+        stage: stage.name.clone(),
+        recover_ns: facts.recover_ns,
+        after_ns: facts.after_ns,
+        timeout_ns: facts.timeout_ns,
+        rows: facts.planned.iter().map(|planned| row(stage, facts, planned)).collect(),
+    })
+}
+
+fn row(stage: &StageRecord, facts: &Stage, planned: &Planned) -> Row {
+    let Planned { kind, expect, skipped } = planned;
+    let row = |state, seen, message| Row { kind: *kind, expect: *expect, state, seen, message };
+    if let Some(why) = skipped {
+        return row(RowState::Skipped, None, vec![why.clone()]);
+    }
+    let Some(seen) = seen(stage, *kind) else {
+        return row(RowState::Unknown, None, vec!["it was not made".to_owned()]);
+    };
+    if !is_measured(stage, *kind) {
+        return row(RowState::Unknown, Some(seen), vec!["its load was disturbed, see the rejected rounds".to_owned()]);
+    }
+    // An upstream that is down is met by nobody who keeps no connection: that it refused one was seen.
+    if seen.made == Some(0) && *kind != FaultKind::UpstreamDown {
+        return row(RowState::Unknown, Some(seen), vec![message::not_met(*kind)]);
+    }
+    let broken = broken(&seen, facts, planned);
+    let state = if broken.is_empty() { RowState::AsExpected } else { RowState::NotAsExpected };
+    row(state, Some(seen), broken)
+}
+
+fn seen(stage: &StageRecord, kind: FaultKind) -> Option<Seen> {
+    let (_, fault, trial) = trial_of(stage, kind)?;
+    let Effect { scheduled, outcomes, lost, errors_ns, recovery_ns } = fault.effect(trial.load.ticks.as_ref()?);
+    Some(Seen { scheduled, outcomes, lost, made: fault.made, errors_ns, recovery_ns, exit: fault.exit.clone() })
+}
+
+/// Every demand that was not met, in a sentence each.
+fn broken(seen: &Seen, facts: &Stage, planned: &Planned) -> Vec<String> {
+    let Planned { kind, expect, .. } = planned;
+    let mut broken = Vec::new();
+    if *expect == Expectation::Answers && seen.lost > 0 {
+        broken.push(message::lost(seen));
+    }
+    if seen.outcomes.timeout > 0 {
+        broken.push(message::hung(seen, facts.timeout_ns));
+    }
+    if seen.outcomes.wrong_body > 0 && *expect != Expectation::ErrorsInBodies {
+        broken.push(message::masked(seen));
+    }
+    if *kind != FaultKind::Stop {
+        match seen.recovery_ns {
+            None => broken.push(message::never_recovered(facts.after_ns)),
+            Some(recovery) if recovery > facts.recover_ns => broken.push(message::late(recovery, facts.recover_ns)),
+            Some(_) => {}
+        }
+    }
+    if let Some(exit) = &seen.exit {
+        let graceful = *kind != FaultKind::Stop || *expect != Expectation::Answers || exit.ending == Ending::Code(0);
+        if exit.killed {
+            broken.push(message::killed(exit));
+        } else if !graceful {
+            broken.push(message::wrong_exit(exit));
+        }
+    }
+    broken
+}
+
+impl Judged {
+    /// What is not as expected is a block, since it was asked for in so many words; what is not known is inconclusive.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let finding = |row: &Row| {
+            let kind = match row.state {
+                RowState::AsExpected => return None,
+                RowState::NotAsExpected => FindingKind::Block,
+                RowState::Skipped | RowState::Unknown => FindingKind::Inconclusive,
+            };
+            let subject = format!("{}/{}", self.stage, row.kind.name());
+            Some(Finding { subject, topic: Topic::Fault, kind, message: row.message.join("; "), weighed: None })
+        };
+        self.rows.iter().filter_map(finding).collect()
+    }
+
+    pub(crate) fn trend(&self, metric: &Metric) -> Result<Estimate, Absent> {
+        Err(no_trend(metric, &self.stage))
+    }
+}

@@ -1,0 +1,105 @@
+//! The sentences of faults.
+
+use super::{Judged, Row, Seen};
+use crate::measure::exit::ExitFacts;
+use crate::stages::faults::facts::FaultKind;
+use harness_base::units::{Nanos, grouped};
+
+impl Judged {
+    /// What was demanded: `everything answered again within 2s of a fault's end, none without an answer for 1s`.
+    pub fn demands(&self) -> String {
+        format!(
+            "everything answered again within {} of a fault's end, none without an answer for {}",
+            Nanos(self.recover_ns).notation(),
+            Nanos(self.timeout_ns).notation()
+        )
+    }
+}
+
+impl Row {
+    /// Recovery as a cell of a table.
+    pub fn recovery(&self) -> String {
+        match &self.seen {
+            Some(Seen { recovery_ns: Some(recovery), .. }) => Nanos(*recovery).to_string(),
+            Some(_) if self.kind != FaultKind::Stop => "never".to_owned(),
+            _ => "–".to_owned(),
+        }
+    }
+
+    /// What became of the requests, when, and how the target ended; nothing where all went well.
+    pub fn course(&self) -> Option<String> {
+        let seen = self.seen.as_ref()?;
+        let errors = seen.errors_ns.map(|(first, last)| {
+            format!("{}; from {} to {} after the fault began", seen.outcomes.describe(), signed(first), signed(last))
+        });
+        let exit = seen.exit.as_ref().map(|exit| format!("the target {} {} after SIGTERM", exit.ending, took(exit)));
+        let parts: Vec<String> = errors.into_iter().chain(exit).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
+impl Seen {
+    /// Requests that were not answered as expected, refused connections included.
+    pub const fn errors(&self) -> u64 {
+        self.scheduled - self.outcomes.ok
+    }
+}
+
+fn signed(ns: i64) -> String {
+    let span = Nanos(ns.unsigned_abs());
+    if ns < 0 { format!("-{span}") } else { span.to_string() }
+}
+
+fn took(exit: &ExitFacts) -> Nanos {
+    Nanos(exit.took_ns)
+}
+
+fn count(n: u64) -> String {
+    let noun = if n == 1 { "request" } else { "requests" };
+    format!("{} {noun}", grouped(n as f64))
+}
+
+pub(super) fn not_met(kind: FaultKind) -> String {
+    let message = match kind {
+        FaultKind::SlowReaders => "the target answered none of the slow readers",
+        _ => "no request reached the upstream while it failed",
+    };
+    message.to_owned()
+}
+
+pub(super) fn lost(seen: &Seen) -> String {
+    format!(
+        "{} of {} lost, none expected ({})",
+        count(seen.lost),
+        grouped(seen.scheduled as f64),
+        seen.outcomes.describe()
+    )
+}
+
+pub(super) fn hung(seen: &Seen, timeout_ns: u64) -> String {
+    format!("{} without a complete answer for {}", count(seen.outcomes.timeout), Nanos(timeout_ns).notation())
+}
+
+pub(super) fn masked(seen: &Seen) -> String {
+    format!("{} came back as a success with a wrong body", count(seen.outcomes.wrong_body))
+}
+
+pub(super) fn never_recovered(after_ns: u64) -> String {
+    format!("it still failed {} after the fault's end", Nanos(after_ns).notation())
+}
+
+pub(super) fn late(recovery_ns: u64, allowed_ns: u64) -> String {
+    format!(
+        "everything was answered again only {} after the fault's end, {} allowed",
+        Nanos(recovery_ns),
+        Nanos(allowed_ns).notation()
+    )
+}
+
+pub(super) fn killed(exit: &ExitFacts) -> String {
+    format!("it ignored SIGTERM for {} and was killed", took(exit))
+}
+
+pub(super) fn wrong_exit(exit: &ExitFacts) -> String {
+    format!("it {}, and should have exited with code 0", exit.ending)
+}

@@ -1,0 +1,47 @@
+//! Metrics that other tools have measured.
+
+use super::facts::Import;
+use crate::measure::facts::StageFacts;
+use crate::measure::kind::StageKind;
+use crate::measure::metric::bencher::{LATENCY, LATENCY_TAIL};
+use crate::measure::metric::fact::Fact;
+use crate::measure::metric::row::{Absent, Metric, Values, row};
+use crate::measure::metric::unit::Unit::{Micros, Millis};
+use crate::measure::record::StageRecord;
+
+pub(crate) const METRICS: &[Metric] = &[
+    row("policy/eval_p50", Micros, StageKind::Import, &LATENCY, "In-process evaluation time of one policy, measured by Criterion: median of its samples, each the mean of one batch of iterations.", eval_p50)
+        .req("M-POL-001", 100.0),
+    row("policy/eval_p99", Micros, StageKind::Import, &LATENCY_TAIL, "The same, quantile 0.99 of the samples. Advisory, because the mean of a batch hides its slowest evaluations.", eval_p99)
+        .req("M-POL-002", 500.0),
+    row("policy/reload_time", Millis, StageKind::Import, &LATENCY, "In-process time of reloading the policies, measured by Criterion: median of its samples.", reload_time)
+        .req("M-POL-003", 100.0),
+];
+
+pub(crate) const FACTS: &[Fact] = &[];
+
+fn eval_p50(stage: &StageRecord) -> Values {
+    imported(stage, "policy/eval_p50")
+}
+
+fn eval_p99(stage: &StageRecord) -> Values {
+    imported(stage, "policy/eval_p99")
+}
+
+fn reload_time(stage: &StageRecord) -> Values {
+    imported(stage, "policy/reload_time")
+}
+
+fn imported(stage: &StageRecord, id: &str) -> Values {
+    let import = imports(stage).iter().find(|import| import.metric == id);
+    let values = import.map(|import| import.values.clone()).filter(|values| !values.is_empty());
+    values.ok_or_else(|| Absent("no benchmark is imported as it: name one in [import.criterion] names".to_owned()))
+}
+
+/// Returns what was read in a stage.
+pub(super) fn imports(stage: &StageRecord) -> &[Import] {
+    match &stage.facts {
+        StageFacts::Import(facts) => &facts.imports,
+        _ => &[],
+    }
+}

@@ -1,0 +1,15 @@
+//! Shows which benchmarks were read.
+
+use super::metrics::imports;
+use crate::measure::record::StageRecord;
+use crate::report::show::Show;
+
+pub(crate) const SHOW: Show = Show { done, ..Show::LAUNCHES };
+
+/// Which benchmarks were read, and how old they are.
+fn done(stage: &StageRecord) -> String {
+    let mut benches: Vec<String> =
+        imports(stage).iter().map(|import| format!("{} of {}", import.bench, import.written_at)).collect();
+    benches.dedup();
+    if benches.is_empty() { "nothing was read".to_owned() } else { format!("Criterion's {}", benches.join(", ")) }
+}

@@ -1,0 +1,263 @@
+//! Judging a soak: what grows faster than its budget, what drifts, and the smallest leak that would have been seen.
+//!
+//! `docs/soak.md` has the procedure. Everything here follows from the windows of the record, also of a soak that was cut short.
+
+mod message;
+
+use serde::{Deserialize, Serialize};
+
+use super::derive::{self, whole_windows};
+use super::facts::{FEWEST_WINDOWS, Quantity, Stage};
+use super::metrics::quantity_of;
+use crate::measure::facts::StageFacts;
+use crate::measure::kind::StageKind;
+use crate::measure::metric::{Absent, Metric, Unit};
+use crate::measure::record::StageRecord;
+use crate::verdict::judgement::finding::{Finding, FindingKind, Topic};
+use crate::verdict::judging::{Judging, no_trend, too_few_requests};
+use harness_stats::{Estimate, Interval, Sample, slope};
+
+/// Why slopes decide nothing between runs.
+const SLOPE: &str = "a change over a soak is held against its budget, not against other runs";
+
+/// The base is not soaked.
+pub(crate) const JUDGING: Judging =
+    Judging { noun: "window", head_alone: true, flaws: derive::faults, advisory, ..Judging::ROUNDS };
+
+/// Resampled slopes behind an interval.
+const DRAWS: u32 = 400;
+
+const SECONDS_PER_DAY: f64 = 86_400.0;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judged {
+    pub stage: String,
+    /// Windows that were measured to their ends.
+    pub windows: u64,
+    /// Windows that were asked for.
+    pub wanted: u64,
+    /// Length of a window in nanoseconds.
+    pub window_ns: u64,
+    /// When the target ended by itself, in nanoseconds since the load began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub died_ns: Option<u64>,
+    /// Memory is PSS; otherwise RSS of a single process.
+    pub pss: bool,
+    /// Every quantity that could be judged.
+    pub trends: Vec<Trend>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+}
+
+/// How one quantity changed. Leaks are growth per day; drifts are changes over the windows as percent of their median, towards worse.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trend {
+    pub quantity: Quantity,
+    /// The slope with its interval, in bytes or things per day or in percent; above 0 is worse.
+    pub change: Estimate,
+    /// What it may be, in the same unit.
+    pub budget: f64,
+    /// How much it changed from the first third of the windows to the last: of leaks the least value of each, of drifts the median, in
+    /// bytes, things, milliseconds or requests per second; above 0 is worse.
+    pub growth: f64,
+    /// A growth of no more than this never counts.
+    pub floor: f64,
+    /// The smallest true change for which this run would have raised the alarm, in the unit of `change`.
+    pub smallest_seen: f64,
+    pub state: TrendState,
+}
+
+/// What a trend amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrendState {
+    /// The whole interval lies beyond the budget, and the growth beyond the floor.
+    Alarm,
+    /// The whole interval keeps the budget, and what just breaks it would have passed the floor.
+    Kept,
+    /// Neither: no alarm, but a change beyond the budget cannot be ruled out.
+    NotSeen,
+}
+
+impl TrendState {
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Alarm => "ALARM",
+            Self::Kept => "kept",
+            Self::NotSeen => "none seen",
+        }
+    }
+}
+
+fn advisory(metric: &Metric, stage: &StageRecord) -> Option<String> {
+    if metric.trend {
+        return Some(SLOPE.to_owned());
+    }
+    too_few_requests(metric, whole_windows(stage).map(|window| window.ok).min()?, "window")
+}
+
+/// What a soak shows, as far as it came; `None` for a stage of another kind.
+pub(crate) fn judge(stage: &StageRecord, seed: u64) -> Option<Judged> {
+    let StageFacts::Soak(facts) = &stage.facts else { return None };
+    let (mut trends, mut unknown) = (Vec::new(), Vec::new());
+    let windows = whole_windows(stage).count() as u64;
+    if windows < FEWEST_WINDOWS {
+        unknown = derive::faults(stage).iter().map(ToString::to_string).collect();
+    } else {
+        for quantity in Quantity::ALL {
+            match trend(stage, facts, quantity, seed) {
+                Ok(trend) => trends.push(trend),
+                Err(why) => unknown.push(format!("{}: {why}", quantity.name())),
+            }
+        }
+    }
+    Some(Judged {
+        stage: stage.name.clone(),
+        windows,
+        wanted: stage.wanted,
+        window_ns: facts.window_ns,
+        died_ns: derive::instances(stage).find_map(|instance| instance.died_ns),
+        pss: derive::has_pss(stage),
+        trends,
+        unknown,
+    })
+}
+
+fn trend(stage: &StageRecord, facts: &Stage, quantity: Quantity, seed: u64) -> Result<Trend, String> {
+    let series = derive::series(stage, quantity);
+    let whole = whole_windows(stage).count();
+    if quantity.leaks() && series.len() < whole {
+        return Err(format!("it could not be read in {} of {whole} windows", whole - series.len()));
+    }
+    let (times, values): (Vec<f64>, Vec<f64>) = series.iter().copied().unzip();
+    let sample = Sample::new(values).map_err(|unusable| unusable.to_string())?;
+    let raw = slope(&times, &sample, DRAWS, seed).map_err(|undefined| undefined.to_string())?;
+    let (budget, floor) = demanded(facts, quantity);
+    let factor = factor(quantity, &times, &sample).ok_or("its median is 0, so there is no share of it")?;
+    let change = scaled(&raw, factor);
+    let thirds = Thirds::of(&times, sample.values()).ok_or("there are too few windows")?;
+    let growth = thirds.growth(quantity);
+    let (low, high) = change.interval.map_or((change.point, change.point), |ends| (ends.low, ends.high));
+    // A change that is just seen has its lower end at the budget, and takes until the last third to pass the floor.
+    let by_floor = floor / thirds.apart_s * factor.abs();
+    let smallest_seen = (budget + (change.point - low).max(0.0)).max(by_floor);
+    let state = if low > budget && growth > floor {
+        TrendState::Alarm
+    } else if high <= budget && by_floor <= budget {
+        TrendState::Kept
+    } else {
+        TrendState::NotSeen
+    };
+    Ok(Trend { quantity, change, budget, growth, floor, smallest_seen, state })
+}
+
+/// Budget and floor of a quantity, in the units of its change and of its growth.
+fn demanded(facts: &Stage, quantity: Quantity) -> (f64, f64) {
+    let (budget, floors) = (&facts.budget, &facts.min_abs);
+    match quantity {
+        Quantity::Memory => (budget.memory_bytes_per_day, floors.memory_bytes as f64),
+        Quantity::Descriptors => (budget.descriptors_per_day, floors.descriptors as f64),
+        Quantity::Threads => (budget.threads_per_day, floors.threads as f64),
+        Quantity::P99 => (budget.p99_ratio * 100.0, floors.p99_ns as f64 / 1e6),
+        Quantity::Rate => (budget.rate_ratio * 100.0, 0.0),
+    }
+}
+
+/// What a slope per second is multiplied with: to a day, or to percent of the median over the whole of the windows. Below zero where
+/// less is worse.
+fn factor(quantity: Quantity, times: &[f64], sample: &Sample) -> Option<f64> {
+    if quantity.leaks() {
+        return Some(SECONDS_PER_DAY);
+    }
+    let span = times.last()? - times.first()?;
+    let median = Estimate::median(sample).point;
+    let percent = (median > 0.0).then(|| span / median * 100.0)?;
+    Some(if quantity == Quantity::Rate { -percent } else { percent })
+}
+
+fn scaled(raw: &Estimate, factor: f64) -> Estimate {
+    // Zero times a factor below zero would be written as -0.
+    let by = |value: f64| value * factor + 0.0;
+    let ends = |ends: Interval| {
+        let (one, other) = (by(ends.low), by(ends.high));
+        Interval { low: one.min(other), high: one.max(other), ..ends }
+    };
+    Estimate { point: by(raw.point), interval: raw.interval.map(ends), ..*raw }
+}
+
+/// The first and the last third of a series.
+struct Thirds<'a> {
+    first: &'a [f64],
+    last: &'a [f64],
+    /// Time between their beginnings, in seconds.
+    apart_s: f64,
+}
+
+impl<'a> Thirds<'a> {
+    fn of(times: &[f64], values: &'a [f64]) -> Option<Self> {
+        let third = values.len() / 3;
+        let from = values.len() - third;
+        let apart_s = times.get(from)? - times.first()?;
+        (third > 0 && apart_s > 0.0).then(|| Self { first: &values[..third], last: &values[from..], apart_s })
+    }
+
+    /// From the first to the last, towards worse. What leaks is told by the least of each, which whatever is given back at times
+    /// does not move.
+    fn growth(&self, quantity: Quantity) -> f64 {
+        let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
+        let median =
+            |values: &[f64]| Sample::new(values.to_vec()).map_or(0.0, |sample| Estimate::median(&sample).point);
+        match quantity {
+            Quantity::Rate => median(self.first) - median(self.last),
+            Quantity::P99 => median(self.last) - median(self.first),
+            _ => least(self.last) - least(self.first),
+        }
+    }
+}
+
+impl Judged {
+    /// The trend of a quantity, where it could be judged.
+    pub fn of(&self, quantity: Quantity) -> Option<&Trend> {
+        self.trends.iter().find(|trend| trend.quantity == quantity)
+    }
+
+    /// Alarms as findings. A leak is a block: it ends in exit code 3. Drift is an alert, since others on the host make it too.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let alarms = self.trends.iter().filter(|trend| trend.state == TrendState::Alarm);
+        let finding = |trend: &Trend| Finding {
+            subject: self.subject(trend.quantity),
+            topic: Topic::Budget,
+            kind: if trend.quantity.leaks() { FindingKind::Block } else { FindingKind::Alert },
+            message: self.message(trend),
+            weighed: None,
+        };
+        alarms.map(finding).collect()
+    }
+
+    /// Id of the metric that holds the trend of a quantity.
+    fn subject(&self, quantity: Quantity) -> String {
+        let row = super::metrics::METRICS.iter().find(|row| quantity_of(row) == Some(quantity));
+        let id = row.map_or(quantity.name(), |row| row.id);
+        if self.stage == StageKind::Soak.name() { id.to_owned() } else { format!("{id}@{}", self.stage) }
+    }
+
+    pub(crate) fn trend(&self, metric: &Metric) -> Result<Estimate, Absent> {
+        let found = quantity_of(metric).and_then(|quantity| self.of(quantity));
+        found.map(|trend| trend.change).ok_or_else(|| match quantity_of(metric) {
+            Some(quantity) => Absent(format!("{} has no trend in stage {}", quantity.name(), self.stage)),
+            None => no_trend(metric, &self.stage),
+        })
+    }
+}
+
+/// Unit of the growth of a quantity.
+const fn unit(quantity: Quantity) -> Unit {
+    match quantity {
+        Quantity::Memory => Unit::Bytes,
+        Quantity::Descriptors | Quantity::Threads => Unit::Count,
+        Quantity::P99 => Unit::Millis,
+        Quantity::Rate => Unit::PerSecond,
+    }
+}

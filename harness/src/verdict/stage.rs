@@ -1,0 +1,67 @@
+//! What each kind adds to judging, and what its stages show as a whole.
+
+use serde::{Deserialize, Serialize};
+
+use super::judgement::finding::Finding;
+use super::judging::Judging;
+use crate::measure::kind::StageKind;
+use crate::measure::metric::{Absent, Metric};
+use crate::measure::record::StageRecord;
+use harness_stats::Estimate;
+
+macro_rules! judgings {
+    ($($Kind:ident $kind:ident,)+) => {
+        /// How a kind is judged.
+        pub(crate) const fn judging(kind: StageKind) -> &'static Judging {
+            match kind {
+                $(StageKind::$Kind => &crate::stages::$kind::judge::JUDGING,)+
+            }
+        }
+    };
+}
+each_kind!(judgings);
+
+macro_rules! details {
+    ($($Kind:ident $kind:ident,)+) => {
+        /// What a stage shows as a whole, beside its metrics.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        pub enum Detail {
+            $($Kind(crate::stages::$kind::judge::Judged),)+
+        }
+
+        impl Detail {
+            /// Judges a stage as far as it came; `None` for a kind that shows nothing as a whole.
+            pub(crate) fn of(stage: &StageRecord, seed: u64) -> Option<Self> {
+                let none = None;
+                $(let none = none.or_else(|| crate::stages::$kind::judge::judge(stage, seed).map(Self::$Kind));)+
+                none
+            }
+
+            /// Returns the name of the stage.
+            pub fn stage(&self) -> &str {
+                match self {
+                    $(Self::$Kind(found) => &found.stage,)+
+                }
+            }
+
+            /// Returns what is not as it should be.
+            pub(crate) fn findings(&self) -> Vec<Finding> {
+                match self {
+                    $(Self::$Kind(found) => found.findings(),)+
+                }
+            }
+
+            /// Returns how a quantity changed over the stage.
+            ///
+            /// # Errors
+            /// [`Absent`] where it could not be judged.
+            pub(crate) fn trend(&self, metric: &Metric) -> Result<Estimate, Absent> {
+                match self {
+                    $(Self::$Kind(found) => found.trend(metric),)+
+                }
+            }
+        }
+    };
+}
+each_detailed_kind!(details);
