@@ -10,6 +10,7 @@ mod clean;
 mod comment;
 mod compare;
 mod confirm;
+mod convert;
 mod doctor;
 mod error;
 mod github;
@@ -21,6 +22,7 @@ mod previous;
 mod report;
 mod run;
 mod shell;
+mod shown;
 mod terminal;
 mod validate;
 

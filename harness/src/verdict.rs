@@ -1,6 +1,7 @@
 //! Verdict: holds a record against its claims. What it finds can be found again from the record alone.
 
 pub mod bottleneck;
+mod breaches;
 mod checked;
 pub mod claim;
 mod claims;
@@ -15,6 +16,7 @@ pub mod judgement;
 pub(crate) mod judging;
 mod measured;
 mod notes;
+mod options;
 pub mod promote;
 mod published;
 pub mod stage;
@@ -23,6 +25,7 @@ pub mod weigh;
 
 pub use context::Context;
 pub use gate::Gates;
-pub use judge::{FailOn, Options, judge};
+pub use judge::judge;
 pub use judgement::Judgement;
+pub use options::{FailOn, Options};
 pub use stored::Stored;

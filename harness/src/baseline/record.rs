@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::setup::Setup;
 use crate::measure::metric::{Better, Kind, Unit};
 use crate::measure::{GitFacts, HostFacts, ToolFacts};
 
@@ -94,11 +93,5 @@ impl Promoted {
         let git = self.git.as_ref()?;
         let sha: String = git.sha.chars().take(12).collect();
         Some(if git.dirty { sha + "+" } else { sha })
-    }
-
-    /// What stands against comparing the two runs: a sentence for each difference in scenario, options, harness or host. Empty where
-    /// they are comparable.
-    pub fn differs(&self, other: &Self) -> Vec<String> {
-        Setup::of_promoted(self).differs(&Setup::of_promoted(other))
     }
 }

@@ -73,6 +73,14 @@ impl<'a> Setup<'a> {
     }
 }
 
+impl Promoted {
+    /// What stands against comparing the two runs: a sentence for each difference in scenario, options, harness or host. Empty where
+    /// they are comparable.
+    pub fn differs(&self, other: &Self) -> Vec<String> {
+        Setup::of_promoted(self).differs(&Setup::of_promoted(other))
+    }
+}
+
 fn shortened(digest: &str) -> String {
     digest.chars().take(12).collect()
 }

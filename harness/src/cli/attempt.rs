@@ -3,10 +3,10 @@
 use super::against::Against;
 use super::args::RunArgs;
 use super::confirm;
+use super::convert::fail_on;
 use super::error::{Error, print_warning};
 use super::keep;
 use super::measuring::Measuring;
-use super::run::fail_on;
 use crate::measure::record::Retry;
 use crate::plan::Plan;
 use crate::report::Summary;

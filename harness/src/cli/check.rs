@@ -1,8 +1,8 @@
 //! `harness check`: what would be done, without doing it.
 
 use super::args::CheckArgs;
+use super::convert::plan;
 use super::error::{Error, print_text, print_warning};
-use super::run::plan;
 use crate::measure::Calibration;
 use crate::measure::stored_calibration;
 use crate::plan::Plan;

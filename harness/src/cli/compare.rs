@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::args::{CompareArgs, CompareFormat, Rule};
+use super::convert::fail_on;
 use super::error::{Error, print_text};
-use super::run::fail_on;
 use crate::report::compare::{annotations, json, table};
 use crate::verdict::compare::{self, Options};
 use harness_base::exit::Exit;

@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use super::args::ReportArgs;
 use super::error::{Error, print_text};
-use super::run::shown;
+use super::shown::shown;
 use crate::measure::Record;
 use crate::measure::profile::Profile;
 use crate::report::{self, Summary};

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::Error;
-use super::neighbours::{self, Neighbour};
-use super::pressure::{self, Waited};
+use super::neighbours::accounts::{Neighbour, accounts, between};
+use super::pressure::waited::{Waited, totals};
 use crate::measure::usage::{Reading, Series};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
@@ -30,7 +30,7 @@ pub(super) struct Window {
 
 /// Measures for `length`. `wake` says why the timer is to be left alone, or nothing.
 pub(super) fn measure(root: &Path, length: Nanos, wake: Result<(), String>) -> Result<Window, Error> {
-    let (began, waited, accounts) = (Mono::now(), pressure::totals(root), neighbours::accounts(root));
+    let (began, waited, before) = (Mono::now(), totals(root), accounts(root));
     let sampler = Sampler::start(Watched::default())?;
     let start = Mono::now().after(AHEAD);
     let end = start.after(length);
@@ -42,8 +42,8 @@ pub(super) fn measure(root: &Path, length: Nanos, wake: Result<(), String>) -> R
     // Where no wake-up was to be waited for, or none could be had.
     std::thread::sleep(end.remaining().duration());
     let span = Mono::now().since(began);
-    let waited = waited.until(&pressure::totals(root), span);
-    let neighbours = accounts.and_then(|before| Some(neighbours::between(&before, &neighbours::accounts(root)?, span)));
+    let waited = waited.until(&totals(root), span);
+    let neighbours = before.and_then(|before| Some(between(&before, &accounts(root)?, span)));
     let readings = pending.wait().readings;
     sampler.stop();
     if readings.steal().is_none() {

@@ -1,6 +1,6 @@
 //! The audit of a trial: pure rules over what was recorded. A number is reported only when all of them hold.
 
-mod check;
+pub(crate) mod check;
 mod limits;
 mod text;
 

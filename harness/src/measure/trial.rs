@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::audit::{Check, Tag};
+use super::audit::check::{Check, Tag};
 use harness_load::facts::{Arm, LoadFacts, Offered};
 use harness_rig::threads::ThreadsUsage;
 use harness_rig::usage::{Reading, Series};

@@ -1,6 +1,6 @@
 //! What changed against a base: one row for each metric, and a sentence for each that matters.
 
-use super::markdown::escaped;
+use super::markdown::escape::escaped;
 use super::text::wrap;
 use crate::measure::metric::Unit;
 use crate::measure::record::{BuildFacts, Record};

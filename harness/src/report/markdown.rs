@@ -1,5 +1,9 @@
 //! `summary.md`: GitHub-flavoured Markdown, the verdict first.
 
+pub(crate) mod escape;
+
+use escape::escaped;
+
 use super::{Error, ReportFormat, Row, Summary};
 use crate::verdict::judgement::{ClaimFinding, ClaimState, counted};
 
@@ -121,11 +125,6 @@ fn absent(summary: &Summary<'_>) -> String {
 fn list(title: &str, lines: &[String]) -> String {
     let items: String = lines.iter().map(|line| format!("- {}\n", escaped(line))).collect();
     if items.is_empty() { items } else { format!("**{title}**\n\n{items}") }
-}
-
-/// Text that a table cell can hold: a bar would end the cell, a line break the table, a `<` would begin a tag.
-pub(crate) fn escaped(text: &str) -> String {
-    text.replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
 }
 
 /// The text, or as many of its lines as fit into `limit` bytes, and how many more there are.

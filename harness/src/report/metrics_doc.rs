@@ -30,7 +30,7 @@ fn fact(fact: &Fact) -> String {
 const HEAD: &str = "\
 # Metrics
 
-Generated from the metric table in `harness/src/measure/metric/rows.rs`; `UPDATE=1 cargo test -p harness --test fast reports`
+Generated from the `metrics.rs` files in `harness/src/stages/`; `UPDATE=1 cargo test -p harness --test fast reports`
 regenerates it.
 
 - If a stage is not named after its kind, `@stage` is appended to the id: `latency/p50@overhead-64k`.

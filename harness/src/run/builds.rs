@@ -1,12 +1,10 @@
 //! The builds of a stage: their order, and what went wrong with which of them.
 
-use super::bench::Bench;
 use super::halt::Halt;
 use super::rig::Rig;
 use crate::measure::reason::Scope;
 use crate::measure::trial::Build;
 use crate::work::Stage;
-use crate::work::load::LoadWork;
 
 /// The builds of a turn in their order: base, head, head, base, … so that drift cancels within two turns.
 pub(crate) const fn builds(stage: &Stage, turn: u64) -> &'static [Build] {
@@ -15,25 +13,6 @@ pub(crate) const fn builds(stage: &Stage, turn: u64) -> &'static [Build] {
         (true, true) => &[Build::Base, Build::Head],
         (true, false) => &[Build::Head, Build::Base],
     }
-}
-
-/// Starts the builds of a turn beside each other, in their order. When one does not start, the other is stopped again.
-///
-/// # Errors
-/// [`Halt::Failed`] naming the build, or [`Halt::Interrupted`].
-pub(crate) async fn start(rig: &mut Rig<'_>, stage: &Stage, turn: u64, work: &LoadWork) -> Result<Vec<Bench>, Halt> {
-    let order = builds(stage, turn);
-    let mut benches = Vec::with_capacity(order.len());
-    for (index, build) in (turn * order.len() as u64..).zip(order) {
-        match Bench::start(rig, stage, (index, *build), Some(work)).await {
-            Ok(bench) => benches.push(bench),
-            Err(halt) => {
-                Bench::stop_all(benches, rig).await;
-                return Err(halt);
-            }
-        }
-    }
-    Ok(benches)
 }
 
 /// Names the build in what went wrong with it, where there are two.

@@ -2,7 +2,7 @@
 //! repeated.
 
 use super::bench::Bench;
-use super::builds::{self, builds, named, of_two};
+use super::builds::{builds, named, of_two};
 use super::event::Event;
 use super::halt::Halt;
 use super::profile;
@@ -54,7 +54,7 @@ pub(crate) async fn rounds(
     tally: &mut Tally,
     until: u64,
 ) -> Result<(), Halt> {
-    let benches = builds::start(rig, stage, turn, work).await?;
+    let benches = start(rig, stage, turn, work).await?;
     let mut driver = Driver { rig, stage, work, turn, benches, until };
     let mut done = driver.rounds(tally).await;
     let Driver { mut benches, .. } = driver;
@@ -63,6 +63,25 @@ pub(crate) async fn rounds(
     }
     Bench::stop_all(benches, rig).await;
     done
+}
+
+/// Starts the builds of a turn beside each other, in their order. When one does not start, the other is stopped again.
+///
+/// # Errors
+/// [`Halt::Failed`] naming the build, or [`Halt::Interrupted`].
+async fn start(rig: &mut Rig<'_>, stage: &Stage, turn: u64, work: &LoadWork) -> Result<Vec<Bench>, Halt> {
+    let order = builds(stage, turn);
+    let mut benches = Vec::with_capacity(order.len());
+    for (index, build) in (turn * order.len() as u64..).zip(order) {
+        match Bench::start(rig, stage, (index, *build), Some(work)).await {
+            Ok(bench) => benches.push(bench),
+            Err(halt) => {
+                Bench::stop_all(benches, rig).await;
+                return Err(halt);
+            }
+        }
+    }
+    Ok(benches)
 }
 
 /// Drives the rounds of one turn.

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::judge::FailOn;
 use super::judgement::{FindingKind, Weighed};
+use super::options::FailOn;
 use crate::measure::metric::Better;
 use crate::measure::{Layout, Numbers};
 use harness_base::exit::Exit;

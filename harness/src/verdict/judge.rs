@@ -4,39 +4,16 @@ use std::cmp::Reverse;
 
 use super::checked::checked;
 use super::claim::Claim;
-use super::context::Context;
-use super::gate::Gates;
 use super::judgement::{
     ClaimFinding, ClaimState, Finding, FindingKind, Ground, Judgement, Measured, StageFinding, Topic,
 };
+use super::options::{FailOn, Options};
 use super::stage::{Detail, judging};
 use super::{bottleneck, claims, findings, measured, notes};
 use crate::measure::Reason;
 use crate::measure::record::{Record, StageRecord, StageStatus};
 use crate::measure::trial::Build;
 use harness_base::exit::Exit;
-
-/// The mildest finding that fails a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FailOn {
-    /// Whatever could not be decided, and all below.
-    Inconclusive,
-    /// An alert, and all below.
-    Alert,
-    #[default]
-    Block,
-}
-
-/// How strictly to judge, and by what.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Options {
-    /// `--fail-on`.
-    pub fail_on: FailOn,
-    /// `[gate]` of the scenario.
-    pub gates: Gates,
-    /// Stored runs, the last run's breaches, the rerun, the reason of an override.
-    pub context: Context,
-}
 
 /// Judges a record: estimates of the valid stages, claims, what changed against a base, and what the run ends in. Of a record with
 /// two builds the head is judged, against the base that ran beside it; any other against the stored runs in `options.context`.

@@ -1,9 +1,12 @@
 //! The house rules that a compiler does not know: imports go down only, guests stay in their rooms, files stay short.
+mod circles;
 mod house;
 mod lexer;
 mod paths;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use house::{GUESTS, LONGEST, ROOMS, TRAITS, UNSAFE, Wing, find, may_import, room_of};
 use lexer::{Token, tokens, without_tests};
@@ -176,6 +179,79 @@ fn every_waived_lint_has_a_reason() {
 #[test]
 fn files_stay_short() {
     holds(too_long);
+}
+
+/// The crate of a source file.
+fn crate_of(source: &Source) -> &str {
+    let path = source.path.strip_prefix("crates/").and_then(|path| path.split_once('/'));
+    path.map_or("harness", |(name, _)| name)
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let sources = house_sources();
+    let mut crates: BTreeMap<&str, Vec<&Source>> = BTreeMap::new();
+    sources.iter().for_each(|source| crates.entry(crate_of(source)).or_default().push(source));
+    crates.retain(|name, _| *name == "harness");
+    let circles: Vec<String> = crates
+        .values()
+        .flat_map(|sources| circles::circles(sources))
+        .map(|circle| format!("these files import each other: {}", circle.join(", ")))
+        .collect();
+    assert!(circles.is_empty(), "\n{}\n", circles.join("\n"));
+}
+
+#[test]
+fn a_circle_is_caught_and_a_submodule_may_use_the_file_above_it() {
+    let found = |files: &[(&str, &str)]| {
+        let source = |(path, text): &(&str, &str)| Source { path: (*path).to_owned(), text: (*text).to_owned() };
+        let sources: Vec<Source> = files.iter().map(source).collect();
+        circles::circles(&sources.iter().collect::<Vec<_>>())
+    };
+    let direct = found(&[("run/a.rs", "use super::b::B;"), ("run/b.rs", "fn of() -> crate::run::a::A { 'a' }")]);
+    assert_eq!(direct, [["run/a.rs", "run/b.rs"]]);
+    let through = found(&[
+        ("run.rs", "mod a; pub use a::A;"),
+        ("run/a.rs", "use crate::work::W;"),
+        ("work.rs", "macro_rules! w { () => { crate::stages::$kind::work::W } }"),
+        ("stages/soak/work.rs", "use crate::run::A;"),
+    ]);
+    assert_eq!(through, [["run.rs", "run/a.rs", "stages/soak/work.rs", "work.rs"]]);
+    let above = found(&[("run.rs", "mod a; use a::A;"), ("run/a.rs", "use super::Halt; use crate::run::Halt;")]);
+    assert_eq!(above, [] as [[&str; 0]; 0]);
+    let tests = found(&[("a.rs", "use crate::b::B;"), ("b.rs", "#[cfg(test)] mod tests { use crate::a::A; }")]);
+    assert_eq!(tests, [] as [[&str; 0]; 0]);
+}
+
+/// Names of kinds outside their folders.
+fn names_a_kind(source: &Source) -> Vec<String> {
+    const ENUMS: [&str; 6] = ["StageKind", "StageFacts", "InstanceFacts", "Detail", "Work", "stages"];
+    let own = source.path.strip_prefix("stages/").and_then(|path| path.split_once('/')).map(|(kind, _)| kind);
+    let code = source.code();
+    let text = |at: usize| code.get(at).map_or("", |token| token.text.as_str());
+    let names = |at: &usize| {
+        let kind = text(*at + 2).to_lowercase();
+        ENUMS.contains(&text(*at)) && text(*at + 1) == "::" && Some(kind.as_str()) != own && kinds().contains(&kind)
+    };
+    let found = (0..code.len()).filter(names);
+    found.map(|at| format!("{}: {} is named outside its folder", source.at(code[at].line), text(at + 2))).collect()
+}
+
+/// The kinds of stages: the folders below `stages`.
+fn kinds() -> &'static [String] {
+    static KINDS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let sources = house_sources();
+        let folders = sources.iter().filter_map(|source| Some(source.path.strip_prefix("stages/")?.split_once('/')?.0));
+        folders.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
+    });
+    &KINDS
+}
+
+#[test]
+fn a_kind_of_stage_is_named_in_its_folder_only() {
+    holds(names_a_kind);
+    assert_eq!(complaints(names_a_kind, "run.rs", "match kind { StageKind::Idle => stages::soak::run() }").len(), 2);
+    assert_eq!(complaints(names_a_kind, "stages/idle/run.rs", "StageKind::Idle; Work::$Kind"), [""; 0]);
 }
 
 /// What a rule says about a file.

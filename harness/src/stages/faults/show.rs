@@ -5,7 +5,7 @@ use crate::measure::record::StageRecord;
 use crate::report::html::table::Heading::{Number, Text};
 use crate::report::html::table::{cell, head, number, row, table as html_table};
 use crate::report::html::text::{chip, joined, note, nothing};
-use crate::report::markdown::escaped;
+use crate::report::markdown::escape::escaped;
 use crate::report::show::{Show, load, rejected, within};
 use crate::report::text::wrap;
 use harness_base::units::grouped;

@@ -46,6 +46,7 @@ pub const ROOMS: &[Room] = &[
 /// The room to which a file of a stage's folder belongs, by the file's name.
 pub const STAGE_FILES: &[(&str, &str)] = &[
     ("facts", "measure"),
+    ("derive", "measure"),
     ("metrics", "measure"),
     ("judge", "verdict"),
     ("show", "report"),
@@ -76,8 +77,8 @@ pub const GUESTS: &[(&str, &[&str])] = &[
     ("jsonschema", &["report"]),
 ];
 
-/// The only traits of the crate: four that have several implementations, and the reading helper of scenario values.
-pub const TRAITS: &[&str] = &["Launcher", "LoadEngine", "ReportFormat", "StageWork", "Value"];
+/// The only traits of the crate: five that have several implementations, and the reading helper of scenario values.
+pub const TRAITS: &[&str] = &["Launcher", "LoadEngine", "OwnFacts", "ReportFormat", "StageWork", "Value"];
 
 /// The only file with unsafe code: what runs between fork and exec.
 pub const UNSAFE: &str = "crates/rig/src/keeper/pre_exec.rs";

@@ -28,6 +28,20 @@ pub fn into_the_crate(tokens: &[Token], module: &[String]) -> Vec<Path> {
     found
 }
 
+/// As [`into_the_crate`], with the paths that begin with a module whose file `module` declares.
+pub fn into_files(tokens: &[Token], module: &[String]) -> Vec<Path> {
+    let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
+    let declares = |at: &usize| text(*at) == "mod" && text(*at + 2) == ";";
+    let children: Vec<&str> = (0..tokens.len()).filter(declares).map(|at| text(at + 1)).collect();
+    let leads =
+        |at: &usize| children.contains(&text(*at)) && text(*at + 1) == "::" && (*at == 0 || text(*at - 1) != "::");
+    let mut found = into_the_crate(tokens, module);
+    for at in (0..tokens.len()).filter(leads) {
+        collect(tokens, at, module.to_vec(), &mut |path| found.push(path));
+    }
+    found
+}
+
 /// Every line that uses the foreign crate `name`.
 pub fn lines_using(tokens: &[Token], name: &str) -> Vec<usize> {
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());

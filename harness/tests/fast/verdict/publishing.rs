@@ -1,8 +1,8 @@
 //! What becomes of a finding until it is published: two builds in one run, confirmation, overrides, exit codes.
 
 use harness::measure::ImageFacts;
-use harness::measure::audit::{Blame, Check, Found};
 use harness::measure::StageFacts;
+use harness::measure::audit::{Blame, Check, Found};
 use harness::measure::image::{Count, Method};
 use harness::measure::reason::Problem;
 use harness::measure::record::{BuildFacts, InstanceRecord, Record, StageKind, StageRecord, StageStatus};

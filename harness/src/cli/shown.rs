@@ -1,0 +1,19 @@
+//! What stdout carries.
+
+use super::error::Error;
+use super::terminal::coloured;
+use crate::report::{self, Summary};
+
+/// The format that people read at a terminal.
+pub(super) const TABLE: &str = "table";
+
+/// What stdout carries: a format by its name, or the verdict's line alone.
+pub(super) fn shown(summary: &Summary<'_>, name: &str, quiet: bool) -> Result<String, Error> {
+    if quiet && name == TABLE {
+        return Ok(coloured(&format!("{}\n", summary.headline), summary.judgement.exit));
+    }
+    let Some(format) = report::format(name) else { return Ok(String::new()) };
+    let rendered = format.render(summary).map_err(|error| Error::tooling(&error))?;
+    let text = String::from_utf8_lossy(&rendered).into_owned();
+    Ok(if name == TABLE { coloured(&text, summary.judgement.exit) } else { text })
+}
