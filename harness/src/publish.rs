@@ -1,8 +1,9 @@
-//! Publish: tells people where they already look what a run found. Everything here may fail without making the measurement any
-//! worse: what cannot be posted is said, put where it can be read, and the caller goes on.
+//! Posts results where people already look. A failure here never changes what a run ends in: the caller reports it, puts the
+//! text where it can be read, and goes on.
 
 pub mod actions;
 mod github;
+mod proxy;
 mod sticky;
 
 pub use github::{Access, Error, Github};

@@ -1,5 +1,5 @@
-//! `harness comment`: what was found, told to the pull request. It judges nothing anew: what a run was held against is no
-//! longer there, its judgement is.
+//! `harness comment`: posts the stored judgement of a run to a pull request. It does not judge again: the evidence that a run was
+//! compared with may be gone.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::report::comment::{Options, body, marker};
 use crate::verdict::{Judgement, Stored, stored};
 use harness_base::exit::Exit;
 
-/// Posts or updates the comment. What keeps it from being posted is a warning: the run is what it is.
+/// Posts or updates the comment. A failure to post is a warning: it does not change the result of the run.
 pub(super) fn comment(args: &CommentArgs) -> Result<Exit, Error> {
     let (record, judgement, partial) = opened(&args.result)?;
     let summary = Summary::new(&record, &judgement).partial(partial);
@@ -30,10 +30,7 @@ pub(super) fn comment(args: &CommentArgs) -> Result<Exit, Error> {
     let access = access.map_err(|error| Error::tooling(&error))?;
     let marker = marker(&record, args.testbed.as_deref());
     let post = Post { pull_request: args.pr, marker: &marker, body: &body, only_update: quiet };
-    let done = Github::open(access).map_or_else(
-        || Err("GITHUB_TOKEN is not set; give the step `env: GITHUB_TOKEN: ${{ github.token }}`".to_owned()),
-        |github| put(&github, &post),
-    );
+    let done = Github::open(access).map_err(|error| error.to_string()).and_then(|github| put(&github, &post));
     match done {
         Ok(Done::Created(address)) => print_text(&format!("created the comment: {address}\n")),
         Ok(Done::Updated(address)) => print_text(&format!("updated the comment: {address}\n")),
@@ -43,7 +40,7 @@ pub(super) fn comment(args: &CommentArgs) -> Result<Exit, Error> {
     Ok(Exit::Pass)
 }
 
-/// What a run left behind, as it was judged then; what a killed run left is judged now.
+/// Reads the stored judgement of a run; a partial run has none and is judged now.
 fn opened(path: &Path) -> Result<(Record, Judgement, bool), Error> {
     let whole = if path.is_dir() { path.join(stored::RESULT) } else { path.to_owned() };
     let partial = path.is_dir() && !whole.exists();
@@ -56,7 +53,7 @@ fn opened(path: &Path) -> Result<(Record, Judgement, bool), Error> {
     Ok((opened.record, judgement, opened.partial))
 }
 
-/// Says why nothing was posted, and puts the comment where the job's page shows it.
+/// Warns why nothing was posted, and writes the comment to the summary of the step.
 fn degraded(message: &str, body: &str, quiet: bool) {
     let mut message = format!("the comment was not posted: {message}");
     if let Some(path) = file("GITHUB_STEP_SUMMARY").filter(|_| !quiet) {

@@ -1,21 +1,21 @@
-//! GitHub's REST interface, as far as comments go: bounded in time and size, and never telling anybody the token.
+//! The part of GitHub's REST API that comments need: bounded in time and size, with a token that never prints.
 
 use std::fmt;
 use std::time::Duration;
 
+use reqwest::{Client, Method, Response, redirect};
 use serde_json::Value;
-use ureq::Agent;
-use ureq::http::{Method, Request};
 
+use super::proxy;
 use harness_base::units::Nanos;
 
 /// Bytes of an answer: a page of a hundred comments of 65,536 characters, with room.
-const LARGEST: u64 = 64 << 20;
+const LARGEST: usize = 64 << 20;
 
 /// Where the interface is unless `GITHUB_API_URL` says otherwise.
 const PUBLIC: &str = "https://api.github.com";
 
-/// Why a comment could not even be tried.
+/// Why no request can be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("no repository is known: add `--repo OWNER/NAME`, or set GITHUB_REPOSITORY")]
@@ -26,23 +26,29 @@ pub enum Error {
     /// The token would cross a network in the clear.
     #[error("GITHUB_API_URL is {url:?}: it must begin with https://, the token would be sent in the clear")]
     Insecure { url: String },
+    #[error("GITHUB_TOKEN is not set; give the step `env: GITHUB_TOKEN: ${{ github.token }}`")]
+    NoToken,
+    /// A proxy that cannot be used, or no certificates on this host.
+    #[error("the HTTP client cannot be set up: {}", root_cause(source))]
+    Client { source: reqwest::Error },
 }
 
-/// Who asks whom, and how patiently.
+/// Which repository to reach, where, with which token, and for how long to wait.
 #[derive(Debug, Clone)]
 pub struct Access {
     base: String,
     repository: String,
-    token: Option<Token>,
+    token: Option<Secret>,
+    proxy: Option<Secret>,
     patience: Duration,
 }
 
 impl Access {
-    /// From `GITHUB_API_URL`, `GITHUB_REPOSITORY` and `GITHUB_TOKEN` as `variable` reads them; `repository` wins over its variable.
-    /// `patience` is how long one request may take.
+    /// Reads `GITHUB_API_URL`, `GITHUB_REPOSITORY`, `GITHUB_TOKEN` and the proxy variables through `variable`; `repository` wins
+    /// over its variable. `patience` is how long one request may take.
     ///
     /// # Errors
-    /// [`Error`], where a mistake in the settings is certain. A missing token is none: pull requests from forks have none.
+    /// [`Error`], where a setting is certainly wrong. A missing token is accepted here: pull requests from forks have none.
     pub fn new(
         variable: impl Fn(&str) -> Option<String>,
         repository: Option<&str>,
@@ -59,7 +65,9 @@ impl Access {
         if !is_repository(&repository) {
             return Err(Error::NotRepository { repository });
         }
-        Ok(Self { base, repository, token: set("GITHUB_TOKEN").map(Token), patience })
+        // A proxy cannot know what this host calls itself.
+        let proxy = if base.starts_with("http://") { None } else { proxy::of(&variable, proxy::host(&base)) };
+        Ok(Self { base, repository, token: set("GITHUB_TOKEN").map(Secret), proxy: proxy.map(Secret), patience })
     }
 }
 
@@ -82,17 +90,17 @@ fn is_repository(text: &str) -> bool {
     text.split_once('/').is_some_and(|(owner, name)| part(owner) && part(name))
 }
 
-/// A token that prints as stars.
+/// Text that prints as stars: a token, or the address of a proxy with its password.
 #[derive(Clone)]
-struct Token(String);
+struct Secret(String);
 
-impl fmt::Debug for Token {
+impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("***")
     }
 }
 
-/// Why a request brought nothing.
+/// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// It may be over in a moment.
@@ -113,34 +121,44 @@ impl Trouble {
     }
 }
 
-/// A door to one repository.
+/// A client for one repository.
 #[derive(Debug)]
 pub struct Github {
-    agent: Agent,
+    client: Client,
     base: String,
     repository: String,
-    token: Token,
+    token: Secret,
     patience: Duration,
 }
 
 impl Github {
-    /// Opens it; nothing is sent yet. `None` where there is no token. Of all parts of the harness, only this one honours
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`: it is the only one that leaves the host.
-    pub fn open(access: Access) -> Option<Self> {
-        let Access { base, repository, token, patience } = access;
-        let config = Agent::config_builder()
-            .timeout_global(Some(patience))
-            .http_status_as_error(false)
+    /// Sets the client up; nothing is sent yet. Of all parts of the harness, only this one honours `HTTPS_PROXY`, `HTTP_PROXY`,
+    /// `ALL_PROXY` and `NO_PROXY`: it is the only one that leaves the host.
+    ///
+    /// # Errors
+    /// [`Error::NoToken`] and [`Error::Client`].
+    pub fn open(access: Access) -> Result<Self, Error> {
+        let Access { base, repository, token, proxy, patience } = access;
+        let token = token.ok_or(Error::NoToken)?;
+        let mut builder = Client::builder()
+            .timeout(patience)
             // The token must not follow a redirection, and a write must not become a read.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
+            .redirect(redirect::Policy::none())
+            .no_gzip()
+            .no_proxy()
             .user_agent(concat!("harness/", env!("CARGO_PKG_VERSION")));
-        // A proxy cannot know what this host calls itself.
-        let config = if base.starts_with("http://") { config.proxy(None) } else { config };
-        Some(Self { agent: config.build().new_agent(), base, repository, token: token?, patience })
+        if let Some(Secret(proxy)) = proxy {
+            builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|source| Error::Client { source })?);
+        }
+        if base.starts_with("http://") {
+            // Certificates are not needed, and need not be installed.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().map_err(|source| Error::Client { source })?;
+        Ok(Self { client, base, repository, token, patience })
     }
 
-    /// One request may take so long.
+    /// How long one request may take.
     pub(super) const fn patience(&self) -> Duration {
         self.patience
     }
@@ -150,39 +168,36 @@ impl Github {
         text.replace(&self.token.0, "***")
     }
 
-    /// Who the token belongs to; `None` for that of a workflow or an app, which may not ask.
-    pub(super) fn login(&self) -> Result<Option<String>, Trouble> {
-        match self.call(Method::GET, "/user", None) {
+    /// Reads whom the token belongs to; `None` for the token of a workflow or an app, which may not ask.
+    pub(super) async fn login(&self) -> Result<Option<String>, Trouble> {
+        match self.call(Method::GET, "/user", None).await {
             Ok(user) => Ok(user["login"].as_str().map(str::to_owned)),
             Err(Trouble::Lasting { status: Some(403 | 404), .. }) => Ok(None),
             Err(trouble) => Err(trouble),
         }
     }
 
-    /// A request about the repository.
-    pub(super) fn repository(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Trouble> {
-        self.call(method, &format!("/repos/{}{path}", self.repository), body)
+    /// Sends a request about the repository.
+    pub(super) async fn repository(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Trouble> {
+        self.call(method, &format!("/repos/{}{path}", self.repository), body).await
     }
 
-    fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Trouble> {
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Trouble> {
         let what = format!("{method} {path}");
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
+        let request = self
+            .client
+            .request(method, format!("{}{path}", self.base))
             .header("accept", "application/vnd.github+json")
             .header("x-github-api-version", "2022-11-28")
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {}", self.token.0))
             .body(body.map(Value::to_string).unwrap_or_default());
-        let unmade =
-            |_| lasting(None, format!("{what} cannot be made of GITHUB_API_URL and GITHUB_TOKEN as they are set"));
-        let mut response = self.agent.run(request.map_err(unmade)?).map_err(|error| self.unanswered(&what, &error))?;
+        let response = request.send().await.map_err(|error| self.unanswered(&what, &error))?;
         let status = response.status().as_u16();
-        let text = response.body_mut().with_config().limit(LARGEST).read_to_string();
-        let text = text.map_err(|error| self.unanswered(&what, &error))?;
+        let text = self.text(&what, response).await?;
         if (200..300).contains(&status) {
             return serde_json::from_str(&text)
-                .map_err(|_| lasting(Some(status), format!("{what}: the answer is no JSON")));
+                .map_err(|_| lasting(Some(status), format!("{what}: the answer is not JSON")));
         }
         let message = format!("{what}: HTTP {status}{}{}", self.message(&text), advice(status));
         if status >= 500 || status == 429 {
@@ -192,7 +207,19 @@ impl Github {
         }
     }
 
-    /// What GitHub says about a refusal, on one line.
+    /// Reads the body of an answer, up to [`LARGEST`].
+    async fn text(&self, what: &str, mut response: Response) -> Result<String, Trouble> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unanswered(what, &error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LARGEST {
+                return Err(lasting(None, format!("{what}: the answer is larger than {LARGEST} bytes")));
+            }
+        }
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// Extracts GitHub's reason for a refusal, on one line.
     fn message(&self, text: &str) -> String {
         let answer: Option<Value> = serde_json::from_str(text).ok();
         let message = answer.as_ref().and_then(|answer| answer["message"].as_str()).unwrap_or_default();
@@ -200,17 +227,36 @@ impl Github {
         if line.is_empty() { line } else { format!(" ({})", self.redacted(&line)) }
     }
 
-    fn unanswered(&self, what: &str, error: &ureq::Error) -> Trouble {
-        let base = &self.base;
-        let patience = Nanos(u64::try_from(self.patience.as_nanos()).unwrap_or(u64::MAX));
-        match error {
-            ureq::Error::Timeout(_) => Trouble::Passing(format!("{what}: {base} did not answer within {patience}")),
-            ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
-                Trouble::Passing(self.redacted(&format!("{what}: {base} cannot be reached: {error}")))
-            }
-            error => lasting(None, self.redacted(&format!("{what}: {error}"))),
+    fn unanswered(&self, what: &str, error: &reqwest::Error) -> Trouble {
+        if error.is_builder() {
+            let message = format!("{what} cannot be built from GITHUB_API_URL and GITHUB_TOKEN as they are set");
+            return lasting(None, message);
         }
+        let base = &self.base;
+        if error.is_timeout() {
+            let patience = Nanos(u64::try_from(self.patience.as_nanos()).unwrap_or(u64::MAX));
+            return Trouble::Passing(format!("{what}: {base} did not answer within {patience}"));
+        }
+        let cause = self.redacted(&root_cause(error).to_string());
+        if is_invalid(error) {
+            return lasting(None, format!("{what}: {base}: {cause}"));
+        }
+        Trouble::Passing(format!("{what}: {base} cannot be reached: {cause}"))
     }
+}
+
+/// Finds the innermost cause: the outer ones repeat the address and the name of the library.
+fn root_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)
+}
+
+/// Whether the connection was refused for what the other side sent, such as its certificate.
+fn is_invalid(error: &(dyn std::error::Error + 'static)) -> bool {
+    let invalid = |error: &(dyn std::error::Error + 'static)| {
+        let io = error.downcast_ref::<std::io::Error>();
+        io.is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidData)
+    };
+    std::iter::successors(Some(error), |error| error.source()).any(invalid)
 }
 
 const fn lasting(status: Option<u16>, message: String) -> Trouble {
@@ -241,7 +287,11 @@ mod tests {
 
     #[test]
     fn a_token_never_prints() {
-        let variables = [("GITHUB_TOKEN", "s3cr3t"), ("GITHUB_REPOSITORY", "a/b")];
+        let variables = [
+            ("GITHUB_TOKEN", "s3cr3t"),
+            ("GITHUB_REPOSITORY", "a/b"),
+            ("HTTPS_PROXY", "http://user:s3cr3t@proxy.example:3128"),
+        ];
         let access = access(&variables, None).unwrap();
         assert!(!format!("{access:?}").contains("s3cr3t"));
         let github = Github::open(access).unwrap();
@@ -265,7 +315,7 @@ mod tests {
             assert!(access(&[("GITHUB_API_URL", url)], Some("a/b")).is_ok(), "{url}");
         }
         assert!(
-            Github::open(access(&[("GITHUB_TOKEN", " ")], Some("a/b")).unwrap()).is_none(),
+            matches!(Github::open(access(&[("GITHUB_TOKEN", " ")], Some("a/b")).unwrap()), Err(Error::NoToken)),
             "an empty token is none"
         );
     }

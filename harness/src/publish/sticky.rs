@@ -1,19 +1,19 @@
-//! One comment that stays: found by its marker, rewritten by every run, written anew only where there is none.
+//! Keeps one comment per pull request: found by its marker, rewritten by every run, created only where there is none.
 
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use serde_json::{Value, json};
-use ureq::http::Method;
 
 use super::github::{Github, Trouble};
 
-/// Comments of one page. GitHub gives no more.
+/// Comments per page: GitHub's maximum.
 const PER_PAGE: usize = 100;
 
-/// Pages that are looked through: 10,000 comments.
+/// Pages to search: 10,000 comments.
 const PAGES: usize = 100;
 
-/// Times that the whole is tried where the trouble may pass.
+/// How often the whole is tried where the cause may be temporary.
 const TRIES: u32 = 3;
 
 /// What to post, and where.
@@ -24,7 +24,7 @@ pub struct Post<'a> {
     /// First line of the body, by which the comment is found.
     pub marker: &'a str,
     pub body: &'a str,
-    /// Only rewrite a comment that is there; write none.
+    /// Only rewrite an existing comment; create none.
     pub only_update: bool,
 }
 
@@ -38,16 +38,25 @@ pub enum Done {
     Quiet,
 }
 
-/// Posts or rewrites the comment. Each try looks for it again, since a write that was not answered may have been done.
+/// Posts or rewrites the comment. Each try searches for it again, since a write without an answer may have been done.
 ///
 /// # Errors
 /// What happened, in one sentence without the token, when it cannot be done or not in time.
 pub fn put(github: &Github, post: &Post<'_>) -> Result<Done, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("the HTTP client cannot be started: {error}"))?;
+    let done = runtime.block_on(tries(github, post));
+    // A name server that does not answer must not delay the end.
+    runtime.shutdown_background();
+    done
+}
+
+async fn tries(github: &Github, post: &Post<'_>) -> Result<Done, String> {
     let deadline = Instant::now() + github.patience() * 6;
     let mut tried = 0;
     loop {
         tried += 1;
-        let trouble = match attempt(github, post, deadline) {
+        let trouble = match attempt(github, post, deadline).await {
             Ok(done) => return Ok(done),
             Err(trouble) => trouble,
         };
@@ -56,36 +65,41 @@ pub fn put(github: &Github, post: &Post<'_>) -> Result<Done, String> {
             let times = if tried > 1 { format!(" ({tried} tries)") } else { String::new() };
             return Err(github.redacted(&format!("{}{times}", trouble.message())));
         }
-        std::thread::sleep(Duration::from_millis(250) * tried);
+        tokio::time::sleep(Duration::from_millis(250) * tried).await;
     }
 }
 
-fn attempt(github: &Github, post: &Post<'_>, deadline: Instant) -> Result<Done, Trouble> {
-    let login = github.login()?;
+async fn attempt(github: &Github, post: &Post<'_>, deadline: Instant) -> Result<Done, Trouble> {
+    let login = github.login().await?;
     let body = json!({ "body": post.body });
     let address = |comment: &Value| comment["html_url"].as_str().unwrap_or("no address was given").to_owned();
-    match find(github, post, login.as_deref(), deadline)? {
+    match find(github, post, login.as_deref(), deadline).await? {
         Some(id) => {
             let path = format!("/issues/comments/{id}");
-            github.repository(Method::PATCH, &path, Some(&body)).map(|comment| Done::Updated(address(&comment)))
+            github.repository(Method::PATCH, &path, Some(&body)).await.map(|comment| Done::Updated(address(&comment)))
         }
         None if post.only_update => Ok(Done::Quiet),
         None => {
             let path = format!("/issues/{}/comments", post.pull_request);
-            github.repository(Method::POST, &path, Some(&body)).map(|comment| Done::Created(address(&comment)))
+            github.repository(Method::POST, &path, Some(&body)).await.map(|comment| Done::Created(address(&comment)))
         }
     }
 }
 
-/// The id of the oldest comment of ours with the marker.
-fn find(github: &Github, post: &Post<'_>, login: Option<&str>, deadline: Instant) -> Result<Option<u64>, Trouble> {
+/// Finds the oldest comment of ours with the marker.
+async fn find(
+    github: &Github,
+    post: &Post<'_>,
+    login: Option<&str>,
+    deadline: Instant,
+) -> Result<Option<u64>, Trouble> {
     for page in 1..=PAGES {
         if Instant::now() >= deadline {
             return Err(Trouble::Passing(format!("looking through the comments took too long, at page {page}")));
         }
         let path = format!("/issues/{}/comments?per_page={PER_PAGE}&page={page}", post.pull_request);
-        let answer = github.repository(Method::GET, &path, None)?;
-        let not_a_list = || Trouble::Lasting { status: None, message: format!("GET {path}: the answer is no list") };
+        let answer = github.repository(Method::GET, &path, None).await?;
+        let not_a_list = || Trouble::Lasting { status: None, message: format!("GET {path}: the answer is not a list") };
         let comments = answer.as_array().ok_or_else(not_a_list)?;
         let found = comments.iter().find(|comment| is_ours(comment, post.marker, login));
         if let Some(id) = found.and_then(|comment| comment["id"].as_u64()) {
@@ -99,7 +113,7 @@ fn find(github: &Github, post: &Post<'_>, login: Option<&str>, deadline: Instant
     Err(Trouble::Lasting { status: None, message })
 }
 
-/// Written by who the token belongs to, or, where that cannot be known, by a program; anybody can write a marker.
+/// Whether the token's owner wrote the comment, or, where the owner is unknown, a program: a marker alone can be forged.
 fn is_ours(comment: &Value, marker: &str, login: Option<&str>) -> bool {
     let user = &comment["user"];
     let ours = match login {

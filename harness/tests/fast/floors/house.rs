@@ -71,7 +71,7 @@ pub const GUESTS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("ureq", &["publish"]),
+    ("reqwest", &["publish"]),
     ("flate2", &["measure"]),
     ("inferno", &["run"]),
     ("jsonschema", &["report"]),
