@@ -15,6 +15,7 @@ use crate::measure::journal;
 use crate::measure::metric::Absent;
 use crate::verdict::Stored;
 
+pub use faults::against;
 pub use kind::Kind;
 
 /// One thing wrong with an artifact.

@@ -279,8 +279,6 @@ fn reports_show_what_grew_and_what_would_have_been_seen() {
 
 #[test]
 fn results_of_soaks_keep_their_schema() {
-    let schema: serde_json::Value = serde_json::from_str(harness::report::schema::RESULT).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
     let mut died = record(leaking(14));
     died.stages[0].status =
         StageStatus::Failed(Failure::new(Cause::Error(vec!["died".to_owned()]), Exit::TargetFailed));
@@ -292,7 +290,7 @@ fn results_of_soaks_keep_their_schema() {
         let judgement = judged(&record);
         let stored = harness::verdict::Stored::new(record, judgement).unwrap();
         let json = serde_json::to_value(&stored).unwrap();
-        let faults: Vec<String> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
+        let faults = harness::report::validate::against(harness::report::schema::RESULT, &json);
         assert!(faults.is_empty(), "{faults:#?}");
         let again: harness::verdict::Stored = serde_json::from_value(json).unwrap();
         assert_eq!(judged(&again.record), again.judgement, "judged again, it is the same");

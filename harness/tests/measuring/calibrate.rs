@@ -264,9 +264,7 @@ fn what_is_invalid_is_absent_with_its_reason() {
     let written: Value = serde_json::from_str(&std::fs::read_to_string(place.file()).unwrap()).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), written);
     assert!(written.get("noise_floor").is_none() && written.get("sampler").is_some(), "{written}");
-    let scheme: Value = serde_json::from_str(schema::CALIBRATION).unwrap();
-    let faults: Vec<String> =
-        jsonschema::draft7::new(&scheme).unwrap().iter_errors(&written).map(|error| error.to_string()).collect();
+    let faults = harness::report::validate::against(schema::CALIBRATION, &written);
     assert!(faults.is_empty(), "{faults:?}");
     let absent = place.found().absent;
     let parts: Vec<&str> = absent.iter().map(|absent| absent.part.as_str()).collect();

@@ -53,9 +53,7 @@ fn message(program: &str, args: &[&str]) -> String {
 fn what_it_finds_is_valid_complete_and_documented() {
     let _beside = beside();
     let found = examined(&mut doctor());
-    let scheme: Value = serde_json::from_str(schema::DOCTOR).unwrap();
-    let faults: Vec<String> =
-        jsonschema::draft7::new(&scheme).unwrap().iter_errors(&found).map(|error| error.to_string()).collect();
+    let faults = harness::report::validate::against(schema::DOCTOR, &found);
     assert!(faults.is_empty(), "{faults:?}");
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/doctor.md")).unwrap();
     let documented: Vec<&str> =

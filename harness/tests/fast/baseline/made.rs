@@ -161,9 +161,8 @@ pub fn baseline(runs: Vec<Promoted>) -> Baseline {
 
 /// The first error, if there is one.
 pub fn valid(schema: &str, instance: &Value) -> Result<(), String> {
-    let schema: Value = serde_json::from_str(schema).unwrap();
-    let validator = jsonschema::draft7::new(&schema).unwrap();
-    validator.validate(instance).map_err(|error| format!("{} at {}", error, error.instance_path()))
+    let first = harness::report::validate::against(schema, instance).into_iter().next();
+    first.map_or(Ok(()), |fault| Err(format!("{} at {}", fault.message, fault.pointer)))
 }
 
 /// Compares with a file of this crate; `UPDATE=1` writes it instead.

@@ -74,7 +74,7 @@ pub const GUESTS: &[(&str, &[&str])] = &[
     ("reqwest", &["publish"]),
     ("flate2", &["measure"]),
     ("inferno", &["run"]),
-    ("jsonschema", &["report"]),
+    ("boon", &["report"]),
 ];
 
 /// The only traits of the crate: five that have several implementations, and the reading helper of scenario values.

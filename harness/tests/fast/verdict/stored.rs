@@ -254,13 +254,8 @@ fn a_judgement_can_be_made_again_from_what_is_stored() {
     let read = Stored::parse(&text, std::path::Path::new("result.json")).unwrap();
     assert_eq!(judged(&read.record, &read.judgement.context), stored.judgement);
     assert_eq!(ready(&stored.judgement).kind, FindingKind::Alert);
-    let schema: serde_json::Value = serde_json::from_str(harness::report::schema::RESULT).unwrap();
-    let validator = jsonschema::draft7::new(&schema).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let found: Vec<String> = validator
-        .iter_errors(&json)
-        .map(|error| format!("{} at {}", error, error.instance_path()))
-        .filter(|error| error.contains("/judgement"))
-        .collect();
+    let mut found = harness::report::validate::against(harness::report::schema::RESULT, &json);
+    found.retain(|fault| fault.pointer.contains("/judgement"));
     assert!(found.is_empty(), "{found:#?}");
 }
