@@ -48,6 +48,8 @@ pub enum Error {
     /// The format could not express the summary.
     #[error("{format} cannot be written: {source}; report this as a bug of the harness")]
     NoJson { format: &'static str, source: serde_json::Error },
+    #[error("{format} cannot be written: {source}; report this as a bug of the harness")]
+    NoXml { format: &'static str, source: std::io::Error },
     /// The file could not be written.
     #[error("{path} cannot be written: {source}; choose another folder with `--out DIR`")]
     Unwritable { path: PathBuf, source: std::io::Error },

@@ -1,10 +1,15 @@
-//! `junit.xml`: the run as every CI shows test results. One suite for the scenario; a case for the verdict, for each stage, each
-//! target and each finding.
+//! Writes `junit.xml`, so that a CI shows the run like test results. One suite for the scenario; a case for the verdict, for each
+//! stage, each target and each finding.
 //!
-//! A suite fails exactly where the run's exit code is not 0: what a run may end with all the same (an alert, a target that is
-//! not required) is skipped, with what was found as the message.
+//! A suite fails exactly where the run's exit code is not 0. A case that does not change the exit code (an alert, a target that is
+//! not required) is skipped, with the finding as its message.
 
-use super::html::text::escaped;
+use std::io;
+
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesText, Event};
+
+use super::html::text::printable_letter;
 use super::{Error, ReportFormat, Summary};
 use crate::measure::StageStatus;
 use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, StageFinding, Topic};
@@ -23,31 +28,52 @@ impl ReportFormat for Junit {
     }
 
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
-        let cases = cases(summary);
-        let count = |wanted: fn(&State) -> bool| cases.iter().filter(|case| wanted(&case.state)).count();
-        let record = summary.record;
-        let counts = format!(
-            "tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3}\"",
-            cases.len(),
-            count(|state| matches!(state, State::Failure(..))),
-            count(|state| matches!(state, State::Error(..))),
-            Nanos(record.took_ns).as_secs_f64()
-        );
-        // Of a suite only: the schema of Jenkins has no such attribute for all of them.
-        let skipped = count(|state| matches!(state, State::Skipped(_)));
-        let suite: String = cases.iter().map(|case| case.xml(&record.scenario.name)).collect();
-        let (name, at) = (escaped(&record.scenario.name), escaped(record.started_at.trim_end_matches('Z')));
-        let text = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"harness\" {counts}>\n\
-             <testsuite name=\"{name}\" {counts} skipped=\"{skipped}\" timestamp=\"{at}\">\n<properties>\n<property name=\"run_id\" value=\"{}\"/>\n\
-             </properties>\n{suite}</testsuite>\n</testsuites>\n",
-            escaped(&record.run_id)
-        );
-        Ok(text.into_bytes())
+        let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
+        write(&mut writer, summary).map_err(|source| Error::NoXml { format: "junit", source })?;
+        let mut text = writer.into_inner();
+        text.push(b'\n');
+        Ok(text)
     }
 }
 
-/// What a case ended in: the type of a failure or an error, and what is said about it.
+fn write(writer: &mut Writer<Vec<u8>>, summary: &Summary<'_>) -> io::Result<()> {
+    let record = summary.record;
+    let cases = cases(summary);
+    let count = |wanted: fn(&State) -> bool| cases.iter().filter(|case| wanted(&case.state)).count().to_string();
+    let counts = [
+        ("tests", cases.len().to_string()),
+        ("failures", count(|state| matches!(state, State::Failure(..)))),
+        ("errors", count(|state| matches!(state, State::Error(..)))),
+        ("time", format!("{:.3}", Nanos(record.took_ns).as_secs_f64())),
+    ];
+    let counts = || counts.iter().map(|(name, value)| (*name, value.as_str()));
+    // Of a suite only: the schema of Jenkins has no such attribute for all of them.
+    let skipped = count(|state| matches!(state, State::Skipped(_)));
+    let name = legal(&record.scenario.name);
+    writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let root = writer.create_element("testsuites").with_attribute(("name", "harness")).with_attributes(counts());
+    root.write_inner_content(|writer| {
+        let suite = writer.create_element("testsuite").with_attribute(("name", name.as_str()));
+        let suite = suite.with_attributes(counts()).with_attribute(("skipped", skipped.as_str()));
+        let suite = suite.with_attribute(("timestamp", record.started_at.trim_end_matches('Z')));
+        suite.write_inner_content(|writer| {
+            writer.create_element("properties").write_inner_content(|writer| {
+                let run_id = legal(&record.run_id);
+                let property = writer.create_element("property");
+                property.with_attributes([("name", "run_id"), ("value", run_id.as_str())]).write_empty().map(drop)
+            })?;
+            cases.iter().try_for_each(|case| case.write(writer, &name))
+        })?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn legal(text: &str) -> String {
+    text.chars().map(printable_letter).collect()
+}
+
+/// How a case ended: the type of a failure or an error, and its message.
 enum State {
     Passed(String),
     Failure(&'static str, String),
@@ -62,19 +88,27 @@ struct Case {
 }
 
 impl Case {
-    fn xml(&self, scenario: &str) -> String {
-        let content = match &self.state {
-            State::Passed(message) if message.is_empty() => String::new(),
-            State::Passed(message) => format!("<system-out>{}</system-out>\n", escaped(message)),
-            State::Failure(kind, message) => format!("<failure type=\"{kind}\" message=\"{}\"/>\n", escaped(message)),
-            State::Error(kind, message) => format!("<error type=\"{kind}\" message=\"{}\"/>\n", escaped(message)),
-            State::Skipped(message) => format!("<skipped message=\"{}\"/>\n", escaped(message)),
-        };
-        let (class, name) = (escaped(&format!("{scenario}.{}", self.group)), escaped(&self.name));
-        if content.is_empty() {
-            return format!("<testcase classname=\"{class}\" name=\"{name}\"/>\n");
+    fn write(&self, writer: &mut Writer<Vec<u8>>, scenario: &str) -> io::Result<()> {
+        let (class, name) = (format!("{scenario}.{}", self.group), legal(&self.name));
+        let attributes = [("classname", class.as_str()), ("name", name.as_str())];
+        let case = writer.create_element("testcase").with_attributes(attributes);
+        if matches!(&self.state, State::Passed(message) if message.is_empty()) {
+            return case.write_empty().map(drop);
         }
-        format!("<testcase classname=\"{class}\" name=\"{name}\">\n{content}</testcase>\n")
+        case.write_inner_content(|writer| {
+            let (element, kind, message) = match &self.state {
+                State::Passed(message) => {
+                    let output = writer.create_element("system-out");
+                    return output.write_text_content(BytesText::new(&legal(message))).map(drop);
+                }
+                State::Failure(kind, message) => ("failure", Some(*kind), message),
+                State::Error(kind, message) => ("error", Some(*kind), message),
+                State::Skipped(message) => ("skipped", None, message),
+            };
+            let element = writer.create_element(element).with_attributes(kind.map(|kind| ("type", kind)));
+            element.with_attribute(("message", legal(message).as_str())).write_empty().map(drop)
+        })?;
+        Ok(())
     }
 }
 

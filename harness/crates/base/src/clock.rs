@@ -4,6 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::units::Nanos;
 
@@ -48,40 +50,17 @@ pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |span| span.as_secs())
 }
 
-/// Formats `unix_seconds` as RFC 3339 in UTC, for example `2026-11-20T18:30:05Z`.
+/// Formats `unix_seconds` as RFC 3339 in UTC, for example `2026-11-20T18:30:05Z`; empty beyond the year 9999.
 pub fn rfc3339(unix_seconds: u64) -> String {
-    let (year, month, day) = civil_date(unix_seconds / 86_400);
-    let second = unix_seconds % 86_400;
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    let at = i64::try_from(unix_seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
-/// Parses the texts that [`rfc3339`] writes; returns `None` for every other text.
+/// Parses a text as [`rfc3339`] writes it into seconds since 1970; `None` for every other text.
 pub fn unix_of(text: &str) -> Option<u64> {
-    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
-    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    // `days_from_civil`, the inverse of `civil_date`. The comparison at the end rejects values that are out of range.
-    let shifted_year = year.checked_sub(u64::from(month <= 2))?;
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
-    let year_of_era = shifted_year % 400;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    let days = (shifted_year / 400 * 146_097 + day_of_era).checked_sub(719_468)?;
-    let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let seconds = u64::try_from(at.unix_timestamp()).ok()?;
     (rfc3339(seconds) == text).then_some(seconds)
-}
-
-/// Converts days since 1970-01-01 into year, month and day by the 400-year cycle of the Gregorian calendar
-/// (the `civil_from_days` algorithm of H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-fn civil_date(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
 /// Reads a clock. Linux has had these clocks since 2.6.12, so the call cannot fail; a failure would read as 0.

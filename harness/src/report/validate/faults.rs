@@ -137,8 +137,8 @@ mod tests {
         });
         let value = json!({"a/b": 5, "at": "noon", "list": [1, -2], "state": "odd", "version": 2, "x": 0, "y": 0});
         let expected = [
-            "/a~1b: it must be of type \"string\" or \"null\"; it is 5",
             "/at: it must be a date-time; it is \"noon\"",
+            "/a~1b: it must be of type \"null\" or \"string\"; it is 5",
             "/list/1: it must be at least 0; it is -2",
             "/list: it must have at least 3 items; it is an array of 2",
             "/state: it must be one of \"good\", \"bad\"; it is \"odd\"",

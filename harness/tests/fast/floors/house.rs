@@ -75,6 +75,7 @@ pub const GUESTS: &[(&str, &[&str])] = &[
     ("flate2", &["measure"]),
     ("inferno", &["run"]),
     ("boon", &["report"]),
+    ("quick_xml", &["report"]),
 ];
 
 /// The only traits of the crate: five that have several implementations, and the reading helper of scenario values.

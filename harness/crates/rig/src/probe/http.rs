@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
+use httparse::Status;
+
 use crate::target::HttpUrl;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
@@ -11,8 +13,10 @@ use harness_base::units::Nanos;
 const PATIENCE: Nanos = Nanos::from_secs(1);
 /// Time of one read, after which it is checked whether to go on.
 const SLICE: Nanos = Nanos::from_millis(20);
-/// Longest line and longest head.
+/// Longest head, and longest line of a chunked body, in bytes.
 const HEAD: usize = 64 * 1024;
+/// Header lines of one answer.
+const HEADERS: usize = 128;
 /// Longest body read to its end; after a longer one the connection is given up.
 const BODY: usize = 1024 * 1024;
 /// Bytes of a body that are kept for messages.
@@ -38,6 +42,8 @@ pub(super) enum Miss {
     Silent,
     #[error("what came was not HTTP/1: {0:?}")]
     Garbage(String),
+    #[error("the head of an answer is malformed ({source}): {start:?}")]
+    Malformed { start: String, source: httparse::Error },
     #[error("stopped")]
     Stopped,
     #[error("{0}")]
@@ -51,10 +57,41 @@ enum Framing {
     UntilClosed,
 }
 
+/// The status line of a final answer.
+#[derive(Debug, Clone, Copy)]
+struct StatusLine {
+    /// When it had arrived.
+    at: Mono,
+    status: u16,
+}
+
 #[derive(Debug)]
 struct Head {
+    line: StatusLine,
     framing: Framing,
+    /// Whether the connection stays open after the answer.
     keep: bool,
+}
+
+impl Head {
+    fn of(response: &httparse::Response<'_, '_>, line: StatusLine) -> Result<Self, Miss> {
+        let mut head = Self { line, framing: Framing::UntilClosed, keep: response.version != Some(0) };
+        for header in &*response.headers {
+            let value = String::from_utf8_lossy(header.value).trim().to_ascii_lowercase();
+            match header.name.to_ascii_lowercase().as_str() {
+                "transfer-encoding" if value.ends_with("chunked") => head.framing = Framing::Chunked,
+                // A length beside chunks is to be ignored (RFC 9112, 6.3).
+                "content-length" if head.framing != Framing::Chunked => {
+                    let garbage = |_| Miss::Garbage(format!("{}: {value}", header.name));
+                    head.framing = Framing::Length(value.parse().map_err(garbage)?);
+                }
+                "connection" if value.contains("close") => head.keep = false,
+                "connection" if value.contains("keep-alive") => head.keep = true,
+                _ => {}
+            }
+        }
+        Ok(head)
+    }
 }
 
 /// A connection to one endpoint.
@@ -79,22 +116,27 @@ impl Connection {
         Ok(Self { stream, request: request.into_bytes(), buffer: Vec::new() })
     }
 
-    /// One request and its answer, the body read to its end. A 2xx counts from its status line on, whatever follows.
+    /// Sends one request and reads its answer to the end of the body. A 2xx counts from its status line on, whatever follows.
     pub(super) fn get(&mut self, stopped: &impl Fn() -> bool) -> Result<Answer, Miss> {
         self.stream.write_all(&self.request)?;
         let mut input = Input { connection: self, end: Mono::now().after(PATIENCE), stopped };
-        let (at, status, version) = input.status()?;
-        let rest = input.head(version).and_then(|head| Ok((head.keep, input.body(head.framing, status)?)));
+        let mut line = None;
+        let rest = input.head(&mut line).and_then(|head| {
+            let body = input.body(head.framing, head.line.status)?;
+            Ok((head, body))
+        });
         let clean = self.buffer.is_empty();
         match rest {
-            Ok((keep, (ended, body))) => {
+            Ok((Head { line: StatusLine { at, status }, keep, .. }, (ended, body))) => {
                 let excerpt = String::from_utf8_lossy(body.get(..EXCERPT).unwrap_or(&body)).into_owned();
                 Ok(Answer { at, status, excerpt, reusable: keep && ended && clean })
             }
-            Err(_) if (200..300).contains(&status) => {
-                Ok(Answer { at, status, excerpt: String::new(), reusable: false })
-            }
-            Err(miss) => Err(miss),
+            Err(miss) => match line {
+                Some(StatusLine { at, status }) if (200..300).contains(&status) => {
+                    Ok(Answer { at, status, excerpt: String::new(), reusable: false })
+                }
+                _ => Err(miss),
+            },
         }
     }
 }
@@ -133,7 +175,7 @@ impl<F: Fn() -> bool> Input<'_, F> {
         }
     }
 
-    /// The next line without its end.
+    /// Reads the next line, without its end.
     fn line(&mut self) -> Result<String, Miss> {
         loop {
             if let Some(end) = self.connection.buffer.iter().position(|byte| *byte == b'\n') {
@@ -150,57 +192,49 @@ impl<F: Fn() -> bool> Input<'_, F> {
     }
 
     fn garbage(&self) -> Miss {
-        let start = self.connection.buffer.get(..80).unwrap_or(&self.connection.buffer);
-        Miss::Garbage(String::from_utf8_lossy(start).into_owned())
+        Miss::Garbage(self.start())
     }
 
-    /// The final status line: its instant, the status, and whether the version keeps connections by default.
-    /// Interim answers (1xx but 101) are read over.
-    fn status(&mut self) -> Result<(Mono, u16, bool), Miss> {
-        loop {
-            let line = self.line()?;
-            let at = Mono::now();
-            let mut words = line.split(' ');
-            let version = words.next().filter(|version| version.starts_with("HTTP/1."));
-            let status =
-                words.next().and_then(|status| status.parse().ok()).filter(|status| (100..600).contains(status));
-            let (Some(version), Some(status)) = (version, status) else { return Err(Miss::Garbage(line)) };
-            if status >= 200 || status == 101 {
-                return Ok((at, status, version != "HTTP/1.0"));
-            }
-            self.head(true)?;
-        }
+    /// The first line of what was received and not used, cut where it is long.
+    fn start(&self) -> String {
+        let line = self.connection.buffer.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+        String::from_utf8_lossy(line.get(..80).unwrap_or(line)).into_owned()
     }
 
-    /// The header lines, up to the empty one.
-    fn head(&mut self, keep: bool) -> Result<Head, Miss> {
-        let mut head = Head { framing: Framing::UntilClosed, keep };
-        let mut bytes = 0;
+    /// Reads the head of the final answer and skips interim ones (1xx but 101). `line` is set as soon as the status line of the
+    /// final answer has arrived.
+    fn head(&mut self, line: &mut Option<StatusLine>) -> Result<Head, Miss> {
         loop {
-            let line = self.line()?;
-            bytes += line.len();
-            if line.is_empty() {
-                return Ok(head);
+            let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+            let mut response = httparse::Response::new(&mut headers);
+            let parsed = response.parse(&self.connection.buffer);
+            // The parser knows the code some bytes before the line ends, with the reason.
+            let code = response.code.unwrap_or_default();
+            let status = response.reason.and(response.code).filter(|status| *status >= 200 || *status == 101);
+            if let (Some(status), None) = (status, &line) {
+                *line = Some(StatusLine { at: Mono::now(), status });
             }
-            if bytes > HEAD {
-                return Err(Miss::Garbage(line));
-            }
-            let (name, value) = line.split_once(':').ok_or_else(|| Miss::Garbage(line.clone()))?;
-            let value = value.trim().to_ascii_lowercase();
-            match name.to_ascii_lowercase().as_str() {
-                "transfer-encoding" if value.ends_with("chunked") => head.framing = Framing::Chunked,
-                // A length beside chunks is to be ignored (RFC 9112, 6.3).
-                "content-length" if head.framing != Framing::Chunked => {
-                    head.framing = Framing::Length(value.parse().map_err(|_| Miss::Garbage(line.clone()))?);
+            match (parsed, *line) {
+                (Ok(Status::Complete(_)), _) if !(100..600).contains(&code) => return Err(self.garbage()),
+                (Ok(Status::Complete(length)), found) => {
+                    let head = found.map(|found| Head::of(&response, found)).transpose()?;
+                    self.connection.buffer.drain(..length);
+                    if let Some(head) = head {
+                        return Ok(head);
+                    }
                 }
-                "connection" if value.contains("close") => head.keep = false,
-                "connection" if value.contains("keep-alive") => head.keep = true,
-                _ => {}
+                (Ok(Status::Partial), _) if self.connection.buffer.len() <= HEAD => {
+                    if self.fill()? == 0 {
+                        return Err(if self.connection.buffer.is_empty() { Miss::Closed } else { self.garbage() });
+                    }
+                }
+                (Err(source), Some(_)) => return Err(Miss::Malformed { start: self.start(), source }),
+                _ => return Err(self.garbage()),
             }
         }
     }
 
-    /// The body, and whether its end was met.
+    /// Reads the body, and whether it was read to its end.
     fn body(&mut self, framing: Framing, status: u16) -> Result<(bool, Vec<u8>), Miss> {
         let mut body = Vec::new();
         match framing {
@@ -312,6 +346,11 @@ mod tests {
         let message = |script: &[&str]| answers(&[script])[0].as_ref().map(|_| ()).expect_err("missed").clone();
         assert!(message(&[]).contains("closed before"));
         assert!(message(&["SSH-2.0-x\r\n"]).contains("not HTTP/1: \"SSH-2.0-x\""));
+        assert!(
+            message(&["HTTP/1.1 503 x\r\nno colon\r\n\r\n"])
+                .contains("malformed (invalid header name): \"HTTP/1.1 503 x\"")
+        );
+        assert!(message(&["HTTP/1.1 503 x\r\nContent-Length: many\r\n\r\n"]).contains("\"Content-Length: many\""));
         assert!(message(&["HTTP/1.1 503 x\r\nContent-Length: 9\r\n\r\ncut"]).contains("closed before"));
     }
 }
