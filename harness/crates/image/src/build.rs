@@ -1,4 +1,4 @@
-//! A minimal image `FROM scratch` out of an executable of this host, as an archive for `docker load`.
+//! Builds a minimal image `FROM scratch` from an executable of this host, as an archive for `docker load`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,16 +8,15 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::closure::{Closure, with_name_service};
+use super::closure::{Closure, closure, with_name_service};
+use super::digest::digest;
+use super::error::{Error, unreadable};
 use super::tree::{Tree, header};
-use super::{Error, unreadable};
-use harness_base::units::hexadecimal;
 
-/// Where the archive keeps its only layer.
+/// The name of the only layer in the archive.
 const LAYER: &str = "layer.tar";
-/// Length of a block of an archive.
 const BLOCK: u64 = 512;
-/// Where programs look for certificates of authorities, on Debian, Fedora, SUSE and Alpine.
+/// The CA bundles of Debian, Fedora, SUSE and Alpine.
 const CERTIFICATES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -33,81 +32,84 @@ const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files dns\n";
 pub struct BuildRequest<'a> {
     /// The program; it becomes the entrypoint, as `/app/<file name>`.
     pub executable: &'a Path,
-    /// Files and folders of this host with their absolute places in the image.
+    /// Files and folders of this host, with their absolute paths in the image.
     pub extra: &'a [(PathBuf, String)],
-    /// What most programs need beside their libraries: CA certificates, passwd and group, nsswitch with its modules, `/tmp`.
+    /// Whether to add what most programs need besides libraries: CA certificates, passwd, group, nsswitch and its modules, `/tmp`.
     pub furnished: bool,
     pub labels: &'a BTreeMap<String, String>,
-    /// Name of the image, with or without a tag.
+    /// The name of the image, with or without a tag.
     pub tag: Option<&'a str>,
-    /// The archive to write; it is replaced.
+    /// The archive to write. An existing file is replaced.
     pub out: &'a Path,
 }
 
 /// An image that was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Built {
-    /// `sha256:…`, as the engine will call it once loaded.
+    /// `sha256:…`, the same id that the engine shows after loading.
     pub id: String,
-    /// Bytes of all files and links in it, as the engine counts them.
+    /// The bytes of all files and links, as the engine counts them.
     pub size_bytes: u64,
-    /// What images call the hardware: `amd64`, `arm64` …
+    /// The name of the hardware in images: `amd64`, `arm64` …
     pub architecture: &'static str,
     pub entrypoint: String,
-    /// What the program may miss.
+    /// Files that the program may need but that were not found.
     pub warnings: Vec<String>,
-    /// Files and links in the image, by path.
+    /// The paths of the files and links in the image.
     pub files: Vec<String>,
 }
 
-/// Builds an image. The same files give the same image, whenever and wherever.
+/// Builds an image. The same files always give the same image.
 ///
 /// # Errors
-/// [`Error`]; no archive is left behind then.
-pub fn build(order: &BuildRequest<'_>) -> Result<Built, Error> {
-    let closure = if order.furnished { with_name_service(order.executable) } else { super::closure(order.executable) }?;
-    let name = order.executable.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+/// Returns an [`Error`] and leaves no archive behind.
+pub fn build(request: &BuildRequest<'_>) -> Result<Built, Error> {
+    let closure = match request.furnished {
+        true => with_name_service(request.executable),
+        false => closure(request.executable),
+    }?;
+    let name = request.executable.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let entrypoint = format!("/app/{name}");
     let mut warnings = Vec::new();
-    let tree = furnish(order, &closure, &entrypoint, &mut warnings)?;
-    let written = write(order, &tree, &closure, &entrypoint);
+    let tree = gather(request, &closure, &entrypoint, &mut warnings)?;
+    let written = write(request, &tree, &closure, &entrypoint);
     if written.is_err() {
-        let _ = std::fs::remove_file(order.out);
+        let _ = std::fs::remove_file(request.out);
     }
     let (id, size_bytes) = written?;
     let architecture = closure.architecture;
     Ok(Built { id, size_bytes, architecture, entrypoint, warnings, files: tree.files() })
 }
 
-fn furnish(
-    order: &BuildRequest<'_>,
+fn gather(
+    request: &BuildRequest<'_>,
     closure: &Closure,
     entrypoint: &str,
     warnings: &mut Vec<String>,
 ) -> Result<Tree, Error> {
     let mut tree = Tree::default();
-    // Libraries first: they bring links such as /lib, which everything after them goes through.
+    // Libraries first: they bring links such as /lib, which all later paths go through.
     let libraries = closure.libraries.iter().map(|library| &library.path);
     for path in libraries.chain(&closure.interpreter).chain(&closure.settings) {
         tree.mirror(path)?;
     }
     link_strays(&mut tree, closure)?;
     tree.copy(&closure.executable, entrypoint)?;
-    if order.furnished {
+    if request.furnished {
         certificates(&mut tree, warnings)?;
         tree.text("/etc/passwd", PASSWD)?;
         tree.text("/etc/group", GROUP)?;
         tree.text("/etc/nsswitch.conf", NSSWITCH)?;
         tree.folder("/tmp", 0o1777)?;
     }
-    for (source, place) in order.extra {
+    for (source, place) in request.extra {
         tree.copy(source, place)?;
     }
     Ok(tree)
 }
 
-/// The image has no index of libraries, and its program lies in another folder. So a library that was found through either
-/// gets a link beside the C library, where the loader looks at last.
+/// Links libraries that the loader would not find in the image. The image has no index of libraries, and its program is in another
+/// folder, so a library that was found through either gets a link beside the C library, where the loader looks last.
 fn link_strays(tree: &mut Tree, closure: &Closure) -> Result<(), Error> {
     let is_c_library = |name: &str| name.starts_with("libc.so") || name.starts_with("libc.musl");
     let c_library = closure.libraries.iter().find(|library| is_c_library(&library.name)).map(|library| &library.path);
@@ -126,7 +128,7 @@ fn link_strays(tree: &mut Tree, closure: &Closure) -> Result<(), Error> {
 fn certificates(tree: &mut Tree, warnings: &mut Vec<String>) -> Result<(), Error> {
     let Some(bundle) = CERTIFICATES.iter().map(Path::new).find(|path| path.is_file()) else {
         let message =
-            "no CA certificates on this host, so a program that speaks TLS may not start; install ca-certificates";
+            "this host has no CA certificates, so a program that uses TLS may not start; install ca-certificates";
         warnings.push(message.to_owned());
         return Ok(());
     };
@@ -135,16 +137,16 @@ fn certificates(tree: &mut Tree, warnings: &mut Vec<String>) -> Result<(), Error
     others.iter().chain(&["/usr/lib/ssl/cert.pem"]).try_for_each(|place| tree.link(place, Path::new(first)))
 }
 
-/// Writes the archive; the image's id and the bytes of its files.
-fn write(order: &BuildRequest<'_>, tree: &Tree, closure: &Closure, entrypoint: &str) -> Result<(String, u64), Error> {
-    let unwritable = |source| Error::Unwritable { path: order.out.to_owned(), source };
-    let mut out = BufWriter::new(File::create(order.out).map_err(unwritable)?);
-    // The layer's length is known once it is written, so its header is filled in afterwards.
+/// Writes the archive. Returns the image's id and the bytes of its files.
+fn write(request: &BuildRequest<'_>, tree: &Tree, closure: &Closure, entrypoint: &str) -> Result<(String, u64), Error> {
+    let unwritable = |source| Error::Unwritable { path: request.out.to_owned(), source };
+    let mut out = BufWriter::new(File::create(request.out).map_err(unwritable)?);
+    // The layer's length is known only after it is written, so its header is filled in at the end.
     out.write_all(&[0; BLOCK as usize]).map_err(unwritable)?;
     let mut layer = Hashing { out: &mut out, hash: Sha256::new(), written: 0 };
     let bytes = tree.write(&mut layer, unwritable)?;
     let (diff_id, length) = (digest(layer.hash), layer.written);
-    let config = config(order, closure, entrypoint, &diff_id).to_string();
+    let config = config(request, closure, entrypoint, &diff_id).to_string();
     let mut config_hash = Sha256::new();
     config_hash.update(&config);
     let id = digest(config_hash);
@@ -153,7 +155,7 @@ fn write(order: &BuildRequest<'_>, tree: &Tree, closure: &Closure, entrypoint: &
         let mut archive = tar::Builder::new(out);
         let name = format!("{}.json", id.trim_start_matches("sha256:"));
         append(&mut archive, &name, &config)?;
-        append(&mut archive, "manifest.json", &manifest(order.tag, &name))?;
+        append(&mut archive, "manifest.json", &manifest(request.tag, &name))?;
         let mut out = archive.into_inner()?;
         let mut header = header(tar::EntryType::Regular, 0o644, length);
         header.set_path(LAYER)?;
@@ -170,13 +172,13 @@ fn append<W: Write>(archive: &mut tar::Builder<W>, name: &str, text: &str) -> st
     archive.append_data(&mut header(tar::EntryType::Regular, 0o644, text.len() as u64), name, text.as_bytes())
 }
 
-fn config(order: &BuildRequest<'_>, closure: &Closure, entrypoint: &str, diff_id: &str) -> serde_json::Value {
+fn config(request: &BuildRequest<'_>, closure: &Closure, entrypoint: &str, diff_id: &str) -> serde_json::Value {
     const BEFORE_ALL: &str = "1970-01-01T00:00:00Z";
     json!({
         "architecture": closure.architecture,
         "os": "linux",
         "created": BEFORE_ALL,
-        "config": { "Entrypoint": [entrypoint], "Labels": order.labels, "WorkingDir": "/" },
+        "config": { "Entrypoint": [entrypoint], "Labels": request.labels, "WorkingDir": "/" },
         "rootfs": { "type": "layers", "diff_ids": [diff_id] },
         "history": [{ "created": BEFORE_ALL, "created_by": format!("harness: {entrypoint} and what it needs") }],
     })
@@ -190,12 +192,7 @@ fn manifest(tag: Option<&str>, config: &str) -> String {
     json!([{ "Config": config, "RepoTags": tag.map(|tag| vec![full(tag)]), "Layers": [LAYER] }]).to_string()
 }
 
-/// `sha256:` and the digest in hexadecimal.
-pub(super) fn digest(hash: Sha256) -> String {
-    format!("sha256:{}", hexadecimal(&hash.finalize()))
-}
-
-/// Passes bytes on and takes their digest.
+/// Forwards bytes and hashes them.
 struct Hashing<W> {
     out: W,
     hash: Sha256,

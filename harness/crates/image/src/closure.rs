@@ -1,46 +1,46 @@
-//! The files that an executable needs to start, found as its loader would find them.
+//! Finds the files that an executable needs to start, as its loader would.
 
 use std::path::{Path, PathBuf};
 
 use super::elf::Elf;
+use super::error::{Error, NoProgram, unreadable};
 use super::search::Search;
-use super::{Error, unreadable};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closure {
     /// The executable, symbolic links resolved.
     pub executable: PathBuf,
-    /// What images call the hardware it is built for: `amd64`, `arm64` …
+    /// The name of its hardware in images: `amd64`, `arm64` …
     pub architecture: &'static str,
     /// The loader; absent for a static executable.
     pub interpreter: Option<PathBuf>,
-    /// Its libraries and theirs, by path.
+    /// Its libraries and their libraries, sorted by path.
     pub libraries: Vec<Library>,
-    /// A file that the loader takes its folders from.
+    /// The file with the search path of the loader, if it has one.
     pub settings: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {
-    /// The name that it is asked for by.
+    /// The name in the dependency list.
     pub name: String,
-    /// Where the loader finds it; this may be a symbolic link.
+    /// The path at which the loader finds it; this may be a symbolic link.
     pub path: PathBuf,
     pub needed_by: PathBuf,
 }
 
-/// Modules of glibc that it loads by itself for names and addresses. From 2.34 on most are part of it.
+/// The modules that glibc loads by itself for names and addresses. Most are part of glibc since 2.34.
 const NAME_SERVICE: [&str; 3] = ["libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"];
 
-/// What `executable` needs: its loader and its libraries with theirs. Nothing for a static one.
+/// Finds the loader and all libraries of `executable`; none for a static one.
 ///
 /// # Errors
-/// [`Error`]: not a program of this host, or a library that is not found.
+/// Returns an [`Error`] when the file is not a program for this host, or a library is not found.
 pub fn closure(executable: &Path) -> Result<Closure, Error> {
-    Ok(Walk::complete(executable)?.told())
+    Ok(Walk::complete(executable)?.into_closure())
 }
 
-/// The same with the name service modules of glibc, as far as they are files here.
+/// Finds the same, and the name service modules of glibc that exist as files.
 pub(super) fn with_name_service(executable: &Path) -> Result<Closure, Error> {
     let mut walk = Walk::complete(executable)?;
     if walk.interpreter.is_some() && walk.search.is_glibc() {
@@ -52,7 +52,7 @@ pub(super) fn with_name_service(executable: &Path) -> Result<Closure, Error> {
         }
         walk.finish()?;
     }
-    Ok(walk.told())
+    Ok(walk.into_closure())
 }
 
 /// The executable, its loader or a library.
@@ -60,16 +60,16 @@ struct Object {
     name: String,
     path: PathBuf,
     elf: Elf,
-    /// Who asked for it first, as an index; the executable for itself.
+    /// The index of the object that needed it first; the executable has its own index.
     by: usize,
 }
 
-/// The way from the executable to everything it needs, breadth first like the loader's.
+/// The search from the executable to all its dependencies, breadth first like that of the loader.
 struct Walk {
     objects: Vec<Object>,
     interpreter: Option<Object>,
     search: Search,
-    /// Objects whose needs are met.
+    /// The number of objects whose dependencies were found.
     done: usize,
 }
 
@@ -85,8 +85,7 @@ impl Walk {
             }
             None if elf.is_static() => {}
             None => {
-                let message = "a library: it names no loader that could start it".to_owned();
-                return Err(Error::NoProgram { path, message });
+                return Err(Error::NoProgram { path, reason: NoProgram::Library });
             }
         }
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -105,7 +104,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Finds `name` for the object `by`, unless it is there.
+    /// Finds `name` for the object `by`, unless it was found before.
     fn need(&mut self, name: &str, by: usize) -> Result<(), Error> {
         let known = |object: &Object| object.name == name || object.elf.soname.as_deref() == Some(name);
         let loader = self.interpreter.as_ref().is_some_and(known) || self.search.is_loader(name);
@@ -114,7 +113,7 @@ impl Walk {
         }
         let machine = self.objects[by].elf.machine;
         for path in self.places(name, by) {
-            // Libraries of another class or machine are passed over, as the loader does.
+            // Libraries of another class or machine are skipped, as the loader does.
             let fits = Elf::read(&path).ok().filter(|elf| elf.machine == machine);
             if let Some(elf) = fits {
                 self.objects.push(Object { name: name.to_owned(), path, elf, by });
@@ -126,17 +125,17 @@ impl Walk {
         Err(Error::NoLibrary { name: name.to_owned(), by: self.objects[by].path.clone(), looked })
     }
 
-    /// Where `name` may be, in the loader's order.
+    /// Returns the paths at which `name` may be, in the loader's order.
     fn places(&self, name: &str, by: usize) -> Vec<PathBuf> {
         if name.contains('/') {
-            // A relative one would depend on the folder that the program is started in.
+            // A relative path would depend on the working folder of the program.
             return Some(PathBuf::from(name)).filter(|path| path.is_absolute()).into_iter().collect();
         }
         let named = self.named_folders(by).into_iter().map(|folder| folder.join(name));
         named.chain(self.search.places(name)).collect()
     }
 
-    /// The folders that an object names; without a `runpath` also those of whoever asked for it.
+    /// Returns the folders that an object names; without a `runpath` also those of the objects that needed it.
     fn named_folders(&self, by: usize) -> Vec<PathBuf> {
         let object = &self.objects[by];
         if let Some(runpath) = &object.elf.runpath {
@@ -153,7 +152,7 @@ impl Walk {
         }
     }
 
-    fn told(self) -> Closure {
+    fn into_closure(self) -> Closure {
         let executable = &self.objects[0];
         let libraries = self.objects.iter().skip(1).map(|object| Library {
             name: object.name.clone(),
@@ -172,7 +171,7 @@ impl Walk {
     }
 }
 
-/// The loader that a program names.
+/// Reads the loader that a program names.
 fn loader(path: &Path, by: &Path) -> Result<Object, Error> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if !path.exists() {
@@ -182,7 +181,7 @@ fn loader(path: &Path, by: &Path) -> Result<Object, Error> {
     Ok(Object { name, path: path.to_owned(), elf: Elf::read(path)?, by: 0 })
 }
 
-/// A folder as a program names it, `$ORIGIN`, `$LIB` and `$PLATFORM` filled. `$LIB` differs between distributions.
+/// Expands `$ORIGIN`, `$LIB` and `$PLATFORM` in a folder that a program names. `$LIB` differs between distributions.
 fn expanded(text: &str, object: &Object) -> Vec<PathBuf> {
     let fill = |text: &str, name: &str, value: &str| {
         text.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value)

@@ -1,4 +1,4 @@
-//! What an ELF file says about what it needs.
+//! Reads the dependencies from an ELF file.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -9,30 +9,27 @@ use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::read::{ReadCache, ReadRef};
 
+use super::error::{Error, NoProgram, unreadable};
 use super::machine::{Machine, here};
-use super::{Error, unreadable};
 
-/// Longest first line of a script that is told.
+/// The number of bytes of a script's first line that are shown.
 const LINE: usize = 80;
 
 /// A program or a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Elf {
-    /// The hardware it is built for.
     pub(super) machine: Machine,
-    /// The loader that it names.
     pub(super) interpreter: Option<PathBuf>,
-    /// Names of the libraries it needs.
+    /// The names of its libraries.
     pub(super) needed: Vec<String>,
-    /// The name it gives itself.
     pub(super) soname: Option<String>,
-    /// Where it wants its libraries and theirs to be looked for first; none where it has a `runpath`, as the loader does.
+    /// The folders that are searched first for its libraries and their libraries. Empty if there is a `runpath`, as in the loader.
     pub(super) rpath: Vec<String>,
-    /// Where it wants its own libraries to be looked for.
+    /// The folders that are searched for its own libraries.
     pub(super) runpath: Option<Vec<String>>,
 }
 
-/// What the headers say, before the machine is known by name.
+/// The content of the headers, before the machine is known.
 struct Headers {
     number: u16,
     wide: bool,
@@ -46,9 +43,9 @@ impl Elf {
     /// Reads a program or a library for this host.
     ///
     /// # Errors
-    /// [`Error::Script`], [`Error::NoProgram`], [`Error::WrongMachine`] or [`Error::Unreadable`].
+    /// Returns [`Error::Script`], [`Error::NoProgram`], [`Error::WrongMachine`] or [`Error::Unreadable`].
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
-        let no_program = |message: String| Error::NoProgram { path: path.to_owned(), message };
+        let no_program = |reason| Error::NoProgram { path: path.to_owned(), reason };
         let wide = class(path)?;
         let cache = ReadCache::new(BufReader::new(File::open(path).map_err(unreadable(path))?));
         let headers = if wide {
@@ -56,9 +53,9 @@ impl Elf {
         } else {
             headers::<FileHeader32<Endianness>, _>(&cache)
         };
-        let headers = headers.map_err(|error| no_program(format!("a broken ELF file, {error}")))?;
+        let headers = headers.map_err(|error| no_program(NoProgram::BadElf(error)))?;
         if !headers.runnable {
-            return Err(no_program("an ELF file that is neither program nor library".to_owned()));
+            return Err(no_program(NoProgram::OtherType));
         }
         let machine = Machine::of(headers.number, headers.wide).filter(|machine| machine.runs_here());
         let machine = machine.ok_or_else(|| Error::WrongMachine {
@@ -66,21 +63,21 @@ impl Elf {
             found: name(headers.number, headers.wide),
             host: here().to_owned(),
         })?;
-        headers.told(machine).ok_or_else(|| no_program("a broken ELF file, a name is not in its table".to_owned()))
+        headers.into_elf(machine).ok_or_else(|| no_program(NoProgram::BadStringTable))
     }
 
-    /// Whether it is complete in itself.
+    /// Returns whether it needs neither a loader nor libraries.
     pub(super) fn is_static(&self) -> bool {
         self.interpreter.is_none() && self.needed.is_empty()
     }
 }
 
-/// Whether the file's addresses have 64 bits, from its first bytes.
+/// Reads from the first bytes whether the file's addresses have 64 bits.
 fn class(path: &Path) -> Result<bool, Error> {
-    let no_program = |message: &str| Error::NoProgram { path: path.to_owned(), message: message.to_owned() };
+    let no_program = |reason| Error::NoProgram { path: path.to_owned(), reason };
     let meta = std::fs::metadata(path).map_err(unreadable(path))?;
     if !meta.is_file() {
-        return Err(no_program("not a regular file"));
+        return Err(no_program(NoProgram::NotRegular));
     }
     let (mut head, mut file) = (Vec::new(), File::open(path).map_err(unreadable(path))?);
     file.by_ref().take(LINE as u64).read_to_end(&mut head).map_err(unreadable(path))?;
@@ -89,12 +86,12 @@ fn class(path: &Path) -> Result<bool, Error> {
         return Err(Error::Script { path: path.to_owned(), line: String::from_utf8_lossy(line).trim().to_owned() });
     }
     if !head.starts_with(&elf::ELFMAG) {
-        return Err(no_program("neither an ELF file nor a script"));
+        return Err(no_program(NoProgram::UnknownFormat));
     }
     match head.get(4) {
         Some(&elf::ELFCLASS64) => Ok(true),
         Some(&elf::ELFCLASS32) => Ok(false),
-        _ => Err(no_program("a broken ELF file, of no known class")),
+        _ => Err(no_program(NoProgram::UnknownClass)),
     }
 }
 
@@ -141,20 +138,20 @@ impl Headers {
         self.dynamic.iter().find(|(found, _)| *found == u64::from(tag)).map(|(_, value)| *value)
     }
 
-    /// The text at an offset of the string table.
+    /// Returns the text at an offset of the string table.
     fn text(&self, offset: u64) -> Option<String> {
         let rest = self.strings.get(usize::try_from(offset).ok()?..)?;
         let length = rest.iter().position(|byte| *byte == 0)?;
         Some(String::from_utf8_lossy(&rest[..length]).into_owned())
     }
 
-    /// The texts of every entry with this tag; nothing when one is not in the table.
+    /// Returns the texts of all entries with this tag, or `None` when one is not in the table.
     fn texts(&self, tag: u32) -> Option<Vec<String>> {
         let entries = self.dynamic.iter().filter(|(found, _)| *found == u64::from(tag));
         entries.map(|(_, offset)| self.text(*offset)).collect()
     }
 
-    fn told(&self, machine: Machine) -> Option<Elf> {
+    fn into_elf(self, machine: Machine) -> Option<Elf> {
         let folders = |texts: Vec<String>| -> Vec<String> {
             let parts = texts.iter().flat_map(|text| text.split(':')).filter(|part| !part.is_empty());
             parts.map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! One layer: its bytes as stored and as a pull would download them, and what in it tells the base of the image.
+//! Measures one layer: its bytes as stored and as a pull would download them. Also looks for the base of the image.
 
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 
@@ -7,24 +7,24 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use super::build::digest;
+use super::digest::digest;
 use super::look::Look;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Weight {
     pub(super) stored: u64,
-    /// Digest of these bytes.
+    /// The digest of the stored bytes.
     pub(super) digest: String,
-    /// Digest of the archive in it; absent where it could not be unpacked.
+    /// The digest of the uncompressed archive; absent when it could not be decompressed.
     pub(super) content: Option<String>,
-    /// Its length once compressed; absent where it is stored compressed.
+    /// The compressed length; absent when it is stored compressed.
     pub(super) compressed: Option<u64>,
 }
 
-/// Reads a layer to its end, whatever it is compressed with.
+/// Reads a layer to its end, with any compression.
 ///
 /// # Errors
-/// When it cannot be read or its compression is broken.
+/// Returns an error when the layer cannot be read or its compression is broken.
 pub(super) fn weigh(from: impl Read, look: &mut Look) -> Result<Weight> {
     let mut from = BufReader::with_capacity(1 << 16, from);
     let magic = from.fill_buf()?;
@@ -34,7 +34,7 @@ pub(super) fn weigh(from: impl Read, look: &mut Look) -> Result<Weight> {
     }
     let mut stored = Tee { also: (!zstd).then(compressor), ..Tee::new(from) };
     if zstd {
-        look.unread("a layer is compressed with zstd, which is not looked into");
+        look.unread("a layer is compressed with zstd, which is not decompressed");
     } else {
         look.at(&mut stored);
     }
@@ -54,12 +54,12 @@ fn unpacked(from: impl Read, look: &mut Look) -> Result<Weight> {
     Ok(Weight { stored: stored.passed, digest, content, compressed: None })
 }
 
-/// As engines compress what they push: gzip at its default level.
+/// Compresses as engines do when they push: gzip at its default level.
 fn compressor() -> GzEncoder<Counted> {
     GzEncoder::new(Counted(0), Compression::default())
 }
 
-/// Bytes that are counted and forgotten.
+/// Counts bytes and discards them.
 struct Counted(u64);
 
 impl Write for Counted {
@@ -73,13 +73,13 @@ impl Write for Counted {
     }
 }
 
-/// Takes the digest of what is read through it, and compresses it where asked to.
+/// Hashes the bytes that are read through it, and optionally compresses them.
 struct Tee<R> {
     from: R,
     hash: Sha256,
     passed: u64,
     also: Option<GzEncoder<Counted>>,
-    /// Whoever looked through it may have passed over an error, and a decoder does not repeat it.
+    /// The last error. The caller may have ignored it, and a decoder does not repeat it.
     failed: Option<Error>,
 }
 
@@ -126,7 +126,7 @@ mod tests {
         let weight = weigh(&bomb[..], &mut Look::default()).unwrap();
         assert_eq!(weight.stored, bomb.len() as u64);
         assert_eq!(weight.compressed, None);
-        // The tests beside this one hold memory too, so half of it is left to them.
+        // Other tests of this process also use memory.
         assert!(peak() - before < UNPACKED / 2, "{} bytes more", peak() - before);
     }
 

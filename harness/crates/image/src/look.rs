@@ -1,17 +1,17 @@
-//! What the files of an image tell about its base.
+//! Determines the base of an image from its files.
 
 use std::io::Read;
 
 use super::tar_reader::{Kind, TarReader};
 use crate::types::Base;
 
-/// Longest os-release that is read.
+/// The number of bytes of os-release that are read.
 const LONGEST: u64 = 1 << 16;
 const OS_RELEASE: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
 const SHELLS: [&str; 6] = ["bin/sh", "usr/bin/sh", "bin/bash", "usr/bin/bash", "bin/busybox", "busybox/sh"];
 const PACKAGES: [&str; 5] = ["var/lib/dpkg", "lib/apk/db", "usr/lib/apk/db", "var/lib/rpm", "usr/lib/sysimage/rpm"];
 
-/// What was seen in the layers so far.
+/// The relevant files in the layers that were read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Look {
     os_release: Option<String>,
@@ -23,7 +23,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Looks at one layer, as far as it can be read as an archive.
+    /// Reads one layer, as far as it is a valid archive.
     pub(super) fn at(&mut self, layer: impl Read) {
         self.layers += 1;
         let mut tar_reader = TarReader::new(layer);
@@ -32,7 +32,7 @@ impl Look {
         }
     }
 
-    /// A layer that was not looked into; why.
+    /// Records why a layer was not read.
     pub(super) fn unread(&mut self, why: &str) {
         self.unread.get_or_insert_with(|| why.to_owned());
     }
@@ -55,9 +55,9 @@ impl Look {
         Ok(())
     }
 
-    /// The base and what tells it. What the image says of itself comes first, what its files say next.
-    pub(super) fn base(&self, said: Option<&str>) -> (Base, String) {
-        if let Some(name) = said {
+    /// Returns the base and the evidence for it. The image's own label has priority over its files.
+    pub(super) fn base(&self, labelled: Option<&str>) -> (Base, String) {
+        if let Some(name) = labelled {
             return (named(name), format!("the image says that its base is {name}"));
         }
         if let Some(text) = &self.os_release {

@@ -1,19 +1,19 @@
-//! Machines by the names that the ELF format, this host and images give them.
+//! Names of hardware in the ELF format, on this host and in images.
 
 use object::elf;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Machine {
-    /// Number in the ELF header.
+    /// The number in the ELF header.
     number: u16,
-    /// 64-bit addresses.
+    /// Whether addresses have 64 bits.
     wide: bool,
     pub(super) docker: &'static str,
-    /// What `std::env::consts::ARCH` calls it.
+    /// The name in `std::env::consts::ARCH`.
     host: &'static str,
-    /// What the loader puts in place of `$PLATFORM`.
+    /// The value of `$PLATFORM` in the loader.
     pub(super) platform: &'static str,
-    /// Folder of its libraries on Debian.
+    /// The name of its library folder on Debian.
     pub(super) triplet: &'static str,
 }
 
@@ -33,24 +33,23 @@ const MACHINES: &[Machine] = &[
 ];
 
 impl Machine {
-    /// The machine of an ELF file.
+    /// Returns the machine of an ELF file.
     pub(super) fn of(number: u16, wide: bool) -> Option<Self> {
         MACHINES.iter().copied().find(|machine| machine.number == number && machine.wide == wide)
     }
 
-    /// Whether this host runs programs for it. A 64-bit PC runs 32-bit ones as well.
+    /// Returns whether this host runs programs for it. x86_64 hosts also run 32-bit programs.
     pub(super) fn runs_here(self) -> bool {
         let host = std::env::consts::ARCH;
         self.host == host || (host == "x86_64" && self.docker == "386")
     }
 
-    /// Whether its addresses have 64 bits.
     pub(super) const fn wide(self) -> bool {
         self.wide
     }
 }
 
-/// What images call this host's machine.
+/// Returns the name of this host's hardware in images.
 pub fn here() -> &'static str {
     let host = std::env::consts::ARCH;
     MACHINES.iter().find(|machine| machine.host == host).map_or(host, |machine| machine.docker)

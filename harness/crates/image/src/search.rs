@@ -1,31 +1,32 @@
-//! Where a loader looks for libraries, beside the folders that programs name themselves.
+//! The folders in which a loader searches for libraries, besides those that programs name.
 
 use std::path::{Path, PathBuf};
 
 use super::machine::Machine;
 
-/// Where glibc keeps what `ldconfig` found.
+/// The cache that `ldconfig` writes for glibc.
 const CACHE: &str = "/etc/ld.so.cache";
-/// First bytes of that file since glibc 2.2.
+/// The first bytes of that file since glibc 2.2.
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
-/// Length of its header, and of one of its entries.
+/// The length of its header.
 const HEADER: usize = 48;
+/// The length of an entry.
 const ENTRY: usize = 24;
-/// What musl's loader is itself, whatever a program calls it.
+/// The libraries that are part of musl's loader.
 const MUSL_SELF: [&str; 7] = ["libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet."];
 
-/// The folders and the index of one loader.
+/// The search path and the cache of one loader.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Search {
     cache: Vec<(String, PathBuf)>,
     folders: Vec<PathBuf>,
     musl: bool,
-    /// A file that tells the loader where to look, and so belongs into the image.
+    /// The file with the loader's search path, which the image needs too.
     pub(super) settings: Option<PathBuf>,
 }
 
 impl Search {
-    /// How the loader `interpreter` searches.
+    /// Returns the search path of the loader `interpreter`.
     pub(super) fn of(interpreter: &Path, machine: Machine) -> Self {
         let name = interpreter.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         match name.strip_prefix("ld-musl-") {
@@ -46,23 +47,23 @@ impl Search {
         Self { folders: folders.collect(), musl: true, settings: text.map(|_| settings), ..Self::default() }
     }
 
-    /// Whether the loader itself answers to this name.
+    /// Returns whether the loader itself is the library of this name.
     pub(super) fn is_loader(&self, name: &str) -> bool {
         self.musl && MUSL_SELF.iter().any(|own| name.starts_with(own))
     }
 
-    /// Whether the C library is glibc, with modules for names and addresses.
+    /// Returns whether the C library is glibc, which has modules for names and addresses.
     pub(super) fn is_glibc(&self) -> bool {
         !self.musl
     }
 
-    /// Where `name` may be, in the loader's order.
+    /// Returns the paths at which `name` may be, in the loader's order.
     pub(super) fn places(&self, name: &str) -> impl Iterator<Item = PathBuf> {
         let cached = self.cache.iter().filter(move |(known, _)| known == name).map(|(_, path)| path.clone());
         cached.chain(self.folders.iter().map(move |folder| folder.join(name)))
     }
 
-    /// The folders that are looked through at last.
+    /// Returns the folders that are searched last.
     pub(super) fn folders(&self) -> &[PathBuf] {
         &self.folders
     }
@@ -77,8 +78,8 @@ fn trusted(machine: Machine) -> Vec<PathBuf> {
     folders.into_iter().map(PathBuf::from).collect()
 }
 
-/// Names and files of the loader's index; nothing where it is not understood. Libraries for certain processors only
-/// (`glibc-hwcaps`) are left out: an image must run on its neighbour too.
+/// Reads the names and paths in the loader's cache; `None` for an unknown format. Skips libraries for certain processors
+/// (`glibc-hwcaps`), because an image must run on other hosts too.
 fn entries(file: &[u8]) -> Option<Vec<(String, PathBuf)>> {
     let start = file.windows(MAGIC.len()).position(|window| window == MAGIC)?;
     let file = &file[start..];
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_index_of_this_host_names_files_that_exist() {
+    fn the_cache_of_this_host_names_files_that_exist() {
         let Ok(file) = std::fs::read(CACHE) else {
             eprintln!("SKIPPED: {CACHE} does not exist here");
             return;
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_index_is_no_index() {
+    fn a_broken_cache_is_ignored() {
         assert_eq!(entries(b"garbage"), None);
         let mut cut = MAGIC.to_vec();
         cut.extend([5, 0, 0, 0]);
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn musl_answers_for_the_libraries_that_it_contains() {
+    fn musl_provides_the_libraries_that_it_contains() {
         let musl =
             Search::of(Path::new("/lib/ld-musl-nowhere.so.1"), Machine::of(object::elf::EM_X86_64, true).unwrap());
         assert!(

@@ -1,29 +1,29 @@
-//! Where an image's parts lie: in a folder, or in an archive of one.
+//! The parts of an image in a folder or in an archive.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
 
+use super::error::{BadBlob, Error, NoImage, unreadable};
 use super::tar_reader::{Kind, TarReader};
-use super::{Error, unreadable};
 
-/// Largest index, manifest or configuration that is read.
+/// The largest index, manifest or configuration that is read.
 const LARGEST_DOCUMENT: u64 = 4 << 20;
 
 /// The parts of an image, by their names.
 #[derive(Debug)]
 pub(super) struct Store {
     path: PathBuf,
-    /// Begin and length of every file of an archive; absent for a folder.
+    /// The offset and length of each file of an archive; absent for a folder.
     entries: Option<BTreeMap<String, (u64, u64)>>,
 }
 
 impl Store {
-    /// Opens a folder or an archive, which is read through once.
+    /// Opens a folder or an archive, and lists the files of an archive.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] or [`Error::Broken`].
+    /// Returns [`Error::Unreadable`], [`Error::NoImage`] or [`Error::Broken`].
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let meta = path.metadata().map_err(unreadable(path))?;
         if meta.is_dir() {
@@ -33,12 +33,10 @@ impl Store {
         let mut magic = Vec::new();
         file.by_ref().take(2).read_to_end(&mut magic).map_err(unreadable(path))?;
         if magic == [0x1f, 0x8b] {
-            let message = "it is compressed as a whole; unpack it with gunzip first".to_owned();
-            return Err(Error::NoImage { path: path.to_owned(), message });
+            return Err(Error::NoImage { path: path.to_owned(), reason: NoImage::Compressed });
         }
         file.seek(SeekFrom::Start(0)).map_err(unreadable(path))?;
-        let entries =
-            listed(file).map_err(|error| Error::Broken { path: path.to_owned(), message: error.to_string() })?;
+        let entries = listed(file).map_err(|source| Error::Broken { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), entries: Some(entries) })
     }
 
@@ -46,7 +44,7 @@ impl Store {
         &self.path
     }
 
-    /// Whether there is a part of this name.
+    /// Returns whether a part with this name exists.
     pub(super) fn has(&self, name: &str) -> bool {
         match &self.entries {
             Some(entries) => entries.contains_key(name),
@@ -54,13 +52,13 @@ impl Store {
         }
     }
 
-    /// Reads a part, with its length.
+    /// Returns a reader of a part, and its length.
     ///
     /// # Errors
-    /// [`Error::Blob`] where it is not there, or [`Error::Unreadable`].
+    /// Returns [`Error::Blob`] when the part is missing, or [`Error::Unreadable`].
     pub(super) fn reader(&self, name: &str) -> Result<(Take<File>, u64), Error> {
         if !self.has(name) {
-            return Err(self.blob(name, "is missing".to_owned()));
+            return Err(self.blob(name, BadBlob::Missing));
         }
         let Some(entries) = &self.entries else {
             let path = self.path.join(name);
@@ -74,27 +72,27 @@ impl Store {
         Ok((file.take(length), length))
     }
 
-    /// The whole of a small part.
+    /// Reads a whole document.
     ///
     /// # Errors
-    /// [`Error::Blob`] where it is not there, too large or cut off, or [`Error::Unreadable`].
+    /// Returns [`Error::Blob`] when the document is missing or too large, or [`Error::Unreadable`].
     pub(super) fn document(&self, name: &str) -> Result<Vec<u8>, Error> {
         let (mut from, length) = self.reader(name)?;
         if length > LARGEST_DOCUMENT {
-            return Err(self.blob(name, format!("has {length} bytes, more than any document of an image")));
+            return Err(self.blob(name, BadBlob::TooLarge { bytes: length }));
         }
         let mut content = Vec::new();
         from.read_to_end(&mut content).map_err(unreadable(&self.path))?;
         Ok(content)
     }
 
-    /// A complaint about a part.
-    pub(super) fn blob(&self, name: &str, message: String) -> Error {
-        Error::Blob { path: self.path.clone(), name: name.to_owned(), message }
+    /// Creates the error of a part.
+    pub(super) fn blob(&self, name: &str, reason: BadBlob) -> Error {
+        Error::Blob { path: self.path.clone(), name: name.to_owned(), reason }
     }
 }
 
-/// Whether a name stays inside a folder.
+/// Returns whether a name stays inside its folder.
 fn plain(name: &str) -> bool {
     !name.starts_with('/') && name.split('/').all(|part| !part.is_empty() && part != "..")
 }
@@ -109,7 +107,7 @@ fn listed(file: File) -> std::io::Result<BTreeMap<String, (u64, u64)>> {
             Kind::Other => {}
         }
     }
-    // Engines store a layer that occurs twice once, and link to it.
+    // Engines store a repeated layer once, and link to it.
     for (name, target) in links {
         if let Some(place) = files.get(&target).copied() {
             files.insert(name, place);

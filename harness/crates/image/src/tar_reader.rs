@@ -1,16 +1,16 @@
-//! Reading tar archives as a stream: headers only, content where it is asked for, and never more memory than a few blocks.
+//! Reads tar archives as a stream: headers always, content on demand, with a few blocks of memory.
 
 use std::io::{Error, ErrorKind, Read, Result};
 
 use tar::{EntryType, Header, PaxExtensions};
 
 const BLOCK: u64 = 512;
-/// Longest extended header; names and times fit many times.
+/// The longest extended header that is accepted.
 const LONGEST: u64 = 1 << 16;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Item {
-    /// Its path, without `./` and slashes around it.
+    /// The path, without `./` and surrounding slashes.
     pub(super) name: String,
     pub(super) kind: Kind,
     pub(super) size: u64,
@@ -22,20 +22,20 @@ pub(super) enum Kind {
     File,
     /// Another name for the entry at this path.
     Link(String),
-    /// A folder, a device …
+    /// A folder, a device, and so on.
     Other,
 }
 
-/// An archive while it is read.
+/// A reader of an archive.
 #[derive(Debug)]
 pub(super) struct TarReader<R> {
     from: R,
     at: u64,
-    /// Content and padding of the present entry that was not read.
+    /// The unread content and padding of the current entry.
     left: u64,
 }
 
-/// What an extended header says about the entry behind it.
+/// The fields of an extended header, which apply to the next entry.
 #[derive(Default)]
 struct Extended {
     name: Option<String>,
@@ -48,17 +48,18 @@ impl<R: Read> TarReader<R> {
         Self { from, at: 0, left: 0 }
     }
 
-    /// The next entry; nothing behind the end mark.
+    /// Reads the next entry; `None` at the end mark.
     ///
     /// # Errors
-    /// When the archive is cut off or broken.
+    /// Returns an error when the archive is truncated or broken.
     pub(super) fn next(&mut self) -> Result<Option<Item>> {
         let mut extended = Extended::default();
         loop {
             self.skip()?;
             let Some(header) = self.header()? else { return Ok(None) };
             let size = extended.size.take().map_or_else(|| header.entry_size(), Ok)?;
-            self.left = size.checked_next_multiple_of(BLOCK).ok_or_else(|| broken("an entry has an absurd size"))?;
+            self.left =
+                size.checked_next_multiple_of(BLOCK).ok_or_else(|| broken("the size of an entry is out of range"))?;
             match header.entry_type() {
                 EntryType::GNULongName => extended.name = Some(text(&self.whole(size)?)),
                 EntryType::GNULongLink => extended.link = Some(text(&self.whole(size)?)),
@@ -70,10 +71,10 @@ impl<R: Read> TarReader<R> {
         }
     }
 
-    /// The first bytes of the present entry's content.
+    /// Reads the first bytes of the current entry.
     ///
     /// # Errors
-    /// When the archive cannot be read.
+    /// Returns an error when the archive cannot be read.
     pub(super) fn content(&mut self, size: u64) -> Result<Vec<u8>> {
         let mut content = Vec::new();
         self.from.by_ref().take(size.min(self.left)).read_to_end(&mut content)?;
@@ -103,7 +104,7 @@ impl<R: Read> TarReader<R> {
         if all { Ok(()) } else { Err(cut()) }
     }
 
-    /// All content of an extended header.
+    /// Reads the whole content of an extended header.
     fn whole(&mut self, size: u64) -> Result<Vec<u8>> {
         if size > LONGEST {
             return Err(broken("an extended header is longer than 64 KiB"));
@@ -112,7 +113,7 @@ impl<R: Read> TarReader<R> {
         if content.len() as u64 == size { Ok(content) } else { Err(cut()) }
     }
 
-    /// The next header; nothing at the end mark, which is two empty blocks.
+    /// Reads the next header; `None` at the end mark, which is two empty blocks.
     fn header(&mut self) -> Result<Option<Header>> {
         let block = self.block()?;
         if block.iter().all(|byte| *byte == 0) {
@@ -147,7 +148,7 @@ impl Extended {
             match field.key() {
                 Ok("path") => self.name = Some(value),
                 Ok("linkpath") => self.link = Some(value),
-                Ok("size") => self.size = Some(value.parse().map_err(|_| broken("an extended size is no number"))?),
+                Ok("size") => self.size = Some(value.parse().map_err(|_| broken("an extended size is not a number"))?),
                 _ => {}
             }
         }
@@ -160,7 +161,7 @@ fn broken(message: &'static str) -> Error {
 }
 
 fn cut() -> Error {
-    Error::new(ErrorKind::UnexpectedEof, "it is cut off")
+    Error::new(ErrorKind::UnexpectedEof, "it is truncated")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -172,7 +173,7 @@ fn trimmed(name: &str) -> &str {
     name.strip_prefix("./").unwrap_or(name)
 }
 
-/// Where a symbolic link at `name` leads.
+/// Resolves the target of a symbolic link at `name`.
 fn beside(name: &str, target: &str) -> String {
     let mut parts: Vec<&str> = name.split('/').collect();
     parts.pop();

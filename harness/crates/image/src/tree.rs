@@ -1,4 +1,4 @@
-//! The files of an image, before they are written.
+//! The file tree of an image, before it is written.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
@@ -7,12 +7,11 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Error, unreadable};
+use super::error::{Error, NoPlace, unreadable};
 
-/// Symbolic links followed on the way to one file, as in the kernel.
+/// The number of symbolic links that are followed for one path, as in the kernel.
 const MOST_LINKS: usize = 40;
 
-/// What lies at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Node {
     Folder { mode: u32 },
@@ -22,22 +21,22 @@ enum Node {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    /// The bytes of a file of this host.
+    /// The content of a file of this host.
     Of(PathBuf),
     Text(&'static str),
 }
 
-/// All files, by their paths without the leading slash.
+/// All files, by path without the leading slash.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
     nodes: BTreeMap<PathBuf, Node>,
 }
 
 impl Tree {
-    /// Puts a file of this host where it lies here, with the symbolic links on the way to it.
+    /// Adds a file of this host at the same path, with the symbolic links that lead to it.
     ///
     /// # Errors
-    /// [`Error::Unreadable`].
+    /// Returns [`Error::Unreadable`].
     pub(super) fn mirror(&mut self, host: &Path) -> Result<(), Error> {
         let (mut todo, mut at, mut links) = (parts(host), PathBuf::new(), 0);
         while let Some(part) = todo.pop_front() {
@@ -60,18 +59,17 @@ impl Tree {
         Ok(())
     }
 
-    /// Puts a file or a folder with all that is in it at `place`.
+    /// Adds a file or a folder with its contents at `place`.
     ///
     /// # Errors
-    /// [`Error::Place`] or [`Error::Unreadable`].
+    /// Returns [`Error::Place`], [`Error::NoFile`] or [`Error::Unreadable`].
     pub(super) fn copy(&mut self, source: &Path, place: &str) -> Result<(), Error> {
         let meta = source.metadata().map_err(unreadable(source))?;
         if meta.is_dir() {
             return self.copy_folder(source, place);
         }
         if !meta.is_file() {
-            let source_error = std::io::Error::other("neither a file nor a folder");
-            return Err(Error::Unreadable { path: source.to_owned(), source: source_error });
+            return Err(Error::NoFile { path: source.to_owned() });
         }
         self.put(place, node(&meta, source))
     }
@@ -93,29 +91,29 @@ impl Tree {
         Ok(())
     }
 
-    /// Puts a text at `place`.
+    /// Adds a text file at `place`.
     ///
     /// # Errors
-    /// [`Error::Place`].
+    /// Returns [`Error::Place`].
     pub(super) fn text(&mut self, place: &str, text: &'static str) -> Result<(), Error> {
         self.put(place, Node::File { content: Content::Text(text), mode: 0o644 })
     }
 
-    /// Makes a folder.
+    /// Adds a folder.
     ///
     /// # Errors
-    /// [`Error::Place`].
+    /// Returns [`Error::Place`].
     pub(super) fn folder(&mut self, place: &str, mode: u32) -> Result<(), Error> {
         match self.put(place, Node::Folder { mode }) {
-            Err(Error::Place { message: ROOT, .. }) => Ok(()),
+            Err(Error::Place { reason: NoPlace::Root, .. }) => Ok(()),
             other => other,
         }
     }
 
-    /// Makes a symbolic link, unless something is there.
+    /// Adds a symbolic link, unless the path exists.
     ///
     /// # Errors
-    /// [`Error::Place`].
+    /// Returns [`Error::Place`].
     pub(super) fn link(&mut self, place: &str, target: &Path) -> Result<(), Error> {
         let path = Path::new(place);
         let folder = self.landing(path.parent().unwrap_or(path));
@@ -126,23 +124,23 @@ impl Tree {
     }
 
     fn put(&mut self, place: &str, node: Node) -> Result<(), Error> {
-        let refused = |message| Error::Place { place: place.to_owned(), message };
+        let refused = |reason| Error::Place { place: place.to_owned(), reason };
         if !place.starts_with('/') {
-            return Err(refused("it does not begin with a slash"));
+            return Err(refused(NoPlace::Relative));
         }
         let path = self.landing(Path::new(place));
         if path.as_os_str().is_empty() {
-            return Err(refused(ROOT));
+            return Err(refused(NoPlace::Root));
         }
         for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
             let above = self.nodes.entry(folder.to_owned()).or_insert(Node::Folder { mode: 0o755 });
             if !matches!(above, Node::Folder { .. }) {
-                return Err(refused("it lies below a file"));
+                return Err(refused(NoPlace::BelowFile));
             }
         }
         match (self.nodes.get(&path), &node) {
-            (Some(Node::Folder { .. }), Node::File { .. } | Node::Link(_)) => Err(refused("a folder is there")),
-            (Some(Node::File { .. } | Node::Link(_)), Node::Folder { .. }) => Err(refused("a file is there")),
+            (Some(Node::Folder { .. }), Node::File { .. } | Node::Link(_)) => Err(refused(NoPlace::IsFolder)),
+            (Some(Node::File { .. } | Node::Link(_)), Node::Folder { .. }) => Err(refused(NoPlace::IsFile)),
             _ => {
                 self.nodes.insert(path, node);
                 Ok(())
@@ -150,7 +148,7 @@ impl Tree {
         }
     }
 
-    /// Where a path leads, through the links that are part of the image.
+    /// Resolves a path through the links of the image.
     fn landing(&self, path: &Path) -> PathBuf {
         let (mut todo, mut at, mut links) = (parts(path), PathBuf::new(), 0);
         while let Some(part) = todo.pop_front() {
@@ -170,17 +168,17 @@ impl Tree {
         at
     }
 
-    /// The paths of all files and links.
+    /// Returns the paths of all files and links.
     pub(super) fn files(&self) -> Vec<String> {
         let files = self.nodes.iter().filter(|(_, node)| !matches!(node, Node::Folder { .. }));
         files.map(|(path, _)| format!("/{}", path.display())).collect()
     }
 
-    /// Writes all of it as one layer, always in the same way: by path, owned by root, without times. Returns the bytes of
-    /// the files, and of the links' targets, as engines count them.
+    /// Writes the tree as one reproducible layer: sorted by path, owned by root, without times. Returns the bytes of the files and
+    /// of the links' targets, as engines count them.
     ///
     /// # Errors
-    /// [`Error::Unreadable`], [`Error::Changed`], or through `unwritable`.
+    /// Returns [`Error::Unreadable`], [`Error::Changed`], or the error that `unwritable` makes.
     pub(super) fn write<W: Write>(&self, out: W, unwritable: impl Fn(std::io::Error) -> Error) -> Result<u64, Error> {
         let mut archive = tar::Builder::new(out);
         let mut bytes = 0;
@@ -209,7 +207,7 @@ impl Tree {
     }
 }
 
-/// Appends a file of this host: how writing went, and the file's length.
+/// Appends a file of this host. Returns the result of writing and the file's length.
 fn append_file<W: Write>(
     archive: &mut tar::Builder<W>,
     path: &Path,
@@ -226,9 +224,7 @@ fn append_file<W: Write>(
     Ok((written, size))
 }
 
-const ROOT: &str = "it is the root itself";
-
-/// Names below the root; `..` is kept.
+/// Splits a path into its components without the root; keeps `..`.
 fn parts(path: &Path) -> VecDeque<OsString> {
     let part = |component| match component {
         Component::Normal(name) => Some(name),
@@ -238,7 +234,7 @@ fn parts(path: &Path) -> VecDeque<OsString> {
     path.components().filter_map(part).map(OsStr::to_owned).collect()
 }
 
-/// Goes on at the target of a link.
+/// Continues at the target of a link.
 fn follow(target: &Path, at: &mut PathBuf, todo: &mut VecDeque<OsString>) {
     if target.is_absolute() {
         at.clear();
@@ -248,7 +244,8 @@ fn follow(target: &Path, at: &mut PathBuf, todo: &mut VecDeque<OsString>) {
     }
 }
 
-/// Programs stay programs; everybody may read everything, since nobody knows as whom the container runs.
+/// Creates the node of a file. Keeps it executable if it is, and makes it readable by all users, because the container's user is
+/// unknown.
 fn node(meta: &Metadata, here: &Path) -> Node {
     let mode = if meta.permissions().mode() & 0o111 != 0 { 0o755 } else { 0o644 };
     if meta.is_dir() {
@@ -258,7 +255,7 @@ fn node(meta: &Metadata, here: &Path) -> Node {
     }
 }
 
-/// A header that is the same for the same input.
+/// Creates a reproducible header.
 pub(super) fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(kind);

@@ -319,5 +319,5 @@ fn a_run_with_a_broken_image_is_invalid_input() {
     std::fs::write(scratch.0.join("image.tar"), "no archive").unwrap();
     let ran = artifact_run(scratch, "image.tar");
     ran.expect_code(2);
-    assert!(ran.shows("is no whole archive"), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.shows("is not a complete archive"), "{}\n{}", ran.stdout, ran.stderr);
 }

@@ -1,4 +1,4 @@
-//! The documents of an image, as far as they are read.
+//! The documents of an image, with the fields that are used.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::super::Error;
-use super::super::build::digest;
+use super::super::digest::digest;
+use super::super::error::{BadBlob, Error};
 use super::super::store::Store;
 
-/// Names the base image, as an annotation or a label.
+/// The annotation or label with the name of the base image.
 pub(super) const BASE_NAME: &str = "org.opencontainers.image.base.name";
-/// Tells that a manifest is about another one: provenance, a list of contents.
+/// The annotation of a manifest that describes another one, such as provenance or a list of contents.
 const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 
 #[derive(Debug, Clone, Deserialize)]
@@ -20,11 +20,10 @@ const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 pub(super) struct Descriptor {
     #[serde(default)]
     pub(super) media_type: String,
-    /// Its digest, which is also its name.
+    /// The digest, which is also the name.
     pub(super) digest: String,
     pub(super) size: u64,
     pub(super) platform: Option<Platform>,
-    /// What else is said about it.
     #[serde(default)]
     pub(super) annotations: Option<BTreeMap<String, String>>,
 }
@@ -40,12 +39,9 @@ pub(super) struct Platform {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Document {
     pub(super) manifests: Option<Vec<Descriptor>>,
-    /// The configuration of an image.
     pub(super) config: Option<Descriptor>,
-    /// The layers of an image.
     #[serde(default)]
     pub(super) layers: Vec<Descriptor>,
-    /// What else is said about it.
     #[serde(default)]
     pub(super) annotations: Option<BTreeMap<String, String>>,
 }
@@ -72,44 +68,43 @@ struct RootFs {
 }
 
 impl Descriptor {
-    /// Whether it is about an image instead of one.
+    /// Returns whether it describes an image instead of being one.
     pub(super) fn is_attestation(&self) -> bool {
         let unknown = |platform: &Platform| platform.os == "unknown" || platform.architecture == "unknown";
         self.annotation(REFERENCE_TYPE).is_some() || self.platform.as_ref().is_some_and(unknown)
     }
 
-    /// What is said about it under this key.
     pub(super) fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(key).map(String::as_str)
     }
 
-    /// The name of its part in `store`.
+    /// Returns the name of its part in `store`.
     ///
     /// # Errors
-    /// [`Error::Blob`] where the digest is none that is understood.
+    /// Returns [`Error::Blob`] when the digest is not SHA-256.
     pub(super) fn name(&self, store: &Store) -> Result<String, Error> {
         let hex = self.digest.strip_prefix("sha256:").filter(|hex| is_hex(hex));
-        let complaint = || store.blob(&self.digest, "has a digest that is not SHA-256".to_owned());
-        hex.map(|hex| format!("blobs/sha256/{hex}")).ok_or_else(complaint)
+        hex.map(|hex| format!("blobs/sha256/{hex}")).ok_or_else(|| store.blob(&self.digest, BadBlob::DigestAlgorithm))
     }
 
-    /// Reads the document it points at, checked against length and digest.
+    /// Reads the document, and checks its length and digest.
     ///
     /// # Errors
-    /// [`Error::Blob`].
+    /// Returns [`Error::Blob`].
     pub(super) fn read<T: DeserializeOwned>(&self, store: &Store) -> Result<T, Error> {
         let name = self.name(store)?;
         let content = store.document(&name)?;
         checked(store, &name, &content, &self.digest)?;
-        if content.len() as u64 != self.size {
-            return Err(store.blob(&name, format!("has {} bytes instead of {}", content.len(), self.size)));
+        let found = content.len() as u64;
+        if found != self.size {
+            return Err(store.blob(&name, BadBlob::Size { found, expected: self.size }));
         }
         parsed(store, &name, &content)
     }
 }
 
 impl Platform {
-    /// `os/architecture` or `os/architecture/variant`.
+    /// Returns `os/architecture` or `os/architecture/variant`.
     pub(super) fn name(&self) -> String {
         let variant = self.variant.as_ref().filter(|variant| !variant.is_empty());
         let variant = variant.map_or_else(String::new, |variant| format!("/{variant}"));
@@ -118,44 +113,44 @@ impl Platform {
 }
 
 impl Config {
-    /// The platform it is for.
     pub(super) fn platform(&self) -> String {
         let Self { os, architecture, variant, .. } = self.clone();
         Platform { os, architecture, variant }.name()
     }
 
-    /// A label of the image.
     pub(super) fn label(&self, key: &str) -> Option<&str> {
         self.config.as_ref()?.labels.as_ref()?.get(key).map(String::as_str)
     }
 
-    /// Digests of the unpacked layers, in order.
+    /// Returns the digests of the uncompressed layers, in order.
     pub(super) fn diff_ids(&self) -> &[String] {
         self.rootfs.as_ref().map_or(&[], |rootfs| &rootfs.diff_ids)
     }
 }
 
-/// Whether this is a SHA-256 in hexadecimal.
+/// Returns whether the text is a SHA-256 digest in hexadecimal.
 pub(super) fn is_hex(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// Holds a document against its digest.
+/// Checks a document against its digest.
 ///
 /// # Errors
-/// [`Error::Blob`].
+/// Returns [`Error::Blob`] when it differs.
 pub(super) fn checked(store: &Store, name: &str, content: &[u8], known: &str) -> Result<(), Error> {
     let mut hash = Sha256::new();
     hash.update(content);
-    let is = digest(hash);
-    let message = || store.blob(name, format!("is not what it should be: {is} instead of {known}"));
-    if is == known { Ok(()) } else { Err(message()) }
+    let found = digest(hash);
+    if found == known {
+        return Ok(());
+    }
+    Err(store.blob(name, BadBlob::Digest { found, expected: known.to_owned() }))
 }
 
-/// Reads JSON.
+/// Parses a JSON document.
 ///
 /// # Errors
-/// [`Error::Blob`] saying where it is wrong.
+/// Returns [`Error::Blob`] with the position of the mistake.
 pub(super) fn parsed<T: DeserializeOwned>(store: &Store, name: &str, content: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(content).map_err(|error| store.blob(name, format!("is not as an image has it: {error}")))
+    serde_json::from_slice(content).map_err(|error| store.blob(name, BadBlob::Json(error)))
 }

@@ -1,23 +1,23 @@
-//! An image in OCI layout: an index of manifests, one for each platform.
+//! Facts of an image in OCI layout: an index of manifests, one for each platform.
 
-use super::super::Error;
+use super::super::error::{BadBlob, Error, NoImage};
 use super::super::store::Store;
 use super::documents::{BASE_NAME, Config, Descriptor, Document, parsed};
-use super::{Parts, is_here, is_linux_on, one_platform_only};
+use super::parts::{Parts, is_here, is_linux_on, one_platform_only};
 use crate::types::ImageFacts;
 
-/// Indexes inside indexes that are followed.
+/// The depth of nested indexes that are read.
 const DEEPEST: u32 = 4;
 
 /// The image of one platform.
 struct Candidate {
     descriptor: Descriptor,
     platform: String,
-    /// Its manifest is there; in an archive of an engine it may not be.
+    /// Whether its manifest exists; it may be missing in an archive of an engine.
     present: bool,
 }
 
-/// The facts; `saved` where an engine wrote it, which knows the platforms that it has only.
+/// Reads the facts. `saved` is set for an archive of an engine, which contains only the platforms that the engine has.
 pub(super) fn facts(store: &Store, saved: bool) -> Result<ImageFacts, Error> {
     let index: Document = parsed(store, "index.json", &store.document("index.json")?)?;
     let mut candidates = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn facts(store: &Store, saved: bool) -> Result<ImageFacts, Error> {
     let present = || candidates.iter().filter(|candidate| candidate.present);
     let chosen = present().find(|candidate| is_here(&candidate.platform)).or_else(|| present().next());
     let Some(chosen) = chosen else {
-        return Err(Error::NoImage { path: store.path().to_owned(), message: "its index lists no image".to_owned() });
+        return Err(Error::NoImage { path: store.path().to_owned(), reason: NoImage::EmptyIndex });
     };
     let mut facts = weighed(store, &chosen.descriptor)?;
     let has = |architecture| platforms.iter().any(|platform| is_linux_on(platform, architecture));
@@ -44,7 +44,7 @@ pub(super) fn facts(store: &Store, saved: bool) -> Result<ImageFacts, Error> {
     Ok(facts)
 }
 
-/// Every image behind these descriptors, each once; what is only about an image is passed over.
+/// Collects the images behind these descriptors, each once, without attestations.
 fn gather(
     store: &Store,
     descriptors: &[Descriptor],
@@ -64,7 +64,7 @@ fn gather(
         let document: Document = descriptor.read(store)?;
         if let Some(inner) = &document.manifests {
             if depth == 0 {
-                return Err(store.blob(&descriptor.digest, "is an index in too many others".to_owned()));
+                return Err(store.blob(&descriptor.digest, BadBlob::NestedTooDeep));
             }
             gather(store, inner, saved, depth - 1, found)?;
         } else if let Some(config) = document.config.as_ref().filter(|config| is_image(config)) {
@@ -78,7 +78,7 @@ fn gather(
     Ok(())
 }
 
-/// Signatures and charts are stored as manifests too, with another kind of configuration.
+/// Returns whether a manifest is an image. Signatures and charts are manifests too, with another type of configuration.
 fn is_image(config: &Descriptor) -> bool {
     matches!(
         config.media_type.as_str(),
@@ -86,27 +86,27 @@ fn is_image(config: &Descriptor) -> bool {
     )
 }
 
-/// The facts of one platform, every part read and checked.
+/// Reads and checks every part of one platform.
 fn weighed(store: &Store, descriptor: &Descriptor) -> Result<ImageFacts, Error> {
     let manifest: Document = descriptor.read(store)?;
     let name = descriptor.name(store)?;
     let Some(config) = &manifest.config else {
-        return Err(store.blob(&name, "is a manifest without a configuration".to_owned()));
+        return Err(store.blob(&name, BadBlob::NoConfig));
     };
-    let mut parts = Parts { bytes: config.size, ..Parts::default() };
+    let mut parts = Parts::of(config.size);
     let annotations = manifest.annotations.as_ref().and_then(|annotations| annotations.get(BASE_NAME));
     let annotated = annotations.map(String::as_str).or_else(|| descriptor.annotation(BASE_NAME));
     let config: Config = config.read(store)?;
     let contents = config.diff_ids();
     if contents.len() != manifest.layers.len() {
-        let message = format!("has {} layers, and its configuration {}", manifest.layers.len(), contents.len());
-        return Err(store.blob(&name, message));
+        let reason = BadBlob::LayerCount { manifest: manifest.layers.len(), config: contents.len() };
+        return Err(store.blob(&name, reason));
     }
     for (layer, content) in manifest.layers.iter().zip(contents) {
         let name = layer.name(store)?;
         let stored = parts.layer(store, &name, Some(&layer.digest), Some(content))?;
         if stored != layer.size {
-            return Err(store.blob(&name, format!("has {stored} bytes instead of {}", layer.size)));
+            return Err(store.blob(&name, BadBlob::Size { found: stored, expected: layer.size }));
         }
     }
     Ok(parts.facts(&config, annotated))

@@ -1,11 +1,11 @@
-//! What `docker save` writes: one platform, its layers as plain archives.
+//! Facts of an archive written by `docker save`: one platform, whose layers are plain archives.
 
 use serde::Deserialize;
 
-use super::super::Error;
+use super::super::error::{BadBlob, Error};
 use super::super::store::Store;
 use super::documents::{Config, checked, is_hex, parsed};
-use super::{Parts, one_platform_only};
+use super::parts::{Parts, one_platform_only};
 use crate::types::ImageFacts;
 
 /// One image of the archive.
@@ -31,10 +31,10 @@ pub(super) fn facts(store: &Store) -> Result<ImageFacts, Error> {
     }
     let config: Config = parsed(store, &image.config, &content)?;
     if config.diff_ids().len() != image.layers.len() {
-        let message = format!("lists {} layers, and manifest.json {}", config.diff_ids().len(), image.layers.len());
-        return Err(store.blob(&image.config, message));
+        let reason = BadBlob::LayerCount { manifest: image.layers.len(), config: config.diff_ids().len() };
+        return Err(store.blob(&image.config, reason));
     }
-    let mut parts = Parts { bytes: content.len() as u64, ..Parts::default() };
+    let mut parts = Parts::of(content.len() as u64);
     for (layer, content) in image.layers.iter().zip(config.diff_ids()) {
         parts.layer(store, layer, None, Some(content))?;
     }
