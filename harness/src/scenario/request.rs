@@ -192,8 +192,8 @@ fn read_body(section: &Section<'_>, folder: &Path) -> Body {
     let from_file = |key, path: Option<String>| path.and_then(|path| read_file(section, key, folder, &path));
     let fixed = body.or_else(|| from_file("body_file", body_file)).map(Body::Fixed);
     let seeded = |key: &str, text: String| {
-        if let Err(message) = Template::parse(&text) {
-            section.mistake(key, message, None);
+        if let Err(error) = Template::parse(&text) {
+            section.mistake(key, error.to_string(), None);
         }
         Body::Template(text)
     };

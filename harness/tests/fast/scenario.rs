@@ -193,7 +193,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "path = \"/a\"",
         "path = \"/a\"\ntemplate = \"{{sequ}}\"",
-        "line 11: request.template: {{sequ}} is no field; there are {{seq}}",
+        "line 11: request.template: {{sequ}} is not a field; there are {{seq}}",
     ),
     (
         "path = \"/a\"",

@@ -1,4 +1,4 @@
-//! The load child, `harness __load`: takes orders on stdin, answers on stdout, ends when either is closed.
+//! The load child, `harness __load`: reads commands from stdin, answers on stdout, and exits when either is closed.
 
 use std::fs::File;
 use std::io::{self, BufRead, Write};
@@ -11,6 +11,7 @@ use nix::unistd::{dup, dup2_stdout};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
+use super::child_error::ChildError;
 use super::frames::{FromChild, Job, Opened, ToChild, TrialOrder};
 use super::preflight::preflight;
 use super::trial::Trial;
@@ -19,141 +20,140 @@ use super::virtual_user::{Opening, Phase, Shared};
 use super::window_reader::WindowReader;
 use crate::facts::{Arm, LoadFacts};
 
-/// Runs the child to its end.
+/// Runs the child until it exits.
 pub fn main() -> ExitCode {
-    let ended = FrameWriter::take_stdout().map_err(|error| error.to_string()).and_then(|writer| {
+    let ended = FrameWriter::take_stdout().map_err(ChildError::from).and_then(|writer| {
         let writer = Arc::new(writer);
-        run(&writer).inspect_err(|message| writer.say(&FromChild::Failed { message: message.clone() }))
+        run(&writer).inspect_err(|error| writer.send_error(error))
     });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            // A closed stderr leaves the exit code to tell.
-            let _ = writeln!(io::stderr(), "load generator: {message}");
+        Err(error) => {
+            // If stderr is closed, the exit code still reports the failure.
+            let _ = writeln!(io::stderr(), "load generator: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(writer: &Arc<FrameWriter>) -> Result<(), String> {
+fn run(writer: &Arc<FrameWriter>) -> Result<(), ChildError> {
     raise_descriptor_limit();
     let mut first = String::new();
-    io::stdin().lock().read_line(&mut first).map_err(|error| error.to_string())?;
-    let ToChild::Job(job) = serde_json::from_str(&first).map_err(|error| format!("no job: {error}"))? else {
-        return Err("the first order must be a job".to_owned());
+    io::stdin().lock().read_line(&mut first)?;
+    let ToChild::Job(job) = serde_json::from_str(&first).map_err(ChildError::Job)? else {
+        return Err(ChildError::NoJob);
     };
     if job.connections == 0 {
-        return Err("a job needs at least one connection".to_owned());
+        return Err(ChildError::NoConnections);
     }
     enough_descriptors(&job)?;
-    let runtime = runtime(job.workers).map_err(|error| error.to_string())?;
-    let orders = listen(Arc::clone(writer)).map_err(|error| error.to_string())?;
-    let ended = runtime.block_on(serve(job, writer, orders));
+    let runtime = build_runtime(job.workers)?;
+    let commands = listen(Arc::clone(writer))?;
+    let ended = runtime.block_on(serve(job, writer, commands));
     // Goose's users never end by themselves.
     runtime.shutdown_background();
     ended
 }
 
-/// One worker is the default: the users' tasks and the event loop then share one thread, so nothing has to be handed between
-/// threads, neither a timer's wake-up nor a request. Measured in `docs/performance.md`.
-pub(super) fn runtime(workers: usize) -> io::Result<Runtime> {
+/// Builds the runtime. With one worker, the default, the users' tasks and the event loop share one thread, so neither a timer's
+/// wake-up nor a request crosses threads. `docs/performance.md` has the measurement.
+pub(super) fn build_runtime(workers: usize) -> io::Result<Runtime> {
     match workers {
         0 | 1 => Builder::new_current_thread().enable_all().build(),
         _ => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
     }
 }
 
-/// Each user needs a descriptor per arm and one for its timer; the soft limit is 1024 on most hosts.
+/// Raises the soft limit, 1024 on most hosts: each user needs a descriptor per arm and one for its timer.
 fn raise_descriptor_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Refused, it stays as it is, and opening connections will say so.
+        // If this fails, opening the connections reports it.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
 
-/// Descriptors beside those of the users: pipes, event loops, timers of the threads.
+/// The number of descriptors besides those of the users: pipes, event loops, timers of the threads.
 const OTHER_DESCRIPTORS: u64 = 64;
 
-/// Before anything is measured: a connection that finds no descriptor left would look like one that the target refused.
-fn enough_descriptors(job: &Job) -> Result<(), String> {
+/// Checks the limit before anything is measured, because a connection without a descriptor would look like one that the target
+/// refused.
+fn enough_descriptors(job: &Job) -> Result<(), ChildError> {
     let needed = descriptors(job.connections, job.arms.len() as u64);
     match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((limit, _)) if limit < needed => Err(format!(
-            "{} connections to {} arm(s) need {needed} descriptors, and this process may open {limit}; raise the limit with: sudo prlimit \
-             --pid $$ --nofile={room}:{room}, or lower `connections`",
-            job.connections,
-            job.arms.len(),
-            room = needed.next_power_of_two(),
-        )),
-        // Where the limit cannot be read, opening connections will tell.
+        Ok((limit, _)) if limit < needed => {
+            Err(ChildError::Descriptors { connections: job.connections, arms: job.arms.len(), needed, limit })
+        }
+        // If the limit cannot be read, opening the connections reports it.
         _ => Ok(()),
     }
 }
 
-/// One for each arm and one for the timer of each user, and some more.
+/// Returns the number of descriptors for the arms and the timer of each user, and the others.
 const fn descriptors(connections: u64, arms: u64) -> u64 {
     connections.saturating_mul(arms + 1).saturating_add(OTHER_DESCRIPTORS)
 }
 
-/// Reads orders on a thread of its own. When stdin closes, control is gone: the process ends at once, whatever it does.
+/// Reads commands on a separate thread. When stdin closes, control has exited, so the process exits at once.
 fn listen(writer: Arc<FrameWriter>) -> io::Result<mpsc::UnboundedReceiver<ToChild>> {
-    let (give, take) = mpsc::unbounded_channel();
-    thread::Builder::new().name("orders".to_owned()).spawn(move || {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    thread::Builder::new().name("commands".to_owned()).spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
-                Ok(order) => drop(give.send(order)),
-                Err(error) => writer.say(&FromChild::Failed { message: format!("order not understood: {error}") }),
+                Ok(command) => drop(sender.send(command)),
+                Err(error) => writer.send_error(&ChildError::Command(error)),
             }
         }
         std::process::exit(0);
     })?;
-    Ok(take)
+    Ok(receiver)
 }
 
 async fn serve(
     job: Job,
     writer: &Arc<FrameWriter>,
-    mut orders: mpsc::UnboundedReceiver<ToChild>,
-) -> Result<(), String> {
+    mut commands: mpsc::UnboundedReceiver<ToChild>,
+) -> Result<(), ChildError> {
     let (gate, at_gate) = watch::channel(Phase::Idle);
     let shared = Arc::new(Shared::new(job, at_gate)?);
     let mut goose = tokio::spawn(users::run(Arc::clone(&shared)));
     let ready = async {
         shared.complete().await;
-        writer.say(&FromChild::Ready);
-        while let Some(order) = orders.recv().await {
-            if matches!(order, ToChild::Stop) {
+        writer.send(&FromChild::Ready);
+        while let Some(command) = commands.recv().await {
+            if matches!(command, ToChild::Stop) {
                 break;
             }
-            let answer = obey(order, &shared, &gate, writer).await;
-            writer.say(&answer.unwrap_or_else(|message| FromChild::Failed { message }));
+            match execute(command, &shared, &gate, writer).await {
+                Ok(answer) => writer.send(&answer),
+                Err(error) => writer.send_error(&error),
+            }
         }
     };
     tokio::select! {
         () = ready => Ok(()),
-        ended = &mut goose => Err(ended.unwrap_or_else(|error| error.to_string())),
+        ended = &mut goose => Err(ended.unwrap_or_else(ChildError::from)),
     }
 }
 
-async fn obey(
-    order: ToChild,
+async fn execute(
+    command: ToChild,
     shared: &Arc<Shared>,
     gate: &watch::Sender<Phase>,
     writer: &Arc<FrameWriter>,
-) -> Result<FromChild, String> {
+) -> Result<FromChild, ChildError> {
     let position = |arm: Arm| {
         let found = shared.job.arms.iter().position(|address| address.arm == arm);
-        found.ok_or_else(|| format!("the job has no {} arm", arm.name()))
+        found.ok_or(ChildError::NoArm { arm: arm.name() })
     };
-    match order {
+    match command {
         ToChild::Open(arm) => Ok(FromChild::Opened(open(position(arm)?, shared, gate).await)),
         ToChild::Preflight(arm) => Ok(FromChild::Preflighted(preflight(shared, position(arm)?).await)),
         ToChild::Trial(order) => {
             let arm = position(order.arm)?;
             trial(&order, arm, shared, gate, writer).await.map(|facts| FromChild::Done(Box::new(facts)))
         }
-        ToChild::Job(_) => Err("there is a job already".to_owned()),
-        ToChild::Stop => Err("stopped".to_owned()),
+        ToChild::Job(_) => Err(ChildError::SecondJob),
+        ToChild::Stop => Err(ChildError::Stopped),
     }
 }
 
@@ -171,25 +171,26 @@ async fn trial(
     shared: &Shared,
     gate: &watch::Sender<Phase>,
     writer: &Arc<FrameWriter>,
-) -> Result<LoadFacts, String> {
+) -> Result<LoadFacts, ChildError> {
     let job = &shared.job;
     let trial = Arc::new(Trial::new(order, arm, job.connections, shared.timeout, job.workers));
-    let tell = |writer: &Arc<FrameWriter>| {
+    let send = |writer: &Arc<FrameWriter>| {
         let writer = Arc::clone(writer);
-        move |frame: FromChild| writer.say(&frame)
+        move |frame: FromChild| writer.send(&frame)
     };
-    let window_reader = WindowReader::start(&trial, job.seed, tell(writer)).map_err(|error| error.to_string())?;
+    let window_reader = WindowReader::start(&trial, job.seed, send(writer))?;
     gate.send_replace(Phase::Trial(Arc::clone(&trial)));
     trial.over().await;
     gate.send_replace(Phase::Idle);
-    let counts = window_reader.close(tell(writer));
+    let counts = window_reader.close(send(writer));
     let mean_in_flight = counts.mean_in_flight();
-    // The seconds of hours were told as they passed.
+    // With slices, the seconds were sent as they passed.
     let seconds = if order.slice.is_some() { Vec::new() } else { counts.seconds };
     Ok(LoadFacts { mean_in_flight, seconds, ..trial.facts() })
 }
 
-/// What control hears. Goose prints, so descriptor 1 leads to stderr and answers go over a copy of what it was.
+/// Writes frames to control. Goose prints to stdout, so descriptor 1 is redirected to stderr, and frames go to a copy of the
+/// original.
 struct FrameWriter(Mutex<File>);
 
 impl FrameWriter {
@@ -199,8 +200,12 @@ impl FrameWriter {
         Ok(Self(Mutex::new(File::from(out))))
     }
 
-    /// Control that does not listen any more has closed stdin too, and that ends the process.
-    fn say(&self, frame: &FromChild) {
+    fn send_error(&self, error: &ChildError) {
+        self.send(&FromChild::Failed { message: error.to_string() });
+    }
+
+    /// Sends a frame. Ignores errors: if control has closed the pipe, it has closed stdin too, which ends the process.
+    fn send(&self, frame: &FromChild) {
         if let Ok(mut line) = serde_json::to_vec(frame) {
             line.push(b'\n');
             let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);

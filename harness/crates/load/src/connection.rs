@@ -1,8 +1,8 @@
-//! One HTTP/1.1 connection that its user drives itself.
+//! One HTTP/1.1 connection, driven by the task of its user.
 //!
-//! hyper splits a connection into a sender and a future that does the I/O, which is usually spawned as a task of its own. Here
-//! both are polled in the user's task: a request then costs one wake-up instead of three. The halves of hyper talk through
-//! channels; since this file always polls the I/O before it looks at them, it looks with a waker that does nothing.
+//! hyper splits a connection into a sender and a future that does the I/O, which is usually spawned as a separate task. Here, the
+//! user's task polls both, so a request costs one wake-up instead of three. The two halves use channels. This file always polls
+//! the I/O before it polls the channels, so it polls them with a waker that does nothing.
 
 mod quiet_waker;
 mod wire;
@@ -36,22 +36,22 @@ pub(super) struct Connection {
     ended: bool,
 }
 
-/// When the parts of an answer came.
+/// The instants at which the parts of an answer arrived.
 pub(super) struct Answer {
     pub(super) headers: Mono,
-    /// Absent when there was no body.
+    /// Absent without a body.
     pub(super) first_body: Option<Mono>,
     pub(super) last: Mono,
-    /// The answer's header map, whose memory the next request can use.
+    /// The answer's header map, which the next request can reuse.
     pub(super) spare: HeaderMap,
 }
 
-/// Why there is no answer. The connection is of no use afterwards.
+/// Why there is no answer. The connection cannot be used afterwards.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The peer had closed the connection before the request was put on it.
+    /// The peer had closed the connection before the request was written.
     Stale,
-    /// The connection broke, or what came is not HTTP.
+    /// The connection broke, or the answer is not HTTP.
     Broken(String),
     Timeout,
 }
@@ -66,12 +66,12 @@ impl Connection {
         Ok(Self { sender, driver, written, waker: QuietWaker::default(), ended: false })
     }
 
-    /// Bytes put on the wire so far.
+    /// Returns the number of bytes written so far.
     pub(super) fn written(&self) -> u64 {
         self.written.load(Relaxed)
     }
 
-    /// Whether the peer is known to have closed it.
+    /// Returns whether the peer is known to have closed the connection.
     pub(super) fn is_ended(&self) -> bool {
         self.ended || self.sender.is_closed()
     }
@@ -95,7 +95,7 @@ impl Connection {
         }
     }
 
-    /// Drives the connection until it takes a request; normally it already does.
+    /// Drives the connection until it accepts a request; usually it does already.
     async fn ready(&mut self, deadline: &mut Deadline) -> Result<(), Failure> {
         std::future::poll_fn(|cx| {
             self.drive(cx);
@@ -142,7 +142,7 @@ impl Connection {
         let (parts, mut body) = response.into_parts();
         judge.head(expected, parts.status, &parts.headers);
         let mut answer = Answer { headers, first_body: None, last: headers, spare: parts.headers };
-        // Bytes that came together with what was stamped before share its stamp.
+        // Bytes that arrived together share a timestamp.
         let mut driven = false;
         std::future::poll_fn(|cx| {
             loop {
@@ -189,7 +189,7 @@ impl Connection {
     }
 }
 
-/// Does what I/O can be done now; gives the error when that ended the connection.
+/// Does the I/O that is possible now. Returns the error if that ended the connection.
 fn drive(
     driver: &mut http1::Connection<Wire, Full<Bytes>>,
     waker: &mut QuietWaker,
@@ -212,7 +212,7 @@ fn quiet() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
-/// hyper's message with its cause, which hyper leaves out.
+/// Returns hyper's message with its cause, which hyper omits.
 fn describe(error: &hyper::Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),

@@ -1,4 +1,4 @@
-//! What the load generator reports of one trial: plain data that the record keeps.
+//! The report of one trial by the load generator: plain data for the record.
 
 use serde::{Deserialize, Serialize};
 
@@ -40,8 +40,8 @@ pub enum LedgerRule {
     Unknown,
 }
 
-/// The latency histograms of one trial's window. Only requests with outcome *ok* are in the first five; the pacer lag is
-/// that of every request released.
+/// The latency histograms of one trial's window. The first five contain only requests with outcome *ok*, the pacer lag every released
+/// request.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Latencies {
@@ -50,77 +50,75 @@ pub struct Latencies {
     /// Last byte − sent.
     pub service: LatencyHistogram,
     pub ttfb: LatencyHistogram,
-    /// First body byte − sent; of responses that have a body.
+    /// First body byte − sent, for responses with a body.
     pub first_body: LatencyHistogram,
-    /// Sent − released: no connection was free. The target's doing.
+    /// Sent − released: the wait for a free connection, caused by the target.
     pub connection_wait: LatencyHistogram,
-    /// Released − intended: the generator's fault.
+    /// Released − intended: the delay by the generator.
     pub pacer_lag: LatencyHistogram,
 }
 
-/// What happened within one second of a window.
+/// The counts of one second of a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Second {
-    /// Start, in seconds from the window's start.
+    /// The start, in seconds from the start of the window.
     pub from_s: f64,
-    /// Length in seconds; the last one of a window may be shorter.
+    /// The length in seconds; the last second of a window may be shorter.
     pub length_s: f64,
     pub ok: u64,
     pub errors: u64,
-    /// Quantiles of the response times of the valid completions, to two digits; absent where there were none.
+    /// The quantiles of the response times of valid completions, to two digits; absent if there were none.
     pub response: Option<Quantiles>,
 }
 
-/// What became of the requests of a window, by the tick in which each was to start. The sum is that of the outcomes of the window.
+/// The outcomes of a window by the tick in which each request was due. Their sum equals the outcomes of the window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ticks {
-    /// Length of a tick in nanoseconds; the last one of a window may be shorter.
+    /// The length of a tick in nanoseconds; the last tick of a window may be shorter.
     pub length_ns: u64,
     pub outcomes: Vec<Outcomes>,
 }
 
-/// What the load generator says of one trial.
+/// The report of one trial.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoadFacts {
     pub window_start: Mono,
-    /// Measured length of the window in nanoseconds.
+    /// The measured length of the window in nanoseconds.
     pub window_ns: u64,
     /// Requests scheduled into the window: open loop by their intended start, closed loop as sent.
     pub scheduled: u64,
-    /// What became of them; the sum equals `scheduled`.
+    /// Their outcomes; the sum equals `scheduled`.
     pub outcomes: Outcomes,
-    /// Valid completions inside the window, whenever they were intended.
+    /// Valid completions inside the window, regardless of when they were due.
     pub completed_in_window: u64,
     /// Requests that found no free connection at their intended start.
     pub late: u64,
-    /// Every request put on the wire in warm-up, window and drain, answered or not.
+    /// All requests sent in warm-up, window and drain, answered or not.
     pub sent_total: u64,
-    /// Connections opened again because the peer had closed them.
+    /// Connections that were reopened because the peer had closed them.
     pub reconnects: u64,
-    /// Mean number of requests in flight over the window, from counting them.
+    /// The mean number of requests in flight over the window, from samples.
     pub mean_in_flight: f64,
-    /// Latency histograms of the window.
     pub latencies: Latencies,
-    /// The window, second by second.
     pub seconds: Vec<Second>,
-    /// The window, tick by tick; absent where nobody asked for it.
+    /// Absent without ticks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticks: Option<Ticks>,
-    /// Up to five examples of what was wrong, for people.
+    /// Up to five examples of failures, for people.
     pub examples: Vec<String>,
 }
 
-/// What the load generator counted within one window of a soak, of requests that ended in it.
+/// The counts of one window of a soak, for requests that ended in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slice {
     /// From 0.
     pub index: u64,
     pub outcomes: Outcomes,
-    /// Response times of those that were answered as expected, to two digits; absent where none was.
+    /// The response times of valid completions, to two digits; absent if there were none.
     pub response: Option<Quantiles>,
 }
 

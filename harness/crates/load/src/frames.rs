@@ -1,4 +1,4 @@
-//! What control and the load child say to each other: one JSON object per line, both ways.
+//! The protocol between control and the load child: one JSON object per line, in both directions.
 
 use std::net::SocketAddr;
 
@@ -11,17 +11,17 @@ use crate::outcome::Outcome;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// What a load child is for; the first thing it is told, and fixed for its life.
+/// The job of a load child. It is the first command and never changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     pub arms: Vec<ArmAddress>,
-    /// What is sent; at least one.
+    /// The kinds of requests; at least one.
     pub requests: Vec<Request>,
-    /// Virtual users, each with one connection per arm; 1 to about 20,000 by the descriptor limit.
+    /// The number of virtual users, each with one connection per arm: from 1 to about 20,000, which the descriptor limit allows.
     pub connections: u64,
-    /// Worker threads; 0 for the default, see [`super::child`].
+    /// The number of worker threads; 0 for the default.
     pub workers: usize,
-    /// Seed of everything drawn at random.
+    /// The seed of all random values.
     pub seed: u64,
 }
 
@@ -29,9 +29,9 @@ pub struct Job {
 pub struct ArmAddress {
     pub arm: Arm,
     pub address: SocketAddr,
-    /// Value of the `host` header, unless a request brings its own.
+    /// The value of the `host` header, unless a request has its own.
     pub host: String,
-    /// Put before each request's path; empty or beginning with `/`.
+    /// The prefix of each request's path: empty, or beginning with `/`.
     pub base_path: String,
 }
 
@@ -39,24 +39,24 @@ pub struct ArmAddress {
 pub struct TrialOrder {
     pub arm: Arm,
     pub pace: Pace,
-    /// How many of the job's users take part; all where it is larger than that.
+    /// How many of the job's users take part, at most all of them.
     pub connections: u64,
     /// Open loop: the rate rises from 0 over this span; closed loop: the users join over it.
     pub ramp: Nanos,
-    /// Discarded span after the ramp.
+    /// The span after the ramp that is discarded.
     pub warmup: Nanos,
     /// The span that is measured.
     pub window: Nanos,
-    /// The ramp's begin; a trial whose begin has passed begins at once.
+    /// The start of the ramp. If it has passed, the trial begins at once.
     pub start_at: Mono,
-    /// Length of the slices of the window that are told as they pass, in whole seconds, instead of all its seconds at the end;
-    /// absent for a window that is not sliced.
+    /// The length of the slices that are reported as they pass, in whole seconds, instead of all seconds at the end; absent for a
+    /// window without slices.
     #[serde(default)]
     pub slice: Option<Nanos>,
-    /// Length of the ticks in which outcomes are counted by the intended start; absent where they are not.
+    /// The length of the ticks in which outcomes are counted by the intended start; absent without ticks.
     #[serde(default)]
     pub tick: Option<Nanos>,
-    /// From when to when every request has a connection of its own, which is opened for it; absent where connections stay open.
+    /// The span in which a new connection is opened for every request; absent when connections stay open.
     #[serde(default)]
     pub reconnect: Option<(Mono, Mono)>,
 }
@@ -66,9 +66,9 @@ pub struct TrialOrder {
 #[serde(rename_all = "snake_case")]
 pub enum ToChild {
     Job(Job),
-    /// Open this arm's connections now.
+    /// Opens this arm's connections.
     Open(Arm),
-    /// Send one request of every kind.
+    /// Sends one request of each kind.
     Preflight(Arm),
     Trial(TrialOrder),
     Stop,
@@ -78,35 +78,35 @@ pub enum ToChild {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FromChild {
-    /// All users stand at the gate.
+    /// All users are ready.
     Ready,
-    /// Answer to [`ToChild::Open`].
+    /// The answer to [`ToChild::Open`].
     Opened(Opened),
-    /// Answer to [`ToChild::Preflight`].
+    /// The answer to [`ToChild::Preflight`].
     Preflighted(Preflight),
     /// A second of the running trial has passed.
     Second(Second),
     /// A slice of the running trial has passed.
     Slice(Box<Slice>),
-    /// Answer to [`ToChild::Trial`].
+    /// The answer to [`ToChild::Trial`].
     Done(Box<LoadFacts>),
-    /// What was asked cannot be done.
+    /// The command failed. The message is for people.
     Failed { message: String },
 }
 
-/// How opening an arm's connections went.
+/// The result of opening an arm's connections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
     pub arm: Arm,
-    /// Connections that are open now.
+    /// The number of open connections.
     pub connections: u64,
-    /// Connections that could not be opened.
+    /// The number of connections that could not be opened.
     pub failed: u64,
-    /// Why one of them could not.
+    /// The error of one of them.
     pub example: Option<String>,
 }
 
-/// What came of one request of every kind.
+/// The results of one request of each kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {
     pub arm: Arm,
@@ -114,23 +114,23 @@ pub struct Preflight {
     pub answers: Vec<PreflightAnswer>,
 }
 
-/// What came of one request.
+/// The result of one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreflightAnswer {
     pub request: String,
     pub outcome: Outcome,
-    /// The status, where it was answered.
+    /// The status, if it was answered.
     pub status: Option<u16>,
-    /// Last byte − sent, where it was answered; the connection's opening included.
+    /// Last byte − sent, if it was answered; includes opening the connection.
     pub latency: Option<Nanos>,
-    /// Whether it was put on the wire.
+    /// Whether it was written to the socket.
     pub sent: bool,
     /// What was wrong: the status and the beginning of the body, or the error.
     pub example: Option<String>,
 }
 
 impl Preflight {
-    /// Whether every request was answered as expected.
+    /// Returns whether every request was answered as expected.
     pub fn is_ok(&self) -> bool {
         self.answers.iter().all(|answer| answer.outcome == Outcome::Ok)
     }

@@ -1,4 +1,4 @@
-//! Control's side of a load child.
+//! Control's side of the load child.
 
 use std::future::Future;
 use std::os::fd::OwnedFd;
@@ -8,33 +8,33 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::unix::pipe;
 use tokio::time::timeout;
 
-use super::Error;
+use super::error::Error;
 use super::frames::{FromChild, Job, Opened, Preflight, ToChild, TrialOrder};
 use crate::facts::Slice;
 use crate::facts::{Arm, LoadFacts, Second};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// What a child may take beyond the work itself before it counts as silent.
+/// The time that a child may take beyond the work itself before it counts as silent.
 const SLACK: Duration = Duration::from_secs(30);
 
 pub trait LoadEngine {
     /// Opens the connections of `arm`.
     ///
     /// # Errors
-    /// When the engine is gone or does not answer. Connections that cannot be opened are part of the answer.
+    /// Returns an error when the engine has exited or does not answer. Connections that cannot be opened are part of the answer.
     fn open(&mut self, arm: Arm) -> impl Future<Output = Result<Opened, Error>> + Send;
 
-    /// Sends one request of every kind over `arm`.
+    /// Sends one request of each kind over `arm`.
     ///
     /// # Errors
-    /// When the engine is gone or does not answer. Wrong answers are part of the answer.
+    /// Returns an error when the engine has exited or does not answer. Wrong answers of the target are part of the answer.
     fn preflight(&mut self, arm: Arm) -> impl Future<Output = Result<Preflight, Error>> + Send;
 
-    /// Runs a trial; each second of its window is given to `seconds` as it passes.
+    /// Runs a trial. Calls `seconds` with each second of its window as it passes.
     ///
     /// # Errors
-    /// When the engine is gone or does not answer.
+    /// Returns an error when the engine has exited or does not answer.
     fn trial(
         &mut self,
         order: TrialOrder,
@@ -42,7 +42,7 @@ pub trait LoadEngine {
     ) -> impl Future<Output = Result<LoadFacts, Error>> + Send;
 }
 
-/// What a child tells while a trial runs.
+/// An event of a running trial.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LoadEvent {
     /// A second of the window has passed.
@@ -51,81 +51,80 @@ pub enum LoadEvent {
     Slice(Slice),
 }
 
-/// A load child, as control sees it.
+/// A load child.
 #[derive(Debug)]
 pub struct Generator {
-    orders: pipe::Sender,
+    commands: pipe::Sender,
     answers: Lines<BufReader<pipe::Receiver>>,
     /// The longest timeout of the job's requests.
     longest_timeout: Nanos,
 }
 
 impl Generator {
-    /// Gives a fresh `harness __load` its job and waits until its users stand at the gate. `stdin` and `stdout` are our ends
-    /// of its pipes.
+    /// Sends a new `harness __load` its job and waits until its users are ready. `stdin` and `stdout` are our ends of its pipes.
     ///
     /// # Errors
-    /// When the job cannot be done, for example because a template has an unknown field, or the child is gone.
+    /// Returns an error when the job is impossible, for example because a template has an unknown field, or the child has exited.
     pub async fn start(stdin: OwnedFd, stdout: OwnedFd, job: Job) -> Result<Self, Error> {
         let answers = BufReader::new(pipe::Receiver::from_owned_fd(stdout)?).lines();
         let longest_timeout = job.requests.iter().map(|request| request.timeout).max().unwrap_or_default();
-        let mut generator = Self { orders: pipe::Sender::from_owned_fd(stdin)?, answers, longest_timeout };
+        let mut generator = Self { commands: pipe::Sender::from_owned_fd(stdin)?, answers, longest_timeout };
         let doing = "starting";
-        generator.tell(doing, &ToChild::Job(job)).await?;
-        match generator.hear(doing, SLACK).await? {
+        generator.send(doing, &ToChild::Job(job)).await?;
+        match generator.receive(doing, SLACK).await? {
             FromChild::Ready => Ok(generator),
             other => Err(unexpected(doing, &other)),
         }
     }
 
-    /// Ends the child; whoever started it still has to wait for it.
+    /// Asks the child to exit. The caller must still wait for it.
     ///
     /// # Errors
-    /// When the child is gone already.
+    /// Returns an error when the child has exited already.
     pub async fn stop(mut self) -> Result<(), Error> {
-        self.tell("stopping", &ToChild::Stop).await
+        self.send("stopping", &ToChild::Stop).await
     }
 
-    /// Runs a trial; what the child tells meanwhile is given to `told`.
+    /// Runs a trial, and calls `events` with what the child reports meanwhile.
     ///
     /// # Errors
-    /// When the engine is gone or does not answer.
+    /// Returns an error when the engine has exited or does not answer.
     pub async fn follow(
         &mut self,
         order: TrialOrder,
-        mut told: impl FnMut(LoadEvent) + Send,
+        mut events: impl FnMut(LoadEvent) + Send,
     ) -> Result<LoadFacts, Error> {
         let doing = "running a trial";
         let lead = order.start_at.since(Mono::now()).plus(order.ramp).plus(order.warmup);
-        // Every second of a window is told, however long it is.
+        // The child reports each second, however long the window is.
         let quiet = order.window.min(Nanos::from_secs(10));
         let within = lead.plus(quiet).plus(self.longest_timeout).duration() + SLACK;
-        self.tell(doing, &ToChild::Trial(order)).await?;
+        self.send(doing, &ToChild::Trial(order)).await?;
         loop {
-            match self.hear(doing, within).await? {
-                FromChild::Second(second) => told(LoadEvent::Second(second)),
-                FromChild::Slice(slice) => told(LoadEvent::Slice(*slice)),
+            match self.receive(doing, within).await? {
+                FromChild::Second(second) => events(LoadEvent::Second(second)),
+                FromChild::Slice(slice) => events(LoadEvent::Slice(*slice)),
                 FromChild::Done(facts) => return Ok(*facts),
                 other => return Err(unexpected(doing, &other)),
             }
         }
     }
 
-    async fn tell(&mut self, doing: &'static str, order: &ToChild) -> Result<(), Error> {
-        let mut line = serde_json::to_vec(order).map_err(std::io::Error::other)?;
+    async fn send(&mut self, doing: &'static str, command: &ToChild) -> Result<(), Error> {
+        let mut line = serde_json::to_vec(command).map_err(std::io::Error::other)?;
         line.push(b'\n');
-        self.orders.write_all(&line).await.map_err(|_| Error::Died { doing })
+        self.commands.write_all(&line).await.map_err(|_| Error::Died { doing })
     }
 
-    /// The child's next frame that is no failure.
-    async fn hear(&mut self, doing: &'static str, within: Duration) -> Result<FromChild, Error> {
+    /// Receives the child's next frame. A reported failure is an error.
+    async fn receive(&mut self, doing: &'static str, within: Duration) -> Result<FromChild, Error> {
         let next = timeout(within, self.answers.next_line()).await;
         let line = next.map_err(|_| Error::Silent { doing, seconds: within.as_secs() })??;
         let line = line.ok_or(Error::Died { doing })?;
         match serde_json::from_str(&line) {
             Ok(FromChild::Failed { message }) => Err(Error::Failed { doing, message }),
             Ok(frame) => Ok(frame),
-            Err(error) => Err(Error::Garbled { doing, line: beginning(&line), reason: error.to_string() }),
+            Err(source) => Err(Error::Malformed { doing, line: beginning(&line), source }),
         }
     }
 }
@@ -133,26 +132,26 @@ impl Generator {
 impl LoadEngine for Generator {
     async fn open(&mut self, arm: Arm) -> Result<Opened, Error> {
         let doing = "opening connections";
-        self.tell(doing, &ToChild::Open(arm)).await?;
-        // Groups of connections are opened one after the other, and each may use up its timeout.
-        match self.hear(doing, self.longest_timeout.times(100).duration().max(SLACK)).await? {
+        self.send(doing, &ToChild::Open(arm)).await?;
+        // Connections are opened in groups, and each group can take its whole timeout.
+        match self.receive(doing, self.longest_timeout.times(100).duration().max(SLACK)).await? {
             FromChild::Opened(opened) => Ok(opened),
             other => Err(unexpected(doing, &other)),
         }
     }
 
     async fn preflight(&mut self, arm: Arm) -> Result<Preflight, Error> {
-        let doing = "sending one request of every kind";
-        self.tell(doing, &ToChild::Preflight(arm)).await?;
-        match self.hear(doing, self.longest_timeout.times(100).duration().max(SLACK)).await? {
+        let doing = "sending one request of each kind";
+        self.send(doing, &ToChild::Preflight(arm)).await?;
+        match self.receive(doing, self.longest_timeout.times(100).duration().max(SLACK)).await? {
             FromChild::Preflighted(preflight) => Ok(preflight),
             other => Err(unexpected(doing, &other)),
         }
     }
 
     async fn trial(&mut self, order: TrialOrder, mut seconds: impl FnMut(Second) + Send) -> Result<LoadFacts, Error> {
-        let second = |told: LoadEvent| {
-            if let LoadEvent::Second(second) = told {
+        let second = |event: LoadEvent| {
+            if let LoadEvent::Second(second) = event {
                 seconds(second);
             }
         };
@@ -161,7 +160,7 @@ impl LoadEngine for Generator {
 }
 
 fn unexpected(doing: &'static str, frame: &FromChild) -> Error {
-    Error::Garbled { doing, line: beginning(&format!("{frame:?}")), reason: "out of turn".to_owned() }
+    Error::Unexpected { doing, frame: beginning(&format!("{frame:?}")) }
 }
 
 fn beginning(line: &str) -> String {

@@ -1,48 +1,50 @@
-//! Whether an answer is the one that was expected, decided while it streams by.
+//! Compares an answer with the expectation while it is received.
 
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::child_error::RequestError;
+use super::header::header;
 use super::pointers::{Scan, Wanted};
-use super::prepared::header;
 use super::spec::Expect;
 use crate::outcome::Outcome;
 
-/// How much of a wrong body is kept to be shown.
+/// The number of bytes of a wrong body that are kept for messages.
 const EXCERPT: usize = 120;
 
-/// What a valid answer looks like.
+/// The expectation of a valid answer.
 pub(super) struct Expected {
     status: Option<StatusCode>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Pointers that must be there, then those that must not; absent when the body is of no interest.
+    /// The pointers that must exist, then those that must not; absent when the body is not checked.
     wanted: Option<Wanted>,
     present: usize,
-    /// The pointers as written, for people.
+    /// The pointers as written.
     pointers: Vec<String>,
 }
 
-/// The judgement of one answer after the other.
+/// The state of judging one answer after the other.
 #[derive(Default)]
 pub(super) struct Judge {
     scan: Scan,
     head_holds: bool,
     status: u16,
     excerpt: Vec<u8>,
-    /// Which expectation did not hold.
+    /// The expectation that was not met.
     why: String,
 }
 
 impl Expected {
-    pub(super) fn new(expect: &Expect) -> Result<Self, String> {
-        let status = expect.status.map(StatusCode::from_u16).transpose();
+    pub(super) fn new(expect: &Expect) -> Result<Self, RequestError> {
+        let status = |code: u16| StatusCode::from_u16(code).map_err(|_| RequestError::ExpectedStatus(code));
         let headers = expect.headers.iter().map(|(name, value)| {
-            header(name, value).ok_or_else(|| format!("expect: {name:?} with value {value:?} is no header"))
+            let refused = || RequestError::ExpectedHeader { name: name.clone(), value: value.clone() };
+            header(name, value).ok_or_else(refused)
         });
         let pointers = expect.present.iter().chain(&expect.absent).map(String::as_str);
         let wanted = expect.looks_into_body().then(|| Wanted::new(pointers)).transpose()?;
         Ok(Self {
-            status: status.map_err(|_| format!("expect: {:?} is no HTTP status", expect.status))?,
+            status: expect.status.map(status).transpose()?,
             headers: headers.collect::<Result<_, _>>()?,
             wanted,
             present: expect.present.len(),
@@ -57,7 +59,7 @@ impl Expected {
 }
 
 impl Judge {
-    /// Status and headers have come.
+    /// Checks status and headers.
     pub(super) fn head(&mut self, expected: &Expected, status: StatusCode, headers: &HeaderMap) {
         self.status = status.as_u16();
         self.head_holds = expected.head_holds(status, headers);
@@ -67,7 +69,7 @@ impl Judge {
         }
     }
 
-    /// A part of the body has come.
+    /// Checks the next part of the body.
     pub(super) fn chunk(&mut self, expected: &Expected, chunk: &[u8]) {
         let may_be_shown = !self.head_holds || expected.wanted.is_some();
         if may_be_shown && self.excerpt.len() < EXCERPT {
@@ -101,12 +103,12 @@ impl Judge {
         }
     }
 
-    /// The status of the last answer.
+    /// Returns the status of the last answer.
     pub(super) fn status(&self) -> u16 {
         self.status
     }
 
-    /// The status, the expectation that did not hold, and the beginning of the body, for people.
+    /// Describes the last answer: its status, the expectation that was not met, and the beginning of the body.
     pub(super) fn example(&self) -> String {
         let body = String::from_utf8_lossy(&self.excerpt);
         let shown: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT).collect();

@@ -1,6 +1,7 @@
 //! Latency histograms: HdrHistogram over nanoseconds, 1 ns to 120 s, three significant digits.
 
 mod packed;
+mod unreadable;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,13 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use harness_base::units::Nanos;
 use packed::Packed;
+pub use unreadable::Unreadable;
 
-/// Longest span kept, 120 s; anything longer is recorded as this.
+/// The longest span, 120 s. Longer spans are recorded as this.
 const LONGEST_NS: u64 = 120_000_000_000;
 
-/// Counts of spans by length, to three significant digits. While it counts it takes about 220 KiB: keep one per worker, never
-/// one per connection; read from a file it takes what its buckets in use need. In JSON it is the V2 compressed form of
-/// HdrHistogram in base64, which every HdrHistogram tool reads.
+/// Counts of spans by length, to three significant digits. While it counts it takes about 220 KiB, so it is kept per worker and not
+/// per connection. When it was read from a file, it takes only the memory of the buckets in use. In JSON it is the V2 compressed
+/// form of HdrHistogram in base64, which every HdrHistogram tool reads.
 #[derive(Debug, Clone)]
 pub struct LatencyHistogram(Form);
 
@@ -29,23 +31,14 @@ enum Form {
 /// The usual quantiles of a histogram, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quantiles {
-    /// Number of values behind the quantiles.
+    /// The number of values.
     pub count: u64,
-    /// Quantile 0.5.
     pub p50_ns: u64,
-    /// Quantile 0.9.
     pub p90_ns: u64,
-    /// Quantile 0.95.
     pub p95_ns: u64,
-    /// Quantile 0.99.
     pub p99_ns: u64,
     pub max_ns: u64,
 }
-
-/// Why a stored histogram could not be read.
-#[derive(Debug, thiserror::Error)]
-#[error("not a V2 HdrHistogram in base64: {0}")]
-pub struct Unreadable(String);
 
 impl Default for LatencyHistogram {
     fn default() -> Self {
@@ -54,7 +47,7 @@ impl Default for LatencyHistogram {
 }
 
 impl LatencyHistogram {
-    /// An empty histogram with two significant digits: an eighth of the memory, for the seconds beside a trial.
+    /// Creates an empty histogram with two significant digits. It needs an eighth of the memory, and is used for single seconds.
     pub fn coarse() -> Self {
         Self::with_digits(2)
     }
@@ -65,7 +58,7 @@ impl LatencyHistogram {
         Self(Form::Counting(histogram))
     }
 
-    /// The histogram to count in; one that was read gets all its buckets first.
+    /// Returns the histogram to count in. A histogram that was read is unpacked first.
     fn counting(&mut self) -> Option<&mut Histogram<u64>> {
         if let Form::Read(read) = &self.0 {
             *self = Self(Form::Counting(packed::histogram(read.text()).ok()?));
@@ -77,7 +70,7 @@ impl LatencyHistogram {
     }
 
     pub fn record(&mut self, span: Nanos) {
-        // There always is one: what was read has been decoded before.
+        // There always is one, because a histogram that was read could be decoded.
         if let Some(histogram) = self.counting() {
             histogram.saturating_record(span.0.max(1));
         }
@@ -86,14 +79,14 @@ impl LatencyHistogram {
     /// Adds the counts of `other`. Associative and commutative.
     pub fn merge(&mut self, other: &Self) {
         let Some(histogram) = self.counting() else { return };
-        // Cannot fail: both have the same bounds.
+        // This cannot fail, because both have the same bounds.
         let _ = match &other.0 {
             Form::Counting(more) => histogram.add(more).ok(),
             Form::Read(more) => packed::histogram(more.text()).ok().and_then(|more| histogram.add(more).ok()),
         };
     }
 
-    /// Forgets all counts and keeps the memory.
+    /// Resets all counts and keeps the memory.
     pub fn clear(&mut self) {
         if let Some(histogram) = self.counting() {
             histogram.clear();
@@ -107,7 +100,7 @@ impl LatencyHistogram {
         }
     }
 
-    /// The span below or at which a share `quantile` (0 to 1) of all spans lie; `None` when empty.
+    /// Returns the span at or below which a share `quantile` (0 to 1) of all spans lies; `None` when empty.
     pub fn quantile(&self, quantile: f64) -> Option<Nanos> {
         (self.count() > 0).then(|| Nanos(self.value_at(quantile)))
     }
@@ -119,7 +112,7 @@ impl LatencyHistogram {
         }
     }
 
-    /// Arithmetic mean in nanoseconds; `None` when empty.
+    /// Returns the arithmetic mean in nanoseconds; `None` when empty.
     pub fn mean_ns(&self) -> Option<f64> {
         let mean = match &self.0 {
             Form::Counting(histogram) => histogram.mean(),
@@ -128,7 +121,7 @@ impl LatencyHistogram {
         (self.count() > 0).then_some(mean)
     }
 
-    /// Largest span; `None` when empty.
+    /// Returns the largest span; `None` when empty.
     pub fn max(&self) -> Option<Nanos> {
         (self.count() > 0).then(|| Nanos(self.max_value()))
     }
@@ -140,7 +133,7 @@ impl LatencyHistogram {
         }
     }
 
-    /// How many spans are longer than `limit`.
+    /// Returns the number of spans that are longer than `limit`.
     pub fn count_above(&self, limit: Nanos) -> u64 {
         match &self.0 {
             Form::Counting(histogram) => histogram.len() - histogram.count_between(0, limit.0),
@@ -148,7 +141,7 @@ impl LatencyHistogram {
         }
     }
 
-    /// The usual quantiles; `None` when empty.
+    /// Returns the usual quantiles; `None` when empty.
     pub fn quantiles(&self) -> Option<Quantiles> {
         (self.count() > 0).then(|| Quantiles {
             count: self.count(),
@@ -163,13 +156,13 @@ impl LatencyHistogram {
     /// Reads the form written by [`Serialize`].
     ///
     /// # Errors
-    /// [`Unreadable`] when the text is not base64 or not a V2 histogram.
+    /// Returns [`Unreadable`] when the text is not base64 or not a V2 histogram.
     pub fn from_base64(text: &str) -> Result<Self, Unreadable> {
         Packed::read(text.to_owned()).map(|read| Self(Form::Read(read)))
     }
 }
 
-/// The same counts, whichever form they are kept in.
+/// Compares the counts, in either form.
 impl PartialEq for LatencyHistogram {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
@@ -222,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_has_no_quantile_and_too_long_is_held() {
+    fn an_empty_histogram_has_no_quantile_and_long_spans_are_clamped() {
         assert_eq!(LatencyHistogram::default().quantile(0.5), None);
         let held = of(&[u64::MAX]).max().map_or(0, |span| span.0);
         assert!(held.abs_diff(LONGEST_NS) < LONGEST_NS / 500, "{held}");
@@ -242,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_answers_as_what_was_counted() {
+    fn a_histogram_that_was_read_equals_the_one_that_was_written() {
         let mut state = 7_u64;
         let spans: Vec<u64> = (0..5_000)
             .map(|_| {
@@ -278,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_histogram_is_refused_wherever_it_is_damaged() {
+    fn damaged_histograms_are_refused() {
         let whole = serde_json::to_string(&of(&(1..300).map(|step| step * 7_919).collect::<Vec<_>>())).unwrap();
         let text = whole.trim_matches('"');
         assert!(LatencyHistogram::from_base64(text).is_ok());
@@ -294,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_can_be_added_to() {
+    fn a_histogram_that_was_read_can_count() {
         let (left, right) = (of(&[10, 20_000, 3_000_000]), of(&[5, 500_000_000]));
         let again = |histogram: &LatencyHistogram| -> LatencyHistogram {
             serde_json::from_str(&serde_json::to_string(histogram).unwrap()).unwrap()

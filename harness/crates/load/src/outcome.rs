@@ -1,8 +1,8 @@
-//! What became of requests.
+//! Outcomes of requests.
 
 use serde::{Deserialize, Serialize};
 
-/// The fate of one request.
+/// The outcome of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -12,15 +12,15 @@ pub enum Outcome {
     WrongStatus,
     /// Answered with the expected status and a body that was not expected.
     WrongBody,
-    /// No connection could be made.
+    /// No connection could be opened.
     Connect,
-    /// The connection broke, or what came was not HTTP.
+    /// The connection broke, or the answer was not HTTP.
     Reset,
     /// No complete answer within the timeout.
     Timeout,
-    /// Scheduled, and never released: no connection was free until the drain ended.
+    /// Scheduled but never released, because no connection was free until the drain ended.
     Unsent,
-    /// Sent, and still without an answer when the trial was stopped from outside.
+    /// Sent, but without an answer when the trial was stopped.
     InFlight,
 }
 
@@ -37,7 +37,7 @@ impl Outcome {
         Self::InFlight,
     ];
 
-    /// The words for it in messages.
+    /// Returns the words used in messages.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -52,35 +52,27 @@ impl Outcome {
     }
 }
 
-/// Requests counted by their fate. The sum of all fields is the number scheduled.
+/// The number of requests by outcome. The sum of all fields is the number scheduled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcomes {
-    /// See [`Outcome::Ok`].
     pub ok: u64,
-    /// See [`Outcome::WrongStatus`].
     pub wrong_status: u64,
-    /// See [`Outcome::WrongBody`].
     pub wrong_body: u64,
-    /// See [`Outcome::Connect`].
     pub connect: u64,
-    /// See [`Outcome::Reset`].
     pub reset: u64,
-    /// See [`Outcome::Timeout`].
     pub timeout: u64,
-    /// See [`Outcome::Unsent`].
     pub unsent: u64,
-    /// See [`Outcome::InFlight`].
     pub in_flight: u64,
 }
 
 impl Outcomes {
-    /// Counts `n` requests with that fate.
+    /// Counts `n` requests with an outcome.
     pub fn add(&mut self, outcome: Outcome, n: u64) {
         *self.slot(outcome) += n;
     }
 
-    /// The number of requests with that fate.
+    /// Returns the number of requests with an outcome.
     pub const fn of(&self, outcome: Outcome) -> u64 {
         match outcome {
             Outcome::Ok => self.ok,
@@ -99,17 +91,17 @@ impl Outcomes {
         Outcome::ALL.into_iter().for_each(|outcome| self.add(outcome, other.of(outcome)));
     }
 
-    /// All requests, whatever became of them.
+    /// Returns the number of all requests.
     pub fn total(&self) -> u64 {
         Outcome::ALL.into_iter().map(|outcome| self.of(outcome)).sum()
     }
 
-    /// Requests that were sent and not answered as expected; neither unsent nor in flight at stop.
+    /// Returns the number of requests that were not answered as expected, without those unsent or in flight at the stop.
     pub const fn errors(&self) -> u64 {
         self.wrong_status + self.wrong_body + self.connect + self.reset + self.timeout
     }
 
-    /// `"2,990 ok, 10 wrong body"`: every fate that occurred.
+    /// Lists the outcomes that occurred: `"2,990 ok, 10 wrong body"`.
     pub fn describe(&self) -> String {
         let occurred = Outcome::ALL.into_iter().filter(|outcome| self.of(*outcome) > 0);
         let parts: Vec<String> = occurred
@@ -137,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sum_of_all_fates_is_the_total() {
+    fn the_sum_of_all_outcomes_is_the_total() {
         let mut outcomes = Outcomes::default();
         for (n, outcome) in (1..).zip(Outcome::ALL) {
             outcomes.add(outcome, n);

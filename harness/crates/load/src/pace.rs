@@ -1,4 +1,4 @@
-//! When the requests of an open loop are due. Pure arithmetic on spans since the trial's start; no clock inside.
+//! Computes when the requests of an open loop are due, as spans since the start of the trial. It uses no clock.
 //!
 //! The rate rises linearly from 0 to r over the ramp R, then stays. The number of requests due by t is its integral:
 //! N(t) = r·t²/(2R) up to R, and r·(t − R/2) after it. Slot i is due when N(t) = i, which solves to t = √(2R·i/r) while
@@ -14,12 +14,12 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule of `rate_per_second` > 0 that is reached after `ramp`.
+    /// Creates a schedule that reaches `rate_per_second` > 0 after `ramp`.
     pub fn new(rate_per_second: f64, ramp: Nanos) -> Self {
         Self { per_ns: rate_per_second / 1e9, ramp_ns: ramp.0 as f64 }
     }
 
-    /// When slot `slot`, counted from 0, is due. Never decreases from one slot to the next.
+    /// Returns when slot `slot`, counted from 0, is due. Never decreases from one slot to the next.
     pub fn due(&self, slot: u64) -> Nanos {
         let slot = slot as f64;
         let rising = slot < self.per_ns * self.ramp_ns / 2.0;
@@ -31,8 +31,8 @@ impl Schedule {
         Nanos(due.round() as u64)
     }
 
-    /// How many slots are due before `span` has passed: the number i with `due(i − 1)` < `span` ≤ `due(i)`, found from the
-    /// integral and corrected against [`Schedule::due`], so that both agree to the slot.
+    /// Returns how many slots are due before `span` has passed: the number i with `due(i − 1)` < `span` ≤ `due(i)`. The integral is
+    /// corrected against [`Schedule::due`], so that both agree exactly.
     pub fn due_before(&self, span: Nanos) -> u64 {
         let t = span.0 as f64;
         let integral = if t < self.ramp_ns {
@@ -88,7 +88,7 @@ mod tests {
         }
 
         #[test]
-        fn time_never_runs_backwards(rate in 0.1f64..2e6, ramp_ms in 0u64..5_000, slot in 0u64..10_000_000) {
+        fn due_times_never_decrease(rate in 0.1f64..2e6, ramp_ms in 0u64..5_000, slot in 0u64..10_000_000) {
             let schedule = Schedule::new(rate, Nanos::from_millis(ramp_ms));
             prop_assert!(schedule.due(slot) <= schedule.due(slot + 1));
         }

@@ -1,28 +1,28 @@
-//! Whether JSON pointers (RFC 6901) exist in a body, told while it streams by: no tree, no copy of the body.
+//! Checks whether JSON pointers (RFC 6901) exist in a body while it is received, without a tree or a copy of the body.
 //!
-//! The scanner checks the grammar of JSON (RFC 8259) byte by byte, across chunks that may be cut anywhere, and keeps for each
-//! open container only its kind, its position and which node of the wanted pointers it is. It does not check that strings are
-//! valid UTF-8, nor how large a number is. Where a key is repeated the last one counts, as in serde_json.
+//! The scanner checks the grammar of JSON (RFC 8259) byte by byte, in chunks of any size. For each open container it keeps only its
+//! kind, its position and its node among the wanted pointers. It does not check that strings are valid UTF-8, nor the size of
+//! numbers. When a key is repeated the last one counts, as in serde_json.
 
 mod key;
 mod text;
 mod wanted;
 
 use key::Key;
-pub use wanted::Wanted;
 use wanted::{Node, ROOT};
+pub use wanted::{PointerError, Wanted};
 
-/// Deepest nesting followed; a body that nests deeper counts as not JSON.
+/// The deepest nesting. A body with deeper nesting counts as not JSON.
 const DEEPEST: usize = 4096;
 
-/// The progress of one scan. Keep it and call [`Scan::begin`] for each body.
+/// The state of a scan. Can be reused: call [`Scan::begin`] for each body.
 #[derive(Debug, Clone, Default)]
 pub struct Scan {
     state: State,
     open: Vec<Container>,
-    /// What the value that comes next is called.
+    /// The node of the next value.
     next: Option<Node>,
-    /// Per wanted pointer: exists and is not null.
+    /// For each wanted pointer, whether it exists and is not null.
     found: Vec<bool>,
     key: Key,
 }
@@ -58,7 +58,7 @@ enum State {
         value: u16,
     },
     Number(Digits),
-    /// Within a word, that many bytes of which have come.
+    /// Within a word, after `seen` of its bytes.
     Word {
         word: Word,
         seen: u8,
@@ -74,7 +74,7 @@ enum Word {
     Null,
 }
 
-/// Where in a number: RFC 8259, section 6.
+/// The position within a number: RFC 8259, section 6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Digits {
     Minus,
@@ -96,7 +96,7 @@ impl Scan {
         self.found.resize(wanted.pointers(), false);
     }
 
-    /// Looks at the next part of the body.
+    /// Scans the next part of the body.
     pub fn feed(&mut self, wanted: &Wanted, chunk: &[u8]) {
         let mut rest = chunk;
         while let Some((&byte, after)) = rest.split_first() {
@@ -122,7 +122,7 @@ impl Scan {
         }
     }
 
-    /// Whether the body was JSON; only then may [`Scan::found`] be asked.
+    /// Ends the scan. Returns whether the body was JSON; only then is [`Scan::found`] valid.
     pub fn finish(&mut self) -> bool {
         if let State::Number(digits) = self.state {
             self.state = if digits.complete() { self.after_value() } else { State::Broken };
@@ -130,12 +130,12 @@ impl Scan {
         self.state == State::End
     }
 
-    /// Whether pointer number `pointer` exists and is not null.
+    /// Returns whether pointer number `pointer` exists and is not null.
     pub fn found(&self, pointer: usize) -> bool {
         self.found.get(pointer).copied().unwrap_or(false)
     }
 
-    /// One byte that is neither in a string nor in a number.
+    /// Scans one byte that is neither in a string nor in a number.
     fn step(&mut self, wanted: &Wanted, state: State, byte: u8) -> State {
         match (state, byte) {
             (State::ValueOrEnd, b']') | (State::KeyOrEnd, b'}') => self.close(),
@@ -150,8 +150,8 @@ impl Scan {
         }
     }
 
-    /// Inside a string: up to its end, an escape or the chunk's end. What usually follows a string (`":"`, `","`) is taken
-    /// along, which saves most of the dispatching in objects of strings.
+    /// Scans a string up to its end, an escape or the end of the chunk. Also consumes what usually follows a string (`":"`, `","`),
+    /// which avoids most of the dispatching in objects of strings.
     fn text<'a>(&mut self, wanted: &Wanted, mut key: bool, mut rest: &'a [u8]) -> &'a [u8] {
         loop {
             let (text, special) = rest.split_at(text::plain(rest));
@@ -191,7 +191,7 @@ impl Scan {
         State::Text { key: true }
     }
 
-    /// After the colon: what the value is called.
+    /// Sets the node of the value after the colon.
     fn name_value(&mut self, wanted: &Wanted) -> State {
         let parent = self.open.last().and_then(|container| container.node);
         self.next = parent.and_then(|node| wanted.member(node, self.key.as_bytes()?));
@@ -209,7 +209,7 @@ impl Scan {
         }
     }
 
-    /// Inside `true`, `false` or `null`.
+    /// Scans `true`, `false` or `null`.
     fn word<'a>(&mut self, word: Word, seen: u8, rest: &'a [u8]) -> &'a [u8] {
         let missing = &word.bytes()[usize::from(seen)..];
         let (part, after) = rest.split_at(missing.len().min(rest.len()));
@@ -233,7 +233,7 @@ impl Scan {
         State::Text { key }
     }
 
-    /// The first byte of a value.
+    /// Scans the first byte of a value.
     fn value(&mut self, wanted: &Wanted, byte: u8) -> State {
         let node = self.next.take();
         if let Some(node) = node {

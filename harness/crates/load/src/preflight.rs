@@ -1,8 +1,8 @@
-//! One request of every kind, before anything is measured.
+//! Sends one request of each kind before anything is measured.
 
 use hyper::HeaderMap;
 
-use super::arm_client::{ArmClient, Fate};
+use super::arm_client::ArmClient;
 use super::deadline::Deadline;
 use super::frames::{Preflight, PreflightAnswer};
 use super::judge::Judge;
@@ -12,10 +12,10 @@ use super::virtual_user::Shared;
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
 
-/// Sends them over one connection of their own, which is closed afterwards.
+/// Sends the requests over a separate connection, which is closed afterwards.
 pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
     let address = &shared.job.arms[arm];
-    let mut scout = Scout {
+    let mut client = PreflightClient {
         client: ArmClient::new(address.address),
         fields: shared.fields(shared.job.connections),
         judge: Judge::default(),
@@ -23,35 +23,35 @@ pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
     };
     let mut answers = Vec::with_capacity(shared.prepared[arm].len());
     for prepared in &shared.prepared[arm] {
-        answers.push(scout.try_one(prepared).await);
+        answers.push(client.send(prepared).await);
     }
     Preflight { arm: address.arm, answers }
 }
 
-struct Scout {
+struct PreflightClient {
     client: ArmClient,
     fields: Fields,
     judge: Judge,
     deadline: Deadline,
 }
 
-impl Scout {
-    async fn try_one(&mut self, prepared: &Prepared) -> PreflightAnswer {
+impl PreflightClient {
+    async fn send(&mut self, prepared: &Prepared) -> PreflightAnswer {
         let body = prepared.body(&mut self.fields);
         let request = prepared.request(body.clone(), HeaderMap::new());
         let sent = Mono::now();
         self.deadline.set(sent, sent.after(prepared.timeout));
         let mut spare = HeaderMap::new();
         let (judge, deadline) = (&mut self.judge, &mut self.deadline);
-        let fate: Fate = self.client.exchange(prepared, &body, request, judge, deadline, &mut spare).await;
-        let answered = matches!(fate.outcome, Outcome::Ok | Outcome::WrongStatus | Outcome::WrongBody);
-        let example = fate.message.or_else(|| (fate.outcome != Outcome::Ok).then(|| self.judge.example()));
+        let completion = self.client.exchange(prepared, &body, request, judge, deadline, &mut spare).await;
+        let answered = matches!(completion.outcome, Outcome::Ok | Outcome::WrongStatus | Outcome::WrongBody);
+        let example = completion.message.or_else(|| (completion.outcome != Outcome::Ok).then(|| self.judge.example()));
         PreflightAnswer {
             request: prepared.name.clone(),
-            outcome: fate.outcome,
+            outcome: completion.outcome,
             status: answered.then(|| self.judge.status()),
-            latency: answered.then(|| fate.ended.since(sent)),
-            sent: fate.wired > 0,
+            latency: answered.then(|| completion.ended.since(sent)),
+            sent: completion.writes > 0,
             example,
         }
     }

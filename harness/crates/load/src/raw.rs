@@ -1,14 +1,15 @@
-//! A request as bytes, for clients that are not meant to behave.
+//! A request as bytes, for clients that misbehave on purpose.
 
 use super::frames::ArmAddress;
 use super::spec::{Body, Request};
-use super::template::{Fields, Template};
+use super::template::{Fields, Template, TemplateError};
 
-/// HTTP/1.1 text of `request` for `arm`, with its body; fields of a template are those of the first user's first request.
+/// Returns the HTTP/1.1 text of `request` for `arm`, with its body. Template fields have the values of the first user's first
+/// request.
 ///
 /// # Errors
-/// A sentence naming a field of the body that is not known.
-pub fn raw(request: &Request, arm: &ArmAddress) -> Result<Vec<u8>, String> {
+/// Returns an error when a field of the body is unknown.
+pub fn raw(request: &Request, arm: &ArmAddress) -> Result<Vec<u8>, TemplateError> {
     let has = |wanted: &str| request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
     let body = match &request.body {
         Body::Empty => Vec::new(),
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_told_where_it_goes_and_how_long_it_is() {
+    fn a_request_has_host_and_length() {
         let fixed = text(&[("accept", "*/*")], Body::Fixed("{}".to_owned()));
         assert_eq!(
             fixed,

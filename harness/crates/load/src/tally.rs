@@ -1,4 +1,4 @@
-//! Counting what became of requests: one shard per worker thread, so that nobody waits for a lock, merged when a trial ends.
+//! Counts the outcomes of requests in one shard per worker thread, without lock contention, and merges them when a trial ends.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub(super) struct Tallies {
     shards: Vec<Shard>,
 }
 
-/// Aligned to two cache lines, which processors fetch in pairs.
+/// A shard, aligned to two cache lines because processors fetch them in pairs.
 #[repr(align(128))]
 #[derive(Default)]
 struct Shard {
@@ -34,13 +34,13 @@ pub(super) struct Tally {
     pub(super) sent_total: u64,
     pub(super) reconnects: u64,
     pub(super) latencies: Latencies,
-    /// Seconds of the window that have not been collected yet, by number; at most a few.
+    /// The few seconds of the window that have not been collected yet, by number.
     pub(super) seconds: BTreeMap<u64, SecondTally>,
-    /// Outcomes by the tick of the window in which the request was to start; none where nobody asked for them.
+    /// Outcomes by the tick of the window in which the request was due; empty without ticks.
     pub(super) ticks: BTreeMap<u64, Outcomes>,
 }
 
-/// One second of the window, or several.
+/// The counts of one or more seconds of the window.
 #[derive(Debug)]
 pub(super) struct SecondTally {
     pub(super) outcomes: Outcomes,
@@ -71,7 +71,7 @@ thread_local! {
 }
 
 impl Tallies {
-    /// For `workers` threads; the thread that drives the child may serve users too.
+    /// Creates shards for `workers` threads and for the thread that drives the child, which can serve users too.
     pub(super) fn new(workers: usize) -> Self {
         Self { shards: (0..=workers.max(1)).map(|_| Shard::default()).collect() }
     }
@@ -80,15 +80,14 @@ impl Tallies {
         &self.shards[THREAD.get() % self.shards.len()]
     }
 
-    /// A request is on its way, and may belong to the window. Counted here, apart from its outcome, so that the sum of the
-    /// outcomes can be checked against it.
+    /// Counts the start of a request. The count is independent of the outcomes, so that their sum can be checked against it.
     pub(super) fn start(&self, in_window: bool) {
         let shard = self.shard();
         shard.started.fetch_add(1, Relaxed);
         shard.scheduled.fetch_add(u64::from(in_window), Relaxed);
     }
 
-    /// Requests of the window that were started.
+    /// Returns the number of started requests of the window.
     pub(super) fn scheduled(&self) -> u64 {
         self.sum(|shard| &shard.scheduled)
     }
@@ -97,21 +96,20 @@ impl Tallies {
         self.shards.iter().map(|shard| count(shard).load(Relaxed)).sum()
     }
 
-    /// A request has come to its end; the tally to write it down in.
+    /// Counts the end of a request, and returns the tally that records it.
     pub(super) fn finish(&self) -> MutexGuard<'_, Tally> {
         let shard = self.shard();
         shard.finished.fetch_add(1, Relaxed);
         hold(&shard.tally)
     }
 
-    /// Requests on their way at this moment, counted apart from everything else. Finished ones are summed first, so that the
-    /// difference is never negative.
+    /// Returns the number of requests in flight. Finished requests are summed first, so that the difference is never negative.
     pub(super) fn in_flight(&self) -> u64 {
         let finished = self.sum(|shard| &shard.finished);
         self.sum(|shard| &shard.started).saturating_sub(finished)
     }
 
-    /// Takes the seconds before number `second` out of all shards.
+    /// Removes the seconds before number `second` from all shards.
     pub(super) fn take_seconds(&self, second: u64) -> BTreeMap<u64, SecondTally> {
         let mut taken: BTreeMap<u64, SecondTally> = BTreeMap::new();
         for shard in &self.shards {
@@ -127,7 +125,7 @@ impl Tallies {
         taken
     }
 
-    /// All shards in one; what is left in them is of no use.
+    /// Merges all shards and empties them.
     pub(super) fn merged(&self) -> Tally {
         let mut whole = Tally::default();
         for shard in &self.shards {
@@ -138,7 +136,7 @@ impl Tallies {
 }
 
 impl Tally {
-    /// Counts a completion or error at `at` into its second of the window.
+    /// Counts a completion or an error in its second of the window.
     pub(super) fn second(&mut self, window_start: Mono, at: Mono, outcome: Outcome, response: Nanos) {
         let number = at.since(window_start).0 / 1_000_000_000;
         let second = self.seconds.entry(number).or_default();
@@ -167,7 +165,7 @@ impl Tally {
     }
 }
 
-/// A panic of another thread leaves counts that are still counts.
+/// Locks a tally. The counts remain usable after a panic of another thread.
 fn hold(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
     tally.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! Bodies with seeded fields: `{{seq}}`, `{{uuid}}`, `{{int 1 100}}`, `{{text 16}}`.
 //!
-//! A template is cut into pieces once; filling it in walks the pieces. What is drawn depends on the job's seed, the user and
-//! how many requests that user has sent, and on nothing else, so a run can be repeated to the byte per user.
+//! A template is split into pieces once. The random values depend only on the job's seed, the user and the number of requests that
+//! the user has sent, so each user sends the same bytes in every run.
 
 use std::io::Write;
 
@@ -9,14 +9,31 @@ use bytes::Bytes;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Longest `{{text N}}`.
+/// The largest N of `{{text N}}`.
 const LONGEST_TEXT: usize = 1 << 20;
 
-/// A body's text, cut at its fields.
+/// A body's text, split at its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     pieces: Vec<Piece>,
     length: usize,
+}
+
+/// Why a text is not a template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    #[error("{{{{{0} has no closing }}}}")]
+    Unclosed(String),
+    #[error("{{{{{field}}}}}: {word:?} is not a whole number")]
+    NoNumber { field: String, word: String },
+    #[error("{{{{{field}}}}}: {low} is above {high}")]
+    Reversed { field: String, low: i64, high: i64 },
+    #[error("{{{{{field}}}}}: a length from 0 to {LONGEST_TEXT} is expected")]
+    Length { field: String },
+    #[error(
+        "{{{{{field}}}}} is not a field; there are {{{{seq}}}}, {{{{uuid}}}}, {{{{int LOW HIGH}}}} and {{{{text LENGTH}}}}"
+    )]
+    Unknown { field: String },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +45,7 @@ enum Piece {
     Text(usize),
 }
 
-/// What one user draws its fields from.
+/// The source of one user's field values.
 #[derive(Debug, Clone)]
 pub struct Fields {
     random: ChaCha8Rng,
@@ -37,8 +54,8 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// For user `user` of `users`, both counted from the job: its sequence numbers are `user`, `user + users`, …, so no two
-    /// users share one.
+    /// Creates the fields of user `user` of `users`. Its sequence numbers are `user`, `user + users`, …, so that no two users share
+    /// one.
     pub fn new(seed: u64, user: u64, users: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(user);
@@ -47,15 +64,15 @@ impl Fields {
 }
 
 impl Template {
-    /// Cuts `text` at its fields.
+    /// Splits `text` at its fields.
     ///
     /// # Errors
-    /// A sentence naming the field that is not known or not complete.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Returns an error with the field that is unknown or incomplete.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
-            let (field, after) = after.split_once("}}").ok_or_else(|| format!("{{{{{after} has no closing }}}}"))?;
+            let (field, after) = after.split_once("}}").ok_or_else(|| TemplateError::Unclosed(after.to_owned()))?;
             pieces.push(Piece::Literal(before.to_owned()));
             pieces.push(Piece::parse(field)?);
             rest = after;
@@ -66,7 +83,7 @@ impl Template {
         Ok(Self { pieces, length })
     }
 
-    /// Fills in the fields for the user's next request.
+    /// Returns the body of the user's next request.
     pub fn fill(&self, fields: &mut Fields) -> Bytes {
         let mut body = Vec::with_capacity(self.length);
         let seq = fields.next;
@@ -79,10 +96,12 @@ impl Template {
 }
 
 impl Piece {
-    fn parse(field: &str) -> Result<Self, String> {
-        let words: Vec<&str> = field.split_whitespace().collect();
-        let number =
-            |word: &str| word.parse::<i64>().map_err(|_| format!("{{{{{field}}}}}: {word:?} is no whole number"));
+    fn parse(text: &str) -> Result<Self, TemplateError> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let field = || text.to_owned();
+        let number = |word: &str| {
+            word.parse::<i64>().map_err(|_| TemplateError::NoNumber { field: field(), word: word.to_owned() })
+        };
         match words.as_slice() {
             ["seq"] => Ok(Self::Seq),
             ["uuid"] => Ok(Self::Uuid),
@@ -91,21 +110,19 @@ impl Piece {
                 if low <= high {
                     Ok(Self::Int(low, high))
                 } else {
-                    Err(format!("{{{{{field}}}}}: {low} is above {high}"))
+                    Err(TemplateError::Reversed { field: field(), low, high })
                 }
             }
             ["text", length] => usize::try_from(number(length)?)
                 .ok()
                 .filter(|length| *length <= LONGEST_TEXT)
                 .map(Self::Text)
-                .ok_or_else(|| format!("{{{{{field}}}}}: a length from 0 to {LONGEST_TEXT} is expected")),
-            _ => Err(format!(
-                "{{{{{field}}}}} is no field; there are {{{{seq}}}}, {{{{uuid}}}}, {{{{int LOW HIGH}}}} and {{{{text LENGTH}}}}"
-            )),
+                .ok_or_else(|| TemplateError::Length { field: field() }),
+            _ => Err(TemplateError::Unknown { field: field() }),
         }
     }
 
-    /// Bytes it takes, or slightly more.
+    /// Returns an upper estimate of its length.
     fn length(&self) -> usize {
         match self {
             Self::Literal(text) => text.len(),
@@ -115,7 +132,7 @@ impl Piece {
         }
     }
 
-    /// Writing to a `Vec` cannot fail, hence the results that are dropped.
+    /// Appends the value. The results are dropped because writing to a `Vec` cannot fail.
     fn append(&self, seq: u64, random: &mut ChaCha8Rng, body: &mut Vec<u8>) {
         match self {
             Self::Literal(text) => body.extend_from_slice(text.as_bytes()),
@@ -129,10 +146,10 @@ impl Piece {
     }
 }
 
-/// 32 of them, so that the remainder is uniform; none needs an escape in JSON.
+/// 32 letters, so that the remainder is uniform. None needs an escape in JSON.
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// A version 4 UUID (RFC 9562, section 5.4).
+/// Appends a version 4 UUID (RFC 9562, section 5.4).
 fn append_uuid(random: &mut ChaCha8Rng, body: &mut Vec<u8>) {
     let bits = (u128::from(random.next_u64()) << 64) | u128::from(random.next_u64());
     let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
@@ -180,7 +197,7 @@ mod tests {
         for (text, word) in
             [("{{uid}}", "{{uid}}"), ("{{int 5}}", "{{int 5}}"), ("{{int 5 1}}", "above"), ("{{seq", "closing")]
         {
-            let message = Template::parse(text).unwrap_err();
+            let message = Template::parse(text).unwrap_err().to_string();
             assert!(message.contains(word), "{message}");
         }
     }

@@ -1,4 +1,4 @@
-//! One trial as all users share it: its instants, its slots and what is counted.
+//! The state of one trial, shared by all users: its instants, slots and counts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::arm_client::Fate;
+use super::arm_client::Completion;
 use super::frames::TrialOrder;
 use super::pace::Schedule;
 use super::spec::Pace;
@@ -16,24 +16,24 @@ use crate::outcome::{Outcome, Outcomes};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Most examples kept of what was wrong.
+/// The number of examples of failures that are kept.
 const EXAMPLES: usize = 5;
 
 pub(super) struct Trial {
-    /// Position of its arm in the job.
+    /// The position of its arm in the job.
     pub(super) arm: usize,
     /// How many users take part.
     pub(super) users: u64,
     pub(super) window_start: Mono,
     pub(super) window_end: Mono,
-    /// Seconds of a slice of the window; absent where it is not sliced.
+    /// The length of a slice in seconds; absent without slices.
     pub(super) slice_seconds: Option<u64>,
-    /// Nothing is waited for beyond this.
+    /// The end of the drain; no answer is awaited after it.
     pub(super) drain_until: Mono,
     pub(super) tallies: Tallies,
-    /// Length of the ticks in which outcomes are counted.
+    /// The length of the ticks in which outcomes are counted.
     tick: Option<Nanos>,
-    /// When every request has a connection of its own.
+    /// The span in which every request has a new connection.
     reconnect: Option<(Mono, Mono)>,
     start: Mono,
     ramp: Nanos,
@@ -44,25 +44,25 @@ pub(super) struct Trial {
     examples: Mutex<Vec<String>>,
 }
 
-/// The slots of an open loop: a number to claim, and arithmetic; nothing is kept per slot.
+/// The slots of an open loop, which are computed from their number and not stored.
 struct Slots {
     schedule: Schedule,
-    /// Number of slots before the window.
+    /// The number of slots before the window.
     before: u64,
-    /// Number of slots up to the window's end.
+    /// The number of slots up to the end of the window.
     all: u64,
     next: AtomicU64,
 }
 
-/// What a user may do next.
+/// The next request of a user.
 pub(super) enum NextRequest {
     Now,
     Slot {
         intended: Mono,
-        /// It was due before the user was free.
+        /// Whether it was due before the user was free.
         late: bool,
     },
-    /// There is nothing more to send.
+    /// The trial has no more requests.
     Over,
 }
 
@@ -76,7 +76,7 @@ pub(super) struct Turn {
 }
 
 impl Trial {
-    /// A trial on the arm at position `arm` for at most `users` users, of which one may need `timeout` for a request.
+    /// Creates a trial on the arm at position `arm` for at most `users` users; `timeout` is the longest timeout of a request.
     pub(super) fn new(order: &TrialOrder, arm: usize, users: u64, timeout: Nanos, workers: usize) -> Self {
         let start = order.start_at.max(Mono::now());
         let lead = order.ramp.plus(order.warmup);
@@ -111,7 +111,7 @@ impl Trial {
         }
     }
 
-    /// When user `index` may send its first request. The users of a closed loop join evenly over the ramp.
+    /// Returns when user `index` may send its first request. The users of a closed loop join evenly over the ramp.
     pub(super) fn joins(&self, index: u64) -> Mono {
         match self.slots {
             Some(_) => self.start,
@@ -119,7 +119,7 @@ impl Trial {
         }
     }
 
-    /// Gives a user that is free its next slot.
+    /// Claims the next slot for a free user.
     pub(super) fn claim(&self) -> NextRequest {
         let Some(slots) = &self.slots else {
             return NextRequest::Now;
@@ -136,12 +136,12 @@ impl Trial {
         NextRequest::Slot { intended, late: now > intended }
     }
 
-    /// Whether a request that is sent at `at` has a connection of its own.
+    /// Returns whether a request sent at `at` has a new connection.
     pub(super) fn reconnects(&self, at: Mono) -> bool {
         self.reconnect.is_some_and(|(from, until)| (from..until).contains(&at))
     }
 
-    /// A user has nothing more to send.
+    /// Counts a user that has no more requests.
     pub(super) fn leave(&self) {
         if self.inside.fetch_sub(1, Relaxed) == 1 {
             self.empty.notify_one();
@@ -153,7 +153,7 @@ impl Trial {
         self.empty.notified().await;
     }
 
-    /// Whether `example` of something wrong is still wanted; counts it.
+    /// Returns whether another example of a failure is wanted, and counts it.
     pub(super) fn wants_example(&self) -> bool {
         self.shown.load(Relaxed) < EXAMPLES && self.shown.fetch_add(1, Relaxed) < EXAMPLES
     }
@@ -172,19 +172,24 @@ impl Trial {
     }
 
     /// Writes down a request that has come to its end.
-    pub(super) fn record(&self, turn: &Turn, fate: &Fate) {
-        let ok = fate.outcome == Outcome::Ok;
+    pub(super) fn record(&self, turn: &Turn, completion: &Completion) {
+        let ok = completion.outcome == Outcome::Ok;
         let mut tally = self.tallies.finish();
-        tally.sent_total += fate.wired;
-        tally.reconnects += fate.reconnects;
-        if self.in_window(fate.ended) {
+        tally.sent_total += completion.writes;
+        tally.reconnects += completion.reconnects;
+        if self.in_window(completion.ended) {
             tally.completed_in_window += u64::from(ok);
-            tally.second(self.window_start, fate.ended, fate.outcome, fate.ended.since(turn.intended));
+            tally.second(
+                self.window_start,
+                completion.ended,
+                completion.outcome,
+                completion.ended.since(turn.intended),
+            );
         }
         if !self.in_window(turn.intended) {
             return;
         }
-        let outcome = self.outcome(turn, fate);
+        let outcome = self.outcome(turn, completion);
         tally.outcomes.add(outcome, 1);
         if let Some(tick) = self.tick {
             let number = turn.intended.since(self.window_start).0 / tick.0;
@@ -196,26 +201,27 @@ impl Trial {
             tally.latencies.pacer_lag.record(turn.released.since(turn.intended));
         }
         if ok {
-            tally.latencies.service.record(fate.ended.since(turn.sent));
-            tally.latencies.ttfb.record(fate.headers.since(turn.sent));
-            if let Some(first) = fate.first_body {
+            tally.latencies.service.record(completion.ended.since(turn.sent));
+            tally.latencies.ttfb.record(completion.headers.since(turn.sent));
+            if let Some(first) = completion.first_body {
                 tally.latencies.first_body.record(first.since(turn.sent));
             }
         }
-        // Closed loop: the response time is the service time, and there is neither wait nor lag.
+        // In a closed loop, the response time is the service time, and there is neither wait nor lag.
         if ok && open {
-            tally.latencies.response.record(fate.ended.since(turn.intended));
+            tally.latencies.response.record(completion.ended.since(turn.intended));
             tally.latencies.connection_wait.record(turn.sent.since(turn.released));
         }
     }
 
-    /// A late request that the drain's end cut off did not have its whole timeout: it was in flight at stop.
-    fn outcome(&self, turn: &Turn, fate: &Fate) -> Outcome {
-        let cut_off = turn.sent > self.window_end && fate.ended >= self.drain_until;
-        if fate.outcome == Outcome::Timeout && cut_off { Outcome::InFlight } else { fate.outcome }
+    /// Returns the outcome. A late request that the end of the drain cut off did not have its whole timeout, so it was in flight at
+    /// the stop.
+    fn outcome(&self, turn: &Turn, completion: &Completion) -> Outcome {
+        let cut_off = turn.sent > self.window_end && completion.ended >= self.drain_until;
+        if completion.outcome == Outcome::Timeout && cut_off { Outcome::InFlight } else { completion.outcome }
     }
 
-    /// What is reported, but for the seconds and the mean in flight. To be asked once every user has left.
+    /// Returns the facts, without the seconds and the mean in flight. Must be called after every user has left.
     pub(super) fn facts(&self) -> LoadFacts {
         let mut tally = self.tallies.merged();
         let mut scheduled = self.tallies.scheduled();
@@ -246,7 +252,7 @@ impl Trial {
         }
     }
 
-    /// Every tick of the window. Slots from `first_unsent` on were never claimed.
+    /// Returns the ticks of the window. Slots from `first_unsent` on were never claimed.
     fn ticks(&self, tick: Nanos, counted: &BTreeMap<u64, Outcomes>, first_unsent: u64) -> Ticks {
         let number = self.window_end.since(self.window_start).0.div_ceil(tick.0);
         let mut outcomes: Vec<Outcomes> =

@@ -1,4 +1,4 @@
-//! What one virtual user owns, and what it does each time Goose gives it a turn.
+//! A virtual user: its connections, and what it does each time Goose calls it.
 
 use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,8 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use super::arm_client::{ArmClient, Fate};
+use super::arm_client::{ArmClient, Completion};
+use super::child_error::ChildError;
 use super::deadline::Deadline;
 use super::frames::{ArmAddress, Job, Opened};
 use super::judge::Judge;
@@ -20,12 +21,12 @@ use harness_base::clock::Mono;
 use harness_base::timer::Timer;
 use harness_base::units::Nanos;
 
-/// Connections that are opened at the same time: enough to be quick, too few to overflow a backlog of 128.
+/// The number of connections that are opened at the same time, which is too few to overflow a backlog of 128.
 const OPENING: usize = 64;
-/// A user that could not connect waits this long in a closed loop, which would otherwise become a flood.
-const BREATHER: Duration = Duration::from_millis(1);
+/// The pause of a user in a closed loop after a failed connection, which prevents a flood of attempts.
+const CONNECT_PAUSE: Duration = Duration::from_millis(1);
 
-/// What all users of a job share.
+/// The state that all users of a job share.
 pub(super) struct Shared {
     pub(super) job: Job,
     /// By arm, then by request.
@@ -38,7 +39,7 @@ pub(super) struct Shared {
     complete: Notify,
 }
 
-/// What users at the gate are to do.
+/// The task of users that wait at the gate.
 #[derive(Clone)]
 pub(super) enum Phase {
     Idle,
@@ -46,7 +47,7 @@ pub(super) enum Phase {
     Trial(Arc<Trial>),
 }
 
-/// All users of an arm connecting.
+/// The progress of opening an arm's connections.
 pub(super) struct Opening {
     arm: usize,
     open: AtomicU64,
@@ -59,8 +60,8 @@ pub(super) struct Opening {
 pub(super) struct VirtualUser {
     shared: Arc<Shared>,
     index: u64,
-    /// Turns to pass over, so that users do not all begin with the same request.
-    pass: u64,
+    /// Turns to skip, so that users do not all begin with the same request.
+    skip: u64,
     gate: watch::Receiver<Phase>,
     clients: Vec<ArmClient>,
     timer: Timer,
@@ -72,10 +73,10 @@ pub(super) struct VirtualUser {
 }
 
 impl Shared {
-    pub(super) fn new(job: Job, gate: watch::Receiver<Phase>) -> Result<Self, String> {
+    pub(super) fn new(job: Job, gate: watch::Receiver<Phase>) -> Result<Self, ChildError> {
         let for_arm = |arm: &ArmAddress| job.requests.iter().map(|request| Prepared::new(request, arm)).collect();
-        let prepared = job.arms.iter().map(for_arm).collect::<Result<_, String>>()?;
-        let timeout = job.requests.iter().map(|request| request.timeout).max().ok_or("a job needs a request")?;
+        let prepared = job.arms.iter().map(for_arm).collect::<Result<_, ChildError>>()?;
+        let timeout = job.requests.iter().map(|request| request.timeout).max().ok_or(ChildError::NoRequests)?;
         Ok(Self {
             prepared,
             timeout,
@@ -87,17 +88,17 @@ impl Shared {
         })
     }
 
-    /// Waits until every user has taken its seat.
+    /// Waits until every user has been created.
     pub(super) async fn complete(&self) {
         self.complete.notified().await;
     }
 
-    /// What user `index` fills templates with; number `connections` is the preflight's.
+    /// Returns the template fields of user `index`; number `connections` belongs to the preflight.
     pub(super) fn fields(&self, index: u64) -> Fields {
         Fields::new(self.job.seed, index, self.job.connections + 1)
     }
 
-    /// Turns after which Goose's order of the requests repeats itself.
+    /// Returns the number of turns after which Goose's order of the requests repeats.
     fn period(&self) -> u64 {
         let weights = || self.job.requests.iter().map(|request| request.weight.max(1));
         let divisor = weights().fold(0, gcd);
@@ -110,7 +111,7 @@ fn gcd(a: u64, b: u64) -> u64 {
 }
 
 impl Clone for VirtualUser {
-    /// An empty seat of the same number. Goose asks that session data can be cloned, and clones no user that runs.
+    /// Creates a new user with the same number. Goose requires session data to be `Clone`, but does not clone running users.
     fn clone(&self) -> Self {
         Self::new(Arc::clone(&self.shared), self.index)
     }
@@ -120,7 +121,7 @@ impl VirtualUser {
     pub(super) fn new(shared: Arc<Shared>, index: u64) -> Self {
         Self {
             index,
-            pass: index % shared.period(),
+            skip: index % shared.period(),
             gate: shared.gate.clone(),
             clients: shared.job.arms.iter().map(|arm| ArmClient::new(arm.address)).collect(),
             timer: Timer::default(),
@@ -133,23 +134,23 @@ impl VirtualUser {
         }
     }
 
-    /// Tells that it is taken.
+    /// Counts the user as created.
     pub(super) fn arrive(&self) {
         if self.shared.arrived.fetch_add(1, Relaxed) + 1 == self.shared.job.connections {
             self.shared.complete.notify_one();
         }
     }
 
-    /// One turn: waits at the gate until a trial runs, claims the next slot, and sends one request of `kind`.
+    /// Takes one turn: waits until a trial runs, claims the next slot, and sends one request of `kind`.
     pub(super) async fn take_turn(&mut self, kind: usize) {
-        if self.pass > 0 {
-            self.pass -= 1;
+        if self.skip > 0 {
+            self.skip -= 1;
             return;
         }
         loop {
             let trial = match self.trial.take() {
                 Some(trial) => trial,
-                None => Box::pin(self.at_the_gate()).await,
+                None => Box::pin(self.wait_for_trial()).await,
             };
             if self.send_next(&trial, kind).await {
                 self.trial = Some(trial);
@@ -159,11 +160,11 @@ impl VirtualUser {
         }
     }
 
-    /// Waits for a trial in which this user takes part; opens connections meanwhile when asked to.
-    async fn at_the_gate(&mut self) -> Arc<Trial> {
+    /// Waits for a trial in which this user takes part. Meanwhile, opens connections on command.
+    async fn wait_for_trial(&mut self) -> Arc<Trial> {
         loop {
             if self.gate.changed().await.is_err() {
-                // The child is about to end.
+                // The child is exiting.
                 std::future::pending::<()>().await;
             }
             let phase = self.gate.borrow_and_update().clone();
@@ -187,13 +188,13 @@ impl VirtualUser {
         opening.count(client.ensure(&mut self.deadline).await.err(), self.shared.job.connections);
     }
 
-    /// Sends the next request; false when the trial has none left for this user.
+    /// Sends the next request. Returns false when the trial has none left for this user.
     async fn send_next(&mut self, trial: &Trial, kind: usize) -> bool {
         let claim = trial.claim();
         if matches!(claim, NextRequest::Over) {
             return false;
         }
-        // Put together before it is due, so that building it delays nothing.
+        // Built before it is due, so that building does not delay it.
         let prepared = &self.shared.prepared[trial.arm][kind];
         let body = prepared.body(&mut self.fields);
         let request = prepared.request(body.clone(), std::mem::take(&mut self.spare));
@@ -206,28 +207,28 @@ impl VirtualUser {
         }
         self.deadline.set(turn.sent, turn.sent.after(prepared.timeout).min(trial.drain_until));
         let (client, judge, spare) = (&mut self.clients[trial.arm], &mut self.judge, &mut self.spare);
-        let fate = client.exchange(prepared, &body, request, judge, &mut self.deadline, spare).await;
-        trial.record(&turn, &fate);
-        if fate.outcome != Outcome::Ok {
-            self.after_failure(trial, &claim, fate).await;
+        let completion = client.exchange(prepared, &body, request, judge, &mut self.deadline, spare).await;
+        trial.record(&turn, &completion);
+        if completion.outcome != Outcome::Ok {
+            self.after_failure(trial, &claim, completion).await;
         }
         true
     }
 
-    async fn after_failure(&self, trial: &Trial, claim: &NextRequest, fate: Fate) {
-        let refused = fate.outcome == Outcome::Connect;
+    async fn after_failure(&self, trial: &Trial, claim: &NextRequest, completion: Completion) {
+        let refused = completion.outcome == Outcome::Connect;
         if trial.wants_example() {
-            trial.example(fate.message.unwrap_or_else(|| self.judge.example()));
+            trial.example(completion.message.unwrap_or_else(|| self.judge.example()));
         }
-        // A refusal takes no time at all: others must get their turn.
+        // A refused connection takes almost no time, so other users must get their turn.
         match claim {
-            NextRequest::Now if refused => tokio::time::sleep(BREATHER).await,
+            NextRequest::Now if refused => tokio::time::sleep(CONNECT_PAUSE).await,
             _ => tokio::task::yield_now().await,
         }
     }
 }
 
-/// The instant at which the claimed request starts; `None` once a closed loop's window is over.
+/// Waits until the claimed request starts; returns `None` when a closed loop's window is over.
 async fn release(trial: &Trial, claim: &NextRequest, timer: &mut Timer) -> Option<Turn> {
     match *claim {
         NextRequest::Slot { intended, late: false } => {
@@ -261,7 +262,7 @@ impl Opening {
         }
     }
 
-    /// Counts one connection of `all`.
+    /// Counts one of `all` connections.
     fn count(&self, failure: Option<(Outcome, String)>, all: u64) {
         match failure {
             None => self.open.fetch_add(1, Relaxed),

@@ -1,4 +1,4 @@
-//! How late the timer that releases requests wakes here, without any request.
+//! Measures how late the timer that releases requests wakes on this host, without any requests.
 
 use std::io;
 
@@ -6,14 +6,14 @@ use harness_base::clock::Mono;
 use harness_base::timer::Timer;
 use harness_base::units::Nanos;
 
-/// Sleeps to every `period` from `start` until `end`, as a user of an open loop does and in an event loop like the load
-/// child's, and gives how late each wake-up was. Blocks the calling thread until `end`.
+/// Wakes every `period` from `start` until `end`, like a user of an open loop and in an event loop like the load child's, and
+/// returns how late each wake-up was. Blocks the calling thread until `end`.
 ///
 /// # Errors
-/// When the system has no event loop for it, for want of descriptors.
+/// Returns an error when the event loop cannot be created, for example without descriptors.
 pub fn wakeups(start: Mono, end: Mono, period: Nanos) -> io::Result<Vec<Nanos>> {
     let period = period.max(Nanos(1));
-    let runtime = super::child::runtime(1)?;
+    let runtime = super::child::build_runtime(1)?;
     Ok(runtime.block_on(async {
         let (mut timer, mut late, mut intended) = (Timer::default(), Vec::new(), start);
         while intended < end {
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_wake_up_is_late_and_none_is_left_out() {
+    fn every_wake_up_is_late_and_none_is_missing() {
         let start = Mono::now().after(Nanos::from_millis(5));
         let end = start.after(Nanos::from_millis(100));
         let late = wakeups(start, end, Nanos::from_millis(1)).unwrap();

@@ -1,5 +1,5 @@
-//! What is read of a trial while it runs: requests in flight, and each second as it passes. A thread of its own, so that the
-//! users' thread is not held up by it.
+//! Reads a trial while it runs: requests in flight, and each second as it passes. It has its own thread, so that it does not delay
+//! the users.
 
 use std::io;
 use std::ops::Range;
@@ -17,12 +17,12 @@ use crate::facts::Slice;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Time between two looks at the requests in flight: 200 per second on average, and never in step with anything.
-const LOOKS_NS: Range<u64> = 2_500_000..7_500_000;
-/// A second is collected this long after it has passed: a completion is written down shortly after it is stamped.
+/// The time between two samples of the requests in flight: 200 per second on average, at random intervals.
+const SAMPLES_NS: Range<u64> = 2_500_000..7_500_000;
+/// A second is collected this long after it has passed, because a completion is recorded shortly after its timestamp.
 const GRACE: Nanos = Nanos::from_millis(20);
 
-/// The thread that reads one trial.
+/// The thread that reads a trial.
 pub(super) struct WindowReader {
     trial: Arc<Trial>,
     thread: JoinHandle<WindowCounts>,
@@ -31,53 +31,57 @@ pub(super) struct WindowReader {
 #[derive(Debug, Default)]
 pub(super) struct WindowCounts {
     in_flight: u64,
-    looks: u64,
+    samples: u64,
     pub(super) seconds: Vec<Second>,
     slice: SecondTally,
 }
 
 impl WindowReader {
-    /// Begins to read `trial`; each second goes to `tell` as it passes.
-    pub(super) fn start(trial: &Arc<Trial>, seed: u64, tell: impl Fn(FromChild) + Send + 'static) -> io::Result<Self> {
+    /// Begins to read `trial`. Calls `report` with each second as it passes.
+    pub(super) fn start(
+        trial: &Arc<Trial>,
+        seed: u64,
+        report: impl Fn(FromChild) + Send + 'static,
+    ) -> io::Result<Self> {
         let read = Arc::clone(trial);
         let thread = thread::Builder::new().name("window-reader".to_owned()).spawn(move || {
             let mut counts = WindowCounts::default();
-            counts.keep(&read, ChaCha8Rng::seed_from_u64(seed ^ read.window_start.0), tell);
+            counts.keep(&read, ChaCha8Rng::seed_from_u64(seed ^ read.window_start.0), report);
             counts
         })?;
         Ok(Self { trial: Arc::clone(trial), thread })
     }
 
-    /// Closes the counts. To be called once every user has left, which is after the window's end, so it does not wait.
-    pub(super) fn close(self, tell: impl Fn(FromChild)) -> WindowCounts {
+    /// Completes the counts. Must be called after every user has left, which is after the window's end, so it does not wait.
+    pub(super) fn close(self, report: impl Fn(FromChild)) -> WindowCounts {
         let mut counts = self.thread.join().unwrap_or_default();
         let window = self.trial.window_end.since(self.trial.window_start);
-        counts.collect(&self.trial, window.0.div_ceil(1_000_000_000), &tell);
+        counts.collect(&self.trial, window.0.div_ceil(1_000_000_000), &report);
         counts
     }
 }
 
 impl WindowCounts {
-    fn keep(&mut self, trial: &Trial, mut random: ChaCha8Rng, tell: impl Fn(FromChild)) {
+    fn keep(&mut self, trial: &Trial, mut random: ChaCha8Rng, report: impl Fn(FromChild)) {
         thread::sleep(trial.window_start.remaining().duration());
         loop {
-            let pause = Nanos(random.random_range(LOOKS_NS));
+            let pause = Nanos(random.random_range(SAMPLES_NS));
             thread::sleep(pause.duration());
             let now = Mono::now();
             if now >= trial.window_end {
                 return;
             }
             self.in_flight += trial.tallies.in_flight();
-            self.looks += 1;
+            self.samples += 1;
             let passed = now.since(trial.window_start.after(GRACE)).0 / 1_000_000_000;
             if passed > self.seconds.len() as u64 {
-                self.collect(trial, passed, &tell);
+                self.collect(trial, passed, &report);
             }
         }
     }
 
-    /// Takes the seconds before number `until`. What comes in for one that was taken before is added to its counts.
-    fn collect(&mut self, trial: &Trial, until: u64, tell: &impl Fn(FromChild)) {
+    /// Collects the seconds before number `until`. Adds late completions to the counts of their second.
+    fn collect(&mut self, trial: &Trial, until: u64, report: &impl Fn(FromChild)) {
         let mut late = trial.tallies.take_seconds(until);
         let mut fresh = late.split_off(&(self.seconds.len() as u64));
         for (known, more) in late {
@@ -85,7 +89,7 @@ impl WindowCounts {
                 second.ok += more.outcomes.ok;
                 second.errors += more.errors();
             }
-            // Its own slice may have been told already.
+            // The slice that it belongs to may have been reported.
             if trial.slice_seconds.is_some() {
                 self.slice.merge(&more);
             }
@@ -94,25 +98,25 @@ impl WindowCounts {
             let tally = fresh.remove(&number).unwrap_or_default();
             let second = summary(trial, number, &tally);
             self.seconds.push(second);
-            tell(FromChild::Second(second));
-            self.add_to_slice(trial, number, &tally, tell);
+            report(FromChild::Second(second));
+            self.add_to_slice(trial, number, &tally, report);
         }
     }
 
-    /// Adds a second to the present slice, and tells that with its last one.
-    fn add_to_slice(&mut self, trial: &Trial, number: u64, tally: &SecondTally, tell: &impl Fn(FromChild)) {
+    /// Adds a second to the current slice, and reports the slice after its last second.
+    fn add_to_slice(&mut self, trial: &Trial, number: u64, tally: &SecondTally, report: &impl Fn(FromChild)) {
         let Some(length) = trial.slice_seconds else { return };
         self.slice.merge(tally);
         if (number + 1).is_multiple_of(length) {
             let SecondTally { outcomes, response } = std::mem::take(&mut self.slice);
             let slice = Slice { index: number / length, outcomes, response: response.quantiles() };
-            tell(FromChild::Slice(Box::new(slice)));
+            report(FromChild::Slice(Box::new(slice)));
         }
     }
 
-    /// Mean number of requests in flight over the window.
+    /// Returns the mean number of requests in flight over the window.
     pub(super) fn mean_in_flight(&self) -> f64 {
-        if self.looks == 0 { 0.0 } else { self.in_flight as f64 / self.looks as f64 }
+        if self.samples == 0 { 0.0 } else { self.in_flight as f64 / self.samples as f64 }
     }
 }
 

@@ -164,7 +164,7 @@ async fn others_read_slowly(
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let arm = bench.proxied();
     let Some(request) = stage.requests.first() else { return Err(Halt::tool("the stage has no request")) };
-    let request = harness_load::raw(request, &arm).map_err(Halt::tool)?;
+    let request = harness_load::raw(request, &arm).map_err(|error| Halt::tooling(&error))?;
     let fault = async { Ok(readers::read_slowly(arm.address, request, readers, span).await) };
     beside(rig, bench, order, fault).await
 }

@@ -1,7 +1,7 @@
-//! Waking the user's task, except where it is awake.
+//! A waker that can be silenced while the user's task is running.
 //!
-//! Handing a request to hyper's channel wakes the task that reads the channel. That is the task which hands it over and polls
-//! the reading end right afterwards, so the wake-up would only make it run once more for nothing, with every request.
+//! Sending a request through hyper's channel wakes the task that reads the channel. Here, that is the same task, which polls the
+//! reading end immediately afterwards. The wake-up would make it run once more without effect, with every request.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `act` while no waker rings on this thread. Whoever calls it polls the connection afterwards.
+/// Runs `act` while wakers on this thread are silent. The caller must poll the connection afterwards.
 pub(super) fn quietly<T>(act: impl FnOnce() -> T) -> T {
     QUIET.set(true);
     let done = act();
@@ -23,9 +23,9 @@ pub(super) fn quietly<T>(act: impl FnOnce() -> T) -> T {
 #[derive(Default)]
 pub(super) struct QuietWaker(Option<(Waker, Waker)>);
 
-struct Ring(Waker);
+struct Silenceable(Waker);
 
-impl Wake for Ring {
+impl Wake for Silenceable {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -38,13 +38,13 @@ impl Wake for Ring {
 }
 
 impl QuietWaker {
-    /// The waker that wakes `task`; the same as long as the task is.
+    /// Returns a waker for `task`. Reuses the last one if the task is the same.
     pub(super) fn of(&mut self, task: &Waker) -> &Waker {
         let stale = self.0.as_ref().is_none_or(|(known, _)| !known.will_wake(task));
         if stale {
             self.0 = None;
         }
-        let (_, ring) = self.0.get_or_insert_with(|| (task.clone(), Waker::from(Arc::new(Ring(task.clone())))));
-        ring
+        let (_, waker) = self.0.get_or_insert_with(|| (task.clone(), Waker::from(Arc::new(Silenceable(task.clone())))));
+        waker
     }
 }

@@ -1,4 +1,4 @@
-//! A socket that counts what is written to it: only so is it known whether a request that failed was on the wire.
+//! A socket that counts the bytes written to it, which shows whether a failed request was sent.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// A socket that counts what is written to it.
+/// A socket that counts the bytes written to it.
 pub(super) struct Wire {
     stream: TokioIo<TcpStream>,
     written: Arc<AtomicU64>,
@@ -23,7 +23,7 @@ impl Wire {
 
     fn count(&self, written: io::Result<usize>) -> io::Result<usize> {
         if let Ok(bytes) = written {
-            // One writer only: no need for an atomic addition.
+            // There is only one writer, so no atomic addition is needed.
             self.written.store(self.written.load(Relaxed) + bytes as u64, Relaxed);
         }
         written

@@ -1,5 +1,5 @@
-//! A histogram as it was read from a file: the buckets in use and no others. A record of a default run has some 300 histograms;
-//! with all buckets they would take 60 MB.
+//! A histogram that was read from a file, with only the buckets in use. A record of a default run has about 300 histograms; with all
+//! buckets they would take 60 MB.
 
 use std::io::Read;
 
@@ -9,12 +9,12 @@ use flate2::bufread::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 
-use super::Unreadable;
+use super::unreadable::{Reason, Unreadable};
 
-/// A histogram that is only asked, never added to.
+/// A read-only histogram.
 #[derive(Debug, Clone)]
 pub(super) struct Packed {
-    /// As it was read, so that it is written again byte for byte.
+    /// The text as it was read, so that it is written identically.
     text: Box<str>,
     buckets: Box<[Bucket]>,
     count: u64,
@@ -29,35 +29,29 @@ pub(super) struct Bucket {
     count: u64,
 }
 
-/// The full histogram that a text holds, by the library that wrote it.
+/// Decodes the full histogram with the library that wrote it.
 pub(super) fn histogram(text: &str) -> Result<Histogram<u64>, Unreadable> {
-    let bytes = STANDARD.decode(text).map_err(|error| Unreadable(error.to_string()))?;
-    let read: Result<Histogram<u64>, _> = Deserializer::new().deserialize(&mut bytes.as_slice());
-    read.map_err(|error| Unreadable(error.to_string()))
+    let bytes = STANDARD.decode(text)?;
+    Ok(Deserializer::new().deserialize(&mut bytes.as_slice())?)
 }
 
-/// The buckets in use, in order.
+/// Returns the buckets in use, in order.
 pub(super) fn buckets(histogram: &Histogram<u64>) -> Box<[Bucket]> {
     let bucket = |highest: u64, count: u64| Bucket { lowest: histogram.lowest_equivalent(highest), highest, count };
     histogram.iter_recorded().map(|step| bucket(step.value_iterated_to(), step.count_at_value())).collect()
 }
 
-/// Why a text is no V2 histogram.
-fn refused(why: impl ToString) -> Unreadable {
-    Unreadable(why.to_string())
-}
-
-/// What stands before the counts of a V2 histogram, as far as it decides what they mean.
+/// The fields of a V2 header that define the meaning of the counts.
 struct Layout {
-    /// ⌊log₂⌋ of the lowest value that is told from 0.
+    /// ⌊log₂⌋ of the lowest value that differs from 0.
     unit: u32,
     /// log₂ of half the buckets that share one width: 10 for three digits.
     half: u32,
-    /// Halves of buckets, of which the last one reaches the highest value or beyond it.
+    /// The number of half buckets; the last one contains the highest value.
     rows: u64,
 }
 
-/// Bytes of the header before the counts.
+/// The length of the header before the counts.
 const HEADER: usize = 40;
 
 impl Layout {
@@ -65,7 +59,7 @@ impl Layout {
     /// encoding V2).
     fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
         const COOKIE: u32 = 0x1c84_9313;
-        let short = || refused("it is cut off");
+        let short = || Unreadable::from(Reason::Truncated);
         let four = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let eight = |at: usize| Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
         let (cookie, length) = four(0).zip(four(4)).ok_or_else(short)?;
@@ -73,7 +67,7 @@ impl Layout {
         let (lowest, highest) = eight(16).zip(eight(24)).ok_or_else(short)?;
         let ratio = f64::from_bits(eight(32).ok_or_else(short)?);
         if cookie != COOKIE || offset != 0 || ratio != 1.0 || digits > 5 || lowest == 0 {
-            return Err(refused("its header is of another kind"));
+            return Err(Reason::Header.into());
         }
         if length as usize != bytes.len() - HEADER {
             return Err(short());
@@ -81,16 +75,16 @@ impl Layout {
         let largest_with_single_unit = 2 * 10_u64.pow(digits);
         let half = largest_with_single_unit.next_power_of_two().trailing_zeros() - 1;
         let unit = lowest.ilog2();
-        // The first row but one ends here; each later one ends at twice the end of the one before.
+        // The second row ends here; each later row ends at twice the end of the previous one.
         let end = 1_u128 << (half + 1 + unit);
         let doublings = (0..64).find(|doublings| end << doublings > u128::from(highest)).unwrap_or(64);
         Ok(Self { unit, half, rows: doublings + 2 })
     }
 
-    /// The bucket with this place in the counts.
+    /// Returns the bucket at this position of the counts.
     fn bucket(&self, index: u64, count: u64) -> Option<Bucket> {
         let (row, place) = (index >> self.half, index & ((1 << self.half) - 1));
-        // The first two halves share the width of the unit; each later half is twice as wide as the one before.
+        // The first two halves have the width of the unit; each later half is twice as wide as the previous one.
         let width = u32::try_from(row.saturating_sub(1)).ok().filter(|_| row < self.rows)? + self.unit;
         let within = if row == 0 { place } else { place + (1 << self.half) };
         let lowest = within.checked_mul(1_u64.checked_shl(width)?)?;
@@ -98,7 +92,7 @@ impl Layout {
     }
 }
 
-/// One number of the counts, ZigZag and LEB128 of at most nine bytes, and what follows it.
+/// Reads one number of the counts, in ZigZag and LEB128 of at most nine bytes. Returns it and the remaining bytes.
 fn number(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let mut value = 0_u64;
     for (index, byte) in bytes.iter().enumerate().take(9) {
@@ -113,38 +107,38 @@ fn number(bytes: &[u8]) -> Option<(i64, &[u8])> {
     None
 }
 
-/// The buckets in use, straight from the text: a full histogram of 220 KiB, mostly zeros, takes ten times as long.
+/// Decodes the buckets in use without the full histogram of 220 KiB, which would take ten times as long.
 fn unpack(text: &str) -> Result<Vec<Bucket>, Unreadable> {
     const COOKIE: [u8; 4] = [0x1c, 0x84, 0x93, 0x14];
-    let bytes = STANDARD.decode(text).map_err(refused)?;
+    let bytes = STANDARD.decode(text)?;
     let Some((head, packed)) = bytes.split_at_checked(8).filter(|(head, _)| head[..4] == COOKIE) else {
-        return Err(refused("it does not begin as one"));
+        return Err(Reason::Cookie.into());
     };
     if head[4..] != u32::try_from(packed.len()).unwrap_or_default().to_be_bytes() {
-        return Err(refused("it is cut off"));
+        return Err(Reason::Truncated.into());
     }
     let mut bytes = Vec::with_capacity(4 * packed.len());
-    ZlibDecoder::new(packed).read_to_end(&mut bytes).map_err(refused)?;
+    ZlibDecoder::new(packed).read_to_end(&mut bytes)?;
     let layout = Layout::read(&bytes)?;
     let (mut rest, mut index) = (&bytes[HEADER..], 0_u64);
-    // A count takes a byte at least; what is too much is given back where the buckets are kept.
+    // A count takes at least one byte; the excess capacity is released with the boxed slice.
     let mut buckets = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
-        let (count, more) = number(rest).ok_or_else(|| refused("its counts are cut off"))?;
+        let (count, more) = number(rest).ok_or(Reason::Truncated)?;
         rest = more;
-        // A negative number stands for that many buckets without a count.
+        // A negative number is a run of that many empty buckets.
         let step = if count < 0 { count.unsigned_abs() } else { 1 };
         if count > 0 {
             let bucket = layout.bucket(index, count.unsigned_abs());
-            buckets.push(bucket.ok_or_else(|| refused("it counts beyond its highest value"))?);
+            buckets.push(bucket.ok_or(Reason::BeyondHighest)?);
         }
-        index = index.checked_add(step).ok_or_else(|| refused("it counts beyond its highest value"))?;
+        index = index.checked_add(step).ok_or(Reason::BeyondHighest)?;
     }
     Ok(buckets)
 }
 
 impl Bucket {
-    /// The middle of its spans, as HdrHistogram takes it for a mean.
+    /// Returns the middle of its spans, as HdrHistogram uses it for a mean.
     fn middle(&self) -> f64 {
         (self.lowest + (self.highest - self.lowest).div_ceil(2)) as f64
     }
@@ -154,7 +148,7 @@ impl Packed {
     pub(super) fn read(text: String) -> Result<Self, Unreadable> {
         let buckets = unpack(&text)?.into_boxed_slice();
         let count = buckets.iter().try_fold(0_u64, |sum, bucket| sum.checked_add(bucket.count));
-        let count = count.ok_or_else(|| refused("its counts have no sum"))?;
+        let count = count.ok_or(Reason::Overflow)?;
         let mean = buckets.iter().map(|bucket| bucket.middle() * bucket.count as f64 / count as f64).sum();
         Ok(Self { text: text.into_boxed_str(), buckets, count, mean })
     }
@@ -175,7 +169,7 @@ impl Packed {
         self.mean
     }
 
-    /// The highest span of the bucket that holds the ⌈q · n⌉-th smallest, as HdrHistogram defines its quantiles.
+    /// Returns the highest span of the bucket with the ⌈q · n⌉-th smallest value, as HdrHistogram defines quantiles.
     pub(super) fn value_at_quantile(&self, quantile: f64) -> u64 {
         let wanted = ((quantile.min(1.0) * self.count as f64).ceil() as u64).max(1);
         let mut seen = 0;
@@ -190,7 +184,7 @@ impl Packed {
         self.buckets.last().map_or(0, |bucket| bucket.highest)
     }
 
-    /// Spans in buckets that begin above `limit`.
+    /// Returns the number of spans in buckets that begin above `limit`.
     pub(super) fn count_above(&self, limit: u64) -> u64 {
         self.buckets.iter().filter(|bucket| bucket.lowest > limit).map(|bucket| bucket.count).sum()
     }

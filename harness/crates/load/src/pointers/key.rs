@@ -1,25 +1,25 @@
-//! The key being read, unescaped, as far as it can match a wanted one.
+//! The current key, unescaped, as far as it can match a wanted one.
 
-/// Longest key kept; no pointer with a longer segment is accepted.
+/// The longest key that is kept. Pointers with longer segments are refused.
 pub(super) const LONGEST: usize = 256;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Key {
     bytes: Vec<u8>,
     kept: bool,
-    /// First half of a surrogate pair.
+    /// The first half of a surrogate pair.
     high: Option<u16>,
 }
 
 impl Key {
-    /// A new key begins; `kept` is false inside containers in which nothing is wanted.
+    /// Begins a key; `kept` is false inside containers in which nothing is wanted.
     pub(super) fn begin(&mut self, kept: bool) {
         self.bytes.clear();
         self.kept = kept;
         self.high = None;
     }
 
-    /// Adds text; nothing happens unless it belongs to a key that is kept.
+    /// Adds text, if it belongs to a key that is kept.
     #[inline]
     pub(super) fn push(&mut self, key: bool, text: &[u8]) {
         if key && self.kept && !text.is_empty() {
@@ -34,7 +34,7 @@ impl Key {
         }
     }
 
-    /// Adds a UTF-16 unit from a `\u` escape. Half a surrogate pair alone is no character, so such a key matches nothing.
+    /// Adds a UTF-16 unit from a `\u` escape. A key with an unpaired surrogate matches nothing.
     pub(super) fn push_unit(&mut self, key: bool, unit: u16) {
         if !(key && self.kept) {
             return;
@@ -51,7 +51,7 @@ impl Key {
         }
     }
 
-    /// The key; `None` when it was not kept or is too long to be wanted.
+    /// Returns the key; `None` when it was not kept or is too long to be wanted.
     pub(super) fn as_bytes(&self) -> Option<&[u8]> {
         (self.kept && self.high.is_none()).then_some(self.bytes.as_slice())
     }

@@ -1,6 +1,6 @@
-//! What strings of JSON are made of.
+//! Scanning of JSON strings.
 
-/// What a two-character escape stands for.
+/// Returns the byte that a two-character escape stands for.
 pub(super) const fn unescaped(byte: u8) -> Option<u8> {
     Some(match byte {
         b'"' | b'\\' | b'/' => byte,
@@ -13,10 +13,10 @@ pub(super) const fn unescaped(byte: u8) -> Option<u8> {
     })
 }
 
-/// How many bytes at the beginning of `text` are plain: no quote, backslash or control character.
+/// Returns the length of the plain text at the beginning: up to a quote, backslash or control character.
 ///
-/// Eight bytes at a time: `x − 0x01…` sets the top bit of the bytes that were 0, `x − 0x20…` of those below 0x20 (both but for
-/// bytes whose top bit was set before, hence `!x`). A borrow can only disturb bytes above the first one found.
+/// Scans eight bytes at a time: `x − 0x01…` sets the top bit of bytes that were 0, and `x − 0x20…` of bytes below 0x20 (`!x` excludes
+/// bytes whose top bit was already set). A borrow can affect only bytes above the first match.
 #[inline]
 pub(super) fn plain(text: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_at_every_place_is_told_apart() {
+    fn every_byte_is_recognized_at_every_position() {
         for byte in 0..=255u8 {
             for (place, length) in (0..20).flat_map(|place| [(place, place + 1), (place, 24)]) {
                 let mut text = vec![b'x'; length];

@@ -1,8 +1,8 @@
-//! The pointers that are looked for, as a tree of their segments.
+//! The wanted pointers, as a tree of their segments.
 
 use super::key::LONGEST;
 
-/// A node of the tree, by its position.
+/// The position of a node in the tree.
 pub(super) type Node = u32;
 
 pub(super) const ROOT: Node = 0;
@@ -26,17 +26,26 @@ struct Branch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Child {
     key: Vec<u8>,
-    /// Its position in an array; absent when the segment cannot be one.
+    /// The index in an array; absent when the segment is not an index.
     index: Option<u32>,
     node: Node,
 }
 
+/// Why a text is not a JSON pointer that can be checked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PointerError {
+    #[error("{0:?} is not a JSON pointer: it must begin with /")]
+    NoSlash(String),
+    #[error("{0:?} has a segment longer than {LONGEST} bytes")]
+    LongSegment(String),
+}
+
 impl Wanted {
-    /// Reads pointers; they are numbered in their order.
+    /// Parses pointers, and numbers them in their order.
     ///
     /// # Errors
-    /// A sentence saying which one is no JSON pointer.
-    pub fn new<'a>(pointers: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+    /// Returns an error for a text that is not a JSON pointer.
+    pub fn new<'a>(pointers: impl IntoIterator<Item = &'a str>) -> Result<Self, PointerError> {
         let mut wanted = Self { nodes: vec![Branch::default()], pointers: 0 };
         for pointer in pointers {
             wanted.add(pointer)?;
@@ -48,7 +57,7 @@ impl Wanted {
         self.pointers
     }
 
-    fn add(&mut self, pointer: &str) -> Result<(), String> {
+    fn add(&mut self, pointer: &str) -> Result<(), PointerError> {
         let number = self.pointers;
         self.pointers += 1;
         let mut node = ROOT;
@@ -56,11 +65,11 @@ impl Wanted {
         let segments = match pointer.strip_prefix('/') {
             Some(segments) => segments.split('/').map(unescape).collect(),
             None if pointer.is_empty() => Vec::new(),
-            None => return Err(format!("{pointer:?} is no JSON pointer: it must begin with /")),
+            None => return Err(PointerError::NoSlash(pointer.to_owned())),
         };
         for segment in segments {
             if segment.len() > LONGEST {
-                return Err(format!("{pointer:?} has a segment longer than {LONGEST} bytes"));
+                return Err(PointerError::LongSegment(pointer.to_owned()));
             }
             node = self.child(node, segment);
             self.nodes[node as usize].below.push(number);
@@ -80,17 +89,17 @@ impl Wanted {
         node
     }
 
-    /// The node of member `key` of the object at `node`, if anything in it is wanted.
+    /// Returns the node of member `key` of the object at `node`, if it is wanted.
     pub(super) fn member(&self, node: Node, key: &[u8]) -> Option<Node> {
         self.nodes[node as usize].children.iter().find(|child| child.key == key).map(|child| child.node)
     }
 
-    /// The node of element `index` of the array at `node`, if anything in it is wanted.
+    /// Returns the node of element `index` of the array at `node`, if it is wanted.
     pub(super) fn element(&self, node: Node, index: u32) -> Option<Node> {
         self.nodes[node as usize].children.iter().find(|child| child.index == Some(index)).map(|child| child.node)
     }
 
-    /// Whether anything within the value at `node` is wanted.
+    /// Returns whether anything within the value at `node` is wanted.
     pub(super) fn goes_deeper(&self, node: Node) -> bool {
         !self.nodes[node as usize].children.is_empty()
     }
@@ -104,12 +113,12 @@ impl Wanted {
     }
 }
 
-/// `~1` is `/` and `~0` is `~`, in this order (RFC 6901, section 4).
+/// Replaces `~1` by `/` and `~0` by `~`, in this order (RFC 6901, section 4).
 fn unescape(segment: &str) -> String {
     segment.replace("~1", "/").replace("~0", "~")
 }
 
-/// Digits without a leading zero (RFC 6901, section 4).
+/// Parses digits without a leading zero (RFC 6901, section 4).
 fn array_index(segment: &str) -> Option<u32> {
     let digits = segment.bytes().all(|byte| byte.is_ascii_digit());
     let leading_zero = segment.len() > 1 && segment.starts_with('0');

@@ -1,0 +1,68 @@
+//! Errors of the load child. They reach control as text.
+
+use std::io;
+
+use goose::GooseError;
+
+use super::pointers::PointerError;
+use super::template::TemplateError;
+
+/// Why the load child cannot do what it was asked to do.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ChildError {
+    #[error("cannot use its pipes, or start a thread: {0}")]
+    Io(#[from] io::Error),
+    #[error("the job cannot be parsed: {0}")]
+    Job(serde_json::Error),
+    #[error("the command cannot be parsed: {0}")]
+    Command(serde_json::Error),
+    #[error("the first command must be a job")]
+    NoJob,
+    #[error("the child has a job already")]
+    SecondJob,
+    #[error("a job needs at least one connection")]
+    NoConnections,
+    #[error("a job needs at least one request")]
+    NoRequests,
+    #[error(
+        "{connections} connections to {arms} arm(s) need {needed} descriptors, but the limit of this process is {limit}; raise the limit with: \
+         sudo prlimit --pid $$ --nofile={room}:{room}, or lower `connections`",
+        room = needed.next_power_of_two()
+    )]
+    Descriptors { connections: u64, arms: usize, needed: u64, limit: u64 },
+    #[error("the job has no {arm} arm")]
+    NoArm { arm: &'static str },
+    #[error("stopped")]
+    Stopped,
+    #[error("request {request}: {reason}")]
+    Request { request: String, reason: RequestError },
+    #[error("Goose failed: {0}")]
+    Goose(#[from] Box<GooseError>),
+    #[error("Goose ended the users")]
+    GooseEnded,
+    #[error("the thread of the users failed: {0}")]
+    Users(#[from] tokio::task::JoinError),
+}
+
+/// Why a request cannot be sent.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RequestError {
+    #[error("{0:?} is not a valid host")]
+    Host(String),
+    #[error("{0:?} is not a valid header")]
+    Header(String),
+    #[error("{0:?} is not a valid method")]
+    Method(String),
+    #[error("{0:?} is not a valid path")]
+    Path(String),
+    #[error("its weight {0} is too large")]
+    Weight(u64),
+    #[error(transparent)]
+    Body(#[from] TemplateError),
+    #[error("expect: {name:?} with the value {value:?} is not a valid header")]
+    ExpectedHeader { name: String, value: String },
+    #[error("expect: {0} is not an HTTP status")]
+    ExpectedStatus(u16),
+    #[error("expect: {0}")]
+    Pointer(#[from] PointerError),
+}

@@ -1,0 +1,34 @@
+//! Reasons why a stored histogram cannot be read.
+
+use hdrhistogram::serialization::DeserializeError;
+
+/// Why a stored histogram cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("not a V2 HdrHistogram in base64: {0}")]
+pub struct Unreadable(Reason);
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Reason {
+    #[error("{0}")]
+    Base64(#[from] base64::DecodeError),
+    #[error("{0}")]
+    Deflate(#[from] std::io::Error),
+    #[error("{0}")]
+    Hdr(#[from] DeserializeError),
+    #[error("it has another cookie")]
+    Cookie,
+    #[error("its header is not supported")]
+    Header,
+    #[error("it is truncated")]
+    Truncated,
+    #[error("it has counts beyond its highest value")]
+    BeyondHighest,
+    #[error("the sum of its counts is out of range")]
+    Overflow,
+}
+
+impl<R: Into<Reason>> From<R> for Unreadable {
+    fn from(reason: R) -> Self {
+        Self(reason.into())
+    }
+}
