@@ -65,7 +65,7 @@ fn attempt() -> Result<(), cgroup::Error> {
     static ASKED: AtomicU64 = AtomicU64::new(0);
     let limits = ResourceLimits { cpus: Some(0.5), memory: Some(Bytes::from_mebi(64)), pids: Some(64) };
     let own = Own::create(&cgroup::name(ASKED.fetch_add(1, Ordering::Relaxed)), &limits)?;
-    own.door().map(drop)
+    own.entrance().map(drop)
 }
 
 fn judge_groups(version: Option<&str>, attempt: &Result<(), cgroup::Error>) -> Condition {

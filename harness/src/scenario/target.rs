@@ -164,8 +164,8 @@ fn read_endpoints(section: &Section<'_>, met: &mut Met) -> Endpoints {
         }
         if let Some(template) = met.note(section, "endpoints", key, text) {
             let base_only = key == "proxy";
-            if let Err(message) = loopback::check(&template, base_only) {
-                section.mistake(key, message, Some("for example http://127.0.0.1:{port.proxy}".to_owned()));
+            if let Err(error) = loopback::check(&template, base_only) {
+                section.mistake(key, error.to_string(), Some("for example http://127.0.0.1:{port.proxy}".to_owned()));
             }
         }
     }

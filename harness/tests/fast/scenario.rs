@@ -106,7 +106,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     ("[upstream.builtin]", "[upstream]\nbuiltin = {}\nurl = \"http://[::1]:80\"", "line 5: upstream.url: only one of"),
     ("builtin:sidecar", "builtin:sidcar", "line 5: target.process.command.0: \"builtin:sidcar\" is not bundled"),
-    ("\"--admin\"", "\"--to={upstream.uri}\"", "line 5: target.process.command.3: {upstream.uri} is no placeholder"),
+    ("\"--admin\"", "\"--to={upstream.uri}\"", "line 5: target.process.command.3: {upstream.uri} is not a placeholder"),
     ("\"--admin\"", "\"{port.proxy\"", "line 5: target.process.command.3: \"{port.proxy\" has a { without its }"),
     ("\"--admin\"", "\"{file.a}\"", "line 5: target.process.command.3: {file.a} is not in [target.files] (add"),
     (

@@ -315,7 +315,7 @@ fn mistakes_before_the_start_say_where_and_what_to_do() {
     assert!(unset.starts_with("target.process.command: ") && unset.contains("export HARNESS_NO_SUCH_BIN="), "{unset}");
     assert!(
         message(&process(&["sleep"], &[("A", "{prot.a}")]))
-            .starts_with("target.process.env.A: {prot.a} is no placeholder")
+            .starts_with("target.process.env.A: {prot.a} is not a placeholder")
     );
     assert!(message(&process(&["builtin:sidekick"], &[])).contains("builtin:sidecar"));
     assert!(message(&process(&[], &[])).contains("needs at least a program"));

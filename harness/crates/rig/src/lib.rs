@@ -8,6 +8,7 @@
 
 pub mod cgroup;
 pub mod group;
+mod group_series;
 pub mod host;
 pub mod keeper;
 pub mod launch;

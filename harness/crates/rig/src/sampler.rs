@@ -6,6 +6,8 @@
 mod look;
 mod process;
 mod tree;
+mod watched;
+mod window;
 mod worker;
 
 use std::sync::mpsc::{Sender, channel};
@@ -13,56 +15,10 @@ use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::oneshot;
 
-use crate::threads::ThreadsUsage;
-use crate::usage::{Reading, Series};
 use harness_base::clock::Mono;
-use harness_base::units::Nanos;
 
-/// A target and everything it starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tree {
-    pub pid: i32,
-    /// Value of [`crate::launch::MARK`] in its environment; without one, children orphaned to the keeper are not found.
-    pub mark: Option<String>,
-    /// Whether its control group is its own, and so to be read as well: that in which the process lives when the sampler starts.
-    pub group: bool,
-}
-
-/// The processes to watch, by pid. Each must live when the sampler starts: from then on a number given again to another
-/// process is told apart.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Watched {
-    pub target: Option<Tree>,
-    pub generator: Option<i32>,
-    /// The upstream, where it is ours.
-    pub upstream: Option<i32>,
-    /// The keeper, to which orphans of the target are re-parented.
-    pub keeper: Option<i32>,
-}
-
-/// What was seen over one window.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Window {
-    /// From the start edge to the end edge, both included. Shorter where the sampler was stopped in between. The group's peak
-    /// is started anew before that of the first reading is taken, where the kernel permits it (version 2 from Linux 6.12 on).
-    pub readings: Series<Reading>,
-    /// Peak resident memory of the target inside the window in bytes: VmHWM, reset at the start edge; `None` where the
-    /// kernel does not permit the reset or the target is gone at the end edge. Of a tree it is the sum over its
-    /// processes, which is an upper bound: their peaks need not coincide and shared pages are counted in each.
-    pub peak_rss_bytes: Option<u64>,
-    /// What the target's threads did between the edges; `None` where the kernel does not tell, or the sampler was stopped before the
-    /// end edge.
-    pub target_threads: Option<ThreadsUsage>,
-}
-
-/// What the sampler itself used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// CPU time of its thread.
-    pub cpu: Nanos,
-    /// Time it spent inside windows. Between them it sleeps, which would flatter the ratio.
-    pub ran: Nanos,
-}
+pub use watched::{Tree, Watched};
+pub use window::{Cost, Window};
 
 /// Why the sampler could not start.
 #[derive(Debug, thiserror::Error)]
@@ -121,12 +77,5 @@ impl Pending {
     /// Like [`Pending::finish`], for a thread that runs no tokio tasks.
     pub fn wait(self) -> Window {
         self.0.blocking_recv().unwrap_or_default()
-    }
-}
-
-impl Cost {
-    /// CPU time ÷ time spent inside windows, as a share of one core; `None` before the first window.
-    pub fn ratio(self) -> Option<f64> {
-        (self.ran > Nanos::ZERO).then(|| self.cpu.0 as f64 / self.ran.0 as f64)
     }
 }

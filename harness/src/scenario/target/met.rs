@@ -23,9 +23,9 @@ impl Met {
                 self.add(&at, &template);
                 Some(template)
             }
-            Err(message) => {
+            Err(error) => {
                 self.broken = true;
-                section.mistake(key, message, None);
+                section.mistake(key, error.to_string(), None);
                 None
             }
         }

@@ -36,8 +36,8 @@ fn read_url(section: &Section<'_>) -> Option<String> {
     let url: Option<String> = section.field("url", "URL of an upstream that already runs").optional();
     let mut met = Met::default();
     let template = met.note(section, "", "url", url.as_ref()?);
-    if let Some(Err(message)) = template.map(|template| loopback::check(&template, true)) {
-        section.mistake("url", message, None);
+    if let Some(Err(error)) = template.map(|template| loopback::check(&template, true)) {
+        section.mistake("url", error.to_string(), None);
     }
     if !met.ports().is_empty() {
         section.mistake("url", "cannot hold a free port: it runs already", Some("write its port".to_owned()));
@@ -53,9 +53,9 @@ fn read_process(section: &Section<'_>) -> Upstream {
         section.field("url", "where it answers, for example \"http://127.0.0.1:{port.upstream}\"").required();
     if section.has("url")
         && let Some(template) = met.note(section, "", "url", &url)
-        && let Err(message) = loopback::check(&template, true)
+        && let Err(error) = loopback::check(&template, true)
     {
-        section.mistake("url", message, None);
+        section.mistake("url", error.to_string(), None);
     }
     met.check_ports(section, &passed_on, "url");
     met.check_upstream(section);

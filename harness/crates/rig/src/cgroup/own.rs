@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::door::Door;
+use super::entrance::Entrance;
+use super::error::{Error, explain};
 use super::find::{Place, Places, Version};
 use super::remove::kill_and_remove;
 use super::settings::{Controller, Setting};
-use super::{Error, explain};
 use crate::group::ResourceLimits;
 use harness_base::units::Nanos;
 
@@ -62,8 +62,8 @@ impl Own {
     ///
     /// # Errors
     /// [`Error`] when one of its lists may not be written.
-    pub fn door(&self) -> Result<Door, Error> {
-        Door::open(self.directories.iter().map(PathBuf::as_path))
+    pub fn entrance(&self) -> Result<Entrance, Error> {
+        Entrance::open(self.directories.iter().map(PathBuf::as_path))
     }
 
     /// Kills what lives in it and removes it, trying again for at most `patience` per directory; whether it is gone.

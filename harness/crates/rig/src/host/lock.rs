@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::libc::O_NOFOLLOW;
 
-use super::Error;
+use super::error::Error;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 

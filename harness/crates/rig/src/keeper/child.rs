@@ -9,8 +9,12 @@ use nix::sys::signal::Signal;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::command::Command;
+use super::control::Keeper;
+use super::error::Error;
+use super::log::tail;
+use super::stopped::Stopped;
 use super::wire::{Reach, Reply, Request};
-use super::{Error, Keeper};
 use crate::cgroup::Places;
 use crate::launch::Ending;
 use harness_base::clock::Mono;
@@ -18,17 +22,6 @@ use harness_base::units::Nanos;
 
 /// Time for a killed process to disappear.
 const DYING: Nanos = Nanos::from_secs(3);
-
-/// How a process was stopped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stopped {
-    pub ending: Ending,
-    /// From SIGTERM to its end; zero where it had ended before.
-    pub took: Nanos,
-    pub killed: bool,
-    /// Processes of its own that it left behind and that had to be killed.
-    pub strays: usize,
-}
 
 /// What is known of it from its start on.
 #[derive(Debug)]
@@ -61,6 +54,24 @@ pub struct Child {
     pipes: Mutex<Option<(OwnedFd, OwnedFd)>>,
     ending: OnceLock<Ending>,
     cleared: OnceLock<()>,
+}
+
+impl Keeper {
+    /// Starts a process.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with what was wrong with the command; [`Error::Gone`] when the keeper is.
+    pub fn spawn(&self, command: Command) -> Result<Child, Error> {
+        let (name, log) = (command.name.clone(), command.log.clone());
+        let (reply, fds) = self.call(&Request::Spawn(command))?;
+        match reply {
+            Reply::Spawned { child, pid, spawned, mark, group } => {
+                Child::new(self.clone(), child, fds, Facts { name, pid, spawned, mark, log, group })
+            }
+            Reply::Refused(refusal) => Err(refusal.into()),
+            _ => Err(Error::Confused),
+        }
+    }
 }
 
 impl Child {
@@ -180,7 +191,7 @@ impl Child {
 
     /// The last lines it printed, oldest first.
     pub fn log_tail(&self, lines: usize) -> Vec<String> {
-        super::log_tail(&self.log, lines)
+        tail(&self.log, lines)
     }
 }
 

@@ -10,58 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use serde::{Deserialize, Serialize};
 
-use super::child::Child;
+use super::error::Error;
+use super::log::tail;
 use super::wire::{Packet, Reply, Request, receive, send};
-use super::{Error, LOG_LIMIT};
-use crate::group::ResourceLimits;
 use harness_base::clock::Mono;
-use harness_base::units::{Bytes, Nanos};
+use harness_base::units::Nanos;
 
 /// Seconds until a keeper that does not answer is given up. The longest request clears up for 5 s.
 const PATIENCE: u64 = 10;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Command {
-    /// What to call it in messages.
-    pub name: String,
-    /// Program and arguments. A program without a slash is looked up in the `PATH` of `env`, a relative one starts at `cwd`.
-    pub argv: Vec<String>,
-    /// The whole environment; see [`super::clean_env`].
-    pub env: Vec<(String, String)>,
-    pub cwd: PathBuf,
-    /// CPUs it may run on; those of the keeper where absent.
-    pub cpuset: Option<Vec<u64>>,
-    /// What it and all that comes from it may use together; with limits it runs in a control group of its own.
-    pub limits: Option<ResourceLimits>,
-    /// Log file of what it prints; see [`super::log_tail`].
-    pub log: PathBuf,
-    /// Bytes of output kept on disk.
-    pub log_limit: Bytes,
-    /// Whether its stdin and stdout are pipes to us ([`Child::take_pipes`]). Otherwise stdin is empty and stdout is logged.
-    pub pipes: bool,
-}
-
-impl Command {
-    /// A command that logs within the usual limit, has no pipes and runs on any CPU.
-    pub fn new(name: &str, argv: Vec<String>, env: Vec<(String, String)>, cwd: PathBuf, log: PathBuf) -> Self {
-        Self {
-            name: name.to_owned(),
-            argv,
-            env,
-            cwd,
-            cpuset: None,
-            limits: None,
-            log,
-            log_limit: LOG_LIMIT,
-            pipes: false,
-        }
-    }
-}
-
-/// A handle on the keeper process; clones share it. When the last one and the last [`Child`] are dropped, the keeper kills
+/// A handle on the keeper process; clones share it. When the last one and the last [`super::Child`] are dropped, the keeper kills
 /// all that it started and ends.
 #[derive(Debug, Clone)]
 pub struct Keeper {
@@ -114,7 +73,7 @@ impl Keeper {
             Ok((Reply::Here, _)) => Ok(keeper),
             Ok(_) => Err(Error::Confused),
             Err(error) => {
-                let message = super::log_tail(&log, 3).join(" / ");
+                let message = tail(&log, 3).join(" / ");
                 Err(failed(io::Error::other(if message.is_empty() { error.to_string() } else { message })))
             }
         }
@@ -122,22 +81,6 @@ impl Keeper {
 
     pub fn pid(&self) -> i32 {
         self.link.pid
-    }
-
-    /// Starts a process.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] with what was wrong with the command; [`Error::Gone`] when the keeper is.
-    pub fn spawn(&self, command: Command) -> Result<Child, Error> {
-        let (name, log) = (command.name.clone(), command.log.clone());
-        let (reply, fds) = self.call(&Request::Spawn(command))?;
-        match reply {
-            Reply::Spawned { child, pid, spawned, mark, group } => {
-                Child::new(self.clone(), child, fds, super::child::Facts { name, pid, spawned, mark, log, group })
-            }
-            Reply::Refused(refusal) => Err(refusal.into()),
-            _ => Err(Error::Confused),
-        }
     }
 
     /// Creates the folder `path`, which must not exist yet; the keeper removes it with all its content at the end.

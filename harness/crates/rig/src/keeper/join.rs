@@ -11,13 +11,13 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, read, write};
 
-use crate::cgroup::{Door, Error, Own};
+use crate::cgroup::{Entrance, Error, Own};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
 #[derive(Debug)]
 pub(super) struct Join {
-    door: Door,
+    entrance: Entrance,
     tell: OwnedFd,
 }
 
@@ -26,10 +26,10 @@ pub(super) struct JoinResult(OwnedFd);
 
 /// Both parts for a child that is to enter `group`.
 pub(super) fn join(group: &Own) -> Result<(Join, JoinResult), Error> {
-    let door = group.door()?;
+    let entrance = group.entrance()?;
     let refused = |errno: Errno| refused(group, errno);
     let (told, tell) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused)?;
-    Ok((Join { door, tell }, JoinResult(told)))
+    Ok((Join { entrance, tell }, JoinResult(told)))
 }
 
 /// What it means that the child could not enter.
@@ -49,7 +49,7 @@ impl Join {
     /// Runs between fork and exec: system calls only. Tells the nanoseconds it took, or the negative error number.
     pub(super) fn enter(&self) -> Result<(), Errno> {
         let begun = Mono::now();
-        let entered = self.door.enter();
+        let entered = self.entrance.enter();
         let word = match entered {
             Ok(()) => i64::try_from(Mono::now().since(begun).0).unwrap_or(0),
             Err(errno) => -i64::from(errno as i32),

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::Refusal;
+use super::refusal::Refusal;
 
 /// The file behind `program`: looked up in `path` (colon-separated) when it has no slash, else taken relative to `folder`.
 ///

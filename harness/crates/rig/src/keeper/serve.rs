@@ -15,9 +15,10 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, setsid};
 
 use super::log::{Drained, Log};
+use super::refusal::Refusal;
 use super::scratch::Scratch;
-use super::wire::{Packet, Reach, Refusal, Reply, Request, receive, send};
-use super::{fail, spawn, sweep, tree};
+use super::wire::{Packet, Reach, Reply, Request, receive, send};
+use super::{spawn, sweep, tree};
 use crate::cgroup::Own;
 use crate::launch::Ending;
 use harness_base::clock::Mono;
@@ -323,4 +324,12 @@ impl Server {
 
 fn unknown(message: &str) -> Reply {
     Reply::Refused(Refusal::Unknown { message: message.to_owned() })
+}
+
+/// Ends the keeper process with a sentence on stderr.
+fn fail(message: &str) -> ExitCode {
+    use std::io::Write as _;
+    // Nobody is left to hear about a stderr that cannot be written.
+    drop(writeln!(std::io::stderr(), "harness: {message}"));
+    ExitCode::from(harness_base::exit::Exit::Usage.code())
 }

@@ -11,10 +11,11 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::{Pid, pipe2};
 use rustix::process::{PidfdFlags, pidfd_open};
 
-use super::control::Command;
+use super::command::Command;
 use super::join::{Join, JoinResult, join, refused};
 use super::log::{Log, Sink};
-use super::{Refusal, pre_exec, program};
+use super::refusal::Refusal;
+use super::{pre_exec, program};
 use crate::cgroup::{self, Own};
 use crate::launch::MARK;
 use harness_base::clock::Mono;

@@ -12,8 +12,9 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::control::Command;
-use crate::cgroup::{self, Places};
+use super::command::Command;
+use super::refusal::Refusal;
+use crate::cgroup::Places;
 use crate::launch::Ending;
 use harness_base::clock::Mono;
 
@@ -84,61 +85,6 @@ pub(super) enum Reply {
         count: usize,
     },
     Done,
-}
-
-/// Why a process was not started.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Refusal {
-    /// No such program in `PATH`.
-    #[error(
-        "{program}: no such program in PATH ({path}); install it or name it by its path; look with: command -v {program}"
-    )]
-    NotInPath {
-        program: String,
-        /// Where it was looked for.
-        path: String,
-    },
-    #[error("{program}: no such file; build it or correct its path; look with: ls -l {program}")]
-    NotFound { program: String },
-    /// The file may not be executed.
-    #[error("{program}: is not executable; make it so with: chmod +x {program}")]
-    NotExecutable { program: String },
-    /// The file exists, but what is to interpret it does not.
-    #[error("{program}: its interpreter or dynamic loader is missing; look with: head -c 80 {program}; ldd {program}")]
-    NoInterpreter { program: String },
-    /// The kernel cannot run it.
-    #[error(
-        "{program}: is not a program this machine can run (other architecture, or a script without #!); look with: file {program}"
-    )]
-    WrongFormat { program: String },
-    /// The working folder is missing.
-    #[error("{program}: its working folder {} does not exist; create it with: mkdir -p {}", folder.display(), folder.display())]
-    NoFolder { program: String, folder: PathBuf },
-    /// Pinned to CPUs that it may not use.
-    #[error(
-        "{program}: cpuset {asked:?} names a CPU that is not among the allowed {allowed:?}; look with: nproc; taskset -p $$"
-    )]
-    NoSuchCpu {
-        program: String,
-        asked: Vec<u64>,
-        /// The CPUs of this process.
-        allowed: Vec<u64>,
-    },
-    /// Its limits cannot be set.
-    #[error("{program}: its limits cannot be set: {error}")]
-    NoGroup { program: String, error: cgroup::Error },
-    /// The log file cannot be written.
-    #[error("{program}: its log {} cannot be written: {message}", log.display())]
-    NoLog { program: String, log: PathBuf, message: String },
-    /// The scratch folder cannot be made.
-    #[error("the scratch folder {} cannot be created: {message}", path.display())]
-    NoScratch { path: PathBuf, message: String },
-    /// No such child, or a signal that does not exist.
-    #[error("the keeper knows no such process or signal: {message}")]
-    Unknown { message: String },
-    #[error("{program}: could not be started: {message}")]
-    Failed { program: String, message: String },
 }
 
 /// Sends one packet with `fds` beside it.

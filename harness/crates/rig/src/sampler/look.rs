@@ -2,9 +2,9 @@
 
 use procfs::{Current, CurrentSI, KernelStats, MemoryPressure};
 
-use super::Watched;
 use super::process::{Subject, cpu_clock, ticks_ns};
 use super::tree::{ProcessTree, Weight};
+use super::watched::Watched;
 use crate::cgroup::Group;
 use crate::usage::{HostUsage, ProcessUsage, Reading};
 use harness_base::clock::{Mono, process_cpu};

@@ -2,8 +2,8 @@
 
 use procfs::process::all_processes;
 
-use super::Watched;
 use super::process::{Absent, Levels, Subject};
+use super::watched::Watched;
 use crate::launch::MARK;
 use crate::threads::ThreadsUsage;
 use crate::usage::{ThreadUsage, TreeUsage};

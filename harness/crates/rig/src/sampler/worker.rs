@@ -7,7 +7,8 @@ use tokio::sync::oneshot;
 
 use super::look::{Reset, Scene, weighed};
 use super::tree::Weight;
-use super::{Cost, Watched, Window};
+use super::watched::Watched;
+use super::window::{Cost, Window};
 use crate::threads::ThreadsUsage;
 use crate::usage::{Reading, Series, ThreadUsage};
 use harness_base::clock::{Mono, thread_cpu};

@@ -4,35 +4,36 @@
 //! must not lose the target's first milliseconds. What the engine took is recorded beside the target's own times.
 
 mod advice;
+mod calls;
+pub(super) mod containers;
 mod create;
-mod engine;
-mod error;
+pub(super) mod engine;
+pub(super) mod error;
 mod exec;
 mod image;
 mod label;
+mod resolve;
 mod start;
-mod sweep;
-mod watch;
+pub(super) mod sweep;
+pub(super) mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use engine::{Containers, version};
-pub use error::{Error, Fault};
-pub use sweep::{Kind as LeftoverKind, Leftover, clean, sweep_main};
-pub(super) use watch::Contained;
-
+use super::error::Error;
+use super::launcher::{Executable, LaunchRequest, Launcher};
 use super::placeholders::Values;
 use super::process::{check_free, endpoints, render, render_all, render_file, render_program};
+use super::running::{Hold, Running};
+use super::site::{Site, fresh_folder};
 use super::spec::{ContainerSpec, ImageSpec, Network};
-use super::{Executable, Hold, LaunchRequest, Launcher, Running, Site, fresh_folder};
 use crate::keeper::clean_env;
 
 impl Launcher for ContainerSpec {
-    async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, super::Error> {
+    async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, Error> {
         let site = order.site;
         let engine = site.containers.engine(&site.keeper).await?;
-        let image = image::resolve(engine, site, self).await?;
+        let image = resolve::resolve(engine, site, self).await?;
         let bridge = match self.network {
             Network::Host => None,
             Network::Bridge => Some(site.containers.bridge(engine).await?),
@@ -68,7 +69,7 @@ struct Filled<'a> {
 }
 
 /// Renders what the container is started with, and checks the ports of this host that it is going to take.
-fn fill<'a>(spec: &ContainerSpec, order: &LaunchRequest<'a>) -> Result<Filled<'a>, super::Error> {
+fn fill<'a>(spec: &ContainerSpec, order: &LaunchRequest<'a>) -> Result<Filled<'a>, Error> {
     let site = order.site;
     let cwd = fresh_folder(&site.scratch, order.name)?;
     let files: BTreeMap<String, PathBuf> =
@@ -98,7 +99,7 @@ fn running(
     mut values: Values<'_>,
     started: start::Started,
     log: PathBuf,
-) -> Result<Running, super::Error> {
+) -> Result<Running, Error> {
     if let Some(address) = started.address {
         values.answers_at(address);
     }
@@ -124,10 +125,10 @@ fn running(
 /// Finds the engine and makes what a launch needs besides the container, so that an upstream can listen on the bridge.
 ///
 /// # Errors
-/// [`super::Error`], each with the next command to type.
-pub(super) async fn prepare(spec: &ContainerSpec, site: &Site) -> Result<(), super::Error> {
+/// [`Error`], each with the next command to type.
+pub(super) async fn prepare(spec: &ContainerSpec, site: &Site) -> Result<(), Error> {
     let engine = site.containers.engine(&site.keeper).await?;
-    image::resolve(engine, site, spec).await?;
+    resolve::resolve(engine, site, spec).await?;
     if spec.network == Network::Bridge {
         site.containers.bridge(engine).await?;
     }
@@ -137,31 +138,31 @@ pub(super) async fn prepare(spec: &ContainerSpec, site: &Site) -> Result<(), sup
 /// The image of a container as the engine would hand it on; nothing for one that is made of a binary, which nobody pulls.
 ///
 /// # Errors
-/// [`super::Error`], each with the next command to type.
-pub(super) async fn saved_image(spec: &ContainerSpec, site: &Site) -> Result<Option<PathBuf>, super::Error> {
+/// [`Error`], each with the next command to type.
+pub(super) async fn saved_image(spec: &ContainerSpec, site: &Site) -> Result<Option<PathBuf>, Error> {
     if let ImageSpec::Binary(_) = spec.image {
         return Ok(None);
     }
     let engine = site.containers.engine(&site.keeper).await?;
-    let image = image::resolve(engine, site, spec).await?;
-    Ok(Some(image::save(engine, site, &image.named).await?))
+    let image = resolve::resolve(engine, site, spec).await?;
+    Ok(Some(resolve::save(engine, site, &image.named).await?))
 }
 
 /// The program of a container, found without starting it: that of a binary. An image has none on this host.
 ///
 /// # Errors
-/// [`super::Error`] when its placeholders cannot be filled or there is no such program.
-pub(super) fn find(site: &Site, spec: &ContainerSpec) -> Result<Executable, super::Error> {
+/// [`Error`] when its placeholders cannot be filled or there is no such program.
+pub(super) fn find(site: &Site, spec: &ContainerSpec) -> Result<Executable, Error> {
     let mut values = Values::new(&site.ports, None, BTreeMap::new());
     match &spec.image {
         ImageSpec::Image(name) => {
-            let named = render(&mut values, name, image::IMAGE)?;
+            let named = render(&mut values, name, resolve::IMAGE)?;
             Ok(Executable { named, path: PathBuf::new(), builtin: false })
         }
         ImageSpec::Binary(binary) => {
-            let named = render_program(&mut values, binary, image::BINARY)?;
+            let named = render_program(&mut values, binary, resolve::BINARY)?;
             let (argv, env) = (vec![named.clone()], clean_env(&site.scratch, &[]));
-            let program = super::process::program(site, argv, &env, image::BINARY.to_owned())?;
+            let program = super::process::program(site, argv, &env, resolve::BINARY.to_owned())?;
             Ok(Executable { named, path: program.executable, builtin: program.builtin })
         }
     }

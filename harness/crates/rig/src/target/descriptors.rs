@@ -2,7 +2,7 @@
 
 use procfs::process::{LimitValue, Process};
 
-use super::Running;
+use super::running::Running;
 
 impl Running {
     /// Descriptors that each of its processes may have open: its soft limit as it stands now, since some programs raise it themselves.

@@ -3,11 +3,14 @@
 use procfs::process::Process;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::endpoints::Endpoints;
+use super::error::Error;
+use super::launcher::{Executable, LaunchRequest, Launcher};
 use super::placeholders::Values;
 use super::ports::{Listening, listening};
 use super::process::resolve;
+use super::running::{Hold, Running};
 use super::spec::External;
-use super::{Endpoints, Error, Executable, Hold, LaunchRequest, Launcher, Running};
 
 impl Launcher for External {
     async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, Error> {

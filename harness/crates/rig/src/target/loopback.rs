@@ -1,20 +1,35 @@
-//! Where traffic may go.
+//! The check that traffic stays on this host.
 
 use std::net::IpAddr;
 
-use super::HttpUrl;
 use super::template::{Piece, Template, variable};
+use super::url::{HttpUrl, UrlError};
 
-/// Checks a URL before its placeholders have values. Traffic goes to this host only, so anything but loopback is refused;
-/// `base_only` refuses a path as well. A URL with an unset environment variable cannot be judged and passes.
+/// Why traffic must not go to a URL.
+#[derive(Debug, thiserror::Error)]
+pub enum LoopbackError {
+    #[error("a file cannot be part of a URL")]
+    File,
+    #[error("{0:?} must start with http://")]
+    Scheme(String),
+    #[error("{0:?} is not this host: traffic goes to loopback addresses only")]
+    OtherHost(String),
+    #[error("{text:?} {source}")]
+    Url { text: String, source: UrlError },
+    #[error("{0:?} must end after the port: the path belongs to [request]")]
+    Path(String),
+}
+
+/// Checks a URL before its placeholders have values. Traffic goes to this host only, so any host except loopback is refused;
+/// `base_only` also refuses a path. A URL with an unset environment variable cannot be checked and passes.
 ///
 /// # Errors
-/// A sentence saying what is wrong.
-pub fn check(template: &Template, base_only: bool) -> Result<(), String> {
+/// Returns an error when traffic must not go there.
+pub fn check(template: &Template, base_only: bool) -> Result<(), LoopbackError> {
     let stand_in = template.render(|piece| match piece {
         Piece::Text(text) => Ok(text.clone()),
         Piece::Port(_) => Ok("9".to_owned()),
-        Piece::File(_) => Err(Some("a file is no part of a URL".to_owned())),
+        Piece::File(_) => Err(Some(LoopbackError::File)),
         Piece::UpstreamUrl => Ok("http://127.0.0.1:9".to_owned()),
         Piece::UpstreamAddress => Ok("127.0.0.1:9".to_owned()),
         // Loopback, or a container's own address on this host.
@@ -23,25 +38,25 @@ pub fn check(template: &Template, base_only: bool) -> Result<(), String> {
     });
     match stand_in {
         Ok(text) => check_text(&text, base_only),
-        Err(Some(message)) => Err(message),
+        Err(Some(error)) => Err(error),
         Err(None) => Ok(()),
     }
 }
 
-fn check_text(text: &str, base_only: bool) -> Result<(), String> {
-    let rest = text.strip_prefix("http://").ok_or_else(|| format!("{text:?} must start with http://"))?;
+fn check_text(text: &str, base_only: bool) -> Result<(), LoopbackError> {
+    let rest = text.strip_prefix("http://").ok_or_else(|| LoopbackError::Scheme(text.to_owned()))?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,
     };
-    // Before the host is looked up: a name of the wide world must not be.
+    // Checked first, so that the names of other hosts are never looked up.
     if !is_loopback(host) {
-        return Err(format!("{host:?} is not this host: traffic goes to loopback addresses only"));
+        return Err(LoopbackError::OtherHost(host.to_owned()));
     }
-    let url = HttpUrl::parse(text).map_err(|message| format!("{text:?} {message}"))?;
+    let url = HttpUrl::parse(text).map_err(|source| LoopbackError::Url { text: text.to_owned(), source })?;
     if base_only && url.path != "/" {
-        return Err(format!("{text:?} must end after the port: the path belongs to [request]"));
+        return Err(LoopbackError::Path(text.to_owned()));
     }
     Ok(())
 }
@@ -56,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_http_on_loopback_is_let_through() {
+    fn only_plain_http_on_loopback_is_allowed() {
         let judged = |text: &str, base_only| check(&Template::parse(text).unwrap(), base_only);
         for fine in [
             "http://127.0.0.1:{port.a}",
@@ -65,7 +80,7 @@ mod tests {
             "{upstream.url}",
             "http://{target.address}:80",
         ] {
-            assert_eq!(judged(fine, true), Ok(()), "{fine}");
+            assert!(judged(fine, true).is_ok(), "{fine}");
         }
         for wrong in [
             "https://127.0.0.1:1",
@@ -80,7 +95,7 @@ mod tests {
             assert!(judged(wrong, false).is_err(), "{wrong}");
         }
         assert!(judged("http://127.0.0.1:1/x", true).is_err());
-        assert_eq!(judged("http://127.0.0.1:1/x", false), Ok(()));
-        assert_eq!(judged("${HARNESS_TEST_NEVER_SET}/x", true), Ok(()));
+        assert!(judged("http://127.0.0.1:1/x", false).is_ok());
+        assert!(judged("${HARNESS_TEST_NEVER_SET}/x", true).is_ok());
     }
 }

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use super::template::{Piece, Template, variable};
-use super::{HttpUrl, Ports};
+use super::ports::Ports;
+use super::template::{Piece, Template, TemplateError, variable};
+use super::url::HttpUrl;
 use harness_base::words::nearest;
 
 /// What is wrong with a text.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No such placeholder, or braces without their partner.
-    #[error("{0}")]
-    Malformed(String),
+    #[error(transparent)]
+    Malformed(#[from] TemplateError),
     /// The upstream's address, and there is no upstream.
     #[error("it names the upstream and the scenario has none; add [upstream.builtin]")]
     NoUpstream,
@@ -68,7 +69,7 @@ impl<'a> Values<'a> {
     /// # Errors
     /// [`Error`] for the first placeholder that cannot be filled.
     pub fn render(&mut self, text: &str) -> Result<String, Error> {
-        Template::parse(text).map_err(Error::Malformed)?.render(|piece| self.value(piece))
+        Template::parse(text)?.render(|piece| self.value(piece))
     }
 
     /// The text that names a program, with its placeholders filled. A relative path out of an environment variable was typed
@@ -160,6 +161,6 @@ mod tests {
         let message = |text: &str| rendered(text).expect_err("refused");
         assert!(message("{file.proxi.yaml}").contains("did you mean {file.proxy.yaml}"));
         assert!(message("${HARNESS_NOT_SET}").contains("export HARNESS_NOT_SET="));
-        assert!(message("{prot.a}").contains("is no placeholder"));
+        assert!(message("{prot.a}").contains("is not a placeholder"));
     }
 }

@@ -11,7 +11,6 @@ use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process};
 use rand::Rng;
 
-use super::Running;
 use crate::launch::MARK;
 
 /// The lowest port handed out.
@@ -89,16 +88,6 @@ pub(super) enum Listening {
     Hidden,
     /// This process: of several that share the socket, the one above the others.
     By(Owner),
-}
-
-impl Running {
-    /// A port chosen for this target that somebody else took before the target could bind it. Only then, and only when the
-    /// target has ended, is another launch worth a try: up to [`super::ATTEMPTS`] in all.
-    pub fn lost_port(&self) -> Option<(u16, Owner)> {
-        self.ended()?;
-        let taken = self.ports.values().filter_map(|port| Some((*port, owner(*port)?)));
-        taken.into_iter().find(|(_, owner)| owner.mark.as_ref() != self.mark.as_ref())
-    }
 }
 
 /// The process that listens on `port`, as far as it can be seen.

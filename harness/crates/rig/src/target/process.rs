@@ -3,9 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use super::endpoints::Endpoints;
+use super::error::{Error, FileError};
+use super::launcher::{Executable, LaunchRequest, Launcher};
 use super::placeholders::Values;
+use super::ports;
+use super::running::{Hold, Running};
+use super::site::{Site, fresh_folder};
 use super::spec::{self, ProcessSpec};
-use super::{Endpoints, Error, Executable, Hold, HttpUrl, LaunchRequest, Launcher, Running, Site, fresh_folder, ports};
+use super::url::HttpUrl;
 use crate::group::ResourceLimits;
 use crate::keeper::{self, Command, clean_env, find_program};
 
@@ -114,16 +120,16 @@ pub(super) fn render_all(values: &mut Values<'_>, texts: &[String], key: &str) -
 
 /// Renders one template into the working folder, below which its name must stay.
 pub(super) fn render_file(values: &mut Values<'_>, name: &str, template: &Path, cwd: &Path) -> Result<(), Error> {
-    let refused = |path: &Path, message: String| Error::File { name: name.to_owned(), path: path.to_owned(), message };
+    let refused = |path: &Path, source: FileError| Error::File { name: name.to_owned(), path: path.to_owned(), source };
     if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
-        return Err(refused(Path::new(name), "its name must be a plain relative path".to_owned()));
+        return Err(refused(Path::new(name), FileError::Name));
     }
-    let text = std::fs::read_to_string(template).map_err(|error| refused(template, error.to_string()))?;
-    let text = values.render_file(&text).map_err(|error| refused(template, error.to_string()))?;
+    let text = std::fs::read_to_string(template).map_err(|error| refused(template, error.into()))?;
+    let text = values.render_file(&text).map_err(|error| refused(template, error.into()))?;
     let path = cwd.join(name);
     let folder = path.parent().unwrap_or(cwd);
     let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text));
-    written.map_err(|error| refused(&path, error.to_string()))
+    written.map_err(|error| refused(&path, error.into()))
 }
 
 /// The URLs with their placeholders filled.
@@ -138,7 +144,7 @@ pub(super) fn endpoints(values: &mut Values<'_>, section: &str, urls: &spec::End
 /// One URL with its placeholders filled.
 pub(super) fn resolve(values: &mut Values<'_>, text: &str, key: &str) -> Result<HttpUrl, Error> {
     let url = render(values, text, key)?;
-    HttpUrl::parse(&url).map_err(|message| Error::Url { key: key.to_owned(), url, message })
+    HttpUrl::parse(&url).map_err(|source| Error::Url { key: key.to_owned(), url, source })
 }
 
 /// The program of a target, found without starting it.

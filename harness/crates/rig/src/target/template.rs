@@ -1,7 +1,7 @@
 //! Placeholders: `{port.NAME}`, `{file.NAME}`, `{upstream.url}`, `{upstream.address}`, `{target.address}` and, outside files, `${VAR}` and
 //! `${VAR:-default}`.
 //!
-//! What the check of a scenario understands is what a launch renders, since both go through [`Template`].
+//! The check of a scenario and a launch both use [`Template`], so they accept the same texts.
 
 /// One part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,22 @@ pub enum Piece {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
+/// Why a text is not a template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    #[error("{0:?} has a }} without its {{; write {{{{ and }}}} for literal braces")]
+    UnmatchedClose(String),
+    #[error("{0:?} has a {{ without its }}; write {{{{ and }}}} for literal braces")]
+    UnmatchedOpen(String),
+    #[error(
+        "{{{0}}} is not a placeholder; there are {{port.NAME}}, {{file.NAME}}, {{upstream.url}}, {{upstream.address}}, \
+         {{target.address}} and ${{VAR:-default}}"
+    )]
+    Unknown(String),
+    #[error("${{{0}}} names no environment variable; write ${{VAR}} or ${{VAR:-default}}")]
+    Variable(String),
+}
+
 impl Piece {
     /// How it is written in a scenario, without its default.
     pub fn written(&self) -> String {
@@ -48,8 +64,8 @@ impl Template {
     /// Reads a text of the scenario (command, environment, URL). `{{` and `}}` stand for single braces.
     ///
     /// # Errors
-    /// A sentence: an unknown placeholder, or a brace without its partner.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Returns an error for an unknown placeholder or an unmatched brace.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
@@ -129,31 +145,27 @@ fn push_text(pieces: &mut Vec<Piece>, text: &str) {
 }
 
 /// What stands between the brace at the start of `tail` and its partner, and what follows.
-fn braced<'t>(tail: &'t str, whole: &str) -> Result<(&'t str, &'t str), String> {
-    const LITERAL: &str = "write {{ and }} for braces that are meant as such";
+fn braced<'t>(tail: &'t str, whole: &str) -> Result<(&'t str, &'t str), TemplateError> {
     let Some(open) = tail.strip_prefix('{') else {
-        return Err(format!("{whole:?} has a }} without its {{; {LITERAL}"));
+        return Err(TemplateError::UnmatchedClose(whole.to_owned()));
     };
     open.split_once('}')
         .filter(|(inside, _)| !inside.contains('{'))
-        .ok_or_else(|| format!("{whole:?} has a {{ without its }}; {LITERAL}"))
+        .ok_or_else(|| TemplateError::UnmatchedOpen(whole.to_owned()))
 }
 
-fn placeholder(inside: &str) -> Result<Piece, String> {
+fn placeholder(inside: &str) -> Result<Piece, TemplateError> {
     match inside.split_once('.') {
         Some(("port", name)) if is_name(name) => Ok(Piece::Port(name.to_owned())),
         Some(("file", name)) if is_name(name) => Ok(Piece::File(name.to_owned())),
         Some(("upstream", "url")) => Ok(Piece::UpstreamUrl),
         Some(("upstream", "address")) => Ok(Piece::UpstreamAddress),
         Some(("target", "address")) => Ok(Piece::TargetAddress),
-        _ => Err(format!(
-            "{{{inside}}} is no placeholder; there are {{port.NAME}}, {{file.NAME}}, {{upstream.url}}, \
-             {{upstream.address}}, {{target.address}} and ${{VAR:-default}}"
-        )),
+        _ => Err(TemplateError::Unknown(inside.to_owned())),
     }
 }
 
-fn environment(inside: &str) -> Result<Piece, String> {
+fn environment(inside: &str) -> Result<Piece, TemplateError> {
     let (name, default) = match inside.split_once(":-") {
         Some((name, default)) => (name, Some(default.to_owned())),
         None => (inside, None),
@@ -164,7 +176,7 @@ fn environment(inside: &str) -> Result<Piece, String> {
     if well_formed {
         Ok(Piece::Variable { name: name.to_owned(), default })
     } else {
-        Err(format!("${{{inside}}} names no environment variable; write ${{VAR}} or ${{VAR:-default}}"))
+        Err(TemplateError::Variable(inside.to_owned()))
     }
 }
 
@@ -201,17 +213,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_placeholder_is_refused_with_a_reason() {
+    fn other_braces_are_refused_with_a_reason() {
         for (text, reason) in [
             ("{port.proxy", "{ without its }"),
             ("port.proxy}", "} without its {"),
             ("{port.{x}}", "{ without its }"),
-            ("{prot.proxy}", "is no placeholder"),
-            ("{upstream.uri}", "is no placeholder"),
-            ("{port.}", "is no placeholder"),
+            ("{prot.proxy}", "is not a placeholder"),
+            ("{upstream.uri}", "is not a placeholder"),
+            ("{port.}", "is not a placeholder"),
             ("${1X}", "names no environment variable"),
         ] {
-            let message = Template::parse(text).err().unwrap_or_default();
+            let message = Template::parse(text).unwrap_err().to_string();
             assert!(message.contains(reason), "{text}: {message}");
         }
     }

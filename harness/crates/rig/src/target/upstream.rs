@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::error::Error;
 use super::placeholders::Values;
 use super::process::{Wanted, resolve, start};
+use super::running::Running;
+use super::site::Site;
 use super::spec::{Builtin, Endpoints, ProcessSpec, Upstream};
-use super::{Error, HttpUrl, Running, Site};
+use super::url::HttpUrl;
 
 #[derive(Debug)]
 pub struct RunningUpstream {

@@ -15,37 +15,52 @@ pub struct HttpUrl {
     pub path: String,
 }
 
+/// Why a text is not a usable URL. The text reads after the URL.
+#[derive(Debug, thiserror::Error)]
+pub enum UrlError {
+    #[error("must start with http:// (TLS is not measured yet)")]
+    Scheme,
+    #[error("must not contain a user name")]
+    User,
+    #[error("has no port between 1 and 65535")]
+    Port,
+    #[error("is not a URL such as http://127.0.0.1:8080/health")]
+    Malformed,
+    #[error("has an unknown host: {0}")]
+    UnknownHost(#[source] std::io::Error),
+    #[error("has a host without an address")]
+    NoAddress,
+}
+
 impl HttpUrl {
     /// Reads `http://host[:port][/path]` and looks the host up, IPv4 first.
     ///
     /// # Errors
     /// What is wrong with it, to be read behind the URL.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let rest = text.strip_prefix("http://").ok_or("must start with http:// (TLS is not measured yet)")?;
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let rest = text.strip_prefix("http://").ok_or(UrlError::Scheme)?;
         let split = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(split);
         let path = path.split('#').next().unwrap_or_default();
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         if authority.contains('@') {
-            return Err("must not hold a user name".to_owned());
+            return Err(UrlError::User);
         }
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => {
                 let port = port.parse().ok().filter(|port| *port != 0);
-                (host, port.ok_or("has no port between 1 and 65535")?)
+                (host, port.ok_or(UrlError::Port)?)
             }
             _ => (authority, 80),
         };
         if host.is_empty() || path.bytes().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()) {
-            return Err("is not a URL such as http://127.0.0.1:8080/health".to_owned());
+            return Err(UrlError::Malformed);
         }
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let found: Vec<SocketAddr> = (bare, port)
-            .to_socket_addrs()
-            .map(Iterator::collect)
-            .map_err(|error| format!("has an unknown host: {error}"))?;
+        let found: Vec<SocketAddr> =
+            (bare, port).to_socket_addrs().map(Iterator::collect).map_err(UrlError::UnknownHost)?;
         let addr = found.iter().find(|addr| addr.is_ipv4()).or(found.first()).copied();
-        Ok(Self { addr: addr.ok_or("has a host without an address")?, host: host.to_owned(), port, path })
+        Ok(Self { addr: addr.ok_or(UrlError::NoAddress)?, host: host.to_owned(), port, path })
     }
 
     /// `host:port`, as in a `Host` header.

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::query_parameters::{RemoveContainerOptions, StartContainerOptions};
-use tokio::task::JoinHandle;
+use bollard::query_parameters::StartContainerOptions;
 
+use super::calls::{Starting, remove};
 use super::create::{Wanted, create, explain};
 use super::engine::Engine;
 use super::error::Error;
@@ -33,9 +33,6 @@ pub(super) struct Started {
     pub(super) address: Option<IpAddr>,
     pub(super) contained: Contained,
 }
-
-/// The engine's start call on its way: the instant at which it returned, and what it said.
-pub(super) type Starting = JoinHandle<(Mono, Result<(), bollard::errors::Error>)>;
 
 /// Creates and starts a container. What was created is removed again when something fails.
 pub(super) async fn start(engine: &Engine, wanted: &Wanted<'_>, log: &Path) -> Result<Started, Error> {
@@ -148,10 +145,4 @@ async fn find_address(docker: Docker, network: String, id: String) -> Option<IpA
         tokio::time::sleep(PAUSE).await;
     }
     None
-}
-
-/// Removes a container, running or not; one that is gone already is fine.
-pub(super) async fn remove(docker: &Docker, id: &str) {
-    let options = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
-    let _gone = docker.remove_container(id, Some(options)).await;
 }

@@ -16,8 +16,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
+use super::calls::{Starting, remove};
 use super::error::Error;
-use super::start::{Starting, remove};
 use crate::keeper::{Sink, Stopped};
 use crate::launch::{Ending, EngineFacts};
 use harness_base::clock::Mono;

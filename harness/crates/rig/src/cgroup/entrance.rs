@@ -7,15 +7,15 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::unistd::write;
 
-use super::{Error, explain};
+use super::error::{Error, explain};
 
 /// The open `cgroup.procs` of a group's directories.
 #[derive(Debug)]
-pub struct Door {
+pub struct Entrance {
     lists: Vec<OwnedFd>,
 }
 
-impl Door {
+impl Entrance {
     pub(super) fn open<'a>(directories: impl Iterator<Item = &'a Path>) -> Result<Self, Error> {
         let list = |directory: &Path| {
             let path = directory.join("cgroup.procs");

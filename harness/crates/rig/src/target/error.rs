@@ -1,0 +1,98 @@
+//! Errors of launching a target.
+
+use std::path::PathBuf;
+
+use super::container::error::Error as ContainerError;
+use super::placeholders;
+use super::ports::Owner;
+use super::url::UrlError;
+
+/// What can go wrong before a target runs.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A text of the scenario cannot be completed.
+    #[error("{key}: {source}")]
+    Placeholder {
+        /// Where it stands, for example `target.process.command`.
+        key: String,
+        /// What is wrong with it.
+        source: placeholders::Error,
+    },
+    /// An endpoint is no URL that can be probed.
+    #[error("{key}: {url:?} {source}")]
+    Url {
+        key: String,
+        /// The text with its placeholders filled.
+        url: String,
+        source: UrlError,
+    },
+    /// Something else listens where the target is to answer.
+    #[error("port {port} is already taken{}; {}", by.as_ref().map_or_else(String::new, |by| format!(" by {by}")), free_it(*port, by.as_ref()))]
+    PortTaken {
+        port: u16,
+        /// Who listens there, as far as can be seen.
+        by: Option<Owner>,
+    },
+    #[error("no free port: {0}; look with: ss -ltn | wc -l")]
+    NoPort(std::io::Error),
+    /// A template cannot be rendered into the run's folder.
+    #[error("target.files.{name:?}: {}: {source}; look with: ls -l {}", path.display(), path.display())]
+    File {
+        /// The name in the scenario.
+        name: String,
+        path: PathBuf,
+        source: FileError,
+    },
+    /// The working folder cannot be made.
+    #[error("the working folder {} cannot be created: {source}; look with: df -h {}", path.display(), path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+    /// A command without a program.
+    #[error("{key} is empty; it needs at least a program, for example [\"nginx\", \"-g\", \"daemon off;\"]")]
+    NoProgram { key: String },
+    /// `builtin:` with an unknown name.
+    #[error("builtin:{name} does not exist; there are builtin:sidecar and builtin:upstream")]
+    NoBuiltin { name: String },
+    /// The container engine, or what it was to start.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// The program cannot be started, or the keeper is gone.
+    #[error(transparent)]
+    Keeper(#[from] crate::keeper::Error),
+    /// Nobody listens on the port of an external target.
+    #[error("nothing listens on port {port}; start the target first; look with: ss -ltnp 'sport = :{port}'")]
+    NobodyListens { port: u64 },
+    /// Who listens on the port cannot be seen.
+    #[error(
+        "port {port} is open, but whose it is cannot be seen; run as the target's user or as root, or give target.external.pid"
+    )]
+    Hidden { port: u64 },
+    /// Limits for a program that is not ours.
+    #[error(
+        "a target that runs already is not ours to limit; remove limits from the stage, or let harness start it with \
+         target.process"
+    )]
+    LimitsOfOthers,
+    /// No process of this number.
+    #[error("there is no process {pid}; start the target first; look with: ps -p {pid}")]
+    NoProcess { pid: u64 },
+}
+
+/// Why a template cannot be rendered into the run's folder.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    #[error("its name must be a plain relative path")]
+    Name,
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("{0}")]
+    Placeholder(#[from] placeholders::Error),
+}
+
+/// Returns the next command to type.
+fn free_it(port: u16, by: Option<&Owner>) -> String {
+    let instead = "or let harness choose a free one by {port.NAME} in command and endpoint";
+    match by {
+        Some(by) => format!("stop it with: kill {}, {instead}", by.pid),
+        None => format!("find out by whom with: ss -ltnp 'sport = :{port}', {instead}"),
+    }
+}
