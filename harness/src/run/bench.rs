@@ -381,7 +381,7 @@ async fn alive<T>(target: &Running, work: impl Future<Output = T>) -> Result<T, 
 /// that is taken one of the target.
 pub(crate) fn launch_halt(error: &target::Error) -> Halt {
     let exit = match error {
-        target::Error::PortTaken { .. } | target::Error::NobodyListens { .. } | target::Error::NoProcess { .. } => {
+        target::Error::PortTaken { .. } | target::Error::NotListening { .. } | target::Error::NoProcess { .. } => {
             Exit::TargetFailed
         }
         target::Error::Keeper(keeper::Error::Refused(Refusal::NoGroup { .. })) => Exit::Usage,

@@ -364,7 +364,7 @@ fn an_external_target_is_found_watched_and_never_stopped() {
     assert!(matches!(runtime().block_on(launch(&order)), Err(Error::LimitsOfOthers)));
     runtime().block_on(ours.stop(Nanos::from_secs(2))).unwrap();
     assert_eq!(by_pid.ended(), Some(Ending::Unknown));
-    assert!(matches!(place.launch(&external(External::Port(port.into()))), Err(Error::NobodyListens { .. })));
+    assert!(matches!(place.launch(&external(External::Port(port.into()))), Err(Error::NotListening { .. })));
     let nobody = place.launch(&external(External::Pid(by_pid.pid.unsigned_abs().into())));
     assert!(matches!(nobody, Err(Error::NoProcess { .. })));
 }

@@ -1,12 +1,12 @@
-//! Control groups: where a process's are, what they say, and groups of our own that hold a target to its limits.
+//! Control groups: finds and reads those of a process, and creates groups that limit a target.
 //!
-//! Both interfaces of the kernel are read, version 1 (one tree of directories per controller) and version 2 (one tree for
-//! all), also side by side. The directories are found through `/proc/<pid>/cgroup` and `mountinfo`, never by a fixed path:
-//! inside a container the mount may show a part of the tree only.
+//! Supports both interfaces of the kernel, version 1 (one tree of directories per controller) and version 2 (one tree for all), also
+//! together. Finds the directories through `/proc/<pid>/cgroup` and `mountinfo`, never by a fixed path, because the mount in a
+//! container may show only a part of the tree.
 //!
-//! A [`Group`] reads; it keeps its files open and costs a system call per file. An [`Own`] is a group that we make: the
-//! keeper makes it before it starts a target with limits, lets the child enter through a [`Entrance`] between fork and exec, and
-//! removes it. Its name tells whose it is, so that [`remove_leftovers`] finds what a killed keeper could not remove.
+//! A [`Group`] reads; it keeps its files open, so a reading costs one system call per file. An [`Own`] is a group of ours: the keeper
+//! creates it before it starts a target with limits, lets the child enter through an [`Entrance`] between fork and exec, and removes
+//! it. Its name contains its keeper, so that [`remove_leftovers`] finds the groups that a killed keeper could not remove.
 
 mod entrance;
 mod error;

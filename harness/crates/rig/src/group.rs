@@ -1,11 +1,10 @@
-//! What a control group used, and what it may use. Raw counters and levels are recorded; shares are derived here.
+//! The use and the limits of a control group. Raw counters and levels are recorded; shares are derived here.
 
 use serde::{Deserialize, Serialize};
 
 use harness_base::units::Bytes;
 
-/// A control group at an instant: its own account of all its processes, ended ones included. `None` is what this host's
-/// kernel does not tell; it is never 0 for that reason.
+/// The use of a control group at an instant, including its ended processes. A value that the kernel does not report is `None`, never 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupUsage {
@@ -13,9 +12,9 @@ pub struct GroupUsage {
     pub cpu_ns: Option<u64>,
     /// Periods of the CPU limit so far in which the group had work to do. They pass only while there is such a limit.
     pub periods: Option<u64>,
-    /// Periods so far in which it had used up its CPU time and was held back.
+    /// Periods so far in which it had used up its CPU time and was throttled.
     pub throttled_periods: Option<u64>,
-    /// Time so far for which it was held back, in nanoseconds, summed over the CPUs it wanted to run on: it can exceed the
+    /// Time so far for which it was throttled, in nanoseconds, summed over the CPUs it wanted to run on: it can exceed the
     /// time that passed.
     pub throttled_ns: Option<u64>,
     /// Memory charged now, in bytes, page cache and kernel memory included.
@@ -33,7 +32,7 @@ pub struct GroupUsage {
     pub memory_stall_ns: Option<u64>,
 }
 
-/// What a control group used between two instants.
+/// The use of a control group between two instants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GroupDelta {
     /// Time between the two, in nanoseconds.
@@ -42,11 +41,11 @@ pub struct GroupDelta {
     pub cpu_ns: Option<u64>,
     /// Periods of the CPU limit in which the group had work to do.
     pub periods: Option<u64>,
-    /// Those of them in which it was held back.
+    /// Those of them in which it was throttled.
     pub throttled_periods: Option<u64>,
-    /// Time for which it was held back, in nanoseconds, summed over CPUs.
+    /// Time for which it was throttled, in nanoseconds, summed over CPUs.
     pub throttled_ns: Option<u64>,
-    /// Processes killed for want of memory.
+    /// Processes killed because of the memory limit.
     pub oom_kills: Option<u64>,
     /// Times the memory limit was hit.
     pub limit_hits: Option<u64>,
@@ -56,7 +55,7 @@ pub struct GroupDelta {
 
 /// One microsecond of a period of 100 ms, in CPUs.
 const CPU_STEP: f64 = 1e-5;
-/// In bytes; the largest that a kernel is built for.
+/// The largest page size of a kernel, in bytes.
 const LARGEST_PAGE: u64 = 64 * 1024;
 
 impl std::fmt::Display for ResourceLimits {
@@ -69,11 +68,11 @@ impl std::fmt::Display for ResourceLimits {
     }
 }
 
-/// What a target may use. What is absent is not limited.
+/// The limits of a target. An absent value is not limited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResourceLimits {
-    /// CPU time per time, in CPUs: 0.5 is half of one CPU. Greater than 0.
+    /// The CPU time per second, in CPUs: 0.5 is half of one CPU. Greater than 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpus: Option<f64>,
     /// Memory in bytes, swap included where the host has any.
@@ -89,8 +88,8 @@ impl ResourceLimits {
         *self == Self::default()
     }
 
-    /// Whether the kernel, which says `found`, holds a group to these limits. It keeps CPU time per period in microseconds and
-    /// memory in whole pages, so it may be a little stricter than asked. What is not limited here may be there.
+    /// Returns whether the kernel's limits `found` enforce these limits. The kernel stores CPU time per period in microseconds and memory
+    /// in whole pages, so it may be slightly stricter. It may also limit what is not limited here.
     pub fn in_force(&self, found: &Self) -> bool {
         let cpus = self.cpus.is_none_or(|cpus| found.cpus.is_some_and(|found| (found - cpus).abs() <= CPU_STEP));
         let page = |asked: u64, found: u64| found <= asked && asked - found < LARGEST_PAGE;
@@ -100,12 +99,12 @@ impl ResourceLimits {
 }
 
 impl GroupUsage {
-    /// Whether nothing could be read: the group is gone.
+    /// Returns whether nothing could be read, because the group was removed.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// What was used since `earlier`, `span_ns` nanoseconds ago. A counter that is missing on either side, or that fell
+    /// Returns what was used since `earlier`, `span_ns` nanoseconds ago. A counter that is missing on either side, or that fell
     /// because the two are not the same group, stays unknown.
     pub fn since(&self, earlier: &Self, span_ns: u64) -> GroupDelta {
         let difference =
@@ -124,23 +123,23 @@ impl GroupUsage {
 }
 
 impl GroupDelta {
-    /// CPUs used on average; `None` where no time passed.
+    /// Returns the number of CPUs used on average; `None` when no time passed.
     pub fn cpus(&self) -> Option<f64> {
         self.over_span(self.cpu_ns)
     }
 
-    /// Share of the periods in which the group was held back (0 to 1); `None` without a period, as without a CPU limit.
+    /// Returns the share of the periods in which the group was throttled (0 to 1); `None` without a period, as without a CPU limit.
     pub fn throttled_share(&self) -> Option<f64> {
         let periods = self.periods.filter(|periods| *periods > 0)?;
         Some(self.throttled_periods? as f64 / periods as f64)
     }
 
-    /// Time held back ÷ time passed, summed over CPUs, so up to the number of CPUs the group wanted.
+    /// Returns time throttled ÷ time passed, summed over CPUs, so up to the number of CPUs the group wanted.
     pub fn throttled_time(&self) -> Option<f64> {
         self.over_span(self.throttled_ns)
     }
 
-    /// Share of the time in which at least one task waited for memory (0 to 1).
+    /// Returns the share of the time in which at least one task waited for memory (0 to 1).
     pub fn memory_stall(&self) -> Option<f64> {
         self.over_span(self.memory_stall_ns)
     }

@@ -4,7 +4,7 @@ use super::group::{GroupDelta, GroupUsage};
 use super::usage::{Reading, Series};
 
 impl Series<Reading> {
-    /// What the target's group used between the first and the last reading that have one; `None` with fewer than two. The
+    /// Returns what the target's group used between the first and the last reading that have one; `None` with fewer than two. The
     /// group outlives the target's end, so it may reach further than [`Series::target_cpu_ns`].
     pub fn group_delta(&self) -> Option<GroupDelta> {
         let mut known = self.groups();
@@ -12,13 +12,13 @@ impl Series<Reading> {
         Some(last.1.since(first.1, last.0.at.since(first.0.at).0))
     }
 
-    /// Memory charged to the target's group in bytes, one value per reading that has one.
+    /// Returns the memory charged to the target's group in bytes, one value per reading that has one.
     pub fn group_memory(&self) -> Vec<u64> {
         self.groups().filter_map(|(_, usage)| usage.memory_bytes).collect()
     }
 
-    /// Largest memory the group is known to have been charged within the series, in bytes: the levels seen, and the kernel's
-    /// peak where it differs from that of the first reading, as it then arose later. Where the peak was started anew
+    /// Returns the largest memory the group is known to have been charged within the series, in bytes: the levels seen, and the kernel's
+    /// peak where it differs from that of the first reading, as it then arose later. Where the peak was reset
     /// for the first reading, this is all there is to know; otherwise it is a lower bound.
     pub fn group_peak(&self) -> Option<u64> {
         let before = self.groups().next()?.1.memory_peak_bytes;

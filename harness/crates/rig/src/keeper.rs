@@ -1,13 +1,13 @@
-//! Keeper: the process that owns all others.
+//! The keeper: the process that starts all others.
 //!
-//! `harness __keeper` is a single thread in a session of its own. It starts every other process, takes the instant just
-//! before each start, drains what they print into bounded log files, and kills all its descendants as soon as the socket to
-//! the control process closes: after a `kill -9` of the control process nothing runs on. It is a child subreaper, so a
-//! process that detaches by a double fork becomes its child and dies with the rest. A process with limits runs in a control
-//! group of its own, which is removed when the process is stopped.
+//! `harness __keeper` is a single thread in its own session. It starts every other process, takes the instant just before each start,
+//! writes their output into bounded log files, and kills all its descendants as soon as the socket to the control process closes, so
+//! that nothing keeps running after a `kill -9` of the control process. It is a child subreaper, so a process that detaches by a
+//! double fork becomes its child and is killed with the rest. A process with limits runs in its own control group, which is removed
+//! when the process is stopped.
 //!
-//! The control process holds a [`Keeper`] and, per process started, a [`Child`]. Requests are round trips of a millisecond
-//! or less; waiting goes through the child's pidfd and is async.
+//! The control process has a [`Keeper`] and a [`Child`] for each process. Requests are round trips of at most a millisecond; waiting
+//! uses the child's pidfd and is async.
 
 mod child;
 mod command;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use harness_base::clock::Mono;
 use harness_base::units::Bytes;
 
-/// Environment variable that every process of a launch inherits, detached ones included; its value is `<keeper pid>-<n>`.
+/// The environment variable that every process of a launch inherits, including detached ones. Its value is `<keeper pid>-<n>`.
 pub const MARK: &str = "HARNESS_MARK";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,9 +13,9 @@ pub const MARK: &str = "HARNESS_MARK";
 pub enum Ending {
     Code(i32),
     Signal(i32),
-    /// The kernel killed it because it outgrew its memory limit, in bytes where it is known.
+    /// The kernel killed it because it exceeded its memory limit, in bytes if it is known.
     OutOfMemory(Option<u64>),
-    /// It was not ours, so the system does not tell.
+    /// Unknown, because the process was not ours.
     Unknown,
 }
 
@@ -27,9 +27,9 @@ pub struct LaunchRecord {
     pub spawned: Mono,
     /// First TCP connect on the proxy endpoint that succeeded, in nanoseconds from the spawn.
     pub listening_ns: Option<u64>,
-    /// First health answer as expected, in nanoseconds from the spawn; absent where the scenario names no health endpoint.
+    /// First health answer as expected, in nanoseconds from the spawn; absent when the scenario names no health endpoint.
     pub healthy_ns: Option<u64>,
-    /// First ready answer as expected, in nanoseconds from the spawn; absent where the scenario names no ready endpoint.
+    /// First ready answer as expected, in nanoseconds from the spawn; absent when the scenario names no ready endpoint.
     pub ready_ns: Option<u64>,
     /// Longest pause between two probes of one endpoint in nanoseconds: the resolution of the three above.
     pub probe_gap_ns: u64,
@@ -40,10 +40,10 @@ pub struct LaunchRecord {
     /// How it ended when we stopped it.
     pub ending: Option<Ending>,
     pub killed: bool,
-    /// Where requests meet the target: `process` on loopback, a container in the `host`'s network, or one on a `bridge` at its
+    /// The network at which the target is reached: `process` on loopback, a container in the `host`'s network, or one on a `bridge` at its
     /// own address; absent for a target that was not ours to start.
     pub network: Option<String>,
-    /// What the container engine did; absent where there was none.
+    /// What the container engine did; absent when there was none.
     pub engine: Option<Box<EngineFacts>>,
 }
 
@@ -59,12 +59,12 @@ pub struct EngineFacts {
     pub create_ns: u64,
     /// From the start call to the exec of the program, in nanoseconds: [`LaunchRecord::spawned`] is that instant.
     pub exec_ns: u64,
-    /// Resolution of the exec instant in nanoseconds; absent where the exec was not seen and the return of the start call
+    /// Resolution of the exec instant in nanoseconds; absent when the exec was not seen and the return of the start call
     /// stands for it.
     pub exec_gap_ns: Option<u64>,
     /// Length of the start call in nanoseconds; it may return a moment before the exec. Absent where it never did.
     pub start_ns: Option<u64>,
-    /// From the start call until the engine told the process id, in nanoseconds; absent where it never did.
+    /// From the start call until the engine reported the process id, in nanoseconds; absent when it never did.
     pub pid_ns: Option<u64>,
 }
 

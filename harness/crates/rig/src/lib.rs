@@ -1,10 +1,10 @@
 //! Starts, limits, probes and samples processes, and removes what they leave behind.
 //!
-//! - [`keeper`] owns every process of a run and ends them all when its pipe to control closes;
+//! - [`keeper`] starts every process of a run, and kills them all when its socket to control closes;
 //! - [`target`] launches what is measured, and the upstream behind it;
 //! - [`probe`] finds out when a target listens and answers;
 //! - [`sampler`] reads `/proc` and control groups over a window;
-//! - [`cgroup`] makes and reads control groups; [`host`] describes the machine.
+//! - [`cgroup`] creates and reads control groups; [`host`] describes the machine.
 
 pub mod cgroup;
 pub mod group;

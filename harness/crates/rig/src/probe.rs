@@ -1,9 +1,9 @@
-//! Probe: when does a target listen, feel healthy, and become ready.
+//! Finds out when a target listens, is healthy, and is ready.
 //!
-//! Every endpoint has a thread of its own that tries, sleeps half a millisecond, and tries again, until it succeeds.
+//! Each endpoint has a thread that tries, sleeps half a millisecond, and tries again until it succeeds.
 //! *Listening* is the first TCP connect that succeeds on the proxy endpoint; *healthy* and *ready* are the first 2xx status
-//! line on the other two, asked for over one kept-alive connection each, so that a target that limits new connections is
-//! not tripped. Instants are taken as soon as the connect or the read returns, so they are never early.
+//! line on the other two. Each of them is requested over one kept-alive connection, so that a target that limits new connections does
+//! not refuse. Instants are taken as soon as the connect or the read returns, so they are never early.
 
 mod http;
 
@@ -19,12 +19,12 @@ use crate::target::{Endpoints, HttpUrl};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Sleep between two attempts. With the attempt itself and the timer's slack the cadence stays below 1 ms on an idle CPU. Not
-/// shorter, since three threads that connect in vain cost a good tenth of a core, taken from the target that is starting.
+/// The sleep between two attempts. With the attempt itself and the timer's slack, attempts are less than 1 ms apart on an idle CPU. A
+/// shorter sleep would cost the starting target CPU time: three threads that connect use more than a tenth of a core.
 const PAUSE: Nanos = Nanos::from_micros(500);
-/// Time between two looks at the process.
+/// The time between two checks of the process.
 const LOOK: Nanos = Nanos::from_millis(3);
-/// Time for one connect. A loopback connect is answered at once, or the target's queue is full and the next one must be tried.
+/// The timeout of a connect. On loopback it is answered at once, unless the target's queue is full, and then the next one is tried.
 const CONNECT: Nanos = Nanos::from_millis(100);
 
 /// When a target came up. All spans count from the spawn.
@@ -32,9 +32,9 @@ const CONNECT: Nanos = Nanos::from_millis(100);
 pub struct Milestones {
     /// First connect on the proxy endpoint, in nanoseconds.
     pub listening_ns: u64,
-    /// First 2xx of the health endpoint, in nanoseconds; absent where there is none.
+    /// First 2xx of the health endpoint, in nanoseconds; absent when there is none.
     pub healthy_ns: Option<u64>,
-    /// First 2xx of the ready endpoint, in nanoseconds; absent where there is none.
+    /// First 2xx of the ready endpoint, in nanoseconds; absent when there is none.
     pub ready_ns: Option<u64>,
     /// Longest pause between the starts of two attempts on one endpoint, in nanoseconds.
     pub probe_gap_ns: u64,
@@ -49,7 +49,7 @@ pub enum Error {
     NeverListened {
         url: String,
         waited: Nanos,
-        /// What the last attempt met.
+        /// The error of the last attempt.
         last: String,
     },
     /// It answers, but not with 2xx.
@@ -69,16 +69,16 @@ pub enum Error {
         ending: Ending,
         /// How long it had run, to a few milliseconds.
         waited: Nanos,
-        /// What it had reached by then.
+        /// The progress until then.
         reached: String,
     },
-    /// It listens, but gives no answer.
+    /// It listens, but does not answer.
     #[error("the target's {endpoint} endpoint gave no answer within {waited} ({last}); look with: curl -i {url}")]
     TimedOut {
         endpoint: Endpoint,
         url: String,
         waited: Nanos,
-        /// What the last attempt met.
+        /// The error of the last attempt.
         last: String,
     },
 }
@@ -110,18 +110,18 @@ struct Seen {
     url: HttpUrl,
     at: Option<Mono>,
     gap: Nanos,
-    /// Status and body of the last answer that was none of the wanted.
+    /// The status and body of the last answer other than 2xx.
     wrong: Option<(u16, String)>,
-    /// What the last attempt without an answer met.
+    /// The error of the last attempt without an answer.
     missed: Option<String>,
     started: Option<Mono>,
 }
 
-/// Waits until the target listens and its health and ready endpoints answer 2xx, `deadline` after `spawned` at the latest.
-/// Blocks; `alive` is asked every few milliseconds how the target ended. Its ports must have been free before it started.
+/// Waits until the target listens and its health and ready endpoints answer 2xx, until `deadline` after `spawned` at the latest.
+/// Blocks, and calls `alive` every few milliseconds to check whether the target has ended. Its ports must have been free before.
 ///
 /// # Errors
-/// [`Error`]: it ended, never listened, answers wrongly, or not at all.
+/// Returns [`Error`] when it ended, never listened, or does not answer 2xx.
 pub fn watch(
     endpoints: &Endpoints,
     spawned: Mono,
@@ -147,7 +147,7 @@ pub fn watch(
     judge(seen, ending, spawned)
 }
 
-/// Nobody receives any more only when the supervising thread panicked.
+/// Sends an event. The receiver is gone only if the supervising thread panicked.
 fn report(sender: &Sender<Seen>, seen: Seen) {
     drop(sender.send(seen));
 }
@@ -175,7 +175,7 @@ fn supervise(
     }
 }
 
-/// What all threads saw together means.
+/// Combines the observations of all threads.
 fn judge(seen: Vec<Seen>, ending: Option<Ending>, spawned: Mono) -> Result<Milestones, Error> {
     let at = |endpoint: Endpoint| seen.iter().find(|one| one.endpoint == endpoint).and_then(|one| one.at);
     let ns = |endpoint: Endpoint| at(endpoint).map(|at| at.since(spawned).0);
@@ -212,7 +212,7 @@ impl Seen {
         Self { endpoint, url, at: None, gap: Nanos::ZERO, wrong: None, missed: None, started: None }
     }
 
-    /// Tries until it succeeds or is told to stop.
+    /// Tries until it succeeds or is stopped.
     fn look(mut self, stop: &AtomicBool) -> Self {
         let stopped = || stop.load(Ordering::Relaxed);
         let mut connection = None;
@@ -232,7 +232,7 @@ impl Seen {
         self
     }
 
-    /// One connect; its instant when it succeeded.
+    /// Connects once. Returns the instant of a success.
     fn connect(&mut self) -> Option<Mono> {
         match TcpStream::connect_timeout(&self.url.addr, CONNECT.duration()) {
             Ok(_) => Some(Mono::now()),
@@ -243,7 +243,7 @@ impl Seen {
         }
     }
 
-    /// One request, over the connection of the one before where that was kept; the instant of a 2xx.
+    /// Sends one request, over the kept connection if there is one. Returns the instant of a 2xx.
     fn ask(&mut self, kept: &mut Option<Connection>, stopped: &impl Fn() -> bool) -> Option<Mono> {
         let opened = kept.take().map_or_else(|| Connection::open(&self.url, CONNECT), Ok);
         let mut connection = match opened {
@@ -261,7 +261,7 @@ impl Seen {
                 *kept = answer.reusable.then_some(connection);
                 None
             }
-            // Stopping is ours; it must not hide what was met before.
+            // A stop must not hide the error of an earlier attempt.
             Err(Miss::Stopped) => None,
             Err(miss) => {
                 self.missed = Some(miss.to_string());

@@ -1,7 +1,7 @@
-//! Sampler: a thread that reads `/proc` at 10 Hz inside announced windows, exactly at their edges included.
+//! A thread that reads `/proc` at 10 Hz inside announced windows, including exactly at their edges.
 //!
-//! It writes down raw counters and levels; `measure::usage` derives rates later. Between windows it sleeps: what nobody
-//! will read must not cost the target a cycle. A reading that could not be taken in time is missing, never invented.
+//! It records raw counters and levels; rates are derived later in [`crate::usage`]. Between windows it sleeps, so that it costs the
+//! target nothing. A reading that could not be taken in time is missing, never invented.
 
 mod look;
 mod process;
@@ -23,7 +23,7 @@ pub use window::{Cost, Window};
 /// Why the sampler could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No thread to run on.
+    /// The thread could not be started.
     #[error("the sampler's thread could not be started: {0}; look at the limits of processes and memory (ulimit -u)")]
     Thread(#[source] std::io::Error),
 }
@@ -31,45 +31,45 @@ pub enum Error {
 /// The running thread. Dropping it ends the thread.
 #[derive(Debug)]
 pub struct Sampler {
-    orders: Sender<worker::WindowRequest>,
+    requests: Sender<worker::WindowRequest>,
     thread: JoinHandle<Cost>,
 }
 
-/// A window that was announced and has not ended yet.
+/// An announced window that has not ended yet.
 #[derive(Debug)]
-#[must_use = "a window nobody waits for is measured in vain"]
+#[must_use = "a window is measured without effect unless its result is awaited"]
 pub struct Pending(oneshot::Receiver<Window>);
 
 impl Sampler {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When the host has no thread left.
+    /// Returns an error when the host has no thread left.
     pub fn start(watched: Watched) -> Result<Self, Error> {
-        let (orders, inbox) = channel();
+        let (requests, inbox) = channel();
         let work = move || worker::Worker::new(&watched).run(&inbox);
         let thread = Builder::new().name("sampler".to_owned()).spawn(work).map_err(Error::Thread)?;
-        Ok(Self { orders, thread })
+        Ok(Self { requests, thread })
     }
 
-    /// Announces a window. Windows are taken one after the other, in the order of their announcement. Announce one
-    /// 20 ms ahead or earlier: one that is announced late begins late, which its first reading tells.
+    /// Announces a window. Windows are sampled one after the other, in the order of their announcement. A window should be announced
+    /// at least 20 ms ahead: one that is announced late begins late, which its first reading shows.
     pub fn window(&self, start: Mono, end: Mono) -> Pending {
         let (reply, pending) = oneshot::channel();
-        // A thread that is gone drops the reply, and the window comes back empty.
-        drop(self.orders.send(worker::WindowRequest { start, end, reply }));
+        // If the thread has ended, the reply is dropped and the window is empty.
+        drop(self.requests.send(worker::WindowRequest { start, end, reply }));
         Pending(pending)
     }
 
-    /// Ends the thread; windows under way return what they have.
+    /// Ends the thread. Unfinished windows return the readings that they have.
     pub fn stop(self) -> Cost {
-        drop(self.orders);
+        drop(self.requests);
         self.thread.join().unwrap_or_default()
     }
 }
 
 impl Pending {
-    /// Waits for the window's end. It can be given up and taken up again.
+    /// Waits for the end of the window. The future can be dropped and created again.
     pub async fn finish(&mut self) -> Window {
         (&mut self.0).await.unwrap_or_default()
     }

@@ -1,14 +1,14 @@
-//! What the threads of a process did over a window.
+//! The CPU use of a process's threads over a window.
 
 use serde::{Deserialize, Serialize};
 
 use super::usage::{ProcessUsage, Reading, Series, ThreadUsage};
 
-/// The threads of a target that lived at both edges of a window, and what they did in it.
+/// The CPU use of the threads that existed at both edges of a window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThreadsUsage {
-    /// Time between the looks at both edges, in nanoseconds.
+    /// The time between the readings at both edges, in nanoseconds.
     pub span_ns: u64,
     /// Time they were on a CPU, in nanoseconds, summed over them.
     pub on_cpu_ns: u64,
@@ -20,7 +20,7 @@ pub struct ThreadsUsage {
 }
 
 impl ThreadsUsage {
-    /// What threads did between two looks that lie `span_ns` apart; `None` without a thread that was seen at both.
+    /// Returns what threads did between two looks that lie `span_ns` apart; `None` without a thread that was seen at both.
     pub fn between(before: &[ThreadUsage], after: &[ThreadUsage], span_ns: u64) -> Option<Self> {
         let used = after.iter().filter_map(|thread| {
             let earlier = before.iter().find(|earlier| earlier.tid == thread.tid)?;
@@ -41,12 +41,12 @@ impl ThreadsUsage {
         })
     }
 
-    /// CPUs that they used or waited for, on average; `None` where no time passed.
+    /// Returns the number of CPUs that they used or waited for, on average; `None` when no time passed.
     pub fn wanted_cpus(&self) -> Option<f64> {
         self.per_span(self.on_cpu_ns + self.waiting_ns)
     }
 
-    /// Share of the window in which the busiest one was runnable: on a CPU or waiting for one (0 to 1).
+    /// Returns the share of the window in which the busiest one was runnable: on a CPU or waiting for one (0 to 1).
     pub fn busiest_share(&self) -> Option<f64> {
         self.per_span(self.busiest.on_cpu_ns + self.busiest.waiting_ns)
     }
@@ -57,7 +57,7 @@ impl ThreadsUsage {
 }
 
 impl Series<Reading> {
-    /// The largest share of the window (0 to 1) that one thread of a process was runnable: on a CPU or waiting for one.
+    /// Returns the largest share of the window (0 to 1) that one thread of a process was runnable: on a CPU or waiting for one.
     pub fn busiest_thread(&self, of: impl Fn(&Reading) -> Option<&ProcessUsage>) -> Option<f64> {
         let (first, last) = self.edges()?;
         let (before, after) = (of(first)?.threads.as_ref()?, of(last)?.threads.as_ref()?);

@@ -1,4 +1,4 @@
-//! What processes used. Raw counters and levels at an instant are recorded; rates are derived here, later, in pure code.
+//! The use of resources by processes. Raw counters and levels at an instant are recorded; rates are derived here later.
 
 use serde::{Deserialize, Serialize};
 
@@ -58,12 +58,12 @@ pub struct ProcessUsage {
 pub struct HostUsage {
     /// Time that was neither idle nor stolen.
     pub busy_ns: u64,
-    /// Time the hypervisor gave to somebody else.
+    /// The time that the hypervisor gave to other machines.
     pub steal_ns: u64,
     /// All time: wall clock × CPUs.
     pub total_ns: u64,
     /// Wall-clock time so far in which at least one task of the host waited for memory. Only in the readings at a window's edges,
-    /// and absent where the kernel keeps no account of it.
+    /// and absent if the kernel does not account it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_stall_ns: Option<u64>,
 }
@@ -72,10 +72,10 @@ pub struct HostUsage {
 #[serde(deny_unknown_fields)]
 pub struct Reading {
     pub at: Mono,
-    /// The target; absent once it is gone.
+    /// The target; absent after its end.
     pub target: Option<TreeUsage>,
     pub generator: Option<ProcessUsage>,
-    /// The upstream, where it is ours.
+    /// The upstream, if it is ours.
     pub upstream: Option<ProcessUsage>,
     /// CPU time of the control process and the keeper so far, in nanoseconds.
     pub control_cpu_ns: u64,
@@ -100,7 +100,7 @@ impl<T> Default for Series<T> {
 pub const GAP_NS: u64 = 1_000_000_000;
 
 impl Series<Reading> {
-    /// First and last reading, if there are two.
+    /// Returns the first and last reading, if there are two.
     pub fn edges(&self) -> Option<(&Reading, &Reading)> {
         match self.0.as_slice() {
             [first, .., last] => Some((first, last)),
@@ -108,44 +108,44 @@ impl Series<Reading> {
         }
     }
 
-    /// Time between first and last reading in nanoseconds.
+    /// Returns the time between first and last reading in nanoseconds.
     pub fn span_ns(&self) -> Option<u64> {
         self.edges().map(|(first, last)| last.at.since(first.at).0).filter(|span| *span > 0)
     }
 
-    /// CPU time of the target between first and last reading, in nanoseconds. `None` when it was gone at either.
+    /// Returns the CPU time of the target between first and last reading, in nanoseconds. `None` when it had ended at either.
     pub fn target_cpu_ns(&self) -> Option<u64> {
         let (first, last) = self.edges()?;
         last.target?.cpu_ns.checked_sub(first.target?.cpu_ns)
     }
 
-    /// CPU time of one of our own processes between first and last reading, in nanoseconds.
+    /// Returns the CPU time of one of our own processes between first and last reading, in nanoseconds.
     pub fn own_cpu_ns(&self, of: impl Fn(&Reading) -> Option<&ProcessUsage>) -> Option<u64> {
         let (first, last) = self.edges()?;
         of(last)?.cpu_ns.checked_sub(of(first)?.cpu_ns)
     }
 
-    /// CPUs of the host: all its CPU time ÷ wall time.
+    /// Returns the number of CPUs of the host: all its CPU time ÷ wall time.
     pub fn host_cpus(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
         let total = last.host.total_ns.checked_sub(first.host.total_ns)?;
         Some((total as f64 / self.span_ns()? as f64).round().max(1.0))
     }
 
-    /// All CPU time of the host in the window; `None` where none passed.
+    /// Returns all CPU time of the host in the window; `None` when none passed.
     fn host_total_ns(&self) -> Option<u64> {
         let (first, last) = self.edges()?;
         last.host.total_ns.checked_sub(first.host.total_ns).filter(|total| *total > 0)
     }
 
-    /// Share of all CPU time the hypervisor took (0 to 1).
+    /// Returns the share of all CPU time the hypervisor took (0 to 1).
     pub fn steal(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
         let total = self.host_total_ns()?;
         Some(last.host.steal_ns.checked_sub(first.host.steal_ns)? as f64 / total as f64)
     }
 
-    /// Share of all CPU time in which a CPU had nothing to do (0 to 1).
+    /// Returns the share of all CPU time in which a CPU had nothing to do (0 to 1).
     pub fn idle(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
         let total = self.host_total_ns()?;
@@ -154,20 +154,20 @@ impl Series<Reading> {
         Some(total.saturating_sub(busy + steal) as f64 / total as f64)
     }
 
-    /// Share of the window in which at least one task of the host waited for memory (0 to 1).
+    /// Returns the share of the window in which at least one task of the host waited for memory (0 to 1).
     pub fn memory_stall(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
         let stalled = last.host.memory_stall_ns?.checked_sub(first.host.memory_stall_ns?)?;
         Some(stalled as f64 / self.span_ns()? as f64)
     }
 
-    /// Pages that the target had read from a disk because it needed them.
+    /// Returns the number of pages that the target had read from a disk because it needed them.
     pub fn major_faults(&self) -> Option<u64> {
         let (first, last) = self.edges()?;
         last.target?.major_faults?.checked_sub(first.target?.major_faults?)
     }
 
-    /// Share of all CPU time used by processes that are not part of the measurement (0 to 1).
+    /// Returns the share of all CPU time used by processes that are not part of the measurement (0 to 1).
     pub fn foreign_cpu(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
         let total = self.host_total_ns()?;
@@ -179,7 +179,7 @@ impl Series<Reading> {
         Some(busy.saturating_sub(ours) as f64 / total as f64)
     }
 
-    /// Resident memory of the target in bytes, one value per usable reading. A single process counts its RSS; a tree of
+    /// Returns the resident memory of the target in bytes, one value per usable reading. A single process counts its RSS; a tree of
     /// several counts PSS, since a sum of RSS would count shared pages more than once.
     pub fn target_memory(&self) -> Vec<u64> {
         let trees = || self.0.iter().filter_map(|reading| reading.target);
@@ -190,7 +190,7 @@ impl Series<Reading> {
         }
     }
 
-    /// Longest time without a reading, in nanoseconds, if it is a gap.
+    /// Returns the longest time without a reading, in nanoseconds, if it is a gap.
     pub fn gap_ns(&self) -> Option<u64> {
         let pauses = self.0.windows(2).map(|pair| pair[1].at.since(pair[0].at).0);
         pauses.max().filter(|pause| *pause > GAP_NS)

@@ -1,4 +1,4 @@
-//! The way into a group for a process between its fork and its exec.
+//! Moves a process into a group between its fork and its exec.
 
 use std::fs::OpenOptions;
 use std::os::fd::OwnedFd;
@@ -25,13 +25,13 @@ impl Entrance {
         Ok(Self { lists: directories.map(list).collect::<Result<_, _>>()? })
     }
 
-    /// Moves the calling process into the group. System calls only, so it may run between fork and exec. It can take 20 ms:
+    /// Moves the calling process into the group. Only makes system calls, so it may run between fork and exec. It can take 20 ms, because
     /// the kernel waits for all CPUs before it moves a process.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// Returns the error of the kernel.
     pub fn enter(&self) -> Result<(), Errno> {
-        // "0" is whoever writes.
+        // "0" is the writing process.
         self.lists.iter().try_for_each(|list| write(list, b"0").map(|_| ()))
     }
 }

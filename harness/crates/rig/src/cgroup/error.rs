@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
-/// What to do where a group may not be made.
+/// What to do when a group cannot be created.
 const INSTEAD: &str =
     "run as root, or with: systemd-run --user --scope -p Delegate=yes harness …, or put the target into a container";
 
-/// Why a group could not be made.
+/// Why a group could not be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Error {
@@ -19,39 +19,39 @@ pub enum Error {
          mount -t cgroup2 none /sys/fs/cgroup, or put the target into a container"
     )]
     NotMounted,
-    /// The controller that is to hold a limit is missing.
+    /// The controller of a limit is missing.
     #[error(
         "the controller {controller} is missing: {} does not offer it; look with: cat {}; it may be switched off on the \
          kernel's command line, or not be delegated to this user: {INSTEAD}", file.display(), file.display()
     )]
     NoController {
         controller: String,
-        /// Where it should be named.
+        /// The file that should name it.
         file: PathBuf,
     },
     #[error("{} may not be written: permission denied; {INSTEAD}", path.display())]
     NotPermitted { path: PathBuf },
-    /// The hierarchy can be read only.
+    /// The hierarchy is read-only.
     #[error(
         "{} is mounted read-only, as in a container without privileges; run harness outside of it, or look with: \
          grep cgroup /proc/self/mountinfo", path.display()
     )]
     ReadOnly { path: PathBuf },
-    /// Version 2: a group with processes of its own may not divide its resources among groups below it.
+    /// Version 2: a group that contains processes may not distribute resources to groups below it.
     #[error(
         "{} holds processes, and the kernel lets a group either hold processes or divide {controllers} among groups below it \
          (no internal processes), and none above it may be used; {INSTEAD}", path.display()
     )]
     Occupied {
         path: PathBuf,
-        /// What was to be divided.
+        /// The controllers to distribute.
         controllers: String,
     },
     #[error("{}: {action}: {message}; look with: ls -l {}", path.display(), path.display())]
     Refused { path: PathBuf, action: String, message: String },
 }
 
-/// What it means that `action` on `path` failed.
+/// Explains why `action` on `path` failed.
 pub(super) fn explain(path: &Path, action: &str, error: &io::Error) -> Error {
     let path = path.to_owned();
     match error.raw_os_error().map(Errno::from_raw) {

@@ -1,4 +1,4 @@
-//! Where a process's control groups are, from two texts of `/proc`.
+//! Finds the control groups of a process, from two files of `/proc`.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -14,22 +14,22 @@ pub enum Version {
     V2,
 }
 
-/// The directory in which a controller keeps a group.
+/// The directory of a group for one controller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     pub version: Version,
     pub path: PathBuf,
-    /// Top of the tree as far as it is mounted here.
+    /// The top of the tree, as far as it is mounted here.
     pub mount: PathBuf,
 }
 
-/// The directories of one group, as far as they can be seen from here.
+/// The directories of one group, as far as they are visible.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Places {
     pub cpu: Option<Place>,
-    /// CPU time; version 1 only, version 2 tells it beside the throttling.
+    /// CPU time; only in version 1, because version 2 has it in the same file as the throttling.
     pub cpuacct: Option<Place>,
     pub memory: Option<Place>,
     pub pids: Option<Place>,
@@ -44,7 +44,7 @@ pub(super) struct Mount {
     pub(super) point: PathBuf,
 }
 
-/// The directories of the process whose `/proc/<pid>/cgroup` is `cgroup`, for whoever's `/proc/self/mountinfo` is `mountinfo`.
+/// Returns the directories of the process whose `/proc/<pid>/cgroup` is `cgroup` and where `/proc/self/mountinfo` is `mountinfo`.
 pub fn find(cgroup: &str, mountinfo: &str) -> Places {
     let mounts = mounts(mountinfo);
     let place = |controller: &str| place(cgroup, &mounts, controller);
@@ -52,13 +52,13 @@ pub fn find(cgroup: &str, mountinfo: &str) -> Places {
     Places { cpu: place("cpu"), cpuacct, memory: place("memory"), pids: place("pids") }
 }
 
-/// Where control group trees are mounted on this host.
+/// Returns where control group trees are mounted on this host.
 pub fn hierarchies() -> BTreeSet<PathBuf> {
     let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     mounts(&mountinfo).into_iter().map(|mount| mount.point).collect()
 }
 
-/// All control group trees that are mounted.
+/// Returns all control group trees that are mounted.
 pub(super) fn mounts(mountinfo: &str) -> Vec<Mount> {
     mountinfo.lines().filter_map(mount).collect()
 }
@@ -96,13 +96,13 @@ fn place(cgroup: &str, mounts: &[Mount], controller: &str) -> Option<Place> {
     Some(Place { version, path, mount: mount.point.clone() })
 }
 
-/// Controllers and path of a line such as `4:cpu,cpuacct:/user.slice`; a path may hold colons.
+/// Returns the controllers and the path of a line such as `4:cpu,cpuacct:/user.slice`; a path may hold colons.
 fn line(text: &str) -> Option<(&str, &str)> {
     let mut parts = text.splitn(3, ':').skip(1);
     Some((parts.next()?, parts.next()?))
 }
 
-/// `path` seen from `root`; `None` where the mount does not show it.
+/// `path` seen from `root`; `None` when the mount does not show it.
 fn below(root: &Path, path: &str) -> Option<PathBuf> {
     let below = Path::new(path).strip_prefix(root).ok()?;
     below.components().all(|part| matches!(part, Component::Normal(_))).then(|| below.to_owned())
@@ -131,7 +131,7 @@ fn unescaped(text: &str) -> PathBuf {
 }
 
 impl Places {
-    /// The directories of process `pid`, and the files below `root` instead of `/`. `None` when there is no such process.
+    /// Returns the directories of process `pid`, and the files below `root` instead of `/`. `None` when there is no such process.
     pub fn of(root: &Path, pid: i32) -> Option<Self> {
         let proc = root.join("proc");
         let cgroup = std::fs::read_to_string(proc.join(pid.to_string()).join("cgroup")).ok()?;
@@ -145,7 +145,7 @@ impl Places {
         Some(places)
     }
 
-    /// All of them; those of several controllers may be the same.
+    /// Returns all of them; those of several controllers may be the same.
     pub fn each(&self) -> impl Iterator<Item = &Place> {
         [&self.cpu, &self.cpuacct, &self.memory, &self.pids].into_iter().flatten()
     }

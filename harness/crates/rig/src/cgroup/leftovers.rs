@@ -1,4 +1,4 @@
-//! Groups whose keeper was killed before it could remove them.
+//! Removes groups whose keeper was killed before it could remove them.
 
 use std::path::{Path, PathBuf};
 
@@ -7,30 +7,30 @@ use super::name::maker;
 use super::remove::{below, kill_and_remove};
 use harness_base::units::Nanos;
 
-/// Levels below a mount that are searched. The kernel has no limit, but nobody nests that deep.
+/// The number of levels below a mount that are searched.
 const DEPTH: usize = 32;
-/// Time for what lives in one of them to end.
-const PATIENCE: Nanos = Nanos::from_secs(2);
+/// The time for the processes in a group to end.
+const TIMEOUT: Nanos = Nanos::from_secs(2);
 
-/// What became of the leftovers.
+/// The result of removing leftovers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cleared {
     pub removed: Vec<PathBuf>,
-    /// Directories that could not be removed.
+    /// The directories that could not be removed.
     pub kept: Vec<PathBuf>,
 }
 
-/// Directories of groups that a keeper made which no longer runs.
+/// Returns the directories of groups whose keeper has ended.
 pub fn leftovers() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    // A tree that is mounted twice is searched at both places; removing what is gone already is no failure.
+    // A tree that is mounted twice is searched at both places. Removing a group that was removed already does not fail.
     hierarchies().iter().for_each(|point| search(point, DEPTH, &mut found));
     found
 }
 
-/// Kills what lives in [`leftovers`] and removes them.
+/// Kills the processes in [`leftovers`] and removes the groups.
 pub fn remove_leftovers() -> Cleared {
-    let (removed, kept) = leftovers().into_iter().partition(|path| kill_and_remove(path, PATIENCE));
+    let (removed, kept) = leftovers().into_iter().partition(|path| kill_and_remove(path, TIMEOUT));
     Cleared { removed, kept }
 }
 

@@ -1,4 +1,4 @@
-//! The name of a group of ours: it tells who made it.
+//! The name of a group of ours, which contains its creator.
 
 use std::path::Path;
 
@@ -6,24 +6,24 @@ use procfs::process::Process;
 
 const PREFIX: &str = "harness";
 
-/// Who made something that outlives its maker. A number alone could have passed to another process, and means another one in
-/// a container.
+/// The process that created something that can outlive it. A pid alone would not identify it, because it can be reused and has another
+/// meaning in a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Maker {
-    /// Number of its namespace of process ids.
+    /// The number of its pid namespace.
     pub namespace: u64,
     pub pid: i32,
-    /// When it was started, in clock ticks since the host was.
+    /// Its start time, in clock ticks since the start of the host.
     pub started: u64,
 }
 
-/// The name of this process's group number `number`.
+/// Returns the name of this process's group number `number`.
 pub fn name(number: u64) -> String {
     let Maker { namespace, pid, started } = Maker::this();
     format!("{PREFIX}-{namespace}-{pid}-{started}-{number}")
 }
 
-/// Who made the group of this name; `None` when it is no name of ours.
+/// Returns the creator of the group of this name; `None` if it is not a name of ours.
 pub(super) fn maker(name: &str) -> Option<Maker> {
     let mut parts = name.strip_prefix(PREFIX)?.strip_prefix('-')?.split('-');
     let mut next = || parts.next()?.parse::<u64>().ok();
@@ -37,24 +37,24 @@ impl Maker {
         Self::of(std::process::id().cast_signed())
     }
 
-    /// Of a process of this namespace.
+    /// Describes a process of this namespace.
     pub fn of(pid: i32) -> Self {
         Self { namespace: namespace(), pid, started: started(pid).unwrap_or(0) }
     }
 
-    /// Whether it no longer runs. Of another namespace that cannot be known, so it counts as running.
+    /// Returns whether it has ended. A process of another namespace counts as running, because its state is unknown.
     pub fn is_gone(self) -> bool {
         self.namespace == namespace() && started(self.pid) != Some(self.started)
     }
 }
 
-/// When the process was started; `None` once it ended.
+/// Returns the start time of a process; `None` after its end.
 fn started(pid: i32) -> Option<u64> {
     let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
     (!matches!(stat.state, 'Z' | 'X')).then_some(stat.starttime)
 }
 
-/// From a link such as `pid:[4026531836]`; 0 where it cannot be read.
+/// Reads the pid namespace from a link such as `pid:[4026531836]`; 0 when it cannot be read.
 fn namespace() -> u64 {
     let link = std::fs::read_link(Path::new("/proc/self/ns/pid")).unwrap_or_default();
     link.to_string_lossy().chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)

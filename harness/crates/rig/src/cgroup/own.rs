@@ -1,4 +1,4 @@
-//! A group of ours: made, entered, removed.
+//! Creates and removes groups of ours.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -14,23 +14,23 @@ use super::settings::{Controller, Setting};
 use crate::group::ResourceLimits;
 use harness_base::units::Nanos;
 
-/// Time for what lives in a group that is dropped to end.
-const PATIENCE: Nanos = Nanos::from_millis(500);
+/// The time for the processes in a dropped group to end.
+const TIMEOUT: Nanos = Nanos::from_millis(500);
 
-/// A group that holds a target to its limits. Dropping it kills what lives in it and removes it.
+/// A group that limits a target. On drop, its processes are killed and it is removed.
 #[derive(Debug)]
 pub struct Own {
     places: Places,
-    /// Those that exist; of several controllers that share a tree only one.
+    /// The created directories; one for controllers that share a tree.
     directories: Vec<PathBuf>,
 }
 
 impl Own {
-    /// Makes the group `name` ([`super::name()`]) with `limits` below the group of this process, or where that one cannot have
-    /// groups below it, nearer to the top. CPU time and memory are accounted in it even when they are not limited.
+    /// Creates the group `name` ([`super::name()`]) with `limits` below the group of this process, or nearer to the top if that group
+    /// cannot contain groups. It accounts CPU time and memory even if they are not limited.
     ///
     /// # Errors
-    /// [`Error`]; what was made until then is removed again.
+    /// Returns [`Error`] and removes what was created until then.
     pub fn create(name: &str, limits: &ResourceLimits) -> Result<Self, Error> {
         let here = Places::of(Path::new("/"), std::process::id().cast_signed()).unwrap_or_default();
         Self::create_below(&here, name, limits)
@@ -58,21 +58,21 @@ impl Own {
         &self.places
     }
 
-    /// The way in, for a child.
+    /// Opens the entrance for a child.
     ///
     /// # Errors
-    /// [`Error`] when one of its lists may not be written.
+    /// Returns [`Error`] when one of its lists may not be written.
     pub fn entrance(&self) -> Result<Entrance, Error> {
         Entrance::open(self.directories.iter().map(PathBuf::as_path))
     }
 
-    /// Kills what lives in it and removes it, trying again for at most `patience` per directory; whether it is gone.
-    pub fn kill_and_remove(&mut self, patience: Nanos) -> bool {
-        self.directories.retain(|directory| !kill_and_remove(directory, patience));
+    /// Kills its processes and removes it, retrying for at most `timeout` per directory. Returns whether it was removed.
+    pub fn kill_and_remove(&mut self, timeout: Nanos) -> bool {
+        self.directories.retain(|directory| !kill_and_remove(directory, timeout));
         self.directories.is_empty()
     }
 
-    /// Version 1: below the group of this process in the controller's tree, else at the top of the tree.
+    /// Creates a group in version 1: below the group of this process in the controller's tree, else at the top of the tree.
     fn make_apart(&mut self, place: &Place, name: &str) -> Result<PathBuf, Error> {
         let below = self.make(&place.path, name);
         if below.is_ok() || place.path == place.mount {
@@ -81,7 +81,7 @@ impl Own {
         self.make(&place.mount, name).or(below)
     }
 
-    /// Version 2: below the nearest group that divides `controllers` already, else below the nearest that can be made to.
+    /// Creates a group in version 2: below the nearest group that divides `controllers` already, else below the nearest that can be made to.
     fn make_shared(&mut self, place: &Place, name: &str, controllers: &[Controller]) -> Result<PathBuf, Error> {
         let up = || place.path.ancestors().take_while(|directory| directory.starts_with(&place.mount));
         let dividing = up().filter(|directory| missing(directory, "cgroup.subtree_control", controllers).is_empty());
@@ -89,18 +89,20 @@ impl Own {
         if let Some(made) = made {
             return Ok(made);
         }
-        let mut told: Option<Error> = None;
+        let mut reported: Option<Error> = None;
         for directory in up() {
             match divide(directory, controllers).and_then(|()| self.make(directory, name)) {
                 Ok(made) => return Ok(made),
-                // What is missing at the bottom may be there further up, so any other reason says more.
-                Err(error) if told.as_ref().is_none_or(|told| matches!(told, Error::NoController { .. })) => {
-                    told = Some(error);
+                // A controller that is missing here may exist further up, so any other error is more informative.
+                Err(error)
+                    if reported.as_ref().is_none_or(|reported| matches!(reported, Error::NoController { .. })) =>
+                {
+                    reported = Some(error);
                 }
                 Err(_) => {}
             }
         }
-        Err(told.unwrap_or(Error::NotMounted))
+        Err(reported.unwrap_or(Error::NotMounted))
     }
 
     fn make(&mut self, parent: &Path, name: &str) -> Result<PathBuf, Error> {
@@ -115,7 +117,7 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        self.kill_and_remove(PATIENCE);
+        self.kill_and_remove(TIMEOUT);
     }
 }
 
@@ -130,7 +132,7 @@ impl Controller {
     }
 }
 
-/// The controllers that `limits` need, and where this process is in their trees.
+/// Returns the controllers that `limits` need, and where this process is in their trees.
 fn needed<'a>(here: &'a Places, limits: &ResourceLimits) -> Result<Vec<(Controller, &'a Place)>, Error> {
     if here.each().next().is_none() {
         return Err(Error::NotMounted);
@@ -142,10 +144,10 @@ fn needed<'a>(here: &'a Places, limits: &ResourceLimits) -> Result<Vec<(Controll
         Controller::Pids => here.pids.as_ref(),
     };
     // Version 2 accounts CPU time without a controller.
-    let told_anyway = |controller: &Controller| {
+    let reported_anyway = |controller: &Controller| {
         *controller == Controller::Cpuacct && here.cpu.as_ref().is_some_and(|place| place.version == Version::V2)
     };
-    let found = Controller::needed(limits).filter(|controller| !told_anyway(controller)).map(|controller| {
+    let found = Controller::needed(limits).filter(|controller| !reported_anyway(controller)).map(|controller| {
         let missing = || Error::NoController {
             controller: controller.name().to_owned(),
             file: PathBuf::from("/proc/self/mountinfo"),
@@ -155,7 +157,7 @@ fn needed<'a>(here: &'a Places, limits: &ResourceLimits) -> Result<Vec<(Controll
     found.collect()
 }
 
-/// Those of `controllers` that the file `list` of a group does not name.
+/// Returns those of `controllers` that the file `list` of a group does not name.
 fn missing(directory: &Path, list: &str, controllers: &[Controller]) -> Vec<&'static str> {
     let text = std::fs::read_to_string(directory.join(list)).unwrap_or_default();
     let names = controllers.iter().map(|controller| controller.name());
@@ -187,7 +189,7 @@ fn set(directory: &Path, setting: &Setting) -> Result<(), Error> {
     }
 }
 
-/// Neither creates nor truncates: the kernel has made these files.
+/// Opens a file without creating or truncating it, because the kernel provides these files.
 fn write(path: &Path, value: &str) -> std::io::Result<()> {
     OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes())
 }
@@ -246,8 +248,8 @@ mod tests {
         let tree = Tree::new("divides", "memory");
         let own = tree.create(&ResourceLimits::default()).unwrap();
         assert!(tree.0.join("middle/new").is_dir());
-        let told = std::fs::read_to_string(tree.0.join("middle/cgroup.subtree_control")).unwrap();
-        assert_eq!(told, "+cpu +memory");
+        let reported = std::fs::read_to_string(tree.0.join("middle/cgroup.subtree_control")).unwrap();
+        assert_eq!(reported, "+cpu +memory");
         drop(own);
     }
 

@@ -1,4 +1,4 @@
-//! Reading a group.
+//! Reads a group.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -8,12 +8,12 @@ use super::find::{Place, Places, Version};
 use crate::group::{GroupUsage, ResourceLimits};
 use harness_base::units::Bytes;
 
-/// Room for the longest of the texts, `memory.stat`.
+/// The size of the buffer, which must hold the longest text, `memory.stat`.
 const TEXT: usize = 8 * 1024;
-/// Version 1 writes "no limit" as the largest number of bytes that are whole pages.
+/// The value of version 1 for "no limit": the largest number of bytes that are whole pages.
 const NO_LIMIT: u64 = 1 << 62;
 
-/// A group, held by its open files: one whose directory was removed reads as empty, and never as another.
+/// A group with open files. If its directory was removed it reads as empty, never as another group.
 #[derive(Debug)]
 pub struct Group {
     places: Places,
@@ -25,7 +25,7 @@ pub struct Group {
 struct Cpu {
     /// `cpuacct.usage`; version 1.
     usage: Option<File>,
-    /// `cpu.stat`, which names the time held back by version.
+    /// `cpu.stat`, which names the time throttled by version.
     stat: Option<File>,
 }
 
@@ -43,7 +43,7 @@ struct Memory {
 }
 
 impl Group {
-    /// The group of process `pid`; `None` when there is no such process, or no group of its can be seen.
+    /// Returns the group of process `pid`; `None` when there is no such process, or its group is not visible.
     pub fn of(pid: i32) -> Option<Self> {
         Self::under(Path::new("/"), pid)
     }
@@ -53,7 +53,7 @@ impl Group {
         Places::of(root, pid).and_then(Self::open)
     }
 
-    /// The group in these directories; `None` when none of it can be read.
+    /// Returns the group in these directories; `None` when none of it can be read.
     pub fn open(places: Places) -> Option<Self> {
         let cpu = Cpu {
             usage: places.cpuacct.as_ref().and_then(|place| open(place, "cpuacct.usage")),
@@ -68,7 +68,7 @@ impl Group {
         &self.places
     }
 
-    /// Counters and levels at this moment. Nothing but `None` once the group is gone.
+    /// Reads counters and levels. All are `None` once the group was removed.
     pub fn read(&self) -> GroupUsage {
         let mut usage = GroupUsage::default();
         self.cpu.read(&mut usage);
@@ -76,13 +76,13 @@ impl Group {
         usage
     }
 
-    /// Starts the peak of memory anew from the present level, for this handle at least. `false` where the kernel does not
+    /// Starts the peak of memory again from the present level, for this handle at least. `false` when the kernel does not
     /// permit it: version 2 does from Linux 6.12 on.
     pub fn reset_peak(&self) -> bool {
         self.memory.peak.as_ref().is_some_and(|file| file.write_at(b"0", 0).is_ok())
     }
 
-    /// The limits as the kernel holds them now, of this group alone: those of the groups above it may be tighter.
+    /// Returns the current limits of this group only; those of the groups above it may be tighter.
     pub fn limits(&self) -> ResourceLimits {
         let Places { cpu, memory, pids, .. } = &self.places;
         let text = |place: &Option<Place>, v1: &str, v2: &str| {
@@ -101,7 +101,7 @@ impl Group {
     }
 }
 
-/// Quota ÷ period. Version 2 has both in one line; no limit is -1 or `max`.
+/// Returns quota ÷ period. Version 2 has both in one line; no limit is -1 or `max`.
 fn share(quota: &str, period: &str) -> Option<f64> {
     let quota: u64 = quota.split_whitespace().next()?.parse().ok()?;
     let period: u64 = period.split_whitespace().last()?.parse().ok().filter(|period| *period > 0)?;
@@ -150,7 +150,7 @@ impl Memory {
     }
 }
 
-/// Whether running into the limit is counted. Where memory and swap together are limited to the same, that limit is hit
+/// Returns whether running into the limit is counted. Where memory and swap together are limited to the same, that limit is hit
 /// first, and newer kernels do not count it.
 fn counts_failures(place: &Place) -> bool {
     let limit = |name: &str| std::fs::read_to_string(place.path.join(name)).ok()?.trim().parse::<u64>().ok();
@@ -162,7 +162,7 @@ fn open(place: &Place, name: &str) -> Option<File> {
     File::open(place.path.join(name)).ok()
 }
 
-/// What a file says now; nothing where it cannot be read.
+/// What a file says now; nothing when it cannot be read.
 struct Text {
     bytes: [u8; TEXT],
     length: usize,
@@ -179,18 +179,18 @@ impl Text {
         self.bytes.get(..self.length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 
-    /// The whole text as a number.
+    /// Returns the whole text as a number.
     fn number(&self) -> Option<u64> {
         self.as_str().trim().parse().ok()
     }
 
-    /// The number behind `key` at the beginning of a line.
+    /// Returns the number behind `key` at the beginning of a line.
     fn value(&self, key: &str) -> Option<u64> {
         let mut lines = self.as_str().lines().filter_map(|line| line.split_once(' '));
         lines.find(|(name, _)| *name == key)?.1.trim().parse().ok()
     }
 
-    /// The total of a pressure file for "at least one task", in microseconds.
+    /// Returns the total of a pressure file for "at least one task", in microseconds.
     fn stalled_us(&self) -> Option<u64> {
         let some = self.as_str().lines().find_map(|line| line.strip_prefix("some "))?;
         some.split_whitespace().find_map(|field| field.strip_prefix("total="))?.parse().ok()
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_a_group_and_nobody_has_none() {
+    fn this_process_has_a_group_and_closed_has_none() {
         assert!(Group::of(5_000_000).is_none());
         match Group::of(std::process::id().cast_signed()) {
             Some(group) => assert!(group.places().each().count() > 0 && !group.read().is_empty()),

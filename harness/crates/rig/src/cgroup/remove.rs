@@ -1,4 +1,4 @@
-//! Emptying and removing the directories of a group.
+//! Empties and removes the directories of a group.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use harness_base::units::Nanos;
 
 const PAUSE: Nanos = Nanos::from_millis(2);
 
-/// Removes a directory and the groups below it; whether it is gone. It is not while a process lives in it.
+/// Removes a directory and the groups below it. Returns whether it was removed, which is impossible while it contains a process.
 fn remove(directory: &Path) -> bool {
     for below in below(directory) {
         remove(&below);
@@ -23,9 +23,9 @@ fn remove(directory: &Path) -> bool {
     }
 }
 
-/// Kills what lives in the directory and removes it, trying again for at most `patience`; whether it is gone.
-pub(super) fn kill_and_remove(directory: &Path, patience: Nanos) -> bool {
-    let end = Mono::now().after(patience);
+/// Kills the processes in the directory and removes it, retrying for at most `timeout`. Returns whether it was removed.
+pub(super) fn kill_and_remove(directory: &Path, timeout: Nanos) -> bool {
+    let end = Mono::now().after(timeout);
     loop {
         kill_all(directory);
         if remove(directory) {
@@ -43,7 +43,7 @@ fn kill_all(directory: &Path) {
     // A process of a namespace that cannot be seen from here is listed as 0, which would mean our own process group.
     let pids: BTreeSet<i32> = list.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0).collect();
     for pid in pids {
-        // It may have ended since it was listed.
+        // The process may have ended since it was listed.
         let _ended = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
     below(directory).iter().for_each(|below| kill_all(below));

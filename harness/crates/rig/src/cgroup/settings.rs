@@ -1,16 +1,16 @@
-//! What is written into which file of a group.
+//! The settings of a group: the files and what is written to them.
 
 use super::find::Version;
 use crate::group::ResourceLimits;
 
-/// Period of the CPU limit in microseconds: the kernel's own default, which container engines and Kubernetes use as well.
+/// The period of the CPU limit in microseconds: the kernel's default, which container engines and Kubernetes use too.
 const PERIOD_US: u64 = 100_000;
 
-/// Swap beyond the memory limit in version 1, in bytes: with none the kernel would stop at the limit of both together, and
-/// not count that the memory limit was hit.
+/// The swap beyond the memory limit in version 1, in bytes. Without any, the kernel would enforce the limit of both together, and not
+/// count that the memory limit was hit.
 const PAGE: u64 = 4_096;
 
-/// A controller of whose tree a group takes part.
+/// A controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Controller {
     Cpu,
@@ -23,7 +23,7 @@ pub(super) enum Controller {
 pub(super) struct Setting {
     pub(super) file: &'static str,
     pub(super) value: String,
-    /// A kernel without this file has nothing to limit there.
+    /// Whether the file may be missing, because the kernel has nothing to limit.
     pub(super) optional: bool,
 }
 
@@ -35,7 +35,7 @@ impl Controller {
         [Self::Cpu, Self::Cpuacct, Self::Memory].into_iter().chain(pids)
     }
 
-    /// As the kernel calls it.
+    /// Returns the kernel's name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -45,7 +45,7 @@ impl Controller {
         }
     }
 
-    /// What sets its part of `limits`, in the order in which the kernel accepts it.
+    /// Returns the settings of its part of `limits`, in the order in which the kernel accepts them.
     pub(super) fn settings(self, version: Version, limits: &ResourceLimits) -> Vec<Setting> {
         let written = |file, value: String| Setting { file, value, optional: false };
         let quota = limits.cpus.map(|cpus| (cpus * PERIOD_US as f64).round() as u64);
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use harness_base::units::Bytes;
 
-    fn told(version: Version, limits: &ResourceLimits) -> Vec<String> {
+    fn written(version: Version, limits: &ResourceLimits) -> Vec<String> {
         let all = Controller::needed(limits).flat_map(|controller| controller.settings(version, limits));
         all.map(|setting| format!("{}={}", setting.file, setting.value)).collect()
     }
@@ -94,15 +94,15 @@ mod tests {
             "memory.memsw.limit_in_bytes=1052672",
             "pids.max=64",
         ];
-        assert_eq!(told(Version::V1, &limits), v1);
+        assert_eq!(written(Version::V1, &limits), v1);
         let v2 = ["cpu.max=50000 100000", "memory.max=1048576", "memory.swap.max=0", "pids.max=64"];
-        assert_eq!(told(Version::V2, &limits), v2);
+        assert_eq!(written(Version::V2, &limits), v2);
     }
 
     #[test]
     fn what_is_not_limited_is_not_written() {
         let none = ResourceLimits::default();
-        assert!(told(Version::V1, &none).is_empty() && told(Version::V2, &none).is_empty());
+        assert!(written(Version::V1, &none).is_empty() && written(Version::V2, &none).is_empty());
         assert_eq!(Controller::needed(&none).count(), 3);
     }
 }

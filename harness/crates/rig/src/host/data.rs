@@ -1,4 +1,4 @@
-//! What a record keeps of the host, the working copy and the harness itself.
+//! The facts about the host, the working copy and the harness in a record.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct GitFacts {
     pub sha: String,
-    /// Branch, if HEAD is on one.
+    /// The branch, if HEAD is on one.
     pub branch: Option<String>,
-    /// Tracked files differ from HEAD.
+    /// Whether tracked files differ from HEAD.
     pub dirty: bool,
 }
 
@@ -33,11 +33,11 @@ pub struct HostFacts {
     pub memory_bytes: u64,
     pub kernel: String,
     pub os: String,
-    /// Virtual machine or container, where the CPU flags or DMI tell.
+    /// The virtual machine or container, if the CPU flags or DMI show it.
     pub virtualization: Option<String>,
     /// `v1`, `v2` or `hybrid`.
     pub cgroup: Option<String>,
-    /// CPU frequency governor, where there is one.
+    /// The CPU frequency governor, if there is one.
     pub governor: Option<String>,
     /// Clock source of the kernel.
     pub clock_source: Option<String>,

@@ -1,4 +1,4 @@
-//! What this machine is, as far as numbers depend on it.
+//! The facts about this machine that affect measurements.
 
 use std::fs::read_to_string;
 use std::path::Path;
@@ -10,7 +10,7 @@ use procfs::{CpuInfo, Current, FromRead, LoadAverage, Meminfo};
 
 use super::data::HostFacts;
 
-/// Gathers the facts. What the kernel does not tell is absent, or `unknown` where the record wants a text.
+/// Gathers the facts. What the kernel does not report is absent, or `unknown` where the record needs a text.
 pub fn facts() -> HostFacts {
     let unknown = || "unknown".to_owned();
     let cpu = CpuInfo::current().ok();
@@ -28,7 +28,7 @@ pub fn facts() -> HostFacts {
     }
 }
 
-/// ARM kernels name no model; the implementer and part numbers identify it as well.
+/// Identifies an ARM CPU by implementer and part numbers, because ARM kernels report no model.
 fn cpu_model(cpu: &CpuInfo) -> Option<String> {
     let field = |name: &str| cpu.get_field(0, name).map(|value| value.trim().to_owned());
     field("model name").or_else(|| {
@@ -37,7 +37,7 @@ fn cpu_model(cpu: &CpuInfo) -> Option<String> {
     })
 }
 
-/// CPUs this process may run on; a container or `taskset` may leave it fewer than the host has.
+/// Returns the number of CPUs this process may run on, which can be fewer than the host has because of a container or `taskset`.
 fn usable_cpus() -> u64 {
     let allowed = sched_getaffinity(Pid::from_raw(0)).ok();
     let count = allowed.map(|set| (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).count());
@@ -48,13 +48,13 @@ fn os() -> Option<String> {
     ["/etc/os-release", "/usr/lib/os-release"].iter().find_map(|path| pretty_name(&read_to_string(path).ok()?))
 }
 
-/// `PRETTY_NAME` of an os-release file, whose values may be quoted like a shell's.
+/// Returns `PRETTY_NAME` of an os-release file, whose values may be quoted like a shell's.
 fn pretty_name(os_release: &str) -> Option<String> {
     let value = os_release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
     Some(value.trim().trim_matches(['"', '\'']).to_owned())
 }
 
-/// Container and hypervisor, the inner one first, by the files below `root` (`/` for this host).
+/// Returns container and hypervisor, the inner one first, by the files below `root` (`/` for this host).
 pub fn virtualization(root: &Path) -> Option<String> {
     let container = [(".dockerenv", "docker"), ("run/.containerenv", "podman")];
     let container = container.iter().find(|(path, _)| root.join(path).exists()).map(|(_, name)| (*name).to_owned());
@@ -75,7 +75,7 @@ fn cgroup() -> Option<String> {
     cgroup_version(&kinds).map(str::to_owned)
 }
 
-/// Version of the control groups by the types of the mounted file systems.
+/// Returns the version of the control groups by the types of the mounted file systems.
 fn cgroup_version(kinds: &[&str]) -> Option<&'static str> {
     match (kinds.contains(&"cgroup"), kinds.contains(&"cgroup2")) {
         (true, true) => Some("hybrid"),
@@ -85,7 +85,7 @@ fn cgroup_version(kinds: &[&str]) -> Option<&'static str> {
     }
 }
 
-/// The text of a one-line file, if it is there and says something.
+/// Returns the text of a one-line file, if it exists and is not empty.
 pub fn word(path: &Path) -> Option<String> {
     let text = read_to_string(path).ok()?;
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())

@@ -1,15 +1,15 @@
-//! What of a host decides whether two runs can be compared.
+//! The properties of a host that determine whether two runs can be compared.
 
 use super::HostFacts;
 
 const GIB: f64 = 1_073_741_824.0;
 
 impl HostFacts {
-    /// CPU model, CPUs, memory in whole GiB, major and minor version of the kernel, virtualization. Equal texts are equal hosts;
+    /// Returns CPU model, CPUs, memory in whole GiB, major and minor version of the kernel, virtualization. Equal texts are equal hosts;
     /// the patch level of the kernel, the load and the distribution make no other host.
     pub fn fingerprint(&self) -> String {
-        let told = |(name, value): (&str, Option<String>)| value.unwrap_or_else(|| format!("unknown {name}"));
-        self.traits().map(told).join(", ")
+        let shown = |(name, value): (&str, Option<String>)| value.unwrap_or_else(|| format!("unknown {name}"));
+        self.traits().map(shown).join(", ")
     }
 
     /// Every part of the fingerprint that is not the same there, for example `memory: 8 GiB, there 16 GiB`. What is not known is
@@ -17,8 +17,8 @@ impl HostFacts {
     pub fn differs(&self, there: &Self) -> Vec<String> {
         let pairs = self.traits().into_iter().zip(there.traits());
         let unequal = pairs.filter(|((_, here), (_, there))| here.is_none() || here != there);
-        let told = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
-        unequal.map(|((name, here), (_, there))| format!("{name}: {}, there {}", told(here), told(there))).collect()
+        let shown = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
+        unequal.map(|((name, here), (_, there))| format!("{name}: {}, there {}", shown(here), shown(there))).collect()
     }
 
     fn traits(&self) -> [(&'static str, Option<String>); 5] {

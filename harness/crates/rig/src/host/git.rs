@@ -1,4 +1,4 @@
-//! State of a git working copy, from the `git` program.
+//! Reads the state of a git working copy with the `git` program.
 
 use std::io::Read;
 use std::path::Path;
@@ -8,33 +8,33 @@ use std::time::Duration;
 
 use super::data::GitFacts;
 
-/// A working copy on a slow disk must not hold up a run for longer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout, so that a working copy on a slow disk does not delay a run.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// State of the working copy that `folder` lies in; `None` without git, outside a working copy, before its first commit,
+/// Returns the state of the working copy that contains `folder`; `None` without git, outside a working copy, before its first commit,
 /// or when git does not answer within five seconds.
 pub fn git(folder: &Path) -> Option<GitFacts> {
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).args(["status", "--porcelain=v2", "--branch", "--untracked-files=no"]);
-    // A hook that starts us exports its own repository; the question is about the folder. And looking takes no lock.
+    // A git hook that starts harness exports its own repository, but the folder's is wanted. Reading must not take a lock.
     for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         command.env_remove(variable);
     }
-    facts_of(&answer(command.env("GIT_OPTIONAL_LOCKS", "0"), PATIENCE)?)
+    facts_of(&answer(command.env("GIT_OPTIONAL_LOCKS", "0"), TIMEOUT)?)
 }
 
-/// What the command prints, if it ends well and in time.
-fn answer(command: &mut Command, patience: Duration) -> Option<String> {
+/// Returns the output of the command, if it succeeds in time.
+fn answer(command: &mut Command, timeout: Duration) -> Option<String> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
     let output = child.stdout.take();
     let (sender, receiver) = channel();
-    // Its own thread, since a pipe cannot be read with a deadline; it ends with the child.
+    // A separate thread, because a pipe cannot be read with a deadline. It ends with the child.
     let reader = std::thread::Builder::new().name("git".to_owned()).spawn(move || {
         let mut text = String::new();
         let read = output.and_then(|mut output| output.read_to_string(&mut text).ok());
         drop(sender.send(read.map(|_| text)));
     });
-    let text = reader.ok().and_then(|_| receiver.recv_timeout(patience).ok()).flatten();
+    let text = reader.ok().and_then(|_| receiver.recv_timeout(timeout).ok()).flatten();
     if text.is_none() {
         drop(child.kill());
     }
@@ -76,9 +76,9 @@ mod tests {
 
     #[test]
     fn a_command_that_hangs_or_fails_is_given_up() {
-        let patience = Duration::from_millis(50);
-        assert_eq!(answer(Command::new("sleep").arg("60"), patience), None);
-        assert_eq!(answer(Command::new("sh").args(["-c", "echo text; exit 3"]), PATIENCE), None);
-        assert_eq!(answer(Command::new("echo").arg("text"), PATIENCE).as_deref(), Some("text\n"));
+        let timeout = Duration::from_millis(50);
+        assert_eq!(answer(Command::new("sleep").arg("60"), timeout), None);
+        assert_eq!(answer(Command::new("sh").args(["-c", "echo text; exit 3"]), TIMEOUT), None);
+        assert_eq!(answer(Command::new("echo").arg("text"), TIMEOUT).as_deref(), Some("text\n"));
     }
 }

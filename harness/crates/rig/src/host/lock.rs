@@ -1,4 +1,4 @@
-//! One run at a time per host: two that measure side by side would measure each other.
+//! The lock that allows one run at a time per host, because concurrent runs would disturb each other.
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -12,14 +12,14 @@ use super::error::Error;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// The same place for every user and every checkout, whatever `TMPDIR` says.
+/// The path of the lock: the same for all users and checkouts, independent of `TMPDIR`.
 const PLACE: &str = "/tmp/harness.lock";
 const RETRY: Duration = Duration::from_millis(50);
 
-/// The host's lock, held until it is dropped or the process ends in whatever way: the kernel releases it.
+/// The host's lock. It is held until it is dropped or the process ends in any way, in which case the kernel releases it.
 ///
-/// The file itself stays. Removing it would let a third run lock a new file of the same name while a second one still
-/// waits for the old one, and both would measure.
+/// The file remains. If it were removed, a third run could lock a new file of the same name while a second run waits for the old
+/// one, and both would measure.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -29,23 +29,23 @@ impl Lock {
     /// Takes the lock if it is free.
     ///
     /// # Errors
-    /// [`Error::Busy`] names the run that holds it; [`Error::NoLock`] when the file cannot be opened.
+    /// Returns [`Error::Busy`] with the run that holds it, or [`Error::NoLock`] when the file cannot be opened.
     pub fn acquire() -> Result<Self, Error> {
         Self::acquire_within(Duration::ZERO)
     }
 
-    /// Takes the lock, waiting for it at most `patience`. Blocks the calling thread.
+    /// Takes the lock, waiting for it at most `timeout`. Blocks the calling thread.
     ///
     /// # Errors
     /// As [`Lock::acquire`].
-    pub fn acquire_within(patience: Duration) -> Result<Self, Error> {
-        Self::at(Path::new(PLACE), patience)
+    pub fn acquire_within(timeout: Duration) -> Result<Self, Error> {
+        Self::at(Path::new(PLACE), timeout)
     }
 
-    fn at(path: &Path, patience: Duration) -> Result<Self, Error> {
+    fn at(path: &Path, timeout: Duration) -> Result<Self, Error> {
         let unusable = |source| Error::NoLock { path: path.to_owned(), source };
         let mut file = open(path).map_err(unusable)?;
-        let deadline = Mono::now().after(Nanos(u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX)));
+        let deadline = Mono::now().after(Nanos(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)));
         loop {
             match file.try_lock() {
                 Ok(()) => break,
@@ -56,7 +56,7 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => std::thread::sleep(RETRY.min(deadline.remaining().duration())),
             }
         }
-        // A file of another user may be closed to writing; the lock holds all the same, only nameless.
+        // The file of another user may not be writable. The lock is still held, but without the pid.
         drop(file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())));
         Ok(Self { _file: file })
     }
@@ -78,12 +78,12 @@ fn open(path: &Path) -> std::io::Result<File> {
 
 fn create(path: &Path) -> std::io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
-    // Not through the creation mode, which the umask would narrow.
+    // The creation mode cannot be used, because the umask restricts it.
     file.set_permissions(Permissions::from_mode(0o666))?;
     Ok(file)
 }
 
-/// The pid in the lock file.
+/// Returns the pid in the lock file.
 fn holder(path: &Path) -> Option<i32> {
     let mut text = String::new();
     File::open(path).ok()?.take(32).read_to_string(&mut text).ok()?;
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_run_is_told_who_holds_the_lock_and_gets_it_afterwards() {
+    fn a_second_run_learns_the_holder_and_gets_the_lock_afterwards() {
         let place = Place::new("busy");
         let first = Lock::at(&place.0, Duration::ZERO).unwrap();
         let own = std::process::id().cast_signed();

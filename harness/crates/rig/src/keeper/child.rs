@@ -1,4 +1,4 @@
-//! One process that the keeper started for us.
+//! A process that the keeper started.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -20,10 +20,10 @@ use crate::launch::Ending;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Time for a killed process to disappear.
+/// The time for a killed process to disappear.
 const DYING: Nanos = Nanos::from_secs(3);
 
-/// What is known of it from its start on.
+/// The facts of a process that are known from its start.
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) name: String,
@@ -34,19 +34,19 @@ pub(super) struct Facts {
     pub(super) group: Option<Places>,
 }
 
-/// A process. Dropping it kills it and all that came from it, unless [`Child::stop`] did so before.
+/// A process. On drop, it and its descendants are killed, unless [`Child::stop`] has done so.
 #[derive(Debug)]
 pub struct Child {
-    /// What it is called in messages.
+    /// The name in messages.
     pub name: String,
-    /// Its process id. The keeper collects it when it ends, so the number means nothing after that.
+    /// The process id. It is invalid after the end of the process, because the keeper reaps it.
     pub pid: i32,
-    /// The instant just before it was started.
+    /// The instant just before its start.
     pub spawned: Mono,
-    /// Value of `HARNESS_MARK` in its environment and in that of all that comes from it.
+    /// The value of `HARNESS_MARK` in its environment, which its descendants inherit.
     pub mark: String,
     pub log: PathBuf,
-    /// Where its control group is, if it has limits. The group stays until the process is stopped or dropped.
+    /// The directories of its control group, if it has limits. The group remains until the process is stopped or dropped.
     pub group: Option<Places>,
     keeper: Keeper,
     number: u64,
@@ -60,7 +60,7 @@ impl Keeper {
     /// Starts a process.
     ///
     /// # Errors
-    /// [`Error::Refused`] with what was wrong with the command; [`Error::Gone`] when the keeper is.
+    /// Returns [`Error::Refused`] with the reason, or [`Error::Gone`] when the keeper has ended.
     pub fn spawn(&self, command: Command) -> Result<Child, Error> {
         let (name, log) = (command.name.clone(), command.log.clone());
         let (reply, fds) = self.call(&Request::Spawn(command))?;
@@ -75,7 +75,7 @@ impl Keeper {
 }
 
 impl Child {
-    /// `fds` are the pidfd and, with pipes, stdin and stdout.
+    /// Creates the handle; `fds` are the pidfd and, with pipes, stdin and stdout.
     pub(super) fn new(keeper: Keeper, number: u64, fds: Vec<OwnedFd>, facts: Facts) -> Result<Self, Error> {
         let mut fds = fds.into_iter();
         let pidfd = fds.next().ok_or(Error::Confused)?;
@@ -85,8 +85,7 @@ impl Child {
         Ok(Self { name, pid, spawned, mark, log, group, keeper, number, pidfd, pipes, ending, cleared })
     }
 
-    /// How it ended; nothing while it runs. Costs one system call while it runs. Once this has answered, all that it had
-    /// printed is in its log.
+    /// Returns how it ended; `None` while it runs, for one system call. Once this returns an ending, the log is complete.
     pub fn ended(&self) -> Option<Ending> {
         if let Some(ending) = self.ending.get() {
             return Some(ending.clone());
@@ -99,7 +98,7 @@ impl Child {
         let ending = match self.keeper.call(&Request::Status { child: self.number }) {
             Ok((Reply::Ended(ending), _)) => ending,
             Ok(_) => return None,
-            // The keeper's death killed it; how it would have ended is not known.
+            // The end of the keeper killed it.
             Err(_) => Ending::Signal(Signal::SIGKILL as i32),
         };
         Some(self.ending.get_or_init(|| ending).clone())
@@ -116,7 +115,7 @@ impl Child {
         }
     }
 
-    /// Returns when the pidfd says that it ended. A descriptor of its own lets several tasks wait.
+    /// Waits until the pidfd shows its end. Duplicates the descriptor, so that several tasks can wait.
     #[expect(
         deprecated,
         reason = "its successor is unsafe for the sake of descriptors that are not owned; this one is"
@@ -126,42 +125,42 @@ impl Child {
         watched.readable().await.map(|_| ())
     }
 
-    /// Sends a signal to it alone. A process that has ended is left in peace.
+    /// Sends a signal to this process only, unless it has ended.
     ///
     /// # Errors
-    /// [`Error::Gone`].
+    /// Returns [`Error::Gone`].
     pub fn signal(&self, signal: Signal) -> Result<(), Error> {
         self.send(signal, Reach::Leader).map(|_| ())
     }
 
-    /// Stops it: SIGTERM to its group, SIGKILL when it still runs after `patience`; then whatever it left behind, detached
-    /// processes included, is killed.
-    pub async fn stop(&self, patience: Nanos) -> Stopped {
+    /// Stops it with SIGTERM to its group, and SIGKILL if it still runs after `grace`. Then kills what it left behind, including
+    /// detached processes.
+    pub async fn stop(&self, grace: Nanos) -> Stopped {
         let before = self.ended();
         let start = Mono::now();
         let (ending, took, killed) = match before {
             Some(ending) => (ending, Nanos::ZERO, false),
             None => {
-                let (ending, killed) = self.terminate(patience).await;
+                let (ending, killed) = self.terminate(grace).await;
                 (ending, Mono::now().since(start), killed)
             }
         };
         Stopped { ending, took, killed, strays: self.clear().await }
     }
 
-    /// Asks it to end, and kills it when it does not. A request that fails means that the keeper is gone, and the process with it.
-    async fn terminate(&self, patience: Nanos) -> (Ending, bool) {
+    /// Sends SIGTERM, and SIGKILL if that has no effect. If a request fails, the keeper has ended, and the process with it.
+    async fn terminate(&self, grace: Nanos) -> (Ending, bool) {
         let _gone = self.send(Signal::SIGTERM, Reach::Group);
-        if let Ok(ending) = tokio::time::timeout(patience.duration(), self.wait()).await {
+        if let Ok(ending) = tokio::time::timeout(grace.duration(), self.wait()).await {
             return (ending, false);
         }
         let _gone = self.send(Signal::SIGKILL, Reach::All);
-        // One that the kernel cannot end yet counts as killed.
+        // A process that the kernel cannot end yet counts as killed.
         let dead = tokio::time::timeout(DYING.duration(), self.wait()).await;
         (dead.unwrap_or(Ending::Signal(Signal::SIGKILL as i32)), true)
     }
 
-    /// Kills all that came from it until nothing is left. Returns how many there were at first.
+    /// Kills its descendants until none is left. Returns how many there were at first.
     async fn clear(&self) -> usize {
         let end = Mono::now().after(DYING);
         let first = self.send(Signal::SIGKILL, Reach::All).unwrap_or(0);
@@ -184,12 +183,12 @@ impl Child {
         }
     }
 
-    /// Its stdin and stdout, once, where it was started with pipes.
+    /// Returns its stdin and stdout, once, if it was started with pipes.
     pub fn take_pipes(&self) -> Option<(OwnedFd, OwnedFd)> {
         self.pipes.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The last lines it printed, oldest first.
+    /// Returns the last lines that it printed, oldest first.
     pub fn log_tail(&self, lines: usize) -> Vec<String> {
         tail(&self.log, lines)
     }

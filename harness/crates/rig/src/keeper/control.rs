@@ -1,4 +1,4 @@
-//! The control process's side: a handle on the keeper.
+//! The control process's side: a handle of the keeper.
 
 use std::fs::File;
 use std::io;
@@ -17,11 +17,11 @@ use super::wire::{Packet, Reply, Request, receive, send};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Seconds until a keeper that does not answer is given up. The longest request clears up for 5 s.
-const PATIENCE: u64 = 10;
+/// The timeout of a request in seconds. The longest request, the cleanup, takes 5 s.
+const TIMEOUT: u64 = 10;
 
-/// A handle on the keeper process; clones share it. When the last one and the last [`super::Child`] are dropped, the keeper kills
-/// all that it started and ends.
+/// A handle of the keeper process, which clones share. When the last handle and the last [`super::Child`] are dropped, the keeper kills
+/// everything that it started, and exits.
 #[derive(Debug, Clone)]
 pub struct Keeper {
     link: Arc<Link>,
@@ -37,7 +37,7 @@ struct Link {
 
 #[derive(Debug)]
 struct ControlLine {
-    /// Absent once the keeper was told to end.
+    /// Absent after the keeper was asked to exit.
     socket: Option<OwnedFd>,
     sent: u64,
 }
@@ -46,7 +46,7 @@ impl Keeper {
     /// Starts the keeper from the running binary. Its own stderr goes to `keeper.log` in the folder `logs`.
     ///
     /// # Errors
-    /// [`Error::Start`].
+    /// Returns [`Error::Start`].
     pub fn start(logs: &Path) -> Result<Self, Error> {
         Self::start_with(Path::new("/proc/self/exe"), logs)
     }
@@ -54,7 +54,7 @@ impl Keeper {
     /// Starts the keeper from the harness binary at `exe`.
     ///
     /// # Errors
-    /// [`Error::Start`].
+    /// Returns [`Error::Start`].
     pub fn start_with(exe: &Path, logs: &Path) -> Result<Self, Error> {
         let log = logs.join("keeper.log");
         let started = || -> io::Result<(OwnedFd, Process)> {
@@ -83,10 +83,10 @@ impl Keeper {
         self.link.pid
     }
 
-    /// Creates the folder `path`, which must not exist yet; the keeper removes it with all its content at the end.
+    /// Creates the folder `path`, which must not exist. The keeper removes it with its content at the end.
     ///
     /// # Errors
-    /// [`Error::Refused`] when it exists already or cannot be created.
+    /// Returns [`Error::Refused`] when it exists already or cannot be created.
     pub fn scratch(&self, path: &Path) -> Result<(), Error> {
         match self.call(&Request::Scratch { path: path.to_owned() })?.0 {
             Reply::Done => Ok(()),
@@ -95,11 +95,11 @@ impl Keeper {
         }
     }
 
-    /// The keeper removes all containers, networks and images with `label` (`NAME=VALUE`) at the end, however control ends:
-    /// containers are the engine's children, so killing descendants does not reach them.
+    /// Makes the keeper remove all containers, networks and images with `label` (`NAME=VALUE`) at the end, however control ends.
+    /// Containers are children of the engine, so killing descendants does not end them.
     ///
     /// # Errors
-    /// [`Error::Gone`].
+    /// Returns [`Error::Gone`].
     pub fn remove_containers(&self, label: &str) -> Result<(), Error> {
         match self.call(&Request::Containers { label: label.to_owned() })?.0 {
             Reply::Done => Ok(()),
@@ -107,15 +107,15 @@ impl Keeper {
         }
     }
 
-    /// Kills everything that still runs, and ends the keeper. Returns once both are done, after at most 5 s or so.
+    /// Kills everything that still runs, and ends the keeper. Takes at most about 5 s.
     pub async fn shutdown(&self) {
         let keeper = self.clone();
         let work = move || {
-            // A keeper that is gone already has cleared up.
+            // If the keeper has ended, it has cleaned up.
             let _gone = keeper.call(&Request::Shutdown);
             keeper.link.end();
         };
-        // A runtime that shuts down itself drops the socket, which has the same effect.
+        // If the runtime is shutting down, it drops the socket, which has the same effect.
         let _cancelled = tokio::task::spawn_blocking(work).await;
     }
 
@@ -126,12 +126,12 @@ impl Keeper {
         let gone = || Error::Gone { pid: self.link.pid, log: self.link.log.clone() };
         let Some(socket) = line.socket.as_ref() else { return Err(gone()) };
         send(socket.as_fd(), &Packet { id, body: request }, &[]).map_err(|error| self.lost(error))?;
-        let end = Mono::now().after(Nanos::from_secs(PATIENCE));
+        let end = Mono::now().after(Nanos::from_secs(TIMEOUT));
         loop {
             self.await_answer(socket, end)?;
             match receive::<Reply>(socket.as_fd()) {
                 Ok(Some((packet, fds))) if packet.id == id => return Ok((packet.body, fds)),
-                // The answer to a request that was given up.
+                // The answer to an earlier request that timed out.
                 Ok(Some(_)) => {}
                 Ok(None) => return Err(gone()),
                 Err(error) => return Err(self.lost(error)),
@@ -144,7 +144,7 @@ impl Keeper {
             let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
             let left = u16::try_from(end.remaining().0.div_ceil(1_000_000)).unwrap_or(u16::MAX);
             match poll(&mut polled, PollTimeout::from(left)) {
-                Ok(0) => return Err(Error::Silent { pid: self.link.pid, seconds: PATIENCE }),
+                Ok(0) => return Err(Error::Silent { pid: self.link.pid, seconds: TIMEOUT }),
                 Ok(_) => return Ok(()),
                 Err(Errno::EINTR) => {}
                 Err(error) => return Err(Error::Wire(error.into())),
@@ -163,11 +163,11 @@ impl Keeper {
 }
 
 impl Link {
-    /// Closes the socket, which ends the keeper, and collects it.
+    /// Closes the socket, which ends the keeper, and reaps it.
     fn end(&self) {
         drop(lock(&self.line).socket.take());
         let mut process = lock(&self.process);
-        let end = Mono::now().after(Nanos::from_secs(PATIENCE));
+        let end = Mono::now().after(Nanos::from_secs(TIMEOUT));
         while matches!(process.try_wait(), Ok(None)) && Mono::now() < end {
             std::thread::sleep(Nanos::from_millis(1).duration());
         }
@@ -180,7 +180,7 @@ impl Drop for Link {
     }
 }
 
-/// The state behind these locks is valid between any two statements, so a panic elsewhere does not spoil it.
+/// Locks a mutex. Its state is valid between any two statements, so a panic of another thread does not corrupt it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// The environment of a process: `PATH` and `HOME` as they are here, `TMPDIR` in the run's scratch folder, and `extra`, which
-/// wins. Nothing else gets through, proxy variables least of all.
+/// Returns the environment of a process: the current `PATH` and `HOME`, `TMPDIR` in the run's scratch folder, and `extra`, which has
+/// priority. Other variables, such as those of proxies, are not inherited.
 pub fn clean_env(scratch: &Path, extra: &[(String, String)]) -> Vec<(String, String)> {
     let inherited = ["PATH", "HOME"].into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
     let tmp = ("TMPDIR".to_owned(), scratch.to_string_lossy().into_owned());
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_environment_is_three_variables_and_what_was_asked_for() {
+    fn an_environment_has_three_variables_and_the_extra_ones() {
         let extra = [("HOME".to_owned(), "/nowhere".to_owned()), ("RUST_LOG".to_owned(), "error".to_owned())];
         let env = clean_env(Path::new("/scratch"), &extra);
         let mut names: Vec<&str> = env.iter().map(|(name, _)| name.as_str()).collect();

@@ -4,35 +4,35 @@ use std::path::PathBuf;
 
 use super::refusal::Refusal;
 
-/// What can go wrong between the control process and the keeper.
+/// Why the keeper cannot do what control asks for.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The keeper could not be started.
     #[error("the keeper could not be started from {}: {source}; check that this file is the harness binary", exe.display())]
     Start {
-        /// The binary that was to become the keeper.
+        /// The binary of the keeper.
         exe: PathBuf,
         source: std::io::Error,
     },
-    /// The keeper ended. It took everything it had started with it.
+    /// The keeper has ended, and everything that it had started with it.
     #[error(
-        "the keeper process (pid {pid}) is gone, and all it had started with it; its last words, if any, are in {}; \
+        "the keeper process (pid {pid}) has ended, and all processes that it had started with it; its last output, if any, is in {}; \
          was it killed? try: dmesg | tail",
         log.display()
     )]
     Gone {
         pid: i32,
-        /// What it wrote to stderr.
+        /// The file with its stderr.
         log: PathBuf,
     },
     /// The keeper did not answer in time.
     #[error("the keeper process (pid {pid}) did not answer within {seconds} s; look at it with: cat /proc/{pid}/stack")]
     Silent { pid: i32, seconds: u64 },
-    /// Talking to the keeper failed.
-    #[error("talking to the keeper process failed: {0}")]
+    /// The socket to the keeper failed.
+    #[error("the connection to the keeper process failed: {0}")]
     Wire(std::io::Error),
-    /// It answered something else than was asked for: two versions of harness talk to each other.
-    #[error("the keeper answered something else than was asked for; was the harness binary replaced during the run?")]
+    /// The answer does not match the request, for example because control and keeper are different versions.
+    #[error("the keeper's answer does not match the request; was the harness binary replaced during the run?")]
     Confused,
     /// The process could not be started.
     #[error(transparent)]

@@ -1,8 +1,7 @@
-//! How a child enters its control group, and how long that takes.
+//! Moves a child into its control group, and measures how long that takes.
 //!
-//! The kernel waits for all CPUs before it moves a process: that was measured to take up to 20 ms, in a program's startup time
-//! most of it. It is not the program's doing, so the child takes the time and tells it, and the instant of the start is
-//! moved on by it.
+//! The kernel waits for all CPUs before it moves a process, which can take 20 ms: most of a program's startup time. The program does
+//! not cause it, so the child measures and reports it, and the instant of the start is moved by it.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,21 +17,21 @@ use harness_base::units::Nanos;
 #[derive(Debug)]
 pub(super) struct Join {
     entrance: Entrance,
-    tell: OwnedFd,
+    report: OwnedFd,
 }
 
 #[derive(Debug)]
 pub(super) struct JoinResult(OwnedFd);
 
-/// Both parts for a child that is to enter `group`.
+/// Creates both ends for a child that will enter `group`.
 pub(super) fn join(group: &Own) -> Result<(Join, JoinResult), Error> {
     let entrance = group.entrance()?;
     let refused = |errno: Errno| refused(group, errno);
-    let (told, tell) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused)?;
-    Ok((Join { entrance, tell }, JoinResult(told)))
+    let (receiver, report) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refused)?;
+    Ok((Join { entrance, report }, JoinResult(receiver)))
 }
 
-/// What it means that the child could not enter.
+/// Explains why the child could not enter.
 pub(super) fn refused(group: &Own, errno: Errno) -> Error {
     let path = group.places().each().next().map(|place| place.path.join("cgroup.procs")).unwrap_or_default();
     match errno {
@@ -46,25 +45,26 @@ pub(super) fn refused(group: &Own, errno: Errno) -> Error {
 }
 
 impl Join {
-    /// Runs between fork and exec: system calls only. Tells the nanoseconds it took, or the negative error number.
+    /// Enters the group. Runs between fork and exec, so it only makes system calls. Reports the nanoseconds it took, or the negative
+    /// error number.
     pub(super) fn enter(&self) -> Result<(), Errno> {
         let begun = Mono::now();
         let entered = self.entrance.enter();
-        let word = match entered {
+        let report = match entered {
             Ok(()) => i64::try_from(Mono::now().since(begun).0).unwrap_or(0),
             Err(errno) => -i64::from(errno as i32),
         };
-        write(&self.tell, &word.to_ne_bytes())?;
+        write(&self.report, &report.to_ne_bytes())?;
         entered
     }
 }
 
 impl JoinResult {
     /// How long it took, or why not; nothing when the child did not get that far.
-    pub(super) fn hear(&self) -> Option<Result<Nanos, Errno>> {
-        let mut word = [0; 8];
-        let whole = read(&self.0, &mut word).is_ok_and(|length| length == word.len());
-        let word = whole.then(|| i64::from_ne_bytes(word))?;
-        Some(u64::try_from(word).map(Nanos).map_err(|_| Errno::from_raw(i32::try_from(-word).unwrap_or(0))))
+    pub(super) fn receive(&self) -> Option<Result<Nanos, Errno>> {
+        let mut bytes = [0; 8];
+        let whole = read(&self.0, &mut bytes).is_ok_and(|length| length == bytes.len());
+        let report = whole.then(|| i64::from_ne_bytes(bytes))?;
+        Some(u64::try_from(report).map(Nanos).map_err(|_| Errno::from_raw(i32::try_from(-report).unwrap_or(0))))
     }
 }

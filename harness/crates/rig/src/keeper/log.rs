@@ -1,4 +1,4 @@
-//! What processes print, kept within a limit.
+//! The output of processes, kept within a limit.
 //!
 //! The first half of the limit goes to the log file and stays. What comes after goes to two further files of a quarter each,
 //! `<log>.2` the newest and `<log>.1` the one before; when `.2` is full it replaces `.1`. So the beginning and the end of a
@@ -15,17 +15,17 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use harness_base::units::Bytes;
 
-/// Bytes read from a pipe at once.
+/// The number of bytes that are read from a pipe at once.
 const CHUNK: usize = 64 * 1024;
-/// Bytes looked at from the end of a log.
+/// The number of bytes that are read from the end of a log.
 const TAIL: u64 = 64 * 1024;
-/// Characters of one line in a tail.
+/// The number of characters of a line in a tail.
 const LINE: usize = 400;
 
-/// One process's output on its way to its log.
+/// The output of a process and its log.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// Number of the child that prints.
+    /// The number of the child.
     pub(super) child: u64,
     pipe: OwnedFd,
     sink: Sink,
@@ -39,11 +39,11 @@ pub(super) enum Drained {
 }
 
 impl Log {
-    /// Takes the reading end of a pipe.
+    /// Creates a log for the reading end of a pipe.
     pub(super) fn new(child: u64, pipe: OwnedFd, sink: Sink) -> io::Result<Self> {
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        // A larger pipe spares a talkative target from waiting for us. Beyond the user's share of pipe memory it is refused,
-        // and the default of 64 KiB does as well.
+        // A larger pipe avoids blocking a target that prints much. If the user's limit of pipe memory is reached, the default of
+        // 64 KiB remains.
         let _refused = fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(1 << 20));
         Ok(Self { child, pipe, sink })
     }
@@ -52,7 +52,7 @@ impl Log {
         self.pipe.as_fd()
     }
 
-    /// Moves up to `most` bytes from the pipe to the log.
+    /// Copies up to `most` bytes from the pipe to the log.
     pub(super) fn drain(&mut self, most: usize) -> Drained {
         let mut buffer = vec![0_u8; CHUNK];
         let mut moved = 0;
@@ -90,10 +90,10 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Starts an empty log at `path`, creating its folder.
+    /// Creates an empty log at `path`, and its folder.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the I/O error.
     pub fn create(path: &Path, limit: Bytes) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -109,7 +109,7 @@ impl Sink {
         Ok(Self { path: path.to_owned(), limit, head, head_bytes, newest: None, newest_bytes, older_bytes, dropped })
     }
 
-    /// Appends `bytes`. A full disk counts as dropped: printing must not stop a target.
+    /// Appends `bytes`. If the disk is full, they count as dropped, so that printing does not stop a target.
     pub fn write(&mut self, bytes: &[u8]) {
         let half = (self.limit.0 / 2).saturating_sub(self.head_bytes);
         let (head, mut rest) = bytes.split_at(bytes.len().min(usize::try_from(half).unwrap_or(usize::MAX)));
@@ -143,7 +143,7 @@ impl Sink {
         self.newest = File::create(newest).ok();
     }
 
-    /// Says how much was dropped, if anything was.
+    /// Appends how much was dropped, if anything was.
     pub fn close(mut self) {
         if self.newest.is_some() || self.dropped > 0 {
             let name = self.path.file_name().unwrap_or_default().to_string_lossy();
@@ -156,7 +156,7 @@ impl Sink {
     }
 }
 
-/// Writes all of `bytes`; the number that could not be written.
+/// Writes `bytes`, and returns the number that could not be written.
 fn unwritten(file: &mut File, bytes: &[u8]) -> u64 {
     if file.write_all(bytes).is_ok() { 0 } else { bytes.len() as u64 }
 }
@@ -168,7 +168,7 @@ fn part(path: &Path, number: u8) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The last lines of a log, oldest first; empty where there is none. Long lines are cut.
+/// Returns the last lines of a log, oldest first; empty where there is none. Long lines are cut.
 pub fn tail(path: &Path, lines: usize) -> Vec<String> {
     let mut text: Vec<u8> = Vec::new();
     for file in [part(path, 2), part(path, 1), path.to_owned()] {

@@ -1,7 +1,7 @@
-//! The few lines that run between fork and exec: the only unsafe code of this crate.
+//! The code that runs between fork and exec: the only unsafe code of this crate.
 //!
-//! Safety rests on the keeper having one thread, so no lock can be held by a thread that does not exist after the fork, and on
-//! the hook making system calls only: it allocates nothing, takes no lock, and reads values prepared before the fork.
+//! It is safe because the keeper has one thread, so no lock can be held by a thread that does not exist after the fork, and because
+//! the hook only makes system calls: it allocates nothing, takes no lock, and reads values that were prepared before the fork.
 
 #![expect(unsafe_code, reason = "CommandExt::pre_exec and signal dispositions have no safe form")]
 
@@ -17,12 +17,11 @@ use nix::unistd::{Pid, getpid, getppid};
 
 use super::join::Join;
 
-/// Makes `command` start with default signal dispositions, an empty signal mask, on `cpus` and in the control group of
-/// `join` where given, and with SIGKILL as its parent-death signal: the keeper is single-threaded, so its thread's death is
-/// its own.
+/// Makes `command` start with default signal dispositions, an empty signal mask, on `cpus` and in the control group of `join` if given,
+/// and with SIGKILL as its parent-death signal. The keeper has one thread, so the end of that thread is the end of the keeper.
 pub(super) fn prepare(command: &mut Command, cpus: Option<CpuSet>, join: Option<Join>) {
     let keeper = getpid();
-    // SAFETY: `enter` makes system calls only, see above.
+    // SAFETY: `enter` only makes system calls, see above.
     unsafe {
         command.pre_exec(move || enter(keeper, cpus.as_ref(), join.as_ref()).map_err(io::Error::from));
     }
@@ -31,15 +30,15 @@ pub(super) fn prepare(command: &mut Command, cpus: Option<CpuSet>, join: Option<
 fn enter(keeper: Pid, cpus: Option<&CpuSet>, join: Option<&Join>) -> Result<(), Errno> {
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     if getppid() != keeper {
-        // The keeper died before the line above took effect.
+        // The keeper ended before the line above took effect.
         return Err(Errno::ESRCH);
     }
     for number in Signal::iterator().filter(|number| !matches!(number, Signal::SIGKILL | Signal::SIGSTOP)) {
-        // SAFETY: no handler is installed, the default action is restored.
+        // SAFETY: this installs no handler, but restores the default action.
         unsafe { signal(number, SigHandler::SigDfl) }?;
     }
     SigSet::empty().thread_set_mask()?;
     cpus.map_or(Ok(()), |cpus| sched_setaffinity(Pid::from_raw(0), cpus))?;
-    // Last, so that hardly anything of the keeper's copy is charged to the group.
+    // Last, so that hardly any memory of the keeper's copy is charged to the group.
     join.map_or(Ok(()), Join::enter)
 }

@@ -1,4 +1,4 @@
-//! From a program's name to its file.
+//! Finds the file of a program.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::refusal::Refusal;
 
-/// The file behind `program`: looked up in `path` (colon-separated) when it has no slash, else taken relative to `folder`.
+/// Finds the file of `program`: in `path` (colon-separated) if it has no slash, otherwise relative to `folder`.
 ///
 /// # Errors
-/// [`Refusal::NotInPath`], [`Refusal::NotFound`] or [`Refusal::NotExecutable`].
+/// Returns [`Refusal::NotInPath`], [`Refusal::NotFound`] or [`Refusal::NotExecutable`].
 pub fn find(program: &str, folder: &Path, path: &str) -> Result<PathBuf, Refusal> {
     if program.contains('/') {
         let file = folder.join(program);
@@ -28,11 +28,11 @@ pub fn find(program: &str, folder: &Path, path: &str) -> Result<PathBuf, Refusal
     Err(refused.unwrap_or_else(|| Refusal::NotInPath { program: program.to_owned(), path: path.to_owned() }))
 }
 
-/// Refuses what the kernel would not run: the C library hands such a file to a shell instead of failing. A file that may be
-/// executed but not read is left to the kernel.
+/// Refuses a file that the kernel would not run, because the C library passes such a file to a shell instead of failing. Accepts a
+/// file that is executable but not readable.
 ///
 /// # Errors
-/// [`Refusal::WrongFormat`].
+/// Returns [`Refusal::WrongFormat`].
 pub(super) fn check_format(file: &Path) -> Result<(), Refusal> {
     let Some(header) = header(file) else { return Ok(()) };
     let script = header.starts_with(b"#!");
@@ -41,7 +41,7 @@ pub(super) fn check_format(file: &Path) -> Result<(), Refusal> {
     if script || native { Ok(()) } else { Err(Refusal::WrongFormat { program: file.display().to_string() }) }
 }
 
-/// Bytes of an ELF header up to and with the machine.
+/// The length of an ELF header up to and including the machine.
 const HEADER: usize = 20;
 
 fn header(file: &Path) -> Option<Vec<u8>> {
@@ -50,7 +50,7 @@ fn header(file: &Path) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Magic number, word size and byte order; and the machine.
+/// Returns the magic number, word size and byte order, and the machine.
 fn kind(header: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
     (header.get(..6), header.get(18..HEADER))
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_is_found_in_the_path_or_where_it_was_said_to_be() {
+    fn a_program_is_found_in_path_or_at_its_own_path() {
         assert_eq!(find("sh", Path::new("/nowhere"), "/nonexistent:/bin"), Ok(PathBuf::from("/bin/sh")));
         assert_eq!(find("./sh", Path::new("/bin"), ""), Ok(PathBuf::from("/bin/./sh")));
         assert!(matches!(find("sh-not", Path::new("/"), "/bin"), Err(Refusal::NotInPath { .. })));

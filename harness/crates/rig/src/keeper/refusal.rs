@@ -16,15 +16,14 @@ pub enum Refusal {
     )]
     NotInPath {
         program: String,
-        /// Where it was looked for.
+        /// The `PATH` that was searched.
         path: String,
     },
     #[error("{program}: no such file; build it or correct its path; look with: ls -l {program}")]
     NotFound { program: String },
-    /// The file may not be executed.
     #[error("{program}: is not executable; make it so with: chmod +x {program}")]
     NotExecutable { program: String },
-    /// The file exists, but what is to interpret it does not.
+    /// The file exists, but its interpreter does not.
     #[error("{program}: its interpreter or dynamic loader is missing; look with: head -c 80 {program}; ldd {program}")]
     NoInterpreter { program: String },
     /// The kernel cannot run it.
@@ -35,7 +34,7 @@ pub enum Refusal {
     /// The working folder is missing.
     #[error("{program}: its working folder {} does not exist; create it with: mkdir -p {}", folder.display(), folder.display())]
     NoFolder { program: String, folder: PathBuf },
-    /// Pinned to CPUs that it may not use.
+    /// The CPUs are not allowed.
     #[error(
         "{program}: cpuset {asked:?} names a CPU that is not among the allowed {allowed:?}; look with: nproc; taskset -p $$"
     )]
@@ -54,8 +53,8 @@ pub enum Refusal {
     /// The scratch folder cannot be made.
     #[error("the scratch folder {} cannot be created: {message}", path.display())]
     NoScratch { path: PathBuf, message: String },
-    /// No such child, or a signal that does not exist.
-    #[error("the keeper knows no such process or signal: {message}")]
+    /// The child or the signal does not exist.
+    #[error("the keeper does not know {message}")]
     Unknown { message: String },
     #[error("{program}: could not be started: {message}")]
     Failed { program: String, message: String },

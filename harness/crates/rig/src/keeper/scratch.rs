@@ -1,14 +1,14 @@
-//! Folders for what a run throws away, and those that nobody threw away.
+//! Folders for the temporary files of a run, and leftovers of such folders.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// A folder younger than this may still be on its way to its lock.
+/// A folder younger than this may not be locked yet.
 const YOUNG: Duration = Duration::from_secs(5);
 
-/// A scratch folder. The keeper holds its lock for as long as it lives, and the kernel lets go of it however the keeper ends.
+/// A scratch folder. The keeper holds its lock, and the kernel releases the lock however the keeper ends.
 #[derive(Debug)]
 pub(super) struct Scratch {
     path: PathBuf,
@@ -16,7 +16,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the folder, and its parents where they are missing.
+    /// Creates the folder and its parents.
     pub(super) fn make(path: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
         fs::create_dir(&path)?;
@@ -25,20 +25,20 @@ impl Scratch {
         Ok(Self { path, _lock: lock })
     }
 
-    /// Removes it with all it holds.
+    /// Removes the folder with its content.
     pub(super) fn remove(&self) -> io::Result<()> {
         fs::remove_dir_all(&self.path)
     }
 }
 
-/// Scratch folders in `parent` that no keeper holds any more.
+/// Returns the scratch folders in `parent` that no keeper has locked.
 pub fn scratch_leftovers(parent: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let ours = entries.filter(|entry| is_name_of_a_run(&entry.file_name().to_string_lossy()));
     ours.map(|entry| entry.path()).filter(|path| is_abandoned(path)).collect()
 }
 
-/// `harness-20261121T125622Z-27674`: the run's time and the control process's id.
+/// Recognizes names like `harness-20261121T125622Z-27674`: the time of the run and the pid of the control process.
 fn is_name_of_a_run(name: &str) -> bool {
     let Some((time, pid)) = name.strip_prefix("harness-").and_then(|run| run.split_once('-')) else { return false };
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_folders_of_runs_whose_keeper_is_gone_are_left_over() {
+    fn only_folders_of_runs_with_an_ended_keeper_are_leftovers() {
         let parent = std::env::temp_dir().join(format!("scratch-test-{}", std::process::id()));
         let [held, left, other] = ["harness-20261121T125622Z-27674", "harness-20261121T125622Z-27675", "harness-other"]
             .map(|name| parent.join(name));

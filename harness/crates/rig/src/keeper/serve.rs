@@ -24,20 +24,20 @@ use crate::launch::Ending;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Time for killing everything at the end. With the round trips before and after it stays below 5 s.
+/// The time for killing everything at the end. With the round trips before and after, the cleanup takes less than 5 s.
 const CLEARING: Nanos = Nanos::from_secs(4);
-/// Time for what is left in a control group to end.
+/// The time for processes in a control group to end.
 const EMPTYING: Nanos = Nanos::from_millis(500);
-/// Milliseconds between two tries to remove a group whose processes are still on their way out.
+/// The milliseconds between two attempts to remove a group whose processes are ending.
 const RETRY: u16 = 100;
-/// Time for removing containers, even where the killing took all of its own.
+/// The minimum time for removing containers, even if the killing used all of its time.
 const SWEEPING: Nanos = Nanos::from_secs(1);
-/// Bytes of one log moved before the next request gets its turn.
+/// The bytes of one log that are copied before the next request is handled.
 const TURN: usize = 512 * 1024;
-/// Bytes of one log moved before the end of its process is reported.
-const LAST_WORDS: usize = 16 * 1024 * 1024;
+/// The bytes of one log that are copied before the end of its process is reported.
+const LAST_OUTPUT: usize = 16 * 1024 * 1024;
 
-/// Entry of `harness __keeper`. Its stdin is the socket to the control process.
+/// The entry point of `harness __keeper`, whose stdin is the socket to the control process.
 pub fn main() -> ExitCode {
     let prepared = std::io::stdin().as_fd().try_clone_to_owned().and_then(Server::new);
     match prepared.and_then(Server::run) {
@@ -53,17 +53,17 @@ struct Entry {
     ending: Option<Ending>,
     /// Its control group, if it has limits.
     group: Option<Own>,
-    /// It and all that came from it were to be killed, so what is left in its group is, and the group is removed.
-    doomed: bool,
+    /// Whether it and its descendants were killed, so that its group is killed and removed too.
+    killed: bool,
 }
 
 impl Entry {
-    /// Whether its group is to be removed as soon as that is possible.
+    /// Returns whether its group must be removed as soon as possible.
     fn waits(&self) -> bool {
-        self.doomed && self.ending.is_some() && self.group.is_some()
+        self.killed && self.ending.is_some() && self.group.is_some()
     }
 
-    /// Removes its group, and kills what it finds there: a process may have thrown off its mark, but not its group.
+    /// Removes its group and kills the processes in it. A process can remove its mark, but not leave its group.
     fn release(&mut self) {
         if self.group.as_mut().is_some_and(|group| group.kill_and_remove(EMPTYING)) {
             self.group = None;
@@ -78,14 +78,14 @@ struct Server {
     children: BTreeMap<u64, Entry>,
     logs: Vec<Log>,
     scratch: Vec<Scratch>,
-    /// Label of the containers to remove at the end.
+    /// The label of the containers to remove at the end.
     containers: Option<String>,
     started: u64,
 }
 
 impl Server {
-    /// Leaves the session, becomes subreaper, and blocks the signals of a terminal. Blocked instead of ignored: a pending
-    /// signal of a lone thread harms nothing, and the mask does not outlive exec, where an ignored signal would.
+    /// Leaves the session, becomes a subreaper, and blocks the signals of a terminal. They are blocked instead of ignored, because a
+    /// pending signal has no effect here, and an ignored signal would remain ignored after exec.
     fn new(line: OwnedFd) -> io::Result<Self> {
         // It fails only for a group leader, which already is out of reach of its parent's terminal signals.
         let _leader = setsid();
@@ -118,7 +118,7 @@ impl Server {
         }
     }
 
-    /// The number of the request that asked for the end; none when the socket closed.
+    /// Returns the number of the request that asked for the end; none when the socket closed.
     fn serve(&mut self) -> io::Result<Option<u64>> {
         loop {
             let (line, signals, logs) = self.ready()?;
@@ -165,7 +165,7 @@ impl Server {
                     Ok(started) => {
                         let spawn::Started { pid, spawned, log, group, fds } = started;
                         let places = group.as_ref().map(|group| group.places().clone());
-                        let entry = Entry { pid, mark: mark.clone(), ending: None, group, doomed: false };
+                        let entry = Entry { pid, mark: mark.clone(), ending: None, group, killed: false };
                         self.children.insert(child, entry);
                         self.logs.push(log);
                         self.answer(id, Reply::Spawned { child, pid, spawned, mark, group: places }, &fds)
@@ -193,7 +193,7 @@ impl Server {
         }
     }
 
-    /// A control process that is gone is met by the next receive, so a failed answer to it is no error of its own.
+    /// Answers a request. If the control process has ended, the next receive reports that, so a failed answer is not an error.
     fn answer(&self, id: u64, body: Reply, fds: &[OwnedFd]) -> io::Result<()> {
         let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
         match send(self.line.as_fd(), &Packet { id, body }, &fds) {
@@ -206,11 +206,12 @@ impl Server {
         self.reap();
         let Some(entry) = self.children.get(&child) else { return unknown(&format!("child {child}")) };
         let Some(ending) = entry.ending.clone() else { return Reply::Running };
-        self.drain_up_to(&[child], LAST_WORDS);
+        self.drain_up_to(&[child], LAST_OUTPUT);
         Reply::Ended(ending)
     }
 
-    /// Signals whom `reach` names. A process that was reaped is never signalled by its number alone: others may bear it by now.
+    /// Signals the processes that `reach` names. A reaped process is never signalled by its number alone, because the number may be
+    /// reused.
     fn signal(&mut self, child: u64, signal: i32, reach: Reach) -> Reply {
         self.reap();
         let Some(entry) = self.children.get_mut(&child) else { return unknown(&format!("child {child}")) };
@@ -231,7 +232,7 @@ impl Server {
             }
         };
         if (reach, signal) == (Reach::All, Signal::SIGKILL) {
-            entry.doomed = true;
+            entry.killed = true;
             if count == 0 {
                 entry.release();
             }
@@ -312,11 +313,11 @@ impl Server {
             sweep::sweep(&label, end.max(Mono::now().after(SWEEPING)));
         }
         for mut log in std::mem::take(&mut self.logs) {
-            log.drain(LAST_WORDS);
+            log.drain(LAST_OUTPUT);
             log.close();
         }
         for folder in std::mem::take(&mut self.scratch) {
-            // Whatever refuses to be removed stays in the system's folder for temporary files.
+            // A folder that cannot be removed remains in the system's folder for temporary files.
             let _refused = folder.remove();
         }
     }
@@ -326,10 +327,10 @@ fn unknown(message: &str) -> Reply {
     Reply::Refused(Refusal::Unknown { message: message.to_owned() })
 }
 
-/// Ends the keeper process with a sentence on stderr.
+/// Prints a message on stderr and returns the exit code.
 fn fail(message: &str) -> ExitCode {
     use std::io::Write as _;
-    // Nobody is left to hear about a stderr that cannot be written.
+    // An error of stderr cannot be reported.
     drop(writeln!(std::io::stderr(), "harness: {message}"));
     ExitCode::from(harness_base::exit::Exit::Usage.code())
 }

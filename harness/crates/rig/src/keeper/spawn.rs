@@ -27,11 +27,11 @@ pub(super) struct Started {
     pub(super) spawned: Mono,
     pub(super) log: Log,
     pub(super) group: Option<Own>,
-    /// For control: the pidfd, then stdin and stdout where asked for.
+    /// The descriptors for control: the pidfd, then stdin and stdout with pipes.
     pub(super) fds: Vec<OwnedFd>,
 }
 
-/// The ends of the child's pipes: those it gets, and those that go to control.
+/// The ends of the child's pipes: its own, and those for control.
 struct Ends {
     stdin: Stdio,
     stdout: Stdio,
@@ -40,16 +40,16 @@ struct Ends {
     control: Vec<OwnedFd>,
 }
 
-/// The group that a child is to enter, and its word on how that went.
+/// The group that a child will enter, and the child's report.
 struct Grouped {
     own: Own,
-    told: JoinResult,
+    report: JoinResult,
 }
 
 impl Grouped {
     /// How long the child took to enter.
     fn joining(&self) -> Option<Nanos> {
-        self.told.hear()?.ok()
+        self.report.receive()?.ok()
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn spawn(command: &Command, child: u64, mark: &str) -> Result<Started
     let begun = Mono::now();
     let mut process = builder.spawn().map_err(|error| explain(command, &error, group.as_ref()))?;
     let pid = i32::try_from(process.id()).map_err(|error| failed(&error))?;
-    // Not reaped before the caller returns to its loop, so the number cannot stand for another process yet.
+    // The process is not reaped before the caller returns to its loop, so the number cannot be reused yet.
     let pidfd = rustix::process::Pid::from_raw(pid)
         .ok_or(rustix::io::Errno::SRCH)
         .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()))
@@ -93,21 +93,22 @@ pub(super) fn spawn(command: &Command, child: u64, mark: &str) -> Result<Started
     Ok(Started { pid, spawned, log, group: group.map(|grouped| grouped.own), fds })
 }
 
-/// Makes the control group of a command with limits.
+/// Creates the control group of a command with limits.
 fn group(command: &Command, child: u64) -> Result<Option<(Grouped, Join)>, Refusal> {
     let Some(limits) = command.limits.filter(|limits| !limits.is_empty()) else { return Ok(None) };
     let refused = |error| Refusal::NoGroup { program: name(command), error };
     let own = Own::create(&cgroup::name(child), &limits).map_err(refused)?;
-    let (join, told) = join(&own).map_err(refused)?;
-    Ok(Some((Grouped { own, told }, join)))
+    let (join, report) = join(&own).map_err(refused)?;
+    Ok(Some((Grouped { own, report }, join)))
 }
 
-/// The program as it was named.
+/// Returns the program as named in the command.
 fn name(command: &Command) -> String {
     command.argv.first().cloned().unwrap_or_default()
 }
 
-/// stdout and stderr into the log; with `pipes` stdin and stdout go to control and only stderr is logged.
+/// Creates the pipes. Without `pipes`, stdout and stderr go to the log; with them, stdin and stdout go to control and only stderr to the
+/// log.
 fn ends(pipes: bool) -> nix::Result<Ends> {
     let (log, write) = pipe2(OFlag::O_CLOEXEC)?;
     if !pipes {
@@ -121,7 +122,7 @@ fn ends(pipes: bool) -> nix::Result<Ends> {
     Ok(Ends { stdin, stdout, stderr, log, control: vec![to_child, from_child] })
 }
 
-/// The CPUs asked for, each of which must be among those allowed here.
+/// Returns the set of CPUs, each of which must be allowed here.
 fn cpu_set(command: &Command, asked: &[u64]) -> Result<CpuSet, Refusal> {
     let own = sched_getaffinity(Pid::from_raw(0)).unwrap_or_else(|_| CpuSet::new());
     let allowed: Vec<u64> =
@@ -140,10 +141,10 @@ fn cpu_set(command: &Command, asked: &[u64]) -> Result<CpuSet, Refusal> {
     Ok(set)
 }
 
-/// What an error of exec means: the file and the folder were there a moment ago.
+/// Explains an error of exec, given that the file and the folder existed a moment ago.
 fn explain(command: &Command, error: &io::Error, group: Option<&Grouped>) -> Refusal {
     let program = name(command);
-    if let Some((grouped, Some(Err(errno)))) = group.map(|grouped| (grouped, grouped.told.hear())) {
+    if let Some((grouped, Some(Err(errno)))) = group.map(|grouped| (grouped, grouped.report.receive())) {
         return Refusal::NoGroup { program, error: refused(&grouped.own, errno) };
     }
     match error.raw_os_error().map(Errno::from_raw) {

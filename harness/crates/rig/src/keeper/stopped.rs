@@ -8,9 +8,9 @@ use crate::launch::Ending;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
     pub ending: Ending,
-    /// From SIGTERM to its end; zero where it had ended before.
+    /// The time from SIGTERM to its end; zero if it had ended before.
     pub took: Nanos,
     pub killed: bool,
-    /// Processes of its own that it left behind and that had to be killed.
+    /// The number of its descendants that had to be killed.
     pub strays: usize,
 }

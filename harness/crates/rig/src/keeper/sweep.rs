@@ -1,20 +1,20 @@
-//! Removing what the container engine runs for us. The keeper is a single thread without an HTTP client, so a process of its
-//! own does it.
+//! Removes what the container engine runs for a run. The keeper is a single thread without an HTTP client, so a separate process does
+//! it.
 
 use std::process::{Command, Stdio};
 
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Runs `harness __sweep LABEL` until it is done, `end` at the latest. What it cannot remove it tells on our stderr, and
-/// `harness clean` removes it later.
+/// Runs `harness __sweep LABEL` until `end` at the latest. It reports on stderr what it cannot remove; `harness clean` removes that
+/// later.
 pub(super) fn sweep(label: &str, end: Mono) {
     let mut command = Command::new("/proc/self/exe");
     command.args(["__sweep", label]).stdin(Stdio::null()).stdout(Stdio::null());
     let Ok(mut process) = command.spawn() else { return };
     while matches!(process.try_wait(), Ok(None)) {
         if Mono::now() >= end {
-            // It may have ended by itself since it was asked.
+            // It may have exited meanwhile.
             let _ended = process.kill();
             let _reaped = process.wait();
             return;

@@ -1,11 +1,11 @@
-//! Which processes descend from which, by `/proc`.
+//! The process tree, from `/proc`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::launch::MARK;
 
-/// One living process: zombies are left out, they hold nothing any more.
+/// A living process. Zombies are excluded, because they have released everything.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) pid: i32,
@@ -13,14 +13,14 @@ pub(super) struct Row {
     pub(super) group: i32,
 }
 
-/// All living descendants of `root`, without itself. A process that vanishes meanwhile is left out.
+/// Returns all living descendants of `root`, without itself. A process that vanishes meanwhile is left out.
 pub(super) fn descendants(root: i32) -> Vec<Row> {
     let rows = rows();
     let mut children: BTreeMap<i32, Vec<Row>> = BTreeMap::new();
     for (row, _) in &rows {
         children.entry(row.parent).or_default().push(*row);
     }
-    // A zombie may still be named as a parent until it is reaped, so the walk goes through zombies and drops them at the end.
+    // A zombie remains a parent until it is reaped, so the walk includes zombies and drops them at the end.
     let zombies: BTreeSet<i32> = rows.iter().filter(|(_, zombie)| *zombie).map(|(row, _)| row.pid).collect();
     let mut found: Vec<Row> = Vec::new();
     let mut ahead = vec![root];
@@ -33,61 +33,61 @@ pub(super) fn descendants(root: i32) -> Vec<Row> {
     found
 }
 
-/// Of the keeper's descendants those that belong to the process `leader` with `mark`: its group, its descendants while it
+/// Returns those of the keeper's descendants that belong to the process `leader` with `mark`: its group, its descendants while it
 /// lives, and whatever inherited the mark.
 pub(super) fn members(keeper: i32, leader: i32, mark: &str, is_over: bool) -> Vec<i32> {
     let all = descendants(keeper);
     let given_away = is_over && is_given_away(&all, leader);
     let under: BTreeSet<i32> = descendants(leader).iter().map(|row| row.pid).collect();
-    let kin = |row: &Row| row.pid == leader || row.group == leader || under.contains(&row.pid);
-    let belongs = |row: &Row| (!given_away && kin(row)) || bears(row.pid, mark);
+    let related = |row: &Row| row.pid == leader || row.group == leader || under.contains(&row.pid);
+    let belongs = |row: &Row| (!given_away && related(row)) || has_mark(row.pid, mark);
     all.into_iter().filter(belongs).map(|row| row.pid).collect()
 }
 
-/// Of the keeper's descendants those in the group of `leader`, which was collected.
+/// Returns those of the keeper's descendants in the group of `leader`, which was collected.
 pub(super) fn group_of_ended(keeper: i32, leader: i32) -> Vec<i32> {
     let all = descendants(keeper);
     let given_away = is_given_away(&all, leader);
     all.into_iter().filter(|row| !given_away && row.group == leader).map(|row| row.pid).collect()
 }
 
-/// Whether the number of `leader`, which was collected, is another's by now. The kernel does not give away the number of a group that has
+/// Returns whether the number of `leader`, which was collected, is another's by now. The kernel does not give away the number of a group that has
 /// members, so they are then the other's too.
 fn is_given_away(all: &[Row], leader: i32) -> bool {
     all.iter().any(|row| row.pid == leader)
 }
 
-/// All living processes of this host that bear a mark starting with `prefix`, as far as their environment may be read.
+/// Returns all living processes of this host whose mark starts with `prefix`, as far as their environment is readable.
 pub fn marked(prefix: &str) -> Vec<i32> {
     let rows = rows().into_iter().filter(|(_, zombie)| !zombie).map(|(row, _)| row.pid);
     rows.filter(|pid| mark_of(*pid).is_some_and(|mark| mark.starts_with(prefix))).collect()
 }
 
-/// The living processes of what runs as `root`: itself, all its descendants, and whatever bears `mark`.
+/// Returns the living processes of `root`: itself, all its descendants, and all processes with `mark`.
 pub fn family(root: i32, mark: Option<&str>) -> Vec<i32> {
     let under: BTreeSet<i32> = descendants(root).iter().map(|row| row.pid).collect();
-    let belongs = |pid: &i32| *pid == root || under.contains(pid) || mark.is_some_and(|mark| bears(*pid, mark));
+    let belongs = |pid: &i32| *pid == root || under.contains(pid) || mark.is_some_and(|mark| has_mark(*pid, mark));
     rows().into_iter().filter(|(_, zombie)| !zombie).map(|(row, _)| row.pid).filter(belongs).collect()
 }
 
-/// All living processes of this host that bear this mark.
+/// Returns all living processes of this host with this mark.
 pub fn bearers(mark: &str) -> Vec<i32> {
     let rows = rows().into_iter().filter(|(_, zombie)| !zombie).map(|(row, _)| row.pid);
-    rows.filter(|pid| bears(*pid, mark)).collect()
+    rows.filter(|pid| has_mark(*pid, mark)).collect()
 }
 
-/// The mark in a process's environment.
+/// Returns the mark in a process's environment.
 fn mark_of(pid: i32) -> Option<String> {
     let environ = procfs::process::Process::new(pid).ok()?.environ().ok()?;
     let mark = environ.get(std::ffi::OsStr::new(MARK))?;
     Some(String::from_utf8_lossy(mark.as_bytes()).into_owned())
 }
 
-fn bears(pid: i32, mark: &str) -> bool {
+fn has_mark(pid: i32, mark: &str) -> bool {
     mark_of(pid).as_deref() == Some(mark)
 }
 
-/// Every process with whether it is a zombie.
+/// Returns every process with whether it is a zombie.
 fn rows() -> Vec<(Row, bool)> {
     let Ok(all) = procfs::process::all_processes() else { return Vec::new() };
     let stats = all.flatten().filter_map(|process| process.stat().ok());

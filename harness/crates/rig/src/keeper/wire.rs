@@ -1,4 +1,4 @@
-//! What control and keeper say to each other: one JSON text per packet, file descriptors beside it.
+//! The protocol between control and keeper: one JSON text per packet, with file descriptors attached.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -18,10 +18,11 @@ use crate::cgroup::Places;
 use crate::launch::Ending;
 use harness_base::clock::Mono;
 
-/// Largest packet. Below the kernel's default socket buffer (`net.core.wmem_default`, 208 KiB), so a packet never splits.
+/// The largest packet. It is smaller than the kernel's default socket buffer (`net.core.wmem_default`, 208 KiB), so packets are never
+/// split.
 const PACKET: usize = 160 * 1024;
 
-/// A text with its number, so that a late answer is never taken for the next one.
+/// A text with its number, so that a late answer is not confused with the next one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Packet<T> {
     pub(super) id: u64,
@@ -32,7 +33,7 @@ pub(super) struct Packet<T> {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Request {
     Hello,
-    /// Start a process. Answered by [`Reply::Spawned`] with its pidfd and, where asked for, its stdin and stdout.
+    /// Starts a process. Answered by [`Reply::Spawned`] with its pidfd and, with pipes, its stdin and stdout.
     Spawn(Command),
     Status {
         child: u64,
@@ -42,25 +43,25 @@ pub(super) enum Request {
         signal: i32,
         reach: Reach,
     },
-    /// Create this folder, and remove it at the end.
+    /// Creates this folder, and removes it at the end.
     Scratch {
         path: PathBuf,
     },
-    /// Remove the containers, networks and images with this label at the end.
+    /// Removes the containers, networks and images with this label at the end.
     Containers {
         label: String,
     },
     Shutdown,
 }
 
-/// Whom a signal is for.
+/// The processes that a signal is sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reach {
     /// The process that was started.
     Leader,
     Group,
-    /// Its group, its descendants, and whatever bears its mark.
+    /// Its group, its descendants, and all processes with its mark.
     All,
 }
 
@@ -68,7 +69,7 @@ pub(super) enum Reach {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reply {
     Here,
-    /// It was started; `spawned` was taken just before. `group` is where its control group is, if it has limits.
+    /// The process was started, just after `spawned`. `group` has the directories of its control group, if it has limits.
     Spawned {
         child: u64,
         pid: i32,
@@ -78,9 +79,9 @@ pub(super) enum Reply {
     },
     Refused(Refusal),
     Running,
-    /// It ended, and all it had printed by then is in its log.
+    /// The process ended, and its log is complete.
     Ended(Ending),
-    /// So many living processes were reached.
+    /// The number of living processes that got the signal.
     Signalled {
         count: usize,
     },
@@ -114,7 +115,7 @@ pub(super) fn send<T: Serialize>(line: BorrowedFd<'_>, packet: &Packet<T>, fds: 
 /// Receives one packet and the descriptors beside it; `None` when the other side is gone.
 ///
 /// # Errors
-/// What the system says; `InvalidData` for a text that is not a packet.
+/// Returns the I/O error.
 pub(super) fn receive<T: DeserializeOwned>(line: BorrowedFd<'_>) -> io::Result<Option<(Packet<T>, Vec<OwnedFd>)>> {
     let mut text = vec![0_u8; PACKET];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];

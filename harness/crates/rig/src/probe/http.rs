@@ -10,7 +10,7 @@ use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
 /// Time for one answer. A target that accepts and stays silent is asked again over a new connection.
-const PATIENCE: Nanos = Nanos::from_secs(1);
+const TIMEOUT: Nanos = Nanos::from_secs(1);
 /// Time of one read, after which it is checked whether to go on.
 const SLICE: Nanos = Nanos::from_millis(20);
 /// Longest head, and longest line of a chunked body, in bytes.
@@ -38,7 +38,7 @@ pub(super) struct Answer {
 pub(super) enum Miss {
     #[error("the connection was closed before an answer")]
     Closed,
-    #[error("the connection was accepted, but no answer came within {PATIENCE}")]
+    #[error("the connection was accepted, but no answer came within {TIMEOUT}")]
     Silent,
     #[error("what came was not HTTP/1: {0:?}")]
     Garbage(String),
@@ -104,12 +104,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects within `patience`.
-    pub(super) fn open(url: &HttpUrl, patience: Nanos) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&url.addr, patience.duration())?;
+    /// Connects within `timeout`.
+    pub(super) fn open(url: &HttpUrl, timeout: Nanos) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&url.addr, timeout.duration())?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(SLICE.duration()))?;
-        stream.set_write_timeout(Some(PATIENCE.duration()))?;
+        stream.set_write_timeout(Some(TIMEOUT.duration()))?;
         let (path, host) = (&url.path, url.authority());
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: harness-probe\r\nAccept: */*\r\n\r\n");
@@ -119,7 +119,7 @@ impl Connection {
     /// Sends one request and reads its answer to the end of the body. A 2xx counts from its status line on, whatever follows.
     pub(super) fn get(&mut self, stopped: &impl Fn() -> bool) -> Result<Answer, Miss> {
         self.stream.write_all(&self.request)?;
-        let mut input = Input { connection: self, end: Mono::now().after(PATIENCE), stopped };
+        let mut input = Input { connection: self, end: Mono::now().after(TIMEOUT), stopped };
         let mut line = None;
         let rest = input.head(&mut line).and_then(|head| {
             let body = input.body(head.framing, head.line.status)?;
@@ -307,7 +307,7 @@ mod tests {
                     }
                 }
             });
-            let mut connection = Connection::open(&url, PATIENCE).expect("connected");
+            let mut connection = Connection::open(&url, TIMEOUT).expect("connected");
             script.iter().map(|_| connection.get(&|| false).map_err(|miss| miss.to_string())).collect()
         })
     }

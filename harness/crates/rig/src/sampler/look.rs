@@ -1,15 +1,15 @@
-//! One look at everything: from the processes that are watched to one [`Reading`].
+//! Takes one [`Reading`] of all watched processes.
 
 use procfs::{Current, CurrentSI, KernelStats, MemoryPressure};
 
 use super::process::{Subject, cpu_clock, ticks_ns};
-use super::tree::{ProcessTree, Weight};
+use super::tree::{Costly, ProcessTree};
 use super::watched::Watched;
 use crate::cgroup::Group;
 use crate::usage::{HostUsage, ProcessUsage, Reading};
 use harness_base::clock::{Mono, process_cpu};
 
-/// Which peaks were started anew.
+/// Which peaks were reset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Reset {
     pub(super) tree: bool,
@@ -23,9 +23,9 @@ pub(super) struct Scene {
     upstream: Option<Subject>,
     keeper: Option<i32>,
     group: Option<Group>,
-    /// Last known CPU time of the keeper, in nanoseconds.
+    /// The last known CPU time of the keeper, in nanoseconds.
     keeper_ns: u64,
-    /// Last known state of the host.
+    /// The last known state of the host.
     host: HostUsage,
 }
 
@@ -42,8 +42,8 @@ impl Scene {
         }
     }
 
-    /// Takes a reading; `edge` asks for what is read at a window's edges only: the threads of generator and upstream, and whether the
-    /// host is short of memory. Clocks come first, close together, and levels after them.
+    /// Takes a reading. With `edge`, includes what is read only at the edges of a window: the threads of generator and upstream, and the
+    /// host's memory pressure. Reads clocks first, close together, and levels after them.
     pub(super) fn reading(&mut self, edge: bool) -> Reading {
         let at = Mono::now();
         self.tree.clock();
@@ -64,27 +64,27 @@ impl Scene {
         }
     }
 
-    /// Largest memory charged to the target's group since its peak was last started anew, in bytes.
+    /// Returns the largest memory charged to the target's group since its peak was last reset, in bytes.
     pub(super) fn group_peak(&self) -> Option<u64> {
         self.group.as_ref().and_then(|group| group.read().memory_peak_bytes)
     }
 
-    /// Starts the peaks of the target's processes and of its group anew; whether that was permitted.
+    /// Resets the peaks of the target's processes and of its group. Returns whether that was permitted.
     pub(super) fn reset_peaks(&self) -> Reset {
         Reset { tree: self.tree.reset_peaks(), group: self.group.as_ref().is_some_and(Group::reset_peak) }
     }
 }
 
-/// Puts what was weighed into a reading.
-pub(super) fn weighed(mut reading: Reading, weight: Weight) -> Reading {
+/// Adds costly values to a reading.
+pub(super) fn with_costly(mut reading: Reading, costly: Costly) -> Reading {
     if let Some(target) = &mut reading.target {
-        (target.pss_bytes, target.descriptors) = (weight.pss_bytes, weight.descriptors);
-        target.major_faults = weight.major_faults;
+        (target.pss_bytes, target.descriptors) = (costly.pss_bytes, costly.descriptors);
+        target.major_faults = costly.major_faults;
     }
     reading
 }
 
-/// One of our own processes; `None` once it ended.
+/// Reads one of our own processes; `None` after its end.
 fn own(subject: &mut Option<Subject>, threads: bool) -> Option<ProcessUsage> {
     let subject = subject.as_mut()?;
     let levels = subject.levels().ok()?;
@@ -92,9 +92,9 @@ fn own(subject: &mut Option<Subject>, threads: bool) -> Option<ProcessUsage> {
     Some(ProcessUsage { cpu_ns: subject.cpu_ns, rss_bytes: levels.rss_bytes, threads })
 }
 
-/// The first line of `/proc/stat`. Busy time is what is left of the wall clock beside idle and stolen time: the kernel keeps
-/// idle time exactly, but samples user and system time by its tick, and a load that is paced by timers wakes with the tick
-/// and would look several times as busy as it is.
+/// Reads the first line of `/proc/stat`. Busy time is the wall clock minus idle and stolen time. The kernel accounts idle time exactly,
+/// but samples user and system time by its tick. A load that is paced by timers wakes with the tick, and would appear several times
+/// as busy as it is.
 fn host() -> Option<HostUsage> {
     let stats = KernelStats::current().ok()?;
     let (cpu, cpus) = (stats.total, stats.cpu_time.len() as u64);
@@ -104,7 +104,7 @@ fn host() -> Option<HostUsage> {
     Some(HostUsage { busy_ns, steal_ns, total_ns, memory_stall_ns: None })
 }
 
-/// Time so far in which at least one task of the host waited for memory; `None` where the kernel keeps no account of it.
+/// Returns the time so far in which at least one task of the host waited for memory; `None` when the kernel does not account it.
 fn memory_stall_ns() -> Option<u64> {
     Some(MemoryPressure::current().ok()?.some.total.saturating_mul(1_000))
 }

@@ -84,7 +84,7 @@ impl Subject {
         }
     }
 
-    /// Proportional set size in bytes.
+    /// Returns the proportional set size in bytes.
     pub(super) fn pss_bytes(&self) -> Result<u64, Absent> {
         let text = self.read("smaps_rollup")?;
         kibibytes(&text, "Pss").ok_or(Absent::Zombie)
@@ -95,7 +95,7 @@ impl Subject {
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
-    /// Starts VmHWM anew from the present RSS. `false` where the kernel does not permit it.
+    /// Starts VmHWM again from the present RSS. `false` when the kernel does not permit it.
     pub(super) fn reset_peak(&self) -> bool {
         match self.handle.clear_refs(ClearRefs::PeakRSS) {
             Ok(()) => true,
@@ -103,18 +103,18 @@ impl Subject {
         }
     }
 
-    /// Page faults for which a page had to be read from a disk, those of its children that ended and were waited for included.
+    /// Returns the number of page faults for which a page had to be read from a disk, those of its children that ended and were waited for included.
     pub(super) fn major_faults(&self) -> Result<u64, Absent> {
         let stat = self.handle.stat().map_err(|error| absent(&error))?;
         Ok(stat.majflt + stat.cmajflt)
     }
 
-    /// Name of one of its threads; `None` where it has no such thread.
+    /// Returns the name of one of its threads; `None` when it has no such thread.
     pub(super) fn thread_name(&self, tid: i32) -> Option<String> {
         self.read(&format!("task/{tid}/comm")).ok().map(|name| name.trim_end().to_owned())
     }
 
-    /// Every thread's time on a CPU and waiting for one.
+    /// Returns every thread's time on a CPU and waiting for one.
     pub(super) fn threads(&self) -> Option<Vec<ThreadUsage>> {
         let tasks = self.handle.tasks().ok()?.filter_map(Result::ok);
         let usage = |task: procfs::process::Task| {
@@ -124,7 +124,7 @@ impl Subject {
         Some(tasks.filter_map(usage).collect())
     }
 
-    /// Pids of its children, from `/proc/<pid>/task/*/children`. A child that exits meanwhile can hide others of the
+    /// Returns the pids of its children, from `/proc/<pid>/task/*/children`. A child that exits meanwhile can hide others of the
     /// same thread (procfs(5)); the next look finds them.
     pub(super) fn children(&self) -> Vec<i32> {
         let tasks = self.handle.tasks().into_iter().flatten().filter_map(Result::ok);
@@ -132,7 +132,7 @@ impl Subject {
         pids.filter_map(|pid| i32::try_from(pid).ok()).collect()
     }
 
-    /// Whether its environment has the variable `entry` (as `NAME=value`).
+    /// Returns whether its environment has the variable `entry` (as `NAME=value`).
     pub(super) fn carries(&self, entry: &str) -> bool {
         let mut text = Vec::new();
         let read = self.handle.open_relative("environ").ok().and_then(|mut file| file.read_to_end(&mut text).ok());
@@ -148,13 +148,13 @@ impl Subject {
     }
 }
 
-/// CPU time of a process in nanoseconds, by its own clock.
+/// Returns the CPU time of a process in nanoseconds, by its own clock.
 pub(super) fn cpu_clock(pid: i32) -> Option<u64> {
     let time = ClockId::pid_cpu_clock_id(Pid::from_raw(pid)).ok()?.now().ok()?;
     Some(time.tv_sec().unsigned_abs() * 1_000_000_000 + time.tv_nsec().unsigned_abs())
 }
 
-/// Clock ticks in nanoseconds.
+/// Converts clock ticks to nanoseconds.
 pub(super) fn ticks_ns(ticks: u64) -> u64 {
     ticks.saturating_mul(1_000_000_000 / ticks_per_second().max(1))
 }
@@ -167,7 +167,7 @@ fn absent(error: &ProcError) -> Absent {
     }
 }
 
-/// Levels in the text of `/proc/<pid>/status`; `None` for a process without memory (ended, not yet waited for).
+/// Parses the levels in the text of `/proc/<pid>/status`; `None` for a process without memory (ended, not yet waited for).
 ///
 /// Read by hand: the procfs crate builds a map of all 50 lines and parses each, at ten times the cost of these five.
 fn levels_of(status: &str) -> Option<Levels> {
@@ -184,7 +184,7 @@ fn kibibytes(text: &str, key: &str) -> Option<u64> {
     number(text, key).map(|kibibytes| kibibytes * 1024)
 }
 
-/// The number behind `key` in text of lines `key: number [unit]`. The kernel escapes line ends in names, so a name
+/// Returns the number behind `key` in text of lines `key: number [unit]`. The kernel escapes line ends in names, so a name
 /// cannot forge a line.
 fn number(text: &str, key: &str) -> Option<u64> {
     let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;

@@ -1,4 +1,4 @@
-//! The target's process tree: its root, all descendants, and those of them that were orphaned to the keeper.
+//! The target's process tree: its root and all descendants, including those that were re-parented to the keeper.
 
 use procfs::process::all_processes;
 
@@ -9,25 +9,25 @@ use crate::threads::ThreadsUsage;
 use crate::usage::{ThreadUsage, TreeUsage};
 use harness_base::clock::Mono;
 
-/// A process of the tree and what it left behind.
+/// A process of the tree.
 #[derive(Debug)]
 struct Member {
     subject: Subject,
-    /// Last known CPU time of children that ended while we watched, in nanoseconds.
+    /// The last known CPU time of children that ended meanwhile, in nanoseconds.
     ended_ns: u64,
-    /// At the last look; `None` for a zombie.
+    /// The levels of the last reading; `None` for a zombie.
     levels: Option<Levels>,
 }
 
-/// What is dear to read: at 1 Hz and at edges only. `None` where one live process did not permit it.
+/// Values that are costly to read, so they are read only at 1 Hz and at edges. `None` when a live process did not permit it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Weight {
+pub(super) struct Costly {
     pub(super) pss_bytes: Option<u64>,
     pub(super) descriptors: Option<u32>,
     pub(super) major_faults: Option<u64>,
 }
 
-/// The tree as it is known.
+/// The known process tree.
 #[derive(Debug)]
 pub(super) struct ProcessTree {
     members: Vec<Member>,
@@ -36,14 +36,14 @@ pub(super) struct ProcessTree {
     others: Vec<i32>,
     /// `NAME=value` in the environment of the target's processes.
     mark: Option<String>,
-    /// CPU time of ended processes whose parent is no member, in nanoseconds.
+    /// The CPU time of ended processes whose parent is not a member, in nanoseconds.
     ended_ns: u64,
-    /// Largest sum so far: what the tree has used never falls.
+    /// The largest sum so far, because the CPU time of the tree never falls.
     cpu_ns: u64,
 }
 
 impl Member {
-    /// CPU time of the process and of its ended children, in nanoseconds. The kernel's own account of waited-for
+    /// Returns the CPU time of the process and of its ended children, in nanoseconds. The kernel's own account of waited-for
     /// children also knows those that came and went between two looks; it knows none when SIGCHLD is ignored.
     fn total_ns(&self) -> u64 {
         self.subject.cpu_ns + self.ended_ns.max(self.subject.reaped_ns)
@@ -61,15 +61,15 @@ impl ProcessTree {
         Self { members, keeper, others, mark, ended_ns: 0, cpu_ns: 0 }
     }
 
-    /// Looks for new processes, and drops those that are gone.
+    /// Finds new processes, and drops those that have ended.
     pub(super) fn refresh(&mut self) {
         let gone: Vec<bool> = self.members.iter_mut().map(|member| !member.subject.refresh()).collect();
         self.retire(&gone);
-        let kin = Kin::now();
-        self.adopt_orphans(&kin);
+        let children_lists = ChildLists::now();
+        self.adopt_orphans(&children_lists);
         let mut next = 0;
         while let Some(parent) = self.members.get(next) {
-            let (pid, children) = (parent.subject.pid, kin.children(&parent.subject));
+            let (pid, children) = (parent.subject.pid, children_lists.children(&parent.subject));
             for child in children {
                 self.adopt(child, pid, None);
             }
@@ -104,8 +104,8 @@ impl ProcessTree {
     }
 
     /// Reads PSS (which holds the memory lock of each process for a moment) and major faults, and counts descriptors.
-    pub(super) fn weigh(&self) -> Weight {
-        Weight {
+    pub(super) fn costly(&self) -> Costly {
+        Costly {
             pss_bytes: sum(self.members.iter().map(|member| member.subject.pss_bytes())),
             descriptors: sum(self.members.iter().map(|member| member.subject.descriptors().map(u64::from)))
                 .and_then(|count| u32::try_from(count).ok()),
@@ -113,12 +113,12 @@ impl ProcessTree {
         }
     }
 
-    /// The threads of all processes that can be read.
+    /// Returns the threads of all processes that can be read.
     pub(super) fn threads(&self) -> Vec<ThreadUsage> {
         self.members.iter().filter_map(|member| member.subject.threads()).flatten().collect()
     }
 
-    /// What the threads did since `then`, when they were read as `before`.
+    /// Returns what the threads did since `then`, when they were read as `before`.
     pub(super) fn threads_since(&self, then: Mono, before: &[ThreadUsage]) -> Option<ThreadsUsage> {
         let now = Mono::now();
         let used = ThreadsUsage::between(before, &self.threads(), now.since(then).0)?;
@@ -127,26 +127,26 @@ impl ProcessTree {
         Some(ThreadsUsage { busiest_name, ..used })
     }
 
-    /// Starts VmHWM of every process anew. `false` where one does not permit it.
+    /// Resets VmHWM of every process. Returns `false` when one does not permit it.
     pub(super) fn reset_peaks(&self) -> bool {
         self.members.iter().all(|member| member.subject.reset_peak())
     }
 
-    /// Sum of VmHWM of the live processes at the last look; `None` when none lives.
+    /// Returns the sum of VmHWM of the live processes at the last look; `None` when none lives.
     pub(super) fn peak_bytes(&self) -> Option<u64> {
         let peaks = || self.members.iter().filter_map(|member| member.levels);
         peaks().next().map(|_| peaks().map(|levels| levels.peak_bytes).sum())
     }
 
-    fn adopt_orphans(&mut self, kin: &Kin) {
+    fn adopt_orphans(&mut self, children_lists: &ChildLists) {
         let (Some(keeper), Some(mark)) = (&self.keeper, self.mark.clone()) else { return };
-        let (pid, children) = (keeper.pid, kin.children(keeper));
+        let (pid, children) = (keeper.pid, children_lists.children(keeper));
         for child in children {
             self.adopt(child, pid, Some(&mark));
         }
     }
 
-    /// Takes in `pid` if it is new, still a child of `parent`, and carries `mark` where one is asked for.
+    /// Adds `pid` if it is new, still a child of `parent`, and has `mark` if one is given.
     fn adopt(&mut self, pid: i32, parent: i32, mark: Option<&str>) {
         if self.others.contains(&pid) || self.members.iter().any(|member| member.subject.pid == pid) {
             return;
@@ -188,21 +188,21 @@ impl From<Subject> for Member {
     }
 }
 
-/// The sum over live processes; processes that ended are skipped, one that cannot be read makes the sum unknown.
+/// Returns the sum over live processes; processes that ended are skipped, one that cannot be read makes the sum unknown.
 fn sum(values: impl Iterator<Item = Result<u64, Absent>>) -> Option<u64> {
     let known = values.filter(|value| !matches!(value, Err(Absent::Gone | Absent::Zombie)));
     known.reduce(|sum, value| Ok(sum? + value?)).and_then(Result::ok)
 }
 
 #[derive(Debug)]
-enum Kin {
+enum ChildLists {
     /// Each thread lists its own.
     Files,
     /// Kernels without `CONFIG_PROC_CHILDREN`: pid and parent of every process of the host.
     Table(Vec<(i32, i32)>),
 }
 
-impl Kin {
+impl ChildLists {
     fn now() -> Self {
         if std::path::Path::new("/proc/thread-self/children").exists() { Self::Files } else { Self::table() }
     }
@@ -240,7 +240,8 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("5").spawn().unwrap();
         let own = Subject::open(std::process::id().cast_signed()).unwrap();
         let pid = child.id().cast_signed();
-        let found = [Kin::now(), Kin::table()].map(|kin| kin.children(&own).contains(&pid));
+        let found =
+            [ChildLists::now(), ChildLists::table()].map(|children_lists| children_lists.children(&own).contains(&pid));
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(found, [true, true]);

@@ -1,12 +1,12 @@
-//! The sampler's thread: when to look.
+//! The sampler's thread: decides when to read.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use tokio::sync::oneshot;
 
-use super::look::{Reset, Scene, weighed};
-use super::tree::Weight;
+use super::look::{Reset, Scene, with_costly};
+use super::tree::Costly;
 use super::watched::Watched;
 use super::window::{Cost, Window};
 use crate::threads::ThreadsUsage;
@@ -14,10 +14,10 @@ use crate::usage::{Reading, Series, ThreadUsage};
 use harness_base::clock::{Mono, thread_cpu};
 use harness_base::units::Nanos;
 
-/// Time before an edge at which the tree is searched and weighed, so that the edge itself is read without delay.
+/// The time before an edge at which the tree is searched and costly values are read, so that the edge itself is read without delay.
 pub(super) const LEAD: Nanos = Nanos::from_millis(20);
 const TICK: Nanos = Nanos::from_millis(100);
-/// Time between two searches and weighings of the tree.
+/// The time between two searches of the tree.
 const SLOW: Nanos = Nanos::from_secs(1);
 
 #[derive(Debug)]
@@ -29,13 +29,13 @@ pub(super) struct WindowRequest {
 
 #[derive(Debug)]
 struct Job {
-    order: WindowRequest,
+    request: WindowRequest,
     began: Option<Mono>,
     readings: Vec<Reading>,
     next: Step,
     at: Mono,
     slow: Mono,
-    weight: Weight,
+    costly: Costly,
     reset: Reset,
     /// The target's threads at the start edge, and when they were read.
     before: Option<(Mono, Vec<ThreadUsage>)>,
@@ -67,18 +67,18 @@ impl Worker {
     /// Serves windows until the other end of `inbox` is gone.
     ///
     /// The wait for the next instant is a wait for orders with a deadline: it wakes as precisely as `clock_nanosleep`
-    /// (both are the kernel's high-resolution timer, 50 µs slack), and an order that comes late is served at once.
+    /// (both are the kernel's high-resolution timer, 50 µs slack), and an request that comes late is served at once.
     pub(super) fn run(mut self, inbox: &Receiver<WindowRequest>) -> Cost {
         loop {
             if self.job.is_none() {
                 self.job = self.queue.pop_front().map(Job::new);
             }
-            let order = match &self.job {
+            let request = match &self.job {
                 Some(job) => inbox.recv_timeout(job.at.remaining().duration()),
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
-            match order {
-                Ok(order) => self.queue.push_back(order),
+            match request {
+                Ok(request) => self.queue.push_back(request),
                 Err(RecvTimeoutError::Timeout) => self.step(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -104,13 +104,13 @@ impl Worker {
         }
     }
 
-    /// Hands out the window under way as it is.
+    /// Returns the unfinished window.
     fn finish(&mut self) {
         let Some(job) = self.job.take() else { return };
         self.ran = self.ran.plus(job.began.map_or(Nanos::ZERO, |began| Mono::now().since(began)));
         let peak_rss_bytes = job.peak_bytes(&self.scene);
-        // Nobody waits for it any more: then nobody misses it.
-        drop(job.order.reply.send(Window {
+        // The receiver may have been dropped.
+        drop(job.request.reply.send(Window {
             readings: Series(job.readings),
             peak_rss_bytes,
             target_threads: job.target_threads,
@@ -119,17 +119,17 @@ impl Worker {
 }
 
 impl Job {
-    fn new(order: WindowRequest) -> Self {
-        let at = Mono(order.start.0.saturating_sub(LEAD.0));
-        let (slow, weight) = (order.start, Weight::default());
+    fn new(request: WindowRequest) -> Self {
+        let at = Mono(request.start.0.saturating_sub(LEAD.0));
+        let (slow, costly) = (request.start, Costly::default());
         Self {
-            order,
+            request,
             began: None,
             readings: Vec::new(),
             next: Step::Prepare,
             at,
             slow,
-            weight,
+            costly,
             reset: Reset::default(),
             before: None,
             target_threads: None,
@@ -139,12 +139,12 @@ impl Job {
     fn prepare(&mut self, scene: &mut Scene) {
         self.began = Some(Mono::now());
         scene.tree.refresh();
-        self.weight = scene.tree.weigh();
-        (self.next, self.at) = (Step::Start, self.order.start);
+        self.costly = scene.tree.costly();
+        (self.next, self.at) = (Step::Start, self.request.start);
     }
 
     fn start(&mut self, scene: &mut Scene) {
-        let mut reading = weighed(scene.reading(true), self.weight);
+        let mut reading = with_costly(scene.reading(true), self.costly);
         self.reset = scene.reset_peaks();
         if let Some(group) = reading.group.as_mut().filter(|_| self.reset.group) {
             // An earlier peak as large as one inside the window would hide it.
@@ -163,32 +163,32 @@ impl Job {
             self.slow = self.slow.after(SLOW).max(Mono::now());
         }
         let reading = scene.reading(false);
-        self.readings.push(if slow { weighed(reading, scene.tree.weigh()) } else { reading });
+        self.readings.push(if slow { with_costly(reading, scene.tree.costly()) } else { reading });
         self.schedule();
     }
 
     /// Searches the tree shortly before the end.
     fn close(&mut self, scene: &mut Scene) {
         scene.tree.refresh();
-        (self.next, self.at) = (Step::End, self.order.end);
+        (self.next, self.at) = (Step::End, self.request.end);
     }
 
     fn end(&mut self, scene: &mut Scene) {
         let reading = scene.reading(true);
         self.target_threads = self.before.take().and_then(|(then, before)| scene.tree.threads_since(then, &before));
-        let weight = scene.tree.weigh();
-        self.readings.push(weighed(reading, weight));
+        let costly = scene.tree.costly();
+        self.readings.push(with_costly(reading, costly));
     }
 
-    /// The next tick that lies ahead, or the end. Ticks that were missed are not made up for.
+    /// Returns the next tick, or the end. Missed ticks are not caught up.
     fn schedule(&mut self) {
-        let passed = Mono::now().since(self.order.start).0 / TICK.0;
-        let tick = self.order.start.after(TICK.times(passed + 1));
-        let close = Mono(self.order.end.0.saturating_sub(LEAD.0));
+        let passed = Mono::now().since(self.request.start).0 / TICK.0;
+        let tick = self.request.start.after(TICK.times(passed + 1));
+        let close = Mono(self.request.end.0.saturating_sub(LEAD.0));
         (self.next, self.at) = if tick < close { (Step::Tick, tick) } else { (Step::Close, close) };
     }
 
-    /// The largest RSS a reading saw covers processes that ended inside the window and took their VmHWM along.
+    /// Returns the peak. The largest RSS of the readings covers processes that ended inside the window, whose VmHWM is lost.
     fn peak_bytes(&self, scene: &Scene) -> Option<u64> {
         let known = scene.tree.peak_bytes().filter(|_| self.reset.tree)?;
         self.readings.iter().filter_map(|reading| reading.target).map(|tree| tree.rss_bytes).chain([known]).max()

@@ -1,7 +1,7 @@
-//! A container that we have the engine start.
+//! A target that is a container.
 //!
-//! The launch returns as soon as the program was executed, while the engine's start call is still on its way back: the probe
-//! must not lose the target's first milliseconds. What the engine took is recorded beside the target's own times.
+//! The launch returns as soon as the program is executed, before the engine's start call returns, so that the probe does not miss the
+//! target's first milliseconds. The engine's own times are recorded separately from those of the target.
 
 mod advice;
 mod calls;
@@ -30,15 +30,15 @@ use super::spec::{ContainerSpec, ImageSpec, Network};
 use crate::keeper::clean_env;
 
 impl Launcher for ContainerSpec {
-    async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, Error> {
-        let site = order.site;
+    async fn launch(&self, request: &LaunchRequest<'_>) -> Result<Running, Error> {
+        let site = request.site;
         let engine = site.containers.engine(&site.keeper).await?;
         let image = resolve::resolve(engine, site, self).await?;
         let bridge = match self.network {
             Network::Host => None,
             Network::Bridge => Some(site.containers.bridge(engine).await?),
         };
-        let mut filled = fill(self, order)?;
+        let mut filled = fill(self, request)?;
         let (run, number) = site.containers.next();
         let wanted = create::Wanted {
             name: format!("harness-{run}-{number}-{}", filled.name),
@@ -49,18 +49,18 @@ impl Launcher for ContainerSpec {
             mark: format!("{}-c{number}", site.keeper.pid()),
             rendered: std::mem::take(&mut filled.files),
             bridge: bridge.map(|bridge| bridge.name.as_str()),
-            cpuset: order.cpuset.or(self.cpuset.as_deref()),
-            limits: order.limits,
+            cpuset: request.cpuset.or(self.cpuset.as_deref()),
+            limits: request.limits,
         };
         let log = site.logs.join(format!("{}.log", filled.name));
         let started = start::start(engine, &wanted, &log).await?;
-        running(&wanted, order, filled.values, started, log)
+        running(&wanted, request, filled.values, started, log)
     }
 }
 
-/// A container's part of a scenario, placeholders filled.
+/// A container's part of a scenario, with placeholders replaced.
 struct Filled<'a> {
-    /// Of the launch, and of no other.
+    /// The name, unique per launch.
     name: String,
     values: Values<'a>,
     command: Vec<String>,
@@ -68,15 +68,15 @@ struct Filled<'a> {
     files: Vec<PathBuf>,
 }
 
-/// Renders what the container is started with, and checks the ports of this host that it is going to take.
-fn fill<'a>(spec: &ContainerSpec, order: &LaunchRequest<'a>) -> Result<Filled<'a>, Error> {
-    let site = order.site;
-    let cwd = fresh_folder(&site.scratch, order.name)?;
+/// Renders the texts of the container, and checks the ports of this host that it will use.
+fn fill<'a>(spec: &ContainerSpec, request: &LaunchRequest<'a>) -> Result<Filled<'a>, Error> {
+    let site = request.site;
+    let cwd = fresh_folder(&site.scratch, request.name)?;
     let files: BTreeMap<String, PathBuf> =
-        order.spec.files.iter().map(|(name, _)| (name.clone(), cwd.join(name))).collect();
+        request.spec.files.iter().map(|(name, _)| (name.clone(), cwd.join(name))).collect();
     let rendered = files.values().cloned().collect();
-    let mut values = Values::new(&site.ports, order.upstream, files).again(order.ports);
-    for (name, template) in &order.spec.files {
+    let mut values = Values::new(&site.ports, request.upstream, files).again(request.ports);
+    for (name, template) in &request.spec.files {
         render_file(&mut values, name, &site.folder.join(template), &cwd)?;
     }
     let command = render_all(&mut values, &spec.command, "target.container.command")?;
@@ -85,17 +85,17 @@ fn fill<'a>(spec: &ContainerSpec, order: &LaunchRequest<'a>) -> Result<Filled<'a
         env.push((name.clone(), render(&mut values, text, &format!("target.container.env.{name}"))?));
     }
     if spec.network == Network::Host {
-        let endpoints = endpoints(&mut values, "target", &order.spec.endpoints)?;
-        check_free(&endpoints, values.allotted(), order.upstream)?;
+        let endpoints = endpoints(&mut values, "target", &request.spec.endpoints)?;
+        check_free(&endpoints, values.allotted(), request.upstream)?;
     }
-    let name = cwd.file_name().map_or_else(|| order.name.to_owned(), |name| name.to_string_lossy().into_owned());
+    let name = cwd.file_name().map_or_else(|| request.name.to_owned(), |name| name.to_string_lossy().into_owned());
     Ok(Filled { name, values, command, env, files: rendered })
 }
 
-/// What was started, where it answers.
+/// Creates the running target of a started container.
 fn running(
     wanted: &create::Wanted<'_>,
-    order: &LaunchRequest<'_>,
+    request: &LaunchRequest<'_>,
     mut values: Values<'_>,
     started: start::Started,
     log: PathBuf,
@@ -103,7 +103,7 @@ fn running(
     if let Some(address) = started.address {
         values.answers_at(address);
     }
-    let endpoints = endpoints(&mut values, "target", &order.spec.endpoints)?;
+    let endpoints = endpoints(&mut values, "target", &request.spec.endpoints)?;
     let network = wanted.spec.network;
     Ok(Running {
         pid: started.contained.pid(),
@@ -114,18 +114,18 @@ fn running(
         executable: wanted.image.binary.clone().unwrap_or_default(),
         builtin: wanted.image.builtin,
         log: Some(log),
-        limited: order.limits.is_some_and(|limits| !limits.is_empty()),
+        limited: request.limits.is_some_and(|limits| !limits.is_empty()),
         network: Some(network.name().to_owned()),
-        // On a bridge the ports are those of the container alone.
+        // On a bridge, the ports belong to the container only.
         ports: if network == Network::Host { values.allotted().clone() } else { BTreeMap::new() },
         hold: Hold::Container(started.contained),
     })
 }
 
-/// Finds the engine and makes what a launch needs besides the container, so that an upstream can listen on the bridge.
+/// Finds the engine and creates what a launch needs besides the container, so that an upstream can listen on the bridge.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
+/// Returns [`Error`], with the next command to type.
 pub(super) async fn prepare(spec: &ContainerSpec, site: &Site) -> Result<(), Error> {
     let engine = site.containers.engine(&site.keeper).await?;
     resolve::resolve(engine, site, spec).await?;
@@ -135,10 +135,10 @@ pub(super) async fn prepare(spec: &ContainerSpec, site: &Site) -> Result<(), Err
     Ok(())
 }
 
-/// The image of a container as the engine would hand it on; nothing for one that is made of a binary, which nobody pulls.
+/// Saves the image of a container; `None` for one that is built from a binary, because it is not pulled.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
+/// Returns [`Error`], with the next command to type.
 pub(super) async fn saved_image(spec: &ContainerSpec, site: &Site) -> Result<Option<PathBuf>, Error> {
     if let ImageSpec::Binary(_) = spec.image {
         return Ok(None);
@@ -148,10 +148,10 @@ pub(super) async fn saved_image(spec: &ContainerSpec, site: &Site) -> Result<Opt
     Ok(Some(resolve::save(engine, site, &image.named).await?))
 }
 
-/// The program of a container, found without starting it: that of a binary. An image has none on this host.
+/// Finds the binary of a container without starting it. An image has no program on this host.
 ///
 /// # Errors
-/// [`Error`] when its placeholders cannot be filled or there is no such program.
+/// Returns [`Error`] when its placeholders cannot be replaced, or the program does not exist.
 pub(super) fn find(site: &Site, spec: &ContainerSpec) -> Result<Executable, Error> {
     let mut values = Values::new(&site.ports, None, BTreeMap::new());
     match &spec.image {

@@ -9,27 +9,27 @@ use super::site::Site;
 use super::{container, external, process, spec};
 
 impl Launcher for spec::Launch {
-    async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, Error> {
+    async fn launch(&self, request: &LaunchRequest<'_>) -> Result<Running, Error> {
         match self {
-            Self::Process(process) => process.launch(order).await,
-            Self::Container(container) => container.launch(order).await,
-            Self::External(external) => external.launch(order).await,
+            Self::Process(process) => process.launch(request).await,
+            Self::Container(container) => container.launch(request).await,
+            Self::External(external) => external.launch(request).await,
         }
     }
 }
 
-/// Starts or finds the target of `order`.
+/// Starts or finds the target of a request.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
-pub async fn launch(order: &LaunchRequest<'_>) -> Result<Running, Error> {
-    order.spec.launch.launch(order).await
+/// Returns [`Error`], with the next command to type.
+pub async fn launch(request: &LaunchRequest<'_>) -> Result<Running, Error> {
+    request.spec.launch.launch(request).await
 }
 
-/// Makes what must be there before the upstream of a target starts: for a container the engine, its image and its network.
+/// Prepares what a target needs before its upstream starts: for a container, the engine, its image and its network.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
+/// Returns [`Error`], with the next command to type.
 pub async fn prepare(spec: &spec::Spec, site: &Site) -> Result<(), Error> {
     match &spec.launch {
         spec::Launch::Container(container) => container::prepare(container, site).await,
@@ -37,10 +37,10 @@ pub async fn prepare(spec: &spec::Spec, site: &Site) -> Result<(), Error> {
     }
 }
 
-/// An archive of the image that a target is a container of; nothing where there is none that anybody would pull.
+/// Saves the image of a target's container as an archive; `None` without an image that could be pulled.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
+/// Returns [`Error`], with the next command to type.
 pub async fn saved_image(spec: &spec::Spec, site: &Site) -> Result<Option<PathBuf>, Error> {
     match &spec.launch {
         spec::Launch::Container(container) => container::saved_image(container, site).await,
@@ -48,10 +48,10 @@ pub async fn saved_image(spec: &spec::Spec, site: &Site) -> Result<Option<PathBu
     }
 }
 
-/// The program of a target, found without starting it.
+/// Finds the program of a target without starting it.
 ///
 /// # Errors
-/// [`Error`] when there is no such program, or an external target does not run.
+/// Returns [`Error`] when there is no such program, or an external target does not run.
 pub fn executable(spec: &spec::Spec, site: &Site) -> Result<Executable, Error> {
     match &spec.launch {
         spec::Launch::Process(process) => process::find(site, process),

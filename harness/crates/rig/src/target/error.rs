@@ -7,30 +7,29 @@ use super::placeholders;
 use super::ports::Owner;
 use super::url::UrlError;
 
-/// What can go wrong before a target runs.
+/// Why a target could not be launched.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A text of the scenario cannot be completed.
+    /// A placeholder of the scenario cannot be replaced.
     #[error("{key}: {source}")]
     Placeholder {
-        /// Where it stands, for example `target.process.command`.
+        /// The key of the text, for example `target.process.command`.
         key: String,
-        /// What is wrong with it.
         source: placeholders::Error,
     },
-    /// An endpoint is no URL that can be probed.
+    /// An endpoint is not a URL that can be probed.
     #[error("{key}: {url:?} {source}")]
     Url {
         key: String,
-        /// The text with its placeholders filled.
+        /// The text with its placeholders replaced.
         url: String,
         source: UrlError,
     },
-    /// Something else listens where the target is to answer.
+    /// Another process listens on a port of the target.
     #[error("port {port} is already taken{}; {}", by.as_ref().map_or_else(String::new, |by| format!(" by {by}")), free_it(*port, by.as_ref()))]
     PortTaken {
         port: u16,
-        /// Who listens there, as far as can be seen.
+        /// The other process, if it is visible.
         by: Option<Owner>,
     },
     #[error("no free port: {0}; look with: ss -ltn | wc -l")]
@@ -43,7 +42,7 @@ pub enum Error {
         path: PathBuf,
         source: FileError,
     },
-    /// The working folder cannot be made.
+    /// The working folder cannot be created.
     #[error("the working folder {} cannot be created: {source}; look with: df -h {}", path.display(), path.display())]
     Folder { path: PathBuf, source: std::io::Error },
     /// A command without a program.
@@ -52,27 +51,25 @@ pub enum Error {
     /// `builtin:` with an unknown name.
     #[error("builtin:{name} does not exist; there are builtin:sidecar and builtin:upstream")]
     NoBuiltin { name: String },
-    /// The container engine, or what it was to start.
     #[error(transparent)]
     Container(#[from] ContainerError),
-    /// The program cannot be started, or the keeper is gone.
+    /// The program cannot be started, or the keeper has ended.
     #[error(transparent)]
     Keeper(#[from] crate::keeper::Error),
-    /// Nobody listens on the port of an external target.
+    /// No process listens on the port of an external target.
     #[error("nothing listens on port {port}; start the target first; look with: ss -ltnp 'sport = :{port}'")]
-    NobodyListens { port: u64 },
-    /// Who listens on the port cannot be seen.
+    NotListening { port: u64 },
+    /// The process that listens on the port is not visible.
     #[error(
-        "port {port} is open, but whose it is cannot be seen; run as the target's user or as root, or give target.external.pid"
+        "port {port} is open, but its process is not visible; run as the target's user or as root, or give target.external.pid"
     )]
     Hidden { port: u64 },
     /// Limits for a program that is not ours.
     #[error(
-        "a target that runs already is not ours to limit; remove limits from the stage, or let harness start it with \
+        "harness cannot limit a target that runs already; remove limits from the stage, or let harness start it with \
          target.process"
     )]
     LimitsOfOthers,
-    /// No process of this number.
     #[error("there is no process {pid}; start the target first; look with: ps -p {pid}")]
     NoProcess { pid: u64 },
 }

@@ -13,18 +13,18 @@ use super::running::{Hold, Running};
 use super::spec::External;
 
 impl Launcher for External {
-    async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, Error> {
-        if order.limits.is_some_and(|limits| !limits.is_empty()) {
+    async fn launch(&self, request: &LaunchRequest<'_>) -> Result<Running, Error> {
+        if request.limits.is_some_and(|limits| !limits.is_empty()) {
             return Err(Error::LimitsOfOthers);
         }
         let pid = pid(*self)?;
         let number = i32::try_from(pid).map_err(|_| Error::NoProcess { pid })?;
         let pidfd = Pid::from_raw(number).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         let pidfd = pidfd.ok_or(Error::NoProcess { pid })?;
-        // After the pidfd is held the number cannot pass to another process unnoticed.
+        // With a pidfd, the number cannot be reused for another process unnoticed.
         let process = Process::new(number).map_err(|_| Error::NoProcess { pid })?;
-        let urls = &order.spec.endpoints;
-        let mut values = Values::new(&order.site.ports, order.upstream, std::collections::BTreeMap::new());
+        let urls = &request.spec.endpoints;
+        let mut values = Values::new(&request.site.ports, request.upstream, std::collections::BTreeMap::new());
         let mut url = |text: &str, name: &str| resolve(&mut values, text, &format!("target.endpoints.{name}"));
         let proxy = url(&urls.proxy, "proxy")?;
         let health = urls.health.as_ref().map(|text| url(text, "health")).transpose()?;
@@ -46,10 +46,10 @@ impl Launcher for External {
     }
 }
 
-/// The program of a target that runs already.
+/// Finds the program of a target that runs already.
 ///
 /// # Errors
-/// [`Error`] when it does not run.
+/// Returns [`Error`] when it does not run.
 pub(super) fn find(external: External) -> Result<Executable, Error> {
     let pid = pid(external)?;
     let process = i32::try_from(pid).ok().and_then(|number| Process::new(number).ok());
@@ -65,9 +65,9 @@ fn pid(external: External) -> Result<u64, Error> {
 }
 
 fn pid_by_port(port: u64) -> Result<u64, Error> {
-    let found = u16::try_from(port).map_or(Listening::Nobody, listening);
+    let found = u16::try_from(port).map_or(Listening::No, listening);
     match found {
-        Listening::Nobody => Err(Error::NobodyListens { port }),
+        Listening::No => Err(Error::NotListening { port }),
         Listening::Hidden => Err(Error::Hidden { port }),
         Listening::By(owner) => Ok(owner.pid.unsigned_abs().into()),
     }

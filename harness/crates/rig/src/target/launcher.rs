@@ -11,33 +11,33 @@ use super::spec;
 use super::url::HttpUrl;
 use crate::group::ResourceLimits;
 
-/// One launch to be made.
+/// A launch to be made.
 #[derive(Debug, Clone, Copy)]
 pub struct LaunchRequest<'a> {
     pub site: &'a Site,
-    /// What to call it: the name of its log and of its working folder; one per launch.
+    /// The name of its log and of its working folder, unique per launch.
     pub name: &'a str,
     pub spec: &'a spec::Spec,
     pub upstream: Option<&'a HttpUrl>,
-    /// CPUs it may run on, instead of the target's own.
+    /// The CPUs that it may run on, instead of those of the target.
     pub cpuset: Option<&'a [u64]>,
-    /// What it may use; it then runs in a control group of its own.
+    /// What it may use; it then runs in a own control group.
     pub limits: Option<&'a ResourceLimits>,
-    /// Ports by their names that an earlier launch had, and that this one takes again; free ones where absent.
+    /// The ports of an earlier launch, by name, which this one reuses; free ones if absent.
     pub ports: Option<&'a BTreeMap<String, u16>>,
 }
 
-/// A way in which a target comes to run.
+/// A way to run a target.
 pub trait Launcher {
     /// Starts or finds the target. Returns before it listens.
-    fn launch(&self, order: &LaunchRequest<'_>) -> impl Future<Output = Result<Running, Error>> + Send;
+    fn launch(&self, request: &LaunchRequest<'_>) -> impl Future<Output = Result<Running, Error>> + Send;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Executable {
-    /// As the scenario names it, placeholders filled.
+    /// The name in the scenario, with placeholders replaced.
     pub named: String,
     pub path: PathBuf,
-    /// It is one of the bundled programs.
+    /// Whether it is a bundled program.
     pub builtin: bool,
 }

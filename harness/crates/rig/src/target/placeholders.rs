@@ -1,4 +1,4 @@
-//! What the placeholders of a [`Template`] stand for within one launch.
+//! The values of the placeholders of a [`Template`] in one launch.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,30 +9,26 @@ use super::template::{Piece, Template, TemplateError, variable};
 use super::url::HttpUrl;
 use harness_base::words::nearest;
 
-/// What is wrong with a text.
+/// Why a text cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No such placeholder, or braces without their partner.
     #[error(transparent)]
     Malformed(#[from] TemplateError),
-    /// The upstream's address, and there is no upstream.
-    #[error("it names the upstream and the scenario has none; add [upstream.builtin]")]
+    #[error("it names the upstream, but the scenario has none; add [upstream.builtin]")]
     NoUpstream,
     #[error("{{file.{name}}}: [target.files] has no {name:?}{}", near.as_ref().map_or_else(String::new, |near| format!(" (did you mean {{file.{near}}}?)")))]
     NoFile {
         name: String,
-        /// What may have been meant.
+        /// A similar name.
         near: Option<String>,
     },
-    /// A variable without value and default.
     #[error("the environment variable {name} is not set; set it with: export {name}=…")]
     Unset { name: String },
-    /// The system has no free port.
     #[error("no free port: {0}; look with: ss -ltn | wc -l")]
     NoPort(#[from] std::io::Error),
 }
 
-/// What placeholders stand for within one launch.
+/// The values of placeholders in one launch.
 #[derive(Debug)]
 pub struct Values<'a> {
     ports: &'a Ports,
@@ -47,36 +43,36 @@ impl<'a> Values<'a> {
         Self { ports, allotted: BTreeMap::new(), upstream, files, address: IpAddr::from(Ipv4Addr::LOCALHOST) }
     }
 
-    /// For a launch that takes the ports which an earlier one had.
+    /// Reuses the ports of an earlier launch.
     #[must_use]
     pub fn again(mut self, ports: Option<&BTreeMap<String, u16>>) -> Self {
         self.allotted = ports.cloned().unwrap_or_default();
         self
     }
 
-    /// The target answers at `address` instead of loopback.
+    /// Sets the address of the target, instead of loopback.
     pub fn answers_at(&mut self, address: IpAddr) {
         self.address = address;
     }
 
-    /// The ports handed out for this launch, by their names.
+    /// Returns the ports allotted to this launch, by name.
     pub const fn allotted(&self) -> &BTreeMap<String, u16> {
         &self.allotted
     }
 
-    /// A text of the scenario with its placeholders filled.
+    /// Replaces the placeholders in a text of the scenario.
     ///
     /// # Errors
-    /// [`Error`] for the first placeholder that cannot be filled.
+    /// Returns [`Error`] for the first placeholder that cannot be replaced.
     pub fn render(&mut self, text: &str) -> Result<String, Error> {
         Template::parse(text)?.render(|piece| self.value(piece))
     }
 
-    /// The text that names a program, with its placeholders filled. A relative path out of an environment variable was typed
-    /// where harness was started, and is meant from there; all else is relative to the scenario.
+    /// Replaces the placeholders in the name of a program. A relative path from an environment variable is relative to the current
+    /// folder, every other path to the scenario.
     ///
     /// # Errors
-    /// [`Error`] for the first placeholder that cannot be filled.
+    /// Returns [`Error`] for the first placeholder that cannot be replaced.
     pub fn render_program(&mut self, text: &str) -> Result<String, Error> {
         let program = self.render(text)?;
         let is_path = program.contains('/') && !program.starts_with("builtin:");
@@ -84,10 +80,10 @@ impl<'a> Values<'a> {
         Ok(here.map_or(program, |path| path.to_string_lossy().into_owned()))
     }
 
-    /// The text of a file with its placeholders filled; its other braces stay.
+    /// Replaces the placeholders in the text of a file, and keeps its other braces.
     ///
     /// # Errors
-    /// [`Error`] for the first placeholder that cannot be filled.
+    /// Returns [`Error`] for the first placeholder that cannot be replaced.
     pub fn render_file(&mut self, text: &str) -> Result<String, Error> {
         Template::parse_file(text).render(|piece| self.value(piece))
     }
@@ -123,7 +119,7 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Whether a text begins with an environment variable that has a value. A default is written in the scenario.
+/// Returns whether a text begins with an environment variable that is set. A default is part of the scenario.
 fn is_typed(text: &str) -> bool {
     let template = Template::parse(text);
     let first = template.as_ref().ok().and_then(|template| template.pieces().first());

@@ -1,4 +1,4 @@
-//! Free ports, and who listens on a port.
+//! Free ports, and the owners of ports in use.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,15 +13,15 @@ use rand::Rng;
 
 use crate::launch::MARK;
 
-/// The lowest port handed out.
+/// The lowest port that is allotted.
 const LOWEST: u16 = 10_000;
-/// Random choices before the system is asked.
+/// The number of random choices before the system chooses.
 const CHOICES: u32 = 200;
 
-/// The ports handed out so far: none is given twice within a run.
+/// The ports that were allotted. Each is allotted only once within a run.
 #[derive(Debug, Default)]
 pub struct Ports {
-    handed_out: Mutex<BTreeSet<u16>>,
+    allotted: Mutex<BTreeSet<u16>>,
 }
 
 /// A process that listens on a port.
@@ -29,7 +29,7 @@ pub struct Ports {
 pub struct Owner {
     pub pid: i32,
     pub name: String,
-    /// Its `HARNESS_MARK`, if it is one of ours.
+    /// Its `HARNESS_MARK`, if harness started it.
     pub mark: Option<String>,
 }
 
@@ -40,38 +40,38 @@ impl fmt::Display for Owner {
 }
 
 impl Ports {
-    /// A TCP port that is free on 127.0.0.1 at this moment. It is taken from below the range from which the system serves
-    /// outgoing connections, so that none of those can grab it before the target binds it.
+    /// Returns a TCP port that is free on 127.0.0.1 now. It lies below the range of outgoing connections, so that none of them can
+    /// take it before the target binds it.
     ///
     /// # Errors
-    /// When the system has no free port.
+    /// Returns an error when the system has no free port.
     pub fn free(&self) -> io::Result<u16> {
-        let mut handed_out = self.handed_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut allotted = self.allotted.lock().unwrap_or_else(PoisonError::into_inner);
         let below = first_ephemeral();
         let choices = if below > LOWEST + 1000 { CHOICES } else { 0 };
         let chosen = (0..choices).map(|_| rand::rng().random_range(LOWEST..below));
-        let mut fitting = chosen.filter(|port| !handed_out.contains(port) && is_free(local(*port)));
+        let mut fitting = chosen.filter(|port| !allotted.contains(port) && is_free(local(*port)));
         let port = match fitting.next() {
             Some(port) => port,
             None => TcpListener::bind(local(0))?.local_addr()?.port(),
         };
-        handed_out.insert(port);
+        allotted.insert(port);
         Ok(port)
     }
 }
 
-/// Lower end of the range for outgoing connections; 0 where it cannot be read.
+/// Returns the lower end of the range of outgoing connections; 0 when it cannot be read.
 fn first_ephemeral() -> u16 {
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     range.split_whitespace().next().and_then(|low| low.parse().ok()).unwrap_or(0)
 }
 
-/// `port` on 127.0.0.1.
+/// Returns the address of `port` on 127.0.0.1.
 pub(super) fn local(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// Whether nothing listens at `addr`: it can be bound, or where that is not for us to do, nobody answers.
+/// Returns whether nothing listens at `addr`: it can be bound, or, without permission to bind it, it does not answer.
 pub(super) fn is_free(addr: SocketAddr) -> bool {
     match TcpListener::bind(addr) {
         Ok(_) => true,
@@ -80,32 +80,32 @@ pub(super) fn is_free(addr: SocketAddr) -> bool {
     }
 }
 
-/// Who listens on a port, on any address.
+/// The listener on a port, on any address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Listening {
-    Nobody,
-    /// Somebody whose descriptors we may not see.
+    No,
+    /// A process whose descriptors are not readable.
     Hidden,
-    /// This process: of several that share the socket, the one above the others.
+    /// This process. If several share the socket, the parent of the others.
     By(Owner),
 }
 
-/// The process that listens on `port`, as far as it can be seen.
+/// Returns the process that listens on `port`, if it is visible.
 pub(super) fn owner(port: u16) -> Option<Owner> {
     match listening(port) {
         Listening::By(owner) => Some(owner),
-        Listening::Nobody | Listening::Hidden => None,
+        Listening::No | Listening::Hidden => None,
     }
 }
 
-/// Looks at the system's table of sockets and at everybody's descriptors.
+/// Searches the system's table of sockets and the descriptors of all processes.
 pub(super) fn listening(port: u16) -> Listening {
     let tables = [procfs::net::tcp(), procfs::net::tcp6()];
     let entries = tables.into_iter().flatten().flatten();
     let on_port = entries.filter(|entry| entry.state == TcpState::Listen && entry.local_address.port() == port);
     let inodes: BTreeSet<u64> = on_port.map(|entry| entry.inode).collect();
     if inodes.is_empty() {
-        return Listening::Nobody;
+        return Listening::No;
     }
     let all = procfs::process::all_processes().into_iter().flatten().flatten();
     let owners: Vec<Process> = all.filter(|process| holds(process, &inodes)).collect();
@@ -131,11 +131,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_port_is_handed_out_twice_and_all_are_free() {
+    fn no_port_is_allotted_twice_and_all_are_free() {
         let ports = Ports::default();
         let some: BTreeSet<u16> = (0..50).map(|_| ports.free().expect("free")).collect();
         assert_eq!(some.len(), 50);
-        // Another test may have got one of them from the kernel meanwhile.
+        // Another test may have been given one of them by the kernel meanwhile.
         let taken = some.iter().filter(|port| !is_free(local(**port))).count();
         assert!(taken <= 2, "{taken} of {some:?} are taken");
     }
@@ -148,7 +148,7 @@ mod tests {
         let own = i32::try_from(std::process::id()).expect("a pid");
         assert_eq!(owner(port).map(|owner| owner.pid), Some(own));
         drop(listener);
-        assert_eq!(listening(port), Listening::Nobody);
+        assert_eq!(listening(port), Listening::No);
         assert!(is_free(local(port)));
     }
 }

@@ -1,4 +1,4 @@
-//! A program that we start.
+//! A target that is a process of ours.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -15,10 +15,10 @@ use super::url::HttpUrl;
 use crate::group::ResourceLimits;
 use crate::keeper::{self, Command, clean_env, find_program};
 
-/// What to start, placeholders still in it.
+/// The process to start, before placeholders are replaced.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
-    /// `target` or `upstream`: where its texts stand in the scenario.
+    /// The section of the scenario, `target` or `upstream`.
     pub(super) section: &'static str,
     pub(super) name: &'a str,
     pub(super) process: &'a ProcessSpec,
@@ -38,23 +38,23 @@ pub(super) struct Program {
 }
 
 impl Launcher for ProcessSpec {
-    async fn launch(&self, order: &LaunchRequest<'_>) -> Result<Running, Error> {
+    async fn launch(&self, request: &LaunchRequest<'_>) -> Result<Running, Error> {
         let wanted = Wanted {
             section: "target",
-            name: order.name,
+            name: request.name,
             process: self,
-            cpuset: order.cpuset.or(self.cpuset.as_deref()),
-            limits: order.limits,
-            files: &order.spec.files,
-            endpoints: &order.spec.endpoints,
-            upstream: order.upstream,
-            ports: order.ports,
+            cpuset: request.cpuset.or(self.cpuset.as_deref()),
+            limits: request.limits,
+            files: &request.spec.files,
+            endpoints: &request.spec.endpoints,
+            upstream: request.upstream,
+            ports: request.ports,
         };
-        start(order.site, &wanted)
+        start(request.site, &wanted)
     }
 }
 
-/// Renders, checks the ports, and starts.
+/// Renders the texts, checks the ports, and starts the process.
 pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> {
     let cwd = fresh_folder(&site.scratch, wanted.name)?;
     let files: BTreeMap<String, PathBuf> =
@@ -101,12 +101,12 @@ pub(super) fn render(values: &mut Values<'_>, text: &str, key: &str) -> Result<S
     values.render(text).map_err(|source| Error::Placeholder { key: key.to_owned(), source })
 }
 
-/// The text that names a program; see [`Values::render_program`].
+/// Renders the name of a program; see [`Values::render_program`].
 pub(super) fn render_program(values: &mut Values<'_>, text: &str, key: &str) -> Result<String, Error> {
     values.render_program(text).map_err(|source| Error::Placeholder { key: key.to_owned(), source })
 }
 
-/// A program and its arguments.
+/// Renders a program and its arguments.
 fn render_command(values: &mut Values<'_>, words: &[String], key: &str) -> Result<Vec<String>, Error> {
     let Some((program, arguments)) = words.split_first() else { return Ok(Vec::new()) };
     let mut argv = vec![render_program(values, program, key)?];
@@ -118,7 +118,7 @@ pub(super) fn render_all(values: &mut Values<'_>, texts: &[String], key: &str) -
     texts.iter().map(|text| render(values, text, key)).collect()
 }
 
-/// Renders one template into the working folder, below which its name must stay.
+/// Renders a template into the working folder, which its name must not leave.
 pub(super) fn render_file(values: &mut Values<'_>, name: &str, template: &Path, cwd: &Path) -> Result<(), Error> {
     let refused = |path: &Path, source: FileError| Error::File { name: name.to_owned(), path: path.to_owned(), source };
     if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
@@ -132,7 +132,7 @@ pub(super) fn render_file(values: &mut Values<'_>, name: &str, template: &Path, 
     written.map_err(|error| refused(&path, error.into()))
 }
 
-/// The URLs with their placeholders filled.
+/// Renders the URLs.
 pub(super) fn endpoints(values: &mut Values<'_>, section: &str, urls: &spec::Endpoints) -> Result<Endpoints, Error> {
     let mut url = |text: &str, name: &str| resolve(values, text, &format!("{section}.endpoints.{name}"));
     let proxy = url(&urls.proxy, "proxy")?;
@@ -141,16 +141,16 @@ pub(super) fn endpoints(values: &mut Values<'_>, section: &str, urls: &spec::End
     Ok(Endpoints { proxy, health, ready })
 }
 
-/// One URL with its placeholders filled.
+/// Renders one URL.
 pub(super) fn resolve(values: &mut Values<'_>, text: &str, key: &str) -> Result<HttpUrl, Error> {
     let url = render(values, text, key)?;
     HttpUrl::parse(&url).map_err(|source| Error::Url { key: key.to_owned(), url, source })
 }
 
-/// The program of a target, found without starting it.
+/// Finds the program of a target without starting it.
 ///
 /// # Errors
-/// [`Error`] when its placeholders cannot be filled or there is no such program.
+/// Returns [`Error`] when its placeholders cannot be replaced, or the program does not exist.
 pub(super) fn find(site: &Site, process: &ProcessSpec) -> Result<Executable, Error> {
     let key = "target.process.command".to_owned();
     let mut values = Values::new(&site.ports, None, BTreeMap::new());
@@ -160,7 +160,7 @@ pub(super) fn find(site: &Site, process: &ProcessSpec) -> Result<Executable, Err
     Ok(Executable { named, path: program.executable, builtin: program.builtin })
 }
 
-/// The command with its program's file in front; `builtin:NAME` becomes the running binary and `__NAME`.
+/// Returns the command with the path of its program; `builtin:NAME` becomes the running binary and `__NAME`.
 pub(super) fn program(site: &Site, argv: Vec<String>, env: &[(String, String)], key: String) -> Result<Program, Error> {
     let mut argv = argv.into_iter();
     let first = argv.next().filter(|first| !first.is_empty()).ok_or(Error::NoProgram { key })?;
@@ -178,8 +178,8 @@ pub(super) fn program(site: &Site, argv: Vec<String>, env: &[(String, String)], 
     Ok(Program { argv, executable, builtin: false })
 }
 
-/// Nothing may listen where the target is going to. An endpoint that is the upstream itself (both arms direct) is not the
-/// target's to bind.
+/// Checks that the ports of the target are free. Skips an endpoint that is the upstream itself (both arms direct), because the target
+/// does not bind it.
 pub(super) fn check_free(
     endpoints: &Endpoints,
     chosen: &BTreeMap<String, u16>,

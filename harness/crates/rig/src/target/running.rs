@@ -19,46 +19,47 @@ use harness_base::units::Nanos;
 #[derive(Debug)]
 pub struct Running {
     pub pid: i32,
-    /// Value of `HARNESS_MARK` in its environment and in that of all that comes from it; absent where it is not ours.
+    /// The value of `HARNESS_MARK` in its environment, which its descendants inherit; absent if it is not ours.
     pub mark: Option<String>,
-    /// The instant just before it was started, or the last look at which a container's program was not executed yet; absent where it is not ours, and with it every startup time.
+    /// The instant just before its start; for a container, the last instant at which its program was not yet executed. Absent if it is
+    /// not ours, which then has no startup times.
     pub spawned: Option<Mono>,
     pub endpoints: Endpoints,
-    /// Program and arguments as they were executed.
+    /// The program and arguments that were executed.
     pub program: Vec<String>,
     pub executable: PathBuf,
-    /// It is one of the bundled programs: the size of its file says nothing.
+    /// Whether it is a bundled program, whose file size is meaningless.
     pub builtin: bool,
-    /// Its log; absent where it is not ours.
+    /// The log; absent if it is not ours.
     pub log: Option<PathBuf>,
-    /// It runs in a control group of its own, with limits that we set.
+    /// It runs in a own control group, with limits that we set.
     pub limited: bool,
-    /// Where requests meet it: `process`, `host` or `bridge`; absent where it is not ours.
+    /// The network at which it is reached: `process`, `host` or `bridge`; absent if it is not ours.
     pub network: Option<String>,
-    /// The ports of this host that were chosen for it, by their names.
+    /// The ports of this host that were allotted to it, by name.
     pub ports: BTreeMap<String, u16>,
     pub(super) hold: Hold,
 }
 
-/// What a running target hangs on.
+/// The handle of a running target.
 #[derive(Debug)]
 pub(super) enum Hold {
-    /// Ours: dropping it ends the process.
+    /// A process of ours, which is killed on drop.
     Ours(Box<Child>),
-    /// Ours, by the engine: dropping it removes the container.
+    /// A container of ours, which is removed on drop.
     Container(Contained),
-    /// Not ours: its pidfd, to see it end.
+    /// A process that is not ours, with a pidfd that shows its end.
     Theirs(OwnedFd),
 }
 
 impl Running {
-    /// Whether we started it, and so may stop it.
+    /// Returns whether we started it and may stop it.
     pub fn ours(&self) -> bool {
         !matches!(self.hold, Hold::Theirs(_))
     }
 
-    /// Its control group: its own where it has limits, also after its end until it is stopped; otherwise the one it lives in,
-    /// with whatever else lives there.
+    /// Returns its control group. With limits it is its own, which remains after its end until it is stopped; otherwise it is the one
+    /// that it shares with other processes.
     pub fn group(&self) -> Option<Group> {
         match &self.hold {
             Hold::Ours(child) if child.group.is_some() => child.group.clone().and_then(Group::open),
@@ -66,7 +67,7 @@ impl Running {
         }
     }
 
-    /// How it ended; nothing while it runs. One system call.
+    /// Returns how it ended; `None` while it runs. Costs one system call.
     pub fn ended(&self) -> Option<Ending> {
         match &self.hold {
             Hold::Ours(child) => child.ended().map(|ending| self.by_its_limit(ending)),
@@ -78,7 +79,7 @@ impl Running {
         }
     }
 
-    /// What a SIGKILL was about: the kernel's way to end what outgrew its memory limit.
+    /// Recognizes a SIGKILL by which the kernel enforced the memory limit.
     fn by_its_limit(&self, ending: Ending) -> Ending {
         let killed = self.limited && ending == Ending::Signal(Signal::SIGKILL as i32);
         let group = killed.then(|| self.group()).flatten();
@@ -88,16 +89,17 @@ impl Running {
         }
     }
 
-    /// Stops it, and kills what it leaves behind; stopped again, it tells how it ended. One that is not ours is left alone.
-    pub async fn stop(&self, patience: Nanos) -> Option<Stopped> {
+    /// Stops it and kills what it leaves behind. Returns how it ended, also when it was stopped before. Does not stop a target that
+    /// is not ours.
+    pub async fn stop(&self, timeout: Nanos) -> Option<Stopped> {
         match &self.hold {
-            Hold::Ours(child) => Some(child.stop(patience).await),
-            Hold::Container(contained) => Some(contained.stop(patience).await),
+            Hold::Ours(child) => Some(child.stop(timeout).await),
+            Hold::Container(contained) => Some(contained.stop(timeout).await),
             Hold::Theirs(_) => None,
         }
     }
 
-    /// What the container engine did for it; nothing where there was none.
+    /// Returns what the container engine did for it; `None` without an engine.
     pub async fn engine(&self) -> Option<EngineFacts> {
         match &self.hold {
             Hold::Container(contained) => Some(contained.facts().await),
@@ -105,12 +107,12 @@ impl Running {
         }
     }
 
-    /// The last lines it printed, oldest first; none where it is not ours.
+    /// Returns the last lines that it printed, oldest first; none if it is not ours.
     pub fn log_tail(&self, lines: usize) -> Vec<String> {
         self.log.as_deref().map(|log| log_tail(log, lines)).unwrap_or_default()
     }
 
-    /// What to do about its end, where its last lines tell; in a sentence.
+    /// Returns advice about its end, if its last lines give a hint.
     pub fn advice(&self, tail: &[String]) -> Option<String> {
         match &self.hold {
             Hold::Container(contained) => contained.advice(tail),
@@ -118,8 +120,8 @@ impl Running {
         }
     }
 
-    /// A port chosen for this target that somebody else took before the target could bind it. Only then, and only when the
-    /// target has ended, is another launch worth a try: up to [`super::ATTEMPTS`] in all.
+    /// Returns a port of this target that another process took before the target bound it. Another launch makes sense only then, and
+    /// only when the target has ended: up to [`super::ATTEMPTS`] in all.
     pub fn lost_port(&self) -> Option<(u16, Owner)> {
         self.ended()?;
         let taken = self.ports.values().filter_map(|port| Some((*port, owner(*port)?)));

@@ -8,31 +8,31 @@ use super::error::Error;
 use super::ports::Ports;
 use crate::keeper::Keeper;
 
-/// Where and with what a run starts its processes.
+/// The resources with which a run starts its processes.
 #[derive(Debug, Clone)]
 pub struct Site {
-    /// The process that starts them.
+    /// The process that starts all others.
     pub keeper: Keeper,
-    /// The ports handed out so far.
+    /// The allotted ports.
     pub ports: Arc<Ports>,
-    /// The containers started so far, and what they need.
+    /// The containers of the run.
     pub containers: Arc<Containers>,
-    /// The run's folder for what is thrown away: working folders, rendered templates, TMPDIR. It must exist.
+    /// The run's folder for temporary files: working folders, rendered templates, TMPDIR. It must exist.
     pub scratch: PathBuf,
     pub logs: PathBuf,
-    /// Folder of the scenario file: templates and programs with a relative path start here.
+    /// The folder of the scenario file, to which paths of templates and programs are relative.
     pub folder: PathBuf,
     /// The binary behind `builtin:sidecar` and `builtin:upstream`; see [`own_binary`].
     pub exe: PathBuf,
 }
 
-/// The file of the running binary, for [`Site::exe`]. `/proc/self/exe` itself where its file was replaced meanwhile.
+/// Returns the path of the running binary, for [`Site::exe`]; `/proc/self/exe` if the file was replaced.
 pub fn own_binary() -> PathBuf {
     let link = PathBuf::from("/proc/self/exe");
     std::env::current_exe().ok().filter(|exe| exe.exists()).unwrap_or(link)
 }
 
-/// Creates a folder named `name`, or `name-2` and so on where a launch of this name was there before.
+/// Creates a folder named `name`, or `name-2` and so on if it exists.
 pub(super) fn fresh_folder(parent: &Path, name: &str) -> Result<PathBuf, Error> {
     let mut number = 1_u32;
     loop {

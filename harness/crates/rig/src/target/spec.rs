@@ -35,7 +35,7 @@ pub struct ProcessSpec {
     pub command: Vec<String>,
     /// Environment, on top of PATH, HOME and TMPDIR.
     pub env: Vec<(String, String)>,
-    /// CPUs it may run on; all where absent.
+    /// CPUs it may run on; all if absent.
     pub cpuset: Option<Vec<u64>>,
 }
 
@@ -46,7 +46,7 @@ pub struct ContainerSpec {
     /// Arguments: behind the program of `binary`, or instead of the image's own command.
     pub command: Vec<String>,
     pub network: Network,
-    /// User, or user and group, that it runs as; the image's own where absent.
+    /// User, or user and group, that it runs as; the image's own if absent.
     pub user: Option<String>,
     /// Environment, on top of the image's own.
     pub env: Vec<(String, String)>,
@@ -56,7 +56,7 @@ pub struct ContainerSpec {
     pub mounts: Vec<Placed>,
     /// Limits of its processes by their names, for example `nofile`; soft and hard alike.
     pub ulimits: Vec<(String, u64)>,
-    /// CPUs it may run on; all where absent.
+    /// CPUs it may run on; all if absent.
     pub cpuset: Option<Vec<u64>>,
 }
 
@@ -79,7 +79,7 @@ pub enum Network {
 }
 
 impl Network {
-    /// Its name in a scenario and in a record.
+    /// Returns its name in a scenario and in a record.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Host => "host",
@@ -134,12 +134,12 @@ pub struct Builtin {
     pub delay: Nanos,
     /// More flags of `harness __upstream`, as on its command line.
     pub args: Vec<String>,
-    /// CPUs it may run on; all where absent.
+    /// CPUs it may run on; all if absent.
     pub cpuset: Option<Vec<u64>>,
 }
 
 impl Upstream {
-    /// The delay of its responses, where it is known.
+    /// Returns the delay of its responses, where it is known.
     pub const fn delay(&self) -> Option<Nanos> {
         match self {
             Self::Builtin(builtin) => Some(builtin.delay),

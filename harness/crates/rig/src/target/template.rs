@@ -3,25 +3,23 @@
 //!
 //! The check of a scenario and a launch both use [`Template`], so they accept the same texts.
 
-/// One part of a text.
+/// A part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     Text(String),
-    /// `{port.NAME}`: a free port, the same one wherever the name stands.
+    /// `{port.NAME}`: a free port, the same for each occurrence of the name.
     Port(String),
-    /// `{file.NAME}`: path of a rendered file of `[target.files]`.
+    /// `{file.NAME}`: the path of a rendered file of `[target.files]`.
     File(String),
     /// `{upstream.url}`: `http://HOST:PORT` of the upstream, without a slash at the end.
     UpstreamUrl,
     /// `{upstream.address}`: `HOST:PORT` of the upstream.
     UpstreamAddress,
-    /// `{target.address}`: the host at which the target answers, known once it runs.
+    /// `{target.address}`: the address of the target, known once it runs.
     TargetAddress,
     /// `${NAME}` or `${NAME:-default}`; as in a shell, the default also stands in for an empty value.
     Variable {
-        /// Name of the environment variable.
         name: String,
-        /// What stands in for it.
         default: Option<String>,
     },
 }
@@ -46,7 +44,7 @@ pub enum TemplateError {
 }
 
 impl Piece {
-    /// How it is written in a scenario, without its default.
+    /// Returns how it is written in a scenario, without its default.
     pub fn written(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -113,7 +111,7 @@ impl Template {
         &self.0
     }
 
-    /// The text with every placeholder replaced by what `resolve` says; it is not asked about plain text.
+    /// Returns the text with every placeholder replaced by what `resolve` says; it is not asked about plain text.
     ///
     /// # Errors
     /// The first error of `resolve`.
@@ -130,7 +128,7 @@ impl Template {
     }
 }
 
-/// The value of `${name}` or `${name:-default}`: the default stands in for a variable that is unset or empty.
+/// Returns the value of `${name}` or `${name:-default}`: the default stands in for a variable that is unset or empty.
 pub fn variable(name: &str, default: Option<&str>) -> Option<String> {
     let set = std::env::var(name).ok().filter(|value| !value.is_empty());
     set.or_else(|| default.map(ToOwned::to_owned))
@@ -144,7 +142,7 @@ fn push_text(pieces: &mut Vec<Piece>, text: &str) {
     }
 }
 
-/// What stands between the brace at the start of `tail` and its partner, and what follows.
+/// Returns what stands between the brace at the start of `tail` and its partner, and what follows.
 fn braced<'t>(tail: &'t str, whole: &str) -> Result<(&'t str, &'t str), TemplateError> {
     let Some(open) = tail.strip_prefix('{') else {
         return Err(TemplateError::UnmatchedClose(whole.to_owned()));

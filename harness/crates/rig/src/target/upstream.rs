@@ -1,4 +1,4 @@
-//! What stands behind the target: the bundled mock, a program of the author's, or something that runs already.
+//! The upstream behind the target: the bundled mock, a program of the scenario, or one that runs already.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,18 +14,18 @@ use super::url::HttpUrl;
 #[derive(Debug)]
 pub struct RunningUpstream {
     pub url: HttpUrl,
-    /// Its process; absent where it is not ours. `builtin` there tells whether it keeps the ledger.
+    /// Its process; absent if it is not ours. Only a builtin upstream has a ledger.
     pub running: Option<Running>,
 }
 
-/// Starts the upstream, or takes the one that runs. Returns before it listens.
+/// Starts the upstream, or uses the one that runs. Returns before it listens.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
+/// Returns [`Error`], with the next command to type.
 pub async fn launch_upstream(upstream: &Upstream, site: &Site, name: &str) -> Result<RunningUpstream, Error> {
     match upstream {
         Upstream::Builtin(builtin) => {
-            // A target on a bridge reaches this host at its address there; the direct arm goes to the same one.
+            // A target on a bridge reaches this host at its address there. The direct arm uses the same address.
             let host = site.containers.gateway().unwrap_or(IpAddr::from(Ipv4Addr::LOCALHOST));
             let command = mock(builtin, host);
             let process = ProcessSpec { command, env: Vec::new(), cpuset: builtin.cpuset.clone() };
@@ -56,7 +56,7 @@ fn begin(site: &Site, name: &str, process: &ProcessSpec, url: &str) -> Result<Ru
     Ok(RunningUpstream { url: running.endpoints.proxy.clone(), running: Some(running) })
 }
 
-/// The command of the bundled upstream. Sizes and delays are exact: whole bytes and nanoseconds.
+/// Returns the command of the bundled upstream, with exact sizes and delays in bytes and nanoseconds.
 fn mock(builtin: &Builtin, host: IpAddr) -> Vec<String> {
     let (body, delay) = (format!("{}B", builtin.body.0), format!("{}ns", builtin.delay.0));
     let listen = format!("{host}:{{port.upstream}}");

@@ -1,15 +1,15 @@
-//! The little of a URL that a probe needs: where to connect, what to call the host, which path to ask for.
+//! The parts of a URL that a probe needs: address, host and path.
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// An `http://` URL whose host is known.
+/// An `http://` URL whose host was resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpUrl {
     pub addr: SocketAddr,
-    /// The host as written, brackets of an IPv6 address included.
+    /// The host as written, including the brackets of an IPv6 address.
     pub host: String,
-    /// The port; 80 where none is written.
+    /// The port, 80 by default.
     pub port: u16,
     /// Path and query, starting with `/`.
     pub path: String,
@@ -33,10 +33,10 @@ pub enum UrlError {
 }
 
 impl HttpUrl {
-    /// Reads `http://host[:port][/path]` and looks the host up, IPv4 first.
+    /// Parses `http://host[:port][/path]` and resolves the host, preferring IPv4.
     ///
     /// # Errors
-    /// What is wrong with it, to be read behind the URL.
+    /// Returns an error whose text reads after the URL.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let rest = text.strip_prefix("http://").ok_or(UrlError::Scheme)?;
         let split = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -70,7 +70,7 @@ impl HttpUrl {
 }
 
 impl fmt::Display for HttpUrl {
-    /// The URL, without a path that is only `/`, so that a path can be appended.
+    /// Returns the URL, without a path that is only `/`, so that a path can be appended.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = if self.path == "/" { "" } else { &self.path };
         write!(out, "http://{}:{}{path}", self.host, self.port)

@@ -1,8 +1,8 @@
-//! What to type when a container ends before it is ready.
+//! Advice for a container that ends before it is ready.
 
 use crate::launch::Ending;
 
-/// What a container's last lines and its end say about it, in a sentence.
+/// Derives advice from a container's last lines and its end.
 pub(super) fn advice(ending: &Ending, tail: &[String], from_binary: bool) -> Option<String> {
     let message = |words: &[&str]| {
         let line = |line: &String| words.iter().any(|word| line.to_lowercase().contains(word));
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn advice_names_what_is_missing() {
         let message = |ending, line: &str, binary| advice(&ending, &[line.to_owned()], binary).unwrap_or_default();
         let missing = "error: /etc/app.yaml: No such file or directory (os error 2)";
         assert!(message(Ending::Code(1), missing, true).contains("target.container.files"));

@@ -6,10 +6,10 @@ use tokio::task::JoinHandle;
 
 use harness_base::clock::Mono;
 
-/// The engine's start call on its way: the instant at which it returned, and what it said.
+/// A start call of the engine in progress, with the instant and the result of its return.
 pub(super) type Starting = JoinHandle<(Mono, Result<(), bollard::errors::Error>)>;
 
-/// Removes a container, running or not; one that is gone already is fine.
+/// Removes a container, running or not. One that was removed before is ignored.
 pub(super) async fn remove(docker: &Docker, id: &str) {
     let options = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
     let _gone = docker.remove_container(id, Some(options)).await;

@@ -17,7 +17,7 @@ use crate::cgroup;
 use crate::keeper::Keeper;
 use crate::target::error::Error as TargetError;
 
-/// The containers of a run. The engine is asked for when the first one is wanted.
+/// The containers of a run. The engine is contacted when the first one is needed.
 #[derive(Debug, Default)]
 pub struct Containers {
     run: String,
@@ -36,7 +36,7 @@ pub(super) struct Bridge {
 }
 
 impl Containers {
-    /// Of the run with this id.
+    /// Creates the containers of the run with this id.
     pub fn of(run: &str) -> Self {
         Self { run: run.to_owned(), ..Self::default() }
     }
@@ -46,13 +46,13 @@ impl Containers {
         self.bridge.get().map(|bridge| bridge.gateway)
     }
 
-    /// The engine. When it is first asked for, the keeper is told to remove all that bears the run's label, and what dead
-    /// runs left behind is removed.
+    /// Returns the engine. On first use, registers the run's label with the keeper, which removes everything with it at the end, and
+    /// removes what ended runs left behind.
     pub(super) async fn engine(&self, keeper: &Keeper) -> Result<&Engine, TargetError> {
         let found = async || {
             let docker = connect().await?;
             keeper.remove_containers(&label::of_run(&self.run))?;
-            // Leftovers of others must not keep this run from starting.
+            // Leftovers of other runs must not prevent this run.
             let _kept = sweep::clean_with(&docker, false).await;
             let labels = Labels::new(&self.run, keeper.pid());
             Ok(Engine { docker, labels, hierarchies: Arc::new(cgroup::hierarchies().into_iter().collect()) })
@@ -60,7 +60,7 @@ impl Containers {
         self.engine.get_or_try_init(found).await
     }
 
-    /// The run's network, made when it is first asked for.
+    /// Returns the run's network, and creates it on first use.
     pub(super) async fn bridge(&self, engine: &Engine) -> Result<&Bridge, Error> {
         let make = async || {
             let bridge = make_bridge(engine, &self.run).await?;
@@ -73,7 +73,7 @@ impl Containers {
             .ok_or_else(|| Error::Refused { doing: "make a network".to_owned(), message: "nothing".to_owned() })
     }
 
-    /// The run's id and a number that no other container of it has.
+    /// Returns the run's id and a new container number.
     pub(super) fn next(&self) -> (&str, u64) {
         (&self.run, self.started.fetch_add(1, Ordering::Relaxed) + 1)
     }

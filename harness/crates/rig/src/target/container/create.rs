@@ -1,4 +1,4 @@
-//! Creating a container: the scenario in the engine's words.
+//! Creates a container from the scenario.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::target::spec::{ContainerSpec, ImageSpec};
 /// Bytes of output that the engine keeps, in two files; ours is bounded by itself.
 const LOG_LIMIT: &str = "8m";
 
-/// A container to create, all placeholders filled.
+/// A container to create, with placeholders replaced.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) name: String,
@@ -25,22 +25,22 @@ pub(super) struct Wanted<'a> {
     pub(super) command: Vec<String>,
     pub(super) env: Vec<(String, String)>,
     pub(super) mark: String,
-    /// Files of the run that it finds at the same paths.
+    /// Files of the run that are mounted at the same paths.
     pub(super) rendered: Vec<PathBuf>,
-    /// The network that it is on; that of the host where absent.
+    /// The bridge network; the host's network if absent.
     pub(super) bridge: Option<&'a str>,
     pub(super) cpuset: Option<&'a [u64]>,
     pub(super) limits: Option<&'a ResourceLimits>,
 }
 
 impl Wanted<'_> {
-    /// Its memory limit in bytes.
+    /// Returns the memory limit in bytes.
     pub(super) fn memory(&self) -> Option<u64> {
         self.limits.and_then(|limits| limits.memory).map(|memory| memory.0)
     }
 }
 
-/// Has the engine create it; its id.
+/// Creates the container and returns its id.
 pub(super) async fn create(engine: &Engine, wanted: &Wanted<'_>) -> Result<String, Error> {
     let env = wanted.env.iter().map(|(name, value)| format!("{name}={value}"));
     let body = ContainerCreateBody {
@@ -78,14 +78,14 @@ fn host_config(wanted: &Wanted<'_>) -> HostConfig {
         cpuset_cpus: cpus.map(|cpus| cpus.join(",")),
         nano_cpus: limits.cpus.map(|cpus| (cpus * 1e9).round() as i64),
         memory,
-        // Memory and swap together: no swap.
+        // The limit of memory and swap together, which allows no swap.
         memory_swap: memory,
         pids_limit: limits.pids.map(signed),
         ..HostConfig::default()
     }
 }
 
-/// What it sees of this host, read-only.
+/// Returns the read-only mounts of this host.
 fn mounts(wanted: &Wanted<'_>) -> Vec<Mount> {
     let baked = matches!(wanted.spec.image, ImageSpec::Binary(_));
     let files = wanted.spec.files.iter().filter(|_| !baked).chain(&wanted.spec.mounts);
@@ -108,9 +108,10 @@ fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// What a refused create or start means: what cannot be executed is a matter of the scenario.
+/// Explains a refused create or start. The engine reports a program that cannot be executed, which is a mistake of the scenario, only
+/// in its message.
 pub(super) fn explain(wanted: &Wanted<'_>, error: &bollard::errors::Error) -> Error {
-    let message = super::error::told(error);
+    let message = super::error::engine_message(error);
     let unusable =
         ["no such file or directory", "executable file not found", "permission denied", "no command specified"];
     let about_the_program = message.contains("exec:") || message.contains("No command specified");

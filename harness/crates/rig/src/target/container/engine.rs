@@ -7,25 +7,25 @@ use std::sync::Arc;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::net::UnixStream;
 
-use super::error::{Error, told};
+use super::error::{Error, engine_message};
 use super::label::Labels;
 
-/// Where engines listen unless `DOCKER_HOST` says otherwise.
+/// The default socket of engines, without `DOCKER_HOST`.
 const SOCKET: &str = "/var/run/docker.sock";
-/// Seconds for one answer of the engine.
-const PATIENCE: u64 = 30;
+/// The timeout of an answer of the engine, in seconds.
+const TIMEOUT: u64 = 30;
 
-/// The engine as it was found.
+/// A connection to the engine.
 #[derive(Debug, Clone)]
 pub(super) struct Engine {
     pub(super) docker: Docker,
     pub(super) labels: Labels,
-    /// Where control groups are mounted. Read once: every container that comes or goes changes the table of mounts, and a
-    /// table that changes while it is read may lack lines.
+    /// Where control groups are mounted. Read only once, because each container changes the table of mounts, and a table that changes
+    /// while it is read can lack lines.
     pub(super) hierarchies: Arc<Vec<PathBuf>>,
 }
 
-/// The engine behind `DOCKER_HOST` or at the usual socket, spoken to in the newest version that it knows.
+/// Connects to the engine of `DOCKER_HOST` or at the default socket, with the newest API version that it supports.
 pub(super) async fn connect() -> Result<Docker, Error> {
     let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
     let socket = match &host {
@@ -33,24 +33,24 @@ pub(super) async fn connect() -> Result<Docker, Error> {
         None => SOCKET,
     };
     reach(Path::new(socket)).await?;
-    let no_answer = |error| Error::NoAnswer { socket: PathBuf::from(socket), message: told(&error) };
-    let docker = Docker::connect_with_unix(socket, PATIENCE, API_DEFAULT_VERSION).map_err(no_answer)?;
+    let no_answer = |error| Error::NoAnswer { socket: PathBuf::from(socket), message: engine_message(&error) };
+    let docker = Docker::connect_with_unix(socket, TIMEOUT, API_DEFAULT_VERSION).map_err(no_answer)?;
     docker.negotiate_version().await.map_err(no_answer)
 }
 
-/// What the engine of this host says about itself: its version and that of its interface.
+/// Returns the version of the engine and that of its API.
 ///
 /// # Errors
-/// [`Error`], with the next command to type.
+/// Returns [`Error`], with the next command to type.
 pub async fn version() -> Result<String, Error> {
     let docker = connect().await?;
-    let told = docker.version().await.map_err(Error::refused("tell its version"))?;
+    let version = docker.version().await.map_err(Error::refused("tell its version"))?;
     let unknown = || "unknown".to_owned();
-    let (engine, interface) = (told.version.unwrap_or_else(unknown), told.api_version.unwrap_or_else(unknown));
+    let (engine, interface) = (version.version.unwrap_or_else(unknown), version.api_version.unwrap_or_else(unknown));
     Ok(format!("version {engine}, interface {interface}"))
 }
 
-/// Whether the socket can be opened; the client's own errors do not tell why not.
+/// Checks that the socket can be opened, because the client's own errors do not give the reason.
 async fn reach(socket: &Path) -> Result<(), Error> {
     let path = socket.to_owned();
     match UnixStream::connect(socket).await {

@@ -1,17 +1,17 @@
-//! What can go wrong with containers.
+//! Errors of containers.
 
 use std::path::PathBuf;
 
-/// Whose fault an error is; the exit code follows from it.
+/// The origin of an error, which determines the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The engine is missing, refuses us, or fails.
+    /// The engine is missing, refuses a call, or fails.
     Tool,
-    /// The scenario names what is not there or cannot run here.
+    /// The scenario names something that does not exist or cannot run here.
     Input,
 }
 
-/// What can go wrong between us and the container engine.
+/// Why the container engine cannot do what a launch needs.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
@@ -19,21 +19,21 @@ pub enum Error {
          export DOCKER_HOST=unix:///path/to/docker.sock", socket.display()
     )]
     NoEngine { socket: PathBuf },
-    /// A socket, and nobody behind it.
+    /// The socket exists, but no engine answers.
     #[error(
         "the container engine does not answer at {}: {message}; look with: systemctl status docker; docker version",
         socket.display()
     )]
     NoAnswer { socket: PathBuf, message: String },
-    /// The socket is not for us.
+    /// This user may not open the socket.
     #[error(
-        "the container engine's socket {} is not permitted to this user; join its group with: \
+        "this user may not use the container engine's socket {}; join its group with: \
          sudo usermod -aG docker \"$USER\" && newgrp docker", socket.display()
     )]
     NotPermitted { socket: PathBuf },
-    /// `DOCKER_HOST` is another host, whose processes cannot be read.
+    /// `DOCKER_HOST` is another host, whose processes are not readable.
     #[error(
-        "DOCKER_HOST={host} is no local socket, and a target on another host cannot be measured; unset it with: \
+        "DOCKER_HOST={host} is not a local socket, and a target on another host cannot be measured; unset it with: \
          unset DOCKER_HOST, or name a socket as in unix:///var/run/docker.sock"
     )]
     NotLocal { host: String },
@@ -43,7 +43,7 @@ pub enum Error {
          docker load -i FILE"
     )]
     NoImage { image: String },
-    /// The image is for other machines.
+    /// The image is for other hardware.
     #[error(
         "image {image} is for {is}, this host is {host}; get the other one with: docker pull --platform linux/{host} {image}"
     )]
@@ -54,22 +54,22 @@ pub enum Error {
          '{{{{.Config.Entrypoint}}}} {{{{.Config.Cmd}}}}' {image}, and correct target.container.command"
     )]
     NoProgram { image: String, message: String },
-    /// An image could not be made of a binary.
-    #[error("no image can be made of the binary: {0}")]
+    /// No image could be built from a binary.
+    #[error("no image can be built from the binary: {0}")]
     NoBuild(#[from] harness_image::Error),
     /// The container has no address on the bridge.
-    #[error("the container {name} got no address on its network; look with: docker network ls; docker inspect {name}")]
+    #[error("the container {name} has no address on its network; look with: docker network ls; docker inspect {name}")]
     NoAddress { name: String },
-    /// The engine counts processes in another namespace.
+    /// The engine runs in another pid namespace.
     #[error(
-        "the engine's process {pid} is not the container's as seen from here: harness runs in another pid namespace than the \
-         engine; run it on the host itself, or with: docker run --pid host"
+        "the process {pid} that the engine reports is not the container's here, because harness and the engine run in different pid \
+         namespaces; run it on the host itself, or with: docker run --pid host"
     )]
     Elsewhere {
-        /// The number that the engine told.
+        /// The process id that the engine reported.
         pid: i32,
     },
-    /// Anything else that the engine refuses.
+    /// Any other call that the engine refuses.
     #[error("the container engine could not {doing}: {message}; look with: docker info; journalctl -u docker -n 20")]
     Refused { doing: String, message: String },
 }
@@ -85,22 +85,22 @@ impl Error {
         }
     }
 
-    /// For what the engine refuses without a meaning of its own.
+    /// Creates the error of a call that has no error of its own.
     pub(super) fn refused(doing: &str) -> impl FnOnce(bollard::errors::Error) -> Self {
         let doing = doing.to_owned();
-        move |error| Self::Refused { doing, message: told(&error) }
+        move |error| Self::Refused { doing, message: engine_message(&error) }
     }
 }
 
-/// The engine's own words, without the client's frame around them.
-pub(super) fn told(error: &bollard::errors::Error) -> String {
+/// Returns the engine's message without the prefix of the client.
+pub(super) fn engine_message(error: &bollard::errors::Error) -> String {
     match error {
         bollard::errors::Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
         other => other.to_string(),
     }
 }
 
-/// Whether the engine said that there is no such thing.
+/// Returns whether the engine answered that the object does not exist.
 pub(super) fn is_absent(error: &bollard::errors::Error) -> bool {
     matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })
 }

@@ -1,9 +1,9 @@
 //! The instant at which a container's program is executed.
 //!
-//! The engine tells the process id only when its start call returns, up to 10 ms after the exec or a moment before it, and the start time in
-//! `/proc/<pid>/stat` is that of the engine's own preparing process, 30 to 150 ms before the exec. So the container's cgroup is
-//! watched, which fills while the engine prepares: once its process has another name than that of the preparing runtime, the
-//! program has been executed. The last look before that is the instant taken: the program is never found to be faster than it was.
+//! The engine reports the process id only when its start call returns, from shortly before to 10 ms after the exec. The start time in
+//! `/proc/<pid>/stat` is that of the engine's preparing process, 30 to 150 ms before the exec. Therefore, the container's cgroup is
+//! watched, to which the engine adds the preparing process: once its name is no longer that of the runtime, the program has been
+//! executed. The instant taken is that of the last check before, so the program never appears faster than it was.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,23 +12,23 @@ use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
 const PAUSE: Nanos = Nanos::from_micros(300);
-/// Time for the exec after the return of the start call, which only tells the preparing process to go on.
+/// The time for the exec after the start call, which only makes the preparing process continue.
 const GRACE: Nanos = Nanos::from_millis(200);
-/// Names of processes that prepare a container begin with one of these.
+/// The names of processes that prepare a container begin with one of these.
 const RUNTIMES: [&str; 2] = ["runc", "crun"];
 
-/// An exec that was seen.
+/// An observed exec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) pid: i32,
-    /// The last look at which the program was not executed yet.
+    /// The last check at which the program was not yet executed.
     pub(super) before: Mono,
-    /// From then until it was.
+    /// The time from then until the check that found it executed.
     pub(super) gap: Nanos,
 }
 
-/// Blocks until the program of container `id` is executed; no longer than [`GRACE`] once `returned` tells that the start call has
-/// returned. Of several hierarchies, which the container joins one after the other, the first one joined is looked at.
+/// Blocks until the program of container `id` is executed, but at most [`GRACE`] after `returned` is set, which means that the start
+/// call has returned. A container joins several hierarchies one after the other; the first one that it joins is watched.
 pub(super) fn watch(hierarchies: &[PathBuf], id: &str, begun: Mono, returned: &AtomicBool) -> Option<Seen> {
     let mut folders = folders(hierarchies, id);
     let (mut before, mut end) = (begun, None);
@@ -54,13 +54,13 @@ pub(super) fn watch(hierarchies: &[PathBuf], id: &str, begun: Mono, returned: &A
     }
 }
 
-/// Where the cgroup of a container may be, by the two ways in which engines name it.
+/// Returns the possible paths of a container's cgroup, by the two naming schemes of engines.
 fn folders(hierarchies: &[PathBuf], id: &str) -> Vec<PathBuf> {
     let names = [format!("docker/{id}"), format!("system.slice/docker-{id}.scope")];
     hierarchies.iter().flat_map(|hierarchy| names.iter().map(|name| hierarchy.join(name))).collect()
 }
 
-/// The first process of the cgroup, once it is the program.
+/// Returns the first process of the cgroup, if it is the program.
 fn executed(folder: &Path) -> Option<i32> {
     pids(folder).into_iter().find(|pid| is_first(*pid) && is_program(*pid))
 }
@@ -70,7 +70,7 @@ fn pids(folder: &Path) -> Vec<i32> {
     pids.lines().filter_map(|line| line.parse().ok()).collect()
 }
 
-/// Whether it is process 1 of a namespace of its own.
+/// Returns whether it is process 1 of its own namespace.
 fn is_first(pid: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let spaces = status.lines().find_map(|line| line.strip_prefix("NSpid:"));

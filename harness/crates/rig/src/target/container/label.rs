@@ -1,17 +1,17 @@
-//! The labels by which we find again what is ours.
+//! The labels of everything that a run creates with the engine.
 
 use std::collections::HashMap;
 
 use crate::cgroup::Maker;
 
-/// The run that something belongs to.
+/// The label with the run.
 const RUN: &str = "harness.run";
-/// The keeper of that run as `<pid>-<start time>`: while it lives, so does the run.
+/// The label with the keeper of that run as `<pid>-<start time>`. The run lives as long as its keeper.
 pub(super) const KEEPER: &str = "harness.keeper";
-/// The namespace in which that pid means something.
+/// The label with the pid namespace of the keeper.
 const NAMESPACE: &str = "harness.pid-namespace";
 
-/// The labels of all that a run makes.
+/// The labels of a run.
 #[derive(Debug, Clone)]
 pub(super) struct Labels {
     run: String,
@@ -19,12 +19,12 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// Of a run and the process that keeps it.
+    /// Creates the labels of a run and its keeper.
     pub(super) fn new(run: &str, keeper: i32) -> Self {
         Self { run: run.to_owned(), keeper: Maker::of(keeper) }
     }
 
-    /// Every label with its value.
+    /// Returns all labels with their values.
     pub(super) fn all(&self) -> HashMap<String, String> {
         let Maker { namespace, pid, started } = self.keeper;
         let (keeper, space) = (format!("{pid}-{started}"), format!("pid:[{namespace}]"));
@@ -34,12 +34,12 @@ impl Labels {
     }
 }
 
-/// The label of a run as engines filter by it.
+/// Returns the filter for the label of a run.
 pub(super) fn of_run(run: &str) -> String {
     format!("{RUN}={run}")
 }
 
-/// Whether the keeper behind these labels is gone. What another namespace made is never taken for dead.
+/// Returns whether the keeper of these labels has ended. The keeper of another namespace never counts as ended.
 pub(super) fn is_abandoned(labels: &HashMap<String, String>) -> bool {
     keeper(labels).is_some_and(Maker::is_gone)
 }
@@ -64,7 +64,7 @@ mod tests {
             labels.insert(name.to_owned(), value.to_owned());
             labels
         };
-        // The number was given to another process since.
+        // The number was reused for another process.
         assert!(is_abandoned(&with(KEEPER, &format!("{own}-1"))));
         assert!(!is_abandoned(&with(KEEPER, "not ours")));
         assert!(!is_abandoned(&HashMap::new()));

@@ -19,12 +19,12 @@ use crate::target::site::Site;
 use crate::target::spec::{ContainerSpec, ImageSpec, Placed};
 use harness_image as image;
 
-/// Where a scenario names an image.
+/// The key of an image in a scenario.
 pub(super) const IMAGE: &str = "target.container.image";
-/// Where a scenario names a binary.
+/// The key of a binary in a scenario.
 pub(super) const BINARY: &str = "target.container.binary";
 
-/// The image of `spec`, made of its binary where it has one; once per run.
+/// Returns the image of `spec`. Builds it from its binary, if it has one, once per run.
 pub(super) async fn resolve(engine: &Engine, site: &Site, spec: &ContainerSpec) -> Result<Image, TargetError> {
     let mut values = Values::new(&site.ports, None, BTreeMap::new());
     let (key, named) = match &spec.image {
@@ -41,7 +41,7 @@ pub(super) async fn resolve(engine: &Engine, site: &Site, spec: &ContainerSpec) 
             let env = clean_env(&site.scratch, &[]);
             let program = program(site, vec![named.clone()], &env, key.to_owned())?;
             let mut image = binary_image(engine, site, &program.executable, &spec.files).await?;
-            // `builtin:sidecar` is this binary with a word behind it.
+            // `builtin:sidecar` is this binary with an argument.
             image.entrypoint.get_or_insert_default().extend(program.argv.into_iter().skip(1));
             Image { named: named.clone(), binary: Some(program.executable), builtin: program.builtin, ..image }
         }
@@ -71,8 +71,8 @@ async fn inspect(engine: &Engine, name: &str) -> Result<Image, Error> {
     })
 }
 
-/// Makes an image of a binary, with what it needs and `files`, and hands it to the engine. It bears the run's labels, so it
-/// goes with the run.
+/// Builds an image from a binary, its dependencies and `files`, and loads it into the engine. It has the run's labels, so it is
+/// removed with the run.
 async fn binary_image(engine: &Engine, site: &Site, binary: &Path, files: &[Placed]) -> Result<Image, Error> {
     let archive = site.scratch.join("image.tar");
     let labels: BTreeMap<String, String> = engine.labels.all().into_iter().collect();
@@ -93,7 +93,7 @@ async fn binary_image(engine: &Engine, site: &Site, binary: &Path, files: &[Plac
     let failed = |message: String| Error::Refused { doing: "load an image".to_owned(), message };
     let built = tokio::task::spawn_blocking(build).await.map_err(|error| failed(error.to_string()))??;
     let bytes = std::fs::read(&archive).map_err(|error| failed(format!("{}: {error}", archive.display())))?;
-    // It stays in the scratch folder otherwise, for as long as the run.
+    // If this fails, the archive remains in the scratch folder until the run ends.
     let _kept = std::fs::remove_file(&archive);
     let mut loading =
         std::pin::pin!(engine.docker.import_image(ImportImageOptions::default(), body_full(bytes.into()), None));

@@ -1,4 +1,4 @@
-//! From a container that was created to a program that was executed.
+//! Starts a container and waits until its program is executed.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -20,21 +20,21 @@ use crate::launch::EngineFacts;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Time for a container's address, which is settled before its program is executed.
+/// The time for a container's address, which is assigned before its program is executed.
 const ADDRESS: Nanos = Nanos::from_secs(5);
-/// Time between two questions to the engine.
+/// The time between two calls of the engine.
 const PAUSE: Duration = Duration::from_millis(3);
 
 /// A container whose program was executed.
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) spawned: Mono,
-    /// Its own address, on a bridge.
+    /// The container's address on a bridge.
     pub(super) address: Option<IpAddr>,
     pub(super) contained: Contained,
 }
 
-/// Creates and starts a container. What was created is removed again when something fails.
+/// Creates and starts a container, and removes it if that fails.
 pub(super) async fn start(engine: &Engine, wanted: &Wanted<'_>, log: &Path) -> Result<Started, Error> {
     let begun = Mono::now();
     let id = create(engine, wanted).await?;
@@ -101,16 +101,16 @@ fn call(docker: Docker, id: String) -> Starting {
     })
 }
 
-/// Waits for the exec, which may come before or just after the return of the start call; not when that call failed.
+/// Waits for the exec, which may be before or just after the return of the start call. Does not wait if that call fails.
 async fn first_exec(
     engine: &Engine,
     id: &str,
     begun: Mono,
     starting: &mut Starting,
 ) -> (Option<Seen>, Option<(Mono, Result<(), bollard::errors::Error>)>) {
-    let told_return = Arc::new(AtomicBool::new(false));
-    let (container, told, hierarchies) = (id.to_owned(), Arc::clone(&told_return), Arc::clone(&engine.hierarchies));
-    let mut watch = tokio::task::spawn_blocking(move || exec::watch(&hierarchies, &container, begun, &told));
+    let returned_flag = Arc::new(AtomicBool::new(false));
+    let (container, flag, hierarchies) = (id.to_owned(), Arc::clone(&returned_flag), Arc::clone(&engine.hierarchies));
+    let mut watch = tokio::task::spawn_blocking(move || exec::watch(&hierarchies, &container, begun, &flag));
     let gone = |error: tokio::task::JoinError| {
         let error = std::io::Error::other(error.to_string());
         (Mono::now(), Err(bollard::errors::Error::from(error)))
@@ -120,19 +120,20 @@ async fn first_exec(
         seen = &mut watch => {
             match seen.ok().flatten() {
                 Some(seen) => (Some(seen), None),
-                // Its cgroup is nowhere to be seen.
+                // Its cgroup is not visible.
                 None => (None, Some(starting.await.unwrap_or_else(gone))),
             }
         }
         returned = &mut *starting => {
-            told_return.store(true, Ordering::Release);
+            returned_flag.store(true, Ordering::Release);
             let seen = watch.await.ok().flatten();
             (seen, Some(returned.unwrap_or_else(gone)))
         }
     }
 }
 
-/// The container's address on `network`. The engine answers about a container only after its start, about a network at once.
+/// Finds the container's address on `network`. It asks the engine about the network, because the engine answers about a container
+/// only after its start.
 async fn find_address(docker: Docker, network: String, id: String) -> Option<IpAddr> {
     let end = Mono::now().after(ADDRESS);
     while Mono::now() < end {

@@ -1,4 +1,4 @@
-//! Removing what bears our labels: all of one run, or what dead runs left behind.
+//! Removes what has our labels: everything of one run, or what ended runs left behind.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,16 +11,16 @@ use bollard::query_parameters::{
 };
 
 use super::engine::connect;
-use super::error::{Error, is_absent, told};
+use super::error::{Error, engine_message, is_absent};
 use super::label::{KEEPER, is_abandoned};
 use harness_base::exit::Exit;
 
-/// Time between two looks. A container that was being created when its run was killed appears only after the first one.
+/// The time between two searches. A container that was being created when its run was killed appears only after the first search.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Looks at most; the keeper's patience ends earlier.
-const LOOKS: u32 = 40;
+/// The largest number of searches; the keeper's timeout ends earlier.
+const SEARCHES: u32 = 40;
 
-/// What a thing of the engine is.
+/// The kind of a leftover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Container,
@@ -28,7 +28,7 @@ pub enum Kind {
     Image,
 }
 
-/// Something that the engine has with one of our labels.
+/// A container, network or image with one of our labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftover {
     pub kind: Kind,
@@ -48,7 +48,7 @@ impl fmt::Display for Leftover {
     }
 }
 
-/// Entry of `harness __sweep`: removes everything with this label. It is started by the keeper.
+/// The entry point of `harness __sweep`, which the keeper starts: removes everything with this label.
 pub fn sweep_main(label: &str) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let swept = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
@@ -61,34 +61,34 @@ pub fn sweep_main(label: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             use std::io::Write as _;
-            // Nobody is left to hear about a stderr that cannot be written.
+            // An error of stderr cannot be reported.
             drop(writeln!(std::io::stderr(), "harness: sweep: {message}; remove the rest with: harness clean"));
             ExitCode::from(Exit::Usage.code())
         }
     }
 }
 
-/// Removes everything with `label` until two looks in a row find nothing.
+/// Removes everything with `label` until two searches in a row find nothing.
 async fn sweep(docker: &Docker, label: &str) -> Result<(), Error> {
-    let (mut quiet, mut trouble) = (0, Ok(()));
-    for _ in 0..LOOKS {
+    let (mut quiet, mut failure) = (0, Ok(()));
+    for _ in 0..SEARCHES {
         let found = labelled(docker, label).await?;
         quiet = if found.is_empty() { quiet + 1 } else { 0 };
         if quiet == 2 {
             return Ok(());
         }
         for leftover in &found {
-            trouble = remove(docker, leftover).await;
+            failure = remove(docker, leftover).await;
         }
         tokio::time::sleep(PAUSE).await;
     }
-    trouble
+    failure
 }
 
-/// Removes what runs left behind whose keeper is dead, never anything else; with `dry_run` it only says what that would be.
+/// Removes only what runs with an ended keeper left behind. With `dry_run` it only lists these leftovers.
 ///
 /// # Errors
-/// [`Error`] when the engine cannot be reached.
+/// Returns [`Error`] when the engine cannot be reached.
 pub async fn clean(dry_run: bool) -> Result<Vec<Leftover>, Error> {
     clean_with(&connect().await?, dry_run).await
 }
@@ -102,7 +102,7 @@ pub(super) async fn clean_with(docker: &Docker, dry_run: bool) -> Result<Vec<Lef
     Ok(abandoned)
 }
 
-/// Everything with `label`, in the order in which it can be removed.
+/// Lists everything with `label`, in the order in which it can be removed.
 async fn labelled(docker: &Docker, label: &str) -> Result<Vec<Leftover>, Error> {
     let filters = || Some(HashMap::from([("label".to_owned(), vec![label.to_owned()])]));
     let refused = |_: ()| Error::refused("list what is ours");
@@ -133,7 +133,7 @@ fn leftover(kind: Kind, id: Option<String>, name: Option<String>, labels: Option
     Leftover { kind, id, name, labels: labels.unwrap_or_default() }
 }
 
-/// Removes one thing. One that is gone, or is being removed already, is as good as removed.
+/// Removes a leftover. One that was removed, or is being removed already, counts as removed.
 async fn remove(docker: &Docker, leftover: &Leftover) -> Result<(), Error> {
     let removed = match leftover.kind {
         Kind::Container => {
@@ -147,7 +147,7 @@ async fn remove(docker: &Docker, leftover: &Leftover) -> Result<(), Error> {
         }
     };
     match removed {
-        Err(error) if !is_absent(&error) && !told(&error).contains("already in progress") => {
+        Err(error) if !is_absent(&error) && !engine_message(&error).contains("already in progress") => {
             Err(Error::refused(&format!("remove the {leftover}"))(error))
         }
         _ => Ok(()),

@@ -1,4 +1,4 @@
-//! A container that runs: its log, its end, and how to stop it.
+//! A running container: its log, its end, and how it is stopped.
 
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
@@ -23,18 +23,18 @@ use crate::launch::{Ending, EngineFacts};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Time for a killed container to disappear.
+/// The time for a killed container to disappear.
 const DYING: Nanos = Nanos::from_secs(3);
-/// Time for the engine to hand over the last lines of a log.
-const LAST_WORDS: Nanos = Nanos::from_secs(1);
-/// Time in which the engine learns of an OOM kill, which it is told on another way than the end itself.
-const VERDICT: Nanos = Nanos::from_millis(200);
-/// Time between two questions to the engine.
+/// The time for the engine to send the last lines of a log.
+const LAST_LINES: Nanos = Nanos::from_secs(1);
+/// The time until the engine reports an OOM kill, which it learns separately from the end itself.
+const OOM_REPORT: Nanos = Nanos::from_millis(200);
+/// The time between two calls of the engine.
 const PAUSE: Duration = Duration::from_millis(2);
-/// A shell's and an engine's code for a process that a signal ended, before the number of the signal is added.
+/// The exit code of shells and engines for a process that a signal ended, minus the number of the signal.
 const SIGNALLED: i64 = 128;
 
-/// What is known of a container when its program was executed.
+/// The facts about a container whose program was executed.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) id: String,
@@ -42,13 +42,13 @@ pub(super) struct Known {
     pub(super) begun: Mono,
     pub(super) facts: EngineFacts,
     pub(super) sink: Sink,
-    /// Its memory limit in bytes.
+    /// The memory limit in bytes.
     pub(super) memory: Option<u64>,
-    /// Its image was made of a binary.
+    /// Whether its image was built from a binary.
     pub(super) from_binary: bool,
-    /// Its process, where its exec was seen.
+    /// The process, if its exec was observed.
     pub(super) pid: Option<i32>,
-    /// The start call, where it has not returned.
+    /// The start call, if it has not returned.
     pub(super) starting: Option<Starting>,
 }
 
@@ -59,7 +59,7 @@ struct Ended {
     at: Mono,
 }
 
-/// A container. Dropping it has the engine remove it, unless [`Contained::stop`] did so before.
+/// A container, which is removed on drop unless [`Contained::stop`] has removed it.
 #[derive(Debug)]
 pub(in crate::target) struct Contained {
     docker: Docker,
@@ -74,68 +74,68 @@ pub(in crate::target) struct Contained {
 }
 
 impl Contained {
-    /// Follows its log and waits for its end, on tasks of the present runtime.
+    /// Follows its log and waits for its end, on tasks of the current runtime.
     ///
     /// # Errors
-    /// [`Error::Elsewhere`] when its process is not one of those that are seen here.
+    /// Returns [`Error::Elsewhere`] when its process is not visible here.
     pub(super) async fn watch(docker: Docker, mut known: Known) -> Result<Self, Error> {
         let facts = Arc::new(Mutex::new(known.facts.clone()));
-        let ((settle, settled), (tell, ended)) = (watch::channel(false), watch::channel(None));
+        let ((settle, settled), (send_end, ended)) = (watch::channel(false), watch::channel(None));
         if known.pid.is_none() {
-            known.pid = told_pid(&docker, &known.id, known.begun, &facts).await;
+            known.pid = reported_pid(&docker, &known.id, known.begun, &facts).await;
         }
         if let Some(pid) = known.pid.filter(|pid| !is_here(*pid, &known.id)) {
             return Err(Error::Elsewhere { pid });
         }
         let (id, pid, from_binary) = (known.id.clone(), known.pid.unwrap_or(0), known.from_binary);
-        // Held before anything else is asked, so that the number cannot pass to another process unnoticed.
+        // Opened first, so that the number cannot be reused for another process unnoticed.
         let pidfd = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         let watched = Watched { docker: docker.clone(), known, facts: Arc::clone(&facts), pidfd, settle };
         tokio::spawn(async move {
             let ended = watched.until_it_ends().await;
-            let _nobody = tell.send(Some(ended));
+            let _closed = send_end.send(Some(ended));
         });
         let runtime = tokio::runtime::Handle::current();
         Ok(Self { docker, id, pid, facts, from_binary, settled, ended, removed: AtomicBool::new(false), runtime })
     }
 
-    /// Its process on this host; 0 where it ended before it could be seen.
+    /// Returns its process on this host; 0 if it ended before it was observed.
     pub(super) const fn pid(&self) -> i32 {
         self.pid
     }
 
-    /// How it ended; nothing while it runs. Once this has answered, all that it had printed is in its log.
+    /// Returns how it ended; `None` while it runs. Once this returns an ending, the log is complete.
     pub(in crate::target) fn ended(&self) -> Option<Ending> {
         self.ended.borrow().as_ref().map(|ended| ended.ending.clone())
     }
 
-    /// What to do about its end, where its last lines tell.
+    /// Returns advice about its end, if its last lines give a hint.
     pub(in crate::target) fn advice(&self, tail: &[String]) -> Option<String> {
         super::advice::advice(&self.ended()?, tail, self.from_binary)
     }
 
-    /// What the engine did, once its start call has returned and the process id is told, or the container has ended.
+    /// Returns what the engine did. Waits until its start call has returned and the process id is known, or the container has ended.
     pub(in crate::target) async fn facts(&self) -> EngineFacts {
-        // Its other side is gone when the runtime ends; then it is as far as it is known by now.
+        // When the runtime ends, the sender is dropped, and the facts known so far are returned.
         let mut settled = self.settled.clone();
         drop(settled.wait_for(|settled| *settled).await);
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Stops it: SIGTERM, SIGKILL when it still runs after `patience`, and removes it.
-    pub(in crate::target) async fn stop(&self, patience: Nanos) -> Stopped {
+    /// Stops it with SIGTERM, and SIGKILL if it still runs after `grace`, and removes it.
+    pub(in crate::target) async fn stop(&self, grace: Nanos) -> Stopped {
         let before = self.ended();
         let start = Mono::now();
         let (ending, took, killed) = match before {
             Some(ending) => (ending, Nanos::ZERO, false),
             None => {
-                let ended = self.terminate(patience, Signal::SIGTERM).await;
+                let ended = self.terminate(grace, Signal::SIGTERM).await;
                 let killed = ended.is_none();
                 let ended = match ended {
                     Some(ended) => Some(ended),
                     None => self.terminate(DYING, Signal::SIGKILL).await,
                 };
-                // One that the kernel cannot end yet counts as killed.
+                // A process that the kernel cannot end yet counts as killed.
                 let dead = || Ended { ending: Ending::Signal(Signal::SIGKILL as i32), at: Mono::now() };
                 let ended = ended.unwrap_or_else(dead);
                 (ended.ending, ended.at.since(start), killed)
@@ -147,12 +147,12 @@ impl Contained {
     }
 
     /// Sends a signal and waits for the end.
-    async fn terminate(&self, patience: Nanos, signal: Signal) -> Option<Ended> {
+    async fn terminate(&self, grace: Nanos, signal: Signal) -> Option<Ended> {
         let options = KillContainerOptions { signal: signal.as_str().to_owned() };
-        // One that has just ended cannot be signalled.
+        // This fails if it has just ended.
         let _ended = self.docker.kill_container(&self.id, Some(options)).await;
         let mut ended = self.ended.clone();
-        let known = tokio::time::timeout(patience.duration(), ended.wait_for(Option::is_some)).await;
+        let known = tokio::time::timeout(grace.duration(), ended.wait_for(Option::is_some)).await;
         known.ok()?.ok()?.clone()
     }
 }
@@ -161,13 +161,13 @@ impl Drop for Contained {
     fn drop(&mut self) {
         if !self.removed.load(Ordering::Acquire) {
             let (docker, id) = (self.docker.clone(), self.id.clone());
-            // A runtime that shuts down drops this; the keeper removes the container then.
+            // A runtime that shuts down drops this task; then the keeper removes the container.
             self.runtime.spawn(async move { remove(&docker, &id).await });
         }
     }
 }
 
-/// The watching side of a container.
+/// The task that watches a container.
 struct Watched {
     docker: Docker,
     known: Known,
@@ -185,11 +185,11 @@ impl Watched {
         {
             facts.lock().unwrap_or_else(PoisonError::into_inner).start_ns = Some(at.since(begun).0);
         }
-        let untold = facts.lock().unwrap_or_else(PoisonError::into_inner).pid_ns.is_none();
-        if untold {
-            told_pid(&docker, &id, begun, &facts).await;
+        let unknown = facts.lock().unwrap_or_else(PoisonError::into_inner).pid_ns.is_none();
+        if unknown {
+            reported_pid(&docker, &id, begun, &facts).await;
         }
-        let _nobody = settle.send(true);
+        let _closed = settle.send(true);
         let mut log = tokio::spawn(follow(docker.clone(), id.clone(), sink));
         match pidfd {
             Some(pidfd) => over(pidfd).await,
@@ -197,15 +197,15 @@ impl Watched {
         }
         let at = Mono::now();
         let state = ended_state(&docker, &id).await;
-        if tokio::time::timeout(LAST_WORDS.duration(), &mut log).await.is_err() {
+        if tokio::time::timeout(LAST_LINES.duration(), &mut log).await.is_err() {
             log.abort();
         }
         Ended { ending: ending(&state, memory), at }
     }
 }
 
-/// Asks the engine for the process id until it tells one or the container has ended, and notes the instant.
-async fn told_pid(docker: &Docker, id: &str, begun: Mono, facts: &Mutex<EngineFacts>) -> Option<i32> {
+/// Asks the engine for the process id until it reports one or the container has ended, and records the instant.
+async fn reported_pid(docker: &Docker, id: &str, begun: Mono, facts: &Mutex<EngineFacts>) -> Option<i32> {
     for _ in 0..500 {
         let state = state(docker, id).await?;
         let pid = state.pid.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0);
@@ -220,8 +220,8 @@ async fn told_pid(docker: &Docker, id: &str, begun: Mono, facts: &Mutex<EngineFa
     None
 }
 
-/// Whether the process with this number is the container's: where the engine counts in another namespace, it is another one, or
-/// none at all. One that has ended is let through.
+/// Returns whether the process with this number is the container's. If the engine runs in another pid namespace, it is another
+/// process or does not exist. A process that has ended is accepted.
 fn is_here(pid: i32, id: &str) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/cgroup")).map_or(true, |groups| groups.contains(id))
 }
@@ -230,7 +230,7 @@ async fn state(docker: &Docker, id: &str) -> Option<ContainerState> {
     docker.inspect_container(id, None::<InspectContainerOptions>).await.ok()?.state
 }
 
-/// Returns when the process has ended.
+/// Waits until the process has ended.
 #[expect(deprecated, reason = "its successor is unsafe for the sake of descriptors that are not owned; this one is")]
 async fn over(pidfd: OwnedFd) {
     match AsyncFd::with_interest(pidfd, Interest::READABLE) {
@@ -239,31 +239,32 @@ async fn over(pidfd: OwnedFd) {
     }
 }
 
-/// The same by the engine's word, where the process is not to be seen.
+/// Waits until the engine reports the end, if the process is not visible.
 async fn waited(docker: &Docker, id: &str) {
     let waiting = docker.wait_container(id, None::<WaitContainerOptions>);
     let _code = std::pin::pin!(waiting).next().await;
 }
 
-/// What the engine says once it knows of the end: after a kill by somebody else it may still hear that it was for memory.
+/// Returns the engine's state once it knows of the end. After a kill by another process, waits until the engine can know whether it
+/// was for memory.
 async fn ended_state(docker: &Docker, id: &str) -> ContainerState {
-    let mut verdict = Mono::now().after(DYING);
+    let mut deadline = Mono::now().after(DYING);
     loop {
         let Some(state) = state(docker, id).await else { return ContainerState::default() };
         let over = state.running == Some(false);
         let killed = state.exit_code == Some(SIGNALLED + Signal::SIGKILL as i64) && state.oom_killed != Some(true);
         if over && killed {
-            verdict = verdict.min(Mono::now().after(VERDICT));
+            deadline = deadline.min(Mono::now().after(OOM_REPORT));
         }
-        if (over && !killed) || Mono::now() >= verdict {
+        if (over && !killed) || Mono::now() >= deadline {
             return state;
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// How it ended, in our words. The engine tells a signal as 128 and its number, as a shell does; so a program that itself
-/// exits with such a code is taken for signalled, for the signals that no program sends to itself lightly.
+/// Converts the engine's exit code. The engine reports a signal as 128 plus its number, like a shell, so a program that exits with such
+/// a code counts as signalled; only signals that programs rarely send to themselves are considered.
 fn ending(state: &ContainerState, memory: Option<u64>) -> Ending {
     let Some(code) = state.exit_code else { return Ending::Unknown };
     let signals = [Signal::SIGABRT, Signal::SIGBUS, Signal::SIGILL, Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGTERM];
@@ -275,7 +276,7 @@ fn ending(state: &ContainerState, memory: Option<u64>) -> Ending {
     }
 }
 
-/// Moves what it prints to its log until it ends.
+/// Copies its output to its log until it ends.
 async fn follow(docker: Docker, id: String, mut sink: Sink) {
     let options =
         LogsOptions { follow: true, stdout: true, stderr: true, tail: "all".to_owned(), ..LogsOptions::default() };
