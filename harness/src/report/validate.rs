@@ -65,12 +65,17 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, Absent> {
     }
     let artifacts = |folder: &Path| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        entries.filter(|path| path.is_file() && kind::has_extension(path, &["json", "jsonl"])).collect::<Vec<_>>()
+        entries.filter(|path| path.is_file() && is_artifact(path)).collect::<Vec<_>>()
     };
     let mut files = artifacts(path);
     files.extend(["aether", "badges"].iter().flat_map(|inner| artifacts(&path.join(inner))));
     files.sort();
     Ok(files)
+}
+
+/// Whether a file of a run's folder has a schema or a reader; the series of a soak has neither.
+fn is_artifact(path: &Path) -> bool {
+    kind::has_extension(path, &["json"]) || path.file_name().is_some_and(|name| name == journal::FILE)
 }
 
 /// Validates one file, or one directory of Criterion, as what it looks like, or as `forced`. Scenarios are recognised and not

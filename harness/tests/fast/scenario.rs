@@ -1,5 +1,10 @@
 //! Scenarios: what is read, what is refused and with which words, and what a plan makes of them.
 
+mod constrained;
+mod import;
+mod limits;
+mod soak;
+
 use std::path::{Path, PathBuf};
 
 use harness::measure::LedgerRule;
@@ -7,8 +12,6 @@ use harness::measure::metric::Unit;
 use harness::measure::record::StageKind;
 use harness::plan::{Options, Plan};
 use harness::scenario::{self, Scenario};
-use harness::stages::limits::work::Work as LimitsWork;
-use harness::stages::soak::work::Work as SoakWork;
 use harness::work::load::LoadWork;
 use harness::work::{Stage, Work};
 use harness_base::units::{Nanos, Ratio};
@@ -717,148 +720,6 @@ fn the_schema_refuses_what_the_reader_refuses() {
     ] {
         let text = GOOD.replacen(written, instead, 1);
         assert!(!mistakes(&text, &[]).is_empty() && !valid(&text), "{instead}");
-    }
-}
-
-#[test]
-fn limits_are_those_of_a_sidecar_unless_written_and_a_curve_is_every_pair_of_them() {
-    let text = GOOD.replace(
-        "[stage.overhead]",
-        r#"[stage.constrained]
-[stage.half]
-kind = "constrained"
-limits = { cpus = 0.5 }
-rate = "200/s"
-[stage.limits]
-cpus = [1, 0.25]
-memory = ["128MiB", "64MiB"]
-objective = { rps = "500/s", p99 = "50ms" }
-[stage.overhead]
-limits = { memory = "1GiB", pids = 40 }"#,
-    );
-    let scenario = good(&text, &[]);
-    let shown: Vec<String> = scenario.stages.iter().map(|stage| stage.limits.to_string()).collect();
-    assert_eq!(shown, ["0.5 CPUs, 128MiB", "0.5 CPUs", "no limits", "1GiB, 40 processes", "no limits"]);
-    let pace = |index: usize| load(&scenario.stages[index].work).pace;
-    assert_eq!((pace(0), pace(1)), (Pace::Closed, Pace::Open { rate_per_second: 200.0 }));
-    let Work::Limits(LimitsWork { cells, load, objective }) = &scenario.stages[2].work else { panic!("no curve") };
-    let shown: Vec<String> = cells.iter().map(ToString::to_string).collect();
-    let expected = ["0.25 CPUs, 64MiB", "0.25 CPUs, 128MiB", "1 CPUs, 64MiB", "1 CPUs, 128MiB"];
-    assert_eq!(shown, expected, "smallest first");
-    assert_eq!((objective.rps, objective.p99_ns), (Some(500.0), Some(50_000_000)));
-    assert!(!load.paired && load.rounds == 6);
-}
-
-fn soaking(lines: &str) -> String {
-    GOOD.replace("[stage.overhead]", &format!("[stage.soak]\n{lines}\n[stage.overhead]"))
-}
-
-fn soak(lines: &str) -> SoakWork {
-    match &good(&soaking(lines), &[]).stages[0].work {
-        Work::Soak(soak) => soak.clone(),
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn a_soak_is_sixty_windows_of_whole_seconds_unless_written() {
-    let hours = soak("");
-    let seconds = Nanos::from_secs;
-    assert_eq!((hours.load.window, hours.window, hours.windows()), (seconds(14_400), seconds(240), 60));
-    assert_eq!((hours.load.warmup, hours.load.paired), (seconds(1_200), false));
-    assert_eq!(hours.load.pace, Pace::Open { rate_per_second: 1000.0 });
-    assert_eq!((hours.budget.memory_bytes_per_day, hours.min_abs.memory_bytes), (50.0 * 1_048_576.0, 8 << 20));
-    let short = soak("duration = \"45500ms\"\nvus = 3\nbudget = { memory = \"1MiB/m\", rate = \"2%\" }");
-    assert_eq!((short.window, short.windows(), short.load.window), (seconds(1), 45, seconds(45)));
-    assert_eq!((short.load.pace, short.load.connections), (Pace::Closed, 3));
-    assert_eq!((short.budget.memory_bytes_per_day, short.budget.rate_ratio), (1440.0 * 1_048_576.0, 0.02));
-    assert_eq!((short.budget.threads_per_day, short.min_abs.threads), (10.0, 4));
-}
-
-#[test]
-fn a_soak_is_planned_with_its_budget_and_quick_is_twelve_seconds() {
-    let scenario = good(&soaking("rate = \"200/s\""), &["compare.against=builtin:sidecar"]);
-    let plan = Plan::new(&scenario, &Options::default()).unwrap();
-    assert!(!plan.stages[0].compared && plan.stages[1].compared, "the head alone is soaked");
-    let told = plan.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("4h of 200/s on 10 connections, warm-up 20m, 60 windows of 4m"), "{told}");
-    assert!(told.contains("memory 50.0 MiB/day beyond 8.00 MiB, descriptors 100/day beyond 20"), "{told}");
-    assert!(told.contains("p99 +50% beyond 1ms, rate -5%; about 260 min"), "{told}");
-    let quick = Plan::new(&scenario, &Options { quick: true, ..Options::default() }).unwrap();
-    let Work::Soak(soak) = &quick.stages[0].work else { panic!("no soak") };
-    assert_eq!((soak.windows(), soak.window, soak.load.warmup), (12, Nanos::from_secs(1), Nanos::from_secs(1)));
-}
-
-#[test]
-fn mistakes_of_a_soak_are_told_all_at_once() {
-    for (lines, message) in [
-        ("duration = \"11s\"", "11s is 11 windows of 1s, and 12 are the fewest that have a slope"),
-        ("window = \"30s\"", "30s makes 480 windows, 240 are the most"),
-        ("window = \"1500ms\"", "must be whole seconds, at least 1s, is 1500ms"),
-        ("window = \"500ms\"", "must be whole seconds"),
-        ("ramp = \"1h\"", "1h is longer than the warm-up of 20m"),
-        ("rate = \"1/m\"\nduration = \"20s\"", "too short for a single request"),
-        ("budget = { memory = \"50MiB\" }", "\"50MiB\" is not a growth of memory such as \"50MiB/day\""),
-        ("budget = { descriptors = \"100/week\" }", "is not a growth such as"),
-        ("budget = { memroy = \"50MiB/day\" }", "no such key (did you mean memory?)"),
-        ("budget = { p99 = \"-5%\" }", "must not be negative"),
-        ("min_abs = { memory = 5 }", "must be a size"),
-        ("rounds = 10", "stage.soak.rounds: no such key"),
-        ("rate = \"5/s\"\nvus = 3", "stage.soak.vus: no such key"),
-    ] {
-        let found = mistakes(&soaking(lines), &[]);
-        assert!(found.iter().any(|mistake| mistake.contains(message)), "{message} is not in {found:#?}");
-    }
-    let found = mistakes(&soaking("durtion = \"4h\"\nwindow = \"1ms\"\nrate = 5"), &[]);
-    assert_eq!(found.len(), 3, "{found:#?}");
-}
-
-/// What is written below `[import.criterion]`.
-fn importing(lines: &str) -> String {
-    GOOD.replace("[stage.overhead]", &format!("[import.criterion]\n{lines}\n[stage.overhead]"))
-}
-
-#[test]
-fn an_import_comes_first_and_says_what_it_reads() {
-    let text =
-        importing("dir = \"no/such/criterion\"\nnames = { \"policy/eval_v2\" = \"policy/eval\" }\nmax_age = \"2h\"");
-    let text = format!("{text}[targets]\n\"policy/eval_p50\" = {{ limit = \"< 100us\" }}\n");
-    let plan = Plan::new(&good(&text, &[]), &Options::default()).unwrap();
-    let Work::Import(spec) = &plan.stages[0].work else { panic!("{:?}", plan.stages[0]) };
-    let metrics: Vec<&str> = spec.names.iter().map(|(_, metric)| *metric).collect();
-    assert_eq!((metrics, spec.max_age), (vec!["policy/eval_p50", "policy/eval_p99"], Nanos::from_secs(7_200)));
-    assert_eq!(plan.stages[0].kind(), StageKind::Import);
-    assert!(plan.warnings[0].contains("no/such/criterion is not there: a run will stop"), "{:?}", plan.warnings);
-    let told = plan.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("reads policy/eval_v2 as policy/eval_p50, policy/eval_v2 as policy/eval_p99"), "{told}");
-    let others = Plan::new(&good(&text, &[]), &Options { stages: vec!["overhead".to_owned()], ..Options::default() });
-    assert_eq!(others.unwrap().stages.len(), 1, "an import that was not asked for");
-}
-
-#[test]
-fn mistakes_of_an_import_are_told_with_what_to_do() {
-    let names = "dir = \"c\"\nnames = { \"a/b\" = \"policy/eval\" }";
-    for (text, message) in [
-        (importing("names = { \"a/b\" = \"policy/eval\" }"), "import.criterion.dir: is missing"),
-        (importing("dir = \"c\""), "import.criterion.names: is missing"),
-        (importing("dir = \"c\"\nnames = {}"), "names no benchmark"),
-        (importing("dir = \"c\"\nnames = { \"a/b\" = \"policy/evl_p50\" }"), "(did you mean policy/eval_p50?)"),
-        (importing("dir = \"c\"\nnames = { \"a/b\" = \"latency/p50\" }"), "\"latency/p50\" cannot be imported"),
-        (
-            importing("dir = \"c\"\nnames = { \"a/b\" = \"policy/eval\", \"a/c\" = \"policy/eval_p99\" }"),
-            "policy/eval_p99 has a benchmark already",
-        ),
-        (importing(&format!("{names}\nmaxage = \"1h\"")), "no such key (did you mean max_age?)"),
-        (
-            format!("{}[targets]\n\"policy/reload_time\" = {{ limit = \"< 100ms\" }}\n", importing(names)),
-            "no benchmark is imported as it",
-        ),
-        (format!("{GOOD}[targets]\n\"policy/eval_p50\" = {{ limit = \"< 100us\" }}\n"), "(add [import.criterion])"),
-        (format!("{GOOD}[stage.import]\nkind = \"idle\"\n"), "write [import.criterion]"),
-        (format!("{GOOD}[stage.other]\nkind = \"import\"\n"), "must be one of artifact"),
-    ] {
-        let found = mistakes(&text, &[]);
-        assert!(found.iter().any(|mistake| mistake.contains(message)), "{message} is not in {found:#?}");
     }
 }
 

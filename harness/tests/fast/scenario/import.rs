@@ -1,0 +1,52 @@
+//! How a scenario imports what another tool has measured.
+
+use super::*;
+
+/// What is written below `[import.criterion]`.
+fn importing(lines: &str) -> String {
+    GOOD.replace("[stage.overhead]", &format!("[import.criterion]\n{lines}\n[stage.overhead]"))
+}
+
+#[test]
+fn an_import_comes_first_and_says_what_it_reads() {
+    let text =
+        importing("dir = \"no/such/criterion\"\nnames = { \"policy/eval_v2\" = \"policy/eval\" }\nmax_age = \"2h\"");
+    let text = format!("{text}[targets]\n\"policy/eval_p50\" = {{ limit = \"< 100us\" }}\n");
+    let plan = Plan::new(&good(&text, &[]), &Options::default()).unwrap();
+    let Work::Import(spec) = &plan.stages[0].work else { panic!("{:?}", plan.stages[0]) };
+    let metrics: Vec<&str> = spec.names.iter().map(|(_, metric)| *metric).collect();
+    assert_eq!((metrics, spec.max_age), (vec!["policy/eval_p50", "policy/eval_p99"], Nanos::from_secs(7_200)));
+    assert_eq!(plan.stages[0].kind(), StageKind::Import);
+    assert!(plan.warnings[0].contains("no/such/criterion is not there: a run will stop"), "{:?}", plan.warnings);
+    let told = plan.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("reads policy/eval_v2 as policy/eval_p50, policy/eval_v2 as policy/eval_p99"), "{told}");
+    let others = Plan::new(&good(&text, &[]), &Options { stages: vec!["overhead".to_owned()], ..Options::default() });
+    assert_eq!(others.unwrap().stages.len(), 1, "an import that was not asked for");
+}
+
+#[test]
+fn mistakes_of_an_import_are_told_with_what_to_do() {
+    let names = "dir = \"c\"\nnames = { \"a/b\" = \"policy/eval\" }";
+    for (text, message) in [
+        (importing("names = { \"a/b\" = \"policy/eval\" }"), "import.criterion.dir: is missing"),
+        (importing("dir = \"c\""), "import.criterion.names: is missing"),
+        (importing("dir = \"c\"\nnames = {}"), "names no benchmark"),
+        (importing("dir = \"c\"\nnames = { \"a/b\" = \"policy/evl_p50\" }"), "(did you mean policy/eval_p50?)"),
+        (importing("dir = \"c\"\nnames = { \"a/b\" = \"latency/p50\" }"), "\"latency/p50\" cannot be imported"),
+        (
+            importing("dir = \"c\"\nnames = { \"a/b\" = \"policy/eval\", \"a/c\" = \"policy/eval_p99\" }"),
+            "policy/eval_p99 has a benchmark already",
+        ),
+        (importing(&format!("{names}\nmaxage = \"1h\"")), "no such key (did you mean max_age?)"),
+        (
+            format!("{}[targets]\n\"policy/reload_time\" = {{ limit = \"< 100ms\" }}\n", importing(names)),
+            "no benchmark is imported as it",
+        ),
+        (format!("{GOOD}[targets]\n\"policy/eval_p50\" = {{ limit = \"< 100us\" }}\n"), "(add [import.criterion])"),
+        (format!("{GOOD}[stage.import]\nkind = \"idle\"\n"), "write [import.criterion]"),
+        (format!("{GOOD}[stage.other]\nkind = \"import\"\n"), "must be one of artifact"),
+    ] {
+        let found = mistakes(&text, &[]);
+        assert!(found.iter().any(|mistake| mistake.contains(message)), "{message} is not in {found:#?}");
+    }
+}
