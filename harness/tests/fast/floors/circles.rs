@@ -1,7 +1,7 @@
 //! Circles of files: files that import each other, directly or through others.
 //!
 //! A file and the folder of its submodules are one module to those outside, so that a submodule may use what the file above it
-//! defines, and the file its submodules; everything else counts.
+//! defines, and the file its submodules; everything else counts. In the libraries, that counts as a circle too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,8 @@ use super::paths::into_files;
 type Graph<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
 /// The circles among the files of one crate, each as the sorted paths of its files.
-pub fn circles(sources: &[&Source]) -> Vec<Vec<String>> {
-    let graph = graph(sources);
+pub fn circles(sources: &[&Source], library: bool) -> Vec<Vec<String>> {
+    let graph = graph(sources, library);
     let reached: BTreeMap<&str, BTreeSet<&str>> = graph.keys().map(|file| (*file, reach(&graph, file))).collect();
     let mut circles: Vec<Vec<String>> = Vec::new();
     for (file, beyond) in &reached {
@@ -37,7 +37,7 @@ fn reach<'a>(graph: &Graph<'a>, file: &str) -> BTreeSet<&'a str> {
     found
 }
 
-fn graph<'a>(sources: &[&'a Source]) -> Graph<'a> {
+fn graph<'a>(sources: &[&'a Source], library: bool) -> Graph<'a> {
     let files: BTreeMap<Vec<String>, &'a str> = sources
         .iter()
         .filter(|source| !source.is_test())
@@ -50,7 +50,7 @@ fn graph<'a>(sources: &[&'a Source]) -> Graph<'a> {
         let paths = into_files(&source.code(), &module).into_iter().map(|path| path.segments);
         let meant = paths.flat_map(|path| each_kind(path, &kinds));
         let found = meant.filter_map(|path| (1..=path.len()).rev().find_map(|end| files.get(&path[..end]).copied()));
-        let others = found.filter(|file| *file != source.path && !is_above(file, &source.path));
+        let others = found.filter(|file| *file != source.path && (library || !is_above(file, &source.path)));
         (source.path.as_str(), others.collect())
     };
     sources.iter().filter(|source| !source.is_test()).map(imports).collect()
@@ -74,10 +74,10 @@ fn is_above(file: &str, other: &str) -> bool {
 fn inside(source: &Source) -> Vec<String> {
     let module = source.module();
     match module.iter().position(|segment| segment == "src") {
-        Some(at) if module.first().is_some_and(|first| first == "crates") => {
+        Some(at) => {
             let module = module[at + 1..].to_vec();
             if module == ["lib"] { Vec::new() } else { module }
         }
-        _ => module,
+        None => module,
     }
 }

@@ -1,4 +1,4 @@
-//! One kept-alive HTTP/1.1 connection that sends the same GET again and again (RFC 9112).
+//! A kept-alive HTTP/1.1 connection that repeats a GET request (RFC 9112).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -9,22 +9,22 @@ use crate::target::HttpUrl;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Time for one answer. A target that accepts and stays silent is asked again over a new connection.
+/// The timeout of an answer. If a target accepts a connection but does not answer, the request is repeated on a new connection.
 const TIMEOUT: Nanos = Nanos::from_secs(1);
-/// Time of one read, after which it is checked whether to go on.
+/// The timeout of one read, after which the stop flag is checked.
 const SLICE: Nanos = Nanos::from_millis(20);
 /// Longest head, and longest line of a chunked body, in bytes.
 const HEAD: usize = 64 * 1024;
 /// Header lines of one answer.
 const HEADERS: usize = 128;
-/// Longest body read to its end; after a longer one the connection is given up.
+/// The longest body that is read to its end. After a longer one, the connection is closed.
 const BODY: usize = 1024 * 1024;
-/// Bytes of a body that are kept for messages.
+/// The bytes of a body that are kept for messages.
 const EXCERPT: usize = 200;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
-    /// When the status line had arrived.
+    /// The instant at which the status line had arrived.
     pub(super) at: Mono,
     pub(super) status: u16,
     /// The beginning of the body.
@@ -80,7 +80,7 @@ impl Head {
             let value = String::from_utf8_lossy(header.value).trim().to_ascii_lowercase();
             match header.name.to_ascii_lowercase().as_str() {
                 "transfer-encoding" if value.ends_with("chunked") => head.framing = Framing::Chunked,
-                // A length beside chunks is to be ignored (RFC 9112, 6.3).
+                // A length together with chunks is ignored (RFC 9112, 6.3).
                 "content-length" if head.framing != Framing::Chunked => {
                     let garbage = |_| Miss::Garbage(format!("{}: {value}", header.name));
                     head.framing = Framing::Length(value.parse().map_err(garbage)?);
@@ -99,7 +99,7 @@ impl Head {
 pub(super) struct Connection {
     stream: TcpStream,
     request: Vec<u8>,
-    /// Received and not yet used.
+    /// Received bytes that were not used yet.
     buffer: Vec<u8>,
 }
 
@@ -148,12 +148,12 @@ struct Input<'a, F> {
 }
 
 impl<F: Fn() -> bool> Input<'_, F> {
-    /// Receives more; 0 bytes when the other side is done.
+    /// Receives more bytes; 0 when the peer has closed its side.
     fn fill(&mut self) -> Result<usize, Miss> {
         let mut chunk = [0_u8; 8192];
         loop {
-            // A target that writes its answer in pieces waits, by Nagle's algorithm, for our acknowledgement of the first
-            // one, which we would hold back for 40 ms. The kernel forgets the option, so it is set for every read.
+            // By Nagle's algorithm, a target that writes its answer in pieces waits for our acknowledgement of the first piece,
+            // which the kernel would delay by 40 ms. The kernel resets the option, so it is set before every read.
             let _unsupported = rustix::net::sockopt::set_tcp_quickack(&self.connection.stream, true);
             match self.connection.stream.read(&mut chunk) {
                 Ok(count) => {
@@ -195,7 +195,7 @@ impl<F: Fn() -> bool> Input<'_, F> {
         Miss::Garbage(self.start())
     }
 
-    /// The first line of what was received and not used, cut where it is long.
+    /// Returns the first line of the unused bytes, truncated if it is long.
     fn start(&self) -> String {
         let line = self.connection.buffer.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
         String::from_utf8_lossy(line.get(..80).unwrap_or(line)).into_owned()
@@ -208,7 +208,7 @@ impl<F: Fn() -> bool> Input<'_, F> {
             let mut headers = [httparse::EMPTY_HEADER; HEADERS];
             let mut response = httparse::Response::new(&mut headers);
             let parsed = response.parse(&self.connection.buffer);
-            // The parser knows the code some bytes before the line ends, with the reason.
+            // The parser knows the code before the line is complete.
             let code = response.code.unwrap_or_default();
             let status = response.reason.and(response.code).filter(|status| *status >= 200 || *status == 101);
             if let (Some(status), None) = (status, &line) {

@@ -72,7 +72,7 @@ impl Subject {
         levels_of(&text).ok_or(Absent::Zombie)
     }
 
-    /// Reads parent and waited-for children anew. `false` once the process is gone.
+    /// Reads the parent and the waited-for children again. Returns `false` once the process has ended.
     pub(super) fn refresh(&mut self) -> bool {
         match self.handle.stat() {
             Ok(stat) => {

@@ -61,7 +61,7 @@ struct Ended {
 
 /// A container, which is removed on drop unless [`Contained::stop`] has removed it.
 #[derive(Debug)]
-pub(in crate::target) struct Contained {
+pub(crate) struct Contained {
     docker: Docker,
     id: String,
     pid: i32,
@@ -105,17 +105,17 @@ impl Contained {
     }
 
     /// Returns how it ended; `None` while it runs. Once this returns an ending, the log is complete.
-    pub(in crate::target) fn ended(&self) -> Option<Ending> {
+    pub(crate) fn ended(&self) -> Option<Ending> {
         self.ended.borrow().as_ref().map(|ended| ended.ending.clone())
     }
 
     /// Returns advice about its end, if its last lines give a hint.
-    pub(in crate::target) fn advice(&self, tail: &[String]) -> Option<String> {
+    pub(crate) fn advice(&self, tail: &[String]) -> Option<String> {
         super::advice::advice(&self.ended()?, tail, self.from_binary)
     }
 
     /// Returns what the engine did. Waits until its start call has returned and the process id is known, or the container has ended.
-    pub(in crate::target) async fn facts(&self) -> EngineFacts {
+    pub(crate) async fn facts(&self) -> EngineFacts {
         // When the runtime ends, the sender is dropped, and the facts known so far are returned.
         let mut settled = self.settled.clone();
         drop(settled.wait_for(|settled| *settled).await);
@@ -123,7 +123,7 @@ impl Contained {
     }
 
     /// Stops it with SIGTERM, and SIGKILL if it still runs after `grace`, and removes it.
-    pub(in crate::target) async fn stop(&self, grace: Nanos) -> Stopped {
+    pub(crate) async fn stop(&self, grace: Nanos) -> Stopped {
         let before = self.ended();
         let start = Mono::now();
         let (ending, took, killed) = match before {
