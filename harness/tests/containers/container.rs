@@ -219,7 +219,7 @@ fn a_missing_engine_is_a_matter_of_tooling_and_skips_an_optional_stage() {
     }
     let ran = with_engine(&on_host(&[], STARTUP), "tcp://127.0.0.1:1", None);
     ran.expect_code(4);
-    assert!(ran.shows("DOCKER_HOST=tcp://127.0.0.1:1 is no local socket"), "{}", ran.stdout);
+    assert!(ran.shows("DOCKER_HOST=tcp://127.0.0.1:1 is not a local socket"), "{}", ran.stdout);
 
     let ran = with_engine(&on_host(&[], &format!("{STARTUP}optional = true\n")), nowhere, None);
     assert_ne!(ran.code, 4, "{}", ran.stdout);
@@ -242,7 +242,7 @@ fn a_socket_that_is_not_for_this_user_says_how_to_join() {
     let ran = with_engine(&on_host(&[], STARTUP), &format!("unix://{}", socket.display()), Some(65_534));
     ran.expect_code(4);
     assert!(
-        ran.shows("not permitted to this user") && ran.shows("usermod -aG docker"),
+        ran.shows("this user may not use") && ran.shows("usermod -aG docker"),
         "{}\n{}",
         ran.stdout,
         ran.stderr

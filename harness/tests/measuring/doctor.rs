@@ -157,7 +157,7 @@ fn an_engine_is_found_as_a_run_finds_it() {
     assert_eq!(engine["state"], "poor");
     assert_eq!(ability(&nowhere, "containers")["answer"], "no");
     let remote = examined(doctor().env("DOCKER_HOST", "tcp://10.0.0.1:2375"));
-    assert!(condition(&remote, "engine")["value"].as_str().unwrap().contains("is no local socket"), "{remote}");
+    assert!(condition(&remote, "engine")["value"].as_str().unwrap().contains("is not a local socket"), "{remote}");
     if docker::there_is_an_engine("an_engine_is_found_as_a_run_finds_it") {
         let version = docker::docker(&["version", "--format", "{{.Server.Version}}"]).unwrap();
         let engine = examined(&mut doctor());
