@@ -19,9 +19,10 @@ pub mod stored_calibration;
 pub mod trial;
 
 pub use harness_image::types::{self as image, ImageFacts};
-pub use harness_load::facts::{Arm, Latencies, LedgerRule, LoadFacts, Offered, Second, Slice, Ticks};
+pub use harness_load::facts::{Arm, Latencies, LedgerRule, LoadFacts, Second, Slice, Ticks};
 pub use harness_load::latency::{self, LatencyHistogram, Quantiles};
 pub use harness_load::outcome::{self, Outcome, Outcomes};
+pub use harness_load::pace::Pace;
 pub use harness_rig::group::{self, GroupDelta, GroupUsage, ResourceLimits};
 pub use harness_rig::host::{GitFacts, HostFacts, ToolFacts};
 pub use harness_rig::launch::{self, Ending, EngineFacts, LaunchRecord};

@@ -31,7 +31,6 @@ use std::sync::Arc;
 use crate::measure::record::Retry;
 use crate::measure::{Record, StageRecord, StageStatus};
 use crate::plan::Plan;
-use crate::work::load::LoadWork;
 use crate::work::{Stage, Work};
 use halt::Halt;
 use harness_rig::cgroup;
@@ -128,7 +127,7 @@ fn stage_record(stage: &Stage) -> StageRecord {
         name: stage.name.clone(),
         facts: work.facts(),
         optional: stage.optional,
-        offered: work.load().map(LoadWork::offered),
+        offered: work.load().map(|load| load.pace),
         upstream_delay_ns: stage.upstream.as_ref().and_then(|upstream| upstream.delay()).map(|delay| delay.0),
         limits: Some(stage.limits).filter(|limits| !limits.is_empty()),
         wanted: work.wanted(),

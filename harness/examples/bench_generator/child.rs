@@ -6,8 +6,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use harness::measure::{Arm, LoadFacts};
 use harness_base::clock::Mono;
-use harness_base::units::Nanos;
-use harness_load::spec::{Body, Expect, Pace, Request};
+use harness_base::units::{Nanos, Rate};
+use harness_load::pace::Pace;
+use harness_load::spec::{Body, Expect, Request};
 use harness_load::{ArmAddress, Generator, Job, LoadEngine, TrialOrder};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
@@ -69,14 +70,14 @@ impl Child {
             std::thread::sleep(end.remaining().duration());
             Ok(cpu(pid)?.minus(before))
         });
-        let facts = self.trial(Pace::Closed, seconds, start_at).await?;
+        let facts = self.trial(Pace::Closed { vus: u64::MAX }, seconds, start_at).await?;
         let used = edges.join().map_err(|_| anyhow!("the thread that reads the CPU clock died"))??;
         Ok(Cost::new(used, facts.completed_in_window, Nanos(facts.window_ns)))
     }
 
     /// Pacer lag at 1000/s.
     pub(crate) async fn lag(&mut self, seconds: u64) -> Result<Lag> {
-        let pace = Pace::Open { rate_per_second: 1000.0 };
+        let pace = Pace::Open { rate: Rate(1000.0) };
         let facts = self.trial(pace, seconds, Mono::now().after(LEAD)).await?;
         bare::lag(&facts.latencies.pacer_lag)
     }

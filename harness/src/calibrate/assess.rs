@@ -10,13 +10,13 @@ use crate::measure::calibration::{
 use crate::measure::metric::Absent;
 use crate::measure::record::{Record, StageRecord, StageStatus};
 use crate::measure::usage::{ProcessUsage, Reading};
-use crate::measure::{Arm, Offered};
+use crate::measure::{Arm, Pace};
 use crate::measure::{InstanceRecord, LatencyHistogram};
 use crate::plan::proposal::resolved;
 use crate::verdict::Judgement;
 use crate::verdict::bottleneck::Bound;
 use crate::verdict::judgement::Measured;
-use harness_base::units::Nanos;
+use harness_base::units::{Nanos, Rate};
 use harness_stats::{Estimate, Sample, median_error};
 
 /// Nanoseconds in the unit of latency metrics.
@@ -102,7 +102,7 @@ fn noise_floor(record: &Record, judgement: &Judgement) -> Result<NoiseFloor, Abs
     let biased = difference_ns.holds_zero() == Some(false);
     let step = STEP * p50_ns.point;
     let floor = NoiseFloor {
-        rate_per_second: rate(stage)?,
+        rate: rate(stage)?,
         connections: trial.connections,
         window_ns: trial.load.window_ns,
         round_ns: round,
@@ -122,9 +122,9 @@ fn noise_floor(record: &Record, judgement: &Judgement) -> Result<NoiseFloor, Abs
 }
 
 /// The arrival rate of a stage.
-fn rate(stage: &StageRecord) -> Result<f64, Absent> {
+fn rate(stage: &StageRecord) -> Result<Rate, Absent> {
     match stage.offered {
-        Some(Offered::Open { rate_per_second }) => Ok(rate_per_second),
+        Some(Pace::Open { rate }) => Ok(rate),
         _ => Err(Absent("it has no arrival rate".to_owned())),
     }
 }
@@ -145,7 +145,7 @@ fn round_ns(stage: &StageRecord) -> Option<u64> {
 
 fn ceiling(record: &Record, judgement: &Judgement) -> Result<Ceiling, Absent> {
     let stage = valid(record, CEILING)?;
-    let Some(Offered::Closed { vus }) = stage.offered else {
+    let Some(Pace::Closed { vus }) = stage.offered else {
         return Err(Absent("it is no closed loop".to_owned()));
     };
     let (_, reached) = metric(judgement, &format!("throughput/rps_{vus}vu@{CEILING}"))?;
@@ -204,5 +204,5 @@ fn paced(record: &Record, name: &str) -> Result<PacerLag, Absent> {
     let trials = stage.valid_rounds().flat_map(|round| &round.trials);
     trials.for_each(|trial| all.merge(&trial.load.latencies.pacer_lag));
     let lag = all.quantiles().ok_or_else(|| Absent("no request was released".to_owned()))?;
-    Ok(PacerLag { rate_per_second: rate(stage)?, lag })
+    Ok(PacerLag { rate: rate(stage)?, lag })
 }

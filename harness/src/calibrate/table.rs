@@ -7,7 +7,7 @@ use crate::measure::calibration::{Ceiling, Figure, NoiseFloor, PacerLag, Reach, 
 use crate::measure::metric::Unit;
 use crate::report::calibration::{ns, span};
 use crate::report::text::wrap;
-use harness_base::units::{Nanos, Rate};
+use harness_base::units::Nanos;
 
 const WIDTH: usize = 80;
 const NAME: usize = 20;
@@ -57,7 +57,7 @@ fn time(figure: &Figure) -> String {
 }
 
 fn noise_floor(floor: &NoiseFloor) -> String {
-    let rate = Rate(floor.rate_per_second);
+    let rate = floor.rate;
     let mut text = format!("\nnoise floor: direct against direct, {rate} on {} connections\n", floor.connections);
     text.push_str(&row("p50", &time(&floor.p50_ns)));
     let truth = match floor.difference_ns.holds_zero() {
@@ -111,7 +111,7 @@ fn pacer(paced: &PacerLag) -> String {
         Nanos(lag.p99_ns),
         Nanos(lag.max_ns)
     );
-    row(&format!("at {}", Rate(paced.rate_per_second)), &value)
+    row(&format!("at {}", paced.rate), &value)
 }
 
 #[cfg(test)]
@@ -119,6 +119,7 @@ mod tests {
     use super::*;
     use crate::measure::calibration::{AbsentPart, BoundBy, Resolution};
     use crate::measure::latency::Quantiles;
+    use harness_base::units::Rate;
 
     #[test]
     fn it_reads_like_this() {
@@ -128,12 +129,15 @@ mod tests {
             took_ns: 90_000_000_000,
             fingerprint: "Some CPU, 2 CPUs".to_owned(),
             noise_floor: Some(NoiseFloor {
-                rate_per_second: 1_000.0,
+                rate: Rate(1_000.0),
                 connections: 10,
                 p50_ns: figure(150_000.0, 33),
                 difference_ns: Figure { point: -1_000.0, ends: Some([-4_000.0, 2_000.0]), n: 33 },
                 resolves: vec![Resolution { measuring_ns: 10_000_000_000, rounds: 7, overhead_ns: 12_345.0 }],
-                ..NoiseFloor::default()
+                window_ns: 1_000_000_000,
+                round_ns: 2_500_000_000,
+                scatter_ns: 9_000.0,
+                least_ns: 500.0,
             }),
             ceiling: Some(Ceiling {
                 vus: 10,
@@ -143,7 +147,7 @@ mod tests {
                 upstream: StationCost { cpu_ns_per_request: figure(11_000.0, 8), reach: Reach::Ceiling },
             }),
             pacer: vec![PacerLag {
-                rate_per_second: 200.0,
+                rate: Rate(200.0),
                 lag: Quantiles {
                     count: 9,
                     p50_ns: 40_000,

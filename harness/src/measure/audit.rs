@@ -7,7 +7,8 @@ mod text;
 use super::trial::Ledger;
 
 use harness_base::units::Nanos;
-use harness_load::facts::{Arm, LedgerRule, LoadFacts, Offered};
+use harness_load::facts::{Arm, LedgerRule, LoadFacts};
+use harness_load::pace::Pace;
 use harness_rig::usage::{Reading, Series};
 
 pub use check::{Blame, Check, Found, OwnProcess, Rule, Tag};
@@ -17,7 +18,7 @@ pub use limits::Limits;
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     pub arm: Arm,
-    pub offered: Offered,
+    pub offered: Pace,
     /// Connections or users that could be in flight at once.
     pub connections: u64,
     pub load: &'a LoadFacts,
@@ -39,7 +40,7 @@ pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
 /// What a reader must know of a valid trial: [`Tag::CoLocated`] when a generator or upstream thread was runnable for so much
 /// of a closed-loop window that the rate found may be a ceiling of ours and not the target's.
 pub fn tags(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Tag> {
-    let closed = matches!(evidence.offered, Offered::Closed { .. });
+    let closed = matches!(evidence.offered, Pace::Closed { .. });
     let busiest = saturation(evidence, limits).filter(|_| closed);
     busiest.map(|(process, share)| Tag::CoLocated { process, share }).into_iter().collect()
 }
@@ -71,14 +72,14 @@ fn errors(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
 
 /// Valid or not, answers per second against the offered rate.
 fn achieved(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    let Offered::Open { rate_per_second } = evidence.offered else {
+    let Pace::Open { rate } = evidence.offered else {
         return None;
     };
     let seconds = evidence.load.window_ns as f64 / 1e9;
     let answered = (evidence.load.completed_in_window + evidence.load.outcomes.errors()) as f64;
-    let share = if seconds > 0.0 { answered / seconds / rate_per_second } else { 0.0 };
+    let share = if seconds > 0.0 { answered / seconds / rate.0 } else { 0.0 };
     let limit = limits.achieved.0;
-    let found = Found::Achieved { share, rate_per_second, limit };
+    let found = Found::Achieved { share, rate, limit };
     Some(Check::new(found, share >= limit, blame_for_rate(evidence, limits)))
 }
 
@@ -86,8 +87,8 @@ fn achieved(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
 fn blame_for_rate(evidence: &Evidence<'_>, limits: &Limits) -> Blame {
     let lagging = judged_lag(evidence.load).is_some_and(|judged| judged.lag > limits.pacer_lag_p99);
     let saturated = matches!(saturation(evidence, limits), Some((OwnProcess::Generator, _)));
-    let Offered::Open { rate_per_second } = evidence.offered else { return Blame::Instrument };
-    let beyond = generator_ceiling(evidence).is_some_and(|ceiling| rate_per_second > ceiling);
+    let Pace::Open { rate } = evidence.offered else { return Blame::Instrument };
+    let beyond = generator_ceiling(evidence).is_some_and(|ceiling| rate.0 > ceiling);
     if lagging || saturated || beyond { Blame::Generator } else { behind(evidence.arm) }
 }
 
@@ -101,7 +102,7 @@ fn generator_ceiling(evidence: &Evidence<'_>) -> Option<f64> {
 }
 
 fn pacer_lag(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    let Offered::Open { .. } = evidence.offered else { return None };
+    let Pace::Open { .. } = evidence.offered else { return None };
     let judged = judged_lag(evidence.load);
     let passed = judged.is_some_and(|judged| judged.lag <= limits.pacer_lag_p99);
     let found = Found::PacerLag {
@@ -129,7 +130,7 @@ pub fn judged_lag(load: &LoadFacts) -> Option<JudgedLag> {
 }
 
 fn unsent(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    let Offered::Open { .. } = evidence.offered else {
+    let Pace::Open { .. } = evidence.offered else {
         return None;
     };
     let (unsent, limit) = (evidence.load.outcomes.unsent, limits.unsent);
@@ -162,7 +163,7 @@ fn littles_law(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
 
 /// Overhead is measured below the knee only.
 fn target_cpu(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    let Offered::Open { .. } = evidence.offered else {
+    let Pace::Open { .. } = evidence.offered else {
         return None;
     };
     if evidence.arm == Arm::Direct {

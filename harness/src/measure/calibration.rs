@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use harness_base::units::Rate;
 use harness_load::latency::Quantiles;
 use harness_rig::host::{HostFacts, ToolFacts};
 
@@ -61,11 +62,12 @@ pub struct Figure {
 }
 
 /// Direct against direct at the same arrival rate: the true overhead is 0.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoiseFloor {
-    /// Arrival rate on either arm, in requests per second.
-    pub rate_per_second: f64,
+    /// Arrival rate on either arm.
+    #[serde(rename = "rate_per_second")]
+    pub rate: Rate,
     pub connections: u64,
     /// Measured part of a trial in nanoseconds.
     pub window_ns: u64,
@@ -152,11 +154,11 @@ pub struct SamplerCost {
 }
 
 /// How late the generator releases requests at one rate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PacerLag {
-    /// Arrival rate in requests per second.
-    pub rate_per_second: f64,
+    #[serde(rename = "rate_per_second")]
+    pub rate: Rate,
     /// Released − intended over all valid rounds.
     pub lag: Quantiles,
 }

@@ -8,7 +8,7 @@ use super::profile::Profile;
 use super::reason::{Failure, Reason, Warning};
 use super::trial::{Build, TrialRecord};
 use harness_base::exit::Exit;
-use harness_load::facts::Offered;
+use harness_load::pace::Pace;
 use harness_rig::group::ResourceLimits;
 use harness_rig::host::{GitFacts, HostFacts, ToolFacts};
 use harness_rig::launch::LaunchRecord;
@@ -125,7 +125,7 @@ pub struct StageRecord {
     /// The scenario says that the run may do without it.
     pub optional: bool,
     /// The load offered in each trial; absent for stages without load.
-    pub offered: Option<Offered>,
+    pub offered: Option<Pace>,
     /// Delay of the upstream as configured, in nanoseconds; absent for an upstream that is not ours.
     pub upstream_delay_ns: Option<u64>,
     /// What the target may use; absent where nothing is limited, and where each instance has limits of its own.

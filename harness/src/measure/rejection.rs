@@ -54,7 +54,9 @@ mod tests {
     use super::super::record::{InstanceRecord, RoundStatus};
     use super::super::trial::{Build, TrialRecord};
     use super::*;
-    use harness_load::facts::{LoadFacts, Offered};
+    use harness_base::units::Rate;
+    use harness_load::facts::LoadFacts;
+    use harness_load::pace::Pace;
     use harness_rig::usage::Series;
 
     const LIMIT_NS: u64 = 1_000_000;
@@ -68,7 +70,7 @@ mod tests {
     }
 
     fn achieved(blame: Blame) -> Check {
-        Check::new(Found::Achieved { share: 0.099, rate_per_second: 1000.0, limit: 0.99 }, false, blame)
+        Check::new(Found::Achieved { share: 0.099, rate: Rate(1000.0), limit: 0.99 }, false, blame)
     }
 
     fn reasons(stage: &StageRecord) -> Vec<String> {
@@ -79,7 +81,7 @@ mod tests {
         TrialRecord {
             arm,
             build: Build::Head,
-            offered: Offered::Closed { vus: 1 },
+            offered: Pace::Closed { vus: 1 },
             connections: 1,
             load: LoadFacts::default(),
             ledger: None,

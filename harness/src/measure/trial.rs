@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::check::{Check, Tag};
-use harness_load::facts::{Arm, LoadFacts, Offered};
+use harness_load::facts::{Arm, LoadFacts};
+use harness_load::pace::Pace;
 use harness_rig::threads::ThreadsUsage;
 use harness_rig::usage::{Reading, Series};
 
@@ -33,7 +34,7 @@ pub struct TrialRecord {
     pub arm: Arm,
     /// Which build of the target.
     pub build: Build,
-    pub offered: Offered,
+    pub offered: Pace,
     pub connections: u64,
     /// What the load generator says.
     pub load: LoadFacts,

@@ -8,7 +8,7 @@ use crate::measure::calibration::{Calibration, NoiseFloor};
 use crate::measure::metric::{self, Unit};
 use crate::work::Stage;
 use harness_base::units::{Rate, Ratio};
-use harness_load::spec::Pace;
+use harness_load::pace::Pace;
 use harness_stats as stats;
 
 /// Share of the ceiling that an arrival rate may take; beyond it, latency is queueing in generator and upstream.
@@ -117,21 +117,20 @@ fn with_rounds(stage: &Stage, rounds: u64) -> Stage {
 /// A lower rate for a stage whose own is too near to what generator and upstream reach.
 fn lower_rate(stage: &Stage, ceiling: f64) -> Option<Proposal> {
     let load = stage.work.planned().load().filter(|_| stage.work.planned().needs_headroom())?;
-    let Pace::Open { rate_per_second } = load.pace else { return None };
-    if rate_per_second <= SHARE.0 * ceiling {
+    let Pace::Open { rate } = load.pace else { return None };
+    if rate.0 <= SHARE.0 * ceiling {
         return None;
     }
     let name = &stage.name;
-    let rate = two_digits_below(SHARE.0 * ceiling);
+    let lower = two_digits_below(SHARE.0 * ceiling);
     let message = format!(
-        "stage {name}: {} is {} of what generator and bundled upstream reach without a target on this host ({}), and more than {} \
+        "stage {name}: {rate} is {} of what generator and bundled upstream reach without a target on this host ({}), and more than {} \
          measures them",
-        Rate(rate_per_second),
-        Ratio(rate_per_second / ceiling),
+        Ratio(rate.0 / ceiling),
         Unit::PerSecond.show(ceiling),
         SHARE.notation()
     );
-    Some(Proposal { message, set: (rate > 0.0).then(|| format!("stage.{name}.rate={}", Rate(rate).notation())) })
+    Some(Proposal { message, set: (lower > 0.0).then(|| format!("stage.{name}.rate={}", Rate(lower).notation())) })
 }
 
 /// The largest number with two significant digits that is not above `value`.
@@ -173,7 +172,13 @@ mod tests {
             noise_floor: Some(NoiseFloor {
                 scatter_ns: scatter_us * 1e3,
                 least_ns: least_us * 1e3,
-                ..NoiseFloor::default()
+                rate: Rate(1_000.0),
+                connections: 10,
+                window_ns: 0,
+                round_ns: 0,
+                p50_ns: Figure::default(),
+                difference_ns: Figure::default(),
+                resolves: Vec::new(),
             }),
             ceiling: Some(Ceiling {
                 rate_per_second: Figure { point: ceiling, ends: None, n: 8 },

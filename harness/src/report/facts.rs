@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::calibration::quote;
 use super::stage::show;
 use crate::measure::HostFacts;
-use crate::measure::Offered;
+use crate::measure::Pace;
 use crate::measure::audit::Tag;
 use crate::measure::audit::judged_lag;
 use crate::measure::reason::{Problem, Reason};
@@ -77,7 +77,7 @@ fn throttling(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
     (share.point >= 1.0).then(|| {
         let quota = Nanos((cpus * PERIOD_MS * 1e6) as u64);
         let shows = match stage.offered {
-            Some(Offered::Closed { vus }) => format!(
+            Some(Pace::Closed { vus }) => format!(
                 "in a closed loop no more than {vus} requests wait in each period, so quantiles show it only where few requests \
                  fit into one: give the stage a `rate` to see it"
             ),
@@ -149,11 +149,11 @@ fn audit_of(stage: &StageRecord) -> String {
     });
     let mut parts: Vec<String> = errors.into_iter().collect();
     let missed = worst(&|trial| match trial.offered {
-        Offered::Open { rate_per_second } if counted => Some(-trial.rps()? / rate_per_second),
+        Pace::Open { rate } if counted => Some(-trial.rps()? / rate.0),
         _ => None,
     });
     parts.extend(missed.map(|missed| format!("at least {} of the offered rate answered", Ratio(-missed))));
-    let open = |trial: &TrialRecord| matches!(trial.offered, Offered::Open { .. });
+    let open = |trial: &TrialRecord| matches!(trial.offered, Pace::Open { .. });
     let lag = trials(stage).filter(|trial| open(trial)).filter_map(|trial| judged_lag(&trial.load));
     let judged = lag.max_by_key(|judged| judged.lag);
     parts.extend(judged.map(|judged| format!("pacer lag {} up to {}", judged.quantile_name(), judged.lag)));

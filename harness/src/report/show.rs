@@ -3,7 +3,7 @@
 use maud::Markup;
 
 use super::html::{latency, rounds, series, text::joined};
-use crate::measure::Offered;
+use crate::measure::Pace;
 use crate::measure::record::StageRecord;
 use crate::measure::trial::TrialRecord;
 use crate::verdict::stage::Detail;
@@ -62,11 +62,11 @@ pub(crate) fn load(stage: &StageRecord) -> String {
     let mut trials = stage.valid_rounds().flat_map(|round| &round.trials);
     let connections = trials.next().map(|trial: &TrialRecord| trial.connections);
     match (stage.offered, connections) {
-        (Some(Offered::Open { rate_per_second }), Some(connections)) => {
-            format!("open loop, {}/s on {connections} connections", grouped(rate_per_second))
+        (Some(Pace::Open { rate }), Some(connections)) => {
+            format!("open loop, {rate} on {connections} connections")
         }
-        (Some(Offered::Open { rate_per_second }), None) => format!("open loop, {}/s", grouped(rate_per_second)),
-        (Some(Offered::Closed { vus }), _) => format!("closed loop, {vus} virtual users"),
+        (Some(Pace::Open { rate }), None) => format!("open loop, {rate}"),
+        (Some(Pace::Closed { vus }), _) => format!("closed loop, {vus} virtual users"),
         (None, _) => "no load".to_owned(),
     }
 }

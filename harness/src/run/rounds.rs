@@ -201,11 +201,20 @@ fn arms(work: &LoadWork, turn: u64) -> Vec<Arm> {
 mod tests {
     use super::*;
     use harness_base::units::Nanos;
-    use harness_load::spec::Pace;
+    use harness_load::pace::Pace;
 
     fn work(paired: bool) -> LoadWork {
         let (ramp, warmup, window) = (Nanos::ZERO, Nanos::from_millis(100), Nanos::from_secs(1));
-        LoadWork { instances: 1, rounds: 10, pace: Pace::Closed, connections: 1, ramp, warmup, window, paired }
+        LoadWork {
+            instances: 1,
+            rounds: 10,
+            pace: Pace::Closed { vus: 1 },
+            connections: 1,
+            ramp,
+            warmup,
+            window,
+            paired,
+        }
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
     let Measured { arm, load, window, ledger } = measured;
     let evidence = Evidence {
         arm,
-        offered: work.offered(),
+        offered: work.pace,
         connections: work.connections,
         load: &load,
         ledger,
@@ -131,7 +131,7 @@ pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
     TrialRecord {
         arm,
         build: bench.build,
-        offered: work.offered(),
+        offered: work.pace,
         connections: work.connections,
         ledger,
         peak_rss_bytes: window.peak_rss_bytes.filter(|_| arm == Arm::Proxied),

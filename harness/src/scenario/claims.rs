@@ -7,7 +7,7 @@ use crate::verdict::claim::Claim;
 use crate::work::Stage;
 use harness_base::units::Nanos;
 use harness_base::words::nearest;
-use harness_load::spec::Pace;
+use harness_load::pace::Pace;
 use harness_rig::target::spec::Upstream;
 
 pub(super) fn read_all(root: &Section<'_>, stages: &[Stage], warnings: &mut Vec<String>) -> Vec<Claim> {
@@ -49,10 +49,10 @@ fn unmeasured(claim: &Claim, stages: &[Stage]) -> Option<(String, String)> {
         return Some(not_measured);
     }
     let load = stage.work.planned().rounds()?;
-    let measured = row.id.replace("{vus}", &load.connections.to_string());
-    let other_vus = load.pace == Pace::Closed && measured != metric::bare(&claim.metric);
-    other_vus.then(|| {
-        let message = format!("stage {wanted} has {} users", load.connections);
+    let Pace::Closed { vus } = load.pace else { return None };
+    let measured = row.id.replace("{vus}", &vus.to_string());
+    (measured != metric::bare(&claim.metric)).then(|| {
+        let message = format!("stage {wanted} has {vus} users");
         (message, format!("did you mean {}?", with_stage(&measured, wanted, kind.name())))
     })
 }

@@ -4,7 +4,7 @@
 mod bound;
 mod facts;
 
-use crate::measure::Offered;
+use crate::measure::Pace;
 use crate::measure::metric::Unit;
 use crate::measure::record::{RoundRecord, StageRecord};
 pub use bound::{Bottleneck, Bound};
@@ -141,7 +141,7 @@ pub fn table() -> Vec<(&'static str, String)> {
 
 /// What bounds most valid rounds of a stage. `None` where the rate is offered and not found, and where no round is valid.
 pub(crate) fn of(stage: &StageRecord) -> Option<Bottleneck> {
-    let Some(Offered::Closed { .. }) = stage.offered else { return None };
+    let Some(Pace::Closed { .. }) = stage.offered else { return None };
     let found: Vec<Attributed> = stage.valid_rounds().filter_map(|round| attribute(stage, round)).collect();
     let of = found.len() as u64;
     let frequency = |bound: &Bound| found.iter().filter(|one| one.bound == *bound).count();

@@ -1,8 +1,7 @@
 //! Load in rounds of trials.
 
-use crate::measure::Offered;
-use harness_base::units::{Nanos, Rate};
-use harness_load::spec::Pace;
+use harness_base::units::Nanos;
+use harness_load::pace::Pace;
 
 /// Fewest rounds that have a 95 % interval of the median: the whole range of five covers only 1 − 2 · 0.5⁵ = 93.75 %.
 pub const FEWEST_ROUNDS: u64 = 6;
@@ -27,7 +26,7 @@ pub struct LoadWork {
     /// Rounds that must be valid.
     pub rounds: u64,
     pub pace: Pace,
-    /// Connections (open loop) or virtual users (closed loop).
+    /// Connections of each arm; in a closed loop, one per virtual user.
     pub connections: u64,
     /// Time over which the rate or the users come up, at the start of the warm-up.
     pub ramp: Nanos,
@@ -44,14 +43,6 @@ impl LoadWork {
         if self.paired { 2 } else { 1 }
     }
 
-    /// Returns the load as the record states it.
-    pub const fn offered(&self) -> Offered {
-        match self.pace {
-            Pace::Open { rate_per_second } => Offered::Open { rate_per_second },
-            Pace::Closed => Offered::Closed { vus: self.connections },
-        }
-    }
-
     /// Returns how long its rounds take, with one warm-up round per instance.
     pub fn duration(&self) -> Nanos {
         let trial = self.warmup.plus(self.window).plus(GAP);
@@ -62,8 +53,8 @@ impl LoadWork {
     /// Shortens it for `--quick`. The rounds keep their 95 % interval.
     pub fn shorten(&mut self) {
         let enough = match self.pace {
-            Pace::Open { rate_per_second } => Nanos((QUICK_REQUESTS / rate_per_second * 1e9) as u64),
-            Pace::Closed => Nanos::ZERO,
+            Pace::Open { rate } => Nanos((QUICK_REQUESTS / rate.0 * 1e9) as u64),
+            Pace::Closed { .. } => Nanos::ZERO,
         };
         self.instances = 1;
         self.rounds = self.rounds.min(FEWEST_ROUNDS);
@@ -89,8 +80,8 @@ impl LoadWork {
     /// Describes who sends how much.
     pub fn describe_pace(&self) -> String {
         match self.pace {
-            Pace::Open { rate_per_second } => format!("{} on {} connections", Rate(rate_per_second), self.connections),
-            Pace::Closed => format!("{} users", self.connections),
+            Pace::Open { rate } => format!("{rate} on {} connections", self.connections),
+            Pace::Closed { vus } => format!("{vus} users"),
         }
     }
 }

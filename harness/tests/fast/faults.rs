@@ -8,7 +8,7 @@ use harness::measure::journal::{JournalLine, replay};
 use harness::measure::outcome::Outcomes;
 use harness::measure::record::{InstanceRecord, Record, RoundRecord, SCHEMA_VERSION, StageRecord};
 use harness::measure::trial::{Build, TrialRecord};
-use harness::measure::{Arm, LoadFacts, Offered, Ticks};
+use harness::measure::{Arm, LoadFacts, Pace, Ticks};
 use harness::measure::{Ending, RoundStatus, Series, StageStatus};
 use harness::plan::{Options as PlanOptions, Plan};
 use harness::report::{Summary, format};
@@ -19,6 +19,7 @@ use harness::verdict::judgement::{FindingKind, Judgement};
 use harness::verdict::stage::Detail;
 use harness::verdict::{FailOn, Options, judge};
 use harness_base::exit::Exit;
+use harness_base::units::Rate;
 
 use crate::support::sidecar;
 
@@ -33,7 +34,7 @@ fn trial(outcome: impl Fn(u64) -> Outcomes) -> TrialRecord {
     TrialRecord {
         arm: Arm::Proxied,
         build: Build::Head,
-        offered: Offered::Open { rate_per_second: 200.0 },
+        offered: Pace::Open { rate: Rate(200.0) },
         connections: 10,
         load,
         ledger: None,
@@ -76,7 +77,7 @@ fn record(expect: Expectation, fault: FaultRecord, trial: TrialRecord) -> Record
     let stage = StageRecord {
         name: "faults".to_owned(),
         status: StageStatus::Valid,
-        offered: Some(Offered::Open { rate_per_second: 200.0 }),
+        offered: Some(Pace::Open { rate: Rate(200.0) }),
         facts: facts.into(),
         wanted: 1,
         instances: vec![InstanceRecord {

@@ -24,6 +24,7 @@ use harness::measure::record::{StageRecord, StageStatus};
 use harness::report::{Summary, format};
 use harness::verdict::claim::Claim;
 use harness::verdict::{Judgement, Options, judge};
+use harness_base::units::Rate;
 
 fn claim(metric: &str, below: bool, bound: f64) -> Claim {
     Claim { metric: metric.to_owned(), bound, below, required: false }
@@ -40,7 +41,7 @@ fn stage<'a>(record: &'a mut Record, name: &str) -> &'a mut StageRecord {
 /// The sample record with stage `overhead` found invalid.
 fn with_invalid_overhead() -> Record {
     let mut record = sample::record();
-    let achieved = Found::Achieved { share: 0.099, rate_per_second: 1e6, limit: 0.99 };
+    let achieved = Found::Achieved { share: 0.099, rate: Rate(1e6), limit: 0.99 };
     let broken = [achieved, Found::Unsent { unsent: 900_991, limit: 0 }]
         .map(|found| Problem::Broken(Check::new(found, false, Blame::Generator)).into());
     stage(&mut record, "overhead").status = StageStatus::Invalid(broken.to_vec());

@@ -14,8 +14,9 @@ use harness::plan::{Options, Plan};
 use harness::scenario::{self, Scenario};
 use harness::work::load::LoadWork;
 use harness::work::{Stage, Work};
-use harness_base::units::{Nanos, Ratio};
-use harness_load::spec::{Body, Pace};
+use harness_base::units::{Nanos, Rate, Ratio};
+use harness_load::pace::Pace;
+use harness_load::spec::Body;
 use harness_rig::target::spec::{ImageSpec, Launch, Network, Placed, Upstream};
 use proptest::prelude::*;
 
@@ -472,7 +473,7 @@ fn what_is_left_out_has_the_documented_default() {
     let expected = LoadWork {
         instances: 1,
         rounds: 10,
-        pace: Pace::Open { rate_per_second: 1000.0 },
+        pace: Pace::Open { rate: Rate(1000.0) },
         connections: 10,
         ramp: Nanos::ZERO,
         warmup: Nanos::from_millis(300),
@@ -481,7 +482,7 @@ fn what_is_left_out_has_the_documented_default() {
     };
     assert_eq!(load(&overhead.work), expected);
     let (warmup, window) = (Nanos::from_millis(500), Nanos::from_secs(2));
-    let expected = LoadWork { pace: Pace::Closed, connections: 20, warmup, window, ..expected };
+    let expected = LoadWork { pace: Pace::Closed { vus: 20 }, connections: 20, warmup, window, ..expected };
     assert_eq!(load(&capacity.work), expected);
     let request = &overhead.requests[0];
     assert_eq!((request.method.as_str(), request.timeout, &request.body), ("GET", Nanos::from_secs(5), &Body::Empty));
@@ -534,7 +535,7 @@ fn the_command_line_overrides_the_file_and_is_checked_like_it() {
     let scenario =
         good(GOOD, &["stage.overhead.rate=500/s", "seed=7", "stage.idle.launches = 6", "request.headers.x=\"1\""]);
     assert_eq!((scenario.facts.seed, scenario.stages.len()), (7, 3));
-    assert_eq!(load(&scenario.stages[0].work).pace, Pace::Open { rate_per_second: 500.0 });
+    assert_eq!(load(&scenario.stages[0].work).pace, Pace::Open { rate: Rate(500.0) });
     assert_eq!(scenario.stages[0].requests[0].headers, [("x".to_owned(), "1".to_owned())]);
     assert_eq!(scenario.facts.overrides.len(), 4);
     for (argument, expected) in [

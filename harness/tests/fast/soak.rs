@@ -1,7 +1,7 @@
 //! What made-up windows amount to.
 
 use harness::measure::InstanceFacts;
-use harness::measure::Offered;
+use harness::measure::Pace;
 use harness::measure::Quantiles;
 use harness::measure::journal::{JournalLine, replay};
 use harness::measure::outcome::Outcomes;
@@ -14,6 +14,7 @@ use harness::verdict::judgement::{FindingKind, Judgement};
 use harness::verdict::stage::Detail;
 use harness::verdict::{FailOn, Options, judge};
 use harness_base::exit::Exit;
+use harness_base::units::Rate;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -68,7 +69,7 @@ fn record(windows: Vec<SoakWindow>) -> Record {
     let stage = StageRecord {
         name: "soak".to_owned(),
         status: StageStatus::Valid,
-        offered: Some(Offered::Open { rate_per_second: 500.0 }),
+        offered: Some(Pace::Open { rate: Rate(500.0) }),
         facts: Stage { window_ns: SECOND, warmup_ns: 5 * SECOND, budget, min_abs }.into(),
         wanted: 60,
         instances: vec![InstanceRecord {

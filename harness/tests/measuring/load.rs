@@ -10,8 +10,9 @@ use std::time::Duration;
 use harness::measure::outcome::{Outcome, Outcomes};
 use harness::measure::{Arm, LoadFacts};
 use harness_base::clock::Mono;
-use harness_base::units::Nanos;
-use harness_load::spec::{Body, Expect, Pace, Request};
+use harness_base::units::{Nanos, Rate};
+use harness_load::pace::Pace;
+use harness_load::spec::{Body, Expect, Request};
 use harness_load::{ArmAddress, Error, Generator, Job, LoadEngine, LoadEvent, TrialOrder};
 use server::{Reaction, Server};
 
@@ -71,8 +72,11 @@ async fn launch(job: Job) -> (Child, Result<Generator, Error>) {
     (child, generator)
 }
 
+/// Every user that a job has.
+const CLOSED: Pace = Pace::Closed { vus: u64::MAX };
+
 fn open_loop(rate_per_second: f64, warmup_ms: u64, window_ms: u64) -> TrialOrder {
-    order(Pace::Open { rate_per_second }, warmup_ms, window_ms)
+    order(Pace::Open { rate: Rate(rate_per_second) }, warmup_ms, window_ms)
 }
 
 fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> TrialOrder {
@@ -133,7 +137,7 @@ async fn a_closed_loop_counts_what_the_server_counts() {
     let mut quickest = Nanos(u64::MAX);
     for _ in 0..5 {
         let before = server.hits();
-        let order = order(Pace::Closed, 200, 1000);
+        let order = order(CLOSED, 200, 1000);
         let start_at = order.start_at;
         let facts = load.trial(order).await;
         quickest = quickest.min(Mono::now().since(start_at));
@@ -219,7 +223,7 @@ async fn nothing_listens() {
     assert!(opened.example.unwrap().contains("refused"));
     let preflight = load.generator.preflight(Arm::Direct).await.unwrap();
     assert_eq!((preflight.answers[0].outcome, preflight.answers[0].sent), (Outcome::Connect, false));
-    for order in [open_loop(500.0, 0, 400), order(Pace::Closed, 0, 400)] {
+    for order in [open_loop(500.0, 0, 400), order(CLOSED, 0, 400)] {
         let facts = load.trial(order).await;
         assert_eq!((facts.outcomes.connect, facts.sent_total), (facts.scheduled, 0));
         assert_eq!((facts.latencies.response.count(), facts.completed_in_window), (0, 0));
@@ -268,7 +272,7 @@ async fn a_server_that_closes_each_connection_is_connected_to_again() {
     while server.accepts() < 4 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    for order in [open_loop(400.0, 100, 500), order(Pace::Closed, 0, 100)] {
+    for order in [open_loop(400.0, 100, 500), order(CLOSED, 0, 100)] {
         let before = (server.hits(), server.accepts());
         let facts = load.trial(order).await;
         assert_eq!(facts.outcomes.ok, facts.scheduled, "{:?}", facts.examples);
@@ -374,7 +378,7 @@ async fn answers_that_never_come_are_timeouts_and_no_latencies() {
     let _alone = alone();
     let server = Server::start(|hit, _| if hit % 10 == 9 { Reaction::Never } else { Reaction::Answer(200, "{}") });
     let mut load = Load::start(server.address(), 10, vec![impatient(300)]).await;
-    for order in [open_loop(200.0, 0, 1000), order(Pace::Closed, 0, 900)] {
+    for order in [open_loop(200.0, 0, 1000), order(CLOSED, 0, 900)] {
         let (before, start) = (server.hits(), order.start_at);
         let facts = load.trial(order).await;
         assert!(Mono::now().since(start) < Nanos::from_secs(30), "the drain lasts as long as the timeout");

@@ -11,13 +11,13 @@ use harness::measure::reason::{Cause, Failure, Problem, Reason};
 use harness::measure::record::*;
 use harness::measure::trial::{Build, Ledger, TrialRecord};
 use harness::measure::usage::{HostUsage, ProcessUsage, Reading, Series, ThreadUsage, TreeUsage};
-use harness::measure::{Arm, Latencies, LoadFacts, Offered, Second, StageFacts};
+use harness::measure::{Arm, Latencies, LoadFacts, Pace, Second, StageFacts};
 use harness::measure::{GitFacts, HostFacts, ToolFacts};
 use harness::stages::artifact::facts as artifact;
 use harness::stages::idle::facts as idle;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
-use harness_base::units::Nanos;
+use harness_base::units::{Nanos, Rate};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -95,7 +95,7 @@ struct Maker {
 /// What one trial is made of.
 struct Shape {
     arm: Arm,
-    offered: Offered,
+    offered: Pace,
     requests: u64,
     window_ms: u64,
     median_us: f64,
@@ -147,7 +147,7 @@ impl Maker {
     }
 
     fn overhead(&mut self) -> StageRecord {
-        let offered = Offered::Open { rate_per_second: 1_000.0 };
+        let offered = Pace::Open { rate: Rate(1_000.0) };
         let shape = |arm, lag| Shape {
             arm,
             offered,
@@ -175,7 +175,7 @@ impl Maker {
     }
 
     fn capacity(&mut self) -> StageRecord {
-        let offered = Offered::Closed { vus: 10 };
+        let offered = Pace::Closed { vus: 10 };
         let shape = |arm| Shape {
             arm,
             offered,
@@ -221,8 +221,8 @@ impl Maker {
 
     fn trial(&mut self, shape: &Shape) -> TrialRecord {
         let requests = match shape.offered {
-            Offered::Open { .. } => shape.requests,
-            Offered::Closed { .. } => (shape.requests as f64 * self.around(1.0)) as u64,
+            Pace::Open { .. } => shape.requests,
+            Pace::Closed { .. } => (shape.requests as f64 * self.around(1.0)) as u64,
         };
         let busy = requests as f64 * shape.target_cpu_us / 1e3 / shape.window_ms as f64;
         let rss = (shape.arm == Arm::Proxied).then_some(TARGET_RSS + 4_000_000);

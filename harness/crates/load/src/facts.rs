@@ -13,19 +13,6 @@ pub enum Arm {
     Proxied,
 }
 
-/// The load a trial offered.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Offered {
-    /// Open loop: requests start at a fixed rate, whether earlier ones were answered or not.
-    Open {
-        /// Arrival rate in requests per second.
-        rate_per_second: f64,
-    },
-    /// Closed loop: every virtual user sends its next request when the last one was answered.
-    Closed { vus: u64 },
-}
-
 /// How many requests of a trial must reach the upstream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

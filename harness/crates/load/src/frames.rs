@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{Pace, Request};
+use super::pace::Pace;
+use super::spec::Request;
 use crate::facts::Slice;
 use crate::facts::{Arm, LoadFacts, Second};
 use crate::outcome::Outcome;

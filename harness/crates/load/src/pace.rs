@@ -1,10 +1,25 @@
-//! Computes when the requests of an open loop are due, as spans since the start of the trial. It uses no clock.
+//! How the requests of a trial arrive, and when those of an open loop are due, as spans since the start of the trial. It uses no clock.
 //!
 //! The rate rises linearly from 0 to r over the ramp R, then stays. The number of requests due by t is its integral:
 //! N(t) = r·t²/(2R) up to R, and r·(t − R/2) after it. Slot i is due when N(t) = i, which solves to t = √(2R·i/r) while
 //! i < r·R/2, and to t = i/r + R/2 from there on. Both give R at i = r·R/2.
 
-use harness_base::units::Nanos;
+use serde::{Deserialize, Serialize};
+
+use harness_base::units::{Nanos, Rate};
+
+/// How the requests of a trial arrive: as a scenario sets it, as the generator offers it, and as the record states it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// Open loop: requests start at a fixed rate, whether earlier ones were answered or not.
+    Open {
+        #[serde(rename = "rate_per_second")]
+        rate: Rate,
+    },
+    /// Closed loop: every virtual user sends its next request as soon as the last one was answered.
+    Closed { vus: u64 },
+}
 
 /// The instants at which an open loop's requests are due.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,9 +29,9 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Creates a schedule that reaches `rate_per_second` > 0 after `ramp`.
-    pub fn new(rate_per_second: f64, ramp: Nanos) -> Self {
-        Self { per_ns: rate_per_second / 1e9, ramp_ns: ramp.0 as f64 }
+    /// Creates a schedule that reaches `rate` after `ramp`.
+    pub fn new(rate: Rate, ramp: Nanos) -> Self {
+        Self { per_ns: rate.0 / 1e9, ramp_ns: ramp.0 as f64 }
     }
 
     /// Returns when slot `slot`, counted from 0, is due. Never decreases from one slot to the next.
@@ -59,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_steady_rate_is_evenly_spaced() {
-        let schedule = Schedule::new(1000.0, Nanos::ZERO);
+        let schedule = Schedule::new(Rate(1000.0), Nanos::ZERO);
         assert_eq!(schedule.due(0), Nanos::ZERO);
         assert_eq!(schedule.due(1), Nanos::from_millis(1));
         assert_eq!(schedule.due(3_600_000), Nanos::from_secs(3600));
@@ -70,7 +85,7 @@ mod tests {
     #[test]
     fn a_ramp_offers_half_the_rate_on_average() {
         let ramp = Nanos::from_secs(10);
-        let schedule = Schedule::new(1000.0, ramp);
+        let schedule = Schedule::new(Rate(1000.0), ramp);
         assert_eq!(schedule.due_before(ramp), 5000);
         assert_eq!(schedule.due_before(ramp.plus(Nanos::from_secs(1))), 6000);
         assert_eq!(schedule.due_before(Nanos::from_secs(5)), 1250, "a quarter of the requests in the first half");
@@ -81,7 +96,7 @@ mod tests {
     proptest! {
         #[test]
         fn counting_and_timing_agree(rate in 0.1f64..2e6, ramp_ms in 0u64..5_000, t_ns in 1u64..20_000_000_000) {
-            let schedule = Schedule::new(rate, Nanos::from_millis(ramp_ms));
+            let schedule = Schedule::new(Rate(rate), Nanos::from_millis(ramp_ms));
             let slots = schedule.due_before(Nanos(t_ns));
             prop_assert!(schedule.due(slots).0 >= t_ns);
             prop_assert!(slots == 0 || schedule.due(slots - 1).0 < t_ns);
@@ -89,7 +104,7 @@ mod tests {
 
         #[test]
         fn due_times_never_decrease(rate in 0.1f64..2e6, ramp_ms in 0u64..5_000, slot in 0u64..10_000_000) {
-            let schedule = Schedule::new(rate, Nanos::from_millis(ramp_ms));
+            let schedule = Schedule::new(Rate(rate), Nanos::from_millis(ramp_ms));
             prop_assert!(schedule.due(slot) <= schedule.due(slot + 1));
         }
     }

@@ -63,15 +63,3 @@ impl Expect {
         !self.present.is_empty() || !self.absent.is_empty()
     }
 }
-
-/// How a trial is paced.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub enum Pace {
-    /// Open loop at this arrival rate, in requests per second.
-    Open {
-        /// Requests per second.
-        rate_per_second: f64,
-    },
-    /// Closed loop: every connection sends again as soon as it was answered.
-    Closed,
-}

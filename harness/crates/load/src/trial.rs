@@ -8,8 +8,7 @@ use tokio::sync::Notify;
 
 use super::arm_client::Completion;
 use super::frames::TrialOrder;
-use super::pace::Schedule;
-use super::spec::Pace;
+use super::pace::{Pace, Schedule};
 use super::tally::Tallies;
 use crate::facts::{LoadFacts, Ticks};
 use crate::outcome::{Outcome, Outcomes};
@@ -84,9 +83,9 @@ impl Trial {
         let window_end = window_start.after(order.window);
         let users = order.connections.clamp(1, users.max(1));
         let slots = match order.pace {
-            Pace::Closed => None,
-            Pace::Open { rate_per_second } => {
-                let schedule = Schedule::new(rate_per_second, order.ramp);
+            Pace::Closed { .. } => None,
+            Pace::Open { rate } => {
+                let schedule = Schedule::new(rate, order.ramp);
                 let (before, all) = (schedule.due_before(lead), schedule.due_before(lead.plus(order.window)));
                 Some(Slots { schedule, before, all, next: AtomicU64::new(0) })
             }

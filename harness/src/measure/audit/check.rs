@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use harness_base::units::Rate;
 use harness_load::facts::LedgerRule;
 use harness_load::outcome::Outcomes;
 
@@ -73,7 +74,8 @@ pub enum Found {
     Achieved {
         /// Answered ÷ offered.
         share: f64,
-        rate_per_second: f64,
+        #[serde(rename = "rate_per_second")]
+        rate: Rate,
         limit: f64,
     },
     PacerLag {

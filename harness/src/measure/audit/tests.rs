@@ -1,6 +1,7 @@
 //! The rules against trials whose truth is known.
 
 use super::*;
+use harness_base::units::Rate;
 use harness_load::outcome::Outcomes;
 use harness_rig::usage::{HostUsage, ProcessUsage};
 
@@ -33,7 +34,7 @@ fn failed_while(
 ) -> Vec<(Rule, Option<Blame>)> {
     let evidence = Evidence {
         arm,
-        offered: Offered::Open { rate_per_second: load.scheduled as f64 },
+        offered: Pace::Open { rate: Rate(load.scheduled as f64) },
         connections: 10,
         load,
         ledger,

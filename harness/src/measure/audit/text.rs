@@ -50,8 +50,8 @@ impl fmt::Display for Found {
                 write!(out, "{errors} of {of} requests well before the fault were errors")?;
                 for_example(out, example.as_deref())
             }
-            Self::Achieved { share, rate_per_second, .. } => {
-                write!(out, "{} % of the offered {}/s was answered", percent(*share), grouped(*rate_per_second))
+            Self::Achieved { share, rate, .. } => {
+                write!(out, "{} % of the offered {rate} was answered", percent(*share))
             }
             Self::PacerLag { quantile: Some(quantile), lag_ns: Some(lag), limit_ns } => {
                 let (name, lag, limit) = (quantile_name(*quantile), Nanos(*lag), Nanos(*limit_ns));

@@ -63,7 +63,7 @@ impl Metric {
     /// Its id for one stage: placeholders filled, and `@stage` behind it where the stage is not named after its kind.
     pub fn id_for(&self, stage: &StageRecord) -> String {
         let vus = match stage.offered {
-            Some(harness_load::facts::Offered::Closed { vus }) => vus.to_string(),
+            Some(harness_load::pace::Pace::Closed { vus }) => vus.to_string(),
             _ => "0".to_owned(),
         };
         let id = self.id.replace("{vus}", &vus);

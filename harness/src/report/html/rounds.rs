@@ -9,7 +9,7 @@ use super::view::{Path, Slot, builds, median, slots};
 use crate::measure::metric::Unit;
 use crate::measure::record::StageRecord;
 use crate::measure::trial::{Build, TrialRecord};
-use crate::measure::{Arm, Offered};
+use crate::measure::{Arm, Pace};
 
 /// What a stage is about, on one arm of one round.
 struct Quantity {
@@ -46,7 +46,7 @@ fn of_builds(stage: &StageRecord) -> Markup {
 fn quantity(stage: &StageRecord) -> Quantity {
     let p50 = |trial: &TrialRecord| trial.load.latencies.response.quantile(0.5).map(|span| span.0 as f64);
     match stage.offered {
-        Some(Offered::Closed { .. }) => {
+        Some(Pace::Closed { .. }) => {
             Quantity { name: "requests per second", unit: Readable::plain(Unit::PerSecond), of: TrialRecord::rps }
         }
         _ => {

@@ -3,7 +3,7 @@
 use crate::spec::Section;
 use crate::work::load::{FEWEST_ROUNDS, LoadWork};
 use harness_base::units::{Nanos, Rate};
-use harness_load::spec::Pace;
+use harness_load::pace::Pace;
 
 /// Most connections of one stage: below the ephemeral ports of one address.
 const MOST_CONNECTIONS: u64 = 20_000;
@@ -67,8 +67,8 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
 
 /// Refuses a window in which no request arrives.
 pub(crate) fn check_window(section: &Section<'_>, pace: Pace, window: Nanos) {
-    if let Pace::Open { rate_per_second } = pace
-        && rate_per_second * window.as_secs_f64() < 1.0
+    if let Pace::Open { rate } = pace
+        && rate.0 * window.as_secs_f64() < 1.0
     {
         section.mistake("window", "is too short for a single request at this rate", Some("lengthen it".to_owned()));
     }
@@ -77,18 +77,16 @@ pub(crate) fn check_window(section: &Section<'_>, pace: Pace, window: Nanos) {
 pub(crate) fn read_open(section: &Section<'_>) -> (Pace, u64) {
     let rate: Rate = section.field("rate", "arrival rate, the same on both arms").default(Rate(1000.0));
     let connections = read_connections(section, "connections", "connections kept open");
-    (Pace::Open { rate_per_second: rate.0 }, connections)
+    (Pace::Open { rate }, connections)
 }
 
 pub(crate) fn read_closed(section: &Section<'_>) -> (Pace, u64) {
-    (
-        Pace::Closed,
-        read_connections(
-            section,
-            "vus",
-            "number of virtual users, each of which sends again as soon as it is answered",
-        ),
-    )
+    let vus = read_connections(
+        section,
+        "vus",
+        "number of virtual users, each of which sends again as soon as it is answered",
+    );
+    (Pace::Closed { vus }, vus)
 }
 
 pub(crate) fn read_connections(section: &Section<'_>, key: &'static str, about: &'static str) -> u64 {

@@ -9,7 +9,7 @@ use crate::spec::Section;
 use crate::work::{self, load::LoadWork};
 use harness_base::units::{Nanos, Rate};
 use harness_base::words::nearest;
-use harness_load::spec::Pace;
+use harness_load::pace::Pace;
 use harness_rig::target::spec::{Launch, Network, Upstream};
 
 pub(crate) const KIND: Kind = Kind {
@@ -78,7 +78,7 @@ fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Laun
     let load = LoadWork {
         instances: 1,
         rounds: 1,
-        pace: Pace::Open { rate_per_second: rate.0 },
+        pace: Pace::Open { rate },
         connections,
         ramp: Nanos::ZERO,
         warmup: WARMUP,

@@ -6,7 +6,7 @@ use crate::measure::group::ResourceLimits;
 use crate::measure::record::{RoundRecord, StageRecord};
 use crate::measure::trial::TrialRecord;
 use crate::measure::usage::{ProcessUsage, Reading, Series};
-use crate::measure::{Arm, Offered};
+use crate::measure::{Arm, Pace};
 
 /// Who takes part in every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +39,8 @@ impl<'a> Facts<'a> {
 
     pub(super) fn users(&self) -> u64 {
         match self.trial.offered {
-            Offered::Closed { vus } => vus,
-            Offered::Open { .. } => self.trial.connections,
+            Pace::Closed { vus } => vus,
+            Pace::Open { .. } => self.trial.connections,
         }
     }
 

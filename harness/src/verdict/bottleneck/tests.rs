@@ -8,7 +8,7 @@ use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::usage::{HostUsage, ProcessUsage, Reading, Series, ThreadUsage, TreeUsage};
 use crate::measure::{Arm, LoadFacts};
 use harness_base::clock::Mono;
-use harness_base::units::Nanos;
+use harness_base::units::{Nanos, Rate};
 
 /// The length of the window; CPUs times this is CPU time.
 const SECOND: f64 = 1e9;
@@ -48,7 +48,7 @@ fn trial(arm: Arm, millis: u64) -> TrialRecord {
     TrialRecord {
         arm,
         build: Build::Head,
-        offered: Offered::Closed { vus: 12 },
+        offered: Pace::Closed { vus: 12 },
         connections: 12,
         load,
         ledger: None,
@@ -65,7 +65,7 @@ fn stage_of(rounds: Vec<Vec<TrialRecord>>) -> StageRecord {
     let round = |(index, trials)| RoundRecord { index, status: RoundStatus::Valid, trials };
     let rounds = (0..).zip(rounds).map(round).collect();
     StageRecord {
-        offered: Some(Offered::Closed { vus: 12 }),
+        offered: Some(Pace::Closed { vus: 12 }),
         instances: vec![InstanceRecord { rounds, ..InstanceRecord::default() }],
         ..StageRecord::default()
     }
@@ -387,7 +387,7 @@ fn the_bound_of_most_valid_rounds_is_that_of_the_stage() {
     rounds[3].status = RoundStatus::WarmUp;
     let tied = of(&stage).unwrap();
     assert_eq!((tied.by, tied.rounds, tied.of), (Bound::TargetCpu, 1, 4), "of equals, the one that is asked first");
-    stage.offered = Some(Offered::Open { rate_per_second: 1_000.0 });
+    stage.offered = Some(Pace::Open { rate: Rate(1_000.0) });
     assert_eq!(of(&stage), None, "an offered rate is bounded by nobody");
     assert_eq!(of(&stage_of(Vec::new())), None);
     let unknown = stage_of(vec![with(|stage| last(stage).target = None, 1_000), with(nothing, 1_000)]);

@@ -4,6 +4,8 @@ use harness::measure::Calibration;
 use harness::measure::ToolFacts;
 use harness::measure::calibration::{BoundBy, Ceiling, Figure, NoiseFloor, Resolution};
 
+use harness_base::units::Rate;
+
 use super::*;
 
 /// The sample record with a calibration of its host.
@@ -21,7 +23,13 @@ fn calibrated(change: impl FnOnce(&mut Calibration)) -> Record {
         noise_floor: Some(NoiseFloor {
             difference_ns: figure(-1_000.0, [-4_000.0, 2_000.0]),
             resolves: vec![resolution(10, 7, 12_345.0), resolution(60, 46, 4_820.0), resolution(600, 461, 1_520.0)],
-            ..NoiseFloor::default()
+            rate: Rate(1_000.0),
+            connections: 10,
+            window_ns: 1_000_000_000,
+            round_ns: 2_500_000_000,
+            p50_ns: figure(150_000.0, [149_000.0, 151_000.0]),
+            scatter_ns: 9_000.0,
+            least_ns: 500.0,
         }),
         ceiling: Some(Ceiling {
             rate_per_second: figure(53_210.0, [53_000.0, 53_400.0]),

@@ -9,11 +9,11 @@ use harness::measure::audit::{Check, Evidence, Limits, audit};
 use harness::measure::outcome::Outcomes;
 use harness::measure::trial::Ledger;
 use harness::measure::usage::{HostUsage, Reading, Series, TreeUsage};
-use harness::measure::{Arm, LoadFacts, Offered};
+use harness::measure::{Arm, LoadFacts, Pace};
 use harness::scenario::Scenario;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
-use harness_base::units::Nanos;
+use harness_base::units::{Nanos, Rate};
 
 use super::*;
 
@@ -247,7 +247,7 @@ fn broken() -> Vec<Check> {
         }
         let evidence = Evidence {
             arm,
-            offered: Offered::Open { rate_per_second: 1_000.0 },
+            offered: Pace::Open { rate: Rate(1_000.0) },
             connections: 10,
             load: &load,
             ledger: Some(Ledger { upstream_hits: 3, sent: 401 }),

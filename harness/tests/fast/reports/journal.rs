@@ -8,9 +8,9 @@ use harness::measure::latency::LatencyHistogram;
 use harness::measure::record::{InstanceRecord, RoundRecord, RoundStatus, SCHEMA_VERSION, StageKind};
 use harness::measure::trial::{Build, TrialRecord};
 use harness::measure::usage::{Reading, Series};
-use harness::measure::{Arm, LoadFacts, Offered};
+use harness::measure::{Arm, LoadFacts, Pace};
 use harness::measure::{InstanceFacts, StageFacts};
-use harness_base::units::Nanos;
+use harness_base::units::{Nanos, Rate};
 use proptest::prelude::*;
 
 use super::*;
@@ -27,7 +27,7 @@ fn trial(rate: f64, in_flight: f64, spans: &[u64]) -> TrialRecord {
     TrialRecord {
         arm: if spans.len().is_multiple_of(2) { Arm::Direct } else { Arm::Proxied },
         build: Build::Head,
-        offered: Offered::Open { rate_per_second: rate },
+        offered: Pace::Open { rate: Rate(rate) },
         connections: 10,
         load,
         ledger: None,

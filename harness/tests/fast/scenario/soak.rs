@@ -21,11 +21,11 @@ fn a_soak_is_sixty_windows_of_whole_seconds_unless_written() {
     let seconds = Nanos::from_secs;
     assert_eq!((hours.load.window, hours.window, hours.windows()), (seconds(14_400), seconds(240), 60));
     assert_eq!((hours.load.warmup, hours.load.paired), (seconds(1_200), false));
-    assert_eq!(hours.load.pace, Pace::Open { rate_per_second: 1000.0 });
+    assert_eq!(hours.load.pace, Pace::Open { rate: Rate(1000.0) });
     assert_eq!((hours.budget.memory_bytes_per_day, hours.min_abs.memory_bytes), (50.0 * 1_048_576.0, 8 << 20));
     let short = soak("duration = \"45500ms\"\nvus = 3\nbudget = { memory = \"1MiB/m\", rate = \"2%\" }");
     assert_eq!((short.window, short.windows(), short.load.window), (seconds(1), 45, seconds(45)));
-    assert_eq!((short.load.pace, short.load.connections), (Pace::Closed, 3));
+    assert_eq!((short.load.pace, short.load.connections), (Pace::Closed { vus: 3 }, 3));
     assert_eq!((short.budget.memory_bytes_per_day, short.budget.rate_ratio), (1440.0 * 1_048_576.0, 0.02));
     assert_eq!((short.budget.threads_per_day, short.min_abs.threads), (10.0, 4));
 }

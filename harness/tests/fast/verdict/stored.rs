@@ -167,7 +167,7 @@ fn slow(p50_ms: f64) -> Record {
     use harness::measure::record::{InstanceRecord, RoundRecord, RoundStatus, StageKind, StageRecord, StageStatus};
     use harness::measure::trial::TrialRecord;
     use harness::measure::usage::Series;
-    use harness::measure::{Arm, LoadFacts, Offered};
+    use harness::measure::{Arm, LoadFacts, Pace};
     let round = |index: u32| {
         let mut load = LoadFacts { scheduled: 20_000, window_ns: 1_000_000_000, ..LoadFacts::default() };
         let ms = p50_ms * ROUNDS[index as usize] / 2.0;
@@ -175,7 +175,7 @@ fn slow(p50_ms: f64) -> Record {
         let trial = TrialRecord {
             arm: Arm::Proxied,
             build: Build::Head,
-            offered: Offered::Closed { vus: 10 },
+            offered: Pace::Closed { vus: 10 },
             connections: 10,
             load,
             ledger: None,
@@ -193,7 +193,7 @@ fn slow(p50_ms: f64) -> Record {
         name: "capacity".to_owned(),
         facts: StageFacts::new(StageKind::Capacity),
         status: StageStatus::Valid,
-        offered: Some(Offered::Closed { vus: 10 }),
+        offered: Some(Pace::Closed { vus: 10 }),
         instances: vec![instance],
         ..StageRecord::default()
     };
