@@ -1,4 +1,4 @@
-//! Badges: for each a JSON file that shields.io reads, and an SVG that needs nobody.
+//! Badges: each as a JSON file that shields.io reads and as an SVG that works without it.
 //!
 //! A badge is a claim without its context, so only numbers that may be published become one: not those of invalid stages, not
 //! those of a quick run or of a run that did not end.
@@ -13,7 +13,6 @@ use harness_base::exit::Exit;
 
 pub(super) struct Badges;
 
-/// A badge: what it is about, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Badge {
     /// Name of its files, without extension.
@@ -64,7 +63,7 @@ impl ReportFormat for Badges {
         "badges/"
     }
 
-    /// The endpoints, one a line.
+    /// Writes the endpoints, one per line.
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
         let mut lines = Vec::new();
         for badge in badges(summary) {
@@ -119,7 +118,7 @@ fn number(summary: &Summary<'_>, name: &'static str, label: &'static str, id: &s
     })
 }
 
-/// That of the claim about the metric; blue where nobody claims anything.
+/// Colours a badge by the state of the metric's target; blue where it has none.
 fn color(summary: &Summary<'_>, metric: &Measured) -> Color {
     let claim = summary.judgement.targets.iter().find(|target| target.metric == metric.id);
     match claim.map(|claim| claim.state) {
@@ -131,7 +130,7 @@ fn color(summary: &Summary<'_>, metric: &Measured) -> Color {
 }
 
 impl Color {
-    /// As a colour of SVG.
+    /// Returns the colour for SVG.
     const fn hex(self) -> &'static str {
         match self {
             Self::BrightGreen => "#2f8132",

@@ -78,7 +78,7 @@ fn head(page: &mut Page, summary: &Summary<'_>, resolved: bool) {
     let name = public(&summary.record.scenario.name, 80);
     page.push(&format!("### Performance of {name}: {resolved}{}\n\n", public(&summary.headline, 600)));
     if summary.partial {
-        page.push("**Partial**: read from the journal of a run that did not end by itself.\n\n");
+        page.push("**Partial**: read from the journal of a run that did not finish.\n\n");
     }
     let reasons = summary.judgement.reasons();
     let others = reasons.get(1..).unwrap_or_default();
@@ -109,7 +109,7 @@ fn metric(row: &super::Row<'_>) -> String {
 /// Where it was measured, and how to see or do it again.
 fn foot(page: &mut Page, summary: &Summary<'_>) {
     let Record { run_id, host, scenario, tool, .. } = summary.record;
-    let quick = if scenario.quick { ", with --quick: a look, not a number to publish" } else { "" };
+    let quick = if scenario.quick { ", with --quick: not for publication" } else { "" };
     page.push(&format!(
         "Measured on {}, {} CPUs, {}; run {}{quick}.\n",
         public(&host.cpu_model, 100),

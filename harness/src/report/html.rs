@@ -1,5 +1,4 @@
-//! `report.html`: one file that works offline, on paper, on a phone and in the dark. No script runs in it; what is drawn is
-//! SVG made here.
+//! `report.html`: one file that works offline, in print, on a phone and in dark mode. It runs no script; its charts are SVG.
 
 mod audit;
 pub(crate) mod chart;
@@ -29,7 +28,7 @@ pub(super) struct Html;
 
 const STYLE: &str = include_str!("html/page.css");
 
-/// Nothing is fetched and nothing runs, whatever a scenario's text contains.
+/// Keeps the browser from fetching or running anything, whatever the text of a scenario contains.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 impl ReportFormat for Html {
@@ -87,7 +86,7 @@ fn banner(summary: &Summary<'_>) -> Markup {
             p class="kicker" { (summary.record.scenario.name) " · exit code " (exit.code()) } "\n"
             h1 { span class="word" { (exit.word()) } " " (summary.judgement.gist()) } "\n"
             @if summary.partial {
-                p class="also" { "Partial: read from the journal of a run that did not end by itself." } "\n"
+                p class="also" { "Partial: read from the journal of a run that did not finish." } "\n"
             }
             (list(summary.judgement.reasons().iter().skip(1).map(|reason| format!("also: {reason}"))))
             dl {
@@ -100,7 +99,7 @@ fn banner(summary: &Summary<'_>) -> Markup {
     }
 }
 
-/// What was measured, where, when, and for how long.
+/// Lists the targets, the commit, the host and the time of the run.
 fn facts(record: &Record) -> Vec<(&'static str, String)> {
     let mut facts: Vec<(&'static str, String)> = record.targets.iter().map(build).collect();
     facts.extend(record.git.as_ref().map(|git| {
@@ -110,7 +109,7 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
     }));
     let host = &record.host;
     facts.push(("host", format!("{}, {} CPUs, {}", host.cpu_model, host.cpus, Bytes(host.memory_bytes))));
-    let quick = if record.scenario.quick { ", quick: a look, not a number to publish" } else { "" };
+    let quick = if record.scenario.quick { ", quick: not for publication" } else { "" };
     facts.push(("when", format!("{}, took {}{quick}", record.started_at, Nanos(record.took_ns))));
     facts.push(("run", record.run_id.clone()));
     facts
@@ -134,7 +133,7 @@ fn sections(summary: &Summary<'_>) -> Markup {
         section("profiles", "Profiles", &super::profile::html(summary.record)),
         section("charts", "Charts", &charts(summary)),
         section("stages", "Stages", &tables::stages(summary)),
-        section("audit", "Audit, at worst in valid rounds", &audit::audit(summary)),
+        section("audit", "Audit: worst values of the valid rounds", &audit::audit(summary)),
         section("rejected", "Rejected rounds and further reasons", &reasons(summary)),
         section("warnings", "Warnings", &list(&summary.warnings)),
         section("absent", "Metrics without a value", &tables::absent(summary)),
@@ -158,7 +157,7 @@ fn charts(summary: &Summary<'_>) -> Markup {
     }
 }
 
-/// The drawings of a stage, with a remark where its numbers do not count.
+/// Draws the charts of a stage, with a remark where its numbers do not count.
 fn of_stage(judgement: &Judgement, stage: &StageRecord) -> Markup {
     let found = judgement.stages.iter().find(|found| found.name == stage.name);
     let figures = (show(stage.kind()).charts)(stage, found.and_then(|found| found.detail.as_ref()));
@@ -168,7 +167,7 @@ fn of_stage(judgement: &Judgement, stage: &StageRecord) -> Markup {
     html! {
         @if stage.status != StageStatus::Valid {
             p class="also whole" {
-                (stage.name) ": the numbers of this stage do not count; they are drawn to show what happened."
+                (stage.name) ": the numbers of this stage do not count; the charts show what happened."
             }
             "\n"
         }
@@ -185,14 +184,14 @@ fn scenario(record: &Record) -> Markup {
         }
         details {
             "\n"
-            summary { (facts.name) ".toml as it was run (sha256 " (digest) ", seed " (facts.seed) ")" } "\n"
+            summary { (facts.name) ".toml as run (sha256 " (digest) ", seed " (facts.seed) ")" } "\n"
             pre class="scroll" tabindex="0" { (facts.text) } "\n"
         }
         "\n"
     }
 }
 
-/// Every estimate with its rounds, for programs that have only this page.
+/// Every estimate with its rounds, for programs that read only this page.
 #[derive(serde::Serialize)]
 struct Numbers<'a> {
     schema_version: u32,

@@ -34,7 +34,7 @@ impl ReportFormat for Markdown {
             list("Notes", &summary.notes),
             list("Profiles", &super::profile::markdown(summary.record)),
             stages(summary),
-            list("Audit, at worst in valid rounds", &summary.audit),
+            list("Audit: worst values of the valid rounds", &summary.audit),
             list("Further reasons", &summary.further),
             list("Rejected rounds", &summary.rejected),
             list("Warnings", &summary.warnings),
@@ -49,7 +49,7 @@ impl ReportFormat for Markdown {
 fn head(summary: &Summary<'_>) -> String {
     let mut text = format!("## {}\n\n{}\n", escaped(&summary.headline), escaped(&summary.run));
     if summary.partial {
-        text.push_str("\n**Partial**: read from the journal of a run that did not end by itself.\n");
+        text.push_str("\n**Partial**: read from the journal of a run that did not finish.\n");
     }
     let reasons = summary.judgement.reasons();
     let others = reasons.iter().skip(1).map(|reason| format!("- also: {}\n", escaped(reason)));

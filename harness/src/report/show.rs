@@ -7,7 +7,6 @@ use crate::measure::Pace;
 use crate::measure::record::StageRecord;
 use crate::measure::trial::TrialRecord;
 use crate::verdict::stage::Detail;
-use harness_base::units::grouped;
 
 /// How a kind is shown.
 pub(crate) struct Show {

@@ -15,7 +15,7 @@ pub struct Summary<'a> {
     pub judgement: &'a Judgement,
     /// The verdict in one sentence.
     pub headline: String,
-    /// The record was put together from the journal of a run that did not end by itself.
+    /// The record was put together from the journal of a run that did not finish.
     pub partial: bool,
     pub run: String,
     /// One line for each stage: its name, its state, and what was done.

@@ -26,7 +26,7 @@ impl ReportFormat for Table {
         text.push_str(&section("targets", targets(summary)));
         text.push_str(&section("notes", items(&summary.notes)));
         text.push_str(&section("profiles", items(&super::profile::text(summary.record))));
-        text.push_str(&section("audit, at worst in valid rounds", items(&summary.audit)));
+        text.push_str(&section("audit: worst values of the valid rounds", items(&summary.audit)));
         text.push_str(&section("further reasons", items(&summary.further)));
         text.push_str(&section("rejected rounds", items(&summary.rejected)));
         text.push_str(&section("absent", summary.absent.iter().map(absent).collect()));
@@ -43,7 +43,7 @@ fn head(summary: &Summary<'_>) -> String {
         text.push_str(&wrap(&format!("also: {reason}"), WIDTH, "  ", "    "));
     }
     if summary.partial {
-        text.push_str("partial: read from the journal of a run that did not end by itself\n");
+        text.push_str("partial: read from the journal of a run that did not finish\n");
     }
     text.push_str(&wrap(&summary.run, WIDTH, "", "  "));
     text

@@ -241,12 +241,7 @@ fn a_socket_that_is_not_for_this_user_says_how_to_join() {
     std::fs::set_permissions(&socket, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let ran = with_engine(&on_host(&[], STARTUP), &format!("unix://{}", socket.display()), Some(65_534));
     ran.expect_code(4);
-    assert!(
-        ran.shows("this user may not use") && ran.shows("usermod -aG docker"),
-        "{}\n{}",
-        ran.stdout,
-        ran.stderr
-    );
+    assert!(ran.shows("this user may not use") && ran.shows("usermod -aG docker"), "{}\n{}", ran.stdout, ran.stderr);
 }
 
 #[test]

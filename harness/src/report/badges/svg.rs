@@ -8,8 +8,7 @@ use crate::report::html::text::printable;
 /// Pixels left and right of a text.
 const PADDING: f64 = 6.0;
 
-/// Advance widths of Verdana in thousandths of the font size, from the space on; Verdana is wide, so that what a browser takes in
-/// its place fits too.
+/// Advance widths of Verdana in thousandths of the font size, from the space on. Verdana is wide, so a substitute font fits too.
 const WIDTHS: [u16; 95] = [
     352, 394, 459, 818, 636, 1076, 727, 269, 454, 454, 636, 818, 364, 454, 364, 454, // space to /
     636, 636, 636, 636, 636, 636, 636, 636, 636, 636, 454, 454, 818, 818, 818, 545, // 0 to ?
@@ -21,7 +20,7 @@ const WIDTHS: [u16; 95] = [
 
 const FONT_SIZE: f64 = 11.0;
 
-/// Width of a text in pixels; other letters than those of ASCII count as wide ones.
+/// Estimates the width of a text in pixels; letters outside ASCII count as wide.
 fn width(text: &str) -> f64 {
     let of = |letter: char| {
         let place = (letter as usize).checked_sub(' ' as usize);

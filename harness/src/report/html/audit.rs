@@ -1,4 +1,4 @@
-//! The audit as a table: every rule with how often it held, and what became of all requests.
+//! The audit as tables: how often each rule passed, and the outcomes of all requests.
 
 use std::collections::BTreeMap;
 
@@ -15,25 +15,25 @@ use crate::measure::record::{RoundStatus, StageRecord};
 use crate::measure::{Check, Rule};
 use harness_base::units::grouped;
 
-/// Every rule of the audit with how often it held, and what became of all requests.
+/// Shows how often each rule passed, and the outcomes of all requests.
 pub(super) fn audit(summary: &Summary<'_>) -> Markup {
     let stages = &summary.record.stages;
     let rules = joined(stages.iter().map(rules_of));
     if rules.0.is_empty() {
         return rules;
     }
-    let rule_headings = [Text("stage"), Text("rule"), Number("held"), Number("broken"), Text("where it broke first")];
+    let rule_headings = [Text("stage"), Text("rule"), Number("passed"), Number("failed"), Text("first failure")];
     let outcome_headings = [Text("stage"), Text("arm"), Number("scheduled"), Text("outcomes")];
     html! {
         (list(&summary.audit))
         h3 { "Rules" } "\n"
         (scrolling("rules of the audit", None, &rule_headings, &rules))
-        h3 { "What became of the requests of the valid rounds" } "\n"
+        h3 { "Outcomes of the requests in valid rounds" } "\n"
         (scrolling("outcomes", None, &outcome_headings, &body(stages.iter().flat_map(outcomes_of))))
     }
 }
 
-/// How often each rule held in the trials that count, and in those that were rejected for it.
+/// Counts how often each rule passed in valid and rejected rounds.
 fn rules_of(stage: &StageRecord) -> Markup {
     let mut order: Vec<Rule> = Vec::new();
     let mut found: BTreeMap<Rule, (u64, u64, Option<&Check>)> = BTreeMap::new();
@@ -42,23 +42,23 @@ fn rules_of(stage: &StageRecord) -> Markup {
         if !order.contains(&check.rule()) {
             order.push(check.rule());
         }
-        let (held, broken, example) = found.entry(check.rule()).or_default();
+        let (passed, failed, example) = found.entry(check.rule()).or_default();
         if check.passed {
-            *held += 1;
+            *passed += 1;
         } else {
-            *broken += 1;
+            *failed += 1;
             *example = example.or(Some(check));
         }
     }
     let of = |rule: &Rule| {
-        let (held, broken, example) = found.get(rule).copied().unwrap_or_default();
-        let tone = if broken > 0 { "bad" } else { "plain" };
-        let broken = html! { td class={ "number " (tone) } { (broken) } };
+        let (passed, failed, example) = found.get(rule).copied().unwrap_or_default();
+        let tone = if failed > 0 { "bad" } else { "plain" };
+        let failed = html! { td class={ "number " (tone) } { (failed) } };
         row([
             head(&stage.name),
             cell(rule.name()),
-            number(held),
-            broken,
+            number(passed),
+            failed,
             cell(or_dash(example.map(ToString::to_string))),
         ])
     };

@@ -1,19 +1,18 @@
-//! Drawings: axes, lines, dots and shading as SVG. Colours come from classes, so that the page decides them; the same values
-//! give the same bytes.
+//! Charts as SVG: axes, lines, dots and shading. The style sheet colours them by their classes; equal values give equal bytes.
 
 use maud::{Markup, html};
 
 use super::scale::Scale;
 use super::text::{coordinate, joined, note};
 
-/// Width of every drawing in its own units: about that of a phone, so that its text stays readable there.
+/// Width of every chart in its own units: about the width of a phone, so that its text stays readable there.
 const WIDTH: f64 = 440.0;
 const LEFT: f64 = 54.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 40.0;
 
-/// An axis: what it holds, what that is, and the texts beside it.
+/// An axis with its label and its ticks.
 #[derive(Debug)]
 pub(crate) struct Axis {
     scale: Scale,
@@ -21,7 +20,7 @@ pub(crate) struct Axis {
     ticks: Vec<(f64, String)>,
 }
 
-/// A drawing in the making. What has no place on its axes is left out.
+/// A chart under construction. Points that have no place on its axes are left out.
 #[derive(Debug)]
 pub(crate) struct Chart {
     title: String,
@@ -33,18 +32,18 @@ pub(crate) struct Chart {
     legend: Vec<(&'static str, String)>,
 }
 
-/// What a figure needs beside its drawing.
+/// The attributes of a figure and the text below its chart.
 #[derive(Debug)]
 pub(crate) struct Caption<'a> {
-    /// Kind of the chart, for programs that look for it.
+    /// Kind of the chart, for programs that search for it.
     pub(crate) kind: &'a str,
     pub(crate) stage: &'a str,
-    /// What it shows, in words: for those who cannot see it, and below it for all others.
+    /// Describes the chart: below it, and as its label for screen readers.
     pub(crate) message: &'a str,
 }
 
 impl Axis {
-    /// With ticks at round values.
+    /// Makes an axis with ticks at round values.
     pub(crate) fn new(scale: Scale, label: &str) -> Self {
         Self { scale, label: label.to_owned(), ticks: scale.ticks() }
     }
@@ -55,12 +54,12 @@ impl Axis {
 }
 
 impl Chart {
-    /// Empty, 250 units high.
+    /// Makes an empty chart that is 250 units high.
     pub(crate) fn new(title: &str, x: Axis, y: Axis) -> Self {
         Self { title: title.to_owned(), x, y, height: 250.0, shading: Vec::new(), body: Vec::new(), legend: Vec::new() }
     }
 
-    /// With another height, in units of the drawing.
+    /// Changes the height, in units of the chart.
     pub(crate) fn high(mut self, height: f64) -> Self {
         self.height = height;
         self
@@ -79,7 +78,7 @@ impl Chart {
         self.shading.push(html! { rect class=(class) x=(x) y=(TOP) width=(width) height=(height) {} "\n" });
     }
 
-    /// Joins points by straight lines. Of more points than the drawing can tell apart, the extremes of each place stay.
+    /// Joins points by straight lines. Where points are denser than the chart resolves, it keeps the extremes.
     pub(crate) fn line(&mut self, class: &str, points: &[(f64, f64)]) {
         let places: Vec<(f64, f64)> = points.iter().filter_map(|point| self.place(*point)).collect();
         let places = thinned(&places);
@@ -90,7 +89,7 @@ impl Chart {
         self.body.push(html! { polyline class=(class) points=(path.join(" ")) {} "\n" });
     }
 
-    /// A dot with a text that a pointer brings up.
+    /// Draws a dot with a tooltip.
     pub(crate) fn dot(&mut self, class: &str, point: (f64, f64), message: &str) {
         let Some((x, y)) = self.place(point) else { return };
         self.body.push(html! {
@@ -101,27 +100,27 @@ impl Chart {
         });
     }
 
-    /// A dashed line across at a value of y.
+    /// Draws a horizontal line at a value of y.
     pub(crate) fn level(&mut self, class: &str, y: f64) {
         let Some(place) = self.y.scale.at(y) else { return };
         let y = self.down(place);
         self.body.push(line(class, [LEFT, WIDTH - RIGHT], [y, y]));
     }
 
-    /// A line up and down at a value of x, between two values of y.
+    /// Draws a vertical line at a value of x, between two values of y.
     pub(crate) fn upright(&mut self, class: &str, x: f64, (from, to): (f64, f64)) {
         let (Some((x, from)), Some((_, to))) = (self.place((x, from)), self.place((x, to))) else { return };
         self.body.push(line(class, [x, x], [from, to]));
     }
 
-    /// Words at the left end of a value of y.
+    /// Writes text at the left end, at a value of y.
     pub(crate) fn words(&mut self, y: f64, message: &str) {
         let Some(place) = self.y.scale.at(y) else { return };
         let y = coordinate(self.down(place));
         self.body.push(html! { text class="words" x=(LEFT) y=(y) { (message) } "\n" });
     }
 
-    /// Finishes the figure: title, legend, drawing and words.
+    /// Finishes the figure: title, legend, chart and text.
     pub(crate) fn figure(self, caption: &Caption<'_>) -> Markup {
         html! {
             figure data-chart=(caption.kind) data-stage=(caption.stage) {
@@ -161,7 +160,7 @@ impl Chart {
         }
     }
 
-    /// A tick of y with its line across the drawing.
+    /// Draws a tick of y with its line across the chart.
     fn level_tick(&self, (value, label): &(f64, String)) -> Option<Markup> {
         let y = self.down(self.y.scale.at(*value)?);
         Some(html! {
@@ -170,10 +169,10 @@ impl Chart {
         })
     }
 
-    /// A tick of x with a short line below the axis.
+    /// Draws a tick of x with a short line below the axis.
     fn upright_tick(&self, (value, label): &(f64, String)) -> Option<Markup> {
         let (x, bottom) = (self.across(*value)?, self.height - BOTTOM);
-        // The text of a tick at the right end would not fit into the drawing if its middle were there.
+        // A centred text at the right end would not fit into the chart.
         let anchor = if x > WIDTH - RIGHT - 12.0 { "end" } else { "middle" };
         Some(html! {
             (line("axis", [x, x], [bottom, bottom + 4.0]))
@@ -199,7 +198,7 @@ fn line(class: &str, x: [f64; 2], y: [f64; 2]) -> Markup {
     html! { line class=(class) x1=(x1) x2=(x2) y1=(y1) y2=(y2) {} "\n" }
 }
 
-/// At most four points for each unit of width: the first, the extremes and the last.
+/// Keeps at most four points for each unit of width: the first, the extremes and the last.
 fn thinned(places: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut kept = Vec::new();
     for column in places.chunk_by(|one, next| one.0.floor() == next.0.floor()) {

@@ -1,5 +1,4 @@
-//! Every change against the base on one axis, with its interval and the threshold it was held against: what moved, how surely,
-//! and how far from trouble.
+//! Forest plot of a comparison: every change on one axis, with its interval and its threshold.
 
 use maud::Markup;
 
@@ -12,10 +11,10 @@ use crate::verdict::judgement::{Finding, FindingKind, Weighed};
 
 /// Height of a row: its name and, below it, its interval.
 const ROW: f64 = 30.0;
-/// Changes are drawn up to this many percent; those beyond lie at the edge.
+/// Changes beyond this many percent are drawn at the edge.
 const FARTHEST: f64 = 100.0;
 
-/// One row for each metric with a relative change, most serious first; nothing where nothing was compared.
+/// Draws one row for each metric with a relative change, the most serious first; nothing where nothing was compared.
 pub(super) fn chart(findings: &[&Finding]) -> Markup {
     let rows: Vec<(&Finding, &Weighed, f64)> = findings
         .iter()
@@ -70,7 +69,7 @@ fn row(chart: &mut Chart, top: f64, finding: &Finding, weighed: &Weighed, change
     chart.dot(class, (change, middle), &finding.message);
 }
 
-/// A change in percent, positive where it is for the worse.
+/// Returns a change in percent, positive where it is for the worse.
 fn worse(weighed: &Weighed, ratio: f64) -> f64 {
     match weighed.direction {
         Better::Lower => ratio * 100.0,

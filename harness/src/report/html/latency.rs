@@ -1,4 +1,4 @@
-//! The response times of a stage by percentile, with the far quantiles drawn out: every nine takes the same room.
+//! The response times of a stage by percentile, on an axis where each nine (90 %, 99 %, 99.9 %) takes the same width.
 
 use maud::Markup;
 
@@ -10,13 +10,13 @@ use crate::measure::Arm;
 use crate::measure::LatencyHistogram;
 use crate::measure::record::{RoundStatus, StageRecord};
 
-/// Values that must lie beyond a quantile for it to be drawn: fewer are an accident.
+/// Values that must lie beyond a quantile for it to be drawn; fewer would show chance only.
 const FEWEST_BEYOND: f64 = 10.0;
 
 /// Points of a curve for each nine.
 const STEPS: f64 = 40.0;
 
-/// The curves of all paths of the valid rounds, in one drawing.
+/// Draws the curves of all paths of the valid rounds in one chart.
 pub(crate) fn chart(stage: &StageRecord) -> Markup {
     let pooled = pooled(stage);
     let curves: Vec<(Path, Vec<(f64, f64)>)> = pooled.iter().map(|(path, pool)| (*path, curve(pool))).collect();
@@ -24,7 +24,7 @@ pub(crate) fn chart(stage: &StageRecord) -> Markup {
     let unit = Readable::span(spans().fold(0.0, f64::max));
     let Some(y) = Scale::log(spans().map(|span| span / unit.divisor)) else { return nothing() };
     let nines = curves.iter().flat_map(|(_, points)| points.iter().map(|(nines, _)| *nines)).fold(1.0, f64::max);
-    let x = Axis::with_ticks(Scale::between(0.0, nines), "share of requests that were answered within", ticks(nines));
+    let x = Axis::with_ticks(Scale::between(0.0, nines), "share of requests answered within", ticks(nines));
     let title = format!("{}: response time by percentile", stage.name);
     let mut chart = Chart::new(&title, x, Axis::new(y, &format!("response time ({}), logarithmic", unit.unit)));
     for (path, points) in &curves {
@@ -35,7 +35,7 @@ pub(crate) fn chart(stage: &StageRecord) -> Markup {
     chart.figure(&Caption { kind: "latency", stage: &stage.name, message: &message(&pooled, unit) })
 }
 
-/// The response times of the valid rounds; the direct arms of two builds are one path.
+/// Pools the response times of the valid rounds; the direct arms of two builds are one path.
 fn pooled(stage: &StageRecord) -> Vec<(Path, LatencyHistogram)> {
     let mut paths = Vec::new();
     for build in builds(stage) {
@@ -56,7 +56,7 @@ fn pooled(stage: &StageRecord) -> Vec<(Path, LatencyHistogram)> {
     paths
 }
 
-/// Nines of the quantile (1 is p90, 2 is p99) and the span in nanoseconds.
+/// Returns points of nines of the quantile (1 is p90, 2 is p99) and response time in nanoseconds.
 fn curve(pool: &LatencyHistogram) -> Vec<(f64, f64)> {
     let most = (pool.count() as f64 / FEWEST_BEYOND).log10();
     let steps = (most * STEPS).floor().max(0.0) as u32;
@@ -84,8 +84,8 @@ fn message(pooled: &[(Path, LatencyHistogram)], unit: Readable) -> String {
     };
     let all: Vec<String> = pooled.iter().map(one).collect();
     format!(
-        "{}. All valid rounds pooled, for the eye only: the table's values are medians of rounds. A curve ends where fewer \
-         than ten requests lie beyond it.",
+        "{}. This chart pools all valid rounds; the values in the table are medians of rounds. A curve ends where fewer than \
+         ten requests lie beyond it.",
         all.join("; ")
     )
 }
@@ -96,7 +96,7 @@ mod tests {
     use harness_base::units::Nanos;
 
     #[test]
-    fn a_curve_is_the_histogram_and_ends_before_its_accidents() {
+    fn a_curve_follows_the_histogram_and_ends_before_its_last_values() {
         let mut pool = LatencyHistogram::default();
         (1..=10_000).for_each(|step| pool.record(Nanos(step * 1_000)));
         let points = curve(&pool);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn every_nine_is_named() {
+    fn every_nine_has_a_tick() {
         let texts: Vec<String> = ticks(4.2).into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts, ["50 %", "90 %", "99 %", "99.9 %", "99.99 %"]);
     }

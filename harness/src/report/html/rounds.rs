@@ -1,4 +1,4 @@
-//! Round by round: both arms of each round, joined. Shows what a median hides: drift, a disturbed round, a change of level.
+//! Both arms of each round, joined by a line. The chart shows what a median hides: drift, a disturbed round, a change of level.
 
 use maud::Markup;
 
@@ -11,14 +11,14 @@ use crate::measure::record::StageRecord;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{Arm, Pace};
 
-/// What a stage is about, on one arm of one round.
+/// The quantity that a stage measures, on one arm of one round.
 struct Quantity {
     name: &'static str,
     unit: Readable,
     of: fn(&TrialRecord) -> Option<f64>,
 }
 
-/// One drawing for each build, and one of the head beside the base where there are both.
+/// Draws one chart for each build, and one of both where there are two.
 pub(crate) fn charts(stage: &StageRecord) -> Markup {
     let builds = builds(stage);
     let both = (builds.len() == 2).then(|| of_builds(stage));
@@ -73,7 +73,7 @@ fn paired(stage: &StageRecord, title: &str, kind: &str, sides: [(Path, &[Slot<'_
     let mut chart = Chart::new(title, x, y);
     for (place, _) in longest.iter().enumerate().filter(|(_, slot)| slot.number.is_none()) {
         chart.shade("rejected", place as f64 - 0.5, place as f64 + 0.5);
-        chart.explain("rejected", "rejected: kept, not counted");
+        chart.explain("rejected", "rejected, not counted");
     }
     for place in 0..n {
         let [one, other] = [0, 1].map(|side: usize| values[side].get(place).copied().flatten());
@@ -97,7 +97,7 @@ fn label(quantity: &Quantity) -> String {
     format!("{} ({})", quantity.name, quantity.unit.unit)
 }
 
-/// The numbers of the valid rounds; of many rounds every second, fifth …
+/// Numbers the valid rounds; where there are many, only every second, fifth and so on.
 fn ticks(slots: &[Slot<'_>]) -> Vec<(f64, String)> {
     let every = [1, 2, 5, 10, 20, 50, 100].into_iter().find(|step| slots.len() / step <= 12).unwrap_or(1_000);
     let numbered = slots.iter().enumerate().filter_map(|(place, slot)| Some((place, slot.number?)));
@@ -118,7 +118,7 @@ fn message(quantity: &Quantity, paths: [Path; 2], values: &[Vec<Option<f64>>; 2]
     let rejected = if rejected > 0 { format!("; {rejected} rejected") } else { String::new() };
     let n = slots.len() - slots.iter().filter(|slot| slot.number.is_none()).count();
     format!(
-        "Each line joins the two sides of one round, which ran one after the other. Medians of {n} valid rounds: {}{rejected}.",
+        "Each line joins the two values of one round, measured one after the other. Medians of {n} valid rounds: {}{rejected}.",
         medians.collect::<Vec<_>>().join(", ")
     )
 }

@@ -1,9 +1,9 @@
-//! From values to places on an axis, and the round numbers that stand beside it.
+//! Maps values to places on an axis, and chooses round numbers for its ticks.
 
 use crate::measure::metric::Unit;
 use harness_base::units::grouped;
 
-/// How values spread over an axis.
+/// How an axis spaces its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spread {
     /// Equal distances are equal differences.
@@ -12,7 +12,7 @@ pub(crate) enum Spread {
     Log,
 }
 
-/// The values an axis holds.
+/// The range of an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
     spread: Spread,
@@ -20,38 +20,38 @@ pub(crate) struct Scale {
     high: f64,
 }
 
-/// A unit in which values of some size are easy to read.
+/// A unit that suits the size of some values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Readable {
-    /// What values are divided by.
+    /// Values are divided by this.
     pub(crate) divisor: f64,
     pub(crate) unit: &'static str,
 }
 
-/// Ticks an axis has at most.
+/// The most ticks of an axis.
 const MOST_TICKS: usize = 6;
 
 impl Scale {
-    /// From 0 to a little above the largest of `values`; to 1 where there is none above 0.
+    /// Spans from 0 to a little above the largest of `values`; to 1 where none is above 0.
     pub(crate) fn from_zero(values: impl IntoIterator<Item = f64>) -> Self {
         let high = values.into_iter().filter(|value| value.is_finite()).fold(0.0, f64::max);
         let high = if high > 0.0 { high * 1.06 } else { 1.0 };
         Self { spread: Spread::Linear, low: 0.0, high }
     }
 
-    /// From `low` to `high`.
+    /// Spans from `low` to `high`.
     pub(crate) const fn between(low: f64, high: f64) -> Self {
         Self { spread: Spread::Linear, low, high }
     }
 
-    /// Logarithmic, a little wider than `values`; `None` where none is above 0.
+    /// Makes a logarithmic scale, a little wider than `values`; `None` where none is above 0.
     pub(crate) fn log(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let usable = values.into_iter().filter(|value| value.is_finite() && *value > 0.0);
         let (low, high) = usable.fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
         (high > 0.0).then(|| Self { spread: Spread::Log, low: low / 1.15, high: high * 1.15 })
     }
 
-    /// Where a value lies: 0 at the low end, 1 at the high end. `None` for what has no place.
+    /// Returns where a value lies, from 0 at the low end to 1 at the high end; `None` where it has no place.
     pub(crate) fn at(&self, value: f64) -> Option<f64> {
         let place = match self.spread {
             Spread::Linear => (value - self.low) / (self.high - self.low),
@@ -61,7 +61,7 @@ impl Scale {
         place.is_finite().then(|| place.clamp(0.0, 1.0))
     }
 
-    /// Round values on the axis with their text.
+    /// Returns round values on the axis with their text.
     pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
         match self.spread {
             Spread::Linear => self.even_ticks(),
@@ -81,7 +81,7 @@ impl Scale {
         (first..=last).map(|n| (n as f64 * step, number(n as f64 * step, decimals))).collect()
     }
 
-    /// 1, 2, 3, 5 and 7 of every decade; fewer of them where those would be too many.
+    /// Takes 1, 2, 3, 5 and 7 of every decade, or fewer where those would be too many.
     fn log_ticks(&self) -> Vec<(f64, String)> {
         let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
         let of = |mantissas: &'static [f64]| -> Vec<(f64, String)> {
@@ -96,7 +96,7 @@ impl Scale {
     }
 }
 
-/// The next of 1, 2, 5 × a power of ten.
+/// Rounds up to 1, 2 or 5 times a power of ten.
 fn round_step(rough: f64) -> f64 {
     let power = 10_f64.powi(rough.log10().floor() as i32);
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| *step >= rough * 0.999).unwrap_or(power * 10.0)
@@ -111,7 +111,7 @@ fn number(value: f64, decimals: usize) -> String {
 }
 
 impl Readable {
-    /// For spans up to `longest` nanoseconds.
+    /// Chooses a unit for spans up to `longest` nanoseconds.
     pub(crate) fn span(longest: f64) -> Self {
         match longest {
             ns if ns < 1e5 => Self { divisor: 1e3, unit: "µs" },
@@ -120,7 +120,7 @@ impl Readable {
         }
     }
 
-    /// For sizes up to `largest` bytes.
+    /// Chooses a unit for sizes up to `largest` bytes.
     pub(crate) fn size(largest: f64) -> Self {
         match largest {
             bytes if bytes < 1_048_576.0 => Self { divisor: 1024.0, unit: "KiB" },
@@ -129,12 +129,12 @@ impl Readable {
         }
     }
 
-    /// The unit as it is.
+    /// Keeps the unit of a metric.
     pub(crate) const fn plain(unit: Unit) -> Self {
         Self { divisor: 1.0, unit: unit.label() }
     }
 
-    /// A value with its unit, to three digits: `0.185 ms`.
+    /// Formats a value with its unit, to three digits: `0.185 ms`.
     pub(crate) fn show(&self, value: f64) -> String {
         let value = value / self.divisor;
         let text = if value.abs() >= 999.5 { grouped(value) } else { harness_base::units::three_digits(value) };

@@ -1,4 +1,4 @@
-//! How a stage went, second by second: rate, response times, memory, CPU, throttling; windows shaded by what became of them.
+//! The course of a stage: rate, response times, memory, CPU and throttling over time, with the windows shaded by their status.
 
 use maud::Markup;
 
@@ -13,13 +13,13 @@ use crate::measure::usage::{Reading, Series};
 use crate::measure::{Arm, Second};
 use harness_base::clock::Mono;
 
-/// Least time between two readings that make a share of CPU, in nanoseconds: counters of shorter spans scatter too much.
+/// Least time in nanoseconds between two readings that give a share of CPU; shares over shorter spans scatter too much.
 const CPU_STEP_NS: u64 = 400_000_000;
 
 /// The shade of a window without load.
 const IDLE: &str = "idle";
 
-/// A stretch of time in which something was measured.
+/// A window of a trial, or an idle window.
 pub(crate) struct Window<'a> {
     path: Path,
     shade: &'static str,
@@ -29,14 +29,14 @@ pub(crate) struct Window<'a> {
     readings: &'a Series<Reading>,
 }
 
-/// One line of a drawing: its class, its words, and its points, apart where time was not measured.
+/// One line of a chart. It is interrupted between windows.
 struct Polyline {
     class: &'static str,
     message: String,
     stretches: Vec<Vec<(f64, f64)>>,
 }
 
-/// What all drawings of a stage share.
+/// The windows of a stage, which all of its charts share.
 struct Times<'a> {
     stage: &'a StageRecord,
     windows: Vec<Window<'a>>,
@@ -44,12 +44,12 @@ struct Times<'a> {
     length_s: f64,
 }
 
-/// Every drawing there are values for, over the windows of the trials.
+/// Draws every chart that has values, over the windows of the trials.
 pub(crate) fn charts(stage: &StageRecord) -> Markup {
     charts_of(stage, windows(stage))
 }
 
-/// Every drawing there are values for, over these windows.
+/// Draws every chart that has values, over the given windows.
 pub(crate) fn charts_of(stage: &StageRecord, windows: Vec<Window<'_>>) -> Markup {
     let Some(times) = Times::of(stage, windows) else { return nothing() };
     joined([rate(&times), response(&times), memory(&times), cpu(&times), throttled(&times)])
@@ -77,7 +77,7 @@ impl<'a> Times<'a> {
         (length_s > 0.0).then_some(Self { stage, windows, start, length_s })
     }
 
-    /// The drawing of some lines, or nothing where they have no point.
+    /// Draws some lines; nothing where they have no point.
     fn drawn(&self, kind: &str, title: &str, unit: Readable, lines: &[Polyline], message: &str) -> Markup {
         let points = || lines.iter().flat_map(|line| line.stretches.iter().flatten());
         if points().next().is_none() {
@@ -101,7 +101,7 @@ impl<'a> Times<'a> {
         chart.figure(&Caption { kind, stage: &self.stage.name, message })
     }
 
-    /// Steps over the seconds of every window of a path.
+    /// Makes steps over the seconds of every window of a path.
     fn steps(&self, class: &str, of: impl Fn(&Second) -> Option<f64>) -> Vec<Vec<(f64, f64)>> {
         let of_window = |window: &Window<'_>| {
             let from = seconds(self.start, window.start);
@@ -115,13 +115,13 @@ impl<'a> Times<'a> {
         self.windows.iter().filter(|window| window.path.class() == class).map(of_window).collect()
     }
 
-    /// A level in the readings of every window.
+    /// Takes a value from the readings of every window.
     fn levels(&self, of: impl Fn(&Reading) -> Option<f64>) -> Vec<Vec<(f64, f64)>> {
         let point = |reading: &Reading| Some((seconds(self.start, reading.at), of(reading)?));
         self.windows.iter().map(|window| window.readings.0.iter().filter_map(point).collect()).collect()
     }
 
-    /// Growth of a counter ÷ growth of another, between readings far enough apart.
+    /// Divides the growth of one counter by that of another, between readings far enough apart.
     fn growth(&self, of: impl Fn(&Reading) -> Option<(u64, u64)>) -> Vec<Vec<(f64, f64)>> {
         let of_window = |window: &Window<'_>| {
             let mut points = Vec::new();
@@ -173,9 +173,9 @@ fn explanation(shade: &str) -> &'static str {
     match shade {
         "in-direct" => "window, direct",
         "in-proxied" => "window, proxied",
-        "rejected" => "rejected: kept, not counted",
+        "rejected" => "rejected, not counted",
         IDLE => "window without load",
-        _ => "warm-up: not counted",
+        _ => "warm-up, not counted",
     }
 }
 
@@ -183,7 +183,7 @@ fn seconds(start: Mono, at: Mono) -> f64 {
     at.since(start).0 as f64 / 1e9
 }
 
-/// One line for each path, over its windows.
+/// Makes one line for each path.
 fn by_path(times: &Times<'_>, of: impl Fn(&Second) -> Option<f64>) -> Vec<Polyline> {
     let mut lines: Vec<Polyline> = Vec::new();
     for window in &times.windows {
@@ -198,7 +198,7 @@ fn by_path(times: &Times<'_>, of: impl Fn(&Second) -> Option<f64>) -> Vec<Polyli
 
 fn rate(times: &Times<'_>) -> Markup {
     let lines = by_path(times, |second| Some(second.ok as f64 / second.length_s));
-    let message = "Valid answers per second, second by second. Paths take turns, so each has gaps.";
+    let message = "Valid responses in each second. Arms run in turn, so each line has gaps.";
     times.drawn("rate", "rate", Readable::plain(Unit::PerSecond), &lines, message)
 }
 
@@ -213,7 +213,7 @@ fn response(times: &Times<'_>) -> Markup {
     }));
     let longest = lines.iter().flat_map(|line| line.stretches.iter().flatten()).map(|(_, span)| *span);
     let unit = Readable::span(longest.fold(0.0, f64::max));
-    let message = "Response time of the valid answers of each second, to two digits.";
+    let message = "Response times of the valid responses in each second, to two significant digits.";
     times.drawn("response", "response time p50 and p99", unit, &lines, message)
 }
 
@@ -233,13 +233,13 @@ fn memory(times: &Times<'_>) -> Markup {
     };
     let charged = Polyline {
         class: "third",
-        message: "its control group, all memory charged".to_owned(),
+        message: "its control group, all charged memory".to_owned(),
         stretches: times.levels(|reading| Some(reading.group?.memory_bytes? as f64)),
     };
     let lines = [rss, charged];
     let largest = lines.iter().flat_map(|line| line.stretches.iter().flatten()).map(|(_, bytes)| *bytes);
     let unit = Readable::size(largest.fold(0.0, f64::max));
-    let message = "Resident memory of the target (summed over its processes), in windows of both arms.";
+    let message = "Resident memory of the target, summed over its processes, in windows of both arms.";
     times.drawn("memory", "memory", unit, &lines, message)
 }
 
@@ -255,7 +255,7 @@ fn cpu(times: &Times<'_>) -> Markup {
         lines.push(line("direct", "load generator", &|reading| own(&reading.generator)));
         lines.push(line("third", "upstream", &|reading| own(&reading.upstream)));
     }
-    let message = "CPU time ÷ wall time; 100 % is one core. Short spans scatter: estimates come from whole windows.";
+    let message = "CPU time ÷ wall time; 100 % is one core. Short spans scatter; estimates use whole windows.";
     times.drawn("cpu", "CPU", Readable::plain(Unit::Percent), &lines, message)
 }
 
@@ -265,7 +265,7 @@ fn throttled(times: &Times<'_>) -> Markup {
         Some((group.throttled_periods?, group.periods?))
     };
     let line = Polyline { class: "proxied", message: "target".to_owned(), stretches: percent(times.growth(of)) };
-    let message = "Share of the periods of the CPU limit in which the target had used up its time and was held back.";
+    let message = "Share of the periods of the CPU limit in which the target was throttled.";
     times.drawn("throttled", "throttling", Readable::plain(Unit::Percent), &[line], message)
 }
 

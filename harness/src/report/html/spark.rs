@@ -1,4 +1,4 @@
-//! A metric over the stored runs, as small as a word.
+//! A metric over the stored runs, as a small chart inside a line of text.
 
 use maud::{Markup, html};
 
@@ -7,10 +7,10 @@ use super::text::{coordinate, nothing};
 const WIDTH: f64 = 92.0;
 const HEIGHT: f64 = 22.0;
 const EDGE: f64 = 3.0;
-/// Earlier runs that are drawn, the newest ones.
+/// The most earlier runs that are drawn.
 const RUNS: usize = 30;
 
-/// The points of earlier runs, oldest first, and that of this run, set apart by a dot; nothing below two earlier runs.
+/// Draws earlier runs, oldest first, and this run with a dot; nothing where there are fewer than two earlier runs.
 pub(super) fn line(history: &[f64], head: f64, message: &str) -> Markup {
     let history = &history[history.len().saturating_sub(RUNS)..];
     if history.len() < 2 || !history.iter().chain([&head]).all(|value| value.is_finite()) {

@@ -8,10 +8,11 @@ use super::spark;
 use super::table::Heading::{Number, Text};
 use super::table::{Heading, body, cell, head, number, or_dash, row, scrolling, table};
 use super::text::{chip, joined, list, note, nothing};
+use crate::measure::record::StageStatus;
 use crate::verdict::Judgement;
-use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind};
+use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, StageFinding};
 
-/// Every target with its state and the value that was found.
+/// Shows every target with its state and the value that was found.
 pub(super) fn targets(summary: &Summary<'_>) -> Markup {
     let of = |target: &ClaimFinding| {
         let required = if target.required { " (required)" } else { "" };
@@ -27,7 +28,7 @@ pub(super) fn targets(summary: &Summary<'_>) -> Markup {
     if table.0.is_empty() {
         return table;
     }
-    joined([table, note("A target is met, or not, when the whole interval says so.")])
+    joined([table, note("A target is met or missed only where the whole interval lies on one side of its limit.")])
 }
 
 const fn tone(state: ClaimState) -> &'static str {
@@ -38,7 +39,7 @@ const fn tone(state: ClaimState) -> &'static str {
     }
 }
 
-/// The findings of a comparison, worst first.
+/// Shows the findings of a comparison, worst first.
 pub(super) fn findings(summary: &Summary<'_>) -> Markup {
     let of = |finding: &Finding| {
         let chip = chip(finding_tone(finding.kind), finding.kind.word());
@@ -93,7 +94,7 @@ impl Columns {
     }
 }
 
-/// Every metric that has a value.
+/// Shows every metric that has a value.
 pub(super) fn metrics(summary: &Summary<'_>) -> Markup {
     if summary.groups.is_empty() {
         return nothing();
@@ -142,7 +143,7 @@ fn of_row(judgement: &Judgement, row: &Row<'_>, columns: Columns) -> Markup {
 }
 
 fn changed(found: Option<&Finding>) -> Markup {
-    let Some(found) = found else { return html! { @for _ in 0..3 { td { "–" } } } };
+    let Some(found) = found else { return joined([number("–"), number("–"), cell("–")]) };
     let weighed = found.weighed.as_ref();
     html! {
         (number(or_dash(weighed.map(|weighed| weighed.unit.show(weighed.base)))))
@@ -151,7 +152,7 @@ fn changed(found: Option<&Finding>) -> Markup {
     }
 }
 
-/// The metric over the stored runs.
+/// Draws the metric over the stored runs.
 fn earlier(judgement: &Judgement, row: &Row<'_>) -> Markup {
     let past =
         judgement.context.against.iter().flat_map(|against| &against.metrics).find(|past| past.id == row.metric.id);
@@ -162,20 +163,21 @@ fn earlier(judgement: &Judgement, row: &Row<'_>) -> Markup {
     cell(or_dash(drawn.filter(|drawn| !drawn.0.is_empty())))
 }
 
-/// Metrics without a value, with the reason.
+/// Lists the metrics without a value, with the reason.
 pub(super) fn absent(summary: &Summary<'_>) -> Markup {
     list(summary.absent.iter().map(|(reason, ids)| format!("{}: {reason}", ids.join(", "))))
 }
 
-/// The work that was done in each stage.
+/// Shows the state of each stage and the work that was done in it.
 pub(super) fn stages(summary: &Summary<'_>) -> Markup {
-    let of = |[name, state, work]: &[String; 3]| {
-        let tone = match state.as_str() {
-            "valid" => "good",
-            "invalid" | "failed" => "bad",
-            _ => "open",
+    let of = |([name, state, work], found): (&[String; 3], &StageFinding)| {
+        let tone = match found.status {
+            StageStatus::Valid => "good",
+            StageStatus::Invalid(_) | StageStatus::Failed(_) => "bad",
+            StageStatus::Skipped(_) | StageStatus::Incomplete => "open",
         };
         row([cell(chip(tone, state)), head(name), cell(work)])
     };
-    table("stages", &[Text("state"), Text("stage"), Text("work")], summary.stages.iter().map(of))
+    let stages = summary.stages.iter().zip(&summary.judgement.stages);
+    table("stages", &[Text("state"), Text("stage"), Text("work")], stages.map(of))
 }

@@ -1,22 +1,21 @@
-//! A stage as drawings look at it: its trials in the order they ran, each with its place.
+//! A stage as charts need it: its trials in the order in which they ran, each with its build, arm and status.
 
 use crate::measure::Arm;
 use crate::measure::record::{InstanceRecord, RoundStatus, StageRecord};
 use crate::measure::trial::{Build, TrialRecord};
 
-/// One of the paths that a drawing sets beside each other.
+/// One of the paths that a chart compares: a build of the target, or the upstream without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Path {
-    /// Which build of the target.
     pub(crate) build: Build,
     pub(crate) arm: Arm,
 }
 
-/// A trial and where it stands.
+/// A trial with its path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Placed<'a> {
     pub(crate) path: Path,
-    /// What became of its round.
+    /// Status of its round.
     pub(crate) status: RoundStatus,
     pub(crate) trial: &'a TrialRecord,
 }
@@ -24,7 +23,7 @@ pub(crate) struct Placed<'a> {
 /// A round of one build.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slot<'a> {
-    /// Its number among the valid rounds of the build, from 1; absent for a rejected one.
+    /// Its number among the valid rounds of the build, from 1; absent for a rejected round.
     pub(crate) number: Option<usize>,
     direct: Option<&'a TrialRecord>,
     proxied: Option<&'a TrialRecord>,
@@ -42,7 +41,7 @@ impl Path {
     pub(crate) const fn name(self) -> &'static str {
         match (self.arm, self.build) {
             (Arm::Direct, Build::Head) => "direct",
-            (Arm::Direct, Build::Base) => "direct, beside the base",
+            (Arm::Direct, Build::Base) => "direct, for the base",
             (Arm::Proxied, Build::Head) => "proxied",
             (Arm::Proxied, Build::Base) => "proxied by the base",
         }
@@ -50,7 +49,6 @@ impl Path {
 }
 
 impl<'a> Slot<'a> {
-    /// The trial of an arm.
     pub(crate) const fn trial(&self, arm: Arm) -> Option<&'a TrialRecord> {
         match arm {
             Arm::Direct => self.direct,
@@ -59,18 +57,17 @@ impl<'a> Slot<'a> {
     }
 }
 
-/// The builds a stage measured, the head first.
+/// Lists the builds that a stage measured, the head first.
 pub(crate) fn builds(stage: &StageRecord) -> Vec<Build> {
     let has = |build: &Build| stage.instances.iter().any(|instance| instance.build == *build);
     [Build::Head, Build::Base].into_iter().filter(has).collect()
 }
 
-/// The instances of one build.
 pub(crate) fn instances(stage: &StageRecord, build: Build) -> impl Iterator<Item = &InstanceRecord> {
     stage.instances.iter().filter(move |instance| instance.build == build)
 }
 
-/// Every trial of a stage, of all rounds.
+/// Iterates over the trials of all rounds.
 pub(crate) fn trials(stage: &StageRecord) -> impl Iterator<Item = Placed<'_>> {
     stage.instances.iter().flat_map(|instance| {
         instance.rounds.iter().flat_map(move |round| {
@@ -83,7 +80,7 @@ pub(crate) fn trials(stage: &StageRecord) -> impl Iterator<Item = Placed<'_>> {
     })
 }
 
-/// The valid and the rejected rounds of one build, in the order they ran.
+/// Lists the valid and the rejected rounds of one build in the order in which they ran.
 pub(crate) fn slots(stage: &StageRecord, build: Build) -> Vec<Slot<'_>> {
     let mut valid = 0;
     let rounds = instances(stage, build).flat_map(|instance| &instance.rounds);
@@ -97,7 +94,7 @@ pub(crate) fn slots(stage: &StageRecord, build: Build) -> Vec<Slot<'_>> {
     slot.collect()
 }
 
-/// Median of some values; `None` without any.
+/// Computes the median; `None` without values.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut sorted: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
     sorted.sort_unstable_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! Faults as people read them: what each cost, and whether the target did what was expected of it.
+//! Shows the faults: the cost of each, and whether the target behaved as expected.
 
 use super::judge::{Judged, Row, RowState, Seen};
 use crate::measure::record::StageRecord;

@@ -141,13 +141,13 @@ fn values(point: &Point) -> [String; 5] {
 /// Classes of the lines, one for each amount of memory; more share the last.
 const CLASSES: [&str; 4] = ["proxied", "direct", "base", "third"];
 
-/// What is drawn over the limits.
+/// A quantity that is drawn over the limits.
 struct Quantity {
     kind: &'static str,
     name: &'static str,
     unit: Readable,
     of: fn(&Point) -> Option<Estimate>,
-    demanded: Option<f64>,
+    objective: Option<f64>,
 }
 
 /// Rate and p99 over the limits.
@@ -157,19 +157,19 @@ fn curve_charts(curve: &Judged) -> Markup {
         name: "requests per second",
         unit: Readable::plain(Unit::PerSecond),
         of: |point| point.rps,
-        demanded: curve.objective.rps,
+        objective: curve.objective.rps,
     };
     let p99 = Quantity {
         kind: "limits-p99",
         name: "response time p99",
         unit: Readable::plain(Unit::Millis),
         of: |point| point.p99_ms,
-        demanded: curve.objective.p99_ns.map(|ns| ns as f64 / 1e6),
+        objective: curve.objective.p99_ns.map(|ns| ns as f64 / 1e6),
     };
     joined([rate, p99].iter().map(|quantity| chart(curve, quantity)))
 }
 
-/// The limits of a point along the axis, and what tells its line from the others.
+/// Returns the place of a point on the axis and the name of its line.
 fn place(curve: &Judged, point: &Point) -> Option<(f64, String)> {
     let mebi = point.limits.memory.map(|memory| memory.0 as f64 / 1_048_576.0);
     if over_cpus(curve) {
@@ -197,7 +197,7 @@ fn chart(curve: &Judged, quantity: &Quantity) -> Markup {
     let all = || lines.iter().flat_map(|(_, points)| points);
     let Some(x) = Scale::log(all().map(|(x, _, _)| *x)) else { return nothing() };
     let highs = all().map(|(_, _, value)| value.interval.map_or(value.point, |ends| ends.high));
-    let y = Scale::from_zero(highs.chain(quantity.demanded));
+    let y = Scale::from_zero(highs.chain(quantity.objective));
     let mut places: Vec<f64> = all().map(|(x, _, _)| *x).collect();
     places.sort_unstable_by(f64::total_cmp);
     places.dedup();
@@ -206,9 +206,9 @@ fn chart(curve: &Judged, quantity: &Quantity) -> Markup {
     let title = format!("{}: {} within limits", curve.stage, quantity.name);
     let x = Axis::with_ticks(x, label, ticks);
     let mut chart = Chart::new(&title, x, Axis::new(y, &format!("{} ({})", quantity.name, quantity.unit.unit)));
-    if let Some(demanded) = quantity.demanded {
-        chart.level("demanded", demanded);
-        chart.explain("demanded", &format!("demanded: {}", quantity.unit.show(demanded)));
+    if let Some(objective) = quantity.objective {
+        chart.level("demanded", objective);
+        chart.explain("demanded", &format!("objective: {}", quantity.unit.show(objective)));
     }
     for (index, (name, points)) in lines.iter().enumerate() {
         draw_line(&mut chart, CLASSES[index.min(CLASSES.len() - 1)], name, points, quantity.unit);
@@ -237,7 +237,7 @@ fn caption(curve: &Judged) -> String {
         |limits| format!("the smallest that meet the objective are {limits}"),
     );
     format!(
-        "{} sets of limits, {met} of which meet the objective ({}); {smallest}. Hollow dots do not meet it, or are undecided; \
+        "{} sets of limits, {met} of which meet the objective ({}); {smallest}. Hollow dots do not meet it or are undecided; \
          bars are intervals.",
         curve.points.len(),
         curve.objective

@@ -1,5 +1,4 @@
-//! A soak as people read it: what changed, within which budget, and what would have been seen; and window by window what it holds,
-//! how long it takes, how much it carries.
+//! Shows a soak: each change with its budget and the smallest change that would have been detected, and charts of its windows.
 
 use super::derive::{instances, whole_windows};
 use super::facts::{Level, Quantity, SoakWindow};
@@ -25,7 +24,7 @@ fn done(stage: &StageRecord) -> String {
     format!("{windows} of {} windows{}; {}{}", stage.wanted, rejected(stage), load(stage), within(stage))
 }
 
-/// The windows are drawn by themselves. Of the readings only the first and the last are kept.
+/// A soak has charts of its windows; it keeps only the first and the last of its readings.
 fn charts(stage: &StageRecord, detail: Option<&Detail>) -> Markup {
     let windows = match detail {
         Some(Detail::Soak(soak)) => window_charts(stage, soak),
@@ -34,7 +33,7 @@ fn charts(stage: &StageRecord, detail: Option<&Detail>) -> Markup {
     joined([latency::chart(stage), windows])
 }
 
-/// The page draws a soak and has no table of it.
+/// The page shows a soak by charts only.
 pub(crate) fn html(_soak: &Judged) -> Markup {
     nothing()
 }
@@ -90,14 +89,14 @@ struct Drawing {
     lines: Vec<Polyline>,
 }
 
-/// One line of a drawing: its class, its words, and its value in a window.
+/// One line of a chart, with its value in a window.
 struct Polyline {
     class: &'static str,
     message: &'static str,
     of: Value,
 }
 
-/// Every drawing there are values for.
+/// Draws every chart that has values.
 fn window_charts(stage: &StageRecord, soak: &Judged) -> Markup {
     let windows: Vec<&SoakWindow> = instances(stage).flat_map(|instance| &instance.windows).collect();
     joined(drawings(&windows, soak.pss).iter().map(|drawing| chart(&windows, soak, drawing)))
@@ -162,7 +161,7 @@ fn chart(windows: &[&SoakWindow], soak: &Judged, drawing: &Drawing) -> Markup {
     if let Some(died) = soak.died_ns {
         let at = died as f64 / 1e9 / divisor;
         chart.shade("rejected", at, at);
-        chart.explain("rejected", "the target ended by itself");
+        chart.explain("rejected", "the target exited");
     }
     let message = soak.of(drawing.quantity).map_or_else(|| soak.course(), |trend| soak.message(trend));
     chart.figure(&Caption { kind: drawing.kind, stage: &soak.stage, message: &message })

@@ -1,4 +1,4 @@
-//! When each launch listened, was healthy and was ready.
+//! The times at which each launch listened, was healthy and was ready.
 
 use maud::Markup;
 
@@ -12,7 +12,7 @@ use crate::report::html::view::{builds, instances, median};
 use crate::report::show::Show;
 use crate::verdict::stage::Detail;
 
-/// Rows get less room where there are many.
+/// Height that the rows share where there are many.
 const ROOM: f64 = 300.0;
 const TALLEST_ROW: f64 = 13.0;
 
@@ -26,7 +26,7 @@ const MOMENTS: [Moment; 3] = [
 
 pub(crate) const SHOW: Show = Show { charts, ..Show::LAUNCHES };
 
-/// One drawing for each build.
+/// Draws one chart for each build.
 fn charts(stage: &StageRecord, _detail: Option<&Detail>) -> Markup {
     joined(builds(stage).into_iter().map(|build| chart(stage, build)))
 }
@@ -43,7 +43,7 @@ fn chart(stage: &StageRecord, build: Build) -> Markup {
     let every =
         [1, 2, 5, 10, 20, 50, 100, 200, 500].into_iter().find(|step| launches.len() / step <= 10).unwrap_or(1_000);
     let numbered = (1..=launches.len()).filter(|number| *number == 1 || number.is_multiple_of(every));
-    // The first launch stands on top.
+    // The first launch is at the top.
     let ticks = numbered.map(|number| (-(number as f64), number.to_string())).collect();
     let y = Axis::with_ticks(Scale::between(-n - 0.6, -0.4), "launch", ticks);
     let x = Axis::new(Scale::from_zero([longest / unit.divisor]), &format!("time since the spawn ({})", unit.unit));
@@ -76,7 +76,7 @@ fn message(launches: &[&LaunchRecord], unit: Readable) -> String {
     let medians: Vec<String> = MOMENTS.iter().filter_map(one).collect();
     let gap = launches.iter().map(|launch| launch.probe_gap_ns).max().unwrap_or(0) as f64;
     format!(
-        "Medians of {} launches: {}. Counted from just before the spawn; endpoints were tried at least every {}.",
+        "Medians of {} launches: {}. Times count from just before the spawn; endpoints were probed at least every {}.",
         launches.len(),
         medians.join(", "),
         Readable::span(gap).show(gap)
