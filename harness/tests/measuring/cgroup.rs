@@ -270,7 +270,7 @@ fn without_rights_the_error_says_what_is_missing() {
     }
     let output = command.uid(nobody).gid(nobody).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    let message = text.lines().find_map(|line| line.strip_prefix("message ")).unwrap_or_else(|| panic!("{output:?}"));
+    let message = text.lines().find_map(|line| line.strip_prefix("says ")).unwrap_or_else(|| panic!("{output:?}"));
     assert!(
         message.contains("may not be written") || message.contains("missing") || message.contains("mounted"),
         "{message}"

@@ -7,6 +7,7 @@ use crate::support::{Ran, Scratch, harness, measured, newest, ran, sidecar};
 use harness::measure::{Ending, StageStatus};
 use harness::stages::faults::facts::FaultKind::{self, *};
 use harness::stages::faults::judge::{Judged as Faults, Row, RowState, Seen};
+use harness::verdict::stage::Detail;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -21,7 +22,10 @@ fn stage(kinds: &[FaultKind], more: &str) -> String {
 }
 
 fn shown(ran: &Ran) -> Faults {
-    serde_json::from_value(ran.judgement()["stages"][0]["detail"].clone()).unwrap()
+    match serde_json::from_value(ran.judgement()["stages"][0]["detail"].clone()).unwrap() {
+        Detail::Faults(faults) => faults,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn row(ran: &Ran, kind: FaultKind) -> Row {

@@ -6,6 +6,7 @@ use crate::support::{Ran, Scratch, harness, measured, newest, ran, settled, side
 use harness::measure::{Ending, InstanceFacts, InstanceRecord, Record, StageStatus};
 use harness::stages::soak::facts::{FILE, Instance, Quantity};
 use harness::stages::soak::judge::{Judged as Soak, TrendState};
+use harness::verdict::stage::Detail;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -17,7 +18,10 @@ fn soak(seconds: u64) -> String {
 }
 
 fn shown(ran: &Ran) -> Soak {
-    serde_json::from_value(ran.judgement()["stages"][0]["detail"].clone()).unwrap()
+    match serde_json::from_value(ran.judgement()["stages"][0]["detail"].clone()).unwrap() {
+        Detail::Soak(soak) => soak,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// What an instance of a soak went through.
