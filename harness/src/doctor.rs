@@ -1,6 +1,6 @@
 //! Doctor: what this host can measure, and what would spoil it.
 //!
-//! A condition is something of the host that numbers depend on. Each is found by one function of [`ROWS`]: it reads, and hands
+//! A condition is something of the host that numbers depend on. Each is found by one function of `ROWS`: it reads, and hands
 //! what it read to a pure function that judges. What takes time (others' CPU, stolen time, waiting, the timer) is measured in
 //! one window for all of them; everything else is looked up. To look at one thing more, write such a function and add its row.
 

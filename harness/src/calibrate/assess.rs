@@ -28,7 +28,7 @@ const SPANS: [Nanos; 3] = [Nanos::from_secs(10), Nanos::from_secs(60), Nanos::fr
 /// Two latencies closer than this share of themselves are one value in a histogram of three digits.
 const STEP: f64 = 1e-3;
 
-/// What the record of [`super::plan`] says; parts of stages that are not valid are left out, with the reason.
+/// What the record of `super::plan` says; parts of stages that are not valid are left out, with the reason.
 pub fn assess(record: &Record, judgement: &Judgement) -> Calibration {
     let mut absent = Vec::new();
     let noise_floor = keep(&mut absent, NOISE_FLOOR, noise_floor(record, judgement));

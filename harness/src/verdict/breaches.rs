@@ -4,7 +4,7 @@ use super::context::{Again, Breach, Confirmation};
 use super::judgement::{Finding, Judgement};
 
 impl Breach {
-    /// What a judgement found to be an alert or a block by itself: [`Context::previous`] of the next run.
+    /// What a judgement found to be an alert or a block by itself: `Context::previous` of the next run.
     pub fn all(judgement: &Judgement) -> Vec<Self> {
         let weighed = judgement.findings.iter().filter_map(|finding| Some((finding, finding.weighed.as_ref()?)));
         let breached = weighed.filter(|(_, weighed)| weighed.times > 0);
