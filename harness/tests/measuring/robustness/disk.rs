@@ -78,7 +78,7 @@ fn a_disk_that_fills_up_costs_no_number() {
     assert!(!stderr.contains("panicked"), "{stderr}");
     let kept = is_kept(&site, &stderr);
     let warnings = kept["record"]["stages"][0]["warnings"].to_string();
-    assert!(warnings.contains("is incomplete: No space left on device"), "{warnings}");
+    assert!(warnings.contains("journal_incomplete") && warnings.contains("No space left on device"), "{warnings}");
     is_partial(&copy);
 }
 
