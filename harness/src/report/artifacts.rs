@@ -11,7 +11,7 @@ pub const ALL: &str = "all";
 /// The formats that every run writes.
 const DEFAULT: [&str; 7] = ["table", "markdown", "json", "bencher", "flat", "html", "perf"];
 
-/// A choice of artifacts. The default is what a run writes when nobody asks for more.
+/// Selects artifacts. The default selection is written unless more are requested.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Artifacts {
     /// Names of formats that are written beside the default ones.

@@ -151,12 +151,12 @@ impl GroupDelta {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    const MS: u64 = 1_000_000;
+    pub(crate) const MS: u64 = 1_000_000;
 
-    fn usage(step: u64) -> GroupUsage {
+    pub(crate) fn usage(step: u64) -> GroupUsage {
         GroupUsage {
             cpu_ns: Some(7 + step * 50 * MS),
             periods: Some(3 + step),

@@ -36,23 +36,7 @@ mod tests {
     use harness_base::clock::Mono;
 
     use super::*;
-
-    const MS: u64 = 1_000_000;
-
-    fn usage(step: u64) -> GroupUsage {
-        GroupUsage {
-            cpu_ns: Some(7 + step * 50 * MS),
-            periods: Some(3 + step),
-            throttled_periods: Some(step),
-            throttled_ns: Some(step * 40 * MS),
-            memory_bytes: Some(1_000 + step),
-            memory_peak_bytes: Some(9_000),
-            anon_bytes: Some(800),
-            oom_kills: Some(0),
-            limit_hits: None,
-            memory_stall_ns: Some(step * 10 * MS),
-        }
-    }
+    use crate::group::tests::{MS, usage};
 
     fn series(groups: &[Option<GroupUsage>]) -> Series<Reading> {
         let at = |index: usize| Mono(index as u64 * 100 * MS);

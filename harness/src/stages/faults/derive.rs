@@ -26,7 +26,7 @@ pub(crate) fn trial_of(stage: &StageRecord, kind: FaultKind) -> Option<(&Instanc
     met.max_by_key(|(valid, _)| *valid).map(|(_, met)| met)
 }
 
-/// Whether the load of a fault was offered as asked, so that it tells what the fault does.
+/// Returns whether the load of a fault was offered as planned, so that its outcomes are effects of the fault.
 pub(crate) fn is_measured(stage: &StageRecord, kind: FaultKind) -> bool {
     trial_of(stage, kind).is_some_and(|(_, _, trial)| trial.is_valid())
 }

@@ -18,7 +18,7 @@ pub(crate) fn whole_windows(stage: &StageRecord) -> impl Iterator<Item = &SoakWi
     instances(stage).flat_map(|instance| &instance.windows).filter(|window| window.whole)
 }
 
-/// Whether PSS is known in every whole window, so that memory is told by it.
+/// Returns whether PSS is known in every whole window, so that memory is reported as PSS.
 pub(crate) fn has_pss(stage: &StageRecord) -> bool {
     whole_windows(stage).all(|window| window.pss.is_some())
 }
