@@ -31,6 +31,10 @@ fn faults(error: &ValidationError<'_, '_>, value: &Value) -> Vec<Fault> {
         }
         ErrorKind::AnyOf | ErrorKind::OneOf(None) => {
             let here = error.instance_location.tokens.len();
+            let meant: Vec<_> = error.causes.iter().filter(|choice| !is_of_another_sort(choice, here)).collect();
+            if let [meant] = meant.as_slice() {
+                return faults(meant, value);
+            }
             let deeper = error.causes.iter().filter(|choice| depth(choice) > here);
             if let Some(nearest) = deeper.max_by_key(|choice| depth(choice)) {
                 return faults(nearest, value);
@@ -41,6 +45,16 @@ fn faults(error: &ValidationError<'_, '_>, value: &Value) -> Vec<Fault> {
     let pointer = error.instance_location.to_string();
     let found = value.pointer(&pointer);
     messages(error, found).into_iter().map(|message| Fault { pointer: pointer.clone(), message }).collect()
+}
+
+/// Whether an alternative is for values of another type, or for another word in the value or in its tag.
+fn is_of_another_sort(error: &ValidationError<'_, '_>, here: usize) -> bool {
+    let depth = error.instance_location.tokens.len();
+    match &error.kind {
+        ErrorKind::Type { .. } => depth == here,
+        ErrorKind::Const { .. } => depth <= here + 1,
+        _ => error.causes.iter().any(|cause| is_of_another_sort(cause, here)),
+    }
 }
 
 /// How deep in the value an error, or one of its causes, lies.
@@ -160,5 +174,10 @@ mod tests {
         ] });
         assert_eq!(found(&schema, &json!({"p": {"q": 10}})), ["/p/q: it must be at most 9; it is 10"]);
         assert_eq!(found(&schema, &json!(1)), [": it fits none of the alternatives of the schema; it is 1"]);
+        let or_null = json!({ "anyOf": [{ "type": "object", "required": ["sha"] }, { "type": "null" }] });
+        assert_eq!(found(&or_null, &json!({})), [": \"sha\" is missing"]);
+        let of_kind = |kind: &str| json!({ "properties": { "kind": { "const": kind }, "n": { "maximum": 9 } } });
+        let tagged = json!({ "oneOf": [of_kind("a"), of_kind("b")] });
+        assert_eq!(found(&tagged, &json!({"kind": "a", "n": 10})), ["/n: it must be at most 9; it is 10"]);
     }
 }
