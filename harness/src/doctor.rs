@@ -63,17 +63,24 @@ const ROWS: [fn(&Source<'_>) -> Condition; 23] = [
 ];
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Examination {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     pub schema_version: u32,
     /// When, RFC 3339 in UTC.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Utc"))]
     pub taken_at: String,
     pub tool: ToolFacts,
     pub host: HostFacts,
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub window_ns: Nanos,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub conditions: Vec<Condition>,
     /// What can be measured here.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub abilities: Vec<Ability>,
     /// What would spoil numbers, the worst first, as `name: value`.
+    #[cfg_attr(feature = "schema", schemars(inner(length(min = 1))))]
     pub spoilers: Vec<String>,
 }
 

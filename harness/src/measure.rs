@@ -15,6 +15,8 @@ pub mod profile;
 pub mod reason;
 pub mod record;
 pub mod rejection;
+#[cfg(feature = "schema")]
+pub(crate) mod shape;
 pub mod stored_calibration;
 pub mod trial;
 

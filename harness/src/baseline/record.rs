@@ -10,26 +10,35 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// Every run promoted under one name for one scenario.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
     /// See [`SCHEMA_VERSION`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
     /// `main`, `releases`, `pr-7` or a name of the user's.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")))]
     pub name: String,
     /// `name` of the scenario.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9_-]{1,64}$")))]
     pub scenario: String,
     /// Oldest first, by the time they began; the newest is what a run is held against, the others are its history.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub runs: Vec<Promoted>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Promoted {
     /// Unique name of the run.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub run_id: String,
     /// When the run began: RFC 3339, UTC.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Utc"))]
     pub started_at: String,
     /// When it was promoted: RFC 3339, UTC.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Utc"))]
     pub promoted_at: String,
     /// State of the working copy it was started in.
     pub git: Option<GitFacts>,
@@ -39,27 +48,34 @@ pub struct Promoted {
     /// What was measured: the file name of the program, without its folder, or the name of the image.
     pub program: String,
     /// SHA-256 of the program, hexadecimal; absent for a builtin and for what is no file of the host.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::measure::shape::Sha256>"))]
     pub program_sha256: Option<String>,
     /// SHA-256 of the scenario's text, hexadecimal.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Sha256"))]
     pub scenario_sha256: String,
     /// `--quick` was given.
     pub quick: bool,
     /// `--set` arguments, in order.
     pub overrides: Vec<String>,
     /// SHA-256 of the record, as its `result.json` says it.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Sha256"))]
     pub record_sha256: String,
     /// Why it was promoted although its verdict spoke against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub override_reason: Option<String>,
     /// Every metric that had a value.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub metrics: Vec<StoredMetric>,
 }
 
 /// One metric of a promoted run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StoredMetric {
     /// `category/name`, with `@stage` where the stage is not named after its kind.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::MetricId"))]
     pub id: String,
     /// Unit of all its values.
     pub unit: Unit,
@@ -69,6 +85,7 @@ pub struct StoredMetric {
     /// Median of `rounds`, finite.
     pub point: f64,
     /// The value of each valid round or launch, in order, at least one; to six significant digits, whole numbers exactly.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub rounds: Vec<f64>,
     /// Why it must not gate, where it must not.
     #[serde(default, skip_serializing_if = "Option::is_none")]

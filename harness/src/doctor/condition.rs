@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// How good a condition is. The order is that in which one decides about what needs several of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     Good,
@@ -45,13 +46,17 @@ impl State {
 
 /// Something of the host that numbers depend on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Condition {
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z][a-z_]*$")))]
     pub name: &'static str,
     pub state: State,
     /// What was found, with its unit; what could not be found, with the reason.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub value: String,
     /// The numbers in it, by a name that ends in their unit.
     pub numbers: BTreeMap<&'static str, f64>,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub why: &'static str,
     /// What improves it, the command where there is one; absent where it is good.
     pub improve: Option<String>,

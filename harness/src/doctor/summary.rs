@@ -6,6 +6,7 @@ use super::condition::{Condition, State};
 
 /// Whether something can be measured here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     Yes,
@@ -17,7 +18,9 @@ pub enum Answer {
 
 /// Something that a run may be asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ability {
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub name: &'static str,
     pub answer: Answer,
     /// Which condition stands against it, as `name: value`; absent where none does.

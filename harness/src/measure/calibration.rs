@@ -12,12 +12,15 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// Everything one calibration found. What could not be measured is left out, and [`Calibration::absent`] says why.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// See [`SCHEMA_VERSION`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
     pub run_id: String,
     /// When it began: RFC 3339, UTC.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Utc"))]
     pub taken_at: String,
     /// Wall-clock length in nanoseconds.
     pub took_ns: u64,
@@ -29,6 +32,7 @@ pub struct Calibration {
     pub tool: ToolFacts,
     pub host: HostFacts,
     /// What of the host must be the same for it to hold.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub fingerprint: String,
     /// The difference between two measurements of the same thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +54,7 @@ pub const NOISE_FLOOR: &str = "noise floor";
 
 /// A number with its interval; its unit stands in the name of the field that holds it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Figure {
     /// Median of the rounds or launches.
@@ -58,29 +63,37 @@ pub struct Figure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<[f64; 2]>,
     /// Rounds or launches behind it.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub n: u64,
 }
 
 /// Direct against direct at the same arrival rate: the true overhead is 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NoiseFloor {
     /// Arrival rate on either arm.
     #[serde(rename = "rate_per_second")]
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub rate: Rate,
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub connections: u64,
     /// Measured part of a trial in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub window_ns: u64,
     /// How long a round took from its beginning to that of the next one, in nanoseconds: both arms with warm-up, window and drain.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub round_ns: u64,
     /// Response time of one of the arms, quantile 0.5, in nanoseconds.
     pub p50_ns: Figure,
     /// p50 of one arm − p50 of the other, of the same round, in nanoseconds.
     pub difference_ns: Figure,
     /// Standard deviation of the difference of one round in nanoseconds, as of normal scatter with the interval found.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub scatter_ns: f64,
     /// No number of rounds resolves less than this, in nanoseconds: the step of the histograms at this latency, or the difference
     /// itself where its interval leaves out 0.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub least_ns: f64,
     /// The smallest overhead that is resolved, for some lengths of measuring; those too short for an interval are left out.
     pub resolves: Vec<Resolution>,
@@ -88,20 +101,26 @@ pub struct NoiseFloor {
 
 /// The smallest overhead that is resolved in a given time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Resolution {
     /// Time of measuring in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub measuring_ns: u64,
     /// Rounds that fit into it.
+    #[cfg_attr(feature = "schema", schemars(range(min = 6)))]
     pub rounds: u64,
     /// An overhead of this size, in nanoseconds, has an interval that leaves out 0 in nine of ten measurements of that length.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub overhead_ns: f64,
 }
 
 /// Generator and bundled upstream with nothing between them, in a closed loop.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub vus: u64,
     /// Valid completions per second that both reached together.
     pub rate_per_second: Figure,
@@ -112,17 +131,23 @@ pub struct Ceiling {
 
 /// What bounded a rate, as `docs/bottleneck.md` tells it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BoundBy {
     /// In a word or two.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub by: String,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub message: String,
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub rounds: u64,
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub of: u64,
 }
 
 /// One of the two ends of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StationCost {
     /// CPU time, user and system, for each request, in nanoseconds.
@@ -133,6 +158,7 @@ pub struct StationCost {
 
 /// What the rate reached says about one of those who reached it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// It bounded the rate, which is its ceiling therefore.
@@ -144,20 +170,25 @@ pub enum Reach {
 
 /// What the sampler costs while nothing else happens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SamplerCost {
     /// Time between two readings in nanoseconds, as found.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub period_ns: u64,
     /// CPU time of control and keeper for each reading, in nanoseconds.
     pub cpu_ns_per_reading: Figure,
+    #[cfg_attr(feature = "schema", schemars(range(min = 2)))]
     pub readings: u64,
 }
 
 /// How late the generator releases requests at one rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PacerLag {
     #[serde(rename = "rate_per_second")]
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub rate: Rate,
     /// Released − intended over all valid rounds.
     pub lag: Quantiles,
@@ -165,9 +196,12 @@ pub struct PacerLag {
 
 /// A part that could not be measured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AbsentPart {
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub part: String,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub reason: String,
 }
 

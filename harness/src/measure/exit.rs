@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use harness_rig::launch::Ending;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ExitFacts {
     pub ending: Ending,

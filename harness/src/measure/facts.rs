@@ -11,6 +11,7 @@ macro_rules! facts {
     ($($Kind:ident $kind:ident,)+) => {
         /// What a stage records beside what every stage does.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(tag = "kind", rename_all = "snake_case")]
         #[allow(clippy::large_enum_variant, reason = "a record has a few of them")]
         pub enum StageFacts {
@@ -19,6 +20,7 @@ macro_rules! facts {
 
         /// What an instance records beside what every instance does.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(tag = "kind", rename_all = "snake_case")]
         #[allow(clippy::large_enum_variant, reason = "an instance has far larger parts")]
         pub enum InstanceFacts {

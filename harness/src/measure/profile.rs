@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How the call stack behind a sample is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stacks {
     /// By the unwind tables of the program: every optimised program has them, those of Go do not.
@@ -14,6 +15,7 @@ pub enum Stacks {
 
 /// The profile of a stage, or why there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Profile {
     Taken(Taken),
@@ -23,6 +25,7 @@ pub enum Profile {
 
 /// A profile that was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Taken {
     /// The flame graph (SVG), by its path below the run's folder.
@@ -34,8 +37,10 @@ pub struct Taken {
     /// What was counted between two samples, as `perf` names it: `cycles`, or `cpu-clock` where the processor's counters are out of reach.
     pub event: String,
     /// Samples taken of the target's processes.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub samples: u64,
     /// Length of the window in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub window_ns: u64,
 }
 

@@ -14,6 +14,7 @@ use harness_rig::launch::Ending;
 
 /// The part of a stage that something is said about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Scope {
     /// One of two builds; the program is known once it was started.
@@ -26,6 +27,7 @@ pub enum Scope {
 
 /// One rule that rejected rounds of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rejection {
     /// What was found in the first of those rounds.
@@ -40,6 +42,7 @@ pub struct Rejection {
 
 /// Why the numbers of a stage do not mean what they say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// The outermost first; empty for the whole stage.
@@ -50,6 +53,7 @@ pub struct Reason {
 
 /// What is wrong with the numbers of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Problem {
     /// A rule of the audit rejected rounds.
@@ -75,6 +79,7 @@ pub enum Problem {
 
 /// Why a stage or a run could not go on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
     /// The outermost first; empty for the whole stage.
@@ -96,6 +101,7 @@ pub struct Failure {
 
 /// What failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Cause {
     /// The target ended by itself.
@@ -103,11 +109,12 @@ pub enum Cause {
     /// The kernel killed processes of the target, which as a whole lives on.
     ProcessesKilled { ending: Ending, killed: u64 },
     /// An error: its text, and the text of each of its causes.
-    Error(Vec<String>),
+    Error(#[cfg_attr(feature = "schema", schemars(length(min = 1)))] Vec<String>),
 }
 
 /// When a target ended that should not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// While it was measured.
@@ -118,6 +125,7 @@ pub enum When {
 
 /// What a reader must know beside the numbers of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Warning {
     /// The run has two builds, and this stage measured the head alone.

@@ -21,13 +21,16 @@ pub const SCHEMA_VERSION: u32 = 2;
 
 /// Everything one run found out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// See [`SCHEMA_VERSION`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
     /// Unique name of the run, sortable by time.
     pub run_id: String,
     /// RFC 3339, UTC.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Utc"))]
     pub started_at: String,
     /// Wall-clock length of the run in nanoseconds.
     pub took_ns: u64,
@@ -48,6 +51,7 @@ pub struct Record {
     /// The run was stopped by ctrl-c or SIGTERM.
     pub interrupted: bool,
     /// CPU time the sampler used ÷ the time it ran, as a share of one core.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub sampler_cost_ratio: Option<f64>,
     /// Earlier attempts of this run that ended INVALID, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -56,10 +60,12 @@ pub struct Record {
 
 /// An attempt of a run that was repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
     /// The name of its folder, beside that of the run.
     pub run_id: String,
+    #[cfg_attr(feature = "schema", schemars(extend("const" = Exit::Invalid)))]
     pub exit: Exit,
     /// Why it ended so, most urgent first.
     pub reasons: Vec<String>,
@@ -67,6 +73,7 @@ pub struct Retry {
 
 /// The scenario as written, with what the command line changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ScenarioFacts {
     /// `name` of the scenario.
@@ -83,6 +90,7 @@ pub struct ScenarioFacts {
 
 /// One build of the target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BuildFacts {
     pub build: Build,
@@ -100,6 +108,7 @@ pub struct BuildFacts {
 
 /// What became of a stage.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StageStatus {
     /// Its numbers mean what they say.
@@ -117,6 +126,7 @@ pub enum StageStatus {
 
 /// One stage of the scenario.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StageRecord {
     /// Its name in the scenario.
@@ -145,6 +155,7 @@ pub struct StageRecord {
 
 /// One start of the target and what was measured on it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InstanceRecord {
     /// From 0 within the stage.
@@ -164,6 +175,7 @@ pub struct InstanceRecord {
 
 /// What became of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RoundStatus {
     /// The warm-up round of an instance: never counted.
@@ -177,6 +189,7 @@ pub enum RoundStatus {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RoundRecord {
     /// From 0 within the instance.

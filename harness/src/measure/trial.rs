@@ -10,6 +10,7 @@ use harness_rig::usage::{Reading, Series};
 
 /// Which build of the target a trial measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Build {
     Base,
@@ -20,6 +21,7 @@ pub enum Build {
 
 /// The upstream's own count against ours, over warm-up, window and drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     /// Hits the upstream counted on the scenario's methods and paths.
@@ -29,6 +31,7 @@ pub struct Ledger {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TrialRecord {
     pub arm: Arm,
@@ -46,6 +49,7 @@ pub struct TrialRecord {
     pub peak_rss_bytes: Option<u64>,
     /// CPUs the target may use: those it may run on, and no more than its limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub target_cpus: Option<f64>,
     /// What the threads of the target did within the window; absent on the direct arm, and where the kernel does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,14 +16,30 @@ use harness_stats::Sample;
 pub(super) struct Aether;
 
 #[derive(Serialize)]
-struct Bench<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(
+    extend("if" = serde_json::json!({ "properties": { "metric": { "const": "duration_ms" } } })),
+    extend("then" = serde_json::json!({ "properties": { "unit": { "const": "ms" } } })),
+    extend("else" = serde_json::json!({ "properties": { "unit": { "const": "MB/s" } } })),
+))]
+pub(super) struct Bench<'a> {
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     bench_id: &'a str,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["duration_ms", "throughput_mbs"])))]
     metric: &'static str,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["ms", "MB/s"])))]
     unit: &'static str,
     p50: f64,
+    /// Not below p50, which the reader checks.
     p95: f64,
+    /// Values behind the quantiles: rounds or launches, never requests.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     n: usize,
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Instant"))]
     timestamp: &'a str,
+    /// Never empty; other writers leave it out.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     notes: String,
 }
 

@@ -24,6 +24,7 @@ struct Badge {
 
 /// Colours that shields.io knows by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Color {
     BrightGreen,
@@ -35,10 +36,14 @@ enum Color {
 
 /// The endpoint schema of shields.io, version 1.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Endpoint<'a> {
+pub(super) struct Endpoint<'a> {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     schema_version: u32,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     label: &'a str,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     message: &'a str,
     color: Color,
     is_error: bool,

@@ -41,6 +41,7 @@ pub(super) struct InOrder<'a>(Vec<(&'a str, Measures)>);
 struct Measures(&'static str, Values);
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Values {
     value: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,6 +69,28 @@ fn scaled(value: f64, scale: f64) -> f64 {
 impl Serialize for InOrder<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(id, measures)| (id, measures)))
+    }
+}
+
+/// The structure that Bencher publishes; names are limited as its decoder does.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for InOrder<'_> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Metrics".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "object",
+            "propertyNames": { "minLength": 1, "maxLength": 1024 },
+            "additionalProperties": {
+                "description": "The measures of one benchmark.",
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": { "minLength": 1, "maxLength": 64, "pattern": "^\\S(.*\\S)?$" },
+                "additionalProperties": generator.subschema_for::<Values>()
+            }
+        })
     }
 }
 

@@ -6,6 +6,8 @@ use super::Error;
 use super::text::wrap;
 use crate::verdict::compare::{Comparison, Pair, Rule};
 use crate::verdict::judgement::{FindingKind, counted};
+#[cfg(feature = "schema")]
+use harness_base::exit::Exit;
 
 const WIDTH: usize = 80;
 
@@ -62,15 +64,24 @@ pub fn annotations(comparison: &Comparison) -> String {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct Document<'a> {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     schema_version: u32,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = EXITS.map(Exit::word))))]
     verdict: &'static str,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = EXITS.map(Exit::code))))]
     exit_code: u8,
     headline: String,
     rule: Rule,
     reasons: &'a [String],
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pairs: &'a [Pair],
 }
+
+/// What a comparison ends in.
+#[cfg(feature = "schema")]
+const EXITS: [Exit; 4] = [Exit::Pass, Exit::InvalidInput, Exit::Regressed, Exit::Invalid];
 
 fn of_pair(pair: &Pair) -> String {
     let mut text = wrap(&format!("{} → {}", pair.base, pair.head), WIDTH, "", "  ");

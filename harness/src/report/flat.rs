@@ -10,9 +10,12 @@ use crate::measure::record::{Record, StageStatus};
 pub(super) struct Flat;
 
 #[derive(Serialize)]
-struct Entry {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct Entry {
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z]+/.+$")))]
     name: String,
     value: Value,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = labels())))]
     unit: &'static str,
 }
 
@@ -51,6 +54,29 @@ fn facts(record: &Record) -> impl Iterator<Item = Entry> {
             Some(Entry { name: fact.id_for(stage), value, unit: fact.kind.label() })
         })
     })
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Value {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Value".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let about = "A number, except for facts such as the base image.";
+        schemars::json_schema!({ "type": ["number", "string", "boolean"], "description": about })
+    }
+}
+
+/// The labels of all units and kinds of facts.
+#[cfg(feature = "schema")]
+fn labels() -> Vec<&'static str> {
+    let of_facts = [metric::FactKind::Text, metric::FactKind::Flag].map(metric::FactKind::label);
+    metric::Unit::ALL.into_iter().map(metric::Unit::label).chain(of_facts).collect()
 }
 
 impl Serialize for Value {

@@ -12,12 +12,18 @@ use harness_stats::Interval;
 pub(super) struct Benchmark(pub(super) Better);
 
 #[derive(Serialize)]
-struct Entry<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct Entry<'a> {
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     name: &'a str,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     unit: &'static str,
     value: f64,
+    /// The interval, in the unit of the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<String>,
+    /// Never empty; other writers leave it out.
+    #[serde(skip_serializing_if = "String::is_empty")]
     extra: String,
 }
 

@@ -20,25 +20,41 @@ pub(super) struct Receipt;
 const FORMAT_VERSION: &str = "1.0.0";
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Document<'a> {
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[0-9]+[.][0-9]+[.][0-9]+$")))]
     format_version: &'static str,
     generator: Generator<'a>,
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Instant"))]
     timestamp: &'a str,
+    /// Absent where the run was started outside of a working copy.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-f0-9]{7,40}$")))]
     commit: Option<&'a str>,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["debug", "release"])))]
     build_profile: &'a str,
     target_cpu: &'static str,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["pass", "warning", "failure"])))]
     status: &'static str,
     environment: Environment<'a>,
     benchmarks: Vec<Benchmark<'a>>,
     summary: Totals<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    integrity: Option<Integrity>,
+}
+
+/// The content and the digest over it.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Receipt"))]
+pub(super) struct Sealed<'a> {
+    #[serde(flatten)]
+    content: Document<'a>,
+    integrity: Integrity,
 }
 
 /// Whose receipt it is: readers tell ours from copybook's by this.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Generator<'a> {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = "harness")))]
     name: &'static str,
     version: &'a str,
     run_id: &'a str,
@@ -46,24 +62,34 @@ struct Generator<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Environment<'a> {
     os: &'a str,
     kernel: &'a str,
     cpu_model: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     cpu_cores: Option<u64>,
     wsl2_detected: bool,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(
+    extend("dependentRequired" = serde_json::json!({ "lower": ["upper"], "upper": ["lower"] })),
+))]
 struct Benchmark<'a> {
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z]+/.+$")))]
     name: &'a str,
     unit: Unit,
+    /// Median of the rounds or launches.
     value: Number,
     #[serde(skip_serializing_if = "Option::is_none")]
     lower: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upper: Option<Number>,
+    /// Rounds or launches.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     n: u64,
     /// Arithmetic mean of the rounds or launches, of durations only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,11 +98,14 @@ struct Benchmark<'a> {
 
 /// Copybook's script writes the host here, its schema above.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Totals<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     max_rss_mib: Option<Number>,
     host_cpu: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     host_cores: Option<u64>,
     host_kernel: &'a str,
     host_os: &'a str,
@@ -85,7 +114,10 @@ struct Totals<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Integrity {
+    /// SHA-256 of the receipt without this field in canonical JSON (keys sorted, no white space) and a newline.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Sha256"))]
     sha256: String,
 }
 
@@ -99,12 +131,12 @@ impl ReportFormat for Receipt {
     }
 
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
-        let mut document = document(summary);
+        let content = document(summary);
         let no_json = |source| Error::NoJson { format: self.name(), source };
-        let text = serde_json::to_string(&document).map_err(no_json)?;
+        let text = serde_json::to_string(&content).map_err(no_json)?;
         let json: Json<'_> = serde_json::from_str(&text).map_err(no_json)?;
-        document.integrity = Some(Integrity { sha256: json.digest_of_line() });
-        super::pretty(self.name(), &document)
+        let integrity = Integrity { sha256: json.digest_of_line() };
+        super::pretty(self.name(), &Sealed { content, integrity })
     }
 }
 
@@ -144,7 +176,6 @@ fn document<'a>(summary: &'a Summary<'a>) -> Document<'a> {
             wsl2_detected,
             ts: &record.started_at,
         },
-        integrity: None,
     }
 }
 

@@ -1,4 +1,10 @@
-//! The JSON Schemas (draft-07) of what a run leaves behind.
+//! The JSON Schemas (draft 2020-12) of what a run leaves behind. All are generated: that of scenarios from their reader, the others from
+//! the types that are written.
+
+#[cfg(feature = "schema")]
+mod copybook;
+#[cfg(feature = "schema")]
+pub mod generate;
 
 /// Of `result.json`.
 pub const RESULT: &str = include_str!("../../schemas/result.schema.json");

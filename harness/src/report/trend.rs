@@ -27,7 +27,9 @@ const SPARKS: usize = 60;
 
 /// The history of one metric.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Trend {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     schema_version: u32,
     scenario: String,
     baseline: String,
@@ -36,6 +38,7 @@ pub struct Trend {
     direction: Better,
     /// Runs of the baseline without the metric.
     runs_without: usize,
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     runs: Vec<Point>,
     /// Median absolute deviation and limit of the last seven comparable runs.
     guard: Guard,
@@ -43,12 +46,14 @@ pub struct Trend {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Point {
     run_id: String,
     started_at: String,
     commit: Option<String>,
     value: f64,
     interval: Option<Interval>,
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     n: u64,
     /// Same scenario, options, harness and host as the newest run.
     comparable: bool,
@@ -57,19 +62,25 @@ struct Point {
 
 /// The last-seven-median guard over the comparable runs, for the next run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Guard {
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = GUARD_RUNS)))]
     runs: usize,
     median: f64,
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     mad: f64,
     /// What is worse than this breaches it; absent with the reason.
     limit: Option<f64>,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = [GUARD_LOWER, GUARD_HIGHER])))]
     change_ratio: f64,
     absent: Option<String>,
 }
 
 /// Student's prediction limit over all comparable runs, for the next run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Predicted {
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     runs: usize,
     mean: Option<f64>,
     limit: Option<f64>,

@@ -8,25 +8,36 @@ use crate::measure::metric::{Better, Unit};
 use crate::measure::record::Retry;
 use crate::verdict::bottleneck::Bottleneck;
 use crate::verdict::judgement::{ClaimFinding, Finding, Measured, StageFinding};
+#[cfg(feature = "schema")]
+use harness_base::exit::Exit;
 
 pub(super) struct Json;
 
 #[derive(Serialize)]
-struct Document<'a> {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct Document<'a> {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     schema_version: u32,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = Exit::BY_URGENCY.map(Exit::word))))]
     verdict: &'static str,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = Exit::BY_URGENCY.map(Exit::code))))]
     exit_code: u8,
     headline: &'a str,
     reasons: Vec<String>,
     run_id: &'a str,
     scenario: &'a str,
+    /// Scenario and host or class of hosts, as Bencher knows it.
     testbed: String,
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Utc"))]
     started_at: &'a str,
     partial: bool,
+    /// Earlier attempts, in order.
     #[serde(skip_serializing_if = "<[Retry]>::is_empty")]
     retries: &'a [Retry],
+    /// The base, which is a build or a baseline, and the evidence.
     #[serde(skip_serializing_if = "Option::is_none")]
     compared_with: Option<&'a str>,
+    /// Why blocks were let pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     override_reason: Option<&'a str>,
     stages: Vec<Stage<'a>>,
@@ -37,8 +48,10 @@ struct Document<'a> {
 
 /// A stage, flat.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Stage<'a> {
     name: &'a str,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["valid", "invalid", "failed", "skipped", "incomplete"])))]
     state: &'static str,
     reasons: Vec<String>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -61,6 +74,11 @@ impl<'a> Stage<'a> {
 
 /// A metric, flat: what is not there is left out.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(
+    extend("oneOf" = serde_json::json!([{ "required": ["value", "n"] }, { "required": ["absent"] }])),
+    extend("dependentRequired" = serde_json::json!({ "low": ["high", "coverage"], "high": ["low"] })),
+))]
 struct Metric<'a> {
     id: &'a str,
     stage: &'a str,
@@ -73,8 +91,10 @@ struct Metric<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     high: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.95, max = 1)))]
     coverage: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     n: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     advisory: Option<&'a str>,

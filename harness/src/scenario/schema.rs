@@ -7,11 +7,15 @@ use serde_json::{Value as Json, json};
 use super::compose;
 use crate::spec::Document;
 
+/// Where the schema is published.
+const ID: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/raw/main/harness/schemas/scenario.schema.json");
+
 /// JSON Schema (draft 2020-12) of a scenario, made by the same calls that read one.
 pub fn schema() -> Json {
     let document = Document::describing();
     compose(&document.root(), Path::new("/"));
     let mut schema = document.schema("A scenario of harness");
+    schema["$id"] = json!(ID);
     one_or_named(&mut schema["properties"]["request"]);
     each_stage(&mut schema["properties"]["stage"]);
     exactly_one(&mut schema["properties"]["upstream"], &["builtin", "process", "url"]);

@@ -45,6 +45,7 @@ pub struct Comparison {
 
 /// A base, a head, and what changed between them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pair {
     /// File or folder of the base.
@@ -65,14 +66,17 @@ pub struct Pair {
 
 /// Something that cannot be compared, and the exit code it stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Problem {
     pub message: String,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = [Exit::InvalidInput, Exit::Invalid])))]
     pub exit: Exit,
 }
 
 /// One number on both sides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Change {
     pub id: String,
@@ -81,6 +85,7 @@ pub struct Change {
     /// Which way is better, where that is known.
     pub direction: Option<Better>,
     /// The quantile that was compared, where the layout has several.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = serde_json::json!(["p50", "p95", null]))))]
     pub quantile: Option<String>,
     pub base: Option<f64>,
     pub head: Option<f64>,

@@ -11,6 +11,7 @@ use crate::measure::metric::Unit;
 const RUNS: usize = 30;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Context {
     /// The stored runs that this one is held against.
@@ -32,6 +33,7 @@ pub struct Context {
 
 /// The stored runs that a run is held against.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Against {
     pub name: String,
@@ -51,6 +53,7 @@ pub struct Against {
 
 /// One metric of the stored runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Past {
     /// `category/name`, with `@stage` where needed.
@@ -59,6 +62,7 @@ pub struct Past {
     /// The value of each round or launch of the newest run that has the metric.
     pub rounds: Vec<f64>,
     /// The point of every run that has it, oldest first; one at least.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub history: Vec<f64>,
     /// Why the newest must not gate, where it must not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,14 +71,17 @@ pub struct Past {
 
 /// A metric that was an alert or a block by itself, in so many runs in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Breach {
     pub id: String,
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub times: u64,
 }
 
 /// An immediate rerun of the stages that held blocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
     pub run_id: String,
@@ -84,6 +91,7 @@ pub struct Confirmation {
 
 /// One metric in the rerun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Again {
     pub id: String,
@@ -94,6 +102,7 @@ pub struct Again {
     pub effect: Option<f64>,
     /// The p-value, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     pub p: Option<f64>,
     /// The guard was breached there.
     #[serde(default)]

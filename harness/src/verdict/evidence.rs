@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The kinds of evidence, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
     /// Base and head ran interleaved on one host, in one run.

@@ -20,6 +20,7 @@ pub use ground::Ground;
 
 /// What a record amounts to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Judgement {
     /// Every metric of every stage that is in the record, with a value or with the reason why it has none.
@@ -39,9 +40,11 @@ pub struct Judgement {
 
 /// One metric of one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
     /// `category/name`, with `@stage` where the stage is not named after its kind.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::MetricId"))]
     pub id: String,
     /// Unit of all its values.
     pub unit: Unit,
@@ -59,12 +62,14 @@ pub struct Measured {
 
 /// A value, or the reason for its absence. Never a zero that means "none".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Value {
     Estimated {
         /// Median of the rounds and its interval.
         estimate: Estimate,
         /// The value of each valid round or launch, in order.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
         rounds: Vec<f64>,
         /// Positions in `rounds` of values that lie far from the others; see [`harness_stats::Sample::outliers`]. They count.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -77,6 +82,7 @@ pub enum Value {
 
 /// A quantity on both arms of one stage, in the metric's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Arms {
     pub direct: Estimate,
@@ -85,6 +91,7 @@ pub struct Arms {
 
 /// What became of one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StageFinding {
     /// Its name in the scenario.

@@ -25,6 +25,7 @@ macro_rules! details {
     ($($Kind:ident $kind:ident,)+) => {
         /// What a stage shows as a whole, beside its metrics.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(tag = "kind", rename_all = "snake_case")]
         pub enum Detail {
             $($Kind(crate::stages::$kind::judge::Judged),)+

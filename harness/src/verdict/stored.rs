@@ -16,12 +16,14 @@ use harness_base::files;
 pub const RESULT: &str = "result.json";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stored {
     pub record: Record,
     /// What they amounted to when they were judged.
     pub judgement: Judgement,
     /// SHA-256 of the record in canonical JSON (keys sorted, no white space), hexadecimal.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Sha256"))]
     pub record_sha256: String,
 }
 

@@ -26,5 +26,6 @@ mod power;
 mod publish;
 mod reports;
 mod scenario;
+mod schemas;
 mod soak;
 mod verdict;

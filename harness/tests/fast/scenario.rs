@@ -724,20 +724,6 @@ fn the_schema_refuses_what_the_reader_refuses() {
     }
 }
 
-/// Run with UPDATE=1 to write the file anew.
-#[test]
-fn the_schema_on_disk_is_the_one_that_the_reader_describes() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/scenario.schema.json");
-    let schema = format!("{}\n", serde_json::to_string_pretty(&scenario::schema()).unwrap());
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &schema).unwrap();
-    }
-    assert!(
-        std::fs::read_to_string(&path).unwrap_or_default() == schema,
-        "stale; run: UPDATE=1 cargo test -p harness --test fast scenario"
-    );
-}
-
 #[test]
 fn a_file_that_is_not_there_says_so() {
     let message = Scenario::read(Path::new("scenarios/none.toml"), &[]).unwrap_err().to_string();

@@ -322,15 +322,3 @@ fn one_that_is_stopped_leaves_the_earlier_one_alone() {
     assert!(told.contains("no calibration was written; look at it with: harness report "), "{told}");
     assert_eq!(std::fs::read_to_string(place.file()).unwrap(), "{}");
 }
-
-/// Records hold a calibration, so both schemas have the same words for it.
-#[test]
-fn both_schemas_know_the_same_calibration() {
-    let _alone = alone();
-    let [own, result] = [schema::CALIBRATION, schema::RESULT].map(|text| serde_json::from_str::<Value>(text).unwrap());
-    for (name, definition) in own["definitions"].as_object().unwrap() {
-        assert_eq!(definition, &result["definitions"][name], "{name}");
-    }
-    let properties = &result["definitions"]["record"]["properties"];
-    assert_eq!(own["definitions"]["calibration"]["properties"]["host"], properties["host"]);
-}

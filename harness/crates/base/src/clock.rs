@@ -11,7 +11,9 @@ use crate::units::Nanos;
 
 /// An instant of `CLOCK_MONOTONIC`, in nanoseconds since the host started. Comparable between processes of one host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", schemars(inline))]
 pub struct Mono(pub u64);
 
 impl Mono {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The result of a run. Each variant names its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Exit {
     /// 0: every measurement is valid and nothing is worse than allowed.
@@ -24,7 +25,7 @@ pub enum Exit {
 
 impl Exit {
     /// From most to least urgent. The most urgent result of several is the exit code.
-    const BY_URGENCY: [Self; 7] = [
+    pub const BY_URGENCY: [Self; 7] = [
         Self::Interrupted,
         Self::Usage,
         Self::InvalidInput,

@@ -15,6 +15,7 @@ pub const MULTI_ARCH: &str = "multi_arch";
 
 /// How a number was obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Read from the image: a registry would send exactly these bytes.
@@ -25,6 +26,7 @@ pub enum Method {
 
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Count {
     pub bytes: u64,
@@ -33,6 +35,7 @@ pub struct Count {
 
 /// The base of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Base {
     Scratch,
@@ -43,6 +46,7 @@ pub enum Base {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImageFacts {
     /// The download size for one platform: configuration and compressed layers, as in a registry's manifest.

@@ -7,6 +7,7 @@ use crate::outcome::Outcomes;
 use harness_base::clock::Mono;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Arm {
     Direct,
@@ -15,6 +16,7 @@ pub enum Arm {
 
 /// How many requests of a trial must reach the upstream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerRule {
     #[default]
@@ -30,6 +32,7 @@ pub enum LedgerRule {
 /// The latency histograms of one trial's window. The first five contain only requests with outcome *ok*, the pacer lag every released
 /// request.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Latencies {
     /// Last byte − intended.
@@ -47,11 +50,14 @@ pub struct Latencies {
 
 /// The counts of one second of a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Second {
     /// The start, in seconds from the start of the window.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub from_s: f64,
     /// The length in seconds; the last second of a window may be shorter.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub length_s: f64,
     pub ok: u64,
     pub errors: u64,
@@ -61,15 +67,18 @@ pub struct Second {
 
 /// The outcomes of a window by the tick in which each request was due. Their sum equals the outcomes of the window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ticks {
     /// The length of a tick in nanoseconds; the last tick of a window may be shorter.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub length_ns: u64,
     pub outcomes: Vec<Outcomes>,
 }
 
 /// The report of one trial.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoadFacts {
     pub window_start: Mono,
@@ -88,6 +97,7 @@ pub struct LoadFacts {
     /// Connections that were reopened because the peer had closed them.
     pub reconnects: u64,
     /// The mean number of requests in flight over the window, from samples.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub mean_in_flight: f64,
     pub latencies: Latencies,
     pub seconds: Vec<Second>,

@@ -30,6 +30,7 @@ enum Form {
 
 /// The usual quantiles of a histogram, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Quantiles {
     /// The number of values.
     pub count: u64,
@@ -184,6 +185,18 @@ impl Serialize for LatencyHistogram {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new().serialize(histogram, &mut bytes).map_err(serde::ser::Error::custom)?;
         serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for LatencyHistogram {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "LatencyHistogram".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let about = "HdrHistogram V2, deflated, base64; nanoseconds.";
+        schemars::json_schema!({ "type": "string", "pattern": "^HISTF", "description": about })
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The outcome of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Status and body were as expected.
@@ -54,6 +55,7 @@ impl Outcome {
 
 /// The number of requests by outcome. The sum of all fields is the number scheduled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Outcomes {
     pub ok: u64,

@@ -10,11 +10,13 @@ use harness_base::units::{Nanos, Rate};
 
 /// How the requests of a trial arrive: as a scenario sets it, as the generator offers it, and as the record states it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Pace {
     /// Open loop: requests start at a fixed rate, whether earlier ones were answered or not.
     Open {
         #[serde(rename = "rate_per_second")]
+        #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         rate: Rate,
     },
     /// Closed loop: every virtual user sends its next request as soon as the last one was answered.

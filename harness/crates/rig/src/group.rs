@@ -6,6 +6,7 @@ use harness_base::units::Bytes;
 
 /// The use of a control group at an instant, including its ended processes. A value that the kernel does not report is `None`, never 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GroupUsage {
     /// CPU time so far, in nanoseconds.
@@ -70,16 +71,19 @@ impl std::fmt::Display for ResourceLimits {
 
 /// The limits of a target. An absent value is not limited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResourceLimits {
     /// The CPU time per second, in CPUs: 0.5 is half of one CPU. Greater than 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub cpus: Option<f64>,
     /// Memory in bytes, swap included where the host has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Bytes>,
     /// Processes and threads at the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub pids: Option<u64>,
 }
 

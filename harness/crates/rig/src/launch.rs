@@ -9,6 +9,7 @@ use harness_base::units::Bytes;
 pub const MARK: &str = "HARNESS_MARK";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     Code(i32),
@@ -21,6 +22,7 @@ pub enum Ending {
 
 /// One launch. All spans count from the instant taken just before the spawn, on the monotonic clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LaunchRecord {
     /// The instant just before the spawn; 0 for a target that was not ours to start.
@@ -42,6 +44,7 @@ pub struct LaunchRecord {
     pub killed: bool,
     /// The network at which the target is reached: `process` on loopback, a container in the `host`'s network, or one on a `bridge` at its
     /// own address; absent for a target that was not ours to start.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = serde_json::json!(["process", "host", "bridge", null]))))]
     pub network: Option<String>,
     /// What the container engine did; absent when there was none.
     pub engine: Option<Box<EngineFacts>>,
@@ -49,6 +52,7 @@ pub struct LaunchRecord {
 
 /// The container engine's part of a launch. None of it is charged to the target, whose spans count from its exec.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EngineFacts {
     pub container: String,

@@ -6,6 +6,7 @@ use super::usage::{ProcessUsage, Reading, Series, ThreadUsage};
 
 /// The CPU use of the threads that existed at both edges of a window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ThreadsUsage {
     /// The time between the readings at both edges, in nanoseconds.

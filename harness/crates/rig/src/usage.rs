@@ -7,6 +7,7 @@ use harness_base::clock::Mono;
 
 /// A target's process tree at an instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TreeUsage {
     pub processes: u32,
@@ -31,6 +32,7 @@ pub struct TreeUsage {
 
 /// One thread's time so far, from `schedstat`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ThreadUsage {
     pub tid: i32,
@@ -42,6 +44,7 @@ pub struct ThreadUsage {
 
 /// One of our own processes (generator, upstream) at an instant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProcessUsage {
     /// CPU time so far in nanoseconds.
@@ -54,6 +57,7 @@ pub struct ProcessUsage {
 
 /// The whole host at an instant, from `/proc/stat`, in nanoseconds summed over all CPUs (10 ms resolution).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HostUsage {
     /// Time that was neither idle nor stolen.
@@ -69,6 +73,7 @@ pub struct HostUsage {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
     pub at: Mono,
@@ -87,7 +92,9 @@ pub struct Reading {
 
 /// Readings in the order they were taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", schemars(inline))]
 pub struct Series<T>(pub Vec<T>);
 
 impl<T> Default for Series<T> {

@@ -12,6 +12,7 @@ pub(super) const FEWEST: usize = 6;
 
 /// The range that contains the true value with probability `coverage`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
     /// The lower end, in the metric's unit.
@@ -20,11 +21,13 @@ pub struct Interval {
     pub high: f64,
     /// The coverage. For ranks and order statistics it is the real coverage, which moves in steps and is at least 0.95; for slopes it
     /// is the nominal 0.95.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.95, max = 1)))]
     pub coverage: f64,
 }
 
 /// A point estimate with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Estimate {
     /// The point, in the metric's unit: the median unless stated otherwise.
@@ -32,6 +35,7 @@ pub struct Estimate {
     /// Absent below six values, where no interval with 95 % coverage exists.
     pub interval: Option<Interval>,
     /// The number of rounds or launches, never of requests.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub n: u64,
 }
 

@@ -8,6 +8,7 @@ use harness_load::outcome::Outcomes;
 
 /// A rule of the audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// Scheduled requests equal the sum of all outcomes.
@@ -34,6 +35,7 @@ pub enum Rule {
 
 /// Who is at fault when a rule does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Blame {
     /// The load generator could not do what it was asked.
@@ -50,6 +52,7 @@ pub enum Blame {
 
 /// What a rule looked at. Shares are from 0 to 1 and limits are in the unit of what they limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Found {
     Accounting {
@@ -118,6 +121,7 @@ pub enum Found {
 
 /// One rule applied to one trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
     pub found: Found,
@@ -128,6 +132,7 @@ pub struct Check {
 
 /// A process of the harness that takes part in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OwnProcess {
     Generator,
@@ -136,12 +141,14 @@ pub enum OwnProcess {
 
 /// What a reader must know of a trial beside its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Tag {
     /// A thread of ours was runnable for most of the window, so the rate may be a ceiling of ours.
     CoLocated {
         process: OwnProcess,
         /// Share of the window, from 0 to 1.
+        #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
         share: f64,
     },
 }

@@ -13,6 +13,7 @@ pub(crate) type Values = Result<Vec<f64>, Absent>;
 
 /// How its values come about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// One value per round or launch; judged with an interval.

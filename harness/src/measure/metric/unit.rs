@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The unit a metric's values are in. In JSON it is written as its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Unit {
     #[serde(rename = "bytes")]
     Bytes,
@@ -24,6 +25,7 @@ pub enum Unit {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
     Lower,

@@ -7,6 +7,7 @@ use crate::measure::trial::Build;
 use harness_image::types::ImageFacts;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     /// Size of the executable in bytes; absent for a builtin.
@@ -32,6 +33,7 @@ impl OwnFacts for Stage {
 
 /// Nothing is launched.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instance {}
 

@@ -10,6 +10,7 @@ use harness_load::outcome::{Outcome, Outcomes};
 
 /// What is made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// The upstream refuses connections, and those that were open end.
@@ -34,6 +35,7 @@ pub enum FaultKind {
 
 /// What the target is expected to do, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Expectation {
     Answers,
@@ -45,6 +47,7 @@ pub enum Expectation {
 
 /// One fault as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Planned {
     /// What is made to fail.
@@ -58,16 +61,23 @@ pub struct Planned {
 
 /// How stage `faults` was asked for. All spans are in nanoseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub before_ns: u64,
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub fault_ns: u64,
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub after_ns: u64,
     /// Time after a fault within which the target must answer everything again.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub recover_ns: u64,
     /// A request without a complete answer by then hangs.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub timeout_ns: u64,
     /// How long a slow upstream holds every answer back.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub slow_ns: u64,
     #[serde(default)]
     pub readers: u64,
@@ -79,6 +89,7 @@ impl OwnFacts for Stage {}
 
 /// What one instance went through.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
     /// The fault that it met; absent where it came to none.
@@ -90,6 +101,7 @@ impl OwnFacts for Instance {}
 
 /// The fault that an instance met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FaultRecord {
     /// What was made to fail.

@@ -23,20 +23,25 @@ pub(crate) const JUDGING: Judging = Judging { head_alone: true, ..Judging::ROUND
 
 /// What a stage `faults` shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Judged {
     pub stage: String,
     /// Time after a fault within which everything must be answered again, in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub recover_ns: u64,
     /// Load after a fault, in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub after_ns: u64,
     /// A request without a complete answer by then hangs, in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub timeout_ns: u64,
     /// Every fault that was asked for, in order.
     pub rows: Vec<Row>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     /// What was made to fail.
@@ -54,6 +59,7 @@ pub struct Row {
 
 /// What a fault did to the requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
     /// Requests that were to start in the window.
@@ -79,6 +85,7 @@ pub struct Seen {
 
 /// Whether a target did what was expected of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RowState {
     AsExpected,

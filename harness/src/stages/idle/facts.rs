@@ -7,6 +7,7 @@ use harness_rig::usage::{Reading, Series};
 
 /// Nothing beside what every stage records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stage {}
 
@@ -14,6 +15,7 @@ impl OwnFacts for Stage {}
 
 /// What one launch showed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
     /// Readings over its window; absent where it came to none.

@@ -8,6 +8,7 @@ use harness_base::units::{Nanos, Rate};
 
 /// How the curve was asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     /// What is demanded of the target in each set of limits.
@@ -18,6 +19,7 @@ impl OwnFacts for Stage {}
 
 /// What became of one set of limits.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
     /// Why it went no further, which is a result here.
@@ -29,6 +31,7 @@ impl OwnFacts for Instance {}
 
 /// What a target must do to be served well enough by its limits. An end by the out-of-memory killer never meets it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Objective {
     /// Fewest valid requests per second; no demand where absent.
@@ -40,6 +43,7 @@ pub struct Objective {
 
 /// Why an instance of stage `limits` went no further. There that is a result, not a failure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GaveUp {
     pub why: Why,
@@ -49,6 +53,7 @@ pub struct GaveUp {
 
 /// What an instance of stage `limits` gave up for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The target failed.

@@ -18,6 +18,7 @@ pub(crate) const JUDGING: Judging = Judging { head_alone: true, has_bottleneck: 
 
 /// The curve of one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Judged {
     pub stage: String,
@@ -29,6 +30,7 @@ pub struct Judged {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Point {
     pub limits: ResourceLimits,
@@ -53,6 +55,7 @@ pub struct Point {
 
 /// Whether an objective is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PointState {
     /// Whole intervals keep every demand.

@@ -14,9 +14,11 @@ pub const FEWEST_WINDOWS: u64 = 12;
 
 /// How a soak was asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     /// Length of a window in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1_000_000_000)))]
     pub window_ns: u64,
     /// Length of the discarded part before the first window, in nanoseconds.
     pub warmup_ns: u64,
@@ -29,6 +31,7 @@ impl OwnFacts for Stage {}
 
 /// What one instance went through.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
     /// When it ended by itself, in nanoseconds since the load began.
@@ -57,22 +60,29 @@ impl OwnFacts for Instance {
 
 /// How much may change over a soak: growth per day, and changes over the soak as shares.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// Growth of the memory's troughs, in bytes per day.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub memory_bytes_per_day: f64,
     /// Growth of the open descriptors' troughs, per day.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub descriptors_per_day: f64,
     /// Growth of the threads' troughs, per day.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub threads_per_day: f64,
     /// Rise of the response time at quantile 0.99 over the soak, as a share of its median.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub p99_ratio: f64,
     /// Loss of valid completions per second over the soak, as a share of their median.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub rate_ratio: f64,
 }
 
 /// Changes from the first third of a soak to its last that never count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Floors {
     /// Memory in bytes.
@@ -85,6 +95,7 @@ pub struct Floors {
 
 /// The least and the most of what was read within a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Level {
     /// The least: what is left when everything that can be given back was.
@@ -94,6 +105,7 @@ pub struct Level {
 
 /// One window of a soak. What could not be read is absent, never 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SoakWindow {
     /// From 0.
@@ -124,10 +136,13 @@ pub struct SoakWindow {
     /// CPU time of the target in nanoseconds.
     pub cpu_ns: Option<u64>,
     /// Share of the periods of the CPU limit in which the target was held back; absent without a limit.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub throttled_ratio: Option<f64>,
     /// Share of all CPU time that the hypervisor took.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub steal_ratio: Option<f64>,
     /// Share of all CPU time used by processes outside the measurement.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub foreign_cpu_ratio: Option<f64>,
     /// Memory of the load generator at the end, VmRSS in bytes.
     pub generator_rss_bytes: Option<u64>,
@@ -135,6 +150,7 @@ pub struct SoakWindow {
 
 /// What may change while a target is under load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
     /// Memory of the target: PSS where it is known in every window, else RSS of a single process.

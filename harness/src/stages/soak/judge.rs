@@ -30,6 +30,7 @@ const DRAWS: u32 = 400;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Judged {
     pub stage: String,
@@ -38,6 +39,7 @@ pub struct Judged {
     /// Windows that were asked for.
     pub wanted: u64,
     /// Length of a window in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1_000_000_000)))]
     pub window_ns: u64,
     /// When the target ended by itself, in nanoseconds since the load began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,25 +54,30 @@ pub struct Judged {
 
 /// How one quantity changed. Leaks are growth per day; drifts are changes over the windows as percent of their median, towards worse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Trend {
     pub quantity: Quantity,
     /// The slope with its interval, in bytes or things per day or in percent; above 0 is worse.
     pub change: Estimate,
     /// What it may be, in the same unit.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub budget: f64,
     /// How much it changed from the first third of the windows to the last: of leaks the least value of each, of drifts the median, in
     /// bytes, things, milliseconds or requests per second; above 0 is worse.
     pub growth: f64,
     /// A growth of no more than this never counts.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub floor: f64,
     /// The smallest true change for which this run would have raised the alarm, in the unit of `change`.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub smallest_seen: f64,
     pub state: TrendState,
 }
 
 /// What a trend amounts to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TrendState {
     /// The whole interval lies beyond the budget, and the growth beyond the floor.

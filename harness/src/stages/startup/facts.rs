@@ -6,6 +6,7 @@ use crate::measure::own::OwnFacts;
 
 /// Nothing beside what every stage records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stage {}
 
@@ -13,6 +14,7 @@ impl OwnFacts for Stage {}
 
 /// Nothing beside what every instance records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instance {}
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// The hypervisor gave the CPUs to others.
@@ -27,6 +28,7 @@ pub enum Bound {
 
 /// What bounds the rate of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Bottleneck {
     /// What bounded most of its valid rounds.
@@ -34,7 +36,9 @@ pub struct Bottleneck {
     /// The evidence, of the round among them whose rate lies in the middle; why it is not known, where it is not.
     pub message: String,
     /// The valid rounds that agree.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub rounds: u64,
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub of: u64,
 }
 

@@ -7,6 +7,7 @@ use crate::measure::{Entry, Quantity};
 
 /// By which rule changes are judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// Thresholds by category: an alert and a block.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What became of one claim.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClaimFinding {
     pub metric: String,
@@ -18,6 +19,7 @@ pub struct ClaimFinding {
 
 /// The states of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimState {
     /// The whole interval keeps it.

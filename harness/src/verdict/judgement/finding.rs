@@ -8,6 +8,7 @@ use harness_stats::Interval;
 
 /// Something found about one metric or stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// Id of the metric, `stage NAME`, `STAGE/FAULT`, or `baseline`.
@@ -23,6 +24,7 @@ pub struct Finding {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
     /// Whether a stage could be measured.
@@ -39,6 +41,7 @@ pub enum Topic {
 
 /// A base and a head of one metric, compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Weighed {
     /// What tells the change from chance.
@@ -59,13 +62,16 @@ pub struct Weighed {
     pub interval: Option<Interval>,
     /// The p-value that decides, two-sided; one-sided where history decides. Absent for exact metrics and plain numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     pub p: Option<f64>,
     /// The same, adjusted for the number of metrics (Benjamini–Hochberg). For information; it decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     pub p_adjusted: Option<f64>,
     /// The threshold that the effect was held against, signed like `effect`.
     pub threshold: f64,
     /// Pairs of rounds or launches; rounds of the smaller side; earlier runs where history decides.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub n: u64,
     /// What effect and p amount to by themselves, before caps, confirmation and the rule of consecutive runs.
     pub seen: FindingKind,
@@ -79,6 +85,7 @@ pub struct Weighed {
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     /// Better by more than the threshold for worse.

@@ -11,6 +11,7 @@ use harness_base::exit::Exit;
 
 /// One thing that speaks against a pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Ground {
     /// The run was stopped, in this stage or between two.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// State of a git working copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GitFacts {
     pub sha: String,
@@ -15,6 +16,7 @@ pub struct GitFacts {
 
 /// The harness that made the record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ToolFacts {
     pub version: String,
@@ -23,6 +25,7 @@ pub struct ToolFacts {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HostFacts {
     /// CPU model as the kernel names it.
@@ -42,5 +45,6 @@ pub struct HostFacts {
     /// Clock source of the kernel.
     pub clock_source: Option<String>,
     /// Load average over one minute when the run began.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub load_average: f64,
 }
