@@ -1,4 +1,5 @@
-//! Baseline: the runs a new run is held against, stored below `results/baselines/` and committed with the code.
+//! Stores baselines, the runs that a new run is compared with, below `results/baselines/`, which is committed with the
+//! code.
 //!
 //! A baseline is one file, `<scenario>/<name>.json`, with the runs promoted into it, oldest first. Missing, damaged and newer files
 //! are three different errors, and no baseline at all is an answer of its own: none of them is "no regression".
@@ -19,5 +20,5 @@ pub use record::{Baseline, Promoted, SCHEMA_VERSION, StoredMetric};
 pub use retention::{KEEP_DAYS, Pruned, prune};
 pub use store::{Held, Store, parse};
 
-/// Where baselines are kept unless the command line says otherwise.
+/// Default folder of the baselines.
 pub const FOLDER: &str = "results/baselines";

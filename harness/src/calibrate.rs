@@ -1,5 +1,5 @@
-//! Calibrate: a scenario of its own, with nothing but the upstream at the end of both arms, and what its record says about the
-//! host: how small an overhead it resolves, where generator and upstream end, what the sampler costs, how late the pacer is.
+//! Calibrates a host: runs a scenario whose two arms both end at the upstream, and derives the resolution of the host,
+//! the ceilings of generator and upstream, the cost of the sampler and the pacer lag.
 
 mod assess;
 mod table;
@@ -21,15 +21,15 @@ const NOISE: &str = "noise";
 const CEILING: &str = "ceiling";
 /// Stage of the sampler's cost.
 const SAMPLER: &str = "sampler";
-/// Stages that tell how late requests are released, slowest rate first.
+/// Stages that measure the pacer lag, slowest rate first.
 const PACED: [&str; 3] = ["pacer-200", NOISE, "pacer-5000"];
 
-/// What will be measured; every override is a `KEY=VALUE` as that of `harness run --set`.
+/// Plans a calibration; every override is a `KEY=VALUE`, as for `harness run --set`.
 ///
 /// # Errors
-/// All mistakes in the overrides at once.
+/// Returns all mistakes in the overrides at once.
 pub fn plan(quick: bool, overrides: &[String]) -> Result<Plan, plan::Error> {
-    // It has no relative paths, and the working copy that somebody stands in says nothing about the host.
+    // The scenario has no relative paths, and the working copy of the user does not describe the host.
     let scenario = Scenario::parse(SCENARIO, Path::new(NAME), PathBuf::from("/"), overrides)?;
     Plan::new(&scenario, &Options { quick, ..Options::default() })
 }

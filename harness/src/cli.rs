@@ -1,4 +1,4 @@
-//! The command line: argv in, exit code out.
+//! Parses the command line, runs the command and returns the exit code.
 
 mod against;
 mod args;
@@ -36,8 +36,8 @@ use error::Error;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 
-/// Runs the command that argv names. `start` is the instant at which `main` was entered, from which the reference sidecar
-/// counts its own startup.
+/// Runs the command that argv names. `start` is the moment at which `main` began; the reference sidecar measures its
+/// own startup from it.
 pub fn main(start: Mono) -> ExitCode {
     let argv: Vec<OsString> = std::env::args_os().collect();
     if let Some(code) = hidden::dispatch(&argv, start) {
@@ -46,7 +46,7 @@ pub fn main(start: Mono) -> ExitCode {
     let exit = match Cli::try_parse_from(argv) {
         Ok(cli) => command(cli.command).unwrap_or_else(|error| error.tell()),
         Err(usage) => {
-            // Help and version are what was asked for; everything else is a mistake in the arguments.
+            // Help and version were requested; everything else is a mistake in the arguments.
             let asked_for = !usage.use_stderr();
             let _ = usage.print();
             if asked_for { Exit::Pass } else { Exit::Usage }

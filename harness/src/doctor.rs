@@ -1,8 +1,9 @@
-//! Doctor: what this host can measure, and what would spoil it.
+//! Examines this host: what it can measure, and what disturbs measurements.
 //!
-//! A condition is something of the host that numbers depend on. Each is found by one function of `ROWS`: it reads, and hands
-//! what it read to a pure function that judges. What takes time (others' CPU, stolen time, waiting, the timer) is measured in
-//! one window for all of them; everything else is looked up. To look at one thing more, write such a function and add its row.
+//! A condition is a property of the host that affects measurements. One function of `ROWS` finds each condition: it
+//! reads the host and passes the values to a pure function that judges them. Values that need time (other processes,
+//! steal, pressure, the timer) are measured in one shared window. To add a condition, write such a function and add its
+//! row.
 
 mod condition;
 mod cpu;
@@ -34,8 +35,8 @@ pub use table::table;
 
 use source::Source;
 
-/// Every condition, in the order in which it is told. Those that look at something of the host at rest come last, so that
-/// what they do falls into no window.
+/// All conditions in the order of the report. Conditions that change something on the idle host come last, so that they
+/// do not disturb the window.
 const ROWS: [fn(&Source<'_>) -> Condition; 23] = [
     cpu::cpus,
     cpu::quota,
@@ -67,7 +68,7 @@ const ROWS: [fn(&Source<'_>) -> Condition; 23] = [
 pub struct Examination {
     #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     pub schema_version: u32,
-    /// When, RFC 3339 in UTC.
+    /// Time of the examination, RFC 3339 in UTC.
     #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Utc"))]
     pub taken_at: String,
     pub tool: ToolFacts,
@@ -79,28 +80,28 @@ pub struct Examination {
     /// What can be measured here.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub abilities: Vec<Ability>,
-    /// What would spoil numbers, the worst first, as `name: value`.
+    /// Conditions that would disturb measurements, the worst first, as `name: value`.
     #[cfg_attr(feature = "schema", schemars(inner(length(min = 1))))]
     pub spoilers: Vec<String>,
 }
 
-/// Why nothing can be said about a host.
+/// Errors that prevent an examination.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No thread to read with.
+    /// The sampler's thread could not be started.
     #[error(transparent)]
     Sampler(#[from] harness_rig::sampler::Error),
-    /// The kernel does not tell what its CPUs do.
-    #[error("/proc/stat says nothing, so no number of this host can be checked; look at it with: head -1 /proc/stat")]
+    /// The kernel does not report CPU times.
+    #[error("/proc/stat contains no CPU times, so this host cannot be checked; inspect it with: head -1 /proc/stat")]
     NoStat,
 }
 
-/// Looks at this host for a little longer than `window`; `results` is where results would go. Blocks the calling thread,
-/// which must not be one of tokio's. It takes the host's lock, so that no run begins meanwhile; where a run is under way, what
-/// would disturb it is not measured.
+/// Examines this host for a little longer than `window`; `results` is the results folder. Blocks the calling thread,
+/// which must not belong to tokio. It takes the lock of the host, so that no run begins meanwhile; if a run is active,
+/// it skips measurements that would disturb it.
 ///
 /// # Errors
-/// [`Error`], when the window cannot be measured at all.
+/// Returns an [`Error`] if the window cannot be measured.
 pub fn examine(results: &Path, window: Nanos) -> Result<Examination, Error> {
     let root = Path::new("/");
     let lock = Lock::acquire();

@@ -1,4 +1,4 @@
-//! Interop: files of other tools, read strictly into one plain form. What is not understood is refused, never skipped.
+//! Reads files of other tools strictly into one plain form. Unknown content is refused, never skipped.
 
 mod aether;
 mod bencher;
@@ -19,80 +19,83 @@ use harness_base::units::Nanos;
 
 pub use criterion::directories as criterion_directories;
 
-/// Why a file cannot be read.
+/// Errors when a file of another tool is read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such file.
-    #[error("{path} does not exist; look at what is there with `ls {folder}`", folder = folder_of(path).display())]
+    /// The file does not exist.
+    #[error("{path} does not exist; list the folder with `ls {folder}`", folder = folder_of(path).display())]
     Missing { path: PathBuf },
-    /// It is there and cannot be read.
+    /// The file exists but cannot be read.
     #[error("{path} cannot be read: {source}; check its permissions with `ls -l {path}`")]
     Unreadable { path: PathBuf, source: std::io::Error },
-    /// There is nothing in it.
+    /// The file is empty.
     #[error("{path} is empty; write it again with the tool that measures")]
     Empty { path: PathBuf },
-    #[error("{path} is not JSON: {why}; look at it with `head -c 300 {path}`")]
+    #[error("{path} is not JSON: {why}; inspect it with `head -c 300 {path}`")]
     NotJson {
         path: PathBuf,
-        /// What is wrong, with line and column.
+        /// The mistake, with line and column.
         why: String,
     },
-    /// It is JSON of no layout that is known here.
+    /// The file is JSON of an unknown layout.
     #[error(
-        "{path} has an unknown layout: it is {found}; expected result.json, Aether bench JSON, Bencher Metric Format, the flat array, a copybook receipt or a Criterion directory; look at it with `head -c 300 {path}`"
+        "{path} has an unknown layout: it is {found}; expected result.json, Aether bench JSON, Bencher Metric Format, \
+         the flat array, a copybook receipt or a Criterion directory; inspect it with `head -c 300 {path}`"
     )]
     UnknownLayout { path: PathBuf, found: String },
-    /// It is of a known layout and breaks its rules.
-    #[error("{path} is no valid file of its kind ({layout}): {why}; correct it, or measure again", layout = layout.word())]
+    /// The file has a known layout but violates its rules.
+    #[error("{path} is not valid as {layout}: {why}; correct it, or measure again", layout = layout.word())]
     Malformed {
         path: PathBuf,
-        /// What it was taken for.
+        /// The detected layout.
         layout: Layout,
         why: String,
     },
     #[error(
-        "{path} was changed after it was written (its content has the digest {found}, integrity.sha256 message {stored}); take the original file, or measure again"
+        "{path} was changed after it was written (its content has the digest {found}, integrity.sha256 is {stored}); \
+         take the original file, or measure again"
     )]
     Tampered {
         path: PathBuf,
-        /// The digest of what is there, shortened.
+        /// The digest of the content, shortened.
         found: String,
-        /// The digest the file states, shortened.
+        /// The digest that the file states, shortened.
         stored: String,
     },
-    /// It is valid, and holds no number.
-    #[error("{path} is {kind} and it has no number: nothing valid was measured; measure again", kind = layout.word())]
+    /// The file is valid but contains no number.
+    #[error("{path} ({kind}) has no number, because nothing valid was measured; measure again", kind = layout.word())]
     NoNumber { path: PathBuf, layout: Layout },
-    /// It is valid, and of a run that failed.
-    #[error("{path} is of a run that failed (status is {status}), so it has no numbers to go by; measure again")]
+    /// The file is valid but belongs to a failed run.
+    #[error("{path} is of a run that failed (status is {status}), so it has no usable numbers; measure again")]
     FailedRun {
         path: PathBuf,
-        /// The status as it stands in the file.
+        /// The status in the file.
         status: String,
     },
-    /// A directory of Criterion lacks a benchmark.
+    /// A benchmark is missing in a Criterion directory.
     #[error("{path} has no benchmark {bench} ({near}); run `cargo bench`, or correct [import.criterion] names")]
     NoBench {
         path: PathBuf,
-        /// The id that was wanted.
+        /// The requested id.
         bench: String,
-        /// The near one, or all there are.
+        /// A similar id, or all existing ones.
         near: String,
     },
-    /// A benchmark was measured too long ago to be of this run.
+    /// A benchmark was measured too long ago to belong to this run.
     #[error(
         "{path} is too old: {bench} was measured {age} ago, max_age is {max_age}; run `cargo bench` again, or raise max_age in [import.criterion]"
     )]
     Stale {
         path: PathBuf,
         bench: String,
-        /// How long ago it was written.
+        /// Its age.
         age: Nanos,
-        /// How long ago it may have been.
+        /// The largest permitted age.
         max_age: Nanos,
     },
     #[error(
-        "{path} holds timeouts, not latencies: {label} is {p50} ms at p50 and {p95} ms at p95, a whole budget of {budget_ms} ms; count timeouts as errors and measure again"
+        "{path} contains timeouts, not latencies: {label} is {p50} ms at p50 and {p95} ms at p95, the full timeout of \
+         {budget_ms} ms; count timeouts as errors and measure again"
     )]
     Budget {
         path: PathBuf,
@@ -101,13 +104,13 @@ pub enum Error {
         p50: f64,
         /// Quantile 0.95 in milliseconds.
         p95: f64,
-        /// The budget they lie on.
+        /// The time budget that they equal.
         budget_ms: f64,
     },
 }
 
 impl Error {
-    /// The exit code it stands for.
+    /// Returns the exit code of the error.
     pub const fn exit(&self) -> Exit {
         match self {
             Self::Budget { .. } => Exit::Invalid,
@@ -116,10 +119,10 @@ impl Error {
     }
 }
 
-/// The text of a file.
+/// Reads a file as text.
 ///
 /// # Errors
-/// [`Error::Missing`], [`Error::Unreadable`] or [`Error::Empty`].
+/// Returns [`Error::Missing`], [`Error::Unreadable`] or [`Error::Empty`].
 pub fn read(path: &Path) -> Result<String, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
@@ -128,10 +131,10 @@ pub fn read(path: &Path) -> Result<String, Error> {
     if text.trim().is_empty() { Err(Error::Empty { path: path.to_owned() }) } else { Ok(text) }
 }
 
-/// Reads the text of a file of another tool; `path` is what errors name.
+/// Parses the text of a file of another tool; errors name `path`.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
+/// Returns an [`Error`] with the next command to type.
 pub fn parse(text: &str, path: &Path) -> Result<Numbers, Error> {
     let not_json = |error: serde_json::Error| Error::NotJson { path: path.to_owned(), why: error.to_string() };
     let value = strict::parse(text).map_err(not_json)?;
@@ -164,7 +167,7 @@ fn tampered(path: &Path, wrong: &copybook::Tampered) -> Error {
 /// Reads one Criterion directory.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
+/// Returns an [`Error`] with the next command to type.
 pub fn criterion(root: &Path) -> Result<Numbers, Error> {
     checked(Numbers {
         source: root.display().to_string(),
@@ -176,7 +179,7 @@ pub fn criterion(root: &Path) -> Result<Numbers, Error> {
     })
 }
 
-/// Rules that hold for every layout.
+/// Checks the rules that hold for every layout.
 fn checked(numbers: Numbers) -> Result<Numbers, Error> {
     let path = PathBuf::from(&numbers.source);
     let malformed = |why: String| Error::Malformed { path: path.clone(), layout: numbers.layout, why };
@@ -184,7 +187,7 @@ fn checked(numbers: Numbers) -> Result<Numbers, Error> {
         return Err(Error::NoNumber { path, layout: numbers.layout });
     }
     if let Some(twice) = twice(&numbers.entries) {
-        return Err(malformed(format!("{} stands in it twice", twice.label())));
+        return Err(malformed(format!("it contains {} twice", twice.label())));
     }
     match budget::find(&numbers.entries) {
         Some(found) => {
@@ -200,7 +203,7 @@ fn twice(entries: &[Entry]) -> Option<&Entry> {
     entries.iter().find(|entry| !seen.insert((&entry.id, &entry.metric)))
 }
 
-/// How a JSON value is laid out, if it is a file of another tool.
+/// Detects the layout of a JSON value of another tool.
 pub fn layout(value: &Value) -> Option<Layout> {
     match value {
         Value::Array(_) => Some(Layout::Flat),
@@ -211,7 +214,7 @@ pub fn layout(value: &Value) -> Option<Layout> {
     }
 }
 
-/// What a person would call it: `an object with the keys a, b`.
+/// Describes a value: `an object with the keys a, b`.
 pub fn looks(value: &Value) -> String {
     match value {
         Value::Object(map) if map.is_empty() => "an empty object".to_owned(),

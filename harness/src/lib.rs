@@ -1,7 +1,8 @@
-//! `harness` measures sidecars and proxies: no number without a check that it means what it says.
+//! `harness` measures sidecars and proxies; every number has a check that it is valid.
 //!
-//! Acting rooms make things happen and write down what happened; judging rooms read that record. They share only `measure`.
-//! Imports go down only, and `tests/fast/floors.rs` checks it. What knows no scenario, stage or report is a crate of its own below.
+//! The acting modules start programs and write a record; the judging modules read that record. They share only
+//! `measure`. Modules import only modules below them, which `tests/fast/floors.rs` checks. Code that knows no scenario,
+//! stage or report is in separate crates.
 //!
 //! ```text
 //! 6  main → cli                                   argv in, exit code out
@@ -11,7 +12,7 @@
 //! 2  work                                         what a stage is planned to do
 //! 1  report → verdict → baseline, interop         judging
 //! 0  measure → spec                               plain data, pure rules; typed reading of TOML
-//! stages/<kind>/                                  one folder per kind; its files belong to the rooms above by name
+//! stages/<kind>/                                  one folder per kind; its files belong to the modules above by name
 //! ── crates: load, rig → image, stats, base
 //! ```
 

@@ -1,4 +1,4 @@
-//! The `harness` binary: argv in, exit code out.
+//! The `harness` binary.
 
 use std::process::ExitCode;
 

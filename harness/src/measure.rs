@@ -1,4 +1,4 @@
-//! The hall: plain data that both wings share. What was measured, never how.
+//! Defines the plain data that acting and judging modules share.
 
 pub mod audit;
 pub mod builds;

@@ -1,4 +1,5 @@
-//! The plan: the scenario with every default filled and every unit typed. It has no `Option` that means "default".
+//! Defines the plan: the scenario with every default filled in and every unit typed. It has no `Option` that means
+//! "default".
 
 mod describe;
 mod environment;
@@ -23,51 +24,51 @@ use harness_rig::target::spec::Spec as TargetSpec;
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub scenario: ScenarioFacts,
-    /// The scenario file, as it was named.
+    /// The path of the scenario file as given.
     pub path: PathBuf,
     /// Folder of the scenario file, absolute; relative paths start here.
     pub folder: PathBuf,
-    /// The target: the head, where two builds are compared.
+    /// The target: the head if two builds are compared.
     pub target: TargetSpec,
-    /// The base that the head is compared with; absent where nothing is compared.
+    /// The base that the head is compared with; absent if nothing is compared.
     pub base: Option<TargetSpec>,
     /// The process that sends the requests.
     pub generator: GeneratorSpec,
     /// The stages, in the order in which they run.
     pub stages: Vec<Stage>,
-    /// `[targets]`: claims to hold the metrics of these stages against.
+    /// `[targets]`: claims about the metrics of these stages.
     pub claims: Vec<Claim>,
-    /// `[gate]`: how much worse than a base is too much.
+    /// `[gate]`: thresholds of changes against a base.
     pub gates: Gates,
-    /// What a run writes.
+    /// The artifacts to write.
     pub artifacts: Artifacts,
-    /// How to find the call stacks of a profile of each stage with load; absent where none is asked for.
+    /// How to find the call stacks of a profile of each stage with load; absent if none is asked for.
     pub profile: Option<Stacks>,
-    /// What the author should know, for example that a request has no `expect`.
+    /// Warnings for the author, for example that a request has no `expect`.
     pub warnings: Vec<String>,
 }
 
-/// What the command line says about a plan.
+/// The options of the command line for a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// `--quick`: as short as a run can be and still have intervals.
+    /// `--quick`: the shortest run that still has intervals.
     pub quick: bool,
-    /// `--stage NAME`…: only these; all where empty.
+    /// `--stage NAME`…: only these; all if empty.
     pub stages: Vec<String>,
 }
 
-/// Why there is no plan.
+/// Errors of planning.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The scenario cannot be used.
     #[error(transparent)]
     Scenario(#[from] scenario::Error),
-    /// `--stage` names what is not there.
+    /// `--stage` names a stage that does not exist.
     #[error("{} has no stage {name}\nhint: {hint}", path.display())]
     NoSuchStage {
         path: PathBuf,
         name: String,
-        /// The near one, or all there are.
+        /// A similar name, or all existing ones.
         hint: String,
     },
 }
@@ -114,11 +115,13 @@ impl Plan {
         let missing: Vec<String> =
             plan.stages.iter().filter_map(|stage| stage.work.planned().missing(&plan.folder, stage.optional)).collect();
         plan.warnings.extend(missing);
-        plan.warnings.extend(unset.iter().map(|name| format!("{name} is not set: a run will stop; export {name}=…")));
+        plan.warnings.extend(
+            unset.iter().map(|name| format!("{name} is not set, so a run would fail; set it with: export {name}=…")),
+        );
         Ok(plan)
     }
 
-    /// The same plan with some of its stages only, without claims and profiles.
+    /// Returns the plan with only some of its stages, without claims and profiles.
     #[must_use]
     pub fn only(&self, stages: &[String]) -> Self {
         let mut plan = Self { claims: Vec::new(), profile: None, ..self.clone() };
@@ -131,7 +134,7 @@ impl Plan {
         self.stages.iter().map(Stage::expected_duration).fold(Nanos::ZERO, Nanos::plus)
     }
 
-    /// The target of one build; the only one there is where nothing is compared.
+    /// Returns the target of a build; the only one if nothing is compared.
     pub fn target_of(&self, build: Build) -> &TargetSpec {
         match build {
             Build::Base => self.base.as_ref().unwrap_or(&self.target),
@@ -140,7 +143,7 @@ impl Plan {
     }
 }
 
-/// Makes a stage one of two builds, if it compares them.
+/// Changes a stage to measure two builds, if its kind compares them.
 fn compare(stage: &mut Stage, instances: u64) {
     stage.compared = stage.work.planned().compares();
     if let Some(load) = stage.work.planned_mut().rounds_mut() {
@@ -148,7 +151,7 @@ fn compare(stage: &mut Stage, instances: u64) {
     }
 }
 
-/// The stages to run, in the order of the scenario.
+/// Selects the stages to run, in the order of the scenario.
 fn chosen(scenario: &Scenario, names: &[String]) -> Result<Vec<Stage>, Error> {
     let known = || scenario.stages.iter().map(|stage| stage.name.as_str());
     if let Some(name) = names.iter().find(|name| !known().any(|known| known == name.as_str())) {

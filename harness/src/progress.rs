@@ -1,5 +1,5 @@
-//! Progress on stderr: which stage, what is being measured, how long it will still take. Silent when stderr is no
-//! terminal. It redraws at most once a second, so that drawing does not disturb the windows.
+//! Shows progress on stderr: the stage, the current work and the remaining time. It prints nothing if stderr is not a
+//! terminal, and redraws at most once a second, so that drawing does not disturb the windows.
 
 use std::io::IsTerminal;
 
@@ -16,7 +16,7 @@ use harness_base::units::{Nanos, grouped};
 pub struct Progress {
     bar: ProgressBar,
     expected: Nanos,
-    /// Expected length of the stages that are over, and of the present one.
+    /// Expected length of the completed stages and the present one.
     behind: Nanos,
     stage: Stage,
 }
@@ -34,7 +34,7 @@ struct Stage {
 }
 
 impl Progress {
-    /// Progress of a run of the scenario `name` that should take `expected`; silent where `quiet`.
+    /// Creates the progress of a run of scenario `name` that should take `expected`; it prints nothing if `quiet`.
     pub fn new(name: &str, expected: Nanos, quiet: bool) -> Self {
         let shown = !quiet && std::io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr_with_hz(1) } else { ProgressDrawTarget::hidden() };
@@ -47,7 +47,7 @@ impl Progress {
         Self { bar, expected, behind: Nanos::ZERO, stage: Stage::default() }
     }
 
-    /// Takes in one event of the run.
+    /// Shows one event of the run.
     pub fn show(&mut self, event: Event) {
         match event {
             Event::StageBegun { name, expected, .. } => {
@@ -108,7 +108,7 @@ impl Progress {
     }
 }
 
-/// Whole seconds, or minutes and seconds.
+/// Formats whole seconds, or minutes and seconds.
 fn seconds(span: Nanos) -> String {
     match span.as_secs_f64().round() as u64 {
         short @ 0..100 => format!("{short} s"),

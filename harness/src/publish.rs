@@ -1,5 +1,5 @@
-//! Posts results where people already look. A failure here never changes what a run ends in: the caller reports it, puts the
-//! text where it can be read, and goes on.
+//! Publishes results to other systems. A failure never changes the outcome of a run: the caller reports it, prints the
+//! text elsewhere, and continues.
 
 pub mod actions;
 mod github;
@@ -13,20 +13,20 @@ use crate::verdict::Judgement;
 use crate::verdict::judgement::{Finding, FindingKind, Topic};
 use harness_base::exit::Exit;
 
-/// When a pull request is told something.
+/// When to post a comment on a pull request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {
     #[default]
     Always,
-    /// When something got better or worse, or could not be decided.
+    /// If something improved, regressed or was not decided.
     OnChange,
     OnAlert,
 }
 
 impl Mode {
-    /// Whether there is nothing to say in this mode. A comment that is already there is brought up to date all the same.
+    /// Returns whether this mode needs no new comment. An existing comment is updated in any case.
     pub fn is_quiet(self, judgement: &Judgement) -> bool {
-        // A claim that is open or missed is so on every run; a required one that is missed is in the exit code.
+        // An undecided or missed claim is the same on every run; a required one that is missed sets the exit code.
         let of_claim = |finding: &Finding| finding.topic == Topic::Claim;
         let has = |kinds: &[FindingKind]| {
             judgement.findings.iter().any(|finding| kinds.contains(&finding.kind) && !of_claim(finding))

@@ -1,5 +1,4 @@
-//! Report: one record, many readers. A format turns the one [`Summary`] into bytes; a new format is one more entry in
-//! [`FORMATS`].
+//! Renders the [`Summary`] of a run in several formats. A new format is one more entry in [`FORMATS`].
 
 mod aether;
 mod artifacts;
@@ -42,10 +41,10 @@ pub use artifacts::{ALL, Artifacts, UnknownArtifact};
 pub use compared::Compared;
 pub use summary::{Group, Row, Summary};
 
-/// Why a report could not be made.
+/// Errors of reports.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The format could not express the summary.
+    /// The format cannot represent the summary.
     #[error("{format} cannot be written: {source}; report this as a bug of the harness")]
     NoJson { format: &'static str, source: serde_json::Error },
     #[error("{format} cannot be written: {source}; report this as a bug of the harness")]
@@ -55,25 +54,25 @@ pub enum Error {
     Unwritable { path: PathBuf, source: std::io::Error },
 }
 
-/// One way to write a summary.
+/// A format of the summary.
 pub trait ReportFormat: Sync {
-    /// What `--format` calls it.
+    /// Returns the name for `--format`.
     fn name(&self) -> &'static str;
 
-    /// The file in the run's folder.
+    /// Returns the name of the file in the folder of the run.
     fn file_name(&self) -> &'static str;
 
-    /// The content of that file, ending in a newline.
+    /// Renders the content of the file, ending in a newline.
     ///
     /// # Errors
-    /// [`Error::NoJson`] where the format is JSON and a value has no form in it.
+    /// Returns [`Error::NoJson`] if a value has no JSON form.
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error>;
 
-    /// The files it leaves in the run's folder, by their paths below it: the one of [`ReportFormat::file_name`], unless the
-    /// tools that read the format want several.
+    /// Renders the files in the folder of the run, with their relative paths: the one of [`ReportFormat::file_name`],
+    /// unless the tools that read the format need several.
     ///
     /// # Errors
-    /// As [`ReportFormat::render`].
+    /// See [`ReportFormat::render`].
     fn files(&self, summary: &Summary<'_>) -> Result<Vec<(String, Vec<u8>)>, Error> {
         Ok(vec![(self.file_name().to_owned(), self.render(summary)?)])
     }
@@ -99,15 +98,16 @@ pub const FORMATS: &[&dyn ReportFormat] = &[
     &aether::Aether,
 ];
 
-/// The format with that name.
+/// Returns the format with this name.
 pub fn format(name: &str) -> Option<&'static dyn ReportFormat> {
     FORMATS.iter().copied().find(|format| format.name() == name)
 }
 
-/// Writes the artifacts of the summary into `folder`, which is made where it is not there; the files, in the order of [`FORMATS`].
+/// Writes the artifacts of the summary into `folder`, which is created if necessary. Returns the files in the order of
+/// [`FORMATS`].
 ///
 /// # Errors
-/// [`Error`] of the first that could not be written.
+/// Returns the [`Error`] of the first file that could not be written.
 pub fn write(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for format in summary.artifacts.formats() {
@@ -118,7 +118,7 @@ pub fn write(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         let written = made.and_then(|()| std::fs::write(&path, content));
         written.map_err(|source| {
-            // Half a file would be taken for a whole one.
+            // A reader could mistake a partial file for a complete one.
             drop(std::fs::remove_file(&path));
             Error::Unwritable { path: path.clone(), source }
         })?;
@@ -127,7 +127,7 @@ pub fn write(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error
     files.into_iter().map(write).collect()
 }
 
-/// JSON for people and programs: indented, ending in a newline.
+/// Formats JSON: indented, ending in a newline.
 fn pretty<T: serde::Serialize>(format: &'static str, value: &T) -> Result<Vec<u8>, Error> {
     let mut json = serde_json::to_vec_pretty(value).map_err(|source| Error::NoJson { format, source })?;
     json.push(b'\n');

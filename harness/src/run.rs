@@ -1,4 +1,4 @@
-//! Run: drives the acting wing, stage by stage, tells those who watch, and returns the record.
+//! Runs a plan stage by stage, reports events, and returns the record.
 
 pub(crate) mod admin;
 pub(crate) mod bench;
@@ -39,23 +39,24 @@ use harness_rig::target::{self, Containers, Site};
 use recorder::Recorder;
 use rig::Rig;
 
-/// Why a run could not begin. Once it has begun, whatever happens is part of its record.
+/// Errors that prevent a run from beginning. Later failures are part of its record.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The process that owns all others could not be started.
+    /// The keeper could not be started.
     #[error(transparent)]
     Keeper(#[from] keeper::Error),
-    /// The journal could not be begun.
+    /// The journal could not be created.
     #[error(
-        "cannot write the journal in {folder}: {cause}; choose another place with --out DIR, or look with: df -h {folder}"
+        "cannot write the journal in {folder}: {cause}; choose another place with --out DIR, or check with: df -h \
+         {folder}"
     )]
     Journal { folder: String, cause: std::io::Error },
 }
 
-/// Does what the plan says; `retries` are the attempts before this one. Everything that was started is stopped when this returns.
+/// Runs the plan; `retries` are the previous attempts. When this returns, everything that was started has been stopped.
 ///
 /// # Errors
-/// [`Error`] when the run could not even begin.
+/// Returns an [`Error`] if the run could not begin.
 pub async fn execute(
     plan: &Plan,
     home: &Home,
@@ -87,7 +88,7 @@ pub async fn execute(
     Ok(rig.recorder.end(interrupted))
 }
 
-/// Removes what runs left behind whose keeper was killed; what cannot be removed now is told by `harness clean`.
+/// Removes leftovers of runs whose keeper was killed; `harness clean` reports those that cannot be removed now.
 fn remove_leftovers(plan: &Plan) {
     for folder in keeper::scratch_leftovers(&std::env::temp_dir()) {
         let _kept = std::fs::remove_dir_all(folder);
@@ -97,8 +98,8 @@ fn remove_leftovers(plan: &Plan) {
     }
 }
 
-/// Runs the stages in their order. A stage that is not valid does not keep the next one from running; a target that
-/// failed or an interrupt does.
+/// Runs the stages in order. After an invalid stage, the next one still runs; a failed target or an interrupt ends the
+/// run.
 async fn stages(rig: &mut Rig<'_>) {
     for stage in &rig.plan.stages {
         let expected = stage.expected_duration();
@@ -120,7 +121,7 @@ async fn stages(rig: &mut Rig<'_>) {
     }
 }
 
-/// The record of a stage that has not begun.
+/// Returns the record of a stage that has not begun.
 fn stage_record(stage: &Stage) -> StageRecord {
     let work = stage.work.planned();
     StageRecord {

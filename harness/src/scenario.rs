@@ -1,4 +1,4 @@
-//! Scenario: the TOML as written. It composes one spec per room and checks them against each other.
+//! Reads scenarios: composes the specs of all modules and checks them against each other.
 
 mod claims;
 pub mod compare;
@@ -34,7 +34,7 @@ pub use schema::schema;
 pub struct Scenario {
     /// Name, text, digest, overrides and seed.
     pub facts: ScenarioFacts,
-    /// The file, as it was named.
+    /// The path of the file as given.
     pub path: PathBuf,
     /// Its folder, absolute; relative paths start here.
     pub folder: PathBuf,
@@ -50,19 +50,19 @@ pub struct Scenario {
     pub claims: Vec<Claim>,
     /// `[gate]`.
     pub gates: Gates,
-    /// `artifacts`: what a run writes.
+    /// `artifacts`: the artifacts to write.
     pub artifacts: Artifacts,
-    /// What the author should know.
+    /// Warnings for the author.
     pub warnings: Vec<String>,
 }
 
-/// Why a scenario cannot be used.
+/// Errors of scenarios.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file could not be read.
     #[error("cannot read {}: {error}\nhint: name a scenario file, for example scenarios/sidecar.toml", path.display())]
     Unreadable { path: PathBuf, error: std::io::Error },
-    /// It has mistakes: all of them, in the order of their lines.
+    /// All mistakes, in the order of their lines.
     #[error("{}", listed(path, mistakes))]
     Mistakes { path: PathBuf, mistakes: Vec<Mistake> },
 }
@@ -71,7 +71,7 @@ impl Scenario {
     /// Reads a scenario file; every override is a `KEY=VALUE` with a dotted key.
     ///
     /// # Errors
-    /// The file cannot be read, or all mistakes in it at once.
+    /// Returns an error if the file cannot be read, or all mistakes in it at once.
     pub fn read(path: &Path, overrides: &[String]) -> Result<Self, Error> {
         let unreadable = |error| Error::Unreadable { path: path.to_owned(), error };
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
@@ -80,10 +80,10 @@ impl Scenario {
         Self::parse(&text, path, folder, overrides)
     }
 
-    /// Reads the text of a scenario as if it stood in `folder`.
+    /// Parses the text of a scenario as if it were in `folder`.
     ///
     /// # Errors
-    /// All mistakes in it at once.
+    /// Returns all mistakes at once.
     pub fn parse(text: &str, path: &Path, folder: PathBuf, overrides: &[String]) -> Result<Self, Error> {
         let mut document = Document::parse(text);
         for argument in overrides {
@@ -108,7 +108,7 @@ impl Scenario {
     }
 }
 
-/// The claims of a scenario of which only the text is left; its files may be gone, so other mistakes do not matter.
+/// Reads the claims of a scenario from its stored text. Its files may no longer exist, so other mistakes are ignored.
 pub fn claims(text: &str, overrides: &[String]) -> Vec<Claim> {
     let mut document = Document::parse(text);
     for argument in overrides {
@@ -117,7 +117,7 @@ pub fn claims(text: &str, overrides: &[String]) -> Vec<Claim> {
     compose(&document.root(), Path::new(".")).claims
 }
 
-/// The artifacts of a scenario of which only the text is left.
+/// Reads the artifacts of a scenario from its stored text.
 pub fn artifacts(text: &str, overrides: &[String]) -> Artifacts {
     let mut document = Document::parse(text);
     for argument in overrides {
@@ -161,7 +161,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let mut warnings: Vec<String> = requests.iter().flat_map(request::warnings).collect();
     let audit = Limits::read(&root.table("audit", "limits of the audit of every trial"), Limits::default());
     let base = stage::base::Base { target: &target, upstream: upstream.as_ref(), requests: &requests, audit, around };
-    // What is imported comes first: what cannot be read must not cost a whole run.
+    // Imports run first, so that an unreadable file does not waste a whole run.
     let mut stages = stage::read_own_tables(root, &base);
     stages.extend(stage::read_all(root, &base, &mut warnings));
     let rest = compare::Rest { target: &target, upstream: upstream.as_ref(), stages: &stages, around: around_target };

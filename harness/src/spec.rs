@@ -1,8 +1,8 @@
-//! How a room reads its part of a scenario: typed, with every mistake collected instead of the first one thrown.
+//! Reads parts of a scenario into typed values, and collects all mistakes instead of returning the first.
 //!
-//! A room's `Spec::read` asks a [`Section`] for its keys, one call per key. The same calls also *describe* the room: run over
-//! a describing document they yield the JSON Schema for editors, so what is read, what is checked and what is documented
-//! cannot drift apart. A key that nobody asked for is reported when its section is dropped.
+//! A module's `Spec::read` reads each key of a [`Section`] with one call. The same calls also *describe* the module:
+//! applied to a describing document, they yield the JSON Schema for editors, so that reading, checking and
+//! documentation cannot diverge. A key that was not read is reported when its section is dropped.
 
 mod schema;
 mod section;
@@ -16,20 +16,20 @@ pub use section::{Field, Section};
 pub use tree::{Node, Tree};
 pub use value::Value;
 
-/// One thing wrong with a scenario.
+/// One mistake in a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     /// Dotted path of the key.
     pub key: String,
-    /// Line in the file, from 1, where a missing key belongs; absent for a key that was set on the command line.
+    /// Line in the file, from 1, where a missing key belongs; absent for a key from the command line.
     pub line: Option<usize>,
-    /// What is wrong, with the present value.
+    /// The mistake, with the present value.
     pub message: String,
-    /// What to do about it.
+    /// The advice.
     pub hint: Option<String>,
 }
 
-/// What a section can hold, as met while describing.
+/// A key that a section can have, recorded while describing.
 #[derive(Debug, Clone)]
 struct Described {
     path: String,
@@ -48,13 +48,13 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads TOML. Syntax errors are mistakes like all others: reading goes on with what could be understood.
+    /// Parses TOML. Syntax errors are mistakes like all others: reading continues with the valid part.
     pub fn parse(text: &str) -> Self {
         let (tree, mistakes) = tree::parse(text);
         Self { tree, mistakes: RefCell::new(mistakes), ..Self::default() }
     }
 
-    /// A document without content, on which reading records what could be written.
+    /// Creates an empty document on which reading records the possible keys.
     pub fn describing() -> Self {
         Self { describing: true, ..Self::default() }
     }
@@ -66,7 +66,7 @@ impl Document {
         }
     }
 
-    /// The section that holds the whole document.
+    /// Returns the section of the whole document.
     pub fn root(&self) -> Section<'_> {
         Section::new(self, String::new(), Some(&self.tree), None)
     }
@@ -82,8 +82,8 @@ impl Document {
         }
     }
 
-    /// All mistakes found, in the order of their lines, those of the command line last. Ask after reading. What was guessed
-    /// for a line that is not TOML is no mistake of its author's.
+    /// Returns all mistakes in the order of their lines, followed by those of the command line. Must be called after
+    /// reading. Values that were guessed for a line with a syntax error are not reported.
     pub fn mistakes(&self) -> Vec<Mistake> {
         let mut mistakes = self.mistakes.borrow().clone();
         let syntax = |mistake: &&Mistake| mistake.key == tree::SYNTAX;
@@ -94,7 +94,7 @@ impl Document {
         mistakes
     }
 
-    /// JSON Schema (draft 2020-12) of what was asked for while describing.
+    /// Returns the JSON Schema (draft 2020-12) of the keys that were read while describing.
     pub fn schema(&self, title: &str) -> serde_json::Value {
         schema::build(title, &self.described.borrow())
     }
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(found.len(), 3, "{found:#?}");
         assert!(found[0].starts_with("line 1: stage.rate: is missing"), "{found:#?}");
         assert!(found[1].starts_with("line 2: stage.window: \"3 parsecs\" is not a duration"), "{found:#?}");
-        assert!(found[2].starts_with("line 3: stage.rat: no such key (did you mean rate?)"), "{found:#?}");
+        assert!(found[2].starts_with("line 3: stage.rat: unknown key (did you mean rate?)"), "{found:#?}");
     }
 
     #[test]

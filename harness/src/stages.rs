@@ -3,9 +3,9 @@
 //! The lists below hand the kinds to a macro that generates an enum with one variant per kind, or a dispatcher over them: the names
 //! (`measure/kind.rs`), what is recorded (`measure/facts.rs`), the metrics (`measure/metric/table.rs`), what is judged
 //! (`verdict/stage.rs`) and shown (`report/stage.rs`), the planned work (`work.rs`), how it is read (`scenario/stage.rs`) and how it
-//! runs (`run.rs`). A folder holds everything about its kind; the name of a file says which part, and which room it belongs to:
+//! runs (`run.rs`). A folder holds everything about its kind; the name of a file determines its part, and the module that it belongs to:
 //!
-//! | file | holds | room |
+//! | file | content | module |
 //! |---|---|---|
 //! | `facts.rs` | what is recorded of the stage and of an instance | `measure` |
 //! | `derive.rs` | what follows from the facts by arithmetic, for running and judging alike | `measure` |
@@ -34,7 +34,7 @@ macro_rules! each_kind {
     };
 }
 
-/// As `each_kind!`, for the kinds that have metrics.
+/// Does the same as `each_kind!`, for the kinds that have metrics.
 macro_rules! each_measured_kind {
     ($then:ident) => {
         $then! {
@@ -50,7 +50,7 @@ macro_rules! each_measured_kind {
     };
 }
 
-/// As `each_kind!`, for the kinds that are judged and shown as a whole, beside their metrics.
+/// Does the same as `each_kind!`, for the kinds that are also judged and shown as a whole.
 macro_rules! each_detailed_kind {
     ($then:ident) => {
         $then! {

@@ -1,4 +1,4 @@
-//! Verdict: holds a record against its claims. What it finds can be found again from the record alone.
+//! Judges a record. All results can be computed again from the record alone.
 
 pub mod bottleneck;
 mod breaches;

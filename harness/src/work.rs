@@ -1,4 +1,4 @@
-//! The planned work of stages: plain data with every default filled and every unit typed.
+//! Defines the planned work of stages: plain data with every default filled in and every unit typed.
 
 pub mod load;
 pub mod planned;
@@ -16,17 +16,17 @@ use planned::StageWork;
 pub struct Stage {
     /// Its name in the scenario.
     pub name: String,
-    /// A stage that cannot run is skipped with a warning instead of failing the run.
+    /// Whether the stage is skipped with a warning if it cannot run, instead of failing the run.
     pub optional: bool,
-    /// What stands behind the target; absent for a target that answers by itself.
+    /// The upstream; absent for a target that answers by itself.
     pub upstream: Option<Upstream>,
     pub requests: Vec<Request>,
     pub audit: Limits,
-    /// What the target may use; empty where nothing is limited.
+    /// The limits of the target; empty if nothing is limited.
     pub limits: ResourceLimits,
-    /// CPUs the target may run on, instead of the target's own.
+    /// CPUs that the target may use, instead of those of `[target]`.
     pub cpuset: Option<Vec<u64>>,
-    /// The base is measured beside the head: the plan says so, not the scenario.
+    /// Whether the base is measured too, which the plan decides.
     pub compared: bool,
     pub work: Work,
 }
@@ -46,7 +46,7 @@ macro_rules! works {
                 }
             }
 
-            /// Returns what every kind can say about its work.
+            /// Returns the planned work of any kind.
             pub fn planned(&self) -> &dyn StageWork {
                 match self {
                     $(Self::$Kind(work) => work,)+
@@ -76,7 +76,7 @@ impl Stage {
         self.work.kind()
     }
 
-    /// Whether the target runs inside limits.
+    /// Returns whether the target runs within limits.
     pub fn is_limited(&self) -> bool {
         !self.limits.is_empty() || self.work.planned().limits_target()
     }

@@ -95,7 +95,7 @@ pub(crate) fn wrk(args: &Args, body: &Bytes) -> Result<Cost> {
     ensure!(output.status.success() && !message.contains("Non-2xx"), "wrk failed: {message}");
     let words: Vec<&str> = message.split_whitespace().collect();
     let requests = words.windows(2).find(|pair| pair[1] == "requests").and_then(|pair| pair[0].parse().ok());
-    let requests = requests.with_context(|| format!("wrk told no number of requests: {message}"))?;
+    let requests = requests.with_context(|| format!("wrk printed no number of requests: {message}"))?;
     Ok(Cost::new(cpu, requests, Nanos::from_secs(args.seconds)))
 }
 

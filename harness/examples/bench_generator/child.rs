@@ -59,7 +59,7 @@ impl Child {
     }
 
     /// CPU time per request of a closed loop, between the window's edges: what the child does before and after (warm-up,
-    /// merging and encoding histograms) is no part of sending.
+    /// merging and encoding histograms) is not part of sending.
     pub(crate) async fn closed_loop(&mut self, seconds: u64) -> Result<Cost> {
         let pid = Pid::from_raw(i32::try_from(self.process.id())?);
         let start_at = Mono::now().after(LEAD);

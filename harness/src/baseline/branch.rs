@@ -1,34 +1,35 @@
-//! Which baseline a run belongs to: from what the CI system says, or else from git.
+//! Determines which baseline a run belongs to, from the variables of the CI system or from git.
 //!
-//! | where | held against | promotes into |
+//! | where | compared with | promoted into |
 //! |---|---|---|
 //! | the main branch | `main` | `main` |
 //! | a tag `v…` | `releases` | `releases` |
 //! | pull request N | `main` | `pr-N` |
-//! | another branch or tag | `main` | only what `--name` says |
+//! | another branch or tag | `main` | only with `--name` |
 
-/// The baseline of the main branch.
+/// Name of the baseline of the main branch.
 pub const MAIN: &str = "main";
-/// The baseline of the releases.
+/// Name of the baseline of the releases.
 pub const RELEASES: &str = "releases";
-/// What the baselines of pull requests begin with.
+/// Prefix of the baselines of pull requests.
 pub const PULL_PREFIX: &str = "pr-";
 
-/// Branches that are the main one where nothing else is known.
+/// Names of the main branch if nothing else is known.
 const MAIN_BRANCHES: [&str; 2] = ["main", "master"];
 
-/// What the surroundings say. An empty variable counts as absent: GitHub sets those that do not apply to nothing.
+/// Variables of the CI system and state of git. An empty variable counts as absent, because GitHub sets those that do
+/// not apply to an empty text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
     /// `GITHUB_EVENT_NAME`: `push`, `pull_request` …
     pub github_event_name: Option<String>,
     /// `GITHUB_REF`: `refs/heads/…`, `refs/tags/…` or `refs/pull/N/merge`.
     pub github_ref: Option<String>,
-    /// `GITHUB_REF_NAME`: the same without its first words; only for sentences.
+    /// `GITHUB_REF_NAME`: the same without its prefix; only for sentences.
     pub github_ref_name: Option<String>,
-    /// `GITHUB_HEAD_REF`: in pull requests, the branch they are from.
+    /// `GITHUB_HEAD_REF`: the source branch of a pull request.
     pub github_head_ref: Option<String>,
-    /// `GITHUB_BASE_REF`: in pull requests, the branch they go to.
+    /// `GITHUB_BASE_REF`: the target branch of a pull request.
     pub github_base_ref: Option<String>,
     /// `CI_MERGE_REQUEST_IID` of GitLab.
     pub gitlab_merge_request: Option<String>,
@@ -40,25 +41,26 @@ pub struct Surroundings {
     pub gitlab_branch: Option<String>,
     /// `CI_DEFAULT_BRANCH` of GitLab.
     pub gitlab_default_branch: Option<String>,
-    /// A working copy of git is there.
+    /// Whether there is a git working copy.
     pub git: bool,
-    /// Its branch; absent where HEAD is detached.
+    /// Its branch; absent if HEAD is detached.
     pub git_branch: Option<String>,
 }
 
-/// What follows from the surroundings.
+/// The rule that follows from the surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// Name of the baseline to hold a run against.
+    /// Name of the baseline to compare a run with.
     pub against: &'static str,
-    /// Name of the baseline that a run is promoted into; absent where only a person can tell.
+    /// Name of the baseline that a run is promoted into; absent if it must be given.
     pub into: Option<String>,
-    /// Why, in a sentence without a full stop.
+    /// The reason, in a sentence without a full stop.
     pub why: String,
 }
 
 impl Surroundings {
-    /// Reads the variables; `branch` is that of the working copy, `None` where there is none, `Some(None)` where HEAD is detached.
+    /// Reads the variables. `branch` is that of the working copy: `None` without a working copy, `Some(None)` if HEAD
+    /// is detached.
     pub fn new(variable: impl Fn(&str) -> Option<String>, branch: Option<Option<String>>) -> Self {
         let said = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         Self {
@@ -77,7 +79,7 @@ impl Surroundings {
         }
     }
 
-    /// The rule that applies: GitHub's word first, then GitLab's, then that of git.
+    /// Returns the rule that applies: that of GitHub if it is known, else that of GitLab, else that of git.
     pub fn rule(&self) -> Rule {
         self.github().or_else(|| self.gitlab()).unwrap_or_else(|| self.local())
     }
@@ -86,7 +88,7 @@ impl Surroundings {
         let pull = self.github_event_name.as_deref().is_some_and(|event| event.starts_with("pull_request"));
         let reference = self.github_ref.as_deref();
         let number = reference.and_then(|reference| reference.strip_prefix("refs/pull/")?.split('/').next());
-        // The event `pull_request_target` names the main branch in GITHUB_REF: the event goes first.
+        // The event `pull_request_target` names the main branch in GITHUB_REF: the event is checked first.
         if pull || number.is_some() || self.github_head_ref.is_some() {
             return Some(pull_request(
                 number,
@@ -104,7 +106,7 @@ impl Surroundings {
 
     fn gitlab(&self) -> Option<Rule> {
         if let Some(number) = self.gitlab_merge_request.as_deref() {
-            let unknown = "CI_MERGE_REQUEST_IID is no number";
+            let unknown = "CI_MERGE_REQUEST_IID is not a number";
             return Some(pull_request(Some(number), self.gitlab_target_branch.as_deref(), unknown));
         }
         if let Some(name) = self.gitlab_tag.as_deref() {
@@ -120,10 +122,8 @@ impl Surroundings {
         match self.git_branch.as_deref() {
             Some(name) if MAIN_BRANCHES.contains(&name) => main_branch(name),
             Some(name) => other_branch(name),
-            None if self.git => {
-                main("HEAD is on no branch and nothing else names one, so it counts as main".to_owned())
-            }
-            None => main("no working copy of git names a branch, so it counts as main".to_owned()),
+            None if self.git => main("HEAD is detached and no variable names a branch, so main is assumed".to_owned()),
+            None => main("no git working copy names a branch, so main is assumed".to_owned()),
         }
     }
 }
@@ -133,23 +133,23 @@ fn main(why: String) -> Rule {
 }
 
 fn main_branch(name: &str) -> Rule {
-    main(format!("branch {name} is held against its previous run"))
+    main(format!("branch {name} is compared with its previous run"))
 }
 
 fn other_branch(name: &str) -> Rule {
-    Rule { against: MAIN, into: None, why: format!("branch {name} is held against the head of main") }
+    Rule { against: MAIN, into: None, why: format!("branch {name} is compared with the head of main") }
 }
 
 fn tag(name: &str) -> Rule {
     if name.starts_with('v') {
-        let why = format!("tag {name} is held against the previous release");
+        let why = format!("tag {name} is compared with the previous release");
         return Rule { against: RELEASES, into: Some(RELEASES.to_owned()), why };
     }
-    let why = format!("tag {name} is no release (v…), so it is held against the head of main");
+    let why = format!("tag {name} is not a release (v…), so it is compared with the head of main");
     Rule { against: MAIN, into: None, why }
 }
 
-/// A number that is none would become part of a file's name: it is not taken.
+/// Returns the rule of a pull request. Its number becomes part of a file name, so a malformed number is ignored.
 fn pull_request(number: Option<&str>, base: Option<&str>, unknown: &str) -> Rule {
     let number = number.filter(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
     let target =
@@ -158,12 +158,12 @@ fn pull_request(number: Option<&str>, base: Option<&str>, unknown: &str) -> Rule
         Some(number) => Rule {
             against: MAIN,
             into: Some(format!("{PULL_PREFIX}{number}")),
-            why: format!("pull request {number}{target} is held against the head of main"),
+            why: format!("pull request {number}{target} is compared with the head of main"),
         },
         None => Rule {
             against: MAIN,
             into: None,
-            why: format!("a pull request{target} is held against the head of main; {unknown}"),
+            why: format!("a pull request{target} is compared with the head of main; {unknown}"),
         },
     }
 }

@@ -1,4 +1,4 @@
-//! Rules that a baseline keeps beyond its layout. A reader believes nothing before they are checked, a writer writes nothing else.
+//! Checks the rules of a baseline that its layout does not express, when it is read and when it is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,10 @@ use super::record::{Baseline, Promoted, SCHEMA_VERSION, StoredMetric};
 use crate::measure::metric::Better;
 use harness_base::clock;
 
-/// What is wrong, with the run and the metric it is wrong in.
+/// Checks a baseline.
 ///
 /// # Errors
-/// The first rule that is broken, as a sentence without a full stop.
+/// Returns the first violated rule, with run and metric, as a sentence without a full stop.
 pub fn check(baseline: &Baseline) -> Result<(), String> {
     if baseline.schema_version != SCHEMA_VERSION {
         return Err(format!("schema_version is {}, it must be {SCHEMA_VERSION}", baseline.schema_version));
@@ -20,13 +20,15 @@ pub fn check(baseline: &Baseline) -> Result<(), String> {
     let mut ids = BTreeSet::new();
     for run in &baseline.runs {
         if !ids.insert(run.run_id.as_str()) {
-            return Err(format!("run {} stands in it twice", run.run_id));
+            return Err(format!("it contains run {} twice", run.run_id));
         }
         check_run(run).map_err(|why| format!("run {}: {why}", run.run_id))?;
     }
     if let Some(pair) = baseline.runs.windows(2).find(|pair| pair[0].started_at > pair[1].started_at) {
         let (earlier, later) = (&pair[0].run_id, &pair[1].run_id);
-        return Err(format!("run {later} began before run {earlier}, which stands ahead of it; the oldest goes first"));
+        return Err(format!(
+            "run {later} began before run {earlier}, which precedes it in the file; sort the runs by time, oldest first"
+        ));
     }
     one_unit(baseline)
 }
@@ -51,7 +53,7 @@ fn check_run(run: &Promoted) -> Result<(), String> {
     let mut ids = BTreeSet::new();
     for metric in &run.metrics {
         if !ids.insert(metric.id.as_str()) {
-            return Err(format!("{} stands in it twice", metric.id));
+            return Err(format!("it contains {} twice", metric.id));
         }
         check_metric(metric).map_err(|why| format!("{}: {why}", metric.id))?;
     }
@@ -63,20 +65,20 @@ fn check_metric(metric: &StoredMetric) -> Result<(), String> {
         return Err("an id has the form category/name".to_owned());
     }
     if metric.rounds.is_empty() {
-        return Err("it has no rounds; a value stands on one at least".to_owned());
+        return Err("it has no rounds; a value needs at least one".to_owned());
     }
     if let Some(value) = metric.rounds.iter().chain([&metric.point]).find(|value| !value.is_finite()) {
-        return Err(format!("{value} is no finite number"));
+        return Err(format!("{value} is not a finite number"));
     }
     let lowest = metric.rounds.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = metric.rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if metric.point < lowest || metric.point > highest {
-        return Err(format!("its point {} lies outside its rounds, {lowest} to {highest}", metric.point));
+        return Err(format!("its point {} is outside the range of its rounds, {lowest} to {highest}", metric.point));
     }
     Ok(())
 }
 
-/// The same id has the same unit and direction in every run.
+/// Checks that every id has the same unit and direction in all runs.
 fn one_unit(baseline: &Baseline) -> Result<(), String> {
     let mut seen: BTreeMap<&str, &StoredMetric> = BTreeMap::new();
     for metric in baseline.runs.iter().flat_map(|run| &run.metrics) {
@@ -93,12 +95,12 @@ fn one_unit(baseline: &Baseline) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the values of both can stand in one history.
+/// Returns whether the values of both metrics can be in one history.
 pub(super) fn same_quantity(one: &StoredMetric, other: &StoredMetric) -> bool {
     one.unit == other.unit && one.direction == other.direction
 }
 
-/// `ms, lower is better`.
+/// Formats unit and direction: `ms, lower is better`.
 pub(super) fn quantity(metric: &StoredMetric) -> String {
     let better = match metric.direction {
         Better::Lower => "lower",

@@ -1,4 +1,4 @@
-//! Which runs a new run is held against.
+//! Chooses the runs that a new run is compared with.
 
 use std::path::{Path, PathBuf};
 
@@ -9,20 +9,20 @@ use super::store::{Store, read_file};
 use super::{Error, branch};
 use crate::measure::Record;
 
-/// What was asked for on the command line.
+/// The baseline that the command line names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// A name below the folder of baselines.
+    /// A name in the folder of baselines.
     Name(String),
     File(PathBuf),
 }
 
-/// A baseline that was read, or the reason why there is none. No run has been held against it yet.
+/// A baseline that was read, or the reason why there is none. No run has been compared with it yet.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found {
-    /// Nothing to hold a run against.
+    /// Nothing to compare a run with.
     None {
-        /// Why, with what to type.
+        /// The reason, with the command to type.
         why: String,
     },
     Baseline {
@@ -32,34 +32,34 @@ pub enum Found {
     },
 }
 
-/// What a run is held against.
+/// What a run is compared with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Choice {
-    /// Nothing: every comparison is inconclusive. That is said aloud, and is no failure.
+    /// Nothing: every comparison is inconclusive. The reports say so, but the run does not fail.
     None {
-        /// Why, with what to type.
+        /// The reason, with the command to type.
         why: String,
     },
-    /// Some runs of a baseline.
+    /// Runs of a baseline.
     Found {
-        /// The baseline with the runs that can be used, oldest first, one at least: all that are comparable with the run, or else
+        /// The baseline with the usable runs, oldest first, at least one: all that are comparable with the run, or else
         /// the newest of those that differ least.
         baseline: Baseline,
         path: PathBuf,
         why: String,
-        /// What keeps its newest run from being comparable, a sentence each: the verdict is then capped. Empty where all of its
+        /// Why its newest run is not comparable, one sentence each: the verdict is capped then. Empty if all of its
         /// runs are comparable.
         differs: Vec<String>,
-        /// What a reader must know beside that.
+        /// Further warnings.
         warnings: Vec<String>,
     },
 }
 
-/// Looks for the baseline of `scenario`: the one asked for, or that of the branch rules.
+/// Finds the baseline of `scenario`: the one that was asked for, or that of the branch rules.
 ///
 /// # Errors
-/// [`Error`] when one was asked for and is not there, or one is there and cannot be taken. That the rules name one which does not
-/// exist is no error.
+/// Returns an [`Error`] if a baseline that was asked for does not exist, or if one exists but cannot be used. It is not
+/// an error if the baseline of the rules does not exist.
 pub fn find(folder: &Path, scenario: &str, wanted: Option<&Wanted>, rule: &Rule) -> Result<Found, Error> {
     let store = Store::new(folder);
     match wanted {
@@ -69,12 +69,10 @@ pub fn find(folder: &Path, scenario: &str, wanted: Option<&Wanted>, rule: &Rule)
                 let (found, wanted) = (baseline.scenario, scenario.to_owned());
                 return Err(Error::OtherScenario { path: path.clone(), found, wanted });
             }
-            Ok(Found::Baseline { baseline, path: path.clone(), why: "it was asked for by its file".to_owned() })
+            Ok(Found::Baseline { baseline, path: path.clone(), why: "--baseline names its file".to_owned() })
         }
         Some(Wanted::Name(name)) => match store.read(scenario, name)? {
-            Some((baseline, path)) => {
-                Ok(Found::Baseline { baseline, path, why: "it was asked for by its name".to_owned() })
-            }
+            Some((baseline, path)) => Ok(Found::Baseline { baseline, path, why: "--baseline names it".to_owned() }),
             None => {
                 let path = store.path(scenario, name)?;
                 Err(Error::Missing { name: name.clone(), scenario: scenario.to_owned(), path })
@@ -87,10 +85,10 @@ pub fn find(folder: &Path, scenario: &str, wanted: Option<&Wanted>, rule: &Rule)
     }
 }
 
-/// [`find`], and what of it `record` can be held against.
+/// Finds a baseline like [`find`], and selects the runs that `record` can be compared with.
 ///
 /// # Errors
-/// Those of [`find`].
+/// See [`find`].
 pub fn choose(folder: &Path, wanted: Option<&Wanted>, rule: &Rule, record: &Record) -> Result<Choice, Error> {
     find(folder, &record.scenario.name, wanted, rule).map(|found| found.for_run(record))
 }
@@ -104,7 +102,7 @@ fn none(store: &Store, scenario: &str, rule: &Rule) -> String {
 }
 
 impl Wanted {
-    /// What was typed: a file where there is a slash or the ending of one, else a name.
+    /// Parses an argument: a text with a slash or the ending `.json` is a file, any other a name.
     pub fn typed(text: &str) -> Self {
         let is_file = text.contains('/') || text.ends_with(".json");
         if is_file { Self::File(PathBuf::from(text)) } else { Self::Name(text.to_owned()) }
@@ -112,7 +110,7 @@ impl Wanted {
 }
 
 impl Found {
-    /// The runs that this one can be held against; itself is none of them.
+    /// Selects the runs that this one can be compared with, without itself.
     pub fn for_run(self, record: &Record) -> Choice {
         let (mut baseline, path, why) = match self {
             Self::None { why } => return Choice::None { why },
@@ -132,8 +130,8 @@ impl Found {
     }
 }
 
-/// All comparable runs; without one, the newest that was measured alike on another host, or else otherwise on this host, or else
-/// the newest there is.
+/// Selects all comparable runs; if there is none, the newest of the same measurement on another host, else the newest
+/// of another measurement on this host, else the newest.
 fn usable(runs: Vec<Promoted>, here: &Setup<'_>, differs: &mut Vec<String>) -> Vec<Promoted> {
     let rank = |run: &Promoted| {
         let there = Setup::of_promoted(run);
@@ -177,7 +175,7 @@ fn warnings(used: &Baseline, newest: &str, before: usize) -> Vec<String> {
     warnings
 }
 
-/// Whether a name is that of a pull request's baseline.
+/// Returns whether a name is that of a baseline of a pull request.
 pub(super) fn is_of_pull_request(name: &str) -> bool {
     name.starts_with(branch::PULL_PREFIX)
 }

@@ -1,60 +1,68 @@
-//! What can be wrong with a baseline.
+//! Defines the errors of baselines.
 
 use std::path::PathBuf;
 
 use super::record::SCHEMA_VERSION;
 
-/// Why a baseline cannot be read, written or taken. All are exit code 2, except [`Error::Unwritable`].
+/// Errors when a baseline is read, written or used. All are exit code 2, except [`Error::Unwritable`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A baseline that was asked for by name is not there.
+    /// The baseline with the requested name does not exist.
     #[error(
-        "there is no baseline {name} of scenario {scenario}: {path} does not exist; `harness baseline list` shows what there is, `harness baseline promote RESULT --name {name}` makes one"
+        "there is no baseline {name} of scenario {scenario}: {path} does not exist; `harness baseline list` lists the \
+         existing ones, `harness baseline promote RESULT --name {name}` makes one"
     )]
     Missing { name: String, scenario: String, path: PathBuf },
-    /// A baseline that was asked for by its file is not there.
-    #[error("the baseline {path} does not exist; `harness baseline list` shows what there is")]
+    /// The requested file does not exist.
+    #[error("the baseline {path} does not exist; `harness baseline list` lists the existing ones")]
     MissingFile { path: PathBuf },
-    /// It is there and cannot be read.
+    /// The file exists but cannot be read.
     #[error("the baseline {path} cannot be read: {source}; check its permissions with `ls -l {path}`")]
     Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("the baseline {path} is damaged, it is not JSON: {why}; take it from git again: `git checkout -- {path}`")]
+    #[error(
+        "the baseline {path} is damaged, because it is not JSON: {why}; take it from git again: `git checkout -- \
+         {path}`"
+    )]
     NotJson {
         path: PathBuf,
-        /// What is wrong, with line and column.
+        /// The mistake, with line and column.
         why: String,
     },
-    /// It is JSON and breaks the rules of its layout.
+    /// The file is JSON but violates the rules of its layout.
     #[error(
-        "the baseline {path} is malformed: {why}; take it from git again (`git checkout -- {path}`), or remove it and promote anew"
+        "the baseline {path} is malformed: {why}; take it from git again (`git checkout -- {path}`), or remove it and \
+         promote again"
     )]
     Malformed { path: PathBuf, why: String },
-    /// A newer harness wrote it.
+    /// A newer harness wrote the file.
     #[error(
         "the baseline {path} was written by a newer harness: layout {found}, this one reads up to {SCHEMA_VERSION}; update this harness (`harness --version`)"
     )]
     Newer { path: PathBuf, found: u64 },
-    /// It belongs to another scenario than the run.
+    /// The baseline belongs to another scenario than the run.
     #[error(
-        "the baseline {path} is of scenario {found}, the run is of scenario {wanted}; name a baseline of {wanted}: `harness baseline list`"
+        "the baseline {path} belongs to scenario {found}, but the run to scenario {wanted}; find the baselines of \
+         {wanted} with `harness baseline list`"
     )]
     OtherScenario {
         path: PathBuf,
         found: String,
-        /// Whose it would have to be.
+        /// The scenario of the run.
         wanted: String,
     },
-    /// A name that cannot be the name of a file.
+    /// The name cannot be a file name.
     #[error(
-        "{name:?} cannot name a baseline: 1 to 64 letters, digits, `-`, `_` or `.`, beginning with a letter or digit; for example `--name main`"
+        "{name:?} is not a valid baseline name: use 1 to 64 letters, digits, `-`, `_` or `.`, beginning with a letter \
+         or digit; for example `--name main`"
     )]
     BadName { name: String },
-    /// The run is already in it.
+    /// The run is already in the baseline.
     #[error("run {run_id} is already in the baseline {path}; look at it with `harness baseline show {name}`")]
     Twice { run_id: String, name: String, path: PathBuf },
-    /// A metric has another unit or direction than in the runs before.
+    /// A metric has another unit or direction than in the earlier runs.
     #[error(
-        "{id} is in {found}, in the runs of the baseline {path} it is in {stored}; two units cannot be one history: promote into another one with `--name NAME`"
+        "{id} has the unit {found}, but {stored} in the runs of the baseline {path}; promote into another baseline \
+         with `--name NAME`"
     )]
     OtherUnit {
         id: String,

@@ -1,11 +1,11 @@
-//! What a baseline file holds.
+//! Defines the content of a baseline file.
 
 use serde::{Deserialize, Serialize};
 
 use crate::measure::metric::{Better, Kind, Unit};
 use crate::measure::{GitFacts, HostFacts, ToolFacts};
 
-/// Version of [`Baseline`]'s layout; a reader refuses a higher one.
+/// Layout version of [`Baseline`]; a reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Every run promoted under one name for one scenario.
@@ -16,13 +16,13 @@ pub struct Baseline {
     /// See [`SCHEMA_VERSION`].
     #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
-    /// `main`, `releases`, `pr-7` or a name of the user's.
+    /// `main`, `releases`, `pr-7` or a name that the user chose.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")))]
     pub name: String,
     /// `name` of the scenario.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9_-]{1,64}$")))]
     pub scenario: String,
-    /// Oldest first, by the time they began; the newest is what a run is held against, the others are its history.
+    /// Oldest first, by their start; a run is compared with the newest, the others are its history.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub runs: Vec<Promoted>,
 }
@@ -45,22 +45,22 @@ pub struct Promoted {
     pub host: HostFacts,
     /// The harness that measured it.
     pub tool: ToolFacts,
-    /// What was measured: the file name of the program, without its folder, or the name of the image.
+    /// The measured program: its file name without the folder, or the name of the image.
     pub program: String,
-    /// SHA-256 of the program, hexadecimal; absent for a builtin and for what is no file of the host.
+    /// SHA-256 of the program, hexadecimal; absent for a builtin and for a program that is not a file of the host.
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::measure::shape::Sha256>"))]
     pub program_sha256: Option<String>,
     /// SHA-256 of the scenario's text, hexadecimal.
     #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Sha256"))]
     pub scenario_sha256: String,
-    /// `--quick` was given.
+    /// Whether `--quick` was given.
     pub quick: bool,
     /// `--set` arguments, in order.
     pub overrides: Vec<String>,
-    /// SHA-256 of the record, as its `result.json` says it.
+    /// SHA-256 of the record, as stated in its `result.json`.
     #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Sha256"))]
     pub record_sha256: String,
-    /// Why it was promoted although its verdict spoke against it.
+    /// Why it was promoted although its verdict was not a pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub override_reason: Option<String>,
@@ -74,38 +74,39 @@ pub struct Promoted {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StoredMetric {
-    /// `category/name`, with `@stage` where the stage is not named after its kind.
+    /// `category/name`, with `@stage` if the stage is not named after its kind.
     #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::MetricId"))]
     pub id: String,
     /// Unit of all its values.
     pub unit: Unit,
     pub direction: Better,
-    /// How the values came about.
+    /// How the values are obtained.
     pub kind: Kind,
     /// Median of `rounds`, finite.
     pub point: f64,
-    /// The value of each valid round or launch, in order, at least one; to six significant digits, whole numbers exactly.
+    /// The value of each valid round or launch, in order, at least one; rounded to six significant digits, whole
+    /// numbers exactly.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub rounds: Vec<f64>,
-    /// Why it must not gate, where it must not.
+    /// Why it must not gate, if that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advisory: Option<String>,
 }
 
 impl Baseline {
-    /// The run that others are held against.
+    /// Returns the newest run, which others are compared with.
     pub fn newest(&self) -> Option<&Promoted> {
         self.runs.last()
     }
 }
 
 impl Promoted {
-    /// The metric with that id.
+    /// Returns the metric with that id.
     pub fn metric(&self, id: &str) -> Option<&StoredMetric> {
         self.metrics.iter().find(|metric| metric.id == id)
     }
 
-    /// `0123456789ab`, with `+` behind it where tracked files differed; absent outside a working copy.
+    /// Returns the abbreviated commit, with `+` appended if tracked files differed; `None` outside a working copy.
     pub fn commit(&self) -> Option<String> {
         let git = self.git.as_ref()?;
         let sha: String = git.sha.chars().take(12).collect();

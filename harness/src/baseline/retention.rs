@@ -1,4 +1,4 @@
-//! How long baselines are kept: those of pull requests for 30 days after their last promotion, all others for good.
+//! Removes outdated baselines: those of pull requests 30 days after their last promotion; all others are kept.
 
 use std::path::PathBuf;
 
@@ -13,20 +13,20 @@ pub const KEEP_DAYS: u64 = 30;
 
 const DAY_S: u64 = 86_400;
 
-/// A baseline of a pull request that is out of date.
+/// An outdated baseline of a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pruned {
     pub path: PathBuf,
-    /// Whole days since something was promoted into it.
+    /// Whole days since the last promotion.
     pub days: u64,
 }
 
-/// Removes the baselines of pull requests into which nothing was promoted for more than `keep_days` days before `now` (seconds
-/// since 1970, UTC), or with `dry_run` only says which they are. The second list is of those whose age is unknown because
-/// they cannot be read: they stay.
+/// Removes the baselines of pull requests whose last promotion was more than `keep_days` days before `now` (seconds
+/// since 1970, UTC), or only lists them with `dry_run`. The second list contains those that are kept because they
+/// cannot be read, so that their age is unknown.
 ///
 /// # Errors
-/// [`Error`] when a folder cannot be read or a file cannot be removed.
+/// Returns an [`Error`] if a folder cannot be read or a file cannot be removed.
 pub fn prune(store: &Store, now: u64, keep_days: u64, dry_run: bool) -> Result<(Vec<Pruned>, Vec<Error>), Error> {
     let (mut pruned, mut unknown) = (Vec::new(), Vec::new());
     for Held { name, path, content, .. } in store.list()? {
@@ -50,7 +50,7 @@ pub fn prune(store: &Store, now: u64, keep_days: u64, dry_run: bool) -> Result<(
     Ok((pruned, unknown))
 }
 
-/// Seconds since the last promotion; 0 where it lies ahead of `now`.
+/// Returns the seconds since the last promotion; 0 if it is later than `now`.
 fn age_s(baseline: &Baseline, now: u64) -> u64 {
     let last = baseline.runs.iter().filter_map(|run| clock::unix_of(&run.promoted_at)).max();
     last.map_or(0, |last| now.saturating_sub(last))

@@ -1,10 +1,10 @@
-//! What must be the same for the numbers of two runs to be comparable.
+//! Compares the setups of two runs: their numbers are comparable only if scenario, options, harness and host match.
 
 use super::record::Promoted;
 use crate::measure::Record;
 use crate::measure::{HostFacts, ToolFacts};
 
-/// How a run was made, and where.
+/// How and where a run was made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setup<'a> {
     scenario_sha256: &'a str,
@@ -15,7 +15,7 @@ pub(super) struct Setup<'a> {
 }
 
 impl<'a> Setup<'a> {
-    /// Of a run that was just made.
+    /// Returns the setup of a new run.
     pub(super) fn of_record(record: &'a Record) -> Self {
         let facts = &record.scenario;
         Self {
@@ -37,7 +37,7 @@ impl<'a> Setup<'a> {
         }
     }
 
-    /// A sentence for each difference in scenario, options or harness.
+    /// Describes each difference in scenario, options or harness in a sentence.
     pub(super) fn other_measurement(&self, there: &Self) -> Vec<String> {
         let mut differs = Vec::new();
         if self.scenario_sha256 != there.scenario_sha256 {
@@ -60,7 +60,7 @@ impl<'a> Setup<'a> {
         differs
     }
 
-    /// A sentence, where the hosts differ.
+    /// Describes the difference of the hosts in a sentence, if there is one.
     pub(super) fn other_host(&self, there: &Self) -> Option<String> {
         let differs = self.host.differs(there.host);
         (!differs.is_empty()).then(|| format!("the hosts differ ({})", differs.join("; ")))
@@ -74,8 +74,8 @@ impl<'a> Setup<'a> {
 }
 
 impl Promoted {
-    /// What stands against comparing the two runs: a sentence for each difference in scenario, options, harness or host. Empty where
-    /// they are comparable.
+    /// Describes every difference in scenario, options, harness or host in a sentence; empty if the runs are
+    /// comparable.
     pub fn differs(&self, other: &Self) -> Vec<String> {
         Setup::of_promoted(self).differs(&Setup::of_promoted(other))
     }

@@ -1,4 +1,4 @@
-//! The files: `<folder>/<scenario>/<name>.json`.
+//! Reads and writes the baseline files `<folder>/<scenario>/<name>.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,12 @@ pub struct Store {
     folder: PathBuf,
 }
 
-/// One file of the folder.
+/// One baseline file of the folder.
 #[derive(Debug)]
 pub struct Held {
-    /// The scenario, by its folder.
+    /// The scenario, from the name of its folder.
     pub scenario: String,
-    /// The name, by its file.
+    /// The name, from the name of its file.
     pub name: String,
     pub path: PathBuf,
     /// Its size in bytes.
@@ -28,7 +28,7 @@ pub struct Held {
 }
 
 impl Store {
-    /// The baselines in this folder, which need not exist.
+    /// Opens the store in this folder, which need not exist.
     pub fn new(folder: &Path) -> Self {
         Self { folder: folder.to_owned() }
     }
@@ -37,10 +37,10 @@ impl Store {
         &self.folder
     }
 
-    /// Where a baseline is, or would be.
+    /// Returns the path of a baseline, whether it exists or not.
     ///
     /// # Errors
-    /// [`Error::BadName`].
+    /// Returns [`Error::BadName`] for an invalid name.
     pub fn path(&self, scenario: &str, name: &str) -> Result<PathBuf, Error> {
         if !is_name(name) {
             return Err(Error::BadName { name: name.to_owned() });
@@ -48,16 +48,16 @@ impl Store {
         Ok(self.folder.join(scenario).join(format!("{name}.json")))
     }
 
-    /// Reads a baseline; `None` where there is none.
+    /// Reads a baseline; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`Error`] for one that is there and cannot be taken.
+    /// Returns an [`Error`] if the file exists but cannot be used.
     pub fn read(&self, scenario: &str, name: &str) -> Result<Option<(Baseline, PathBuf)>, Error> {
         let path = self.path(scenario, name)?;
         let Some(baseline) = read_file(&path)? else { return Ok(None) };
         if baseline.scenario != scenario || baseline.name != name {
             let why = format!(
-                "it says that it is {} of scenario {}, its place is that of {name} of scenario {scenario}",
+                "it names baseline {} of scenario {}, but its path belongs to {name} of scenario {scenario}",
                 baseline.name, baseline.scenario
             );
             return Err(Error::Malformed { path, why });
@@ -65,10 +65,12 @@ impl Store {
         Ok(Some((baseline, path)))
     }
 
-    /// Adds a run to a baseline and writes it, whole or not at all; where it is now. A baseline that does not exist is made.
+    /// Adds a run to a baseline, creating it if necessary, and replaces the file atomically. Returns the baseline and
+    /// its path.
     ///
     /// # Errors
-    /// [`Error`] for a baseline that is there and cannot be taken, for a run that does not fit, or for a file that cannot be written.
+    /// Returns an [`Error`] if the existing baseline cannot be used, the run does not fit, or the file cannot be
+    /// written.
     pub fn promote(&self, scenario: &str, name: &str, run: Promoted) -> Result<(Baseline, PathBuf), Error> {
         let path = self.path(scenario, name)?;
         let mut baseline = self.read(scenario, name)?.map_or_else(
@@ -88,10 +90,11 @@ impl Store {
         Ok((baseline, path))
     }
 
-    /// Every baseline, sorted by scenario and name. A folder that does not exist holds none.
+    /// Lists every baseline, sorted by scenario and name. A folder that does not exist contains none.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] when a folder cannot be read; what is wrong with a single file stands in its [`Held::content`].
+    /// Returns [`Error::Unreadable`] if a folder cannot be read; the error of a single file is in its
+    /// [`Held::content`].
     pub fn list(&self) -> Result<Vec<Held>, Error> {
         let mut found = Vec::new();
         for folder in entries(&self.folder)?.into_iter().filter(|path| path.is_dir()) {
@@ -112,7 +115,7 @@ impl Store {
     }
 }
 
-/// Whether a run can join the runs that are there.
+/// Checks whether a run can join the existing ones.
 fn fits(baseline: &Baseline, run: &Promoted, path: &Path) -> Result<(), Error> {
     if baseline.runs.iter().any(|earlier| earlier.run_id == run.run_id) {
         let (run_id, name) = (run.run_id.clone(), baseline.name.clone());
@@ -128,10 +131,10 @@ fn fits(baseline: &Baseline, run: &Promoted, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads a baseline wherever it lies; `None` where there is no such file. Version, layout and rules are checked, in this order.
+/// Reads a baseline at any path; `None` if the file does not exist. It checks version, layout and rules, in this order.
 ///
 /// # Errors
-/// [`Error`] for a file that is there and cannot be taken.
+/// Returns an [`Error`] if the file exists but cannot be used.
 pub(super) fn read_file(path: &Path) -> Result<Option<Baseline>, Error> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -141,10 +144,10 @@ pub(super) fn read_file(path: &Path) -> Result<Option<Baseline>, Error> {
     parse(&text, path).map(Some)
 }
 
-/// Reads the text of a baseline; `path` is what errors name.
+/// Parses the text of a baseline; errors name `path`.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
+/// Returns an [`Error`] with the next command to type.
 pub fn parse(text: &str, path: &Path) -> Result<Baseline, Error> {
     let malformed = |why: String| Error::Malformed { path: path.to_owned(), why };
     let raw: Value =
@@ -152,19 +155,19 @@ pub fn parse(text: &str, path: &Path) -> Result<Baseline, Error> {
     match raw["schema_version"].as_u64() {
         None => {
             return Err(malformed(
-                "it has no schema_version, so it is no baseline of `harness baseline promote`".to_owned(),
+                "it has no schema_version, so `harness baseline promote` did not write it".to_owned(),
             ));
         }
         Some(found) if found > u64::from(SCHEMA_VERSION) => return Err(Error::Newer { path: path.to_owned(), found }),
         Some(_) => {}
     }
-    // From the text again, so that errors have a line.
+    // Parsed from the text again, so that errors have a line.
     let baseline: Baseline = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
     check(&baseline).map_err(malformed)?;
     Ok(baseline)
 }
 
-/// One run a line, so that git shows a promotion as one line.
+/// Writes one run per line, so that git shows a promotion as one added line.
 fn write(baseline: &Baseline, path: &Path) -> Result<(), Error> {
     let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
     let no_json = |error: serde_json::Error| unwritable(std::io::Error::other(error));
@@ -198,7 +201,7 @@ fn named(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Whether this can be the name of a baseline, and of a file without surprises.
+/// Returns whether this is a valid name of a baseline, and safe as a file name.
 pub(super) fn is_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     name.len() <= 64 && name.bytes().all(fits) && name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())

@@ -1,4 +1,4 @@
-//! From the record of a calibration to what it says about the host.
+//! Derives a calibration from the record of its run.
 
 use std::f64::consts::FRAC_PI_2;
 
@@ -22,13 +22,14 @@ use harness_stats::{Estimate, Sample, median_error};
 /// Nanoseconds in the unit of latency metrics.
 const MS: f64 = 1e6;
 
-/// Lengths of measuring for which the resolution is told.
+/// Durations of measuring for which the resolution is reported.
 const SPANS: [Nanos; 3] = [Nanos::from_secs(10), Nanos::from_secs(60), Nanos::from_secs(600)];
 
-/// Two latencies closer than this share of themselves are one value in a histogram of three digits.
+/// Two latencies whose relative difference is smaller than this are one value in a histogram of three digits.
 const STEP: f64 = 1e-3;
 
-/// What the record of `super::plan` says; parts of stages that are not valid are left out, with the reason.
+/// Derives the calibration from the record of [`super::plan`]. Parts of stages that are not valid are absent, with the
+/// reason.
 pub fn assess(record: &Record, judgement: &Judgement) -> Calibration {
     let mut absent = Vec::new();
     let noise_floor = keep(&mut absent, NOISE_FLOOR, noise_floor(record, judgement));
@@ -59,7 +60,7 @@ fn keep<T>(absent: &mut Vec<AbsentPart>, part: &str, found: Result<T, Absent>) -
     found.map_err(|Absent(reason)| absent.push(AbsentPart { part: part.to_owned(), reason })).ok()
 }
 
-/// A stage that is valid.
+/// Returns a stage if it is valid.
 fn valid<'a>(record: &'a Record, name: &str) -> Result<&'a StageRecord, Absent> {
     let stage = record.stages.iter().find(|stage| stage.name == name);
     let stage = stage.ok_or_else(|| Absent("the run ended before it".to_owned()))?;
@@ -71,7 +72,7 @@ fn valid<'a>(record: &'a Record, name: &str) -> Result<&'a StageRecord, Absent> 
     }
 }
 
-/// The metric of a stage, whose value there is.
+/// Returns the metric of a stage if it has a value.
 fn metric<'a>(judgement: &'a Judgement, id: &str) -> Result<(&'a Measured, &'a Estimate), Absent> {
     let metric = judgement.metric(id).ok_or_else(|| Absent(format!("{id} was not measured")))?;
     let none = || Absent(metric.absence().unwrap_or("no reason was recorded").to_owned());
@@ -83,7 +84,7 @@ fn figure(estimate: &Estimate, scale: f64) -> Figure {
     Figure { point: estimate.point * scale, ends, n: estimate.n }
 }
 
-/// The median of values, one for each round or launch; absent as soon as one has none.
+/// Returns the median of values, one per round or launch; absent if one of them is missing.
 fn median(values: impl Iterator<Item = Option<f64>>, why: &str) -> Result<Figure, Absent> {
     let values: Option<Vec<f64>> = values.collect();
     let sample = Sample::new(values.ok_or_else(|| Absent(why.to_owned()))?);
@@ -121,7 +122,7 @@ fn noise_floor(record: &Record, judgement: &Judgement) -> Result<NoiseFloor, Abs
     Ok(NoiseFloor { resolves, ..floor })
 }
 
-/// The arrival rate of a stage.
+/// Returns the arrival rate of a stage.
 fn rate(stage: &StageRecord) -> Result<Rate, Absent> {
     match stage.offered {
         Some(Pace::Open { rate }) => Ok(rate),
@@ -129,7 +130,7 @@ fn rate(stage: &StageRecord) -> Result<Rate, Absent> {
     }
 }
 
-/// Median time from the first window of a round to that of the next one of its instance.
+/// Returns the median time from the first window of a round to that of the next round of the same instance.
 fn round_ns(stage: &StageRecord) -> Option<u64> {
     let starts = |instance: &InstanceRecord| -> Vec<_> {
         instance.rounds.iter().filter_map(|round| Some(round.trials.first()?.load.window_start)).collect()
@@ -146,11 +147,11 @@ fn round_ns(stage: &StageRecord) -> Option<u64> {
 fn ceiling(record: &Record, judgement: &Judgement) -> Result<Ceiling, Absent> {
     let stage = valid(record, CEILING)?;
     let Some(Pace::Closed { vus }) = stage.offered else {
-        return Err(Absent("it is no closed loop".to_owned()));
+        return Err(Absent("it is not a closed loop".to_owned()));
     };
     let (_, reached) = metric(judgement, &format!("throughput/rps_{vus}vu@{CEILING}"))?;
     let found = judgement.stages.iter().find(|found| found.name == CEILING).and_then(|found| found.bottleneck.as_ref());
-    let bound = found.ok_or_else(|| Absent("what bounded the rate was not found".to_owned()))?;
+    let bound = found.ok_or_else(|| Absent("the bottleneck of the rate was not found".to_owned()))?;
     let cost = |who: &str, of: fn(&Reading) -> Option<&ProcessUsage>, is: Bound| -> Result<StationCost, Absent> {
         let reach = if bound.by == is { Reach::Ceiling } else { Reach::AtLeast };
         let per_request = stage.valid_rounds().map(|round| {
@@ -176,17 +177,17 @@ fn ceiling(record: &Record, judgement: &Judgement) -> Result<Ceiling, Absent> {
     })
 }
 
-/// CPU time of control between the readings of windows in which it does nothing but read.
+/// Returns the CPU time of the control process between the readings of windows in which it only samples.
 fn sampler(record: &Record) -> Result<SamplerCost, Absent> {
     let stage = valid(record, SAMPLER)?;
     let series = || stage.instances.iter().filter_map(|instance| instance.facts.readings());
     let per_reading = series().map(|series| {
         let (first, last) = series.edges()?;
         let used = last.control_cpu_ns.checked_sub(first.control_cpu_ns)?;
-        // What the first reading costs comes before its own look at the clock, in part.
+        // A part of the cost of the first reading is spent before it reads the clock.
         Some(used as f64 / (series.0.len() - 1) as f64)
     });
-    let cpu_ns_per_reading = median(per_reading, "a window has less than two readings")?;
+    let cpu_ns_per_reading = median(per_reading, "a window has fewer than two readings")?;
     let mut gaps: Vec<u64> =
         series().flat_map(|series| series.0.windows(2)).map(|pair| pair[1].at.since(pair[0].at).0).collect();
     gaps.sort_unstable();

@@ -1,4 +1,4 @@
-//! A calibration for people: 80 columns, a unit behind every number.
+//! Renders a calibration as text, 80 columns wide.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use harness_base::units::Nanos;
 const WIDTH: usize = 80;
 const NAME: usize = 20;
 
-/// The whole text; `path` is where the calibration was written, as its user would type it.
+/// Renders the whole text; `path` is the file of the calibration.
 pub fn table(calibration: &Calibration, path: &Path) -> String {
     let Calibration { taken_at, took_ns, tool, fingerprint, quick, .. } = calibration;
     let quick = if *quick { ", quick" } else { "" };
@@ -45,15 +45,15 @@ fn row(name: &str, value: &str) -> String {
     wrap(value, WIDTH, &format!("  {name:<NAME$}"), &" ".repeat(2 + NAME))
 }
 
-/// `152 µs [150, 155], n = 33`.
-fn told(figure: &Figure, unit: Unit, scale: f64) -> String {
+/// Formats a figure: `152 µs [150, 155], n = 33`.
+fn shown(figure: &Figure, unit: Unit, scale: f64) -> String {
     let point = figure.point * scale;
     let ends = figure.ends.map(|[low, high]| format!(" {}", unit.show_interval(point, low * scale, high * scale)));
     format!("{}{}, n = {}", unit.show(point), ends.unwrap_or_default(), figure.n)
 }
 
 fn time(figure: &Figure) -> String {
-    told(figure, Unit::Millis, 1e-6)
+    shown(figure, Unit::Millis, 1e-6)
 }
 
 fn noise_floor(floor: &NoiseFloor) -> String {
@@ -61,7 +61,7 @@ fn noise_floor(floor: &NoiseFloor) -> String {
     let mut text = format!("\nnoise floor: direct against direct, {rate} on {} connections\n", floor.connections);
     text.push_str(&row("p50", &time(&floor.p50_ns)));
     let truth = match floor.difference_ns.holds_zero() {
-        Some(false) => "; its interval leaves out 0, so no overhead of that size can be told from it",
+        Some(false) => "; its interval excludes 0, so an overhead of that size cannot be distinguished from it",
         _ => "",
     };
     text.push_str(&row("difference", &(time(&floor.difference_ns) + truth)));
@@ -75,7 +75,7 @@ fn noise_floor(floor: &NoiseFloor) -> String {
 
 fn ceiling(ceiling: &Ceiling) -> String {
     let mut text = format!("\nceiling: {} virtual users, no target\n", ceiling.vus);
-    text.push_str(&row("reached", &told(&ceiling.rate_per_second, Unit::PerSecond, 1.0)));
+    text.push_str(&row("reached", &shown(&ceiling.rate_per_second, Unit::PerSecond, 1.0)));
     let bound = &ceiling.bound;
     text.push_str(&row(
         "bounded by",

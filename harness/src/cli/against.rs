@@ -1,4 +1,4 @@
-//! What a run is held against: the baseline that was asked for, or the one of the branch rules.
+//! Finds what a run is compared with: the baseline that was asked for, or the one of the branch rules.
 
 use super::args::RunArgs;
 use super::error::{Error, print_warning};
@@ -13,20 +13,20 @@ use crate::verdict::stored::{self, Opened};
 use crate::verdict::{self, Context};
 use harness_rig::host;
 
-/// The answer to `--baseline` that asks for no baseline.
+/// The value of `--baseline` that disables the comparison.
 const NO_BASELINE: &str = "none";
 
-/// What was found before the run: a wrong name must not cost the time of one.
+/// What was found before the run, so that a wrong name does not waste the time of a run.
 pub(super) struct Against {
-    /// The baseline; absent where nothing stored is to be looked at.
+    /// The baseline; absent if the run is not compared with stored runs.
     found: Option<Found>,
-    /// The run before this one, where it was named.
+    /// The previous run, if it was named.
     previous: Option<Opened>,
 }
 
 impl Against {
-    /// Reads what the command line names, or else what the branch rules say. Two builds in one run need no baseline unless one
-    /// is asked for.
+    /// Finds the baseline that the command line or the branch rules name. Two builds in one run need no baseline unless
+    /// one is asked for.
     pub(super) fn find(args: &RunArgs, plan: &Plan) -> Result<Self, Error> {
         let previous = args.previous.as_deref().map(stored::open).transpose().map_err(|error| Error::input(&error))?;
         let unwanted = match args.baseline.as_deref() {
@@ -42,13 +42,14 @@ impl Against {
         Ok(Self { found: Some(found.map_err(|error| refused(&error))?), previous })
     }
 
-    /// What of it `record` can be held against, and what else its judgement needs. Tells what keeps it from being comparable.
+    /// Collects the input of the judgement of `record`: the comparable runs and the options. Warns of everything that
+    /// makes the baseline not comparable.
     pub(super) fn context(&self, record: &Record, args: &RunArgs, home: &Home) -> Context {
         let mut context = Context { override_reason: override_reason(args), ..Context::default() };
         match self.found.clone().map(|found| found.for_run(record)) {
             None => {}
             Some(Choice::None { why }) => {
-                print_warning(&format!("held against nothing: {why}"));
+                print_warning(&format!("nothing is compared: {why}"));
                 context.no_baseline = Some(why);
             }
             Some(Choice::Found { baseline, differs, warnings, .. }) => {
@@ -56,7 +57,7 @@ impl Against {
                 context.against = verdict::context::Against::new(&baseline, differs);
             }
         }
-        // Nothing is published twice in a row unless stored runs are the evidence.
+        // Only stored evidence needs two consecutive runs.
         if context.against.is_some() {
             let previous = self.previous.clone().map(previous::breaches).or_else(|| previous::find(home, record));
             context.previous = previous.unwrap_or_default();
@@ -65,7 +66,7 @@ impl Against {
     }
 }
 
-/// Why blocks may pass: what was typed, or what the text of the pull request says.
+/// Returns why blocks may pass: the reason on the command line, or that in the description of the pull request.
 fn override_reason(args: &RunArgs) -> Option<String> {
     let typed = args.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()).map(str::to_owned);
     typed.or_else(|| {
@@ -74,7 +75,7 @@ fn override_reason(args: &RunArgs) -> Option<String> {
     })
 }
 
-/// The reason behind `perf-override:` in the text of the pull request that an event of GitHub's is about.
+/// Extracts the reason after `perf-override:` from the pull request of a GitHub event.
 fn in_pull_request(event: &str) -> Option<String> {
     let event: serde_json::Value = serde_json::from_str(event).ok()?;
     let reason = event["pull_request"]["body"].as_str()?.lines().find_map(|line| {
@@ -84,13 +85,13 @@ fn in_pull_request(event: &str) -> Option<String> {
     (!reason.is_empty()).then_some(reason)
 }
 
-/// The branch rule that holds here; `git` is the working copy that the scenario lies in.
+/// Returns the branch rule that applies; `git` is the working copy that contains the scenario.
 pub(super) fn rule(git: Option<&GitFacts>) -> Rule {
     let variable = |name: &str| std::env::var(name).ok();
     Surroundings::new(variable, git.map(|git| git.branch.clone())).rule()
 }
 
-/// A baseline that cannot be taken is invalid input; a disk that cannot be written is not.
+/// Assigns the exit code: a baseline that cannot be used is invalid input, a disk that cannot be written is not.
 pub(super) fn refused(error: &baseline::Error) -> Error {
     match error {
         baseline::Error::Unwritable { .. } => Error::tooling(error),

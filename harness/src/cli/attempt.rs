@@ -1,4 +1,4 @@
-//! One attempt at a run, and the attempts that follow an INVALID one.
+//! Makes attempts at a run: the first, and those that follow an INVALID one.
 
 use super::against::Against;
 use super::args::RunArgs;
@@ -14,7 +14,7 @@ use crate::run::Home;
 use crate::verdict::{self, Stored};
 use harness_base::exit::Exit;
 
-/// An attempt that was judged, and what became of its files.
+/// An attempt that was judged, and the state of its files.
 pub(super) struct Attempt {
     pub(super) stored: Stored,
     pub(super) home: Home,
@@ -22,7 +22,7 @@ pub(super) struct Attempt {
     pub(super) written: Result<(), Error>,
 }
 
-/// What every attempt of a command needs.
+/// What all attempts of a command need.
 pub(super) struct Attempts<'a> {
     pub(super) plan: &'a Plan,
     pub(super) against: Against,
@@ -31,8 +31,8 @@ pub(super) struct Attempts<'a> {
 }
 
 impl Attempts<'_> {
-    /// Measures, and measures again as long as the run ends INVALID and `--retry-invalid` allows it. The last attempt counts, the
-    /// others stay in folders of their own. With it comes the exit code of what kept a retry from being made.
+    /// Runs, and repeats the run while it ends INVALID and `--retry-invalid` permits it. The last attempt counts; the
+    /// others remain in separate folders. Returns the exit code of the failure that prevented a retry, too.
     pub(super) fn run(&self) -> Result<(Attempt, Exit), Error> {
         let first = Home::make(&self.args.out, &self.plan.scenario.name).map_err(|error| Error::tooling(&error))?;
         let mut last = self.attempt(first.clone(), Vec::new())?;
@@ -70,7 +70,7 @@ impl Attempts<'_> {
         Ok(Attempt { stored, home, written })
     }
 
-    /// The view of an attempt that its reports show.
+    /// Returns the view of an attempt that its reports show.
     pub(super) fn summary<'a>(&self, stored: &'a Stored, home: &Home) -> Summary<'a> {
         let artifacts = self.args.artifacts.with(&self.plan.artifacts);
         Summary::new(&stored.record, &stored.judgement).in_folder(&home.shown).writing(artifacts)
@@ -87,12 +87,12 @@ impl Attempts<'_> {
 }
 
 impl Attempt {
-    /// Whether it ended INVALID and in nothing more urgent.
+    /// Returns whether the attempt ended INVALID and in nothing more urgent.
     fn is_invalid(&self) -> bool {
         self.stored.judgement.exit == Exit::Invalid && self.written.is_ok()
     }
 
-    /// What the record of the next attempt says about this one.
+    /// Returns the entry for this attempt in the record of the next one.
     fn retry(&self) -> Retry {
         let judgement = &self.stored.judgement;
         Retry { run_id: self.home.run_id.clone(), exit: judgement.exit, reasons: judgement.reasons() }

@@ -1,4 +1,4 @@
-//! `harness baseline`: runs that later ones are held against.
+//! Implements `harness baseline`.
 
 use super::against::{refused, rule};
 use super::args::{
@@ -14,7 +14,7 @@ use crate::verdict::promote::{promoted, result_file};
 use harness_base::clock;
 use harness_base::exit::Exit;
 
-/// Does what the action says.
+/// Runs the action.
 pub(super) fn baseline(args: &BaselineArgs) -> Result<Exit, Error> {
     let store = Store::new(&args.dir);
     match &args.action {
@@ -34,7 +34,7 @@ fn promote(store: &Store, args: &PromoteArgs) -> Result<Exit, Error> {
     let run = promoted(&stored, &again, args.reason.as_deref(), now);
     let run = run.map_err(|refused| Error::input(&refused))?;
     if args.reason.is_some() && run.override_reason.is_none() {
-        print_warning("nothing spoke against this run, so --override was not needed and is not kept");
+        print_warning("this run can be promoted without --override, so the reason is not stored");
     }
     let scenario = &stored.record.scenario.name;
     let (name, why) = name(args, &stored)?;
@@ -49,7 +49,7 @@ fn promote(store: &Store, args: &PromoteArgs) -> Result<Exit, Error> {
     Ok(Exit::Pass)
 }
 
-/// The baseline to promote into, and why where nobody said it.
+/// Returns the baseline to promote into, and the rule that chose it if `--name` is not given.
 fn name(args: &PromoteArgs, stored: &Stored) -> Result<(String, String), Error> {
     if let Some(name) = &args.name {
         return Ok((name.clone(), String::new()));
@@ -58,24 +58,19 @@ fn name(args: &PromoteArgs, stored: &Stored) -> Result<(String, String), Error> 
     match rule.into {
         Some(name) => Ok((name, format!(" ({})", rule.why))),
         None => {
-            let message = format!(
-                "nothing says which baseline this run belongs to: {}; name it, for example: --name main",
-                rule.why
-            );
+            let message =
+                format!("the baseline of this run is unknown: {}; name it, for example with --name main", rule.why);
             Err(Error::input(&std::io::Error::other(message)))
         }
     }
 }
 
-/// What keeps the run just promoted from being what later ones are held against, or from being one history with those before.
+/// Warns if the promoted run is not the newest of the baseline, or is not comparable with the previous one.
 fn warn(into: &Baseline, run_id: &str) {
     let Some(place) = into.runs.iter().position(|run| run.run_id == run_id) else { return };
     let newest = into.newest().filter(|newest| newest.run_id != run_id);
     if let Some(newest) = newest {
-        print_warning(&format!(
-            "run {} began later and stays the newest of the baseline; this one is history",
-            newest.run_id
-        ));
+        print_warning(&format!("run {} began later and remains the newest run of the baseline", newest.run_id));
     }
     let before: Option<&Promoted> = place.checked_sub(1).and_then(|before| into.runs.get(before));
     for differs in before.map(|before| into.runs[place].differs(before)).unwrap_or_default() {
@@ -138,7 +133,7 @@ fn prune(store: &Store, args: &PruneArgs) -> Result<Exit, Error> {
         print_text(&format!("{verb} {}: nothing was promoted into it for {} days\n", old.path.display(), old.days));
     }
     for error in &unknown {
-        print_error(&format!("its age is not known, so it stays: {error}"), None);
+        print_error(&format!("its age is unknown, so it is kept: {error}"), None);
     }
     if pruned.is_empty() {
         print_text(&format!("no baseline of a pull request is older than {} days\n", args.keep_days));
@@ -155,13 +150,13 @@ fn write(store: &Store, args: &ExportArgs) -> Result<Exit, Error> {
     };
     let (text, left_out) = export(&baseline, format, args.all).map_err(|error| Error::tooling(&error))?;
     if !left_out.is_empty() {
-        print_warning(&format!("left out, this harness does not know their measure: {}", left_out.join(", ")));
+        print_warning(&format!("skipped, because this harness does not know their measure: {}", left_out.join(", ")));
     }
     print_text(&text);
     Ok(Exit::Pass)
 }
 
-/// The baseline of that name: of the scenario named, or of the only one that has it.
+/// Opens the baseline: that of the given scenario, or of the only one that has a baseline of this name.
 fn open(store: &Store, which: &Which) -> Result<Baseline, Error> {
     let Which { name, scenario } = which;
     let scenario = match scenario {
@@ -183,11 +178,12 @@ fn only_scenario(store: &Store, name: &str) -> Result<String, Error> {
         0 => {
             let folder = store.folder().display();
             format!(
-                "there is no baseline {name} in {folder}; `harness baseline list` shows what there is, `harness baseline promote RESULT --name {name}` makes one"
+                "there is no baseline {name} in {folder}; `harness baseline list` lists the existing ones, `harness \
+                 baseline promote RESULT --name {name}` makes one"
             )
         }
         _ => format!(
-            "several scenarios have a baseline {name}: {}; say which, for example: --scenario {}",
+            "several scenarios have a baseline {name}: {}; choose one, for example with --scenario {}",
             scenarios.join(", "),
             scenarios[0]
         ),

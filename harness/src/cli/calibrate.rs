@@ -1,4 +1,4 @@
-//! `harness calibrate`: measures the host and keeps what was found.
+//! Implements `harness calibrate`: measures the host and stores the calibration.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,8 @@ use crate::run::Home;
 use crate::verdict::{self, Judgement, Stored};
 use harness_base::exit::Exit;
 
-/// Measures, keeps what is valid, tells, and ends as the run did: parts that are INVALID are left out of the file.
+/// Measures the host, stores the valid parts, prints them, and returns the exit code of the run. INVALID parts are not
+/// stored.
 pub(super) fn calibrate(args: &CalibrateArgs) -> Result<Exit, Error> {
     keep::outlive_the_file_limit();
     let plan = calibrate::plan(args.quick, &args.set).map_err(|error| Error::input(&error))?;
@@ -35,13 +36,13 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<Exit, Error> {
     tell(&found, &stored.judgement, &path, args.format, &home)
 }
 
-/// The folder of the file; the one we are in for a bare name.
+/// Returns the folder of the file; `.` for a bare name.
 fn beside(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Writes what was found and prints it. A run that was stopped, or could not do its work, leaves an earlier calibration alone.
+/// Writes and prints the calibration. A run that was stopped or failed does not replace an earlier calibration.
 fn tell(
     found: &Calibration,
     judgement: &Judgement,
@@ -51,7 +52,7 @@ fn tell(
 ) -> Result<Exit, Error> {
     let exit = judgement.exit;
     if found.is_empty() || !matches!(exit, Exit::Pass | Exit::Invalid) {
-        let hint = format!("no calibration was written; look at it with: harness report {}", home.shown.display());
+        let hint = format!("no calibration was written; inspect it with: harness report {}", home.shown.display());
         print_error(&judgement.headline(), Some(&hint));
         return Ok(exit);
     }
@@ -64,8 +65,8 @@ fn tell(
         }
     }
     if exit == Exit::Invalid {
-        let hint =
-            "what is absent is INVALID; stop what else runs on this host (see harness doctor), then: harness calibrate";
+        let hint = "the absent values are INVALID; stop other programs on this host (see harness doctor), then run: \
+            harness calibrate";
         print_error(&judgement.headline(), Some(hint));
     }
     Ok(exit)

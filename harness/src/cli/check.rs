@@ -1,4 +1,4 @@
-//! `harness check`: what would be done, without doing it.
+//! Implements `harness check`: prints the plan without starting anything.
 
 use super::args::CheckArgs;
 use super::convert::plan;
@@ -13,7 +13,7 @@ use crate::scenario::{self, Scenario};
 use harness_base::exit::Exit;
 use harness_rig::host;
 
-/// Columns a line may take, and those of a label.
+/// Width of a line, and of a label.
 const WIDTH: usize = 80;
 const LABEL: usize = 10;
 
@@ -34,7 +34,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Error> {
     Ok(Exit::Pass)
 }
 
-/// What the calibration says of this host, what it would change, and the line to type.
+/// Describes the resolution of this host, the proposed changes, and the command that applies them.
 fn calibrated(plan: &Plan, found: &Calibration) -> String {
     let line = |label: &str, text: &str| wrap(text, WIDTH, &format!("{label:<LABEL$}"), &" ".repeat(LABEL));
     let (host, tool) = (host::facts(), host::tool());
@@ -44,7 +44,7 @@ fn calibrated(plan: &Plan, found: &Calibration) -> String {
     }
     let proposals = plan.proposals(found);
     text.extend(proposals.iter().map(|proposal| line("proposal", &proposal.message)));
-    // On one line, however long: it is there to be copied.
+    // On one line, so that it can be copied.
     text.extend(proposal::command(plan, &proposals).map(|command| format!("{:<LABEL$}{command}\n", "type")));
     text
 }

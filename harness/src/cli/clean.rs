@@ -1,4 +1,4 @@
-//! `harness clean`: what killed runs left behind.
+//! Implements `harness clean`: removes leftovers of killed runs.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use harness_base::exit::Exit;
 use harness_rig::target::{self, ContainerError};
 use harness_rig::{cgroup, keeper};
 
-/// Removes it, or only says what it is.
+/// Removes leftovers, or only lists them.
 pub(super) fn clean(args: &CleanArgs) -> Result<Exit, Error> {
     let mut found = containers(args.dry_run)?;
     found.extend(told("control group", &groups(args.dry_run)?));
@@ -27,18 +27,18 @@ fn told(kind: &str, paths: &[PathBuf]) -> Vec<String> {
     paths.iter().map(|path| format!("{kind} {}", path.display())).collect()
 }
 
-/// Containers, networks and images whose keeper is dead.
+/// Finds containers, networks and images whose keeper has exited.
 fn containers(dry_run: bool) -> Result<Vec<String>, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::tooling(&error))?;
     match runtime.block_on(target::clean(dry_run)) {
-        // Where there never was an engine, none has anything of ours.
+        // Without an engine, there are no leftovers in one.
         Err(ContainerError::NoEngine { .. }) => Ok(Vec::new()),
         found => Ok(found.map_err(|error| Error::tooling(&error))?.iter().map(ToString::to_string).collect()),
     }
 }
 
-/// Control groups whose keeper is dead.
+/// Finds control groups whose keeper has exited.
 fn groups(dry_run: bool) -> Result<Vec<PathBuf>, Error> {
     if dry_run {
         return Ok(cgroup::leftovers());
@@ -46,11 +46,11 @@ fn groups(dry_run: bool) -> Result<Vec<PathBuf>, Error> {
     let cleared = cgroup::remove_leftovers();
     match cleared.kept.first() {
         None => Ok(cleared.removed),
-        Some(path) => Err(refused(path, "its processes do not end, or it is not ours to remove")),
+        Some(path) => Err(refused(path, "its processes do not exit, or this user may not remove it")),
     }
 }
 
-/// Scratch folders whose keeper is dead.
+/// Finds scratch folders whose keeper has exited.
 fn folders(dry_run: bool) -> Result<Vec<PathBuf>, Error> {
     let found = keeper::scratch_leftovers(&std::env::temp_dir());
     for path in found.iter().filter(|_| !dry_run) {
@@ -62,6 +62,6 @@ fn folders(dry_run: bool) -> Result<Vec<PathBuf>, Error> {
 fn refused(path: &Path, message: &str) -> Error {
     let path = path.display();
     Error::tooling(&std::io::Error::other(format!(
-        "{path} cannot be removed: {message}; look with: ls -l {path}, or run as root"
+        "{path} cannot be removed: {message}; check with: ls -l {path}, or run as root"
     )))
 }

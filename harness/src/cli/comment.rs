@@ -1,5 +1,5 @@
-//! `harness comment`: posts the stored judgement of a run to a pull request. It does not judge again: the evidence that a run was
-//! compared with may be gone.
+//! Implements `harness comment`: posts the stored judgement of a run to a pull request. It does not judge again,
+//! because the baseline that the run was compared with may no longer exist.
 
 use std::path::Path;
 use std::time::Duration;
@@ -34,13 +34,13 @@ pub(super) fn comment(args: &CommentArgs) -> Result<Exit, Error> {
     match done {
         Ok(Done::Created(address)) => print_text(&format!("created the comment: {address}\n")),
         Ok(Done::Updated(address)) => print_text(&format!("updated the comment: {address}\n")),
-        Ok(Done::Quiet) => print_text("nothing to say in this mode, and no comment to update\n"),
+        Ok(Done::Quiet) => print_text("this mode needs no comment, and there is none to update\n"),
         Err(message) => degraded(&message, &body, quiet),
     }
     Ok(Exit::Pass)
 }
 
-/// Reads the stored judgement of a run; a partial run has none and is judged now.
+/// Reads the stored judgement of a run; a partial run is judged now.
 fn opened(path: &Path) -> Result<(Record, Judgement, bool), Error> {
     let whole = if path.is_dir() { path.join(stored::RESULT) } else { path.to_owned() };
     let partial = path.is_dir() && !whole.exists();

@@ -1,4 +1,4 @@
-//! `harness compare`: stored results against each other; nothing is started.
+//! Implements `harness compare`: compares stored results without starting anything.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::report::compare::{annotations, json, table};
 use crate::verdict::compare::{self, Options};
 use harness_base::exit::Exit;
 
-/// Judges every pair, then tells.
+/// Judges every pair, then prints the result.
 pub(super) fn compare(args: &CompareArgs) -> Result<Exit, Error> {
     let options = Options { rule: rule(args.rule), fail_on: fail_on(args.fail_on) };
     let comparison = compare::compare(&pairs(&args.files)?, options);
@@ -27,7 +27,10 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Exit, Error> {
 fn pairs(files: &[PathBuf]) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
     let (pairs, rest) = files.as_chunks::<2>();
     if let [alone] = rest {
-        let message = format!("{} has no partner: type `harness compare BASE HEAD [BASE HEAD]…`", alone.display());
+        let message = format!(
+            "{} has no second file to compare with; type `harness compare BASE HEAD [BASE HEAD]…`",
+            alone.display()
+        );
         return Err(Error::tooling(&std::io::Error::other(message)));
     }
     Ok(pairs.iter().map(|[base, head]| (base.clone(), head.clone())).collect())

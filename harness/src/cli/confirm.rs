@@ -1,4 +1,4 @@
-//! The loop that reruns to confirm: a block is published only when a second look shows it too.
+//! Reruns the stages with blocks: a block is published only if an immediate rerun confirms it.
 
 use super::error::{Error, print_warning};
 use super::measuring::Measuring;
@@ -10,15 +10,15 @@ use crate::verdict::judgement::Ground;
 use crate::verdict::{self, Context, Judgement, Options, Stored, stored};
 use harness_base::exit::Exit;
 
-/// Judges the record. Where that finds a block, the stages that hold it are run again at once, and the record is judged with what
-/// they show then; the rerun stays in the folder `confirm` of the run. A rerun that fails costs nothing of what was found before.
+/// Judges the record. If it has blocks, their stages run again immediately, and the record is judged with the result of
+/// this rerun, which is stored in the folder `confirm` of the run. If the rerun fails, the first result is kept.
 pub(super) fn judge(plan: &Plan, home: &Home, record: &Record, options: Options, measuring: &Measuring) -> Judgement {
     let judgement = verdict::judge(record, &plan.claims, options.clone());
     let stages = judgement.needs_confirmation();
     if stages.is_empty() || !options.gates.confirm || record.interrupted {
         return judgement;
     }
-    print_warning(&format!("worse beyond the limit in {}: running it again to be sure", stages.join(", ")));
+    print_warning(&format!("worse beyond the limit in {}: measuring again to confirm it", stages.join(", ")));
     match second_look(&plan.only(&stages), home, &options, measuring) {
         Ok(Some(confirmation)) => {
             let context = Context { confirmation: Some(confirmation), ..options.context };
@@ -29,8 +29,8 @@ pub(super) fn judge(plan: &Plan, home: &Home, record: &Record, options: Options,
     }
 }
 
-/// Runs the plan again and judges that by itself, against the same base; claims are judged once, on the first run. Nothing when it was
-/// interrupted.
+/// Runs the plan again and judges it separately against the same base, without claims, which are judged on the first
+/// run. Returns `None` if it was interrupted.
 fn second_look(
     plan: &Plan,
     home: &Home,
@@ -46,7 +46,7 @@ fn second_look(
     Ok((!interrupted).then(|| Confirmation::new(&home.run_id, &stored.judgement)))
 }
 
-/// What was found, without the second look.
+/// Returns the judgement without a confirmation.
 fn unconfirmed(mut judgement: Judgement, exit: Exit) -> Judgement {
     judgement.grounds.insert(0, Ground::Unconfirmed { exit });
     Judgement { exit: judgement.exit.join(exit), ..judgement }

@@ -1,4 +1,4 @@
-//! Arguments as the plan and the verdict know them.
+//! Converts arguments to the types of plan and verdict.
 
 use super::args::{self, FailOn};
 use super::error::Error;
@@ -7,13 +7,13 @@ use crate::plan::{self, Plan};
 use crate::scenario::Scenario;
 use crate::verdict;
 
-/// The plan of a scenario, with what the command line picks.
+/// Plans a scenario with the selection of the command line.
 pub(super) fn plan(scenario: &Scenario, selection: &args::Selection) -> Result<Plan, Error> {
     let options = plan::Options { quick: selection.quick, stages: selection.stage.clone() };
     Plan::new(scenario, &options).map_err(|error| Error::input(&error))
 }
 
-/// `--profile` as the plan knows it.
+/// Converts `--profile`.
 pub(super) const fn stacks(wanted: args::Stacks) -> Stacks {
     match wanted {
         args::Stacks::Dwarf => Stacks::Dwarf,
@@ -21,7 +21,7 @@ pub(super) const fn stacks(wanted: args::Stacks) -> Stacks {
     }
 }
 
-/// `--fail-on` as the verdict knows it.
+/// Converts `--fail-on`.
 pub(super) const fn fail_on(wanted: Option<FailOn>) -> verdict::FailOn {
     match wanted {
         None | Some(FailOn::Block) => verdict::FailOn::Block,

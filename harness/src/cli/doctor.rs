@@ -1,4 +1,4 @@
-//! `harness doctor`: what this host can measure; nothing of a scenario is started.
+//! Implements `harness doctor`: examines the host without starting a target.
 
 use super::args::{DoctorArgs, DoctorFormat};
 use super::error::{Error, print_text};
@@ -6,7 +6,7 @@ use crate::doctor;
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 
-/// Looks, then tells. What is found is no failure: a poor host is a result.
+/// Examines the host and prints the result. A poor host is not a failure.
 pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Error> {
     let window = Nanos::from_secs(args.seconds);
     let found = doctor::examine(&args.out, window).map_err(|error| Error::tooling(&error))?;

@@ -1,4 +1,4 @@
-//! Errors on their way to a person.
+//! Prints errors, warnings and text.
 
 use std::error::Error as Cause;
 use std::io::{self, Write as _};
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use crate::run::chain;
 use harness_base::exit::Exit;
 
-/// What failed and which exit code it stands for.
+/// A failure and its exit code.
 #[derive(Debug)]
 pub(super) struct Error {
     message: String,
@@ -15,24 +15,24 @@ pub(super) struct Error {
 }
 
 impl Error {
-    /// Input that is missing or malformed: exit code 2.
+    /// Creates an error about missing or malformed input: exit code 2.
     pub(super) fn input(cause: &dyn Cause) -> Self {
         Self { message: chain(cause), exit: Exit::InvalidInput }
     }
 
-    /// A tool or the host failed: exit code 4.
+    /// Creates an error of a tool or the host: exit code 4.
     pub(super) fn tooling(cause: &dyn Cause) -> Self {
         Self { message: chain(cause), exit: Exit::Usage }
     }
 
-    /// Prints it; the exit code.
+    /// Prints the error and returns its exit code.
     pub(super) fn tell(&self) -> Exit {
         print_error(&self.message, None);
         self.exit
     }
 }
 
-/// `error: …` and, below it, `hint: …` on stderr.
+/// Prints `error: …` and, below it, `hint: …` to stderr.
 #[expect(clippy::print_stderr, reason = "the one place where errors are printed")]
 pub(super) fn print_error(message: &str, hint: Option<&str>) {
     eprintln!("error: {message}");
@@ -41,16 +41,16 @@ pub(super) fn print_error(message: &str, hint: Option<&str>) {
     }
 }
 
-/// `warning: …` on stderr.
+/// Prints `warning: …` to stderr.
 #[expect(clippy::print_stderr, reason = "the one place where warnings are printed")]
 pub(super) fn print_warning(message: &str) {
     eprintln!("warning: {message}");
 }
 
-/// What first kept stdout from being written.
+/// The first error that prevented writing to stdout.
 static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
 
-/// Text on stdout. A reader that went away (`| head`) is no error; what else keeps it from being written is told by [`finish`].
+/// Prints to stdout. A closed pipe (`| head`) is not an error; [`finish`] reports any other failure.
 pub(super) fn print_text(text: &str) {
     let mut stdout = io::stdout();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
@@ -61,15 +61,15 @@ pub(super) fn print_text(text: &str) {
     }
 }
 
-/// Tells that stdout could not be written, if it could not; the exit code.
+/// Reports whether stdout could not be written, and returns the exit code.
 pub(super) fn finish() -> Exit {
     let Some(error) = UNWRITTEN.get() else { return Exit::Pass };
-    let hint = "what a run has written into its folder is complete; print it again with: harness report RESULT";
+    let hint = "the files that a run wrote are complete; print the report again with: harness report RESULT";
     print_error(&format!("stdout cannot be written: {error}"), Some(hint));
     Exit::Usage
 }
 
-/// Workflow commands on stderr, which the runner reads as it reads stdout.
+/// Prints workflow commands to stderr; the runner reads it as well as stdout.
 #[expect(clippy::print_stderr, reason = "the one place where workflow commands are printed")]
 pub(super) fn print_command(lines: &str) {
     eprint!("{lines}");

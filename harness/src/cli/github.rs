@@ -1,4 +1,4 @@
-//! `--github`: what a step of GitHub Actions is told beside the summary.
+//! Implements `--github`: annotations, step summary and step outputs.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,8 @@ use crate::publish::actions::{annotations, append_outputs, append_summary};
 use crate::report::{self, Summary};
 
 impl GithubArgs {
-    /// Annotations on stderr, where they do not spoil what stdout carries; the runner reads both. The files are written where
-    /// the runner names them, so that the option does no harm at a terminal.
+    /// Writes annotations to stderr, so that stdout stays machine-readable; the runner reads both. The files are
+    /// written only if the runner names them, so the option is harmless in a terminal.
     pub(super) fn tell(self, summary: &Summary<'_>, folder: &Path) -> Result<(), Error> {
         if !self.github {
             return Ok(());
@@ -29,7 +29,7 @@ impl GithubArgs {
     }
 }
 
-/// A file that the runner names.
+/// Returns the path of a file that the runner names.
 pub(super) fn file(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

@@ -1,4 +1,5 @@
-//! The programs inside this binary: keeper, load generator, mock upstream, reference sidecar, and what makes images of them.
+//! Dispatches to the programs inside this binary: keeper, load generator, mock upstream, reference sidecar and image
+//! builder.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -63,7 +64,7 @@ fn image(argv: &[OsString]) -> ExitCode {
     }
 }
 
-/// Runs a bundled program on the arguments behind its name.
+/// Runs a bundled program with the arguments after its name.
 fn bundled<A: Parser>(argv: &[OsString], program: impl FnOnce(A) -> Result<(), mock_upstream::Error>) -> ExitCode {
     match A::try_parse_from(&argv[1..]) {
         Ok(args) => match program(args) {
@@ -77,7 +78,7 @@ fn bundled<A: Parser>(argv: &[OsString], program: impl FnOnce(A) -> Result<(), m
     }
 }
 
-/// Prints what clap says. Help and version are what was asked for; everything else is a mistake in the arguments.
+/// Prints clap's message. Help and version go to stdout; everything else is an error in the arguments.
 fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Pass.code() })

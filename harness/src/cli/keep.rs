@@ -1,4 +1,4 @@
-//! Writing what a run leaves behind. What was measured is not lost to a disk that is full: it is kept somewhere else.
+//! Writes the result and the reports of a run. If the disk is full, the result is saved in another folder.
 
 use std::path::{Path, PathBuf};
 
@@ -9,31 +9,33 @@ use crate::report::{self, Summary};
 use crate::run::{Home, chain};
 use crate::verdict::{Stored, stored};
 
-/// What could not be written, what there is instead, and what to type.
+/// Files that could not be written, with the alternative and the command to type.
 #[derive(Debug, thiserror::Error)]
 enum Unwritten {
-    /// The result, which is kept elsewhere.
+    /// The result, which was saved elsewhere.
     #[error(
-        "{cause}; the result is kept in {}: make room (look with: df -h {}), then type: harness report {} --out {}",
+        "{cause}; the result was saved in {} instead; free space (check with: df -h {}), then run: harness report {} \
+         --out {}",
         kept.display(), results.display(), kept.display(), results.display()
     )]
     Kept { cause: String, kept: PathBuf, results: PathBuf },
-    /// The result, and the copy of it.
+    /// The result and its copy.
     #[error(
-        "{cause}; it could not be kept elsewhere either: {instead}; what was printed is all that is left of it, and what the journal \
-         has: harness report {}",
+        "{cause}; it could not be saved elsewhere either: {instead}; only the printed output and the journal remain; \
+         read the journal with: harness report {}",
         results.display()
     )]
     Lost { cause: String, instead: String, results: PathBuf },
-    /// Some report; the result is there.
-    #[error("{cause}; the result itself is complete: harness report {} --out DIR writes all reports of it", results.display())]
+    /// A report; the result exists.
+    #[error("{cause}; the result itself is complete; write all its reports with: harness report {} --out DIR", results.display())]
     Report { cause: String, results: PathBuf },
 }
 
-/// Writes the result and every report of it into the run's folder.
+/// Writes the result and all its reports into the folder of the run.
 ///
 /// # Errors
-/// The first file that could not be written. A result is then kept in the folder for temporary files.
+/// Returns the error of the first file that could not be written. The result is then saved in the folder for temporary
+/// files.
 pub(super) fn write(stored: &Stored, summary: &Summary<'_>, home: &Home) -> Result<(), Error> {
     let results = home.results.clone();
     let unwritten = match stored.write(&results.join(stored::RESULT)) {
@@ -52,7 +54,7 @@ pub(super) fn write(stored: &Stored, summary: &Summary<'_>, home: &Home) -> Resu
     Err(Error::tooling(&unwritten))
 }
 
-/// Writes the result into `folder`, which is not there yet, or leaves nothing there.
+/// Writes the result into the new folder `folder`, or removes the folder if that fails.
 fn keep(stored: &Stored, folder: &Path) -> Result<(), stored::Error> {
     let unwritable = |source| stored::Error::Unwritable { path: folder.to_owned(), source };
     std::fs::create_dir(folder).map_err(unwritable)?;
@@ -63,11 +65,11 @@ fn keep(stored: &Stored, folder: &Path) -> Result<(), stored::Error> {
     written
 }
 
-/// A file that grows beyond the limit of `ulimit -f` is an error of its write from now on, as a full disk is, and not the end of this
-/// process: the signal is blocked. Called before there is any other thread.
+/// Blocks SIGXFSZ, so that exceeding `ulimit -f` is a write error, like a full disk, instead of the end of this
+/// process. Must be called before any other thread exists.
 pub(super) fn outlive_the_file_limit() {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGXFSZ);
-    // It cannot be refused for a signal that exists.
+    // Cannot fail for an existing signal.
     let _blocked = signals.thread_block();
 }

@@ -1,4 +1,4 @@
-//! `harness measures`: the measures of Bencher, for scripts.
+//! Implements `harness measures`, which prints the measures of Bencher for scripts.
 
 use super::error::{Error, print_text};
 use crate::measure::metric::MEASURES;

@@ -1,4 +1,4 @@
-//! Runs plans one after the other: a run, its retries and the reruns that confirm a block.
+//! Runs plans one after the other: a run, its retries, and the reruns that confirm a block.
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::run::{self, Home, Interrupt};
 
-/// What all runs of one command share: an interrupt that comes between two of them also stops the next one.
+/// State that all runs of one command share: an interrupt between two of them also stops the next one.
 #[derive(Debug)]
 pub(super) struct Measuring {
     runtime: Runtime,
@@ -18,14 +18,14 @@ pub(super) struct Measuring {
 }
 
 impl Measuring {
-    /// Begins to listen for interrupts; `quiet` runs show no progress.
+    /// Starts listening for interrupts; `quiet` suppresses progress.
     pub(super) fn begin(quiet: bool) -> Result<Self, Error> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Error::tooling(&error))?;
         let interrupt = runtime.block_on(async { Interrupt::listen() }).map_err(|error| Error::tooling(&error))?;
         Ok(Self { runtime, interrupt, quiet })
     }
 
-    /// Runs the plan under the lock of this host; `retries` are the attempts before this one.
+    /// Runs the plan under the lock of this host; `retries` are the previous attempts.
     pub(super) fn run(&self, plan: &Plan, home: &Home, retries: &[Retry]) -> Result<Record, Error> {
         let name = match retries.len() {
             0 => plan.scenario.name.clone(),
@@ -38,9 +38,9 @@ impl Measuring {
         record.map_err(|error| Error::tooling(&error))
     }
 
-    /// Whether the command shall stop.
+    /// Returns whether the command was interrupted.
     pub(super) fn is_interrupted(&self) -> bool {
-        // A signal that came while nothing ran is taken in now.
+        // A signal that arrived between two runs is handled now.
         self.runtime.block_on(async { tokio::task::yield_now().await });
         self.interrupt.requested()
     }

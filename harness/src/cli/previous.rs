@@ -1,4 +1,4 @@
-//! The run before this one: against stored runs, an alert is published when two in a row show it.
+//! Finds the previous run: with stored evidence, an alert requires two consecutive runs.
 
 use std::path::{Path, PathBuf};
 
@@ -11,15 +11,16 @@ use harness_base::exit::Exit;
 
 use super::report::judged_again;
 
-/// Earlier runs that are looked at, newest first.
+/// Number of earlier runs that are examined, newest first.
 const LOOKED_AT: usize = 20;
 
-/// What a stored run showed, judged again: its record carries a digest, its judgement does not.
+/// Returns the breaches of a stored run, which is judged again, because its record has a digest and its judgement has
+/// none.
 pub(super) fn breaches(opened: Opened) -> Vec<Breach> {
     Breach::all(&judged_again(&opened.record, opened.context))
 }
 
-/// What the newest comparable run beside this one showed; `None` without one.
+/// Returns the breaches of the newest comparable run in the same folder; `None` if there is none.
 pub(super) fn find(home: &Home, record: &Record) -> Option<Vec<Breach>> {
     let runs = earlier(home).into_iter().take(LOOKED_AT);
     let mut results = runs.filter_map(|run| Stored::read(&run.join(stored::RESULT)).ok());
@@ -27,7 +28,7 @@ pub(super) fn find(home: &Home, record: &Record) -> Option<Vec<Breach>> {
     Some(Breach::all(&judged_again(&before.record, before.judgement.context)))
 }
 
-/// Folders of runs beside this one that are older, newest first. Names sort by time.
+/// Lists the folders of earlier runs, newest first. Names sort by time.
 fn earlier(home: &Home) -> Vec<PathBuf> {
     let Some(entries) = home.results.parent().and_then(|folder| std::fs::read_dir(folder).ok()) else {
         return Vec::new();
@@ -38,7 +39,7 @@ fn earlier(home: &Home) -> Vec<PathBuf> {
     runs
 }
 
-/// A run of the same scenario on the same branch that was held against stored runs and ended by itself.
+/// Returns whether a run has the same scenario and branch, was compared with stored runs and was not interrupted.
 fn is_comparable(before: &Record, judgement: &Judgement, now: &Record) -> bool {
     let branch = |record: &Record| record.git.as_ref().and_then(|git| git.branch.clone());
     let (one, other) = (&before.scenario, &now.scenario);

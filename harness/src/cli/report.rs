@@ -1,4 +1,4 @@
-//! `harness report`: a stored result again, or what is left of a run that was killed.
+//! Implements `harness report`: renders a stored result, or the journal of a run that was killed.
 
 use std::path::{Component, Path, PathBuf};
 use std::{fs, io};
@@ -13,7 +13,7 @@ use crate::scenario;
 use crate::verdict::{self, Context, Judgement, stored};
 use harness_base::exit::Exit;
 
-/// Judges the record again, renders it, and writes the artifacts where `--out` says so; the exit code is that of the verdict.
+/// Judges the record again, renders it, and writes the artifacts into `--out`. Returns the exit code of the verdict.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     let opened = stored::open(&args.result).map_err(|error| Error::input(&error))?;
     let judgement = judged_again(&opened.record, opened.context);
@@ -31,16 +31,16 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
     Ok(judgement.exit)
 }
 
-/// A file that a report links to and that cannot be copied beside it.
+/// A file that a report links to could not be copied.
 #[derive(Debug, thiserror::Error)]
-#[error("{} cannot be copied to {}: {source}; look with: df -h {}", from.display(), to.display(), to.display())]
+#[error("{} cannot be copied to {}: {source}; check with: df -h {}", from.display(), to.display(), to.display())]
 struct Uncopied {
     from: PathBuf,
     to: PathBuf,
     source: io::Error,
 }
 
-/// Puts the flame graphs of a run, which its reports link to, beside reports that are written elsewhere.
+/// Copies the flame graphs of a run to another folder, because the reports link to them.
 fn copy_profiles(record: &Record, folder: &Path, out: &Path) -> Result<(), Uncopied> {
     let profiles = record.stages.iter().filter_map(|stage| match &stage.profile {
         Some(Profile::Taken(taken)) => Some([&taken.graph, &taken.folded]),
@@ -49,7 +49,7 @@ fn copy_profiles(record: &Record, folder: &Path, out: &Path) -> Result<(), Uncop
     for name in profiles.flatten() {
         let (from, to) = (folder.join(name), out.join(name));
         let same = from.canonicalize().is_ok_and(|from| to.canonicalize().is_ok_and(|to| from == to));
-        // They may have been thrown away since.
+        // They may have been deleted since.
         if same || !is_below(name) || !from.is_file() {
             continue;
         }
@@ -59,12 +59,12 @@ fn copy_profiles(record: &Record, folder: &Path, out: &Path) -> Result<(), Uncop
     Ok(())
 }
 
-/// Whether a name that stands in a file leads out of no folder.
+/// Returns whether a name from a file stays inside its folder.
 fn is_below(name: &str) -> bool {
     Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// The judgement of a stored record, from the record and what it was judged with.
+/// Judges a stored record again, with the stored context.
 pub(super) fn judged_again(record: &Record, context: Context) -> Judgement {
     let facts = &record.scenario;
     let claims = scenario::claims(&facts.text, &facts.overrides);

@@ -1,4 +1,4 @@
-//! `harness run`: the spine.
+//! Implements `harness run`.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::scenario::Scenario;
 use harness_base::exit::Exit;
 use harness_rig::host;
 
-/// How long a run waits for another one that measures on this host.
+/// How long a run waits for another one on this host.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Ask, plan, do, judge, tell.
+/// Plans, runs and judges a scenario, and prints the result.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     keep::outlive_the_file_limit();
     let scenario = Scenario::read(&args.scenario, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
@@ -32,7 +32,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     Ok(tell(&attempts, last, args)?.join(unmade))
 }
 
-/// The host for this run alone. Whoever has to wait is told for whom.
+/// Takes the lock of the host. If another run holds it, prints which one and waits.
 pub(super) fn alone() -> Result<host::Lock, Error> {
     let held = host::Lock::acquire().or_else(|busy| {
         if let host::Error::Busy { pid } = busy {
@@ -44,7 +44,7 @@ pub(super) fn alone() -> Result<host::Lock, Error> {
     held.map_err(|error| Error::tooling(&error))
 }
 
-/// The name of a format.
+/// Returns the name of a format.
 const fn name(format: Format) -> &'static str {
     match format {
         Format::Table => TABLE,
@@ -53,13 +53,13 @@ const fn name(format: Format) -> &'static str {
     }
 }
 
-/// Prints the summary of the attempt that counts, also where its files could not be written.
+/// Prints the summary of the last attempt, even if its files could not be written.
 fn tell(attempts: &Attempts<'_>, last: Attempt, args: &RunArgs) -> Result<Exit, Error> {
     let Attempt { stored, home, written } = last;
     let summary = attempts.summary(&stored, &home);
     print_text(&shown(&summary, name(args.format), args.quiet)?);
     args.github.tell(&summary, &home.shown)?;
-    // Below the summary, where it is not overlooked.
+    // Printed below the summary, where it is visible.
     let told = written.map_or_else(|error| error.tell(), |()| Exit::Pass);
     Ok(stored.judgement.exit.join(told))
 }

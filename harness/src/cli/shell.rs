@@ -1,4 +1,4 @@
-//! `harness completions` and `harness man`: made of the arguments themselves, so that they cannot be out of date.
+//! Implements `harness completions` and `harness man`, both generated from the argument definitions.
 
 use clap::CommandFactory;
 use clap_complete::generate;

@@ -1,13 +1,13 @@
-//! What stdout carries.
+//! Selects the text for stdout.
 
 use super::error::Error;
 use super::terminal::coloured;
 use crate::report::{self, Summary};
 
-/// The format that people read at a terminal.
+/// Name of the format for a terminal.
 pub(super) const TABLE: &str = "table";
 
-/// What stdout carries: a format by its name, or the verdict's line alone.
+/// Returns the text for stdout: a format by its name, or only the verdict line.
 pub(super) fn shown(summary: &Summary<'_>, name: &str, quiet: bool) -> Result<String, Error> {
     if quiet && name == TABLE {
         return Ok(coloured(&format!("{}\n", summary.headline), summary.judgement.exit));

@@ -1,10 +1,10 @@
-//! Colour: the verdict's word, at a terminal, unless somebody does not want any.
+//! Colours the verdict on a terminal, unless NO_COLOR or TERM forbids it.
 
 use std::io::IsTerminal;
 
 use harness_base::exit::Exit;
 
-/// Colours the verdict's word, with which `text` begins, where stdout shows colours.
+/// Colours the verdict at the start of `text`, if stdout supports colours.
 pub(super) fn coloured(text: &str, exit: Exit) -> String {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     if wanted(std::io::stdout().is_terminal(), &variable("NO_COLOR"), &variable("TERM")) {
@@ -14,7 +14,7 @@ pub(super) fn coloured(text: &str, exit: Exit) -> String {
     }
 }
 
-/// As <https://no-color.org> has it: NO_COLOR counts when it is not empty, whatever it says.
+/// Follows <https://no-color.org>: any non-empty NO_COLOR disables colours.
 fn wanted(terminal: bool, no_color: &str, term: &str) -> bool {
     terminal && no_color.is_empty() && term != "dumb"
 }

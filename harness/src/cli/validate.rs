@@ -1,4 +1,4 @@
-//! `harness validate`: every artifact against the schema of its kind, and every field that is wrong.
+//! Implements `harness validate`: checks every artifact against the schema of its kind and reports every wrong field.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use crate::report::validate::{Checked, Fault, Kind, check, files};
 use crate::scenario::{self, Scenario};
 use harness_base::exit::Exit;
 
-/// Faults of one file that are told; a file of another kind has thousands.
+/// Number of faults that are shown per file; a file of another kind has thousands.
 const TOLD: usize = 20;
 
-/// Looks at every file before it ends.
+/// Checks every file before it returns.
 pub(super) fn validate(args: &ValidateArgs) -> Result<Exit, Error> {
     let forced = args.kind.as_ref().and_then(|name| Kind::ALL.into_iter().find(|kind| kind.name() == name));
     let checked: Vec<Checked> = args.files.iter().flat_map(|path| of_path(path, forced)).collect();
@@ -49,7 +49,7 @@ fn one(path: &Path, forced: Option<Kind>) -> Checked {
     checked
 }
 
-/// `FILE: ok, a scenario`, or the faults below the file, each with its field.
+/// Formats `FILE: ok, a scenario`, or the faults of the file, each with its field.
 fn told(checked: &Checked) -> String {
     let path = checked.path.display();
     let kind = checked.kind.map_or("unknown", Kind::about);

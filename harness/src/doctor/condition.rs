@@ -1,19 +1,19 @@
-//! A condition: something of the host that numbers depend on, and how good it is.
+//! Defines a condition: a property of the host that affects measurements, with its state.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// How good a condition is. The order is that in which one decides about what needs several of them.
+/// How good a condition is. An ability that needs several conditions is as good as the greatest of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     Good,
-    /// Numbers are valid, and need more rounds or a second look.
+    /// Numbers are valid, but need more rounds or a repetition.
     Fair,
     Unknown,
-    /// What depends on it is INVALID, or not possible.
+    /// Dependent measurements are INVALID or impossible.
     Poor,
 }
 
@@ -27,7 +27,7 @@ impl State {
         }
     }
 
-    /// Of a value that should be small.
+    /// Rates a value that should be small.
     pub(super) fn at_most(value: f64, good: f64, fair: f64) -> Self {
         if value <= good {
             Self::Good
@@ -38,37 +38,37 @@ impl State {
         }
     }
 
-    /// Of a value that should be large.
+    /// Rates a value that should be large.
     pub(super) fn at_least(value: f64, good: f64, fair: f64) -> Self {
         Self::at_most(-value, -good, -fair)
     }
 }
 
-/// Something of the host that numbers depend on.
+/// A property of the host that affects measurements.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Condition {
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z][a-z_]*$")))]
     pub name: &'static str,
     pub state: State,
-    /// What was found, with its unit; what could not be found, with the reason.
+    /// The value with its unit, or the reason why it is unknown.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub value: String,
-    /// The numbers in it, by a name that ends in their unit.
+    /// The numbers in the value, by a name that ends in their unit.
     pub numbers: BTreeMap<&'static str, f64>,
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub why: &'static str,
-    /// What improves it, the command where there is one; absent where it is good.
+    /// What improves it, if possible a command; absent if it is good.
     pub improve: Option<String>,
 }
 
 impl Condition {
-    /// Without numbers and without a way to improve it.
+    /// Creates a condition without numbers and advice.
     pub(super) fn new(name: &'static str, why: &'static str, state: State, value: impl Into<String>) -> Self {
         Self { name, state, value: value.into(), numbers: BTreeMap::new(), why, improve: None }
     }
 
-    /// With a number; one that is not finite is left out.
+    /// Adds a number, unless it is not finite.
     pub(super) fn number(mut self, name: &'static str, value: f64) -> Self {
         if value.is_finite() {
             self.numbers.insert(name, value);
@@ -76,7 +76,7 @@ impl Condition {
         self
     }
 
-    /// With what improves it, unless it is good.
+    /// Adds advice, unless the condition is good.
     pub(super) fn improve(mut self, how: impl Into<String>) -> Self {
         if self.state != State::Good {
             self.improve = Some(how.into());

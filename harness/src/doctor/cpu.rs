@@ -1,4 +1,4 @@
-//! The CPUs: how many, and what makes them faster or slower from one second to the next.
+//! Examines the CPUs: their number, and settings that change their speed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,24 +8,24 @@ use super::source::{Source, number, word};
 use harness_base::units::three_digits;
 use harness_rig::cgroup::{Group, Place, Places};
 
-/// One each for target, generator, upstream, and whoever else wakes up.
+/// One each for target, generator, upstream, and other processes.
 const GOOD_CPUS: f64 = 4.0;
-/// The target need not wait for the generator; which of them a capacity belongs to is a question (tag `co-located`).
+/// The target need not wait for the generator, but either of them may limit a capacity (tag `co-located`).
 const FAIR_CPUS: f64 = 2.0;
 
-/// Those that this process may run on.
+/// Checks the CPUs that this process may use.
 pub(super) fn cpus(source: &Source<'_>) -> Condition {
     let online = online(source.root);
     let cores = cores(source.root, &online);
     judge_cpus(source.host.cpus, online.len() as u64, cores)
 }
 
-/// The CPUs that are switched on; none where the kernel does not list them.
+/// Lists the online CPUs; empty if the kernel does not list them.
 fn online(root: &Path) -> Vec<u64> {
     word(root, "sys/devices/system/cpu/online").and_then(|text| numbers(&text)).unwrap_or_default()
 }
 
-/// The numbers of a list such as `0-3,8`.
+/// Parses a list such as `0-3,8`.
 fn numbers(text: &str) -> Option<Vec<u64>> {
     let range = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -35,7 +35,7 @@ fn numbers(text: &str) -> Option<Vec<u64>> {
     Some(ranges.into_iter().flatten().collect())
 }
 
-/// The cores that `online` belong to.
+/// Counts the cores of the CPUs `online`.
 fn cores(root: &Path, online: &[u64]) -> Option<u64> {
     let core = |cpu: &u64| {
         let part = |name: &str| word(root, &format!("sys/devices/system/cpu/cpu{cpu}/topology/{name}"));
@@ -46,7 +46,7 @@ fn cores(root: &Path, online: &[u64]) -> Option<u64> {
 }
 
 fn judge_cpus(usable: u64, online: u64, cores: Option<u64>) -> Condition {
-    let why = "target, generator and upstream share them: with few, what is found may be the host's ceiling";
+    let why = "target, generator and upstream share the CPUs; with few CPUs, a rate may be limited by the host";
     let narrowed = usable < online;
     let of = if narrowed { format!(" of {online}") } else { String::new() };
     let cores = cores.map(|cores| format!(" ({cores} core{})", if cores == 1 { "" } else { "s" }));
@@ -56,18 +56,18 @@ fn judge_cpus(usable: u64, online: u64, cores: Option<u64>) -> Condition {
     let how = if narrowed {
         format!("let this shell use all of them: taskset -cp 0-{} $$", online - 1)
     } else {
-        "take a host with 4 CPUs or more, for capacity at least".to_owned()
+        "use a host with at least 4 CPUs, above all for capacity".to_owned()
     };
     Condition::new("cpus", why, state, message).number("usable_cpus", usable as f64).improve(how)
 }
 
-/// The CPU time that the harness and all it starts may use together.
+/// Checks the CPU limit of the harness and its children.
 pub(super) fn quota(source: &Source<'_>) -> Condition {
     let own = Places::of(source.root, std::process::id().cast_signed()).and_then(|places| places.cpu);
     judge_quota(own.as_ref().and_then(tightest), source.host.cpus)
 }
 
-/// The tightest CPU limit of a group and those above it, in CPUs.
+/// Returns the tightest CPU limit of a group and its ancestors, in CPUs.
 fn tightest(place: &Place) -> Option<f64> {
     let up = place.path.ancestors().take_while(|directory| directory.starts_with(&place.mount));
     let limit = |directory: &Path| {
@@ -89,23 +89,23 @@ fn judge_quota(quota: Option<f64>, usable: u64) -> Condition {
         .improve("start the container or the job without a CPU limit (docker run without --cpus)")
 }
 
-/// Threads that share a core.
+/// Checks whether threads share a core.
 pub(super) fn smt(source: &Source<'_>) -> Condition {
     judge_smt(word(source.root, "sys/devices/system/cpu/smt/active").as_deref())
 }
 
 fn judge_smt(active: Option<&str>) -> Condition {
-    let why = "two threads of a core share what it computes with: one slows down when the other works";
+    let why = "two threads of a core share its execution units, so one slows down while the other is busy";
     let (state, message) = match active {
         Some("0") => (State::Good, "off"),
         Some("1") => (State::Fair, "on"),
-        _ => (State::Unknown, "the kernel does not tell"),
+        _ => (State::Unknown, "the kernel does not report it"),
     };
     let condition = Condition::new("smt", why, state, message);
     if state == State::Fair {
         return condition.improve("echo off | sudo tee /sys/devices/system/cpu/smt/control");
     }
-    condition.improve("look with: lscpu | grep Thread")
+    condition.improve("check with: lscpu | grep Thread")
 }
 
 pub(super) fn governor(source: &Source<'_>) -> Condition {
@@ -114,22 +114,22 @@ pub(super) fn governor(source: &Source<'_>) -> Condition {
 }
 
 fn judge_governor(found: &BTreeSet<String>) -> Condition {
-    let why = "a governor that follows the load makes an idle host slow and a busy one fast, in the middle of a window";
+    let why = "a governor that follows the load changes the CPU frequency in the middle of a window";
     let state = match found.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => State::Unknown,
         ["performance"] => State::Good,
         _ => State::Fair,
     };
     if state == State::Unknown {
-        let message = "not visible; in a virtual machine it is the hypervisor's";
+        let message = "not visible; in a virtual machine, the hypervisor controls it";
         return Condition::new("governor", why, state, message)
-            .improve("look on the host itself: cpupower frequency-info");
+            .improve("check on the host itself: cpupower frequency-info");
     }
     let message = found.iter().cloned().collect::<Vec<_>>().join(", ");
     Condition::new("governor", why, state, message).improve("sudo cpupower frequency-set -g performance")
 }
 
-/// The switches of turbo: the file, what it says where turbo is on, and how to switch it off.
+/// The switches of turbo: the file, its value if turbo is on, and the command that disables it.
 const TURBO: [(&str, f64, &str); 2] = [
     (
         "sys/devices/system/cpu/intel_pstate/no_turbo",
@@ -139,19 +139,22 @@ const TURBO: [(&str, f64, &str); 2] = [
     ("sys/devices/system/cpu/cpufreq/boost", 1.0, "echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost"),
 ];
 
-/// Whether CPUs run faster than they can for long.
+/// Checks whether CPUs run faster than their sustained frequency.
 pub(super) fn turbo(source: &Source<'_>) -> Condition {
     judge_turbo(source.root)
 }
 
 fn judge_turbo(root: &Path) -> Condition {
-    let why = "turbo lasts until the chip is warm: the first rounds are faster than the last ones";
+    let why = "turbo ends when the chip is hot, so the first rounds are faster than the last ones";
     let found = TURBO.iter().find_map(|(file, on, off)| Some((number(root, file)?, *on, *off)));
     match found {
-        None => {
-            Condition::new("turbo", why, State::Unknown, "not visible; in a virtual machine it is the hypervisor's")
-                .improve("look on the host itself: cpupower frequency-info")
-        }
+        None => Condition::new(
+            "turbo",
+            why,
+            State::Unknown,
+            "not visible; in a virtual machine, the hypervisor controls it",
+        )
+        .improve("check on the host itself: cpupower frequency-info"),
         Some((value, on, off)) if (value - on).abs() < 0.5 => {
             Condition::new("turbo", why, State::Fair, "on").improve(off)
         }

@@ -1,4 +1,4 @@
-//! What the host itself runs on.
+//! Examines the machine: virtualization and stolen CPU time.
 
 use std::path::Path;
 
@@ -8,30 +8,30 @@ use crate::measure::audit::Limits;
 use harness_base::units::Ratio;
 use harness_rig::host;
 
-/// A tenth of what the audit bears: a median over rounds does not see it.
+/// A tenth of the audit's limit, which a median over rounds does not show.
 const GOOD_STEAL_SHARE: f64 = 0.1;
 
 pub(super) fn virtualization(source: &Source<'_>) -> Condition {
     judge_virtualization(host::virtualization(source.root), tells(source.root))
 }
 
-/// Whether this kernel lists the flags in which a hypervisor shows; those of ARM do not.
+/// Returns whether this kernel lists CPU flags that reveal a hypervisor; ARM kernels do not.
 fn tells(root: &Path) -> bool {
     text(root, "proc/cpuinfo").is_some_and(|text| text.lines().any(|line| line.starts_with("flags")))
 }
 
 fn judge_virtualization(found: Option<String>, tells: bool) -> Condition {
-    let why = "a hypervisor shares the CPUs with others and says little about it: numbers of two days differ more";
+    let why = "a hypervisor shares the CPUs among several guests, so results of different days differ more";
     let (state, message) = match found {
         Some(layers) => (State::Fair, layers),
         None if tells => (State::Good, "none".to_owned()),
-        None => (State::Unknown, "this kernel does not tell".to_owned()),
+        None => (State::Unknown, "this kernel does not report it".to_owned()),
     };
-    let how = "for numbers to publish take a machine of your own; look with: systemd-detect-virt";
+    let how = "use a dedicated machine for numbers that you publish; check with: systemd-detect-virt";
     Condition::new("virtualization", why, state, message).improve(how)
 }
 
-/// CPU time that the hypervisor gave to somebody else.
+/// Checks the CPU time that the hypervisor gave to other guests.
 pub(super) fn steal(source: &Source<'_>) -> Condition {
     judge_steal(source.window.readings.steal())
 }
@@ -40,14 +40,14 @@ fn judge_steal(share: Option<f64>) -> Condition {
     let (name, why) = ("steal", "a trial is INVALID when the hypervisor takes more CPU time than the audit allows");
     let limit = Limits::default().steal.0;
     let Some(share) = share else {
-        return Condition::new(name, why, State::Unknown, "not told by /proc/stat")
-            .improve("look with: head -1 /proc/stat");
+        return Condition::new(name, why, State::Unknown, "not in /proc/stat")
+            .improve("check with: head -1 /proc/stat");
     };
     let state = State::at_most(share, limit * GOOD_STEAL_SHARE, limit);
     Condition::new(name, why, state, format!("{} of all CPU time, limit {}", Ratio(share), Ratio(limit)))
         .number("steal_ratio", share)
         .number("limit_ratio", limit)
-        .improve("repeat later, or take an instance with CPUs of its own; watch st in: vmstat 1")
+        .improve("repeat later, or use an instance with dedicated CPUs; watch the column st of: vmstat 1")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Memory and swap.
+//! Examines memory and swap.
 
 use std::path::Path;
 
@@ -7,29 +7,30 @@ use super::source::{Source, text};
 use harness_base::units::Bytes;
 
 const MIB: f64 = 1_048_576.0;
-/// Room for a target, the load child with thousands of connections (135 MiB at 5,000) and the page cache of both programs.
+/// Enough for a target, the load child with thousands of connections (135 MiB at 5,000) and the page cache of both
+/// programs.
 const GOOD_BYTES: f64 = 1024.0 * MIB;
-/// Room for a small target and the load child with few connections.
+/// Enough for a small target and the load child with few connections.
 const FAIR_BYTES: f64 = 256.0 * MIB;
 
-/// Bytes in the line `field` of `/proc/meminfo`, which counts in KiB.
+/// Reads the line `field` of `/proc/meminfo`, in bytes.
 fn bytes(root: &Path, field: &str) -> Option<u64> {
     let text = text(root, "proc/meminfo")?;
     let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     value.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib.saturating_mul(1024))
 }
 
-/// What can be had without swapping.
+/// Checks the memory that is available without swapping.
 pub(super) fn memory(source: &Source<'_>) -> Condition {
     judge_memory(bytes(source.root, "MemAvailable"), bytes(source.root, "MemTotal"))
 }
 
 fn judge_memory(available: Option<u64>, total: Option<u64>) -> Condition {
-    let why = "a host short of memory takes pages from the target: its RSS shrinks, its latencies grow";
-    let how = "stop what uses memory; look with: ps aux --sort=-rss | head";
+    let why = "a host that is short of memory takes pages from the target, so its RSS shrinks and its latencies grow";
+    let how = "stop programs that use memory; check with: ps aux --sort=-rss | head";
     let Some(available) = available else {
-        let message = "not told by /proc/meminfo";
-        return Condition::new("memory", why, State::Unknown, message).improve("look with: cat /proc/meminfo");
+        let message = "not in /proc/meminfo";
+        return Condition::new("memory", why, State::Unknown, message).improve("check with: cat /proc/meminfo");
     };
     let of = total.map(|total| format!(" of {}", Bytes(total))).unwrap_or_default();
     let state = State::at_least(available as f64, GOOD_BYTES, FAIR_BYTES);
@@ -38,16 +39,16 @@ fn judge_memory(available: Option<u64>, total: Option<u64>) -> Condition {
         .improve(how)
 }
 
-/// What lies on the disk instead of in memory.
+/// Checks the amount of memory that is swapped out.
 pub(super) fn swap(source: &Source<'_>) -> Condition {
     judge_swap(bytes(source.root, "SwapTotal"), bytes(source.root, "SwapFree"))
 }
 
 fn judge_swap(total: Option<u64>, free: Option<u64>) -> Condition {
-    let why = "pages of the target that were swapped out are missing in its RSS, and late when they are needed";
+    let why = "swapped pages of the target are missing from its RSS, and a request that needs them waits for the disk";
     let (Some(total), Some(free)) = (total, free) else {
-        let message = "not told by /proc/meminfo";
-        return Condition::new("swap", why, State::Unknown, message).improve("look with: cat /proc/meminfo");
+        let message = "not in /proc/meminfo";
+        return Condition::new("swap", why, State::Unknown, message).improve("check with: cat /proc/meminfo");
     };
     let used = total.saturating_sub(free);
     let (state, message) = match (total, used) {

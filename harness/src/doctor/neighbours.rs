@@ -1,4 +1,4 @@
-//! Neighbours: what else runs on this host.
+//! Examines the other processes on this host.
 
 pub(super) mod accounts;
 
@@ -9,11 +9,11 @@ use super::source::Source;
 use crate::measure::audit::Limits;
 use harness_base::units::Ratio;
 
-/// A fifth of what the audit bears: less than that is lost in the scatter of rounds.
+/// A fifth of the audit's limit: a smaller share is within the scatter of rounds.
 const GOOD_SHARE: f64 = 0.2;
 const NAMED: usize = 3;
 
-/// CPU time of everybody else, as the audit of a trial counts it.
+/// Checks the CPU time of other processes, computed like in the audit of a trial.
 pub(super) fn foreign_cpu(source: &Source<'_>) -> Condition {
     judge(source.window.readings.foreign_cpu(), source.window.neighbours.as_deref())
 }
@@ -22,8 +22,8 @@ fn judge(share: Option<f64>, neighbours: Option<&[Neighbour]>) -> Condition {
     let (name, why) = ("foreign_cpu", "a trial is INVALID when others use more of the CPUs than the audit allows");
     let limit = Limits::default().foreign_cpu.0;
     let Some(share) = share else {
-        return Condition::new(name, why, State::Unknown, "not told by /proc/stat")
-            .improve("look with: head -1 /proc/stat");
+        return Condition::new(name, why, State::Unknown, "not in /proc/stat")
+            .improve("check with: head -1 /proc/stat");
     };
     let busiest: Vec<String> = neighbours
         .unwrap_or_default()
@@ -37,7 +37,7 @@ fn judge(share: Option<f64>, neighbours: Option<&[Neighbour]>) -> Condition {
     Condition::new(name, why, state, message)
         .number("foreign_cpu_ratio", share)
         .number("limit_ratio", limit)
-        .improve("stop what else runs here; look with: top")
+        .improve("stop other programs; check with: top")
 }
 
 #[cfg(test)]

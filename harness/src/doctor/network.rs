@@ -1,4 +1,4 @@
-//! Ports: every connection that a generator or a proxy opens takes one.
+//! Examines the range of ephemeral ports: every connection of a generator or a proxy needs one.
 
 use std::path::Path;
 
@@ -6,12 +6,13 @@ use super::condition::{Condition, State};
 use super::source::{Source, text, word};
 use harness_base::units::grouped;
 
-/// Twice the connections of the largest load that was tried (5,000), to the target and from the target to the upstream.
+/// Twice the connections of the largest load that was tried (5,000): to the target, and from the target to the
+/// upstream.
 const GOOD_FREE: f64 = 10_000.0;
-/// Room for some hundred connections of a target that opens a new one for each request of a second.
+/// Enough for some hundred connections of a target that opens one per request.
 const FAIR_FREE: f64 = 2_000.0;
 
-/// Ports that the kernel hands out, and closed connections that still hold one.
+/// Checks the ephemeral ports and the closed connections that still occupy one.
 pub(super) fn ports(source: &Source<'_>) -> Condition {
     judge(range(source.root), time_wait(source.root))
 }
@@ -22,7 +23,7 @@ fn range(root: &Path) -> Option<(u64, u64)> {
     Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
 }
 
-/// Connections in `TIME_WAIT`, of both versions of the protocol.
+/// Counts connections in `TIME_WAIT`, of IPv4 and IPv6.
 fn time_wait(root: &Path) -> Option<u64> {
     let text = text(root, "proc/net/sockstat")?;
     let line = text.lines().find(|line| line.starts_with("TCP:"))?;
@@ -32,19 +33,19 @@ fn time_wait(root: &Path) -> Option<u64> {
 
 fn judge(range: Option<(u64, u64)>, time_wait: Option<u64>) -> Condition {
     let (name, why) =
-        ("ports", "a connection that finds no free port fails, and that is an error of the host, not of the target");
+        ("ports", "a connection without a free port fails, which is an error of the host, not of the target");
     let Some((low, high)) = range.filter(|(low, high)| low <= high) else {
-        let how = "look with: sysctl net.ipv4.ip_local_port_range";
-        return Condition::new(name, why, State::Unknown, "the kernel tells no range").improve(how);
+        let how = "check with: sysctl net.ipv4.ip_local_port_range";
+        return Condition::new(name, why, State::Unknown, "the kernel reports no range").improve(how);
     };
     let all = (high - low).saturating_add(1);
     let waiting = time_wait.unwrap_or(0);
     let free = all.saturating_sub(waiting);
     let told =
-        time_wait.map_or("TIME_WAIT not told".to_owned(), |count| format!("{} in TIME_WAIT", grouped(count as f64)));
+        time_wait.map_or("TIME_WAIT unknown".to_owned(), |count| format!("{} in TIME_WAIT", grouped(count as f64)));
     let state = State::at_least(free as f64, GOOD_FREE, FAIR_FREE);
     let how = if waiting > all / 2 {
-        "wait a minute: a closed connection holds its port for 60 s; watch with: ss -s"
+        "wait a minute, because a closed connection keeps its port for 60 s; watch with: ss -s"
     } else {
         "sudo sysctl -w net.ipv4.ip_local_port_range='16384 65535'"
     };
@@ -83,7 +84,7 @@ mod tests {
         assert_eq!(used.state, State::Poor);
         assert!(used.improve.is_some_and(|how| how.contains("60 s")));
         let silent = judge(Some((1, 50_000)), None);
-        assert!(silent.value.ends_with("TIME_WAIT not told") && !silent.numbers.contains_key("time_wait_connections"));
+        assert!(silent.value.ends_with("TIME_WAIT unknown") && !silent.numbers.contains_key("time_wait_connections"));
         assert_eq!((judge(None, Some(1)).state, judge(Some((9, 8)), None).state), (State::Unknown, State::Unknown));
     }
 }

@@ -1,4 +1,4 @@
-//! Where conditions are found.
+//! Gives conditions access to the files and programs of the host.
 
 use std::path::{Path, PathBuf};
 
@@ -8,35 +8,35 @@ use super::window::Window;
 use crate::measure::HostFacts;
 use harness_rig::host::{self, Lock};
 
-/// Everything that a condition can be found from.
+/// Input of all conditions.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
-    /// What `/proc` and `/sys` stand below.
+    /// Parent folder of `/proc` and `/sys`.
     pub(super) root: &'a Path,
     pub(super) results: &'a Path,
-    /// What every run records of the host.
+    /// The facts of the host that every run records.
     pub(super) host: &'a HostFacts,
     pub(super) window: &'a Window,
-    /// The host's lock, or why it could not be had.
+    /// The lock of the host, or why it could not be taken.
     pub(super) lock: &'a Result<Lock, host::Error>,
 }
 
-/// The text of the one-line file `path` below `root`.
+/// Reads the one-line file `path` below `root`.
 pub(super) fn word(root: &Path, path: &str) -> Option<String> {
     host::word(&root.join(path))
 }
 
-/// The number in the one-line file `path` below `root`.
+/// Reads the number in the one-line file `path` below `root`.
 pub(super) fn number(root: &Path, path: &str) -> Option<f64> {
     word(root, path)?.parse().ok()
 }
 
-/// The whole text of the file `path` below `root`.
+/// Reads the file `path` below `root`.
 pub(super) fn text(root: &Path, path: &str) -> Option<String> {
     std::fs::read_to_string(root.join(path)).ok()
 }
 
-/// The program that a shell would find by this name.
+/// Finds a program in the PATH.
 pub(super) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let executable = |file: &PathBuf| file.is_file() && access(file, AccessFlags::X_OK).is_ok();
@@ -45,7 +45,7 @@ pub(super) fn program(name: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 pub(super) mod tree {
-    //! Files as a kernel would show them, below a folder that is removed with the test.
+    //! Provides a folder with files of a kernel, which is removed with the test.
 
     use std::path::{Path, PathBuf};
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,7 +53,7 @@ pub(super) mod tree {
     pub(in crate::doctor) struct Tree(PathBuf);
 
     impl Tree {
-        /// With these files, each with its text.
+        /// Creates these files with their text.
         pub(in crate::doctor) fn new(files: &[(&str, &str)]) -> Self {
             static NEXT: AtomicU32 = AtomicU32::new(0);
             let number = NEXT.fetch_add(1, Ordering::Relaxed);

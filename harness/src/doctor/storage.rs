@@ -1,4 +1,4 @@
-//! Descriptors, and room for results.
+//! Examines the limit of descriptors and the free disk space.
 
 use std::path::{Path, PathBuf};
 
@@ -10,31 +10,31 @@ use super::condition::{Condition, State};
 use super::source::Source;
 use harness_base::units::{Bytes, grouped};
 
-/// Three for each connection of the largest load that was tried (5,000): one per arm and one for its timer; and as many again
-/// for a target that holds one connection on either side.
+/// Three for each connection of the largest load that was tried (5,000): one per arm and one for its timer; and as many
+/// again for a target that has one connection on either side.
 const GOOD_DESCRIPTORS: u64 = 32_768;
 const FAIR_DESCRIPTORS: u64 = 2_048;
 
 const MIB: f64 = 1_048_576.0;
-/// Logs of a long run, and the image that is made of a binary.
+/// Logs of a long run, and an image that is built from a program.
 const GOOD_ROOM: f64 = 1024.0 * MIB;
-/// Results and logs of a default run: a result is 2 MB at most.
+/// Results and logs of a default run: a result is at most 2 MB.
 const FAIR_ROOM: f64 = 64.0 * MIB;
 
-/// Files and connections that a process may have open.
+/// Checks how many descriptors a process may open.
 pub(super) fn descriptors(_: &Source<'_>) -> Condition {
     judge_descriptors(getrlimit(Resource::RLIMIT_NOFILE).ok())
 }
 
-/// The load child raises its own limit to the hard one; a target starts with both as they are.
+/// Judges the limits. The load child raises its soft limit to the hard one; a target inherits both unchanged.
 fn judge_descriptors(limits: Option<(u64, u64)>) -> Condition {
-    let (name, why) = ("descriptors", "every connection takes one in the generator, and in a proxy two");
+    let (name, why) = ("descriptors", "every connection needs one descriptor in the generator and two in a proxy");
     let Some((soft, hard)) = limits else {
-        return Condition::new(name, why, State::Unknown, "the kernel does not tell")
-            .improve("look with: ulimit -Sn; ulimit -Hn");
+        return Condition::new(name, why, State::Unknown, "the kernel does not report it")
+            .improve("check with: ulimit -Sn; ulimit -Hn");
     };
     let of = |limit: u64| State::at_least(limit as f64, GOOD_DESCRIPTORS as f64, FAIR_DESCRIPTORS as f64);
-    // A target may raise its soft limit by itself, so that one alone is nothing worse than fair.
+    // A target may raise its soft limit by itself, so a low soft limit alone is only fair.
     let state = of(hard).max(of(soft).min(State::Fair));
     let count = |limit: u64| if limit == RLIM_INFINITY { f64::INFINITY } else { limit as f64 };
     let told = |limit: u64| if limit == RLIM_INFINITY { "unlimited".to_owned() } else { grouped(limit as f64) };
@@ -56,27 +56,26 @@ pub(super) fn disk(source: &Source<'_>) -> Condition {
     judge_disk(&folder, room, writable)
 }
 
-/// `path`, or what of it exists already: the rest would be made.
+/// Returns `path`, or its nearest existing ancestor.
 fn existing(path: &Path) -> PathBuf {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     whole.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/")).to_owned()
 }
 
 fn judge_disk(folder: &Path, room: Option<u64>, writable: bool) -> Condition {
-    let (name, why) = ("disk", "a run that cannot write its record has measured in vain");
+    let (name, why) = ("disk", "a run that cannot write its record loses its measurements");
     let place = folder.display();
     if !writable {
-        let how = format!("choose another folder with --out DIR, or look with: ls -ld {place}");
-        return Condition::new(name, why, State::Poor, format!("{place} is no folder that can be written"))
-            .improve(how);
+        let how = format!("choose another folder with --out DIR, or check with: ls -ld {place}");
+        return Condition::new(name, why, State::Poor, format!("{place} is not a writable folder")).improve(how);
     }
     let Some(room) = room else {
-        return Condition::new(name, why, State::Unknown, "not told").improve(format!("look with: df -h {place}"));
+        return Condition::new(name, why, State::Unknown, "unknown").improve(format!("check with: df -h {place}"));
     };
     let state = State::at_least(room as f64, GOOD_ROOM, FAIR_ROOM);
     Condition::new(name, why, state, format!("{} free at {place}", Bytes(room)))
         .number("free_bytes", room as f64)
-        .improve(format!("remove old runs, or choose another folder with --out DIR; look with: df -h {place}"))
+        .improve(format!("remove old runs, or choose another folder with --out DIR; check with: df -h {place}"))
 }
 
 #[cfg(test)]
@@ -115,7 +114,7 @@ mod tests {
         let ours = stat.blocks_available().saturating_mul(stat.fragment_size());
         let df = std::process::Command::new("df").args(["-B1", "--output=avail"]).arg(tree.path()).output().unwrap();
         let theirs: u64 = String::from_utf8(df.stdout).unwrap().lines().nth(1).unwrap().trim().parse().unwrap();
-        // Others write meanwhile; a wrong unit is off by a factor of a thousand.
+        // Other programs may write meanwhile; a wrong unit would be off by a factor of a thousand.
         assert!(ours / 2 <= theirs && theirs / 2 <= ours, "{ours} and {theirs}");
     }
 }

@@ -1,41 +1,41 @@
-//! What follows from the conditions: what can be measured here, and what would spoil it.
+//! Derives from the conditions what can be measured and what would disturb it.
 
 use serde::Serialize;
 
 use super::condition::{Condition, State};
 
-/// Whether something can be measured here.
+/// Whether an ability is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     Yes,
     Limited,
-    /// It could not be told.
+    /// It is unknown.
     Unknown,
     No,
 }
 
-/// Something that a run may be asked for.
+/// Something that a run can measure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ability {
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub name: &'static str,
     pub answer: Answer,
-    /// Which condition stands against it, as `name: value`; absent where none does.
+    /// The condition that prevents it, as `name: value`; absent if there is none.
     pub because: Option<String>,
 }
 
-/// What is needed for something, and what only shakes it: as bad as that may be, it makes nothing INVALID. Stages without trials
-/// are not audited, so a busy host is noted beside their numbers, and a run waits for another one.
+/// The conditions that an ability requires, and those that only disturb it: the latter never make it INVALID. Stages
+/// without trials are not audited, so a busy host is noted with their numbers, and a run waits for another one.
 pub(super) struct Needs {
     name: &'static str,
     pub(super) needed: &'static [&'static str],
     pub(super) shaken_by: &'static [&'static str],
 }
 
-/// Everything that a run may be asked for.
+/// All abilities with their requirements.
 pub(super) const NEEDS: [Needs; 6] = [
     Needs { name: "startup and idle", needed: &["disk"], shaken_by: &["steal", "foreign_cpu", "other_run"] },
     Needs {
@@ -53,7 +53,7 @@ pub(super) const NEEDS: [Needs; 6] = [
     Needs { name: "profiles", needed: &["perf"], shaken_by: &[] },
 ];
 
-/// What some stages need and no number suffers from.
+/// Conditions that some stages need and that do not affect numbers.
 const TOOLS: [&str; 3] = ["control_groups", "engine", "perf"];
 
 impl Answer {
@@ -76,7 +76,7 @@ impl Answer {
     }
 }
 
-/// What can be measured: as well as the worst condition allows.
+/// Rates each ability by its worst condition.
 pub(super) fn abilities(conditions: &[Condition]) -> Vec<Ability> {
     let ability = |needs: &Needs| {
         let counts = |condition: &Condition| {
@@ -84,7 +84,7 @@ pub(super) fn abilities(conditions: &[Condition]) -> Vec<Ability> {
             needed.or_else(|| needs.shaken_by.contains(&condition.name).then(|| condition.state.min(State::Fair)))
         };
         let all = conditions.iter().filter_map(|condition| Some((counts(condition)?, condition)));
-        // The first of several that are equally bad.
+        // The first one wins if several are equally bad.
         let worst = all.reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
         let answer = worst.map_or(Answer::Unknown, |(state, _)| Answer::of(state));
         let because = worst.filter(|(state, _)| *state != State::Good).map(|(_, condition)| told(condition));
@@ -93,7 +93,7 @@ pub(super) fn abilities(conditions: &[Condition]) -> Vec<Ability> {
     NEEDS.iter().map(ability).collect()
 }
 
-/// What would spoil numbers, the worst first.
+/// Lists the conditions that would disturb measurements, the worst first.
 pub(super) fn spoilers(conditions: &[Condition]) -> Vec<String> {
     let of = |state| {
         let spoils = move |condition: &&Condition| condition.state == state && !TOOLS.contains(&condition.name);

@@ -1,4 +1,4 @@
-//! An examination for people: 80 columns, a unit behind every number, advice only where there is need of it.
+//! Renders an examination as text, 80 columns wide, with advice only for conditions that are not good.
 
 use super::Examination;
 use super::condition::{Condition, State};
@@ -7,7 +7,7 @@ use crate::report::text::wrap;
 use harness_base::units::Bytes;
 
 const WIDTH: usize = 80;
-/// Columns of a state and of a condition's name.
+/// Widths of the columns of state and name.
 const STATE: usize = 8;
 const NAME: usize = 16;
 
@@ -17,9 +17,9 @@ pub fn table(found: &Examination) -> String {
     text.extend(found.conditions.iter().map(condition));
     text.push_str("\nwhat can be measured here\n");
     text.extend(found.abilities.iter().map(ability));
-    text.push_str("\nwhat would spoil it\n");
+    text.push_str("\nwhat would disturb it\n");
     if found.spoilers.is_empty() {
-        text.push_str("  nothing that was looked at\n");
+        text.push_str("  no condition was found\n");
     }
     text.extend(found.spoilers.iter().map(|spoiler| wrap(spoiler, WIDTH, "  ", "    ")));
     text
@@ -39,7 +39,7 @@ fn head(found: &Examination) -> String {
     wrap(&message, WIDTH, "", "  ")
 }
 
-/// The value; where it is not good, why that matters and what improves it.
+/// Formats the value and, unless it is good, its reason and advice.
 fn condition(condition: &Condition) -> String {
     let Condition { name, state, value, why, improve, .. } = condition;
     let rest = " ".repeat(2 + STATE + NAME);
@@ -94,7 +94,7 @@ what can be measured here
   overhead            yes
   containers          no      engine: none
 
-what would spoil it
+what would disturb it
   turbo: on
 ";
         assert!(text.starts_with("Some CPU, 0 B, Linux , ; measured for 3.00 s at 2026"), "{text}");

@@ -1,4 +1,4 @@
-//! Clocks and timers: what every latency is read from and every request released by.
+//! Examines the clock that latencies are read from and the timer that releases requests.
 
 use super::condition::{Condition, State};
 use super::source::{Source, word};
@@ -7,32 +7,32 @@ use crate::measure::audit::Limits;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Sources that a program reads by itself, without a system call.
+/// Sources that a program reads without a system call.
 const FAST: [&str; 6] =
     ["tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter", "riscv_clocksource", "timebase"];
-/// Sources that are read from a chip far away: microseconds for each stamp.
+/// Sources that are read from a separate chip, which takes microseconds.
 const SLOW: [&str; 4] = ["hpet", "acpi_pm", "pit", "jiffies"];
 
-/// A hundredth of an overhead of 100 µs, which is what a good sidecar adds.
+/// A hundredth of an overhead of 100 µs, which is typical of a good sidecar.
 const GOOD_STEP: Nanos = Nanos::from_micros(1);
 const FAIR_STEP: Nanos = Nanos::from_micros(10);
-/// Reads of the clock: some milliseconds at most.
+/// Number of clock reads, which take some milliseconds at most.
 const READS: u32 = 20_000;
 
-/// A quarter of what the audit bears, which leaves the rest to the load itself.
+/// A quarter of the audit's limit, which leaves the rest to the load.
 const GOOD_LAG_SHARE: u64 = 4;
 
-/// What the kernel reads the time from.
+/// Checks the clock source of the kernel.
 pub(super) fn clock_source(source: &Source<'_>) -> Condition {
     let of = |name: &str| word(source.root, &format!("sys/devices/system/clocksource/clocksource0/{name}"));
     judge_source(of("current_clocksource").as_deref(), &of("available_clocksource").unwrap_or_default())
 }
 
 fn judge_source(current: Option<&str>, available: &str) -> Condition {
-    let why = "every request is stamped six times: a slow source costs more than the request";
+    let why = "the clock is read six times for each request, so a slow source costs more than the request";
     let Some(current) = current else {
-        let how = "look with: cat /sys/devices/system/clocksource/clocksource0/current_clocksource";
-        return Condition::new("clock_source", why, State::Unknown, "the kernel does not tell").improve(how);
+        let how = "check with: cat /sys/devices/system/clocksource/clocksource0/current_clocksource";
+        return Condition::new("clock_source", why, State::Unknown, "the kernel does not report it").improve(how);
     };
     let state = match current {
         fast if FAST.contains(&fast) => State::Good,
@@ -44,20 +44,20 @@ fn judge_source(current: Option<&str>, available: &str) -> Condition {
         Some(name) => {
             format!("echo {name} | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource")
         }
-        None => "boot with tsc=reliable on the kernel's command line; look with: dmesg | grep -i tsc".to_owned(),
+        None => "boot with tsc=reliable on the kernel's command line; check with: dmesg | grep -i tsc".to_owned(),
     };
     Condition::new("clock_source", why, state, current).improve(how)
 }
 
-/// What reading the clock showed.
+/// Results of reading the clock.
 #[derive(Debug)]
 struct Steps {
-    /// The smallest time between two reads that differ; no clock looks finer than a read is long.
+    /// The smallest difference between two reads that differ; no clock is finer than the duration of a read.
     smallest: Option<Nanos>,
     read_ns: f64,
 }
 
-/// How fine the clock is, and what a look at it costs.
+/// Measures the step of the clock and the cost of reading it.
 pub(super) fn clock_step(_: &Source<'_>) -> Condition {
     judge_steps(&steps(READS, Mono::now))
 }
@@ -77,10 +77,11 @@ fn steps(reads: u32, mut now: impl FnMut() -> Mono) -> Steps {
 }
 
 fn judge_steps(steps: &Steps) -> Condition {
-    let (name, why) = ("clock_step", "no latency is finer than the clock, and every read of it is part of one");
+    let (name, why) =
+        ("clock_step", "the clock limits the resolution of latencies, and every latency contains reads of it");
     let Some(step) = steps.smallest else {
         let message = format!("it stood still over {READS} reads");
-        return Condition::new(name, why, State::Poor, message).improve("look with: dmesg | grep -i clocksource");
+        return Condition::new(name, why, State::Poor, message).improve("check with: dmesg | grep -i clocksource");
     };
     let worse = step.0.max(steps.read_ns as u64);
     let state = State::at_most(worse as f64, GOOD_STEP.0 as f64, FAIR_STEP.0 as f64);
@@ -89,19 +90,19 @@ fn judge_steps(steps: &Steps) -> Condition {
         .number("smallest_step_ns", step.0 as f64)
         .number("read_ns", steps.read_ns)
         .improve(
-            "a faster clock source; look with: cat /sys/devices/system/clocksource/clocksource0/available_clocksource",
+            "a faster clock source; check with: cat /sys/devices/system/clocksource/clocksource0/available_clocksource",
         )
 }
 
-/// How late the timer of the pacer wakes, without a load.
+/// Checks how late the timer of the pacer wakes up on the idle host.
 pub(super) fn timer_lag(source: &Source<'_>) -> Condition {
     judge_lag(source.window.late.as_deref())
 }
 
 fn judge_lag(late: Result<&[Nanos], &String>) -> Condition {
     let (name, why) =
-        ("timer_lag", "an open loop releases requests by this timer; what it is late is in every response time");
-    let how = "stop what else runs here (top); on a machine of your own: sudo cpupower idle-set -D 10";
+        ("timer_lag", "an open loop releases requests by this timer, so its lateness is part of every response time");
+    let how = "stop other programs (check with: top); on a machine of your own: sudo cpupower idle-set -D 10";
     let mut late = match late {
         Ok(late) => late.to_vec(),
         Err(reason) => {
@@ -127,7 +128,7 @@ fn judge_lag(late: Result<&[Nanos], &String>) -> Condition {
         .improve(how)
 }
 
-/// The smallest value that at least the share `q` of all is not above.
+/// Returns the smallest value that at least the share `q` of all values does not exceed.
 fn quantile(sorted: &[Nanos], q: f64) -> Option<Nanos> {
     let rank = (q * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.max(1) - 1).copied()

@@ -1,4 +1,4 @@
-//! What a run makes or asks for: control groups, containers, profiles; and other runs.
+//! Examines what a run needs (control groups, containers, perf), and whether another run is active.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,16 +13,16 @@ use harness_rig::cgroup::{self, Own};
 use harness_rig::host::{self, Lock};
 use harness_rig::target::{ContainerError, engine_version};
 
-/// Up to here everybody may look at the kernel's part of their own processes too.
+/// Up to this level, all users may sample the kernel on behalf of their own processes.
 const OPEN_TO_ALL: f64 = 1.0;
-/// Up to here everybody may look at their own code, and not at the kernel's.
+/// Up to this level, all users may sample their own code, but not the kernel.
 const OWN_CODE: f64 = 2.0;
 
-/// Why the timer is to be left alone, or nothing.
+/// Returns why the timer must not be measured, if there is a reason.
 pub(super) fn undisturbed(lock: &Result<Lock, host::Error>) -> Result<(), String> {
     match lock {
         Err(host::Error::Busy { pid }) => Err(format!("{} and would be disturbed", busy(*pid))),
-        // Whoever cannot use the lock cannot run anything either, and is told so.
+        // Without the lock nothing can run, which condition `other_run` reports.
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -31,13 +31,13 @@ fn busy(pid: Option<i32>) -> String {
     format!("another run{} measures", pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default())
 }
 
-/// A run that is under way.
+/// Checks whether another run is active.
 pub(super) fn other_run(source: &Source<'_>) -> Condition {
     judge_run(source.lock.as_ref().err())
 }
 
 fn judge_run(error: Option<&host::Error>) -> Condition {
-    let (name, why) = ("other_run", "two that measure on one host would measure each other, so a second one waits");
+    let (name, why) = ("other_run", "two runs on one host would disturb each other, so the second one waits");
     match error {
         None => Condition::new(name, why, State::Good, "none"),
         Some(host::Error::Busy { pid }) => {
@@ -55,12 +55,12 @@ fn advised(name: &'static str, why: &'static str, error: &str) -> Condition {
     if how.is_empty() { condition } else { condition.improve(how) }
 }
 
-/// Whether a group with limits can be made: one is made and removed again.
+/// Checks whether a group with limits can be created, by creating and removing one.
 pub(super) fn control_groups(source: &Source<'_>) -> Condition {
     judge_groups(source.host.cgroup.as_deref(), &attempt())
 }
 
-/// What the keeper does before it starts a target with limits.
+/// Performs the steps of the keeper before it starts a target with limits.
 fn attempt() -> Result<(), cgroup::Error> {
     static ASKED: AtomicU64 = AtomicU64::new(0);
     let limits = ResourceLimits { cpus: Some(0.5), memory: Some(Bytes::from_mebi(64)), pids: Some(64) };
@@ -69,10 +69,10 @@ fn attempt() -> Result<(), cgroup::Error> {
 }
 
 fn judge_groups(version: Option<&str>, attempt: &Result<(), cgroup::Error>) -> Condition {
-    let (name, why) = ("control_groups", "a process is held to its limits by a control group of its own");
+    let (name, why) = ("control_groups", "a control group enforces the limits of a process");
     match attempt {
         Ok(()) => {
-            let message = format!("{}, groups with limits can be made", version.unwrap_or("version not told"));
+            let message = format!("{}, groups with limits can be created", version.unwrap_or("version unknown"));
             Condition::new(name, why, State::Good, message)
         }
         Err(error) => {
@@ -83,7 +83,7 @@ fn judge_groups(version: Option<&str>, attempt: &Result<(), cgroup::Error>) -> C
     }
 }
 
-/// Whether a container engine answers.
+/// Checks whether a container engine answers.
 pub(super) fn engine(_: &Source<'_>) -> Condition {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
@@ -94,7 +94,7 @@ pub(super) fn engine(_: &Source<'_>) -> Condition {
     }
 }
 
-const ENGINE_MATTERS: &str = "a target in a container, and its limits, are a matter of the engine";
+const ENGINE_MATTERS: &str = "the engine starts a target in a container and sets its limits";
 
 fn judge_engine(version: &Result<String, ContainerError>) -> Condition {
     match version {
@@ -103,24 +103,24 @@ fn judge_engine(version: &Result<String, ContainerError>) -> Condition {
     }
 }
 
-/// Whether perf may look at a target.
+/// Checks whether perf may sample a target.
 pub(super) fn perf(source: &Source<'_>) -> Condition {
     let level = number(source.root, "proc/sys/kernel/perf_event_paranoid");
     judge_perf(level, geteuid().is_root(), program("perf"))
 }
 
 fn judge_perf(level: Option<f64>, root: bool, program: Option<PathBuf>) -> Condition {
-    let (name, why) = ("perf", "a profile says where a target spends its time; nothing else depends on it");
+    let (name, why) = ("perf", "a profile shows where a target spends its time; nothing else needs it");
     let Some(level) = level else {
         let message = "this kernel has no performance events";
         return Condition::new(name, why, State::Poor, message)
-            .improve("look with: ls /proc/sys/kernel/perf_event_paranoid");
+            .improve("check with: ls /proc/sys/kernel/perf_event_paranoid");
     };
     let Some(program) = program else {
         let how = "sudo apt-get install linux-perf, on Ubuntu: linux-tools-$(uname -r)";
         return Condition::new(name, why, State::Poor, "perf is not installed").improve(how);
     };
-    let who = if root { ", which does not bind root" } else { "" };
+    let who = if root { ", which does not restrict root" } else { "" };
     let message = format!("{}, perf_event_paranoid = {level}{who}", program.display());
     let state = if root { State::Good } else { State::at_most(level, OPEN_TO_ALL, OWN_CODE) };
     Condition::new(name, why, state, message)
@@ -144,7 +144,7 @@ mod tests {
         let shut = host::Error::NoLock { path: "/tmp/harness.lock".into(), source: std::io::Error::other("shut") };
         let found = judge_run(Some(&shut));
         assert_eq!(found.value, "the lock /tmp/harness.lock cannot be taken: shut");
-        assert!(found.improve.is_some_and(|how| how.starts_with("look at it with: ls -l")));
+        assert!(found.improve.is_some_and(|how| how.starts_with("inspect it with: ls -l")));
         assert_eq!((undisturbed(&Err(shut)), judge_run(None).state), (Ok(()), State::Good));
     }
 
@@ -157,7 +157,7 @@ mod tests {
             (State::Poor, "v2, /sys/fs/cgroup/new may not be written: permission denied")
         );
         assert!(found.improve.is_some_and(|how| how.starts_with("run as root, or with: systemd-run")));
-        assert_eq!(judge_groups(Some("hybrid"), &Ok(())).value, "hybrid, groups with limits can be made");
+        assert_eq!(judge_groups(Some("hybrid"), &Ok(())).value, "hybrid, groups with limits can be created");
         let none = judge_engine(&Err(ContainerError::NoEngine { socket: "/var/run/docker.sock".into() }));
         assert_eq!(none.value, "no container engine: there is no socket /var/run/docker.sock");
         assert!(none.improve.is_some_and(|how| how.contains("systemctl start docker")));
@@ -167,7 +167,7 @@ mod tests {
     fn the_group_that_was_made_is_gone() {
         let pid = std::process::id();
         let places = cgroup::Places::of(Path::new("/"), pid.cast_signed()).unwrap_or_default();
-        // Denied or not, nothing may stay, neither below this process's own group nor nearer to the top.
+        // Whether it succeeds or not, no group may remain, neither below the group of this process nor in an ancestor.
         let _either = attempt();
         let ours = |folder: &Path| {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

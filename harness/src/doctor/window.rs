@@ -1,4 +1,4 @@
-//! The window: what takes time to find out, all at once.
+//! Measures everything that needs time, in one window.
 
 use std::path::Path;
 
@@ -11,24 +11,24 @@ use harness_base::units::Nanos;
 use harness_load as load;
 use harness_rig::sampler::{Sampler, Watched};
 
-/// From the announcement of the window to its beginning, which the sampler wants to know ahead.
+/// Time between the announcement of the window and its start, which the sampler needs.
 const AHEAD: Nanos = Nanos::from_millis(50);
-/// Between two wake-ups of the timer: a rate of 1000/s, that of stage `overhead` by default.
+/// Period of the timer: a rate of 1000/s, the default of stage `overhead`.
 pub(super) const PERIOD: Nanos = Nanos::from_millis(1);
 
 #[derive(Debug)]
 pub(super) struct Window {
-    /// Readings of the whole host, by the audit's own reader.
+    /// Readings of the whole host, as in an audit.
     pub(super) readings: Series<Reading>,
-    /// Time for which work waited, by what it waited for.
+    /// Time that tasks waited, by resource.
     pub(super) waited: Waited,
-    /// What other processes used, the busiest first; `None` where they cannot be seen.
+    /// CPU time of other processes, the busiest first; `None` if they are not visible.
     pub(super) neighbours: Option<Vec<Neighbour>>,
-    /// How late each wake-up of the timer was, or why that was not measured.
+    /// Lateness of each wake-up of the timer, or why it was not measured.
     pub(super) late: Result<Vec<Nanos>, String>,
 }
 
-/// Measures for `length`. `wake` says why the timer is to be left alone, or nothing.
+/// Measures for `length`. `wake` is the reason not to measure the timer, if there is one.
 pub(super) fn measure(root: &Path, length: Nanos, wake: Result<(), String>) -> Result<Window, Error> {
     let (began, waited, before) = (Mono::now(), totals(root), accounts(root));
     let sampler = Sampler::start(Watched::default())?;
@@ -39,7 +39,7 @@ pub(super) fn measure(root: &Path, length: Nanos, wake: Result<(), String>) -> R
         Ok(()) => load::wakeups(start, end, PERIOD).map_err(|error| error.to_string()),
         Err(why) => Err(why),
     };
-    // Where no wake-up was to be waited for, or none could be had.
+    // The timer was not measured, or failed.
     std::thread::sleep(end.remaining().duration());
     let span = Mono::now().since(began);
     let waited = waited.until(&totals(root), span);

@@ -1,4 +1,4 @@
-//! Aether bench JSON: one object, one benchmark.
+//! Reads Aether bench JSON: one object with one benchmark.
 
 use serde_json::Value;
 
@@ -7,7 +7,8 @@ use crate::measure::{Entry, Values};
 
 const KEYS: [&str; 8] = ["bench_id", "metric", "unit", "p50", "p95", "n", "timestamp", "notes"];
 
-/// Whether it is meant to be one: two of its keys are enough, so that a file that lacks others is named as what it is.
+/// Returns whether this looks like Aether's format. Two of its keys are enough, so that an incomplete file gets a
+/// specific error.
 pub(super) fn suits(value: &Value) -> bool {
     let has = |key: &&&str| value.get(**key).is_some_and(|value| !value.is_object());
     KEYS.iter().filter(|key| **key != "timestamp").filter(has).count() >= 2
@@ -25,10 +26,10 @@ pub(super) fn read(value: &Value) -> Result<Vec<Entry>, String> {
     let needed = match metric {
         "duration_ms" => "ms",
         "throughput_mbs" => "MB/s",
-        _ => return Err(format!("metric is {metric:?}; known are duration_ms and throughput_mbs")),
+        _ => return Err(format!("metric is {metric:?}, expected duration_ms or throughput_mbs")),
     };
     if unit != needed {
-        return Err(format!("unit is {unit:?}; {metric} is in {needed}"));
+        return Err(format!("unit is {unit:?}, but {metric} needs {needed}"));
     }
     if p95 < p50 {
         return Err(format!("p95 ({p95}) is below p50 ({p50})"));
@@ -40,7 +41,7 @@ pub(super) fn read(value: &Value) -> Result<Vec<Entry>, String> {
     Ok(vec![Entry { n: Some(n), ..Entry::new(id, metric, unit, values) }])
 }
 
-/// `2026-01-31T12:00:00`, with a fraction and an offset behind it or not.
+/// Returns whether a text is a time such as `2026-01-31T12:00:00`, with or without fraction and offset.
 fn is_instant(text: &str) -> bool {
     const SHAPE: &[u8] = b"0000-00-00T00:00:00";
     let bytes = text.as_bytes();

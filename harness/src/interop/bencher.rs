@@ -1,5 +1,5 @@
-//! Bencher Metric Format: a map of benchmarks, each a map of measures. It has no units and no directions; those of measures
-//! and benchmarks that we write are known, all others stay unknown.
+//! Reads the Bencher Metric Format: a map of benchmarks, each a map of measures. The format has no units and no
+//! directions; they are known only for measures and benchmarks that this harness writes.
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use crate::measure::metric::bencher::COUNT;
 use crate::measure::metric::{Better, Kind, MEASURES, find};
 use crate::measure::{Entry, Values};
 
-/// A measure that Bencher has by itself and that no metric of ours goes to.
+/// A measure that Bencher defines itself and that no metric of this harness uses.
 const BUILD_TIME: (&str, &str) = ("build-time", "s");
 
-/// Its entries, in the order of their names.
+/// Reads the entries in the order of their names.
 pub(super) fn read(value: &Value) -> Result<Vec<Entry>, String> {
     let benchmarks = Fields::of(value, "")?;
     let mut entries = Vec::new();
@@ -47,8 +47,8 @@ fn entry(id: &str, measure: &str, value: &Value) -> Result<Entry, String> {
     })
 }
 
-/// The unit and the direction of a measure, where they are known. A count has a direction only where the benchmark is one of our
-/// metrics.
+/// Returns the unit and the direction of a measure, if they are known. A count has a direction only for metrics of this
+/// harness.
 fn unit_and_direction(measure: &str) -> (&'static str, Option<Better>) {
     if measure == BUILD_TIME.0 {
         return (BUILD_TIME.1, Some(Better::Lower));

@@ -1,14 +1,15 @@
-//! Timeouts that pose as latencies: an iteration that ends when its budget has run out, and is counted as if it had succeeded.
+//! Detects timeouts that are recorded as latencies: iterations that ended because their time budget ran out, but were
+//! counted as successful.
 
 use crate::measure::{Entry, Quantity};
 
-/// Budgets that people write, in milliseconds.
+/// Common time budgets in milliseconds.
 const BUDGETS_MS: [f64; 6] = [1_000.0, 2_000.0, 5_000.0, 10_000.0, 30_000.0, 60_000.0];
 
-/// How far above its budget an iteration ends that ran into it.
+/// Relative overrun of an iteration that ended at its budget.
 const LATE: f64 = 0.005;
 
-/// An entry whose quantiles are a budget.
+/// An entry whose quantiles equal a budget.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Found {
     pub(crate) label: String,
@@ -17,7 +18,7 @@ pub(crate) struct Found {
     pub(crate) budget_ms: f64,
 }
 
-/// The first latency that is a whole budget, at p50 and at p95 alike.
+/// Finds the first latency that equals a round time budget at both p50 and p95.
 pub(crate) fn find(entries: &[Entry]) -> Option<Found> {
     entries.iter().find_map(|entry| {
         let (quantity, scale) = Quantity::of(&entry.unit)?;
@@ -29,7 +30,7 @@ pub(crate) fn find(entries: &[Entry]) -> Option<Found> {
     })
 }
 
-/// Both quantiles: of the entry itself, or of its neighbour named `p95`.
+/// Returns both quantiles: those of the entry, or that of its neighbour named `p95`.
 fn quantiles(entry: &Entry, entries: &[Entry]) -> Option<(f64, f64)> {
     if let (Some(p50), Some(p95)) = (entry.values.p50, entry.values.p95) {
         return Some((p50, p95));

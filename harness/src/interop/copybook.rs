@@ -1,7 +1,8 @@
-//! Receipts of copybook, `perf.json`: those that keep its schema, and those that its script writes.
+//! Reads receipts of copybook (`perf.json`), both those that follow its schema and those that its script writes.
 //!
-//! The quantiles of the summary are left out: they pool the samples of two benchmarks that differ by a factor of hundred.
-//! Receipts that this harness writes have the layout and other benchmarks: each has a unit, a value and its interval.
+//! The quantiles of the summary are ignored, because they pool the samples of two benchmarks that differ by a factor of
+//! a hundred. Receipts of this harness have the same layout but other benchmarks, each with a unit, a value and an
+//! interval.
 
 use serde_json::Value;
 
@@ -10,13 +11,14 @@ use crate::measure::canonical::Json;
 use crate::measure::metric::find;
 use crate::measure::{Entry, Values};
 
-/// Whether it is meant to be one. The older report without a summary is none: its numbers are in another unit.
+/// Returns whether this looks like a receipt. The older report without a summary is not accepted, because its numbers
+/// have another unit.
 pub(super) fn suits(value: &Value) -> bool {
     let has = |key: &str| value.get(key).is_some();
     has("summary") && (has("benchmarks") || has("display_mibps") || has("build_profile") || has("status"))
 }
 
-/// The numbers of the summary and of every benchmark.
+/// Reads the numbers of the summary and of every benchmark.
 pub(super) fn read(value: &Value) -> Result<Vec<Entry>, String> {
     let receipt = Fields::of(value, "")?;
     receipt.text("timestamp")?;
@@ -26,7 +28,7 @@ pub(super) fn read(value: &Value) -> Result<Vec<Entry>, String> {
         receipt.text("commit")?;
     }
     let benchmarks = value.get("benchmarks").map_or(Ok(&[][..]), |list| {
-        list.as_array().map(Vec::as_slice).ok_or_else(|| "benchmarks is no array".to_owned())
+        list.as_array().map(Vec::as_slice).ok_or_else(|| "benchmarks is not an array".to_owned())
     })?;
     let place = |index: usize| format!("benchmarks[{index}]");
     if ours {
@@ -47,12 +49,12 @@ pub(super) fn read(value: &Value) -> Result<Vec<Entry>, String> {
     Ok(entries)
 }
 
-/// Whether this harness wrote it.
+/// Returns whether this harness wrote the receipt.
 fn is_ours(value: &Value) -> bool {
     value["generator"]["name"] == "harness"
 }
 
-/// A benchmark as this harness writes it.
+/// Reads a benchmark that this harness wrote.
 fn our_entry(value: &Value, place: &str) -> Result<Entry, String> {
     let fields = Fields::of(value, place)?;
     fields.only(&["name", "unit", "value", "lower", "upper", "n", "mean_ns"])?;
@@ -71,24 +73,24 @@ fn our_entry(value: &Value, place: &str) -> Result<Entry, String> {
     Ok(entry)
 }
 
-/// The status of a run that failed, where the receipt is of one.
+/// Returns the status of a failed run, if the receipt is of one.
 pub(super) fn failed(value: &Value) -> Option<String> {
     let status = value.get("status")?;
     let fine = matches!(status.as_str(), Some("pass" | "success" | "warning"));
     (!fine).then(|| status.to_string())
 }
 
-/// A digest that is not that of the content.
+/// A digest that does not match the content.
 #[derive(Debug, PartialEq)]
 pub(super) struct Tampered {
-    /// The digest of what is there.
+    /// The digest of the content.
     pub(super) found: String,
     /// The digest the file states.
     pub(super) stored: String,
 }
 
-/// Holds a receipt to its own digest, where it has one: SHA-256 over the canonical JSON without `integrity`. Copybook's script
-/// takes it of a line; versions of jq differ in whether they keep the point of `1.0`.
+/// Checks the digest of a receipt that has one: SHA-256 of the canonical JSON without `integrity`. Copybook's script
+/// includes a newline; versions of jq differ in whether they keep the point of `1.0`.
 pub(super) fn check_integrity(text: &str) -> Result<(), Tampered> {
     let Ok(receipt) = serde_json::from_str::<Json<'_>>(text) else { return Ok(()) };
     let Some(integrity) = receipt.get("integrity") else { return Ok(()) };
@@ -100,7 +102,7 @@ pub(super) fn check_integrity(text: &str) -> Result<(), Tampered> {
     if fits { Ok(()) } else { Err(Tampered { found, stored }) }
 }
 
-/// Every benchmark must be complete, not only one of them.
+/// Reads every benchmark; each must be complete.
 fn benchmark_entries(value: &Value, place: &str) -> Result<[Entry; 2], String> {
     let fields = Fields::of(value, place)?;
     let name = fields.text("name")?;
@@ -112,7 +114,7 @@ fn benchmark_entries(value: &Value, place: &str) -> Result<[Entry; 2], String> {
     ])
 }
 
-/// CPU and cores, where the receipt names them.
+/// Returns CPU and cores, if the receipt names them.
 pub(super) fn host(value: &Value) -> Option<String> {
     let (environment, summary) = (&value["environment"], &value["summary"]);
     let model = environment["cpu_model"].as_str().or_else(|| summary["host_cpu"].as_str())?;

@@ -1,5 +1,5 @@
-//! Criterion directories: the samples in `new/`. What lies in `base/` and `change/` is not of this run; `change/` even holds
-//! shares under the name of times.
+//! Reads Criterion directories: the samples in `new/`. `base/` and `change/` do not belong to the run; `change/` even
+//! contains ratios under the names of times.
 
 use std::path::{Path, PathBuf};
 
@@ -13,11 +13,11 @@ use crate::measure::{Entry, Layout, Values};
 const BENCHMARK: &str = "benchmark.json";
 pub(crate) const SAMPLE: &str = "sample.json";
 
-/// The roots of all Criterion directories at or below `folder`, sorted: a benchmark says itself at which path below its root
-/// it lies, so that a folder of several runs is told from one run.
+/// Finds the roots of all Criterion directories at or below `folder`, sorted. Each benchmark stores its path below its
+/// root, which separates several runs in one folder.
 ///
 /// # Errors
-/// [`Error`] when a folder or a benchmark cannot be read.
+/// Returns an [`Error`] if a folder or a benchmark cannot be read.
 pub fn directories(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut roots = Vec::new();
     for bench in benches(folder)? {
@@ -28,7 +28,7 @@ pub fn directories(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(roots)
 }
 
-/// The entries of one directory: time per iteration and, where the benchmark declares it, throughput.
+/// Reads the entries of one directory: the time per iteration and, if the benchmark declares it, the throughput.
 pub(crate) fn read(root: &Path) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     for bench in benches(root)? {
@@ -41,7 +41,7 @@ pub(crate) fn read(root: &Path) -> Result<Vec<Entry>, Error> {
     Ok(entries)
 }
 
-/// Every folder below `folder` (itself included) that has a `new/benchmark.json`, sorted.
+/// Finds every folder at or below `folder` with a `new/benchmark.json`, sorted.
 fn benches(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let unreadable = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => Error::Missing { path: folder.to_owned() },
@@ -62,7 +62,7 @@ fn benches(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// Where the directory begins to which the benchmark belongs.
+/// Returns the root directory of a benchmark.
 fn root_of(bench: &Path) -> Result<PathBuf, Error> {
     let path = bench.join("new").join(BENCHMARK);
     let malformed = |why: String| Error::Malformed { path: path.clone(), layout: Layout::Criterion, why };
@@ -72,7 +72,7 @@ fn root_of(bench: &Path) -> Result<PathBuf, Error> {
     let depth = name.components().count();
     match bench.ancestors().nth(depth) {
         Some(root) if bench.ends_with(name) => Ok(root.to_owned()),
-        _ => Err(malformed(format!("directory_name is {}, and that is not where it lies", name.display()))),
+        _ => Err(malformed(format!("directory_name is {}, which is not its path", name.display()))),
     }
 }
 
@@ -86,19 +86,19 @@ pub(crate) struct Sample {
     pub(crate) text: String,
     /// Nanoseconds per iteration, one value per sample.
     pub(crate) times: Vec<f64>,
-    /// Most iterations of one sample.
+    /// Largest number of iterations in one sample.
     pub(crate) iterations: u64,
 }
 
 impl Sample {
-    /// From the shortest to the longest.
+    /// Returns the times in ascending order.
     pub(crate) fn sorted(&self) -> Vec<f64> {
         let mut sorted = self.times.clone();
         sorted.sort_by(f64::total_cmp);
         sorted
     }
 
-    /// The quantiles of the time per iteration.
+    /// Returns the quantiles of the time per iteration.
     pub(crate) fn entry(&self, id: &str) -> Entry {
         let sorted = self.sorted();
         let (p50, p95) = (quantile(&sorted, 0.5), quantile(&sorted, 0.95));
@@ -107,10 +107,10 @@ impl Sample {
     }
 }
 
-/// Every benchmark at or below `folder` with its full id and its folder.
+/// Finds every benchmark at or below `folder`, with its full id and its folder.
 ///
 /// # Errors
-/// [`Error`] when there is none, one cannot be read, or two have one id.
+/// Returns an [`Error`] if there is none, one cannot be read, or two have the same id.
 pub(crate) fn by_id(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let mut found: Vec<(String, PathBuf)> = Vec::new();
     for bench in benches(folder)? {
@@ -127,7 +127,7 @@ pub(crate) fn by_id(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     if found.is_empty() { Err(Error::Empty { path: folder.to_owned() }) } else { Ok(found) }
 }
 
-/// The samples in `new/` of a benchmark's folder.
+/// Reads the samples in `new/` of the folder of a benchmark.
 pub(crate) fn sample(bench: &Path) -> Result<Sample, Error> {
     let path = bench.join("new").join(SAMPLE);
     let text = super::read(&path)?;
@@ -149,7 +149,7 @@ fn bench_entries(about: &Value, sample: &Sample) -> Result<Vec<Entry>, String> {
     Ok(entries)
 }
 
-/// What one iteration carries: `{"Bytes": 1024}`.
+/// Reads the throughput of one iteration: `{"Bytes": 1024}`.
 fn throughput(value: &Value) -> Option<(f64, &'static str)> {
     let (kind, amount) = value.as_object()?.iter().next()?;
     let unit = match kind.as_str() {
@@ -160,12 +160,12 @@ fn throughput(value: &Value) -> Option<(f64, &'static str)> {
     Some((amount.as_f64()?, unit))
 }
 
-/// Nanoseconds per iteration, one value per sample, and the most iterations of a sample.
+/// Returns nanoseconds per iteration for each sample, and the largest number of iterations in a sample.
 fn times(sample: &Value) -> Result<(Vec<f64>, u64), String> {
     let list = |key: &str| {
         let list = sample.get(key).and_then(Value::as_array).ok_or_else(|| format!("{SAMPLE} has no array {key}"))?;
         let numbers: Option<Vec<f64>> = list.iter().map(Value::as_f64).collect();
-        numbers.ok_or_else(|| format!("{key} of {SAMPLE} holds something that is no number"))
+        numbers.ok_or_else(|| format!("{key} of {SAMPLE} contains a value that is not a number"))
     };
     let (iterations, totals) = (list("iters")?, list("times")?);
     if iterations.len() != totals.len() || totals.is_empty() {

@@ -1,18 +1,18 @@
-//! The fields of an object, each with its type; a mistake names the field and says what stands there.
+//! Reads typed fields of an object; an error names the field and its actual value.
 
 use serde_json::{Map, Value};
 
-/// An object and where it stands.
+/// An object and its path.
 pub(super) struct Fields<'a> {
     map: &'a Map<String, Value>,
     place: String,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of `value`; `place` is what mistakes name before the key, empty for the whole file.
+    /// Reads the fields of `value`; errors prefix keys with `place`, which is empty for the whole file.
     pub(super) fn of(value: &'a Value, place: &str) -> Result<Self, String> {
         let whole = if place.is_empty() { "the file" } else { place };
-        let map = value.as_object().ok_or_else(|| format!("{whole} is {}, an object is needed", named(value)))?;
+        let map = value.as_object().ok_or_else(|| format!("{whole} is {}, expected an object", named(value)))?;
         Ok(Self { map, place: place.to_owned() })
     }
 
@@ -22,12 +22,12 @@ impl<'a> Fields<'a> {
 
     pub(super) fn only(&self, keys: &[&str]) -> Result<(), String> {
         match self.map.keys().find(|key| !keys.contains(&key.as_str())) {
-            Some(key) => Err(format!("{} is not known; known are {}", self.name(key), keys.join(", "))),
+            Some(key) => Err(format!("{} is unknown, expected one of {}", self.name(key), keys.join(", "))),
             None => Ok(()),
         }
     }
 
-    /// A field that must be there.
+    /// Returns a required field.
     pub(super) fn value(&self, key: &str) -> Result<&'a Value, String> {
         self.map.get(key).ok_or_else(|| format!("{} is missing", self.name(key)))
     }
@@ -38,18 +38,18 @@ impl<'a> Fields<'a> {
         number.ok_or_else(|| self.wrong(key, value, "a number"))
     }
 
-    /// A finite number, or nothing at all; null is not nothing.
+    /// Returns a finite number if the key exists; null is an error.
     pub(super) fn optional_number(&self, key: &str) -> Result<Option<f64>, String> {
         if self.map.contains_key(key) { self.number(key).map(Some) } else { Ok(None) }
     }
 
-    /// A whole number from 1.
+    /// Returns a whole number of at least 1.
     pub(super) fn count(&self, key: &str) -> Result<u64, String> {
         let value = self.value(key)?;
         value.as_u64().filter(|count| *count > 0).ok_or_else(|| self.wrong(key, value, "a whole number from 1"))
     }
 
-    /// A text that is not empty.
+    /// Returns a text that is not empty.
     pub(super) fn text(&self, key: &str) -> Result<&'a str, String> {
         let value = self.value(key)?;
         let text = value.as_str().filter(|text| !text.trim().is_empty());
@@ -57,7 +57,7 @@ impl<'a> Fields<'a> {
     }
 
     fn wrong(&self, key: &str, value: &Value, needed: &str) -> String {
-        format!("{} is {}, {needed} is needed", self.name(key), named(value))
+        format!("{} is {}, expected {needed}", self.name(key), named(value))
     }
 
     fn name(&self, key: &str) -> String {
@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A value in words: `the text "190"`, `null`, `1.5`.
+/// Describes a value: `the text "190"`, `null`, `1.5`.
 pub(super) fn named(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),

@@ -1,4 +1,4 @@
-//! The flat array of REQ-OBS-001 section 8.1: names, values, units.
+//! Reads the flat array of REQ-OBS-001 section 8.1: names, values, units.
 
 use serde_json::Value;
 
@@ -6,10 +6,10 @@ use super::fields::Fields;
 use crate::measure::metric::find;
 use crate::measure::{Entry, Values};
 
-/// Units of values that are no numbers.
+/// Units of values that are not numbers.
 const FACTS: [&str; 2] = ["string", "bool"];
 
-/// Its numbers, in the order of the file; facts are left out.
+/// Reads its numbers in the order of the file, without facts.
 pub(super) fn read(value: &Value) -> Result<Vec<Entry>, String> {
     let items = value.as_array().into_iter().flatten();
     let entries = items.enumerate().map(|(index, item)| entry(item, &format!("[{index}]")));

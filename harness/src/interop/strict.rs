@@ -1,16 +1,16 @@
-//! JSON in which no key of an object stands twice. Common readers keep the last one and say nothing.
+//! Parses JSON and refuses objects with duplicate keys, which common parsers accept silently.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// A value whose objects have no key twice.
+/// A value whose objects have no duplicate keys.
 struct Strict(Value);
 
 struct Builder;
 
-/// Reads a text that is one JSON value and nothing else.
+/// Parses exactly one JSON value.
 pub(super) fn parse(text: &str) -> Result<Value, serde_json::Error> {
     serde_json::from_str::<Strict>(text).map(|Strict(value)| value)
 }
@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for Builder {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key {key:?} stands twice in one object")));
+                return Err(A::Error::custom(format!("the key {key:?} is given twice in one object")));
             }
             let Strict(value) = entries.next_value()?;
             map.insert(key, value);
@@ -81,7 +81,7 @@ mod tests {
     fn a_key_that_stands_twice_is_refused_at_any_depth() {
         for text in ["{\"a\":1,\"a\":2}", "[{\"b\":{\"a\":1,\"a\":1}}]"] {
             let message = parse(text).unwrap_err().to_string();
-            assert!(message.contains("the key \"a\" stands twice"), "{message}");
+            assert!(message.contains("the key \"a\" is given twice"), "{message}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The audit of a trial: pure rules over what was recorded. A number is reported only when all of them hold.
+//! Audits a trial: applies pure rules to its record. A number is reported only if all of them hold.
 
 pub(crate) mod check;
 mod limits;
@@ -14,38 +14,39 @@ use harness_rig::usage::{Reading, Series};
 pub use check::{Blame, Check, Found, OwnProcess, Rule, Tag};
 pub use limits::Limits;
 
-/// What the rules look at.
+/// Input of the rules.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     pub arm: Arm,
     pub offered: Pace,
-    /// Connections or users that could be in flight at once.
+    /// Connections or users that could be in flight simultaneously.
     pub connections: u64,
     pub load: &'a LoadFacts,
-    /// The upstream's count, where it is ours.
+    /// The count of the upstream, if it is the bundled one.
     pub ledger: Option<Ledger>,
     pub ledger_rule: LedgerRule,
     pub readings: &'a Series<Reading>,
-    /// CPUs the target may use.
+    /// CPUs that the target may use.
     pub target_cpus: f64,
 }
 
-/// Applies every rule. The first rule that fails is the headline, so the order counts.
+/// Applies every rule. The first failed rule is the headline, so their order matters.
 pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
     let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 10] =
         [accounting, errors, achieved, pacer_lag, unsent, ledger, littles_law, target_cpu, steal, foreign_cpu];
     rules.iter().filter_map(|rule| rule(evidence, limits)).collect()
 }
 
-/// What a reader must know of a valid trial: [`Tag::CoLocated`] when a generator or upstream thread was runnable for so much
-/// of a closed-loop window that the rate found may be a ceiling of ours and not the target's.
+/// Returns the tags of a valid trial: [`Tag::CoLocated`] if a generator or upstream thread was runnable for so much of
+/// a closed-loop window that the rate may be the limit of the host rather than of the target.
 pub fn tags(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Tag> {
     let closed = matches!(evidence.offered, Pace::Closed { .. });
     let busiest = saturation(evidence, limits).filter(|_| closed);
     busiest.map(|(process, share)| Tag::CoLocated { process, share }).into_iter().collect()
 }
 
-/// Which of our own processes had a thread runnable for at least the saturation share of the window, and for how much of it.
+/// Returns which of our processes had a thread that was runnable for at least the saturation share of the window, and
+/// for what share.
 fn saturation(evidence: &Evidence<'_>, limits: &Limits) -> Option<(OwnProcess, f64)> {
     let generator = evidence.readings.busiest_thread(|reading| reading.generator.as_ref());
     let upstream = evidence.readings.busiest_thread(|reading| reading.upstream.as_ref());
@@ -54,7 +55,7 @@ fn saturation(evidence: &Evidence<'_>, limits: &Limits) -> Option<(OwnProcess, f
     generator.or_else(|| upstream.filter(saturated).map(|share| (OwnProcess::Upstream, share)))
 }
 
-/// Scheduled equals the sum of all outcomes, exactly.
+/// Checks that the number of scheduled requests equals the sum of all outcomes.
 fn accounting(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
     let (scheduled, accounted) = (evidence.load.scheduled, evidence.load.outcomes.total());
     let passed = scheduled == accounted && scheduled > 0;
@@ -70,7 +71,7 @@ fn errors(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     Some(Check::new(found, passed, behind(evidence.arm)))
 }
 
-/// Valid or not, answers per second against the offered rate.
+/// Compares answers per second, valid or not, with the offered rate.
 fn achieved(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let Pace::Open { rate } = evidence.offered else {
         return None;
@@ -83,7 +84,7 @@ fn achieved(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     Some(Check::new(found, share >= limit, blame_for_rate(evidence, limits)))
 }
 
-/// Who kept the offered rate from being answered.
+/// Returns the cause of a rate below the offered one.
 fn blame_for_rate(evidence: &Evidence<'_>, limits: &Limits) -> Blame {
     let lagging = judged_lag(evidence.load).is_some_and(|judged| judged.lag > limits.pacer_lag_p99);
     let saturated = matches!(saturation(evidence, limits), Some((OwnProcess::Generator, _)));
@@ -92,8 +93,7 @@ fn blame_for_rate(evidence: &Evidence<'_>, limits: &Limits) -> Blame {
     if lagging || saturated || beyond { Blame::Generator } else { behind(evidence.arm) }
 }
 
-/// The most requests per second the generator could send with every CPU of the host to itself, by what it used for each
-/// request of this trial.
+/// Estimates the maximum rate of the generator with all CPUs of the host, from its CPU time per request in this trial.
 fn generator_ceiling(evidence: &Evidence<'_>) -> Option<f64> {
     let answered = evidence.load.completed_in_window + evidence.load.outcomes.errors();
     let used = evidence.readings.own_cpu_ns(|reading| reading.generator.as_ref())?;
@@ -113,7 +113,7 @@ fn pacer_lag(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     Some(Check::new(found, passed, Blame::Generator))
 }
 
-/// A pacer lag and the quantile it is.
+/// A pacer lag and its quantile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct JudgedLag {
     /// From 0 to 1.
@@ -121,8 +121,8 @@ pub struct JudgedLag {
     pub lag: Nanos,
 }
 
-/// The pacer lag that is held against its limit: p99, or a lower quantile where fewer than ten values would lie beyond it, since
-/// that would be an accident of one late wake-up. `None` when nothing was released.
+/// Returns the pacer lag that is compared with its limit: p99, or a lower quantile if fewer than ten values are beyond
+/// p99, because one late wake-up would decide it. Returns `None` if no request was released.
 pub fn judged_lag(load: &LoadFacts) -> Option<JudgedLag> {
     let lags = &load.latencies.pacer_lag;
     let quantile = 1.0 - (10.0 / lags.count().max(20) as f64).max(0.01);
@@ -137,7 +137,7 @@ fn unsent(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     Some(Check::new(Found::Unsent { unsent, limit }, unsent <= limit, blame_for_rate(evidence, limits)))
 }
 
-/// The far end is the witness: what the upstream counted against what was sent.
+/// Compares the hits that the upstream counted with the requests that were sent.
 fn ledger(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
     let Ledger { upstream_hits, sent } = evidence.ledger?;
     let expected = if evidence.arm == Arm::Direct { LedgerRule::Exact } else { evidence.ledger_rule };
@@ -150,8 +150,8 @@ fn ledger(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
     Some(Check::new(Found::Ledger { sent, upstream_hits, expected }, passed, behind(evidence.arm)))
 }
 
-/// Requests in flight as counted against rate × mean service time (J. D. C. Little, "A Proof for the Queuing Formula
-/// L = λW", 1961). A quarter of a request is allowed on top of the limit: the count is a sampled one.
+/// Compares the counted requests in flight with rate × mean service time (J. D. C. Little, "A Proof for the Queuing
+/// Formula L = λW", 1961). A quarter of a request is tolerated in addition to the limit, because the count is sampled.
 fn littles_law(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let load = evidence.load;
     let seconds = load.window_ns as f64 / 1e9;
@@ -161,7 +161,7 @@ fn littles_law(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     Some(Check::new(Found::LittlesLaw { counted, computed }, passed, Blame::Instrument))
 }
 
-/// Overhead is measured below the knee only.
+/// Checks that the target is not near saturation, because overhead is meaningful only below it.
 fn target_cpu(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let Pace::Open { .. } = evidence.offered else {
         return None;
@@ -193,8 +193,8 @@ fn foreign(readings: &Series<Reading>, limits: &Limits) -> Option<Check> {
     Some(Check::new(Found::ForeignCpu { share, limit }, share <= limit, Blame::Host))
 }
 
-/// What disturbed the host over a window without load; nothing where it was quiet. CPU time of a guest runs on while the
-/// hypervisor has its processor, so a disturbance shows in the target's own numbers too.
+/// Returns what disturbed the host during a window without load; empty if nothing did. The CPU time of a guest keeps
+/// running while the hypervisor has its processor, so a disturbance also affects the numbers of the target.
 pub fn disturbances(readings: &Series<Reading>, limits: &Limits) -> Vec<Check> {
     let checks = [stolen(readings, limits), foreign(readings, limits)];
     checks.into_iter().flatten().filter(|check| !check.passed).collect()

@@ -1,16 +1,16 @@
-//! Two builds in one record: what was measured of each, as if it had been measured alone.
+//! Splits a record of two builds: returns the record of each as if it had been measured alone.
 
 use super::record::{InstanceRecord, Record, StageRecord};
 use super::trial::Build;
 
 impl Record {
-    /// Whether a base was measured beside the head, interleaved with it.
+    /// Returns whether a base was measured together with the head, interleaved with it.
     pub fn is_compared(&self) -> bool {
         self.targets.iter().any(|target| target.build == Build::Base)
     }
 
-    /// The record as if `build` had been measured alone. The n-th valid round (or launch) of the base and the n-th of the head
-    /// of one stage ran beside each other, so values per round can be paired by their order.
+    /// Returns the record as if `build` had been measured alone. The n-th valid round (or launch) of the base and that
+    /// of the head in the same stage form a pair, so that per-round values can be paired by their order.
     pub fn of_build(&self, build: Build) -> Self {
         let facts = self.targets.iter().find(|target| target.build == build).cloned();
         let size = facts.as_ref().and_then(|facts| facts.size_bytes.filter(|_| !facts.builtin));

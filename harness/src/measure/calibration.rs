@@ -1,5 +1,5 @@
-//! What `harness calibrate` found on a host: how small an overhead it resolves, and where generator and upstream end. Kept in a
-//! file of the user's, copied into the record of every run, and used only for the host it is of.
+//! Defines the calibration of a host: its resolution and the ceilings of generator and upstream. It is stored in a file
+//! of the user, copied into the record of every run, and used only on the host that it describes.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,10 +7,11 @@ use harness_base::units::Rate;
 use harness_load::latency::Quantiles;
 use harness_rig::host::{HostFacts, ToolFacts};
 
-/// Version of [`Calibration`]'s layout; a reader refuses a higher one.
+/// Layout version of [`Calibration`]; a reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Everything one calibration found. What could not be measured is left out, and [`Calibration::absent`] says why.
+/// The results of one calibration. Values that could not be measured are omitted, with the reason in
+/// [`Calibration::absent`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -19,50 +20,50 @@ pub struct Calibration {
     #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u32,
     pub run_id: String,
-    /// When it began: RFC 3339, UTC.
+    /// Start of the calibration: RFC 3339, UTC.
     #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Utc"))]
     pub taken_at: String,
     /// Wall-clock length in nanoseconds.
     pub took_ns: u64,
-    /// `--quick` was given.
+    /// Whether `--quick` was given.
     pub quick: bool,
-    /// What was changed in what is measured, as `KEY=VALUE`.
+    /// Changes of the calibration scenario, as `KEY=VALUE`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<String>,
     pub tool: ToolFacts,
     pub host: HostFacts,
-    /// What of the host must be the same for it to hold.
+    /// Properties of the host that must match for the calibration to apply.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub fingerprint: String,
     /// The difference between two measurements of the same thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise_floor: Option<NoiseFloor>,
-    /// What generator and upstream carry without a target.
+    /// Rate of generator and upstream without a target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Ceiling>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampler: Option<SamplerCost>,
-    /// How late requests were released, slowest rate first.
+    /// Pacer lags, slowest rate first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pacer: Vec<PacerLag>,
-    /// What could not be measured.
+    /// Parts that could not be measured.
     pub absent: Vec<AbsentPart>,
 }
 
-/// Name of the part that says how much two equal arms differ.
+/// Name of the part about the difference between two equal arms.
 pub const NOISE_FLOOR: &str = "noise floor";
 
-/// A number with its interval; its unit stands in the name of the field that holds it.
+/// A number with its interval; its unit is in the name of the field.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Figure {
     /// Median of the rounds or launches.
     pub point: f64,
-    /// Lower and upper end of its interval; absent where too few values have none.
+    /// Lower and upper end of its interval; absent if there are too few values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<[f64; 2]>,
-    /// Rounds or launches behind it.
+    /// Number of rounds or launches.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub n: u64,
 }
@@ -81,21 +82,24 @@ pub struct NoiseFloor {
     /// Measured part of a trial in nanoseconds.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub window_ns: u64,
-    /// How long a round took from its beginning to that of the next one, in nanoseconds: both arms with warm-up, window and drain.
+    /// Time from the start of a round to that of the next one, in nanoseconds: both arms with warm-up, window and
+    /// drain.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub round_ns: u64,
     /// Response time of one of the arms, quantile 0.5, in nanoseconds.
     pub p50_ns: Figure,
     /// p50 of one arm − p50 of the other, of the same round, in nanoseconds.
     pub difference_ns: Figure,
-    /// Standard deviation of the difference of one round in nanoseconds, as of normal scatter with the interval found.
+    /// Standard deviation of the difference of one round in nanoseconds, computed from the interval as for normal
+    /// scatter.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub scatter_ns: f64,
-    /// No number of rounds resolves less than this, in nanoseconds: the step of the histograms at this latency, or the difference
-    /// itself where its interval leaves out 0.
+    /// The lower limit of the resolution for any number of rounds, in nanoseconds: the step of the histograms at this
+    /// latency, or the difference itself if its interval excludes 0.
     #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub least_ns: f64,
-    /// The smallest overhead that is resolved, for some lengths of measuring; those too short for an interval are left out.
+    /// The smallest overhead that is resolved, for several durations of measuring; durations too short for an interval
+    /// are omitted.
     pub resolves: Vec<Resolution>,
 }
 
@@ -104,18 +108,19 @@ pub struct NoiseFloor {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Resolution {
-    /// Time of measuring in nanoseconds.
+    /// Duration of measuring in nanoseconds.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub measuring_ns: u64,
     /// Rounds that fit into it.
     #[cfg_attr(feature = "schema", schemars(range(min = 6)))]
     pub rounds: u64,
-    /// An overhead of this size, in nanoseconds, has an interval that leaves out 0 in nine of ten measurements of that length.
+    /// An overhead of this size, in nanoseconds, has an interval that excludes 0 in nine of ten measurements of that
+    /// duration.
     #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub overhead_ns: f64,
 }
 
-/// Generator and bundled upstream with nothing between them, in a closed loop.
+/// Generator and bundled upstream without a target, in a closed loop.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -129,12 +134,12 @@ pub struct Ceiling {
     pub upstream: StationCost,
 }
 
-/// What bounded a rate, as `docs/bottleneck.md` tells it.
+/// The bottleneck of a rate, as in `docs/bottleneck.md`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BoundBy {
-    /// In a word or two.
+    /// Name of the bottleneck.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub by: String,
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
@@ -145,35 +150,35 @@ pub struct BoundBy {
     pub of: u64,
 }
 
-/// One of the two ends of a request.
+/// Cost of generator or upstream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StationCost {
     /// CPU time, user and system, for each request, in nanoseconds.
     pub cpu_ns_per_request: Figure,
-    /// Whether the rate reached is its own ceiling.
+    /// Whether the rate is its own ceiling.
     pub reach: Reach,
 }
 
-/// What the rate reached says about one of those who reached it.
+/// What a rate says about the ceiling of a process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
-    /// It bounded the rate, which is its ceiling therefore.
+    /// The process was the bottleneck, so the rate is its ceiling.
     Ceiling,
-    /// Something else did: its ceiling is at least this rate.
+    /// The process was not the bottleneck, so its ceiling is at least this rate.
     #[default]
     AtLeast,
 }
 
-/// What the sampler costs while nothing else happens.
+/// Cost of the sampler on an idle host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SamplerCost {
-    /// Time between two readings in nanoseconds, as found.
+    /// Measured time between two readings in nanoseconds.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub period_ns: u64,
     /// CPU time of control and keeper for each reading, in nanoseconds.
@@ -182,7 +187,7 @@ pub struct SamplerCost {
     pub readings: u64,
 }
 
-/// How late the generator releases requests at one rate.
+/// Pacer lag of the generator at one rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -205,10 +210,10 @@ pub struct AbsentPart {
     pub reason: String,
 }
 
-/// Reads the text of a calibration.
+/// Parses the text of a calibration.
 ///
 /// # Errors
-/// What is wrong with it, in a sentence without its path.
+/// Returns the mistake as a sentence without the path.
 pub fn parse(text: &str) -> Result<Calibration, String> {
     #[derive(Deserialize)]
     struct Version {
@@ -233,12 +238,12 @@ pub fn parse(text: &str) -> Result<Calibration, String> {
 }
 
 impl Calibration {
-    /// The day on which it was taken, for example `2026-11-21`.
+    /// Returns the day of the calibration, for example `2026-11-21`.
     pub fn date(&self) -> &str {
         self.taken_at.split_once('T').map_or(self.taken_at.as_str(), |(date, _)| date)
     }
 
-    /// Why it says nothing about what `tool` measures on `host`; `None` where it does.
+    /// Returns why the calibration does not apply to `tool` on `host`; `None` if it applies.
     pub fn unfit(&self, host: &HostFacts, tool: &ToolFacts) -> Option<String> {
         let differs = host.differs(&self.host);
         if !differs.is_empty() {
@@ -248,14 +253,14 @@ impl Calibration {
         (own != other).then(|| format!("of a {own} build of the harness, and this is a {other} build"))
     }
 
-    /// Whether nothing could be measured.
+    /// Returns whether it contains no value.
     pub fn is_empty(&self) -> bool {
         self.noise_floor.is_none() && self.ceiling.is_none() && self.sampler.is_none() && self.pacer.is_empty()
     }
 }
 
 impl Figure {
-    /// Whether its interval holds 0; `None` where there is no interval.
+    /// Returns whether the interval contains 0; `None` without an interval.
     pub fn holds_zero(&self) -> Option<bool> {
         self.ends.map(|[low, high]| low <= 0.0 && 0.0 <= high)
     }

@@ -1,7 +1,8 @@
-//! Canonical JSON and its digest: keys sorted, no white space, texts and numbers as serde_json writes them. Two files that say
-//! the same have the same digest, whatever wrote them.
+//! Computes canonical JSON and its digest: keys sorted, no white space, strings and numbers as serde_json writes them.
+//! Files with equal content have equal digests, regardless of the tool that wrote them.
 //!
-//! It is read straight from the text, without copying texts that have no escapes, so that a result of two megabytes costs little.
+//! It is parsed from the text without copying strings that have no escapes, so that a result of two megabytes is cheap
+//! to read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use harness_base::units::hexadecimal;
 
-/// A JSON value that borrows from its text. The keys of an object are sorted, and none stands twice.
+/// A JSON value that borrows from its text. The keys of an object are sorted and unique.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'a> {
     /// `null`.
@@ -27,7 +28,7 @@ pub enum Json<'a> {
 }
 
 impl<'a> Json<'a> {
-    /// The value under a key of an object.
+    /// Returns the value of a key of an object.
     pub fn get(&self, key: &str) -> Option<&Self> {
         let Self::Object(entries) = self else { return None };
         entries.binary_search_by(|(known, _)| known.as_ref().cmp(key)).ok().map(|index| &entries[index].1)
@@ -37,12 +38,12 @@ impl<'a> Json<'a> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// The whole number from 0 it is.
+    /// Returns the value if it is an unsigned whole number.
     pub fn as_u64(&self) -> Option<u64> {
         if let Self::Number(number) = self { number.as_u64() } else { None }
     }
 
-    /// The same without a key of the outermost object.
+    /// Removes a key from the outermost object.
     #[must_use]
     pub fn without(mut self, key: &str) -> Self {
         if let Self::Object(entries) = &mut self {
@@ -51,8 +52,7 @@ impl<'a> Json<'a> {
         self
     }
 
-    /// The same with numbers such as `1.0` and `1e3` as whole numbers, which is how tools write them that know one kind of
-    /// number only.
+    /// Writes numbers such as `1.0` and `1e3` as whole numbers, like tools that know only one kind of number.
     #[must_use]
     pub fn with_whole_numbers(self) -> Self {
         const WHOLE: f64 = 1e15;
@@ -70,12 +70,12 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// SHA-256 of its canonical form, hexadecimal.
+    /// Returns the SHA-256 of the canonical form, hexadecimal.
     pub fn digest(&self) -> String {
         self.digest_before("")
     }
 
-    /// The same of the canonical form with a newline behind it, as `jq -cS . | sha256sum` takes it.
+    /// Returns the SHA-256 of the canonical form with a newline, like `jq -cS . | sha256sum`.
     pub fn digest_of_line(&self) -> String {
         self.digest_before("\n")
     }
@@ -87,10 +87,10 @@ impl<'a> Json<'a> {
         hexadecimal(&out.get_ref().clone().finalize())
     }
 
-    /// Writes its canonical form.
+    /// Writes the canonical form.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Returns the errors of `out`.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Null => out.write_all(b"null"),
@@ -131,14 +131,14 @@ impl<'de> Deserialize<'de> for Json<'de> {
     }
 }
 
-/// A text, borrowed where it has no escapes.
+/// A string, borrowed if it has no escapes.
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match deserializer.deserialize_str(Builder)? {
             Json::Text(text) => Ok(Self(text)),
-            _ => Err(D::Error::custom("a key is no text")),
+            _ => Err(D::Error::custom("a key is not a string")),
         }
     }
 }
@@ -193,7 +193,7 @@ impl<'de> Visitor<'de> for Builder {
         }
         known.sort_by(|(one, _), (other, _)| one.cmp(other));
         match known.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(A::Error::custom(format!("the key {:?} stands twice in one object", pair[0].0))),
+            Some(pair) => Err(A::Error::custom(format!("the key {:?} is given twice in one object", pair[0].0))),
             None => Ok(Json::Object(known)),
         }
     }
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn no_key_stands_twice() {
         let message = serde_json::from_str::<Json<'_>>("[{\"b\":1,\"\\u0062\":1}]").unwrap_err().to_string();
-        assert!(message.contains("the key \"b\" stands twice"), "{message}");
+        assert!(message.contains("the key \"b\" is given twice"), "{message}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How a target ended that was asked to.
+//! Records how a target exited after it was stopped.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use harness_rig::launch::Ending;
 #[serde(deny_unknown_fields)]
 pub struct ExitFacts {
     pub ending: Ending,
-    /// From SIGTERM to its end, in nanoseconds.
+    /// From SIGTERM to its exit, in nanoseconds.
     pub took_ns: u64,
     pub killed: bool,
 }

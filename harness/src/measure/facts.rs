@@ -1,4 +1,4 @@
-//! The facts of a stage and of an instance, by the kind of the stage.
+//! Defines the facts of a stage and of an instance, by the kind of the stage.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use harness_rig::usage::{Reading, Series};
 
 macro_rules! facts {
     ($($Kind:ident $kind:ident,)+) => {
-        /// What a stage records beside what every stage does.
+        /// Facts of a stage that depend on its kind.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(tag = "kind", rename_all = "snake_case")]
@@ -18,7 +18,7 @@ macro_rules! facts {
             $($Kind(crate::stages::$kind::facts::Stage),)+
         }
 
-        /// What an instance records beside what every instance does.
+        /// Facts of an instance that depend on the kind of its stage.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(tag = "kind", rename_all = "snake_case")]
@@ -28,7 +28,7 @@ macro_rules! facts {
         }
 
         impl StageFacts {
-            /// Returns what is known of a stage of which nothing is known.
+            /// Returns the empty facts of a stage.
             pub fn new(kind: StageKind) -> Self {
                 match kind {
                     $(StageKind::$Kind => Self::$Kind(Default::default()),)+
@@ -51,7 +51,7 @@ macro_rules! facts {
         }
 
         impl InstanceFacts {
-            /// Returns what is known of an instance of which nothing is known.
+            /// Returns the empty facts of an instance.
             pub fn new(kind: StageKind) -> Self {
                 match kind {
                     $(StageKind::$Kind => Self::$Kind(Default::default()),)+
@@ -80,7 +80,7 @@ macro_rules! facts {
                 }
             }
 
-            /// See [`OwnFacts::add`]. What is of another kind replaces the facts.
+            /// See [`OwnFacts::add`]. A piece of another kind replaces the facts.
             pub fn add(&mut self, piece: Self) {
                 match (self, piece) {
                     $((Self::$Kind(facts), Self::$Kind(piece)) => facts.add(piece),)+

@@ -1,5 +1,5 @@
-//! The journal of a run: one JSON line per thing that became known, appended as it became known, so that a killed run can
-//! still be read. Reading it again gives the record.
+//! Defines the journal of a run: one JSON line per event, appended immediately, so that the journal of a killed run is
+//! still readable. Replaying it yields the record.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,23 +11,24 @@ use super::trial::TrialRecord;
 /// Name of the journal in the folder of a run.
 pub const FILE: &str = "journal.jsonl";
 
-/// One line. A later line about the same stage, instance or round replaces what an earlier one said.
+/// One line. A later line about the same stage, instance or round replaces an earlier one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum JournalLine {
     /// A run begins: its record as known so far, without stages.
     Run(Box<Record>),
-    /// A stage, as known so far, without instances: when it begins, and again when a fact is added to it.
+    /// A stage as known so far, without instances: when it begins, and again when a fact is added.
     Stage(Box<StageRecord>),
-    /// An instance: when it is up, and again when it has stopped. Its rounds and the pieces of its facts are lines of their own.
+    /// An instance: when it has started, and again when it has stopped. Its rounds and the pieces of its facts have
+    /// lines of their own.
     Instance {
         stage: String,
-        /// What is known of it so far, without rounds and pieces.
+        /// The instance as known so far, without rounds and pieces.
         instance: Box<InstanceRecord>,
     },
     /// A piece of the facts of an instance, for example a window of a soak.
     Piece { stage: String, instance: u32, facts: Box<InstanceFacts> },
-    /// A trial that ended. Its round counts as incomplete until a line says what became of it.
+    /// A trial that ended. Its round counts as incomplete until a later line gives its status.
     Trial {
         stage: String,
         instance: u32,
@@ -45,10 +46,10 @@ pub enum JournalLine {
     StageEnd {
         stage: String,
         status: StageStatus,
-        /// What a reader must know beside the numbers.
+        /// Warnings about the numbers.
         warnings: Vec<Warning>,
     },
-    /// The run ended, by itself or interrupted. A journal without this line is one of a run that was killed.
+    /// The run ended or was interrupted. A journal without this line belongs to a run that was killed.
     End {
         /// Wall-clock length of the run in nanoseconds.
         took_ns: u64,
@@ -61,27 +62,27 @@ pub enum JournalLine {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replay {
-    /// The record as far as it goes. Without an end it counts as interrupted.
+    /// The record as far as the journal goes. Without an end, it counts as interrupted.
     pub record: Record,
-    /// The journal has its end.
+    /// Whether the journal has an end.
     pub complete: bool,
 }
 
-/// Why a journal cannot be read.
+/// Errors when a journal is read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the journal is empty: the run was stopped before anything was known")]
+    #[error("the journal is empty, because the run was stopped before the first entry")]
     Empty,
-    /// A line that is not the last one is damaged.
+    /// A line other than the last one is damaged.
     #[error("line {number} of the journal is damaged: {why}")]
     Damaged {
         /// From 1.
         number: usize,
-        /// What is wrong with it.
+        /// The mistake.
         why: String,
     },
-    /// A line speaks of something that no earlier line introduced.
-    #[error("line {number} of the journal speaks of {what}, which no line before it mentions")]
+    /// A line refers to something that no earlier line declares.
+    #[error("line {number} of the journal refers to {what}, which no earlier line declares")]
     Orphan {
         /// From 1.
         number: usize,
@@ -98,25 +99,25 @@ pub enum Error {
 }
 
 impl JournalLine {
-    /// The line as it stands in the file, newline included.
+    /// Formats the line as in the file, including the newline.
     ///
     /// # Errors
-    /// When a histogram cannot be written.
+    /// Returns an error if a histogram cannot be written.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self).map(|json| json + "\n")
     }
 
-    /// The line that begins a run.
+    /// Returns the line that begins a run.
     pub fn run(record: &Record) -> Self {
         Self::Run(Box::new(Record { stages: Vec::new(), ..record.clone() }))
     }
 
-    /// The line for a stage.
+    /// Returns the line of a stage.
     pub fn stage(stage: &StageRecord) -> Self {
         Self::Stage(Box::new(StageRecord { instances: Vec::new(), ..stage.clone() }))
     }
 
-    /// The line for an instance.
+    /// Returns the line of an instance.
     pub fn instance(stage: &str, instance: &InstanceRecord) -> Self {
         Self::Instance {
             stage: stage.to_owned(),
@@ -128,17 +129,17 @@ impl JournalLine {
         }
     }
 
-    /// The line for a piece of the facts of an instance.
+    /// Returns the line for a part of the facts of an instance.
     pub fn piece(stage: &str, instance: u32, facts: InstanceFacts) -> Self {
         Self::Piece { stage: stage.to_owned(), instance, facts: Box::new(facts) }
     }
 
-    /// The line that ends a stage.
+    /// Returns the line that ends a stage.
     pub fn stage_end(stage: &StageRecord) -> Self {
         Self::StageEnd { stage: stage.name.clone(), status: stage.status.clone(), warnings: stage.warnings.clone() }
     }
 
-    /// The line that ends a run.
+    /// Returns the line that ends a run.
     pub fn end(record: &Record) -> Self {
         Self::End {
             took_ns: record.took_ns,
@@ -147,7 +148,7 @@ impl JournalLine {
         }
     }
 
-    /// A whole record as the lines that a run would have written.
+    /// Converts a whole record into the lines that a run would have written.
     pub fn of_record(record: &Record) -> Vec<Self> {
         let mut lines = vec![Self::run(record)];
         for stage in &record.stages {
@@ -176,11 +177,11 @@ fn of_round(stage: &str, instance: u32, round: &RoundRecord) -> Vec<JournalLine>
     trials.chain([end]).collect()
 }
 
-/// Rebuilds a record from the bytes of a journal. A last line without its newline was cut off while it was written and is
-/// left out; any other line that cannot be read is an error.
+/// Rebuilds a record from the bytes of a journal. A last line without a newline was truncated and is ignored; any other
+/// unreadable line is an error.
 ///
 /// # Errors
-/// [`Error`], with the number of the line.
+/// Returns an [`Error`] with the line number.
 pub fn replay(bytes: &[u8]) -> Result<Replay, Error> {
     let mut replay: Option<Replay> = None;
     for (number, line) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
@@ -203,7 +204,8 @@ pub fn replay(bytes: &[u8]) -> Result<Replay, Error> {
     replay.ok_or(Error::Empty)
 }
 
-/// Checks the version in the line that begins a run before anything else in it: a field that only a newer harness knows is no damage.
+/// Checks the version in the first line of a run before anything else, so that an unknown field of a newer harness is
+/// not reported as damage.
 fn check_version(line: &[u8]) -> Result<(), Error> {
     #[derive(Deserialize)]
     struct Line {
@@ -221,15 +223,15 @@ fn check_version(line: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// What a line spoke of that no earlier line introduced.
+/// What a line referred to although no earlier line declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown(String);
 
 impl Replay {
-    /// Adds what a line says.
+    /// Applies a line.
     ///
     /// # Errors
-    /// [`Unknown`] when it speaks of something that no earlier line introduced.
+    /// Returns [`Unknown`] if it refers to something that no earlier line declares.
     pub fn add(&mut self, line: JournalLine) -> Result<(), Unknown> {
         match line {
             JournalLine::Run(_) => return Err(Unknown("a second run".to_owned())),

@@ -1,4 +1,4 @@
-//! The kinds of stages by name.
+//! Defines the kinds of stages.
 
 use serde::{Deserialize, Serialize};
 

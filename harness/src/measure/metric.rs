@@ -1,5 +1,5 @@
-//! The table of metrics. One row is one metric, everywhere: reports, targets, thresholds, Bencher and `docs/metrics.md`
-//! iterate it, and nothing else knows a metric's unit or direction.
+//! Defines the table of metrics. Reports, targets, thresholds, Bencher and `docs/metrics.md` all iterate this table; no
+//! other code knows the unit or the direction of a metric.
 
 pub mod bencher;
 pub(crate) mod fact;

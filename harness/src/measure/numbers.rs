@@ -1,4 +1,4 @@
-//! Stored numbers: what a file of ours or of another tool says, in one plain form that can be compared.
+//! Defines stored numbers: the content of a file of this or another tool in one form that can be compared.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,19 +7,19 @@ use super::metric::{Better, Kind};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Numbers {
     pub source: String,
-    /// How it is laid out.
+    /// Its layout.
     pub layout: Layout,
-    /// What it was measured on, where the file says so. Equal texts are equal hosts.
+    /// The host, if the file names it. Equal texts are equal hosts.
     pub host: Option<String>,
-    /// What was measured, where the file says so. Equal texts are equal scenarios.
+    /// The scenario, if the file names it. Equal texts are equal scenarios.
     pub scenario: Option<String>,
-    /// Its numbers, at least one, no id and metric twice.
+    /// Its numbers, at least one; each combination of id and metric is unique.
     pub entries: Vec<Entry>,
     /// Ids that have no value, with the reason.
     pub absent: Vec<(String, String)>,
 }
 
-/// How a file is laid out.
+/// Layout of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -41,29 +41,29 @@ pub enum Layout {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub id: String,
-    /// Which of its metrics; the id itself where the layout has no other word.
+    /// Name of the metric; the id itself if the layout has no other name.
     pub metric: String,
-    /// Unit of all values, as the file writes it; empty where the layout has none.
+    /// Unit of all values, as in the file; empty if the layout has none.
     pub unit: String,
-    /// Which way is better, where that is known.
+    /// The better direction, if it is known.
     pub better: Option<Better>,
-    /// How the values came about.
+    /// How the values are obtained.
     pub kind: Kind,
     pub values: Values,
     /// Lower and upper end of the interval of the value.
     pub interval: Option<(f64, f64)>,
-    /// Rounds, launches or samples behind it.
+    /// Number of rounds, launches or samples.
     pub n: Option<u64>,
-    /// The value of each round or launch, in order; empty where the file does not have them.
+    /// The value of each round or launch, in order; empty if the file does not contain them.
     pub rounds: Vec<f64>,
-    /// Why it must not decide, where it must not.
+    /// Why it must not decide, if that is so.
     pub advisory: Option<String>,
 }
 
-/// The values of an entry; at least one is there.
+/// The values of an entry, at least one.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Values {
-    /// The only one, without a quantile.
+    /// The only value, without a quantile.
     pub value: Option<f64>,
     /// Quantile 0.5.
     pub p50: Option<f64>,
@@ -75,7 +75,7 @@ pub struct Values {
 pub enum Quantity {
     Duration,
     Size,
-    /// Something per second.
+    /// A rate per second.
     Throughput,
     Percent,
     Count,
@@ -95,7 +95,7 @@ impl Layout {
 }
 
 impl Quantity {
-    /// What `unit` measures, and how many milliseconds or bytes one of it is (1 for what is neither).
+    /// Returns the quantity of `unit`, and the factor to milliseconds or bytes (1 for any other quantity).
     pub fn of(unit: &str) -> Option<(Self, f64)> {
         let found = match unit {
             "ns" => (Self::Duration, 1e-6),
@@ -117,7 +117,7 @@ impl Quantity {
         Some(found)
     }
 
-    /// Which way is better, where the quantity alone tells.
+    /// Returns the better direction, if the quantity determines it.
     pub const fn better(self) -> Option<Better> {
         match self {
             Self::Duration | Self::Size => Some(Better::Lower),
@@ -128,7 +128,7 @@ impl Quantity {
 }
 
 impl Entry {
-    /// An entry with one value and the direction of its unit.
+    /// Creates an entry with the direction of its unit.
     pub fn new(id: &str, metric: &str, unit: &str, values: Values) -> Self {
         Self {
             id: id.to_owned(),
@@ -144,26 +144,26 @@ impl Entry {
         }
     }
 
-    /// `packaging duration_ms`; the id once where the metric is the same word.
+    /// Returns a label such as `packaging duration_ms`; only the id if the metric has the same name.
     pub fn label(&self) -> String {
         if self.id == self.metric { self.id.clone() } else { format!("{} {}", self.id, self.metric) }
     }
 
-    /// The same thing of another file, units aside.
+    /// Returns whether both are the same metric, regardless of units.
     pub fn is_of(&self, other: &Self) -> bool {
         self.id == other.id && self.metric == other.metric
     }
 }
 
 impl Values {
-    /// The only value there is.
+    /// Creates values that consist of a single one.
     pub fn single(value: f64) -> Self {
         Self { value: Some(value), ..Self::default() }
     }
 }
 
-/// The quantile `q` (0 to 1) of sorted values, linear between neighbours: definition 7 of R. J. Hyndman and Y. Fan, *Sample
-/// Quantiles in Statistical Packages*, 1996, which is numpy's default. There must be at least one value.
+/// Returns the quantile `q` (0 to 1) of sorted values, interpolated linearly: definition 7 of R. J. Hyndman and Y. Fan,
+/// *Sample Quantiles in Statistical Packages*, 1996, which is numpy's default. `sorted` must not be empty.
 pub fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = q * (sorted.len() - 1) as f64;
     let (below, share) = (at.floor() as usize, at.fract());

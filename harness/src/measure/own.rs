@@ -1,4 +1,4 @@
-//! What a kind of stage records beside what every kind does.
+//! Defines the facts that a kind of stage records in addition to those of every kind.
 
 use super::trial::Build;
 use harness_rig::usage::{Reading, Series};
@@ -17,13 +17,13 @@ pub trait OwnFacts: Clone {
         None
     }
 
-    /// Returns the facts of an instance without those for which the journal has lines of their own.
+    /// Returns the facts of an instance without those that have journal lines of their own.
     #[must_use]
     fn outline(&self) -> Self {
         self.clone()
     }
 
-    /// Returns the facts for which the journal has lines of their own, one line each.
+    /// Returns the facts that have journal lines of their own, one per line.
     fn pieces(&self) -> Vec<Self> {
         Vec::new()
     }

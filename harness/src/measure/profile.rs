@@ -1,15 +1,15 @@
-//! What `--profile` left of a stage. None of it is a number of the stage: the profiled window is measured by nobody.
+//! Records the profile of a stage. It contains no number of the stage, because the profiled window is not measured.
 
 use serde::{Deserialize, Serialize};
 
-/// How the call stack behind a sample is found.
+/// How the call stack of a sample is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stacks {
-    /// By the unwind tables of the program: every optimised program has them, those of Go do not.
+    /// By the unwind tables of the program, which every optimised program has, except those in Go.
     Dwarf,
-    /// By frame pointers: cheaper, and right only where the program was built with them.
+    /// By frame pointers: cheaper, but correct only if the program was built with them.
     Fp,
 }
 
@@ -19,24 +19,24 @@ pub enum Stacks {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Profile {
     Taken(Taken),
-    /// It could not be; why, and what to type.
+    /// Why there is none, and what to type.
     Absent(String),
 }
 
-/// A profile that was taken.
+/// A recorded profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Taken {
-    /// The flame graph (SVG), by its path below the run's folder.
+    /// The flame graph (SVG), as a path below the folder of the run.
     pub graph: String,
-    /// The folded stacks behind it, one a line with its number of samples, likewise.
+    /// The folded stacks, one per line with its number of samples, likewise.
     pub folded: String,
     /// How the stacks were found.
     pub stacks: Stacks,
-    /// What was counted between two samples, as `perf` names it: `cycles`, or `cpu-clock` where the processor's counters are out of reach.
+    /// The sampled event, as `perf` names it: `cycles`, or `cpu-clock` if hardware counters are not available.
     pub event: String,
-    /// Samples taken of the target's processes.
+    /// Samples of the processes of the target.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub samples: u64,
     /// Length of the window in nanoseconds.
@@ -45,7 +45,7 @@ pub struct Taken {
 }
 
 impl Stacks {
-    /// Its name on the command line, and that of `perf`.
+    /// Returns the name on the command line and that of `perf`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Dwarf => "dwarf",

@@ -1,4 +1,5 @@
-//! Why a stage came to no numbers: what failed, of which build, limits or fault, and what a reader must know beside numbers.
+//! Defines the reasons why a stage has no numbers: the cause, the build, limits or fault that it concerns, and
+//! warnings.
 
 mod text;
 
@@ -12,16 +13,16 @@ use harness_load::outcome::Outcome;
 use harness_rig::group::ResourceLimits;
 use harness_rig::launch::Ending;
 
-/// The part of a stage that something is said about.
+/// The part of a stage that a reason concerns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Scope {
-    /// One of two builds; the program is known once it was started.
+    /// One of two builds; the program is known once it has started.
     Build { build: Build, program: Option<String> },
     /// One set of limits, in stage `limits`.
     Limits(ResourceLimits),
-    /// A part that the stage has a name for, for example one fault.
+    /// A part that the stage names, for example one fault.
     Part(String),
 }
 
@@ -30,17 +31,17 @@ pub enum Scope {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rejection {
-    /// What was found in the first of those rounds.
+    /// The check of the first of those rounds.
     pub check: Check,
-    /// Rounds it rejected. A round that breaks two rules counts under both.
+    /// Rounds that it rejected. A round that violates two rules counts for both.
     pub rounds: u64,
     /// Valid and rejected rounds together.
     pub of: u64,
-    /// The only arm it was found on; absent when it was found on several.
+    /// The only arm that violates it; absent if there are several.
     pub arm: Option<Arm>,
 }
 
-/// Why the numbers of a stage do not mean what they say.
+/// Why the numbers of a stage are not valid.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -51,7 +52,7 @@ pub struct Reason {
     pub problem: Problem,
 }
 
-/// What is wrong with the numbers of a stage.
+/// A problem of the numbers of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -60,24 +61,24 @@ pub enum Problem {
     Rejected(Rejection),
     /// A rule of the audit does not hold, and there is only one round.
     Broken(Check),
-    /// As many rounds were rejected as may be.
+    /// The permitted number of rejected rounds is exceeded.
     TooFewRounds { valid: u64, wanted: u64, rejected: u64 },
     /// The first request through an arm was not answered as expected.
     Preflight {
-        /// Absent where the scenario has one request.
+        /// Absent if the scenario has one request.
         request: Option<String>,
         arm: Arm,
         outcome: Outcome,
-        /// What came instead.
+        /// The actual answer.
         example: Option<String>,
     },
     /// A soak has too few whole windows for a slope.
     TooFewWindows { whole: u64, needed: u64 },
-    /// A quantity that may leak could not be read in some windows of a soak.
+    /// A quantity could not be read in some windows of a soak.
     Unread { quantity: String, missing: u64, windows: u64 },
 }
 
-/// Why a stage or a run could not go on.
+/// Why a stage or a run could not continue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -89,13 +90,13 @@ pub struct Failure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_ns: Option<u64>,
     pub cause: Cause,
-    /// What to change, where the log shows it.
+    /// What to change, if the log shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
-    /// The last lines of the log; empty when nothing was printed, absent where there is no log.
+    /// The last lines of the log; empty if nothing was printed, absent if there is no log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<Vec<String>>,
-    /// The exit code it stands for.
+    /// Its exit code.
     pub exit: Exit,
 }
 
@@ -106,35 +107,35 @@ pub struct Failure {
 pub enum Cause {
     /// The target ended by itself.
     TargetEnded { ending: Ending, when: When },
-    /// The kernel killed processes of the target, which as a whole lives on.
+    /// The kernel killed processes of the target, but the target as a whole lives on.
     ProcessesKilled { ending: Ending, killed: u64 },
     /// An error: its text, and the text of each of its causes.
     Error(#[cfg_attr(feature = "schema", schemars(length(min = 1)))] Vec<String>),
 }
 
-/// When a target ended that should not have.
+/// When a target ended unexpectedly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// While it was measured.
     Measured,
-    /// Before it was asked to end.
+    /// Before it was stopped.
     Early,
 }
 
-/// What a reader must know beside the numbers of a stage.
+/// A warning about the numbers of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Warning {
-    /// The run has two builds, and this stage measured the head alone.
+    /// The run has two builds, but this stage measured only the head.
     HeadOnly,
     /// The target may open fewer descriptors than its connections may need.
     FewDescriptors { pid: i32, limit: u64, connections: u64 },
     /// The target did not end within the time between SIGTERM and SIGKILL.
     IgnoredSigterm {
-        /// Absent where there is one build.
+        /// Absent if there is one build.
         build: Option<Build>,
         patience_ns: u64,
     },
@@ -142,11 +143,11 @@ pub enum Warning {
     Disturbed {
         /// From 1.
         launch: u64,
-        /// Absent where there is one build.
+        /// Absent if there is one build.
         build: Option<Build>,
         check: Check,
     },
-    /// The journal could not be written to its end; the record is complete.
+    /// The journal could not be written completely; the record is complete.
     JournalIncomplete { folder: String, cause: String },
 }
 
@@ -157,7 +158,7 @@ impl From<Problem> for Reason {
 }
 
 impl Reason {
-    /// The same reason, of a part of the stage.
+    /// Assigns the reason to a part of the stage.
     #[must_use]
     pub fn within(mut self, scope: Scope) -> Self {
         self.scope.insert(0, scope);
@@ -166,24 +167,24 @@ impl Reason {
 }
 
 impl Failure {
-    /// A failure without a log.
+    /// Creates a failure without a log.
     pub const fn new(cause: Cause, exit: Exit) -> Self {
         Self { scope: Vec::new(), after_ns: None, cause, advice: None, log: None, exit }
     }
 
-    /// An error with its causes, each by its own text.
+    /// Creates a failure from an error and its causes.
     pub fn of(error: &dyn std::error::Error, exit: Exit) -> Self {
         Self::new(Cause::Error(causes(error)), exit)
     }
 
-    /// The same failure with the last lines of a log.
+    /// Adds the last lines of a log.
     #[must_use]
     pub fn with_log(mut self, lines: Vec<String>) -> Self {
         self.log = Some(lines);
         self
     }
 
-    /// The same failure, of a part of the stage.
+    /// Assigns the failure to a part of the stage.
     #[must_use]
     pub fn within(mut self, scope: Scope) -> Self {
         self.scope.insert(0, scope);
@@ -191,7 +192,7 @@ impl Failure {
     }
 }
 
-/// The text of an error and of each of its causes, the outermost first.
+/// Returns the texts of an error and of its causes, the outermost first.
 pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
     let mut causes: Vec<String> = Vec::new();
     for text in std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string) {

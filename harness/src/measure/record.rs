@@ -1,4 +1,5 @@
-//! The record of a run: facts only, never changed after the run. Whatever can be computed again lives in the judgement.
+//! Defines the record of a run. It contains facts only and is never changed; everything that can be computed again is
+//! in the judgement.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,10 +17,10 @@ use harness_rig::usage::{Reading, Series};
 
 pub use super::kind::StageKind;
 
-/// Version of [`Record`]'s layout; a reader refuses a higher one.
+/// Layout version of [`Record`]; a reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 2;
 
-/// Everything one run found out.
+/// The facts of one run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -41,14 +42,14 @@ pub struct Record {
     /// The builds measured, the head first; one unless builds are compared.
     pub targets: Vec<BuildFacts>,
     pub host: HostFacts,
-    /// What the host had been calibrated to, where it had; it may be of another host, see [`Calibration::unfit`].
+    /// The calibration of the host, if there was one; it may belong to another host, see [`Calibration::unfit`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
-    /// What the scenario's author should know, for example that a request has no `expect`.
+    /// Warnings for the author of the scenario, for example that a request has no `expect`.
     pub warnings: Vec<String>,
     /// The stages, in the order they ran.
     pub stages: Vec<StageRecord>,
-    /// The run was stopped by ctrl-c or SIGTERM.
+    /// Whether the run was stopped by ctrl-c or SIGTERM.
     pub interrupted: bool,
     /// CPU time the sampler used ÷ the time it ran, as a share of one core.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
@@ -63,15 +64,15 @@ pub struct Record {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
-    /// The name of its folder, beside that of the run.
+    /// The name of its folder, next to that of the run.
     pub run_id: String,
     #[cfg_attr(feature = "schema", schemars(extend("const" = Exit::Invalid)))]
     pub exit: Exit,
-    /// Why it ended so, most urgent first.
+    /// Its reasons, most urgent first.
     pub reasons: Vec<String>,
 }
 
-/// The scenario as written, with what the command line changed.
+/// The scenario as written, with the changes of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -83,7 +84,7 @@ pub struct ScenarioFacts {
     pub sha256: String,
     /// `--set` arguments, in order, and `--against` as the key that it sets.
     pub overrides: Vec<String>,
-    /// `--quick` was given.
+    /// Whether `--quick` was given.
     pub quick: bool,
     pub seed: u64,
 }
@@ -94,30 +95,30 @@ pub struct ScenarioFacts {
 #[serde(deny_unknown_fields)]
 pub struct BuildFacts {
     pub build: Build,
-    /// The program as the scenario names it, after placeholders.
+    /// The program as the scenario names it, with placeholders filled in.
     pub program: String,
-    /// It is one of the bundled programs.
+    /// Whether it is one of the bundled programs.
     pub builtin: bool,
     /// Size of the executable in bytes.
     pub size_bytes: Option<u64>,
     /// SHA-256 of the executable, hexadecimal.
     pub sha256: Option<String>,
-    /// Arguments and environment that change numbers, as `NAME=value` (for example `RUST_LOG=error`).
+    /// Arguments and environment that affect numbers, as `NAME=value` (for example `RUST_LOG=error`).
     pub env: Vec<String>,
 }
 
-/// What became of a stage.
+/// The outcome of a stage.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StageStatus {
-    /// Its numbers mean what they say.
+    /// Its numbers are valid.
     Valid,
-    /// They do not; why, and what to change.
+    /// Its numbers are not valid, with the reasons.
     Invalid(Vec<Reason>),
     /// The target or a tool failed.
     Failed(Failure),
-    /// It could not run and is optional; why.
+    /// It could not run and is optional, with the reason.
     Skipped(Failure),
     /// The run was stopped before it was complete.
     #[default]
@@ -132,28 +133,28 @@ pub struct StageRecord {
     /// Its name in the scenario.
     pub name: String,
     pub status: StageStatus,
-    /// The scenario says that the run may do without it.
+    /// Whether the stage is optional.
     pub optional: bool,
     /// The load offered in each trial; absent for stages without load.
     pub offered: Option<Pace>,
-    /// Delay of the upstream as configured, in nanoseconds; absent for an upstream that is not ours.
+    /// Configured delay of the upstream in nanoseconds; absent for an upstream that is not the bundled one.
     pub upstream_delay_ns: Option<u64>,
-    /// What the target may use; absent where nothing is limited, and where each instance has limits of its own.
+    /// The limits of the target; absent if nothing is limited, and if each instance has its own limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
-    /// What `--profile` left; absent where none was asked for.
+    /// The result of `--profile`; absent if no profile was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
-    /// Its kind, and what only stages of its kind record.
+    /// Its kind, and the facts that only this kind records.
     pub facts: StageFacts,
-    /// Launches, rounds, windows or faults that had to be valid, of each build and within each set of limits.
+    /// Number of launches, rounds, windows or faults that have to be valid, for each build and each set of limits.
     pub wanted: u64,
     pub instances: Vec<InstanceRecord>,
-    /// What a reader must know beside the numbers.
+    /// Warnings about the numbers.
     pub warnings: Vec<Warning>,
 }
 
-/// One start of the target and what was measured on it.
+/// One start of the target and its measurements.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -161,19 +162,19 @@ pub struct InstanceRecord {
     /// From 0 within the stage.
     pub index: u32,
     pub build: Build,
-    /// What it may use; absent where nothing is limited.
+    /// Its limits; absent if nothing is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
     pub launch: LaunchRecord,
-    /// Readings of the window in which it ended by itself: the last that is known of it.
+    /// The last readings of an instance that ended by itself, from the window in which it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Series<Reading>>,
-    /// What only instances of such a stage record.
+    /// Facts that only instances of such a stage record.
     pub facts: InstanceFacts,
     pub rounds: Vec<RoundRecord>,
 }
 
-/// What became of a round.
+/// The outcome of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -182,7 +183,7 @@ pub enum RoundStatus {
     WarmUp,
     /// All its trials are valid.
     Valid,
-    /// A trial of it is not valid; kept, not counted, and repeated.
+    /// A trial of it is not valid; the round is recorded, does not count, and is repeated.
     Rejected,
     /// Stopped before all its trials were done.
     Incomplete,
@@ -200,7 +201,7 @@ pub struct RoundRecord {
 }
 
 impl StageStatus {
-    /// The word for it in reports.
+    /// Returns the word for reports.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Valid => "valid",
@@ -211,7 +212,7 @@ impl StageStatus {
         }
     }
 
-    /// Why the stage is not valid, as sentences; empty where it is.
+    /// Returns why the stage is not valid, as sentences; empty if it is valid.
     pub fn reasons(&self) -> Vec<String> {
         match self {
             Self::Valid => Vec::new(),
@@ -227,13 +228,13 @@ impl StageRecord {
         self.facts.kind()
     }
 
-    /// Rounds that count, over all instances, in order.
+    /// Iterates over the valid rounds of all instances, in order.
     pub fn valid_rounds(&self) -> impl Iterator<Item = &RoundRecord> {
         let rounds = self.instances.iter().flat_map(|instance| &instance.rounds);
         rounds.filter(|round| round.status == RoundStatus::Valid)
     }
 
-    /// Rounds kept but not counted, over all instances.
+    /// Iterates over the rejected rounds of all instances.
     pub fn rejected_rounds(&self) -> impl Iterator<Item = &RoundRecord> {
         let rounds = self.instances.iter().flat_map(|instance| &instance.rounds);
         rounds.filter(|round| round.status == RoundStatus::Rejected)
@@ -241,7 +242,7 @@ impl StageRecord {
 }
 
 impl RoundRecord {
-    /// The trial of one arm.
+    /// Returns the trial of one arm.
     pub fn trial(&self, arm: harness_load::facts::Arm) -> Option<&TrialRecord> {
         self.trials.iter().find(|trial| trial.arm == arm)
     }

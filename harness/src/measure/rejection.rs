@@ -1,11 +1,11 @@
-//! Why rounds of a stage were rejected: the failed rules of the audit, once each.
+//! Summarises why rounds of a stage were rejected.
 
 use super::audit::Check;
 use super::reason::Rejection;
 use super::record::{RoundRecord, StageRecord};
 use harness_load::facts::Arm;
 
-/// The rules that rejected rounds, most frequent first; among equals, in the order in which the audit applies them.
+/// Returns the rules that rejected rounds, most frequent first; ties are in the order in which the audit applies them.
 pub fn rejections(stage: &StageRecord) -> Vec<Rejection> {
     let of = (stage.valid_rounds().count() + stage.rejected_rounds().count()) as u64;
     let mut found: Vec<(usize, Rejection)> = Vec::new();
@@ -24,8 +24,8 @@ pub fn rejections(stage: &StageRecord) -> Vec<Rejection> {
     found.into_iter().map(|(_, rejection)| rejection).collect()
 }
 
-/// Each rule that a round breaks, once: its place in the audit, what was found first, and the arm if it is only one. Where both
-/// arms break it, what was found on the direct one counts: what fails without the target is not the target's doing.
+/// Returns each rule that a round violates once: its place in the audit, the first check, and the arm if it is only
+/// one. If both arms violate it, the check of the direct arm is returned, because the target did not cause that.
 fn failed_rules(round: &RoundRecord) -> Vec<(usize, &Check, Option<Arm>)> {
     let mut failed: Vec<(usize, &Check, Option<Arm>)> = Vec::new();
     for trial in &round.trials {
@@ -112,7 +112,7 @@ mod tests {
             (RoundStatus::WarmUp, vec![late(1)]),
         ]);
         let hint = "the generator woke up late: use a quieter host, a lower `rate`, or a `cpuset` of its own";
-        let steal = "the hypervisor gave the CPUs to others: repeat later or on another host";
+        let steal = "the hypervisor gave CPU time to other guests: repeat later or on another host";
         assert_eq!(
             reasons(&stage),
             [

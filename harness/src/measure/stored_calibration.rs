@@ -1,4 +1,4 @@
-//! Where the calibration of this host lies, and how it gets there.
+//! Reads and writes the calibration file of this host.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,22 +11,22 @@ use harness_base::files;
 /// The variable that names the file.
 pub const VARIABLE: &str = "HARNESS_CALIBRATION";
 
-/// Where it lies in the folder for the state of programs.
+/// Path in the state folder of the user.
 const FILE: &str = "harness/calibration.json";
 
-/// What can go wrong with the file.
+/// Errors of the calibration file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing says where it should be.
+    /// No variable determines the path.
     #[error(
-        "there is no place for the calibration, since none of HARNESS_CALIBRATION, XDG_STATE_HOME and HOME is set; \
+        "the path of the calibration is unknown, because none of HARNESS_CALIBRATION, XDG_STATE_HOME and HOME is set; \
          name one with --out FILE"
     )]
     NoPlace,
-    /// It is there and cannot be read.
-    #[error("the calibration {} cannot be read: {source}; look at it with: ls -l {}", path.display(), path.display())]
+    /// The file exists but cannot be read.
+    #[error("the calibration {} cannot be read: {source}; inspect it with: ls -l {}", path.display(), path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    /// It is there and cannot be used.
+    /// The file exists but cannot be used.
     #[error("{} cannot be used as a calibration: {why}; measure again with: harness calibrate", path.display())]
     Malformed { path: PathBuf, why: String },
     #[error(
@@ -37,15 +37,16 @@ pub enum Error {
     Unwritable { path: PathBuf, source: io::Error },
 }
 
-/// The file of this user: `HARNESS_CALIBRATION`, or `harness/calibration.json` below `XDG_STATE_HOME` or `~/.local/state`.
+/// Returns the path of the calibration: `HARNESS_CALIBRATION`, or `harness/calibration.json` below `XDG_STATE_HOME` or
+/// `~/.local/state`.
 ///
 /// # Errors
-/// [`Error::NoPlace`].
+/// Returns [`Error::NoPlace`] if none of these is set.
 pub fn place() -> Result<PathBuf, Error> {
     place_by(|name| std::env::var_os(name)).ok_or(Error::NoPlace)
 }
 
-/// As the XDG Base Directory Specification demands: what is empty or relative there does not count.
+/// Follows the XDG Base Directory Specification: empty and relative values are ignored.
 fn place_by(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let of = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let absolute = |path: &PathBuf| path.is_absolute();
@@ -56,18 +57,18 @@ fn place_by(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     })
 }
 
-/// Reads the file of this user; `None` where there is none.
+/// Reads the calibration of this user; `None` if it does not exist.
 ///
 /// # Errors
-/// [`Error::Unreadable`], [`Error::Malformed`].
+/// Returns [`Error::Unreadable`] or [`Error::Malformed`].
 pub fn stored() -> Result<Option<Calibration>, Error> {
     place().map_or(Ok(None), |path| read(&path))
 }
 
-/// Reads a calibration; `None` where there is no such file.
+/// Reads a calibration; `None` if the file does not exist.
 ///
 /// # Errors
-/// [`Error::Unreadable`], [`Error::Malformed`].
+/// Returns [`Error::Unreadable`] or [`Error::Malformed`].
 pub fn read(path: &Path) -> Result<Option<Calibration>, Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -77,18 +78,18 @@ pub fn read(path: &Path) -> Result<Option<Calibration>, Error> {
     calibration::parse(&text).map(Some).map_err(|why| Error::Malformed { path: path.to_owned(), why })
 }
 
-/// Makes the folder of the file and sees whether it may be written, so that nothing is measured in vain.
+/// Creates the folder of the file and checks that the file can be written, before anything is measured.
 ///
 /// # Errors
-/// [`Error::Unwritable`].
+/// Returns [`Error::Unwritable`].
 pub fn make_room(path: &Path) -> Result<(), Error> {
     files::make_room(path).map_err(|source| Error::Unwritable { path: path.to_owned(), source })
 }
 
-/// Writes a calibration, whole or not at all.
+/// Replaces the calibration file atomically.
 ///
 /// # Errors
-/// [`Error::Unwritable`].
+/// Returns [`Error::Unwritable`].
 pub fn write(calibration: &Calibration, path: &Path) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(calibration).map_err(io::Error::other);
     let written = text.and_then(|text| files::write_whole(path, (text + "\n").as_bytes()));

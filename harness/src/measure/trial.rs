@@ -1,4 +1,4 @@
-//! One trial: one arm, once. What the load generator reported, what was read meanwhile, and the audit of it.
+//! Defines a trial: one measurement of one arm, with the report of the load generator, the readings and the audit.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,18 +8,18 @@ use harness_load::pace::Pace;
 use harness_rig::threads::ThreadsUsage;
 use harness_rig::usage::{Reading, Series};
 
-/// Which build of the target a trial measured.
+/// The build that a trial measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Build {
     Base,
-    /// What is being judged; the only one where nothing is compared.
+    /// The judged build; the only one if nothing is compared.
     #[default]
     Head,
 }
 
-/// The upstream's own count against ours, over warm-up, window and drain.
+/// The count of the upstream and that of the generator, over warm-up, window and drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -39,33 +39,33 @@ pub struct TrialRecord {
     pub build: Build,
     pub offered: Pace,
     pub connections: u64,
-    /// What the load generator says.
+    /// The report of the load generator.
     pub load: LoadFacts,
-    /// The upstream's count; absent for an upstream that is not ours.
+    /// The count of the upstream; absent if it is not the bundled one.
     pub ledger: Option<Ledger>,
-    /// Readings of all processes; the first and last one were taken at the window's edges.
+    /// Readings of all processes; the first and the last one were taken at the edges of the window.
     pub readings: Series<Reading>,
-    /// Peak RSS of the target within the window in bytes, where the kernel let us reset it.
+    /// Peak RSS of the target in the window in bytes, if the kernel allows it to be reset.
     pub peak_rss_bytes: Option<u64>,
-    /// CPUs the target may use: those it may run on, and no more than its limit.
+    /// CPUs that the target may use: those of its cpuset, but at most its limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub target_cpus: Option<f64>,
-    /// What the threads of the target did within the window; absent on the direct arm, and where the kernel does not tell.
+    /// Use of the threads of the target in the window; absent on the direct arm, and if the kernel does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_threads: Option<ThreadsUsage>,
     pub audit: Vec<Check>,
-    /// What a reader must know beside the numbers, for example `co-located`.
+    /// Remarks for readers, for example `co-located`.
     pub tags: Vec<Tag>,
 }
 
 impl TrialRecord {
-    /// Whether every rule of the audit holds.
+    /// Returns whether every rule of the audit holds.
     pub fn is_valid(&self) -> bool {
         self.audit.iter().all(|check| check.passed)
     }
 
-    /// Valid completions inside the window ÷ its measured length, in requests per second.
+    /// Returns valid completions inside the window ÷ its measured length, in requests per second.
     pub fn rps(&self) -> Option<f64> {
         let seconds = self.load.window_ns as f64 / 1e9;
         (seconds > 0.0).then(|| self.load.completed_in_window as f64 / seconds)

@@ -1,4 +1,4 @@
-//! The plan as text, for `harness check`.
+//! Formats the plan as text for `harness check`.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use harness_base::units::{Bytes, Nanos, grouped, three_digits};
 use harness_load::spec::{Body, Request};
 use harness_rig::target::spec::{ContainerSpec, External, ImageSpec, Launch, Upstream};
 
-/// Columns a line may take.
+/// Width of a line.
 const WIDTH: usize = 80;
 
-/// Columns of the labels at the left, and of a stage's name where that is longer.
+/// Width of the labels, and of a stage's name if it is longer.
 const LABEL: usize = 10;
 
 impl fmt::Display for Plan {
@@ -61,7 +61,7 @@ impl Plan {
         line(out, "", &format!("ready within {}", span(self.target.deadline)))
     }
 
-    /// What stands behind the target, and in which stages it differs.
+    /// Describes the upstream, and the stages in which it differs.
     fn upstreams(&self) -> String {
         let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
         for stage in &self.stages {
@@ -81,7 +81,7 @@ impl Plan {
         }
     }
 
-    /// Every request that some stage sends, once.
+    /// Lists every request that a stage sends, once.
     fn requests(&self) -> Vec<&Request> {
         let mut requests: Vec<&Request> = Vec::new();
         for request in self.stages.iter().flat_map(|stage| &stage.requests) {
@@ -103,20 +103,20 @@ impl Plan {
     }
 }
 
-/// How a build comes to run, and with which environment.
+/// Describes how a build is started, and with which environment.
 fn describe_launch(out: &mut fmt::Formatter<'_>, label: &str, launch: &Launch) -> fmt::Result {
     let (how, env) = match launch {
         Launch::Process(process) => (process.command.join(" "), Some(&process.env)),
         Launch::Container(container) => (describe_container(container), Some(&container.env)),
         Launch::External(External::Pid(pid)) => (format!("process {pid}, which runs already"), None),
-        Launch::External(External::Port(port)) => (format!("whatever listens on port {port} already"), None),
+        Launch::External(External::Port(port)) => (format!("the process that listens on port {port}"), None),
     };
     line(out, label, &how)?;
     let env: Vec<String> = env.into_iter().flatten().map(|(name, value)| format!("{name}={value}")).collect();
     if env.is_empty() { Ok(()) } else { line(out, "", &format!("with {}", env.join(" "))) }
 }
 
-/// What the scenario changes in `[gate]`; nothing where it leaves the defaults.
+/// Describes what the scenario changes in `[gate]`.
 impl Plan {
     fn describe_gates(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, gate) in self.gates.changes().iter().enumerate() {
@@ -132,7 +132,7 @@ impl Plan {
 fn describe_container(container: &ContainerSpec) -> String {
     let made_of = match &container.image {
         ImageSpec::Image(image) => format!("container of image {image}"),
-        ImageSpec::Binary(binary) => format!("container of an image made of {binary}"),
+        ImageSpec::Binary(binary) => format!("container of an image built from {binary}"),
     };
     let command =
         if container.command.is_empty() { String::new() } else { format!(": {}", container.command.join(" ")) };
@@ -199,7 +199,7 @@ fn describe_stage(stage: &Stage) -> String {
     format!("{named}{what}{limits}{compared}{optional}{takes}")
 }
 
-/// As a scenario writes it: exact, where a rounded number would hide what was asked for.
+/// Formats a time span exactly, like a scenario writes it.
 fn span(span: Nanos) -> String {
     span.notation()
 }
@@ -218,12 +218,12 @@ fn describe_claim(claim: &Claim) -> String {
     format!("{} {sign} {bound}{required}", claim.metric)
 }
 
-/// A label and a text behind it.
+/// Writes a label and a text.
 fn line(out: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
     columns(out, LABEL, label, text)
 }
 
-/// A label in a column of its own and a text behind it, broken between words so that no line exceeds the width unless one word does.
+/// Writes a label in its own column and a text, wrapped between words.
 fn columns(out: &mut fmt::Formatter<'_>, indent: usize, label: &str, text: &str) -> fmt::Result {
     let mut column = indent;
     write!(out, "{label:<indent$}")?;

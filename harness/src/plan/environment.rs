@@ -1,11 +1,11 @@
-//! The environment variables a plan needs.
+//! Finds the environment variables that a plan needs.
 
 use super::Plan;
 use harness_rig::target::spec::{ContainerSpec, ImageSpec, Launch, ProcessSpec, Spec, Upstream};
 use harness_rig::target::template::{Piece, Template, variable};
 
 impl Plan {
-    /// Names of the environment variables that its builds and upstreams need and that have no value, each once.
+    /// Lists the environment variables that builds and upstreams need and that are not set, without duplicates.
     pub fn unset_variables(&self) -> Vec<String> {
         let upstreams = self.stages.iter().filter_map(|stage| stage.upstream.as_ref()).flat_map(upstream_texts);
         let mut unset = Vec::new();

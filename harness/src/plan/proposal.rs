@@ -1,5 +1,5 @@
-//! What the calibration of a host would have a plan changed to: more rounds where too small an overhead is asked for, and a lower
-//! rate where generator and upstream would be the limit.
+//! Proposes changes to a plan from the calibration of the host: more rounds for a smaller resolution, and a lower rate
+//! if generator or upstream would be the limit.
 
 use std::f64::consts::SQRT_2;
 
@@ -11,7 +11,7 @@ use harness_base::units::{Rate, Ratio};
 use harness_load::pace::Pace;
 use harness_stats as stats;
 
-/// Share of the ceiling that an arrival rate may take; beyond it, latency is queueing in generator and upstream.
+/// Largest share of the ceiling for an arrival rate; above it, latency is queueing in generator and upstream.
 const SHARE: Ratio = Ratio(0.60);
 
 /// Nanoseconds in the unit of that metric.
@@ -19,19 +19,19 @@ const MS: f64 = 1e6;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// Why: the stage, what it asks for, and what this host can do.
+    /// The reason: the stage, its requirement, and the capability of this host.
     pub message: String,
-    /// The key and value for `--set`; absent where no value would do.
+    /// The key and value for `--set`; absent if no value is sufficient.
     pub set: Option<String>,
 }
 
 impl Plan {
-    /// What should be changed; nothing where all is well. The calibration must be of the host on which the plan will run.
+    /// Proposes changes; empty if none is needed. The calibration must be that of the host on which the plan will run.
     pub fn proposals(&self, calibration: &Calibration) -> Vec<Proposal> {
         let ceiling = calibration.ceiling.as_ref().map(|ceiling| ceiling.rate_per_second.point);
         let of = |stage: &Stage| {
             let lower = ceiling.and_then(|ceiling| lower_rate(stage, ceiling));
-            // With --quick the number of rounds is not the scenario's.
+            // --quick changes the number of rounds.
             let floor = calibration.noise_floor.as_ref().filter(|_| !self.scenario.quick);
             let more = floor.and_then(|floor| self.more_rounds(stage, floor));
             [more, lower]
@@ -39,8 +39,8 @@ impl Plan {
         self.stages.iter().flat_map(of).flatten().collect()
     }
 
-    /// More rounds for a stage that asks for less than it resolves. A longer window or another rate is taken to be no better than
-    /// that of the calibration.
+    /// Proposes more rounds for a stage that needs a finer resolution. A longer window or another rate is assumed to
+    /// resolve no more than that of the calibration.
     fn more_rounds(&self, stage: &Stage, floor: &NoiseFloor) -> Option<Proposal> {
         let load = stage.work.planned().rounds()?;
         let (asked, why) = self.smallest_asked(stage)?;
@@ -51,7 +51,7 @@ impl Plan {
         let name = &stage.name;
         let shown = |ns: f64| Unit::Millis.show(ns / MS);
         let message = format!(
-            "stage {name}: its {} rounds resolve overheads of {} on this host, and {why} asks for {}",
+            "stage {name}: its {} rounds resolve overheads of {} on this host, but {why} needs {}",
             load.rounds,
             shown(seen),
             shown(asked)
@@ -60,13 +60,14 @@ impl Plan {
             Some(rounds) => {
                 let takes = with_rounds(stage, rounds).expected_duration();
                 Proposal {
-                    message: format!("{message}; {rounds} rounds do, and take about {takes}"),
+                    message: format!("{message}; {rounds} rounds resolve it and take about {takes}"),
                     set: Some(format!("stage.{name}.rounds={rounds}")),
                 }
             }
             None => Proposal {
                 message: format!(
-                    "{message}; no number of rounds does below {}: see what spoils this host with harness doctor, and calibrate again",
+                    "{message}; no number of rounds resolves less than {}: check this host with harness doctor, and \
+                     calibrate again",
                     shown(floor.least_ns)
                 ),
                 set: None,
@@ -74,15 +75,15 @@ impl Plan {
         })
     }
 
-    /// The smallest overhead in nanoseconds that somebody asks of a stage, and who.
+    /// Returns the smallest overhead in nanoseconds that a stage must resolve, and what requires it.
     fn smallest_asked(&self, stage: &Stage) -> Option<(f64, String)> {
         let metric = stage.work.planned().resolves()?;
         let id = if stage.name == stage.kind().name() { metric.to_owned() } else { format!("{metric}@{}", stage.name) };
-        // A target that adds nothing must be able to keep its claim.
+        // A target without overhead must be able to meet its claim.
         let claims = self.claims.iter().filter(|claim| claim.metric == id && claim.below);
         let claims =
             claims.map(|claim| (claim.bound * MS, format!("[targets] with {}", Unit::Millis.show_bound(claim.bound))));
-        // A change is the difference of two overheads, each of which scatters by itself.
+        // A change is the difference of two overheads that scatter independently.
         let floor = self.gates.of(&id, metric::find(&id)?.unit).min_abs;
         let gate = (floor > 0.0).then(|| {
             let why =
@@ -93,12 +94,13 @@ impl Plan {
     }
 }
 
-/// The smallest overhead in nanoseconds that so many rounds resolve; `None` below six, which have no interval.
+/// Returns the smallest overhead in nanoseconds that so many rounds resolve; `None` for fewer than six, which have no
+/// interval.
 pub fn resolved(floor: &NoiseFloor, rounds: u64) -> Option<f64> {
     stats::resolution(rounds).map(|deviations| (deviations * floor.scatter_ns).max(floor.least_ns))
 }
 
-/// The fewest rounds that resolve an overhead of so many nanoseconds; `None` where no number of them does.
+/// Returns the smallest number of rounds that resolves an overhead in nanoseconds; `None` if no number does.
 fn rounds_that_resolve(floor: &NoiseFloor, overhead_ns: f64) -> Option<u64> {
     if overhead_ns < floor.least_ns {
         return None;
@@ -114,7 +116,7 @@ fn with_rounds(stage: &Stage, rounds: u64) -> Stage {
     stage
 }
 
-/// A lower rate for a stage whose own is too near to what generator and upstream reach.
+/// Proposes a lower rate for a stage whose rate is too close to the ceiling of generator and upstream.
 fn lower_rate(stage: &Stage, ceiling: f64) -> Option<Proposal> {
     let load = stage.work.planned().load().filter(|_| stage.work.planned().needs_headroom())?;
     let Pace::Open { rate } = load.pace else { return None };
@@ -124,8 +126,8 @@ fn lower_rate(stage: &Stage, ceiling: f64) -> Option<Proposal> {
     let name = &stage.name;
     let lower = two_digits_below(SHARE.0 * ceiling);
     let message = format!(
-        "stage {name}: {rate} is {} of what generator and bundled upstream reach without a target on this host ({}), and more than {} \
-         measures them",
+        "stage {name}: {rate} is {} of what generator and bundled upstream reach without a target on this host ({}); above {}, \
+         it measures these instead of the target",
         Ratio(rate.0 / ceiling),
         Unit::PerSecond.show(ceiling),
         SHARE.notation()
@@ -133,14 +135,14 @@ fn lower_rate(stage: &Stage, ceiling: f64) -> Option<Proposal> {
     Some(Proposal { message, set: (lower > 0.0).then(|| format!("stage.{name}.rate={}", Rate(lower).notation())) })
 }
 
-/// The largest number with two significant digits that is not above `value`.
+/// Rounds down to two significant digits.
 fn two_digits_below(value: f64) -> f64 {
     let step = 10_f64.powf(value.log10().floor() - 1.0);
     let below = (value / step).floor() * step;
     if below.is_finite() { (below * 1e6).round() / 1e6 } else { 0.0 }
 }
 
-/// The command that runs a plan with all proposals taken; `None` where none can be.
+/// Returns the command that runs a plan with all proposals; `None` if none can be applied.
 pub fn command(plan: &Plan, proposals: &[Proposal]) -> Option<String> {
     let sets: String =
         proposals.iter().filter_map(|proposal| proposal.set.as_ref()).map(|set| format!(" --set {set}")).collect();
@@ -203,11 +205,11 @@ mod tests {
         assert_eq!(found.len(), 1);
         let message = &found[0].message;
         assert!(message.starts_with("stage overhead: its 16 rounds resolve overheads of 0.2"), "{message}");
-        assert!(message.contains("from 0.1 ms on, asks for 70.7 µs; "), "{message}");
+        assert!(message.contains("from 0.1 ms on, needs 70.7 µs; "), "{message}");
         // 0.1 ms ÷ √2 of 0.2 ms.
         let rounds = stats::rounds_for(0.5 / SQRT_2).unwrap();
         assert!(
-            (100..180).contains(&rounds) && message.contains(&format!("; {rounds} rounds do, and take about ")),
+            (100..180).contains(&rounds) && message.contains(&format!("; {rounds} rounds resolve it and take about ")),
             "{message}"
         );
         let typed = format!("harness run t.toml --set stage.overhead.rounds={rounds}");
@@ -216,7 +218,7 @@ mod tests {
         assert_eq!(enough.proposals(&calibration(200.0, 1.0, 50_000.0)), []);
         let hopeless = &plan.proposals(&calibration(200.0, 90.0, 50_000.0))[0];
         assert_eq!(hopeless.set, None);
-        assert!(hopeless.message.contains("no number of rounds does below 90.0 µs"), "{}", hopeless.message);
+        assert!(hopeless.message.contains("no number of rounds resolves less than 90.0 µs"), "{}", hopeless.message);
     }
 
     #[test]
@@ -226,7 +228,7 @@ mod tests {
         let found = plan(stages).proposals(&calibration(40.0, 1.0, 50_000.0));
         let rounds = stats::rounds_for(20.0 / 40.0).unwrap();
         assert_eq!(found[0].set, Some(format!("stage.overhead-b.rounds={rounds}")));
-        assert!(found[0].message.contains("[targets] with 0.02 ms asks for 20.0 µs"), "{}", found[0].message);
+        assert!(found[0].message.contains("[targets] with 0.02 ms needs 20.0 µs"), "{}", found[0].message);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What GitHub Actions reads from a step: workflow commands among its output, and files whose paths stand in the environment.
+//! Writes for GitHub Actions: workflow commands in the output, and files whose paths are in the environment.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,25 +6,26 @@ use std::path::{Path, PathBuf};
 use crate::verdict::Judgement;
 use crate::verdict::judgement::{ClaimState, FindingKind, Ground};
 
-/// Annotations of one level that GitHub shows for a step are ten; the last one says how many more there are.
+/// Number of annotations before the last one. GitHub shows ten per level and step; the last one counts the rest.
 const SHOWN: usize = 9;
 
-/// GitHub takes no summary of a step beyond 1 MiB, and then drops all of it.
+/// Largest summary of a step that GitHub accepts, 1 MiB; it drops a larger one completely.
 pub const SUMMARY_LIMIT: u64 = 1 << 20;
 
-/// Why a file of the runner could not be extended.
+/// Errors of the files of the runner.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("{path} cannot be extended: {source}; it is named by {variable}, unset that to go without")]
+    #[error("cannot append to {path}: {source}; unset {variable} to run without this file")]
     Unwritable {
         path: PathBuf,
         /// The variable that names it.
         variable: &'static str,
         source: std::io::Error,
     },
-    /// It would be more than GitHub takes.
+    /// The file would exceed the limit of GitHub.
     #[error(
-        "{path} would have {bytes} bytes, and GitHub drops a summary of more than {SUMMARY_LIMIT}; print it in a step of its own"
+        "{path} would have {bytes} bytes, and GitHub drops a summary of more than {SUMMARY_LIMIT}; print it in a \
+         separate step"
     )]
     Full {
         path: PathBuf,
@@ -33,7 +34,7 @@ pub enum Error {
     },
 }
 
-/// How loud an annotation is.
+/// Level of an annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     Error,
@@ -49,20 +50,21 @@ impl Level {
     }
 }
 
-/// One workflow command, as a line. Whatever would end it or begin another one is escaped.
+/// Formats one workflow command as a line. Characters that would end it or begin another one are escaped.
 pub fn command(level: Level, title: &str, message: &str) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = data(title).replace(':', "%3A").replace(',', "%2C");
     format!("::{} title={property}::{}\n", level.word(), data(message))
 }
 
-/// An error for whatever fails the run, a warning for whatever must not be overlooked; at most ten of each.
+/// Formats an error for every reason that fails the run, and a warning for every other relevant finding; at most ten of
+/// each.
 pub fn annotations(judgement: &Judgement) -> String {
     let of_kind = |kind: FindingKind| judgement.findings.iter().filter(move |finding| finding.kind == kind);
     let told = |kind: FindingKind| of_kind(kind).map(|finding| (finding.subject.clone(), finding.message.clone()));
     let blocks: Vec<(String, String)> = told(FindingKind::Block).collect();
     let verdict = judgement.exit.word();
-    // Blocks stand among the findings already.
+    // Blocks are findings already.
     let new = |ground: &&Ground| !matches!(ground, Ground::Finding(finding) if finding.kind == FindingKind::Block);
     let reasons = judgement.grounds.iter().filter(new).map(|ground| (verdict.to_owned(), ground.to_string()));
     let errors: Vec<(String, String)> = blocks.iter().cloned().chain(reasons).collect();
@@ -81,10 +83,10 @@ fn limited(level: Level, lines: &[(String, String)]) -> String {
     text
 }
 
-/// Appends Markdown to the summary of the step; what other steps or tools wrote stays.
+/// Appends Markdown to the summary of the step; the text of other steps is kept.
 ///
 /// # Errors
-/// [`Error::Full`] where GitHub would drop the whole, [`Error::Unwritable`] where the file cannot be extended.
+/// Returns [`Error::Full`] if GitHub would drop the whole summary, [`Error::Unwritable`] if the file cannot be written.
 pub fn append_summary(path: &Path, markdown: &str) -> Result<(), Error> {
     let present = std::fs::metadata(path).map_or(0, |facts| facts.len());
     let bytes = present + markdown.len() as u64 + 1;
@@ -97,9 +99,9 @@ pub fn append_summary(path: &Path, markdown: &str) -> Result<(), Error> {
 /// Appends `name=value` lines to the outputs of the step.
 ///
 /// # Errors
-/// [`Error::Unwritable`].
+/// Returns [`Error::Unwritable`].
 pub fn append_outputs(path: &Path, outputs: &[(&str, &str)]) -> Result<(), Error> {
-    // A line break in a value would make an output of its own.
+    // A line break in a value would create another output.
     let one = |(name, value): &(&str, &str)| format!("{name}={}\n", value.replace(['\r', '\n'], " "));
     append(path, "GITHUB_OUTPUT", &outputs.iter().map(one).collect::<String>())
 }

@@ -9,31 +9,31 @@ use serde_json::Value;
 use super::proxy;
 use harness_base::units::Nanos;
 
-/// Bytes of an answer: a page of a hundred comments of 65,536 characters, with room.
+/// Largest accepted answer in bytes: more than a page of a hundred comments of 65,536 characters.
 const LARGEST: usize = 64 << 20;
 
-/// Where the interface is unless `GITHUB_API_URL` says otherwise.
+/// Address of the API unless `GITHUB_API_URL` is set.
 const PUBLIC: &str = "https://api.github.com";
 
-/// Why no request can be sent.
+/// Errors of the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("no repository is known: add `--repo OWNER/NAME`, or set GITHUB_REPOSITORY")]
+    #[error("the repository is unknown; add `--repo OWNER/NAME`, or set GITHUB_REPOSITORY")]
     NoRepository,
-    /// It is no `OWNER/NAME`.
-    #[error("{repository:?} is no repository: type `--repo OWNER/NAME`")]
+    /// It is not an `OWNER/NAME`.
+    #[error("{repository:?} is not a repository; type `--repo OWNER/NAME`")]
     NotRepository { repository: String },
-    /// The token would cross a network in the clear.
-    #[error("GITHUB_API_URL is {url:?}: it must begin with https://, the token would be sent in the clear")]
+    /// The token would be sent unencrypted over a network.
+    #[error("GITHUB_API_URL is {url:?}: it must begin with https://, because the token would be sent unencrypted")]
     Insecure { url: String },
     #[error("GITHUB_TOKEN is not set; give the step `env: GITHUB_TOKEN: ${{ github.token }}`")]
     NoToken,
-    /// A proxy that cannot be used, or no certificates on this host.
+    /// The proxy cannot be used, or the host has no certificates.
     #[error("the HTTP client cannot be set up: {}", root_cause(source))]
     Client { source: reqwest::Error },
 }
 
-/// Which repository to reach, where, with which token, and for how long to wait.
+/// The repository, its address, the token, and the time limit.
 #[derive(Debug, Clone)]
 pub struct Access {
     base: String,
@@ -44,11 +44,12 @@ pub struct Access {
 }
 
 impl Access {
-    /// Reads `GITHUB_API_URL`, `GITHUB_REPOSITORY`, `GITHUB_TOKEN` and the proxy variables through `variable`; `repository` wins
-    /// over its variable. `patience` is how long one request may take.
+    /// Reads `GITHUB_API_URL`, `GITHUB_REPOSITORY`, `GITHUB_TOKEN` and the proxy variables through `variable`;
+    /// `repository` overrides its variable. `patience` limits the duration of one request.
     ///
     /// # Errors
-    /// [`Error`], where a setting is certainly wrong. A missing token is accepted here: pull requests from forks have none.
+    /// Returns an [`Error`] if a setting is certainly wrong. A missing token is accepted here, because pull requests
+    /// from forks have none.
     pub fn new(
         variable: impl Fn(&str) -> Option<String>,
         repository: Option<&str>,
@@ -65,13 +66,13 @@ impl Access {
         if !is_repository(&repository) {
             return Err(Error::NotRepository { repository });
         }
-        // A proxy cannot know what this host calls itself.
+        // A proxy cannot resolve the loopback names of this host.
         let proxy = if base.starts_with("http://") { None } else { proxy::of(&variable, proxy::host(&base)) };
         Ok(Self { base, repository, token: set("GITHUB_TOKEN").map(Secret), proxy: proxy.map(Secret), patience })
     }
 }
 
-/// Encrypted, or to this very host; without a user, whose name could look like one.
+/// Returns whether a URL is encrypted or local, and has no user.
 fn is_safe(base: &str) -> bool {
     if base.contains('@') {
         return false;
@@ -103,11 +104,11 @@ impl fmt::Debug for Secret {
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// It may be over in a moment.
+    /// It may be temporary.
     Passing(String),
-    /// Trying again would bring the same.
+    /// It is permanent.
     Lasting {
-        /// HTTP status, where there was an answer.
+        /// HTTP status, if there was an answer.
         status: Option<u16>,
         message: String,
     },
@@ -132,11 +133,11 @@ pub struct Github {
 }
 
 impl Github {
-    /// Sets the client up; nothing is sent yet. Of all parts of the harness, only this one honours `HTTPS_PROXY`, `HTTP_PROXY`,
-    /// `ALL_PROXY` and `NO_PROXY`: it is the only one that leaves the host.
+    /// Sets up the client without sending anything. Only this part of the harness honours `HTTPS_PROXY`, `HTTP_PROXY`,
+    /// `ALL_PROXY` and `NO_PROXY`, because only it connects to other hosts.
     ///
     /// # Errors
-    /// [`Error::NoToken`] and [`Error::Client`].
+    /// Returns [`Error::NoToken`] or [`Error::Client`].
     pub fn open(access: Access) -> Result<Self, Error> {
         let Access { base, repository, token, proxy, patience } = access;
         let token = token.ok_or(Error::NoToken)?;
@@ -158,17 +159,17 @@ impl Github {
         Ok(Self { client, base, repository, token, patience })
     }
 
-    /// How long one request may take.
+    /// Returns the time limit of one request.
     pub(super) const fn patience(&self) -> Duration {
         self.patience
     }
 
-    /// `text` without the token.
+    /// Removes the token from `text`.
     pub(super) fn redacted(&self, text: &str) -> String {
         text.replace(&self.token.0, "***")
     }
 
-    /// Reads whom the token belongs to; `None` for the token of a workflow or an app, which may not ask.
+    /// Reads the owner of the token; `None` for the token of a workflow or an app, which may not ask.
     pub(super) async fn login(&self) -> Result<Option<String>, Trouble> {
         match self.call(Method::GET, "/user", None).await {
             Ok(user) => Ok(user["login"].as_str().map(str::to_owned)),
@@ -250,7 +251,7 @@ fn root_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std:
     std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)
 }
 
-/// Whether the connection was refused for what the other side sent, such as its certificate.
+/// Returns whether the peer sent something invalid, such as its certificate.
 fn is_invalid(error: &(dyn std::error::Error + 'static)) -> bool {
     let invalid = |error: &(dyn std::error::Error + 'static)| {
         let io = error.downcast_ref::<std::io::Error>();
@@ -265,12 +266,13 @@ const fn lasting(status: Option<u16>, message: String) -> Trouble {
 
 const fn advice(status: u16) -> &'static str {
     match status {
-        301 | 302 | 307 | 308 => "; the repository has another name now: say it with `--repo OWNER/NAME`",
-        401 => "; the token is not valid, or not any more",
+        301 | 302 | 307 | 308 => "; the repository was renamed; pass the new name with `--repo OWNER/NAME`",
+        401 => "; the token is invalid or expired",
         403 => {
-            "; the token may not write here: that of a fork's pull request never may, a job needs `pull-requests: write`"
+            "; the token has no write permission; that of a fork's pull request never has, and a job needs \
+             `pull-requests: write`"
         }
-        404 => "; there is no such pull request, or the token does not see it",
+        404 => "; the pull request does not exist, or the token has no access to it",
         _ => "",
     }
 }

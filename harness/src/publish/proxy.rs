@@ -24,13 +24,13 @@ pub(super) fn host(url: &str) -> &str {
     }
 }
 
-/// Whether this is the address of a proxy; the scheme is optional.
+/// Returns whether this is the address of a proxy; the scheme is optional.
 fn is_address(value: &str) -> bool {
     let value = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     reqwest::Url::parse(&value).is_ok_and(|url| url.has_host())
 }
 
-/// Whether `host`, in lower case, is one of those that `pattern` names: exactly, by its end (`.example.com`, `*.example.com`), by its
+/// Returns whether `host`, in lower case, is one of those that `pattern` names: exactly, by its end (`.example.com`, `*.example.com`), by its
 /// start (`10.*`, `10.`), or all (`*`).
 fn matches(pattern: &str, host: &str) -> bool {
     let pattern = pattern.to_ascii_lowercase();

@@ -13,7 +13,7 @@ const PER_PAGE: usize = 100;
 /// Pages to search: 10,000 comments.
 const PAGES: usize = 100;
 
-/// How often the whole is tried where the cause may be temporary.
+/// Number of attempts if the cause may be temporary.
 const TRIES: u32 = 3;
 
 /// What to post, and where.
@@ -21,7 +21,7 @@ const TRIES: u32 = 3;
 pub struct Post<'a> {
     /// Number of the pull request.
     pub pull_request: u64,
-    /// First line of the body, by which the comment is found.
+    /// First line of the body, which identifies the comment.
     pub marker: &'a str,
     pub body: &'a str,
     /// Only rewrite an existing comment; create none.
@@ -30,18 +30,19 @@ pub struct Post<'a> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
-    /// There was none; its address.
+    /// The comment was created; its address.
     Created(String),
-    /// It was rewritten; its address.
+    /// The comment was updated; its address.
     Updated(String),
-    /// There was none, and there was nothing to say.
+    /// There was no comment, and none was needed.
     Quiet,
 }
 
-/// Posts or rewrites the comment. Each try searches for it again, since a write without an answer may have been done.
+/// Posts or updates the comment. Each attempt searches for it again, because a write without an answer may have
+/// succeeded.
 ///
 /// # Errors
-/// What happened, in one sentence without the token, when it cannot be done or not in time.
+/// Returns what failed, in one sentence without the token.
 pub fn put(github: &Github, post: &Post<'_>) -> Result<Done, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("the HTTP client cannot be started: {error}"))?;
@@ -95,7 +96,7 @@ async fn find(
 ) -> Result<Option<u64>, Trouble> {
     for page in 1..=PAGES {
         if Instant::now() >= deadline {
-            return Err(Trouble::Passing(format!("looking through the comments took too long, at page {page}")));
+            return Err(Trouble::Passing(format!("reading the comments took too long and stopped at page {page}")));
         }
         let path = format!("/issues/{}/comments?per_page={PER_PAGE}&page={page}", post.pull_request);
         let answer = github.repository(Method::GET, &path, None).await?;
@@ -113,7 +114,7 @@ async fn find(
     Err(Trouble::Lasting { status: None, message })
 }
 
-/// Whether the token's owner wrote the comment, or, where the owner is unknown, a program: a marker alone can be forged.
+/// Returns whether the token's owner wrote the comment, or, if the owner is unknown, a program: a marker alone can be forged.
 fn is_ours(comment: &Value, marker: &str, login: Option<&str>) -> bool {
     let user = &comment["user"];
     let ours = match login {

@@ -1,9 +1,10 @@
-//! `aether/bench-*.json`: Aether's bench JSON, one file for each benchmark, since its checker takes one file per side.
+//! Renders `aether/bench-*.json`, Aether's bench JSON: one file per benchmark, because its checker takes one file per
+//! side.
 //!
-//! Its two metrics are durations in milliseconds and throughputs in MB/s. We have the first; a rate of requests is no rate of
-//! bytes, and its checker would take an unknown metric for a duration, so rates, sizes and shares are left out. So is what is
-//! advisory: the format has no word for it, and its reader would gate. Quantiles are those of the rounds or launches, and `n`
-//! counts these, never requests.
+//! Its two metrics are durations in milliseconds and throughputs in MB/s. This harness has durations; a request rate is
+//! not a byte rate, and the checker would treat an unknown metric as a duration, so rates, sizes and shares are
+//! omitted. Advisory metrics are omitted too, because the format cannot mark them. Quantiles are those of the rounds or
+//! launches, and `n` counts these, never requests.
 
 use serde::Serialize;
 
@@ -91,7 +92,7 @@ fn benches<'a>(summary: &Summary<'a>) -> impl Iterator<Item = Bench<'a>> {
     })
 }
 
-/// The values of a duration in milliseconds, sorted; nothing for other quantities.
+/// Returns the values of a duration in milliseconds, sorted; `None` for other quantities.
 fn milliseconds(metric: &Measured) -> Option<Vec<f64>> {
     let per_unit = match metric.unit {
         Unit::Millis => 1.0,

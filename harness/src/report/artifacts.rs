@@ -1,11 +1,11 @@
-//! Which artifacts a run writes: the first of each audience by default, further ones where they are asked for.
+//! Selects the artifacts that a run writes: a default set, and further ones on request.
 
 use std::collections::BTreeSet;
 
 use super::{FORMATS, ReportFormat};
 use harness_base::words::nearest;
 
-/// Stands for every artifact.
+/// The name that selects every artifact.
 pub const ALL: &str = "all";
 
 /// The formats that every run writes.
@@ -14,28 +14,28 @@ const DEFAULT: [&str; 7] = ["table", "markdown", "json", "bencher", "flat", "htm
 /// Selects artifacts. The default selection is written unless more are requested.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Artifacts {
-    /// Names of formats that are written beside the default ones.
+    /// Names of formats that are written in addition to the default ones.
     further: BTreeSet<&'static str>,
 }
 
-/// A name that no format has.
+/// A name that belongs to no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no artifact {name:?}; {hint}")]
+#[error("unknown artifact {name:?}; {hint}")]
 pub struct UnknownArtifact {
     name: String,
     hint: String,
 }
 
 impl Artifacts {
-    /// Every artifact.
+    /// Selects every artifact.
     pub fn all() -> Self {
         Self { further: FORMATS.iter().map(|format| format.name()).collect() }
     }
 
-    /// The default artifacts and those with these names, where `all` stands for every one.
+    /// Selects the default artifacts and those with these names; `all` selects every one.
     ///
     /// # Errors
-    /// [`UnknownArtifact`] for the first name that no format has.
+    /// Returns [`UnknownArtifact`] for the first unknown name.
     pub fn named<T: AsRef<str>>(names: &[T]) -> Result<Self, UnknownArtifact> {
         let mut artifacts = Self::default();
         for name in names.iter().map(AsRef::as_ref) {
@@ -48,14 +48,14 @@ impl Artifacts {
         Ok(artifacts)
     }
 
-    /// These and the other ones.
+    /// Adds other artifacts.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         self.further.extend(&other.further);
         self
     }
 
-    /// The formats to write, in the order of [`FORMATS`].
+    /// Returns the formats to write, in the order of [`FORMATS`].
     pub fn formats(&self) -> impl Iterator<Item = &'static dyn ReportFormat> {
         let chosen = |name| DEFAULT.contains(&name) || self.further.contains(name);
         FORMATS.iter().copied().filter(move |format| chosen(format.name()))
@@ -65,7 +65,7 @@ impl Artifacts {
 fn unknown(name: &str) -> UnknownArtifact {
     let known = || std::iter::once(ALL).chain(FORMATS.iter().map(|format| format.name()));
     let hint = nearest(name, known()).map_or_else(
-        || format!("known are {}", known().collect::<Vec<_>>().join(", ")),
+        || format!("one of {}", known().collect::<Vec<_>>().join(", ")),
         |near| format!("did you mean {near}?"),
     );
     UnknownArtifact { name: name.to_owned(), hint }
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_a_hint() {
         let error = |name: &str| Artifacts::named(&[name]).unwrap_err().to_string();
-        assert_eq!(error("junt"), "there is no artifact \"junt\"; did you mean junit?");
-        assert!(error("pdf").contains("known are all, table,"), "{}", error("pdf"));
+        assert_eq!(error("junt"), "unknown artifact \"junt\"; did you mean junit?");
+        assert!(error("pdf").contains("one of all, table,"), "{}", error("pdf"));
     }
 }

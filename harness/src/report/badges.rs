@@ -1,7 +1,7 @@
-//! Badges: each as a JSON file that shields.io reads and as an SVG that works without it.
+//! Renders badges, each as a JSON file for shields.io and as an SVG file.
 //!
-//! A badge is a claim without its context, so only numbers that may be published become one: not those of invalid stages, not
-//! those of a quick run or of a run that did not end.
+//! A badge has no context, so only publishable numbers become badges: none of invalid stages, quick runs or partial
+//! runs.
 
 mod svg;
 
@@ -49,7 +49,7 @@ pub(super) struct Endpoint<'a> {
     is_error: bool,
 }
 
-/// Badge, label, and the metric it shows: the first that has a value and begins so.
+/// Badge, label, and the prefix of the metric that it shows: the first one with a value.
 const NUMBERS: [(&str, &str, &str); 6] = [
     ("overhead-p50", "overhead p50", "overhead/latency_p50"),
     ("overhead-p99", "overhead p99", "overhead/latency_p99"),
@@ -123,7 +123,7 @@ fn number(summary: &Summary<'_>, name: &'static str, label: &'static str, id: &s
     })
 }
 
-/// Colours a badge by the state of the metric's target; blue where it has none.
+/// Colours a badge by the state of the metric's target; blue if it has none.
 fn color(summary: &Summary<'_>, metric: &Measured) -> Color {
     let claim = summary.judgement.targets.iter().find(|target| target.metric == metric.id);
     match claim.map(|claim| claim.state) {

@@ -1,4 +1,4 @@
-//! Baselines for people, and in the formats of other tools.
+//! Renders baselines as text and in the formats of other tools.
 
 use serde::Serialize;
 
@@ -20,12 +20,12 @@ pub enum ExportFormat {
     Json,
 }
 
-/// `1 run`, `2 runs`.
+/// Formats a count: `1 run`, `2 runs`.
 pub(super) fn plural(n: usize, noun: &str) -> String {
     crate::verdict::judgement::counted(n, noun)
 }
 
-/// The newest run: what it is and every metric, 80 columns.
+/// Describes the newest run and its metrics, 80 columns wide.
 pub fn table(baseline: &Baseline) -> String {
     let Baseline { name, scenario, runs, .. } = baseline;
     let mut text = format!("baseline {name} of scenario {scenario}: {}\n", plural(runs.len(), "run"));
@@ -71,7 +71,7 @@ fn estimate(metric: &StoredMetric) -> Option<Estimate> {
     Sample::new(metric.rounds.clone()).ok().map(|sample| Estimate::median(&sample))
 }
 
-/// Every baseline, two lines each; what cannot be read is said in its place.
+/// Lists every baseline in two lines, or the error if it cannot be read.
 pub fn list_table(held: &[Held]) -> String {
     let header =
         format!("{:<22}{:<16}{:>5}  {:<12}{:<14}{:>9}\n", "scenario", "name", "runs", "newest", "commit", "size");
@@ -114,10 +114,10 @@ struct Listed<'a> {
     error: Option<String>,
 }
 
-/// The same for programs, ending in a newline: an array.
+/// Renders the same list as a JSON array, ending in a newline.
 ///
 /// # Errors
-/// [`Error::NoJson`] when a value has no form in JSON.
+/// Returns [`Error::NoJson`] if a value has no JSON form.
 pub fn list_json(held: &[Held]) -> Result<String, Error> {
     super::pretty("baseline list", &held.iter().map(listed).collect::<Vec<_>>()).map(text_of)
 }
@@ -139,12 +139,12 @@ fn listed(held: &Held) -> Listed<'_> {
     }
 }
 
-/// The newest run as one document, or with `all` every run: in Bencher's format and the flat array, which hold one run, a line
-/// for each, oldest first; in the baseline's own layout, one document. The second part names the metrics that the format cannot
-/// hold, because this harness does not know them.
+/// Renders the newest run as one document, or every run with `all`: in Bencher's format and the flat array, which
+/// contain one run, one line per run, oldest first; in the layout of the baseline, one document. The second value names
+/// the metrics that are omitted because this harness does not know them.
 ///
 /// # Errors
-/// [`Error::NoJson`] when a value has no form in JSON.
+/// Returns [`Error::NoJson`] if a value has no JSON form.
 pub fn export(baseline: &Baseline, format: ExportFormat, all: bool) -> Result<(String, Vec<String>), Error> {
     let newest = baseline.runs.len().saturating_sub(1);
     let runs = &baseline.runs[if all { 0 } else { newest }..];
@@ -180,7 +180,7 @@ fn flat(metric: &StoredMetric) -> Flat<'_> {
     Flat { name: &metric.id, value: metric.point, unit: metric.unit }
 }
 
-/// On one line, or indented; ending in a newline.
+/// Formats on one line or indented, ending in a newline.
 fn document<T: Serialize>(value: &T, one_line: bool) -> Result<String, Error> {
     if !one_line {
         return super::pretty("baseline export", value).map(text_of);

@@ -1,8 +1,8 @@
-//! `bench_metrics.json`: the Bencher Metric Format, a map of metrics of a map of measures.
+//! Renders `bench_metrics.json`, the Bencher Metric Format: a map of metrics, each a map of measures.
 //!
-//! Bencher reads the file whole or not at all: one null or one string and it takes nothing. So only finite values of valid
-//! stages go in, an end of an interval that is not there is left out, and no unit or note is added. Advisory metrics keep
-//! their plain id; a far quantile has a measure of its own (`latency-tail`), so that it can have a wider threshold.
+//! Bencher rejects the whole file if it contains a null or a string. Therefore only finite values of valid stages are
+//! written, missing interval ends are omitted, and no unit or note is added. Advisory metrics keep their plain id; a
+//! far quantile has a separate measure (`latency-tail`), so that it can have a wider threshold.
 
 use serde::{Serialize, Serializer};
 
@@ -26,7 +26,7 @@ impl ReportFormat for Bencher {
     }
 }
 
-/// The document of these metrics; one that is not in the metric table has no measure and is left out.
+/// Creates the document of these metrics. Metrics that are not in the metric table have no measure and are omitted.
 pub(super) fn of<'a>(metrics: impl Iterator<Item = (&'a str, Estimate)>) -> InOrder<'a> {
     let measured = metrics.filter_map(|(id, estimate)| {
         let metric = find(id)?;
@@ -61,7 +61,8 @@ impl Values {
     }
 }
 
-/// In the measure's unit; a product is rounded to thousandths (of a nanosecond), where only float noise is left.
+/// Converts to the unit of the measure; a product is rounded to thousandths (of a nanosecond), which removes
+/// floating-point noise.
 fn scaled(value: f64, scale: f64) -> f64 {
     if scale == 1.0 { value } else { (value * scale * 1e3).round() / 1e3 }
 }

@@ -1,12 +1,12 @@
-//! What a report says of the calibration of its host.
+//! Formats the calibration of the host for reports.
 
 use crate::measure::calibration::{Calibration, NOISE_FLOOR, NoiseFloor, Resolution};
 use crate::measure::metric::Unit;
 use crate::measure::{HostFacts, ToolFacts};
 use harness_base::units::Nanos;
 
-/// How small an overhead the host resolves and where its ceiling is, with the day on which that was measured; or why the
-/// calibration is not used for what `tool` measures on `host`.
+/// Formats the resolution and the ceiling of the host with their day; or why the calibration does not apply to `tool`
+/// on `host`.
 pub fn quote(calibration: &Calibration, host: &HostFacts, tool: &ToolFacts) -> String {
     if let Some(why) = calibration.unfit(host, tool) {
         return format!(
@@ -40,15 +40,15 @@ fn resolves(floor: &NoiseFloor) -> String {
 fn no_floor(calibration: &Calibration) -> String {
     let why = calibration.absent.iter().find(|absent| absent.part == NOISE_FLOOR);
     let why = why.map_or("no reason was recorded", |absent| absent.reason.as_str());
-    format!("what overheads this host resolves is not known ({why})")
+    format!("the resolution of this host is unknown ({why})")
 }
 
-/// Nanoseconds as people read latencies.
+/// Formats nanoseconds like latencies.
 pub fn ns(value: f64) -> String {
     Unit::Millis.show(value / 1e6)
 }
 
-/// A length of measuring: `10 s`, `10 min`.
+/// Formats the duration of a measurement: `10 s`, `10 min`.
 pub fn span(measuring_ns: u64) -> String {
     let seconds = Nanos(measuring_ns).as_secs_f64();
     if seconds >= 120.0 { format!("{} min", seconds / 60.0) } else { format!("{seconds} s") }

@@ -1,5 +1,5 @@
-//! `comment.md`: what stands under a pull request. The marker on its first line lets the next run find it again; the worst
-//! comes first, everything else is folded. It is read by strangers, so it never holds a path or a secret.
+//! Renders `comment.md`, the comment on a pull request. The marker in its first line identifies it for the next run;
+//! regressions come first, and the rest is folded. Anyone can read it, so it contains no path and no secret.
 
 use super::lines::{FindingLine, FindingLines, HEAD, lines};
 use super::scrub::public;
@@ -8,7 +8,7 @@ use crate::measure::HostFacts;
 use crate::measure::record::Record;
 use crate::verdict::judgement::counted;
 
-/// The format, for the host that the record names.
+/// The comment for the host in the record, as a format.
 pub(super) struct Comment;
 
 impl ReportFormat for Comment {
@@ -27,43 +27,44 @@ impl ReportFormat for Comment {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Name of the host or class of hosts; without it, system and CPUs of the record's host.
+    /// Name of the host or class of hosts; by default, operating system and CPUs of the host in the record.
     pub testbed: Option<String>,
-    /// The comment takes the place of one that told of something worse.
+    /// Whether the comment replaces one that reported something worse.
     pub resolved: bool,
 }
 
-/// Characters that a comment may have. GitHub takes 65,536.
+/// Largest number of characters of a comment. GitHub accepts 65,536.
 pub const LIMIT: usize = 59_000;
 
-/// Room that is kept for what follows the findings: titles of the folded parts and the last lines.
+/// Characters that are reserved for the text after the findings: titles of the folded parts and the last lines.
 const TAIL: usize = 3_000;
 
-/// Rows of a table that are looked at: no row is so short that more would fit.
+/// Largest number of rows to consider: no row is so short that more would fit.
 const MOST: usize = 1_500;
 
-/// The marker: the first line of every comment about this scenario on this testbed, and of no other.
+/// Returns the marker: the first line of every comment about this scenario on this testbed.
 pub fn marker(record: &Record, testbed: Option<&str>) -> String {
     format!("<!-- harness:v1 id={} -->", testbed_name(record, testbed))
 }
 
-/// The testbed of a run: its scenario, and its host or class of hosts. Numbers of two testbeds are never compared.
+/// Returns the name of the testbed of a run: its scenario, and its host or class of hosts. Numbers of different
+/// testbeds are never compared.
 pub(super) fn testbed_name(record: &Record, testbed: Option<&str>) -> String {
     let testbed = testbed.map_or_else(|| testbed_of(&record.host), slug);
     format!("{}/{testbed}", slug(&record.scenario.name))
 }
 
-/// The whole comment, at most [`LIMIT`] characters, ending in a newline.
+/// Renders the whole comment, at most [`LIMIT`] characters, ending in a newline.
 pub fn body(summary: &Summary<'_>, options: &Options) -> String {
     let mut page = Page::default();
     page.push(&format!("{}\n", marker(summary.record, options.testbed.as_deref())));
     head(&mut page, summary, options.resolved);
     let FindingLines { first, unchanged } = lines(summary.judgement);
-    // With many findings, each says less, so that none of the first group is lost while it can be helped.
+    // With many findings, each row is shortened, so that as many as possible of the first group fit.
     let room = page.room("", HEAD, TAIL);
-    let told = |most: usize| first.iter().take(MOST).map(|line| row(line, most)).collect::<Vec<String>>();
+    let rows_of = |most: usize| first.iter().take(MOST).map(|line| row(line, most)).collect::<Vec<String>>();
     let fits = |rows: &Vec<String>| rows.iter().map(|row| row.chars().count()).sum::<usize>() <= room;
-    let rows = [600, 300, 150, 75].into_iter().map(told).find(fits).unwrap_or_else(|| told(40));
+    let rows = [600, 300, 150, 75].into_iter().map(rows_of).find(fits).unwrap_or_else(|| rows_of(40));
     page.table("", HEAD, &rows, first.len(), TAIL);
     let rows: Vec<String> = unchanged.iter().take(MOST).map(|line| row(line, 300)).collect();
     page.table(&format!("{} unchanged", counted(unchanged.len(), "finding")), HEAD, &rows, unchanged.len(), TAIL);
@@ -106,7 +107,7 @@ fn metric(row: &super::Row<'_>) -> String {
     format!("| {id} | {direct} | {proxied} | **{}**{interval} | {} |\n", row.value, row.n)
 }
 
-/// Where it was measured, and how to see or do it again.
+/// Describes the host, and how to reproduce the result.
 fn foot(page: &mut Page, summary: &Summary<'_>) {
     let Record { run_id, host, scenario, tool, .. } = summary.record;
     let quick = if scenario.quick { ", with --quick: not for publication" } else { "" };
@@ -131,7 +132,7 @@ fn foot(page: &mut Page, summary: &Summary<'_>) {
     ));
 }
 
-/// System and CPUs of a host, the same for every point release: `ubuntu-24.04-4cpus`.
+/// Returns operating system and CPUs of a host without the point release: `ubuntu-24.04-4cpus`.
 fn testbed_of(host: &HostFacts) -> String {
     let words: Vec<&str> = host.os.split_whitespace().collect();
     let name = words.first().map_or("linux", |word| *word);
@@ -141,7 +142,7 @@ fn testbed_of(host: &HostFacts) -> String {
     slug(&format!("{name}{version}-{}cpus", host.cpus))
 }
 
-/// Letters, digits and `._-`, which can neither end the marker nor differ by case.
+/// Replaces everything except letters, digits and `._-`, so that the text cannot end the marker.
 fn slug(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._".contains(c) { c.to_ascii_lowercase() } else { '-' };
     let dashed: String = text.chars().take(80).map(plain).collect();
@@ -149,7 +150,7 @@ fn slug(text: &str) -> String {
     if parts.is_empty() { "unnamed".to_owned() } else { parts.join("-") }
 }
 
-/// Text that does not outgrow [`LIMIT`].
+/// Text of at most [`LIMIT`] characters.
 #[derive(Default)]
 struct Page {
     text: String,
@@ -162,13 +163,14 @@ impl Page {
         self.chars += text.chars().count();
     }
 
-    /// Characters that the rows of a table may have when `reserve` are left to what follows.
+    /// Returns the number of characters for the rows of a table if `reserve` are left for the rest.
     fn room(&self, title: &str, head: &str, reserve: usize) -> usize {
         const FRAME: usize = 200;
         LIMIT.saturating_sub(self.chars + reserve + head.len() + title.len() + FRAME)
     }
 
-    /// A table of as many rows as leave `reserve` characters, and how many more there are `of` them. With a title it is folded.
+    /// Adds a table with as many rows as leave `reserve` characters, and the number of omitted rows out of `of`. A
+    /// table with a title is folded.
     fn table(&mut self, title: &str, head: &str, rows: &[String], of: usize, reserve: usize) {
         let mut room = self.room(title, head, reserve);
         let fits = rows.iter().take_while(|row| {

@@ -1,4 +1,4 @@
-//! A comparison for people, for programs, and as lines that GitHub Actions turns into annotations.
+//! Renders a comparison as text, as JSON, and as annotations for GitHub Actions.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use harness_base::exit::Exit;
 
 const WIDTH: usize = 80;
 
-/// One sentence per finding, in 80 columns.
+/// Renders one sentence per finding, 80 columns wide.
 pub fn table(comparison: &Comparison) -> String {
     let mut text = wrap(&headline(comparison), WIDTH, "", "  ");
     for pair in &comparison.pairs {
@@ -21,7 +21,7 @@ pub fn table(comparison: &Comparison) -> String {
     text
 }
 
-/// The verdict in one sentence.
+/// Formats the verdict as one sentence.
 pub fn headline(comparison: &Comparison) -> String {
     let word = comparison.exit.word();
     match comparison.reasons.first() {
@@ -30,10 +30,10 @@ pub fn headline(comparison: &Comparison) -> String {
     }
 }
 
-/// The same for programs, ending in a newline.
+/// Renders the comparison as JSON, ending in a newline.
 ///
 /// # Errors
-/// [`Error::NoJson`] when a value has no form in JSON.
+/// Returns [`Error::NoJson`] if a value has no JSON form.
 pub fn json(comparison: &Comparison) -> Result<String, Error> {
     let document = Document {
         schema_version: 1,
@@ -47,7 +47,7 @@ pub fn json(comparison: &Comparison) -> Result<String, Error> {
     super::pretty("compare", &document).map(|json| String::from_utf8_lossy(&json).into_owned())
 }
 
-/// `::error::` for what fails, `::warning::` for what must not be overlooked; empty where there is neither.
+/// Formats `::error::` for failures and `::warning::` for other relevant findings; empty if there are none.
 pub fn annotations(comparison: &Comparison) -> String {
     let mut text = String::new();
     for pair in &comparison.pairs {
@@ -97,7 +97,7 @@ fn of_pair(pair: &Pair) -> String {
     text
 }
 
-/// `15 numbers: 1 block, 14 ok`.
+/// Counts findings: `15 numbers: 1 block, 14 ok`.
 fn tally<'a>(pairs: impl Iterator<Item = &'a Pair>) -> String {
     let changes: Vec<FindingKind> = pairs.flat_map(|pair| &pair.changes).map(|change| change.finding).collect();
     let of_kind = |kind: FindingKind| {
@@ -112,7 +112,7 @@ fn tally<'a>(pairs: impl Iterator<Item = &'a Pair>) -> String {
     }
 }
 
-/// A workflow command; what would end it is escaped.
+/// Formats a workflow command; characters that would end it are escaped.
 fn annotation(level: &str, message: &str) -> String {
     let message = message.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     format!("::{level}::{message}\n")

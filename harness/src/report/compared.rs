@@ -1,4 +1,4 @@
-//! What changed against a base: one row for each metric, and a sentence for each that matters.
+//! Shows the changes against a base: one row per metric, and a sentence for each relevant change.
 
 use super::markdown::escape::escaped;
 use super::text::wrap;
@@ -13,11 +13,11 @@ const WIDTH: usize = 80;
 
 #[derive(Debug)]
 pub struct Compared<'a> {
-    /// Against what, and by which evidence.
+    /// The base and the evidence.
     pub base: String,
-    /// The same with how many findings there are of each kind.
+    /// The title with the number of findings of each kind.
     pub title: String,
-    /// What a reader must know beside the findings.
+    /// Notes in addition to the findings.
     pub notes: Vec<String>,
     pub changes: Vec<Change<'a>>,
 }
@@ -25,12 +25,12 @@ pub struct Compared<'a> {
 #[derive(Debug)]
 pub struct Change<'a> {
     pub finding: &'a Finding,
-    /// Base, head, change with its interval, and p; where there are numbers.
+    /// Base, head, change with its interval, and p, if there are numbers.
     pub cells: Option<[String; 4]>,
 }
 
 impl<'a> Compared<'a> {
-    /// The view of a judgement; `None` where nothing was compared and nothing should have been.
+    /// Creates the view of a judgement; `None` if nothing was compared and nothing should have been.
     pub(super) fn new(record: &Record, judgement: &'a Judgement) -> Option<Self> {
         let changes: Vec<Change<'a>> = judgement.changes().into_iter().map(Change::new).collect();
         if changes.is_empty() {
@@ -54,7 +54,7 @@ fn against(record: &Record, judgement: &Judgement) -> String {
     baseline.map_or_else(|| "nothing".to_owned(), |against| format!("baseline {}", against.label()))
 }
 
-/// Every evidence that a finding rests on, once. What is exact needs none.
+/// Names every evidence of the findings once. Exact values need none.
 fn evidence(judgement: &Judgement) -> Option<String> {
     let tested = judgement.changes().into_iter().filter_map(|finding| finding.weighed.as_ref());
     let mut kinds: Vec<Evidence> =
@@ -75,7 +75,7 @@ fn notes(judgement: &Judgement) -> Vec<String> {
     caps.chain(rerun).chain(reason).chain(new_breaches(judgement)).collect()
 }
 
-/// One sentence for all breaches that must be seen in another run.
+/// Summarises all breaches that need another run in one sentence.
 fn new_breaches(judgement: &Judgement) -> Option<String> {
     let new = judgement.changes().into_iter().filter(|finding| is_new(finding)).count();
     let metrics = if new == 1 { "1 metric breaches".to_owned() } else { format!("{new} metrics breach") };
@@ -83,7 +83,7 @@ fn new_breaches(judgement: &Judgement) -> Option<String> {
     (new > 0).then_some(message)
 }
 
-/// A breach against stored runs that the runs before did not show, so that it may be a slow host.
+/// Returns whether a breach of stored evidence is not in the previous runs, so that it may be a slow host.
 fn is_new(finding: &Finding) -> bool {
     let breached = finding.weighed.as_ref().is_some_and(|weighed| weighed.seen.is_breach());
     finding.kind == FindingKind::Inconclusive && breached
@@ -94,12 +94,12 @@ impl<'a> Change<'a> {
         Self { finding, cells: finding.weighed.as_ref().map(cells) }
     }
 
-    /// It must not be overlooked.
+    /// Returns whether the row must not be overlooked.
     const fn matters(&self) -> bool {
         matches!(self.finding.kind, FindingKind::Block | FindingKind::Alert | FindingKind::Inconclusive)
     }
 
-    /// Its row says less than a reader must know.
+    /// Returns whether the row needs an additional sentence.
     fn needs_words(&self) -> bool {
         self.matters() && !is_new(self.finding)
     }
@@ -113,7 +113,8 @@ fn cells(weighed: &Weighed) -> [String; 4] {
     [unit.show(weighed.base), unit.show(weighed.head), change(weighed), p]
 }
 
-/// A change with its sign and its interval: in percent where there is a base to share it by, else in the unit of the metric.
+/// Formats a change with its sign and its interval: in percent if there is a base to relate it to, else in the unit of
+/// the metric.
 pub(super) fn change(weighed: &Weighed) -> String {
     let change = match weighed.effect {
         Some(effect) => format!("{} %", signed(effect)),
@@ -123,7 +124,7 @@ pub(super) fn change(weighed: &Weighed) -> String {
     change + &interval.unwrap_or_default()
 }
 
-/// In percent, to one decimal where that fits, without a sign in front of zero.
+/// Formats percent with one decimal if that fits, and zero without a sign.
 fn signed(share: f64) -> String {
     let percent = (share * 1e3).round() / 10.0;
     match percent.abs() {
@@ -158,14 +159,14 @@ pub(super) fn table(compared: &Compared<'_>) -> String {
     text
 }
 
-/// A name and its columns; a long name has a line to itself.
+/// Formats a name and its columns; a long name has its own line.
 fn line(name: &str, [base, head, change, p]: [String; 4]) -> String {
     let start = if name.chars().count() > 20 { format!("  {name}\n{:22}", "") } else { format!("  {name:<20}") };
     let line = format!("{start}{base:>13}{head:>13} {change:<23}{p:>8}");
     line.trim_end().to_owned() + "\n"
 }
 
-/// In Markdown: what matters and what got better in sight, the rest folded.
+/// Renders Markdown: relevant changes and improvements are visible, the rest is folded.
 pub(super) fn markdown(compared: &Compared<'_>) -> String {
     const HEAD: &str = "| metric | base | head | change [interval] | p | finding |\n|---|---:|---:|---:|---:|---|\n";
     let mut text = format!("**{}**\n\n", escaped(&capitalised(&compared.title)));

@@ -1,4 +1,4 @@
-//! Sentences about a record that several formats show.
+//! Formats sentences about a record that several formats use.
 
 use std::collections::BTreeMap;
 
@@ -17,19 +17,19 @@ use crate::verdict::judgement::{Ground, StageFinding};
 use crate::verdict::stage::judging;
 use harness_base::units::{Bytes, Nanos, Ratio, grouped};
 
-/// A sampler that uses more of a core than this disturbs what it watches.
-const DEAR_SAMPLER: f64 = 0.005;
+/// Share of a core above which the sampler disturbs the measurement.
+const COSTLY_SAMPLER: f64 = 0.005;
 
-/// Scenario, run, time and length.
+/// Formats scenario, run, time and duration.
 pub(super) fn run(record: &Record) -> String {
     let quick = if record.scenario.quick { " · quick" } else { "" };
     let took = Nanos(record.took_ns);
     format!("{} · {} · {} · took {took}{quick}", record.scenario.name, record.run_id, record.started_at)
 }
 
-/// Name, state and what was done, for each stage.
+/// Returns name, state and work of each stage.
 pub(super) fn stages(record: &Record, judgement: &Judgement) -> Vec<[String; 3]> {
-    // Both builds do the same: what is told of the head holds for each.
+    // Both builds do the same work, so the description of the head applies to each.
     let head = record.is_compared().then(|| record.of_build(Build::Head));
     let stages = &head.as_ref().unwrap_or(record).stages;
     let pairs = stages.iter().zip(&judgement.stages);
@@ -40,13 +40,12 @@ pub(super) fn stages(record: &Record, judgement: &Judgement) -> Vec<[String; 3]>
     pairs.map(line).collect()
 }
 
-/// The trials of the valid rounds.
+/// Iterates over the trials of the valid rounds.
 fn trials(stage: &StageRecord) -> impl Iterator<Item = &TrialRecord> {
     stage.valid_rounds().flat_map(|round| &round.trials)
 }
 
-/// What bounds each rate; tags of valid rounds, once each, with the ceiling that the direct arm found; and the rounds that lie far from
-/// the others.
+/// Describes what bounds each rate; the tags of valid rounds, with the ceiling of the direct arm; and outliers.
 pub(super) fn notes(record: &Record, judgement: &Judgement) -> Vec<String> {
     let of = |stage| {
         let notes = bottleneck(stage, judgement).into_iter().chain(stage_notes(stage, judgement));
@@ -60,13 +59,13 @@ fn bottleneck(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
     found.bottleneck.as_ref().map(|bottleneck| format!("{}: {bottleneck}", stage.name))
 }
 
-/// What the rounds show beside their medians.
+/// Describes patterns in the rounds that medians hide.
 fn judged(stage: &StageRecord, judgement: &Judgement) -> Vec<String> {
     let found = judgement.stages.iter().filter(|found| found.name == stage.name);
     found.flat_map(|found| &found.notes).map(|note| format!("{}: {note}", stage.name)).collect()
 }
 
-/// Why the far quantiles of a stage with a CPU limit are what they are.
+/// Explains the far quantiles of a stage with a CPU limit.
 fn throttling(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
     const PERIOD_MS: f64 = 100.0;
     let cpus = stage.limits?.cpus?;
@@ -91,7 +90,7 @@ fn throttling(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
     })
 }
 
-/// Which values of a stage lie far from the others, by round or launch: a disturbed round shows in several metrics at once.
+/// Lists outliers of a stage by round or launch, because a disturbed round affects several metrics at once.
 fn outliers(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
     let mut by_position: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for metric in judgement.metrics.iter().filter(|metric| metric.stage == stage.name) {
@@ -121,7 +120,7 @@ fn stage_notes(stage: &StageRecord, judgement: &Judgement) -> Vec<String> {
     note.into_iter().chain((show(stage.kind()).notes)(stage)).collect()
 }
 
-/// What the same generator and upstream reached without the target.
+/// Formats the rate that the same generator and upstream reached without the target.
 fn ceiling(stage: &StageRecord, judgement: &Judgement) -> String {
     let of =
         |metric: &&crate::verdict::judgement::Measured| metric.stage == stage.name && metric.category() == "throughput";
@@ -131,7 +130,7 @@ fn ceiling(stage: &StageRecord, judgement: &Judgement) -> String {
     })
 }
 
-/// The worst of every audit quantity over the valid rounds of each stage with load.
+/// Formats the worst value of every audit quantity over the valid rounds of each stage with load.
 pub(super) fn audit(record: &Record) -> Vec<String> {
     record.stages.iter().filter(|stage| trials(stage).next().is_some()).map(audit_of).collect()
 }
@@ -167,7 +166,7 @@ fn larger(found: Option<f64>, next: f64) -> Option<f64> {
     Some(found.map_or(next, |found| found.max(next)))
 }
 
-/// Why rounds were rejected, for each stage.
+/// Describes why rounds were rejected, for each stage.
 pub(super) fn rejected(record: &Record) -> Vec<String> {
     let of = |stage: &StageRecord| -> Vec<String> {
         rejections(stage).iter().map(|rejection| format!("{}: {rejection}", stage.name)).collect()
@@ -175,9 +174,9 @@ pub(super) fn rejected(record: &Record) -> Vec<String> {
     record.stages.iter().flat_map(of).collect()
 }
 
-/// Reasons of stages that stand neither in the verdict nor among the rejected rounds.
+/// Lists reasons of stages that are neither in the verdict nor among the rejected rounds.
 pub(super) fn further(record: &Record, judgement: &Judgement) -> Vec<String> {
-    // A stage that was skipped, or is optional and invalid, stands among the warnings.
+    // A stage that was skipped, or is optional and invalid, is in the warnings.
     let required = judgement
         .stages
         .iter()
@@ -190,7 +189,7 @@ pub(super) fn further(record: &Record, judgement: &Judgement) -> Vec<String> {
     required.flat_map(open).collect()
 }
 
-/// Whether a reason is the ground of the verdict, or one of the rules that rejected rounds of the stage.
+/// Returns whether a reason is the ground of the verdict or one of the rules that rejected rounds of the stage.
 fn stands_elsewhere(reason: &Reason, stage: &str, record: &Record, judgement: &Judgement) -> bool {
     let is_ground = judgement.grounds.iter().any(|ground| {
         matches!(ground, Ground::Invalid { stage: name, reason: Some(first) } if name == stage && first == reason)
@@ -200,7 +199,7 @@ fn stands_elsewhere(reason: &Reason, stage: &str, record: &Record, judgement: &J
     is_ground || (reason.scope.is_empty() && recorded.is_some_and(|stage| rejections(stage).contains(rejection)))
 }
 
-/// What should be put right, or must not be overlooked.
+/// Lists problems that should be corrected, and facts that must not be overlooked.
 pub(super) fn warnings(record: &Record, judgement: &Judgement) -> Vec<String> {
     let mut warnings: Vec<String> = record.retries.iter().map(retried).collect();
     warnings.extend(record.warnings.iter().cloned());
@@ -210,9 +209,9 @@ pub(super) fn warnings(record: &Record, judgement: &Judgement) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let dear = record.sampler_cost_ratio.filter(|ratio| *ratio > DEAR_SAMPLER);
+    let costly = record.sampler_cost_ratio.filter(|ratio| *ratio > COSTLY_SAMPLER);
     warnings.extend(
-        dear.map(|ratio| format!("the sampler used {} of one core, limit {}", Ratio(ratio), Ratio(DEAR_SAMPLER))),
+        costly.map(|ratio| format!("the sampler used {} of one core, limit {}", Ratio(ratio), Ratio(COSTLY_SAMPLER))),
     );
     for (stage, found) in record.stages.iter().zip(&judgement.stages) {
         if let StageStatus::Skipped(why) = &stage.status {
@@ -227,13 +226,13 @@ pub(super) fn warnings(record: &Record, judgement: &Judgement) -> Vec<String> {
     warnings
 }
 
-/// An attempt that was repeated, and the first reason why.
+/// Describes a repeated attempt and the first reason for it.
 fn retried(retry: &Retry) -> String {
     let why = retry.reasons.first().map_or("no reason was recorded", String::as_str);
     format!("measured again: the attempt {} ended {}: {why}", retry.run_id, retry.exit.word())
 }
 
-/// Host, builds, tool and sampler.
+/// Describes host, builds, tool and sampler.
 pub(super) fn host(record: &Record) -> Vec<String> {
     let mut lines = vec![machine(&record.host)];
     lines.extend(record.targets.iter().map(|target| {

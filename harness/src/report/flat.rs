@@ -1,5 +1,5 @@
-//! `bench_metrics.flat.json`: the array of REQ-OBS-001 section 8.1, in that document's units. Facts that are no numbers
-//! stand in it as strings and booleans.
+//! Renders `bench_metrics.flat.json`: the array of REQ-OBS-001 section 8.1, in the units of that document. Facts that
+//! are not numbers are strings and booleans in it.
 
 use serde::{Serialize, Serializer};
 
@@ -44,7 +44,7 @@ impl ReportFormat for Flat {
     }
 }
 
-/// The facts of the valid stages, as far as they are known.
+/// Returns the known facts of the valid stages.
 fn facts(record: &Record) -> impl Iterator<Item = Entry> {
     let valid = record.stages.iter().filter(|stage| stage.status == StageStatus::Valid);
     valid.flat_map(|stage| {

@@ -1,5 +1,5 @@
-//! `gab-smaller.json` and `gab-bigger.json`: what github-action-benchmark reads with its tools `customSmallerIsBetter` and
-//! `customBiggerIsBetter`. It takes one direction per file, and finite numbers only.
+//! Renders `gab-smaller.json` and `gab-bigger.json`, which github-action-benchmark reads with its tools
+//! `customSmallerIsBetter` and `customBiggerIsBetter`. It accepts one direction per file, and finite numbers only.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::measure::metric::Better;
 use harness_base::units::three_digits;
 use harness_stats::Interval;
 
-/// The format, in one of its two directions.
+/// The format in one of its two directions.
 pub(super) struct Benchmark(pub(super) Better);
 
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ impl ReportFormat for Benchmark {
     }
 }
 
-/// The interval in the unit of the value.
+/// Formats the interval in the unit of the value.
 fn range(ends: Interval) -> String {
     format!("[{}, {}]", three_digits(ends.low), three_digits(ends.high))
 }

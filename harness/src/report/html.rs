@@ -1,4 +1,5 @@
-//! `report.html`: one file that works offline, in print, on a phone and in dark mode. It runs no script; its charts are SVG.
+//! Renders `report.html`: one file that works offline, in print, on a phone and in dark mode. It runs no script; its
+//! charts are SVG.
 
 mod audit;
 pub(crate) mod chart;
@@ -28,7 +29,7 @@ pub(super) struct Html;
 
 const STYLE: &str = include_str!("html/page.css");
 
-/// Keeps the browser from fetching or running anything, whatever the text of a scenario contains.
+/// Prevents the browser from fetching or running anything, regardless of the text of a scenario.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 impl ReportFormat for Html {
@@ -72,7 +73,7 @@ impl ReportFormat for Html {
     }
 }
 
-/// The verdict, its reason, and what was measured.
+/// Shows the verdict, its reason, and what was measured.
 fn banner(summary: &Summary<'_>) -> Markup {
     let exit = summary.judgement.exit;
     let tone = match exit {
@@ -157,7 +158,7 @@ fn charts(summary: &Summary<'_>) -> Markup {
     }
 }
 
-/// Draws the charts of a stage, with a remark where its numbers do not count.
+/// Draws the charts of a stage, with a remark if its numbers do not count.
 fn of_stage(judgement: &Judgement, stage: &StageRecord) -> Markup {
     let found = judgement.stages.iter().find(|found| found.name == stage.name);
     let figures = (show(stage.kind()).charts)(stage, found.and_then(|found| found.detail.as_ref()));

@@ -1,8 +1,8 @@
-//! Writes `junit.xml`, so that a CI shows the run like test results. One suite for the scenario; a case for the verdict, for each
-//! stage, each target and each finding.
+//! Writes `junit.xml`, so that CI systems show the run like test results: one suite for the scenario, and a case for
+//! the verdict and for each stage, target and finding.
 //!
-//! A suite fails exactly where the run's exit code is not 0. A case that does not change the exit code (an alert, a target that is
-//! not required) is skipped, with the finding as its message.
+//! A suite fails exactly if the exit code of the run is not 0. A case that does not change the exit code (an alert, a
+//! target that is not required) is skipped, with the finding as its message.
 
 use std::io;
 
@@ -47,7 +47,7 @@ fn write(writer: &mut Writer<Vec<u8>>, summary: &Summary<'_>) -> io::Result<()> 
         ("time", format!("{:.3}", Nanos(record.took_ns).as_secs_f64())),
     ];
     let counts = || counts.iter().map(|(name, value)| (*name, value.as_str()));
-    // Of a suite only: the schema of Jenkins has no such attribute for all of them.
+    // Only a suite has it: the schema of Jenkins has no such attribute for the list of suites.
     let skipped = count(|state| matches!(state, State::Skipped(_)));
     let name = legal(&record.scenario.name);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
@@ -118,7 +118,7 @@ fn cases(summary: &Summary<'_>) -> Vec<Case> {
     let optional =
         |found: &StageFinding| summary.record.stages.iter().any(|stage| stage.name == found.name && stage.optional);
     let stages = judgement.stages.iter().map(|found| stage(found, optional(found)));
-    // What is not decided about a stage or a target stands with the stage or the target.
+    // An undecided stage or target is reported as such.
     let alarms = judgement.findings.iter().filter(|finding| matches!(finding.topic, Topic::Budget | Topic::Fault));
     let findings = alarms.chain(judgement.changes());
     let all = std::iter::once(verdict).chain(stages);
@@ -154,7 +154,7 @@ fn target(target: &ClaimFinding) -> Case {
     let state = match target.state {
         ClaimState::Met => State::Passed(message),
         ClaimState::NotMet if target.required => State::Failure("regression", message),
-        // A required target without a value makes the run INVALID, which the verdict says, unless its stage was dispensable.
+        // A required target without a value makes the run INVALID, which the verdict reports, unless its stage is optional.
         ClaimState::NotMet | ClaimState::Undecided | ClaimState::Absent => State::Skipped(message),
     };
     Case { group: "target", name: format!("{} {}", target.metric, target.limit), state }

@@ -1,11 +1,11 @@
-//! Findings in the order in which people should read them: what got worse, what is open, what got better; then the rest.
+//! Orders findings for readers: regressions, undecided findings, improvements, then the rest.
 
 use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, Judgement};
 
-/// One finding, or a claim that was missed, as a row of a table.
+/// One finding, or a missed claim, as a row of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FindingLine {
-    /// Its word, with a mark that is seen at a glance.
+    /// Its word with a mark.
     pub(super) mark: String,
     pub(super) subject: String,
     pub(super) message: String,
@@ -14,12 +14,12 @@ pub(super) struct FindingLine {
 /// Both groups, each most serious first and otherwise in the order of the judgement.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct FindingLines {
-    /// Blocks, alerts, missed claims, open questions, improvements.
+    /// Blocks, alerts, missed claims, undecided findings, improvements.
     pub(super) first: Vec<FindingLine>,
     pub(super) unchanged: Vec<FindingLine>,
 }
 
-/// Every finding and every missed claim.
+/// Collects every finding and every missed claim.
 pub(super) fn lines(judgement: &Judgement) -> FindingLines {
     let missed = judgement.targets.iter().filter(|target| target.state == ClaimState::NotMet).map(missed);
     let mut first: Vec<(usize, FindingLine)> = missed.collect();
@@ -37,7 +37,7 @@ pub(super) fn lines(judgement: &Judgement) -> FindingLines {
     FindingLines { first: lines(first), unchanged: lines(unchanged) }
 }
 
-/// The place of a kind among those that stand first; `None` for those that are folded.
+/// Returns the place of a kind among those that come first; `None` for those that are folded.
 const fn order(kind: FindingKind) -> Option<usize> {
     match kind {
         FindingKind::Block => Some(0),
@@ -48,7 +48,7 @@ const fn order(kind: FindingKind) -> Option<usize> {
     }
 }
 
-/// A missed claim stands behind the blocks where it is required, and behind the alerts where it is not.
+/// Places a missed claim after the blocks if it is required, and after the alerts otherwise.
 fn missed(target: &ClaimFinding) -> (usize, FindingLine) {
     let (rank, mark) = if target.required { (1, "❌ target missed") } else { (3, "⚠️ target missed") };
     let message = format!("target {}: {}", target.limit, target.message);

@@ -1,4 +1,4 @@
-//! `summary.md`: GitHub-flavoured Markdown, the verdict first.
+//! Renders `summary.md`: GitHub-flavoured Markdown, the verdict first.
 
 pub(crate) mod escape;
 
@@ -9,7 +9,7 @@ use crate::verdict::judgement::{ClaimFinding, ClaimState, counted};
 
 pub(super) struct Markdown;
 
-/// Bytes that GitHub takes from one step as its summary: 1 MiB, of which a little is left to others.
+/// Largest summary in bytes: GitHub accepts 1 MiB per step, of which some is left for other programs.
 const LIMIT: usize = 1_000_000;
 
 impl ReportFormat for Markdown {
@@ -98,7 +98,7 @@ fn claim_state(claim: &ClaimFinding) -> String {
     }
 }
 
-/// Claims about metrics that have no row.
+/// Lists claims about metrics that have no row.
 fn unmeasured_targets(summary: &Summary<'_>) -> String {
     let absent = summary.judgement.targets.iter().filter(|target| target.state == ClaimState::Absent);
     let lines =
@@ -127,7 +127,7 @@ fn list(title: &str, lines: &[String]) -> String {
     if items.is_empty() { items } else { format!("**{title}**\n\n{items}") }
 }
 
-/// The text, or as many of its lines as fit into `limit` bytes, and how many more there are.
+/// Cuts the text to as many lines as fit into `limit` bytes, and counts the rest.
 fn within(text: String, limit: usize) -> String {
     const LAST: usize = 100;
     if text.len() <= limit {

@@ -1,8 +1,8 @@
-//! `docs/metrics.md`, generated from the metric table.
+//! Generates `docs/metrics.md` from the metric table.
 
 use crate::measure::metric::{Better, Fact, Kind, METRICS, Metric, facts};
 
-/// The document. A test holds the file to it.
+/// Renders the document. A test compares the file with it.
 pub fn render() -> String {
     let mut text = HEAD.to_owned();
     text.push_str("| id | unit | better | kind | stage | Bencher measure | REQ-OBS-001 | meaning |\n");

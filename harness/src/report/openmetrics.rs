@@ -1,5 +1,6 @@
-//! `metrics.prom`: OpenMetrics text, for the textfile collector, a push gateway or GitLab. Base units (seconds, bytes, ratios);
-//! the commit stands on `harness_run_info` alone, so that a new commit is no new series.
+//! Renders `metrics.prom`: OpenMetrics text for the textfile collector, a push gateway or GitLab, in base units
+//! (seconds, bytes, ratios). Only `harness_run_info` has the commit as a label, so that a new commit does not create a
+//! new series.
 
 mod family;
 
@@ -32,7 +33,7 @@ impl ReportFormat for OpenMetrics {
     }
 }
 
-/// Facts about the run as a whole.
+/// Renders facts about the whole run.
 fn run(summary: &Summary<'_>) -> String {
     let record = summary.record;
     let scenario = label("scenario", &record.scenario.name);
@@ -66,7 +67,7 @@ fn run(summary: &Summary<'_>) -> String {
     text
 }
 
-/// Metrics by family; a family must not be interrupted by another.
+/// Groups metrics by family, because OpenMetrics does not allow a family to be interrupted by another.
 fn families(summary: &Summary<'_>) -> Vec<Family> {
     let mut families: Vec<Family> = Vec::new();
     for (metric, estimate) in summary.valid() {
@@ -86,7 +87,7 @@ fn families(summary: &Summary<'_>) -> Vec<Family> {
     families
 }
 
-/// `name="value"`, escaped.
+/// Formats `name="value"`, escaped.
 fn label(name: &str, value: &str) -> String {
     format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }

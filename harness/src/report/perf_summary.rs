@@ -1,5 +1,5 @@
-//! `perf-summary.md`: the summary that QNet's playbook asks for, filled in from the run: metadata, hardware, environment,
-//! benchmarks, results against the baseline, regressions, summary.
+//! Renders `perf-summary.md`, the summary that QNet's playbook requires: metadata, hardware, environment, benchmarks,
+//! results against the baseline, regressions, summary.
 
 use super::{Error, ReportFormat, Summary};
 use crate::measure::record::Record;
@@ -35,7 +35,7 @@ impl ReportFormat for PerfSummary {
     }
 }
 
-/// Lines of names and values; a value that is not known says so.
+/// Formats names and values, and marks unknown values.
 fn lines(pairs: &[(&str, Option<String>)]) -> String {
     let line = |(name, value): &(&str, Option<String>)| {
         format!("- {name}: {}\n", value.as_ref().map_or_else(|| "not known".to_owned(), |value| plain(value)))
@@ -43,7 +43,7 @@ fn lines(pairs: &[(&str, Option<String>)]) -> String {
     pairs.iter().map(line).collect()
 }
 
-/// Text that Markdown leaves alone: no tag, no cell, no new line.
+/// Removes Markdown syntax: tags, cells and line breaks.
 fn plain(text: &str) -> String {
     text.replace('<', "&lt;").replace('|', "\\|").replace('\n', " ")
 }
@@ -60,7 +60,8 @@ fn metadata(record: &Record) -> String {
     ])
 }
 
-/// Storage and network cards are left out: no number here depends on them, as all traffic stays on this host.
+/// Lists the hardware without storage and network cards, because no number depends on them: all traffic stays on this
+/// host.
 fn hardware(record: &Record) -> String {
     let host = &record.host;
     lines(&[

@@ -1,4 +1,4 @@
-//! Profiles, as reports link them. Their files lie beside the reports.
+//! Links profiles in reports. Their files are in the folder of the reports.
 
 use maud::{Markup, html};
 
@@ -8,12 +8,12 @@ use crate::measure::profile::Taken;
 use crate::measure::record::Record;
 use harness_base::units::{Nanos, grouped};
 
-/// The stages that were to be profiled.
+/// Iterates over the stages with profiles.
 fn profiles(record: &Record) -> impl Iterator<Item = (&str, &Profile)> {
     record.stages.iter().filter_map(|stage| Some((stage.name.as_str(), stage.profile.as_ref()?)))
 }
 
-/// A line for each stage that was to be profiled, the paths of graph and stacks in it made by `link`.
+/// Formats a line for each profiled stage; `link` formats the paths of graph and stacks.
 fn lines(record: &Record, link: impl Fn(&str) -> String) -> Vec<String> {
     let line = |(stage, profile): (&str, &Profile)| match profile {
         Profile::Taken(taken) => {
@@ -38,12 +38,12 @@ pub(super) fn text(record: &Record) -> Vec<String> {
     lines(record, str::to_owned)
 }
 
-/// Items of a list in Markdown.
+/// Formats Markdown list items.
 pub(super) fn markdown(record: &Record) -> Vec<String> {
     lines(record, |path| format!("[{path}]({path})"))
 }
 
-/// Makes a list in HTML; nothing where nothing was profiled.
+/// Renders an HTML list; nothing if nothing was profiled.
 pub(super) fn html(record: &Record) -> Markup {
     let link = |path: &str| html! { a href=(path) { (path) } };
     list(profiles(record).map(|(stage, profile)| match profile {

@@ -1,8 +1,7 @@
-//! `perf.json`: a receipt in the layout of copybook, with the host it is from and a digest over itself.
+//! Renders `perf.json`: a receipt in the layout of copybook, with its host and a digest of itself.
 //!
-//! Two numbers that copybook's own schema requires, the throughputs of its two decoders, are not there: nothing of ours
-//! measures them, and another number under their names would be a lie. Nor do its `bytes_processed` and `mean_mibps` stand at
-//! our benchmarks. Advisory metrics are left out, since a receipt has no word for them.
+//! Copybook's own schema requires the throughputs of its two decoders, which this harness does not measure, so they are
+//! omitted, like `bytes_processed` and `mean_mibps`. Advisory metrics are omitted, because a receipt cannot mark them.
 
 use serde::Serialize;
 use serde_json::Number;
@@ -50,7 +49,7 @@ pub(super) struct Sealed<'a> {
     integrity: Integrity,
 }
 
-/// Whose receipt it is: readers tell ours from copybook's by this.
+/// The program that wrote the receipt, which distinguishes it from copybook's.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Generator<'a> {
@@ -96,7 +95,7 @@ struct Benchmark<'a> {
     mean_ns: Option<Number>,
 }
 
-/// Copybook's script writes the host here, its schema above.
+/// The host in the place where copybook's script writes it; its schema has it one level above.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Totals<'a> {
@@ -156,7 +155,7 @@ fn document<'a>(summary: &'a Summary<'a>) -> Document<'a> {
         timestamp: &record.started_at,
         commit: record.git.as_ref().map(|git| git.sha.as_str()),
         build_profile: &record.tool.profile,
-        // The target was built elsewhere, with flags that nobody told us.
+        // The target was built elsewhere, with unknown flags.
         target_cpu: "unknown",
         status: status(summary.judgement.exit),
         environment: Environment {
@@ -179,12 +178,12 @@ fn document<'a>(summary: &'a Summary<'a>) -> Document<'a> {
     }
 }
 
-/// Microsoft's kernels say so in their release.
+/// Returns whether the kernel is that of WSL 2, which its release shows.
 fn is_wsl2(host: &HostFacts) -> bool {
     host.kernel.to_ascii_lowercase().contains("microsoft")
 }
 
-/// The words of copybook; a receipt of a run that failed is refused by readers, ours among them.
+/// Returns the status in copybook's words. Readers, including this harness, refuse a receipt of a failed run.
 const fn status(exit: Exit) -> &'static str {
     match exit {
         Exit::Pass => "pass",
@@ -217,15 +216,15 @@ fn benchmark<'a>(metric: &'a Measured, estimate: &Estimate) -> Option<Benchmark<
     })
 }
 
-/// The highest peak of any valid round.
+/// Returns the highest peak of any valid round.
 fn max_rss(summary: &Summary<'_>) -> Option<Number> {
     let peaks = summary.valid().filter(|(metric, _)| bare(&metric.id) == "memory/peak_rss");
     let highest = peaks.flat_map(|(metric, _)| metric.rounds()).copied().reduce(f64::max)?;
     number(highest / 1_048_576.0)
 }
 
-/// To six decimals, whole numbers without a point: every JSON tool writes such a number the same way again, so that the digest
-/// can be taken by others (`jq -cS 'del(.integrity)' perf.json | sha256sum`).
+/// Formats six decimals, and whole numbers without a point, which every JSON tool writes in the same way, so that
+/// others can compute the digest (`jq -cS 'del(.integrity)' perf.json | sha256sum`).
 fn number(value: f64) -> Option<Number> {
     const WHOLE: f64 = 9_007_199_254_740_992.0;
     let rounded = (value * 1e6).round() / 1e6;

@@ -1,4 +1,4 @@
-//! `release-notes.md`: the table of REQ-OBS-001 10.2, and those sentences of 10.3 that the run can defend.
+//! Renders `release-notes.md`: the table of REQ-OBS-001 10.2, and those sentences of 10.3 that the run supports.
 
 use super::compared::change;
 use super::{Error, ReportFormat, Summary};
@@ -8,7 +8,7 @@ use harness_stats::Estimate;
 
 pub(super) struct ReleaseNotes;
 
-/// The rows of the table: their name, and the metric, or how its id begins.
+/// The rows of the table: their name, and the metric or the prefix of its id.
 const ROWS: [(&str, &str); 5] = [
     ("Binary size", "binary/size"),
     ("Memory (idle)", "memory/idle_rss"),
@@ -17,7 +17,7 @@ const ROWS: [(&str, &str); 5] = [
     ("Proxy overhead", "overhead/latency_p50"),
 ];
 
-/// Sentences, and the metrics that must keep REQ-OBS-001's target for one to be said.
+/// Sentences, and the metrics that must meet the target of REQ-OBS-001 for each.
 const SENTENCES: [(&str, &[&str]); 5] = [
     ("< 15 MB binary, < 20 MB memory at idle", &["binary/size", "memory/idle_rss"]),
     ("Adds < 2 ms p50 latency overhead", &["overhead/latency_p50"]),
@@ -47,7 +47,7 @@ impl ReportFormat for ReleaseNotes {
     }
 }
 
-/// A metric by its id, or by how it begins; of the stage that is named after its kind.
+/// Finds a metric by its id or by a prefix, in the stage that is named after its kind.
 fn measured<'a>(summary: &Summary<'a>, id: &str) -> Option<(&'a Measured, &'a Estimate)> {
     summary.valid().find(|(metric, _)| metric.id.starts_with(id) && !metric.id.contains('@'))
 }
@@ -65,10 +65,10 @@ fn row(summary: &Summary<'_>, name: &str, id: &str) -> String {
     format!("| {name} | {value} | {} |\n", changed.unwrap_or_else(|| "n/a".to_owned()))
 }
 
-/// The sentences that hold at the interval's end.
+/// Returns the sentences that hold at the end of the interval.
 fn sentences(summary: &Summary<'_>) -> String {
     if summary.record.scenario.quick || summary.partial {
-        return "No sentence to quote: this run was quick, or did not end.\n\n".to_owned();
+        return "No claim can be quoted, because this run was quick or did not end.\n\n".to_owned();
     }
     let line = |(sentence, metrics): &(&str, &[&str])| {
         let found: Option<Vec<String>> = metrics.iter().map(|id| kept(summary, id)).collect();
@@ -78,8 +78,8 @@ fn sentences(summary: &Summary<'_>) -> String {
     if lines.is_empty() { lines } else { format!("{lines}\n") }
 }
 
-/// What was found, where the worse end of the interval keeps the target of REQ-OBS-001. An estimate without an interval keeps
-/// nothing, unless it is exact.
+/// Returns the value if the worse end of the interval meets the target of REQ-OBS-001. An estimate without an interval
+/// meets none, unless it is exact.
 fn kept(summary: &Summary<'_>, id: &str) -> Option<String> {
     use crate::measure::metric::Kind;
     let (metric, estimate) = measured(summary, id)?;

@@ -1,23 +1,23 @@
-//! Text that may be shown to strangers: without paths of the machine, without what looks like a secret, and without anything
-//! that Markdown would act on. A record can come from a fork, so nothing in it is trusted.
+//! Scrubs text for publication: removes paths of the machine, likely secrets, and Markdown syntax. A record can come
+//! from a fork, so its content is not trusted.
 
-/// How tokens of well-known services begin.
+/// Prefixes of tokens of well-known services.
 const TOKENS: [&str; 10] =
     ["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "bencher_user_", "bencher_run_", "eyJ"];
 
-/// Names behind which a value is nobody's business.
+/// Names whose values are secret.
 const NAMES: [&str; 7] = ["password", "passwd", "secret", "token", "api_key", "apikey", "authorization"];
 
-/// What stands in the place of a secret.
+/// Replacement of a secret.
 const HIDDEN: &str = "***";
 
-/// At most `most` characters of it, without paths, secrets, line breaks and Markdown.
+/// Returns at most `most` characters, without paths, secrets, line breaks and Markdown.
 pub(super) fn public(text: &str, most: usize) -> String {
-    // Removing makes it shorter, never longer than it was by much; a record may hold a whole log.
+    // Removal never lengthens a text by much, so it is cut first; a record may contain a whole log.
     inert(&shortened(&private_removed(&shortened(text, most * 8)), most))
 }
 
-/// At most `most` characters; `…` is the last one where something was cut.
+/// Returns at most `most` characters; the last one is `…` if the text was cut.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
@@ -26,14 +26,14 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     kept + "…"
 }
 
-/// Paths end as `…/name`, secrets as `***`; line breaks and other control characters become spaces.
+/// Shortens paths to `…/name`, and replaces secrets by `***` and control characters by spaces.
 pub(super) fn private_removed(text: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut hide_next = false;
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
         let shown = if hide_next && bare != "bearer" && bare != "basic" { HIDDEN.to_owned() } else { word_of(word) };
-        // `Authorization: Bearer abc`, `Bearer abc`; after `token:` whatever follows.
+        // `Authorization: Bearer abc`, `Bearer abc`; after `token:` any value.
         hide_next = matches!(bare.as_str(), "bearer" | "basic")
             || (word.ends_with(':') && NAMES.iter().any(|name| bare.ends_with(name)));
         words.push(shown);
@@ -46,7 +46,7 @@ fn word_of(word: &str) -> String {
     if TOKENS.iter().any(|token| begins_within(&word, token)) { HIDDEN.to_owned() } else { without_paths(&word) }
 }
 
-/// Whether `token` begins somewhere in the word, not in the middle of a longer name, with something behind it.
+/// Returns whether `token` begins within the word, not in the middle of a longer name, and is followed by something.
 fn begins_within(word: &str, token: &str) -> bool {
     word.match_indices(token).any(|(at, _)| {
         let before = word[..at].chars().next_back();
@@ -55,7 +55,7 @@ fn begins_within(word: &str, token: &str) -> bool {
     })
 }
 
-/// `API_TOKEN=abc` without what stands behind the sign.
+/// Removes the value from `API_TOKEN=abc`.
 fn without_value(word: &str) -> String {
     let Some((key, value)) = word.split_once('=').filter(|(_, value)| !value.is_empty()) else {
         return word.to_owned();
@@ -64,7 +64,7 @@ fn without_value(word: &str) -> String {
     if secret { format!("{key}={HIDDEN}") } else { format!("{key}={value}") }
 }
 
-/// `https://user:password@host` without user and password.
+/// Removes user and password from `https://user:password@host`.
 fn without_userinfo(word: &str) -> String {
     let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
@@ -74,7 +74,8 @@ fn without_userinfo(word: &str) -> String {
     }
 }
 
-/// Every absolute path of two components or more, and every one that begins with `~/`, `./` or `../`, as `…/name`.
+/// Shortens every absolute path of two or more components, and every path that begins with `~/`, `./` or `../`, to
+/// `…/name`.
 fn without_paths(word: &str) -> String {
     let chars: Vec<char> = word.chars().collect();
     let mut out = String::new();
@@ -95,10 +96,10 @@ fn without_paths(word: &str) -> String {
     out
 }
 
-/// Length of the path that begins at `at`; 0 where none does.
+/// Returns the length of the path that begins at `at`; 0 if none does.
 fn path_at(chars: &[char], at: usize) -> usize {
     let inside = |c: char| c.is_alphanumeric() || "/._-+@~%#".contains(c);
-    // Inside a name, a metric id or an address, a slash begins nothing; `file:///x` is a path all the same.
+    // A slash inside a name, a metric id or an address begins no path; `file:///x` is a path nevertheless.
     let joined = at > 0 && (inside(chars[at - 1]) || chars[at - 1] == '…');
     if joined {
         return 0;
@@ -111,7 +112,7 @@ fn path_at(chars: &[char], at: usize) -> usize {
     if (absolute && !address) || relative { length } else { 0 }
 }
 
-/// Nothing in it is Markdown, HTML, a link or a mention: each special character is escaped, or parted from what it would act on.
+/// Neutralises Markdown, HTML, links and mentions: special characters are escaped or separated.
 fn inert(text: &str) -> String {
     const APART: char = '\u{200b}';
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! How the stages of one kind are shown.
+//! Defines how the stages of one kind are shown.
 
 use maud::Markup;
 
@@ -10,22 +10,22 @@ use crate::verdict::stage::Detail;
 
 /// How a kind is shown.
 pub(crate) struct Show {
-    /// Says what was done.
+    /// Describes the work that was done.
     pub(crate) done: fn(&StageRecord) -> String,
     /// Draws its charts.
     pub(crate) charts: fn(&StageRecord, Option<&Detail>) -> Markup,
-    /// Notes what a reader must know beside its numbers.
+    /// Returns notes in addition to its numbers.
     pub(crate) notes: fn(&StageRecord) -> Vec<String>,
-    /// Errors and missed requests are a flaw, and not what was asked for.
+    /// Whether errors and missed requests are a flaw; false if the stage causes them.
     pub(crate) counts_errors: bool,
 }
 
 impl Show {
-    /// A kind whose values are those of rounds.
+    /// A kind with one value per round.
     pub(crate) const ROUNDS: Self =
         Self { done: rounds_done, charts: round_charts, notes: |_| Vec::new(), counts_errors: true };
 
-    /// A kind whose values are those of launches.
+    /// A kind with one value per launch.
     pub(crate) const LAUNCHES: Self =
         Self { done: launches_done, charts: |stage, _| series::charts(stage), ..Self::ROUNDS };
 }
@@ -43,7 +43,7 @@ fn launches_done(stage: &StageRecord) -> String {
     format!("{} of {} launches{}", stage.instances.len(), stage.wanted, within(stage))
 }
 
-/// How many rounds were rejected; nothing where none was.
+/// Formats the number of rejected rounds; empty if there are none.
 pub(crate) fn rejected(stage: &StageRecord) -> String {
     match stage.rejected_rounds().count() {
         0 => String::new(),
@@ -51,12 +51,12 @@ pub(crate) fn rejected(stage: &StageRecord) -> String {
     }
 }
 
-/// The limits of a stage; nothing where it has none.
+/// Formats the limits of a stage; empty if it has none.
 pub(crate) fn within(stage: &StageRecord) -> String {
     stage.limits.map_or_else(String::new, |limits| format!(", within {limits}"))
 }
 
-/// The load of a stage.
+/// Formats the load of a stage.
 pub(crate) fn load(stage: &StageRecord) -> String {
     let mut trials = stage.valid_rounds().flat_map(|round| &round.trials);
     let connections = trials.next().map(|trial: &TrialRecord| trial.connections);

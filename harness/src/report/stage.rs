@@ -1,4 +1,4 @@
-//! How each kind of stage is shown, and what its stages show as a whole.
+//! Dispatches to the presentation of each kind of stage.
 
 use maud::Markup;
 
@@ -10,7 +10,7 @@ use crate::verdict::stage::Detail;
 
 macro_rules! shows {
     ($($Kind:ident $kind:ident,)+) => {
-        /// How a kind is shown.
+        /// Returns how a kind is shown.
         pub(super) const fn show(kind: StageKind) -> &'static Show {
             match kind {
                 $(StageKind::$Kind => &crate::stages::$kind::show::SHOW,)+
@@ -22,7 +22,7 @@ each_kind!(shows);
 
 macro_rules! details {
     ($($Kind:ident $kind:ident,)+) => {
-        /// The tables at the terminal, with the title above those of each kind.
+        /// Returns the tables for the terminal, with a title for each kind.
         pub(super) fn tables(judgement: &Judgement) -> Vec<(&'static str, Vec<String>)> {
             vec![$((crate::stages::$kind::show::TITLE, {
                 let found = judgement.details().filter_map(|detail| match detail {
@@ -33,7 +33,7 @@ macro_rules! details {
             }),)+]
         }
 
-        /// The tables in Markdown, those of each kind together.
+        /// Returns the tables in Markdown, grouped by kind.
         pub(super) fn markdown(judgement: &Judgement) -> Vec<String> {
             vec![$({
                 let found = judgement.details().filter_map(|detail| match detail {
@@ -44,7 +44,7 @@ macro_rules! details {
             },)+]
         }
 
-        /// The tables of the page, a section for those of each kind.
+        /// Renders the tables of the page, a section for each kind.
         pub(super) fn html(judgement: &Judgement) -> Markup {
             joined([$({
                 let found = judgement.details().filter_map(|detail| match detail {

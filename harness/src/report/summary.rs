@@ -1,4 +1,4 @@
-//! The one view of a run that every format shows: what to say and in which order, but not how it looks.
+//! Defines the view of a run that every format renders: the content and its order, but not the layout.
 
 use super::Artifacts;
 use super::compared::Compared;
@@ -15,31 +15,31 @@ pub struct Summary<'a> {
     pub judgement: &'a Judgement,
     /// The verdict in one sentence.
     pub headline: String,
-    /// The record was put together from the journal of a run that did not finish.
+    /// Whether the record was rebuilt from the journal of a run that did not finish.
     pub partial: bool,
     pub run: String,
-    /// One line for each stage: its name, its state, and what was done.
+    /// One line per stage: its name, its state, and its work.
     pub stages: Vec<[String; 3]>,
-    /// What changed against a base, where there is one or should be.
+    /// The changes against a base, if there is one or should be.
     pub compared: Option<Compared<'a>>,
     /// Metrics that have a value, by category.
     pub groups: Vec<Group<'a>>,
-    /// What a reader must know beside the numbers, for example that generator and target shared the CPUs.
+    /// Notes in addition to the numbers, for example that generator and target shared the CPUs.
     pub notes: Vec<String>,
-    /// What the audit of each stage with load found at worst in its valid rounds.
+    /// The worst audit values of each stage with load, over its valid rounds.
     pub audit: Vec<String>,
-    /// What else makes a stage not valid, beyond the reasons of the verdict and the rejected rounds.
+    /// Further reasons why a stage is not valid, in addition to those of the verdict and of the rejected rounds.
     pub further: Vec<String>,
     pub rejected: Vec<String>,
-    /// Metrics without a value: the reason, and the ids it holds for.
+    /// Metrics without a value: the reason, and the ids that it applies to.
     pub absent: Vec<(String, Vec<&'a str>)>,
-    /// What should be put right.
+    /// Problems that should be corrected.
     pub warnings: Vec<String>,
-    /// Where it ran, and on what.
+    /// Host, builds and tool.
     pub host: Vec<String>,
-    /// The run's folder, as a person would type it.
+    /// The folder of the run as the user would type it.
     pub folder: Option<String>,
-    /// Which artifacts are written.
+    /// The artifacts that are written.
     pub artifacts: Artifacts,
 }
 
@@ -55,22 +55,22 @@ pub struct Group<'a> {
 #[derive(Debug)]
 pub struct Row<'a> {
     pub metric: &'a Measured,
-    /// Median of the direct arm, where there is one.
+    /// Median of the direct arm, if there is one.
     pub direct: Option<String>,
-    /// Median of the proxied arm, where there is a direct one beside it.
+    /// Median of the proxied arm, if there is a direct one too.
     pub proxied: Option<String>,
     pub value: String,
     /// The ends of its interval, in the unit of the value.
     pub interval: Option<String>,
-    /// Real coverage of the interval, in percent.
+    /// Actual coverage of the interval, in percent.
     pub coverage: Option<String>,
-    /// Rounds or launches behind it.
+    /// Number of rounds or launches.
     pub n: u64,
     pub claim: Option<&'a ClaimFinding>,
 }
 
 impl<'a> Summary<'a> {
-    /// The view of a record and its judgement.
+    /// Creates the view of a record and its judgement.
     pub fn new(record: &'a Record, judgement: &'a Judgement) -> Self {
         Self {
             record,
@@ -93,29 +93,29 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// The same view, saying where the files are.
+    /// Adds the folder of the files.
     #[must_use]
     pub fn in_folder(mut self, folder: &std::path::Path) -> Self {
         self.folder = Some(folder.display().to_string());
         self
     }
 
-    /// The same view, of which these artifacts are written.
+    /// Sets the artifacts to write.
     #[must_use]
     pub fn writing(mut self, artifacts: Artifacts) -> Self {
         self.artifacts = artifacts;
         self
     }
 
-    /// The same view of a record that is not complete.
+    /// Marks the record as partial.
     #[must_use]
     pub fn partial(mut self, partial: bool) -> Self {
         self.partial = partial;
         self
     }
 
-    /// Every metric that has a value, with it. A judgement of ours holds finite numbers only; one that was made elsewhere and
-    /// does not must not spoil a file that is read whole or not at all.
+    /// Iterates over every metric that has a value. Judgements of this harness contain finite numbers only; a foreign
+    /// one with others must not break a file that is accepted only as a whole.
     pub fn valid(&self) -> impl Iterator<Item = (&'a Measured, &'a Estimate)> {
         let finite = |estimate: &&Estimate| {
             let ends = estimate.interval.map_or([estimate.point; 2], |ends| [ends.low, ends.high]);
@@ -156,7 +156,7 @@ fn row<'a>(metric: &'a Measured, estimate: &Estimate, claim: Option<&'a ClaimFin
     }
 }
 
-/// Absent metrics folded by reason, in the order of their first mention.
+/// Groups absent metrics by reason, in the order of their first occurrence.
 fn absent(judgement: &Judgement) -> Vec<(String, Vec<&str>)> {
     let mut folded: Vec<(String, Vec<&str>)> = Vec::new();
     for metric in &judgement.metrics {

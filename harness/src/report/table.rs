@@ -1,4 +1,4 @@
-//! The summary at the terminal: 80 columns, no colours, a unit behind every number.
+//! Renders the summary for the terminal: 80 columns, without colours.
 
 use super::stage::tables;
 use super::text::wrap;
@@ -49,7 +49,7 @@ fn head(summary: &Summary<'_>) -> String {
     text
 }
 
-/// A title and what belongs under it; nothing where nothing does.
+/// Formats a title and its lines; empty if there are no lines.
 fn section(title: &str, lines: Vec<String>) -> String {
     if lines.is_empty() { String::new() } else { format!("\n{title}\n{}", lines.concat()) }
 }
@@ -67,7 +67,7 @@ fn stage([name, state, work]: &[String; 3]) -> String {
     wrap(work, WIDTH, &first, &" ".repeat(30))
 }
 
-/// Every group, under one line that names the columns; what is advisory is marked, and explained below.
+/// Formats every group under one header line; advisory metrics are marked and explained below.
 fn metrics(groups: &[Group<'_>]) -> String {
     if groups.is_empty() {
         return String::new();
@@ -90,7 +90,7 @@ fn metrics(groups: &[Group<'_>]) -> String {
 fn row(row: &Row<'_>) -> String {
     let mark = if row.metric.advisory.is_some() { " *" } else { "" };
     let name = format!("{}{mark}", row.metric.name());
-    // A difference stands for itself; both of its sides are rows of `latency`.
+    // A difference has no direct value; both of its sides are rows of `latency`.
     let direct = row.direct.as_deref().filter(|_| row.metric.category() != "overhead").unwrap_or_default();
     let interval = row.interval.as_deref().unwrap_or_default();
     let coverage = row.coverage.as_deref().unwrap_or_default();

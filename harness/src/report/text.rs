@@ -1,7 +1,7 @@
-//! Lines of a given width.
+//! Wraps lines to a width.
 
-/// Breaks `text` at spaces so that no line is wider than `width` characters; the first line begins with `first`, all others
-/// with `rest`. A word that is wider than a line stays whole.
+/// Wraps `text` at spaces to `width` characters; the first line begins with `first`, all others with `rest`. A longer
+/// word is not broken.
 pub fn wrap(text: &str, width: usize, first: &str, rest: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut line = first.to_owned();

@@ -1,4 +1,5 @@
-//! The history of one metric in a baseline: every run, the guard of the last seven, and what the next run may be.
+//! Shows the history of one metric in a baseline: every run, the guard of the last seven, and a prediction for the next
+//! run.
 
 use serde::Serialize;
 
@@ -10,19 +11,19 @@ use harness_stats::{Estimate, Interval, Sample, Undefined, predict};
 
 const WIDTH: usize = 80;
 
-/// Runs whose median the guard takes: the last ones.
+/// Number of last runs whose median the guard uses.
 const GUARD_RUNS: usize = 7;
-/// Fewest runs for a guard.
+/// Smallest number of runs for a guard.
 const GUARD_FEWEST: usize = 3;
-/// How far beyond the median is too far, where less is better and where more is.
+/// Limits relative to the median, if lower is better and if higher is better.
 const GUARD_LOWER: f64 = 0.15;
 const GUARD_HIGHER: f64 = -0.10;
-/// Fewest runs for a prediction.
+/// Smallest number of runs for a prediction.
 const PREDICTION_FEWEST: usize = 7;
-/// Level of the prediction's limit, one-sided.
+/// Level of the prediction limit, one-sided.
 const LEVEL: f64 = 0.95;
 
-/// Marks that fit into one line.
+/// Number of marks that fit into one line.
 const SPARKS: usize = 60;
 
 /// The history of one metric.
@@ -69,7 +70,7 @@ struct Guard {
     median: f64,
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     mad: f64,
-    /// What is worse than this breaches it; absent with the reason.
+    /// The limit that a breach exceeds; absent with the reason.
     limit: Option<f64>,
     #[cfg_attr(feature = "schema", schemars(extend("enum" = [GUARD_LOWER, GUARD_HIGHER])))]
     change_ratio: f64,
@@ -88,12 +89,12 @@ struct Predicted {
 }
 
 impl Trend {
-    /// The history of `metric`; `None` where no run has it.
+    /// Returns the history of `metric`; `None` if no run has it.
     pub fn of(baseline: &Baseline, metric: &str) -> Option<Self> {
         let has = |run: &&Promoted| run.metric(metric).is_some();
         let newest = baseline.runs.iter().rev().find(has)?;
         let stored = newest.metric(metric)?;
-        // The newest run is comparable with itself, whatever is unknown of its host.
+        // The newest run is comparable with itself, even if facts of its host are unknown.
         let comparable = |run: &Promoted| run.run_id == newest.run_id || run.differs(newest).is_empty();
         let points = baseline.runs.iter().map(|run| point(run, run.metric(metric)?, comparable(run)));
         let runs: Vec<Point> = points.flatten().collect();
@@ -112,15 +113,15 @@ impl Trend {
         })
     }
 
-    /// For programs, ending in a newline.
+    /// Renders JSON, ending in a newline.
     ///
     /// # Errors
-    /// [`Error::NoJson`] when a value has no form in JSON.
+    /// Returns [`Error::NoJson`] if a value has no JSON form.
     pub fn json(&self) -> Result<String, Error> {
         super::pretty("trend", self).map(|json| String::from_utf8_lossy(&json).into_owned())
     }
 
-    /// For people, 80 columns.
+    /// Renders text, 80 columns wide.
     pub fn table(&self) -> String {
         let better = if self.direction == Better::Lower { "lower" } else { "higher" };
         let (metric, scenario, name) = (&self.metric, &self.scenario, &self.baseline);
@@ -134,7 +135,7 @@ impl Trend {
         text.push_str(&format!("\n  {:<12}{:<15}{:>14}  {:<21}{:>4}\n", "date", "commit", "value", "interval", "n"));
         text.push_str(&self.runs.iter().map(|point| self.row(point)).collect::<String>());
         if self.runs.iter().any(|point| !point.comparable) {
-            text.push_str("  ~ not comparable with the newest run, so not in what follows\n");
+            text.push_str("  ~ not comparable with the newest run, so excluded below\n");
         }
         text.push('\n');
         let mut line = |message: String| text.push_str(&wrap(&message, WIDTH, "  ", "    "));
@@ -245,7 +246,8 @@ fn prediction(comparable: Vec<f64>, direction: Better) -> Option<Predicted> {
     })
 }
 
-/// One mark a value, from the lowest to the highest; where all are equal, in the middle. What is not comparable is a dot.
+/// Draws one mark per value, from the lowest to the highest; in the middle if all are equal. Values that are not
+/// comparable are dots.
 fn sparkline(values: &[Option<f64>]) -> String {
     const MARKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let known = || values.iter().flatten().copied();

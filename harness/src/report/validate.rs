@@ -1,4 +1,5 @@
-//! Validating artifacts: what a file is, and every place where it breaks the schema of its kind or the rules of its reader.
+//! Validates artifacts: detects the kind of a file, and reports every place where it violates the schema or the rules
+//! of its kind.
 
 mod faults;
 mod kind;
@@ -18,37 +19,37 @@ use crate::verdict::Stored;
 pub use faults::against;
 pub use kind::Kind;
 
-/// One thing wrong with an artifact.
+/// One mistake in an artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// JSON pointer of the field, for example `/record/host/cpus`; empty for the whole file.
     pub pointer: String,
-    /// What is wrong: what is expected there, and what was found.
+    /// The expected and the actual value.
     pub message: String,
 }
 
-/// What became of one file.
+/// The result for one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     /// The file, or the directory of Criterion.
     pub path: PathBuf,
-    /// What it was taken for; absent where it is of no kind that is known.
+    /// The detected kind; absent if it is unknown.
     pub kind: Option<Kind>,
-    /// What is wrong with it; empty for a valid artifact.
+    /// Its faults; empty for a valid artifact.
     pub faults: Vec<Fault>,
 }
 
 impl Fault {
-    /// A fault of the whole file.
+    /// Creates a fault of the whole file.
     pub fn whole(message: impl Into<String>) -> Self {
         Self { pointer: String::new(), message: message.into() }
     }
 }
 
-/// The files that `path` stands for: itself, or for the folder of a run its artifacts.
+/// Lists the files of `path`: itself, or for the folder of a run its artifacts.
 ///
 /// # Errors
-/// Why the folder holds nothing to validate.
+/// Returns why the folder contains nothing to validate.
 pub fn files(path: &Path) -> Result<Vec<PathBuf>, Absent> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -73,13 +74,13 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, Absent> {
     Ok(files)
 }
 
-/// Whether a file of a run's folder has a schema or a reader; the series of a soak has neither.
+/// Returns whether a file in the folder of a run has a schema or a reader; the series of a soak has neither.
 fn is_artifact(path: &Path) -> bool {
     kind::has_extension(path, &["json"]) || path.file_name().is_some_and(|name| name == journal::FILE)
 }
 
-/// Validates one file, or one directory of Criterion, as what it looks like, or as `forced`. Scenarios are recognised and not
-/// read: their reader is above this room.
+/// Validates one file, or one directory of Criterion, as the detected kind or as `forced`. Scenarios are detected but
+/// not read, because their reader is in a module above this one.
 pub fn check(path: &Path, forced: Option<Kind>) -> Checked {
     let of = |kind, faults| Checked { path: path.to_owned(), kind, faults };
     if path.is_dir() {
@@ -101,14 +102,14 @@ pub fn check(path: &Path, forced: Option<Kind>) -> Checked {
     }
 }
 
-/// What breaks the schema; where nothing does, what breaks the rules that no schema can say.
+/// Lists violations of the schema; if there are none, violations of rules that the schema cannot express.
 fn faults_of(kind: Kind, text: &str, path: &Path) -> Vec<Fault> {
     if kind == Kind::Journal {
         let replayed = journal::replay(text.as_bytes());
         return replayed.err().map(|error| Fault::whole(error.to_string())).into_iter().collect();
     }
     let Some(schema) = kind.schema() else { return Vec::new() };
-    // Objects with a key twice are refused here; the next reader would keep the last one and say nothing.
+    // Objects with duplicate keys are refused here; the next reader would silently keep the last one.
     let value = serde_json::from_str::<Json<'_>>(text).and_then(|_| serde_json::from_str::<Value>(text));
     let value = match value {
         Ok(value) => value,
@@ -135,7 +136,7 @@ fn faults_of(kind: Kind, text: &str, path: &Path) -> Vec<Fault> {
     read.map(Fault::whole).into_iter().collect()
 }
 
-/// A run in which nothing valid was measured leaves valid artifacts, of which only comparisons want to know nothing.
+/// Returns whether the error is that the run failed: its artifacts are valid, but comparisons cannot use them.
 const fn is_of_a_failed_run(error: &interop::Error) -> bool {
     matches!(error, interop::Error::NoNumber { .. } | interop::Error::FailedRun { .. })
 }

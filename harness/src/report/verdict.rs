@@ -1,4 +1,4 @@
-//! `verdict.json`: what CI needs to act, without decoding exit codes.
+//! Renders `verdict.json`, which CI reads instead of decoding exit codes.
 
 use serde::Serialize;
 
@@ -72,7 +72,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// A metric, flat: what is not there is left out.
+/// A metric, flat, without absent values.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(

@@ -1,4 +1,4 @@
-//! Asks the bundled upstream, below `/__upstream/`, over a connection that counts for nothing.
+//! Sends requests to the admin paths of the bundled upstream, below `/__upstream/`, which it does not count as hits.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-/// How long it may take to answer on a machine that is busy with other things.
+/// Time limit of an answer, generous for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Why it did not answer, whatever that was.
+/// Any error of a request.
 pub(crate) type Cause = Box<dyn Error + Send + Sync>;
 
 pub(crate) struct Admin {
@@ -28,17 +28,17 @@ impl Admin {
     /// Connects.
     ///
     /// # Errors
-    /// When nobody accepts the connection within ten seconds.
+    /// Returns an error if the connection is not accepted within ten seconds.
     pub(crate) async fn open(address: SocketAddr) -> Result<Self, Cause> {
         let stream = in_time(TcpStream::connect(address)).await??;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         Ok(Self { address, sender, driver: tokio::spawn(connection) })
     }
 
-    /// The JSON that it answers at `path`.
+    /// Gets the JSON at `path`.
     ///
     /// # Errors
-    /// When nothing comes within ten seconds, or something else.
+    /// Returns an error if there is no valid answer within ten seconds.
     pub(crate) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Cause> {
         let request = hyper::Request::get(path).header("host", self.address.to_string()).body(Empty::new())?;
         let answer = in_time(async {

@@ -1,4 +1,4 @@
-//! One instance on the bench: upstream, target, sampler and generator, started in this order and stopped in reverse.
+//! Runs one instance: starts upstream, target, sampler and generator in this order, and stops them in reverse.
 
 mod change;
 
@@ -32,16 +32,16 @@ use harness_rig::sampler::{Cost, Pending, Sampler, Tree, Watched, Window};
 use harness_rig::target::spec::Launch;
 use harness_rig::target::{self, ATTEMPTS, Fault, HttpUrl, LaunchRequest, Running, RunningUpstream};
 
-/// Time the upstream has to listen.
+/// Time limit for the upstream to listen.
 const UPSTREAM_DEADLINE: Nanos = Nanos::from_secs(10);
-/// Time the upstream has between SIGTERM and SIGKILL; the target too, once the run was interrupted.
+/// Time between SIGTERM and SIGKILL for the upstream, and for the target after an interrupt.
 const PATIENCE: Nanos = Nanos::from_millis(1500);
-/// Time between two looks at the target while something else is awaited.
+/// Interval of checks whether the target lives, while something else is awaited.
 const LOOK: Duration = Duration::from_millis(20);
-/// Lines of a log that are told with a failure.
+/// Number of log lines that a failure contains.
 const LINES: usize = 8;
 
-/// A ready target with everything around it.
+/// A ready target with upstream, sampler and generator.
 pub(crate) struct Bench {
     /// Index of the instance within the stage.
     pub(crate) index: u32,
@@ -49,11 +49,11 @@ pub(crate) struct Bench {
     pub(crate) build: Build,
     upstream: Option<RunningUpstream>,
     target: Running,
-    /// How the target ended that was asked to while it was under load.
+    /// How the target ended, if it was stopped under load.
     stopped: Option<Stopped>,
     engine: Option<Engine>,
     sampler: Sampler,
-    /// The window under way. One that is still there at the end is that of a trial which came to none.
+    /// The window in progress. One that is left at the end belongs to an incomplete trial.
     pending: Option<Pending>,
     /// CPUs the target may use.
     pub(crate) target_cpus: f64,
@@ -61,22 +61,22 @@ pub(crate) struct Bench {
     of_two: Option<Build>,
 }
 
-/// A bench that was stopped, and what is known since.
+/// A bench that was stopped, and its last facts.
 struct Ended {
     index: u32,
     launch: LaunchRecord,
     cost: Cost,
-    /// Readings of a window that came to no trial.
+    /// Readings of the window of an incomplete trial.
     cut_short: Option<Window>,
     of_two: Option<Build>,
 }
 
 impl Bench {
-    /// Starts everything a trial of `stage` needs and waits until the target is ready. What was started is stopped again
-    /// when something fails.
+    /// Starts everything that a trial of `stage` needs, and waits until the target is ready. If something fails,
+    /// everything is stopped again.
     ///
     /// # Errors
-    /// [`Halt::Failed`] naming what failed, and the build where there are two, or [`Halt::Interrupted`].
+    /// Returns [`Halt::Failed`] with the cause, and the build if there are two, or [`Halt::Interrupted`].
     pub(crate) async fn start(
         rig: &mut Rig<'_>,
         stage: &Stage,
@@ -126,27 +126,27 @@ impl Bench {
         self.pending = Some(self.sampler.window(start, end));
     }
 
-    /// Announces a window behind those announced before; whoever takes it waits for it.
+    /// Announces a window after those announced before; the caller waits for it.
     pub(crate) fn ahead(&self, start: Mono, end: Mono) -> Pending {
         self.sampler.window(start, end)
     }
 
-    /// Leaves a window that comes to no more with the bench, which records what was seen of it when it stops.
+    /// Leaves an interrupted window to the bench, which records its readings when it stops.
     pub(crate) fn leave(&mut self, cut_short: Option<Pending>) {
         self.pending = cut_short;
     }
 
-    /// The living processes of the target.
+    /// Lists the living processes of the target.
     pub(crate) fn processes(&self) -> Vec<i32> {
         keeper::family(self.target.pid, self.target.mark.as_deref())
     }
 
-    /// How the target ended, if it did.
+    /// Returns how the target ended, if it did.
     pub(crate) fn gone(&self) -> Option<Ending> {
         gone(&self.target)
     }
 
-    /// What was seen over the window announced last.
+    /// Waits for the window that was announced last.
     pub(crate) async fn window(&mut self) -> Window {
         match self.pending.take() {
             Some(mut pending) => pending.finish().await,
@@ -154,21 +154,21 @@ impl Bench {
         }
     }
 
-    /// Where the upstream tells its hits; absent where it is not the bundled one.
+    /// Returns the address of the hit counter of the upstream; `None` if it is not the bundled one.
     pub(crate) fn ledger(&self) -> Option<SocketAddr> {
         let upstream = self.upstream.as_ref()?;
         upstream.running.as_ref().filter(|running| running.builtin).map(|_| upstream.url.addr)
     }
 
-    /// Where requests to the target go.
+    /// Returns the address of the target.
     pub(crate) fn proxied(&self) -> ArmAddress {
         engine::address(Arm::Proxied, &self.target.endpoints.proxy)
     }
 
-    /// Lets the generator work for as long as the target lives and nobody interrupts.
+    /// Runs `work` of the generator while the target lives and no interrupt arrives.
     ///
     /// # Errors
-    /// [`Halt::Failed`] when the target or the generator is gone, [`Halt::Interrupted`].
+    /// Returns [`Halt::Failed`] if the target or the generator ended, or [`Halt::Interrupted`].
     pub(crate) async fn drive<T>(
         &mut self,
         interrupt: &Interrupt,
@@ -180,10 +180,10 @@ impl Bench {
         answer.map_err(|error| engine.halt(&error))
     }
 
-    /// Waits for the window announced last, for as long as the target lives and nobody interrupts.
+    /// Waits for the window that was announced last, while the target lives and no interrupt arrives.
     ///
     /// # Errors
-    /// [`Halt::Failed`] when the target is gone, [`Halt::Interrupted`].
+    /// Returns [`Halt::Failed`] if the target ended, or [`Halt::Interrupted`].
     pub(crate) async fn watch(&mut self, interrupt: &Interrupt) -> Result<Window, Halt> {
         let Some(pending) = &mut self.pending else { return Ok(Window::default()) };
         let window = interrupt.or(alive(&self.target, pending.finish())).await??;
@@ -197,7 +197,7 @@ impl Bench {
         self.end(patience).await.record(rig, patience);
     }
 
-    /// Stops both builds of a turn at the same time, so that two take no longer than one.
+    /// Stops both builds of a turn concurrently, so that two take no longer than one.
     pub(crate) async fn stop_all(benches: Vec<Self>, rig: &mut Rig<'_>) {
         let patience = patience(rig);
         let end = async |bench: Option<Self>| match bench {
@@ -219,7 +219,7 @@ impl Bench {
             None => None,
         };
         let mut launch = self.launch;
-        // Once it is stopped, its control group is gone and with it the reason of an end of its own.
+        // Read before the stop, which removes the control group and with it the reason of an earlier exit.
         let ended = self.target.ended();
         let stopped = match self.stopped {
             Some(stopped) => Some(stopped),
@@ -255,7 +255,7 @@ fn patience(rig: &Rig<'_>) -> Nanos {
     if rig.interrupt.requested() { patience.min(PATIENCE) } else { patience }
 }
 
-/// CPUs the target may use: those of its cpuset, or all; no more than its limit.
+/// Returns the number of CPUs that the target may use: those of its cpuset, or all, but at most its limit.
 fn cpus(rig: &Rig<'_>, stage: &Stage, build: Build) -> f64 {
     let own = match &rig.plan.target_of(build).launch {
         Launch::Process(process) => process.cpuset.as_ref(),
@@ -282,8 +282,8 @@ async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> Result<Opti
     Ok(Some(upstream))
 }
 
-/// Launches the target until it is ready, again only when one of its ports was lost to somebody else. It may take the ports of an
-/// earlier launch.
+/// Launches the target and waits until it is ready; repeats this only if another process took one of its ports. It may
+/// reuse the ports of an earlier launch.
 async fn start_target(
     rig: &Rig<'_>,
     stage: &Stage,
@@ -319,7 +319,7 @@ async fn start_target(
 }
 
 fn launch_record(running: &Running, milestones: &Milestones, attempts: u32) -> LaunchRecord {
-    // Of a target that ran before us the start is not known, and so no startup time.
+    // The start of a target that ran already is unknown, so it has no startup time.
     let known = running.spawned.is_some();
     LaunchRecord {
         spawned: running.spawned.unwrap_or_default(),
@@ -333,7 +333,7 @@ fn launch_record(running: &Running, milestones: &Milestones, attempts: u32) -> L
     }
 }
 
-/// Probes on a thread of its own until the process listens and answers.
+/// Probes on a separate thread until the process listens and answers.
 async fn come_up(
     rig: &Rig<'_>,
     running: Running,
@@ -349,14 +349,14 @@ async fn come_up(
     Ok((running, came_up))
 }
 
-/// How a target ended. A process that ended and left a detached one behind goes on in that one.
+/// Returns how a target ended. If the process ended but left a detached one, the target lives on in that one.
 fn gone(running: &Running) -> Option<Ending> {
     let ending = running.ended()?;
     let goes_on = running.mark.as_ref().is_some_and(|mark| keeper::bearers(mark).iter().any(|pid| *pid != running.pid));
     (!goes_on).then_some(ending)
 }
 
-/// `work`, unless the target ends before it.
+/// Runs `work` unless the target ends first.
 async fn alive<T>(target: &Running, work: impl Future<Output = T>) -> Result<T, Halt> {
     let ended = async {
         loop {
@@ -377,8 +377,8 @@ async fn alive<T>(target: &Running, work: impl Future<Output = T>) -> Result<T, 
     }
 }
 
-/// The exit code an error of a launch stands for: a program or variable that is missing is a matter of the input, a port
-/// that is taken one of the target.
+/// Assigns an exit code to an error of a launch: a missing program or variable is an error of the input, an occupied
+/// port one of the target.
 pub(crate) fn launch_halt(error: &target::Error) -> Halt {
     let exit = match error {
         target::Error::PortTaken { .. } | target::Error::NotListening { .. } | target::Error::NoProcess { .. } => {

@@ -1,4 +1,4 @@
-//! The load generator of one instance and its process.
+//! Controls the load generator process of one instance.
 
 use super::halt::Halt;
 use super::rig::Rig;
@@ -22,10 +22,10 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts a load child for both arms, or for the proxied one where there is no upstream.
+    /// Starts a load child for both arms, or for the proxied one if there is no upstream.
     ///
     /// # Errors
-    /// [`Halt::Failed`] when it does not start.
+    /// Returns [`Halt::Failed`] if it does not start.
     pub(crate) async fn start(
         rig: &Rig<'_>,
         stage: &Stage,
@@ -52,13 +52,13 @@ impl Engine {
         }
     }
 
-    /// What an error of the generator means for the stage.
+    /// Converts an error of the generator for the stage.
     pub(crate) fn halt(&self, error: &harness_load::Error) -> Halt {
         failed(&self.child, error)
     }
 
     pub(crate) async fn stop(self) {
-        // A child that is gone already has nothing to be told.
+        // If the child has exited already, nothing has to be sent.
         let _ = self.generator.stop().await;
         self.child.stop(PATIENCE).await;
     }
@@ -78,7 +78,7 @@ fn command(rig: &Rig<'_>, name: &str) -> Command {
     command
 }
 
-/// Where an arm goes, for whoever sends requests.
+/// Returns the address of an arm.
 pub(crate) fn address(arm: Arm, url: &HttpUrl) -> ArmAddress {
     ArmAddress { arm, address: url.addr, host: url.authority(), base_path: url.path.trim_end_matches('/').to_owned() }
 }

@@ -1,10 +1,10 @@
-//! What a run tells those who watch it.
+//! Defines the events of a run, for progress.
 
 use crate::measure::{Arm, Second};
 use crate::measure::{Build, Check, RoundStatus, StageKind, StageStatus};
 use harness_base::units::Nanos;
 
-/// Something worth showing. Nothing here is needed to understand the record.
+/// An event for progress. The record does not depend on it.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A stage begins; `expected` is how long it should take.
@@ -13,7 +13,7 @@ pub enum Event {
         kind: StageKind,
         expected: Nanos,
     },
-    /// What is being done now, in a few words.
+    /// Short description of the present work.
     Doing(String),
     /// `done` of `of` launches or rounds of the stage.
     Step {
@@ -24,7 +24,7 @@ pub enum Event {
     Second(Arm, Second),
     Round {
         status: RoundStatus,
-        /// The first rule that does not hold, and the build where there are two.
+        /// The first violated rule, and the build if there are two.
         broken: Option<(Check, Option<Build>)>,
     },
     StageEnded {

@@ -1,4 +1,4 @@
-//! From what `perf script` prints to folded stacks, and from those to a flame graph.
+//! Folds the output of `perf script` into stacks, and draws them as a flame graph.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
@@ -11,15 +11,15 @@ use inferno::flamegraph;
 pub(crate) struct Folded {
     /// `process;outermost;…;innermost 42`, sorted.
     pub(crate) text: Vec<u8>,
-    /// What was sampled, as perf names it; empty where there is no sample.
+    /// The sampled event, as perf names it; empty if there is no sample.
     pub(crate) event: String,
     pub(crate) samples: u64,
 }
 
-/// Folds the stacks of `script`, which is read to its end.
+/// Folds the stacks of `script`, reading it to its end.
 ///
 /// # Errors
-/// When it cannot be read, or is no output of `perf script`.
+/// Returns an error if it cannot be read or is not output of `perf script`.
 pub(crate) fn fold(script: impl Read) -> io::Result<Folded> {
     let mut script = BufReader::new(script);
     let mut first = String::new();
@@ -36,7 +36,7 @@ pub(crate) fn fold(script: impl Read) -> io::Result<Folded> {
 /// Draws the stacks.
 ///
 /// # Errors
-/// When there are none.
+/// Returns an error if there are none.
 pub(crate) fn draw(folded: &Folded, title: &str, subtitle: &str) -> io::Result<Vec<u8>> {
     let mut options = flamegraph::Options::default();
     title.clone_into(&mut options.title);
@@ -48,13 +48,14 @@ pub(crate) fn draw(folded: &Folded, title: &str, subtitle: &str) -> io::Result<V
     Ok(graph)
 }
 
-/// `proxy 4711/4711 12.345678: cpu-clock:pppH: ` → `cpu-clock`: the last word, without what modifies it.
+/// Extracts the event from `proxy 4711/4711 12.345678: cpu-clock:pppH: `: `cpu-clock`, the last word without its
+/// modifier.
 fn event(line: &str) -> String {
     let word = line.split_whitespace().last().unwrap_or_default();
     word.split(':').next().unwrap_or_default().to_owned()
 }
 
-/// The number behind a stack.
+/// Returns the number after a stack.
 fn count(line: &str) -> Option<u64> {
     line.rsplit_once(' ')?.1.parse().ok()
 }
@@ -63,7 +64,7 @@ fn count(line: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// As perf 6.1 prints it.
+    /// Output of perf 6.1.
     const SCRIPT: &str = "\
 proxy 4711/4711 12.345678: cpu-clock:pppH: \n\
 \t    55d0c0a1b2c3 mock_upstream::clock::burn+0x13 (/usr/bin/proxy)\n\

@@ -1,50 +1,50 @@
-//! Why work stops before it is complete.
+//! Defines why work stops before it is complete.
 
 use crate::measure::reason::{Cause, Scope, causes};
 use crate::measure::{Failure, Reason};
 use harness_base::exit::Exit;
 
-/// A reason to leave a stage early. What was recorded until then stays recorded.
+/// A reason to leave a stage early. Everything recorded before stays recorded.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Halt {
     Interrupted,
-    /// The stage's numbers would not mean what they say. The run goes on.
+    /// The numbers of the stage would not be valid. The run continues.
     Invalid(Vec<Reason>),
     /// The target, the upstream or a tool failed.
     Failed(Box<Failure>),
 }
 
-/// What ends a load from inside, while something else is done beside it.
+/// What ends a load while something else runs concurrently.
 pub(crate) enum Stop {
     Load(harness_load::Error),
-    /// What was done beside it.
+    /// The concurrent work.
     Halt(Halt),
 }
 
 impl Halt {
-    /// A failure that stands for `exit`.
+    /// Creates a failure with the exit code `exit`.
     pub fn failed(exit: Exit, error: &dyn std::error::Error) -> Self {
         Self::from(Failure::of(error, exit))
     }
 
-    /// A failure of the target.
+    /// Creates a failure of the target.
     pub fn target(error: &dyn std::error::Error) -> Self {
         Self::failed(Exit::TargetFailed, error)
     }
 
-    /// A failure of the harness itself, in a sentence.
+    /// Creates a failure of the harness itself from a sentence.
     pub fn tool(message: impl Into<String>) -> Self {
         Self::from(Failure::new(Cause::Error(vec![message.into()]), Exit::Usage))
     }
 
-    /// A failure of the harness's own processes or of a tool it needs.
+    /// Creates a failure of the harness's own processes or of a tool that it needs.
     pub fn tooling(error: &dyn std::error::Error) -> Self {
         Self::failed(Exit::Usage, error)
     }
 }
 
 impl Halt {
-    /// The same halt, of a part of the stage.
+    /// Assigns the halt to a part of the stage.
     #[must_use]
     pub fn within(self, scope: &Scope) -> Self {
         match self {
@@ -63,7 +63,7 @@ impl From<Failure> for Halt {
     }
 }
 
-/// An error with its causes: `cannot write x: no space left`.
+/// Formats an error with its causes: `cannot write x: no space left`.
 pub fn chain(error: &dyn std::error::Error) -> String {
     causes(error).join(": ")
 }

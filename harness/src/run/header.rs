@@ -1,4 +1,4 @@
-//! What a record begins with: what was asked for, of which build, on which host.
+//! Creates the header of a record: options, builds and host.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,14 @@ use harness_rig::host;
 use harness_rig::target::spec::{ImageSpec, Launch, Spec};
 use harness_rig::target::{self, Site};
 
-/// Environment variables whose names contain one of these are told as `NAME=…`: their values may be secrets.
+/// Environment variables whose names contain one of these are recorded as `NAME=…`, because their values may be
+/// secrets.
 const SECRET_WORDS: [&str; 5] = ["TOKEN", "SECRET", "PASSWORD", "KEY", "DATABASE_URL"];
 
-/// Says that no difference between the builds is one of the program.
+/// Warning that the builds do not differ.
 const SAME: &str = "base and head are the same program: this is an A/A comparison, and what it finds is noise";
 
-/// The record of a run that has not begun.
+/// Creates the record of a run that has not begun.
 pub(crate) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
     let head = facts(Build::Head, &plan.target, site);
     let base = plan.base.as_ref().map(|base| facts(Build::Base, base, site));
@@ -47,7 +48,7 @@ pub(crate) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
     }
 }
 
-/// One build. A program that cannot be found has no size; its launch will say so.
+/// Describes one build. A program that cannot be found has no size; its launch will report the error.
 fn facts(build: Build, spec: &Spec, site: &Site) -> BuildFacts {
     let found = target::executable(spec, site).ok();
     let file = found.as_ref().filter(|found| !found.builtin).and_then(|found| host::executable(&found.path).ok());
@@ -69,7 +70,8 @@ fn facts(build: Build, spec: &Spec, site: &Site) -> BuildFacts {
     }
 }
 
-/// Whether two builds are one file: by its content or, where that cannot be read (bundled programs, images), by its name.
+/// Returns whether two builds are the same program: by content or, if that cannot be read (bundled programs, images),
+/// by name.
 fn is_same_program(base: &BuildFacts, head: &BuildFacts) -> bool {
     match (&base.sha256, &head.sha256) {
         (None, None) => base.program == head.program,
@@ -77,7 +79,7 @@ fn is_same_program(base: &BuildFacts, head: &BuildFacts) -> bool {
     }
 }
 
-/// What a program is started with. The first word of a process is the program itself.
+/// Returns the arguments and the environment of a program. The first word of a process is the program itself.
 fn arguments(spec: &Spec) -> (&[String], BTreeMap<&str, &str>) {
     let (arguments, env) = match &spec.launch {
         Launch::Process(process) => (process.command.get(1..).unwrap_or_default(), process.env.as_slice()),
@@ -87,7 +89,7 @@ fn arguments(spec: &Spec) -> (&[String], BTreeMap<&str, &str>) {
     (arguments, env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect())
 }
 
-/// The environment as it may be published.
+/// Formats the environment without secrets.
 fn told(env: &[(String, String)]) -> Vec<String> {
     let secret = |name: &str| SECRET_WORDS.iter().any(|word| name.to_uppercase().contains(word));
     let line = |(name, value): &(String, String)| {

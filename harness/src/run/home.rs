@@ -1,4 +1,4 @@
-//! Where a run lives: its result directory, which stays, and its scratch directory, which goes.
+//! Creates the directories of a run: the result directory, which remains, and the scratch directory, which is removed.
 
 use std::fs;
 use std::io;
@@ -14,15 +14,15 @@ const CONFIRM: &str = "confirm";
 pub struct Home {
     /// Name of the run: UTC time and process id, so that names sort by time.
     pub run_id: String,
-    /// `<out>/<scenario>/<run-id>`: everything that stays; absolute.
+    /// `<out>/<scenario>/<run-id>`: the permanent files; absolute.
     pub results: PathBuf,
-    /// The same as the user would type it.
+    /// The same path as the user would type it.
     pub shown: PathBuf,
-    /// Working directories and rendered files; the keeper makes it and removes it at the end.
+    /// Working directories and rendered files; the keeper creates it and removes it at the end.
     pub scratch: PathBuf,
 }
 
-/// A directory could not be made.
+/// A directory could not be created.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make the directory {path}: {cause}; choose another place with --out DIR")]
 pub struct Error {
@@ -31,28 +31,29 @@ pub struct Error {
 }
 
 impl Home {
-    /// Makes the directories of a run of `scenario` below `out`.
+    /// Creates the directories of a run of `scenario` below `out`.
     ///
     /// # Errors
-    /// When a directory cannot be made.
+    /// Returns an error if a directory cannot be created.
     pub fn make(out: &Path, scenario: &str) -> Result<Self, Error> {
         let stamp = clock::rfc3339(clock::unix_seconds()).replace(['-', ':'], "");
         let run_id = format!("{stamp}-{:05}", std::process::id());
         Self::made(out.join(scenario).join(&run_id), run_id)
     }
 
-    /// Makes the directories of a rerun that confirms this run, inside this one's.
+    /// Creates the directories of a rerun that confirms this run, inside those of this run.
     ///
     /// # Errors
-    /// When a directory cannot be made.
+    /// Returns an error if a directory cannot be created.
     pub fn confirming(&self) -> Result<Self, Error> {
         Self::made(self.shown.join(CONFIRM), format!("{}-{CONFIRM}", self.run_id))
     }
 
-    /// Makes the directories of another attempt of this run, beside this one's; names of attempts sort in their order.
+    /// Creates the directories of another attempt of this run, next to those of this run; names of attempts sort in
+    /// their order.
     ///
     /// # Errors
-    /// When a directory cannot be made.
+    /// Returns an error if a directory cannot be created.
     pub fn retrying(&self, retry: usize) -> Result<Self, Error> {
         let run_id = format!("{}-retry-{retry}", self.run_id);
         Self::made(self.shown.with_file_name(&run_id), run_id)

@@ -1,4 +1,4 @@
-//! Ctrl-c and SIGTERM as a value that can be awaited.
+//! Turns ctrl-c and SIGTERM into a value that can be awaited.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::halt::Halt;
 use harness_base::exit::Exit;
 
-/// Becomes true once, when the run shall stop.
+/// Becomes true when the run is interrupted.
 #[derive(Debug, Clone)]
 pub struct Interrupt(watch::Receiver<bool>);
 
@@ -16,7 +16,7 @@ impl Interrupt {
     /// Listens for SIGINT and SIGTERM. The second one ends the process at once; the keeper then cleans up.
     ///
     /// # Errors
-    /// When the signal handlers cannot be installed.
+    /// Returns an error if the signal handlers cannot be installed.
     pub fn listen() -> io::Result<Self> {
         let (mut ctrl_c, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let (announce, requested) = watch::channel(false);
@@ -37,15 +37,15 @@ impl Interrupt {
         Ok(Self(requested))
     }
 
-    /// Whether the run shall stop.
+    /// Returns whether the run was interrupted.
     pub fn requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Does `work` unless the run shall stop, before it or in the middle of it.
+    /// Runs `work` unless an interrupt arrives before it ends.
     ///
     /// # Errors
-    /// An interrupt came first; `work` is dropped then.
+    /// Returns an error if an interrupt came first; `work` is dropped then.
     pub async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, Halt> {
         let mut requested = self.0.clone();
         tokio::select! {

@@ -1,4 +1,4 @@
-//! Reads the bundled upstream's own count of hits.
+//! Reads the hit counter of the bundled upstream.
 
 use std::net::SocketAddr;
 
@@ -7,12 +7,14 @@ use serde::Deserialize;
 use super::admin::Admin;
 use harness_load::spec::Request;
 
-/// Where the upstream tells its hits.
+/// Path of the hit counters of the upstream.
 const PATH: &str = "/__upstream/ledger";
 
-/// The upstream could not be asked.
+/// The hits of the upstream could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the upstream at {address} did not tell its hits at {PATH}: {cause}; see upstream.log beside the result")]
+#[error(
+    "cannot read the hits of the upstream from http://{address}{PATH}: {cause}; see upstream.log beside the result"
+)]
 pub(crate) struct Error {
     address: SocketAddr,
     cause: String,
@@ -30,10 +32,10 @@ struct Hits {
     hits: u64,
 }
 
-/// Hits counted so far on the methods and paths of `requests`.
+/// Returns the hits that were counted so far on the methods and paths of `requests`.
 ///
 /// # Errors
-/// When the upstream does not answer within ten seconds, or with something else.
+/// Returns an error if there is no valid answer within ten seconds.
 pub(crate) async fn hits(address: SocketAddr, requests: &[Request]) -> Result<u64, Error> {
     let asked = async { Admin::open(address).await?.get::<Answer>(PATH).await };
     let answer = asked.await.map_err(|cause| Error { address, cause: cause.to_string() })?;

@@ -1,4 +1,4 @@
-//! Whether the limits of a stage hold, and whether the target outgrew them.
+//! Checks whether the limits of a stage are in force, and whether the target exceeded them.
 
 use super::halt::Halt;
 use crate::measure::reason::Cause;
@@ -7,17 +7,17 @@ use crate::measure::{Failure, Warning};
 use harness_base::exit::Exit;
 use harness_rig::target::Running;
 
-/// Asks the kernel whether the target is held to `asked`: a limit that was set and does not hold makes every number wrong.
+/// Checks in the kernel that the target is limited to `asked`: a limit that is not in force makes every number wrong.
 ///
 /// # Errors
-/// [`Halt::Failed`] with what was asked for and what there is.
+/// Returns [`Halt::Failed`] with the requested and the actual limits.
 pub(crate) fn in_force(target: &Running, asked: &ResourceLimits) -> Result<(), Halt> {
     if asked.is_empty() {
         return Ok(());
     }
     let Some(group) = target.group() else {
         return Err(Halt::tool(format!(
-            "the control group of the target (pid {}) cannot be read, so whether {asked} hold is not known; look with: \
+            "the control group of the target (pid {}) cannot be read, so {asked} cannot be verified; check with: \
              cat /proc/{}/cgroup",
             target.pid, target.pid
         )));
@@ -27,16 +27,16 @@ pub(crate) fn in_force(target: &Running, asked: &ResourceLimits) -> Result<(), H
         return Ok(());
     }
     Err(Halt::tool(format!(
-        "the limits of the target (pid {}) do not hold: asked for {asked}, the kernel has {found}; look with: \
+        "the limits of the target (pid {}) do not hold: asked for {asked}, the kernel has {found}; check with: \
          cat /proc/{}/cgroup",
         target.pid, target.pid
     )))
 }
 
-/// A process of the target that the kernel killed over a window, although the target as a whole lives on.
+/// Checks that the kernel killed no process of the target in a window, even if the target as a whole lives on.
 ///
 /// # Errors
-/// [`Halt::Failed`], as what was measured is no longer the whole target.
+/// Returns [`Halt::Failed`], because the whole target is no longer measured.
 pub(crate) fn none_killed(readings: &Series<Reading>, limits: &ResourceLimits) -> Result<(), Halt> {
     let killed = readings.group_delta().and_then(|used| used.oom_kills).unwrap_or(0);
     if killed == 0 {
@@ -46,8 +46,8 @@ pub(crate) fn none_killed(readings: &Series<Reading>, limits: &ResourceLimits) -
     Err(Halt::from(Failure::new(Cause::ProcessesKilled { ending, killed }, Exit::TargetFailed)))
 }
 
-/// Warns of a target that may not have as many descriptors as connections to it and from it need: those that it cannot accept wait until
-/// they time out, which looks like anything but that.
+/// Warns of a target that may not open enough descriptors for the connections to it and from it. Connections that it
+/// cannot accept would wait until they time out.
 pub(crate) fn few_descriptors(target: &Running, connections: u64) -> Option<Warning> {
     let limit = target.descriptor_limit()?;
     let few = limit < connections.saturating_mul(2);

@@ -1,4 +1,4 @@
-//! A stage with load in rounds: instances × rounds × builds × arms.
+//! Runs a stage with load in rounds: instances × rounds × builds × arms.
 
 use super::halt::Halt;
 use super::rig::Rig;
@@ -6,10 +6,11 @@ use super::rounds::{self, Extent, Tally};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 
-/// Runs the rounds, shared out between fresh instances. Rounds are recorded as they end, so that leaving early loses nothing.
+/// Runs the rounds, distributed over fresh instances. Each round is recorded when it ends, so that an abort loses
+/// nothing.
 ///
 /// # Errors
-/// [`Halt::Invalid`] when too few rounds are valid; [`Halt::Failed`] when the target or a tool fails.
+/// Returns [`Halt::Invalid`] if too few rounds are valid, [`Halt::Failed`] if the target or a tool fails.
 pub(crate) async fn rounds(rig: &mut Rig<'_>, stage: &Stage, work: &LoadWork) -> Result<(), Halt> {
     let mut tally =
         Tally { wanted: work.rounds, valid: 0, rejected: 0, stage: (0, work.rounds), extent: Extent::Stage };

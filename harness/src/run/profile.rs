@@ -1,7 +1,7 @@
-//! A flame graph of the target: one more window behind the last one that counts, under `perf`.
+//! Records a flame graph of the target, in an additional window after the last measured one, under `perf`.
 //!
-//! Sampling costs the target some of its speed, so nothing of this window enters a number: its trial is thrown away. What cannot be
-//! profiled costs nothing either: the stage says why, and its numbers stand.
+//! Sampling slows the target down, so the trial of this window is discarded. If profiling fails, the stage records the
+//! reason, and its numbers stay valid.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -28,19 +28,19 @@ use harness_rig::target::Site;
 
 /// The folder of the profiles in that of the run.
 const FOLDER: &str = "profile";
-/// Samples a second of every thread that is on a CPU. A prime number: what comes round every millisecond is not always met at the same
-/// place.
+/// Samples per second of every thread on a CPU. A prime number, so that sampling does not stay in phase with work that
+/// recurs every millisecond.
 const PER_SECOND: u32 = 499;
-/// Bytes of the stack that are kept with a sample, from which its callers are unwound later.
+/// Bytes of the stack that are stored with a sample, from which its callers are unwound later.
 const STACK: &str = "dwarf,16384";
-/// The window is that of the stage, but no shorter and no longer than this.
+/// Limits of the window, which is otherwise as long as that of the stage.
 const SHORTEST: Nanos = Nanos::from_secs(2);
 const LONGEST: Nanos = Nanos::from_secs(5);
-/// Longest warm-up before it: the target is warm already.
+/// Longest warm-up before it, because the target is warm already.
 const WARMUP: Nanos = Nanos::from_secs(1);
-/// Time for perf to attach itself, to write down what it has, and to read it again.
+/// Time limit for perf to attach, to write its data, and to read it again.
 const PATIENCE: Nanos = Nanos::from_secs(60);
-/// From this level on the kernel lets nobody sample without privileges.
+/// From this level on, the kernel does not allow sampling without privileges.
 const PARANOID: i64 = 3;
 
 /// Why there is no profile.
@@ -54,22 +54,22 @@ enum Trouble {
     Refused { doing: &'static str, message: String, level: Option<i64> },
     #[error("perf took no sample of the target in {window}: it was hardly on a CPU; try a higher rate")]
     NoSample { window: Nanos },
-    #[error("{} cannot be written: {source}; look with: df -h {}", path.display(), path.display())]
+    #[error("{} cannot be written: {source}; check with: df -h {}", path.display(), path.display())]
     Unwritable { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Keeper(keeper::Error),
     #[error("the load of the profiled window failed: {0}")]
     Load(String),
-    /// Not a reason, but the end of the run.
+    /// The run was interrupted.
     #[error("interrupted")]
     Interrupted,
 }
 
-/// What to type, by `kernel.perf_event_paranoid`.
+/// Advises by `kernel.perf_event_paranoid`.
 fn advice(level: Option<i64>) -> String {
     match level {
         Some(level) if level >= PARANOID => format!(
-            "kernel.perf_event_paranoid is {level}, which keeps all but root from it: sudo sysctl kernel.perf_event_paranoid=1"
+            "kernel.perf_event_paranoid is {level}, so only root may sample: sudo sysctl kernel.perf_event_paranoid=1"
         ),
         Some(level) => format!(
             "kernel.perf_event_paranoid is {level}; a container or a virtual machine may forbid it too; try by hand: perf record -e \
@@ -79,14 +79,14 @@ fn advice(level: Option<i64>) -> String {
     }
 }
 
-/// Why a plan that asks for profiles will have none, as far as that is known before anything was measured.
+/// Returns why a plan with profiles will have none, if that is known before the run.
 pub fn no_profile(plan: &Plan) -> Option<String> {
     plan.profile?;
     let path = std::env::var("PATH").unwrap_or_default();
     let missing = keeper::find_program("perf", &plan.folder, &path).is_err();
     let loaded = plan.stages.iter().any(|stage| stage.work.planned().is_profiled());
     if !loaded {
-        Some("none of the stages that run has load; it is taken of overhead, capacity, constrained and soak".to_owned())
+        Some("no selected stage has load; profiles are taken in overhead, capacity, constrained and soak".to_owned())
     } else if missing {
         Some(Trouble::Missing.to_string())
     } else {
@@ -94,17 +94,17 @@ pub fn no_profile(plan: &Plan) -> Option<String> {
     }
 }
 
-/// Profiles the head of a stage whose rounds are complete, where that was asked for.
+/// Profiles the head of a stage whose rounds are complete, if that was asked for.
 ///
 /// # Errors
-/// [`Halt::Interrupted`]. Everything else is a reason that is recorded.
+/// Returns [`Halt::Interrupted`]. All other failures are recorded as a reason.
 pub(crate) async fn of_rounds(
     rig: &mut Rig<'_>,
     stage: &Stage,
     work: &LoadWork,
     benches: &mut [Bench],
 ) -> Result<(), Halt> {
-    // Each set of limits of a curve has rounds of its own; they are too many to profile.
+    // Each set of limits of a curve has separate rounds, which are too many to profile.
     let wanted = stage.work.planned().is_profiled();
     match benches.iter_mut().find(|bench| bench.build == Build::Head && wanted) {
         Some(bench) => window(rig, stage, work, bench).await,
@@ -112,10 +112,10 @@ pub(crate) async fn of_rounds(
     }
 }
 
-/// Profiles the target on this bench, where that was asked for.
+/// Profiles the target on this bench, if that was asked for.
 ///
 /// # Errors
-/// As [`of_rounds`].
+/// See [`of_rounds`].
 pub(crate) async fn window(rig: &mut Rig<'_>, stage: &Stage, work: &LoadWork, bench: &mut Bench) -> Result<(), Halt> {
     let Some(stacks) = rig.plan.profile else { return Ok(()) };
     rig.tell(Event::Doing("profiling; this window is not measured".to_owned()));
@@ -146,7 +146,7 @@ async fn taken(
     let load = bench.drive(&rig.interrupt, async |generator| generator.trial(order, |_| {}).await);
     let (recorded, load): (_, Result<LoadFacts, Halt>) = tokio::join!(rig.interrupt.or(recording), load);
     recorded.map_err(stopped)??;
-    // What was sent is of no interest, and neither is how long it took.
+    // The results of the load are not used.
     load.map_err(stopped)?;
     let folded = rig.interrupt.or(read(&rig.site, stage, &data)).await.map_err(stopped)??;
     // It may be large.
@@ -169,7 +169,7 @@ async fn taken(
     )
 }
 
-/// A window that came to nothing: the run goes on, unless it was interrupted.
+/// Converts the end of an incomplete window: the run continues unless it was interrupted.
 fn stopped(halt: Halt) -> Trouble {
     match halt {
         Halt::Interrupted => Trouble::Interrupted,
@@ -191,7 +191,7 @@ async fn record(
     let call_graph = if stacks == Stacks::Dwarf { STACK } else { stacks.name() };
     let pids: Vec<String> = processes.iter().map(ToString::to_string).collect();
     let (pids, data) = (pids.join(","), data.to_string_lossy());
-    // Nothing goes into a cache of perf's in the home directory.
+    // perf must not write a cache into the home directory.
     let files = ["--no-buildid", "--no-buildid-cache", "-o", &*data];
     let how = ["record", "-F", &rate, "--call-graph", call_graph, "-p", &pids];
     let child =
@@ -199,7 +199,7 @@ async fn record(
     ended(child, length.plus(PATIENCE), "cannot record").await
 }
 
-/// Reads what was recorded, and folds it.
+/// Reads the recorded samples and folds them.
 async fn read(site: &Site, stage: &Stage, data: &Path) -> Result<Folded, Trouble> {
     // Without periods, so that a stack counts samples.
     let fields = "comm,pid,tid,time,event,ip,sym,dso";
@@ -208,7 +208,7 @@ async fn read(site: &Site, stage: &Stage, data: &Path) -> Result<Folded, Trouble
     let doing = "cannot be read again";
     let unread = |error: &dyn std::fmt::Display| Trouble::Refused { doing, message: error.to_string(), level: level() };
     let Some((_stdin, stdout)) = child.take_pipes() else { return Err(unread(&"the keeper gave it no pipes")) };
-    // It ends when perf does, whose end is that of the pipe.
+    // It ends with the pipe, which perf closes when it exits.
     let folding = tokio::task::spawn_blocking(move || flame::fold(File::from(stdout)));
     let folding = tokio::time::timeout(PATIENCE.duration(), folding).await;
     let folded = folding.map_err(|_| unread(&format!("it took more than {PATIENCE}")))?;
@@ -219,7 +219,7 @@ async fn read(site: &Site, stage: &Stage, data: &Path) -> Result<Folded, Trouble
 
 fn perf(site: &Site, name: &str, args: &[&str], pipes: bool) -> Result<Child, Trouble> {
     let argv = ["perf"].into_iter().chain(args.iter().copied()).map(str::to_owned).collect();
-    // Its settings and caches would be in the home directory.
+    // perf would use settings and caches in the home directory.
     let home = ("HOME".to_owned(), site.scratch.to_string_lossy().into_owned());
     let env = clean_env(&site.scratch, &[home]);
     let mut command = Command::new(name, argv, env, site.scratch.clone(), site.logs.join(format!("{name}.log")));
@@ -230,7 +230,7 @@ fn perf(site: &Site, name: &str, args: &[&str], pipes: bool) -> Result<Child, Tr
     })
 }
 
-/// Waits until it has ended well.
+/// Waits until the process has ended successfully.
 async fn ended(child: Child, patience: Nanos, doing: &'static str) -> Result<(), Trouble> {
     let ending = tokio::time::timeout(patience.duration(), child.wait()).await;
     let message = match ending {
@@ -241,16 +241,20 @@ async fn ended(child: Child, patience: Nanos, doing: &'static str) -> Result<(),
     Err(Trouble::Refused { doing, message, level: level() })
 }
 
-/// `kernel.perf_event_paranoid`.
+/// Reads `kernel.perf_event_paranoid`.
 fn level() -> Option<i64> {
     std::fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").ok()?.trim().parse().ok()
 }
 
-/// Puts graph and stacks beside the reports.
+/// Writes graph and stacks into the folder of the reports.
 fn write(results: &Path, stage: &Stage, folded: &Folded, taken: Taken) -> Result<Taken, Trouble> {
     let unwritable = |path: &Path, source| Trouble::Unwritable { path: path.to_owned(), source };
-    let subtitle =
-        format!("{} samples of {}, {} stacks; of no measured window", taken.samples, taken.event, taken.stacks.name());
+    let subtitle = format!(
+        "{} samples of {}, {} stacks; not from a measured window",
+        taken.samples,
+        taken.event,
+        taken.stacks.name()
+    );
     let (graph, stacks) = (results.join(&taken.graph), results.join(&taken.folded));
     let folder = results.join(FOLDER);
     std::fs::create_dir_all(&folder).map_err(|source| unwritable(&folder, source))?;

@@ -1,5 +1,5 @@
-//! Writes down what becomes known: into the journal, line by line, and by the same lines into the record in memory. There
-//! is one way to a record, so a journal that is read again gives the same one.
+//! Records events: appends them to the journal line by line, and applies the same lines to the record in memory.
+//! Replaying the journal therefore yields the same record.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub(crate) struct Recorder {
     folder: PathBuf,
     begun: Mono,
     stage: StageRecord,
-    /// The instances that are up: one, or one of each build.
+    /// The running instances: one, or one of each build.
     open: Vec<InstanceRecord>,
     sampler_cpu: Nanos,
     sampler_ran: Nanos,
@@ -33,10 +33,10 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Begins the journal in `folder` with the run's header.
+    /// Creates the journal in `folder` with the header of the run.
     ///
     /// # Errors
-    /// When the journal cannot be created, or its first line not be written: what is measured would have nowhere to go.
+    /// Returns an error if the journal or its first line cannot be written.
     pub(crate) fn begin(folder: &Path, header: Record) -> io::Result<Self> {
         let mut recorder = Self {
             journal: WholeLines::create(&folder.join(journal::FILE))?,
@@ -62,34 +62,34 @@ impl Recorder {
         self.open.clear();
     }
 
-    /// What only stages of its kind record of the present stage has become known.
+    /// Records the facts that only stages of this kind have.
     pub(crate) fn stage_facts(&mut self, facts: impl Into<StageFacts>) {
         let facts = facts.into();
         self.stage_fact(|stage| stage.facts = facts);
     }
 
-    /// Facts of the present stage have become known.
+    /// Records facts of the present stage.
     pub(crate) fn stage_fact(&mut self, add: impl FnOnce(&mut StageRecord)) {
         add(&mut self.stage);
         self.push(JournalLine::stage(&self.stage));
     }
 
-    /// The stage as recorded so far, instances included.
+    /// Returns the stage as recorded so far, including instances.
     pub(crate) fn present_stage(&self) -> Option<&StageRecord> {
         self.replay.record.stages.last()
     }
 
-    /// An instance of the present stage as recorded so far, rounds included.
+    /// Returns an instance of the present stage as recorded so far, including rounds.
     pub(crate) fn instance(&self, index: u32) -> Option<&InstanceRecord> {
         self.present_stage()?.instances.iter().find(|instance| instance.index == index)
     }
 
-    /// Where the files of the run lie.
+    /// Returns the folder of the files of the run.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The program of a build as the scenario names it, placeholders filled.
+    /// Returns the program of a build as the scenario names it, with placeholders filled in.
     pub(crate) fn program(&self, build: Build) -> &str {
         let facts = self.replay.record.targets.iter().find(|facts| facts.build == build);
         facts.map_or("", |facts| &facts.program)
@@ -100,34 +100,34 @@ impl Recorder {
         self.push(JournalLine::stage_end(&self.stage));
     }
 
-    /// Notes what a reader must know beside the numbers of this stage, once.
+    /// Records a warning for this stage, without duplicates.
     pub(crate) fn warn(&mut self, warning: Warning) {
         if !self.stage.warnings.contains(&warning) {
             self.stage.warnings.push(warning);
         }
     }
 
-    /// An instance is up. Several may be at the same time.
+    /// Records that an instance has started. Several may run at the same time.
     pub(crate) fn instance_begun(&mut self, index: u32, build: Build, launch: LaunchRecord, limits: ResourceLimits) {
         let instance = InstanceRecord { launch, build, ..self.unknown(index, limits) };
         self.push(JournalLine::instance(&self.stage.name, &instance));
         self.open.push(instance);
     }
 
-    /// An instance has come to no more, for example within limits that are too small; it may not even have come up.
+    /// Records the failure of an instance, for example within limits that are too small; it may not even have started.
     pub(crate) fn came_to(&mut self, index: u32, limits: ResourceLimits, facts: impl Into<InstanceFacts>) {
         let known = self.instance(index).cloned().unwrap_or_else(|| self.unknown(index, limits));
         self.push(JournalLine::instance(&self.stage.name, &InstanceRecord { facts: facts.into(), ..known }));
     }
 
-    /// What was seen of an instance until it ended by itself.
+    /// Records the readings of an instance until it ended by itself.
     pub(crate) fn last_readings(&mut self, index: u32, readings: Series<Reading>) {
         if let Some(instance) = self.opened(index) {
             instance.last = Some(readings).filter(|readings| !readings.0.is_empty());
         }
     }
 
-    /// What only instances of such a stage record has become known of an instance.
+    /// Records facts that only instances of such a stage have.
     pub(crate) fn instance_facts(&mut self, index: u32, facts: impl Into<InstanceFacts>) {
         if let Some(instance) = self.opened(index) {
             instance.facts = facts.into();
@@ -141,17 +141,17 @@ impl Recorder {
         }
     }
 
-    /// A piece of the facts of an instance has become known.
+    /// Records a part of the facts of an instance.
     pub(crate) fn piece(&mut self, instance: u32, facts: impl Into<InstanceFacts>) {
         self.push(JournalLine::piece(&self.stage.name.clone(), instance, facts.into()));
     }
 
-    /// Whether everything could be written so far.
+    /// Returns whether everything could be written so far.
     pub(crate) const fn writes(&self) -> bool {
         self.unwritten.is_none()
     }
 
-    /// Something could not be written beside the journal; a warning at the end says so.
+    /// Notes a file other than the journal that could not be written; a warning at the end reports it.
     pub(crate) fn not_written(&mut self, cause: io::Error) {
         self.unwritten.get_or_insert(cause);
     }
@@ -161,7 +161,7 @@ impl Recorder {
         self.push(JournalLine::Trial { stage, instance, round, trial: Box::new(trial) });
     }
 
-    /// A round of an instance has ended.
+    /// Records a round of an instance.
     pub(crate) fn round(&mut self, instance: u32, index: u32, status: RoundStatus) {
         let stage = self.stage.name.clone();
         self.push(JournalLine::Round { stage, instance, index, status });
@@ -171,13 +171,13 @@ impl Recorder {
         self.open.iter_mut().find(|instance| instance.index == index)
     }
 
-    /// The sampler of an instance has stopped.
+    /// Records the cost of the sampler of an instance.
     pub(crate) fn sampler(&mut self, cpu: Nanos, ran: Nanos) {
         self.sampler_cpu = self.sampler_cpu.plus(cpu);
         self.sampler_ran = self.sampler_ran.plus(ran);
     }
 
-    /// The run is over; its record.
+    /// Ends the run and returns its record.
     pub(crate) fn end(mut self, interrupted: bool) -> Record {
         if let Some(cause) = self.unwritten.take() {
             self.warn(Warning::JournalIncomplete {
@@ -194,11 +194,11 @@ impl Recorder {
 
     fn push(&mut self, line: JournalLine) {
         self.write(&line);
-        // Cannot fail: every line speaks of the present stage and an instance of it, which came before it.
+        // Cannot fail: every line refers to the present stage and an instance that an earlier line declared.
         let _ = self.replay.add(line);
     }
 
-    /// Nothing measured is lost to a full disk: the record in memory goes on without the journal.
+    /// Writes a line. On a full disk nothing measured is lost: the record in memory continues without the journal.
     fn write(&mut self, line: &JournalLine) {
         let json = line.to_json().map_err(io::Error::other);
         if let Err(error) = json.and_then(|json| self.journal.add(json.as_bytes())) {
@@ -206,7 +206,7 @@ impl Recorder {
         }
     }
 
-    /// An instance of the present stage of which nothing is known yet.
+    /// Creates the record of an instance about which nothing is known yet.
     fn unknown(&self, index: u32, limits: ResourceLimits) -> InstanceRecord {
         let limits = Some(limits).filter(|limits| !limits.is_empty());
         let facts = InstanceFacts::new(self.stage.kind());

@@ -1,4 +1,4 @@
-//! What every stage works with.
+//! Provides what every stage needs while it runs.
 
 use super::event::Event;
 use super::interrupt::Interrupt;
@@ -6,11 +6,11 @@ use super::recorder::Recorder;
 use crate::plan::Plan;
 use harness_rig::target::Site;
 
-/// The tools of a run.
+/// The tools that stages use.
 pub(crate) struct Rig<'a> {
-    /// What is to be done.
+    /// The plan of the run.
     pub(crate) plan: &'a Plan,
-    /// With what processes are started.
+    /// The means to start processes.
     pub(crate) site: Site,
     pub(crate) interrupt: Interrupt,
     pub(crate) recorder: Recorder,

@@ -1,5 +1,5 @@
-//! The rounds of one turn: fresh instances, one of each build, measured until so many rounds are valid. Rejected ones are
-//! repeated.
+//! Runs the rounds of one turn: starts an instance of each build, and measures until enough rounds are valid. Rejected
+//! rounds are repeated.
 
 use super::bench::Bench;
 use super::builds::{builds, named, of_two};
@@ -16,36 +16,36 @@ use crate::measure::{InstanceRecord, RoundStatus, StageRecord, rejection};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 
-/// How many rounds are wanted, and how many may still be rejected.
+/// Number of wanted rounds, and of those that may still be rejected.
 pub(crate) struct Tally {
     pub(crate) wanted: u64,
     pub(crate) valid: u64,
     pub(crate) rejected: u64,
-    /// Rounds of the stage before these, and in all: for those who watch.
+    /// Earlier rounds of the stage, and all rounds, for progress.
     pub(crate) stage: (u64, u64),
     pub(crate) extent: Extent,
 }
 
-/// Whose rounds a tally counts.
+/// The rounds that a tally counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// Those of all instances of the stage.
     Stage,
-    /// Those of one instance, which stands for itself.
+    /// Those of one instance, which is judged separately.
     Instance,
 }
 
 impl Tally {
-    /// Rejected rounds are repeated, at most ⌈rounds/2⌉ of them.
+    /// Returns whether no further round may be rejected: rejected rounds are repeated, at most ⌈rounds/2⌉ of them.
     fn exhausted(&self) -> bool {
         self.rejected > self.wanted.div_ceil(2)
     }
 }
 
-/// One start of each build, side by side, and their rounds, until `until` rounds of the stage are valid.
+/// Starts one instance of each build concurrently, and runs their rounds until `until` rounds of the stage are valid.
 ///
 /// # Errors
-/// [`Halt::Invalid`] when too few rounds are valid; [`Halt::Failed`] when the target or a tool fails.
+/// Returns [`Halt::Invalid`] if too few rounds are valid, [`Halt::Failed`] if the target or a tool fails.
 pub(crate) async fn rounds(
     rig: &mut Rig<'_>,
     stage: &Stage,
@@ -65,10 +65,10 @@ pub(crate) async fn rounds(
     done
 }
 
-/// Starts the builds of a turn beside each other, in their order. When one does not start, the other is stopped again.
+/// Starts the builds of a turn in their order. If one does not start, the other is stopped again.
 ///
 /// # Errors
-/// [`Halt::Failed`] naming the build, or [`Halt::Interrupted`].
+/// Returns [`Halt::Failed`] naming the build, or [`Halt::Interrupted`].
 async fn start(rig: &mut Rig<'_>, stage: &Stage, turn: u64, work: &LoadWork) -> Result<Vec<Bench>, Halt> {
     let order = builds(stage, turn);
     let mut benches = Vec::with_capacity(order.len());
@@ -118,7 +118,7 @@ impl Driver<'_, '_> {
         Ok(())
     }
 
-    /// Why the stage is not valid: the rules its rounds broke, most frequent first, for each build by itself.
+    /// Returns why the stage is not valid: the rules that its rounds violated, most frequent first, for each build.
     fn too_few(&self, tally: &Tally) -> Halt {
         let mut reasons = match self.rig.recorder.present_stage() {
             Some(stage) if tally.extent == Extent::Instance => {
@@ -134,13 +134,13 @@ impl Driver<'_, '_> {
         Halt::Invalid(reasons)
     }
 
-    /// Every build and every arm of it once, recorded when this returns. What is found on one build rejects the round of both,
-    /// so that their valid rounds stay pairs.
+    /// Runs every arm of every build once and records the round. A violation on one build rejects the round of both, so
+    /// that valid rounds stay pairs.
     async fn round(&mut self, index: u32, warm_up: bool) -> Result<RoundStatus, Halt> {
         let mut rejected = None;
         for (build, arm) in order(self.stage, self.work, self.turn, u64::from(index) + self.rig.plan.scenario.seed) {
             let Some(bench) = self.benches.iter_mut().find(|bench| bench.build == build) else {
-                return Err(Halt::tool(format!("no instance of the {} build is up", build.name())));
+                return Err(Halt::tool(format!("no instance of the {} build is running", build.name())));
             };
             let of = if self.stage.compared { format!(" of {}", build.name()) } else { String::new() };
             let what = if warm_up { "warm-up round".to_owned() } else { format!("round {index}") };
@@ -164,12 +164,12 @@ impl Driver<'_, '_> {
     }
 }
 
-/// The rules that rounds broke, most frequent first.
+/// Returns the rules that rounds violated, most frequent first.
 fn rejected(stage: &StageRecord) -> Vec<Reason> {
     rejection::rejections(stage).into_iter().map(|rejection| Problem::Rejected(rejection).into()).collect()
 }
 
-/// The rules that the rounds of each build broke.
+/// Returns the rules that the rounds of each build violated.
 fn reasons_by_build(stage: &StageRecord) -> Vec<Reason> {
     let of = |build: Build| {
         let own = stage.instances.iter().filter(|instance| instance.build == build);
@@ -180,15 +180,17 @@ fn reasons_by_build(stage: &StageRecord) -> Vec<Reason> {
     of(Build::Base).chain(of(Build::Head)).collect()
 }
 
-/// The trials of a round in their order: all arms of one build, then all arms of the other. Two rounds mirror each other, so that
-/// drift cancels between arms and between builds; the instances of the next turn begin with the other build.
+/// Returns the trials of a round in their order: all arms of one build, then all arms of the other. Two rounds mirror
+/// each other, so that drift cancels between arms and between builds; the instances of the next turn begin with the
+/// other build.
 fn order(stage: &Stage, work: &LoadWork, turn: u64, round: u64) -> Vec<(Build, Arm)> {
     let arms = arms(work, round);
     let of = |build: &Build| arms.iter().map(|arm| (*build, *arm)).collect::<Vec<_>>();
     builds(stage, turn + round).iter().flat_map(of).collect()
 }
 
-/// The arms of a round in their order: direct, proxied, proxied, direct, … so that drift cancels within two rounds.
+/// Returns the arms of a round in their order: direct, proxied, proxied, direct, … so that drift cancels within two
+/// rounds.
 fn arms(work: &LoadWork, turn: u64) -> Vec<Arm> {
     match (work.paired, turn.is_multiple_of(2)) {
         (false, _) => vec![Arm::Proxied],

@@ -1,4 +1,4 @@
-//! One trial: open the connections, read the ledger, drive the window while it is sampled, and audit what came of it.
+//! Runs one trial: opens the connections, reads the ledger, drives and samples the window, and audits the result.
 
 use super::bench::Bench;
 use super::event::Event;
@@ -21,13 +21,13 @@ use harness_load::frames::{PreflightAnswer, TrialOrder};
 use harness_load::spec::Request;
 use harness_rig::sampler::Window;
 
-/// Time between the order and the trial's start, so that everybody is waiting when it comes.
+/// Time between the order and the start of the trial, so that all processes are ready.
 pub(crate) const LEAD: Nanos = Nanos::from_millis(10);
 
 /// Sends one request of every kind through `arm` before anything is measured.
 ///
 /// # Errors
-/// [`Halt::Invalid`] naming the request and the answer when it is not as expected.
+/// Returns [`Halt::Invalid`] with the request and the answer if it is not as expected.
 pub(crate) async fn preflight(rig: &mut Rig<'_>, stage: &Stage, bench: &mut Bench, arm: Arm) -> Result<(), Halt> {
     let of = if stage.compared { format!(" of {}", bench.build.name()) } else { String::new() };
     rig.tell(Event::Doing(format!("preflight{of}, {} arm", arm.name())));
@@ -46,7 +46,7 @@ fn not_as_expected(stage: &Stage, arm: Arm, answer: &PreflightAnswer) -> Problem
 /// Runs one trial.
 ///
 /// # Errors
-/// [`Halt::Failed`] when the target, the upstream or the generator is gone.
+/// Returns [`Halt::Failed`] if the target, the upstream or the generator ended.
 pub(crate) async fn run(
     rig: &mut Rig<'_>,
     stage: &Stage,
@@ -73,16 +73,16 @@ pub(crate) async fn run(
     Ok(judge(stage, work, bench, Measured { arm, load, window, ledger }))
 }
 
-/// What the upstream counted between two looks beside what was sent.
+/// Combines the hits that the upstream counted between two readings with the requests that were sent.
 pub(crate) fn ledger_of(before: Option<u64>, after: Option<u64>, load: &LoadFacts) -> Option<Ledger> {
     let upstream_hits = after?.saturating_sub(before?);
     Some(Ledger { upstream_hits, sent: load.sent_total })
 }
 
-/// What the upstream has counted so far; `None` for one that is not ours.
+/// Reads the hits that the upstream has counted so far; `None` if it is not the bundled one.
 ///
 /// # Errors
-/// [`Halt::Failed`] when it does not tell.
+/// Returns [`Halt::Failed`] if they cannot be read.
 pub(crate) async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<u64>, Halt> {
     match bench.ledger() {
         None => Ok(None),
@@ -90,7 +90,7 @@ pub(crate) async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<u
     }
 }
 
-/// One trial of a stage, as ordered.
+/// Creates the order of one trial.
 pub(crate) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> TrialOrder {
     TrialOrder {
         arm,
@@ -106,7 +106,7 @@ pub(crate) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> TrialOrder {
     }
 }
 
-/// What one trial brought in.
+/// The results of one trial.
 pub(crate) struct Measured {
     pub(crate) arm: Arm,
     pub(crate) load: LoadFacts,
@@ -114,7 +114,7 @@ pub(crate) struct Measured {
     pub(crate) ledger: Option<Ledger>,
 }
 
-/// Audits what was measured and puts it into the record's form.
+/// Audits the measurement and converts it for the record.
 pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Measured) -> TrialRecord {
     let Measured { arm, load, window, ledger } = measured;
     let evidence = Evidence {
@@ -144,7 +144,7 @@ pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
     }
 }
 
-/// The weakest demand of all requests: their hits are counted together.
+/// Returns the weakest rule of all requests, because their hits are counted together.
 fn ledger_rule(requests: &[Request]) -> LedgerRule {
     let rules: Vec<LedgerRule> = requests.iter().map(|request| request.expect.upstream_hits).collect();
     match rules.as_slice() {

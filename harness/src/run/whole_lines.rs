@@ -1,7 +1,7 @@
-//! A file that grows line by line, and by whole lines only.
+//! Appends whole lines to a file.
 //!
-//! A line that could not be written, as on a full disk, is taken back, and none comes after it even when there is room again: whoever
-//! reads the file finds whole lines without a gap.
+//! If a line cannot be written, for example on a full disk, the partial line is removed and no further line is written,
+//! even if there is space again. A reader therefore finds whole lines without a gap.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,30 +11,30 @@ use std::path::Path;
 pub(crate) struct WholeLines {
     /// Absent once a line could not be written.
     file: Option<File>,
-    /// Length of the lines that were.
+    /// Length of the lines that were written.
     bytes: u64,
 }
 
 impl WholeLines {
-    /// Creates the file, which must not be there yet.
+    /// Creates the file, which must not exist.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the error of the system.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         Ok(Self { file: Some(File::create_new(path)?), bytes: 0 })
     }
 
-    /// Appends a line, its newline included.
+    /// Appends a line, including its newline.
     ///
     /// # Errors
-    /// Of the first line that cannot be written; those after it are left out in silence.
+    /// Returns the error of the first line that cannot be written; later lines are ignored silently.
     pub(crate) fn add(&mut self, line: &[u8]) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
         let written = file.write_all(line);
         match written {
             Ok(()) => self.bytes += line.len() as u64,
             Err(_) => {
-                // Shortening needs no room. Where it fails all the same, readers leave out a last line without its newline.
+                // Truncating needs no space. If it fails nevertheless, readers ignore a last line without a newline.
                 let _cut = file.set_len(self.bytes);
                 self.file = None;
             }

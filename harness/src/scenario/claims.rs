@@ -1,4 +1,4 @@
-//! `[targets]`, checked against the stages that would measure them.
+//! Checks `[targets]` against the stages that measure them.
 
 use super::stage::table;
 use crate::measure::metric;
@@ -26,7 +26,7 @@ pub(super) fn read_all(root: &Section<'_>, stages: &[Stage], warnings: &mut Vec<
     claims
 }
 
-/// Why no stage measures the metric of a claim, and what to change.
+/// Returns why no stage measures the metric of a claim, and what to change.
 fn unmeasured(claim: &Claim, stages: &[Stage]) -> Option<(String, String)> {
     let row = metric::find(&claim.metric)?;
     let kind = row.stage;
@@ -62,7 +62,8 @@ fn with_stage(id: &str, stage: &str, kind: &str) -> String {
     if stage == kind { bare.to_owned() } else { format!("{bare}@{stage}") }
 }
 
-/// A percentage needs a stated upstream delay; without one the metric is absent and the claim stays undecided.
+/// Warns that a percentage needs a known upstream delay: without it, the metric is absent and the claim stays
+/// undecided.
 fn never_decided(claim: &Claim, stages: &[Stage]) -> Option<String> {
     if metric::find(&claim.metric)?.id != "overhead/percent_p50" {
         return None;
@@ -72,7 +73,7 @@ fn never_decided(claim: &Claim, stages: &[Stage]) -> Option<String> {
     (delay == Nanos::ZERO).then(|| {
         let name = &stage.name;
         format!(
-            "{}: undecided for ever, since a percentage needs an upstream delay; \
+            "{}: it stays undecided, because a percentage needs an upstream delay; \
              add upstream = {{ delay = \"5ms\" }} to [stage.{name}]",
             claim.metric
         )

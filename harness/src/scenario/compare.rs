@@ -1,4 +1,4 @@
-//! `[compare]`: a second build, measured beside the target.
+//! Reads `[compare]`: a second build, measured in the same run as the target.
 
 use super::target::{Around, read_base};
 use crate::spec::Section;
@@ -6,19 +6,19 @@ use crate::work::Stage;
 use harness_rig::target::spec::{Spec as TargetSpec, Upstream};
 use harness_rig::target::template::{Piece, Template};
 
-/// Fewest fresh starts of each build: two instances of one program can differ more than two builds do.
+/// Smallest number of fresh starts of each build: two instances of one program can differ more than two builds do.
 pub const FEWEST_INSTANCES: u64 = 2;
 
-/// With what the target is compared.
+/// What the target is compared with.
 #[derive(Debug, Clone)]
 pub struct Compare {
-    /// The base; absent where nothing names one.
+    /// The base; absent if there is none.
     pub base: Option<TargetSpec>,
-    /// Fewest fresh starts of each build in a stage with rounds; at least [`FEWEST_INSTANCES`].
+    /// Smallest number of fresh starts of each build in a stage with rounds; at least [`FEWEST_INSTANCES`].
     pub instances: u64,
 }
 
-/// What the rest of the scenario says.
+/// Parts of the scenario that `[compare]` depends on.
 pub(super) struct Rest<'a> {
     pub(super) target: &'a TargetSpec,
     pub(super) upstream: Option<&'a Upstream>,
@@ -58,7 +58,8 @@ fn check_rounds(section: &Section<'_>, instances: u64, stages: &[Stage]) {
     }
 }
 
-/// In stages with rounds both builds are up at the same time, each with its own upstream.
+/// Checks that ports are not fixed, because in stages with rounds both builds run at the same time, each with its own
+/// upstream.
 fn check_ports(section: &Section<'_>, rest: &Rest<'_>) {
     if !rest.stages.iter().any(|stage| stage.work.planned().rounds().is_some()) {
         return;
@@ -71,13 +72,13 @@ fn check_ports(section: &Section<'_>, rest: &Rest<'_>) {
         urls.push(("upstream.process.url", url));
     }
     for (key, url) in urls.into_iter().filter(|(_, url)| is_fixed(url)) {
-        let message = format!("base and head are up at the same time, and {key} {url:?} has the same port for both");
+        let message = format!("base and head run at the same time, but {key} {url:?} has the same port for both");
         let hint = "let harness choose one: {port.NAME} there, in the command and in the files";
         section.mistake("", message, Some(hint.to_owned()));
     }
 }
 
-/// Whether a URL is the same in every launch. What an environment variable says is not known.
+/// Returns whether a URL is the same in every launch. The value of an environment variable is unknown.
 fn is_fixed(url: &str) -> bool {
     let template = Template::parse(url);
     template.is_ok_and(|template| template.pieces().iter().all(|piece| matches!(piece, Piece::Text(_))))

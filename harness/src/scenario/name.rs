@@ -1,4 +1,4 @@
-//! Names that become folders and parts of metric ids.
+//! Checks names that become folders and parts of metric ids.
 
 pub(super) fn check_name(name: &String) -> Result<(), String> {
     let fits = !name.is_empty()

@@ -1,4 +1,4 @@
-//! Reading `[request]`.
+//! Reads `[request]`.
 
 use std::path::Path;
 
@@ -10,26 +10,26 @@ use harness_base::units::Nanos;
 use harness_load::spec::{Body, Expect, GeneratorSpec, Request};
 use harness_load::template::Template;
 
-/// What the reader of requests must know of the rest of the scenario.
+/// Parts of the scenario that requests depend on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Around<'a> {
     /// Folder of the scenario, absolute; relative paths start here.
     pub folder: &'a Path,
-    /// The upstream counts its hits for us (the bundled one does).
+    /// Whether the upstream counts its hits, as the bundled one does.
     pub counts_hits: bool,
 }
 
-/// The keys of one request, which tell `[request]` from `[request.NAME]`.
+/// The keys of one request, which distinguish `[request]` from `[request.NAME]`.
 const KEYS: [&str; 10] =
     ["method", "path", "headers", "body", "body_file", "template", "template_file", "expect", "timeout", "weight"];
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/// Headers that frame the message: the generator writes them.
+/// Headers that frame the message; the generator sets them.
 const OURS: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
 
-/// Whether the section below `request` is one request, and not several by name: it holds a key of a request, or anything
-/// that is not a table.
+/// Returns whether the section below `request` is one request instead of several named ones: it contains a key of a
+/// request, or a value that is not a table.
 pub(super) fn is_single(section: &Section<'_>) -> bool {
     section.keys().iter().any(|key| KEYS.contains(&key.as_str()) || !section.has_table(key))
 }
@@ -74,12 +74,12 @@ pub(super) fn read_request(name: &str, section: &Section<'_>, around: Around<'_>
     }
 }
 
-/// What the author should know about this request.
+/// Returns warnings about this request.
 pub(super) fn warnings(request: &Request) -> Vec<String> {
     let mut warnings = Vec::new();
     if request.expect.status.is_none() && !request.expect.looks_into_body() {
         warnings.push(format!(
-            "request {}: no `expect`, so any 2xx counts as success, a refusal inside it included; \
+            "request {}: no `expect`, so any 2xx counts as success, even with a refusal in its body; \
                  add expect = {{ status = 200, json = {{ present = [\"/result\"] }} }}",
             request.name
         ));
@@ -96,14 +96,13 @@ pub(super) fn warnings(request: &Request) -> Vec<String> {
 
 /// Reads `expect`.
 fn read_expect(section: &Section<'_>, counts_hits: bool) -> Expect {
-    let status = section
-        .field("status", "exact status; default: any 2xx")
-        .check(
-            |status: &u64| {
-                if (200..=599).contains(status) { Ok(()) } else { Err(format!("{status} is no final HTTP status")) }
-            },
-        )
-        .optional();
+    let status =
+        section
+            .field("status", "exact status; default: any 2xx")
+            .check(|status: &u64| {
+                if (200..=599).contains(status) { Ok(()) } else { Err(format!("{status} is not a final HTTP status")) }
+            })
+            .optional();
     let headers: Vec<(String, String)> =
         section.field("headers", "header fields that must be present with this value").default(Vec::new());
     check_headers(section, "headers", &headers);
@@ -187,7 +186,7 @@ fn read_body(section: &Section<'_>, folder: &Path) -> Body {
     let written: Vec<&str> =
         ["body", "body_file", "template", "template_file"].into_iter().filter(|key| section.has(key)).collect();
     if let [first, second, ..] = written.as_slice() {
-        section.mistake(second, format!("is the body a second time, beside {first}"), Some("keep one".to_owned()));
+        section.mistake(second, format!("gives a second body, in addition to {first}"), Some("keep one".to_owned()));
     }
     let from_file = |key, path: Option<String>| path.and_then(|path| read_file(section, key, folder, &path));
     let fixed = body.or_else(|| from_file("body_file", body_file)).map(Body::Fixed);

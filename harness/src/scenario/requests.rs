@@ -1,4 +1,4 @@
-//! The requests of a scenario and those of one stage.
+//! Reads the requests of a scenario and those of one stage.
 
 use super::request::{Around, is_single, read_request};
 use crate::spec::Section;
@@ -38,8 +38,8 @@ fn named(root: &Section<'_>, around: Around<'_>) -> Vec<Request> {
         .collect()
 }
 
-/// Reads a stage's `request`: the names of some of the scenario's requests, or a request of its own. All of them where
-/// the key is not written.
+/// Reads the `request` of a stage: the names of some requests of the scenario, or a request of its own. Without the
+/// key, all requests.
 pub(super) fn of_stage(section: &Section<'_>, all: &[Request], around: Around<'_>) -> Vec<Request> {
     const ABOUT: &str = "names of the requests to send, or a request of its own; default: all";
     if section.describing() || section.has_table("request") {
@@ -50,7 +50,7 @@ pub(super) fn of_stage(section: &Section<'_>, all: &[Request], around: Around<'_
         if all.is_empty() && !section.has("request") {
             section.mistake(
                 "",
-                "sends requests, and there is no [request]",
+                "sends requests, but the scenario has no [request]",
                 Some("add [request] with a path".to_owned()),
             );
         }
@@ -71,7 +71,7 @@ pub(super) fn of_stage(section: &Section<'_>, all: &[Request], around: Around<'_
     names.iter().enumerate().filter_map(find).collect()
 }
 
-/// The audit holds the upstream's count against one rule per trial.
+/// Checks that all requests have one rule, because the audit applies one rule per trial to the count of the upstream.
 pub(super) fn check_one_rule(section: &Section<'_>, requests: &[Request]) {
     let Some((first, others)) = requests.split_first() else {
         return;

@@ -1,4 +1,4 @@
-//! The JSON Schema of scenarios, for editors.
+//! Generates the JSON Schema of scenarios, for editors.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use serde_json::{Value as Json, json};
 use super::compose;
 use crate::spec::Document;
 
-/// Where the schema is published.
+/// Address at which the schema is published.
 const ID: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/raw/main/harness/schemas/scenario.schema.json");
 
-/// JSON Schema (draft 2020-12) of a scenario, made by the same calls that read one.
+/// Generates the JSON Schema (draft 2020-12) of a scenario, with the same calls that read one.
 pub fn schema() -> Json {
     let document = Document::describing();
     compose(&document.root(), Path::new("/"));
@@ -26,7 +26,7 @@ pub fn schema() -> Json {
     schema
 }
 
-/// `[request]` is one request, or tables with a name each.
+/// Allows `[request]` to be one request, or several named tables.
 fn one_or_named(place: &mut Json) {
     let mut single = place.clone();
     single["additionalProperties"] = json!(false);
@@ -45,7 +45,8 @@ fn each_stage(stages: &mut Json) {
     other["required"] = json!(["kind"]);
 }
 
-/// A stage's request is a list of names or a table; what it leaves out of `upstream` and `audit` is as above it.
+/// Allows the request of a stage to be a list of names or a table; missing keys of `upstream` and `audit` are taken
+/// from the scenario.
 fn stage(place: &mut Json) {
     let properties = &mut place["properties"];
     if properties["request"].is_object() {

@@ -1,4 +1,4 @@
-//! `[stage.NAME]`: what is done, in which order.
+//! Reads `[stage.NAME]`.
 
 pub(crate) mod base;
 pub(crate) mod kind;
@@ -15,7 +15,7 @@ use kind::{Kind, Place};
 
 macro_rules! specs {
     ($($Kind:ident $kind:ident,)+) => {
-        /// How a kind is written.
+        /// Returns how a kind is written.
         const fn written(kind: StageKind) -> &'static Kind {
             match kind {
                 $(StageKind::$Kind => &crate::stages::$kind::spec::KIND,)+
@@ -27,7 +27,7 @@ each_kind!(specs);
 
 type Read = fn(&Section<'_>, &Base<'_>, &mut Common) -> Work;
 
-/// The kinds that `[stage.NAME]` can have, and how each is read.
+/// Lists the kinds that `[stage.NAME]` can have, with their readers.
 fn kinds() -> impl Iterator<Item = (StageKind, &'static str, Read)> {
     StageKind::ALL.iter().filter_map(|kind| match written(*kind) {
         Kind { place: Place::Stage(read), about } => Some((*kind, *about, *read)),
@@ -35,7 +35,7 @@ fn kinds() -> impl Iterator<Item = (StageKind, &'static str, Read)> {
     })
 }
 
-/// The key of the table that makes a stage of this kind.
+/// Returns the key of the table that creates a stage of this kind.
 pub(super) fn table(kind: StageKind) -> String {
     match written(kind).place {
         Place::Stage(_) => format!("stage.{}", kind.name()),
@@ -71,7 +71,7 @@ pub(super) fn read_all(root: &Section<'_>, base: &Base<'_>, warnings: &mut Vec<S
     stages
 }
 
-/// Reads the stages that are made by tables of their own.
+/// Reads the stages that have tables of their own.
 pub(super) fn read_own_tables(root: &Section<'_>, base: &Base<'_>) -> Vec<Stage> {
     let own = |kind: &StageKind| match written(*kind).place {
         Place::Own { read, .. } => {
@@ -88,7 +88,7 @@ fn refuse_name_of_own_table(name: &str, section: &Section<'_>) {
     if let Some(Kind { place: Place::Own { table, .. }, .. }) = kind.map(|kind| written(*kind)) {
         let root = table.split('.').next().unwrap_or(table);
         let hint = format!("write [{table}], or give the stage another name");
-        section.mistake("", format!("is the name of what [{root}] reads"), Some(hint));
+        section.mistake("", format!("is the name of a section of [{root}]"), Some(hint));
     }
 }
 
@@ -123,7 +123,7 @@ fn read_kind(name: &str, section: &Section<'_>) -> Option<Read> {
                 let near = nearest(name, names.iter().copied());
                 let near = near.map_or_else(String::new, |near| format!("did you mean [stage.{near}]? else "));
                 let hint = format!("{near}add kind = \"overhead\" or another of {}", names.join(", "));
-                section.mistake("", format!("{name:?} is no kind of stage, and no kind is given"), Some(hint));
+                section.mistake("", format!("unknown stage kind {name:?}"), Some(hint));
             }
             None
         }

@@ -1,4 +1,4 @@
-//! Reading `[target]` and `[upstream]`.
+//! Reads `[target]` and `[upstream]`.
 
 mod base;
 mod container;
@@ -18,14 +18,14 @@ use met::Met;
 pub(super) use base::read_base;
 pub(super) use upstream::{read_builtin, read_upstream};
 
-/// What the reader of a target must know of the rest of the scenario.
+/// Parts of the scenario that a target depends on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Around<'a> {
     /// Folder of the scenario, absolute; relative paths start here.
     pub folder: &'a Path,
-    /// The scenario has an upstream, so that `{upstream.url}` means something.
+    /// Whether the scenario has an upstream, so that `{upstream.url}` has a value.
     pub has_upstream: bool,
-    /// The upstream listens on loopback only, out of reach of a container on a bridge.
+    /// Whether the upstream listens on loopback only, where a container on a bridge cannot reach it.
     pub upstream_on_loopback: bool,
 }
 
@@ -97,7 +97,7 @@ fn check_builtin(program: &str) -> Result<(), String> {
     if unknown { Err(format!("{program:?} is not bundled; there are {}", BUILTINS.join(" and "))) } else { Ok(()) }
 }
 
-/// `None` where it is not written, which is a mistake.
+/// Reads how the target is launched; `None` if that is missing, which is a mistake.
 fn read_launch(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Option<Launch> {
     if !section.describing() {
         section.exactly_one(&["process", "container", "external"]);
@@ -112,13 +112,16 @@ fn read_launch(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Opti
 }
 
 fn read_external(section: &Section<'_>) -> External {
-    let pid = section
-        .field("pid", "its process id")
-        .check(|pid: &u64| if *pid > 1 { Ok(()) } else { Err(format!("{pid} is no process to measure")) })
-        .optional();
+    let pid =
+        section
+            .field("pid", "its process id")
+            .check(|pid: &u64| {
+                if *pid > 1 { Ok(()) } else { Err(format!("{pid} is not the id of a process that can be measured")) }
+            })
+            .optional();
     let port = section
         .field("port", "TCP port it listens on")
-        .check(|port: &u64| if (1..=65_535).contains(port) { Ok(()) } else { Err(format!("{port} is no TCP port")) })
+        .check(|port: &u64| if (1..=65_535).contains(port) { Ok(()) } else { Err(format!("{port} is not a TCP port")) })
         .optional();
     if !section.describing() {
         section.exactly_one(&["pid", "port"]);
@@ -126,7 +129,7 @@ fn read_external(section: &Section<'_>) -> External {
     pid.map(External::Pid).or(port.map(External::Port)).unwrap_or(External::Pid(0))
 }
 
-/// The files, with absolute paths of their templates.
+/// Reads the files, with absolute paths of their templates.
 fn read_files(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Vec<(String, PathBuf)> {
     let written: Vec<(String, PathBuf)> = section
         .field(
@@ -174,7 +177,7 @@ fn read_endpoints(section: &Section<'_>, met: &mut Met) -> Endpoints {
 
 fn check_external(section: &Section<'_>, met: &Met, files: &[(String, PathBuf)]) {
     if !files.is_empty() {
-        section.mistake("files", "an external target runs already and reads no files of ours", None);
+        section.mistake("files", "an external target runs already and cannot read these files", None);
     }
     for (key, port) in met.pieces(|piece| matches!(piece, Piece::Port(_))) {
         let message = format!("{} cannot be a free port: an external target listens already", port.written());

@@ -1,10 +1,10 @@
-//! The JSON Schema of a scenario, from what its rooms asked for.
+//! Generates the JSON Schema of a scenario from the keys that its modules read.
 
 use serde_json::{Map, Value as Json, json};
 
 use super::Described;
 
-/// Nests the described keys by their paths; `*` stands for a name of the author's choice.
+/// Nests the described keys by their paths; `*` stands for a name that the author chooses.
 pub(super) fn build(title: &str, described: &[Described]) -> Json {
     let mut root = object();
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
@@ -56,7 +56,7 @@ fn list<'a>(place: &'a mut Json, key: &str) -> Option<&'a mut Vec<Json>> {
     place[key].as_array_mut()
 }
 
-/// A leaf replaces the object made for it; a table keeps what is already nested in it.
+/// Merges a schema: a leaf replaces the object created for it; a table keeps its nested keys.
 fn merge(place: &mut Json, schema: &Json) {
     let is_table = schema == &json!({ "type": "object" });
     if !is_table {

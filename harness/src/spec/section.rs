@@ -1,4 +1,4 @@
-//! One table of a scenario while it is read.
+//! Reads one table of a scenario.
 
 use std::cell::{Cell, RefCell};
 
@@ -7,20 +7,20 @@ use super::value::Value;
 use super::{Described, Document, Mistake};
 use harness_base::words::nearest;
 
-/// One table. Dropping it reports the keys that nobody asked for.
+/// One table. Dropping it reports the keys that were not read.
 #[derive(Debug)]
 pub struct Section<'d> {
     document: &'d Document,
     path: String,
     node: Option<&'d Node>,
-    /// Line of the section or, where it is not written, of the nearest one around it.
+    /// Line of the section or, if it is not written, of the nearest one around it.
     line: Option<usize>,
     asked: RefCell<Vec<&'static str>>,
     refused: RefCell<Vec<&'static str>>,
     passed_over: Cell<bool>,
 }
 
-/// A key that was asked for and waits to hear what its absence means.
+/// A key that was read; its absence is not handled yet.
 #[derive(Debug)]
 pub struct Field<'s, 'd, T> {
     section: &'s Section<'d>,
@@ -39,7 +39,7 @@ impl<'d> Section<'d> {
         Self { document, path, node, line, asked, refused, passed_over: Cell::new(false) }
     }
 
-    /// Asks for a value. `about` is its line in the documentation, with the unit.
+    /// Reads a value. `about` is its line in the documentation, with the unit.
     pub fn field<T: Value>(&self, key: &'static str, about: &'static str) -> Field<'_, 'd, T> {
         let found = self.child(key).and_then(|node| match T::read(node) {
             Ok(value) => Some(value),
@@ -51,19 +51,19 @@ impl<'d> Section<'d> {
         Field { section: self, key, about, found }
     }
 
-    /// The table of that name, empty where it is not written.
+    /// Returns the table of that name, empty if it is not written.
     pub fn table(&self, key: &'static str, about: &'static str) -> Section<'d> {
         self.describe(key, about, serde_json::json!({ "type": "object" }), false);
         Section::new(self.document, self.join(key), self.child(key), self.line)
     }
 
-    /// The table of that name if it is written (always while describing).
+    /// Returns the table of that name if it is written (always while describing).
     pub fn optional_table(&self, key: &'static str, about: &'static str) -> Option<Section<'d>> {
         let written = self.child(key).is_some() || self.document.describing;
         written.then(|| self.table(key, about))
     }
 
-    /// The tables below `key`, each with the name its author gave it, in the order written.
+    /// Returns the tables below `key` with their names, in the order written.
     pub fn named(&self, key: &'static str, about: &'static str) -> Vec<(String, Section<'d>)> {
         self.describe(key, about, serde_json::json!({ "type": "object" }), false);
         if self.document.describing {
@@ -82,8 +82,8 @@ impl<'d> Section<'d> {
             .collect()
     }
 
-    /// The tables of this section that nobody has asked for yet, each with the name its author gave it, in the order written;
-    /// anything else that nobody has asked for is a mistake.
+    /// Returns the tables of this section that were not read yet, with their names, in the order written; any other key
+    /// that was not read is a mistake.
     pub fn others(&self, about: &'static str) -> Vec<(String, Section<'d>)> {
         if self.document.describing {
             self.describe("*", about, serde_json::json!({ "type": "object" }), false);
@@ -98,7 +98,7 @@ impl<'d> Section<'d> {
         tables.into_iter().map(|(name, node)| (name.clone(), section(name, node))).collect()
     }
 
-    /// Notes a mistake if `key` is written: a key that is planned, or belongs elsewhere, deserves its own words.
+    /// Reports a mistake if `key` is written, with a message of its own, for example for a key that belongs elsewhere.
     pub fn refuse(&self, key: &'static str, message: &str, hint: &str) {
         self.refused.borrow_mut().push(key);
         if self.has(key) {
@@ -106,29 +106,29 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// The key `cpuset`: numbers of the CPUs a process may run on.
+    /// Reads the key `cpuset`: numbers of the CPUs that a process may use.
     pub fn cpuset(&self) -> Option<Vec<u64>> {
         self.field("cpuset", "CPUs it may run on, for example [0, 1]; default: all")
             .check(|cpus: &Vec<u64>| match cpus.iter().find(|cpu| **cpu >= 1024) {
                 _ if cpus.is_empty() => Err("must name at least one CPU; leave the key out to allow all".to_owned()),
-                Some(cpu) => Err(format!("{cpu} is no number of a CPU")),
+                Some(cpu) => Err(format!("{cpu} is not a CPU number")),
                 None => Ok(()),
             })
             .optional()
     }
 
-    /// Whether the key is written.
+    /// Returns whether the key is written.
     pub fn has(&self, key: &str) -> bool {
         self.node.is_some_and(|node| node.get(key).is_some())
     }
 
-    /// Whether the key was set on the command line, which wins over what the file has beside it.
+    /// Returns whether the key was set on the command line, which overrides the keys next to it.
     pub fn is_overridden(&self, key: &str) -> bool {
         let node = self.node.and_then(|node| node.get(key));
         node.is_some_and(|node| node.line.is_none())
     }
 
-    /// A look at the table of that name, if it is written, without reading it: nothing in it is reported as unknown.
+    /// Returns the table of that name, if it is written, without reading it: unknown keys in it are not reported.
     pub fn peek(&self, key: &'static str) -> Option<Section<'d>> {
         let node = self.node.and_then(|node| node.get(key)).filter(|node| node.is_table())?;
         let section = Section::new(self.document, self.join(key), Some(node), self.line);
@@ -136,38 +136,38 @@ impl<'d> Section<'d> {
         Some(section)
     }
 
-    /// Gives up on this section: keys that nobody asked for are not reported.
+    /// Abandons this section: keys that were not read are not reported.
     pub fn pass_over(&self) {
         self.passed_over.set(true);
     }
 
-    /// Whether the key is written and holds a table.
+    /// Returns whether the key is written and contains a table.
     pub fn has_table(&self, key: &str) -> bool {
         let node = self.node.and_then(|node| node.get(key));
         node.is_some_and(Node::is_table)
     }
 
-    /// Whether any key of this section is written.
+    /// Returns whether any key of this section is written.
     pub fn is_written(&self) -> bool {
         self.node.is_some()
     }
 
-    /// The names of all keys written in this section.
+    /// Lists the names of all keys written in this section.
     pub fn keys(&self) -> Vec<String> {
         self.node.map_or_else(Vec::new, |node| node.entries().iter().map(|(name, _)| name.clone()).collect())
     }
 
-    /// The dotted path of this section.
+    /// Returns the dotted path of this section.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Whether this document only records what could be written.
+    /// Returns whether this document only records the possible keys.
     pub fn describing(&self) -> bool {
         self.document.describing
     }
 
-    /// Notes a mistake at `key` of this section: its name, or a dotted path as deep as the reader knows it.
+    /// Reports a mistake at `key` of this section: a name, or a dotted path as deep as the reader knows it.
     pub fn mistake(&self, key: &str, message: impl Into<String>, hint: Option<String>) {
         if !self.document.describing {
             let node = self.node.and_then(|node| node.deepest(key));
@@ -175,7 +175,7 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// Says that exactly one of `keys` must be written; the one that is.
+    /// Requires exactly one of `keys`, and returns it.
     pub fn exactly_one(&self, keys: &[&'static str]) -> Option<&'static str> {
         let written: Vec<&'static str> = keys.iter().copied().filter(|key| self.has(key)).collect();
         match written.as_slice() {
@@ -204,7 +204,7 @@ impl<'d> Section<'d> {
         let asked = self.asked.borrow();
         let hint = nearest(name, asked.iter().copied()).map(|near| format!("did you mean {near}?"));
         let hint = hint.or_else(|| Some(format!("known keys: {}", asked.join(", "))));
-        self.mistake_at(name, Some(node), "no such key".to_owned(), hint);
+        self.mistake_at(name, Some(node), "unknown key".to_owned(), hint);
     }
 
     fn join(&self, key: &str) -> String {
@@ -239,7 +239,7 @@ impl<T: Value> Field<'_, '_, T> {
         self
     }
 
-    /// The value, or `default` where the key is absent.
+    /// Returns the value, or `default` if the key is absent.
     pub fn default(self, default: T) -> T {
         let mut schema = T::schema();
         schema["default"] = default.written();
@@ -247,7 +247,7 @@ impl<T: Value> Field<'_, '_, T> {
         self.found.unwrap_or(default)
     }
 
-    /// The value; its absence is a mistake.
+    /// Returns the value; its absence is a mistake.
     pub fn required(self) -> T {
         self.section.describe(self.key, self.about, T::schema(), true);
         self.found.unwrap_or_else(|| {
@@ -265,7 +265,7 @@ impl<T: Value> Field<'_, '_, T> {
 }
 
 impl Field<'_, '_, String> {
-    /// Refuses any text but one of `words`.
+    /// Refuses any text that is not one of `words`.
     #[must_use]
     pub fn one_of(self, words: &[&str]) -> Self {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();

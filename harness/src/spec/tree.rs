@@ -1,17 +1,17 @@
-//! TOML as an owned tree in which every node knows its line.
+//! Parses TOML into an owned tree in which every node knows its line.
 
 use toml::de::{DeTable, DeValue};
 
 use super::Mistake;
 
-/// Stands for the key in mistakes that are none of a key.
+/// Replaces the key in mistakes that do not concern a key.
 pub(super) const SYNTAX: &str = "TOML syntax";
 
 /// A value and the line it was written on.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Node {
     pub tree: Tree,
-    /// From 1; absent for what was not written in the file.
+    /// From 1; absent if it was not written in the file.
     pub line: Option<usize>,
 }
 
@@ -25,7 +25,7 @@ pub enum Tree {
     Flag(bool),
     List(Vec<Node>),
     Table(Vec<(String, Node)>),
-    /// Something no scenario uses (a date), as text.
+    /// A type that no scenario uses (a date), as text.
     Other(String),
 }
 
@@ -36,7 +36,7 @@ impl Default for Tree {
 }
 
 impl Tree {
-    /// What kind of value this is, for messages.
+    /// Names the type of this value for messages.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "a string",
@@ -51,18 +51,18 @@ impl Tree {
 }
 
 impl Node {
-    /// The child of that name.
+    /// Returns the child of that name.
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
-    /// Whether this is a table.
+    /// Returns whether this is a table.
     pub const fn is_table(&self) -> bool {
         matches!(self.tree, Tree::Table(_))
     }
 
-    /// The node at the dotted `path` below this one, or the last one on the way to it; `None` where not even its first
-    /// part is written. Names may hold dots themselves; items of an array are counted from 0.
+    /// Returns the node at the dotted `path` below this one, or the deepest existing one on the way; `None` if not even
+    /// its first part exists. Names may contain dots; items of an array are counted from 0.
     pub(super) fn deepest(&self, path: &str) -> Option<&Self> {
         if let Some(child) = self.step(path) {
             return Some(child);
@@ -79,7 +79,7 @@ impl Node {
         }
     }
 
-    /// The entries of a table; none for any other value.
+    /// Returns the entries of a table; empty for any other value.
     pub fn entries(&self) -> &[(String, Self)] {
         match &self.tree {
             Tree::Table(entries) => entries,
@@ -87,7 +87,7 @@ impl Node {
         }
     }
 
-    /// Puts `value` at the dotted `path`, making the tables on the way.
+    /// Sets `value` at the dotted `path`, creating the tables on the way.
     pub(super) fn set(&mut self, path: &str, value: Tree) -> Result<(), String> {
         let Tree::Table(entries) = &mut self.tree else {
             return Err(format!("cannot set {path:?} inside {}", self.tree.kind()));
@@ -111,7 +111,7 @@ impl Node {
     }
 }
 
-/// The first name of a dotted path and what follows it. A name with dots of its own stands in quotes.
+/// Splits a dotted path into its first name and the rest. A name that contains dots is quoted.
 fn first_key(path: &str) -> (&str, Option<&str>) {
     let quoted = path.strip_prefix('"').and_then(|inside| inside.split_once('"'));
     match quoted {
@@ -121,7 +121,7 @@ fn first_key(path: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The tree of a document and its syntax errors.
+/// Parses a document into its tree and its syntax errors.
 pub(super) fn parse(text: &str) -> (Node, Vec<Mistake>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let lines = Lines::new(text);
@@ -138,7 +138,7 @@ pub(super) fn parse(text: &str) -> (Node, Vec<Mistake>) {
     (root, mistakes)
 }
 
-/// One value as typed on a command line: TOML where it parses as such, else the text itself.
+/// Parses a value from the command line: as TOML if possible, else as text.
 pub(super) fn parse_value(text: &str) -> Tree {
     match DeValue::parse(text) {
         Ok(value) => value_tree(value.get_ref(), &Lines::new(text)),

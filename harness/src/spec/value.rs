@@ -1,4 +1,4 @@
-//! The types a key can have.
+//! Defines the types of keys.
 
 use std::path::PathBuf;
 
@@ -12,16 +12,16 @@ pub trait Value: Sized + Clone {
     /// Reads the value.
     ///
     /// # Errors
-    /// A sentence saying what is wrong with it.
+    /// Returns the mistake as a sentence.
     fn read(node: &Node) -> Result<Self, String>;
 
-    /// JSON Schema of the value as written.
+    /// Returns the JSON Schema of the value.
     fn schema() -> Json;
 
-    /// What stands in for a value that is missing or wrong, so that reading can go on to the next mistake.
+    /// Returns a substitute for a missing or wrong value, so that reading can continue to the next mistake.
     fn placeholder() -> Self;
 
-    /// The value as a scenario would write it, for the documentation of defaults.
+    /// Returns the value as a scenario would write it, for the documentation of defaults.
     fn written(&self) -> Json;
 }
 
@@ -29,7 +29,7 @@ fn wrong_kind<T>(node: &Node, expected: &str) -> Result<T, String> {
     Err(format!("must be {expected}, is {}", node.tree.kind()))
 }
 
-/// Values written as a string in their own notation.
+/// Implements values that are strings in a notation of their own.
 macro_rules! notation {
     ($type:ty, $placeholder:expr, $expected:literal, $pattern:literal) => {
         impl Value for $type {
@@ -64,7 +64,7 @@ notation!(
 notation!(CountPerDay, Self(0.0), "a growth such as \"100/day\"", r"^[0-9._]+ ?/(day|h|m)$");
 notation!(Ratio, Self(0.0), "a share such as \"5%\"", r"^[+-]?[0-9.]+ ?%$");
 
-/// Values that TOML has itself.
+/// Implements values that TOML has natively.
 macro_rules! native {
     ($type:ty, $placeholder:expr, $expected:literal, $schema:tt, $($pattern:pat => $value:expr),+) => {
         impl Value for $type {

@@ -1,5 +1,5 @@
-//! Bottleneck: what bounds the rate that a closed loop found. One table of rules, over what is recorded, in the order in which they
-//! are asked; `docs/bottleneck.md` repeats it.
+//! Finds the bottleneck: what limits the rate of a closed loop. One table contains the rules in the order in which they
+//! are applied; `docs/bottleneck.md` repeats it.
 
 mod bound;
 mod facts;
@@ -11,45 +11,47 @@ pub use bound::{Bottleneck, Bound};
 use facts::{Facts, Station, cpus};
 use harness_base::units::Ratio;
 
-/// Target, generator or upstream is busy from this share on of the window, or of the CPUs it may use; the audit's limit of saturation.
-/// Nothing comes much closer to all: between two requests there is always a moment of waiting.
+/// Share of the window, or of its CPUs, from which target, generator or upstream counts as busy; the audit's limit of
+/// saturation. Values near 100 % do not occur, because there is always a pause between two requests.
 const BUSY: Ratio = Ratio(0.90);
-/// No CPU is left where less than this share of all CPU time was idle: that little is pauses between two wake-ups.
+/// Share of idle CPU time below which all CPUs are in use; the rest is pauses between two wake-ups.
 const IDLE: Ratio = Ratio(0.10);
-/// Share of the CPUs from which on the measurement, and not what else runs there, is why a host has no idle time.
+/// Share of the CPUs from which the measurement, and not other programs, uses up the host.
 const OURS: Ratio = Ratio(0.50);
-/// Stolen time below this share slows every number a little, but leaves the bottleneck where it is.
+/// Stolen time below this share slows every number a little, but does not change the bottleneck.
 const STOLEN: Ratio = Ratio(0.25);
-/// Share of the periods in which a CPU limit held the target back: it is the rule then, and no longer the exception.
+/// Share of the periods from which a CPU limit counts as the bottleneck: the target was throttled in most of them.
 const THROTTLED: Ratio = Ratio(0.50);
-/// Share of the window in which somebody waited for memory. A host with enough has 0.
+/// Share of the window in which a task waited for memory. It is 0 on a host with enough memory.
 const STALLED: Ratio = Ratio(0.10);
-/// Pages read from a disk, or runs into the memory limit, for each request: either costs about as much as a cheap request itself.
+/// Pages read from a disk, or hits of the memory limit, per request: either costs about as much as a cheap request
+/// itself.
 const PAGES_PER_REQUEST: f64 = 0.1;
-/// Share of the time of a request that passes without the target too: without it, the rate would rise by a quarter at most.
+/// Share of the time of a request that is also spent without the target: without the target, the rate would rise by a
+/// quarter at most.
 const UPSTREAM: Ratio = Ratio(0.80);
-/// How far users ÷ time of a request may lie from the rate; that of the audit's rule of the same law.
+/// Largest relative difference between users ÷ time of a request and the rate; the audit has the same limit.
 const LITTLE: Ratio = Ratio(0.20);
 
-/// What one rule says of one trial.
+/// Result of one rule for one trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Answer {
     Holds(String),
     Not,
-    /// What it asks for was not recorded.
+    /// A value that it needs was not recorded.
     Unknown(&'static str),
 }
 
 /// A row of the table.
 struct Rule {
     bound: Bound,
-    /// When it holds, for people.
+    /// Describes when the rule holds.
     when: fn() -> String,
     asks: fn(&Facts<'_>) -> Answer,
 }
 
-/// The first rule that holds decides. First come the causes that make everything behind them look busy or idle; then who is busy;
-/// then who is waited for. The last one holds only where every other is known not to.
+/// The first rule that holds decides. Causes that make other parts look busy or idle come first, then busy parts, then
+/// waiting. The last one holds only if all others are known not to.
 static RULES: [Rule; 10] = [
     Rule {
         bound: Bound::HostSteal,
@@ -134,18 +136,18 @@ fn percent(share: Ratio) -> String {
     format!("{:.0} %", share.percent())
 }
 
-/// The rules in order: what a reader calls the bound, and when it is that.
+/// Returns the rules in order: the name of the bound, and its condition.
 pub fn table() -> Vec<(&'static str, String)> {
     RULES.iter().map(|rule| (rule.bound.words(), (rule.when)())).collect()
 }
 
-/// What bounds most valid rounds of a stage. `None` where the rate is offered and not found, and where no round is valid.
+/// Returns what bounds most valid rounds of a stage. `None` in an open loop, or if no round is valid.
 pub(crate) fn of(stage: &StageRecord) -> Option<Bottleneck> {
     let Some(Pace::Closed { .. }) = stage.offered else { return None };
     let found: Vec<Attributed> = stage.valid_rounds().filter_map(|round| attribute(stage, round)).collect();
     let of = found.len() as u64;
     let frequency = |bound: &Bound| found.iter().filter(|one| one.bound == *bound).count();
-    // Backwards, as the last of equals is taken: of two that are as frequent, the one that is asked first.
+    // Reversed, because the last of equal values is taken: of two equally frequent bounds, the rule that comes first.
     let bounds = RULES.iter().map(|rule| rule.bound).chain([Bound::Unknown]).rev();
     let by = bounds.max_by_key(frequency)?;
     let mut agreeing: Vec<Attributed> = found.into_iter().filter(|one| one.bound == by).collect();
@@ -162,14 +164,14 @@ struct Attributed {
     rps: f64,
 }
 
-/// Asks the rules about a round; `None` for one without a trial of the target.
+/// Applies the rules to a round; `None` for one without a trial of the target.
 fn attribute(stage: &StageRecord, round: &RoundRecord) -> Option<Attributed> {
     let facts = Facts::of(stage, round)?;
     let rps = facts.trial.rps().unwrap_or(0.0);
     let mut unknown = None;
     for rule in &RULES {
         match (rule.asks)(&facts) {
-            // Nobody can be said to be idle of whom nothing is known.
+            // Without data, a process cannot be called idle.
             Answer::Holds(_) if rule.bound == Bound::Latency && unknown.is_some() => {}
             Answer::Holds(message) => return Some(Attributed { bound: rule.bound, message, rps }),
             Answer::Unknown(why) => unknown = unknown.or(Some(why)),
@@ -189,14 +191,14 @@ fn throttled(facts: &Facts<'_>) -> Answer {
     let Some(limit) = facts.limits().cpus else { return Answer::Not };
     let Some(used) = facts.readings().group_delta().filter(|used| used.periods.is_some()) else {
         return Answer::Unknown(
-            "the control group of the target was not read, so whether its CPU limit held it back is not known",
+            "the control group of the target was not read, so the effect of its CPU limit is unknown",
         );
     };
-    // Without a period there was nothing to hold back.
+    // Without a period, the target had no work to throttle.
     let share = used.throttled_share().unwrap_or(0.0);
     holds(share >= THROTTLED.0, || {
         let used = used.cpus().map_or_else(String::new, |used| format!(": it used {used:.2} of {} CPUs", cpus(limit)));
-        format!("its CPU limit held the target back in {} of the periods{used}", Ratio(share))
+        format!("its CPU limit throttled the target in {} of the periods{used}", Ratio(share))
     })
 }
 
@@ -225,8 +227,7 @@ fn memory(facts: &Facts<'_>) -> Answer {
 
 const NO_HOST: &str = "the CPU time of the host was not read at both ends of the window";
 const NO_TARGET: &str = "the target was not read at both ends of the window";
-const NO_THREADS: &str =
-    "the CPU times of the target's threads were not recorded, so whether one of them was busy is not known";
+const NO_THREADS: &str = "the CPU times of the target's threads were not recorded, so a busy thread cannot be excluded";
 
 fn target_cpu(facts: &Facts<'_>) -> Answer {
     let Some((used, may_use)) = facts.used().zip(facts.may_use()) else { return Answer::Unknown(NO_TARGET) };
@@ -239,7 +240,7 @@ fn target_cpu(facts: &Facts<'_>) -> Answer {
 
 fn target_thread(facts: &Facts<'_>) -> Answer {
     let Some((threads, share)) = facts.thread() else {
-        // A thread that was runnable was on a CPU, where there were idle ones.
+        // If there were idle CPUs, a runnable thread was on a CPU.
         let used = facts.used().filter(|used| *used < BUSY.0);
         let idle = facts.readings().idle().filter(|idle| *idle > IDLE.0);
         return if used.is_some() && idle.is_some() { Answer::Not } else { Answer::Unknown(NO_THREADS) };
@@ -274,7 +275,8 @@ fn shared_cpus(facts: &Facts<'_>) -> Answer {
     holds(idle < IDLE.0 && all.iter().sum::<f64>() >= OURS.0 * host, || {
         let [target, generator, upstream] = all;
         format!(
-            "of {} CPUs none was left: the target used {target:.2}, the generator {generator:.2}, the upstream {upstream:.2}",
+            "all {} CPUs were in use: the target used {target:.2}, the generator {generator:.2}, the upstream \
+             {upstream:.2}",
             cpus(host)
         )
     })
@@ -306,17 +308,13 @@ fn latency(facts: &Facts<'_>) -> Answer {
         return Answer::Unknown("no request was answered within the window");
     };
     holds((rps - by_law).abs() <= LITTLE.0 * rps, || {
-        let unseen = if facts.upstream_is_known() {
-            ""
-        } else {
-            "; what stands behind the target, if anything, was not watched"
-        };
+        let unseen = if facts.upstream_is_known() { "" } else { "; servers behind the target were not observed" };
         let mean = facts.request_ms().map_or_else(String::new, |mean| Unit::Millis.show(mean));
         let busiest = facts.thread().map_or_else(String::new, |(_, share)| {
             format!(", its busiest thread was runnable for {} of the window", Ratio(share))
         });
         format!(
-            "nobody was busy all the time: {} users ÷ {mean} for a request = {}; {}{busiest}{unseen}",
+            "no resource was saturated: {} users ÷ {mean} for a request = {}; {}{busiest}{unseen}",
             facts.users(),
             Unit::PerSecond.show(by_law),
             facts.target()
@@ -324,11 +322,11 @@ fn latency(facts: &Facts<'_>) -> Answer {
     })
 }
 
-/// Why no rule holds although everything is known: the users were not all waiting for an answer.
+/// Explains why no rule holds although all values are known: not all users waited for an answer.
 fn contradiction(facts: &Facts<'_>) -> String {
     let show = |rps: Option<f64>| rps.map_or_else(|| "nothing".to_owned(), |rps| Unit::PerSecond.show(rps));
     format!(
-        "nobody was busy all the time, but users ÷ mean time of a request = {}, and {} were found",
+        "no resource was saturated, but users ÷ mean time of a request = {}, and {} were found",
         show(facts.rps_by_law()),
         show(facts.trial.rps())
     )

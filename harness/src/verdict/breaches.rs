@@ -1,10 +1,10 @@
-//! What a judgement hands on to the judging of another run: its breaches, and what a rerun showed.
+//! Extracts from a judgement what the judging of another run needs: its breaches, and the result of a rerun.
 
 use super::context::{Again, Breach, Confirmation};
 use super::judgement::{Finding, Judgement};
 
 impl Breach {
-    /// What a judgement found to be an alert or a block by itself: `Context::previous` of the next run.
+    /// Returns all alerts and blocks of a judgement: `Context::previous` of the next run.
     pub fn all(judgement: &Judgement) -> Vec<Self> {
         let weighed = judgement.findings.iter().filter_map(|finding| Some((finding, finding.weighed.as_ref()?)));
         let breached = weighed.filter(|(_, weighed)| weighed.times > 0);
@@ -13,7 +13,7 @@ impl Breach {
 }
 
 impl Confirmation {
-    /// What the judgement of a rerun shows; it was judged with the same gates and baseline as the first run.
+    /// Extracts the findings of a rerun, which was judged with the same gates and baseline as the first run.
     pub fn new(run_id: &str, judgement: &Judgement) -> Self {
         let again = |finding: &Finding| {
             let weighed = finding.weighed.as_ref()?;

@@ -1,4 +1,4 @@
-//! A record whose stages say of themselves whether they mean anything.
+//! Checks a record: each stage of the result states whether it is valid.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use super::stage::judging;
 use crate::measure::Reason;
 use crate::measure::record::{Record, StageRecord, StageStatus};
 
-/// The record with every stage that proves nothing marked INVALID, although it ran to its end.
+/// Returns the record with every meaningless stage marked INVALID, although it ran to its end.
 pub(super) fn checked(record: &Record) -> Cow<'_, Record> {
     let flaws = |stage: &StageRecord| (judging(stage.kind()).flaws)(stage);
     let flawed = |stage: &StageRecord| stage.status == StageStatus::Valid && !flaws(stage).is_empty();

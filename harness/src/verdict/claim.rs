@@ -1,4 +1,4 @@
-//! `[targets]`: claims about metrics.
+//! Reads `[targets]`: claims about metrics.
 
 use crate::measure::metric::{self, Better, METRICS, Metric, Unit};
 use crate::spec::Section;
@@ -10,11 +10,11 @@ use harness_base::words::nearest;
 pub struct Claim {
     /// Id of the metric, with `@stage` where needed.
     pub metric: String,
-    /// The bound, in the metric's unit.
+    /// The bound, in the unit of the metric.
     pub bound: f64,
-    /// The value must be below it (else above).
+    /// Whether the value must be below the bound (else above).
     pub below: bool,
-    /// A miss ends the run with exit code 3.
+    /// Whether a miss sets exit code 3.
     pub required: bool,
 }
 
@@ -26,7 +26,7 @@ impl Claim {
         let required = section.field("required", "a miss sets exit code 3").default(false);
         let Some(metric) = metric else {
             if !section.describing() {
-                section.mistake("", format!("there is no metric {id}"), Some(near_metric(id)));
+                section.mistake("", format!("unknown metric {id}"), Some(near_metric(id)));
             }
             return None;
         };
@@ -41,7 +41,8 @@ impl Claim {
         }
     }
 
-    /// Name of the stage that measures it: what follows `@` in its id, else the kind of stage of the metric.
+    /// Returns the name of the stage that measures it: the part after `@` of its id, else the kind of stage of the
+    /// metric.
     pub fn stage(&self) -> &str {
         let named = self.metric.split_once('@').map(|(_, stage)| stage);
         named.or_else(|| metric::find(&self.metric).map(|row| row.stage.name())).unwrap_or_default()
@@ -56,7 +57,7 @@ fn near_metric(id: &str) -> String {
     )
 }
 
-/// The bound of a limit such as `< 2ms`, in the metric's unit.
+/// Parses a limit such as `< 2ms` into the unit of the metric.
 fn parse_limit(limit: &str, metric: &Metric) -> Result<f64, String> {
     let (sign, direction) = match metric.better {
         Better::Lower => ('<', "lower"),
@@ -73,7 +74,7 @@ fn parse_limit(limit: &str, metric: &Metric) -> Result<f64, String> {
     parse_value(text[1..].trim(), metric.unit).map_err(|message| format!("{message}; {example}"))
 }
 
-/// A value with its unit, as a number in `unit`.
+/// Parses a value with its unit into a number in `unit`.
 pub(super) fn parse_value(text: &str, unit: Unit) -> Result<f64, String> {
     let parsed = match unit {
         Unit::Bytes => Bytes::parse(text).map(|size| size.0 as f64),
@@ -95,7 +96,7 @@ pub(super) fn parse_value(text: &str, unit: Unit) -> Result<f64, String> {
     parsed.map_err(|error| error.to_string())
 }
 
-/// A value of that unit as a person writes it.
+/// Returns an example of a value of this unit.
 pub(super) const fn example(unit: Unit) -> &'static str {
     match unit {
         Unit::Bytes => "20MB",

@@ -1,4 +1,4 @@
-//! Claims held against metrics, at the interval's end.
+//! Compares claims with metrics, at the end of the interval.
 
 use super::claim::Claim;
 use super::judgement::{ClaimFinding, ClaimState, Measured, Value};
@@ -23,13 +23,13 @@ fn judge_one(claim: &Claim, metric: Option<&Measured>) -> ClaimFinding {
     ClaimFinding { metric: claim.metric.clone(), limit: limit(claim), state, required: claim.required, message }
 }
 
-/// The claim as text; without a unit where the id is unknown.
+/// Formats the claim; without a unit if the id is unknown.
 fn limit(claim: &Claim) -> String {
     let bound = find(&claim.metric).map_or_else(|| claim.bound.to_string(), |row| row.unit.show_bound(claim.bound));
     format!("{} {bound}", if claim.below { '<' } else { '>' })
 }
 
-/// Strictly on the good side of the bound.
+/// Returns whether a value is strictly on the good side of the bound.
 fn keeps(claim: &Claim, value: f64) -> bool {
     if claim.below { value < claim.bound } else { value > claim.bound }
 }
@@ -39,7 +39,7 @@ fn by_value(claim: &Claim, unit: Unit, value: f64) -> (ClaimState, String) {
     (state, unit.show(value))
 }
 
-/// The end nearer to the bound decides for it, the other end against it.
+/// Decides by the interval: a claim is met if both ends are on the good side, and not met if neither is.
 fn by_interval(claim: &Claim, unit: Unit, estimate: &Estimate) -> (ClaimState, String) {
     let point = unit.show(estimate.point);
     let Some(interval) = estimate.interval else {

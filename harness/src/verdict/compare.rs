@@ -1,7 +1,7 @@
-//! Comparing what is stored: pairs of a base and a head, every number of which gets a finding.
+//! Compares stored results: pairs of a base and a head, with a finding for every number.
 //!
-//! Nothing is silently fine: a number that only one side has, another unit, a zero baseline and a file that cannot be read
-//! each have their own answer, and every pair is judged before anything ends.
+//! Nothing passes silently: a number that only one side has, a different unit, a zero baseline and an unreadable file
+//! each have a result of their own, and every pair is judged.
 
 mod history;
 mod matching;
@@ -30,7 +30,7 @@ pub struct Options {
     pub fail_on: FailOn,
 }
 
-/// Every pair and what they end in.
+/// Every pair and the exit code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Comparison {
@@ -39,11 +39,11 @@ pub struct Comparison {
     /// In the order of the command line.
     pub pairs: Vec<Pair>,
     pub exit: Exit,
-    /// Why, most urgent first; empty for [`Exit::Pass`].
+    /// The reasons, most urgent first; empty for [`Exit::Pass`].
     pub reasons: Vec<String>,
 }
 
-/// A base, a head, and what changed between them.
+/// A base, a head, and the changes between them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -52,19 +52,19 @@ pub struct Pair {
     pub base: String,
     /// File or folder of the head.
     pub head: String,
-    /// What both are, where both could be read.
+    /// The layout of both, if both could be read.
     pub layout: Option<Layout>,
-    /// What the findings rest on, where there are any.
+    /// The evidence of the findings, if there are any.
     pub evidence: Option<String>,
-    /// What a reader must know beside the findings.
+    /// Notes in addition to the findings.
     pub notes: Vec<String>,
-    /// What kept the pair, or a number of it, from being compared at all.
+    /// Why the pair, or a number of it, could not be compared.
     pub problems: Vec<Problem>,
     /// Every number, most serious finding first.
     pub changes: Vec<Change>,
 }
 
-/// Something that cannot be compared, and the exit code it stands for.
+/// A failure of a comparison, and its exit code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -82,18 +82,18 @@ pub struct Change {
     pub id: String,
     pub metric: String,
     pub unit: String,
-    /// Which way is better, where that is known.
+    /// The better direction, if it is known.
     pub direction: Option<Better>,
-    /// The quantile that was compared, where the layout has several.
+    /// The compared quantile, if the layout has several.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = serde_json::json!(["p50", "p95", null]))))]
     pub quantile: Option<String>,
     pub base: Option<f64>,
     pub head: Option<f64>,
-    /// (head − base) ÷ base; positive is more, whether that is better or not.
+    /// (head − base) ÷ base; positive if the head is larger, whether that is better or worse.
     pub change_ratio: Option<f64>,
     pub finding: FindingKind,
     pub message: String,
-    /// The numbers behind it, where both sides have rounds.
+    /// The underlying numbers, if both sides have rounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weighed: Option<Weighed>,
 }
@@ -121,7 +121,7 @@ fn grounds(pair: &Pair, fail_on: FailOn) -> Vec<(Exit, String)> {
     problems.chain(failing.map(|change| (Exit::Regressed, change.message.clone()))).collect()
 }
 
-/// Reads both sides, so that what is wrong with either is said at once, and judges what both have.
+/// Reads both sides, so that errors of both are reported, and judges the numbers that both have.
 fn pair(base: &Path, head: &Path, rule: Rule) -> Pair {
     let mut pair = Pair { base: base.display().to_string(), head: head.display().to_string(), ..Pair::default() };
     let mut side = |name: &str, path: &Path| {
@@ -161,7 +161,8 @@ fn judge_runs(pair: &mut Pair, base: Vec<Run>, mut head: Vec<Run>, rule: Rule) -
     let stored = runs > 1 || !has_rounds(&base, &head);
     let mut caps = caps(&base, &head);
     if rule == Rule::Default && stored {
-        let why = if runs > 1 { "a block against a history needs a rerun" } else { "two stored numbers carry no p" };
+        let why =
+            if runs > 1 { "a block against a history needs a rerun" } else { "two stored numbers have no p-value" };
         caps.push(why.to_owned());
     }
     let rounds = runs == 1 && head.layout == Layout::Result;
@@ -179,7 +180,7 @@ fn judge_runs(pair: &mut Pair, base: Vec<Run>, mut head: Vec<Run>, rule: Rule) -
     Ok(())
 }
 
-/// Both sides have values with intervals of their own.
+/// Returns whether both sides have values with intervals.
 fn has_rounds(base: &Numbers, head: &Numbers) -> bool {
     let any = |numbers: &Numbers| {
         numbers.layout == Layout::Result || numbers.entries.iter().any(|entry| entry.interval.is_some())
@@ -195,7 +196,7 @@ fn evidence(base: &Numbers, head: &Numbers, runs: usize) -> String {
     }
 }
 
-/// Why a block can be no more than an alert.
+/// Returns why a block can only be an alert.
 fn caps(base: &Numbers, head: &Numbers) -> Vec<String> {
     let mut caps = Vec::new();
     if let (Some(one), Some(other)) = (&base.host, &head.host)
@@ -211,7 +212,7 @@ fn caps(base: &Numbers, head: &Numbers) -> Vec<String> {
     caps
 }
 
-/// An error and its causes in one line.
+/// Formats an error and its causes in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,5 +1,5 @@
-//! What a run is judged with beside its own record. It is small and kept in the judgement, so that `harness report` can judge again
-//! when baseline, rerun and environment are gone.
+//! Defines the input of a judgement in addition to the record. It is small and stored in the judgement, so that
+//! `harness report` can judge again without baseline, rerun and environment.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,31 +7,31 @@ use super::judgement::finding::FindingKind;
 use crate::baseline::Baseline;
 use crate::measure::metric::Unit;
 
-/// Earlier runs that are kept, the newest ones.
+/// Number of newest runs that are kept.
 const RUNS: usize = 30;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Context {
-    /// The stored runs that this one is held against.
+    /// The stored runs that this one is compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub against: Option<Against>,
-    /// Why there are none, where there should be.
+    /// Why there are none, if there should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_baseline: Option<String>,
-    /// What the last run showed, oldest first in each list.
+    /// The breaches of the previous run, oldest first in each list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub previous: Vec<Breach>,
-    /// What an immediate rerun showed.
+    /// The result of an immediate rerun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
-    /// Why blocks are no more than alerts: the justification somebody gave.
+    /// The reason of an override, which reduces blocks to alerts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub override_reason: Option<String>,
 }
 
-/// The stored runs that a run is held against.
+/// The stored runs that a run is compared with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -39,12 +39,12 @@ pub struct Against {
     pub name: String,
     /// The newest of its runs.
     pub run_id: String,
-    /// When that began: RFC 3339, UTC.
+    /// When it began: RFC 3339, UTC.
     pub started_at: String,
-    /// Commit it was started in.
+    /// The commit that it was started in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha: Option<String>,
-    /// Why a block can be no more than an alert, for example that the hosts differ.
+    /// Why a block can only be an alert, for example that the hosts differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<String>,
     /// Every metric that any of the runs has.
@@ -61,15 +61,15 @@ pub struct Past {
     pub unit: Unit,
     /// The value of each round or launch of the newest run that has the metric.
     pub rounds: Vec<f64>,
-    /// The point of every run that has it, oldest first; one at least.
+    /// The point of every run that has it, oldest first; at least one.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub history: Vec<f64>,
-    /// Why the newest must not gate, where it must not.
+    /// Why the newest must not gate, if that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advisory: Option<String>,
 }
 
-/// A metric that was an alert or a block by itself, in so many runs in a row.
+/// A metric that was an alert or a block, and in how many consecutive runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -79,13 +79,13 @@ pub struct Breach {
     pub times: u64,
 }
 
-/// An immediate rerun of the stages that held blocks.
+/// An immediate rerun of the stages with blocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
     pub run_id: String,
-    /// What it showed of every metric that it could weigh.
+    /// Its result for every metric that it could weigh.
     pub metrics: Vec<Again>,
 }
 
@@ -95,30 +95,30 @@ pub struct Confirmation {
 #[serde(deny_unknown_fields)]
 pub struct Again {
     pub id: String,
-    /// What effect and p amount to there, by themselves.
+    /// The finding from effect and p in the rerun alone.
     pub seen: FindingKind,
-    /// (head − base) ÷ base, where there is one.
+    /// (head − base) ÷ base, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<f64>,
-    /// The p-value, where there is one.
+    /// The p-value, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     pub p: Option<f64>,
-    /// The guard was breached there.
+    /// Whether the guard was breached in the rerun.
     #[serde(default)]
     pub guard: bool,
 }
 
 impl Context {
-    /// Whether there is nothing in it.
+    /// Returns whether it is empty.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
 impl Against {
-    /// The runs of a baseline, of which all are comparable with each other. `caps`: why a block can be no more than an alert.
-    /// `None` for a baseline without a run.
+    /// Selects the runs of a baseline, all of which are comparable with each other. `caps` are the reasons why a block
+    /// can only be an alert. Returns `None` for a baseline without a run.
     pub fn new(baseline: &Baseline, caps: Vec<String>) -> Option<Self> {
         let newest = baseline.runs.last()?;
         let runs = &baseline.runs[baseline.runs.len().saturating_sub(RUNS)..];
@@ -149,7 +149,7 @@ impl Against {
         })
     }
 
-    /// `main (20261120T183005Z-4f1c, 0123456789)`.
+    /// Formats `main (20261120T183005Z-4f1c, 0123456789)`.
     pub fn label(&self) -> String {
         let sha = self.sha.as_ref().map(|sha| format!(", {}", sha.chars().take(10).collect::<String>()));
         format!("{} ({}{})", self.name, self.run_id, sha.unwrap_or_default())
@@ -157,7 +157,7 @@ impl Against {
 }
 
 impl Confirmation {
-    /// What it showed of a metric.
+    /// Returns the rerun's result for a metric.
     pub fn of(&self, id: &str) -> Option<&Again> {
         self.metrics.iter().find(|again| again.id == id)
     }

@@ -1,4 +1,4 @@
-//! Findings about metrics: every metric of the head against its base, by the best evidence there is.
+//! Compares every metric of the head with its base, by the best available evidence.
 
 use super::context::{Against, Past};
 use super::evidence::Grounds;
@@ -13,11 +13,12 @@ use crate::measure::metric;
 use crate::measure::record::Record;
 use harness_stats::benjamini_hochberg;
 
-/// Ids that a sentence names before it counts the rest.
+/// Number of ids that a sentence names before it counts the rest.
 const NAMED: usize = 5;
 
-/// What was found about the metrics of `head`, in their order. Two builds in one run go before stored runs, and `base` are the metrics
-/// of the other one; without either there is nothing to compare, which is a finding where something was asked for.
+/// Compares the metrics of `head`, in their order. Two builds in one run take precedence over stored runs; `base` are
+/// the metrics of the other build. Without either there is nothing to compare, which is a finding if a comparison was
+/// asked for.
 pub(super) fn about(record: &Record, head: &[Measured], base: &[Measured], options: &Options) -> Vec<Finding> {
     let mut findings = if record.is_compared() {
         let head = head.iter().filter(|head| !is_of_head_alone(&head.id));
@@ -31,12 +32,12 @@ pub(super) fn about(record: &Record, head: &[Measured], base: &[Measured], optio
     findings
 }
 
-/// Whether the base has no such metric in a run of two builds.
+/// Returns whether the base has no such metric in a run of two builds.
 fn is_of_head_alone(id: &str) -> bool {
     metric::find(id).is_some_and(|row| judging(row.stage).head_alone)
 }
 
-/// The rounds of two builds, which ran beside each other. What neither build has is told once, where the metric is.
+/// Compares the paired rounds of two builds. A metric that neither build has is reported once.
 fn paired(head: &Measured, base: &Measured, options: &Options) -> Option<Finding> {
     let grounds = match (&base.value, &head.value) {
         (Value::Estimated { rounds: base, .. }, Value::Estimated { rounds: head, .. }) => {
@@ -52,7 +53,7 @@ fn paired(head: &Measured, base: &Measured, options: &Options) -> Option<Finding
     Some(publish(draft, &options.gates, &options.context))
 }
 
-/// This run against stored ones.
+/// Compares this run with stored ones.
 fn stored(head: &[Measured], against: &Against, options: &Options) -> Vec<Finding> {
     let mut findings: Vec<Finding> = head
         .iter()
@@ -89,13 +90,13 @@ fn one_stored(head: &Measured, past: Option<&Past>, against: &Against, options: 
     let grounds = Grounds::Stored { base: past.rounds.clone(), history: past.history.clone(), head: rounds.clone() };
     let advisory = past.advisory.as_deref().or(head.advisory.as_deref());
     let finding = weigh(&question(head, advisory, &against.caps, &options.gates), &grounds);
-    // Runs that are not comparable are no history to creep from.
+    // The guard needs comparable runs.
     let guard = guard::breach(&options.gates.guard, head, past).filter(|_| against.caps.is_empty());
     let draft = Draft { finding, kind: head.kind, stored: true, guard };
     Some(publish(draft, &options.gates, &options.context))
 }
 
-/// The question about a metric.
+/// Creates the question about a metric.
 pub(super) fn question<'a>(
     metric: &'a Measured,
     advisory: Option<&'a str>,

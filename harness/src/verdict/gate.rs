@@ -1,4 +1,4 @@
-//! Gates: how much worse is too much, for every metric, and how sure that must be.
+//! Defines gates: the thresholds of effect and significance for every metric.
 
 mod read;
 
@@ -6,55 +6,57 @@ use crate::measure::metric::{Better, Kind, Metric, Unit, bare, category};
 
 pub use read::{of_text, read};
 
-/// A change that is this much larger than a threshold is beyond it. `1.15 × 100` is 114.99999999999999 in binary, so that
-/// without it, what lies exactly at a threshold would be beyond it for some values and not for others.
+/// Tolerance of thresholds: a change must exceed one by more than this. `1.15 × 100` is 114.99999999999999 in binary,
+/// so without it a change exactly at a threshold would be beyond it for some values and not for others.
 const EPSILON: f64 = 1e-9;
 
 /// One of the two degrees of a regression.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Threshold {
-    /// Change in the bad direction as a share of the base, above 0: 0.1 for `+10%` of a latency and for `-10%` of a throughput.
+    /// Change in the bad direction relative to the base, above 0: 0.1 for `+10%` of a latency and for `-10%` of a
+    /// throughput.
     pub change: f64,
-    /// The p-value must be below it, in (0, 1). Exact metrics have no p-value and do not ask.
+    /// The p-value must be below it, in (0, 1). Exact metrics have no p-value and ignore it.
     pub p: f64,
 }
 
 /// The thresholds of one metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gate {
-    /// The first degree: to be looked at.
+    /// The first degree, which is reported.
     pub alert: Threshold,
-    /// The second degree: ends in exit code 3.
+    /// The second degree, which sets exit code 3.
     pub block: Threshold,
-    /// A difference of no more than this never counts, in the metric's unit; 0 where every difference does.
+    /// Differences up to this value never count, in the unit of the metric; 0 if every difference counts.
     pub min_abs: f64,
 }
 
-/// The guard against slow creep: this run against the median of the last runs.
+/// The guard against a series of small regressions: this run against the median of the last runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Guard {
-    /// Largest drop of a throughput, as a share of the median.
+    /// Largest drop of a throughput, relative to the median.
     pub throughput: f64,
-    /// Largest rise of a latency, as a share of the median.
+    /// Largest rise of a latency, relative to the median.
     pub latency: f64,
-    /// Fewest earlier runs; with fewer it says nothing.
+    /// Smallest number of earlier runs that it needs.
     pub fewest: u64,
 }
 
-/// `[gate]` of a scenario: what is written there over the defaults.
+/// `[gate]` of a scenario: changes of the defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gates {
-    /// A block must be seen again in an immediate rerun.
+    /// Whether an immediate rerun must confirm a block.
     pub confirm: bool,
-    /// Runs in a row that must breach before stored evidence is published as an alert; 1 publishes at once.
+    /// Number of consecutive runs that must breach before stored evidence is published as an alert; 1 publishes
+    /// immediately.
     pub consecutive: u64,
-    /// The guard against slow creep.
+    /// The guard against a series of small regressions.
     pub guard: Guard,
-    /// What the scenario says of categories and metrics, in the order written.
+    /// The thresholds of categories and metrics, in the order written.
     pub written: Vec<Written>,
 }
 
-/// `[gate.NAME]` as written; what it leaves out stays as it is.
+/// `[gate.NAME]` as written; missing keys keep their defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
     /// A category, or the id of a metric.
@@ -62,7 +64,7 @@ pub struct Written {
     pub alert: Option<Threshold>,
     /// The second degree.
     pub block: Option<Threshold>,
-    /// The floor in each unit of the metrics meant; empty where none is written.
+    /// The floor in each unit of the selected metrics; empty if none is written.
     pub min_abs: Vec<(Unit, f64)>,
 }
 
@@ -79,10 +81,10 @@ impl Default for Guard {
 }
 
 impl Guard {
-    /// Earlier runs whose median it takes, at most.
+    /// Largest number of earlier runs whose median it uses.
     pub const RUNS: usize = 7;
 
-    /// Its threshold for a category, where it has one.
+    /// Returns the threshold for a category, if it has one.
     pub fn limit(&self, category: &str) -> Option<f64> {
         match category {
             "throughput" => Some(self.throughput),
@@ -93,8 +95,8 @@ impl Guard {
 }
 
 impl Gates {
-    /// The gate of a metric: the defaults of its category and unit, changed by what is written for its category, then for its
-    /// id without a stage, then for its full id.
+    /// Returns the gate of a metric: the defaults of its category and unit, overridden by its category, then by its id
+    /// without a stage, then by its full id.
     pub fn of(&self, id: &str, unit: Unit) -> Gate {
         let mut gate = Gate::by_default(category(id), unit);
         for name in [category(id), bare(id), id] {
@@ -107,7 +109,7 @@ impl Gates {
 }
 
 impl Gates {
-    /// What differs from the defaults, one line each: `latency: alert +8% with p < 0.05`.
+    /// Lists the differences from the defaults, one line each: `latency: alert +8% with p < 0.05`.
     pub fn changes(&self) -> Vec<String> {
         let defaults = Self::default();
         let mut lines = Vec::new();
@@ -126,13 +128,13 @@ impl Gates {
                 Guard::RUNS
             ));
         }
-        lines.extend(self.written.iter().map(Written::told));
+        lines.extend(self.written.iter().map(Written::describe));
         lines
     }
 }
 
 impl Written {
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         let higher = self.members().first().is_some_and(|metric| metric.better == Better::Higher);
         let exact = self.members().iter().all(|metric| metric.kind == Kind::Exact);
         let degree = |word: &str, threshold: &Option<Threshold>| {
@@ -159,7 +161,7 @@ impl Written {
 }
 
 impl Gate {
-    /// The defaults of a category, with the floor in `unit`.
+    /// Returns the defaults of a category, with the floor in `unit`.
     pub fn by_default(category: &str, unit: Unit) -> Self {
         let (alert, block) = match category {
             "binary" => (0.05, 0.10),
@@ -172,7 +174,7 @@ impl Gate {
             ("latency" | "ttfb" | "startup" | "overhead", Unit::Millis) => 0.1,
             ("memory", Unit::Bytes) => 1_048_576.0,
             ("cpu", Unit::Micros) => 10.0,
-            // Percentage points of the direct latency: less would make overhead in percent a finer alarm than latency itself.
+            // Percentage points of the direct latency: a smaller floor would make overhead in percent more sensitive than latency itself.
             ("overhead", Unit::Percent) => 10.0,
             // Percentage points.
             (_, Unit::Percent) => 0.5,
@@ -183,12 +185,13 @@ impl Gate {
     }
 }
 
-/// Strictly beyond a threshold; exactly at it is not beyond it.
+/// Returns whether a change is strictly beyond a threshold.
 pub(super) fn beyond(change: f64, threshold: f64) -> bool {
     change > threshold + EPSILON
 }
 
-/// Whether values of a metric may be zero or below, so that they are compared by differences and not by ratios.
+/// Returns whether values of a metric may be zero or negative, so that they are compared by differences instead of
+/// ratios.
 pub(super) fn is_signed(id: &str, unit: Unit) -> bool {
     category(id) == "overhead" || matches!(unit, Unit::Percent | Unit::Count)
 }

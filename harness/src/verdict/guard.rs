@@ -1,5 +1,5 @@
-//! The guard against slow creep: a throughput or latency against the median of the last seven comparable runs. Steps that are each
-//! too small for an alert add up there.
+//! Compares throughput and latency with the median of the last seven comparable runs. The guard detects a series of
+//! small regressions, each of which is too small for an alert.
 
 use super::context::Past;
 use super::gate::{Guard, beyond};
@@ -8,7 +8,7 @@ use super::weigh::percent;
 use crate::measure::metric::Better;
 use harness_stats::{Estimate, Sample};
 
-/// What the guard says of a metric: the sentence of a breach, or nothing. Earlier runs only: the present one is not among them.
+/// Returns the sentence of a breach of the guard, if there is one. `past` contains only earlier runs.
 pub(super) fn breach(guard: &Guard, metric: &Measured, past: &Past) -> Option<String> {
     let limit = guard.limit(metric.category())?;
     let runs = &past.history[past.history.len().saturating_sub(Guard::RUNS)..];

@@ -1,4 +1,4 @@
-//! From a record to its judgement.
+//! Judges a record.
 
 use std::cmp::Reverse;
 
@@ -15,8 +15,8 @@ use crate::measure::record::{Record, StageRecord, StageStatus};
 use crate::measure::trial::Build;
 use harness_base::exit::Exit;
 
-/// Judges a record: estimates of the valid stages, claims, what changed against a base, and what the run ends in. Of a record with
-/// two builds the head is judged, against the base that ran beside it; any other against the stored runs in `options.context`.
+/// Judges a record: estimates of the valid stages, claims, changes against a base, and the exit code. In a record with
+/// two builds, the head is compared with the base of the same run; otherwise with the stored runs in `options.context`.
 pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
     let checked = checked(record);
     let record: &Record = &checked;
@@ -51,7 +51,7 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
     }
 }
 
-/// A finding speaks against a pass when it is a block, and when it is milder where that was asked for.
+/// Returns whether a finding fails the run: a block, or a milder one if `--fail-on` asks for it.
 fn fails(kind: FindingKind, fail_on: FailOn) -> bool {
     match kind {
         FindingKind::Block => true,
@@ -61,7 +61,7 @@ fn fails(kind: FindingKind, fail_on: FailOn) -> bool {
     }
 }
 
-/// Everything that speaks against a pass, but for findings.
+/// Collects all grounds against a pass except findings.
 fn grounds(record: &Record, targets: &[ClaimFinding]) -> Vec<Ground> {
     let mut grounds = Vec::new();
     if record.interrupted {
@@ -84,7 +84,7 @@ fn stage_ground(stage: &StageRecord, interrupted: bool) -> Option<Ground> {
         StageStatus::Invalid(_) if stage.optional => None,
         StageStatus::Invalid(reasons) => Some(Ground::Invalid { stage: name, reason: reasons.first().cloned() }),
         StageStatus::Failed(failure) => Some(Ground::Failed { stage: name, failure: failure.clone() }),
-        // The interruption is a ground by itself; without one the run ended early for a reason that was not recorded.
+        // An interruption is a separate ground; without one, the run ended early for an unrecorded reason.
         StageStatus::Incomplete if interrupted => None,
         StageStatus::Incomplete => Some(Ground::Incomplete { stage: name }),
     }
@@ -98,7 +98,7 @@ fn target_fails(target: &ClaimFinding, record: &Record) -> bool {
     }
 }
 
-/// The claim's metric is from a stage that the run may do without, and did without.
+/// Returns whether the metric of a claim belongs to an optional stage that did not run.
 fn from_dispensable_stage(metric: &str, record: &Record) -> bool {
     let row = crate::measure::metric::find(metric);
     let of = |stage: &&StageRecord| row.is_some_and(|row| row.stage == stage.kind() && row.id_for(stage) == metric);
@@ -106,7 +106,7 @@ fn from_dispensable_stage(metric: &str, record: &Record) -> bool {
     stage.is_some_and(|stage| left_out(stage).is_some())
 }
 
-/// A stage that is skipped, or optional and invalid: said aloud, never silently fine.
+/// Reports a stage that is skipped, or optional and invalid.
 fn left_out(stage: &StageRecord) -> Option<Finding> {
     let message = match &stage.status {
         StageStatus::Skipped(failure) => failure.to_string(),

@@ -1,4 +1,4 @@
-//! The judgement: everything that can be computed again from a record.
+//! Defines the judgement: everything that can be computed again from a record.
 
 mod claims;
 pub(crate) mod finding;
@@ -18,23 +18,23 @@ pub use claims::{ClaimFinding, ClaimState};
 pub use finding::{Finding, FindingKind, Topic, Weighed};
 pub use ground::Ground;
 
-/// What a record amounts to.
+/// The result of judging a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Judgement {
-    /// Every metric of every stage that is in the record, with a value or with the reason why it has none.
+    /// Every metric of every stage in the record, with a value or with the reason why it has none.
     pub metrics: Vec<Measured>,
-    /// Every claim of the scenario's `[targets]`.
+    /// The result of every claim in `[targets]`.
     pub targets: Vec<ClaimFinding>,
     pub findings: Vec<Finding>,
     pub stages: Vec<StageFinding>,
-    /// What it was judged with beside the record, so that it can be judged again.
+    /// The input in addition to the record, so that it can be judged again.
     #[serde(default, skip_serializing_if = "Context::is_empty")]
     pub context: Context,
-    /// What the run ends in.
+    /// The exit code of the run.
     pub exit: Exit,
-    /// Why, most urgent first; empty for [`Exit::Pass`].
+    /// The grounds, most urgent first; empty for [`Exit::Pass`].
     pub grounds: Vec<Ground>,
 }
 
@@ -43,24 +43,24 @@ pub struct Judgement {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
-    /// `category/name`, with `@stage` where the stage is not named after its kind.
+    /// `category/name`, with `@stage` if the stage is not named after its kind.
     #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::MetricId"))]
     pub id: String,
     /// Unit of all its values.
     pub unit: Unit,
     pub direction: Better,
-    /// How the values came about.
+    /// How the values are obtained.
     pub kind: Kind,
     /// The stage it is from.
     pub stage: String,
     pub value: Value,
-    /// The same quantity on either arm, where a stage has both.
+    /// The same quantity on either arm, if a stage has both.
     pub arms: Option<Arms>,
-    /// Why it must not gate, where it must not.
+    /// Why it must not gate, if that is so.
     pub advisory: Option<String>,
 }
 
-/// A value, or the reason for its absence. Never a zero that means "none".
+/// A value, or the reason for its absence. A missing value is never 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -71,7 +71,7 @@ pub enum Value {
         /// The value of each valid round or launch, in order.
         #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
         rounds: Vec<f64>,
-        /// Positions in `rounds` of values that lie far from the others; see [`harness_stats::Sample::outliers`]. They count.
+        /// Positions of outliers in `rounds`; see [`harness_stats::Sample::outliers`]. They count.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         outliers: Vec<usize>,
     },
@@ -80,7 +80,7 @@ pub enum Value {
     },
 }
 
-/// A quantity on both arms of one stage, in the metric's unit.
+/// A quantity on both arms of one stage, in the unit of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -89,44 +89,44 @@ pub struct Arms {
     pub proxied: Estimate,
 }
 
-/// What became of one stage.
+/// The result of one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StageFinding {
     /// Its name in the scenario.
     pub name: String,
-    /// With the reasons, where it is not valid.
+    /// Its status, with the reasons if it is not valid.
     pub status: StageStatus,
-    /// What its rounds show beside their medians, for example that values drift.
+    /// Patterns in its rounds that medians hide, for example drift.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// What bounds its rate, where it is a valid one with a closed loop. Points of stage `limits` have their own.
+    /// The bottleneck of its rate, for a valid closed loop. Points of stage `limits` have their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bottleneck: Option<Bottleneck>,
-    /// What it shows as a whole, beside its metrics.
+    /// Its detail as a whole, in addition to its metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Detail>,
 }
 
 impl Judgement {
-    /// The verdict in one sentence: what people read first.
+    /// Returns the verdict as one sentence.
     pub fn headline(&self) -> String {
         let word = self.exit.word();
         format!("{word}: {}", self.gist())
     }
 
-    /// The headline without its word: the first ground, or what was measured.
+    /// Returns the headline without its word: the first ground, or what was measured.
     pub fn gist(&self) -> String {
         self.grounds.first().map_or_else(|| self.tally(), ToString::to_string)
     }
 
-    /// The grounds as sentences, most urgent first.
+    /// Returns the grounds as sentences, most urgent first.
     pub fn reasons(&self) -> Vec<String> {
         self.grounds.iter().map(ToString::to_string).collect()
     }
 
-    /// `26 metrics from 5 valid stages; targets: 3 met, 1 undecided`.
+    /// Formats `26 metrics from 5 valid stages; targets: 3 met, 1 undecided`.
     fn tally(&self) -> String {
         let valued = self.metrics.iter().filter(|metric| metric.estimate().is_some()).count();
         let valid = self.stages.iter().filter(|stage| stage.status == StageStatus::Valid).count();
@@ -146,24 +146,24 @@ impl Judgement {
         text
     }
 
-    /// `1 alert, 14 ok`; empty where nothing was compared.
+    /// Formats `1 alert, 14 ok`; empty if nothing was compared.
     pub fn changes_told(&self) -> String {
         let changes = self.changes();
-        let told = |kind: FindingKind| {
+        let counted_kind = |kind: FindingKind| {
             let n = changes.iter().filter(|finding| finding.kind == kind).count();
             (n > 0).then(|| format!("{n} {}", kind.word()))
         };
-        FindingKind::ALL.into_iter().filter_map(told).collect::<Vec<_>>().join(", ")
+        FindingKind::ALL.into_iter().filter_map(counted_kind).collect::<Vec<_>>().join(", ")
     }
 
-    /// `3 met`; nothing where there are none.
+    /// Formats `3 met`; `None` if there are none.
     fn targets_that_are(&self, state: ClaimState) -> Option<String> {
         let n = self.targets.iter().filter(|target| target.state == state).count();
         (n > 0).then(|| format!("{n} {}", state.word()))
     }
 
-    /// The stages to run again at once, because a block, or a breach of the guard, is published as a block only when it is seen
-    /// again. Empty where there is none, where the rerun was made, and where a person let it pass.
+    /// Lists the stages to run again immediately, because a block, or a breach of the guard, is published as a block
+    /// only if a rerun confirms it. Empty if there is none, the rerun was made, or an override lets it pass.
     pub fn needs_confirmation(&self) -> Vec<String> {
         let open = |finding: &&Finding| {
             let Some(weighed) = &finding.weighed else { return false };
@@ -181,7 +181,7 @@ impl Judgement {
         stages
     }
 
-    /// Findings about changes, most serious first.
+    /// Returns the findings about changes, most serious first.
     pub fn changes(&self) -> Vec<&Finding> {
         let mut compared: Vec<&Finding> =
             self.findings.iter().filter(|finding| finding.topic == Topic::Change).collect();
@@ -189,29 +189,29 @@ impl Judgement {
         compared
     }
 
-    /// What was found about the change of one metric.
+    /// Returns the finding about the change of one metric.
     pub fn change_of(&self, id: &str) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.topic == Topic::Change && finding.subject == id)
     }
 
-    /// What the stages show as a whole.
+    /// Iterates over the details of whole stages.
     pub fn details(&self) -> impl Iterator<Item = &Detail> {
         self.stages.iter().filter_map(|stage| stage.detail.as_ref())
     }
 
-    /// The metric with that id.
+    /// Returns the metric with that id.
     pub fn metric(&self, id: &str) -> Option<&Measured> {
         self.metrics.iter().find(|metric| metric.id == id)
     }
 }
 
-/// `1 metric`, `2 metrics`.
+/// Formats `1 metric`, `2 metrics`.
 pub(crate) fn counted(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 impl Measured {
-    /// The estimate, where there is one.
+    /// Returns the estimate, if there is one.
     pub const fn estimate(&self) -> Option<&Estimate> {
         match &self.value {
             Value::Estimated { estimate, .. } => Some(estimate),
@@ -219,7 +219,7 @@ impl Measured {
         }
     }
 
-    /// The value of each valid round or launch, in order; empty where there is none.
+    /// Returns the value of each valid round or launch, in order; empty if there is none.
     pub fn rounds(&self) -> &[f64] {
         match &self.value {
             Value::Estimated { rounds, .. } => rounds,
@@ -227,7 +227,7 @@ impl Measured {
         }
     }
 
-    /// Positions of the values that lie far from the others.
+    /// Returns the positions of outliers.
     pub fn outliers(&self) -> &[usize] {
         match &self.value {
             Value::Estimated { outliers, .. } => outliers,
@@ -242,12 +242,12 @@ impl Measured {
         }
     }
 
-    /// The part of the id before the slash.
+    /// Returns the part of the id before the slash.
     pub fn category(&self) -> &str {
         category(&self.id)
     }
 
-    /// The part of the id behind the slash.
+    /// Returns the part of the id after the slash.
     pub fn name(&self) -> &str {
         self.id.split_once('/').map_or(self.id.as_str(), |(_, name)| name)
     }

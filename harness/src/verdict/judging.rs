@@ -1,4 +1,4 @@
-//! What the judging of one kind of stage adds to that of all.
+//! Defines what a kind of stage adds to judging.
 
 use crate::measure::metric::{Absent, Metric};
 use crate::measure::reason::Problem;
@@ -7,20 +7,20 @@ use harness_base::units::grouped;
 
 /// How a kind is judged.
 pub(crate) struct Judging {
-    /// What one of its values is taken from, for example a round.
+    /// The source of one of its values, for example a round.
     pub(crate) noun: &'static str,
-    /// Only the head runs through it, so its metrics have no base in the same run.
+    /// Whether only the head is measured, so that its metrics have no base in the same run.
     pub(crate) head_alone: bool,
-    /// What bounds its rate holds for the stage as a whole.
+    /// Whether the stage as a whole has a bottleneck.
     pub(crate) has_bottleneck: bool,
-    /// Returns what makes a stage invalid that ran to its end.
+    /// Returns why a stage that ran to its end is invalid.
     pub(crate) flaws: fn(&StageRecord) -> Vec<Problem>,
     /// Returns why the value of a metric must not gate.
     pub(crate) advisory: fn(&Metric, &StageRecord) -> Option<String>,
 }
 
 impl Judging {
-    /// A kind whose values are those of rounds.
+    /// A kind with one value per round.
     pub(crate) const ROUNDS: Self = Self {
         noun: "round",
         head_alone: false,
@@ -32,7 +32,7 @@ impl Judging {
         },
     };
 
-    /// A kind whose values are those of launches.
+    /// A kind with one value per launch.
     pub(crate) const LAUNCHES: Self = Self { noun: "launch", advisory: |_, _| None, ..Self::ROUNDS };
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn too_few_requests(metric: &Metric, fewest: u64, noun: &str) -> Opti
     })
 }
 
-/// Explains that a stage has no value of its own for a metric that is judged as a whole.
+/// Explains that a stage has no separate value for a metric that is judged as a whole.
 pub(crate) fn no_trend(metric: &Metric, stage: &str) -> Absent {
     Absent(format!("{} has no trend in stage {stage}", metric.id))
 }

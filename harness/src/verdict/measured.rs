@@ -1,4 +1,4 @@
-//! From the rounds of a stage to its metrics.
+//! Computes the metrics of a stage from its rounds.
 
 use super::judgement::{Arms, Measured, Value};
 use super::judging::no_trend;
@@ -9,7 +9,8 @@ use crate::measure::record::{Record, StageRecord, StageStatus};
 use crate::measure::trial::TrialRecord;
 use harness_stats::{Estimate, Sample};
 
-/// Every metric of every stage, in the order of the stages and of the metric table; `details` is what each stage shows as a whole.
+/// Computes every metric of every stage, in the order of the stages and of the metric table; `details` are those of the
+/// whole stages.
 pub(super) fn metrics(record: &Record, details: &[Option<Detail>]) -> Vec<Measured> {
     let rows = |stage: &StageRecord| METRICS.iter().filter(|metric| metric.stage == stage.kind()).collect::<Vec<_>>();
     let details = details.iter().map(Option::as_ref).chain(std::iter::repeat(None));
@@ -19,7 +20,7 @@ pub(super) fn metrics(record: &Record, details: &[Option<Detail>]) -> Vec<Measur
         .collect()
 }
 
-/// What the stages of a record show as a whole.
+/// Returns the details of whole stages.
 pub(super) fn details(record: &Record) -> Vec<Option<Detail>> {
     record.stages.iter().map(|stage| Detail::of(stage, record.scenario.seed)).collect()
 }
@@ -39,7 +40,7 @@ fn measured(metric: &Metric, stage: &StageRecord, detail: Option<&Detail>) -> Me
     }
 }
 
-/// Only a valid stage yields numbers.
+/// Computes the value of a metric; only a valid stage has numbers.
 fn value(metric: &Metric, stage: &StageRecord, detail: Option<&Detail>) -> Value {
     let found = match (&stage.status, metric.trend) {
         (StageStatus::Valid, true) => trend(metric, stage, detail),
@@ -53,13 +54,13 @@ fn value(metric: &Metric, stage: &StageRecord, detail: Option<&Detail>) -> Value
     found.unwrap_or_else(|Absent(reason)| Value::Absent { reason })
 }
 
-/// The slope of a series: one value for the whole stage, with the interval of its resampling.
+/// Returns the slope of a series: one value for the whole stage, with the interval of its resampling.
 fn trend(metric: &Metric, stage: &StageRecord, detail: Option<&Detail>) -> Result<Value, Absent> {
     let estimate = detail.map_or_else(|| Err(no_trend(metric, &stage.name)), |detail| detail.trend(metric))?;
     Ok(Value::Estimated { estimate, rounds: vec![estimate.point], outliers: Vec::new() })
 }
 
-/// Which stage is to blame; why stands once, at the stage.
+/// Names the invalid stage; the reason is given at the stage.
 fn why_no_numbers(stage: &StageRecord) -> String {
     let what = match &stage.status {
         StageStatus::Valid => "is valid",
@@ -71,7 +72,7 @@ fn why_no_numbers(stage: &StageRecord) -> String {
     format!("stage {} {what}", stage.name)
 }
 
-/// The quantity on both arms over the valid rounds; absent as soon as one round lacks one.
+/// Returns the quantity on both arms over the valid rounds; absent if one round has none.
 fn arms(stage: &StageRecord, of: fn(&TrialRecord) -> Option<f64>) -> Option<Arms> {
     let estimate = |arm: Arm| {
         let values: Option<Vec<f64>> = stage.valid_rounds().map(|round| of(round.trial(arm)?)).collect();

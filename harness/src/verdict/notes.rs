@@ -1,4 +1,4 @@
-//! What the rounds of a stage show beside their medians: values that drift, and values that depend on what went first.
+//! Finds patterns in the rounds of a stage that medians hide: drift, and dependence on the order.
 
 use super::judgement::Measured;
 use super::stage::judging;
@@ -8,16 +8,17 @@ use crate::measure::trial::Build;
 use harness_base::clock::Mono;
 use harness_stats::{Sample, differences, drift, order_effect};
 
-/// A note is written below this p. Two dozen metrics are looked at, so one run in a few has one by chance; it changes nothing.
+/// Significance level of a note. Two dozen metrics are tested, so one run in a few has a note by chance; it changes
+/// nothing.
 const P: f64 = 0.01;
 
-/// Notes about the stage; `metrics` are those of the head.
+/// Returns notes about the stage; `metrics` are those of the head.
 pub(super) fn about(stage: &StageRecord, metrics: &[Measured]) -> Vec<String> {
     let own: Vec<&Measured> = metrics.iter().filter(|metric| metric.stage == stage.name).collect();
     drifting(stage, &own).into_iter().chain(order(stage, &own)).collect()
 }
 
-/// Notes about the pairs of two builds in `stage`, which has the trials of both.
+/// Returns notes about the pairs of two builds in `stage`, which has the trials of both.
 pub(super) fn about_pairs(stage: &StageRecord, head: &[Measured], base: &[Measured]) -> Vec<String> {
     let own = head.iter().filter(|metric| metric.stage == stage.name);
     let pair = |head: &Measured| {
@@ -38,13 +39,13 @@ pub(super) fn about_pairs(stage: &StageRecord, head: &[Measured], base: &[Measur
     grows.into_iter().chain(first_of(turns.collect()).map(|message| format!("{message}; p < {P}"))).collect()
 }
 
-/// For every pair of valid rounds, or of launches, whether that of the base ran before that of the head.
+/// Returns for every pair of valid rounds or launches whether that of the base ran first.
 fn base_first(stage: &StageRecord) -> Vec<bool> {
     let (base, head) = (begun(stage, Build::Base), begun(stage, Build::Head));
     base.iter().zip(&head).map(|(base, head)| base < head).collect()
 }
 
-/// When the valid rounds of a build began, or its launches where there are no rounds.
+/// Returns when the valid rounds of a build began, or its launches if it has no rounds.
 fn begun(stage: &StageRecord, build: Build) -> Vec<Mono> {
     let own = |round: &&RoundRecord| round.trials.iter().any(|trial| trial.build == build);
     let rounds = stage.valid_rounds().filter(own);
@@ -59,21 +60,21 @@ fn rounds(metric: &Measured) -> Option<Sample> {
     Sample::new(metric.rounds().to_vec()).ok()
 }
 
-/// `rises (τ 0.80)` or `falls (τ −0.80)`, where chance does not explain it.
+/// Returns `rises (τ 0.80)` or `falls (τ −0.80)` if the trend is significant.
 fn direction(sample: &Sample) -> Option<String> {
     let found = drift(sample).ok().filter(|found| found.significance.two_sided < P)?;
     let way = if found.tau > 0.0 { "rises" } else { "falls" };
     Some(format!("{way} (τ {:.2})", found.tau))
 }
 
-/// The first of some sentences, and how many more there are.
+/// Returns the first of several sentences, and the number of the others.
 fn first_of(message: Vec<String>) -> Option<String> {
     let (first, others) = message.split_first()?;
     let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
     Some(format!("{first}{more}"))
 }
 
-/// Values that rise or fall from round to round: warm-up that is not over, memory that is not given back, a host that slows down.
+/// Finds values that rise or fall from round to round: an incomplete warm-up, a leak, or a host that slows down.
 fn drifting(stage: &StageRecord, metrics: &[&Measured]) -> Option<String> {
     let one = |metric: &&Measured| Some(format!("{} {}", metric.id, direction(&rounds(metric)?)?));
     let message = first_of(metrics.iter().filter_map(one).collect())?;
@@ -81,7 +82,7 @@ fn drifting(stage: &StageRecord, metrics: &[&Measured]) -> Option<String> {
     Some(format!("from {noun} to {noun} {message}; p < {P}"))
 }
 
-/// Overhead that depends on which arm went first, so that something of one trial reaches into the next.
+/// Finds overhead that depends on the order of the arms, so that one trial affects the next.
 fn order(stage: &StageRecord, metrics: &[&Measured]) -> Option<String> {
     let overhead = metrics.iter().find(|metric| metric.id.starts_with("overhead/latency_p50"))?;
     let head = |round: &&RoundRecord| round.trials.iter().any(|trial| trial.build == Build::Head);

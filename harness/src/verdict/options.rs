@@ -1,4 +1,4 @@
-//! How strictly to judge, and by what.
+//! Defines the options of judging.
 
 use super::context::Context;
 use super::gate::Gates;
@@ -6,21 +6,21 @@ use super::gate::Gates;
 /// The mildest finding that fails a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailOn {
-    /// Whatever could not be decided, and all below.
+    /// An undecided finding, or a more serious one.
     Inconclusive,
-    /// An alert, and all below.
+    /// An alert, or a more serious finding.
     Alert,
     #[default]
     Block,
 }
 
-/// How strictly to judge, and by what.
+/// The options of judging.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
     /// `--fail-on`.
     pub fail_on: FailOn,
     /// `[gate]` of the scenario.
     pub gates: Gates,
-    /// Stored runs, the last run's breaches, the rerun, the reason of an override.
+    /// Stored runs, breaches of the last run, the rerun, and the reason of an override.
     pub context: Context,
 }

@@ -1,4 +1,4 @@
-//! From a result to a run of a baseline: what may be promoted, and what only with a reason.
+//! Converts a result into a run of a baseline, and checks whether it may be promoted.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::measure::trial::Build;
 use harness_base::exit::Exit;
 use harness_stats::{Estimate, Sample};
 
-/// Significant digits of a stored round. A round's own scatter is thousands of times the rounding.
+/// Significant digits of a stored round. The scatter of a round is thousands of times larger than the rounding.
 const DIGITS: usize = 6;
 
 /// Why a result is not promoted. Exit code 2.
@@ -25,7 +25,7 @@ pub enum Refused {
         /// The folder of the run.
         folder: PathBuf,
     },
-    /// It ended early, by interruption or because something failed.
+    /// The run ended early, because it was interrupted or something failed.
     #[error(
         "run {run_id} ended in {word}: {reason}; only a whole run is promoted, and no --override changes that: measure again with `harness run`"
     )]
@@ -35,31 +35,32 @@ pub enum Refused {
         word: &'static str,
         reason: String,
     },
-    /// Its numbers do not mean what they say.
+    /// Its numbers are not valid.
     #[error(
         "run {run_id} is INVALID: {reason}; an invalid run is never promoted, with or without --override: measure again with `harness run`"
     )]
     Invalid { run_id: String, reason: String },
-    /// It measured nothing that a baseline could hold.
-    #[error("run {run_id} has no metric with a value; look at it with `harness report`")]
+    /// It has no value for a baseline.
+    #[error("run {run_id} has no metric with a value; print it with `harness report`")]
     NoValue { run_id: String },
-    /// A person has to answer for it.
-    #[error("run {run_id} is promoted only with a reason: {}; if that is intended, say why: --override \"REASON\"", reasons.join("; "))]
+    /// It needs a reason.
+    #[error("run {run_id} is promoted only with a reason: {}; if that is intended, give one with --override \"REASON\"", reasons.join("; "))]
     NeedsReason {
         run_id: String,
-        /// What speaks against it, all of it.
+        /// All objections.
         reasons: Vec<String>,
     },
     #[error(
-        "--override needs a reason in words, it is kept with the run; for example --override \"accepted in review: TLS costs this much\""
+        "--override needs a reason, which is stored with the run; for example --override \"accepted in review: TLS \
+         costs this much\""
     )]
     EmptyReason,
 }
 
-/// The result file that `path` means: itself, or that of the run's folder.
+/// Returns the result file of `path`: itself, or that of the folder of a run.
 ///
 /// # Errors
-/// [`Refused::Partial`] for the folder of a run that left only its journal.
+/// Returns [`Refused::Partial`] for the folder of a run that left only its journal.
 pub fn result_file(path: &Path) -> Result<PathBuf, Refused> {
     if !path.is_dir() {
         return Ok(path.to_owned());
@@ -71,11 +72,11 @@ pub fn result_file(path: &Path) -> Result<PathBuf, Refused> {
     Ok(result)
 }
 
-/// The run as a baseline keeps it. `again` is the record judged anew: the stored judgement could have been edited, the record not;
-/// the worse of the two counts. `reason` is kept only where one was needed.
+/// Converts a run for a baseline. `again` is a new judgement of the record, because the digest does not cover the
+/// stored one; the worse of the two counts. `reason` is stored only if it was needed.
 ///
 /// # Errors
-/// [`Refused`], each with the next command to type.
+/// Returns [`Refused`] with the next command to type.
 pub fn promoted(stored: &Stored, again: &Judgement, reason: Option<&str>, now: String) -> Result<Promoted, Refused> {
     let record = &stored.record;
     let reason = reason.map(str::trim);
@@ -110,7 +111,7 @@ pub fn promoted(stored: &Stored, again: &Judgement, reason: Option<&str>, now: S
     })
 }
 
-/// What no reason can make up for.
+/// Checks the requirements that no reason can override.
 fn whole_and_valid(stored: &Stored, again: &Judgement) -> Result<(), Refused> {
     let record = &stored.record;
     let exit = ending(stored, again);
@@ -123,7 +124,7 @@ fn whole_and_valid(stored: &Stored, again: &Judgement) -> Result<(), Refused> {
     }
 }
 
-/// What a person may answer for.
+/// Lists the objections that a reason can override.
 fn speaks_against(stored: &Stored, again: &Judgement) -> Vec<String> {
     let Record { scenario, git, .. } = &stored.record;
     let mut against = Vec::new();
@@ -131,10 +132,10 @@ fn speaks_against(stored: &Stored, again: &Judgement) -> Vec<String> {
         against.push(format!("it is REGRESSED ({})", why(Exit::Regressed, &stored.judgement, again)));
     }
     if scenario.quick {
-        against.push("it was made with --quick, a look and not a number".to_owned());
+        against.push("it was made with --quick, which is not precise enough for a baseline".to_owned());
     }
     if git.as_ref().is_some_and(|git| git.dirty) {
-        against.push("tracked files differed from the commit, so that nobody can measure it again".to_owned());
+        against.push("tracked files differed from the commit, so it cannot be reproduced".to_owned());
     }
     against
 }
@@ -143,14 +144,14 @@ fn ending(stored: &Stored, again: &Judgement) -> Exit {
     stored.judgement.exit.join(again.exit)
 }
 
-/// The first reason of the judgement that ended so.
+/// Returns the first reason of the judgement with this exit code.
 fn why(exit: Exit, stored: &Judgement, again: &Judgement) -> String {
     let said = [again, stored].into_iter().filter(|judgement| judgement.exit == exit);
     let ground = said.into_iter().find_map(|judgement| judgement.grounds.first());
     ground.map(ToString::to_string).unwrap_or_else(|| "no reason was recorded".to_owned())
 }
 
-/// The file name alone: the folder is the host's own affair.
+/// Returns the file name without its folder, which belongs to the host.
 fn program(head: &BuildFacts) -> String {
     let name = Path::new(&head.program).file_name();
     name.map_or_else(|| head.program.clone(), |name| name.to_string_lossy().into_owned())
@@ -169,7 +170,7 @@ fn kept(metric: &Measured) -> Option<StoredMetric> {
     })
 }
 
-/// To six significant digits; whole numbers (bytes, counts) stay exact.
+/// Rounds to six significant digits; whole numbers (bytes, counts) stay exact.
 fn rounded(value: f64) -> f64 {
     if value.fract() == 0.0 {
         return value;

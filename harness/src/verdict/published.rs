@@ -1,5 +1,5 @@
-//! From what was seen to what is published: a block must be seen again, stored evidence twice in a row, and a person may have given
-//! a reason to let it pass.
+//! Decides which findings are published: a block needs a confirmation, stored evidence two consecutive runs, and an
+//! override lets blocks pass.
 
 use super::context::{Again, Context};
 use super::gate::Gates;
@@ -7,18 +7,18 @@ use super::judgement::{Finding, FindingKind};
 use super::weigh::{p_value, percent};
 use crate::measure::metric::Kind;
 
-/// A finding on its way.
+/// A finding before it is published.
 pub(super) struct Draft {
     pub(super) finding: Finding,
-    /// How the metric's values came about.
+    /// How the values of the metric are obtained.
     pub(super) kind: Kind,
-    /// It rests on stored runs, so that one breach may be a slow host.
+    /// Whether it is based on stored runs, so that one breach may be a slow host.
     pub(super) stored: bool,
     /// The sentence of a breached guard.
     pub(super) guard: Option<String>,
 }
 
-/// The finding as it is published.
+/// Converts a draft into the published finding.
 pub(super) fn publish(draft: Draft, gates: &Gates, context: &Context) -> Finding {
     let Draft { finding, kind, stored, guard } = draft;
     let exact = kind == Kind::Exact;
@@ -43,7 +43,7 @@ pub(super) fn publish(draft: Draft, gates: &Gates, context: &Context) -> Finding
     finding
 }
 
-/// How often in a row it was an alert or a block by itself.
+/// Counts how many runs in a row it was an alert or a block.
 fn count(finding: &mut Finding, context: &Context) {
     let before = context.previous.iter().find(|breach| breach.id == finding.subject).map_or(0, |breach| breach.times);
     if let Some(weighed) = &mut finding.weighed {
@@ -51,7 +51,7 @@ fn count(finding: &mut Finding, context: &Context) {
     }
 }
 
-/// A block that a rerun does not show is an alert; one that no rerun was made for stays, and says so.
+/// Reduces a block that a rerun does not confirm to an alert; a block without a rerun stays and says so.
 fn confirm(finding: &mut Finding, context: &Context) {
     let Some(confirmation) = &context.confirmation else {
         finding.message.push_str("; unconfirmed: there was no immediate rerun");
@@ -77,7 +77,7 @@ fn shown(again: &Again) -> String {
     parts.join(", ")
 }
 
-/// An alert that is too new to be published.
+/// Marks an alert that is too new to be published.
 fn twice(finding: &mut Finding, consecutive: u64) {
     let times = finding.weighed.as_ref().map_or(0, |weighed| weighed.times);
     if times >= consecutive {
@@ -103,7 +103,7 @@ fn ordinal(n: u64) -> String {
     }
 }
 
-/// A breach of the guard is an alert; a block only where a rerun breaches it too.
+/// Applies the guard: a breach is an alert, and a block only if a rerun breaches it too.
 fn guarded(finding: &mut Finding, message: &str, gates: &Gates, context: &Context) {
     if let Some(weighed) = &mut finding.weighed {
         weighed.guard = true;

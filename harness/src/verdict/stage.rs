@@ -1,4 +1,4 @@
-//! What each kind adds to judging, and what its stages show as a whole.
+//! Dispatches judging to each kind of stage.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use harness_stats::Estimate;
 
 macro_rules! judgings {
     ($($Kind:ident $kind:ident,)+) => {
-        /// How a kind is judged.
+        /// Returns how a kind is judged.
         pub(crate) const fn judging(kind: StageKind) -> &'static Judging {
             match kind {
                 $(StageKind::$Kind => &crate::stages::$kind::judge::JUDGING,)+
@@ -23,7 +23,7 @@ each_kind!(judgings);
 
 macro_rules! details {
     ($($Kind:ident $kind:ident,)+) => {
-        /// What a stage shows as a whole, beside its metrics.
+        /// The detail of a whole stage, in addition to its metrics.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(tag = "kind", rename_all = "snake_case")]
@@ -32,7 +32,7 @@ macro_rules! details {
         }
 
         impl Detail {
-            /// Judges a stage as far as it came; `None` for a kind that shows nothing as a whole.
+            /// Judges a stage as far as it ran; `None` for a kind without details.
             pub(crate) fn of(stage: &StageRecord, seed: u64) -> Option<Self> {
                 let none = None;
                 $(let none = none.or_else(|| crate::stages::$kind::judge::judge(stage, seed).map(Self::$Kind));)+
@@ -46,7 +46,7 @@ macro_rules! details {
                 }
             }
 
-            /// Returns what is not as it should be.
+            /// Returns its findings.
             pub(crate) fn findings(&self) -> Vec<Finding> {
                 match self {
                     $(Self::$Kind(found) => found.findings(),)+
@@ -56,7 +56,7 @@ macro_rules! details {
             /// Returns how a quantity changed over the stage.
             ///
             /// # Errors
-            /// [`Absent`] where it could not be judged.
+            /// Returns [`Absent`] if it could not be judged.
             pub(crate) fn trend(&self, metric: &Metric) -> Result<Estimate, Absent> {
                 match self {
                     $(Self::$Kind(found) => found.trend(metric),)+

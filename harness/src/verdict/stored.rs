@@ -1,4 +1,4 @@
-//! `result.json`: the record, its judgement, and a digest by which a changed record is noticed.
+//! Reads and writes `result.json`: the record, its judgement, and a digest that reveals a changed record.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::measure::journal;
 use crate::measure::record::{Record, SCHEMA_VERSION};
 use harness_base::files;
 
-/// Name of the result in a run's folder.
+/// Name of the result in the folder of a run.
 pub const RESULT: &str = "result.json";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,31 +20,31 @@ pub const RESULT: &str = "result.json";
 #[serde(deny_unknown_fields)]
 pub struct Stored {
     pub record: Record,
-    /// What they amounted to when they were judged.
+    /// The judgement at that time.
     pub judgement: Judgement,
     /// SHA-256 of the record in canonical JSON (keys sorted, no white space), hexadecimal.
     #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Sha256"))]
     pub record_sha256: String,
 }
 
-/// Why a result cannot be read or written. Reading errors are exit code 2.
+/// Errors of results. Reading errors are exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such file.
+    /// The file does not exist.
     #[error(
         "{path} does not exist; `harness run SCENARIO` writes one, and `harness report DIR` reads the journal of a run that was killed"
     )]
     Missing { path: PathBuf },
-    /// It is there and cannot be read.
+    /// The file exists but cannot be read.
     #[error("{path} cannot be read: {source}; check its permissions with `ls -l {path}`")]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path} is not JSON: {why}; if the run was killed while writing it, try `harness report {folder}`", folder = folder_of(path).display())]
     NotJson {
         path: PathBuf,
-        /// What is wrong, with line and column.
+        /// The mistake, with line and column.
         why: String,
     },
-    /// It is JSON of another kind.
+    /// The file is JSON of another kind.
     #[error("{path} is not a result of `harness run`: {why}; check what it is with `harness validate {path}`")]
     NotResult { path: PathBuf, why: String },
     /// A newer harness wrote it.
@@ -62,16 +62,16 @@ pub enum Error {
     )]
     Changed {
         path: PathBuf,
-        /// The digest of what is there, shortened.
+        /// The digest of the content, shortened.
         found: String,
-        /// The digest the file states, shortened.
+        /// The digest that the file states, shortened.
         stored: String,
     },
     /// The journal of a killed run cannot be read.
     #[error("{path}: {source}; measure again with `harness run`")]
     Journal {
         path: PathBuf,
-        /// What is wrong with it.
+        /// The mistake in the journal.
         source: journal::Error,
     },
     #[error("{path} cannot be written: {source}; choose another folder with `--out DIR`")]
@@ -82,31 +82,31 @@ pub enum Error {
 }
 
 impl Stored {
-    /// Puts a record, its judgement and its digest together.
+    /// Combines a record, its judgement and its digest.
     ///
     /// # Errors
-    /// [`Error::NoJson`] when the record has no JSON form.
+    /// Returns [`Error::NoJson`] if the record has no JSON form.
     pub fn new(record: Record, judgement: Judgement) -> Result<Self, Error> {
-        // Taken from the JSON and not from the Rust value: another version of the harness would write the value otherwise.
+        // Computed from the JSON instead of the Rust value, which another version of the harness would write differently.
         let text = serde_json::to_string(&record)?;
         let record_sha256 = serde_json::from_str::<Json<'_>>(&text)?.digest();
         Ok(Self { record, judgement, record_sha256 })
     }
 
-    /// Writes it to `path`, whole or not at all.
+    /// Replaces the file `path` atomically.
     ///
     /// # Errors
-    /// [`Error::Unwritable`] or [`Error::NoJson`].
+    /// Returns [`Error::Unwritable`] or [`Error::NoJson`].
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         let mut json = serde_json::to_vec(self)?;
         json.push(b'\n');
         files::write_whole(path, &json).map_err(|source| Error::Unwritable { path: path.to_owned(), source })
     }
 
-    /// Reads it from `path`. The digest and the version are checked before anything is believed.
+    /// Reads the file `path`. Digest and version are checked first.
     ///
     /// # Errors
-    /// [`Error`], each with the next command to type.
+    /// Returns an [`Error`] with the next command to type.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
@@ -115,20 +115,20 @@ impl Stored {
         Self::parse(&text, path)
     }
 
-    /// Reads the text of a result; `path` is what errors name.
+    /// Parses the text of a result; errors name `path`.
     ///
     /// # Errors
-    /// [`Error`], each with the next command to type.
+    /// Returns an [`Error`] with the next command to type.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         check(text, path)?;
         serde_json::from_str(text).map_err(|error| Error::NotResult { path: path.to_owned(), why: error.to_string() })
     }
 }
 
-/// Only the record of a result, with the same checks: for readers that judge it again.
+/// Parses only the record of a result, with the same checks, for readers that judge it again.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
+/// Returns an [`Error`] with the next command to type.
 pub fn parse_record(text: &str, path: &Path) -> Result<Record, Error> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -169,21 +169,22 @@ fn check(text: &str, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a run left behind, whole or in part.
+/// The complete or partial result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opened {
-    /// The facts, as far as they go.
+    /// The facts so far.
     pub record: Record,
-    /// What they were judged with beside them; empty where they are from a journal.
+    /// The context of their judgement; empty if they are from a journal.
     pub context: Context,
-    /// They are from the journal of a run that did not end by itself.
+    /// Whether they are from the journal of a run that did not end by itself.
     pub partial: bool,
 }
 
-/// Opens a result file, or a run's folder: its `result.json`, or its `journal.jsonl` where the run was killed before there was one.
+/// Opens a result file, or the folder of a run: its `result.json`, or its `journal.jsonl` if the run was killed before
+/// it wrote a result.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
+/// Returns an [`Error`] with the next command to type.
 pub fn open(path: &Path) -> Result<Opened, Error> {
     let (result, written) = (path.join(RESULT), path.join(journal::FILE));
     if !path.is_dir() || result.exists() || !written.exists() {

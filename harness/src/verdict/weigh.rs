@@ -1,8 +1,8 @@
-//! Weighing: what the change of one metric amounts to. A pure function of two sets of values, and the only place that decides.
+//! Weighs the change of one metric. This pure function of two sets of values is the only place that decides.
 //!
-//! A finding rests on three things: the effect, which must lie strictly beyond a threshold; the p-value, which must be below that
-//! of the threshold; and the difference, which must be more than the floor. Each of them is a monotone function of every value
-//! of the head, so a worse value never makes a finding milder.
+//! A finding depends on three values: the effect, which must be strictly beyond a threshold; the p-value, which must be
+//! below that of the threshold; and the difference, which must exceed the floor. Each is a monotone function of every
+//! value of the head, so a worse value never makes a finding milder.
 
 mod message;
 mod seen;
@@ -16,30 +16,30 @@ pub(super) use message::{p_value, percent};
 use seen::{Pull, Seen};
 
 /// Why plain numbers never block.
-const NO_P: &str = "two stored numbers carry no p";
+const NO_P: &str = "two stored numbers have no p-value";
 
-/// What is asked about a metric.
+/// The question about a metric.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     pub id: &'a str,
     pub unit: Unit,
     pub direction: Better,
-    /// How its values came about.
+    /// How its values are obtained.
     pub kind: Kind,
     pub gate: Gate,
-    /// Why it must not decide, where it must not.
+    /// Why it must not decide, if that is so.
     pub advisory: Option<&'a str>,
-    /// Why a block can be no more than an alert; does not hold for what is exact.
+    /// Why a block can only be an alert; does not apply to exact values.
     pub caps: &'a [String],
 }
 
 /// Weighs the head against the base.
 ///
-/// - *block*, *alert*: worse, beyond the threshold, told from chance, and more than the floor.
+/// - *block*, *alert*: worse, beyond the threshold, significant, and more than the floor.
 /// - *improved*: the same as an alert, in the good direction.
-/// - *small*: worse and told from chance, but within the first threshold or the floor.
-/// - *noise*: beyond the first threshold, in either direction, but not told from chance.
-/// - *inconclusive*: there is no answer, for the reason it gives. No number that is not finite comes further than that.
+/// - *small*: worse and significant, but within the first threshold or the floor.
+/// - *noise*: beyond the first threshold, in either direction, but not significant.
+/// - *inconclusive*: not decided, with the reason. Numbers that are not finite are always inconclusive.
 pub fn weigh(question: &Question<'_>, grounds: &Grounds) -> Finding {
     match seen::see(question, grounds) {
         Ok(seen) => found(question, &seen),
@@ -47,7 +47,7 @@ pub fn weigh(question: &Question<'_>, grounds: &Grounds) -> Finding {
     }
 }
 
-/// A finding that could not be decided.
+/// Creates an undecided finding.
 pub(super) fn undecided(id: &str, why: String) -> Finding {
     let (subject, topic) = (id.to_owned(), Topic::Change);
     Finding { subject, topic, kind: FindingKind::Inconclusive, message: why, weighed: None }
@@ -80,7 +80,7 @@ fn found(question: &Question<'_>, seen: &Seen) -> Finding {
     Finding { subject: question.id.to_owned(), topic: Topic::Change, kind: published, message, weighed: Some(weighed) }
 }
 
-/// What keeps a finding from being as serious as it looks.
+/// Reduces the severity of a finding that other evidence weakens.
 fn softened(question: &Question<'_>, evidence: Evidence, kind: FindingKind) -> (FindingKind, Option<String>) {
     let decides = kind.is_breach() || kind == FindingKind::Improved;
     if let Some(advisory) = question.advisory.filter(|_| decides) {
@@ -94,7 +94,7 @@ fn softened(question: &Question<'_>, evidence: Evidence, kind: FindingKind) -> (
     }
 }
 
-/// The change towards worse and towards better: the same numbers, one of them with all signs turned.
+/// The change towards worse and towards better: the same numbers with opposite signs.
 struct Sides {
     worse: Pull,
     better: Pull,
@@ -125,7 +125,7 @@ impl Sides {
     }
 }
 
-/// More than the floor, whatever the unit.
+/// Returns whether a difference exceeds the floor, in any unit.
 fn is_more(difference: f64, floor: f64) -> bool {
     if floor > 0.0 { beyond(difference / floor, 1.0) } else { difference > 0.0 }
 }

@@ -1,40 +1,41 @@
-//! Load in rounds of trials.
+//! Plans load in rounds of trials.
 
 use harness_base::units::Nanos;
 use harness_load::pace::Pace;
 
-/// Fewest rounds that have a 95 % interval of the median: the whole range of five covers only 1 − 2 · 0.5⁵ = 93.75 %.
+/// Smallest number of rounds with a 95 % interval of the median: the whole range of five covers only 1 − 2 · 0.5⁵ =
+/// 93.75 %.
 pub const FEWEST_ROUNDS: u64 = 6;
 
-/// Start and stop of the target, and of the upstream and the load child beside it, once.
+/// Duration of starting and stopping the target, the upstream and the load child once.
 pub(crate) const LAUNCH: Nanos = Nanos::from_millis(300);
 
-/// Time around each trial: drain, ledger, handing over the histograms.
+/// Time around each trial: drain, ledger, transfer of the histograms.
 pub(crate) const GAP: Nanos = Nanos::from_millis(50);
 
 /// Warm-up and window of `--quick`.
 const QUICK_WARMUP: Nanos = Nanos::from_millis(100);
 const QUICK_WINDOW: Nanos = Nanos::from_millis(350);
 
-/// Requests that a window of `--quick` still holds at low rates, so that a median means something.
+/// Number of requests that a window of `--quick` still contains at low rates, so that a median is meaningful.
 const QUICK_REQUESTS: f64 = 50.0;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadWork {
-    /// Fresh starts of the target; the rounds are shared out between them.
+    /// Fresh starts of the target, which share the rounds.
     pub instances: u64,
     /// Rounds that must be valid.
     pub rounds: u64,
     pub pace: Pace,
     /// Connections of each arm; in a closed loop, one per virtual user.
     pub connections: u64,
-    /// Time over which the rate or the users come up, at the start of the warm-up.
+    /// Time over which the load increases, at the start of the warm-up.
     pub ramp: Nanos,
     /// Discarded part of a trial.
     pub warmup: Nanos,
     /// Measured part of a trial.
     pub window: Nanos,
-    /// Whether rounds have a direct arm beside the proxied one.
+    /// Whether rounds have a direct arm in addition to the proxied one.
     pub paired: bool,
 }
 
@@ -77,7 +78,7 @@ impl LoadWork {
         )
     }
 
-    /// Describes who sends how much.
+    /// Describes the load.
     pub fn describe_pace(&self) -> String {
         match self.pace {
             Pace::Open { rate } => format!("{rate} on {} connections", self.connections),

@@ -1,4 +1,4 @@
-//! What every planned work can say about itself.
+//! Defines what every planned work provides.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub trait StageWork {
     /// Returns how long it takes for one build if nothing has to be repeated.
     fn duration(&self) -> Nanos;
 
-    /// Shortens it for `--quick`. What is shorter already stays as it is.
+    /// Shortens it for `--quick`. A part that is already shorter stays unchanged.
     fn shorten(&mut self);
 
     /// Returns how many launches, rounds, windows or faults have to be valid.
@@ -26,38 +26,38 @@ pub trait StageWork {
         None
     }
 
-    /// Returns its load where it runs in rounds that instances share and that two builds take in turn.
+    /// Returns the load of work that runs in rounds, which instances share and two builds take in turn.
     fn rounds(&self) -> Option<&LoadWork> {
         None
     }
 
-    /// Like [`StageWork::rounds`], to change it.
+    /// Returns the load of [`StageWork::rounds`] mutably.
     fn rounds_mut(&mut self) -> Option<&mut LoadWork> {
         None
     }
 
-    /// Whether the base is measured beside the head. Where a stage shows what a build needs, whether it leaks or what it survives,
-    /// it is that of the head alone.
+    /// Returns whether the base is measured together with the head. Stages about requirements, leaks and faults measure
+    /// the head alone.
     fn compares(&self) -> bool {
         true
     }
 
-    /// Whether a second build changes how long it takes and what it looks at.
+    /// Returns whether a second build changes its duration and what it inspects.
     fn launches_builds(&self) -> bool {
         true
     }
 
-    /// Whether it limits the target although the stage itself has no limits.
+    /// Returns whether it limits the target although the stage itself has no limits.
     fn limits_target(&self) -> bool {
         false
     }
 
-    /// Whether `--profile` samples it.
+    /// Returns whether `--profile` samples it.
     fn is_profiled(&self) -> bool {
         false
     }
 
-    /// Whether its load measures the target only while generator and upstream could carry more.
+    /// Returns whether its load is valid only while generator and upstream could carry more.
     fn needs_headroom(&self) -> bool {
         self.load().is_some()
     }
@@ -82,13 +82,15 @@ pub trait StageWork {
         None
     }
 
-    /// Returns what is known of the stage before it begins.
+    /// Returns the facts of the stage before it begins.
     fn facts(&self) -> StageFacts;
 }
 
 /// Warns of fewer launches than have a 95 % interval.
 pub(crate) fn too_few_launches(stage: &str, launches: u64) -> Option<String> {
     (launches < FEWEST_ROUNDS).then(|| {
-        format!("stage {stage}: {launches} launches are too few for a 95 % interval; {FEWEST_ROUNDS} are the least")
+        format!(
+            "stage {stage}: {launches} launches are too few for a 95 % interval; at least {FEWEST_ROUNDS} are needed"
+        )
     })
 }

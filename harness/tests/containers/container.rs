@@ -12,22 +12,22 @@ use crate::support::{Ran, Scratch, harness, ran, run, sidecar};
 use harness::measure::{Ending, ImageFacts, LaunchRecord, StageFacts, StageRecord, StageStatus};
 use sha2::{Digest, Sha256};
 
-/// A run removes at its beginning what dead ones left, so whoever looks at leftovers must be the only one that runs.
+/// A run begins by removing the leftovers of killed runs, so a test of leftovers must run alone.
 pub static RUNS: RwLock<()> = RwLock::new(());
 
-/// The leave to run beside others, where there is an engine.
+/// Waits until the test may run beside others; `None` without an engine.
 fn an_engine_for(test: &str) -> Option<RwLockReadGuard<'static, ()>> {
     there_is_an_engine(test).then(|| RUNS.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 const STARTUP: &str = "[stage.startup]\nlaunches = 6\n";
 
-/// The reference sidecar in a container of the host's network.
+/// Returns the reference sidecar in a container of the host's network.
 fn on_host(flags: &[&str], stages: &str) -> String {
     let process = "[target.process]\ncommand = [\"builtin:sidecar\", ";
     let scenario = sidecar(flags, stages);
     assert!(scenario.contains(process));
-    // That it works is to be shown, on a machine that others may load; how well is no matter here.
+    // The test shows that it works on a machine that may be busy; the numbers do not matter.
     let (front, rest) = scenario.split_once("[audit]\n").unwrap();
     let (_, back) = rest.split_once("\n\n").unwrap();
     let audit = "achieved = \"1%\"\npacer_lag_p99 = \"10s\"\nforeign_cpu = \"100%\"\nsteal = \"100%\"\n\
@@ -36,7 +36,7 @@ fn on_host(flags: &[&str], stages: &str) -> String {
     scenario.replace(process, "[target.container]\nbinary = \"builtin:sidecar\"\ncommand = [")
 }
 
-/// The same at its own address.
+/// Returns the reference sidecar in a container with its own address.
 fn on_bridge(flags: &[&str], stages: &str) -> String {
     let scenario = on_host(flags, stages).replace("binary = ", "network = \"bridge\"\nbinary = ");
     let listening = scenario
@@ -47,7 +47,7 @@ fn on_bridge(flags: &[&str], stages: &str) -> String {
         .replace("127.0.0.1:{port.admin}", "{target.address}:8081")
 }
 
-/// Everything that bears the label of a run.
+/// Returns everything with the label of a run.
 fn left_of(run_id: &str) -> Vec<String> {
     labelled(&format!("harness.run={run_id}"))
 }
@@ -118,7 +118,7 @@ fn a_container_on_a_bridge_is_measured_at_its_own_address() {
     nothing_is_left(&ran);
 }
 
-/// What is wrong with a run's environment, by its exit code and words.
+/// Checks that a run fails with this exit code and a message that contains `words`.
 fn refused(scenario: &str, code: i32, words: &[&str]) -> Ran {
     let ran = run(scenario);
     ran.expect_code(code);
@@ -149,7 +149,7 @@ fn an_image_for_other_machines_and_a_program_that_is_not_in_it_are_input_mistake
         let (front, rest) = scenario.split_once("command = [").unwrap();
         let (_, back) = rest.split_once("]\n").unwrap();
         let front = front.replace("binary = \"builtin:sidecar\"", &format!("image = \"{}\"", image.0));
-        // The endpoints' ports are told to nobody.
+        // The ports of the endpoints are not published.
         format!("{front}command = {command}\n{back}").replace("{port.proxy}", "9").replace("{port.admin}", "9")
     };
     let last_words = "[\"-c\", \"echo no license; exit 3\"]";
@@ -168,7 +168,7 @@ fn an_image_for_other_machines_and_a_program_that_is_not_in_it_are_input_mistake
     refused(&scenario, 2, &["cannot be started", "No command specified", "target.container.command"]);
 }
 
-/// An image of one file: for another machine, or for this one without a program to run.
+/// Returns an image of one file: for another machine, or for this one without a program to run.
 fn crafted(name: &str, architecture: &str, command: &str) -> Image {
     let folder = Scratch::new();
     let file = |name: &str| folder.0.join(name);
@@ -263,7 +263,7 @@ fn the_image_of_a_container_is_weighed_as_a_pull_would_be() {
     nothing_is_left(&ran);
 }
 
-/// The image that an artifact stage looked at.
+/// Returns the image that an artifact stage looked at.
 fn image_of(stage: &StageRecord) -> Option<&ImageFacts> {
     match &stage.facts {
         StageFacts::Artifact(facts) => facts.image.as_ref(),

@@ -10,8 +10,8 @@ use std::process::Command;
 
 use crate::support::Scratch;
 
-/// A program of C with a library of its own in `lib`, which needs another one in `lib/deep`; both are found through what
-/// the files say about `$ORIGIN` only.
+/// Returns a program of C with a library of its own in `lib`, which needs another one in `lib/deep`; both are found
+/// through what the files say about `$ORIGIN` only.
 fn program_with_libraries(scratch: &Scratch) -> PathBuf {
     let folder = &scratch.0;
     std::fs::create_dir_all(folder.join("lib/deep")).unwrap();

@@ -84,7 +84,7 @@ fn what_is_typed_wins_and_is_meant_from_where_it_is_typed() {
     assert_eq!(
         base(&written, &["compare.against=a{b}/c"]).0[0],
         from_here("a{{b}}/c"),
-        "its braces are no placeholder's"
+        "its braces are not a placeholder"
     );
 }
 
@@ -118,7 +118,7 @@ fn all_mistakes_are_told_at_once() {
         "compare.command: only one of against and command",
         "compare.env.A=B: \"A=B\" cannot name a variable",
         "compare.instances: must be at least 2, is 1",
-        "compare.build: no such key",
+        "compare.build: unknown key",
     ];
     for message in expected {
         assert!(found.iter().any(|mistake| mistake.contains(message)), "{message:?} is not in {found:#?}");
@@ -134,7 +134,11 @@ fn what_cannot_be_compared_is_refused_with_a_hint() {
     };
     let compare = "[compare]\nagainst = \"./old\"\n";
     let untold = "[compare]\ncommand = [\"./old\"]\n";
-    refused(&format!("{TARGET}{untold}"), "compare.command: the base is not told {port.proxy}", "pass {port.proxy}");
+    refused(
+        &format!("{TARGET}{untold}"),
+        "compare.command: {port.proxy} is not passed to the base",
+        "pass {port.proxy}",
+    );
     refused(
         &format!("{TARGET}{compare}instances = 11\n"),
         "compare.instances: 11 instances",

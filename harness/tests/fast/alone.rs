@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-/// The tests in `text` whose first statement takes neither guard.
+/// Returns the tests in `text` whose first statement takes neither guard.
 fn beside_others(text: &str) -> Vec<&str> {
     let tests = text.split("#[test]\n").skip(1).chain(text.split("#[tokio::test]\n").skip(1));
     let careless = tests.filter_map(|test| {

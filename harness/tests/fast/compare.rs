@@ -44,7 +44,7 @@ fn one(rule: Rule, base: &Path, head: &Path) -> Comparison {
     compare(&[(base.to_owned(), head.to_owned())], Options { rule, fail_on: FailOn::Block })
 }
 
-/// The only finding.
+/// Returns the only finding.
 #[track_caller]
 fn finding(comparison: &Comparison) -> FindingKind {
     let changes = &comparison.pairs[0].changes;

@@ -25,7 +25,8 @@ use crate::support::sidecar;
 
 const MS: u64 = 1_000_000;
 
-/// A hundred ticks of 50 ms with ten requests each; the fault lasts from 1 s to 2 s. `outcome` says what became of one tick.
+/// Returns a hundred ticks of 50 ms with ten requests each; the fault lasts from 1 s to 2 s. `outcome` says what became
+/// of one tick.
 fn trial(outcome: impl Fn(u64) -> Outcomes) -> TrialRecord {
     let ticks = Ticks { length_ns: 50 * MS, outcomes: (0..100).map(outcome).collect() };
     let mut outcomes = Outcomes::default();
@@ -101,7 +102,7 @@ fn shown(judgement: &Judgement) -> &Judged {
     }
 }
 
-/// The state of the one fault of a record, and what was said of it.
+/// Returns the state of the one fault of a record, and what was said of it.
 fn verdict(expect: Expectation, fault: FaultRecord, trial: TrialRecord) -> (RowState, String, Exit) {
     let found = judged(&record(expect, fault, trial));
     let row = &shown(&found).rows[0];
@@ -176,8 +177,8 @@ fn a_stop_is_judged_by_what_it_lost_and_how_it_ended() {
 
 #[test]
 fn what_is_not_known_is_inconclusive_and_never_a_pass() {
-    let nobody = FaultRecord { made: Some(0), ..fault(FaultKind::UpstreamReset) };
-    let (state, message, exit) = verdict(Expectation::Errors, nobody, trial(|_| ok()));
+    let untouched = FaultRecord { made: Some(0), ..fault(FaultKind::UpstreamReset) };
+    let (state, message, exit) = verdict(Expectation::Errors, untouched, trial(|_| ok()));
     assert_eq!((state, exit), (RowState::Unknown, Exit::Pass));
     assert_eq!(message, "no request reached the upstream while it failed");
     let mut never = record(Expectation::Errors, fault(FaultKind::UpstreamReset), trial(|_| ok()));
@@ -220,26 +221,26 @@ fn scenario(lines: &str) -> Result<Plan, String> {
 
 #[test]
 fn a_plan_tells_every_fault_with_what_is_expected() {
-    let told = scenario("").unwrap().to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown = scenario("").unwrap().to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     for kind in FaultKind::ALL {
-        assert!(told.contains(&format!("{} ({})", kind.name(), kind.expected().name())), "{told}");
+        assert!(shown.contains(&format!("{} ({})", kind.name(), kind.expected().name())), "{shown}");
     }
-    assert!(told.contains("under 200/s on 10 connections; 1s before each, 1s long, 3s after"), "{told}");
+    assert!(shown.contains("under 200/s on 10 connections; 1s before each, 1s long, 3s after"), "{shown}");
 }
 
 #[test]
 fn mistakes_of_faults_are_told_all_at_once() {
     for (lines, message) in [
         ("faults = []", "stage.faults.faults: must name at least one"),
-        ("faults = [\"upstream_dwn\"]", "\"upstream_dwn\" is no fault (did you mean \"upstream_down\"?)"),
+        ("faults = [\"upstream_dwn\"]", "unknown fault \"upstream_dwn\" (did you mean \"upstream_down\"?)"),
         ("faults = [\"stop\", \"stop\"]", "\"stop\" is named twice"),
         ("recover = \"3s\"", "3s is not shorter than the load after a fault, 3s"),
         ("slow = \"1s\"", "1s is not shorter than the timeout, 1s"),
         ("before = \"0s\"", "stage.faults.before: must be longer than 0"),
         ("expect = { stop = \"nothing\" }", "must be one of answers, errors, errors_in_bodies, is \"nothing\""),
-        ("faults = [\"stop\"]\nexpect = { restart = \"errors\" }", "is not among the faults that are made"),
-        ("vus = 3", "stage.faults.vus: no such key"),
-        ("rounds = 3", "stage.faults.rounds: no such key"),
+        ("faults = [\"stop\"]\nexpect = { restart = \"errors\" }", "is not in faults"),
+        ("vus = 3", "stage.faults.vus: unknown key"),
+        ("rounds = 3", "stage.faults.rounds: unknown key"),
     ] {
         let found = scenario(lines).err().unwrap_or_default();
         assert!(found.contains(message), "{message} is not in {found}");

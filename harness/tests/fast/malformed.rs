@@ -94,7 +94,7 @@ fn break_it(name: &str) {
     let seeds = whole(name);
     let begun = Instant::now();
     let mut fed = 0;
-    // A record takes a hundred times as long as the others: it is judged and told in every format.
+    // A record takes a hundred times as long as the others, because it is judged and rendered in every format.
     let enough = if name == "record" { 100 } else { 2_000 };
     while seconds.map_or(fed < enough, |seconds| begun.elapsed() < Duration::from_secs(seconds)) {
         let text = mutate::broken(&seeds[fed % seeds.len()], &mut random);

@@ -81,7 +81,7 @@ impl Host {
         Grounds::Paired { base, head }
     }
 
-    /// This run against stored ones; `history` and `rounds` tell which of them count.
+    /// This run against stored ones; `history` and `rounds` select those that count.
     fn stored(&mut self, scatter: Scatter, change: f64, rounds: bool, history: bool) -> (Grounds, Grounds) {
         let runs: Vec<Vec<f64>> = (0..RUNS).map(|_| self.run(scatter, 0.0)).collect();
         let points: Vec<f64> = runs.iter().map(|run| median(run)).collect();

@@ -1,4 +1,4 @@
-//! What a run tells others: the comment under a pull request, against a stand-in for GitHub's interface on loopback; Bencher,
+//! Tests what a run publishes: the comment on a pull request, against a stand-in for GitHub's interface on loopback; Bencher,
 //! against a recording stand-in for its command line, which cannot be installed here; and what GitHub Actions reads of a step.
 //! TC-OBS-001 to 007 are the test matrix of REQ-OBS-001 section 12.
 mod actions;
@@ -41,7 +41,8 @@ impl Run {
         Self::of(sample::record(), &[])
     }
 
-    /// A required target is missed: exit code 3. The scenario says so too, for commands that judge the record again.
+    /// Returns a run that missed a required target: exit code 3. The scenario says so too, for commands that judge the record
+    /// again.
     fn regressed() -> Self {
         let mut record = sample::record();
         record.scenario.text =

@@ -38,7 +38,7 @@ fn stage<'a>(record: &'a mut Record, name: &str) -> &'a mut StageRecord {
     record.stages.iter_mut().find(|stage| stage.name == name).unwrap()
 }
 
-/// The sample record with stage `overhead` found invalid.
+/// Returns the sample record with stage `overhead` found invalid.
 fn with_invalid_overhead() -> Record {
     let mut record = sample::record();
     let achieved = Found::Achieved { share: 0.099, rate: Rate(1e6), limit: 0.99 };
@@ -60,5 +60,5 @@ fn matches_file(path: &str, found: &str) {
         std::fs::write(&path, found).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "{} differs; look at it and write it with UPDATE=1:\n{found}", path.display());
+    assert!(found == expected, "{} differs; inspect it and write it with UPDATE=1:\n{found}", path.display());
 }

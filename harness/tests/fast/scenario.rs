@@ -41,7 +41,7 @@ fn good(text: &str, overrides: &[&str]) -> Scenario {
     parse(text, overrides).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The mistakes, one line each, without the lines around them.
+/// Returns the mistakes, one line each, without the lines around them.
 fn mistakes(text: &str, overrides: &[&str]) -> Vec<String> {
     match parse(text, overrides) {
         Ok(_) => Vec::new(),
@@ -90,8 +90,8 @@ rounds = 5
 "#;
     let expected = r#"scenarios/x.toml has 5 mistakes
   line 3: upstream.builtin.delay: "3 parsecs" is not a duration such as "30s" or "500us" (units: ns, us, µs, ms, s, m, h)
-  line 6: target.process.comand: no such key (did you mean command?)
-  line 10: target.endpoints.proxy: {port.prxy} is told to no program, so nothing listens there (did you mean {port.proxy}?)
+  line 6: target.process.comand: unknown key (did you mean command?)
+  line 10: target.endpoints.proxy: {port.prxy} is not passed to any program, so nothing listens there (did you mean {port.proxy}?)
   line 15: request.body_file: cannot read payloads/tool-call.json: No such file or directory (os error 2) (paths are relative to the scenario, and the file must be UTF-8)
   line 18: stage.overhead.rounds: must be at least 6, is 5: fewer rounds have no 95 % interval
 hint: `harness check scenarios/x.toml` validates without starting anything"#;
@@ -101,7 +101,7 @@ hint: `harness check scenarios/x.toml` validates without starting anything"#;
 /// What is written instead of what in [`GOOD`], and how the only mistake reads from its start.
 const MISTAKES: &[(&str, &str, &str)] = &[
     ("name = \"x\"", "name = \"a/b\"", "line 2: name: \"a/b\" must be 1 to 64 letters"),
-    ("name = \"x\"", "name = \"x\"\nsede = 1", "line 3: sede: no such key (did you mean seed?)"),
+    ("name = \"x\"", "name = \"x\"\nsede = 1", "line 3: sede: unknown key (did you mean seed?)"),
     ("[upstream.builtin]", "", "line 12: stage.overhead: overhead is a difference to the upstream"),
     (
         "[upstream.builtin]",
@@ -147,7 +147,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[target.process]",
         "[target.container]\nimage = \"a\"\nulimits = { nofiles = 9 }",
-        "line 6: target.container.ulimits.nofiles: is no limit of a process (did you mean nofile?)",
+        "line 6: target.container.ulimits.nofiles: is not a process limit (did you mean nofile?)",
     ),
     ("\"--admin\"", "\"{target.address}\"", "line 5: target.process.command.3: {target.address} is known only once"),
     (
@@ -173,7 +173,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "{port.admin}/ready",
         "{port.amdin}/ready",
-        "line 8: target.endpoints.ready: {port.amdin} is told to no program, so nothing listens there (did you mean {port.admin}?)",
+        "line 8: target.endpoints.ready: {port.amdin} is not passed to any program, so nothing listens there (did you \
+         mean {port.admin}?)",
     ),
     ("path = \"/a\"", "path = \"a\"", "line 10: request.path: \"a\" must start with /"),
     ("path = \"/a\"", "path = \"/a\"\nmethod = \"post\"", "line 11: request.method: \"post\" is not one of GET"),
@@ -192,7 +193,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "path = \"/a\"",
         "path = \"/a\"\nbody = \"\"\nbody_file = \"payloads/tools-call.json\"",
-        "line 12: request.body_file: is the body a second time, beside body",
+        "line 12: request.body_file: gives a second body, in addition to body",
     ),
     (
         "path = \"/a\"",
@@ -204,7 +205,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "path = \"/a\"\ntemplate = \"{{int 5 1}}\"",
         "line 11: request.template: {{int 5 1}}: 5 is above 1",
     ),
-    ("status = 200", "status = 99", "line 11: request.expect.status: 99 is no final HTTP status"),
+    ("status = 200", "status = 99", "line 11: request.expect.status: 99 is not a final HTTP status"),
     (
         "status = 200",
         "json = { present = [\"/a\", \"a.b\"] }",
@@ -223,7 +224,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[stage.overhead]",
         "[stage.overhaed]",
-        "line 12: stage.overhaed: \"overhaed\" is no kind of stage, and no kind is given (did you mean [stage.overhead]?",
+        "line 12: stage.overhaed: unknown stage kind \"overhaed\" (did you mean [stage.overhead]?",
     ),
     (
         "[stage.overhead]",
@@ -247,7 +248,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "[stage.overhead]\nrate = 1000",
         "line 13: stage.overhead.rate: must be a rate such as \"1000/s\", is a whole number",
     ),
-    ("[stage.overhead]", "[stage.overhead]\nvus = 3", "line 13: stage.overhead.vus: no such key"),
+    ("[stage.overhead]", "[stage.overhead]\nvus = 3", "line 13: stage.overhead.vus: unknown key"),
     ("[stage.overhead]", "[stage.overhead]\nconnections = 0", "line 13: stage.overhead.connections: must be 1 to"),
     (
         "[stage.overhead]",
@@ -267,7 +268,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[stage.overhead]",
         "[stage.overhead]\nlimits = { cpu = 1 }",
-        "line 13: stage.overhead.limits.cpu: no such key (did you mean cpus?)",
+        "line 13: stage.overhead.limits.cpu: unknown key (did you mean cpus?)",
     ),
     (
         "[stage.overhead]",
@@ -282,7 +283,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[stage.overhead]",
         "[stage.limits]\nobjective = { p90 = \"1ms\" }\n[stage.overhead]",
-        "line 13: stage.limits.objective.p90: no such key (did you mean p99?)",
+        "line 13: stage.limits.objective.p90: unknown key (did you mean p99?)",
     ),
     (
         "[stage.overhead]",
@@ -292,30 +293,30 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[stage.overhead]",
         "[stage.overhead]\naudit = { eror = \"1%\" }",
-        "line 13: stage.overhead.audit.eror: no such key (did you mean errors?)",
+        "line 13: stage.overhead.audit.eror: unknown key (did you mean errors?)",
     ),
     (
         "[stage.overhead]",
         "[stage.overhead]\nupstream = { dely = \"1ms\" }",
-        "line 13: stage.overhead.upstream.dely: no such key (did you mean delay?)",
+        "line 13: stage.overhead.upstream.dely: unknown key (did you mean delay?)",
     ),
     ("[stage.overhead]", "[stage.overhead]\ncpuset = []", "line 13: stage.overhead.cpuset: must name at least one CPU"),
-    ("vus = 20", "vus = 20\n[gate]\nconfrm = false", "line 16: gate.confrm: no such key (did you mean confirm?)"),
+    ("vus = 20", "vus = 20\n[gate]\nconfrm = false", "line 16: gate.confrm: unknown key (did you mean confirm?)"),
     ("vus = 20", "vus = 20\n[gate]\nconsecutive = 0", "line 16: gate.consecutive: must be at least 1, is 0"),
     (
         "vus = 20",
         "vus = 20\n[gate.latncy]\nalert = { change = \"+5%\" }",
-        "line 15: gate.latncy: there is no category and no metric latncy (did you mean [gate.latency]?)",
+        "line 15: gate.latncy: unknown category or metric latncy (did you mean [gate.latency]?)",
     ),
     (
         "vus = 20",
         "vus = 20\n[gate.\"latency/p51\"]\n",
-        "line 15: gate.latency/p51: there is no category and no metric latency/p51 (did you mean [gate.\"latency/p50\"]?)",
+        "line 15: gate.latency/p51: unknown category or metric latency/p51 (did you mean [gate.\"latency/p50\"]?)",
     ),
     (
         "vus = 20",
         "vus = 20\n[gate.\"latency/p50@far\"]\n",
-        "line 15: gate.latency/p50@far: there is no stage far (stages: overhead, capacity)",
+        "line 15: gate.latency/p50@far: unknown stage far (stages: overhead, capacity)",
     ),
     (
         "vus = 20",
@@ -336,7 +337,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "vus = 20",
         "vus = 20\n[gate.binary]\nalert = { change = \"+5%\", p = 0.05 }",
-        "line 16: gate.binary.alert.p: means nothing here",
+        "line 16: gate.binary.alert.p: has no effect",
     ),
     (
         "vus = 20",
@@ -352,7 +353,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "vus = 20",
         "vus = 20\n[targets]\n\"overhead/latency_p5\" = { limit = \"< 2ms\" }",
-        "line 16: targets.overhead/latency_p5: there is no metric overhead/latency_p5 (did you mean overhead/latency_p50?)",
+        "line 16: targets.overhead/latency_p5: unknown metric overhead/latency_p5 (did you mean overhead/latency_p50?)",
     ),
     (
         "vus = 20",
@@ -432,7 +433,7 @@ fn a_container_is_read_with_its_network_and_what_it_sees() {
         "{found:#?}"
     );
     let untold = mistakes(&text.replace("{target.address}:{port.proxy}", "{target.address}:{port.prox}"), &[]);
-    assert!(untold.len() == 1 && untold[0].contains("{port.prox} is told to no program"), "{untold:#?}");
+    assert!(untold.len() == 1 && untold[0].contains("{port.prox} is not passed to any program"), "{untold:#?}");
 }
 
 #[test]
@@ -441,7 +442,7 @@ fn an_external_target_is_never_launched() {
     let mut found = mistakes(&format!("{text}\n[stage.startup]\n[stage.idle]\nlaunches = 2\n"), &[]);
     let last = found.split_off(found.len() - 2);
     assert!(last[0].contains("launches the target, and an external target runs already"), "{last:#?}");
-    assert!(last[1].contains("stage.idle.launches: an external target is never launched"), "{last:#?}");
+    assert!(last[1].contains("stage.idle.launches: harness cannot start an external target"), "{last:#?}");
     assert!(found.iter().all(|mistake| mistake.contains("cannot be a free port")) && found.len() == 2, "{found:#?}");
     let text = text.replace("{port.proxy}", "80").replace("{port.admin}", "81");
     let scenario = good(&format!("{text}\n[stage.idle]\n"), &[]);
@@ -462,7 +463,7 @@ fn an_upstream_of_the_authors_own_is_told_its_port_and_counts_no_hits() {
     );
     assert_eq!(found.len(), 3, "{found:#?}");
     assert!(found[0].contains("{file.a} belongs to the target"), "{found:#?}");
-    assert!(found[1].contains("{port.up} is told to no program"), "{found:#?}");
+    assert!(found[1].contains("{port.up} is not passed to any program"), "{found:#?}");
     assert!(found[2].contains("only the bundled upstream counts its hits"), "{found:#?}");
 }
 
@@ -539,11 +540,11 @@ fn the_command_line_overrides_the_file_and_is_checked_like_it() {
     assert_eq!(scenario.stages[0].requests[0].headers, [("x".to_owned(), "1".to_owned())]);
     assert_eq!(scenario.facts.overrides.len(), 4);
     for (argument, expected) in [
-        ("stage.overhead.rtae=1/s", "--set: stage.overhead.rtae: no such key (did you mean rate?)"),
+        ("stage.overhead.rtae=1/s", "--set: stage.overhead.rtae: unknown key (did you mean rate?)"),
         ("stage.overhead.rounds=2", "--set: stage.overhead.rounds: must be at least 6"),
         ("seed", "--set: seed: has no = (write --set KEY=VALUE"),
         ("name.x=1", "--set: name.x: cannot set"),
-        ("targets.\"latency/p5\".limit=<1ms", "--set: targets.latency/p5: there is no metric latency/p5"),
+        ("targets.\"latency/p5\".limit=<1ms", "--set: targets.latency/p5: unknown metric latency/p5"),
     ] {
         let found = mistakes(GOOD, &[argument]);
         assert!(found.len() == 1 && found[0].starts_with(expected), "{argument}: {found:#?}");
@@ -688,8 +689,8 @@ fn gates_are_read_checked_and_printed_where_they_differ() {
         "gate      latency: alert +8% with p < 0.04, from 0.05 ms",
         "gate      throughput/rps_20vu: alert -5% with p < 0.05, block -12.5% with p < 0.002",
     ] {
-        let told = plan.replace("\n          ", " ");
-        assert!(told.lines().any(|found| found == line), "{line}\n{plan}");
+        let shown = plan.replace("\n          ", " ");
+        assert!(shown.lines().any(|found| found == line), "{line}\n{plan}");
     }
     let plan = Plan::new(&good(GOOD, &[]), &Options::default()).unwrap().to_string();
     assert!(!plan.contains("gate"), "{plan}");

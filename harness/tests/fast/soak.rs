@@ -100,7 +100,7 @@ fn shown(judgement: &Judgement) -> &Soak {
     }
 }
 
-/// What the instance of a soak went through.
+/// Returns the facts of the instance of a soak.
 fn instance(record: &mut Record) -> &mut Instance {
     match &mut record.stages[0].instances[0].facts {
         InstanceFacts::Soak(facts) => facts,
@@ -202,7 +202,7 @@ fn a_soak_that_is_cut_short_is_judged_on_what_it_has() {
     (stopped.interrupted, stopped.stages[0].status) = (true, StageStatus::Incomplete);
     let found = judged(&stopped);
     assert_eq!((found.exit, shown(&found).trends.len()), (Exit::Interrupted, 5));
-    assert!(shown(&found).course().ends_with("cut short, and judged on what there is"));
+    assert!(shown(&found).course().ends_with("stopped early and judged on the completed windows"));
     instance(&mut stopped).windows.truncate(3);
     let found = judged(&stopped);
     assert!(

@@ -10,7 +10,7 @@ use harness::verdict::gate::{Gate, Gates};
 use harness::verdict::judgement::{Finding, FindingKind};
 use harness::verdict::weigh::{Question, weigh};
 
-/// A question about a latency, with the defaults.
+/// Returns a question about a latency, with the defaults.
 fn question() -> Question<'static> {
     about("latency/p50", Unit::Millis, Better::Lower)
 }
@@ -24,7 +24,7 @@ fn paired(base: &[f64], head: &[f64]) -> Grounds {
     Grounds::Paired { base: base.to_vec(), head: head.to_vec() }
 }
 
-/// The rounds of one stored run.
+/// Returns the rounds of one stored run.
 fn rounds(base: &[f64], head: &[f64]) -> Grounds {
     let middle = base[base.len() / 2];
     Grounds::Stored { base: base.to_vec(), history: vec![middle], head: head.to_vec() }
@@ -38,7 +38,7 @@ fn times(values: &[f64], factor: f64) -> Vec<f64> {
     values.iter().map(|value| value * factor).collect()
 }
 
-/// How bad a finding is. Noise is beyond a threshold, but as little told from chance as what is ok.
+/// Ranks a finding by severity. Noise is beyond a threshold, but not significant, like ok.
 fn badness(finding: &Finding) -> Option<usize> {
     Some(match finding.kind {
         FindingKind::Improved => 0,

@@ -28,7 +28,7 @@ const OVERHEAD: &str =
 const AUDIT: &str = "[audit]\npacer_lag_p99 = \"5s\"\nforeign_cpu = \"100%\"\nsteal = \"100%\"\nachieved = \"10%\"\n\
                      target_cpu = \"100%\"\nlittles_law = \"1000%\"\n";
 
-/// A scenario whose head and base are the reference sidecar with these flags.
+/// Returns a scenario whose head and base are the reference sidecar with these flags.
 fn scenario(base: &[&str], head: &[&str], stages: &str) -> String {
     let text = sidecar(head, stages);
     let (before, after) = text.split_once("[audit]").unwrap();
@@ -46,11 +46,12 @@ fn run<T>(scenario: &str, arguments: &[&str], read: impl Fn(&PathBuf) -> T) -> (
     let mut command = harness();
     command.arg("run").arg(&file).arg("--out").arg(scratch.0.join("out")).args(arguments);
     let output = command.current_dir(&scratch.0).output().unwrap();
-    let told = read(&newest(&scratch.0.join("out")).unwrap_or_default());
-    (ran(scratch, output), told)
+    let shown = read(&newest(&scratch.0.join("out")).unwrap_or_default());
+    (ran(scratch, output), shown)
 }
 
-/// A run that is to be valid, and its journal; once and twice more where others disturbed it so much that it is INVALID.
+/// Returns a run that is to be valid, and its journal; once and twice more where others disturbed it so much that it is
+/// INVALID.
 fn valid(scenario: &str) -> (Ran, Vec<u8>) {
     let journal = |run: &PathBuf| std::fs::read(run.join(journal::FILE)).unwrap_or_default();
     let mut attempts = 1;
@@ -69,12 +70,12 @@ fn stage<'r>(record: &'r Record, name: &str) -> &'r StageRecord {
     record.stages.iter().find(|stage| stage.name == name).unwrap()
 }
 
-/// The trials of an instance, each with its round.
+/// Returns the trials of an instance, each with its round.
 fn trials(instance: &InstanceRecord) -> impl Iterator<Item = (u32, &TrialRecord)> {
     instance.rounds.iter().flat_map(|round| round.trials.iter().map(move |trial| (round.index, trial)))
 }
 
-/// The median of a metric's values in one build.
+/// Returns the median of a metric's values in one build.
 fn median(record: &Record, build: Build, id: &str) -> f64 {
     let row = metric::find(id).unwrap();
     let of_build = record.of_build(build);
@@ -188,8 +189,8 @@ fn latency_added_by_the_head_is_found_in_the_difference(ran: Ran) {
         let (record, id) = (ran.record(), "overhead/latency_p50");
         let found = median(&record, Build::Head, id) - median(&record, Build::Base, id);
         let added = ran.truths.iter().map(|truth| &truth["added_request_ns"]);
-        let (count, sum) = added.fold((0.0, 0.0), |(count, sum), told| {
-            (count + told["count"].as_f64().unwrap(), sum + told["sum"].as_f64().unwrap())
+        let (count, sum) = added.fold((0.0, 0.0), |(count, sum), shown| {
+            (count + shown["count"].as_f64().unwrap(), sum + shown["sum"].as_f64().unwrap())
         });
         (found, sum / count / 1e6)
     });
@@ -226,7 +227,7 @@ fn a_build_that_fails_is_named_with_its_last_words() {
     let instances = ran.stage("overhead").instances;
     assert_eq!(instances.len(), 2);
     assert!(instances.iter().all(|instance| instance.launch.ending.is_some()), "both were stopped and recorded");
-    assert!(instances.iter().any(|instance| !instance.rounds.is_empty()), "what was measured before is kept");
+    assert!(instances.iter().any(|instance| !instance.rounds.is_empty()), "earlier measurements are kept");
 }
 
 #[test]

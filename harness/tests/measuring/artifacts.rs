@@ -42,7 +42,7 @@ dir = "criterion"
 names = { "policy/eval_v2" = "policy/eval", "policy/reload" = "policy/reload_time" }
 "#;
 
-/// A scratch folder with a Criterion directory and a scenario of `stages` that imports it.
+/// Returns a scratch folder with a Criterion directory and a scenario of `stages` that imports it.
 fn scenario(stages: &str) -> (Scratch, PathBuf) {
     let scratch = Scratch::new();
     bench(&scratch.0.join("criterion"), "policy/eval_v2", &ramp(), 1);
@@ -80,8 +80,8 @@ fn every_artifact_of_a_real_run_is_valid() {
     let folder = newest(&scratch.0.join("out")).unwrap();
     // On a busy machine a stage may be invalid; its artifacts are to be valid all the same.
     assert!(matches!(output.status.code(), Some(0 | 6)), "{}\n{}", text(&output.stdout), text(&output.stderr));
-    let (code, told) = validate(&[&folder, &file]);
-    assert_eq!(code, Some(0), "{told}");
+    let (code, shown) = validate(&[&folder, &file]);
+    assert_eq!(code, Some(0), "{shown}");
     for name in [
         "result.json: ok, a result of `harness run`",
         "journal.jsonl: ok, the journal of a run",
@@ -92,13 +92,13 @@ fn every_artifact_of_a_real_run_is_valid() {
         "aether/bench-startup-to_ready.json: ok, Aether bench JSON",
         "scenario.toml: ok, a scenario",
     ] {
-        assert!(told.contains(name), "{name} is not in\n{told}");
+        assert!(shown.contains(name), "{name} is not in\n{shown}");
     }
     let files = std::fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.path());
     let json =
         files.filter(|path| path.extension().is_some_and(|extension| extension == "json" || extension == "jsonl"));
     let names: Vec<String> = json.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
-    assert!(names.iter().all(|name| told.contains(&format!("/{name}: ok"))), "{names:?} in\n{told}");
+    assert!(names.iter().all(|name| shown.contains(&format!("/{name}: ok"))), "{names:?} in\n{shown}");
 }
 
 #[test]
@@ -176,17 +176,17 @@ fn what_cannot_be_imported_ends_the_run_before_it_measures() {
             "1 iters and 0 times",
         ),
         (age, "is too old: policy/eval_v2 was measured 2"),
-        (|root| drop(bench(root, "policy/eval_v2", &[1e9; 100], 1)), "holds timeouts, not latencies"),
+        (|root| drop(bench(root, "policy/eval_v2", &[1e9; 100], 1)), "contains timeouts, not latencies"),
     ];
     for (damage, message) in cases {
         let (scratch, file) = scenario(&stages);
         damage(&scratch.0.join("criterion"));
         let output = run(&scratch, &file, &[]);
-        let told = support::ran(scratch, output);
+        let shown = support::ran(scratch, output);
         let timeouts = message.contains("timeouts");
-        told.expect_code(if timeouts { 6 } else { 2 });
-        assert!(told.shows(message), "{message} is not in\n{}", told.stdout);
-        assert!(told.record().stages.iter().all(|stage| stage.name != "startup"), "nothing was measured for nothing");
+        shown.expect_code(if timeouts { 6 } else { 2 });
+        assert!(shown.shows(message), "{message} is not in\n{}", shown.stdout);
+        assert!(shown.record().stages.iter().all(|stage| stage.name != "startup"), "nothing was measured for nothing");
     }
 }
 
@@ -221,8 +221,8 @@ fn every_file_is_looked_at_before_it_ends() {
     let bad = write("bad.json", r#"[{"name": "latency/p50", "value": null, "unit": "ms"}]"#);
     let what = write("what.json", "{\"version\": 3}");
     let scenario = write("scenario.toml", "name = \"x\"\n[stage.overhaed]\n");
-    let (code, told) = validate(&[&bad, &what, &scenario, &scratch.0.join("none.json"), &good]);
-    assert_eq!(code, Some(2), "{told}");
+    let (code, shown) = validate(&[&bad, &what, &scenario, &scratch.0.join("none.json"), &good]);
+    assert_eq!(code, Some(2), "{shown}");
     for part in [
         "bad.json: not valid as a flat array\n  /0/value: ",
         "what.json: not valid\n  its kind is unknown: it is an object with the keys version; say what it is with `--kind KIND`",
@@ -232,7 +232,7 @@ fn every_file_is_looked_at_before_it_ends() {
         "good.json: ok, a flat array\n",
         "4 of 5 files not valid\n",
     ] {
-        assert!(told.contains(part), "{part:?} is not in\n{told}");
+        assert!(shown.contains(part), "{part:?} is not in\n{shown}");
     }
     assert_eq!(validate(&[&good]), (Some(0), format!("{}: ok, a flat array\n1 file valid\n", good.display())));
     let forced = harness().arg("validate").arg(&good).args(["--kind", "aether"]).output().unwrap();

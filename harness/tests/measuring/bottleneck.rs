@@ -4,7 +4,7 @@
 use crate::alone;
 use crate::support::{Ran, measured, sidecar};
 
-/// The fewest rounds there can be, and no more of each than shows where the time goes.
+/// Returns the fewest rounds there can be, and no more of each than shows where the time goes.
 fn capacity(users: usize, more: &str) -> String {
     format!(
         "[stage.capacity]\nrounds = 6\nvus = {users}\nwarmup = \"100ms\"\nwindow = \"300ms\"\npaired = false\n{more}\n"
@@ -15,7 +15,8 @@ fn host_cpus() -> usize {
     std::thread::available_parallelism().unwrap().get()
 }
 
-/// What the run says of its only stage, after holding it against what was built in. All rounds need not agree, but most must.
+/// Returns the bottleneck of the only stage, after comparing it with the expected one. All rounds need not agree,
+/// but most must.
 fn bounded_by(scenario: &str, by: &str, words: &str) -> (Ran, String) {
     let ran = measured(scenario);
     ran.expect_code(0);
@@ -33,7 +34,7 @@ fn bounded_by(scenario: &str, by: &str, words: &str) -> (Ran, String) {
     (ran, message)
 }
 
-/// The first number behind `words`.
+/// Returns the first number behind `words`.
 fn number_behind(words: &str, message: &str) -> f64 {
     let (_, rest) = message.split_once(words).unwrap_or_else(|| panic!("{words:?} is not in {message:?}"));
     let digits: String = rest.trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
@@ -79,11 +80,11 @@ fn a_target_held_back_by_its_limit_is_throttled() {
     }
     let stage = capacity(4, "limits = { cpus = 0.1 }").replace("window = \"300ms\"", "window = \"500ms\"");
     let (_, message) = bounded_by(&sidecar(&["--burn", "1ms"], &stage), "throttled", "throttling");
-    assert!(number_behind("held the target back in", &message) >= 50.0, "{message}");
+    assert!(number_behind("throttled the target in", &message) >= 50.0, "{message}");
     assert!(message.ends_with("of 0.1 CPUs"), "{message}");
 }
 
-/// Whether groups can be made here. Skips loudly where not, fails where everything is required.
+/// Returns whether groups can be made here. If not, prints that the test is skipped, or fails if everything is required.
 fn groups_can_be_made() -> bool {
     let may = nix::unistd::geteuid().is_root();
     if !may {
@@ -125,6 +126,6 @@ fn a_generator_whose_requests_are_dear_is_the_bottleneck() {
 fn a_target_that_only_waits_is_bounded_by_latency() {
     let _alone = alone();
     let (_, message) = bounded_by(&sidecar(&["--add-latency", "20ms"], &capacity(4, "")), "latency", "latency");
-    assert!(number_behind("nobody was busy all the time: 4 users ÷", &message) >= 20.0, "{message}");
+    assert!(number_behind("no resource was saturated: 4 users ÷", &message) >= 20.0, "{message}");
     assert!(number_behind("ms for a request =", &message) <= 200.0, "{message}");
 }

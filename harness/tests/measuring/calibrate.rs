@@ -65,7 +65,7 @@ impl Place {
         parse(&std::fs::read_to_string(self.file()).unwrap()).unwrap()
     }
 
-    /// The record behind it.
+    /// Returns the record of the calibration.
     fn record(&self) -> Record {
         let folder = std::fs::read_dir(self.0.0.join("state/calibrate")).unwrap().flatten().next().unwrap().path();
         stored::open(&folder).unwrap().record
@@ -122,10 +122,10 @@ fn agrees(found: &Calibration, record: &Record) {
         let resolves: Vec<u64> =
             floor.resolves.iter().map(|resolution| resolution.measuring_ns / 1_000_000_000).collect();
         assert!([10, 60, 600].ends_with(&resolves) && resolves.len() >= 2, "{resolves:?}");
-        for told in &floor.resolves {
-            assert_eq!(told.rounds, told.measuring_ns / floor.round_ns);
-            let by_rule = resolution(told.rounds).unwrap() * floor.scatter_ns;
-            near(told.overhead_ns, by_rule.max(floor.least_ns));
+        for shown in &floor.resolves {
+            assert_eq!(shown.rounds, shown.measuring_ns / floor.round_ns);
+            let by_rule = resolution(shown.rounds).unwrap() * floor.scatter_ns;
+            near(shown.overhead_ns, by_rule.max(floor.least_ns));
         }
     }
     if let Some(ceiling) = &found.ceiling {
@@ -156,9 +156,9 @@ fn a_quick_calibration_is_valid_agrees_with_its_record_and_is_quoted() {
     ended_well(&output, &found);
     agrees(&found, &place.record());
     assert!(found.noise_floor.is_some() && found.ceiling.is_some(), "{:?}", found.absent);
-    let told = text(&output.stdout);
+    let shown = text(&output.stdout);
     for line in ["\nnoise floor: direct against direct, 1,000/s on 10 connections\n", "\nsampler\n", "\npacer lag\n"] {
-        assert!(told.contains(line), "{line}{told}");
+        assert!(shown.contains(line), "{line}{shown}");
     }
     let valid = place.harness().arg("validate").arg(place.file()).output().unwrap();
     assert!(text(&valid.stdout).contains("calibration.json: ok, a calibration"), "{}", text(&valid.stdout));
@@ -166,7 +166,7 @@ fn a_quick_calibration_is_valid_agrees_with_its_record_and_is_quoted() {
     refused_elsewhere(&place, found);
 }
 
-/// A run that takes no time.
+/// Runs the shortest possible scenario.
 fn glance(place: &Place) -> (Output, Value) {
     let scenario = place.0.0.join("scenario.toml");
     std::fs::write(&scenario, sidecar(&[], "[stage.artifact]\n")).unwrap();
@@ -184,23 +184,23 @@ fn glance(place: &Place) -> (Output, Value) {
 fn quoted_where_it_was_made(place: &Place, found: &Calibration) {
     let (output, result) = glance(place);
     assert_eq!(result["record"]["calibration"], serde_json::to_value(found).unwrap());
-    let told = flat(&output.stdout);
-    assert!(told.contains("this host resolves overheads of ±"), "{told}");
-    assert!(told.contains(&format!("measured on {}, quick, with audit.foreign_cpu=100%", found.date())), "{told}");
+    let shown = flat(&output.stdout);
+    assert!(shown.contains("this host resolves overheads of ±"), "{shown}");
+    assert!(shown.contains(&format!("measured on {}, quick, with audit.foreign_cpu=100%", found.date())), "{shown}");
     // Ten times what generator and upstream reach, and rounds that no host resolves anything in.
     let rate = found.ceiling.as_ref().unwrap().rate_per_second.point * 10.0;
     let scenario = place.0.0.join("scenario.toml");
     std::fs::write(&scenario, sidecar(&[], &format!("[stage.overhead]\nrate = \"{rate:.0}/s\"\n"))).unwrap();
     let check = place.harness().arg("check").arg(&scenario).output().unwrap();
     assert_eq!(check.status.code(), Some(0));
-    let told = text(&check.stdout);
-    assert!(told.contains("\nhost      this host resolves overheads of ±"), "{told}");
-    let typed = told.lines().find(|line| line.starts_with("type ")).unwrap();
+    let shown = text(&check.stdout);
+    assert!(shown.contains("\nhost      this host resolves overheads of ±"), "{shown}");
+    let typed = shown.lines().find(|line| line.starts_with("type ")).unwrap();
     assert!(typed.contains("harness run ") && typed.contains(" --set stage.overhead.rate="), "{typed}");
     let sets = typed.split_whitespace().skip_while(|word| *word != "--set");
     let again = place.harness().arg("check").arg(&scenario).args(sets).output().unwrap();
-    let told = text(&again.stdout);
-    assert!(again.status.success() && !told.contains("\ntype "), "what is proposed is enough: {told}");
+    let shown = text(&again.stdout);
+    assert!(again.status.success() && !shown.contains("\ntype "), "what is proposed is enough: {shown}");
 }
 
 fn refused_elsewhere(place: &Place, mut found: Calibration) {
@@ -208,9 +208,9 @@ fn refused_elsewhere(place: &Place, mut found: Calibration) {
     found.fingerprint = found.host.fingerprint();
     std::fs::write(place.file(), serde_json::to_string(&found).unwrap()).unwrap();
     let (output, result) = glance(place);
-    let told = flat(&output.stdout);
-    assert!(told.contains("is of another host (CPUs: ") && told.contains("so it is not used"), "{told}");
-    assert!(!told.contains("this host resolves"), "{told}");
+    let shown = flat(&output.stdout);
+    assert!(shown.contains("is of another host (CPUs: ") && shown.contains("so it is not used"), "{shown}");
+    assert!(!shown.contains("this host resolves"), "{shown}");
     assert_eq!(result["record"]["calibration"]["host"]["cpus"], found.host.cpus);
     let check = place.harness().arg("check").arg(place.0.0.join("scenario.toml")).output().unwrap();
     assert!(flat(&check.stdout).contains("is of another host") && !text(&check.stdout).contains("\nproposal"));
@@ -272,7 +272,7 @@ fn what_is_invalid_is_absent_with_its_reason() {
     assert!(absent[0].reason.starts_with("INVALID: ") && absent[0].reason.contains("pacer lag"), "{absent:?}");
     assert!(flat(&output.stderr).contains("error: INVALID: stage noise: "), "{}", text(&output.stderr));
     let (quoted, _) = glance(&place);
-    assert!(flat(&quoted.stdout).contains("what overheads this host resolves is not known (INVALID: "));
+    assert!(flat(&quoted.stdout).contains("the resolution of this host is unknown (INVALID: "));
 }
 
 #[test]
@@ -283,16 +283,16 @@ fn nothing_is_measured_for_a_file_that_cannot_be_written() {
     std::fs::write(&in_the_way, "in the way").unwrap();
     for path in [in_the_way.join("below/calibration.json"), place.0.0.clone()] {
         let output = harness().arg("calibrate").arg("--out").arg(&path).output().unwrap();
-        let told = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(4), "{told}");
-        assert!(told.contains(&format!("error: the calibration {} cannot be written: ", path.display())), "{told}");
-        assert!(told.contains("choose another file with --out FILE"), "{told}");
+        let shown = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{shown}");
+        assert!(shown.contains(&format!("error: the calibration {} cannot be written: ", path.display())), "{shown}");
+        assert!(shown.contains("choose another file with --out FILE"), "{shown}");
     }
     let mut homeless = harness();
     homeless.env_remove("HARNESS_CALIBRATION").env_remove("XDG_STATE_HOME").env_remove("HOME");
     let output = homeless.arg("calibrate").output().unwrap();
     assert_eq!(output.status.code(), Some(4));
-    assert!(text(&output.stderr).contains("no place for the calibration"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("the path of the calibration is unknown"), "{}", text(&output.stderr));
     let wrong = harness().args(["calibrate", "--set", "stage.noise.rats=1"]).arg("--out").arg(place.file()).output();
     let wrong = wrong.unwrap();
     assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong.stderr));
@@ -317,8 +317,8 @@ fn one_that_is_stopped_leaves_the_earlier_one_alone() {
     }
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
     let output = child.wait_with_output().unwrap();
-    let told = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{told}");
-    assert!(told.contains("no calibration was written; look at it with: harness report "), "{told}");
+    let shown = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{shown}");
+    assert!(shown.contains("no calibration was written; inspect it with: harness report "), "{shown}");
     assert_eq!(std::fs::read_to_string(place.file()).unwrap(), "{}");
 }

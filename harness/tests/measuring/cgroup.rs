@@ -230,12 +230,12 @@ fn the_last_readings_of_a_target_tell_why_it_was_killed() {
     let runtime = runtime();
     let ending = runtime.block_on(async { tokio::time::timeout(PATIENCE, child.wait()).await });
     assert_eq!(ending.expect("it was not killed"), Ending::Signal(Signal::SIGKILL as i32));
-    let told = pending.wait();
-    let (first, last) = told.readings.edges().unwrap();
+    let shown = pending.wait();
+    let (first, last) = shown.readings.edges().unwrap();
     assert!(first.target.is_some() && first.group.is_some_and(|group| group.oom_kills == Some(0)));
     assert!(last.target.is_none() && last.group.is_some(), "the account outlives the target: {last:?}");
-    assert_eq!(told.readings.group_delta().unwrap().oom_kills, Some(1));
-    assert!(told.readings.group_peak().is_some_and(|peak| peak >= 30 * MIB), "{:?}", told.readings.group_peak());
+    assert_eq!(shown.readings.group_delta().unwrap().oom_kills, Some(1));
+    assert!(shown.readings.group_peak().is_some_and(|peak| peak >= 30 * MIB), "{:?}", shown.readings.group_peak());
     runtime.block_on(child.stop(Nanos::from_secs(1)));
     let gone = window(&sampler, Nanos::from_millis(100));
     assert!(gone.readings.0.iter().all(|reading| reading.group.is_none()), "{gone:?}");
@@ -255,7 +255,7 @@ fn maker_without_rights() {
 fn without_rights_the_error_says_what_is_missing() {
     let _beside = beside();
     let nobody = 65_534;
-    // Nobody may be kept from the folder of the test's binary, but not from a copy of it.
+    // The user nobody may lack access to the folder of the test binary, but has access to a copy.
     let place = Place::new();
     let copy = place.folder.join("maker");
     std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();

@@ -24,7 +24,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What the command says, as JSON.
+/// Runs the command and returns its JSON.
 fn examined(command: &mut Command) -> Value {
     serde_json::from_str(&stdout(&command.output().unwrap())).unwrap()
 }
@@ -76,14 +76,14 @@ fn validate_knows_it_and_names_what_is_wrong() {
     let (good, bad) = (scratch.0.join("good.json"), scratch.0.join("bad.json"));
     let mut found = examined(&mut doctor());
     std::fs::write(&good, found.to_string()).unwrap();
-    let told = stdout(&harness().arg("validate").arg(&good).output().unwrap());
-    assert!(told.contains("good.json: ok, what the doctor found"), "{told}");
+    let shown = stdout(&harness().arg("validate").arg(&good).output().unwrap());
+    assert!(shown.contains("good.json: ok, a report of harness doctor"), "{shown}");
     found["conditions"][0]["state"] = Value::from("excellent");
     std::fs::write(&bad, found.to_string()).unwrap();
     let output = harness().arg("validate").arg(&bad).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains("/conditions/0/state: ") && told.contains("excellent"), "{told}");
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{shown}");
+    assert!(shown.contains("/conditions/0/state: ") && shown.contains("excellent"), "{shown}");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn it_says_what_other_programs_say() {
     assert!(step >= 1.0 && number("clock_step", "read_ns").unwrap() > 0.0, "{}", condition(&found, "clock_step"));
     let lag = condition(&found, "timer_lag");
     if lag["state"] == "unknown" {
-        // Somebody else measures; that is told in both places.
+        // Another run is active, which both places report.
         assert_eq!(condition(&found, "other_run")["state"], "poor", "{lag}");
     } else {
         let of = |name: &str| lag["numbers"][name].as_f64().unwrap();
@@ -144,7 +144,10 @@ fn a_run_under_way_is_told_and_not_disturbed() {
     let lag = condition(&found, "timer_lag");
     assert_eq!(lag["state"], "unknown");
     assert!(lag["value"].as_str().unwrap().starts_with("not measured: another run"), "{lag}");
-    assert!(condition(&found, "steal")["numbers"]["steal_ratio"].is_f64(), "what disturbs nobody is measured");
+    assert!(
+        condition(&found, "steal")["numbers"]["steal_ratio"].is_f64(),
+        "steal is measured even if another run is active"
+    );
 }
 
 #[test]
@@ -200,7 +203,7 @@ fn people_get_a_table_of_80_columns_and_advice() {
     // A word may be wider than what is left of a line, for example a path.
     let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80 && line.trim().contains(' ')).collect();
     assert!(wide.is_empty(), "{wide:#?}");
-    for title in ["\nconditions\n", "\nwhat can be measured here\n", "\nwhat would spoil it\n"] {
+    for title in ["\nconditions\n", "\nwhat can be measured here\n", "\nwhat would disturb it\n"] {
         assert!(text.contains(title), "{text}");
     }
     assert!(text.lines().any(|line| line.starts_with("  startup and idle ")), "{text}");

@@ -138,7 +138,7 @@ fn wrong_usage_is_exit_code_4_and_asking_for_help_is_not() {
 /// whatever other run.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A run in the background, whose processes can be told by the run's scratch directory.
+/// A run in the background, whose processes are identified by its scratch directory.
 struct Background {
     child: Child,
     scratch: Scratch,
@@ -227,7 +227,7 @@ impl Background {
     }
 }
 
-/// Every kind of stage with these flags for its target; limits need root.
+/// Returns every kind of stage with these flags for its target; limits need root.
 fn stages<'a>(flags: [&'a [&'a str]; 6]) -> Vec<(&'static str, &'a [&'a str])> {
     let names = ["artifact", "startup", "idle", "overhead", "capacity", "constrained"];
     let may = |stage: &&str| *stage != "constrained" || nix::unistd::geteuid().is_root();

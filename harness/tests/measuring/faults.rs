@@ -37,7 +37,7 @@ fn seen(ran: &Ran, kind: FaultKind) -> Seen {
     row(ran, kind).seen.unwrap_or_else(|| panic!("{kind:?} was not made\n{}", ran.stdout))
 }
 
-/// The row of the one fault that is made to a sidecar with these flags, and what the run ended in.
+/// Returns the row of the only fault of a sidecar with these flags, after checking the exit code.
 fn only(flags: &[&str], kind: FaultKind, more: &str, code: i32) -> (Row, Ran) {
     let ran = measured(&sidecar(flags, &stage(&[kind], more)));
     ran.expect_code(code);
@@ -120,7 +120,7 @@ fn a_graceful_stop_loses_nothing_and_tells_its_code() {
     assert_eq!((seen.lost, exit.ending, exit.killed), (0, Ending::Code(0), false));
     assert!(seen.outcomes.connect >= 40 && seen.errors() == seen.outcomes.connect, "{seen:?}");
     let launch = &ran.stage("faults").instances[0].launch;
-    assert_eq!(launch.stop_ns, Some(exit.took_ns), "how long it took is told once");
+    assert_eq!(launch.stop_ns, Some(exit.took_ns), "the duration is recorded once");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_storm_of_connections_is_answered() {
 }
 
 #[test]
-fn clients_that_do_not_read_are_nobody_elses_business() {
+fn clients_that_do_not_read_disturb_no_other_client() {
     let _alone = alone();
     let (row, _) = only(&[], SlowReaders, "", 0);
     let seen = row.seen.unwrap();

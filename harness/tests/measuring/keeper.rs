@@ -74,7 +74,7 @@ fn eventually(condition: impl Fn() -> bool) -> bool {
 /// A shell that leaves two daemons behind, orphans in sessions of their own, one of them with a child, and goes on.
 const DETACHING: &str = "(setsid sh -c 'sleep 1000 & exec sleep 1000' &); (setsid sleep 1000 &); exec sleep 1000";
 
-/// Kills what bears the mark when a test fails half-way.
+/// Kills the processes with the mark if a test fails.
 struct Sweep(String);
 
 impl Drop for Sweep {
@@ -129,7 +129,7 @@ fn nothing_survives_a_kill_dash_nine_of_the_control_process() {
     assert!(!folder.0.join("scratch").exists(), "the scratch folder was not removed");
 }
 
-/// An orphan's zombie belongs to whatever is pid 1 here.
+/// Returns whether a process is a zombie: that of an orphan belongs to pid 1.
 fn is_zombie(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
 }
@@ -334,7 +334,7 @@ fn a_process_starts_clean_and_on_its_cpus() {
     assert_eq!(names, ["HARNESS_MARK", "HOME", "PATH", "TMPDIR"]);
     assert_eq!(value("Cpus_allowed_list:").as_deref(), Some("0"));
     assert_eq!(value("SigBlk:").as_deref(), Some("0000000000000000"));
-    // 32 and 33 belong to the C library, which lets nobody touch them.
+    // 32 and 33 are reserved by the C library, which refuses to change them.
     let ignored = u64::from_str_radix(&value("SigIgn:").unwrap(), 16).unwrap();
     assert_eq!(ignored & 0x7fff_ffff, 0, "{ignored:x}");
     assert!(lines.iter().any(|line| line.ends_with("0 -> /dev/null")), "{lines:#?}");

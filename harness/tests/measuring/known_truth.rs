@@ -48,12 +48,12 @@ fn late_ms(ran: &Ran) -> f64 {
         let found = |ns: Option<u64>| (launch.spawned.0 + ns.unwrap()) as f64 / 1e6;
         // Logs are sorted by name; the truth of a launch is the one whose main began just after its spawn.
         let truth = truths.iter().min_by_key(|truth| truth["main_ns"].as_u64().unwrap().abs_diff(launch.spawned.0));
-        let told = |key: &str| truth.unwrap()[key].as_f64().unwrap() / 1e6;
-        for (found, told) in
-            [(found(launch.healthy_ns), told("healthy_ns")), (found(launch.ready_ns), told("ready_ns"))]
+        let shown = |key: &str| truth.unwrap()[key].as_f64().unwrap() / 1e6;
+        for (found, shown) in
+            [(found(launch.healthy_ns), shown("healthy_ns")), (found(launch.ready_ns), shown("ready_ns"))]
         {
-            assert!(found >= told - 0.05, "found {found} ms before it was true at {told} ms");
-            off.push(found - told);
+            assert!(found >= shown - 0.05, "found {found} ms before it was true at {shown} ms");
+            off.push(found - shown);
         }
         assert!(launch.listening_ns <= launch.healthy_ns && launch.healthy_ns <= launch.ready_ns);
         took.push(launch.ready_ns.unwrap() as f64 / 1e6);
@@ -67,7 +67,7 @@ fn late_ms(ran: &Ran) -> f64 {
 }
 
 /// Runs the sidecar with `more` and with `less`, two values of one flag, and holds the differences of metrics, each with its
-/// tolerance, against the difference of the truths that they told, times a factor.
+/// tolerance, against the difference of the truths that they reported, times a factor.
 ///
 /// Both sides have the flag: who waits for a timer or burns finds its CPU awake for the rest of the request, so that one which does
 /// neither costs more than nothing. On a shared machine, 0 against 200 µs of burning was found as 145 to 202 µs.
@@ -76,8 +76,8 @@ fn adds(flag: &str, [less, more]: [&str; 2], truth: impl Fn(&serde_json::Value) 
     let first = pair();
     for (id, share, factor) in metrics {
         recovered_from(*share, id, &first, pair, |[less, more]| {
-            let told = |ran: &Ran| truth(ran.truths.last().unwrap());
-            (more.value(id) - less.value(id), (told(more) - told(less)) * factor)
+            let shown = |ran: &Ran| truth(ran.truths.last().unwrap());
+            (more.value(id) - less.value(id), (shown(more) - shown(less)) * factor)
         });
     }
 }
@@ -101,13 +101,13 @@ fn cpu_burned_per_request_is_recovered_within_10_percent() {
     adds("--burn", ["200us", "1ms"], burned_us, &metrics);
 }
 
-/// The sidecar with these flags, idle and under load.
+/// Returns the sidecar with these flags, idle and under load.
 fn idle_and_loaded(flags: &[&str]) -> Ran {
     let idle = "[stage.idle]\nlaunches = 6\nsettle = \"200ms\"\nwindow = \"400ms\"\n";
     measured(&sidecar(flags, &format!("{idle}{OVERHEAD}")))
 }
 
-/// The sidecar as it is, measured once for all tests of this process.
+/// Returns the sidecar as it is, measured once for all tests of this process.
 fn plain() -> &'static Ran {
     static PLAIN: OnceLock<Ran> = OnceLock::new();
     PLAIN.get_or_init(|| idle_and_loaded(&[]))
@@ -149,7 +149,7 @@ fn one_json_rpc_error_in_ten_is_counted_exactly_and_never_becomes_throughput() {
     assert!(ran.shows("INVALID") && ran.shows("wrong body"), "{}", ran.stdout);
 }
 
-/// The generator's reports of all proxied trials of a stage, warm-up round included.
+/// Returns the generator's reports of all proxied trials of a stage, warm-up round included.
 fn proxied(ran: &Ran, stage: &str) -> Vec<LoadFacts> {
     let stage = ran.stage(stage);
     let trials = stage.instances.into_iter().flat_map(|instance| instance.rounds).flat_map(|round| round.trials);
@@ -169,7 +169,7 @@ window = "1s"
 "#;
     // The freeze counts from the first proxied request, which is the preflight. Trials take 1.2 s each; the first proxied
     // windows lie at about 1.4 to 2.4 s (warm-up round) and 2.6 to 3.6 s (round 1).
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     for freeze_at in ["1900ms", "3100ms", "2000ms", "1800ms", "3000ms"] {
         let ran = run(&sidecar(&["--freeze-at", freeze_at, "--freeze-for", "200ms"], stages));
         let rounds = ran.stage("overhead").instances.into_iter().flat_map(|instance| instance.rounds);
@@ -177,15 +177,15 @@ window = "1s"
         let long = |trial: &TrialRecord| trial.load.latencies.response.count_above(Nanos::from_millis(20));
         match proxied.max_by_key(long).map(|trial| frozen(&trial)) {
             Some(Ok(())) => return,
-            found => told.push(format!("freeze at {freeze_at}: {found:?}")),
+            found => shown.push(format!("freeze at {freeze_at}: {found:?}")),
         }
-        eprintln!("{told:?}; measuring again");
+        eprintln!("{shown:?}; measuring again");
     }
-    panic!("{told:#?}");
+    panic!("{shown:#?}");
 }
 
-/// Whether a trial shows a freeze of 200 ms inside its window and is valid; what is not so otherwise. Its truth is 180 response
-/// times above 20 ms; a machine that carries only twice the rate needs as long again to catch up.
+/// Returns whether a trial shows a freeze of 200 ms inside its window and is valid; what is not so otherwise. Its truth
+/// is 180 response times above 20 ms; a machine that carries only twice the rate needs as long again to catch up.
 fn frozen(trial: &TrialRecord) -> Result<(), String> {
     let (response, service) = (&trial.load.latencies.response, &trial.load.latencies.service);
     let delayed = response.count_above(Nanos::from_millis(20));

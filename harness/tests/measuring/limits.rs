@@ -20,7 +20,7 @@ paired = false
 
 const RPS: &str = "throughput/rps_constrained";
 
-/// The reference sidecar in a container of the host's network.
+/// Returns the reference sidecar in a container of the host's network.
 fn contained(flags: &[&str], stages: &str) -> String {
     let process = "[target.process]\ncommand = [\"builtin:sidecar\", ";
     let scenario = sidecar(flags, stages);
@@ -28,7 +28,7 @@ fn contained(flags: &[&str], stages: &str) -> String {
     scenario.replace(process, "[target.container]\nbinary = \"builtin:sidecar\"\ncommand = [")
 }
 
-/// Whether groups can be made here. Skips loudly where not, fails where everything is required.
+/// Returns whether groups can be made here. If not, prints that the test is skipped, or fails if everything is required.
 fn groups_can_be_made(test: &str) -> bool {
     let may = nix::unistd::geteuid().is_root();
     if !may {
@@ -39,7 +39,7 @@ fn groups_can_be_made(test: &str) -> bool {
     may
 }
 
-/// The reference sidecar with 64 MiB of ballast inside the limits, measured once by each road.
+/// Returns the reference sidecar with 64 MiB of ballast inside the limits, measured once as a process and once as a container.
 fn heavy(in_container: bool) -> &'static Ran {
     static HEAVY: [OnceLock<Ran>; 2] = [const { OnceLock::new() }; 2];
     let scenario = if in_container { contained } else { sidecar };
@@ -52,7 +52,7 @@ fn close(found: f64, truth: f64, share: f64, what: &str) {
     assert!(off <= share, "{what}: found {found}, truth {truth}, off by {:.1} %", off * 100.0);
 }
 
-/// Whatever bears the label of the run, and control groups of ours whose keeper is gone.
+/// Returns everything with the label of the run, and our control groups whose keeper has exited.
 fn nothing_is_left(ran: &Ran) {
     assert_eq!(labelled(&format!("harness.run={}", ran.record().run_id)), [""; 0]);
     assert_eq!(harness_rig::cgroup::leftovers(), [""; 0].map(std::path::PathBuf::from));
@@ -176,14 +176,14 @@ window = "1s"
     nothing_is_left(&ran);
 }
 
-/// How the points of the only curve are judged.
+/// Returns how the points of the only curve are judged.
 fn states(ran: &Ran) -> Vec<String> {
     let points = ran.judgement()["stages"][0]["detail"]["points"].as_array().cloned().unwrap_or_default();
     points.iter().map(|point| point["state"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn nobody_else_is_limited() {
+fn no_other_process_is_limited() {
     let _alone = alone();
     let external = sidecar(&[], CONSTRAINED);
     let (front, rest) = external.split_once("[target.process]").unwrap();
@@ -191,5 +191,5 @@ fn nobody_else_is_limited() {
     let scenario = format!("{front}[target.external]\npid = {}\n\n{back}", std::process::id());
     let ran = run(&scenario.replace("{port.proxy}", "1").replace("{port.admin}", "2"));
     ran.expect_code(2);
-    assert!(ran.shows("an external target is watched, never limited"), "{}", ran.stderr);
+    assert!(ran.shows("harness cannot limit an external target"), "{}", ran.stderr);
 }

@@ -171,11 +171,11 @@ async fn every_tenth_answer_wrong_is_found_to_the_request() {
     let mut load = Load::start(server.address(), 5, vec![checked]).await;
     let facts = load.trial(open_loop(500.0, 0, 1000)).await;
     assert_eq!((facts.outcomes.ok, facts.outcomes.wrong_body, facts.outcomes.wrong_status), (400, 50, 50));
-    assert_eq!(facts.latencies.response.count(), 400, "an error is no latency");
+    assert_eq!(facts.latencies.response.count(), 400, "an error has no latency");
     assert_eq!(facts.latencies.pacer_lag.count(), 500);
-    assert!(facts.completed_in_window <= 400, "an error is no throughput");
+    assert!(facts.completed_in_window <= 400, "errors do not count as throughput");
     assert_eq!(facts.examples.len(), 5);
-    // The first that were told; two users may end in another order than they were answered in.
+    // The first ones that were reported; two users may end in another order than their answers.
     assert!(facts.examples.iter().any(|example| example.contains("-32000")), "{:?}", facts.examples);
     assert!(facts.examples.iter().any(|example| example == "status 503: busy"), "{:?}", facts.examples);
     load.end().await;
@@ -283,7 +283,7 @@ async fn a_server_that_closes_each_connection_is_connected_to_again() {
     load.end().await;
 }
 
-/// Slices hold what ended within them, whoever keeps the child from telling them in time.
+/// Slices contain the requests that ended in them, even if the child reports them late.
 #[tokio::test]
 async fn a_sliced_window_is_told_slice_by_slice() {
     let _alone = alone();
@@ -291,13 +291,13 @@ async fn a_sliced_window_is_told_slice_by_slice() {
     let mut load = Load::start(server.address(), 4, vec![request("one", 1, "/")]).await;
     let order = TrialOrder { slice: Some(Nanos::from_secs(2)), ..open_loop(200.0, 100, 4_000) };
     let (mut seconds, mut slices) = (0, Vec::new());
-    let told = |told: LoadEvent| match told {
+    let shown = |shown: LoadEvent| match shown {
         LoadEvent::Second(_) => seconds += 1,
         LoadEvent::Slice(slice) => slices.push(slice),
     };
-    let facts = load.generator.follow(order, told).await.unwrap();
+    let facts = load.generator.follow(order, shown).await.unwrap();
     assert_eq!((seconds, slices.iter().map(|slice| slice.index).collect::<Vec<_>>()), (4, vec![0, 1]));
-    assert!(facts.seconds.is_empty(), "told already");
+    assert!(facts.seconds.is_empty(), "reported already");
     let sum = |of: fn(&Outcomes) -> u64| slices.iter().map(|slice| of(&slice.outcomes)).sum::<u64>();
     assert_eq!(sum(|outcomes| outcomes.ok), facts.completed_in_window);
     assert!(sum(|outcomes| outcomes.wrong_status) > 0 && sum(|outcomes| outcomes.reset) == 0);
@@ -333,7 +333,7 @@ async fn ticks_hold_what_was_to_start_in_them() {
     let ticks = facts.ticks.unwrap().outcomes;
     assert!(facts.outcomes.unsent > 0 && ticks.iter().all(|tick| tick.total() == 10), "{ticks:?}");
     assert_eq!(ticks.iter().map(|tick| tick.unsent).sum::<u64>(), facts.outcomes.unsent);
-    assert_eq!(ticks[9].unsent, 10, "the last ones find nobody free");
+    assert_eq!(ticks[9].unsent, 10, "no user is free for the last ones");
     load.end().await;
 }
 
@@ -384,7 +384,7 @@ async fn answers_that_never_come_are_timeouts_and_no_latencies() {
         assert!(Mono::now().since(start) < Nanos::from_secs(30), "the drain lasts as long as the timeout");
         assert_eq!(facts.outcomes.errors(), facts.outcomes.timeout, "{}", facts.outcomes.describe());
         assert!(facts.outcomes.timeout >= 10 && facts.outcomes.ok >= 30, "{}", facts.outcomes.describe());
-        assert_eq!(facts.latencies.service.count(), facts.outcomes.ok, "a timeout is no latency");
+        assert_eq!(facts.latencies.service.count(), facts.outcomes.ok, "a timeout has no latency");
         assert_eq!(server.hits() - before, facts.sent_total);
     }
     load.end().await;
@@ -456,14 +456,14 @@ async fn seconds_are_told_as_they_pass() {
     let _alone = alone();
     let server = Server::start(|_, _| Reaction::Answer(200, "{}"));
     let mut load = Load::start(server.address(), 5, vec![request("one", 1, "/")]).await;
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     let order = open_loop(500.0, 100, 2500);
     let window_start = order.start_at.after(order.warmup);
-    let tell = |second| told.push((second, Mono::now().since(window_start)));
-    let facts = load.generator.trial(order, tell).await.unwrap();
-    let spans: Vec<(f64, f64)> = told.iter().map(|(second, _)| (second.from_s, second.length_s)).collect();
+    let record = |second| shown.push((second, Mono::now().since(window_start)));
+    let facts = load.generator.trial(order, record).await.unwrap();
+    let spans: Vec<(f64, f64)> = shown.iter().map(|(second, _)| (second.from_s, second.length_s)).collect();
     assert_eq!(spans, [(0.0, 1.0), (1.0, 1.0), (2.0, 0.5)]);
-    assert!(told[0].1 < Nanos::from_millis(2500), "the first second came after {}, when all was over", told[0].1);
+    assert!(shown[0].1 < Nanos::from_millis(2500), "the first second came after {}, when all was over", shown[0].1);
     // What is answered late counts in the second of its answer: 50 requests for 100 ms in which nothing runs.
     let counts: Vec<u64> = facts.seconds.iter().map(|second| second.ok).collect();
     assert!(counts.iter().zip([500u64, 500, 250]).all(|(found, truth)| found.abs_diff(truth) <= 50), "{counts:?}");

@@ -58,7 +58,7 @@ impl Profiled {
         }
     }
 
-    /// The reason is told everywhere, and nothing else is different: every round was measured and counted, and the numbers are there.
+    /// Checks that the reason is in every report, and that nothing else differs: every round was measured and counted.
     fn is_absent(&self, words: &[&str]) {
         self.ran.expect_code(0);
         let Some(Profile::Absent(why)) = self.ran.stage("capacity").profile else { panic!("{}", self.ran.stdout) };
@@ -66,7 +66,7 @@ impl Profiled {
             assert!(why.contains(word), "{word} is not in {why}");
         }
         assert!(self.ran.shows("capacity: no profile: perf "), "{}", self.ran.stdout);
-        assert!(self.reports.iter().all(|report| report.contains("no profile: perf ")), "every report tells it");
+        assert!(self.reports.iter().all(|report| report.contains("no profile: perf ")), "every report contains it");
         assert_eq!(self.files, []);
         self.is_measured();
     }
@@ -87,7 +87,7 @@ impl Profiled {
     }
 }
 
-/// A program in a folder of its own that stands in for perf.
+/// Returns a program in a folder of its own that stands in for perf.
 fn stand_in(script: &str) -> Scratch {
     let folder = Scratch::new();
     let perf = folder.0.join("perf");
@@ -106,7 +106,7 @@ fn without_perf_the_run_goes_on_and_says_what_to_install() {
     let empty = Scratch::new();
     let found = profiled(&[], "--profile", &empty.0, None);
     found.is_absent(&["perf is not in the PATH", "sudo apt-get install linux-perf"]);
-    assert!(found.ran.stderr.contains("warning: no profile: perf is not in the PATH"), "told before it begins");
+    assert!(found.ran.stderr.contains("warning: no profile: perf is not in the PATH"), "warned before it begins");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn what_perf_prints_becomes_stacks_and_a_graph_that_the_reports_link() {
     found.is_measured();
 }
 
-/// Whether perf can sample here. Skips loudly where it cannot.
+/// Returns whether perf can sample here. If not, prints that the test is skipped.
 fn perf_works(test: &str) -> bool {
     let scratch = Scratch::new();
     let data = scratch.0.join("data");

@@ -13,7 +13,7 @@ use crate::support::{Ran, Scratch, harness, ran, sidecar};
 
 const CAPACITY: &str = "[stage.capacity]\nrounds = 6\nvus = 2\nwarmup = \"100ms\"\nwindow = \"200ms\"\n";
 
-/// A scenario whose preflight never finds what it expects, so that every attempt is INVALID.
+/// Returns a scenario whose preflight never finds what it expects, so that every attempt is INVALID.
 fn always_invalid() -> String {
     sidecar(&[], CAPACITY).replace("present = [\"/result\"]", "present = [\"/resultat\"]")
 }
@@ -26,7 +26,7 @@ fn run_command(scratch: &Scratch, scenario: &str, arguments: &[&str]) -> Command
     command
 }
 
-/// The folders of all attempts, in their order.
+/// Returns the folders of all attempts, in their order.
 fn attempts(scratch: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(scratch.join("out/truth")) else { return Vec::new() };
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -68,14 +68,14 @@ fn a_run_that_stays_invalid_is_measured_as_often_as_allowed() {
     let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(verdict["run_id"], names[2].as_str());
     assert_eq!(verdict["retries"].as_array().unwrap().len(), 2);
-    for told in ["measuring again, retry 1 of 2", "measuring again, retry 2 of 2", &names[1]] {
-        assert!(stderr.contains(told), "{told} is not in\n{stderr}");
+    for shown in ["measuring again, retry 1 of 2", "measuring again, retry 2 of 2", &names[1]] {
+        assert!(stderr.contains(shown), "{shown} is not in\n{stderr}");
     }
     let validated = harness().arg("validate").args(&folders).output().unwrap();
     assert_eq!(validated.status.code(), Some(0), "{}", String::from_utf8_lossy(&validated.stdout));
 }
 
-/// A target that answers wrongly in the first attempt and rightly from then on.
+/// Returns a target that answers wrongly in the first attempt and rightly from then on.
 fn wrong_once(scratch: &Scratch) -> String {
     let (wrapper, seen) = (scratch.0.join("target"), scratch.0.join("seen"));
     let program = env!("CARGO_BIN_EXE_harness");

@@ -17,7 +17,7 @@ use crate::support::{Scratch, harness, newest, processes_naming};
 /// whatever other run.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A scenario, a place for its results, and a folder for temporary files, by which the processes of its runs are told.
+/// A scenario, a place for its results, and a folder for temporary files, which identifies the processes of its runs.
 struct Site {
     scratch: Scratch,
     tmp: Scratch,
@@ -38,14 +38,14 @@ impl Site {
         self.scratch.0.join("out")
     }
 
-    /// A run of it.
+    /// Returns the command that runs the scenario.
     fn run(&self) -> Command {
         let mut command = harness();
         command.arg("run").arg(self.scenario()).arg("--out").arg(self.out()).env("TMPDIR", &self.tmp.0);
         command
     }
 
-    /// A shell, or what `before` makes of it, that finds the run's parts as $HARNESS, $SCENARIO and $OUT.
+    /// Returns a shell, or what `before` makes of it, that finds the run's parts as $HARNESS, $SCENARIO and $OUT.
     fn shell(&self, before: &[&str], script: &str) -> Command {
         let words: Vec<&str> = before.iter().copied().chain(["sh", "-c", script]).collect();
         let mut command = Command::new(words[0]);
@@ -54,7 +54,7 @@ impl Site {
         command
     }
 
-    /// What lies in the folder for temporary files.
+    /// Lists the folder for temporary files.
     fn temporary(&self) -> Vec<PathBuf> {
         std::fs::read_dir(&self.tmp.0).unwrap().flatten().map(|entry| entry.path()).collect()
     }
@@ -76,7 +76,7 @@ impl Site {
     }
 }
 
-/// The journal of the newest run below `out`, as far as it goes.
+/// Returns the journal of the newest run below `out`, as far as it goes.
 fn journal(out: &Path) -> String {
     let path = newest(out).map(|run| run.join("journal.jsonl"));
     path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
@@ -95,7 +95,7 @@ fn said(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-/// Whether a mount of our own is permitted here. Skips loudly where it is not.
+/// Returns whether a mount of our own is permitted here. If not, prints that the test is skipped.
 fn may_mount(test: &str) -> bool {
     let probe = Command::new("unshare").args(["-rm", "sh", "-c", "mount -t tmpfs tmpfs /tmp"]).output();
     let may = probe.as_ref().is_ok_and(|output| output.status.success());

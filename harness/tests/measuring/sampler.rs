@@ -42,7 +42,7 @@ impl Guarded {
         line.trim_end().to_owned()
     }
 
-    fn tell(&mut self) {
+    fn signal(&mut self) {
         self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     }
 
@@ -59,7 +59,7 @@ impl Drop for Guarded {
     }
 }
 
-/// A window that begins 30 ms from now.
+/// Returns a window that begins 30 ms from now.
 fn window(sampler: &Sampler, length_ms: u64) -> Window {
     let start = Mono::now().after(Nanos::from_millis(30));
     sampler.window(start, start.after(Nanos::from_millis(length_ms))).wait()
@@ -84,7 +84,7 @@ fn cpu_time_is_that_of_the_process_itself() {
     let mut target = Guarded::sh("i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done; times; read x");
     let sampler = target.watch();
     let truth = seconds(&target.line());
-    assert!(truth > 0.05, "the loop is too short to tell: {truth}");
+    assert!(truth > 0.05, "the loop is too short: {truth}");
     let measured = last(&window(&sampler, 50)).cpu_ns as f64 / 1e9;
     assert!((measured - truth).abs() < 0.02 + truth * 0.02, "measured {measured}, truth {truth}");
 }
@@ -103,7 +103,7 @@ fn children_that_ended_stay_in_the_account_and_it_never_falls() {
     assert_eq!(last(&waiting).processes, 2, "the child is seen while it waits");
     let start = Mono::now().after(Nanos::from_millis(30));
     let pending = sampler.window(start, start.after(Nanos::from_millis(1_500)));
-    target.tell();
+    target.signal();
     let truth = seconds(&target.line()) + seconds(&target.line());
     let during = pending.wait();
     let after = window(&sampler, 50);
@@ -122,7 +122,7 @@ fn the_busiest_thread_is_the_one_that_burns_also_in_a_child() {
     let sampler = target.watch();
     let threads = window(&sampler, 1_000).target_threads.unwrap();
     assert_eq!((threads.busiest.tid, threads.busiest_name.as_deref()), (burning, Some("sh")));
-    // Whoever else uses the CPU, it is ready to run all the time. A wait counts once it is over.
+    // Even if other processes use the CPU, it is always ready to run. A wait counts once it is over.
     let (share, wanted) = (threads.busiest_share().unwrap(), threads.wanted_cpus().unwrap());
     assert!((0.8..1.2).contains(&share) && wanted >= share, "{threads:?}");
     assert!(threads.busiest.on_cpu_ns > 0 && threads.span_ns >= 500_000_000, "{threads:?}");
@@ -138,8 +138,8 @@ fn faults_and_waits_for_memory_are_read_at_the_edges() {
     for reading in [first, last] {
         assert!(reading.target.unwrap().major_faults.is_some());
         // Kernels without an account of pressure have no such file.
-        let told = std::fs::read_to_string("/proc/pressure/memory").is_ok();
-        assert_eq!(reading.host.memory_stall_ns.is_some(), told);
+        let shown = std::fs::read_to_string("/proc/pressure/memory").is_ok();
+        assert_eq!(reading.host.memory_stall_ns.is_some(), shown);
     }
     let between = &readings.0[1..readings.0.len() - 1];
     assert!(between.iter().all(|reading| reading.host.memory_stall_ns.is_none()), "at the edges only");
@@ -171,7 +171,7 @@ fn orphans_with_the_mark_belong_to_the_target_and_others_do_not() {
     let tree = Tree { pid: target.pid(), mark: Some("orphans".to_owned()), group: false };
     let keeper = Some(std::process::id().cast_signed());
     let sampler = Sampler::start(Watched { target: Some(tree), keeper, ..Watched::default() }).unwrap();
-    // The subshell may still be on its way out at the first looks; once it is gone, nobody comes.
+    // The subshell may still be exiting at the first readings; after that, no process appears.
     assert!((0..100).any(|_| last(&window(&sampler, 50)).processes == 2));
     assert_eq!(last(&window(&sampler, 50)).processes, 2);
     drop(stranger);
@@ -194,7 +194,7 @@ fn memory_that_is_held_is_found() {
     assert!(pss <= held.rss_bytes && (64 * MIB..67 * MIB).contains(&pss), "{held:?}");
 }
 
-/// Not a test by itself: the process that the next test watches. It holds 64 MiB and lets go; later, whenever it is told
+/// Not a test by itself: the process that the next test watches. It holds 64 MiB and releases them; later, on each signal
 /// to, half as much.
 #[test]
 fn stand_in_that_breathes() {
@@ -228,7 +228,7 @@ fn the_peak_is_the_windows_and_not_the_lifes() {
         let start = Mono::now().after(Nanos::from_millis(30));
         let pending = sampler.window(start, start.after(Nanos::from_secs(1)));
         std::thread::sleep(Duration::from_millis(150));
-        target.tell();
+        target.signal();
         target.line();
         let inside = Mono::now() < start.after(Nanos::from_millis(900));
         let loud = pending.wait();
@@ -251,7 +251,7 @@ fn a_target_that_vanishes_is_absent_not_zero() {
     let pending = sampler.window(start, start.after(Nanos::from_secs(3)));
     // The window's first reading is due in 30 ms.
     std::thread::sleep(Duration::from_secs(1));
-    target.tell();
+    target.signal();
     // Dead and not yet waited for at first, gone later.
     let stat = format!("/proc/{}/stat", target.pid());
     while !std::fs::read_to_string(&stat).unwrap().contains(") Z ") {

@@ -24,7 +24,7 @@ fn shown(ran: &Ran) -> Soak {
     }
 }
 
-/// What an instance of a soak went through.
+/// Returns the facts of an instance of a soak.
 fn seen(instance: &InstanceRecord) -> &Instance {
     match &instance.facts {
         InstanceFacts::Soak(facts) => facts,

@@ -365,8 +365,8 @@ fn an_external_target_is_found_watched_and_never_stopped() {
     runtime().block_on(ours.stop(Nanos::from_secs(2))).unwrap();
     assert_eq!(by_pid.ended(), Some(Ending::Unknown));
     assert!(matches!(place.launch(&external(External::Port(port.into()))), Err(Error::NotListening { .. })));
-    let nobody = place.launch(&external(External::Pid(by_pid.pid.unsigned_abs().into())));
-    assert!(matches!(nobody, Err(Error::NoProcess { .. })));
+    let missing = place.launch(&external(External::Pid(by_pid.pid.unsigned_abs().into())));
+    assert!(matches!(missing, Err(Error::NoProcess { .. })));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use harness_image as image;
 
-/// Whether there is an engine. Skips loudly where there is none, fails where HARNESS_REQUIRE_DOCKER=1 asks for one.
+/// Returns whether there is an engine. Without one, prints that the test is skipped, or fails if HARNESS_REQUIRE_DOCKER=1 is set.
 pub fn there_is_an_engine(test: &str) -> bool {
     let found = docker(&["version", "--format", "{{.Server.APIVersion}}"]);
     if found.is_none() {
@@ -19,7 +19,7 @@ pub fn there_is_an_engine(test: &str) -> bool {
     found.is_some()
 }
 
-/// What `docker` prints, where it succeeds.
+/// Returns what `docker` prints, where it succeeds.
 pub fn docker(args: &[&str]) -> Option<String> {
     let output = Command::new("docker").args(args).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())

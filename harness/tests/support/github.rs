@@ -26,7 +26,7 @@ pub enum Answer {
     Serve,
     /// This status and this message; the request changes nothing.
     Refuse(u16, &'static str),
-    /// As GitHub would, but the answer is this status: the write was done, and nobody learns of it.
+    /// As GitHub would, but the answer is this status: the write succeeds, but the client does not learn of it.
     ServeButSay(u16),
     /// Nothing, with the connection open.
     Hang,
@@ -50,7 +50,7 @@ struct Shared {
     held: Vec<TcpStream>,
 }
 
-/// A comment of somebody.
+/// Returns a comment of a user.
 pub fn comment(id: u64, login: &str, kind: &str, body: &str) -> Value {
     json!({ "id": id, "user": { "login": login, "type": kind }, "body": body, "html_url": format!("https://github.example/c/{id}") })
 }
@@ -74,7 +74,7 @@ impl GithubStandIn {
         Self { address, shared, stop, thread: Some(thread) }
     }
 
-    /// The token belongs to a person of that name and not to a workflow.
+    /// Makes the token that of a person with this name, instead of that of a workflow.
     pub fn known_as(self, login: &str) -> Self {
         self.shared.lock().unwrap().login = Some(login.to_owned());
         self
@@ -92,7 +92,7 @@ impl GithubStandIn {
         self.shared.lock().unwrap().seen.clone()
     }
 
-    /// How many requests had this method.
+    /// Returns how many requests had this method.
     pub fn count(&self, method: &str) -> usize {
         self.seen().iter().filter(|seen| seen.method == method).count()
     }

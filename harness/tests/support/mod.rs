@@ -38,15 +38,15 @@ pub struct Ran {
     pub stderr: String,
     result: Option<Value>,
     flat: Vec<Value>,
-    /// What the reference sidecars told at their ends, in the order of their logs' names.
+    /// The reports of the reference sidecars at exit, in the order of the names of their logs.
     pub truths: Vec<Value>,
 }
 
-/// The harness, ready to be given arguments.
+/// Returns the harness, ready to be given arguments.
 pub fn harness() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
     command.env_remove("SIDECAR_BIN").env_remove("THOUGHTGATE_BIN").env_remove("AETHER_BIN");
-    // What somebody calibrated on this machine is no part of a test.
+    // A calibration of this machine must not affect a test.
     command.env("HARNESS_CALIBRATION", "/nonexistent/calibration.json");
     command
 }
@@ -91,7 +91,7 @@ pub fn measured(scenario: &str) -> Ran {
     undisturbed(|| run(scenario))
 }
 
-/// A run that must be valid: one that the host disturbed is repeated, at most twice.
+/// Returns a run that must be valid: one that the host disturbed is repeated, at most twice.
 pub fn undisturbed(measure: impl Fn() -> Ran) -> Ran {
     let mut ran = measure();
     for again in ["second", "third"] {
@@ -165,7 +165,7 @@ impl Ran {
         serde_json::from_value(result["record"].clone()).unwrap()
     }
 
-    /// The judgement as it was written.
+    /// Returns the judgement as it was written.
     pub fn judgement(&self) -> &Value {
         &self.result.as_ref().unwrap_or_else(|| panic!("no result\n{}\n{}", self.stdout, self.stderr))["judgement"]
     }
@@ -175,8 +175,8 @@ impl Ran {
         found.unwrap_or_else(|| panic!("no stage {name}\n{}\n{}", self.stdout, self.stderr))
     }
 
-    /// The rules that this INVALID run broke, where these are only such as a busy host breaks: what a target or an instrument does
-    /// wrong is never one of them.
+    /// Returns the rules that this INVALID run broke, where these are only such as a busy host breaks: what a target or
+    /// an instrument does wrong is never one of them.
     pub fn disturbed(&self) -> Option<Vec<String>> {
         if self.code != 6 {
             return None;
@@ -192,21 +192,21 @@ impl Ran {
         disturbed.then(|| broken.iter().map(ToString::to_string).collect())
     }
 
-    /// The value of a metric in the flat array.
+    /// Returns the value of a metric in the flat array.
     pub fn metric(&self, id: &str) -> Option<f64> {
         self.flat.iter().find(|metric| metric["name"] == id)?["value"].as_f64()
     }
 
-    /// The metric, or a failure that shows the whole run.
+    /// Returns the metric, or a failure that shows the whole run.
     pub fn value(&self, id: &str) -> f64 {
         self.metric(id)
             .unwrap_or_else(|| panic!("{id} is absent; exit {}\n{}\n{}", self.code, self.stdout, self.stderr))
     }
 
-    /// Whether stdout or stderr says this; line breaks of the 80-column summary do not count.
+    /// Returns whether stdout or stderr says this; line breaks of the 80-column summary do not count.
     pub fn shows(&self, words: &str) -> bool {
-        let told = format!("{}\n{}", self.stdout, self.stderr);
-        told.split_whitespace().collect::<Vec<_>>().join(" ").contains(words)
+        let shown = format!("{}\n{}", self.stdout, self.stderr);
+        shown.split_whitespace().collect::<Vec<_>>().join(" ").contains(words)
     }
 
     pub fn expect_code(&self, code: i32) -> &Self {
@@ -215,11 +215,12 @@ impl Ran {
     }
 }
 
-/// A scenario around the reference sidecar with these flags and stages. Its audit bears a shared virtual machine and whoever else
-/// is busy on it: on an idle one, 0.4 to 0.5 % of the wake-ups of a bare `clock_nanosleep` loop at 1000/s came more than 1 ms late,
-/// in bursts of up to 7 ms, and a window here has 400 requests; one endless loop beside it is 50 % foreign CPU on two cores. The
-/// truths compared are medians, which such bursts do not move, and they tell by themselves when a disturbance did. Requests in flight
-/// were counted as 0.4 and computed as 0.1 at a load of 12. Errors, ledger, accounting and achieved rate stay as strict as by default.
+/// Returns a scenario around the reference sidecar with these flags and stages. Its audit tolerates a shared virtual
+/// machine and other load on it: on an idle one, 0.4 to 0.5 % of the wake-ups of a bare `clock_nanosleep` loop at
+/// 1000/s came more than 1 ms late, in bursts of up to 7 ms, and a window here has 400 requests; one endless loop
+/// beside it is 50 % foreign CPU on two cores. The truths compared are medians, which such bursts do not move, and they
+/// reveal a disturbance that did. Requests in flight were counted as 0.4 and computed as 0.1 at a load of 12. Errors,
+/// ledger, accounting and achieved rate stay as strict as by default.
 pub fn sidecar(flags: &[&str], stages: &str) -> String {
     let flags: String = flags.iter().map(|flag| format!(", \"{flag}\"")).collect();
     format!(

@@ -25,22 +25,22 @@ const MS: u64 = 1_000_000;
 const TARGET_RSS: u64 = 33_100_000;
 const CPUS: f64 = 2.0;
 
-/// The reason of a stage whose CPU time the hypervisor took.
+/// Returns the reason of a stage whose CPU time the hypervisor took.
 pub fn steal() -> Reason {
     Problem::Broken(Check::new(Found::Steal { share: 0.09, limit: 0.05 }, false, Blame::Host)).into()
 }
 
-/// A failure of the target with this text.
+/// Returns a failure of the target with this text.
 pub fn died(text: &str) -> Failure {
     failure(text, Exit::TargetFailed)
 }
 
-/// A failure with this text that stands for this exit code.
+/// Returns a failure with this text that stands for this exit code.
 pub fn failure(text: &str, exit: Exit) -> Failure {
     Failure::new(Cause::Error(vec![text.to_owned()]), exit)
 }
 
-/// The whole record. Its numbers are those of design section 9, give or take.
+/// Returns the whole record. Its numbers are those of design section 9, give or take.
 pub fn record() -> Record {
     let mut made = Maker { random: ChaCha8Rng::seed_from_u64(42), now: Mono(1_000_000_000_000) };
     Record {
@@ -378,7 +378,7 @@ fn abba(index: u32) -> [Arm; 2] {
     if index.is_multiple_of(2) { [Arm::Direct, Arm::Proxied] } else { [Arm::Proxied, Arm::Direct] }
 }
 
-/// The first round of an instance is the warm-up round; the audit decides on all others.
+/// Returns the status of a round: the first of an instance is the warm-up round; the audit decides on all others.
 fn round(index: u32, trials: Vec<TrialRecord>) -> RoundRecord {
     let valid = trials.iter().all(TrialRecord::is_valid);
     let status = match index {

@@ -71,7 +71,7 @@ impl Answer {
     }
 }
 
-/// A free address below the ports the kernel hands out, so that no other test's connection takes it meanwhile.
+/// Returns a free address below the ports the kernel hands out, so that no other test's connection takes it meanwhile.
 pub fn quiet_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + (std::process::id() % 500) as u16 * 20;
@@ -137,12 +137,12 @@ impl Pair {
     }
 }
 
-/// A sidecar with `flags` in front of an upstream with `upstream_flags`.
+/// Returns a sidecar with `flags` in front of an upstream with `upstream_flags`.
 pub async fn pair(flags: &[&str], upstream_flags: &[&str]) -> Pair {
     pair_with(upstream(upstream_flags).await, flags).await
 }
 
-/// A sidecar with `flags` in front of `upstream`.
+/// Returns a sidecar with `flags` in front of `upstream`.
 pub async fn pair_with(upstream: Server, flags: &[&str]) -> Pair {
     let url = format!("http://{}", upstream.address);
     let argv = [&["reference-sidecar", "--upstream", &url], flags].concat();

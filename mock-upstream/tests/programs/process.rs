@@ -109,9 +109,9 @@ async fn a_freeze_stops_the_proxy_and_not_the_admin_port() {
         }
         slowest
     });
-    let during = truth_once(admin, "the freeze", |told| told.freeze.started_ns.is_some()).await.freeze;
+    let during = truth_once(admin, "the freeze", |shown| shown.freeze.started_ns.is_some()).await.freeze;
     assert_eq!(during.ended_ns, None, "the admin port answers inside the freeze");
-    let freeze = truth_once(admin, "the end of the freeze", |told| told.freeze.ended_ns.is_some()).await.freeze;
+    let freeze = truth_once(admin, "the end of the freeze", |shown| shown.freeze.ended_ns.is_some()).await.freeze;
     over.store(true, Ordering::Relaxed);
     let slowest = load.await.unwrap();
     assert!(slowest >= Duration::from_millis(950), "{slowest:?}");
@@ -181,12 +181,12 @@ async fn the_worker_burns_and_holds_what_it_tells_and_dies_with_its_parent() {
     let upstream = upstream(&[]).await;
     let flags = ["--worker-child", "--worker-burn", "100ms", "--worker-ballast", "16MiB"];
     let (process, _, admin) = sidecar_for(upstream.address, &flags);
-    let told = truth_once(admin, "the worker's account", |told| told.worker.burned_cpu_ns >= 30_000_000).await;
-    let worker = told.worker;
+    let shown = truth_once(admin, "the worker's account", |shown| shown.worker.burned_cpu_ns >= 30_000_000).await;
+    let worker = shown.worker;
     let pid = worker.pid.unwrap();
     assert_eq!(worker.ballast_bytes, 16 << 20);
     assert!(rss_bytes(pid) >= 16 << 20);
-    assert!(rss_bytes(told.pid) < 16 << 20, "the parent holds none of it");
+    assert!(rss_bytes(shown.pid) < 16 << 20, "the parent holds none of it");
     // In clock ticks of 10 ms: user and system time are fields 14 and 15.
     let stat = std::fs::read_to_string(proc_file(pid, "stat")).unwrap();
     let fields: Vec<_> = stat.rsplit(") ").next().unwrap().split(' ').collect();
@@ -203,12 +203,12 @@ async fn memory_and_descriptors_are_held_and_leaked_as_told() {
     let flags = ["--ballast", "32MiB", "--leak-per-second", "20MiB", "--leak-fds-per-second", "200"];
     let (process, _, admin) = sidecar_for(upstream.address, &flags);
     let pid = process.child.id();
-    let leaks = |told: &TruthReport| told.leaked_bytes >= 4 << 20 && told.leaked_fds >= 40;
-    let told = truth_once(admin, "the leaks", leaks).await;
+    let leaks = |shown: &TruthReport| shown.leaked_bytes >= 4 << 20 && shown.leaked_fds >= 40;
+    let shown = truth_once(admin, "the leaks", leaks).await;
     let fds = std::fs::read_dir(proc_file(pid, "fd")).unwrap().count() as u64;
-    assert_eq!(told.ballast_bytes, 32 << 20);
-    assert!(fds >= told.leaked_fds, "{fds} open, {told:?}");
-    assert!(rss_bytes(pid) >= told.ballast_bytes + told.leaked_bytes);
+    assert_eq!(shown.ballast_bytes, 32 << 20);
+    assert!(fds >= shown.leaked_fds, "{fds} open, {shown:?}");
+    assert!(rss_bytes(pid) >= shown.ballast_bytes + shown.leaked_bytes);
 }
 
 #[tokio::test]
@@ -216,14 +216,14 @@ async fn a_sawtooth_grows_and_is_given_back() {
     let upstream = upstream(&[]).await;
     let (process, _, admin) = sidecar_for(upstream.address, &["--sawtooth", "48MiB", "--sawtooth-period", "1s"]);
     let pid = process.child.id();
-    // Whoever looks in time sees much of a tooth, and soon after little.
+    // A reading in time sees most of a tooth, and a later one little.
     let mut most = 0;
     wait_for("a tooth and what is left of it", || {
         let rss = rss_bytes(pid);
         most = most.max(rss);
         most >= 24 << 20 && rss + (16 << 20) <= most
     });
-    assert!(truth_once(admin, "a tooth given back", |told| told.sawteeth >= 1).await.sawteeth >= 1);
+    assert!(truth_once(admin, "a tooth given back", |shown| shown.sawteeth >= 1).await.sawteeth >= 1);
 }
 
 #[tokio::test]

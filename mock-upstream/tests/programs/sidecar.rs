@@ -1,4 +1,4 @@
-//! The reference sidecar forwards what it gets, refuses what it is told to refuse, and counts both.
+//! Tests that the reference sidecar forwards requests, refuses those that it should refuse, and counts both.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

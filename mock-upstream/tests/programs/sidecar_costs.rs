@@ -1,4 +1,4 @@
-//! What the reference sidecar adds, burns and leaks is what it tells.
+//! Tests that the reference sidecar reports exactly the delay, CPU time and leaks that it causes.
 
 use std::time::{Duration, Instant};
 
@@ -17,12 +17,12 @@ async fn added_latency_is_never_short_and_is_told_for_each_side() {
     }
     let elapsed = start.elapsed().as_nanos() as u64;
     let truth = pair.truth();
-    for (told, asked) in [(truth.added_request_ns, 500_000), (truth.added_response_ns, 300_000)] {
-        assert_eq!(told.count, 50);
-        assert!(told.min.unwrap() >= asked);
-        assert!(told.sum >= 50 * asked && told.max.unwrap() >= told.sum / 50);
-        let median = told.median.unwrap();
-        assert!(median >= asked - asked / 100 && median <= told.max.unwrap() + asked / 100, "{told:?}");
+    for (shown, asked) in [(truth.added_request_ns, 500_000), (truth.added_response_ns, 300_000)] {
+        assert_eq!(shown.count, 50);
+        assert!(shown.min.unwrap() >= asked);
+        assert!(shown.sum >= 50 * asked && shown.max.unwrap() >= shown.sum / 50);
+        let median = shown.median.unwrap();
+        assert!(median >= asked - asked / 100 && median <= shown.max.unwrap() + asked / 100, "{shown:?}");
     }
     assert!(truth.added_request_ns.sum + truth.added_response_ns.sum < elapsed);
 }
@@ -36,10 +36,10 @@ async fn an_answer_comes_no_earlier_than_asked_and_what_it_takes_is_part_of_that
         client.get("/").await;
         assert!(one.elapsed() >= Duration::from_millis(20));
     }
-    let told = pair.truth().answered_ns;
-    let median = told.median.unwrap();
-    assert!(told.count == 20 && told.min.unwrap() >= 20_000_000, "{told:?}");
-    assert!((19_900_000..24_000_000).contains(&median), "the 5 ms are not added: {told:?}");
+    let shown = pair.truth().answered_ns;
+    let median = shown.median.unwrap();
+    assert!(shown.count == 20 && shown.min.unwrap() >= 20_000_000, "{shown:?}");
+    assert!((19_900_000..24_000_000).contains(&median), "the 5 ms are not added: {shown:?}");
 }
 
 #[tokio::test]

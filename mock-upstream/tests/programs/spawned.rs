@@ -37,7 +37,7 @@ pub fn sidecar(flags: &[&str]) -> Spawned {
     spawn(env!("CARGO_BIN_EXE_reference-sidecar"), flags)
 }
 
-/// A sidecar on free ports, in front of `upstream`: the process, its proxy and its admin address.
+/// Returns a sidecar on free ports, in front of `upstream`: the process, its proxy and its admin address.
 pub fn sidecar_for(upstream: SocketAddr, flags: &[&str]) -> (Spawned, SocketAddr, SocketAddr) {
     let url = format!("http://{upstream}");
     let always = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--announce"];
@@ -59,7 +59,7 @@ impl Spawned {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
     }
 
-    /// The exit status.
+    /// Returns the exit status.
     pub fn ended(&mut self) -> ExitStatus {
         let mut status = None;
         wait_for("the process to end", || {
@@ -83,7 +83,7 @@ impl Drop for Foreign {
     }
 }
 
-/// Whether the process runs; one that nobody has reaped does not.
+/// Returns whether the process runs; a zombie does not.
 pub fn alive(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
     stat.is_ok_and(|stat| !stat.rsplit(") ").next().unwrap().starts_with('Z'))
@@ -100,15 +100,15 @@ pub fn wait_for(what: &str, mut reached: impl FnMut() -> bool) {
     }
 }
 
-/// The first truth of which `reached` holds.
+/// Returns the first truth of which `reached` holds.
 pub async fn truth_once(admin: SocketAddr, what: &str, reached: impl Fn(&TruthReport) -> bool) -> TruthReport {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let told = truth(admin).await;
-        if reached(&told) {
-            return told;
+        let shown = truth(admin).await;
+        if reached(&shown) {
+            return shown;
         }
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}: {told:?}");
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}: {shown:?}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

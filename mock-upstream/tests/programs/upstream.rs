@@ -1,4 +1,4 @@
-//! The mock upstream does what its flags say, and its ledger tells the truth.
+//! Tests that the mock upstream follows its flags, and that its ledger is correct.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -49,7 +49,7 @@ async fn a_delay_is_never_short_and_its_real_length_is_told() {
     assert!(delays.sum >= 40 * 500_000);
 }
 
-/// Whoever else gets the processor between two readings of the clock only adds to what is seen, so the best batch counts.
+/// Other processes that run between two readings of the clock can only increase the observed value, so the best batch counts.
 #[tokio::test]
 async fn the_told_delays_add_up_to_those_seen_from_outside() {
     let server = upstream(&["--delay-distribution", "uniform:5ms:9ms", "--seed", "3"]).await;
@@ -61,10 +61,10 @@ async fn the_told_delays_add_up_to_those_seen_from_outside() {
             let (received, sent) = stamps(&client.get("/").await);
             seen += sent - received;
         }
-        let told = ledger(&server).await.delay_ns.sum - before;
-        assert!(told <= seen, "{told} told, {seen} seen");
-        least = least.min((seen - told) as f64 / seen as f64);
-        before += told;
+        let shown = ledger(&server).await.delay_ns.sum - before;
+        assert!(shown <= seen, "{shown} reported, {seen} seen");
+        least = least.min((seen - shown) as f64 / seen as f64);
+        before += shown;
         if least <= 0.01 {
             return;
         }
@@ -187,7 +187,7 @@ async fn exactly_every_nth_request_gets_the_status() {
     }
 }
 
-/// What a client sees that sends two requests, of which the second is left without an answer.
+/// Returns what a client receives that sends two requests, the second of which is not answered.
 async fn second_answer(address: SocketAddr) -> std::io::Result<Vec<u8>> {
     assert_eq!(Client::connect(address).await.get("/").await.status, StatusCode::OK);
     let mut stream = TcpStream::connect(address).await?;

@@ -8,20 +8,20 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder cannot be read.
-    #[error("{} cannot be read: {source}; look at it with: ls -l {}", path.display(), path.display())]
+    #[error("{} cannot be read: {source}; inspect it with: ls -l {}", path.display(), path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     /// The image cannot be written.
-    #[error("{} cannot be written: {source}; look with: df -h {}", path.display(), path.parent().unwrap_or(path).display())]
+    #[error("{} cannot be written: {source}; check with: df -h {}", path.display(), path.parent().unwrap_or(path).display())]
     Unwritable { path: PathBuf, source: io::Error },
     #[error("{} is neither a file nor a folder, so it cannot be copied into an image", path.display())]
     NoFile { path: PathBuf },
     /// A script needs more than libraries.
     #[error("{} is a script (its first line is {line:?}), and the files that its interpreter needs are unknown; name the program that it starts, or an image", path.display())]
     Script { path: PathBuf, line: String },
-    #[error("{} is not a program: {reason}; look with: file {}", path.display(), path.display())]
+    #[error("{} is not a program: {reason}; check with: file {}", path.display(), path.display())]
     NoProgram { path: PathBuf, reason: NoProgram },
     /// A program for other hardware.
-    #[error("{} is built for {found}, but this host is {host}; build it for this host, look with: file {}", path.display(), path.display())]
+    #[error("{} is built for {found}, but this host is {host}; build it for this host, check with: file {}", path.display(), path.display())]
     WrongMachine { path: PathBuf, found: String, host: String },
     /// A library or the loader does not exist.
     #[error("{name} is not found, and {} needs it; looked in {}; find it with: find / -name '{name}*', and install it", by.display(), listed(looked))]
@@ -40,7 +40,7 @@ pub enum Error {
     #[error("{} is not an image: {reason}; make one with: docker save IMAGE --output FILE", path.display())]
     NoImage { path: PathBuf, reason: NoImage },
     /// An archive that cannot be read to its end.
-    #[error("{} is not a complete archive: {source}; write it again, look with: tar -tf {}", path.display(), path.display())]
+    #[error("{} is not a complete archive: {source}; write it again, check with: tar -tf {}", path.display(), path.display())]
     Broken { path: PathBuf, source: io::Error },
     /// A part of an image is missing or wrong.
     #[error("{}: {name} {reason}; write the image again", path.display())]

@@ -44,7 +44,8 @@ pub struct Milestones {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
-        "the target never listened: {url} refused connections for {waited} ({last}); does it listen there? look with: ss -ltn"
+        "the target never listened: {url} refused connections for {waited} ({last}); does it listen there? check with: \
+         ss -ltn"
     )]
     NeverListened {
         url: String,
@@ -54,7 +55,7 @@ pub enum Error {
     },
     /// It answers, but not with 2xx.
     #[error(
-        "the target's {endpoint} endpoint still answered {status} after {waited}: {body:?}; look with: curl -i {url}"
+        "the target's {endpoint} endpoint still answered {status} after {waited}: {body:?}; check with: curl -i {url}"
     )]
     WrongStatus {
         endpoint: Endpoint,
@@ -73,7 +74,7 @@ pub enum Error {
         reached: String,
     },
     /// It listens, but does not answer.
-    #[error("the target's {endpoint} endpoint gave no answer within {waited} ({last}); look with: curl -i {url}")]
+    #[error("the target's {endpoint} endpoint gave no answer within {waited} ({last}); check with: curl -i {url}")]
     TimedOut {
         endpoint: Endpoint,
         url: String,

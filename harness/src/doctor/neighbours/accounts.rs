@@ -1,4 +1,4 @@
-//! CPU time of the processes of this host.
+//! Reads the CPU time of the processes on this host.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use harness_base::units::Nanos;
 
-/// Share of one CPU from which on a neighbour is worth a name.
+/// Share of one CPU from which a neighbour is named.
 const WORTH: f64 = 0.01;
 
 /// A process that used CPU time.
@@ -22,10 +22,10 @@ pub(in crate::doctor) struct Neighbour {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::doctor) struct Accounts(BTreeMap<Identity, (String, u64)>);
 
-/// Pid and start: a pid can pass to another process.
+/// Pid and start time, because a pid can be reused.
 type Identity = (i32, u64);
 
-/// The accounts of all processes but this one; `None` where processes cannot be seen.
+/// Reads the CPU time of all processes except this one; `None` if processes are not visible.
 pub(in crate::doctor) fn accounts(root: &Path) -> Option<Accounts> {
     let own = std::process::id().cast_signed();
     let entries = std::fs::read_dir(root.join("proc")).ok()?.flatten();
@@ -38,16 +38,17 @@ pub(in crate::doctor) fn accounts(root: &Path) -> Option<Accounts> {
     Some(Accounts(pids.filter_map(account).collect()))
 }
 
-/// Name, user and system time, and start, of a line such as `7 (a b) c) S 1 …`: the name ends at the last parenthesis.
+/// Parses name, CPU time and start time from a line such as `7 (a b) c) S 1 …`; the name ends at the last parenthesis.
 fn parse(stat: &str) -> Option<(String, u64, u64)> {
     let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let field = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    // Counted from the state, which is the third of the whole line.
+    // Fields are counted from the state, which is the third field of the line.
     Some((name.to_owned(), field(11)? + field(12)?, field(19)?))
 }
 
-/// Who used CPU time between two looks that lie `span` apart, the busiest first. One that came in between used all that it has.
+/// Returns the processes that used CPU time between two readings `span` apart, the busiest first. All CPU time of a
+/// process that started in between counts.
 pub(in crate::doctor) fn between(before: &Accounts, after: &Accounts, span: Nanos) -> Vec<Neighbour> {
     let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100) as f64;
     let used = |(identity, (name, ticks)): (&Identity, &(String, u64))| {
@@ -85,7 +86,7 @@ mod tests {
         let before = accounts(tree.path()).unwrap();
         assert_eq!(before.0.len(), 3);
         tree.write("proc/7/stat", &stat("a (b) c", 60, 55, 900));
-        // The pid was given away: what the new one has, it used since.
+        // The pid was reused: all CPU time of the new process was used since then.
         tree.write("proc/8/stat", &stat("new", 20, 5, 5_000));
         let ticks = sysconf(SysconfVar::CLK_TCK).unwrap().unwrap() as f64;
         let found = between(&before, &accounts(tree.path()).unwrap(), Nanos::from_secs(1));
@@ -95,7 +96,7 @@ mod tests {
         assert_eq!(accounts(Path::new("/nonexistent")), None);
     }
 
-    /// A process that never rests, ended with the test.
+    /// A process that uses a whole CPU, and is killed at the end of the test.
     struct Busy(std::process::Child);
 
     impl Drop for Busy {
@@ -108,7 +109,7 @@ mod tests {
     fn a_busy_child_is_found_with_what_the_scheduler_says_it_used() {
         let child = Busy(std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap());
         let pid = child.0.id().cast_signed();
-        // On a CPU so far, in nanoseconds: the scheduler's own account.
+        // Nanoseconds on a CPU so far, as the scheduler counts them.
         let on_cpu = || {
             let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
             text.split_whitespace().next().unwrap().parse::<u64>().unwrap()

@@ -1,24 +1,25 @@
-//! Time for which work waited, as the kernel counts it.
+//! Reads the time that tasks waited, as the kernel counts it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use harness_base::units::Nanos;
 
-/// What can be waited for.
+/// Resources that tasks wait for.
 const RESOURCES: [&str; 3] = ["cpu", "memory", "io"];
 
-/// Time waited so far, or a share of a window, by resource. A resource is missing where the kernel does not tell.
+/// Time that tasks waited so far, or a share of a window, by resource. A resource that the kernel does not report is
+/// missing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::doctor) struct Waited(BTreeMap<&'static str, f64>);
 
 impl Waited {
-    /// The share of the time that was waited for a resource; `None` where the kernel does not tell.
+    /// Returns the share of time in which a task waited for a resource; `None` if the kernel does not report it.
     pub(in crate::doctor) fn share_of(&self, resource: &str) -> Option<&f64> {
         self.0.get(resource)
     }
 
-    /// The shares of `span` that were waited between `self` and `later`, two readings of [`totals`].
+    /// Computes the shares of `span` between `self` and `later`, two results of [`totals`].
     pub(in crate::doctor) fn until(&self, later: &Self, span: Nanos) -> Self {
         let share = |(resource, total): (&&'static str, &f64)| {
             let waited = later.0.get(resource)? - total;
@@ -28,7 +29,7 @@ impl Waited {
     }
 }
 
-/// Microseconds since the host started in which at least one task waited for each resource.
+/// Reads the microseconds since boot in which at least one task waited for each resource.
 pub(in crate::doctor) fn totals(root: &Path) -> Waited {
     let total = |resource: &'static str| {
         let text = std::fs::read_to_string(root.join(format!("proc/pressure/{resource}"))).ok()?;

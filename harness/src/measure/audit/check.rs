@@ -1,4 +1,4 @@
-//! What the audit finds: a rule, the values it looked at, whether it holds, and who is to blame where it does not.
+//! Defines the result of an audit rule: the values it compared, whether it holds, and the cause if it does not.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use harness_load::outcome::Outcomes;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// Scheduled requests equal the sum of all outcomes.
+    /// The number of scheduled requests equals the sum of all outcomes.
     Accounting,
     /// The share of errors is within its limit.
     Errors,
@@ -19,9 +19,9 @@ pub enum Rule {
     Achieved,
     /// Requests were released on time.
     PacerLagP99,
-    /// Few requests stayed unsent.
+    /// Few requests remained unsent.
     Unsent,
-    /// The upstream saw what was sent.
+    /// The hits of the upstream match the requests that were sent.
     Ledger,
     /// Rate, latency and concurrency agree.
     LittlesLaw,
@@ -33,24 +33,24 @@ pub enum Rule {
     ForeignCpu,
 }
 
-/// Who is at fault when a rule does not hold.
+/// Cause of a violated rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Blame {
-    /// The load generator could not do what it was asked.
+    /// The load generator could not send the load.
     Generator,
     /// The target answered wrongly, or could not carry the load.
     Target,
     /// The upstream was the limit.
     Upstream,
-    /// The host was disturbed by others.
+    /// Other processes or guests disturbed the host.
     Host,
     /// The measurement contradicts itself.
     Instrument,
 }
 
-/// What a rule looked at. Shares are from 0 to 1 and limits are in the unit of what they limit.
+/// The values that a rule compared. Shares are from 0 to 1; limits have the unit of the limited value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -63,15 +63,15 @@ pub enum Found {
         errors: u64,
         scheduled: u64,
         outcomes: Outcomes,
-        /// One of the wrong answers.
+        /// Example of a wrong answer.
         example: Option<String>,
         limit: f64,
     },
-    /// Errors before anything was made to fail, in stage `faults`.
+    /// Errors before the fault, in stage `faults`.
     ErrorsBefore {
         errors: u64,
         of: u64,
-        /// One of the wrong answers.
+        /// Example of a wrong answer.
         example: Option<String>,
     },
     Achieved {
@@ -103,9 +103,9 @@ pub enum Found {
         computed: f64,
     },
     TargetCpu {
-        /// CPU time used ÷ CPU time there was.
+        /// CPU time used ÷ CPU time available.
         share: f64,
-        /// CPUs the target may use.
+        /// CPUs that the target may use.
         cpus: f64,
         limit: f64,
     },
@@ -139,12 +139,12 @@ pub enum OwnProcess {
     Upstream,
 }
 
-/// What a reader must know of a trial beside its numbers.
+/// Remark about a trial that readers of its numbers need.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Tag {
-    /// A thread of ours was runnable for most of the window, so the rate may be a ceiling of ours.
+    /// A thread of generator or upstream was runnable for most of the window, so the rate may be the limit of the host.
     CoLocated {
         process: OwnProcess,
         /// Share of the window, from 0 to 1.
@@ -168,7 +168,7 @@ impl Rule {
         Self::ForeignCpu,
     ];
 
-    /// The name under `[audit]` and in reports.
+    /// Returns the name under `[audit]` and in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Accounting => "accounting",
@@ -186,7 +186,7 @@ impl Rule {
 }
 
 impl Found {
-    /// The rule that looks at it.
+    /// Returns the rule that checks this.
     pub const fn rule(&self) -> Rule {
         match self {
             Self::Accounting { .. } => Rule::Accounting,
@@ -204,7 +204,7 @@ impl Found {
 }
 
 impl Check {
-    /// A check; the blame is kept only where the rule does not hold.
+    /// Creates a check. The blame is kept only if the rule does not hold.
     pub fn new(found: Found, passed: bool, blame: Blame) -> Self {
         Self { found, passed, blame: (!passed).then_some(blame) }
     }

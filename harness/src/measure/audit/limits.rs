@@ -5,27 +5,27 @@ use serde::{Deserialize, Serialize};
 use crate::spec::Section;
 use harness_base::units::{Nanos, Ratio};
 
-/// Limits of the audit; adjustable under `[audit]`.
+/// Limits of the audit, which `[audit]` changes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Least share of the offered rate that must be achieved.
+    /// Smallest share of the offered rate that must be achieved.
     pub achieved: Ratio,
     /// Largest pacer lag at quantile 0.99.
     pub pacer_lag_p99: Nanos,
-    /// Most requests that may stay unsent.
+    /// Largest number of requests that may remain unsent.
     pub unsent: u64,
-    /// Most requests that may end in an error, as a share of those scheduled.
+    /// Largest share of the scheduled requests that may be errors.
     pub errors: Ratio,
     /// Largest share of CPU time stolen by the hypervisor.
     pub steal: Ratio,
-    /// Largest share of CPU time used by processes that are no part of the measurement.
+    /// Largest share of CPU time used by processes outside the measurement.
     pub foreign_cpu: Ratio,
-    /// Largest share of what it may use that the target's CPU may take in an overhead trial.
+    /// Largest share of its CPUs that the target may use in an overhead trial.
     pub target_cpu: Ratio,
     /// Share of the window at which a generator or upstream thread counts as saturated.
     pub saturated: Ratio,
-    /// Largest relative disagreement between in-flight requests as counted and as rate × mean response time.
+    /// Largest relative difference between counted requests in flight and rate × mean service time.
     pub littles_law: Ratio,
 }
 
@@ -46,7 +46,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Reads an `[audit]` section; what it leaves out is as in `base`.
+    /// Reads an `[audit]` section; missing keys are taken from `base`.
     pub fn read(section: &Section<'_>, base: Self) -> Self {
         Self {
             achieved: section

@@ -1,4 +1,4 @@
-//! The sentences for what the audit finds, for reports and for who watches a run. Nothing reads them back.
+//! Formats the results of the audit as sentences for reports and progress. No code parses these sentences.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use harness_base::units::{Nanos, Ratio, grouped, three_digits};
 use harness_load::facts::LedgerRule;
 
 impl JudgedLag {
-    /// The quantile as a name, for example `p99`.
+    /// Returns the name of the quantile, for example `p99`.
     pub fn quantile_name(&self) -> String {
         quantile_name(self.quantile)
     }
@@ -61,7 +61,7 @@ impl fmt::Display for Found {
             Self::Unsent { unsent, limit } => write!(out, "{} unsent, limit {limit}", count(*unsent)),
             Self::Ledger { sent, upstream_hits, expected } => write!(
                 out,
-                "{} requests sent, the upstream saw {} ({} expected)",
+                "{} requests sent, the upstream received {} ({} expected)",
                 count(*sent),
                 count(*upstream_hits),
                 demand(*expected)
@@ -108,12 +108,12 @@ const fn demand(expected: LedgerRule) -> &'static str {
 }
 
 impl Check {
-    /// What to change; `None` where the rule holds.
+    /// Returns what to change; `None` if the rule holds.
     pub const fn hint(&self) -> Option<&'static str> {
         let Some(blame) = self.blame else { return None };
         Some(match &self.found {
-            Found::Accounting { .. } => "report this: requests must never be lost by the generator",
-            Found::Errors { .. } => "look at the target's log beside the result, and at `expect` of the request",
+            Found::Accounting { .. } => "the generator lost requests, which is a bug of harness: report it",
+            Found::Errors { .. } => "check the target's log beside the result and `expect` of the request",
             Found::ErrorsBefore { of: 0, .. } => "lengthen `before`, or raise `rate`",
             Found::ErrorsBefore { .. } => "see the target's log beside the result",
             Found::Achieved { .. } | Found::Unsent { .. } => rate_hint(blame),
@@ -121,14 +121,14 @@ impl Check {
                 "the generator woke up late: use a quieter host, a lower `rate`, or a `cpuset` of its own"
             }
             Found::Ledger { .. } => {
-                "the target answers by itself, retries or drops: see its log, and `expect.upstream_hits`"
+                "the target answers requests itself, retries or drops them: see its log and `expect.upstream_hits`"
             }
             Found::LittlesLaw { .. } => {
                 "latency, rate and concurrency contradict each other; if this repeats, report it with the result"
             }
             Found::TargetCpu { .. } => "near saturation latency is queueing, not overhead: lower `rate`",
-            Found::Steal { .. } => "the hypervisor gave the CPUs to others: repeat later or on another host",
-            Found::ForeignCpu { .. } => "stop what else runs on this host (see `top`), then repeat",
+            Found::Steal { .. } => "the hypervisor gave CPU time to other guests: repeat later or on another host",
+            Found::ForeignCpu { .. } => "stop other programs on this host (see `top`), then repeat",
         })
     }
 }

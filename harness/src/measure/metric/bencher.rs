@@ -1,18 +1,18 @@
-//! The measures of Bencher: the only list of them. `bench_metrics.json`, its reader, `docs/metrics.md` and
-//! `scripts/bencher-upload` (through `harness measures`) all read it.
+//! Defines the measures of Bencher. `bench_metrics.json`, its reader, `docs/metrics.md` and `scripts/bencher-upload`
+//! (through `harness measures`) all use this list.
 
 use serde::Serialize;
 
 use super::unit::{Better, Unit};
 
-/// A measure of Bencher. All metrics of one measure share its unit, its direction and their noise, because a threshold of Bencher
+/// A measure of Bencher. All metrics of one measure share unit, direction and noise, because a threshold of Bencher
 /// belongs to a measure.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Measure {
     #[serde(rename = "measure")]
     pub slug: &'static str,
     pub name: &'static str,
-    /// The units as Bencher shows them.
+    /// The units that Bencher shows.
     pub units: &'static str,
     /// The short form of the units, for tables.
     #[serde(skip)]
@@ -54,12 +54,12 @@ const fn measure(
     Measure { slug, name, units: units.0, label: units.1, better: Better::Lower, threshold }
 }
 
-/// A t-test over the last 64 values, which needs seven of them.
+/// Returns a t-test over the last 64 values, which needs at least seven.
 const fn t_test(boundary: f64) -> Threshold {
     Threshold { test: Test::TTest, boundary, min_samples: Some(7), max_samples: 64 }
 }
 
-/// A share of the last value.
+/// Returns a threshold relative to the last value.
 const fn exact(boundary: f64) -> Threshold {
     Threshold { test: Test::Percentage, boundary, min_samples: None, max_samples: 1 }
 }
@@ -102,7 +102,7 @@ pub static MEASURES: [&Measure; 14] = [
 ];
 
 impl Measure {
-    /// The factor from a metric's unit to that of the measure (ms → ns: 1e6).
+    /// Returns the factor from the unit of a metric to that of the measure (ms → ns: 1e6).
     pub const fn scale(&self, unit: Unit) -> f64 {
         match unit {
             Unit::Millis => 1e6,

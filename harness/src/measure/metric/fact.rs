@@ -1,4 +1,5 @@
-//! What is no number: texts and flags. They go to the record and the flat array, never to Bencher, which takes numbers only.
+//! Defines facts: texts and flags in the record and the flat array. Bencher does not receive them, because it accepts
+//! numbers only.
 
 use serde::{Serialize, Serializer};
 
@@ -6,7 +7,7 @@ use super::row::Absent;
 use crate::measure::kind::StageKind;
 use crate::measure::record::StageRecord;
 
-/// What a fact's values are.
+/// Type of the values of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactKind {
     Text,
@@ -28,25 +29,25 @@ pub struct Fact {
     /// Identifier in REQ-OBS-001 section 5.
     pub req: &'static str,
     pub kind: FactKind,
-    /// The kind of stage it is taken from.
+    /// The kind of stage that it is taken from.
     pub stage: StageKind,
-    /// What REQ-OBS-001 asks for.
+    /// The requirement of REQ-OBS-001.
     pub target: &'static str,
-    /// What it means, for `docs/metrics.md`.
+    /// Its meaning, for `docs/metrics.md`.
     pub about: &'static str,
-    /// Its value in a valid stage.
+    /// Takes the value from a valid stage.
     pub of: fn(&StageRecord) -> Result<FactValue, Absent>,
 }
 
 impl Fact {
-    /// Its id for one stage, as that of a metric.
+    /// Returns the id for one stage, like that of a metric.
     pub fn id_for(&self, stage: &StageRecord) -> String {
         if stage.name == stage.kind().name() { self.id.to_owned() } else { format!("{}@{}", self.id, stage.name) }
     }
 }
 
 impl FactKind {
-    /// How it is written in the flat array of REQ-OBS-001 8.1.
+    /// Returns the label in the flat array of REQ-OBS-001 8.1.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Text => "string",

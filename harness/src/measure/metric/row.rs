@@ -1,4 +1,4 @@
-//! One metric: what is known of it everywhere.
+//! Defines the row of a metric.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::measure::trial::TrialRecord;
 /// The values of a metric in a stage, or why there are none.
 pub(crate) type Values = Result<Vec<f64>, Absent>;
 
-/// How its values come about.
+/// How values are obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -22,13 +22,13 @@ pub enum Kind {
     Exact,
 }
 
-/// A claim to hold a metric against: `< limit` for lower is better, `> limit` for higher.
+/// A claim about a metric: `< limit` if lower is better, `> limit` if higher is better.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limit {
     pub value: f64,
 }
 
-/// Why a metric has no value. Never a zero.
+/// Why a metric has no value. A missing value is never 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absent(pub String);
 
@@ -36,32 +36,35 @@ pub struct Absent(pub String);
 pub struct Metric {
     /// `category/name`; `{vus}` stands for the number of virtual users.
     pub id: &'static str,
-    /// Identifier in REQ-OBS-001 section 5, where it stands there.
+    /// Identifier in REQ-OBS-001 section 5, if it is listed there.
     pub req: Option<&'static str>,
     pub unit: Unit,
     pub better: Better,
-    /// How the values come about.
+    /// How the values are obtained.
     pub kind: Kind,
-    /// The kind of stage it is taken from.
+    /// The kind of stage that it is taken from.
     pub stage: StageKind,
-    /// Where it goes in Bencher.
+    /// Its measure in Bencher.
     pub bencher: &'static Measure,
-    /// The claim of REQ-OBS-001, where it makes one.
+    /// The claim of REQ-OBS-001, if there is one.
     pub target: Option<Limit>,
-    /// What the number means, for `docs/metrics.md`.
+    /// Its meaning, for `docs/metrics.md`.
     pub about: &'static str,
-    /// Fewest requests a round must have for the value to gate; with fewer it is advisory. 0 where that does not matter.
+    /// Smallest number of requests per round for the value to gate; with fewer, it is advisory. 0 if that does not
+    /// matter.
     pub requests: u64,
-    /// Values per valid round (or launch), in order.
+    /// Takes the values per valid round (or launch), in order.
     pub of: fn(&StageRecord) -> Result<Vec<f64>, Absent>,
-    /// The quantity on one arm by itself, in the metric's unit, for metrics that readers want to see on both.
+    /// Takes the value of one arm, in the unit of the metric, for metrics that are shown for both arms.
     pub by_arm: Option<fn(&TrialRecord) -> Option<f64>>,
-    /// Its value is how a quantity changes over the stage, which its kind judges; not the median of the values of [`Metric::of`].
+    /// Its value is the trend of a quantity over the stage, which the kind of stage judges, instead of the median of
+    /// the values of [`Metric::of`].
     pub trend: bool,
 }
 
 impl Metric {
-    /// Its id for one stage: placeholders filled, and `@stage` behind it where the stage is not named after its kind.
+    /// Returns the id for one stage, with placeholders filled in, and with `@stage` appended if the stage is not named
+    /// after its kind.
     pub fn id_for(&self, stage: &StageRecord) -> String {
         let vus = match stage.offered {
             Some(harness_load::pace::Pace::Closed { vus }) => vus.to_string(),
@@ -71,23 +74,23 @@ impl Metric {
         if stage.name == stage.kind().name() { id } else { format!("{id}@{}", stage.name) }
     }
 
-    /// The part before the slash: `latency`, `memory` …
+    /// Returns the part before the slash: `latency`, `memory` …
     pub fn category(&self) -> &'static str {
         category(self.id)
     }
 }
 
-/// An id without its `@stage`.
+/// Returns an id without its `@stage`.
 pub fn bare(id: &str) -> &str {
     id.split_once('@').map_or(id, |(bare, _)| bare)
 }
 
-/// The part of an id before the slash.
+/// Returns the part of an id before the slash.
 pub fn category(id: &str) -> &str {
     id.split_once('/').map_or(id, |(category, _)| category)
 }
 
-/// A row of the common kind: sampled, lower is better, no claim in REQ-OBS-001.
+/// Creates a row with common settings: sampled, lower is better, no claim in REQ-OBS-001.
 pub(crate) const fn row(
     id: &'static str,
     unit: Unit,
@@ -130,13 +133,13 @@ impl Metric {
         self
     }
 
-    /// A far quantile: it scatters by some 6 % at 1,000 requests a round and by 2 % at 10,000.
+    /// Marks a far quantile, which scatters by about 6 % at 1,000 requests per round and by 2 % at 10,000.
     pub(crate) const fn tail(mut self) -> Self {
         self.requests = 10_000;
         self
     }
 
-    /// Not the median of its values, but how they change.
+    /// Marks a metric whose value is the trend of its values instead of their median.
     pub(crate) const fn trend(mut self) -> Self {
         self.trend = true;
         self

@@ -1,13 +1,13 @@
-//! How values are written for people: three significant digits, thousands set apart, the unit behind the number.
+//! Formats values for people: three significant digits, grouped thousands, and the unit after the number.
 
 use super::unit::Unit;
 use harness_base::units::{grouped, three_digits};
 
-/// What a value is divided by to be read, and the unit it is then in.
+/// The divisor for a readable value, and the unit of the result.
 type Scale = (f64, &'static str);
 
 impl Unit {
-    /// `0.185 ms`, `31.6 MiB`, `15,400 req/s`. Bytes and milliseconds take the size of unit that suits them.
+    /// Formats a value: `0.185 ms`, `31.6 MiB`, `15,400 req/s`. Bytes and times are scaled to a suitable unit.
     pub fn show(self, value: f64) -> String {
         if self == Self::Count {
             return grouped(value);
@@ -16,13 +16,13 @@ impl Unit {
         format!("{} {unit}", number(value / divisor))
     }
 
-    /// The ends of an interval in the unit that [`Unit::show`] takes for `point`: `[0.179, 0.192]`.
+    /// Formats an interval in the unit that [`Unit::show`] uses for `point`: `[0.179, 0.192]`.
     pub fn show_interval(self, point: f64, low: f64, high: f64) -> String {
         let (divisor, _) = self.scale(point);
         format!("[{}, {}]", number(low / divisor), number(high / divisor))
     }
 
-    /// A bound as a person would have written it: `20 MB`, `128 MiB`, `2 ms`, `10,000 req/s`.
+    /// Formats a bound like a person would write it: `20 MB`, `128 MiB`, `2 ms`, `10,000 req/s`.
     pub fn show_bound(self, bound: f64) -> String {
         const SIZES: [Scale; 6] =
             [(1e9, "GB"), (1_073_741_824.0, "GiB"), (1e6, "MB"), (1_048_576.0, "MiB"), (1e3, "kB"), (1024.0, "KiB")];
@@ -48,7 +48,7 @@ impl Unit {
     }
 }
 
-/// Three significant digits; from a thousand on with thousands set apart.
+/// Formats three significant digits, with grouped thousands.
 fn number(value: f64) -> String {
     if value.abs() < 999.5 {
         return three_digits(value);

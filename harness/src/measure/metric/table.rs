@@ -1,4 +1,4 @@
-//! All metrics and facts, kind by kind.
+//! Lists all metrics and facts by kind of stage.
 
 use super::fact::Fact;
 use super::row::{Metric, bare};
@@ -15,7 +15,7 @@ each_measured_kind!(tables);
 /// Every metric, in the order of `docs/metrics.md`.
 pub const METRICS: &[Metric] = &joined(METRIC_TABLES);
 
-/// Every fact.
+/// Returns every fact.
 pub fn facts() -> impl Iterator<Item = &'static Fact> {
     FACT_TABLES.iter().flat_map(|table| table.iter())
 }
@@ -44,7 +44,7 @@ const fn joined(tables: &[&[Metric]]) -> [Metric; COUNT] {
     all
 }
 
-/// The row whose id, placeholders and `@stage` aside, is that of `id`.
+/// Returns the row that matches `id`, ignoring placeholders and `@stage`.
 pub fn find(id: &str) -> Option<&'static Metric> {
     let bare = bare(id);
     METRICS.iter().find(|metric| match metric.id.split_once("{vus}") {

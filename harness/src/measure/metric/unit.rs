@@ -1,8 +1,8 @@
-//! The units of metrics.
+//! Defines the units of metrics.
 
 use serde::{Deserialize, Serialize};
 
-/// The unit a metric's values are in. In JSON it is written as its label.
+/// The unit of the values of a metric. JSON contains its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Unit {
@@ -35,12 +35,12 @@ pub enum Better {
 impl Unit {
     pub const ALL: [Self; 6] = [Self::Bytes, Self::Millis, Self::Micros, Self::Percent, Self::PerSecond, Self::Count];
 
-    /// The unit with that label.
+    /// Returns the unit with this label.
     pub fn of_label(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|unit| unit.label() == label)
     }
 
-    /// How it is written in the flat array of REQ-OBS-001 8.1 and in reports.
+    /// Returns the label in the flat array of REQ-OBS-001 8.1 and in reports.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Bytes => "bytes",

@@ -1,4 +1,4 @@
-//! Values that several kinds of stages share, taken from a record.
+//! Takes values that several kinds of stages share from a record.
 
 use super::row::{Absent, Values};
 use crate::measure::record::{InstanceRecord, RoundRecord, StageRecord};
@@ -11,13 +11,13 @@ pub(crate) const NO_ACCOUNT: &str = "the control group of the target could not b
 
 pub(crate) const NO_ANSWER: &str = "no valid round with a valid answer";
 
-/// One value per launch; absent as soon as one launch has none.
+/// Takes one value per launch; absent if one launch has none.
 pub(crate) fn per_launch(stage: &StageRecord, why: &str, of: impl Fn(&InstanceRecord) -> Option<f64>) -> Values {
     let values: Option<Vec<f64>> = stage.instances.iter().map(of).collect();
     values.filter(|values| !values.is_empty()).ok_or_else(|| Absent(why.to_owned()))
 }
 
-/// One value per valid round; absent as soon as one round has none.
+/// Takes one value per valid round; absent if one round has none.
 pub(crate) fn per_round(stage: &StageRecord, why: &str, of: impl Fn(&RoundRecord) -> Option<f64>) -> Values {
     let values: Option<Vec<f64>> = stage.valid_rounds().map(of).collect();
     values.filter(|values| !values.is_empty()).ok_or_else(|| Absent(why.to_owned()))
@@ -35,7 +35,7 @@ pub(crate) fn service_ms(trial: &TrialRecord, q: f64) -> Option<f64> {
     quantile_ms(&trial.load.latencies.service, q)
 }
 
-/// One value per valid round, of its proxied trial (the only one where there is no upstream).
+/// Takes one value per valid round, from its proxied trial.
 pub(crate) fn proxied(stage: &StageRecord, why: &str, of: impl Fn(&TrialRecord) -> Option<f64>) -> Values {
     per_round(stage, why, |round| of(round.trial(Arm::Proxied)?))
 }
@@ -56,7 +56,7 @@ pub(crate) fn rps(stage: &StageRecord) -> Values {
     proxied(stage, "no valid round", TrialRecord::rps)
 }
 
-/// Lower median, so that the value is one that was read.
+/// Returns the lower median, so that the result is an actual reading.
 pub(crate) fn median_bytes(mut bytes: Vec<u64>) -> Option<f64> {
     bytes.sort_unstable();
     bytes.get(bytes.len().checked_sub(1)? / 2).map(|middle| *middle as f64)
@@ -69,7 +69,7 @@ pub(crate) fn peak(stage: &StageRecord) -> Values {
 pub(crate) fn throttled_periods(stage: &StageRecord) -> Values {
     with_cpu_limit(stage, |trial| {
         let used = trial.readings.group_delta()?;
-        // Without a period there was no work to hold back.
+        // Without a period, there was no work to throttle.
         if used.periods == Some(0) { Some(0.0) } else { Some(used.throttled_share()? * 100.0) }
     })
 }

@@ -1,4 +1,4 @@
-//! The sentences for reasons, failures and warnings. Nothing reads them back.
+//! Formats reasons, failures and warnings as sentences. No code parses these sentences.
 
 use std::fmt;
 
@@ -50,7 +50,7 @@ impl fmt::Display for Problem {
                 check.hint().map_or(Ok(()), |hint| write!(out, "; {hint}"))
             }
             Self::TooFewRounds { valid, wanted, rejected } => {
-                write!(out, "{valid} of {wanted} rounds valid, {rejected} rejected: no more are tried")
+                write!(out, "{valid} of {wanted} rounds valid, {rejected} rejected: no more rounds are tried")
             }
             Self::Preflight { request, arm, outcome, example } => {
                 let of = request.as_ref().map_or_else(String::new, |name| format!(" of request {name}"));
@@ -68,8 +68,8 @@ impl fmt::Display for Problem {
             ),
             Self::Unread { quantity, missing, windows } => write!(
                 out,
-                "{quantity} of the target could not be read in {missing} of {windows} windows, so whether it leaks is not \
-                 known; run as root or as the target's user"
+                "{quantity} of the target could not be read in {missing} of {windows} windows, so a leak cannot be \
+                 detected; run as root or as the target's user"
             ),
         }
     }
@@ -133,7 +133,8 @@ impl fmt::Display for Warning {
             }
             Self::JournalIncomplete { folder, cause } => write!(
                 out,
-                "the journal in {folder} is incomplete: {cause}; the record itself is complete; look with: df -h {folder}"
+                "the journal in {folder} is incomplete: {cause}; the record itself is complete; check with: df -h \
+                 {folder}"
             ),
         }
     }

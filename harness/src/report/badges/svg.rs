@@ -1,4 +1,4 @@
-//! A badge as a picture: two boxes with text, flat, 20 pixels high.
+//! Draws a badge: two boxes with text, 20 pixels high.
 
 use maud::html;
 

@@ -1,4 +1,4 @@
-//! The audit as tables: how often each rule passed, and the outcomes of all requests.
+//! Shows the audit as tables: how often each rule passed, and the outcomes of all requests.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Charts as SVG: axes, lines, dots and shading. The style sheet colours them by their classes; equal values give equal bytes.
+//! Draws charts as SVG: axes, lines, dots and shading. The style sheet colours them by their classes; equal values
+//! yield equal bytes.
 
 use maud::{Markup, html};
 
@@ -20,7 +21,7 @@ pub(crate) struct Axis {
     ticks: Vec<(f64, String)>,
 }
 
-/// A chart under construction. Points that have no place on its axes are left out.
+/// A chart under construction. Points outside of its axes are omitted.
 #[derive(Debug)]
 pub(crate) struct Chart {
     title: String,
@@ -43,7 +44,7 @@ pub(crate) struct Caption<'a> {
 }
 
 impl Axis {
-    /// Makes an axis with ticks at round values.
+    /// Creates an axis with ticks at round values.
     pub(crate) fn new(scale: Scale, label: &str) -> Self {
         Self { scale, label: label.to_owned(), ticks: scale.ticks() }
     }
@@ -54,7 +55,7 @@ impl Axis {
 }
 
 impl Chart {
-    /// Makes an empty chart that is 250 units high.
+    /// Creates an empty chart that is 250 units high.
     pub(crate) fn new(title: &str, x: Axis, y: Axis) -> Self {
         Self { title: title.to_owned(), x, y, height: 250.0, shading: Vec::new(), body: Vec::new(), legend: Vec::new() }
     }
@@ -78,7 +79,7 @@ impl Chart {
         self.shading.push(html! { rect class=(class) x=(x) y=(TOP) width=(width) height=(height) {} "\n" });
     }
 
-    /// Joins points by straight lines. Where points are denser than the chart resolves, it keeps the extremes.
+    /// Joins points by straight lines. If points are denser than the resolution of the chart, it keeps the extremes.
     pub(crate) fn line(&mut self, class: &str, points: &[(f64, f64)]) {
         let places: Vec<(f64, f64)> = points.iter().filter_map(|point| self.place(*point)).collect();
         let places = thinned(&places);

@@ -1,4 +1,4 @@
-//! Forest plot of a comparison: every change on one axis, with its interval and its threshold.
+//! Draws the forest plot of a comparison: every change on one axis, with its interval and its threshold.
 
 use maud::Markup;
 
@@ -14,7 +14,7 @@ const ROW: f64 = 30.0;
 /// Changes beyond this many percent are drawn at the edge.
 const FARTHEST: f64 = 100.0;
 
-/// Draws one row for each metric with a relative change, the most serious first; nothing where nothing was compared.
+/// Draws one row for each metric with a relative change, the most serious first; nothing if nothing was compared.
 pub(super) fn chart(findings: &[&Finding]) -> Markup {
     let rows: Vec<(&Finding, &Weighed, f64)> = findings
         .iter()
@@ -69,7 +69,7 @@ fn row(chart: &mut Chart, top: f64, finding: &Finding, weighed: &Weighed, change
     chart.dot(class, (change, middle), &finding.message);
 }
 
-/// Returns a change in percent, positive where it is for the worse.
+/// Returns a change in percent, positive for a regression.
 fn worse(weighed: &Weighed, ratio: f64) -> f64 {
     match weighed.direction {
         Better::Lower => ratio * 100.0,

@@ -1,4 +1,5 @@
-//! The response times of a stage by percentile, on an axis where each nine (90 %, 99 %, 99.9 %) takes the same width.
+//! Draws the response times of a stage by percentile, on an axis where each nine (90 %, 99 %, 99.9 %) has the same
+//! width.
 
 use maud::Markup;
 
@@ -10,7 +11,7 @@ use crate::measure::Arm;
 use crate::measure::LatencyHistogram;
 use crate::measure::record::{RoundStatus, StageRecord};
 
-/// Values that must lie beyond a quantile for it to be drawn; fewer would show chance only.
+/// Number of values that must be beyond a quantile for it to be drawn; fewer would show only chance.
 const FEWEST_BEYOND: f64 = 10.0;
 
 /// Points of a curve for each nine.

@@ -1,4 +1,5 @@
-//! Both arms of each round, joined by a line. The chart shows what a median hides: drift, a disturbed round, a change of level.
+//! Draws both arms of each round, joined by a line. The chart shows what a median hides: drift, a disturbed round, a
+//! step.
 
 use maud::Markup;
 
@@ -18,7 +19,7 @@ struct Quantity {
     of: fn(&TrialRecord) -> Option<f64>,
 }
 
-/// Draws one chart for each build, and one of both where there are two.
+/// Draws one chart for each build, and one of both if there are two.
 pub(crate) fn charts(stage: &StageRecord) -> Markup {
     let builds = builds(stage);
     let both = (builds.len() == 2).then(|| of_builds(stage));
@@ -35,7 +36,7 @@ fn of_build(stage: &StageRecord, build: Build) -> Markup {
 
 fn of_builds(stage: &StageRecord) -> Markup {
     let [base, head] = [Build::Base, Build::Head].map(|build| slots(stage, build));
-    // Pairs are made of valid rounds by their order.
+    // Valid rounds are paired by their order.
     let [base, head] =
         [base, head].map(|slots| slots.into_iter().filter(|slot| slot.number.is_some()).collect::<Vec<_>>());
     let path = |build| Path { build, arm: Arm::Proxied };
@@ -97,7 +98,7 @@ fn label(quantity: &Quantity) -> String {
     format!("{} ({})", quantity.name, quantity.unit.unit)
 }
 
-/// Numbers the valid rounds; where there are many, only every second, fifth and so on.
+/// Numbers the valid rounds; if there are many, only every second, fifth and so on.
 fn ticks(slots: &[Slot<'_>]) -> Vec<(f64, String)> {
     let every = [1, 2, 5, 10, 20, 50, 100].into_iter().find(|step| slots.len() / step <= 12).unwrap_or(1_000);
     let numbered = slots.iter().enumerate().filter_map(|(place, slot)| Some((place, slot.number?)));

@@ -32,7 +32,7 @@ pub(crate) struct Readable {
 const MOST_TICKS: usize = 6;
 
 impl Scale {
-    /// Spans from 0 to a little above the largest of `values`; to 1 where none is above 0.
+    /// Spans from 0 to a little above the largest of `values`; to 1 if none is above 0.
     pub(crate) fn from_zero(values: impl IntoIterator<Item = f64>) -> Self {
         let high = values.into_iter().filter(|value| value.is_finite()).fold(0.0, f64::max);
         let high = if high > 0.0 { high * 1.06 } else { 1.0 };
@@ -44,14 +44,14 @@ impl Scale {
         Self { spread: Spread::Linear, low, high }
     }
 
-    /// Makes a logarithmic scale, a little wider than `values`; `None` where none is above 0.
+    /// Creates a logarithmic scale, a little wider than `values`; `None` if none is above 0.
     pub(crate) fn log(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let usable = values.into_iter().filter(|value| value.is_finite() && *value > 0.0);
         let (low, high) = usable.fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
         (high > 0.0).then(|| Self { spread: Spread::Log, low: low / 1.15, high: high * 1.15 })
     }
 
-    /// Returns where a value lies, from 0 at the low end to 1 at the high end; `None` where it has no place.
+    /// Maps a value to its position, from 0 at the low end to 1 at the high end; `None` if it is not on the scale.
     pub(crate) fn at(&self, value: f64) -> Option<f64> {
         let place = match self.spread {
             Spread::Linear => (value - self.low) / (self.high - self.low),
@@ -81,7 +81,7 @@ impl Scale {
         (first..=last).map(|n| (n as f64 * step, number(n as f64 * step, decimals))).collect()
     }
 
-    /// Takes 1, 2, 3, 5 and 7 of every decade, or fewer where those would be too many.
+    /// Returns 1, 2, 3, 5 and 7 of every decade, or fewer if those are too many.
     fn log_ticks(&self) -> Vec<(f64, String)> {
         let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
         let of = |mantissas: &'static [f64]| -> Vec<(f64, String)> {

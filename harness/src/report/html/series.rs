@@ -1,4 +1,5 @@
-//! The course of a stage: rate, response times, memory, CPU and throttling over time, with the windows shaded by their status.
+//! Draws rate, response times, memory, CPU and throttling of a stage over time, with the windows shaded by their
+//! status.
 
 use maud::Markup;
 
@@ -13,7 +14,7 @@ use crate::measure::usage::{Reading, Series};
 use crate::measure::{Arm, Second};
 use harness_base::clock::Mono;
 
-/// Least time in nanoseconds between two readings that give a share of CPU; shares over shorter spans scatter too much.
+/// Smallest time in nanoseconds between two readings for a share of CPU; shares over shorter spans scatter too much.
 const CPU_STEP_NS: u64 = 400_000_000;
 
 /// The shade of a window without load.
@@ -56,7 +57,7 @@ pub(crate) fn charts_of(stage: &StageRecord, windows: Vec<Window<'_>>) -> Markup
 }
 
 impl<'a> Window<'a> {
-    /// A window without load; `None` where it has less than two readings.
+    /// Creates a window without load; `None` if it has fewer than two readings.
     pub(crate) fn without_load(build: Build, readings: &'a Series<Reading>) -> Option<Self> {
         Some(Self {
             path: Path { build, arm: Arm::Proxied },
@@ -77,7 +78,7 @@ impl<'a> Times<'a> {
         (length_s > 0.0).then_some(Self { stage, windows, start, length_s })
     }
 
-    /// Draws some lines; nothing where they have no point.
+    /// Draws lines; nothing if they have no point.
     fn drawn(&self, kind: &str, title: &str, unit: Readable, lines: &[Polyline], message: &str) -> Markup {
         let points = || lines.iter().flat_map(|line| line.stretches.iter().flatten());
         if points().next().is_none() {
@@ -101,7 +102,7 @@ impl<'a> Times<'a> {
         chart.figure(&Caption { kind, stage: &self.stage.name, message })
     }
 
-    /// Makes steps over the seconds of every window of a path.
+    /// Creates steps over the seconds of every window of a path.
     fn steps(&self, class: &str, of: impl Fn(&Second) -> Option<f64>) -> Vec<Vec<(f64, f64)>> {
         let of_window = |window: &Window<'_>| {
             let from = seconds(self.start, window.start);
@@ -183,7 +184,7 @@ fn seconds(start: Mono, at: Mono) -> f64 {
     at.since(start).0 as f64 / 1e9
 }
 
-/// Makes one line for each path.
+/// Creates one line for each path.
 fn by_path(times: &Times<'_>, of: impl Fn(&Second) -> Option<f64>) -> Vec<Polyline> {
     let mut lines: Vec<Polyline> = Vec::new();
     for window in &times.windows {

@@ -1,4 +1,4 @@
-//! A metric over the stored runs, as a small chart inside a line of text.
+//! Draws a metric over the stored runs as a small inline chart.
 
 use maud::{Markup, html};
 
@@ -21,7 +21,7 @@ pub(super) fn line(history: &[f64], head: f64, message: &str) -> Markup {
         all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     let step = (WIDTH - 2.0 * EDGE) / history.len() as f64;
     let down = |value: f64| {
-        // A constant history is a line through the middle.
+        // A constant history is drawn in the middle.
         let place = if high > low { (value - low) / (high - low) } else { 0.5 };
         HEIGHT - EDGE - place * (HEIGHT - 2.0 * EDGE)
     };

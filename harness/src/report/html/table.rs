@@ -1,4 +1,4 @@
-//! Tables: headings, bodies, cells, and the box in which a wide table scrolls.
+//! Renders tables: headings, bodies, cells, and the box in which a wide table scrolls.
 
 use maud::{Markup, Render, html};
 
@@ -8,17 +8,17 @@ use super::text::joined;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Heading {
     Text(&'static str),
-    /// Of a column whose values are aligned to the right.
+    /// Heading of a right-aligned column.
     Number(&'static str),
 }
 
-/// Makes a table with one body; nothing where there is no row.
+/// Creates a table with one body; nothing if there is no row.
 pub(crate) fn table(label: &str, headings: &[Heading], rows: impl IntoIterator<Item = Markup>) -> Markup {
     let body = body(rows);
     if body.0.is_empty() { body } else { scrolling(label, None, headings, &body) }
 }
 
-/// Makes one body of a table; nothing where there is no row.
+/// Creates one body of a table; nothing if there is no row.
 pub(crate) fn body(rows: impl IntoIterator<Item = Markup>) -> Markup {
     let rows = joined(rows);
     if rows.0.is_empty() {
@@ -28,7 +28,7 @@ pub(crate) fn body(rows: impl IntoIterator<Item = Markup>) -> Markup {
     }
 }
 
-/// Makes a table in a box of its own, which scrolls where the table is wider than the page.
+/// Creates a table in its own box, which scrolls if the table is wider than the page.
 pub(crate) fn scrolling(label: &str, class: Option<&str>, headings: &[Heading], bodies: &Markup) -> Markup {
     html! {
         div class="scroll" role="region" aria-label=(label) tabindex="0" {
@@ -43,12 +43,12 @@ pub(crate) fn scrolling(label: &str, class: Option<&str>, headings: &[Heading], 
     }
 }
 
-/// Makes a row of cells.
+/// Creates a row of cells.
 pub(crate) fn row(cells: impl IntoIterator<Item = Markup>) -> Markup {
     html! { tr { @for cell in cells { (cell) } } "\n" }
 }
 
-/// Names what the row is about.
+/// Names the subject of the row.
 pub(crate) fn head(content: impl Render) -> Markup {
     html! { th scope="row" { (content) } }
 }

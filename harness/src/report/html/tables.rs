@@ -1,4 +1,4 @@
-//! The tables of the page: metrics, targets, findings, stages.
+//! Renders the tables of the page: metrics, targets, findings, stages.
 
 use maud::{Markup, html};
 
@@ -58,10 +58,10 @@ const fn finding_tone(kind: FindingKind) -> &'static str {
     }
 }
 
-/// The columns that not every run has.
+/// Optional columns.
 #[derive(Clone, Copy)]
 struct Columns {
-    /// The base, the change and what was found about it.
+    /// Base, change and finding.
     compared: bool,
     history: bool,
 }

@@ -1,4 +1,4 @@
-//! Parts of the page that all of its sections share, and the two kinds of text that templates do not escape.
+//! Renders parts that all sections of the page share, and the two kinds of text that templates do not escape.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -16,13 +16,13 @@ pub(in crate::report) const fn printable_letter(letter: char) -> char {
     }
 }
 
-/// Puts a style sheet of this crate into a `style` element, which holds no entities.
+/// Embeds a style sheet of this crate in a `style` element, which contains no entities.
 pub(super) const fn style_sheet(css: &'static str) -> PreEscaped<&'static str> {
     PreEscaped(css)
 }
 
-/// Puts JSON into a `script` element, which holds no entities: JSON's own escapes keep it from ending the element, opening a
-/// comment or holding a control character.
+/// Embeds JSON in a `script` element, which contains no entities. JSON escapes ensure that it cannot end the element,
+/// open a comment or contain a control character.
 pub(super) fn in_script(json: &str) -> Markup {
     let mut safe = String::with_capacity(json.len());
     for letter in json.chars() {
@@ -47,12 +47,12 @@ pub(crate) fn nothing() -> Markup {
     PreEscaped(String::new())
 }
 
-/// Puts markup behind each other.
+/// Concatenates markup.
 pub(crate) fn joined(parts: impl IntoIterator<Item = Markup>) -> Markup {
     html! { @for part in parts { (part) } }
 }
 
-/// Puts a heading above the content; nothing where there is no content.
+/// Adds a heading above the content; nothing if there is no content.
 pub(in crate::report) fn section(id: &str, title: &str, content: &Markup) -> Markup {
     if content.0.is_empty() {
         return nothing();
@@ -60,17 +60,17 @@ pub(in crate::report) fn section(id: &str, title: &str, content: &Markup) -> Mar
     html! { section id=(id) { "\n" h2 { (title) } "\n" (content) } "\n" }
 }
 
-/// A remark below a table, in small letters.
+/// Renders a remark below a table, in small letters.
 pub(crate) fn note(content: impl maud::Render) -> Markup {
     html! { p class="note" { (content) } "\n" }
 }
 
-/// Puts a word into a box whose colour says how good it is: `good`, `bad`, `open` or `plain`.
+/// Renders a word in a box whose colour shows its state: `good`, `bad`, `open` or `plain`.
 pub(crate) fn chip(tone: &str, word: &str) -> Markup {
     html! { span class={ "chip " (tone) } { (word) } }
 }
 
-/// Makes a list; nothing where there is no item.
+/// Renders a list; nothing if there is no item.
 pub(crate) fn list(items: impl IntoIterator<Item = impl maud::Render>) -> Markup {
     let items = joined(items.into_iter().map(|item| html! { li { (item) } "\n" }));
     if items.0.is_empty() {

@@ -1,4 +1,4 @@
-//! A stage as charts need it: its trials in the order in which they ran, each with its build, arm and status.
+//! Prepares a stage for charts: its trials in order, each with its build, arm and status.
 
 use crate::measure::Arm;
 use crate::measure::record::{InstanceRecord, RoundStatus, StageRecord};

@@ -1,6 +1,6 @@
-//! Text in Markdown.
+//! Escapes text for Markdown.
 
-/// Text that a table cell can hold: a bar would end the cell, a line break the table, a `<` would begin a tag.
+/// Escapes text for a table cell: a bar would end the cell, a line break the table, and a `<` would begin a tag.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
 }

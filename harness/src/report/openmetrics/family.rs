@@ -1,4 +1,5 @@
-//! What a metric is called in OpenMetrics: `overhead/latency_p50` in ms is `harness_overhead_latency_seconds{quantile="0.5"}`.
+//! Derives the name of a metric in OpenMetrics: `overhead/latency_p50` in ms becomes
+//! `harness_overhead_latency_seconds{quantile="0.5"}`.
 
 use crate::measure::metric::{Unit, bare};
 use crate::verdict::judgement::Measured;
@@ -6,9 +7,9 @@ use crate::verdict::judgement::Measured;
 /// All samples of one name.
 #[derive(Debug)]
 pub(super) struct Family {
-    /// With the unit at its end.
+    /// The name, ending in the unit.
     pub(super) name: String,
-    /// What a value of the metric is multiplied by.
+    /// Factor from the value of the metric to the base unit.
     pub(super) scale: f64,
     pub(super) samples: Vec<(String, f64)>,
     unit: Option<&'static str>,
@@ -25,7 +26,7 @@ impl Family {
     }
 }
 
-/// The family of a metric, without samples, and the labels that tell the metric from others of the family.
+/// Returns the family of a metric, without samples, and the labels that distinguish the metric within the family.
 pub(super) fn named(metric: &Measured, about: &str) -> (Family, Vec<(&'static str, String)>) {
     let (unit, scale) = base(metric.unit);
     let mut labels = Vec::new();
@@ -44,7 +45,7 @@ pub(super) fn named(metric: &Measured, about: &str) -> (Family, Vec<(&'static st
     (Family { name, scale, samples: Vec::new(), unit, help: help(about) }, labels)
 }
 
-/// The base unit and what one of the metric's unit is in it.
+/// Returns the base unit, and the factor from the unit of the metric to it.
 const fn base(unit: Unit) -> (Option<&'static str>, f64) {
     match unit {
         Unit::Bytes => (Some("bytes"), 1.0),
@@ -56,16 +57,16 @@ const fn base(unit: Unit) -> (Option<&'static str>, f64) {
     }
 }
 
-/// `p99` is `0.99`.
+/// Converts `p99` to `0.99`.
 fn quantile(word: &str) -> Option<String> {
     let digits = word.strip_prefix('p').filter(|digits| !digits.is_empty())?;
     let whole: u32 = digits.parse().ok()?;
-    // p50 and p999 alike: the digits stand behind the point.
+    // The digits of p50 and p999 are decimals.
     let value = f64::from(whole) / 10_f64.powi(i32::try_from(digits.len()).ok()?);
     Some(value.to_string())
 }
 
-/// Words of ids that say the unit, which stands at the end of the name here.
+/// Returns whether a word of an id is a unit, which OpenMetrics puts at the end of the name.
 fn is_unit(word: &str) -> bool {
     matches!(word, "percent" | "us" | "rps")
 }
@@ -77,7 +78,7 @@ fn help(about: &str) -> String {
     format!("{}.", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " "))
 }
 
-/// To nine digits: what is left of a product beyond them is noise, and would make equal values differ.
+/// Formats nine digits, because rounding noise of a product beyond them would make equal values differ.
 fn written(value: f64) -> String {
     let rounded: f64 = format!("{value:.8e}").parse().unwrap_or(value);
     rounded.to_string()

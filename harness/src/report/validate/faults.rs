@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Fault;
 
-/// What the schema is called inside the validator.
+/// Name of the schema inside the validator.
 const NAME: &str = "harness:schema";
 
 /// Lists every place where `value` breaks `schema`; empty for a valid value.
@@ -23,7 +23,7 @@ pub fn against(schema: &str, value: &Value) -> Vec<Fault> {
     }
 }
 
-/// Describes an error, or those of the nearest alternative, since "none of the alternatives" names no field.
+/// Describes an error, or those of the nearest alternative, because "none of the alternatives" names no field.
 fn faults(error: &ValidationError<'_, '_>, value: &Value) -> Vec<Fault> {
     match &error.kind {
         ErrorKind::Group | ErrorKind::Schema { .. } | ErrorKind::Reference { .. } | ErrorKind::AllOf => {
@@ -57,7 +57,7 @@ fn is_of_another_sort(error: &ValidationError<'_, '_>, here: usize) -> bool {
     }
 }
 
-/// How deep in the value an error, or one of its causes, lies.
+/// Returns how deep in the value an error, or one of its causes, is.
 fn depth(error: &ValidationError<'_, '_>) -> usize {
     error.causes.iter().map(depth).max().unwrap_or(0).max(error.instance_location.tokens.len())
 }
@@ -68,7 +68,7 @@ fn messages(error: &ValidationError<'_, '_>, found: Option<&Value>) -> Vec<Strin
         ErrorKind::Dependency { prop, missing } | ErrorKind::DependentRequired { prop, missing } => {
             return missing.iter().map(|name| format!("{name:?} is missing: {prop:?} needs it")).collect();
         }
-        ErrorKind::AdditionalProperties { got } => return vec![format!("not known here: {}", got.join(", "))],
+        ErrorKind::AdditionalProperties { got } => return vec![format!("unknown keys: {}", got.join(", "))],
         ErrorKind::PropertyName { prop } => {
             let reasons: Vec<String> = error.causes.iter().map(|cause| cause.kind.to_string()).collect();
             return vec![format!("the key {prop:?} is not allowed here: {}", reasons.join(", "))];
@@ -104,7 +104,7 @@ fn shown_all(values: &[Value]) -> String {
     values.join(", ")
 }
 
-/// Formats a value in words and cuts it where it is long.
+/// Describes a value, and cuts it if it is long.
 fn shown(value: &Value) -> String {
     const LONGEST: usize = 60;
     let text = match value {
@@ -158,12 +158,12 @@ mod tests {
             "/state: it must be one of \"good\", \"bad\"; it is \"odd\"",
             "/version: it must be 1; it is 2",
             ": \"name\" is missing",
-            ": not known here: x, y",
+            ": unknown keys: x, y",
         ];
         assert_eq!(found(&schema, &value), expected);
         let valid = json!({"name": "n", "at": "2026-11-20T18:30:05Z", "list": [0, 1, 2.5], "version": 1});
         assert_eq!(found(&schema, &json!({"a/b": null, "list": [1, 2, 3]})), [": \"name\" is missing"]);
-        assert_eq!(found(&schema, &valid), [": not known here: name"]);
+        assert_eq!(found(&schema, &valid), [": unknown keys: name"]);
     }
 
     #[test]

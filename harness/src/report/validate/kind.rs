@@ -1,4 +1,4 @@
-//! The kinds of artifacts, and how one is recognised.
+//! Defines the kinds of artifacts and how they are detected.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use crate::measure::Layout;
 use crate::measure::metric::Absent;
 use crate::report::schema;
 
-/// What to do about a file of no known kind.
-pub(super) const HINT: &str = "say what it is with `--kind KIND`, or look at it with `head -c 300`";
+/// Advice for a file of an unknown kind.
+pub(super) const HINT: &str = "name its kind with `--kind KIND`, or inspect it with `head -c 300`";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -21,22 +21,22 @@ pub enum Kind {
     Journal,
     /// `verdict.json`.
     Verdict,
-    /// What `harness compare --format json` prints.
+    /// Output of `harness compare --format json`.
     Comparison,
     Bencher,
     /// The flat array of REQ-OBS-001 section 8.1.
     Flat,
     GithubBenchmark,
     Badge,
-    /// The runs promoted under one name.
+    /// A baseline.
     Baseline,
-    /// `perf.json`, ours or copybook's.
+    /// `perf.json` of this harness or of copybook.
     Receipt,
     Aether,
     Criterion,
-    /// What `harness doctor --format json` prints.
+    /// Output of `harness doctor --format json`.
     Doctor,
-    /// What `harness calibrate` found.
+    /// File that `harness calibrate` writes.
     Calibration,
 }
 
@@ -59,7 +59,7 @@ impl Kind {
         Self::Calibration,
     ];
 
-    /// What `--kind` calls it.
+    /// Returns the name for `--kind`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Scenario => "scenario",
@@ -95,12 +95,12 @@ impl Kind {
             Self::Receipt => "a receipt",
             Self::Aether => Layout::Aether.word(),
             Self::Criterion => Layout::Criterion.word(),
-            Self::Doctor => "what the doctor found",
+            Self::Doctor => "a report of harness doctor",
             Self::Calibration => "a calibration",
         }
     }
 
-    /// Its JSON Schema, for those that are one JSON document.
+    /// Returns the JSON Schema of kinds that are one JSON document.
     pub const fn schema(self) -> Option<&'static str> {
         match self {
             Self::Result => Some(schema::RESULT),
@@ -115,13 +115,13 @@ impl Kind {
             Self::Aether => Some(schema::AETHER),
             Self::Doctor => Some(schema::DOCTOR),
             Self::Calibration => Some(schema::CALIBRATION),
-            // Their readers name every mistake with its line.
+            // Their readers report every mistake with its line.
             Self::Scenario | Self::Journal | Self::Criterion => None,
         }
     }
 }
 
-/// What a file is, by its name and by what stands in it.
+/// Detects the kind of a file by its name and content.
 pub(super) fn recognise(path: &Path, text: &str) -> Result<Kind, Absent> {
     if has_extension(path, &["toml"]) {
         return Ok(Kind::Scenario);
@@ -129,7 +129,7 @@ pub(super) fn recognise(path: &Path, text: &str) -> Result<Kind, Absent> {
     if has_extension(path, &["jsonl"]) || text.starts_with("{\"run\":{") {
         return Ok(Kind::Journal);
     }
-    // Without a valid stage they hold nothing by which they could be told.
+    // Without a valid stage, they contain nothing that identifies their kind.
     match path.file_name().and_then(|name| name.to_str()) {
         Some("bench_metrics.json") => return Ok(Kind::Bencher),
         Some("bench_metrics.flat.json") => return Ok(Kind::Flat),
@@ -171,7 +171,7 @@ pub(super) fn recognise(path: &Path, text: &str) -> Result<Kind, Absent> {
     }
 }
 
-/// Whether the file's name ends in one of these.
+/// Returns whether the name of the file has one of these extensions.
 pub(super) fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     path.extension().is_some_and(|found| extensions.iter().any(|extension| found == *extension))
 }

@@ -1,4 +1,4 @@
-//! The target is asked to end while it is under load, and may be started again.
+//! Stops the target while it is under load, and starts it again if asked to.
 
 use super::{Bench, start_target};
 use crate::measure::Failure;
@@ -11,22 +11,23 @@ use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_load::{self, Generator};
 
-/// What became of a target that was asked to end.
+/// What happened to a target that was stopped.
 #[derive(Debug)]
 pub(crate) struct Changed {
-    /// The instant just before it was asked.
+    /// The moment just before it was stopped.
     pub(crate) asked: Mono,
-    /// The instant just before it was started again.
+    /// The moment just before it was started again.
     pub(crate) started: Option<Mono>,
     pub(crate) exit: ExitFacts,
 }
 
 impl Bench {
-    /// Lets the generator work while the target is asked to end at `at`; `again` starts it again at once, on the same ports. Afterwards
-    /// the launch of the bench is the last one.
+    /// Runs `work` of the generator and stops the target at `at`; `again` starts it again immediately, on the same
+    /// ports. Afterwards the launch of the bench is the last one.
     ///
     /// # Errors
-    /// [`Halt::Failed`] when the target ended before or does not come up again, or the generator is gone, [`Halt::Interrupted`].
+    /// Returns [`Halt::Failed`] if the target ended before, does not start again, or the generator ended, or
+    /// [`Halt::Interrupted`].
     pub(crate) async fn change<T>(
         &mut self,
         rig: &Rig<'_>,
@@ -47,7 +48,7 @@ impl Bench {
             }
             let asked = Mono::now();
             let Some(ended) = target.stop(patience).await else {
-                return Err(Stop::Halt(Halt::tool("the target is not ours to end")));
+                return Err(Stop::Halt(Halt::tool("harness did not start the target, so it cannot stop it")));
             };
             let exit = ExitFacts { ending: ended.ending.clone(), took_ns: ended.took.0, killed: ended.killed };
             if !again {

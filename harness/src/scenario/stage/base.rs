@@ -1,4 +1,4 @@
-//! What every stage has beside its work, and what it has unless it says otherwise.
+//! Reads the keys that every stage has, with their defaults.
 
 use super::limits;
 use super::load::at_least;
@@ -11,7 +11,7 @@ use crate::spec::Section;
 use harness_load::spec::Request;
 use harness_rig::target::spec::{Builtin, Launch, Spec as TargetSpec, Upstream};
 
-/// What a stage has unless it says otherwise.
+/// Defaults of all stages.
 pub(crate) struct Base<'a> {
     pub(crate) target: &'a TargetSpec,
     pub(crate) upstream: Option<&'a Upstream>,
@@ -20,7 +20,7 @@ pub(crate) struct Base<'a> {
     pub(crate) around: Around<'a>,
 }
 
-/// What a stage has beside its work.
+/// Keys that all stages have.
 pub(crate) struct Common {
     pub(crate) upstream: Option<Upstream>,
     pub(crate) requests: Vec<Request>,
@@ -30,12 +30,12 @@ pub(crate) struct Common {
 }
 
 impl Base<'_> {
-    /// Whether the target runs already.
+    /// Returns whether the target runs already.
     pub(crate) fn is_external(&self, section: &Section<'_>) -> bool {
         matches!(self.target.launch, Launch::External(_)) && !section.describing()
     }
 
-    /// Returns what a stage has that says nothing.
+    /// Returns the defaults of a stage.
     pub(crate) fn common(&self) -> Common {
         Common {
             upstream: self.upstream.cloned(),
@@ -53,7 +53,7 @@ impl Common {
         self.upstream = read_upstream(section, base.upstream);
         self.cpuset = section.cpuset();
         if base.is_external(section) && self.cpuset.is_some() {
-            section.mistake("cpuset", "an external target is watched, never moved", None);
+            section.mistake("cpuset", "harness cannot set the CPUs of an external target", None);
         }
     }
 
@@ -82,7 +82,7 @@ pub(crate) fn read_launches(section: &Section<'_>, default: u64) -> u64 {
     section.field("launches", "fresh starts of the target, one value each").check(at_least(1, "")).default(default)
 }
 
-/// The upstream of a stage: settings of the bundled one, changed.
+/// Reads the upstream of a stage: the bundled one with changed settings.
 fn read_upstream(section: &Section<'_>, base: Option<&Upstream>) -> Option<Upstream> {
     const ABOUT: &str = "changes to [upstream.builtin] for this stage";
     match base {

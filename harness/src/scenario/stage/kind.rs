@@ -1,4 +1,4 @@
-//! How the kinds of stages are written in a scenario.
+//! Defines how the kinds of stages are written in a scenario.
 
 use super::base::{Base, Common};
 use crate::spec::Section;
@@ -7,18 +7,18 @@ use crate::work::Work;
 /// How one kind is written.
 pub(crate) struct Kind {
     pub(crate) place: Place,
-    /// What such a stage does, for the schema.
+    /// Its work, for the schema.
     pub(crate) about: &'static str,
 }
 
 pub(crate) enum Place {
-    /// `[stage.NAME]`.
+    /// Is written as `[stage.NAME]`.
     Stage(fn(&Section<'_>, &Base<'_>, &mut Common) -> Work),
-    /// A table of its own, which is read before the stages and makes one stage named after the kind.
+    /// A separate table, which is read before the stages and creates one stage named after the kind.
     Own {
         /// Its key.
         table: &'static str,
-        /// Reads it from the root, and whether the run may do without it; `None` where it is not written.
+        /// Reads the stage from the root, and whether it is optional; `None` if it is not written.
         read: fn(&Section<'_>) -> Option<(bool, Work)>,
     },
 }

@@ -1,17 +1,17 @@
-//! Reads what the target may use.
+//! Reads the limits of a target.
 
 use super::load::at_least;
 use crate::measure::group::ResourceLimits;
 use crate::spec::Section;
 use harness_base::units::Bytes;
 
-/// Less CPU than this is less than one tick in a period of 100 ms.
+/// Smallest CPU limit: less is below one tick in a period of 100 ms.
 const LEAST_CPUS: f64 = 0.01;
 
-/// Less memory than this holds no process with its libraries; container engines refuse it too.
+/// Smallest memory limit: less does not suffice for a process with its libraries, and container engines refuse it.
 const LEAST_MEMORY: Bytes = Bytes::from_mebi(6);
 
-/// Reads `limits` of a stage. One that has limits by default must keep some.
+/// Reads `limits` of a stage. A stage that has limits by default must keep at least one.
 pub(super) fn read(section: &Section<'_>, default: ResourceLimits, external: bool) -> ResourceLimits {
     let written = section.has("limits");
     let limits = read_limits(&section.table("limits", "resources that the target may use; unlimited if not named"));
@@ -28,10 +28,10 @@ pub(super) fn read(section: &Section<'_>, default: ResourceLimits, external: boo
     if written { limits } else { default }
 }
 
-/// An external target cannot be limited.
+/// Refuses limits for an external target.
 pub(crate) fn refuse_external(section: &Section<'_>, key: &str) {
     let hint = "start the program with [target.process] or [target.container]".to_owned();
-    section.mistake(key, "an external target is watched, never limited", Some(hint));
+    section.mistake(key, "harness cannot limit an external target", Some(hint));
 }
 
 fn read_limits(section: &Section<'_>) -> ResourceLimits {

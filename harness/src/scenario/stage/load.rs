@@ -1,11 +1,11 @@
-//! Reading the load of a stage.
+//! Reads the load of a stage.
 
 use crate::spec::Section;
 use crate::work::load::{FEWEST_ROUNDS, LoadWork};
 use harness_base::units::{Nanos, Rate};
 use harness_load::pace::Pace;
 
-/// Most connections of one stage: below the ephemeral ports of one address.
+/// Largest number of connections of one stage: below the ephemeral ports of one address.
 const MOST_CONNECTIONS: u64 = 20_000;
 
 pub(crate) fn at_least(least: u64, why: &'static str) -> impl FnOnce(&u64) -> Result<(), String> {
@@ -20,11 +20,11 @@ pub(crate) fn longer_than_0(span: &Nanos) -> Result<(), String> {
 pub(crate) enum Loop {
     Open,
     Closed,
-    /// Open where a `rate` is written, otherwise closed.
+    /// Open if a `rate` is written, otherwise closed.
     Either,
 }
 
-/// What the load of a kind is where nothing else is written.
+/// Defaults of the load of a kind.
 pub(crate) struct Defaults {
     pub(crate) arrivals: Loop,
     pub(crate) rounds: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Defaults {
     pub(crate) window: Nanos,
 }
 
-/// Reads the load of a stage, but for its arms: it has one here, see [`read_paired`].
+/// Reads the load of a stage with one arm; see [`read_paired`] for the other.
 pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -> LoadWork {
     let either = matches!(defaults.arrivals, Loop::Either);
     let open = matches!(defaults.arrivals, Loop::Open) || (either && section.has("rate"));
@@ -52,7 +52,7 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
         section.mistake("instances", format!("{instances} instances cannot share {rounds} rounds"), None);
     }
     if external && instances > 1 {
-        section.mistake("instances", "an external target is never started again", Some("leave it out".to_owned()));
+        section.mistake("instances", "harness cannot restart an external target", Some("leave it out".to_owned()));
     }
     let warmup = section.field("warmup", "discarded part of a trial").default(defaults.warmup);
     let window = section.field("window", "measured part of a trial").check(longer_than_0).default(defaults.window);

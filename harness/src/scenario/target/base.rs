@@ -1,4 +1,4 @@
-//! Reading what `[compare]` changes of the target: the build that it is compared with.
+//! Reads the part of `[compare]` that changes the target.
 
 use std::path::Path;
 
@@ -9,22 +9,22 @@ use crate::spec::Section;
 use harness_rig::target::spec::{External, ImageSpec, Launch, Spec};
 use harness_rig::target::template::Template;
 
-/// What is written of the base.
+/// The written keys of the base.
 struct Written {
     against: Option<String>,
     command: Option<Vec<String>>,
     env: Vec<(String, String)>,
 }
 
-/// Reads the base: `head` with another program or image, other arguments, another environment. `None` where nothing of it
-/// is written, or where it cannot be.
+/// Reads the base: `head` with another program or image, other arguments or another environment. `None` if nothing of
+/// it is written, or if it is invalid.
 pub(in crate::scenario) fn read_base(section: &Section<'_>, head: &Spec, around: Around<'_>) -> Option<Spec> {
     let mut met = Met::default();
     let written = read_written(section, head, &mut met);
     let keys = ["against", "command", "env"];
     let first = keys.into_iter().find(|key| section.has(key))?;
     let launch = match &head.launch {
-        // What the reader of the target puts where the target itself has a mistake.
+        // The substitute of the reader if the target itself has a mistake.
         Launch::External(External::Pid(0)) => return None,
         Launch::External(_) => {
             let hint = "let harness start the target with [target.process] or [target.container]".to_owned();
@@ -59,7 +59,7 @@ fn read_written(section: &Section<'_>, head: &Spec, met: &mut Met) -> Written {
         let hint = "against replaces the first word of the target's command, command replaces all of it".to_owned();
         section.mistake("command", "only one of against and command can be given", Some(hint));
     }
-    // What was typed wins over what is written.
+    // The command line overrides the file.
     let command = command.filter(|_| against.is_none());
     let program = against.as_ref().or_else(|| command.as_ref()?.first());
     let is_image = is_image(&head.launch);
@@ -90,8 +90,8 @@ const fn is_image(launch: &Launch) -> bool {
     matches!(launch, Launch::Container(container) if matches!(container.image, ImageSpec::Image(_)))
 }
 
-/// A program that was typed is meant from where it was typed; a bare name that is no file there is looked for in PATH. Braces
-/// of its path are not those of a placeholder.
+/// Resolves a typed program relative to the current directory; a bare name that is not a file there is searched in
+/// PATH. Braces in its path are not placeholders.
 fn from_here(program: &str) -> String {
     let is_path = program.contains('/') || Path::new(program).is_file();
     if !is_path || program.starts_with("builtin:") || program.contains("${") {
@@ -102,7 +102,7 @@ fn from_here(program: &str) -> String {
     absolute.replace('{', "{{").replace('}', "}}")
 }
 
-/// The head's launch with what is written of the base.
+/// Applies the keys of the base to the launch of the head.
 fn changed(launch: &Launch, written: Written) -> Launch {
     let Written { against, command, env } = written;
     let mut launch = launch.clone();
@@ -129,9 +129,9 @@ fn changed(launch: &Launch, written: Written) -> Launch {
     launch
 }
 
-/// The endpoints are the target's: the base must be told their ports too.
+/// Checks that the base receives the ports of the endpoints, which are those of the target.
 fn check_ports(section: &Section<'_>, base: &Spec, key: &str) {
-    let mut told = Met::default();
+    let mut shown = Met::default();
     let (command, env) = match &base.launch {
         Launch::Process(process) => (&process.command, &process.env),
         Launch::Container(container) => (&container.command, &container.env),
@@ -139,16 +139,17 @@ fn check_ports(section: &Section<'_>, base: &Spec, key: &str) {
     };
     let values = env.iter().map(|(_, value)| value);
     for template in command.iter().chain(values).filter_map(|text| Template::parse(text).ok()) {
-        told.add("", &template);
+        shown.add("", &template);
     }
     for (_, path) in &base.files {
-        // A template that cannot be read is a mistake of the target's; what it says stays unknown.
+        // An unreadable template is a mistake in the target; its placeholders stay unknown.
         let Ok(text) = std::fs::read_to_string(path) else { return };
-        told.add("", &Template::parse_file(&text));
+        shown.add("", &Template::parse_file(&text));
     }
-    let told = told.ports();
-    for port in ports_of_endpoints(base).iter().filter(|port| !told.contains(port)) {
-        let message = format!("the base is not told {{port.{port}}}, at which [target.endpoints] expects an answer");
+    let shown = shown.ports();
+    for port in ports_of_endpoints(base).iter().filter(|port| !shown.contains(port)) {
+        let message =
+            format!("{{port.{port}}} is not passed to the base, but [target.endpoints] expects an answer there");
         section.mistake(key, message, Some(format!("pass {{port.{port}}} to it as to the target")));
     }
 }

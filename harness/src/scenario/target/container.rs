@@ -1,4 +1,4 @@
-//! Reading `[target.container]`.
+//! Reads `[target.container]`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use harness_base::words::nearest;
 use harness_rig::target::spec::{ContainerSpec, ImageSpec, Network, Placed};
 use harness_rig::target::template::Piece;
 
-/// The limits of processes that engines know by name.
+/// The process limits that engines know by name.
 const ULIMITS: [&str; 15] = [
     "core",
     "cpu",
@@ -56,7 +56,8 @@ pub(super) fn read(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> 
     ContainerSpec { image, command, network, user, env, files, mounts, ulimits, cpuset: section.cpuset() }
 }
 
-/// On a bridge the target answers at its own address, and reaches only what listens on the bridge.
+/// Checks the addresses of a container on a bridge: the target has its own address, and reaches only servers that
+/// listen on the bridge.
 pub(super) fn check_network(container: &ContainerSpec, section: &Section<'_>, met: &Met, around: Around<'_>) {
     if container.network == Network::Host {
         return;
@@ -123,12 +124,12 @@ fn read_ulimits(section: &Section<'_>) -> Vec<(String, u64)> {
     for (name, _) in ulimits.iter().filter(|(name, _)| !ULIMITS.contains(&name.as_str())) {
         let hint = nearest(name, ULIMITS)
             .map_or_else(|| format!("there are {}", ULIMITS.join(", ")), |near| format!("did you mean {near}?"));
-        section.mistake(&format!("ulimits.{name}"), "is no limit of a process", Some(hint));
+        section.mistake(&format!("ulimits.{name}"), "is not a process limit", Some(hint));
     }
     ulimits
 }
 
-/// `source:destination`, the source relative to the scenario.
+/// Reads `source:destination`, with the source relative to the scenario.
 fn placed(section: &Section<'_>, key: &str, written: &[String], folder: &Path) -> Vec<Placed> {
     let read = |(index, text): (usize, &String)| {
         let at = format!("{key}.{index}");

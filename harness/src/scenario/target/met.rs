@@ -1,4 +1,4 @@
-//! The placeholders met while a target or an upstream is read, to be checked against each other at its end.
+//! Collects the placeholders of a target or an upstream while it is read, and checks them at the end.
 
 use std::path::PathBuf;
 
@@ -6,16 +6,16 @@ use crate::spec::Section;
 use harness_base::words::nearest;
 use harness_rig::target::template::{Piece, Template};
 
-/// Placeholders, each with the key it stands at.
+/// Placeholders, each with its key.
 #[derive(Debug, Default)]
 pub(super) struct Met {
     found: Vec<(String, Piece)>,
-    /// A text could not be read, so a port may be told to the program after all.
+    /// Whether a text could not be read, so that it may contain a port.
     pub(super) broken: bool,
 }
 
 impl Met {
-    /// Notes the placeholders of `text`, which stands at `prefix.key` of the room and at `key` of `section`.
+    /// Collects the placeholders of `text`, which is at `prefix.key` of the module and at `key` of `section`.
     pub(super) fn note(&mut self, section: &Section<'_>, prefix: &str, key: &str, text: &str) -> Option<Template> {
         match Template::parse(text) {
             Ok(template) => {
@@ -39,7 +39,7 @@ impl Met {
         self.found.iter().filter(move |(_, piece)| wanted(piece)).map(|(key, piece)| (key.as_str(), piece))
     }
 
-    /// The names of the ports met so far.
+    /// Lists the names of the ports collected so far.
     pub(super) fn ports(&self) -> Vec<String> {
         let names = self.found.iter().filter_map(|(_, piece)| match piece {
             Piece::Port(name) => Some(name.clone()),
@@ -48,7 +48,7 @@ impl Met {
         names.collect()
     }
 
-    /// Every `{file.NAME}` must be in `files`, and `{upstream.…}` needs an upstream.
+    /// Checks that every `{file.NAME}` is in `files`, and that there is an upstream for `{upstream.…}`.
     pub(super) fn check_names(&self, section: &Section<'_>, files: &[(String, PathBuf)], has_upstream: bool) {
         for (key, piece) in &self.found {
             match piece {
@@ -69,7 +69,7 @@ impl Met {
         }
     }
 
-    /// Every port below the key `at` must be one that the program is told: one of `passed_on`.
+    /// Checks that every port below the key `at` is passed to the program: that it is one of `passed_on`.
     pub(super) fn check_ports(&self, section: &Section<'_>, passed_on: &[String], at: &str) {
         if self.broken {
             return;
@@ -85,14 +85,14 @@ impl Met {
                 );
                 section.mistake(
                     key,
-                    format!("{{port.{name}}} is told to no program, so nothing listens there"),
+                    format!("{{port.{name}}} is not passed to any program, so nothing listens there"),
                     Some(hint),
                 );
             }
         }
     }
 
-    /// `{target.address}` is known once the target runs: endpoints may hold it, what it is started with may not.
+    /// Checks that only endpoints contain `{target.address}`, which is unknown until the target runs.
     pub(super) fn check_address(&self, section: &Section<'_>) {
         let early = self.pieces(|piece| matches!(piece, Piece::TargetAddress));
         for (key, _) in early.filter(|(key, _)| !key.starts_with("endpoints")) {
@@ -101,7 +101,7 @@ impl Met {
         }
     }
 
-    /// Placeholders that mean nothing to an upstream.
+    /// Refuses placeholders that have no meaning for an upstream.
     pub(super) fn check_upstream(&self, section: &Section<'_>) {
         let foreign = |piece: &Piece| {
             matches!(piece, Piece::File(_) | Piece::UpstreamUrl | Piece::UpstreamAddress | Piece::TargetAddress)

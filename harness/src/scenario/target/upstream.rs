@@ -1,11 +1,11 @@
-//! Reading `[upstream]`.
+//! Reads `[upstream]`.
 
 use super::met::Met;
 use crate::spec::Section;
 use harness_rig::target::loopback;
 use harness_rig::target::spec::{Builtin, Upstream};
 
-/// Reads `[upstream]`; `None` where it is not written.
+/// Reads `[upstream]`; `None` if it is not written.
 pub(in crate::scenario) fn read_upstream(section: &Section<'_>) -> Option<Upstream> {
     if !section.is_written() && !section.describing() {
         return None;
@@ -20,7 +20,7 @@ pub(in crate::scenario) fn read_upstream(section: &Section<'_>) -> Option<Upstre
     builtin.or(process).or(url)
 }
 
-/// Reads the settings of the bundled upstream; what is left out is as in `base`.
+/// Reads the settings of the bundled upstream; missing keys are taken from `base`.
 pub(in crate::scenario) fn read_builtin(section: &Section<'_>, base: &Builtin) -> Builtin {
     Builtin {
         body: section.field("body", "size of its response bodies").default(base.body),
@@ -40,7 +40,11 @@ fn read_url(section: &Section<'_>) -> Option<String> {
         section.mistake("url", error.to_string(), None);
     }
     if !met.ports().is_empty() {
-        section.mistake("url", "cannot hold a free port: it runs already", Some("write its port".to_owned()));
+        section.mistake(
+            "url",
+            "cannot contain a free port, because the upstream runs already",
+            Some("write its port".to_owned()),
+        );
     }
     url
 }

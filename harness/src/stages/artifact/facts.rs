@@ -1,4 +1,4 @@
-//! What the look at the executable found.
+//! Records the facts of the executable and the image.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +12,9 @@ use harness_image::types::ImageFacts;
 pub struct Stage {
     /// Size of the executable in bytes; absent for a builtin.
     pub size_bytes: Option<u64>,
-    /// The image that the stage names, or that the head is a container of; absent where there is none.
+    /// The image that the stage names, or that of the head if it is a container; absent if there is none.
     pub image: Option<ImageFacts>,
-    /// The image that the base is a container of.
+    /// The image of the base if it is a container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_image: Option<ImageFacts>,
 }
@@ -31,7 +31,7 @@ impl OwnFacts for Stage {
     }
 }
 
-/// Nothing is launched.
+/// Has no facts, because nothing is launched.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -1,4 +1,4 @@
-//! The executable has values that do not vary.
+//! Judges the executable, whose values do not vary.
 
 use crate::verdict::judging::Judging;
 

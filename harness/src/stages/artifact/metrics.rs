@@ -1,4 +1,4 @@
-//! Metrics of the executable and the image.
+//! Defines the metrics of the executable and the image.
 
 use super::facts::Stage;
 use crate::measure::facts::StageFacts;
@@ -43,7 +43,7 @@ pub(crate) const FACTS: &[Fact] = &[
     },
 ];
 
-/// The facts of a stage; nothing is known of one of another kind.
+/// Returns the facts of a stage; absent for one of another kind.
 fn facts(stage: &StageRecord) -> Result<&Stage, Absent> {
     match &stage.facts {
         StageFacts::Artifact(facts) => Ok(facts),

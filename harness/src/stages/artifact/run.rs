@@ -1,4 +1,4 @@
-//! Looks at the executable and the image of each build.
+//! Inspects the executable and the image of each build.
 
 use std::path::PathBuf;
 
@@ -16,10 +16,10 @@ use harness_image as image;
 use harness_rig::target;
 use harness_rig::target::spec::Spec;
 
-/// Looks at the executable file of each build, and at the image that is named or that the target is a container of.
+/// Inspects the executable of each build, and its image if one is named or the target is a container.
 ///
 /// # Errors
-/// [`Halt::Failed`] when there is no such file or image, [`Halt::Interrupted`].
+/// Returns [`Halt::Failed`] if the file or image does not exist, or [`Halt::Interrupted`].
 pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
     let found = target::executable(&rig.plan.target, &rig.site).map_err(|error| bench::launch_halt(&error));
     let found = found.map_err(|halt| builds::named(rig, stage, Build::Head, halt))?;
@@ -27,7 +27,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     let mut facts = Facts { size_bytes: size.filter(|_| !found.builtin), ..Facts::default() };
     rig.recorder.stage_facts(facts.clone());
     if let Some(base) = &rig.plan.base {
-        // What its file weighs is in the record's header.
+        // The size of its file is in the header of the record.
         let found = target::executable(base, &rig.site).map_err(|error| bench::launch_halt(&error));
         found.map_err(|halt| builds::named(rig, stage, Build::Base, halt))?;
     }
@@ -43,7 +43,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     Ok(())
 }
 
-/// The engine's image that a build is a container of.
+/// Returns the engine's image of a build that is a container.
 async fn image_of(rig: &Rig<'_>, build: &Spec) -> Result<Option<ImageFacts>, Halt> {
     let saved = rig.interrupt.or(target::saved_image(build, &rig.site)).await?;
     match saved.map_err(|error| bench::launch_halt(&error))? {
@@ -52,8 +52,8 @@ async fn image_of(rig: &Rig<'_>, build: &Spec) -> Result<Option<ImageFacts>, Hal
     }
 }
 
-/// What an image is made of. Every byte of it is read and some are compressed: on a thread of its own, which an interrupt does
-/// not wait for.
+/// Reads the facts of an image. It reads every byte and compresses some of them, so it uses a separate thread, which an
+/// interrupt does not wait for.
 async fn image_facts(rig: &Rig<'_>, image: PathBuf) -> Result<ImageFacts, Halt> {
     let (tell, told) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || drop(tell.send(image::facts(&image))));

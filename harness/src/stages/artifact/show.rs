@@ -1,4 +1,4 @@
-//! Shows what was looked at.
+//! Shows the inspected files.
 
 use crate::measure::facts::StageFacts;
 use crate::measure::image::Method;
@@ -18,7 +18,7 @@ fn notes(stage: &StageRecord) -> Vec<String> {
     image_note(stage).into_iter().collect()
 }
 
-/// What stands behind the numbers of an image.
+/// Describes the image.
 fn image_note(stage: &StageRecord) -> Option<String> {
     let StageFacts::Artifact(facts) = &stage.facts else { return None };
     let image = facts.image.as_ref()?;

@@ -1,4 +1,4 @@
-//! The planned look at the executable.
+//! Plans the inspection of the executable.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use harness_base::units::Nanos;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Work {
-    /// An image in OCI layout, an archive of one or of `docker save`; looked at as well.
+    /// An image in OCI layout, an archive of one, or one of `docker save`, which is inspected too.
     pub image: Option<PathBuf>,
 }
 

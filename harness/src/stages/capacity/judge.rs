@@ -1,4 +1,4 @@
-//! Rounds are judged one value each.
+//! Judges one value per round.
 
 use crate::verdict::judging::Judging;
 

@@ -1,4 +1,4 @@
-//! Metrics of users that never pause.
+//! Defines the metrics of a closed loop.
 
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{LATENCY, LATENCY_TAIL, THROUGHPUT};

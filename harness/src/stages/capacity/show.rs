@@ -1,4 +1,4 @@
-//! Rounds are shown as in every stage of them.
+//! Shows rounds like every stage with rounds.
 
 use crate::report::show::Show;
 

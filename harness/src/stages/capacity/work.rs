@@ -1,4 +1,4 @@
-//! The planned rounds with users that never pause.
+//! Plans the rounds of a closed loop.
 
 use super::facts::Stage;
 use crate::measure::facts::StageFacts;

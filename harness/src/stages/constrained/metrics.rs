@@ -1,4 +1,4 @@
-//! Metrics of a target inside limits.
+//! Defines the metrics of a target within limits.
 
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{CPU_PERCENT, CPU_TIME, LATENCY, LATENCY_TAIL, MEMORY, THROTTLED, THROUGHPUT};

@@ -11,7 +11,7 @@ use harness_base::units::{Bytes, Nanos};
 
 pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "loads the target within resource limits" };
 
-/// What a sidecar gets in a pod unless the scenario says otherwise: half a CPU and 128 MiB.
+/// Default limits, typical of a sidecar in a pod: half a CPU and 128 MiB.
 const SIDECAR: ResourceLimits = ResourceLimits { cpus: Some(0.5), memory: Some(Bytes::from_mebi(128)), pids: None };
 
 const DEFAULTS: Defaults =

@@ -1,4 +1,4 @@
-//! The planned rounds inside resource limits.
+//! Plans the rounds within resource limits.
 
 use super::facts::Stage;
 use crate::measure::facts::StageFacts;

@@ -1,4 +1,4 @@
-//! Which trial shows a fault, and what kept it from being measured.
+//! Selects the trial that shows a fault, or the reason why it was not measured.
 
 use super::facts::{FaultKind, FaultRecord, errors_before};
 use crate::measure::audit::{Blame, Check, Found};
@@ -9,14 +9,15 @@ use crate::measure::trial::TrialRecord;
 use harness_base::units::Nanos;
 use harness_load::facts::Ticks;
 
-/// Applies the rule `errors` as this stage does: a target that fails before anything was made to fail shows nothing of a fault.
+/// Applies the rule `errors` to the time before a fault, because a target that fails without a fault shows nothing
+/// about it.
 pub(crate) fn check_before(ticks: &Ticks, before: Nanos, example: Option<&String>) -> Check {
     let (errors, of) = errors_before(ticks, before.0);
     let example = example.filter(|_| errors > 0).cloned();
     Check::new(Found::ErrorsBefore { errors, of, example }, errors == 0 && of > 0, Blame::Target)
 }
 
-/// The trial that tells of a fault, with the instance that met it: a valid one, else the last that was tried.
+/// Returns the trial of a fault with its instance: a valid one, else the last attempt.
 pub(crate) fn trial_of(stage: &StageRecord, kind: FaultKind) -> Option<(&InstanceRecord, &FaultRecord, &TrialRecord)> {
     let met = stage.instances.iter().filter_map(|instance| {
         let fault = fault_of(instance).filter(|fault| fault.kind == kind)?;
@@ -31,7 +32,7 @@ pub(crate) fn is_measured(stage: &StageRecord, kind: FaultKind) -> bool {
     trial_of(stage, kind).is_some_and(|(_, _, trial)| trial.is_valid())
 }
 
-/// What kept faults from being measured, the rule that broke first of each.
+/// Returns what prevented faults from being measured: the first violated rule of each.
 pub(crate) fn disturbances(stage: &StageRecord) -> Vec<Reason> {
     let reason = |kind: FaultKind| {
         let (_, _, trial) = trial_of(stage, kind)?;

@@ -1,5 +1,4 @@
-//! Faults on purpose: what is made to fail while the target is under load, what is recorded of it, and what follows from that by
-//! arithmetic.
+//! Defines faults: what fails while the target is under load, the recorded facts, and the arithmetic on them.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,58 +7,58 @@ use crate::measure::own::OwnFacts;
 use harness_load::facts::Ticks;
 use harness_load::outcome::{Outcome, Outcomes};
 
-/// What is made to fail.
+/// Kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// The upstream refuses connections, and those that were open end.
+    /// The upstream refuses connections, and closes the open ones.
     UpstreamDown,
-    /// The upstream holds every answer back.
+    /// The upstream delays every answer.
     UpstreamSlow,
     /// The upstream resets every request.
     UpstreamReset,
-    /// The upstream ends its side of the stream instead of answering, and listens on.
+    /// The upstream closes its side of the stream instead of answering, and keeps listening.
     UpstreamHalfClose,
-    /// The upstream answers with bytes that are no HTTP.
+    /// The upstream answers with bytes that are not HTTP.
     UpstreamGarbage,
-    /// Clients open a connection for every request, and close the one before.
+    /// Clients open a connection for every request, and close the previous one.
     Reconnects,
-    /// Other clients ask without end and hardly read what they are answered.
+    /// Other clients send continuously and read very slowly.
     SlowReaders,
-    /// The target is asked to end (SIGTERM).
+    /// The target is stopped (SIGTERM).
     Stop,
-    /// The target is asked to end and started again.
+    /// The target is stopped and started again.
     Restart,
 }
 
-/// What the target is expected to do, strictest first.
+/// Expected behaviour of the target, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Expectation {
     Answers,
-    /// Requests may fail; none hangs, and none comes back as a success with a wrong body.
+    /// Requests may fail, but none hangs, and none returns a success with a wrong body.
     Errors,
-    /// Requests may fail, errors inside of a success included; none hangs.
+    /// Requests may fail, also with errors inside of a success, but none hangs.
     ErrorsInBodies,
 }
 
-/// One fault as it was asked for.
+/// One planned fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Planned {
-    /// What is made to fail.
+    /// Kind of the fault.
     pub kind: FaultKind,
-    /// What the target is expected to do.
+    /// Expected behaviour of the target.
     pub expect: Expectation,
-    /// Why it cannot be made here.
+    /// Why it is impossible here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
 }
 
-/// How stage `faults` was asked for. All spans are in nanoseconds.
+/// Settings of stage `faults`. All spans are in nanoseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -70,72 +69,73 @@ pub struct Stage {
     pub fault_ns: u64,
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub after_ns: u64,
-    /// Time after a fault within which the target must answer everything again.
+    /// Time after a fault within which every request must be answered again.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub recover_ns: u64,
     /// A request without a complete answer by then hangs.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub timeout_ns: u64,
-    /// How long a slow upstream holds every answer back.
+    /// Delay of every answer of a slow upstream.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub slow_ns: u64,
     #[serde(default)]
     pub readers: u64,
-    /// The faults, in the order in which they were to be made.
+    /// The faults, in their planned order.
     pub planned: Vec<Planned>,
 }
 
 impl OwnFacts for Stage {}
 
-/// What one instance went through.
+/// Facts of one instance.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
-    /// The fault that it met; absent where it came to none.
+    /// Its fault; absent if it was not caused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<FaultRecord>,
 }
 
 impl OwnFacts for Instance {}
 
-/// The fault that an instance met.
+/// The fault of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FaultRecord {
-    /// What was made to fail.
+    /// Kind of the fault.
     pub kind: FaultKind,
-    /// When it was known to be there, in nanoseconds since the window's start.
+    /// Confirmed begin, in nanoseconds since the start of the window.
     pub began_ns: u64,
-    /// When what caused it was known to be gone, likewise; of a restart when the target was started again. Absent of a stop.
+    /// Confirmed end, likewise; for a restart, when the target was started again. Absent for a stop.
     pub ended_ns: Option<u64>,
-    /// Requests that met it by the upstream's own count; of an upstream that went down, connections that it ended; of slow readers,
-    /// those that the target began to answer. Absent of other faults.
+    /// Requests that the fault affected, as counted by the upstream; for an upstream that is down, connections that it
+    /// closed; for slow readers, those that the target began to answer. Absent for other faults.
     pub made: Option<u64>,
-    /// How the target ended, where it was asked to.
+    /// How the target exited, if it was stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitFacts>,
 }
 
-/// What a fault did to the requests.
+/// The effect of a fault on the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effect {
-    /// Requests that were to start in the window.
+    /// Requests whose intended start is in the window.
     pub scheduled: u64,
     pub outcomes: Outcomes,
-    /// Everything that was not answered as expected; connections refused by a target that was asked to end are errors, but not lost, as
-    /// it never took them.
+    /// Requests that were not answered as expected, except connections that a stopped target refused: these are errors,
+    /// but not lost, because the target never accepted them.
     pub lost: u64,
-    /// Start of the first and end of the last tick with an error, in nanoseconds since the fault began; negative for one before it.
+    /// Start of the first and end of the last tick with an error, in nanoseconds since the fault began; negative if
+    /// before it.
     pub errors_ns: Option<(i64, i64)>,
-    /// From the end of the fault to the end of the last tick with an error that began after it: 0 where there is none. Absent where the
-    /// target still failed at the end, and of a fault that does not end.
+    /// From the end of the fault to the end of the last tick with an error that began after it: 0 if there is none.
+    /// Absent if the target still failed at the end, and for a fault that does not end.
     pub recovery_ns: Option<u64>,
 }
 
 impl FaultKind {
-    /// Every kind, in the order in which they are made.
+    /// Every kind, in the order in which they are caused.
     pub const ALL: [Self; 9] = [
         Self::UpstreamDown,
         Self::UpstreamSlow,
@@ -148,7 +148,7 @@ impl FaultKind {
         Self::Stop,
     ];
 
-    /// Its name in a scenario.
+    /// Returns its name in a scenario.
     pub const fn name(self) -> &'static str {
         match self {
             Self::UpstreamDown => "upstream_down",
@@ -163,17 +163,17 @@ impl FaultKind {
         }
     }
 
-    /// It is made by the upstream.
+    /// Returns whether the upstream causes the fault.
     pub const fn is_upstreams(self) -> bool {
         !matches!(self, Self::Reconnects | Self::SlowReaders | Self::Stop | Self::Restart)
     }
 
-    /// The target is asked to end.
+    /// Returns whether the fault stops the target.
     pub const fn ends_target(self) -> bool {
         matches!(self, Self::Stop | Self::Restart)
     }
 
-    /// What a target is expected to do unless the scenario says otherwise.
+    /// Returns the behaviour that is expected unless the scenario says otherwise.
     pub const fn expected(self) -> Expectation {
         match self {
             Self::UpstreamSlow | Self::Reconnects | Self::SlowReaders | Self::Stop => Expectation::Answers,
@@ -185,7 +185,7 @@ impl FaultKind {
 impl Expectation {
     pub const ALL: [Self; 3] = [Self::Answers, Self::Errors, Self::ErrorsInBodies];
 
-    /// Its name in a scenario.
+    /// Returns its name in a scenario.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Answers => "answers",
@@ -196,7 +196,7 @@ impl Expectation {
 }
 
 impl FaultRecord {
-    /// What it did, by the ticks of its window.
+    /// Computes the effect of the fault from the ticks of its window.
     pub fn effect(&self, ticks: &Ticks) -> Effect {
         let mut outcomes = Outcomes::default();
         ticks.outcomes.iter().for_each(|tick| outcomes.merge(tick));
@@ -219,13 +219,13 @@ impl FaultRecord {
     }
 }
 
-/// Requests of a tick that were not answered as expected, whatever became of them.
+/// Counts requests of a tick that were not answered as expected.
 fn failed(tick: &Outcomes) -> bool {
     tick.total() > tick.ok
 }
 
 fn recovery(ticks: &Ticks, ended_ns: u64) -> Option<u64> {
-    // What was to start in the tick in which the fault ended may have met it.
+    // The fault may have affected requests that start in the tick in which it ended.
     let first = usize::try_from(ended_ns.div_ceil(ticks.length_ns.max(1))).ok()?;
     let after = ticks.outcomes.get(first..)?;
     let answered = after.iter().rposition(|tick| tick.ok > 0)?;
@@ -236,9 +236,9 @@ fn recovery(ticks: &Ticks, ended_ns: u64) -> Option<u64> {
     }
 }
 
-/// Errors among the requests of the first half of the time before a fault, and how many there were: a target that fails without a
-/// fault shows nothing of what a fault does. The second half is left out, since what starts in it may be under way when the fault
-/// begins.
+/// Returns the errors in the first half of the time before a fault, and the number of requests in it: a target that
+/// fails without a fault shows nothing about it. The second half is ignored, because its requests may still be in
+/// progress when the fault begins.
 pub fn errors_before(ticks: &Ticks, before_ns: u64) -> (u64, u64) {
     let number = usize::try_from(before_ns / 2 / ticks.length_ns.max(1)).unwrap_or(usize::MAX);
     let mut outcomes = Outcomes::default();
@@ -252,7 +252,7 @@ mod tests {
 
     const TICK: u64 = 50;
 
-    /// Ticks of 50 ns with ten requests each, of which so many were reset.
+    /// Creates ticks of 50 ns with ten requests each, of which so many were reset.
     fn ticks(reset: &[u64]) -> Ticks {
         let tick = |reset: &u64| Outcomes { ok: 10 - reset, reset: *reset, ..Outcomes::default() };
         Ticks { length_ns: TICK, outcomes: reset.iter().map(tick).collect() }
@@ -286,7 +286,7 @@ mod tests {
         let mut silent = ticks(&[0, 0, 5, 5, 0]);
         silent.outcomes[4] = Outcomes::default();
         let effect = fault(FaultKind::UpstreamReset, Some(150)).effect(&silent);
-        assert_eq!(effect.recovery_ns, None, "no request is no answer");
+        assert_eq!(effect.recovery_ns, None, "without requests there is no recovery");
         assert_eq!(fault(FaultKind::Stop, None).effect(&ticks(&[0, 0, 5])).recovery_ns, None);
     }
 

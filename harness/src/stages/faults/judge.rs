@@ -1,6 +1,6 @@
-//! Judging faults: what each did to the requests, and whether the target did what was expected of it.
+//! Judges faults: their effect on requests, and whether the target behaved as expected.
 //!
-//! `docs/faults.md` has the rules. Everything here follows from the record.
+//! `docs/faults.md` contains the rules. All results are computed from the record.
 
 mod message;
 
@@ -18,16 +18,16 @@ use crate::verdict::judgement::finding::{Finding, FindingKind, Topic};
 use crate::verdict::judging::{Judging, no_trend};
 use harness_stats::Estimate;
 
-/// The base does not meet the faults.
+/// The base is not measured in this stage.
 pub(crate) const JUDGING: Judging = Judging { head_alone: true, ..Judging::ROUNDS };
 
-/// What a stage `faults` shows.
+/// The result of a stage `faults`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Judged {
     pub stage: String,
-    /// Time after a fault within which everything must be answered again, in nanoseconds.
+    /// Time after a fault within which every request must be answered again, in nanoseconds.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub recover_ns: u64,
     /// Load after a fault, in nanoseconds.
@@ -36,7 +36,7 @@ pub struct Judged {
     /// A request without a complete answer by then hangs, in nanoseconds.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub timeout_ns: u64,
-    /// Every fault that was asked for, in order.
+    /// Every planned fault, in order.
     pub rows: Vec<Row>,
 }
 
@@ -44,55 +44,55 @@ pub struct Judged {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    /// What was made to fail.
+    /// Kind of the fault.
     pub kind: FaultKind,
-    /// What the target is expected to do.
+    /// Expected behaviour of the target.
     pub expect: Expectation,
     pub state: RowState,
-    /// What it did; absent where the fault was not made.
+    /// The observed effect; absent if the fault was not caused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
-    /// What was not as expected, or why nothing is known.
+    /// Violated expectations, or why the result is unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub message: Vec<String>,
 }
 
-/// What a fault did to the requests.
+/// The observed effect of a fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
-    /// Requests that were to start in the window.
+    /// Requests whose intended start is in the window.
     pub scheduled: u64,
     pub outcomes: Outcomes,
-    /// Requests that the target took, or should have taken, and did not answer as expected.
+    /// Requests that the target accepted, or should have accepted, and did not answer as expected.
     pub lost: u64,
-    /// Requests that met the fault by the upstream's own count; of an upstream that went down, connections that it ended;
-    /// of slow readers, those that the target began to answer.
+    /// Requests that the fault affected, as counted by the upstream; for an upstream that is down, connections that it
+    /// closed; for slow readers, those that the target began to answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<u64>,
     /// Start of the first tick with an error and end of the last, in nanoseconds since the fault began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errors_ns: Option<(i64, i64)>,
-    /// From the end of the fault until everything was answered, in nanoseconds; absent where the target still failed at the end, and of
-    /// a fault that does not end.
+    /// From the end of the fault until every request was answered, in nanoseconds; absent if the target still failed at
+    /// the end, and for a fault that does not end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_ns: Option<u64>,
-    /// How the target ended, where it was asked to.
+    /// How the target exited, if it was stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitFacts>,
 }
 
-/// Whether a target did what was expected of it.
+/// Whether a target behaved as expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RowState {
     AsExpected,
     NotAsExpected,
-    /// The fault cannot be made here.
+    /// The fault is impossible here.
     Skipped,
-    /// The fault was not made, or its load was disturbed, or no request met it.
+    /// The fault was not caused, its load was disturbed, or it affected no request.
     Unknown,
 }
 
@@ -107,7 +107,7 @@ impl RowState {
     }
 }
 
-/// What a stage shows, as far as it came; `None` for a stage of another kind.
+/// Judges a stage as far as it ran; `None` for a stage of another kind.
 pub(crate) fn judge(stage: &StageRecord, _seed: u64) -> Option<Judged> {
     let StageFacts::Faults(facts) = &stage.facts else { return None };
     Some(Judged {
@@ -131,7 +131,7 @@ fn row(stage: &StageRecord, facts: &Stage, planned: &Planned) -> Row {
     if !is_measured(stage, *kind) {
         return row(RowState::Unknown, Some(seen), vec!["its load was disturbed, see the rejected rounds".to_owned()]);
     }
-    // An upstream that is down is met by nobody who keeps no connection: that it refused one was seen.
+    // An upstream that is down closes no connection if the target keeps none, but a refused connection was observed.
     if seen.made == Some(0) && *kind != FaultKind::UpstreamDown {
         return row(RowState::Unknown, Some(seen), vec![message::not_met(*kind)]);
     }
@@ -146,7 +146,7 @@ fn seen(stage: &StageRecord, kind: FaultKind) -> Option<Seen> {
     Some(Seen { scheduled, outcomes, lost, made: fault.made, errors_ns, recovery_ns, exit: fault.exit.clone() })
 }
 
-/// Every demand that was not met, in a sentence each.
+/// Describes every violated expectation in a sentence.
 fn broken(seen: &Seen, facts: &Stage, planned: &Planned) -> Vec<String> {
     let Planned { kind, expect, .. } = planned;
     let mut broken = Vec::new();
@@ -178,7 +178,7 @@ fn broken(seen: &Seen, facts: &Stage, planned: &Planned) -> Vec<String> {
 }
 
 impl Judged {
-    /// What is not as expected is a block, since it was asked for in so many words; what is not known is inconclusive.
+    /// Reports violated expectations as blocks, because the scenario states them, and unknown results as inconclusive.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let finding = |row: &Row| {
             let kind = match row.state {

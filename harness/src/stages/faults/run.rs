@@ -1,4 +1,4 @@
-//! Faults on purpose: an instance and a load for each, in the middle of which it is made.
+//! Causes faults: starts an instance and a load for each, and causes the fault in the middle of the load.
 
 mod readers;
 mod switch;
@@ -23,23 +23,24 @@ use harness_load::frames::TrialOrder;
 use harness_load::{self, Generator, LoadEngine, LoadEvent};
 use harness_rig::sampler::Window;
 
-/// How often a fault is made whose load was disturbed.
+/// Number of attempts for a fault whose load was disturbed.
 const TRIES: u32 = 2;
 
-/// Length of a tick: recovery is known to that.
+/// Length of a tick, which is the resolution of the recovery time.
 const TICK: Nanos = Nanos::from_millis(50);
 
-/// The one trial of an instance.
+/// Index of the only round of an instance.
 const ROUND: u32 = 0;
 
-/// Rules that hold of a load under which something fails: what the target does is what is to be seen, and no rule.
+/// Rules that apply while something fails. The behaviour of the target is the result of the stage, so no rule concerns
+/// it.
 const RULES: [Rule; 4] = [Rule::Accounting, Rule::PacerLagP99, Rule::Steal, Rule::ForeignCpu];
 
-/// Makes every fault that can be made here.
+/// Causes every fault that is possible here.
 ///
 /// # Errors
-/// [`Halt::Invalid`] when the load of a fault was not offered as asked, [`Halt::Failed`] when the target ends by itself or a tool fails,
-/// [`Halt::Interrupted`]. The faults until then are recorded.
+/// Returns [`Halt::Invalid`] if the load of a fault was not offered as planned, [`Halt::Failed`] if the target ends by
+/// itself or a tool fails, or [`Halt::Interrupted`]. Earlier faults are recorded.
 pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
     if rig.plan.base.is_some() {
         rig.recorder.warn(Warning::HeadOnly);
@@ -76,7 +77,7 @@ async fn one(
     done
 }
 
-/// When a fault is to begin and to end, and the window around it.
+/// Begin and end of a fault, and of the window around it.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: Mono,
@@ -84,7 +85,7 @@ struct Span {
     until: Mono,
 }
 
-/// Drives the load, makes the fault in it, and records both.
+/// Drives the load, causes the fault, and records both.
 async fn watched(
     rig: &mut Rig<'_>,
     stage: &Stage,
@@ -122,14 +123,15 @@ async fn watched(
     Ok(status)
 }
 
-/// The first and the last reading: what the audit needs.
+/// Returns the first and the last reading, which the audit needs.
 fn edges(window: &Window) -> Window {
     let readings = &window.readings.0;
     let edges = readings.first().into_iter().chain(readings.last()).cloned();
     Window { readings: Series(edges.collect()), peak_rss_bytes: None, target_threads: None }
 }
 
-/// The trial with the rules that hold of it. What a target uses that ends is nobody's any more, and looks like others' CPU time.
+/// Applies the audit rules that hold for the fault. The CPU time of a target that exits is no longer assigned to it and
+/// looks like that of other processes.
 fn audited(mut trial: TrialRecord, kind: FaultKind, work: &Work) -> TrialRecord {
     let holds = |rule: Rule| RULES.contains(&rule) && !(kind.ends_target() && rule == Rule::ForeignCpu);
     trial.audit.retain(|check| holds(check.rule()));
@@ -140,7 +142,7 @@ fn audited(mut trial: TrialRecord, kind: FaultKind, work: &Work) -> TrialRecord 
     trial
 }
 
-/// The upstream fails for the length of the fault.
+/// Makes the upstream fail for the length of the fault.
 async fn upstream_fails(
     rig: &mut Rig<'_>,
     bench: &mut Bench,
@@ -149,12 +151,12 @@ async fn upstream_fails(
     order: TrialOrder,
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let Some(address) = bench.ledger() else {
-        return Err(Halt::tool("the upstream is not the bundled one, and does not fail on command"));
+        return Err(Halt::tool("only the bundled upstream can fail on command"));
     };
     beside(rig, bench, order, switch::fail(address, kind, work.slow, span)).await
 }
 
-/// Other clients send the first request of the stage and hardly read the answers.
+/// Sends the first request of the stage from other clients, which read the answers very slowly.
 async fn others_read_slowly(
     rig: &mut Rig<'_>,
     stage: &Stage,
@@ -169,7 +171,7 @@ async fn others_read_slowly(
     beside(rig, bench, order, fault).await
 }
 
-/// Drives the load, and makes the fault beside it.
+/// Drives the load and causes the fault concurrently.
 async fn beside(
     rig: &mut Rig<'_>,
     bench: &mut Bench,
@@ -191,7 +193,7 @@ async fn beside(
     bench.drive(interrupt, drive).await?
 }
 
-/// The target is asked to end, and started again where it is a restart.
+/// Stops the target, and starts it again for a restart.
 async fn target_ends(
     rig: &mut Rig<'_>,
     stage: &Stage,
@@ -212,7 +214,7 @@ async fn target_ends(
     Ok((load, fault))
 }
 
-/// The load itself is the fault.
+/// Drives a load that is the fault itself.
 async fn clients_misbehave(
     rig: &mut Rig<'_>,
     bench: &mut Bench,

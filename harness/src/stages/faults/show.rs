@@ -1,4 +1,4 @@
-//! Shows the faults: the cost of each, and whether the target behaved as expected.
+//! Shows the faults: the effect of each, and whether the target behaved as expected.
 
 use super::judge::{Judged, Row, RowState, Seen};
 use crate::measure::record::StageRecord;
@@ -11,7 +11,7 @@ use crate::report::text::wrap;
 use harness_base::units::grouped;
 use maud::{Markup, html};
 
-/// Under a fault no latency counts, errors are what was asked for, and of the readings only the first and the last are kept.
+/// Under a fault latencies do not count, errors are expected, and only the first and the last reading are kept.
 pub(crate) const SHOW: Show = Show { done, charts: |_, _| nothing(), counts_errors: false, ..Show::ROUNDS };
 
 pub(crate) const TITLE: &str = "faults";
@@ -24,10 +24,10 @@ fn done(stage: &StageRecord) -> String {
 
 const WIDTH: usize = 80;
 
-/// The columns behind the fault.
+/// The columns after the fault.
 const COLUMNS: [&str; 5] = ["sent", "errors", "lost", "recovery", ""];
 
-/// The faults at the terminal.
+/// Renders the faults for the terminal.
 pub(crate) fn table(faults: &Judged) -> String {
     let mut text = wrap(&format!("{}: {}", faults.stage, faults.demands()), WIDTH, "  ", "    ");
     let [sent, errors, lost, recovery, _] = COLUMNS;
@@ -50,7 +50,7 @@ pub(crate) fn markdown(faults: &Judged) -> String {
     text
 }
 
-/// Requests sent, errors, lost, recovery, and whether it was as expected; a dash for what was not measured.
+/// Returns requests sent, errors, lost, recovery and state; a dash for values that were not measured.
 fn cells(row: &Row) -> [String; 5] {
     let count = |n: Option<u64>| n.map_or_else(|| "–".to_owned(), |n| grouped(n as f64));
     let seen = row.seen.as_ref();
@@ -63,7 +63,7 @@ fn cells(row: &Row) -> [String; 5] {
     ]
 }
 
-/// What was not as expected, then what happened.
+/// Describes violated expectations, then the course.
 fn remarks(row: &Row) -> Vec<String> {
     row.message.iter().cloned().chain(row.course()).collect()
 }

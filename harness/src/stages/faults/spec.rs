@@ -20,7 +20,7 @@ pub(crate) const KIND: Kind = Kind {
 /// Load before the window, so that every connection has served a request when it begins.
 const WARMUP: Nanos = Nanos::from_millis(200);
 
-/// Most slow readers: each holds a descriptor of control, and some hundred kilobytes of the kernel.
+/// Largest number of slow readers: each needs a descriptor, and some hundred kilobytes of the kernel.
 const MOST_READERS: u64 = 256;
 
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
@@ -32,7 +32,7 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
     work.into()
 }
 
-/// Reads the load and the faults for a target that is launched like this, in front of that upstream.
+/// Reads the load and the faults for a target with this launch and upstream.
 fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Launch) -> Work {
     let span = |key: &'static str, about: &'static str, default: Nanos| {
         section.field(key, about).check(longer_than_0).default(default)
@@ -88,7 +88,7 @@ fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Laun
     Work { load, before, fault, after, recover, timeout, slow, readers, planned }
 }
 
-/// The faults that are named; all where none is, but for those of an upstream that is not there.
+/// Reads the named faults; without names, all that are possible with this upstream.
 fn read_kinds(section: &Section<'_>, has_upstream: bool) -> Vec<FaultKind> {
     let names: Option<Vec<String>> =
         section.field("faults", "faults to cause, for example [\"upstream_down\", \"stop\"]; default: all").optional();
@@ -108,14 +108,14 @@ fn read_kinds(section: &Section<'_>, has_upstream: bool) -> Vec<FaultKind> {
                 let known = || FaultKind::ALL.into_iter().map(FaultKind::name);
                 let hint = nearest(name, known()).map(|near| format!("did you mean {near:?}?"));
                 let hint = hint.unwrap_or_else(|| format!("there are {}", known().collect::<Vec<_>>().join(", ")));
-                section.mistake(&key, format!("{name:?} is no fault"), Some(hint));
+                section.mistake(&key, format!("unknown fault {name:?}"), Some(hint));
             }
         }
     }
     kinds
 }
 
-/// What is written below `expect`.
+/// Reads `expect`.
 fn read_expectations(section: &Section<'_>, kinds: &[FaultKind]) -> Vec<(FaultKind, Expectation)> {
     const ABOUT: &str = "answers: no request is lost; errors: no request hangs or returns a success with a wrong body; errors_in_bodies: no request hangs";
     let table = section.table("expect", "expected behaviour of the target during each fault");
@@ -125,14 +125,14 @@ fn read_expectations(section: &Section<'_>, kinds: &[FaultKind]) -> Vec<(FaultKi
         let word = table.field(kind.name(), ABOUT).one_of(&names).optional();
         let expect = Expectation::ALL.into_iter().find(|expect| word.as_deref() == Some(expect.name()));
         if expect.is_some() && !kinds.contains(&kind) && !section.describing() {
-            table.mistake(kind.name(), "is not among the faults that are made", Some("add it to faults".to_owned()));
+            table.mistake(kind.name(), "is not in faults", Some("add it to faults".to_owned()));
         }
         said.extend(expect.map(|expect| (kind, expect)));
     }
     said
 }
 
-/// Why a fault cannot be made here.
+/// Returns why a fault cannot be caused here.
 fn impossible(kind: FaultKind, upstream: Option<&Upstream>, launch: &Launch) -> Option<String> {
     if kind.is_upstreams() {
         return match upstream {
@@ -143,7 +143,7 @@ fn impossible(kind: FaultKind, upstream: Option<&Upstream>, launch: &Launch) -> 
     }
     match launch {
         Launch::External(_) if kind.ends_target() => {
-            Some("the target runs already, and is not ours to end: use [target.process]".to_owned())
+            Some("the target runs already, so harness cannot stop it: use [target.process]".to_owned())
         }
         Launch::Container(container) if kind == FaultKind::Restart && container.network == Network::Bridge => {
             Some("a container on a bridge has another address after a restart: use network = \"host\"".to_owned())

@@ -1,4 +1,4 @@
-//! The planned faults: an instance and a load for each.
+//! Plans the faults: an instance and a load for each.
 
 use super::facts::{FaultKind, Planned, Stage};
 use crate::measure::facts::StageFacts;
@@ -16,14 +16,14 @@ pub struct Work {
     pub before: Nanos,
     pub fault: Nanos,
     pub after: Nanos,
-    /// Time after a fault within which everything must be answered again.
+    /// Time after a fault within which every request must be answered again.
     pub recover: Nanos,
     /// A request without a complete answer by then hangs.
     pub timeout: Nanos,
-    /// How long a slow upstream holds every answer back.
+    /// Delay of every answer of a slow upstream.
     pub slow: Nanos,
     pub readers: u64,
-    /// The faults, in the order in which they are made.
+    /// The faults, in the order in which they are caused.
     pub planned: Vec<Planned>,
 }
 
@@ -69,7 +69,7 @@ impl StageWork for Work {
         self.possible().map(one).fold(Nanos::ZERO, Nanos::plus)
     }
 
-    /// Leaves the time to recover as it is: a shorter one would be another demand.
+    /// Shortens it, except the time to recover, which is part of the expectation.
     fn shorten(&mut self) {
         self.before = self.before.min(QUICK_PART);
         self.fault = self.fault.min(QUICK_PART);

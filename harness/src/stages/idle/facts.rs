@@ -1,11 +1,11 @@
-//! What an idle stage records.
+//! Records an idle stage.
 
 use serde::{Deserialize, Serialize};
 
 use crate::measure::own::OwnFacts;
 use harness_rig::usage::{Reading, Series};
 
-/// Nothing beside what every stage records.
+/// Has only the facts that every stage records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -13,12 +13,12 @@ pub struct Stage {}
 
 impl OwnFacts for Stage {}
 
-/// What one launch showed.
+/// Facts of one launch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
-    /// Readings over its window; absent where it came to none.
+    /// Readings of its window; absent if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readings: Option<Series<Reading>>,
 }

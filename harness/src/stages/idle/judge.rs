@@ -1,4 +1,4 @@
-//! Launches are judged one value each.
+//! Judges one value per launch.
 
 use crate::verdict::judging::Judging;
 

@@ -1,4 +1,4 @@
-//! Metrics of a target without traffic.
+//! Defines the metrics of a target without traffic.
 
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{CPU_PERCENT, MEMORY};

@@ -1,4 +1,4 @@
-//! Watches the target do nothing.
+//! Observes the target without traffic.
 
 use super::facts::Instance;
 use super::work::Work;
@@ -12,11 +12,11 @@ use crate::work::Stage;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Launches each build `launches` times and reads what it uses without traffic: one at a time, since two of one file would share
-/// pages.
+/// Launches each build `launches` times and reads what it uses without traffic: one at a time, because two processes of
+/// the same file would share pages.
 ///
 /// # Errors
-/// [`Halt::Failed`] when a launch fails or the target ends by itself.
+/// Returns [`Halt::Failed`] if a launch fails or the target ends by itself.
 pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
     let Work { launches, settle, window } = *work;
     for turn in 0..launches {

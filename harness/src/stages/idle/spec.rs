@@ -16,7 +16,7 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
     let external = base.is_external(section);
     let launches = read_launches(section, if external { 1 } else { 8 });
     if external && launches > 1 {
-        section.mistake("launches", "an external target is never launched", Some("leave it out".to_owned()));
+        section.mistake("launches", "harness cannot start an external target", Some("leave it out".to_owned()));
     }
     let settle = section.field("settle", "time between ready and the window").default(Nanos::from_secs(1));
     let window = section.field("window", "measured part").check(longer_than_0).default(Nanos::from_secs(1));

@@ -1,4 +1,4 @@
-//! The planned launches and windows of an idle stage.
+//! Plans the launches and windows of an idle stage.
 
 use super::facts::Stage;
 use crate::measure::facts::StageFacts;
@@ -6,7 +6,7 @@ use crate::work::load::LAUNCH;
 use crate::work::planned::{StageWork, too_few_launches};
 use harness_base::units::Nanos;
 
-/// Launches and parts of `--quick`. A launch takes longest here, so the stage loses its interval.
+/// Launches and durations of `--quick`. A launch takes long in this stage, so the stage has no interval then.
 const QUICK_LAUNCHES: u64 = 2;
 const QUICK_PART: Nanos = Nanos::from_millis(300);
 

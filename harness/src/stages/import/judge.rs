@@ -1,4 +1,4 @@
-//! Samples of another tool are judged as its reader found them.
+//! Judges samples of another tool.
 
 use super::metrics::imports;
 use crate::measure::metric::Metric;

@@ -1,4 +1,4 @@
-//! Metrics that other tools have measured.
+//! Defines the metrics that other tools measure.
 
 use super::facts::Import;
 use crate::measure::facts::StageFacts;

@@ -18,13 +18,13 @@ use harness_base::clock;
 use harness_base::units::{Nanos, hexadecimal};
 use harness_base::words::nearest;
 
-/// Samples below which a quantile of 0.99 is nearly the largest of them.
+/// Samples below which a quantile of 0.99 is almost their maximum.
 const SAMPLES_OF_A_TAIL: u64 = 100;
 
 /// Reads the benchmarks.
 ///
 /// # Errors
-/// [`Halt::Failed`] when the directory or a benchmark is missing, stale or malformed.
+/// Returns [`Halt::Failed`] if the directory or a benchmark is missing, outdated or malformed.
 #[allow(clippy::unused_async, reason = "every kind is awaited")]
 pub(crate) async fn run(rig: &mut Rig<'_>, _stage: &Stage, work: &Work) -> Result<(), Halt> {
     let found = work.collect(&rig.plan.folder).map_err(|error| Halt::failed(error.exit(), &error))?;
@@ -36,7 +36,7 @@ impl Work {
     /// Reads the benchmarks; `folder` is that of the scenario.
     ///
     /// # Errors
-    /// [`Error`] when the directory or a benchmark is missing, stale or malformed.
+    /// Returns an [`Error`] if the directory or a benchmark is missing, outdated or malformed.
     fn collect(&self, folder: &Path) -> Result<Vec<Import>, Error> {
         let root = folder.join(&self.dir);
         let benches = criterion::by_id(&root)?;
@@ -86,7 +86,7 @@ impl Work {
         })
     }
 
-    /// When the file was written, in seconds since 1970, if that is not too long ago.
+    /// Returns when the file was written, in seconds since 1970, if it is recent enough.
     fn fresh(&self, file: &Path, bench: &str) -> Result<u64, Error> {
         let unreadable = |source| Error::Unreadable { path: file.to_owned(), source };
         let written = std::fs::metadata(file).and_then(|file| file.modified()).map_err(unreadable)?;
@@ -99,19 +99,20 @@ impl Work {
     }
 }
 
-/// What stands before the directory as it was written: a record tells the path of the scenario's author, not of this machine.
+/// Returns the part before the directory as written, because a record contains the path of the scenario's author, not
+/// that of this machine.
 fn folder_of<'a>(root: &'a Path, dir: &Path) -> &'a Path {
     root.ancestors().nth(dir.components().count()).unwrap_or(root)
 }
 
-/// Why a quantile of 0.99 must not gate. It rarely may: each sample is a mean, in which the slowest iterations vanish.
+/// Returns why a quantile of 0.99 must not gate, usually because each sample is a mean that hides the slowest
+/// iterations.
 fn advisory(samples: u64, iterations: u64) -> Option<String> {
     if samples < SAMPLES_OF_A_TAIL {
         return Some(format!("{samples} samples, {SAMPLES_OF_A_TAIL} needed for a quantile of 0.99"));
     }
-    (iterations > 1).then(|| {
-        format!("each sample is the mean of up to {iterations} iterations, in which the slowest of them vanish")
-    })
+    (iterations > 1)
+        .then(|| format!("each sample is the mean of up to {iterations} iterations, which hides the slowest"))
 }
 
 #[cfg(test)]

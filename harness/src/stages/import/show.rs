@@ -6,7 +6,7 @@ use crate::report::show::Show;
 
 pub(crate) const SHOW: Show = Show { done, ..Show::LAUNCHES };
 
-/// Which benchmarks were read, and how old they are.
+/// Lists the benchmarks that were read, and their age.
 fn done(stage: &StageRecord) -> String {
     let mut benches: Vec<String> =
         imports(stage).iter().map(|import| format!("{} of {}", import.bench, import.written_at)).collect();

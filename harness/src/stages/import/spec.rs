@@ -34,7 +34,7 @@ fn read_criterion(section: &Section<'_>) -> Work {
         let metrics = named(&wanted);
         if metrics.is_empty() {
             let hint = nearest(&wanted, ids()).map_or_else(
-                || format!("known are {}", ids().collect::<Vec<_>>().join(", ")),
+                || format!("one of {}", ids().collect::<Vec<_>>().join(", ")),
                 |near| format!("did you mean {near}?"),
             );
             section.mistake(&format!("names.{bench}"), format!("{wanted:?} cannot be imported"), Some(hint));
@@ -49,12 +49,12 @@ fn read_criterion(section: &Section<'_>) -> Work {
     Work { dir, names, max_age }
 }
 
-/// Metrics that can be imported.
+/// Lists the metrics that can be imported.
 fn ids() -> impl Iterator<Item = &'static str> {
     METRICS.iter().map(|metric| metric.id)
 }
 
-/// The metrics that a name stands for: itself, or all its quantiles.
+/// Returns the metrics of a name: itself, or all its quantiles.
 fn named(wanted: &str) -> Vec<&'static str> {
     let fits = |id: &&str| *id == wanted || id.strip_prefix(wanted).is_some_and(|rest| rest.starts_with("_p"));
     ids().filter(fits).collect()

@@ -1,4 +1,4 @@
-//! The planned import of benchmarks.
+//! Plans the import of benchmarks.
 
 use std::path::{Path, PathBuf};
 
@@ -13,9 +13,9 @@ use harness_base::units::Nanos;
 pub struct Work {
     /// Criterion's directory; relative to the scenario.
     pub dir: PathBuf,
-    /// Benchmarks by Criterion's full ids, and the metrics that they are.
+    /// Benchmarks by Criterion's full ids, and their metrics.
     pub names: Vec<(String, &'static str)>,
-    /// How old the files may be.
+    /// Largest age of the files.
     pub max_age: Nanos,
 }
 

@@ -1,4 +1,4 @@
-//! The cost-of-limits curve: what the target must still do inside its limits, and what it did in each of them.
+//! Defines the cost-of-limits curve: the objective, and the results for each set of limits.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,59 +6,60 @@ use crate::measure::own::OwnFacts;
 use crate::measure::reason::{Failure, Reason};
 use harness_base::units::{Nanos, Rate};
 
-/// How the curve was asked for.
+/// Settings of the curve.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// What is demanded of the target in each set of limits.
+    /// The objective for each set of limits.
     pub objective: Objective,
 }
 
 impl OwnFacts for Stage {}
 
-/// What became of one set of limits.
+/// Facts of one set of limits.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
-    /// Why it went no further, which is a result here.
+    /// Why it stopped, which is a result in this stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gave_up: Option<GaveUp>,
 }
 
 impl OwnFacts for Instance {}
 
-/// What a target must do to be served well enough by its limits. An end by the out-of-memory killer never meets it.
+/// Performance that a target must reach within its limits. A target that the out-of-memory killer ends never meets it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Objective {
-    /// Fewest valid requests per second; no demand where absent.
+    /// Smallest number of valid requests per second; unlimited if absent.
     pub rps: Option<f64>,
-    /// Largest service time at quantile 0.99 in a closed loop, response time in an open one, in nanoseconds; no demand where
-    /// absent.
+    /// Largest service time at quantile 0.99 in a closed loop, response time in an open one, in nanoseconds; unlimited
+    /// if absent.
     pub p99_ns: Option<u64>,
 }
 
-/// Why an instance of stage `limits` went no further. There that is a result, not a failure.
+/// Why an instance of stage `limits` stopped early, which is a result, not a failure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GaveUp {
     pub why: Why,
-    /// It was the target's doing: it died, did not come up, or answered wrongly. Otherwise nothing is known of it.
+    /// Whether the target caused it: it exited, did not become ready, or answered wrongly. Otherwise its result is
+    /// unknown.
     pub by_target: bool,
 }
 
-/// What an instance of stage `limits` gave up for.
+/// The reason of a [`GaveUp`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The target failed.
     Failed(Failure),
-    /// Its numbers would not mean what they say.
+    /// Its numbers would not be valid.
     Invalid(Vec<Reason>),
 }
 

@@ -1,4 +1,4 @@
-//! Judging the cost-of-limits curve: which sets of limits leave the target able to do what is demanded.
+//! Judges the cost-of-limits curve: which sets of limits allow the target to meet the objective.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::verdict::judgement::finding::Finding;
 use crate::verdict::judging::{Judging, no_trend};
 use harness_stats::{Estimate, Sample};
 
-/// The base does not run inside the limits, and each set of them has a bottleneck of its own.
+/// The base is not measured within the limits, and each set of limits has a separate bottleneck.
 pub(crate) const JUDGING: Judging = Judging { head_alone: true, has_bottleneck: false, ..Judging::ROUNDS };
 
 /// The curve of one stage.
@@ -25,7 +25,7 @@ pub struct Judged {
     pub objective: Objective,
     /// Every set of limits that was tried, smallest first.
     pub points: Vec<Point>,
-    /// The first of them that meets the objective. CPUs count before memory.
+    /// The smallest set of limits that meets the objective. CPUs count before memory.
     pub smallest: Option<ResourceLimits>,
 }
 
@@ -34,9 +34,9 @@ pub struct Judged {
 #[serde(deny_unknown_fields)]
 pub struct Point {
     pub limits: ResourceLimits,
-    /// Whether the target does in them what is demanded.
+    /// Whether the target meets the objective.
     pub state: PointState,
-    /// Why not, where it does not or is not known to.
+    /// Why not, if it does not or that is unknown.
     pub message: Option<String>,
     /// Valid requests per second.
     pub rps: Option<Estimate>,
@@ -44,11 +44,11 @@ pub struct Point {
     pub p50_ms: Option<Estimate>,
     /// Quantile 0.99 in milliseconds.
     pub p99_ms: Option<Estimate>,
-    /// Share of the periods in which it was held back, in percent.
+    /// Share of the periods in which it was throttled, in percent.
     pub throttled_percent: Option<Estimate>,
     /// Largest memory charged, in bytes.
     pub peak_bytes: Option<Estimate>,
-    /// What bounds the rate, where a closed loop found it.
+    /// The bottleneck of the rate in a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bottleneck: Option<Bottleneck>,
 }
@@ -58,11 +58,11 @@ pub struct Point {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PointState {
-    /// Whole intervals keep every demand.
+    /// The whole intervals meet every objective.
     Met,
-    /// A whole interval breaks a demand, or the target died or failed.
+    /// A whole interval violates an objective, or the target exited or failed.
     NotMet,
-    /// An interval reaches across a demand, or the measurement was not valid.
+    /// An interval contains a limit of the objective, or the measurement was not valid.
     Undecided,
 }
 
@@ -76,7 +76,7 @@ impl PointState {
     }
 }
 
-/// The curve of a stage, as far as it was measured; `None` for a stage of another kind.
+/// Judges the curve of a stage as far as it was measured; `None` for a stage of another kind.
 pub(crate) fn judge(stage: &StageRecord, _seed: u64) -> Option<Judged> {
     let StageFacts::Limits(facts) = &stage.facts else { return None };
     let objective = facts.objective;
@@ -86,7 +86,7 @@ pub(crate) fn judge(stage: &StageRecord, _seed: u64) -> Option<Judged> {
 }
 
 fn point(stage: &StageRecord, instance: &InstanceRecord, objective: Objective) -> Point {
-    // The stage with this one instance, within its limits, has all the values.
+    // A stage with only this instance yields all values within its limits.
     let alone = StageRecord { limits: instance.limits, instances: vec![instance.clone()], ..stage.clone() };
     let of = |values: Result<Vec<f64>, Absent>| Sample::new(values.ok()?).ok().map(|sample| Estimate::median(&sample));
     let mut point = Point {
@@ -134,7 +134,7 @@ fn gave_up(instance: &InstanceRecord) -> Option<&GaveUp> {
 }
 
 impl Judged {
-    /// Limits that are too small are a result, and speak against no build.
+    /// Returns no finding, because limits that are too small are a result and not a regression.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         Vec::new()
     }
@@ -144,7 +144,7 @@ impl Judged {
     }
 }
 
-/// One demand, held against both ends of the interval.
+/// Compares one objective with both ends of the interval.
 fn demand(name: &str, found: Option<&Estimate>, keeps: impl Fn(f64) -> bool) -> (PointState, Option<String>) {
     let Some(estimate) = found else {
         return (PointState::Undecided, Some(format!("{name} has no value")));

@@ -1,4 +1,4 @@
-//! Runs rounds inside one set of limits after the other.
+//! Runs rounds with one set of limits after the other.
 
 use super::facts::{GaveUp, Instance, Why};
 use super::work::Work;
@@ -11,11 +11,11 @@ use crate::run::rounds::{self, Extent, Tally};
 use crate::work::Stage;
 use harness_base::exit::Exit;
 
-/// Runs the stage inside one set of limits after the other. What the target cannot do in one of them is a result.
+/// Runs the stage with one set of limits after the other. Failures of the target within limits are results.
 ///
 /// # Errors
-/// [`Halt::Invalid`] when some set of limits could not be measured through no fault of the target's, [`Halt::Failed`] when a tool
-/// fails, [`Halt::Interrupted`].
+/// Returns [`Halt::Invalid`] if a set of limits could not be measured for another reason than the target,
+/// [`Halt::Failed`] if a tool fails, or [`Halt::Interrupted`].
 pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
     let (cells, work) = (&work.cells, &work.load);
     let mut invalid = Vec::new();
@@ -51,7 +51,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     if invalid.is_empty() { Ok(()) } else { Err(Halt::Invalid(invalid)) }
 }
 
-/// Whether every rejected round was rejected by nothing but what the target did.
+/// Returns whether the target alone caused the rejection of every rejected round.
 fn only_the_target_failed(instance: &InstanceRecord) -> bool {
     let rejected = instance.rounds.iter().filter(|round| round.status == RoundStatus::Rejected);
     let checks = rejected.flat_map(|round| &round.trials).flat_map(|trial| &trial.audit);

@@ -1,5 +1,5 @@
-//! The cost-of-limits curve as people read it, as a curve over CPUs (or over memory, where only that differs), and the limits it ends
-//! in as Kubernetes reads them.
+//! Shows the cost-of-limits curve as a table, as a chart over CPUs (or over memory if only that differs), and the
+//! smallest sufficient limits in the syntax of Kubernetes.
 
 use super::judge::{Judged, Point, PointState};
 use crate::measure::group::ResourceLimits;
@@ -26,7 +26,7 @@ fn done(stage: &StageRecord) -> String {
     format!("{sets} sets of limits, {rounds} rounds{}; {}", rejected(stage), load(stage))
 }
 
-/// Each instance has limits of its own: its rounds have nothing to be compared with, and pooling them would describe none.
+/// Draws no charts of rounds, because each instance has different limits: its rounds cannot be pooled.
 fn charts(stage: &StageRecord, detail: Option<&Detail>) -> Markup {
     let curve = match detail {
         Some(Detail::Limits(curve)) => curve_charts(curve),
@@ -35,17 +35,17 @@ fn charts(stage: &StageRecord, detail: Option<&Detail>) -> Markup {
     joined([curve, series::charts(stage)])
 }
 
-/// The page draws the curve and has no table of it.
+/// Renders no table, because the page draws the curve.
 pub(crate) fn html(_curve: &Judged) -> Markup {
     nothing()
 }
 
 const WIDTH: usize = 80;
 
-/// The columns behind the limits.
+/// The columns after the limits.
 const COLUMNS: [&str; 5] = ["rps", "p50", "p99", "throttled", "peak"];
 
-/// The curve at the terminal.
+/// Renders the curve for the terminal.
 pub(crate) fn table(curve: &Judged) -> String {
     let mut text = wrap(&format!("{}: objective {}", curve.stage, curve.objective), WIDTH, "  ", "    ");
     let [rps, p50, p99, throttled, peak] = COLUMNS;
@@ -99,7 +99,7 @@ fn conclusion(curve: &Judged) -> String {
     }
 }
 
-/// Limits as a Kubernetes container has them. Requests equal limits, as what was measured had nothing beyond them.
+/// Formats limits as resources of a Kubernetes container. Requests equal limits, because the target had no more.
 fn resources(limits: ResourceLimits) -> String {
     let cpu = limits.cpus.map(|cpus| format!("cpu: {}m", (cpus * 1000.0).ceil()));
     let memory = limits.memory.map(|memory| format!("memory: {}", kubernetes_size(memory)));
@@ -107,7 +107,7 @@ fn resources(limits: ResourceLimits) -> String {
     format!("resources:\n  requests: {{ {fields} }}\n  limits: {{ {fields} }}\n")
 }
 
-/// `64Mi`; bytes where it is no whole number of mebibytes.
+/// Formats `64Mi`; bytes if it is not a whole number of mebibytes.
 fn kubernetes_size(memory: Bytes) -> String {
     const MEBI: u64 = 1 << 20;
     if memory.0.is_multiple_of(MEBI) { format!("{}Mi", memory.0 / MEBI) } else { memory.0.to_string() }
@@ -125,7 +125,7 @@ fn limits(limits: ResourceLimits) -> [String; 2] {
     ]
 }
 
-/// Medians; a dash for what has no value.
+/// Formats medians; a dash for missing values.
 fn values(point: &Point) -> [String; 5] {
     let show =
         |unit: Unit, value: &Option<Estimate>| value.map_or_else(|| "–".to_owned(), |value| unit.show(value.point));
@@ -150,7 +150,7 @@ struct Quantity {
     objective: Option<f64>,
 }
 
-/// Rate and p99 over the limits.
+/// Draws rate and p99 over the limits.
 fn curve_charts(curve: &Judged) -> Markup {
     let rate = Quantity {
         kind: "limits-rate",

@@ -24,7 +24,7 @@ const DEFAULTS: Defaults = Defaults {
     window: Nanos::from_millis(1000),
 };
 
-/// Most points of a curve: each costs a launch and its rounds.
+/// Largest number of points of a curve: each needs a launch and its rounds.
 const MOST_POINTS: usize = 64;
 
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
@@ -38,7 +38,7 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
     read_curve(section, LoadWork { paired, ..load }).into()
 }
 
-/// The curve: every number of CPUs with every size of memory, smallest first.
+/// Reads the curve: every number of CPUs with every size of memory, smallest first.
 fn read_curve(section: &Section<'_>, load: LoadWork) -> Work {
     let cpus: Vec<f64> = section
         .field("cpus", "CPUs to try, in combination with each memory")
@@ -67,7 +67,7 @@ fn read_objective(section: &Section<'_>) -> Objective {
     Objective { rps: rps.map(|rate| rate.0), p99_ns: p99.map(|span| span.0) }
 }
 
-/// CPUs before memory: CPU is what a node runs out of first.
+/// Orders sets of limits by CPUs before memory, because CPU is usually the scarcer resource of a node.
 fn cells(mut cpus: Vec<f64>, mut memory: Vec<Bytes>) -> Vec<ResourceLimits> {
     cpus.sort_by(f64::total_cmp);
     memory.sort_unstable();

@@ -1,4 +1,4 @@
-//! The planned curve of limits: rounds inside one set of limits after the other.
+//! Plans the curve: rounds with one set of limits after the other.
 
 use super::facts::{Objective, Stage};
 use crate::measure::facts::StageFacts;
@@ -12,7 +12,7 @@ pub struct Work {
     pub cells: Vec<ResourceLimits>,
     /// The load, the same in each.
     pub load: LoadWork,
-    /// What the target must do in them.
+    /// The objective of the target.
     pub objective: Objective,
 }
 

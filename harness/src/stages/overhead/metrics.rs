@@ -1,4 +1,4 @@
-//! Metrics of both arms at one arrival rate.
+//! Defines the metrics of both arms at one arrival rate.
 
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{
@@ -47,7 +47,7 @@ fn ttfb_p95(stage: &StageRecord) -> Values {
     proxied(stage, NO_ANSWER, |trial| quantile_ms(&trial.load.latencies.ttfb, 0.95))
 }
 
-/// Direct and proxied quantile of one round, in milliseconds.
+/// Returns direct and proxied quantile of one round, in milliseconds.
 fn pair(round: &RoundRecord, q: f64) -> Option<(f64, f64)> {
     let of = |arm| response_ms(round.trial(arm)?, q);
     Some((of(Arm::Direct)?, of(Arm::Proxied)?))

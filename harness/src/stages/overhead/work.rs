@@ -1,4 +1,4 @@
-//! The planned rounds of both arms at one arrival rate.
+//! Plans the rounds of both arms at one arrival rate.
 
 use super::facts::Stage;
 use crate::measure::facts::StageFacts;

@@ -1,11 +1,11 @@
-//! What follows from the windows of a soak by arithmetic, and what keeps them from meaning anything.
+//! Computes series from the windows of a soak, and finds reasons that make them meaningless.
 
 use super::facts::{FEWEST_WINDOWS, Instance, Quantity, SoakWindow};
 use crate::measure::facts::InstanceFacts;
 use crate::measure::reason::Problem;
 use crate::measure::record::StageRecord;
 
-/// Returns what each instance of a soak went through; nothing for a stage of another kind.
+/// Returns the facts of each instance of a soak; empty for a stage of another kind.
 pub(crate) fn instances(stage: &StageRecord) -> impl Iterator<Item = &Instance> {
     stage.instances.iter().filter_map(|instance| match &instance.facts {
         InstanceFacts::Soak(facts) => Some(facts),
@@ -23,14 +23,15 @@ pub(crate) fn has_pss(stage: &StageRecord) -> bool {
     whole_windows(stage).all(|window| window.pss.is_some())
 }
 
-/// The values of a quantity over the whole windows, each with its time in seconds. Windows that have none are left out.
+/// Returns the values of a quantity over the whole windows, each with its time in seconds. Windows without a value are
+/// omitted.
 pub(crate) fn series(stage: &StageRecord, quantity: Quantity) -> Vec<(f64, f64)> {
     let pss = has_pss(stage);
     let value = |window: &SoakWindow| quantity.of(window, pss).map(|value| (window.middle_s(), value));
     whole_windows(stage).filter_map(value).collect()
 }
 
-/// What keeps a soak from being judged: too few windows, or a series with holes. Never a pass.
+/// Returns what prevents a soak from being judged: too few windows, or an incomplete series. It never passes then.
 pub(crate) fn faults(stage: &StageRecord) -> Vec<Problem> {
     let windows = whole_windows(stage).count() as u64;
     if windows < FEWEST_WINDOWS {

@@ -1,4 +1,4 @@
-//! What a soak records, window by window.
+//! Records a soak window by window.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,13 +6,13 @@ use crate::measure::own::OwnFacts;
 use harness_load::latency::Quantiles;
 use harness_load::outcome::Outcomes;
 
-/// Name of the file in the folder of a run to which every window goes as it ends, one JSON object per line.
+/// Name of the file in the folder of a run that receives every window when it ends, one JSON object per line.
 pub const FILE: &str = "series.jsonl";
 
-/// Fewest whole windows that have a slope: four in each third.
+/// Smallest number of whole windows for a slope: four in each third.
 pub const FEWEST_WINDOWS: u64 = 12;
 
-/// How a soak was asked for.
+/// Settings of a soak.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -23,18 +23,18 @@ pub struct Stage {
     /// Length of the discarded part before the first window, in nanoseconds.
     pub warmup_ns: u64,
     pub budget: Budget,
-    /// Changes so small that they never count.
+    /// Changes up to these values never count.
     pub min_abs: Floors,
 }
 
 impl OwnFacts for Stage {}
 
-/// What one instance went through.
+/// Facts of one instance.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
-    /// When it ended by itself, in nanoseconds since the load began.
+    /// When it exited by itself, in nanoseconds since the load began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub died_ns: Option<u64>,
     /// Its windows, in order.
@@ -42,7 +42,7 @@ pub struct Instance {
     pub windows: Vec<SoakWindow>,
 }
 
-/// Each window is a piece of its own.
+/// Each window is a separate piece.
 impl OwnFacts for Instance {
     fn outline(&self) -> Self {
         Self { windows: Vec::new(), ..self.clone() }
@@ -58,18 +58,18 @@ impl OwnFacts for Instance {
     }
 }
 
-/// How much may change over a soak: growth per day, and changes over the soak as shares.
+/// Permitted changes over a soak: growth per day, and relative changes over the soak.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
-    /// Growth of the memory's troughs, in bytes per day.
+    /// Growth of the memory troughs, in bytes per day.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub memory_bytes_per_day: f64,
-    /// Growth of the open descriptors' troughs, per day.
+    /// Growth of the troughs of open descriptors, per day.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub descriptors_per_day: f64,
-    /// Growth of the threads' troughs, per day.
+    /// Growth of the troughs of threads, per day.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub threads_per_day: f64,
     /// Rise of the response time at quantile 0.99 over the soak, as a share of its median.
@@ -93,17 +93,17 @@ pub struct Floors {
     pub p99_ns: u64,
 }
 
-/// The least and the most of what was read within a window.
+/// Minimum and maximum of the readings in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Level {
-    /// The least: what is left when everything that can be given back was.
+    /// The minimum: what remains after everything that can be released was released.
     pub trough: u64,
     pub peak: u64,
 }
 
-/// One window of a soak. What could not be read is absent, never 0.
+/// One window of a soak. A value that could not be read is absent, never 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -114,17 +114,17 @@ pub struct SoakWindow {
     pub from_ns: u64,
     /// Its length in nanoseconds.
     pub length_ns: u64,
-    /// It was measured to its end. The last one of a soak that was cut short is not.
+    /// Whether it was measured to its end, unlike the last window of a soak that was stopped early.
     pub whole: bool,
     pub ok: u64,
     /// Completions in it that were errors.
     pub errors: u64,
-    /// Requests that ended in it, by what became of them; absent in a window that is not whole.
+    /// Requests that ended in it, by outcome; absent in a window that is not whole.
     pub outcomes: Option<Outcomes>,
-    /// Response times of those that were answered as expected, to two digits; absent where there were none and in a window that is
+    /// Response times of valid responses, to two significant digits; absent if there were none and in a window that is
     /// not whole.
     pub response: Option<Quantiles>,
-    /// Most processes of the target at one time.
+    /// Largest number of processes of the target at one time.
     pub processes: u32,
     /// Sum of VmRSS of the target in bytes.
     pub rss: Option<Level>,
@@ -135,7 +135,7 @@ pub struct SoakWindow {
     pub threads: Option<Level>,
     /// CPU time of the target in nanoseconds.
     pub cpu_ns: Option<u64>,
-    /// Share of the periods of the CPU limit in which the target was held back; absent without a limit.
+    /// Share of the periods of the CPU limit in which the target was throttled; absent without a limit.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub throttled_ratio: Option<f64>,
     /// Share of all CPU time that the hypervisor took.
@@ -148,12 +148,12 @@ pub struct SoakWindow {
     pub generator_rss_bytes: Option<u64>,
 }
 
-/// What may change while a target is under load.
+/// Quantities that may change while a target is under load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
-    /// Memory of the target: PSS where it is known in every window, else RSS of a single process.
+    /// Memory of the target: PSS if it is known in every window, else RSS of a single process.
     Memory,
     Descriptors,
     Threads,
@@ -167,7 +167,7 @@ impl Quantity {
     /// Every quantity, in the order of reports.
     pub const ALL: [Self; 5] = [Self::Memory, Self::Descriptors, Self::Threads, Self::P99, Self::Rate];
 
-    /// What leaks, as opposed to what drifts: its troughs are held against a budget per day.
+    /// Quantities that leak instead of drift: their troughs are compared with a budget per day.
     pub const LEAKING: [Self; 3] = [Self::Memory, Self::Descriptors, Self::Threads];
 
     pub const fn name(self) -> &'static str {
@@ -180,12 +180,12 @@ impl Quantity {
         }
     }
 
-    /// Whether it leaks rather than drifts.
+    /// Returns whether the quantity leaks rather than drifts.
     pub fn leaks(self) -> bool {
         Self::LEAKING.contains(&self)
     }
 
-    /// Its value in a window; memory by PSS where `pss`, else by RSS.
+    /// Returns the value in a window; memory as PSS if `pss`, else as RSS.
     pub(super) fn of(self, window: &SoakWindow, pss: bool) -> Option<f64> {
         let trough = |level: Option<Level>| level.map(|level| level.trough as f64);
         match self {
@@ -200,12 +200,12 @@ impl Quantity {
 }
 
 impl SoakWindow {
-    /// Valid completions per second; `None` for a window without length.
+    /// Returns valid completions per second; `None` for an empty window.
     pub fn rps(&self) -> Option<f64> {
         (self.length_ns > 0).then(|| self.ok as f64 / (self.length_ns as f64 / 1e9))
     }
 
-    /// Its middle, in seconds since the load began.
+    /// Returns the middle of the window, in seconds since the load began.
     pub fn middle_s(&self) -> f64 {
         (self.from_ns as f64 + self.length_ns as f64 / 2.0) / 1e9
     }

@@ -1,6 +1,7 @@
-//! Judging a soak: what grows faster than its budget, what drifts, and the smallest leak that would have been seen.
+//! Judges a soak: growth beyond its budget, drift, and the smallest leak that would have been detected.
 //!
-//! `docs/soak.md` has the procedure. Everything here follows from the windows of the record, also of a soak that was cut short.
+//! `docs/soak.md` describes the procedure. All results are computed from the recorded windows, also if the soak was
+//! stopped early.
 
 mod message;
 
@@ -17,14 +18,14 @@ use crate::verdict::judgement::finding::{Finding, FindingKind, Topic};
 use crate::verdict::judging::{Judging, no_trend, too_few_requests};
 use harness_stats::{Estimate, Interval, Sample, slope};
 
-/// Why slopes decide nothing between runs.
-const SLOPE: &str = "a change over a soak is held against its budget, not against other runs";
+/// Why slopes are not compared between runs.
+const SLOPE: &str = "a change over a soak is compared with its budget, not with other runs";
 
-/// The base is not soaked.
+/// The base is not measured in a soak.
 pub(crate) const JUDGING: Judging =
     Judging { noun: "window", head_alone: true, flaws: derive::faults, advisory, ..Judging::ROUNDS };
 
-/// Resampled slopes behind an interval.
+/// Number of resampled slopes for an interval.
 const DRAWS: u32 = 400;
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
@@ -34,17 +35,17 @@ const SECONDS_PER_DAY: f64 = 86_400.0;
 #[serde(deny_unknown_fields)]
 pub struct Judged {
     pub stage: String,
-    /// Windows that were measured to their ends.
+    /// Number of windows that were measured to their ends.
     pub windows: u64,
-    /// Windows that were asked for.
+    /// Number of windows in the plan.
     pub wanted: u64,
     /// Length of a window in nanoseconds.
     #[cfg_attr(feature = "schema", schemars(range(min = 1_000_000_000)))]
     pub window_ns: u64,
-    /// When the target ended by itself, in nanoseconds since the load began.
+    /// When the target exited by itself, in nanoseconds since the load began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub died_ns: Option<u64>,
-    /// Memory is PSS; otherwise RSS of a single process.
+    /// Whether memory is PSS; otherwise it is RSS of a single process.
     pub pss: bool,
     /// Every quantity that could be judged.
     pub trends: Vec<Trend>,
@@ -52,21 +53,22 @@ pub struct Judged {
     pub unknown: Vec<String>,
 }
 
-/// How one quantity changed. Leaks are growth per day; drifts are changes over the windows as percent of their median, towards worse.
+/// The change of one quantity. Leaks are growth per day; drifts are changes over the windows as percent of their
+/// median, positive if worse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Trend {
     pub quantity: Quantity,
-    /// The slope with its interval, in bytes or things per day or in percent; above 0 is worse.
+    /// The slope with its interval, in bytes or units per day or in percent; above 0 is worse.
     pub change: Estimate,
-    /// What it may be, in the same unit.
+    /// Its budget, in the same unit.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub budget: f64,
-    /// How much it changed from the first third of the windows to the last: of leaks the least value of each, of drifts the median, in
-    /// bytes, things, milliseconds or requests per second; above 0 is worse.
+    /// The change from the first third of the windows to the last: for leaks of the minimum, for drifts of the median,
+    /// in bytes, units, milliseconds or requests per second; above 0 is worse.
     pub growth: f64,
-    /// A growth of no more than this never counts.
+    /// Growth up to this value never counts.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub floor: f64,
     /// The smallest true change for which this run would have raised the alarm, in the unit of `change`.
@@ -75,16 +77,16 @@ pub struct Trend {
     pub state: TrendState,
 }
 
-/// What a trend amounts to.
+/// State of a trend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TrendState {
-    /// The whole interval lies beyond the budget, and the growth beyond the floor.
+    /// The whole interval is beyond the budget, and the growth is beyond the floor.
     Alarm,
-    /// The whole interval keeps the budget, and what just breaks it would have passed the floor.
+    /// The whole interval is within the budget, and a change just beyond the budget would have exceeded the floor.
     Kept,
-    /// Neither: no alarm, but a change beyond the budget cannot be ruled out.
+    /// Neither: no alarm, but a change beyond the budget cannot be excluded.
     NotSeen,
 }
 
@@ -105,7 +107,7 @@ fn advisory(metric: &Metric, stage: &StageRecord) -> Option<String> {
     too_few_requests(metric, whole_windows(stage).map(|window| window.ok).min()?, "window")
 }
 
-/// What a soak shows, as far as it came; `None` for a stage of another kind.
+/// Judges a soak as far as it ran; `None` for a stage of another kind.
 pub(crate) fn judge(stage: &StageRecord, seed: u64) -> Option<Judged> {
     let StageFacts::Soak(facts) = &stage.facts else { return None };
     let (mut trends, mut unknown) = (Vec::new(), Vec::new());
@@ -147,7 +149,7 @@ fn trend(stage: &StageRecord, facts: &Stage, quantity: Quantity, seed: u64) -> R
     let thirds = Thirds::of(&times, sample.values()).ok_or("there are too few windows")?;
     let growth = thirds.growth(quantity);
     let (low, high) = change.interval.map_or((change.point, change.point), |ends| (ends.low, ends.high));
-    // A change that is just seen has its lower end at the budget, and takes until the last third to pass the floor.
+    // The smallest detectable change has its lower end at the budget, and exceeds the floor in the last third.
     let by_floor = floor / thirds.apart_s * factor.abs();
     let smallest_seen = (budget + (change.point - low).max(0.0)).max(by_floor);
     let state = if low > budget && growth > floor {
@@ -160,7 +162,7 @@ fn trend(stage: &StageRecord, facts: &Stage, quantity: Quantity, seed: u64) -> R
     Ok(Trend { quantity, change, budget, growth, floor, smallest_seen, state })
 }
 
-/// Budget and floor of a quantity, in the units of its change and of its growth.
+/// Returns budget and floor of a quantity, in the units of its change and of its growth.
 fn demanded(facts: &Stage, quantity: Quantity) -> (f64, f64) {
     let (budget, floors) = (&facts.budget, &facts.min_abs);
     match quantity {
@@ -172,8 +174,8 @@ fn demanded(facts: &Stage, quantity: Quantity) -> (f64, f64) {
     }
 }
 
-/// What a slope per second is multiplied with: to a day, or to percent of the median over the whole of the windows. Below zero where
-/// less is worse.
+/// Returns the factor that converts a slope per second: to a day, or to percent of the median over all windows. It is
+/// negative if less is worse.
 fn factor(quantity: Quantity, times: &[f64], sample: &Sample) -> Option<f64> {
     if quantity.leaks() {
         return Some(SECONDS_PER_DAY);
@@ -210,8 +212,8 @@ impl<'a> Thirds<'a> {
         (third > 0 && apart_s > 0.0).then(|| Self { first: &values[..third], last: &values[from..], apart_s })
     }
 
-    /// From the first to the last, towards worse. What leaks is told by the least of each, which whatever is given back at times
-    /// does not move.
+    /// Returns the change from the first to the last third, positive if it is worse. Leaking quantities use the minimum
+    /// of each third, which ignores memory that is released from time to time.
     fn growth(&self, quantity: Quantity) -> f64 {
         let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
         let median =
@@ -225,12 +227,13 @@ impl<'a> Thirds<'a> {
 }
 
 impl Judged {
-    /// The trend of a quantity, where it could be judged.
+    /// Returns the trend of a quantity, if it was judged.
     pub fn of(&self, quantity: Quantity) -> Option<&Trend> {
         self.trends.iter().find(|trend| trend.quantity == quantity)
     }
 
-    /// Alarms as findings. A leak is a block: it ends in exit code 3. Drift is an alert, since others on the host make it too.
+    /// Returns alarms as findings. A leak is a block, which sets exit code 3. Drift is an alert, because other programs
+    /// on the host can cause it too.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let alarms = self.trends.iter().filter(|trend| trend.state == TrendState::Alarm);
         let finding = |trend: &Trend| Finding {
@@ -243,7 +246,7 @@ impl Judged {
         alarms.map(finding).collect()
     }
 
-    /// Id of the metric that holds the trend of a quantity.
+    /// Returns the id of the metric that contains the trend of a quantity.
     fn subject(&self, quantity: Quantity) -> String {
         let row = super::metrics::METRICS.iter().find(|row| quantity_of(row) == Some(quantity));
         let id = row.map_or(quantity.name(), |row| row.id);
@@ -259,7 +262,7 @@ impl Judged {
     }
 }
 
-/// Unit of the growth of a quantity.
+/// Returns the unit of the growth of a quantity.
 const fn unit(quantity: Quantity) -> Unit {
     match quantity {
         Quantity::Memory => Unit::Bytes,

@@ -1,4 +1,4 @@
-//! Metrics of the windows of a soak.
+//! Defines the metrics of the windows of a soak.
 
 use super::derive::{series, whole_windows};
 use super::facts::{Quantity, SoakWindow};
@@ -98,7 +98,7 @@ pub(crate) const FACTS: &[Fact] = &[];
 
 const NO_ANSWER: &str = "no window with a valid answer";
 
-/// The values of a quantity over the windows that have one.
+/// Returns the values of a quantity over the windows that have one.
 fn values(stage: &StageRecord, quantity: Quantity) -> Values {
     let values: Vec<f64> = series(stage, quantity).into_iter().map(|(_, value)| value).collect();
     if values.is_empty() { Err(Absent(format!("no window in which {} is known", quantity.name()))) } else { Ok(values) }
@@ -126,13 +126,13 @@ fn cpu_per_request(stage: &StageRecord) -> Values {
     })
 }
 
-/// Windows without a value are left out: a window in which the target answered nothing has no response time.
+/// Returns values per window, without windows in which the target answered nothing.
 fn per_window(stage: &StageRecord, why: &str, of: impl Fn(&SoakWindow) -> Option<f64>) -> Values {
     let values: Vec<f64> = whole_windows(stage).filter_map(of).collect();
     if values.is_empty() { Err(Absent(why.to_owned())) } else { Ok(values) }
 }
 
-/// The quantity whose change over the soak is the value of a metric.
+/// Returns the quantity whose change over the soak is the value of a metric.
 pub(super) fn quantity_of(metric: &Metric) -> Option<Quantity> {
     match metric.id {
         MEMORY_PER_DAY => Some(Quantity::Memory),

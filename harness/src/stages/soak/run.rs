@@ -1,4 +1,5 @@
-//! The soak: one instance, one long load, and a record of every window as it ends, so that whatever ends it loses at most one.
+//! Runs a soak: one instance and one long load. Every window is recorded when it ends, so that an abort loses at most
+//! one.
 
 mod gather;
 mod series;
@@ -34,18 +35,18 @@ use harness_load::frames::TrialOrder;
 use harness_load::{Generator, LoadEngine, LoadEvent};
 use harness_rig::sampler::{Pending, Window};
 
-/// Longest piece of a window that is sampled at once. What was read in a piece is folded into its window when it ends.
+/// Largest piece of a window that is sampled at once. Its readings are folded into the window when it ends.
 const PIECE: Nanos = Nanos::from_secs(5);
 
-/// The one instance, and the one trial it has.
+/// Index of the only instance and its only trial.
 const INSTANCE: u32 = 0;
 const ROUND: u32 = 1;
 
 /// Runs the soak.
 ///
 /// # Errors
-/// [`Halt::Invalid`] when its windows say nothing or the audit of the whole load fails, [`Halt::Failed`] when the target or a tool
-/// fails, [`Halt::Interrupted`]. The windows until then are recorded.
+/// Returns [`Halt::Invalid`] if its windows are not usable or the audit of the whole load fails, [`Halt::Failed`] if
+/// the target or a tool fails, or [`Halt::Interrupted`]. Earlier windows are recorded.
 pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
     if rig.plan.base.is_some() {
         rig.recorder.warn(Warning::HeadOnly);
@@ -65,7 +66,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     if reasons.is_empty() { Ok(()) } else { Err(Halt::Invalid(reasons)) }
 }
 
-/// Drives the load to its end and audits the whole of it.
+/// Drives the load to its end and audits all of it.
 async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Bench) -> Result<(), Halt> {
     trial::preflight(rig, stage, bench, Arm::Proxied).await?;
     bench.drive(&rig.interrupt, async |generator| generator.open(Arm::Proxied).await).await?;
@@ -93,29 +94,29 @@ struct Watch {
     warmup: Nanos,
     window: Nanos,
     windows: u64,
-    /// What is still to be sampled, and whether it is the last piece of its window.
+    /// Pieces that are still to be sampled, and whether each is the last of its window.
     pieces: VecDeque<(Pending, bool)>,
-    /// The window under way, or the one behind the last.
+    /// The window in progress, or the one after the last.
     index: u64,
     gathered: Gathering,
-    /// Everything, for its first and last reading.
+    /// The readings of the whole soak, of which the first and the last are kept.
     whole: Gathering,
     heard: Heard,
     series: SeriesFile,
 }
 
-/// What the generator has told.
+/// The reports of the generator so far.
 #[derive(Default)]
 struct Heard {
-    /// Valid completions of the window under way, and errors.
+    /// Valid completions and errors of the window in progress.
     ok: u64,
     errors: u64,
-    /// Windows that are to be recorded yet.
+    /// Windows that are not recorded yet.
     slices: VecDeque<Slice>,
 }
 
 impl Watch {
-    /// Orders every piece: the sampler takes one after the other.
+    /// Announces every piece; the sampler takes one after the other.
     fn new(work: &Work, bench: &Bench, begun: Mono) -> Self {
         let (warmup, window, windows) = (work.load.warmup, work.window, work.windows());
         let first = begun.after(warmup);
@@ -161,7 +162,7 @@ impl Watch {
         bench.drive(interrupt, drive).await?
     }
 
-    /// Waits for each window: for its readings, and for what the generator counted in it.
+    /// Waits for the readings of each window and for the counts of the generator.
     async fn record(
         &mut self,
         mut told: UnboundedReceiver<LoadEvent>,
@@ -191,7 +192,7 @@ impl Watch {
         Ok(())
     }
 
-    /// The window under way, whose readings are complete, once the generator has told it.
+    /// Ends the window in progress, whose readings are complete, when the generator has reported it.
     async fn end(
         &mut self,
         told: &mut UnboundedReceiver<LoadEvent>,
@@ -206,14 +207,14 @@ impl Watch {
         let window = self.present(self.window);
         self.index += 1;
         let Some(Slice { outcomes, response, .. }) = slice else {
-            // The generator has ended early, and says so itself.
+            // The generator ended early, and reports that itself.
             return window;
         };
         let errors = outcomes.total() - outcomes.ok;
         SoakWindow { whole: true, ok: outcomes.ok, errors, outcomes: Some(outcomes), response, ..window }
     }
 
-    /// What is known of the window under way, of which `length` has passed; nothing is afterwards.
+    /// Takes the values of the window in progress, of which `length` has passed.
     fn present(&mut self, length: Nanos) -> SoakWindow {
         let (ok, errors) = (std::mem::take(&mut self.heard.ok), std::mem::take(&mut self.heard.errors));
         let (index, from) = (self.index, self.from());
@@ -221,12 +222,12 @@ impl Watch {
         std::mem::take(&mut self.gathered).fill(window)
     }
 
-    /// Start of the window under way, since the load began.
+    /// Returns the start of the window in progress, relative to the begin of the load.
     fn from(&self) -> Nanos {
         self.warmup.plus(self.window.times(self.index))
     }
 
-    /// Keeps what there is of the window in which the soak ended, and says when it did.
+    /// Records the incomplete window in which the soak ended, and its time.
     fn cut_short(&mut self, rig: &mut Rig<'_>, stage: &Stage, bench: &mut Bench, halt: Halt) -> Halt {
         let after = Mono::now().since(self.begun);
         if bench.gone().is_some() {
@@ -261,13 +262,13 @@ impl Heard {
     }
 }
 
-/// The load to its end; what is told meanwhile goes to `tell`.
+/// Drives the load to its end; reports of the generator go to `tell`.
 async fn driven(
     generator: &mut Generator,
     order: TrialOrder,
     tell: UnboundedSender<LoadEvent>,
 ) -> Result<LoadFacts, Stop> {
-    // The other end is gone only when the soak is given up, which ends this too.
+    // The receiver is dropped only when the soak is abandoned, which ends this function too.
     let told = |told: LoadEvent| {
         let _ = tell.send(told);
     };

@@ -24,7 +24,7 @@ fn done(stage: &StageRecord) -> String {
     format!("{windows} of {} windows{}; {}{}", stage.wanted, rejected(stage), load(stage), within(stage))
 }
 
-/// A soak has charts of its windows; it keeps only the first and the last of its readings.
+/// Draws charts of the windows, because a soak keeps only the first and the last of its readings.
 fn charts(stage: &StageRecord, detail: Option<&Detail>) -> Markup {
     let windows = match detail {
         Some(Detail::Soak(soak)) => window_charts(stage, soak),
@@ -33,14 +33,14 @@ fn charts(stage: &StageRecord, detail: Option<&Detail>) -> Markup {
     joined([latency::chart(stage), windows])
 }
 
-/// The page shows a soak by charts only.
+/// Renders nothing, because the page shows a soak by charts only.
 pub(crate) fn html(_soak: &Judged) -> Markup {
     nothing()
 }
 
 const WIDTH: usize = 80;
 
-/// The soak at the terminal.
+/// Renders the soak for the terminal.
 pub(crate) fn table(soak: &Judged) -> String {
     let mut text = wrap(&format!("{}: {}", soak.stage, soak.course()), WIDTH, "  ", "    ");
     if !soak.trends.is_empty() {
@@ -66,7 +66,7 @@ pub(crate) fn markdown(soak: &Judged) -> String {
     text
 }
 
-/// Name, change, interval, budget, the smallest change that would have raised the alarm, and what it amounts to.
+/// Returns name, change, interval, budget, the smallest change that would have raised an alarm, and the state.
 fn cells(trend: &Trend) -> [String; 6] {
     [
         trend.quantity.name().to_owned(),
@@ -78,7 +78,7 @@ fn cells(trend: &Trend) -> [String; 6] {
     ]
 }
 
-/// The value of a line in a window.
+/// Takes the value of a line from a window.
 type Value = fn(&SoakWindow) -> Option<f64>;
 
 struct Drawing {

@@ -12,10 +12,10 @@ use harness_base::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Ratio};
 pub(crate) const KIND: Kind =
     Kind { place: Place::Stage(read), about: "loads the target for hours, to find leaks and drift" };
 
-/// Windows of a soak whose `window` is not written.
+/// Default number of windows.
 const WINDOWS: u64 = 60;
 
-/// Most windows: every pair of them is a slope, and their record has to stay small.
+/// Largest number of windows: every pair of them is a slope, and their record has to stay small.
 const MOST_WINDOWS: u64 = 240;
 
 const SECOND: Nanos = Nanos::from_secs(1);
@@ -48,14 +48,14 @@ fn read_soak(section: &Section<'_>) -> Work {
     let windows = duration.0 / window.0;
     if windows < FEWEST_WINDOWS {
         let message = format!(
-            "{} is {windows} windows of {}, and {FEWEST_WINDOWS} are the fewest that have a slope",
+            "{} is {windows} windows of {}, but a slope needs at least {FEWEST_WINDOWS}",
             duration.notation(),
             window.notation()
         );
         section.mistake("duration", message, Some("lengthen it, or shorten window".to_owned()));
     }
     if windows > MOST_WINDOWS {
-        let message = format!("{} makes {windows} windows, {MOST_WINDOWS} are the most", window.notation());
+        let message = format!("{} makes {windows} windows, at most {MOST_WINDOWS} are allowed", window.notation());
         section.mistake("window", message, Some("lengthen it".to_owned()));
     }
     check_window(section, pace, window);
@@ -77,7 +77,7 @@ fn read_soak(section: &Section<'_>) -> Work {
     Work { load, window, budget, min_abs }
 }
 
-/// A sixtieth of the duration in whole seconds, unless it is written.
+/// Reads the length of a window; by default a sixtieth of the duration in whole seconds.
 fn read_window(section: &Section<'_>, duration: Nanos) -> Nanos {
     let whole = |window: &Nanos| {
         let fits = *window >= SECOND && window.0.is_multiple_of(SECOND.0);

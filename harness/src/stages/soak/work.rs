@@ -1,4 +1,4 @@
-//! The planned soak: one instance and one long load, cut into windows.
+//! Plans a soak: one instance and one long load, divided into windows.
 
 use super::facts::{Budget, FEWEST_WINDOWS, Floors, Stage};
 use crate::measure::facts::StageFacts;
@@ -17,7 +17,7 @@ pub struct Work {
     /// Length of one window, in whole seconds.
     pub window: Nanos,
     pub budget: Budget,
-    /// Changes so small that they never count.
+    /// Changes up to these values never count.
     pub min_abs: Floors,
 }
 
@@ -54,7 +54,8 @@ impl StageWork for Work {
         LAUNCH.plus(self.load.warmup).plus(self.load.window)
     }
 
-    /// Keeps the fewest windows that have a slope. A run this short sees large leaks only, and says how large.
+    /// Keeps the smallest number of windows that has a slope. Such a short run detects only large leaks, and reports
+    /// how large.
     fn shorten(&mut self) {
         self.load.warmup = self.load.warmup.min(QUICK_WARMUP);
         self.load.ramp = self.load.ramp.min(self.load.warmup);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::own::OwnFacts;
 
-/// Nothing beside what every stage records.
+/// Has only the facts that every stage records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -12,7 +12,7 @@ pub struct Stage {}
 
 impl OwnFacts for Stage {}
 
-/// Nothing beside what every instance records.
+/// Has only the facts that every instance records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

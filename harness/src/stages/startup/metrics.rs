@@ -1,4 +1,4 @@
-//! Metrics of launches.
+//! Defines the metrics of launches.
 
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::LATENCY;

@@ -1,4 +1,4 @@
-//! Launches the target again and again.
+//! Launches the target repeatedly.
 
 use super::work::Work;
 use crate::run::bench::Bench;
@@ -8,10 +8,10 @@ use crate::run::halt::Halt;
 use crate::run::rig::Rig;
 use crate::work::Stage;
 
-/// Launches each build `launches` times and records how long each took.
+/// Launches each build `launches` times and records the durations.
 ///
 /// # Errors
-/// [`Halt::Failed`] when a launch fails.
+/// Returns [`Halt::Failed`] if a launch fails.
 pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
     for turn in 0..work.launches {
         let order = builds(stage, turn);

@@ -1,4 +1,4 @@
-//! The times at which each launch listened, was healthy and was ready.
+//! Shows when each launch listened, was healthy and was ready.
 
 use maud::Markup;
 
@@ -12,7 +12,7 @@ use crate::report::html::view::{builds, instances, median};
 use crate::report::show::Show;
 use crate::verdict::stage::Detail;
 
-/// Height that the rows share where there are many.
+/// Total height of the rows if there are many.
 const ROOM: f64 = 300.0;
 const TALLEST_ROW: f64 = 13.0;
 

@@ -1,4 +1,4 @@
-//! The planned launches of a startup stage.
+//! Plans the launches of a startup stage.
 
 use super::facts::Stage;
 use crate::measure::facts::StageFacts;
@@ -21,7 +21,7 @@ impl StageWork for Work {
         LAUNCH.times(self.launches)
     }
 
-    /// The launches keep their 95 % interval.
+    /// Keeps enough launches for a 95 % interval.
     fn shorten(&mut self) {
         self.launches = self.launches.min(FEWEST_ROUNDS);
     }

@@ -1,4 +1,4 @@
-//! What bounds a rate, in words.
+//! Defines the bottlenecks and their names.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
-    /// The hypervisor gave the CPUs to others.
+    /// The hypervisor gave CPU time to other guests.
     HostSteal,
     /// The CPU limit of the target's control group.
     Throttled,
@@ -14,28 +14,28 @@ pub enum Bound {
     Memory,
     /// All CPUs that the target may use.
     TargetCpu,
-    /// One of its threads, while it could have had more CPUs.
+    /// One of its threads, while more CPUs were available.
     TargetThread,
     Generator,
     Upstream,
     /// The CPUs of the host, which target, generator and upstream share.
     SharedCpus,
-    /// Nobody is busy: the rate is the number of users ÷ the time of a request.
+    /// Nothing is saturated: the rate is the number of users ÷ the time of a request.
     Latency,
-    /// What would tell was not recorded, or contradicts itself.
+    /// A needed value was not recorded, or values contradict each other.
     Unknown,
 }
 
-/// What bounds the rate of a stage.
+/// The bottleneck of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Bottleneck {
-    /// What bounded most of its valid rounds.
+    /// The bottleneck of most valid rounds.
     pub by: Bound,
-    /// The evidence, of the round among them whose rate lies in the middle; why it is not known, where it is not.
+    /// The evidence, from the round with the median rate among them; or why the bottleneck is unknown.
     pub message: String,
-    /// The valid rounds that agree.
+    /// Number of valid rounds that agree.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub rounds: u64,
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
@@ -60,11 +60,11 @@ impl Bound {
 }
 
 impl Bottleneck {
-    /// `bounded by target CPU in 9 of 10 rounds`.
+    /// Formats `bounded by target CPU in 9 of 10 rounds`.
     pub fn headline(&self) -> String {
         let Self { by, rounds, of, .. } = self;
         match by {
-            Bound::Unknown => format!("what bounds the rate is not known in {rounds} of {of} rounds"),
+            Bound::Unknown => format!("the bottleneck is unknown in {rounds} of {of} rounds"),
             _ => format!("bounded by {} in {rounds} of {of} rounds", by.words()),
         }
     }

@@ -1,4 +1,5 @@
-//! What the rules ask for: one trial of the target, the direct one of the same round, and the stage's settings.
+//! Collects the input of the rules: one trial of the target, the direct trial of the same round, and the settings of
+//! the stage.
 
 use super::{BUSY, IDLE};
 use crate::measure::ThreadsUsage;
@@ -8,7 +9,7 @@ use crate::measure::trial::TrialRecord;
 use crate::measure::usage::{ProcessUsage, Reading, Series};
 use crate::measure::{Arm, Pace};
 
-/// Who takes part in every request.
+/// Processes that take part in every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Station {
     Target,
@@ -16,7 +17,7 @@ pub(super) enum Station {
     Upstream,
 }
 
-/// What is known of one round.
+/// The known facts of one round.
 pub(super) struct Facts<'a> {
     pub(super) trial: &'a TrialRecord,
     direct: Option<&'a TrialRecord>,
@@ -24,7 +25,7 @@ pub(super) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// Of a round; `None` without a trial of the target.
+    /// Collects the facts of a round; `None` without a trial of the target.
     pub(super) fn of(stage: &'a StageRecord, round: &'a RoundRecord) -> Option<Self> {
         Some(Self { trial: round.trial(Arm::Proxied)?, direct: round.trial(Arm::Direct), stage })
     }
@@ -44,7 +45,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// CPUs the target may use. Older records do not say it, and a cpuset is not known of them.
+    /// Returns the CPUs that the target may use. Older records do not contain them, and their cpuset is unknown.
     pub(super) fn may_use(&self) -> Option<f64> {
         let host = self.readings().host_cpus();
         let limit = self.limits().cpus;
@@ -55,12 +56,12 @@ impl<'a> Facts<'a> {
         self.cpus_of(Station::Target)
     }
 
-    /// CPUs that its threads used or waited for.
+    /// Returns the CPUs that the threads of the target used or waited for.
     pub(super) fn wanted(&self) -> Option<f64> {
         self.trial.target_threads.as_ref()?.wanted_cpus()
     }
 
-    /// Its threads, and the share of the window in which the busiest was runnable.
+    /// Returns the threads of the target, and the share of the window in which the busiest one was runnable.
     pub(super) fn thread(&self) -> Option<(&'a ThreadsUsage, f64)> {
         let threads = self.trial.target_threads.as_ref()?;
         Some((threads, threads.busiest_share()?))
@@ -76,7 +77,7 @@ impl<'a> Facts<'a> {
         Some(ns? as f64 / readings.span_ns()? as f64)
     }
 
-    /// Share of the window in which the busiest thread of somebody was runnable.
+    /// Returns the share of the window in which the busiest thread of a process was runnable.
     pub(super) fn share(&self, station: Station) -> Option<f64> {
         match station {
             Station::Target => self.thread().map(|(_, share)| share),
@@ -85,8 +86,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The target used, or used and waited for, all CPUs it may use. Waiting counts where it is a CPU that was waited for: not the
-    /// next period of a limit, and not a wake-up while CPUs were idle.
+    /// Returns whether the target used, or used and waited for, all CPUs that it may use. Waiting counts only if it
+    /// waited for a CPU: not for the next period of a limit, and not for a wake-up while CPUs were idle.
     pub(super) fn target_is_full(&self) -> bool {
         let Some((used, may_use)) = self.used().zip(self.may_use()) else { return false };
         let full = |cpus: f64| cpus >= BUSY.0 * may_use;
@@ -96,46 +97,46 @@ impl<'a> Facts<'a> {
         full(used) || (waits_for_cpus && self.wanted().is_some_and(full))
     }
 
-    /// Whether this is who was busy. Where several were, those who used less CPU time mostly waited for CPUs that the one who used
-    /// most of it had.
+    /// Returns whether this process was the busiest. If several were busy, those with less CPU time mostly waited for
+    /// CPUs that the process with most CPU time occupied.
     pub(super) fn is_busiest(&self, station: Station) -> bool {
         let is_busy = |station: &Station| {
             let full = *station == Station::Target && self.target_is_full();
             full || self.share(*station).is_some_and(|share| share >= BUSY.0)
         };
         let used = |station: &Station| self.cpus_of(*station).unwrap_or(0.0);
-        // Of equals, the last one is taken.
+        // `max_by` returns the last of equal values.
         let order = [Station::Upstream, Station::Generator, Station::Target];
         let busy = order.into_iter().filter(is_busy);
         busy.max_by(|one, other| used(one).total_cmp(&used(other))) == Some(station)
     }
 
-    /// Mean time of a request through the target, in milliseconds.
+    /// Returns the mean time of a request through the target, in milliseconds.
     pub(super) fn request_ms(&self) -> Option<f64> {
         mean_ms(self.trial)
     }
 
-    /// The same without it, in the same round.
+    /// Returns the mean time of a request without the target in the same round, in milliseconds.
     pub(super) fn direct_ms(&self) -> Option<f64> {
         mean_ms(self.direct?)
     }
 
-    /// For how long the upstream holds a response back, in milliseconds.
+    /// Returns for how long the upstream delays a response, in milliseconds.
     pub(super) fn delay_ms(&self) -> Option<f64> {
         self.stage.upstream_delay_ns.map(|ns| ns as f64 / 1e6)
     }
 
-    /// Whether something is known of what stands behind the target.
+    /// Returns whether the server behind the target was observed.
     pub(super) fn upstream_is_known(&self) -> bool {
         self.direct.is_some() || self.share(Station::Upstream).is_some()
     }
 
-    /// The rate at which every user always waits for an answer (J. D. C. Little, 1961).
+    /// Returns the rate at which every user always waits for an answer (J. D. C. Little, 1961).
     pub(super) fn rps_by_law(&self) -> Option<f64> {
         self.request_ms().filter(|mean| *mean > 0.0).map(|mean| self.users() as f64 * 1e3 / mean)
     }
 
-    /// What the target used, for the end of a sentence.
+    /// Formats the CPU use of the target for the end of a sentence.
     pub(super) fn target(&self) -> String {
         match self.used().zip(self.may_use()) {
             Some((used, may_use)) => format!("the target used {used:.2} of {} CPUs", cpus(may_use)),
@@ -156,7 +157,7 @@ fn upstream(reading: &Reading) -> Option<&ProcessUsage> {
     reading.upstream.as_ref()
 }
 
-/// A number of CPUs that somebody has: `2`, `0.5`, `0.33`.
+/// Formats a number of CPUs: `2`, `0.5`, `0.33`.
 pub(super) fn cpus(value: f64) -> String {
     ((value * 100.0).round() / 100.0).to_string()
 }

@@ -26,7 +26,7 @@ fn process(cpus: f64) -> Option<ProcessUsage> {
     Some(ProcessUsage { cpu_ns: ns(cpus), rss_bytes: 1, threads: Some(vec![thread(cpus, 0.0)]) })
 }
 
-/// Twelve users, 12 ms for a request, a thousand requests in one second on two CPUs: nobody is busy.
+/// Twelve users, 12 ms for a request, a thousand requests in one second on two CPUs: nothing is saturated.
 fn trial(arm: Arm, millis: u64) -> TrialRecord {
     let mut load = LoadFacts { window_ns: ns(1.0), completed_in_window: 1_000, ..LoadFacts::default() };
     (0..1_000).for_each(|_| load.latencies.service.record(Nanos::from_millis(millis)));
@@ -157,7 +157,7 @@ const CAUSES: [(Bound, Change, &str); 10] = [
     (
         Bound::Throttled,
         throttles,
-        "its CPU limit held the target back in 90.0 % of the periods: it used 0.49 of 0.5 CPUs",
+        "its CPU limit throttled the target in 90.0 % of the periods: it used 0.49 of 0.5 CPUs",
     ),
     (Bound::Memory, swaps, "a task of the host waited for memory for 23.0 % of the window"),
     (Bound::TargetCpu, burns_all, "the target used 1.97 of 2 CPUs"),
@@ -176,7 +176,7 @@ const CAUSES: [(Bound, Change, &str); 10] = [
         upstream_burns,
         "a thread of the upstream was runnable for 97.0 % of the window; the target used 0.05 of 2 CPUs",
     ),
-    (Bound::SharedCpus, shares, "of 2 CPUs none was left: the target used 1.05, the generator 0.60, the upstream 0.25"),
+    (Bound::SharedCpus, shares, "all 2 CPUs were in use: the target used 1.05, the generator 0.60, the upstream 0.25"),
     (
         Bound::Upstream,
         upstream_waits_too,
@@ -185,8 +185,8 @@ const CAUSES: [(Bound, Change, &str); 10] = [
     (
         Bound::Latency,
         nothing,
-        "nobody was busy all the time: 12 users ÷ 12.0 ms for a request = 1,000 req/s; the target used 0.05 of 2 CPUs, its busiest thread was \
-         runnable for 3.00 % of the window",
+        "no resource was saturated: 12 users ÷ 12.0 ms for a request = 1,000 req/s; the target used 0.05 of 2 CPUs, its busiest thread \
+         was runnable for 3.00 % of the window",
     ),
 ];
 
@@ -301,7 +301,10 @@ fn a_known_delay_stands_for_a_direct_arm_that_did_not_run() {
         stage.instances[0].rounds[0].trials.remove(0);
         proxied(stage).readings.0.iter_mut().for_each(|reading| reading.upstream = None);
     });
-    assert!(unseen.by == Bound::Latency && unseen.message.ends_with("if anything, was not watched"), "{unseen:?}");
+    assert!(
+        unseen.by == Bound::Latency && unseen.message.ends_with("servers behind the target were not observed"),
+        "{unseen:?}"
+    );
 }
 
 #[test]
@@ -388,7 +391,7 @@ fn the_bound_of_most_valid_rounds_is_that_of_the_stage() {
     let tied = of(&stage).unwrap();
     assert_eq!((tied.by, tied.rounds, tied.of), (Bound::TargetCpu, 1, 4), "of equals, the one that is asked first");
     stage.offered = Some(Pace::Open { rate: Rate(1_000.0) });
-    assert_eq!(of(&stage), None, "an offered rate is bounded by nobody");
+    assert_eq!(of(&stage), None, "an offered rate has no bottleneck");
     assert_eq!(of(&stage_of(Vec::new())), None);
     let unknown = stage_of(vec![with(|stage| last(stage).target = None, 1_000), with(nothing, 1_000)]);
     assert_eq!(of(&unknown).unwrap().by, Bound::Latency, "what is known goes before what is not");

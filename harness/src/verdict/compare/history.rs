@@ -1,16 +1,16 @@
-//! Several stored runs as one base: the median of the last of them, number by number.
+//! Combines several stored runs into one base: the median of the last of them for every number.
 
 use crate::measure::{Entry, Numbers, Values};
 use harness_stats::{Estimate, Sample};
 
-/// Runs that count: the last ones, in the order of their names.
+/// Number of last runs that count, in the order of their names.
 pub(super) const RUNS: usize = 7;
 
-/// The median of the last runs; a single run as it is.
+/// Returns the median of the last runs; a single run unchanged.
 pub(super) fn median(mut runs: Vec<Numbers>) -> Result<Numbers, String> {
     let left_out = runs.len().saturating_sub(RUNS);
     let mut runs: Vec<Numbers> = runs.drain(left_out..).collect();
-    let Some(mut newest) = runs.pop() else { return Err("base: there is no run in it".to_owned()) };
+    let Some(mut newest) = runs.pop() else { return Err("base: it contains no run".to_owned()) };
     if runs.is_empty() {
         return Ok(newest);
     }
@@ -21,7 +21,7 @@ pub(super) fn median(mut runs: Vec<Numbers>) -> Result<Numbers, String> {
             newest.source, other.source
         ));
     }
-    // What only older runs have still counts: it must not vanish because the newest run lost it.
+    // A number that only older runs have still counts: it must not vanish because the newest run lacks it.
     let mut entries = newest.entries.clone();
     for entry in runs.iter().rev().flat_map(|run| &run.entries) {
         if !entries.iter().any(|known| known.is_of(entry)) {
@@ -35,7 +35,7 @@ pub(super) fn median(mut runs: Vec<Numbers>) -> Result<Numbers, String> {
     Ok(newest)
 }
 
-/// What all runs agree on; several hosts are no host.
+/// Returns the value on which all runs agree, if they do.
 fn same(runs: &[Numbers], of: impl Fn(&Numbers) -> Option<String>) -> Option<String> {
     let first = of(runs.first()?)?;
     let all = runs.iter().all(|run| of(run).as_ref() == Some(&first));

@@ -1,10 +1,10 @@
-//! Which number of the base belongs to which of the head: the same id, metric and unit, or a finding that says why not.
+//! Matches the numbers of base and head: the same id, metric and unit, or a finding that explains the mismatch.
 
 use super::weigh::{Context, undecided, weigh};
 use super::{Change, Problem};
 use crate::measure::{Entry, Numbers};
 
-/// Every number of either side, most serious finding first, and what could not be compared.
+/// Returns a change for every number of either side, most serious first, including those that could not be compared.
 pub(super) fn changes(base: &Numbers, head: &Numbers, context: &Context<'_>) -> (Vec<Change>, Vec<Problem>) {
     let (mut changes, mut problems) = (Vec::new(), Vec::new());
     if let Some(change) = other_id(base, head) {
@@ -26,7 +26,7 @@ pub(super) fn changes(base: &Numbers, head: &Numbers, context: &Context<'_>) -> 
     (changes, problems)
 }
 
-/// Two files of one number each that are of different things.
+/// Reports two files with one number each whose ids differ.
 fn other_id(base: &Numbers, head: &Numbers) -> Option<Change> {
     let ([one], [other]) = (base.entries.as_slice(), head.entries.as_slice()) else { return None };
     let message = format!("the ids differ: {} in base, {} in head", one.label(), other.label());
@@ -39,7 +39,7 @@ fn other_unit(base: &Entry, head: &Entry) -> Change {
     undecided(head, None, None, message)
 }
 
-/// A number that only one side has.
+/// Reports a number that only one side has.
 fn missing(entry: &Entry, side: &str, numbers: &Numbers) -> Change {
     let why = numbers.absent.iter().find(|(id, _)| *id == entry.id).map(|(_, reason)| reason.clone());
     let instead = || {

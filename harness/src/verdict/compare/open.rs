@@ -1,4 +1,4 @@
-//! Reading one side of a pair: one run, or for a base a folder of several.
+//! Reads one side of a pair: one run, or for a base a folder of several.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::verdict::measured;
 use crate::verdict::stored;
 use harness_base::exit::Exit;
 
-/// Why a side cannot be read.
+/// Errors when a side is read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -22,12 +22,12 @@ pub enum Error {
     #[error(transparent)]
     Interop(#[from] interop::Error),
     /// A result without a number.
-    #[error("{path} has no metric with a value; look at it with `harness report {path}`")]
+    #[error("{path} has no metric with a value; print it with `harness report {path}`")]
     NoValue { path: PathBuf },
 }
 
 impl Error {
-    /// The exit code it stands for.
+    /// Returns the exit code of the error.
     pub const fn exit(&self) -> Exit {
         match self {
             Self::Interop(error) => error.exit(),
@@ -36,11 +36,11 @@ impl Error {
     }
 }
 
-/// One run as it is stored.
+/// One stored run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     pub numbers: Numbers,
-    /// `[gate]` of the scenario it ran; the defaults for a file of another tool.
+    /// `[gate]` of its scenario; the defaults for a file of another tool.
     pub gates: Gates,
 }
 
@@ -53,12 +53,12 @@ impl From<Numbers> for Run {
 /// Reads a file, or every run in a folder, sorted by name.
 ///
 /// # Errors
-/// [`Error`], each with the next command to type.
+/// Returns an [`Error`] with the next command to type.
 pub fn open(path: &Path) -> Result<Vec<Run>, Error> {
     if !path.is_dir() {
         return file(path).map(|run| vec![run]);
     }
-    // A run that was killed has a journal and no result; that no result is there is then what to say.
+    // A run that was killed has a journal but no result; the error then says that the result is missing.
     if path.join(stored::RESULT).exists() || path.join(journal::FILE).exists() {
         return file(&path.join(stored::RESULT)).map(|run| vec![run]);
     }
@@ -73,7 +73,7 @@ pub fn open(path: &Path) -> Result<Vec<Run>, Error> {
     files.iter().map(|path| file(path)).collect()
 }
 
-/// The JSON files of a folder, and the results in the folders of runs below it.
+/// Lists the JSON files of a folder, and the results in the folders of runs below it.
 fn runs(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let unreadable = |source| interop::Error::Unreadable { path: folder.to_owned(), source };
     let mut files = Vec::new();
@@ -103,7 +103,8 @@ fn file(path: &Path) -> Result<Run, Error> {
     Ok(Run { numbers, gates: gate::of_text(&record.scenario.text, &record.scenario.overrides) })
 }
 
-/// Whether the text is meant to be a result of ours. The first key tells, so that two megabytes are not parsed to find out.
+/// Returns whether the text is meant to be a result of this harness. Only the first key is read, so that large files of
+/// other tools are not parsed.
 fn is_result(text: &str) -> bool {
     let inside = text.trim_start().strip_prefix('{').map(str::trim_start);
     ["\"record\"", "\"judgement\"", "\"record_sha256\""]
@@ -111,7 +112,7 @@ fn is_result(text: &str) -> bool {
         .any(|key| inside.is_some_and(|inside| inside.starts_with(key)))
 }
 
-/// The metrics of a record, computed again: its stored judgement could have been edited, the record not.
+/// Computes the metrics of a record again, because the digest does not cover its stored judgement.
 fn of_record(record: &Record, path: &Path) -> Numbers {
     let checked = checked(record);
     let metrics = measured::metrics(&checked, &measured::details(&checked));

@@ -1,11 +1,11 @@
-//! Rules: how much worse is too much.
+//! Defines the thresholds of comparisons.
 
 use serde::{Deserialize, Serialize};
 
 use crate::measure::metric::{Better, Kind};
 use crate::measure::{Entry, Quantity};
 
-/// By which rule changes are judged.
+/// The rule by which changes are judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -19,19 +19,19 @@ pub enum Rule {
     Qnet,
 }
 
-/// The thresholds of one number, as shares of the base.
+/// The thresholds of one number, relative to the base.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Limits {
-    /// From here on it is an alert; `None` where the rule has a block only.
+    /// Threshold of an alert; `None` if the rule has only blocks.
     pub(super) alert: Option<f64>,
-    /// From here on it is a block.
+    /// Threshold of a block.
     pub(super) block: f64,
-    /// Smaller differences never count, in the unit of the number.
+    /// Differences up to this value never count, in the unit of the number.
     pub(super) min_abs: f64,
 }
 
 impl Rule {
-    /// The thresholds for `entry`.
+    /// Returns the thresholds for `entry`.
     pub(super) fn limits(self, entry: &Entry) -> Limits {
         let fixed = |block| Limits { alert: None, block, min_abs: 0.0 };
         match (self, entry.better) {
@@ -42,7 +42,7 @@ impl Rule {
         }
     }
 
-    /// Which of the values it judges, with the name of the quantile.
+    /// Returns the value that the rule compares, with the name of the quantile.
     pub(super) fn value(self, entry: &Entry) -> Option<(Option<&'static str>, f64)> {
         let tail = self == Self::Aether && entry.better != Some(Better::Higher);
         let values = entry.values;
@@ -53,7 +53,7 @@ impl Rule {
 }
 
 impl Limits {
-    /// The first threshold: what lies within it is no regression.
+    /// Returns the first threshold: changes within it are not regressions.
     pub(super) fn first(&self) -> f64 {
         self.alert.unwrap_or(self.block)
     }

@@ -1,4 +1,4 @@
-//! One number on both sides: what its change amounts to, and the sentence that says so.
+//! Judges the change of one stored number, and formats the result as a sentence.
 
 use super::rule::Limits;
 use super::{Change, Problem, Rule};
@@ -11,19 +11,19 @@ use crate::verdict::weigh::{Question, weigh as weigh_rounds};
 use harness_base::exit::Exit;
 use harness_base::units::grouped;
 
-/// What holds for all numbers of a pair.
+/// Facts about all numbers of a pair.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) rule: Rule,
-    /// Why a block can be no more than an alert.
+    /// Why a block can only be an alert.
     pub(super) caps: &'a [String],
-    /// `[gate]` of the head's scenario, which holds for rounds.
+    /// `[gate]` of the head's scenario, which applies to rounds.
     pub(super) gates: &'a Gates,
-    /// The values stand alone, without rounds behind them.
+    /// Whether the values have no rounds.
     pub(super) stored: bool,
-    /// Both sides are one run of ours each, with the values of its rounds.
+    /// Whether both sides are one run of this harness each, with the values of its rounds.
     pub(super) rounds: bool,
-    /// The units stand in the files, so that a floor in them means something; those of Bencher's measures are a convention.
+    /// Whether the units are in the files, so that a floor applies; those of Bencher's measures are a convention.
     pub(super) units: bool,
 }
 
@@ -33,20 +33,20 @@ struct Both<'a> {
     base: f64,
     head: f64,
     entry: &'a Entry,
-    /// Change in the bad direction, as a share of the base.
+    /// Change in the bad direction, relative to the base.
     worse: f64,
 }
 
-/// What tells a change from chance.
+/// Evidence that distinguishes a change from chance.
 enum Evidence {
     Values,
-    /// The intervals share no value.
+    /// The intervals do not overlap.
     Apart,
     Overlap,
     NoInterval,
 }
 
-/// The change from `base` to `head`, which are of the same id, metric and unit.
+/// Weighs the change from `base` to `head`, which have the same id, metric and unit.
 pub(super) fn weigh(base: &Entry, head: &Entry, context: &Context<'_>) -> Result<Change, Problem> {
     let (one, other) = (context.rule.value(base), context.rule.value(head));
     let (Some((quantile, from)), Some((same, to))) = (one, other) else {
@@ -60,7 +60,7 @@ pub(super) fn weigh(base: &Entry, head: &Entry, context: &Context<'_>) -> Result
         return Ok(Change { message: format!("{label}: one side has another quantile, or none"), ..change });
     }
     let Some(better) = base.better.or(head.better) else {
-        return Ok(Change { message: format!("{label}: whether more or less is better is not known"), ..change });
+        return Ok(Change { message: format!("{label}: its direction (more or less is better) is unknown"), ..change });
     };
     change.direction = Some(better);
     for (side, value) in [("base", from), ("head", to)] {
@@ -82,7 +82,7 @@ pub(super) fn weigh(base: &Entry, head: &Entry, context: &Context<'_>) -> Result
     Ok(Change { finding, message: format!("{label}: {message}"), ..change })
 }
 
-/// Two results of ours: the same rule by which `harness run` judges against a baseline of one run.
+/// Compares two results of this harness by the same rule that `harness run` applies to a baseline of one run.
 fn by_rounds(
     change: Change,
     direction: Better,
@@ -105,7 +105,7 @@ fn by_rounds(
     Change { finding: kind, message: format!("{}: {message}", head.label()), weighed, ..change }
 }
 
-/// A finding that could not be decided.
+/// Creates an undecided finding.
 pub(super) fn undecided(entry: &Entry, base: Option<f64>, head: Option<f64>, message: String) -> Change {
     Change {
         id: entry.id.clone(),
@@ -122,18 +122,19 @@ pub(super) fn undecided(entry: &Entry, base: Option<f64>, head: Option<f64>, mes
     }
 }
 
-/// Shares, counts and differences may be zero or below; a time, a size or a rate may not.
+/// Returns whether a value may be zero or negative: shares, counts and differences may, but times, sizes and rates may
+/// not.
 fn may_be_zero(entry: &Entry) -> bool {
     let quantity = Quantity::of(&entry.unit).map(|(quantity, _)| quantity);
     let difference = entry.id.starts_with("overhead/") || entry.metric.starts_with("overhead");
     difference || matches!(quantity, None | Some(Quantity::Percent | Quantity::Count))
 }
 
-/// From a base of zero or less no share can be taken: only the floor of the rule can decide.
+/// Decides by the floor of the rule alone, because a change relative to a base of zero or less is undefined.
 fn absolutely(both: &Both<'_>, limits: &Limits) -> (FindingKind, String) {
     let values = both.values();
     if (both.head - both.base).abs() <= limits.min_abs {
-        return (FindingKind::Ok, format!("no difference that counts ({values})"));
+        return (FindingKind::Ok, format!("no relevant difference ({values})"));
     }
     (
         FindingKind::Inconclusive,
@@ -153,7 +154,7 @@ fn judge(base: &Entry, both: &Both<'_>, limits: &Limits, context: &Context<'_>) 
         Evidence::Overlap => FindingKind::Ok,
         Evidence::NoInterval => FindingKind::Inconclusive,
     };
-    let message = format!("{} ({}){}", both.words(), both.values(), limits.told(finding));
+    let message = format!("{} ({}){}", both.words(), both.values(), limits.describe(finding));
     let message = match evidence {
         Evidence::Overlap if finding == FindingKind::Noise => format!("{message}, but the intervals overlap"),
         Evidence::NoInterval => {
@@ -164,7 +165,7 @@ fn judge(base: &Entry, both: &Both<'_>, limits: &Limits, context: &Context<'_>) 
     softened(finding, message, both, limits, (base.advisory.as_ref()).or(both.entry.advisory.as_ref()), context)
 }
 
-/// What keeps a finding from being as serious as its size.
+/// Reduces the severity of a finding that other evidence weakens.
 fn softened(
     finding: FindingKind,
     message: String,
@@ -177,7 +178,7 @@ fn softened(
     if decides && (both.head - both.base).abs() <= limits.min_abs {
         let kind = if finding == FindingKind::Improved { FindingKind::Ok } else { FindingKind::Small };
         let floor = show(both.entry, limits.min_abs);
-        return (kind, format!("{message}, but a difference of no more than {floor} never counts"));
+        return (kind, format!("{message}, but a difference of up to {floor} is ignored"));
     }
     if let Some(advisory) = advisory.filter(|_| decides) {
         return (FindingKind::Noise, format!("{message}; advisory: {advisory}"));
@@ -202,8 +203,8 @@ fn evidence(base: &Entry, head: &Entry, context: &Context<'_>) -> Evidence {
 }
 
 impl Limits {
-    /// How the change lies to the threshold that decided.
-    fn told(&self, finding: FindingKind) -> String {
+    /// Describes the change relative to the threshold that decided.
+    fn describe(&self, finding: FindingKind) -> String {
         let percent = |share: f64| format!("{} %", (share * 1e4).round() / 100.0);
         match finding {
             FindingKind::Block => format!(", beyond the limit of {}", percent(self.block)),
@@ -215,12 +216,12 @@ impl Limits {
 }
 
 impl Both<'_> {
-    /// `150 ms → 190 ms`.
+    /// Formats `150 ms → 190 ms`.
     fn values(&self) -> String {
         format!("{} → {}", show(self.entry, self.base), show(self.entry, self.head))
     }
 
-    /// `26.67 % worse`.
+    /// Formats `26.67 % worse`.
     fn words(&self) -> String {
         let percent = format!("{:.2} %", self.worse.abs() * 100.0);
         match self.worse.partial_cmp(&0.0) {
@@ -231,7 +232,7 @@ impl Both<'_> {
     }
 }
 
-/// A value with its unit: as our reports write it where it is one of our metrics, else as the file has it.
+/// Formats a value with its unit: like reports for metrics of this harness, else as in the file.
 fn show(entry: &Entry, value: f64) -> String {
     match find(&entry.id).filter(|metric| metric.unit.label() == entry.unit) {
         Some(metric) => metric.unit.show(value),
@@ -239,7 +240,7 @@ fn show(entry: &Entry, value: f64) -> String {
     }
 }
 
-/// At most four decimals, thousands set apart.
+/// Formats at most four decimals, with grouped thousands.
 fn plain(value: f64) -> String {
     let size = value.abs();
     match size {

@@ -1,4 +1,4 @@
-//! Reading `[gate]`.
+//! Reads `[gate]`.
 
 use super::{Gate, Gates, Guard, Threshold, Written, beyond};
 use crate::measure::metric::{Better, Kind, METRICS, Metric, Unit, bare, category, find};
@@ -9,7 +9,7 @@ use harness_base::words::nearest;
 
 const ABOUT: &str = "thresholds of one metric, by its id";
 
-/// Reads `[gate]`; `root` is the whole scenario, `stages` the names of its stages where they are known.
+/// Reads `[gate]`; `root` is the whole scenario, `stages` the names of its stages if they are known.
 pub fn read(root: &Section<'_>, stages: Option<&[&str]>) -> Gates {
     let gate = root.table("gate", "thresholds for changes against a base");
     let defaults = Gates::default();
@@ -26,8 +26,8 @@ pub fn read(root: &Section<'_>, stages: Option<&[&str]>) -> Gates {
     Gates { confirm, consecutive, guard, written }
 }
 
-/// The gates of a scenario of which only the text is left, with the `--set` arguments of the run. Other mistakes in it do not
-/// matter, and its files may be gone.
+/// Reads the gates of a stored scenario, with the `--set` arguments of the run. Its files may no longer exist, so other
+/// mistakes are ignored.
 pub fn of_text(text: &str, overrides: &[String]) -> Gates {
     let mut document = Document::parse(text);
     for (key, value) in overrides.iter().filter_map(|argument| argument.split_once('=')) {
@@ -60,7 +60,7 @@ fn read_guard(section: &Section<'_>) -> Guard {
     }
 }
 
-/// Categories each with their defaults, and metrics by any other name.
+/// Describes categories with their defaults, and metrics by any other name.
 fn describe(gate: &Section<'_>) -> Vec<Written> {
     for name in categories() {
         let section = gate.table(name, "thresholds of a category");
@@ -78,20 +78,20 @@ fn read_named(gate: &Section<'_>, stages: Option<&[&str]>) -> Vec<Written> {
         let meant = members(&name);
         if meant.is_empty() {
             section.pass_over();
-            section.mistake("", format!("there is no category and no metric {name}"), Some(near(&name)));
+            section.mistake("", format!("unknown category or metric {name}"), Some(near(&name)));
             continue;
         }
         if let (Some((_, stage)), Some(stages)) = (name.split_once('@'), stages)
             && !stages.contains(&stage)
         {
-            section.mistake("", format!("there is no stage {stage}"), Some(format!("stages: {}", stages.join(", "))));
+            section.mistake("", format!("unknown stage {stage}"), Some(format!("stages: {}", stages.join(", "))));
         }
         written.push(read_one(&name, &meant, &section));
     }
     written
 }
 
-/// The metrics that a name means: those of a category, or one.
+/// Returns the metrics of a name: those of a category, or one.
 pub(super) fn members(name: &str) -> Vec<&'static Metric> {
     if name.contains('/') {
         return find(name).into_iter().collect();
@@ -121,7 +121,7 @@ fn near(name: &str) -> String {
 }
 
 fn read_one(name: &str, meant: &[&Metric], section: &Section<'_>) -> Written {
-    // Metrics of one category share their direction; a test holds the table to it.
+    // Metrics of one category share their direction; a test checks that.
     let first = meant.first();
     let default = Gate::by_default(category(name), first.map_or(Unit::Count, |metric| metric.unit));
     let better = first.map_or(Better::Lower, |metric| metric.better);
@@ -156,7 +156,7 @@ fn read_threshold(
 ) -> Option<Threshold> {
     let change: Ratio = section.field("change", "change against the base, for example \"+10%\"").required();
     if exact {
-        section.refuse("p", "means nothing here: values that do not vary are compared exactly", "leave it out");
+        section.refuse("p", "has no effect, because values that do not vary are compared exactly", "leave it out");
     }
     let p = if exact {
         default.p
@@ -181,7 +181,7 @@ fn read_threshold(
     }
 }
 
-/// A change in the bad direction as a share above 0.
+/// Parses a change in the bad direction into a positive ratio.
 fn share(change: Ratio, better: Better, name: &str) -> Result<f64, (String, String)> {
     let worse = signed(change.0, better);
     if worse > 0.0 {
@@ -198,7 +198,7 @@ fn share(change: Ratio, better: Better, name: &str) -> Result<f64, (String, Stri
     Err((message, hint))
 }
 
-/// A share with its sign: `+10%`.
+/// Formats a ratio with its sign: `+10%`.
 pub(super) fn notation(share: f64) -> String {
     let sign = if share > 0.0 { "+" } else { "" };
     format!("{sign}{}", Ratio(share).notation())
@@ -211,7 +211,7 @@ const fn signed(share: f64, better: Better) -> f64 {
     }
 }
 
-/// The floor in every unit that the metrics meant have and that it can be read in.
+/// Reads the floor in every unit of the selected metrics that it can be parsed in.
 fn read_floor(meant: &[&Metric], section: &Section<'_>) -> Vec<(Unit, f64)> {
     let about = "differences up to this value never count; with its unit";
     let text: Option<String> = section.field("min_abs", about).optional();

@@ -1,8 +1,8 @@
-//! What became of the claims of `[targets]`.
+//! Defines the results of the claims of `[targets]`.
 
 use serde::{Deserialize, Serialize};
 
-/// What became of one claim.
+/// The result of one claim.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -11,9 +11,9 @@ pub struct ClaimFinding {
     /// The claim, for example `< 2 ms`.
     pub limit: String,
     pub state: ClaimState,
-    /// A miss ends the run with exit code 3.
+    /// Whether a miss sets exit code 3.
     pub required: bool,
-    /// What was found, with its unit.
+    /// The value with its unit.
     pub message: String,
 }
 
@@ -22,11 +22,11 @@ pub struct ClaimFinding {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimState {
-    /// The whole interval keeps it.
+    /// The whole interval is on the good side of the bound.
     Met,
-    /// The whole interval breaks it.
+    /// The whole interval is on the bad side of the bound.
     NotMet,
-    /// The interval reaches across the bound, or there is none.
+    /// The interval contains the bound, or there is none.
     Undecided,
     /// The metric has no value.
     Absent,

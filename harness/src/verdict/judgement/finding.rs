@@ -1,4 +1,4 @@
-//! Findings: what was found about one metric or stage, and how much it matters.
+//! Defines findings: the result for one metric or stage, and its severity.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,19 +6,19 @@ use crate::measure::metric::{Better, Unit};
 use crate::verdict::evidence::Evidence;
 use harness_stats::Interval;
 
-/// Something found about one metric or stage.
+/// A finding about one metric or stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// Id of the metric, `stage NAME`, `STAGE/FAULT`, or `baseline`.
     pub subject: String,
-    /// What kind of thing was asked.
+    /// The kind of question that it answers.
     #[serde(default)]
     pub topic: Topic,
     pub kind: FindingKind,
     pub message: String,
-    /// The numbers behind it, where a base and a head were compared.
+    /// The underlying numbers, if a base and a head were compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weighed: Option<Weighed>,
 }
@@ -33,72 +33,72 @@ pub enum Topic {
     /// Whether a claim of `[targets]` holds.
     Claim,
     Change,
-    /// Whether a target kept its budget over a soak.
+    /// Whether a target stayed within its budget over a soak.
     Budget,
-    /// Whether a target did what was expected of it when something failed.
+    /// Whether a target behaved as expected under a fault.
     Fault,
 }
 
-/// A base and a head of one metric, compared.
+/// The comparison of base and head for one metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Weighed {
-    /// What tells the change from chance.
+    /// The evidence that distinguishes the change from chance.
     pub evidence: Evidence,
     /// Unit of `base`, `head` and `difference`.
     pub unit: Unit,
     pub direction: Better,
-    /// Median of the base; of the earlier runs where history decides.
+    /// Median of the base, or of the earlier runs if history decides.
     pub base: f64,
     pub head: f64,
-    /// How much more the head is; for paired rounds the median of their differences.
+    /// Difference of the head; for paired rounds the median of their differences.
     pub difference: f64,
-    /// (head − base) ÷ base; for paired rounds from the median of their ratios. Absent where the base is zero or less.
+    /// (head − base) ÷ base; for paired rounds from the median of their ratios. Absent if the base is zero or less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<f64>,
-    /// Where the true effect lies, as a share of the base like `effect`.
+    /// Interval of the true effect, relative to the base like `effect`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
-    /// The p-value that decides, two-sided; one-sided where history decides. Absent for exact metrics and plain numbers.
+    /// The p-value that decides, two-sided; one-sided if history decides. Absent for exact metrics and plain numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     pub p: Option<f64>,
-    /// The same, adjusted for the number of metrics (Benjamini–Hochberg). For information; it decides nothing.
+    /// The p-value adjusted for the number of metrics (Benjamini–Hochberg). It is informative and decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     pub p_adjusted: Option<f64>,
-    /// The threshold that the effect was held against, signed like `effect`.
+    /// The threshold that the effect was compared with, signed like `effect`.
     pub threshold: f64,
-    /// Pairs of rounds or launches; rounds of the smaller side; earlier runs where history decides.
+    /// Pairs of rounds or launches; rounds of the smaller side; earlier runs if history decides.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub n: u64,
-    /// What effect and p amount to by themselves, before caps, confirmation and the rule of consecutive runs.
+    /// The finding from effect and p alone, before caps, confirmation and the rule of consecutive runs.
     pub seen: FindingKind,
-    /// Runs in a row, this one included, in which it was an alert or a block by itself; 0 where it is neither.
+    /// Number of consecutive runs, including this one, in which it was an alert or a block; 0 if it is neither.
     #[serde(default)]
     pub times: u64,
-    /// It breaches the guard against slow creep as well.
+    /// Whether it breaches the guard too.
     #[serde(default)]
     pub guard: bool,
 }
 
-/// How much a finding matters.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
-    /// Better by more than the threshold for worse.
+    /// Better by more than the threshold of a regression.
     Improved,
     Ok,
-    /// Beyond a threshold, but not told from chance.
+    /// Beyond a threshold, but not significant.
     Noise,
-    /// Told from chance, but within the thresholds.
+    /// Significant, but within the thresholds.
     Small,
     Alert,
-    /// Beyond the second threshold: ends in exit code 3.
+    /// Beyond the second threshold: sets exit code 3.
     Block,
-    /// It could not be decided. Never silently fine.
+    /// It could not be decided, which is never a silent pass.
     Inconclusive,
 }
 
@@ -119,18 +119,18 @@ impl FindingKind {
         }
     }
 
-    /// The more serious of two. Associative, commutative, with [`FindingKind::Ok`] as its neutral element.
+    /// Returns the more serious of two. Associative, commutative, with [`FindingKind::Ok`] as its neutral element.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         if self.rank() <= other.rank() { self } else { other }
     }
 
-    /// An alert or a block.
+    /// Returns whether it is an alert or a block.
     pub const fn is_breach(self) -> bool {
         matches!(self, Self::Alert | Self::Block)
     }
 
-    /// Its place in [`FindingKind::ALL`].
+    /// Returns its position in [`FindingKind::ALL`].
     pub fn rank(self) -> usize {
         Self::ALL.into_iter().position(|kind| kind == self).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Grounds: what speaks against a pass, and the exit code it stands for.
+//! Defines grounds: the reasons against a pass, each with its exit code.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::finding::{Finding, FindingKind};
 use crate::measure::{Failure, Reason};
 use harness_base::exit::Exit;
 
-/// One thing that speaks against a pass.
+/// One reason against a pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -19,11 +19,11 @@ pub enum Ground {
         stage: Option<String>,
     },
     NothingRan,
-    /// The rerun that confirms a block did not come to its end, because of this.
+    /// The rerun that confirms a block was not completed, for this reason.
     Unconfirmed {
         exit: Exit,
     },
-    /// A stage is not valid; the first reason.
+    /// A stage is not valid, with the first reason.
     Invalid {
         stage: String,
         reason: Option<Reason>,
@@ -32,18 +32,18 @@ pub enum Ground {
         stage: String,
         failure: Failure,
     },
-    /// A stage was never completed, and the run was not interrupted.
+    /// A stage was never completed, although the run was not interrupted.
     Incomplete {
         stage: String,
     },
     /// A required claim is not met, or could not be judged.
     Claim(ClaimFinding),
-    /// A finding that fails the run: always a block, a milder one where `--fail-on` asks for it.
+    /// A finding that fails the run: a block, or a milder one if `--fail-on` asks for it.
     Finding(Finding),
 }
 
 impl Ground {
-    /// The exit code it stands for.
+    /// Returns its exit code.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Interrupted { .. } => Exit::Interrupted,
@@ -60,16 +60,16 @@ impl fmt::Display for Ground {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Interrupted { stage: None } => {
-                out.write_str("stopped between two stages; what was measured before is kept")
+                out.write_str("stopped between two stages; earlier measurements are kept")
             }
             Self::Interrupted { stage: Some(stage) } => {
-                write!(out, "stopped in stage {stage}; what was measured before is kept")
+                write!(out, "stopped in stage {stage}; earlier measurements are kept")
             }
             Self::Unconfirmed { exit: Exit::Interrupted } => {
-                out.write_str("stopped while a block was measured again; what was measured before is kept")
+                out.write_str("stopped while a block was measured again; earlier measurements are kept")
             }
             Self::Unconfirmed { .. } => {
-                out.write_str("a block could not be measured again; what was measured before is kept")
+                out.write_str("a block could not be measured again; earlier measurements are kept")
             }
             Self::NothingRan => out.write_str("no stage ran, so nothing was measured"),
             Self::Invalid { stage, reason: Some(reason) } => write!(out, "stage {stage}: {reason}"),

@@ -1,4 +1,4 @@
-//! The sentence of a finding.
+//! Formats a finding as a sentence.
 
 use super::seen::Seen;
 use super::{Question, Sides};
@@ -7,7 +7,7 @@ use crate::verdict::evidence::Evidence;
 use crate::verdict::gate::beyond;
 use crate::verdict::judgement::FindingKind;
 
-/// `28.10 % worse (2.31 ms → 2.96 ms), beyond the limit of 25 %, p 0.002`.
+/// Formats `28.10 % worse (2.31 ms → 2.96 ms), beyond the limit of 25 %, p 0.002`.
 pub(super) fn sentence(question: &Question<'_>, seen: &Seen, sides: &Sides, kind: FindingKind) -> String {
     let mut text =
         format!("{} ({} → {})", words(question, seen), question.unit.show(seen.base), question.unit.show(seen.head));
@@ -15,7 +15,7 @@ pub(super) fn sentence(question: &Question<'_>, seen: &Seen, sides: &Sides, kind
     text.extend(seen.p().filter(|_| kind != FindingKind::Noise).map(|p| format!(", {}", p_value(p))));
     if kind == FindingKind::Small && beyond(sides.worse.effect, question.gate.alert.change) {
         let floor = question.unit.show(question.gate.min_abs);
-        text.push_str(&format!(", but a difference of no more than {floor} never counts"));
+        text.push_str(&format!(", but a difference of up to {floor} is ignored"));
     }
     if kind == FindingKind::Alert && beyond(sides.worse.effect, question.gate.block.change) {
         let (block, p) = (percent(question.gate.block.change), question.gate.block.p);
@@ -39,7 +39,7 @@ fn words(question: &Question<'_>, seen: &Seen) -> String {
     }
 }
 
-/// How the change lies to the threshold that decided.
+/// Describes the change relative to the threshold that decided.
 fn limit(question: &Question<'_>, sides: &Sides, kind: FindingKind) -> String {
     let gate = &question.gate;
     match kind {
@@ -48,7 +48,7 @@ fn limit(question: &Question<'_>, sides: &Sides, kind: FindingKind) -> String {
         FindingKind::Noise => {
             let p = if sides.worse.effect > 0.0 { sides.worse.p } else { sides.better.p };
             let limit = percent(gate.alert.change);
-            format!(", beyond the limit of {limit}, but not told from chance ({})", p_value(p))
+            format!(", beyond the limit of {limit}, but not significant ({})", p_value(p))
         }
         FindingKind::Small if beyond(sides.worse.effect, gate.alert.change) => String::new(),
         FindingKind::Ok | FindingKind::Small => format!(", within the limit of {}", percent(gate.alert.change)),
@@ -56,12 +56,12 @@ fn limit(question: &Question<'_>, sides: &Sides, kind: FindingKind) -> String {
     }
 }
 
-/// A share as people read it: `25 %`.
+/// Formats a ratio as percent: `25 %`.
 pub(in crate::verdict) fn percent(share: f64) -> String {
     format!("{} %", (share * 1e4).round() / 100.0)
 }
 
-/// `p 0.002`, with two digits that count.
+/// Formats `p 0.002`, with two significant digits.
 pub(in crate::verdict) fn p_value(p: f64) -> String {
     if p < 1e-4 {
         return "p < 0.0001".to_owned();
@@ -72,7 +72,7 @@ pub(in crate::verdict) fn p_value(p: f64) -> String {
 }
 
 impl Evidence {
-    /// What `n` counts.
+    /// Returns the unit of `n`.
     pub const fn counts(self) -> &'static str {
         match self {
             Self::Paired => "pairs",

@@ -1,4 +1,4 @@
-//! From values to what can be seen in them: effect, difference and p, in both directions.
+//! Computes effect, difference and p-value from two sets of values, in both directions.
 
 use super::Question;
 use crate::measure::metric::Kind;
@@ -9,22 +9,22 @@ use harness_stats::{
     predict, shift,
 };
 
-/// Earlier runs from which on their scatter is known.
+/// Number of earlier runs from which their scatter is known.
 const HISTORY: usize = 7;
 
-/// Fewest rounds of a run that are held against those of another.
+/// Smallest number of rounds of a run for a comparison with those of another.
 const FEWEST: usize = 5;
 
-/// Values that are equal but for rounding.
+/// Relative difference below which values are equal except for rounding.
 const GRAIN: f64 = 1e-12;
 
-/// The change in one direction: positive where head lies in that direction.
+/// The change in one direction: positive if the head lies in that direction.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pull {
-    /// As a share of the base; infinite where the base is zero or less.
+    /// Relative to the base; infinite if the base is zero or less.
     pub(super) effect: f64,
     pub(super) difference: f64,
-    /// That there is a change in that direction.
+    /// The p-value of a change in that direction.
     pub(super) p: f64,
 }
 
@@ -40,23 +40,23 @@ pub(super) struct Seen {
     pub(super) less: Pull,
     pub(super) n: u64,
     pub(super) tested: bool,
-    /// What else the values show.
+    /// A further note about the values.
     pub(super) note: Option<String>,
 }
 
-/// What a comparison yields before its directions are set apart.
+/// The result of a comparison in both directions.
 struct Change {
     base: f64,
     head: f64,
     difference: f64,
     effect: Option<f64>,
     interval: Option<Interval>,
-    /// That head is more, that head is less.
+    /// The p-values for a larger and for a smaller head.
     p: (f64, f64),
     n: usize,
 }
 
-/// Looks at the values, or says why nothing can be seen.
+/// Computes the effect, or returns why that is impossible.
 pub(super) fn see(question: &Question<'_>, grounds: &Grounds) -> Result<Seen, String> {
     match grounds {
         Grounds::Paired { base, head } => {
@@ -98,9 +98,10 @@ fn stored(question: &Question<'_>, base: &[f64], history: &[f64], head: &[f64]) 
     }
 }
 
-/// Pairs of rounds: Wilcoxon's signed-rank test on logarithms of ratios, or on differences where values may be zero.
+/// Compares pairs of rounds: Wilcoxon's signed-rank test on logarithms of ratios, or on differences if values may be
+/// zero.
 fn paired(question: &Question<'_>, base: &Sample, head: &Sample) -> Result<Change, String> {
-    let changes = differences(base, head).map_err(told)?;
+    let changes = differences(base, head).map_err(reason)?;
     let n = changes.values().len();
     let smallest = |n: usize| 2.0 * 0.5_f64.powi(i32::try_from(n).unwrap_or(i32::MAX));
     if smallest(n) >= question.gate.alert.p {
@@ -114,7 +115,7 @@ fn paired(question: &Question<'_>, base: &Sample, head: &Sample) -> Result<Chang
         let interval = middle.interval.filter(|_| positive).map(|interval| mapped(interval, share));
         (changes, positive.then(|| share(middle.point)), interval)
     } else {
-        let logs = log_ratios(base, head).map_err(told)?;
+        let logs = log_ratios(base, head).map_err(reason)?;
         let ratio = Estimate::median(&logs);
         (logs, Some(ratio.point.exp_m1()), ratio.interval.map(|interval| mapped(interval, f64::exp_m1)))
     };
@@ -122,19 +123,19 @@ fn paired(question: &Question<'_>, base: &Sample, head: &Sample) -> Result<Chang
     Ok(Change { base: reference, head: median(head), difference: middle.point, effect, interval, p, n })
 }
 
-/// Rounds of two runs: Welch and Mann–Whitney must agree, so the larger p counts.
+/// Compares rounds of two runs: Welch and Mann–Whitney must agree, so the larger p counts.
 fn rounds(question: &Question<'_>, base: &Sample, head: &Sample) -> Result<Change, String> {
     let signed = is_signed(question.id, question.unit);
-    let scale = |sample: &Sample| if signed { Ok(sample.clone()) } else { logarithms(sample).map_err(told) };
+    let scale = |sample: &Sample| if signed { Ok(sample.clone()) } else { logarithms(sample).map_err(reason) };
     let (one, other) = (scale(base)?, scale(head)?);
     let agreed = |base: &Sample, head: &Sample| -> Result<f64, String> {
-        let mean = greater_head(base, head).map_err(told)?;
+        let mean = greater_head(base, head).map_err(reason)?;
         Ok(two_sided(mean.max(larger_head(base, head))))
     };
     let p = (agreed(&one, &other)?, agreed(&turned(&one)?, &turned(&other)?)?);
     let (reference, found) = (median(base), median(head));
     let positive = reference > 0.0;
-    let between = shift(&one, &other).map_err(told)?.interval;
+    let between = shift(&one, &other).map_err(reason)?.interval;
     let share = |value: f64| if signed { value / reference } else { value.exp_m1() };
     Ok(Change {
         base: reference,
@@ -147,26 +148,26 @@ fn rounds(question: &Question<'_>, base: &Sample, head: &Sample) -> Result<Chang
     })
 }
 
-/// The point of a run among those of earlier ones: whether it fits them, and how far it is from their median.
+/// Compares the point of a run with those of earlier runs: whether it fits them, and its distance from their median.
 fn past(question: &Question<'_>, history: &Sample, head: &Sample) -> Result<Change, String> {
     let found = median(head);
     let (reference, level) = (median(history), 1.0 - question.gate.alert.p);
     let p = match predict(history, found, level) {
         Ok(prediction) => (prediction.significance.greater, prediction.significance.less),
-        // Without scatter whatever differs is certain.
+        // Without scatter every difference is significant.
         Err(Undefined::Constant) => {
             let same = (found - reference).abs() <= GRAIN * reference.abs();
             let certain = |is: bool| if is { 0.0 } else { 1.0 };
             (certain(found > reference && !same), certain(found < reference && !same))
         }
-        Err(undefined) => return Err(told(undefined)),
+        Err(undefined) => return Err(reason(undefined)),
     };
     let effect = (reference > 0.0).then(|| (found - reference) / reference);
     let n = history.values().len();
     Ok(Change { base: reference, head: found, difference: found - reference, effect, interval: None, p, n })
 }
 
-/// Values without rounds behind them: the thresholds alone.
+/// Compares values without rounds by thresholds alone.
 fn numbers(question: &Question<'_>, base: f64, head: &Sample) -> Result<Seen, String> {
     let found = median(head);
     let effect = (base > 0.0).then(|| (found - base) / base);
@@ -174,11 +175,11 @@ fn numbers(question: &Question<'_>, base: f64, head: &Sample) -> Result<Seen, St
     Ok(Seen { tested: false, ..change.seen(question, Evidence::Numbers)? })
 }
 
-/// What does not vary needs no test. Where it does vary, that is said.
+/// Compares exact values without a test, and reports values that vary although they should not.
 fn exact(question: &Question<'_>, evidence: Evidence, base: f64, head: &Sample) -> Result<Seen, String> {
     let seen = Seen { evidence, ..numbers(question, base, head)? };
     let varies = head.values().iter().any(|value| *value != head.values()[0]);
-    Ok(Seen { note: varies.then(|| "it should not vary, and does".to_owned()), ..seen })
+    Ok(Seen { note: varies.then(|| "it varies, but should not".to_owned()), ..seen })
 }
 
 impl Change {
@@ -187,7 +188,7 @@ impl Change {
         let ends = interval.map_or([0.0; 2], |interval| [interval.low, interval.high]);
         let numbers = [base, head, difference, effect.unwrap_or_default(), p.0, p.1, ends[0], ends[1]];
         if numbers.iter().any(|number| !number.is_finite()) {
-            return Err(told(Undefined::Overflow));
+            return Err(reason(Undefined::Overflow));
         }
         let signed = is_signed(question.id, question.unit);
         if let Some((side, value)) =
@@ -200,7 +201,7 @@ impl Change {
             let base = question.unit.show(base);
             return Err(format!("no share can be taken of a base of {base}; give its gate a min_abs"));
         }
-        // The limit that the share approaches as the base goes to zero.
+        // The limit of the ratio as the base approaches zero.
         let share = effect.unwrap_or(if difference == 0.0 { 0.0 } else { f64::INFINITY.copysign(difference) });
         let more = Pull { effect: share, difference, p: p.0 };
         let less = Pull { effect: -share, difference: -difference, p: p.1 };
@@ -221,7 +222,7 @@ impl Change {
 }
 
 impl Seen {
-    /// The p-value of the direction in which the head lies; the smaller one where it lies in neither.
+    /// Returns the p-value of the direction of the change; the smaller one if there is no change.
     pub(super) fn p(&self) -> Option<f64> {
         let p = match self {
             Self { more, .. } if more.effect > 0.0 => more.p,
@@ -231,7 +232,8 @@ impl Seen {
         self.tested.then_some(p)
     }
 
-    /// Both must speak: in each direction the smaller effect and the larger p. What is told is the one nearer to no change.
+    /// Combines two results that must agree: in each direction the smaller effect and the larger p. Of both, the one
+    /// nearer to no change is shown.
     fn and(&self, other: &Self) -> Self {
         let both = |one: Pull, other: Pull| Pull {
             effect: one.effect.min(other.effect),
@@ -246,15 +248,16 @@ impl Seen {
     }
 }
 
-/// The least number of values with which p can be below `p`, told.
+/// Formats the smallest number of values with which the p-value can be below `p`.
 fn too_few(p: f64, n: usize, smallest: impl Fn(usize) -> f64) -> String {
     let needed = (1..64).find(|n| smallest(*n) < p).unwrap_or(64);
-    format!("{n} rounds or launches cannot tell a change from chance at p < {p}; {needed} can")
+    format!("{n} rounds or launches cannot show a significant change at p < {p}; at least {needed} can")
 }
 
-/// The smallest two-sided p of the Mann–Whitney test: one of all ways to choose the head's values, and its mirror image.
+/// Returns the smallest two-sided p of the Mann–Whitney test: one of all ways to choose the head's values, and its
+/// mirror image.
 fn smallest_of_rounds(base: usize, head: usize) -> f64 {
-    // Two or three rounds beside many could have a small p, and say little of how a run scatters.
+    // Two or three rounds compared with many could have a small p, but do not show how a run scatters.
     if base.min(head) < FEWEST {
         return 1.0;
     }
@@ -282,6 +285,6 @@ fn mapped(interval: Interval, by: impl Fn(f64) -> f64) -> Interval {
     Interval { low: by(interval.low), high: by(interval.high), ..interval }
 }
 
-fn told(undefined: Undefined) -> String {
+fn reason(undefined: Undefined) -> String {
     undefined.to_string()
 }

@@ -1,4 +1,4 @@
-//! Nothing is left behind, whoever dies.
+//! Tests that nothing is left behind, regardless of the process that is killed.
 
 use std::path::PathBuf;
 use std::process::{Child, Stdio};

@@ -13,7 +13,7 @@ fn real(closure: &Closure) -> BTreeSet<PathBuf> {
     libraries.chain(&closure.interpreter).map(|path| path.canonicalize().unwrap()).collect()
 }
 
-/// Files mapped as programs or libraries by a process.
+/// Returns files mapped as programs or libraries by a process.
 fn mapped(pid: &str) -> BTreeSet<PathBuf> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     let executable = maps.lines().filter(|line| line.split_whitespace().nth(1).is_some_and(|mode| mode.contains('x')));

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Whether an engine answers. Without one the test is skipped, loudly, unless it is required.
+/// Returns whether an engine answers. Without one the test is skipped, loudly, unless it is required.
 pub fn engine_or_skip() -> bool {
     let answers = Command::new("docker").args(["version", "--format", "{{.Server.Version}}"]).output();
     let answers = answers.is_ok_and(|output| output.status.success());
     let required = std::env::var_os("HARNESS_REQUIRE_DOCKER").is_some_and(|value| value == "1");
-    assert!(answers || !required, "HARNESS_REQUIRE_DOCKER=1, and no Docker engine answers; look with: docker version");
+    assert!(answers || !required, "HARNESS_REQUIRE_DOCKER=1, and no Docker engine answers; check with: docker version");
     if !answers {
-        eprintln!("SKIPPED: no Docker engine answers; look with: docker version");
+        eprintln!("SKIPPED: no Docker engine answers; check with: docker version");
     }
     answers
 }

@@ -17,8 +17,8 @@ use crate::support::Scratch;
 const OURS: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 const OTHER: &str = if cfg!(target_arch = "aarch64") { "amd64" } else { "arm64" };
 
-/// An index of this host's platform, another one of a different size, and an attestation about each. Returns what a pull
-/// downloads here.
+/// Creates an index of this host's platform, another one of a different size, and an attestation about each. Returns
+/// what a pull downloads here.
 fn two_platforms(folder: &Path) -> u64 {
     let mut layout = Layout::new(folder);
     let other = layout.image(OTHER, &[packed(&layer(&[("app/other", &noise(9_000, 3))]))], None);
@@ -33,7 +33,7 @@ fn two_platforms(folder: &Path) -> u64 {
     expected
 }
 
-/// Bytes that hardly compress.
+/// Returns nearly incompressible bytes.
 fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed;
     let mut next = || {
@@ -43,7 +43,7 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-/// An archive of a folder, by the tar of this host.
+/// Returns an archive of a folder, by the tar of this host.
 fn archived(folder: &Path, to: &Path) -> PathBuf {
     let status = Command::new("tar").arg("-cf").arg(to).arg("-C").arg(folder).arg(".").status().unwrap();
     assert!(status.success());
@@ -280,7 +280,7 @@ fn what_was_built_and_what_the_engine_saves_of_it_are_the_same_image() {
     }
 }
 
-/// A run of stage `artifact` on a scenario that names `image`, relative to the scenario's folder.
+/// Returns a run of stage `artifact` on a scenario that names `image`, relative to the scenario's folder.
 fn artifact_run(scratch: Scratch, image: &str) -> crate::support::Ran {
     let _others = crate::container::RUNS.read().unwrap_or_else(PoisonError::into_inner);
     let stages = format!(

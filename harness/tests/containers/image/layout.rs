@@ -31,7 +31,7 @@ fn digest(bytes: &[u8]) -> String {
     format!("sha256:{hex}")
 }
 
-/// A layer with these files, not compressed.
+/// Returns a layer with these files, not compressed.
 pub fn layer(files: &[(&str, &[u8])]) -> Layer {
     let mut archive = tar::Builder::new(Vec::new());
     for (path, content) in files {
@@ -45,7 +45,7 @@ pub fn layer(files: &[(&str, &[u8])]) -> Layer {
     Layer { bytes, media_type: "application/vnd.oci.image.layer.v1.tar", content }
 }
 
-/// The same layer, compressed.
+/// Returns the same layer, compressed.
 pub fn packed(layer: &Layer) -> Layer {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(&layer.bytes).unwrap();
@@ -60,7 +60,7 @@ impl Layout {
         Self { folder: folder.to_owned() }
     }
 
-    /// Where a layer is stored.
+    /// Returns the path of a stored layer.
     pub fn part(&self, layer: &Layer) -> PathBuf {
         self.folder.join("blobs/sha256").join(digest(&layer.bytes).trim_start_matches("sha256:"))
     }
@@ -112,7 +112,7 @@ impl Layout {
         entry
     }
 
-    /// A platform that is listed and not there.
+    /// Lists a platform whose image is missing.
     pub fn absent(&self, architecture: &str) -> Value {
         json!({
             "mediaType": "application/vnd.oci.image.manifest.v1+json",

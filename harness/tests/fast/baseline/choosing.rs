@@ -8,7 +8,7 @@ use harness::measure::record::ScenarioFacts;
 
 use super::made::*;
 
-/// A run like those of [`run`], just made.
+/// Returns a run like those of [`run`], just made.
 fn record() -> Record {
     Record {
         run_id: "present".to_owned(),
@@ -32,7 +32,7 @@ fn name(name: &str) -> Option<Wanted> {
     Some(Wanted::Name(name.to_owned()))
 }
 
-/// Ids of the runs chosen, what differs, and the warnings.
+/// Returns ids of the runs chosen, what differs, and the warnings.
 #[track_caller]
 fn chosen(folder: &Folder, record: &Record) -> (Vec<String>, Vec<String>, Vec<String>) {
     match choose(folder.path(), None, &on_main(), record).unwrap() {
@@ -60,16 +60,16 @@ fn what_was_asked_for_and_is_not_there_is_an_error() {
     assert!(matches!(refused(name("main")), Error::NotJson { .. }));
     std::fs::write(folder.path().join("of-friday.json"), "{\"schema_version\": 1}").unwrap();
     assert!(matches!(refused(file), Error::Malformed { .. }));
-    // One that nobody asked for and that is damaged is no reason to measure as if there were none.
+    // A damaged baseline is an error, even if it was not asked for.
     assert!(matches!(refused(None), Error::NotJson { .. }));
 
     let of_nginx = folder.fill("nginx", "main", runs(&[1.0]));
     let other = refused(Some(Wanted::File(of_nginx)));
-    assert!(other.to_string().contains("is of scenario nginx, the run is of scenario sidecar"), "{other}");
+    assert!(other.to_string().contains("belongs to scenario nginx, but the run to scenario sidecar"), "{other}");
 }
 
 #[test]
-fn what_nobody_asked_for_and_is_not_there_is_said() {
+fn a_missing_baseline_of_the_rules_is_reported() {
     let folder = Folder::new();
     folder.fill("nginx", "main", runs(&[1.0]));
     let Choice::None { why } = choose(folder.path(), None, &on_main(), &record()).unwrap() else { panic!() };
@@ -94,7 +94,7 @@ fn all_comparable_runs_are_the_history_oldest_first() {
     else {
         panic!()
     };
-    assert_eq!((baseline.runs.len(), found, why.as_str()), (4, path, "it was asked for by its file"));
+    assert_eq!((baseline.runs.len(), found, why.as_str()), (4, path, "--baseline names its file"));
 }
 
 #[test]
@@ -166,9 +166,9 @@ fn a_run_measured_alike_elsewhere_goes_before_another_measurement_here() {
 #[test]
 fn an_unknown_host_is_never_the_same_host() {
     let folder = Folder::new();
-    let nobody = harness::measure::HostFacts { cpu_model: "unknown".to_owned(), ..host() };
-    folder.fill("sidecar", "main", vec![Promoted { host: nobody.clone(), ..run(0, 1.0) }]);
-    let (_, differs, _) = chosen(&folder, &Record { host: nobody, ..record() });
+    let unknown_host = harness::measure::HostFacts { cpu_model: "unknown".to_owned(), ..host() };
+    folder.fill("sidecar", "main", vec![Promoted { host: unknown_host.clone(), ..run(0, 1.0) }]);
+    let (_, differs, _) = chosen(&folder, &Record { host: unknown_host, ..record() });
     assert_eq!(differs, ["the hosts differ (CPU: unknown, there unknown)"]);
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::made::*;
 use super::promoting::clean;
 
-/// A run's folder with this record in it.
+/// Returns a run's folder with this record in it.
 fn result(folder: &Folder, record: Record) -> PathBuf {
     let judgement = judge(&record, &[], Options::default());
     let home = folder.path().join("runs").join(&record.run_id);
@@ -29,10 +29,7 @@ fn from_promotion_to_export() {
     let home = result(&results, clean());
     let promoted = folder.command(&["promote", text(&home)]);
     let said = promoted.passed();
-    assert!(
-        said.contains("into baseline main of scenario sidecar, which has 1 run now (HEAD is on no branch"),
-        "{said}"
-    );
+    assert!(said.contains("into baseline main of scenario sidecar, which has 1 run now (HEAD is detached"), "{said}");
     assert!(folder.command(&["promote", text(&home)]).stderr.contains("is already in the baseline"));
     let later = Record { run_id: "later".to_owned(), started_at: "2026-11-21T18:30:05Z".to_owned(), ..clean() };
     let later = result(&results, later).join(stored::RESULT);
@@ -86,7 +83,7 @@ fn exports(folder: &Folder) {
     assert_eq!(all, stored);
 }
 
-/// The one thing in it that is never the same.
+/// Removes the time, which differs in every run.
 fn without_time(text: &str) -> String {
     let (before, after) = text.split_once("promoted ").unwrap();
     format!("{before}promoted TIME{}", &after["2026-11-21T00:00:00Z".len()..])
@@ -116,9 +113,9 @@ fn promotion_refuses_with_exit_code_2_and_the_next_command() {
     branch.git.as_mut().unwrap().branch = Some("tls".to_owned());
     let home = result(&results, branch);
     folder.command(&["promote", text(&home)]).refused(2, &["branch tls", "--name main"]);
-    folder.command(&["promote", text(&home), "--name", "../x"]).refused(2, &["cannot name a baseline"]);
+    folder.command(&["promote", text(&home), "--name", "../x"]).refused(2, &["is not a valid baseline name"]);
     let said = folder.command(&["promote", text(&home), "--name", "tls", "--override", "sure"]);
-    assert!(said.passed().contains("into baseline tls") && said.stderr.contains("was not needed"), "{said:?}");
+    assert!(said.passed().contains("into baseline tls") && said.stderr.contains("without --override"), "{said:?}");
 }
 
 #[test]
@@ -129,7 +126,7 @@ fn a_late_comer_and_a_stranger_are_told() {
     record.host.cpus = 64;
     let early = folder.command(&["promote", text(&result(&results, record))]);
     early.passed();
-    assert!(early.stderr.contains("run run-10 began later and stays the newest"), "{early:?}");
+    assert!(early.stderr.contains("run run-10 began later and remains the newest"), "{early:?}");
     let mut later = Record { run_id: "later".to_owned(), started_at: "2027-01-01T00:00:00Z".to_owned(), ..clean() };
     later.host.cpus = 64;
     let stranger = folder.command(&["promote", text(&result(&results, later))]);
@@ -182,7 +179,7 @@ fn pruning_says_what_it_does() {
     assert!(folder.command(&["prune"]).passed().starts_with("removed ") && !path.exists());
     folder.write("sidecar", "pr-8", "{");
     let unknown = folder.command(&["prune"]);
-    assert!(unknown.code == 2 && unknown.stderr.contains("it stays"), "{unknown:?}");
+    assert!(unknown.code == 2 && unknown.stderr.contains("it is kept"), "{unknown:?}");
     folder.command(&["show"]).passed();
 }
 
@@ -194,15 +191,15 @@ fn a_baseline_that_cannot_be_taken_stops_a_run_before_it_starts() {
         let out = folder.path().join("out");
         let mut command = outside_ci();
         command.arg("run").arg(&scenario).arg("--out").arg(&out).arg("--baseline-dir").arg(folder.path()).args(args);
-        let told = told(command.output().unwrap());
-        assert!(!out.exists(), "something was started: {told:?}");
-        told
+        let shown = shown(command.output().unwrap());
+        assert!(!out.exists(), "something was started: {shown:?}");
+        shown
     };
     run(&["--baseline", "nightly"]).refused(2, &["there is no baseline nightly of scenario sidecar", "baseline list"]);
     run(&["--baseline", "./of-friday.json"]).refused(2, &["the baseline ./of-friday.json does not exist"]);
     let damaged = folder.write("sidecar", "nightly", "{\"schema_version\": 1,");
-    run(&["--baseline", "nightly"]).refused(2, &["is damaged, it is not JSON"]);
-    run(&["--baseline", text(&damaged)]).refused(2, &["is damaged, it is not JSON"]);
+    run(&["--baseline", "nightly"]).refused(2, &["is damaged, because it is not JSON"]);
+    run(&["--baseline", text(&damaged)]).refused(2, &["is damaged, because it is not JSON"]);
     folder.write("sidecar", "main", "{\"schema_version\": 9}");
     run(&[]).refused(2, &["was written by a newer harness: layout 9"]);
 }

@@ -48,14 +48,14 @@ impl Folder {
     }
 
     /// `harness baseline ARGS --dir THIS`, as if outside of CI.
-    pub fn command(&self, args: &[&str]) -> Told {
+    pub fn command(&self, args: &[&str]) -> Shown {
         let mut command = outside_ci();
         command.arg("baseline").args(args).arg("--dir").arg(self.path());
-        told(command.output().unwrap())
+        shown(command.output().unwrap())
     }
 }
 
-/// The harness without the variables by which it knows a CI system.
+/// Returns the harness without the variables by which it knows a CI system.
 pub fn outside_ci() -> std::process::Command {
     let mut command = harness();
     for (name, _) in std::env::vars_os() {
@@ -69,21 +69,21 @@ pub fn outside_ci() -> std::process::Command {
 
 /// What a command said.
 #[derive(Debug)]
-pub struct Told {
+pub struct Shown {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
-pub fn told(output: Output) -> Told {
-    Told {
+pub fn shown(output: Output) -> Shown {
+    Shown {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 
-impl Told {
+impl Shown {
     /// It ended so, and said this on stderr.
     #[track_caller]
     pub fn refused(&self, code: i32, words: &[&str]) {
@@ -117,7 +117,7 @@ pub fn other_host() -> HostFacts {
     HostFacts { cpus: 4, ..host() }
 }
 
-/// A metric with these rounds; their median is its point.
+/// Returns a metric with these rounds; their median is its point.
 pub fn metric(id: &str, unit: Unit, direction: Better, rounds: &[f64]) -> StoredMetric {
     let mut sorted = rounds.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -126,7 +126,7 @@ pub fn metric(id: &str, unit: Unit, direction: Better, rounds: &[f64]) -> Stored
     StoredMetric { id: id.to_owned(), unit, direction, kind: Kind::Sampled, point, rounds, advisory: None }
 }
 
-/// The n-th run, a day after the one before: its p50 in milliseconds is `value`, six rounds around it.
+/// Returns the n-th run, a day after the one before: its p50 in milliseconds is `value`, six rounds around it.
 pub fn run(n: u64, value: f64) -> Promoted {
     let rounds: Vec<f64> = [-2.0, -1.0, 0.0, 0.0, 1.0, 2.0].iter().map(|step| value + step * 0.01).collect();
     Promoted {
@@ -159,7 +159,7 @@ pub fn baseline(runs: Vec<Promoted>) -> Baseline {
     Baseline { schema_version: SCHEMA_VERSION, name: "main".to_owned(), scenario: "sidecar".to_owned(), runs }
 }
 
-/// The first error, if there is one.
+/// Returns the first error, if there is one.
 pub fn valid(schema: &str, instance: &Value) -> Result<(), String> {
     let first = harness::report::validate::against(schema, instance).into_iter().next();
     first.map_or(Ok(()), |fault| Err(format!("{} at {}", fault.message, fault.pointer)))
@@ -172,7 +172,7 @@ pub fn matches_file(path: &str, found: &str) {
         std::fs::write(&path, found).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "{} differs; look at it and write it with UPDATE=1:\n{found}", path.display());
+    assert!(found == expected, "{} differs; inspect it and write it with UPDATE=1:\n{found}", path.display());
 }
 
 #[track_caller]

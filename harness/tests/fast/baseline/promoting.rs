@@ -12,7 +12,7 @@ use harness_base::exit::Exit;
 use super::made::*;
 use crate::sample;
 
-/// A run that may be promoted.
+/// Returns a run that may be promoted.
 pub fn clean() -> Record {
     let mut record = sample::record();
     record.git.as_mut().unwrap().dirty = false;
@@ -125,7 +125,7 @@ fn what_a_person_may_answer_for_needs_a_reason_that_is_kept() {
 }
 
 #[test]
-fn a_regressed_run_needs_a_reason_whoever_found_it() {
+fn a_regressed_run_needs_a_reason_in_either_judgement() {
     let record = clean();
     let missed = Claim { metric: "memory/idle_rss".to_owned(), bound: 20e6, below: true, required: true };
     let regressed = judge(&record, &[missed], Options::default());

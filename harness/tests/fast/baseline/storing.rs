@@ -44,7 +44,7 @@ fn a_run_that_does_not_fit_is_refused_and_changes_nothing() {
     let mut micros = run(7, 1.0);
     micros.metrics[0].unit = Unit::Micros;
     let said = refused(micros).to_string();
-    assert!(said.contains("latency/p50 is in µs (lower is better)") && said.contains("it is in ms"), "{said}");
+    assert!(said.contains("latency/p50 has the unit µs (lower is better)") && said.contains("but ms"), "{said}");
     let mut higher = run(7, 1.0);
     higher.metrics[0].direction = Better::Higher;
     assert!(matches!(refused(higher), Error::OtherUnit { .. }));
@@ -52,7 +52,7 @@ fn a_run_that_does_not_fit_is_refused_and_changes_nothing() {
     for value in [f64::NAN, f64::INFINITY] {
         let mut infinite = run(7, 1.0);
         infinite.metrics[0].rounds[3] = value;
-        assert!(refused(infinite).to_string().contains("no finite number"));
+        assert!(refused(infinite).to_string().contains("not a finite number"));
     }
     let mut empty = run(7, 1.0);
     empty.metrics.clear();
@@ -64,7 +64,7 @@ fn a_run_that_does_not_fit_is_refused_and_changes_nothing() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
 }
 
-/// What the reader says of a baseline after `change`.
+/// Returns what the reader says of a baseline after `change`.
 fn said_of(change: impl FnOnce(&mut Value)) -> String {
     let folder = Folder::new();
     let mut json = serde_json::to_value(baseline(runs(&[1.0, 1.1]))).unwrap();
@@ -88,10 +88,10 @@ fn each_thing_that_can_be_wrong_with_a_file_has_its_own_answer() {
         (said_of(|json| *json = json!([1])), "it has no schema_version"),
         (said_of(|json| json["opinion"] = json!(1)), "unknown field `opinion`"),
         (said_of(|json| json["runs"][0]["opinion"] = json!(1)), "unknown field `opinion`"),
-        (set("/name", json!("releases")), "it says that it is releases of scenario sidecar"),
-        (set("/scenario", json!("nginx")), "it says that it is main of scenario nginx"),
+        (set("/name", json!("releases")), "it names baseline releases of scenario sidecar"),
+        (set("/scenario", json!("nginx")), "it names baseline main of scenario nginx"),
         (set("/runs", json!([])), "it has no run"),
-        (set("/runs/1/run_id", json!("run-00")), "run run-00 stands in it twice"),
+        (set("/runs/1/run_id", json!("run-00")), "it contains run run-00 twice"),
         (set("/runs/1/run_id", json!("")), "it has no run_id"),
         (set("/runs/1/started_at", json!("yesterday")), "started_at is \"yesterday\", not a time"),
         (set("/runs/1/promoted_at", json!("2026-02-30T00:00:00Z")), "promoted_at is \"2026-02-30T00:00:00Z\""),
@@ -104,7 +104,7 @@ fn each_thing_that_can_be_wrong_with_a_file_has_its_own_answer() {
         (set(&at("unit"), json!("bytes")), "latency/p50 is in ms (lower is better) in one run and in bytes"),
         (set(&at("direction"), json!("higher")), "in ms (higher is better) in another"),
         (set(&at("point"), json!(null)), "invalid type: null, expected f64"),
-        (set(&at("point"), json!(0)), "its point 0 lies outside its rounds"),
+        (set(&at("point"), json!(0)), "its point 0 is outside the range of its rounds"),
         (set(&at("rounds"), json!([])), "latency/p50: it has no rounds"),
         (set(&at("id"), json!("p50")), "an id has the form category/name"),
         (
@@ -112,7 +112,7 @@ fn each_thing_that_can_be_wrong_with_a_file_has_its_own_answer() {
                 let again = json["runs"][1]["metrics"][0].clone();
                 json["runs"][1]["metrics"].as_array_mut().unwrap().push(again);
             }),
-            "run run-01: latency/p50 stands in it twice",
+            "run run-01: it contains latency/p50 twice",
         ),
     ] {
         assert!(said.contains(words), "{words:?} is not in {said:?}");

@@ -86,20 +86,20 @@ fn a_worse_head_never_gets_a_milder_finding() {
 fn t1_a_file_that_breaks_the_schema_is_refused_with_the_field() {
     let files = Files::new();
     for (key, json, message) in [
-        ("p95", "\"150.0\"", "p95 is the text \"150.0\", a number is needed"),
-        ("p95", "null", "p95 is null, a number is needed"),
+        ("p95", "\"150.0\"", "p95 is the text \"150.0\", expected a number"),
+        ("p95", "null", "p95 is null, expected a number"),
         ("p95", "NaN", "is not JSON"),
         ("p95", "1e999", "is not JSON"),
         ("p95", "100.0", "p95 (100) is below p50 (120)"),
-        ("n", "0", "n is 0, a whole number from 1 is needed"),
-        ("n", "1.5", "n is 1.5, a whole number from 1 is needed"),
-        ("metric", "\"latency\"", "metric is \"latency\"; known are duration_ms and throughput_mbs"),
-        ("unit", "\"s\"", "unit is \"s\"; duration_ms is in ms"),
+        ("n", "0", "n is 0, expected a whole number from 1"),
+        ("n", "1.5", "n is 1.5, expected a whole number from 1"),
+        ("metric", "\"latency\"", "metric is \"latency\", expected duration_ms or throughput_mbs"),
+        ("unit", "\"s\"", "unit is \"s\", but duration_ms needs ms"),
         ("timestamp", "\"never\"", "timestamp is \"never\""),
         ("bench_id", "\"\"", "bench_id is the text \"\""),
-        ("notes", "7", "notes is 7, a text is needed"),
-        ("p99", "7", "p99 is not known"),
-        ("p50", "120.0, \"p50\": 1", "the key \"p50\" stands twice"),
+        ("notes", "7", "notes is 7, expected a text"),
+        ("p99", "7", "p99 is unknown"),
+        ("p50", "120.0, \"p50\": 1", "the key \"p50\" is given twice"),
     ] {
         let broken = pack_with(key, json);
         let comparison = files.compare(Rule::Aether, &pack_with("", ""), &broken);
@@ -174,7 +174,7 @@ fn files_that_do_not_belong_together_are_never_ok() {
 #[test]
 fn timeouts_are_no_latencies() {
     let comparison = judged("baseline_pack.json", "current_pack_timeouts.json");
-    refused(&comparison, Exit::Invalid, &["timeouts, not latencies", "a whole budget of 1000 ms"]);
+    refused(&comparison, Exit::Invalid, &["timeouts, not latencies", "the full timeout of 1000 ms"]);
     let both = judged("current_pack_timeouts.json", "current_pack_timeouts.json");
     assert_eq!(
         (both.exit, both.reasons.len()),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A receipt that keeps the schema of copybook.
+/// Returns a receipt that keeps the schema of copybook.
 fn receipt() -> Value {
     json!({
         "format_version": "1.0.0", "timestamp": "2025-10-13T08:00:00Z", "commit": "0123abc", "build_profile": "release",
@@ -48,7 +48,7 @@ fn a_receipt_is_compared_number_by_number_in_its_own_direction() {
     // Two stored numbers carry no p, so that they never block by themselves.
     let halved = judged(&receipt(), &changed("/summary/display_mibps", json!(500.0)));
     assert_eq!((halved.pairs[0].changes[0].finding, halved.exit), (FindingKind::Alert, Exit::Pass));
-    assert!(halved.pairs[0].changes[0].message.contains("no more than an alert: two stored numbers carry no p"));
+    assert!(halved.pairs[0].changes[0].message.contains("no more than an alert: two stored numbers have no p-value"));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn what_is_no_receipt_of_a_run_that_succeeded_is_refused() {
     let incomplete = without("/benchmarks/1", "mean_mibps");
     refused(&judged(&receipt(), &incomplete), Exit::InvalidInput, &["benchmarks[1].mean_mibps is missing"]);
     let twice = changed("/benchmarks/1/name", json!("decode_display"));
-    refused(&judged(&receipt(), &twice), Exit::InvalidInput, &["decode_display mean_ns stands in it twice"]);
+    refused(&judged(&receipt(), &twice), Exit::InvalidInput, &["it contains decode_display mean_ns twice"]);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_benchmark_that_is_gone_is_not_a_pass() {
     assert!(comparison.pairs[0].changes[..2].iter().all(|change| change.finding == FindingKind::Inconclusive));
 }
 
-/// The receipt with this digest.
+/// Returns the receipt with this digest.
 fn sealed(digest: &str) -> Value {
     let mut receipt = receipt();
     receipt["integrity"] = json!({"sha256": digest});
@@ -132,6 +132,6 @@ fn a_receipt_with_a_digest_is_held_to_it() {
             refused(&judged(&tampered, &intact), Exit::InvalidInput, &["base: ", "base.json was changed"]);
         }
     }
-    refused(&judged(&sealed("beef"), &receipt()), Exit::InvalidInput, &["integrity.sha256 message beef"]);
+    refused(&judged(&sealed("beef"), &receipt()), Exit::InvalidInput, &["integrity.sha256 is beef"]);
     refused(&judged(&sealed(""), &receipt()), Exit::InvalidInput, &["was changed after it was written"]);
 }

@@ -28,7 +28,7 @@ fn a_measure_without_a_known_direction_is_not_decided() {
     let of = |value: u32| format!("{{\"parse\": {{\"allocations\": {{\"value\": {value}}}}}}}");
     let comparison = files.compare(Rule::Default, &of(10), &of(20));
     assert_eq!(finding(&comparison), FindingKind::Inconclusive);
-    assert!(comparison.pairs[0].changes[0].message.contains("whether more or less is better is not known"));
+    assert!(comparison.pairs[0].changes[0].message.contains("its direction (more or less is better) is unknown"));
 }
 
 #[test]
@@ -50,19 +50,19 @@ fn numbers_only_and_nothing_twice() {
         (r#"{"a": {"latency": {"value": null}}}"#, "a.latency.value is null"),
         (r#"{"a": {"latency": {"value": 1, "lower_value": null}}}"#, "a.latency.lower_value is null"),
         (r#"{"a": {"latency": {"value": 1, "lower_value": 2}}}"#, "is outside of its bounds"),
-        (r#"{"a": {"latency": {"value": 1, "unit": "ms"}}}"#, "a.latency.unit is not known"),
+        (r#"{"a": {"latency": {"value": 1, "unit": "ms"}}}"#, "a.latency.unit is unknown"),
         (r#"{"a": {"value": 1, "unit": "bytes"}}"#, "a.unit is the"),
         (r#"{"a": {}}"#, "a has no measure"),
-        (r#"{"a": {"latency": {"value": 1}}, "a": {"latency": {"value": 2}}}"#, "the key \"a\" stands twice"),
+        (r#"{"a": {"latency": {"value": 1}}, "a": {"latency": {"value": 2}}}"#, "the key \"a\" is given twice"),
         (r#"[{"name": "a", "value": "12", "unit": "ms"}]"#, "[0].value is the text \"12\""),
         (
             r#"[{"name": "a", "value": 1, "unit": "ms"}, {"name": "a", "value": 2, "unit": "ms"}]"#,
-            "a stands in it twice",
+            "it contains a twice",
         ),
         (r#"[{"name": "a", "value": 1}]"#, "[0].unit is missing"),
-        (r#"[{"name": "a", "value": "scratch", "unit": "string"}]"#, "it has no number"),
-        ("[]", "it has no number"),
-        ("[1]", "[0] is 1, an object is needed"),
+        (r#"[{"name": "a", "value": "scratch", "unit": "string"}]"#, "has no number"),
+        ("[]", "has no number"),
+        ("[1]", "[0] is 1, expected an object"),
         ("{\"version\": 3}", "unknown layout: it is an object with the keys version"),
         ("17", "unknown layout: it is 17"),
     ] {
@@ -133,5 +133,5 @@ fn what_is_not_decided_fails_only_when_asked() {
     assert_eq!(code(&["--fail-on", "inconclusive"]), Some(3));
     let odd = support::harness().arg("compare").args([&base, &head, &base]).output().unwrap();
     assert_eq!(odd.status.code(), Some(4));
-    assert!(String::from_utf8_lossy(&odd.stderr).contains("has no partner"));
+    assert!(String::from_utf8_lossy(&odd.stderr).contains("has no second file"));
 }

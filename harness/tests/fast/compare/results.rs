@@ -11,7 +11,7 @@ use harness::verdict::{Stored, judge};
 
 use super::*;
 
-/// What all these records share; the sample takes a while to make.
+/// Returns the common part of these records, cached because the sample is slow to create.
 fn bare() -> Record {
     static SAMPLE: LazyLock<Record> = LazyLock::new(|| Record { stages: Vec::new(), ..crate::sample::record() });
     SAMPLE.clone()
@@ -105,7 +105,7 @@ fn size_and_p_decide_together() {
     };
     let noise = judged(&wide(1.0), &wide(1.3));
     assert_eq!(of(&noise, "startup/to_ready").finding, FindingKind::Noise);
-    assert!(of(&noise, "startup/to_ready").message.contains("but not told from chance (p "));
+    assert!(of(&noise, "startup/to_ready").message.contains("but not significant (p "));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_difference_below_the_floor_never_counts() {
     let comparison = judged(&base, &head);
     let change = of(&comparison, "startup/to_ready");
     assert_eq!(change.finding, FindingKind::Small);
-    assert!(change.message.contains("40.00 % worse") && change.message.contains("never counts"), "{}", change.message);
+    assert!(change.message.contains("40.00 % worse") && change.message.contains("is ignored"), "{}", change.message);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn too_few_launches_decide_nothing() {
     let comparison = judged(&launches(100.0), &few);
     let change = of(&comparison, "startup/to_ready");
     assert_eq!(change.finding, FindingKind::Inconclusive);
-    let message = "startup/to_ready: 4 rounds or launches cannot tell a change from chance at p < 0.05; 5 can";
+    let message = "startup/to_ready: 4 rounds or launches cannot show a significant change at p < 0.05; at least 5 can";
     assert_eq!(change.message, message);
 }
 

@@ -33,7 +33,7 @@ const WORDS: [&str; 24] = [
     "ß𝔘\u{202e}",
 ];
 
-/// A broken copy.
+/// Returns a broken copy.
 pub fn broken(seed: &str, random: &mut ChaCha8Rng) -> String {
     let mut value: Option<Value> =
         serde_json::from_str(seed).ok().filter(|value: &Value| value.is_object() || value.is_array());

@@ -26,13 +26,13 @@ fn named(error: &impl std::fmt::Display) {
     assert!(message.contains("given.file"), "an error that does not name the file: {message}");
 }
 
-/// Where relative paths of a scenario start.
+/// Returns the folder that relative paths of a scenario start from.
 fn folder() -> PathBuf {
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     above.map(|folder| folder.join("scenarios")).find(|folder| folder.is_dir()).unwrap_or_default()
 }
 
-/// A scenario is refused with the place of every mistake, or can be planned and told.
+/// A scenario is refused with the place of every mistake, or can be planned and described.
 pub fn scenario(text: &str) {
     match Scenario::parse(text, given(), folder(), &[]) {
         Err(error) => named(&error),
@@ -46,34 +46,34 @@ pub fn scenario(text: &str) {
     drop((scenario::claims(text, &[]), gate::of_text(text, &[])));
 }
 
-/// A record is refused, or judged and told in every format. It is given without the digest, which broken ones would not pass.
+/// A record is refused, or judged and rendered in every format. It is given without the digest, which broken ones would not match.
 pub fn record(text: &str) {
     if let Err(error) = stored::parse_record(text, given()) {
         named(&error);
     }
     if let Ok(record) = serde_json::from_str::<Record>(text) {
-        told(&record);
+        shown(&record);
     }
 }
 
-fn told(record: &Record) {
+fn shown(record: &Record) {
     let facts = &record.scenario;
     let gates = gate::of_text(&facts.text, &facts.overrides);
     let options = Options { gates, context: Context::default(), ..Options::default() };
     let judgement = judge(record, &scenario::claims(&facts.text, &facts.overrides), options);
     for format in FORMATS {
-        let Ok(told) = format.render(&Summary::new(record, &judgement)) else { continue };
-        let told = String::from_utf8(told).unwrap();
+        let Ok(shown) = format.render(&Summary::new(record, &judgement)) else { continue };
+        let shown = String::from_utf8(shown).unwrap();
         // A name may have these letters.
-        let none = told.contains("NaN") && !serde_json::to_string(record).unwrap().contains("NaN");
-        assert!(!none, "{} tells a number that is none", format.name());
+        let none = shown.contains("NaN") && !serde_json::to_string(record).unwrap().contains("NaN");
+        assert!(!none, "{} contains NaN", format.name());
     }
 }
 
 /// A journal is refused with the line, or is a record.
 pub fn journal(text: &str) {
     match journal::replay(text.as_bytes()) {
-        Ok(replay) => told(&replay.record),
+        Ok(replay) => shown(&replay.record),
         Err(error) => {
             let message = error.to_string();
             let place = ["line ", "empty", "layout "].iter().any(|place| message.contains(place));

@@ -35,10 +35,10 @@ fn tc_obs_006_a_stage_that_could_not_run_is_a_warning_and_the_others_stay() {
     let run = Run::without_overhead();
     let output = report(&run, &["--github"]);
     assert_eq!(output.status.code(), Some(0));
-    let told = stderr(&output);
+    let shown = stderr(&output);
     assert!(
-        told.starts_with("::warning title=stage overhead::") && told.contains("no container engine answers"),
-        "{told}"
+        shown.starts_with("::warning title=stage overhead::") && shown.contains("no container engine answers"),
+        "{shown}"
     );
     let metrics = std::fs::read_to_string(run.folder().join("bench_metrics.json")).unwrap();
     assert!(metrics.contains("startup/to_ready") && !metrics.contains("latency/p50\""), "{metrics}");

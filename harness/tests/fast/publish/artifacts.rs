@@ -16,7 +16,7 @@ const DEFAULT: [&str; 7] = [
     "verdict.json",
 ];
 
-/// What lies in the folder after `harness report RUN --out FOLDER` with these arguments.
+/// Returns the files in the folder after `harness report RUN --out FOLDER` with these arguments.
 fn written(run: &Run, arguments: &[&str]) -> BTreeSet<String> {
     let out = run.file("again");
     let output = harness().arg("report").arg(run.folder()).arg("--out").arg(&out).args(arguments).output().unwrap();
@@ -30,7 +30,7 @@ fn written(run: &Run, arguments: &[&str]) -> BTreeSet<String> {
     names
 }
 
-/// Paths of files below a folder.
+/// Returns paths of files below a folder.
 fn names(folder: &Path) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {

@@ -41,7 +41,7 @@ fn artifact(run: &Run) -> Option<String> {
     std::fs::read_to_string(run.folder().join("bench_metrics.json")).ok()
 }
 
-/// The arguments of every call.
+/// Returns the arguments of every call.
 fn calls(run: &Run) -> Vec<Vec<String>> {
     let text = run.read("calls");
     text.split("call\n").skip(1).map(|call| call.lines().map(str::to_owned).collect()).collect()
@@ -86,7 +86,7 @@ fn tc_obs_001_a_commit_to_main_is_tracked_on_main_by_the_bencher_stand_in() {
 #[test]
 fn tc_obs_002_a_regression_on_main_is_tracked_too_by_the_bencher_stand_in() {
     let run = Run::regressed();
-    assert_eq!(upload(&run, "works", &MAIN).status.code(), Some(0), "the verdict is the run's to tell");
+    assert_eq!(upload(&run, "works", &MAIN).status.code(), Some(0), "only the run reports the verdict");
     assert_eq!(Uploaded::of(&run).values("--branch"), ["main"]);
 }
 
@@ -148,10 +148,10 @@ fn tc_obs_007_a_bencher_stand_in_that_is_missing_refuses_breaks_or_hangs_fails_n
         let run = Run::quiet();
         let environment: Vec<(&str, &str)> = MAIN.into_iter().chain(environment).collect();
         let output = upload(&run, stand_in, &environment);
-        let told = stderr(&output);
-        assert_eq!(output.status.code(), Some(0), "{stand_in}: {told}");
-        assert!(told.starts_with("::warning title=bencher-upload::nothing was uploaded to Bencher: "), "{told}");
-        assert!(told.contains(message) && told.contains("bench_metrics.json"), "{message}: {told}");
+        let shown = stderr(&output);
+        assert_eq!(output.status.code(), Some(0), "{stand_in}: {shown}");
+        assert!(shown.starts_with("::warning title=bencher-upload::nothing was uploaded to Bencher: "), "{shown}");
+        assert!(shown.contains(message) && shown.contains("bench_metrics.json"), "{message}: {shown}");
     }
 }
 

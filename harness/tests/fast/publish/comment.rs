@@ -121,11 +121,11 @@ fn degraded(run: &Run, output: &Output, message: &[&str]) {
 #[test]
 fn what_github_refuses_goes_into_the_step_summary() {
     for (status, refusal, message) in [
-        (401, "Bad credentials", "the token is not valid"),
-        (403, "Resource not accessible by integration", "fork's pull request never may"),
-        (404, "Not Found", "no such pull request"),
+        (401, "Bad credentials", "the token is invalid or expired"),
+        (403, "Resource not accessible by integration", "fork's pull request never has"),
+        (404, "Not Found", "the pull request does not exist"),
         (422, "Validation Failed\n::error::injected", "HTTP 422"),
-        (301, "Moved Permanently", "another name now"),
+        (301, "Moved Permanently", "the repository was renamed"),
     ] {
         let github = GithubStandIn::start(Vec::new(), move |seen: &Seen| {
             if seen.method == "POST" { Answer::Refuse(status, refusal) } else { Answer::Serve }
@@ -186,7 +186,7 @@ fn a_server_that_hangs_or_is_not_there_is_given_up() {
 
     let run = Run::quiet();
     std::fs::write(run.file("step.md"), "what was there\n").unwrap();
-    // Bound and not listening: nobody else can have it, and every connection is refused.
+    // Bound but not listening: no other process can use it, and every connection is refused.
     let bound = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = post_to(&format!("http://{bound}"), &run, &[]);
     degraded(&run, &output, &["cannot be reached", "(3 tries)"]);
@@ -215,11 +215,11 @@ fn tc_obs_005_a_regression_is_told_in_every_mode_and_a_quiet_run_takes_it_back()
         let github = well_behaved(others(3));
         let quiet = post(&github, &Run::quiet(), &["--mode", mode]);
         assert_eq!(quiet.status.code(), Some(0));
-        let told = usize::from(mode == "always");
-        assert_eq!(github.count("POST"), told, "{mode}: {}", stdout(&quiet));
+        let shown = usize::from(mode == "always");
+        assert_eq!(github.count("POST"), shown, "{mode}: {}", stdout(&quiet));
 
         let worse = post(&github, &Run::regressed(), &["--mode", mode]);
-        assert_eq!(worse.status.code(), Some(0), "the verdict is the run's to tell");
+        assert_eq!(worse.status.code(), Some(0), "only the run reports the verdict");
         assert_eq!(github.comments().len(), 4, "{mode}");
         let text = body(&github.comments()[3]);
         assert!(text.contains("REGRESSED") && text.contains("| ❌ target missed | startup/to_ready |"), "{text}");
@@ -240,7 +240,7 @@ fn a_claim_that_is_open_or_missed_as_ever_is_no_change() {
     for mode in ["on-change", "on-alert"] {
         let github = well_behaved(Vec::new());
         let output = post(&github, &run, &["--mode", mode]);
-        assert_eq!(stdout(&output), "nothing to say in this mode, and no comment to update\n");
+        assert_eq!(stdout(&output), "this mode needs no comment, and there is none to update\n");
         assert!(github.comments().is_empty());
     }
 }
@@ -263,8 +263,8 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
         (vec![folder], url.as_str(), "owner/name", 4, "--pr"),
         (vec![folder, "--pr", "0"], &url, "owner/name", 4, "0"),
         (vec![folder, "--pr", "17"], &url, "", 4, "--repo OWNER/NAME"),
-        (vec![folder, "--pr", "17", "--repo", "../x"], &url, "owner/name", 4, "is no repository"),
-        (vec![folder, "--pr", "17"], "http://api.example", "owner/name", 4, "in the clear"),
+        (vec![folder, "--pr", "17", "--repo", "../x"], &url, "owner/name", 4, "is not a repository"),
+        (vec![folder, "--pr", "17"], "http://api.example", "owner/name", 4, "unencrypted"),
         (vec!["/nonexistent/result.json", "--pr", "17"], &url, "owner/name", 2, "/nonexistent/result.json"),
     ] {
         let (found, text) = try_with(&arguments, url, repository);

@@ -13,7 +13,7 @@ fn completions_know_the_commands_and_their_options() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = printed(&["completions", shell]);
         assert!(["compare", "comment", "fail-on", "dry-run"].iter().all(|word| script.contains(word)), "{shell}");
-        assert!(!script.contains("__keeper"), "{shell}: the programs inside are nobody's business");
+        assert!(!script.contains("__keeper"), "{shell}: the internal programs are hidden");
     }
     let unknown = support::harness().args(["completions", "tcsh"]).output().unwrap();
     assert_eq!(unknown.status.code(), Some(4));

@@ -75,7 +75,7 @@ fn artifacts() -> Vec<(Kind, Value)> {
     ]
 }
 
-/// The first badge that is written.
+/// Returns the first badge that is written.
 fn badge(record: &Record, judgement: &Judgement) -> Value {
     let folder = Folder::new("badge");
     let files = write_all_of(record, judgement, &folder);
@@ -100,7 +100,7 @@ fn every_kind_is_recognised_and_valid() {
     }
 }
 
-/// What a broken copy of every kind is told: the pointer of the field, and words about it.
+/// The fault of a broken copy of every kind: the pointer of the field, and a part of the message.
 #[test]
 fn a_broken_artifact_of_every_kind_names_the_field() {
     let folder = Folder::new("broken");
@@ -129,8 +129,8 @@ fn a_broken_artifact_of_every_kind_names_the_field() {
         *broken.pointer_mut(pointer).unwrap_or_else(|| panic!("{kind:?} has no {pointer}")) = wrong;
         let checked = folder.check("broken.json", &broken.to_string());
         assert_eq!(checked.kind, Some(kind));
-        let told = |fault: &Fault| fault.pointer == pointer && fault.message.contains(expected);
-        assert!(checked.faults.iter().any(told), "{kind:?} {pointer}: {:#?}", checked.faults);
+        let shown = |fault: &Fault| fault.pointer == pointer && fault.message.contains(expected);
+        assert!(checked.faults.iter().any(shown), "{kind:?} {pointer}: {:#?}", checked.faults);
     }
 }
 
@@ -186,7 +186,7 @@ fn what_no_schema_can_say_is_said_by_the_reader() {
     assert!(faults("a.json", &aether.to_string())[0].message.contains("is below p50"));
     let twice = of(Kind::Flat).to_string().replacen("\"name\":", "\"name\":\"x/y\",\"name\":", 1);
     assert!(
-        faults("a.json", &twice)[0].message.contains("the key \"name\" stands twice"),
+        faults("a.json", &twice)[0].message.contains("the key \"name\" is given twice"),
         "{:?}",
         faults("a.json", &twice)
     );

@@ -8,7 +8,7 @@ use harness_base::units::Rate;
 
 use super::*;
 
-/// The sample record with a calibration of its host.
+/// Returns the sample record with a calibration of its host.
 fn calibrated(change: impl FnOnce(&mut Calibration)) -> Record {
     let mut record = sample::record();
     let figure = |point, ends| Figure { point, ends: Some(ends), n: 33 };
@@ -43,8 +43,8 @@ fn calibrated(change: impl FnOnce(&mut Calibration)) -> Record {
     record
 }
 
-/// The summary at the terminal, that of Markdown and the page, each without its line breaks.
-fn told(record: &Record) -> [String; 3] {
+/// Returns the summary at the terminal, that of Markdown and the page, each without its line breaks.
+fn shown(record: &Record) -> [String; 3] {
     let judgement = judged(record, &[]);
     ["table", "markdown", "html"]
         .map(|name| rendered(name, record, &judgement).split_whitespace().collect::<Vec<_>>().join(" "))
@@ -52,8 +52,8 @@ fn told(record: &Record) -> [String; 3] {
 
 #[track_caller]
 fn all_say(record: &Record, sentence: &str) {
-    for told in told(record) {
-        assert!(told.contains(sentence), "{sentence}\n{told}");
+    for shown in shown(record) {
+        assert!(shown.contains(sentence), "{sentence}\n{shown}");
     }
 }
 
@@ -64,7 +64,7 @@ fn what_the_host_resolves_stands_beside_the_host() {
         "this host resolves overheads of ±12.3 µs in 10 s, ±4.82 µs in 60 s, ±1.52 µs in 10 min; generator and bundled upstream \
          reach 53,200 req/s, bounded by generator; measured on 2026-11-19",
     );
-    assert!(told(&sample::record()).iter().all(|told| !told.contains("calibrat")), "nothing where there is none");
+    assert!(shown(&sample::record()).iter().all(|shown| !shown.contains("calibrat")), "nothing where there is none");
 }
 
 #[test]
@@ -91,6 +91,6 @@ fn one_of_another_host_or_build_is_not_used() {
     let debug = calibrated(|found| found.tool = ToolFacts { profile: "debug".to_owned(), ..found.tool.clone() });
     all_say(&debug, "is of a debug build of the harness, and this is a release build, so it is not used");
     for record in [other, debug] {
-        assert!(told(&record).iter().all(|told| !told.contains("resolves overheads")));
+        assert!(shown(&record).iter().all(|shown| !shown.contains("resolves overheads")));
     }
 }

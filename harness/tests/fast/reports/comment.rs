@@ -25,7 +25,7 @@ fn comment_of(record: &Record, judgement: &Judgement) -> String {
     body(&Summary::new(record, judgement), &Options::default())
 }
 
-/// The subjects of the table rows, in order.
+/// Returns the subjects of the table rows, in order.
 fn subjects(text: &str) -> Vec<&str> {
     text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(1)).collect()
 }

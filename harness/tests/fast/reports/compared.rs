@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::formats::valid;
 use super::*;
 
-/// The readings of an idle window.
+/// Returns the readings of an idle window.
 fn readings_of(facts: &mut InstanceFacts) -> impl Iterator<Item = &mut Reading> {
     let readings = match facts {
         InstanceFacts::Idle(idle) => idle.readings.as_mut(),
@@ -21,7 +21,8 @@ fn readings_of(facts: &mut InstanceFacts) -> impl Iterator<Item = &mut Reading> 
     readings.into_iter().flat_map(|readings| &mut readings.0)
 }
 
-/// The sample with a base beside it whose launches are ready in three quarters of the time and which weighs two MiB more.
+/// Returns the sample with a base beside it whose launches are ready in three quarters of the time and which weighs two
+/// MiB more.
 fn two_builds() -> Record {
     let mut record = sample::record();
     let base = BuildFacts {

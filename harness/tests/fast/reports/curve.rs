@@ -1,4 +1,4 @@
-//! What limits cost: judged, told and stored.
+//! Tests the cost of limits: judging, rendering and storing.
 
 use harness::measure::StageFacts;
 use harness::measure::group::{GroupUsage, ResourceLimits};
@@ -38,7 +38,7 @@ fn limits(cpus: f64) -> ResourceLimits {
     ResourceLimits { cpus: Some(cpus), memory: Some(Bytes::from_mebi(128)), pids: None }
 }
 
-/// The sample's capacity stage as a stage inside limits.
+/// Returns the sample's capacity stage as a stage inside limits.
 fn constrained() -> Record {
     let mut record = sample::record();
     let capacity = stage(&mut record, "capacity");

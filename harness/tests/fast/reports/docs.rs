@@ -61,7 +61,7 @@ fn the_coverages_in_the_statistics_are_those_of_the_code() {
 #[test]
 fn the_resolutions_in_the_calibration_are_those_of_the_code() {
     let rounds = [6, 7, 8, 9, 10, 15, 20, 50, 100, 500];
-    let told = rounds.map(|rounds| format!("{:.2}", harness_stats::resolution(rounds).unwrap()));
-    let row = format!("| c | {} |", told.join(" | "));
+    let shown = rounds.map(|rounds| format!("{:.2}", harness_stats::resolution(rounds).unwrap()));
+    let row = format!("| c | {} |", shown.join(" | "));
     assert!(document("calibrate.md").contains(&row), "{row}");
 }

@@ -102,7 +102,7 @@ fn schemas_refuse_what_tools_would_refuse() {
     assert!(valid(schema::VERDICT, &verdict).is_err());
 }
 
-/// The first error, if there is one.
+/// Returns the first error, if there is one.
 pub(crate) fn valid(schema: &str, instance: &Value) -> Result<(), String> {
     let first = harness::report::validate::against(schema, instance).into_iter().next();
     first.map_or(Ok(()), |fault| Err(format!("{} at {}", fault.message, fault.pointer)))

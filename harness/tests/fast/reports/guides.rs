@@ -52,7 +52,7 @@ fn pages() -> Vec<Page> {
 }
 
 impl Page {
-    /// The lines outside of code blocks.
+    /// Returns the lines outside of code blocks.
     fn prose(&self) -> String {
         let mut inside = false;
         let mut lines = Vec::new();
@@ -66,7 +66,7 @@ impl Page {
         lines.join("\n")
     }
 
-    /// The code blocks with these words behind their opening fence.
+    /// Returns the code blocks with these words behind their opening fence.
     fn blocks(&self, info: &str) -> Vec<String> {
         let mut blocks = Vec::new();
         let mut lines = self.text.lines();
@@ -80,7 +80,7 @@ impl Page {
         blocks
     }
 
-    /// Where its links lead, those in code left out.
+    /// Returns the targets of its links, except those in code.
     fn links(&self) -> Vec<String> {
         let prose: String = self.prose().split('`').step_by(2).collect();
         let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
@@ -96,7 +96,7 @@ impl Page {
     }
 }
 
-/// The anchor that GitHub gives a heading.
+/// Returns the anchor that GitHub gives a heading.
 fn slug(heading: &str) -> String {
     let kept = |c: char| match c {
         ' ' => Some('-'),
@@ -150,8 +150,8 @@ fn mistakes_in_the_guides_are_told_as_the_guides_say() {
     assert!(!page("harness/docs/guides/writing-a-scenario.md").blocks("text mistakes").is_empty());
 }
 
-/// The words of a line that would be typed, quotes taken off. What stands behind a comment sign, a pipe or a redirection is no word
-/// of it, and neither are the variables in front.
+/// Returns the words of a line that would be typed, quotes taken off. What stands behind a comment sign, a pipe or a
+/// redirection is no word of it, and neither are the variables in front.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
     for c in line.chars().chain([' ']) {
@@ -216,7 +216,7 @@ fn the_readme_has_the_two_commands_the_workflow_of_its_page_and_lines_of_a_real_
     }
 }
 
-/// What the audit says of trials that break every rule between them.
+/// Returns the checks of trials that together violate every rule.
 fn broken() -> Vec<Check> {
     let reading = |seconds: u64| Reading {
         at: Mono(1 + seconds * 1_000_000_000),
@@ -265,13 +265,13 @@ fn the_reasons_in_the_guide_are_those_of_the_audit() {
     let guide = page("harness/docs/guides/invalid.md");
     let first = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
     let is_rule = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let told: BTreeSet<String> = guide.text.lines().filter_map(first).filter(is_rule).collect();
+    let shown: BTreeSet<String> = guide.text.lines().filter_map(first).filter(is_rule).collect();
     let checks = broken();
     let rules: BTreeSet<String> = checks.iter().map(|check| check.rule().name().to_owned()).collect();
     let failed: BTreeSet<String> =
         checks.iter().filter(|check| !check.passed).map(|check| check.rule().name().to_owned()).collect();
     assert_eq!(failed, rules, "every rule is broken once");
-    assert_eq!(told, rules);
+    assert_eq!(shown, rules);
     let text = guide.text.split_whitespace().collect::<Vec<_>>().join(" ");
     for hint in checks.iter().filter_map(Check::hint) {
         assert!(text.contains(hint), "{hint}");

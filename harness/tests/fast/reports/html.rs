@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The attributes of all charts: kind and stage.
+/// Returns the attributes of all charts: kind and stage.
 fn charts(html: &str) -> Vec<(&str, &str)> {
     let attribute = |text: &'static str, figure: &str| {
         let from = figure.find(text).map(|at| at + text.len())?;
@@ -37,7 +37,7 @@ fn a_whole_run_has_every_chart_of_its_stages() {
     ];
     assert_eq!(charts(&html), expected);
     assert_eq!(html.matches("<svg class=\"drawing\"").count(), expected.len());
-    assert_eq!(html.matches("role=\"img\" aria-label=\"").count(), expected.len(), "every drawing is told in words");
+    assert_eq!(html.matches("role=\"img\" aria-label=\"").count(), expected.len(), "every drawing has a description");
     assert!(html.len() < 1_000_000, "{} bytes for a run of default size", html.len());
 }
 

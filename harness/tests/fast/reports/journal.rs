@@ -158,9 +158,9 @@ fn a_damaged_line_is_named_by_its_number() {
     let said = replay(&bytes).unwrap_err().to_string();
     assert!(said.starts_with("line 4 of the journal is damaged"), "{said}");
     let said = replay(&written(&lines[2..4])).unwrap_err().to_string();
-    assert!(said.starts_with("line 1 of the journal speaks of a run"), "{said}");
+    assert!(said.starts_with("line 1 of the journal refers to a run"), "{said}");
     let said = replay(&[written(&lines[..1]), written(&lines[lines.len() - 2..])].concat()).unwrap_err().to_string();
-    assert!(said.contains("line 2 of the journal speaks of stage capacity"), "{said}");
+    assert!(said.contains("line 2 of the journal refers to stage capacity"), "{said}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use harness_base::exit::Exit;
 
 use super::*;
 
-/// A record whose only values are these startup times in milliseconds, one per launch.
+/// Returns a record whose only values are these startup times in milliseconds, one per launch.
 fn launches(to_ready_ms: &[f64]) -> Record {
     let instance = |ms: &f64| {
         let mut instance = harness::measure::InstanceRecord::default();
@@ -98,7 +98,7 @@ fn only_required_claims_change_the_ending() {
     assert_eq!(ending(required("latency/p99", 50.0), FailOn::Block), Exit::Pass);
     assert_eq!(ending(claim("latency/p99", true, 50.0), FailOn::Alert), Exit::Pass);
     assert_eq!(ending(claim("latency/p99", true, 50.0), FailOn::Inconclusive), Exit::Regressed);
-    // A required claim that nothing can be said about is no pass.
+    // A required claim without a result is not a pass.
     assert_eq!(ending(required("overhead/percent_p50", 10.0), FailOn::Block), Exit::Invalid);
     assert_eq!(ending(required("latency/p50@no-such-stage", 10.0), FailOn::Block), Exit::Invalid);
 }

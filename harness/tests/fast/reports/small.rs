@@ -47,7 +47,7 @@ fn badges_look_as_they_did() {
     let color = |name: &str| serde_json::from_str::<Value>(&found[name]).unwrap()["color"].clone();
     assert_eq!(color("overhead-p50.json"), "brightgreen");
     assert_eq!(color("idle-rss.json"), "red");
-    assert_eq!(color("startup.json"), "blue", "nobody claims anything about it");
+    assert_eq!(color("startup.json"), "blue", "there is no claim about it");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn what_must_not_be_published_has_no_badge() {
     assert_eq!(json_names(&badges(&quick, &judged(&quick, &[]))), ["verdict"]);
 }
 
-/// How many elements of each name there are, and what the suite says of them.
+/// Counts the elements by name, and returns the counts that the suite states.
 fn junit(record: &Record, judgement: &Judgement) -> (String, [usize; 4]) {
     let text = rendered("junit", record, judgement);
     let counted = ["<testcase ", "<failure ", "<error ", "<skipped "].map(|element| text.matches(element).count());
@@ -108,7 +108,7 @@ fn junit_tells_a_regression_from_an_alert() {
     assert!(text.contains("<failure type=\"regression\"") && text.contains("&lt;worse&gt; &amp; slower"), "{text}");
 }
 
-/// A finding about `latency/p50`, made of one that the judgement makes by itself.
+/// Returns a finding about `latency/p50`, made of one that the judgement makes by itself.
 fn with_finding(judgement: &Judgement) -> Finding {
     let record = sample::record();
     let claims = [claim("overhead/percent_p50", true, 10.0)];
@@ -118,7 +118,7 @@ fn with_finding(judgement: &Judgement) -> Finding {
     Finding { subject: "latency/p50".to_owned(), topic: Topic::Change, message, ..found[0].clone() }
 }
 
-/// A judgement in which `latency/p50` is 28 % worse, `throughput/rps_10vu` 12 % better, with nine earlier runs.
+/// Returns a judgement in which `latency/p50` is 28 % worse, `throughput/rps_10vu` 12 % better, with nine earlier runs.
 fn compared() -> (Record, Judgement) {
     let record = sample::record();
     let mut judgement = judged(&record, &[]);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What is written below `[import.criterion]`.
+/// Returns a scenario with these lines in `[import.criterion]`.
 fn importing(lines: &str) -> String {
     GOOD.replace("[stage.overhead]", &format!("[import.criterion]\n{lines}\n[stage.overhead]"))
 }
@@ -18,8 +18,8 @@ fn an_import_comes_first_and_says_what_it_reads() {
     assert_eq!((metrics, spec.max_age), (vec!["policy/eval_p50", "policy/eval_p99"], Nanos::from_secs(7_200)));
     assert_eq!(plan.stages[0].kind(), StageKind::Import);
     assert!(plan.warnings[0].contains("no/such/criterion is not there: a run will stop"), "{:?}", plan.warnings);
-    let told = plan.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("reads policy/eval_v2 as policy/eval_p50, policy/eval_v2 as policy/eval_p99"), "{told}");
+    let shown = plan.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("reads policy/eval_v2 as policy/eval_p50, policy/eval_v2 as policy/eval_p99"), "{shown}");
     let others = Plan::new(&good(&text, &[]), &Options { stages: vec!["overhead".to_owned()], ..Options::default() });
     assert_eq!(others.unwrap().stages.len(), 1, "an import that was not asked for");
 }
@@ -37,7 +37,7 @@ fn mistakes_of_an_import_are_told_with_what_to_do() {
             importing("dir = \"c\"\nnames = { \"a/b\" = \"policy/eval\", \"a/c\" = \"policy/eval_p99\" }"),
             "policy/eval_p99 has a benchmark already",
         ),
-        (importing(&format!("{names}\nmaxage = \"1h\"")), "no such key (did you mean max_age?)"),
+        (importing(&format!("{names}\nmaxage = \"1h\"")), "unknown key (did you mean max_age?)"),
         (
             format!("{}[targets]\n\"policy/reload_time\" = {{ limit = \"< 100ms\" }}\n", importing(names)),
             "no benchmark is imported as it",

@@ -35,10 +35,10 @@ fn a_soak_is_planned_with_its_budget_and_quick_is_twelve_seconds() {
     let scenario = good(&soaking("rate = \"200/s\""), &["compare.against=builtin:sidecar"]);
     let plan = Plan::new(&scenario, &Options::default()).unwrap();
     assert!(!plan.stages[0].compared && plan.stages[1].compared, "the head alone is soaked");
-    let told = plan.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("4h of 200/s on 10 connections, warm-up 20m, 60 windows of 4m"), "{told}");
-    assert!(told.contains("memory 50.0 MiB/day beyond 8.00 MiB, descriptors 100/day beyond 20"), "{told}");
-    assert!(told.contains("p99 +50% beyond 1ms, rate -5%; about 260 min"), "{told}");
+    let shown = plan.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("4h of 200/s on 10 connections, warm-up 20m, 60 windows of 4m"), "{shown}");
+    assert!(shown.contains("memory 50.0 MiB/day beyond 8.00 MiB, descriptors 100/day beyond 20"), "{shown}");
+    assert!(shown.contains("p99 +50% beyond 1ms, rate -5%; about 260 min"), "{shown}");
     let quick = Plan::new(&scenario, &Options { quick: true, ..Options::default() }).unwrap();
     let Work::Soak(soak) = &quick.stages[0].work else { panic!("no soak") };
     assert_eq!((soak.windows(), soak.window, soak.load.warmup), (12, Nanos::from_secs(1), Nanos::from_secs(1)));
@@ -47,19 +47,19 @@ fn a_soak_is_planned_with_its_budget_and_quick_is_twelve_seconds() {
 #[test]
 fn mistakes_of_a_soak_are_told_all_at_once() {
     for (lines, message) in [
-        ("duration = \"11s\"", "11s is 11 windows of 1s, and 12 are the fewest that have a slope"),
-        ("window = \"30s\"", "30s makes 480 windows, 240 are the most"),
+        ("duration = \"11s\"", "11s is 11 windows of 1s, but a slope needs at least 12"),
+        ("window = \"30s\"", "30s makes 480 windows, at most 240 are allowed"),
         ("window = \"1500ms\"", "must be whole seconds, at least 1s, is 1500ms"),
         ("window = \"500ms\"", "must be whole seconds"),
         ("ramp = \"1h\"", "1h is longer than the warm-up of 20m"),
         ("rate = \"1/m\"\nduration = \"20s\"", "too short for a single request"),
         ("budget = { memory = \"50MiB\" }", "\"50MiB\" is not a growth of memory such as \"50MiB/day\""),
         ("budget = { descriptors = \"100/week\" }", "is not a growth such as"),
-        ("budget = { memroy = \"50MiB/day\" }", "no such key (did you mean memory?)"),
+        ("budget = { memroy = \"50MiB/day\" }", "unknown key (did you mean memory?)"),
         ("budget = { p99 = \"-5%\" }", "must not be negative"),
         ("min_abs = { memory = 5 }", "must be a size"),
-        ("rounds = 10", "stage.soak.rounds: no such key"),
-        ("rate = \"5/s\"\nvus = 3", "stage.soak.vus: no such key"),
+        ("rounds = 10", "stage.soak.rounds: unknown key"),
+        ("rate = \"5/s\"\nvus = 3", "stage.soak.vus: unknown key"),
     ] {
         let found = mistakes(&soaking(lines), &[]);
         assert!(found.iter().any(|mistake| mistake.contains(message)), "{message} is not in {found:#?}");

@@ -30,7 +30,7 @@ fn values(n: std::ops::Range<usize>) -> impl Strategy<Value = (Vec<f64>, Vec<f64
     })
 }
 
-/// Every kind of evidence. The newest run stands for the history's last point as well.
+/// Returns every kind of evidence. The newest run stands for the history's last point as well.
 fn evidence() -> impl Strategy<Value = Grounds> {
     let pairs = values(6..13).prop_map(|(base, head)| Grounds::Paired { base, head });
     let one = values(5..12).prop_map(|(base, head)| rounds(&base, &head));
@@ -43,7 +43,7 @@ fn evidence() -> impl Strategy<Value = Grounds> {
     prop_oneof![3 => pairs, 2 => one, 1 => runs, 2 => both, 1 => numbers]
 }
 
-/// A metric of which only ratios make sense, one that may be negative, and one of which more is better.
+/// Returns a metric of which only ratios make sense, one that may be negative, and one of which more is better.
 fn questions() -> impl Strategy<Value = Question<'static>> {
     let overhead = about("overhead/latency_p50", Unit::Millis, Better::Lower);
     let rps = about("throughput/rps_10vu", Unit::PerSecond, Better::Higher);
@@ -82,7 +82,7 @@ fn permuted(grounds: &Grounds, by: usize) -> Grounds {
     grounds
 }
 
-/// The finding without its words, and with numbers that rounding may move.
+/// Returns the finding without its words, and with numbers that rounding may move.
 fn same(one: &Finding, other: &Finding) -> Result<(), TestCaseError> {
     prop_assert_eq!(one.kind, other.kind, "{} / {}", &one.message, &other.message);
     let close = |one: Option<f64>, other: Option<f64>| match (one, other) {

@@ -37,7 +37,7 @@ pub(super) fn startup(instances: Vec<InstanceRecord>) -> StageRecord {
     }
 }
 
-/// A run that measured base and head beside each other.
+/// Returns a run that measured base and head beside each other.
 fn compared(base: &[f64], head: &[f64]) -> Record {
     let (base, head) = (launches(Build::Base, base), launches(Build::Head, head));
     let facts = |build, program: &str| BuildFacts { build, program: program.to_owned(), ..BuildFacts::default() };
@@ -61,7 +61,7 @@ pub(super) fn ready(judgement: &Judgement) -> &Finding {
     first
 }
 
-/// A hundred milliseconds, give or take two percent.
+/// Returns values within two percent of a hundred milliseconds times `factor`.
 pub(super) fn around(factor: f64) -> Vec<f64> {
     times(&ROUNDS, 50.0 * factor)
 }

@@ -29,7 +29,7 @@ fn metric(id: &str, unit: Unit, rounds: Vec<f64>) -> StoredMetric {
     StoredMetric { id, unit, direction, kind, point, rounds, advisory: None }
 }
 
-/// A baseline of runs, oldest first, each with these startup times.
+/// Returns a baseline of runs, oldest first, each with these startup times.
 fn baseline(runs: &[Vec<f64>]) -> Baseline {
     let promoted = |(index, rounds): (usize, &Vec<f64>)| Promoted {
         run_id: format!("20261120T12000{index}Z-aaaa"),
@@ -138,7 +138,7 @@ fn what_cannot_be_compared_is_told() {
     let finding = &judgement.findings[0];
     assert_eq!((finding.kind, judgement.exit), (FindingKind::Inconclusive, Exit::Pass));
     assert_eq!(finding.message, "no baseline: results/baselines has none for sidecar");
-    assert!(judged(&run(&around(1.0)), &Context::default()).findings.is_empty(), "nobody asked");
+    assert!(judged(&run(&around(1.0)), &Context::default()).findings.is_empty(), "no comparison was asked for");
     assert!(Against::new(&baseline(&[]), Vec::new()).is_none());
 
     let mut stored = baseline(&[around(1.0)]);
@@ -149,10 +149,10 @@ fn what_cannot_be_compared_is_told() {
     ];
     let context = Context { against: Against::new(&stored, Vec::new()), ..Context::default() };
     let judgement = judged(&run(&around(1.0)), &context);
-    let told: Vec<String> =
+    let shown: Vec<String> =
         judgement.findings.iter().map(|finding| format!("{} {}", finding.subject, finding.message)).collect();
     assert_eq!(
-        told,
+        shown,
         [
             "startup/to_ready the units differ: µs in the baseline, ms here",
             "baseline not measured in this run, but in baseline main: latency/p50, latency/p95",
@@ -161,7 +161,7 @@ fn what_cannot_be_compared_is_told() {
     assert!(judgement.findings.iter().all(|finding| finding.kind == FindingKind::Inconclusive));
 }
 
-/// A run with a latency: the guard is about throughput and latency only.
+/// Returns a run with a latency: the guard is about throughput and latency only.
 fn slow(p50_ms: f64) -> Record {
     use harness::measure::StageFacts;
     use harness::measure::record::{InstanceRecord, RoundRecord, RoundStatus, StageKind, StageRecord, StageStatus};
@@ -229,7 +229,7 @@ fn slow_creep_is_caught_by_the_median_of_the_last_seven() {
     };
     assert_eq!((of(&again(next)).kind, again(next).exit), (FindingKind::Block, Exit::Regressed));
     assert_eq!((of(&again(2.4)).kind, again(2.4).exit), (FindingKind::Alert, Exit::Pass));
-    // Two earlier runs have no median that means anything, and runs of another host are no history.
+    // Two earlier runs have no meaningful median, and runs on another host are not a history.
     assert!(!of(&judged(&slow(next), &context(&runs[..2]))).message.contains("guard"));
     let mut elsewhere = context(&runs);
     elsewhere.against.as_mut().unwrap().caps = vec!["the hosts differ".to_owned()];

@@ -16,7 +16,7 @@ use harness_rig::sampler::{Sampler, Tree, Watched, Window};
 /// For what must happen at some time, on however slow a machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whether groups can be made here. Where they cannot, the tests that need them say so and end.
+/// Returns whether groups can be made here. Where they cannot, the tests that need them say so and end.
 #[expect(clippy::print_stderr, reason = "a test that is skipped must not look like one that passed")]
 pub fn permitted() -> bool {
     // Tests of one process may ask at the same time.
@@ -101,7 +101,7 @@ pub fn window(sampler: &Sampler, length: Nanos) -> Window {
     sampler.window(start, start.after(length)).wait()
 }
 
-/// The directories of its group; it has some.
+/// Returns the directories of its group.
 pub fn directories(child: &Child) -> Vec<PathBuf> {
     let places = child.group.as_ref().expect("it has a group");
     let paths: Vec<PathBuf> = places.each().map(|place| place.path.clone()).collect();

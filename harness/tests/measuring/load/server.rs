@@ -1,4 +1,4 @@
-//! A small server that does what a test tells it and counts for itself.
+//! Provides a small server that tests control and that counts requests.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -133,7 +133,7 @@ async fn connection(stream: tokio::net::TcpStream, seen: Arc<Seen>) {
     let service = service_fn(|request| serve(request, Arc::clone(&seen)));
     let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        // A client that goes away is no concern of the server's.
+        // The server ignores clients that disconnect.
         _ = serving => {}
         _ = close.changed() => {}
     }

@@ -19,7 +19,7 @@ const JUMPS: [&str; 5] = ["-7h", "+26h", "-90d", "+3h", "-1s"];
 
 const HOUR: u64 = 3_600;
 
-/// The library, where Debian or Fedora install it. Skips loudly where it is not.
+/// Returns the library, where Debian or Fedora install it. If not, prints that the test is skipped.
 fn libfaketime(test: &str) -> Option<PathBuf> {
     let architectures = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
     let folders = architectures.chain(["/usr/lib".into(), "/usr/lib64".into(), "/usr/local/lib".into()]);
@@ -30,7 +30,7 @@ fn libfaketime(test: &str) -> Option<PathBuf> {
     found
 }
 
-/// The spans of a record that somebody's clock measured, in nanoseconds, each with what it is.
+/// Returns the measured spans of a record in nanoseconds, each with its name.
 fn spans(record: &Record) -> Vec<(&'static str, u64)> {
     let instances = || record.stages.iter().flat_map(|stage| &stage.instances);
     let launches = instances().map(|instance| &instance.launch);
@@ -65,7 +65,7 @@ fn jumps_of_the_wall_clock_change_no_number_and_no_verdict() {
         .unwrap();
     for (index, offset) in JUMPS.iter().enumerate() {
         eventually("the next trial", || journal(&site.out()).matches("{\"trial\":").count() > 2 * index);
-        // Written anew and renamed, so that nobody reads half of it.
+        // Written to a new file and renamed, so that no reader sees a partial file.
         let next = jump.with_extension("next");
         std::fs::write(&next, offset).unwrap();
         std::fs::rename(&next, &jump).unwrap();

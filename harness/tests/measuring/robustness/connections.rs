@@ -18,7 +18,7 @@ const CROWD: &str =
 /// What the load generator needs for these connections to two arms.
 const NEEDED: u64 = 3 * 3000 + 64;
 
-/// The scenario under a limit of descriptors, as `ulimit` is to be told it.
+/// Runs the scenario under a limit of descriptors, which is the argument of `ulimit`.
 fn limited(ulimit: &str) -> Ran {
     let site = Site::new(&sidecar(&[], CROWD));
     let script = format!("ulimit {ulimit} && exec \"$HARNESS\" run \"$SCENARIO\" --out \"$OUT\"");
@@ -74,7 +74,7 @@ fn a_target_that_may_open_too_few_is_warned_of() {
     assert!(ran.shows("ulimit -n 128"), "{}", ran.stdout);
 }
 
-/// A port on which nobody listens, and on which a connection waits out its time.
+/// Returns a port that nothing listens on, and on which a connection attempt times out.
 fn in_time_wait() -> u16 {
     // Below those of outgoing connections, none of which may be in the way.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, Ports::default().free().unwrap())).unwrap();
@@ -89,7 +89,7 @@ fn in_time_wait() -> u16 {
     address.port()
 }
 
-/// Whether a connection of this local port is in TIME_WAIT.
+/// Returns whether a connection of this local port is in TIME_WAIT.
 fn waits(port: u16) -> bool {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let ours = |line: &str| {
@@ -108,7 +108,7 @@ fn a_fixed_port_whose_connections_wait_out_their_time_is_free() {
                   [stage.overhead]\nrounds = 6\nrate = \"200/s\"\nconnections = 4\nwarmup = \"100ms\"\nwindow = \"300ms\"\n";
     let ran = measured(&sidecar(&[], stages).replace("{port.proxy}", &port.to_string()));
     ran.expect_code(0);
-    assert!(waits(port), "nobody can bind a port without SO_REUSEADDR while this lasts");
+    assert!(waits(port), "the port cannot be bound without SO_REUSEADDR meanwhile");
     let launches = ran.record().stages.into_iter().flat_map(|stage| stage.instances);
     assert_eq!(launches.map(|instance| instance.launch.attempts).collect::<Vec<_>>(), [1; 7]);
 }

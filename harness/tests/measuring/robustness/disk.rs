@@ -14,11 +14,11 @@ const CAPACITY: &str = "[stage.capacity]\nrounds = 6\nvus = 2\nwarmup = \"100ms\
 /// A mount that only this shell and what it starts see. What lies there is copied before it vanishes with them.
 const WITHIN: &[&str] = &["unshare", "-rm"];
 
-/// What was measured is in the one folder below the site's temporary ones, complete and valid.
+/// Checks that the result is in the only temporary folder of the site, complete and valid, and returns it.
 fn is_kept(site: &Site, stderr: &str) -> Value {
     let kept = site.temporary();
     assert_eq!(kept.len(), 1, "{kept:?}");
-    assert!(stderr.contains(&format!("the result is kept in {}: make room", kept[0].display())), "{stderr}");
+    assert!(stderr.contains(&format!("the result was saved in {} instead; free space", kept[0].display())), "{stderr}");
     let valid = harness().arg("validate").arg(kept[0].join("result.json")).output().unwrap();
     assert!(valid.status.success(), "{:?}", said(&valid));
     let (summary, _) = said(&harness().arg("report").arg(&kept[0]).output().unwrap());
@@ -37,8 +37,8 @@ fn is_partial(out: &Path) {
     let posing: Vec<String> =
         names.filter(|name| name.contains("result.json") || name.contains("unfinished")).collect();
     assert_eq!(posing, [""; 0]);
-    let (told, stderr) = said(&harness().arg("report").arg(&run).output().unwrap());
-    assert!(told.contains("partial"), "{told}\n{stderr}");
+    let (shown, stderr) = said(&harness().arg("report").arg(&run).output().unwrap());
+    assert!(shown.contains("partial"), "{shown}\n{stderr}");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_disk_that_fills_up_costs_no_number() {
     let output = site.shell(WITHIN, script).env("COPY", &copy).output().unwrap();
     let (stdout, stderr) = said(&output);
     assert_eq!(output.status.code(), Some(4), "{stdout}\n{stderr}");
-    assert!(stdout.contains("rps_2vu"), "the summary is told all the same: {stdout}");
+    assert!(stdout.contains("rps_2vu"), "the summary is printed nevertheless: {stdout}");
     for words in
         [&site.out().display().to_string(), "result.json cannot be written", "No space left on device", "df -h"]
     {
@@ -110,7 +110,7 @@ fn files_that_may_not_grow_end_no_process() {
     assert_eq!(output.status.code(), Some(4), "{stdout}\n{stderr}");
     assert!(stdout.contains("rps_2vu"), "{stdout}");
     for words in
-        ["result.json cannot be written", "File too large", "could not be kept elsewhere either", "harness report"]
+        ["result.json cannot be written", "File too large", "could not be saved elsewhere either", "harness report"]
     {
         assert!(stderr.contains(words), "{words} is not in {stderr}");
     }

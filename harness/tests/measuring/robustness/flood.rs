@@ -18,21 +18,21 @@ const KEPT: u64 = 8 * MIB + 200;
 /// more than all of it.
 const RESIDENT: u64 = 96 * MIB;
 
-/// The largest resident set that a process has had so far, in bytes; nothing once it is gone.
+/// Returns the largest resident set that a process has had so far, in bytes; nothing once it is gone.
 fn peak(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(peak.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
-/// Bytes of the target's log in its three files, and whether the first says that the limit was reached.
+/// Returns bytes of the target's log in its three files, and whether the first says that the limit was reached.
 fn logged(logs: &Path) -> (u64, bool) {
     let files = std::fs::read_dir(logs).unwrap().flatten().map(|entry| entry.path());
     let targets: Vec<_> =
         files.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("target-")).collect();
     let bytes = targets.iter().map(|path| std::fs::metadata(path).unwrap().len()).sum();
-    let told = targets.iter().filter(|path| path.extension().is_some_and(|extension| extension == "log"));
-    (bytes, told.into_iter().all(|path| std::fs::read_to_string(path).unwrap().contains("bytes dropped")))
+    let shown = targets.iter().filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+    (bytes, shown.into_iter().all(|path| std::fs::read_to_string(path).unwrap().contains("bytes dropped")))
 }
 
 /// One run: the longest resident sets of control and keeper, and what the target says about its writes.
@@ -52,10 +52,10 @@ fn flooded() -> ([u64; 2], Value) {
     }
     site.nothing_is_left_but(&[]);
     let logs = crate::support::newest(&site.out()).unwrap().join("logs");
-    let (bytes, told) = logged(&logs);
+    let (bytes, shown) = logged(&logs);
     let ran = ran(site.scratch, child.wait_with_output().unwrap());
     ran.expect_code(0);
-    assert!(bytes <= KEPT && told, "{bytes} bytes of log, {told}");
+    assert!(bytes <= KEPT && shown, "{bytes} bytes of log, {shown}");
     (peaks, ran.truths[0].clone())
 }
 
@@ -63,7 +63,7 @@ fn flooded() -> ([u64; 2], Value) {
 fn a_flood_of_log_lines_is_bounded_and_never_holds_the_target_back() {
     let _alone = alone();
     let due = 2 * 50 * MIB;
-    // Whoever else is busy on this machine only ever makes a write longer.
+    // Other processes on this machine can only make a write longer.
     let tries = (0..5).map(|_| {
         let (peaks, truth) = flooded();
         assert!(peaks.iter().all(|peak| (MIB..RESIDENT).contains(peak)), "{peaks:?}");

@@ -13,10 +13,10 @@ use harness_rig::sampler::{Sampler, Tree, Watched};
 use crate::alone;
 use crate::support::{Ran, Scratch, measured, recovered_from, run, sidecar};
 
-/// Where the kernel is told which process number it gave away last; root may write it.
+/// The file with the process id that the kernel assigned last; root may write it.
 const LAST_PID: &str = "/proc/sys/kernel/ns_last_pid";
 
-/// What a process left behind that has ended, and something that was started under its number: tried until nobody else is quicker, and
+/// Creates leftovers of an exited process, and starts another process under its id: repeated until no other process takes the id, and
 /// with another process where somebody who lives on was. Skips loudly where the kernel does not let us choose. What was started under
 /// another number is dropped.
 fn given_twice<E, T>(
@@ -95,12 +95,13 @@ impl Drop for Stranger {
 
 const IDLE: &str = "[stage.idle]\nlaunches = 6\nsettle = \"300ms\"\nwindow = \"1s\"\n";
 
-/// A worker process holds and burns, whoever its parent has become.
+/// A worker process uses memory and CPU, even after it was reparented.
 const WORKER: [&str; 5] = ["--worker-child", "--worker-ballast", "64MiB", "--worker-burn", "100ms"];
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// The sidecar with these flags, started by a shell whose script finds the program as $0 and its arguments as $@.
+/// Returns the sidecar with these flags, started by a shell whose script finds the program as $0 and its arguments as
+/// $@.
 fn by_shell(script: &str, flags: &[&str]) -> String {
     let program = env!("CARGO_BIN_EXE_harness");
     let command = format!("command = [\"/bin/sh\", \"-c\", '{script}', \"{program}\", \"__sidecar\",");

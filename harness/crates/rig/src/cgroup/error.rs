@@ -21,7 +21,7 @@ pub enum Error {
     NotMounted,
     /// The controller of a limit is missing.
     #[error(
-        "the controller {controller} is missing: {} does not offer it; look with: cat {}; it may be switched off on the \
+        "the controller {controller} is missing: {} does not offer it; check with: cat {}; it may be switched off on the \
          kernel's command line, or not be delegated to this user: {INSTEAD}", file.display(), file.display()
     )]
     NoController {
@@ -33,7 +33,7 @@ pub enum Error {
     NotPermitted { path: PathBuf },
     /// The hierarchy is read-only.
     #[error(
-        "{} is mounted read-only, as in a container without privileges; run harness outside of it, or look with: \
+        "{} is mounted read-only, as in a container without privileges; run harness outside of it, or check with: \
          grep cgroup /proc/self/mountinfo", path.display()
     )]
     ReadOnly { path: PathBuf },
@@ -47,7 +47,7 @@ pub enum Error {
         /// The controllers to distribute.
         controllers: String,
     },
-    #[error("{}: {action}: {message}; look with: ls -l {}", path.display(), path.display())]
+    #[error("{}: {action}: {message}; check with: ls -l {}", path.display(), path.display())]
     Refused { path: PathBuf, action: String, message: String },
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// Why the host cannot be described or locked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("{} cannot be read: {source}; look at it with: ls -l {}", path.display(), path.display())]
+    #[error("{} cannot be read: {source}; inspect it with: ls -l {}", path.display(), path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     /// Another run holds the lock.
     #[error("another run{} measures on this host, and two would disturb each other; wait until it ends, or stop it{}",
@@ -16,7 +16,7 @@ pub enum Error {
         pid: Option<i32>,
     },
     /// The lock file cannot be used.
-    #[error("the lock {} cannot be taken: {source}; look at it with: ls -l {}", path.display(), path.display())]
+    #[error("the lock {} cannot be taken: {source}; inspect it with: ls -l {}", path.display(), path.display())]
     NoLock { path: PathBuf, source: std::io::Error },
 }
 

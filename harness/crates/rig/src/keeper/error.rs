@@ -26,7 +26,7 @@ pub enum Error {
         log: PathBuf,
     },
     /// The keeper did not answer in time.
-    #[error("the keeper process (pid {pid}) did not answer within {seconds} s; look at it with: cat /proc/{pid}/stack")]
+    #[error("the keeper process (pid {pid}) did not answer within {seconds} s; inspect it with: cat /proc/{pid}/stack")]
     Silent { pid: i32, seconds: u64 },
     /// The socket to the keeper failed.
     #[error("the connection to the keeper process failed: {0}")]

@@ -12,23 +12,25 @@ use crate::cgroup;
 pub enum Refusal {
     /// No such program in `PATH`.
     #[error(
-        "{program}: no such program in PATH ({path}); install it or name it by its path; look with: command -v {program}"
+        "{program}: no such program in PATH ({path}); install it or name it by its path; check with: command -v \
+         {program}"
     )]
     NotInPath {
         program: String,
         /// The `PATH` that was searched.
         path: String,
     },
-    #[error("{program}: no such file; build it or correct its path; look with: ls -l {program}")]
+    #[error("{program}: no such file; build it or correct its path; check with: ls -l {program}")]
     NotFound { program: String },
     #[error("{program}: is not executable; make it so with: chmod +x {program}")]
     NotExecutable { program: String },
     /// The file exists, but its interpreter does not.
-    #[error("{program}: its interpreter or dynamic loader is missing; look with: head -c 80 {program}; ldd {program}")]
+    #[error("{program}: its interpreter or dynamic loader is missing; check with: head -c 80 {program}; ldd {program}")]
     NoInterpreter { program: String },
     /// The kernel cannot run it.
     #[error(
-        "{program}: is not a program this machine can run (other architecture, or a script without #!); look with: file {program}"
+        "{program}: is not a program this machine can run (other architecture, or a script without #!); check with: \
+         file {program}"
     )]
     WrongFormat { program: String },
     /// The working folder is missing.
@@ -36,7 +38,8 @@ pub enum Refusal {
     NoFolder { program: String, folder: PathBuf },
     /// The CPUs are not allowed.
     #[error(
-        "{program}: cpuset {asked:?} names a CPU that is not among the allowed {allowed:?}; look with: nproc; taskset -p $$"
+        "{program}: cpuset {asked:?} names a CPU that is not among the allowed {allowed:?}; check with: nproc; taskset \
+         -p $$"
     )]
     NoSuchCpu {
         program: String,

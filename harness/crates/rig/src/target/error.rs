@@ -32,10 +32,10 @@ pub enum Error {
         /// The other process, if it is visible.
         by: Option<Owner>,
     },
-    #[error("no free port: {0}; look with: ss -ltn | wc -l")]
+    #[error("no free port: {0}; check with: ss -ltn | wc -l")]
     NoPort(std::io::Error),
     /// A template cannot be rendered into the run's folder.
-    #[error("target.files.{name:?}: {}: {source}; look with: ls -l {}", path.display(), path.display())]
+    #[error("target.files.{name:?}: {}: {source}; check with: ls -l {}", path.display(), path.display())]
     File {
         /// The name in the scenario.
         name: String,
@@ -43,7 +43,7 @@ pub enum Error {
         source: FileError,
     },
     /// The working folder cannot be created.
-    #[error("the working folder {} cannot be created: {source}; look with: df -h {}", path.display(), path.display())]
+    #[error("the working folder {} cannot be created: {source}; check with: df -h {}", path.display(), path.display())]
     Folder { path: PathBuf, source: std::io::Error },
     /// A command without a program.
     #[error("{key} is empty; it needs at least a program, for example [\"nginx\", \"-g\", \"daemon off;\"]")]
@@ -57,7 +57,7 @@ pub enum Error {
     #[error(transparent)]
     Keeper(#[from] crate::keeper::Error),
     /// No process listens on the port of an external target.
-    #[error("nothing listens on port {port}; start the target first; look with: ss -ltnp 'sport = :{port}'")]
+    #[error("nothing listens on port {port}; start the target first; check with: ss -ltnp 'sport = :{port}'")]
     NotListening { port: u64 },
     /// The process that listens on the port is not visible.
     #[error(
@@ -70,7 +70,7 @@ pub enum Error {
          target.process"
     )]
     LimitsOfOthers,
-    #[error("there is no process {pid}; start the target first; look with: ps -p {pid}")]
+    #[error("there is no process {pid}; start the target first; check with: ps -p {pid}")]
     NoProcess { pid: u64 },
 }
 

@@ -24,7 +24,7 @@ pub enum Error {
     },
     #[error("the environment variable {name} is not set; set it with: export {name}=…")]
     Unset { name: String },
-    #[error("no free port: {0}; look with: ss -ltn | wc -l")]
+    #[error("no free port: {0}; check with: ss -ltn | wc -l")]
     NoPort(#[from] std::io::Error),
 }
 

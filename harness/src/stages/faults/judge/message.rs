@@ -1,4 +1,4 @@
-//! The sentences of faults.
+//! Formats the findings about faults as sentences.
 
 use super::{Judged, Row, Seen};
 use crate::measure::exit::ExitFacts;
@@ -6,7 +6,8 @@ use crate::stages::faults::facts::FaultKind;
 use harness_base::units::{Nanos, grouped};
 
 impl Judged {
-    /// What was demanded: `everything answered again within 2s of a fault's end, none without an answer for 1s`.
+    /// Describes the expectation: `everything answered again within 2s of a fault's end, none without an answer for
+    /// 1s`.
     pub fn demands(&self) -> String {
         format!(
             "everything answered again within {} of a fault's end, none without an answer for {}",
@@ -17,7 +18,7 @@ impl Judged {
 }
 
 impl Row {
-    /// Recovery as a cell of a table.
+    /// Formats the recovery for a table cell.
     pub fn recovery(&self) -> String {
         match &self.seen {
             Some(Seen { recovery_ns: Some(recovery), .. }) => Nanos(*recovery).to_string(),
@@ -26,7 +27,7 @@ impl Row {
         }
     }
 
-    /// What became of the requests, when, and how the target ended; nothing where all went well.
+    /// Describes the outcomes of the requests, their times, and how the target ended; `None` if all is well.
     pub fn course(&self) -> Option<String> {
         let seen = self.seen.as_ref()?;
         let errors = seen.errors_ns.map(|(first, last)| {
@@ -39,7 +40,7 @@ impl Row {
 }
 
 impl Seen {
-    /// Requests that were not answered as expected, refused connections included.
+    /// Counts requests that were not answered as expected, including refused connections.
     pub const fn errors(&self) -> u64 {
         self.scheduled - self.outcomes.ok
     }

@@ -1,5 +1,5 @@
-//! Clients that ask without end and hardly read what they are answered, as slowhttptest's slow read does: a small window, requests one
-//! behind the other, a few bytes at a time.
+//! Simulates clients that send continuously and read very slowly, like slowhttptest's slow read: a small receive
+//! window, pipelined requests, a few bytes per read.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -16,20 +16,20 @@ use harness_base::clock::Mono;
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Bytes read at a time.
+/// Bytes per read.
 const SIP: usize = 64;
 
-/// Most that is sent over one connection; a target that does not stop taking requests must hold the answers of all of them.
+/// Largest amount that is sent over one connection; a target that keeps accepting requests must store all answers.
 const MOST: usize = 4 << 20;
 
-/// Room for what is not read: as little as the kernel allows.
+/// Size of the receive buffer: the smallest that the kernel allows.
 const WINDOW: u32 = 1024;
 
-/// Length of segments, as on a network: on loopback the kernel would hold megabytes of answers for each connection, and no target would
-/// ever be kept waiting.
+/// Segment size, as on a network: on loopback the kernel would buffer megabytes of answers per connection, and the
+/// target would never have to wait.
 const SEGMENT: u32 = 536;
 
-/// Lets `readers` clients send `request` again and again and hardly read, for `span`.
+/// Runs `readers` clients for `span`, which send `request` continuously and read very slowly.
 pub(super) async fn read_slowly(address: SocketAddr, request: Vec<u8>, readers: u64, span: Span) -> FaultRecord {
     let request: Arc<[u8]> = request.into();
     tokio::time::sleep(span.from.remaining().duration()).await;
@@ -49,7 +49,8 @@ pub(super) async fn read_slowly(address: SocketAddr, request: Vec<u8>, readers: 
     }
 }
 
-/// One reader until `until`; whether it was answered at all. A connection that the target ends is opened again.
+/// Runs one client until `until`, and returns whether it received an answer. A connection that the target closes is
+/// opened again.
 async fn client(address: SocketAddr, request: Arc<[u8]>, until: Mono) -> bool {
     let mut answered = false;
     while until.remaining().0 > 0 {
@@ -61,7 +62,7 @@ async fn client(address: SocketAddr, request: Arc<[u8]>, until: Mono) -> bool {
     answered
 }
 
-/// Opens a connection with hardly any room for answers.
+/// Opens a connection with a small receive buffer.
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_recv_buffer_size(WINDOW)?;
@@ -69,7 +70,7 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     socket.connect(address).await
 }
 
-/// Sends as much as the target takes and reads a sip at a time; whether anything was read.
+/// Sends as much as the target accepts, reads a few bytes at a time, and returns whether anything was read.
 async fn sip(stream: &TcpStream, request: &[u8], until: Mono) -> bool {
     let (mut sent, mut answered) = (0, false);
     while until.remaining().0 > 0 {

@@ -1,4 +1,4 @@
-//! Makes the bundled upstream fail, by its own admin paths, over one connection that it spares.
+//! Makes the bundled upstream fail through its admin paths, over a connection that the fault does not affect.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -14,12 +14,12 @@ use crate::stages::faults::facts::{FaultKind, FaultRecord};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// Between two looks at whether it listens.
+/// Interval of checks whether it listens.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// The upstream did not do as it was told.
+/// The upstream did not set the fault.
 #[derive(Debug, thiserror::Error)]
-#[error("the upstream at {address} did not take the fault {words}: {cause}; see upstream.log beside the result")]
+#[error("cannot set the fault {words} at the upstream {address}: {cause}; see upstream.log beside the result")]
 struct Error {
     address: SocketAddr,
     words: String,
@@ -31,7 +31,7 @@ struct Answer {
     faults: Totals,
 }
 
-/// How often the upstream made each fault.
+/// How often the upstream caused each fault.
 #[derive(Deserialize)]
 struct Totals {
     down: u64,
@@ -41,11 +41,11 @@ struct Totals {
     garbage: u64,
 }
 
-/// Lets the upstream fail for `span`. Both ends are taken when they are known: when it has said so, and of an upstream that is down when
-/// it refuses a connection, and takes one again.
+/// Makes the upstream fail for `span`. Begin and end are measured when they are confirmed: by its answer, or for an
+/// upstream that is down by a refused and an accepted connection.
 ///
 /// # Errors
-/// [`Halt::Failed`] when it does not do as it is told.
+/// Returns [`Halt::Failed`] if the fault cannot be set or removed.
 pub(super) async fn fail(address: SocketAddr, kind: FaultKind, slow: Nanos, span: Span) -> Result<FaultRecord, Halt> {
     let words = words(kind, slow);
     let refused = |cause: Cause| Halt::target(&Error { address, words: words.clone(), cause: cause.to_string() });
@@ -91,13 +91,13 @@ impl Totals {
     }
 }
 
-/// Switches, and asks how often each fault was made until then.
+/// Sets the fault, and returns how often each fault was caused so far.
 async fn set(upstream: &mut Admin, words: &str) -> Result<Totals, Cause> {
     let answer: Answer = upstream.get(&format!("/__upstream/fault/{words}")).await?;
     Ok(answer.faults)
 }
 
-/// Waits until connections are accepted, or refused.
+/// Waits until connections are accepted or refused.
 async fn until(address: SocketAddr, accepted: bool) -> Result<(), Cause> {
     let look = async {
         loop {

@@ -1,4 +1,4 @@
-//! The sentences of a soak.
+//! Formats the findings about a soak as sentences.
 
 use super::{Judged, Trend, TrendState, unit};
 use crate::measure::metric::Unit;
@@ -6,7 +6,7 @@ use crate::stages::soak::facts::Quantity;
 use harness_base::units::Nanos;
 
 impl Judged {
-    /// How far it came: `60 of 60 windows of 1s`.
+    /// Describes the progress: `60 of 60 windows of 1s`.
     pub fn course(&self) -> String {
         let Self { windows, wanted, .. } = self;
         let mut text = format!("{windows} of {wanted} windows of {}", Nanos(self.window_ns).notation());
@@ -15,12 +15,12 @@ impl Judged {
         }
         text.push_str(if self.pss { "; memory is PSS" } else { "; memory is RSS" });
         if windows < wanted {
-            text.push_str("; cut short, and judged on what there is");
+            text.push_str("; stopped early and judged on the completed windows");
         }
         text
     }
 
-    /// What changed: `memory (PSS)`.
+    /// Names the quantity: `memory (PSS)`.
     pub fn called(&self, quantity: Quantity) -> String {
         match (quantity, self.pss) {
             (Quantity::Memory, true) => "memory (PSS)".to_owned(),
@@ -29,7 +29,7 @@ impl Judged {
         }
     }
 
-    /// A trend in a sentence.
+    /// Describes a trend in a sentence.
     pub fn message(&self, trend: &Trend) -> String {
         let called = self.called(trend.quantity);
         let verb = if trend.quantity.leaks() { "grows by" } else { "worsens by" };
@@ -39,8 +39,8 @@ impl Judged {
             TrendState::NotSeen => format!("none beyond the budget of {} was seen", trend.shown(trend.budget)),
         };
         format!(
-            "{called} {verb} {}{}, {why}; {} from the first third to the last (floor {}); the smallest that this run would have \
-             seen is {}",
+            "{called} {verb} {}{}, {why}; {} from the first third to the last (floor {}); the smallest detectable \
+             change is {}",
             trend.shown(trend.change.point),
             trend.ends().map_or_else(String::new, |ends| format!(" {ends}")),
             unit(trend.quantity).show(trend.growth),
@@ -51,13 +51,13 @@ impl Judged {
 }
 
 impl Trend {
-    /// A change in its unit: `42.2 GiB/day`, `3.10 %`.
+    /// Formats a change in its unit: `42.2 GiB/day`, `3.10 %`.
     pub fn shown(&self, change: f64) -> String {
         let unit = self.unit();
         if self.quantity.leaks() { format!("{}/day", unit.show(change)) } else { unit.show(change) }
     }
 
-    /// The ends of the interval, in the unit of the change.
+    /// Formats the ends of the interval, in the unit of the change.
     pub fn ends(&self) -> Option<String> {
         let ends = self.change.interval?;
         Some(self.unit().show_interval(self.change.point, ends.low, ends.high))

@@ -1,9 +1,10 @@
-//! From the readings of a window to what is kept of it, piece by piece, so that hours of readings never have to be held.
+//! Reduces the readings of a window to the recorded values, piece by piece, so that hours of readings are never held in
+//! memory.
 
 use crate::stages::soak::facts::{Level, SoakWindow};
 use harness_rig::usage::{Reading, Series};
 
-/// What is known of the readings so far.
+/// Values of the readings so far.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Gathering {
     first: Option<Reading>,
@@ -16,7 +17,7 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    /// Takes in the readings of the next piece.
+    /// Adds the readings of the next piece.
     pub(super) fn add(&mut self, readings: &Series<Reading>) {
         for reading in &readings.0 {
             let Some(target) = reading.target else { continue };
@@ -34,12 +35,12 @@ impl Gathering {
         }
     }
 
-    /// The first and the last reading: rates come from them.
+    /// Returns the first and the last reading, from which rates are computed.
     pub(super) fn edges(&self) -> Series<Reading> {
         Series(self.first.iter().chain(&self.last).cloned().collect())
     }
 
-    /// The window with what was read in it.
+    /// Fills in the values that were read in the window.
     #[must_use]
     pub(super) fn fill(&self, window: SoakWindow) -> SoakWindow {
         let edges = self.edges();

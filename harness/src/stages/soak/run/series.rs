@@ -1,4 +1,4 @@
-//! The file to which every window goes as it ends.
+//! Writes every window to a file when it ends.
 
 use std::io;
 
@@ -7,12 +7,12 @@ use crate::run::whole_lines::WholeLines;
 use crate::stages::soak::facts::{FILE, Instance, SoakWindow};
 use crate::work::Stage;
 
-/// Begun with the first window.
+/// Created with the first window.
 #[derive(Default)]
 pub(super) struct SeriesFile(Option<WholeLines>);
 
 impl SeriesFile {
-    /// Records a window that has ended, first in the file, so that a reader sees it while the soak goes on.
+    /// Records a complete window, first in the file, so that a reader sees it while the soak continues.
     pub(super) fn record(&mut self, recorder: &mut Recorder, stage: &Stage, window: SoakWindow) {
         if let Err(error) = self.append(recorder, stage, &window) {
             recorder.not_written(error);

@@ -21,7 +21,7 @@ pub enum Error {
     NoEngine { socket: PathBuf },
     /// The socket exists, but no engine answers.
     #[error(
-        "the container engine does not answer at {}: {message}; look with: systemctl status docker; docker version",
+        "the container engine does not answer at {}: {message}; check with: systemctl status docker; docker version",
         socket.display()
     )]
     NoAnswer { socket: PathBuf, message: String },
@@ -58,7 +58,7 @@ pub enum Error {
     #[error("no image can be built from the binary: {0}")]
     NoBuild(#[from] harness_image::Error),
     /// The container has no address on the bridge.
-    #[error("the container {name} has no address on its network; look with: docker network ls; docker inspect {name}")]
+    #[error("the container {name} has no address on its network; check with: docker network ls; docker inspect {name}")]
     NoAddress { name: String },
     /// The engine runs in another pid namespace.
     #[error(
@@ -70,7 +70,7 @@ pub enum Error {
         pid: i32,
     },
     /// Any other call that the engine refuses.
-    #[error("the container engine could not {doing}: {message}; look with: docker info; journalctl -u docker -n 20")]
+    #[error("the container engine could not {doing}: {message}; check with: docker info; journalctl -u docker -n 20")]
     Refused { doing: String, message: String },
 }
 
