@@ -44,7 +44,7 @@ pub fn main(start: Mono) -> ExitCode {
         return code;
     }
     let exit = match Cli::try_parse_from(argv) {
-        Ok(cli) => command(cli.command).unwrap_or_else(|error| error.tell()),
+        Ok(cli) => command(cli.command).unwrap_or_else(|error| error.print()),
         Err(usage) => {
             // Help and version were requested; everything else is a mistake in the arguments.
             let asked_for = !usage.use_stderr();

@@ -134,7 +134,7 @@ mod tests {
             assert!(!names[..index].contains(name), "{name} twice");
         }
         for need in summary::NEEDS.iter().flat_map(|needs| needs.needed.iter().chain(needs.shaken_by)) {
-            assert!(names.contains(need), "{need} is no condition");
+            assert!(names.contains(need), "{need} is not a condition");
         }
         for condition in &found.conditions {
             assert!(!condition.value.is_empty() && !condition.why.is_empty(), "{condition:?}");

@@ -26,8 +26,8 @@ pub enum Error {
     #[error("{path} does not exist; list the folder with `ls {folder}`", folder = folder_of(path).display())]
     Missing { path: PathBuf },
     /// The file exists but cannot be read.
-    #[error("{path} cannot be read: {source}; check its permissions with `ls -l {path}`")]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path} cannot be read: {cause}; check its permissions with `ls -l {path}`")]
+    Unreadable { path: PathBuf, cause: std::io::Error },
     /// The file is empty.
     #[error("{path} is empty; write it again with the tool that measures")]
     Empty { path: PathBuf },
@@ -124,9 +124,9 @@ impl Error {
 /// # Errors
 /// Returns [`Error::Missing`], [`Error::Unreadable`] or [`Error::Empty`].
 pub fn read(path: &Path) -> Result<String, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+    let text = std::fs::read_to_string(path).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
-        _ => Error::Unreadable { path: path.to_owned(), source },
+        _ => Error::Unreadable { path: path.to_owned(), cause },
     })?;
     if text.trim().is_empty() { Err(Error::Empty { path: path.to_owned() }) } else { Ok(text) }
 }

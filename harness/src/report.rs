@@ -45,13 +45,13 @@ pub use summary::{Group, Row, Summary};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The format cannot represent the summary.
-    #[error("{format} cannot be written: {source}; report this as a bug of the harness")]
-    NoJson { format: &'static str, source: serde_json::Error },
-    #[error("{format} cannot be written: {source}; report this as a bug of the harness")]
-    NoXml { format: &'static str, source: std::io::Error },
+    #[error("{format} cannot be written: {cause}; report this as a bug of the harness")]
+    NoJson { format: &'static str, cause: serde_json::Error },
+    #[error("{format} cannot be written: {cause}; report this as a bug of the harness")]
+    NoXml { format: &'static str, cause: std::io::Error },
     /// The file could not be written.
-    #[error("{path} cannot be written: {source}; choose another folder with `--out DIR`")]
-    Unwritable { path: PathBuf, source: std::io::Error },
+    #[error("{path} cannot be written: {cause}; choose another folder with `--out DIR`")]
+    Unwritable { path: PathBuf, cause: std::io::Error },
 }
 
 /// A format of the summary.
@@ -117,10 +117,10 @@ pub fn write(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error
         let path = folder.join(name);
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         let written = made.and_then(|()| std::fs::write(&path, content));
-        written.map_err(|source| {
+        written.map_err(|cause| {
             // A reader could mistake a partial file for a complete one.
             drop(std::fs::remove_file(&path));
-            Error::Unwritable { path: path.clone(), source }
+            Error::Unwritable { path: path.clone(), cause }
         })?;
         Ok(path)
     };
@@ -129,7 +129,7 @@ pub fn write(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error
 
 /// Formats JSON: indented, ending in a newline.
 fn pretty<T: serde::Serialize>(format: &'static str, value: &T) -> Result<Vec<u8>, Error> {
-    let mut json = serde_json::to_vec_pretty(value).map_err(|source| Error::NoJson { format, source })?;
+    let mut json = serde_json::to_vec_pretty(value).map_err(|cause| Error::NoJson { format, cause })?;
     json.push(b'\n');
     Ok(json)
 }

@@ -21,7 +21,6 @@ pub(crate) mod trial;
 pub(crate) mod whole_lines;
 
 pub use event::Event;
-pub use halt::chain;
 pub use home::Home;
 pub use interrupt::Interrupt;
 pub use profile::no_profile;
@@ -103,7 +102,7 @@ fn remove_leftovers(plan: &Plan) {
 async fn stages(rig: &mut Rig<'_>) {
     for stage in &rig.plan.stages {
         let expected = stage.expected_duration();
-        rig.tell(Event::StageBegun { name: stage.name.clone(), kind: stage.kind(), expected });
+        rig.emit(Event::StageBegun { name: stage.name.clone(), kind: stage.kind(), expected });
         rig.recorder.stage_begun(stage_record(stage));
         let ended = work(rig, stage).await;
         let (status, go_on) = match ended {
@@ -114,7 +113,7 @@ async fn stages(rig: &mut Rig<'_>) {
             Err(Halt::Interrupted) => (StageStatus::Incomplete, false),
         };
         rig.recorder.stage_ended(status.clone());
-        rig.tell(Event::StageEnded { name: stage.name.clone(), status });
+        rig.emit(Event::StageEnded { name: stage.name.clone(), status });
         if !go_on {
             break;
         }

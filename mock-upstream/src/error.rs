@@ -7,19 +7,19 @@ use std::net::SocketAddr;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address is in use, or does not belong to this host.
-    #[error("cannot listen on {address} ({flag}): {source}; pass a free address, or port 0 together with --announce")]
+    #[error("cannot listen on {address} ({flag}): {cause}; pass a free address, or port 0 together with --announce")]
     Listen {
         /// The flag that named the address.
         flag: &'static str,
         address: SocketAddr,
-        source: io::Error,
+        cause: io::Error,
     },
     /// The runtime, a signal handler or a thread could not be set up.
-    #[error("cannot set up {what}: {source}; check `ulimit -n -u`")]
-    Setup { what: &'static str, source: io::Error },
+    #[error("cannot set up {what}: {cause}; check `ulimit -n -u`")]
+    Setup { what: &'static str, cause: io::Error },
     /// A child process could not be started.
-    #[error("cannot start {what} from {program}: {source}; check that the file is still there and executable")]
-    Spawn { what: &'static str, program: String, source: io::Error },
+    #[error("cannot start {what} from {program}: {cause}; check that the file is still there and executable")]
+    Spawn { what: &'static str, program: String, cause: io::Error },
     /// The process that should serve after `--double-fork` exited before it listened.
     #[error("the double-forked process exited before it listened; run it without --double-fork to see why")]
     ForkedProcessDied,
@@ -28,6 +28,6 @@ pub enum Error {
 impl Error {
     /// Turns an [`io::Error`] into [`Error::Setup`] of `what`.
     pub(crate) fn setup(what: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Setup { what, source }
+        move |cause| Self::Setup { what, cause }
     }
 }

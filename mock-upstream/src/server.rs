@@ -48,7 +48,7 @@ pub(crate) fn bind(flag: &'static str, address: SocketAddr) -> Result<StdListene
         nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(BACKLOG)?)?;
         Ok(listener)
     };
-    listen().map_err(|source| Error::Listen { flag, address, source })
+    listen().map_err(|cause| Error::Listen { flag, address, cause })
 }
 
 /// Builds a runtime. One worker means a single-threaded runtime, which is also the fastest per core.

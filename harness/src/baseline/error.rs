@@ -17,8 +17,8 @@ pub enum Error {
     #[error("the baseline {path} does not exist; `harness baseline list` lists the existing ones")]
     MissingFile { path: PathBuf },
     /// The file exists but cannot be read.
-    #[error("the baseline {path} cannot be read: {source}; check its permissions with `ls -l {path}`")]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("the baseline {path} cannot be read: {cause}; check its permissions with `ls -l {path}`")]
+    Unreadable { path: PathBuf, cause: std::io::Error },
     #[error(
         "the baseline {path} is damaged, because it is not JSON: {why}; take it from git again: `git checkout -- \
          {path}`"
@@ -72,6 +72,6 @@ pub enum Error {
         stored: String,
         path: PathBuf,
     },
-    #[error("the baseline {path} cannot be written: {source}; choose another folder with `--dir DIR`")]
-    Unwritable { path: PathBuf, source: std::io::Error },
+    #[error("the baseline {path} cannot be written: {cause}; choose another folder with `--dir DIR`")]
+    Unwritable { path: PathBuf, cause: std::io::Error },
 }

@@ -42,7 +42,7 @@ pub fn prune(store: &Store, now: u64, keep_days: u64, dry_run: bool) -> Result<(
         };
         if age > keep_days.saturating_mul(DAY_S) {
             if !dry_run {
-                std::fs::remove_file(&path).map_err(|source| Error::Unwritable { path: path.clone(), source })?;
+                std::fs::remove_file(&path).map_err(|cause| Error::Unwritable { path: path.clone(), cause })?;
             }
             pruned.push(Pruned { path, days: age / DAY_S });
         }

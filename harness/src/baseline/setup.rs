@@ -45,8 +45,8 @@ impl<'a> Setup<'a> {
             differs.push(format!("the text of the scenario differs ({here}, in the baseline {there})"));
         }
         if self.overrides != there.overrides {
-            let told = |set: &[String]| if set.is_empty() { "none".to_owned() } else { set.join(" ") };
-            let (here, there) = (told(self.overrides), told(there.overrides));
+            let shown = |set: &[String]| if set.is_empty() { "none".to_owned() } else { set.join(" ") };
+            let (here, there) = (shown(self.overrides), shown(there.overrides));
             differs.push(format!("the --set arguments differ ({here}, in the baseline {there})"));
         }
         if self.quick != there.quick {

@@ -138,8 +138,8 @@ fn fits(baseline: &Baseline, run: &Promoted, path: &Path) -> Result<(), Error> {
 pub(super) fn read_file(path: &Path) -> Result<Option<Baseline>, Error> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(Error::Unreadable { path: path.to_owned(), source }),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(Error::Unreadable { path: path.to_owned(), cause }),
     };
     parse(&text, path).map(Some)
 }
@@ -169,7 +169,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Baseline, Error> {
 
 /// Writes one run per line, so that git shows a promotion as one added line.
 fn write(baseline: &Baseline, path: &Path) -> Result<(), Error> {
-    let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
+    let unwritable = |cause| Error::Unwritable { path: path.to_owned(), cause };
     let no_json = |error: serde_json::Error| unwritable(std::io::Error::other(error));
     let head = Baseline { runs: Vec::new(), ..baseline.clone() };
     let mut text = serde_json::to_string(&head).map_err(no_json)?;
@@ -187,9 +187,9 @@ fn write(baseline: &Baseline, path: &Path) -> Result<(), Error> {
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unreadable = |source| Error::Unreadable { path: folder.to_owned(), source };
+    let unreadable = |cause| Error::Unreadable { path: folder.to_owned(), cause };
     let listed = match std::fs::read_dir(folder) {
-        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         listed => listed.map_err(unreadable)?,
     };
     let mut paths = listed.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;

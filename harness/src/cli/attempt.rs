@@ -46,7 +46,7 @@ impl Attempts<'_> {
             self.announce(&last, retries.len());
             match self.again(&first, &retries) {
                 Ok(next) => last = next,
-                Err(error) => return Ok((last, error.tell())),
+                Err(error) => return Ok((last, error.print())),
             }
         }
         Ok((last, Exit::Pass))

@@ -33,7 +33,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<Exit, Error> {
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
     let summary = Summary::new(&stored.record, &stored.judgement).in_folder(&home.shown);
     keep::write(&stored, &summary, &home)?;
-    tell(&found, &stored.judgement, &path, args.format, &home)
+    finish(&found, &stored.judgement, &path, args.format, &home)
 }
 
 /// Returns the folder of the file; `.` for a bare name.
@@ -43,7 +43,7 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 /// Writes and prints the calibration. A run that was stopped or failed does not replace an earlier calibration.
-fn tell(
+fn finish(
     found: &Calibration,
     judgement: &Judgement,
     path: &Path,

@@ -11,8 +11,8 @@ use harness_rig::{cgroup, keeper};
 /// Removes leftovers, or only lists them.
 pub(super) fn clean(args: &CleanArgs) -> Result<Exit, Error> {
     let mut found = containers(args.dry_run)?;
-    found.extend(told("control group", &groups(args.dry_run)?));
-    found.extend(told("folder", &folders(args.dry_run)?));
+    found.extend(lines("control group", &groups(args.dry_run)?));
+    found.extend(lines("folder", &folders(args.dry_run)?));
     let verb = if args.dry_run { "would remove" } else { "removed" };
     for leftover in &found {
         print_text(&format!("{verb} {leftover}\n"));
@@ -23,7 +23,7 @@ pub(super) fn clean(args: &CleanArgs) -> Result<Exit, Error> {
     Ok(Exit::Pass)
 }
 
-fn told(kind: &str, paths: &[PathBuf]) -> Vec<String> {
+fn lines(kind: &str, paths: &[PathBuf]) -> Vec<String> {
     paths.iter().map(|path| format!("{kind} {}", path.display())).collect()
 }
 

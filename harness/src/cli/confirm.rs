@@ -25,7 +25,7 @@ pub(super) fn judge(plan: &Plan, home: &Home, record: &Record, options: Options,
             verdict::judge(record, &plan.claims, Options { context, ..options })
         }
         Ok(None) => unconfirmed(judgement, Exit::Interrupted),
-        Err(error) => unconfirmed(judgement, error.tell()),
+        Err(error) => unconfirmed(judgement, error.print()),
     }
 }
 

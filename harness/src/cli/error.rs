@@ -4,7 +4,7 @@ use std::error::Error as Cause;
 use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
-use crate::run::chain;
+use harness_base::error::chain;
 use harness_base::exit::Exit;
 
 /// A failure and its exit code.
@@ -26,7 +26,7 @@ impl Error {
     }
 
     /// Prints the error and returns its exit code.
-    pub(super) fn tell(&self) -> Exit {
+    pub(super) fn print(&self) -> Exit {
         print_error(&self.message, None);
         self.exit
     }
@@ -65,7 +65,7 @@ pub(super) fn print_text(text: &str) {
 pub(super) fn finish() -> Exit {
     let Some(error) = UNWRITTEN.get() else { return Exit::Pass };
     let hint = "the files that a run wrote are complete; print the report again with: harness report RESULT";
-    print_error(&format!("stdout cannot be written: {error}"), Some(hint));
+    print_error(&format!("stdout cannot be written: {}", chain(error)), Some(hint));
     Exit::Usage
 }
 

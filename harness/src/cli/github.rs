@@ -10,7 +10,7 @@ use crate::report::{self, Summary};
 impl GithubArgs {
     /// Writes annotations to stderr, so that stdout stays machine-readable; the runner reads both. The files are
     /// written only if the runner names them, so the option is harmless in a terminal.
-    pub(super) fn tell(self, summary: &Summary<'_>, folder: &Path) -> Result<(), Error> {
+    pub(super) fn write(self, summary: &Summary<'_>, folder: &Path) -> Result<(), Error> {
         if !self.github {
             return Ok(());
         }

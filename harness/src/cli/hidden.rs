@@ -10,8 +10,8 @@ use clap::Parser;
 use mock_upstream::{sidecar, upstream};
 
 use super::error::{print_error, print_text, print_warning};
-use crate::run::chain;
 use harness_base::clock::Mono;
+use harness_base::error::chain;
 use harness_base::exit::Exit;
 use harness_image::{self, BuildRequest};
 use harness_rig::{keeper, target};
@@ -70,7 +70,7 @@ fn bundled<A: Parser>(argv: &[OsString], program: impl FnOnce(A) -> Result<(), m
         Ok(args) => match program(args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                print_error(&error.to_string(), None);
+                print_error(&chain(&error), None);
                 ExitCode::FAILURE
             }
         },

@@ -6,8 +6,9 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::error::Error;
 use crate::report::{self, Summary};
-use crate::run::{Home, chain};
+use crate::run::Home;
 use crate::verdict::{Stored, stored};
+use harness_base::error::chain;
 
 /// Files that could not be written, with the alternative and the command to type.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +57,7 @@ pub(super) fn write(stored: &Stored, summary: &Summary<'_>, home: &Home) -> Resu
 
 /// Writes the result into the new folder `folder`, or removes the folder if that fails.
 fn keep(stored: &Stored, folder: &Path) -> Result<(), stored::Error> {
-    let unwritable = |source| stored::Error::Unwritable { path: folder.to_owned(), source };
+    let unwritable = |cause| stored::Error::Unwritable { path: folder.to_owned(), cause };
     std::fs::create_dir(folder).map_err(unwritable)?;
     let written = stored.write(&folder.join(stored::RESULT));
     if written.is_err() {

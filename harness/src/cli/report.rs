@@ -27,17 +27,17 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
         copy_profiles(&opened.record, folder, out).map_err(|error| Error::tooling(&error))?;
     }
     print_text(&shown(&summary, &args.format, args.quiet)?);
-    args.github.tell(&summary, folder)?;
+    args.github.write(&summary, folder)?;
     Ok(judgement.exit)
 }
 
 /// A file that a report links to could not be copied.
 #[derive(Debug, thiserror::Error)]
-#[error("{} cannot be copied to {}: {source}; check with: df -h {}", from.display(), to.display(), to.display())]
+#[error("{} cannot be copied to {}: {cause}; check with: df -h {}", from.display(), to.display(), to.display())]
 struct Uncopied {
     from: PathBuf,
     to: PathBuf,
-    source: io::Error,
+    cause: io::Error,
 }
 
 /// Copies the flame graphs of a run to another folder, because the reports link to them.
@@ -54,7 +54,7 @@ fn copy_profiles(record: &Record, folder: &Path, out: &Path) -> Result<(), Uncop
             continue;
         }
         let made = to.parent().map_or(Ok(()), fs::create_dir_all);
-        made.and_then(|()| fs::copy(&from, &to)).map_err(|source| Uncopied { from, to, source })?;
+        made.and_then(|()| fs::copy(&from, &to)).map_err(|cause| Uncopied { from, to, cause })?;
     }
     Ok(())
 }

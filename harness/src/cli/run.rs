@@ -29,7 +29,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     let _alone = alone()?;
     let attempts = Attempts { plan: &plan, against, measuring: Measuring::begin(args.quiet)?, args };
     let (last, unmade) = attempts.run()?;
-    Ok(tell(&attempts, last, args)?.join(unmade))
+    Ok(finish(&attempts, last, args)?.join(unmade))
 }
 
 /// Takes the lock of the host. If another run holds it, prints which one and waits.
@@ -54,12 +54,12 @@ const fn name(format: Format) -> &'static str {
 }
 
 /// Prints the summary of the last attempt, even if its files could not be written.
-fn tell(attempts: &Attempts<'_>, last: Attempt, args: &RunArgs) -> Result<Exit, Error> {
+fn finish(attempts: &Attempts<'_>, last: Attempt, args: &RunArgs) -> Result<Exit, Error> {
     let Attempt { stored, home, written } = last;
     let summary = attempts.summary(&stored, &home);
     print_text(&shown(&summary, name(args.format), args.quiet)?);
-    args.github.tell(&summary, &home.shown)?;
+    args.github.write(&summary, &home.shown)?;
     // Printed below the summary, where it is visible.
-    let told = written.map_or_else(|error| error.tell(), |()| Exit::Pass);
-    Ok(stored.judgement.exit.join(told))
+    let reports = written.map_or_else(|error| error.print(), |()| Exit::Pass);
+    Ok(stored.judgement.exit.join(reports))
 }

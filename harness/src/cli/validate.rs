@@ -10,13 +10,13 @@ use crate::scenario::{self, Scenario};
 use harness_base::exit::Exit;
 
 /// Number of faults that are shown per file; a file of another kind has thousands.
-const TOLD: usize = 20;
+const SHOWN: usize = 20;
 
 /// Checks every file before it returns.
 pub(super) fn validate(args: &ValidateArgs) -> Result<Exit, Error> {
     let forced = args.kind.as_ref().and_then(|name| Kind::ALL.into_iter().find(|kind| kind.name() == name));
     let checked: Vec<Checked> = args.files.iter().flat_map(|path| of_path(path, forced)).collect();
-    checked.iter().for_each(|checked| print_text(&told(checked)));
+    checked.iter().for_each(|checked| print_text(&describe(checked)));
     let broken = checked.iter().filter(|checked| !checked.faults.is_empty()).count();
     let total = checked.len();
     let plural = if total == 1 { "" } else { "s" };
@@ -50,7 +50,7 @@ fn one(path: &Path, forced: Option<Kind>) -> Checked {
 }
 
 /// Formats `FILE: ok, a scenario`, or the faults of the file, each with its field.
-fn told(checked: &Checked) -> String {
+fn describe(checked: &Checked) -> String {
     let path = checked.path.display();
     let kind = checked.kind.map_or("unknown", Kind::about);
     if checked.faults.is_empty() {
@@ -60,11 +60,11 @@ fn told(checked: &Checked) -> String {
     if checked.kind.is_none() {
         text = format!("{path}: not valid\n");
     }
-    for Fault { pointer, message } in checked.faults.iter().take(TOLD) {
+    for Fault { pointer, message } in checked.faults.iter().take(SHOWN) {
         let place = if pointer.is_empty() { String::new() } else { format!("{pointer}: ") };
         text.push_str(&format!("  {place}{message}\n"));
     }
-    if let Some(more @ 1..) = checked.faults.len().checked_sub(TOLD) {
+    if let Some(more @ 1..) = checked.faults.len().checked_sub(SHOWN) {
         text.push_str(&format!("  and {more} more\n"));
     }
     text

@@ -54,6 +54,9 @@ pub struct Condition {
     /// The value with its unit, or the reason why it is unknown.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub value: String,
+    /// The value without its details, for summaries; absent if it has none.
+    #[serde(skip)]
+    pub brief: Option<String>,
     /// The numbers in the value, by a name that ends in their unit.
     pub numbers: BTreeMap<&'static str, f64>,
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
@@ -65,7 +68,14 @@ pub struct Condition {
 impl Condition {
     /// Creates a condition without numbers and advice.
     pub(super) fn new(name: &'static str, why: &'static str, state: State, value: impl Into<String>) -> Self {
-        Self { name, state, value: value.into(), numbers: BTreeMap::new(), why, improve: None }
+        Self { name, state, value: value.into(), brief: None, numbers: BTreeMap::new(), why, improve: None }
+    }
+
+    /// Appends details to the value, which summaries omit.
+    pub(super) fn details(mut self, details: &str) -> Self {
+        let full = format!("{}; {details}", self.value);
+        self.brief = Some(std::mem::replace(&mut self.value, full));
+        self
     }
 
     /// Adds a number, unless it is not finite.

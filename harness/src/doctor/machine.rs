@@ -12,19 +12,19 @@ use harness_rig::host;
 const GOOD_STEAL_SHARE: f64 = 0.1;
 
 pub(super) fn virtualization(source: &Source<'_>) -> Condition {
-    judge_virtualization(host::virtualization(source.root), tells(source.root))
+    judge_virtualization(host::virtualization(source.root), lists_flags(source.root))
 }
 
 /// Returns whether this kernel lists CPU flags that reveal a hypervisor; ARM kernels do not.
-fn tells(root: &Path) -> bool {
+fn lists_flags(root: &Path) -> bool {
     text(root, "proc/cpuinfo").is_some_and(|text| text.lines().any(|line| line.starts_with("flags")))
 }
 
-fn judge_virtualization(found: Option<String>, tells: bool) -> Condition {
+fn judge_virtualization(found: Option<String>, lists_flags: bool) -> Condition {
     let why = "a hypervisor shares the CPUs among several guests, so results of different days differ more";
     let (state, message) = match found {
         Some(layers) => (State::Fair, layers),
-        None if tells => (State::Good, "none".to_owned()),
+        None if lists_flags => (State::Good, "none".to_owned()),
         None => (State::Unknown, "this kernel does not report it".to_owned()),
     };
     let how = "use a dedicated machine for numbers that you publish; check with: systemd-detect-virt";
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_hypervisor_shows_in_the_flags_and_has_its_name_from_dmi() {
         let tree = Tree::new(&[("proc/cpuinfo", GUEST)]);
-        let found = || judge_virtualization(host::virtualization(tree.path()), tells(tree.path()));
+        let found = || judge_virtualization(host::virtualization(tree.path()), lists_flags(tree.path()));
         assert_eq!((found().state, found().value.as_str()), (State::Fair, "virtual machine"));
         tree.write("sys/class/dmi/id/sys_vendor", "QEMU\n");
         tree.write(".dockerenv", "");
@@ -71,8 +71,8 @@ mod tests {
     fn a_bare_machine_is_good_and_a_silent_kernel_unknown() {
         let bare = Tree::new(&[("proc/cpuinfo", &GUEST.replace("hypervisor ", ""))]);
         let arm = Tree::new(&[("proc/cpuinfo", "processor\t: 0\nFeatures\t: fp asimd\n\n")]);
-        let states =
-            [&bare, &arm].map(|tree| judge_virtualization(host::virtualization(tree.path()), tells(tree.path())).state);
+        let states = [&bare, &arm]
+            .map(|tree| judge_virtualization(host::virtualization(tree.path()), lists_flags(tree.path())).state);
         assert_eq!(states, [State::Good, State::Unknown]);
     }
 

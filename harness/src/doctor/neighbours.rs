@@ -32,9 +32,11 @@ fn judge(share: Option<f64>, neighbours: Option<&[Neighbour]>) -> Condition {
         .map(|one| format!("{} ({}, {} of a CPU)", one.name, one.pid, Ratio(one.share)))
         .collect();
     let state = State::at_most(share, limit * GOOD_SHARE, limit);
-    let who = if busiest.is_empty() { String::new() } else { format!("; busiest: {}", busiest.join(", ")) };
-    let message = format!("others use {} of all CPU time, limit {}{who}", Ratio(share), Ratio(limit));
-    Condition::new(name, why, state, message)
+    let message = format!("others use {} of all CPU time, limit {}", Ratio(share), Ratio(limit));
+    let condition = Condition::new(name, why, state, message);
+    let condition =
+        if busiest.is_empty() { condition } else { condition.details(&format!("busiest: {}", busiest.join(", "))) };
+    condition
         .number("foreign_cpu_ratio", share)
         .number("limit_ratio", limit)
         .improve("stop other programs; check with: top")
@@ -49,8 +51,11 @@ mod tests {
         let rustc = [Neighbour { pid: 41, name: "rustc".to_owned(), share: 0.973 }];
         let states = [Some(0.02), Some(0.1), Some(0.101), None].map(|share| judge(share, None).state);
         assert_eq!(states, [State::Good, State::Fair, State::Poor, State::Unknown]);
-        let told = judge(Some(0.48), Some(&rustc));
-        assert_eq!(told.value, "others use 48.0 % of all CPU time, limit 10.0 %; busiest: rustc (41, 97.3 % of a CPU)");
-        assert_eq!(told.numbers["foreign_cpu_ratio"], 0.48);
+        let found = judge(Some(0.48), Some(&rustc));
+        assert_eq!(
+            found.value,
+            "others use 48.0 % of all CPU time, limit 10.0 %; busiest: rustc (41, 97.3 % of a CPU)"
+        );
+        assert_eq!(found.numbers["foreign_cpu_ratio"], 0.48);
     }
 }

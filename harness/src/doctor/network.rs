@@ -41,7 +41,7 @@ fn judge(range: Option<(u64, u64)>, time_wait: Option<u64>) -> Condition {
     let all = (high - low).saturating_add(1);
     let waiting = time_wait.unwrap_or(0);
     let free = all.saturating_sub(waiting);
-    let told =
+    let shown =
         time_wait.map_or("TIME_WAIT unknown".to_owned(), |count| format!("{} in TIME_WAIT", grouped(count as f64)));
     let state = State::at_least(free as f64, GOOD_FREE, FAIR_FREE);
     let how = if waiting > all / 2 {
@@ -49,7 +49,7 @@ fn judge(range: Option<(u64, u64)>, time_wait: Option<u64>) -> Condition {
     } else {
         "sudo sysctl -w net.ipv4.ip_local_port_range='16384 65535'"
     };
-    Condition::new(name, why, state, format!("{} ({low} to {high}), {told}", grouped(all as f64)))
+    Condition::new(name, why, state, format!("{} ({low} to {high}), {shown}", grouped(all as f64)))
         .number("range_ports", all as f64)
         .number("time_wait_connections", time_wait.map_or(f64::NAN, |count| count as f64))
         .improve(how)

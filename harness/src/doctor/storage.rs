@@ -37,13 +37,13 @@ fn judge_descriptors(limits: Option<(u64, u64)>) -> Condition {
     // A target may raise its soft limit by itself, so a low soft limit alone is only fair.
     let state = of(hard).max(of(soft).min(State::Fair));
     let count = |limit: u64| if limit == RLIM_INFINITY { f64::INFINITY } else { limit as f64 };
-    let told = |limit: u64| if limit == RLIM_INFINITY { "unlimited".to_owned() } else { grouped(limit as f64) };
+    let shown = |limit: u64| if limit == RLIM_INFINITY { "unlimited".to_owned() } else { grouped(limit as f64) };
     let how = if of(hard) == State::Good {
         format!("ulimit -n {}", if hard == RLIM_INFINITY { GOOD_DESCRIPTORS } else { hard })
     } else {
         "sudo prlimit --pid $$ --nofile=65536:65536".to_owned()
     };
-    Condition::new(name, why, state, format!("{} (soft), {} (hard)", told(soft), told(hard)))
+    Condition::new(name, why, state, format!("{} (soft), {} (hard)", shown(soft), shown(hard)))
         .number("soft_descriptors", count(soft))
         .number("hard_descriptors", count(hard))
         .improve(how)

@@ -87,7 +87,7 @@ pub(super) fn abilities(conditions: &[Condition]) -> Vec<Ability> {
         // The first one wins if several are equally bad.
         let worst = all.reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
         let answer = worst.map_or(Answer::Unknown, |(state, _)| Answer::of(state));
-        let because = worst.filter(|(state, _)| *state != State::Good).map(|(_, condition)| told(condition));
+        let because = worst.filter(|(state, _)| *state != State::Good).map(|(_, condition)| brief(condition));
         Ability { name: needs.name, answer, because }
     };
     NEEDS.iter().map(ability).collect()
@@ -97,15 +97,14 @@ pub(super) fn abilities(conditions: &[Condition]) -> Vec<Ability> {
 pub(super) fn spoilers(conditions: &[Condition]) -> Vec<String> {
     let of = |state| {
         let spoils = move |condition: &&Condition| condition.state == state && !TOOLS.contains(&condition.name);
-        conditions.iter().filter(spoils).map(told)
+        conditions.iter().filter(spoils).map(brief)
     };
     of(State::Poor).chain(of(State::Fair)).collect()
 }
 
-/// Its value, without what follows a semicolon: that stands in the condition.
-fn told(condition: &Condition) -> String {
-    let value = condition.value.split_once("; ").map_or(condition.value.as_str(), |(value, _)| value);
-    format!("{}: {value}", condition.name)
+/// Formats name and value without details, which the condition shows.
+fn brief(condition: &Condition) -> String {
+    format!("{}: {}", condition.name, condition.brief.as_ref().unwrap_or(&condition.value))
 }
 
 #[cfg(test)]
@@ -118,7 +117,7 @@ mod tests {
         for name in names {
             let state = states.iter().find(|(known, _)| *known == name).map_or(State::Good, |(_, state)| *state);
             if conditions.iter().all(|known| known.name != name) {
-                conditions.push(Condition::new(name, "why", state, "value; and more"));
+                conditions.push(Condition::new(name, "why", state, "value").details("and more"));
             }
         }
         conditions
@@ -140,7 +139,7 @@ mod tests {
         assert_eq!(answers(&[("engine", State::Poor)]), [Yes, Yes, Yes, Yes, No, Yes]);
         let found = abilities(&all(&[("cpus", State::Fair), ("disk", State::Poor)]));
         assert_eq!(found[2].because.as_deref(), Some("disk: value"));
-        assert_eq!(abilities(&[])[0].answer, Unknown, "nothing is no reason to say yes");
+        assert_eq!(abilities(&[])[0].answer, Unknown, "without conditions the answer is unknown");
     }
 
     #[test]

@@ -118,8 +118,9 @@ fn judge_lag(late: Result<&[Nanos], &String>) -> Condition {
     let limit = Limits::default().pacer_lag_p99;
     let state = State::at_most(p99.0 as f64, (limit.0 / GOOD_LAG_SHARE) as f64, limit.0 as f64);
     let rate = 1_000_000_000 / PERIOD.0;
-    let message = format!("median {median}, p99 {p99} (limit {limit}), longest {longest}; {} at {rate}/s", late.len());
+    let message = format!("median {median}, p99 {p99} (limit {limit}), longest {longest}");
     Condition::new(name, why, state, message)
+        .details(&format!("{} at {rate}/s", late.len()))
         .number("median_ns", median.0 as f64)
         .number("p99_ns", p99.0 as f64)
         .number("longest_ns", longest.0 as f64)

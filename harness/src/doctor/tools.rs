@@ -44,15 +44,13 @@ fn judge_run(error: Option<&host::Error>) -> Condition {
             let stop = pid.map(|pid| format!(", or stop it: kill {pid}")).unwrap_or_default();
             Condition::new(name, why, State::Poor, busy(*pid)).improve(format!("wait until it ends{stop}"))
         }
-        Some(other) => advised(name, why, &other.to_string()),
+        Some(other) => advised(name, why, other.problem(), other.remedy()),
     }
 }
 
-/// Of an error that says what is wrong, a semicolon, and what to do.
-fn advised(name: &'static str, why: &'static str, error: &str) -> Condition {
-    let (message, how) = error.split_once("; ").unwrap_or((error, ""));
-    let condition = Condition::new(name, why, State::Poor, message);
-    if how.is_empty() { condition } else { condition.improve(how) }
+/// Creates a condition from the two parts of an error.
+fn advised(name: &'static str, why: &'static str, problem: String, remedy: String) -> Condition {
+    Condition::new(name, why, State::Poor, problem).improve(remedy)
 }
 
 /// Checks whether a group with limits can be created, by creating and removing one.
@@ -76,9 +74,8 @@ fn judge_groups(version: Option<&str>, attempt: &Result<(), cgroup::Error>) -> C
             Condition::new(name, why, State::Good, message)
         }
         Err(error) => {
-            let condition = advised(name, why, &error.to_string());
             let version = version.map(|version| format!("{version}, ")).unwrap_or_default();
-            Condition { value: format!("{version}{}", condition.value), ..condition }
+            advised(name, why, format!("{version}{}", error.problem()), error.remedy())
         }
     }
 }
@@ -99,7 +96,7 @@ const ENGINE_MATTERS: &str = "the engine starts a target in a container and sets
 fn judge_engine(version: &Result<String, ContainerError>) -> Condition {
     match version {
         Ok(version) => Condition::new("engine", ENGINE_MATTERS, State::Good, version.as_str()),
-        Err(error) => advised("engine", ENGINE_MATTERS, &error.to_string()),
+        Err(error) => advised("engine", ENGINE_MATTERS, error.problem(), error.remedy().unwrap_or_default()),
     }
 }
 
@@ -141,7 +138,7 @@ mod tests {
         let found = judge_run(by(Some(42)).as_ref().err());
         assert_eq!((found.state, found.value.as_str()), (State::Poor, "another run (pid 42) measures"));
         assert_eq!(found.improve.as_deref(), Some("wait until it ends, or stop it: kill 42"));
-        let shut = host::Error::NoLock { path: "/tmp/harness.lock".into(), source: std::io::Error::other("shut") };
+        let shut = host::Error::NoLock { path: "/tmp/harness.lock".into(), cause: std::io::Error::other("shut") };
         let found = judge_run(Some(&shut));
         assert_eq!(found.value, "the lock /tmp/harness.lock cannot be taken: shut");
         assert!(found.improve.is_some_and(|how| how.starts_with("inspect it with: ls -l")));
@@ -149,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_taken_apart_into_what_is_wrong_and_what_to_do() {
+    fn an_error_becomes_a_value_and_advice() {
         let refused = cgroup::Error::NotPermitted { path: "/sys/fs/cgroup/new".into() };
         let found = judge_groups(Some("v2"), &Err(refused));
         assert_eq!(

@@ -43,9 +43,9 @@ pub(crate) fn read(root: &Path) -> Result<Vec<Entry>, Error> {
 
 /// Finds every folder at or below `folder` with a `new/benchmark.json`, sorted.
 fn benches(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unreadable = |source: std::io::Error| match source.kind() {
+    let unreadable = |cause: std::io::Error| match cause.kind() {
         std::io::ErrorKind::NotFound => Error::Missing { path: folder.to_owned() },
-        _ => Error::Unreadable { path: folder.to_owned(), source },
+        _ => Error::Unreadable { path: folder.to_owned(), cause },
     };
     let mut found = Vec::new();
     if folder.join("new").join(BENCHMARK).is_file() {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::Check;
 use super::trial::Build;
+use harness_base::error::causes;
 use harness_base::exit::Exit;
 use harness_load::facts::Arm;
 use harness_load::outcome::Outcome;
@@ -190,15 +191,4 @@ impl Failure {
         self.scope.insert(0, scope);
         self
     }
-}
-
-/// Returns the texts of an error and of its causes, the outermost first.
-pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
-    let mut causes: Vec<String> = Vec::new();
-    for text in std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string) {
-        if !causes.iter().any(|known| known.contains(&text)) {
-            causes.push(text);
-        }
-    }
-    causes
 }

@@ -24,17 +24,17 @@ pub enum Error {
     )]
     NoPlace,
     /// The file exists but cannot be read.
-    #[error("the calibration {} cannot be read: {source}; inspect it with: ls -l {}", path.display(), path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    #[error("the calibration {} cannot be read: {cause}; inspect it with: ls -l {}", path.display(), path.display())]
+    Unreadable { path: PathBuf, cause: io::Error },
     /// The file exists but cannot be used.
     #[error("{} cannot be used as a calibration: {why}; measure again with: harness calibrate", path.display())]
     Malformed { path: PathBuf, why: String },
     #[error(
-        "the calibration {} cannot be written: {source}; choose another file with --out FILE, or for good with \
+        "the calibration {} cannot be written: {cause}; choose another file with --out FILE, or for good with \
          export HARNESS_CALIBRATION=FILE",
         path.display()
     )]
-    Unwritable { path: PathBuf, source: io::Error },
+    Unwritable { path: PathBuf, cause: io::Error },
 }
 
 /// Returns the path of the calibration: `HARNESS_CALIBRATION`, or `harness/calibration.json` below `XDG_STATE_HOME` or
@@ -73,7 +73,7 @@ pub fn read(path: &Path) -> Result<Option<Calibration>, Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-        Err(source) => return Err(Error::Unreadable { path: path.to_owned(), source }),
+        Err(cause) => return Err(Error::Unreadable { path: path.to_owned(), cause }),
     };
     calibration::parse(&text).map(Some).map_err(|why| Error::Malformed { path: path.to_owned(), why })
 }
@@ -83,7 +83,7 @@ pub fn read(path: &Path) -> Result<Option<Calibration>, Error> {
 /// # Errors
 /// Returns [`Error::Unwritable`].
 pub fn make_room(path: &Path) -> Result<(), Error> {
-    files::make_room(path).map_err(|source| Error::Unwritable { path: path.to_owned(), source })
+    files::make_room(path).map_err(|cause| Error::Unwritable { path: path.to_owned(), cause })
 }
 
 /// Replaces the calibration file atomically.
@@ -93,7 +93,7 @@ pub fn make_room(path: &Path) -> Result<(), Error> {
 pub fn write(calibration: &Calibration, path: &Path) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(calibration).map_err(io::Error::other);
     let written = text.and_then(|text| files::write_whole(path, (text + "\n").as_bytes()));
-    written.map_err(|source| Error::Unwritable { path: path.to_owned(), source })
+    written.map_err(|cause| Error::Unwritable { path: path.to_owned(), cause })
 }
 
 #[cfg(test)]
@@ -124,7 +124,7 @@ mod tests {
         let path = folder.join("deep/calibration.json");
         assert!(read(&path).unwrap().is_none());
         make_room(&path).unwrap();
-        assert!(read(&path).unwrap().is_none(), "room alone is no calibration");
+        assert!(read(&path).unwrap().is_none(), "a folder alone is not a calibration");
         let mut found = Calibration { schema_version: 1, ..Calibration::default() };
         found.fingerprint = found.host.fingerprint();
         write(&found, &path).unwrap();

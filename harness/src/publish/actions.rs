@@ -15,12 +15,12 @@ pub const SUMMARY_LIMIT: u64 = 1 << 20;
 /// Errors of the files of the runner.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot append to {path}: {source}; unset {variable} to run without this file")]
+    #[error("cannot append to {path}: {cause}; unset {variable} to run without this file")]
     Unwritable {
         path: PathBuf,
         /// The variable that names it.
         variable: &'static str,
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file would exceed the limit of GitHub.
     #[error(
@@ -61,8 +61,9 @@ pub fn command(level: Level, title: &str, message: &str) -> String {
 /// each.
 pub fn annotations(judgement: &Judgement) -> String {
     let of_kind = |kind: FindingKind| judgement.findings.iter().filter(move |finding| finding.kind == kind);
-    let told = |kind: FindingKind| of_kind(kind).map(|finding| (finding.subject.clone(), finding.message.clone()));
-    let blocks: Vec<(String, String)> = told(FindingKind::Block).collect();
+    let findings_of =
+        |kind: FindingKind| of_kind(kind).map(|finding| (finding.subject.clone(), finding.message.clone()));
+    let blocks: Vec<(String, String)> = findings_of(FindingKind::Block).collect();
     let verdict = judgement.exit.word();
     // Blocks are findings already.
     let new = |ground: &&Ground| !matches!(ground, Ground::Finding(finding) if finding.kind == FindingKind::Block);
@@ -71,7 +72,7 @@ pub fn annotations(judgement: &Judgement) -> String {
     let missed = judgement.targets.iter().filter(|target| target.state == ClaimState::NotMet && !target.required);
     let missed = missed.map(|target| (format!("{} {}", target.metric, target.limit), target.message.clone()));
     let warnings: Vec<(String, String)> =
-        told(FindingKind::Alert).chain(missed).chain(told(FindingKind::Inconclusive)).collect();
+        findings_of(FindingKind::Alert).chain(missed).chain(findings_of(FindingKind::Inconclusive)).collect();
     limited(Level::Error, &errors) + &limited(Level::Warning, &warnings)
 }
 
@@ -107,7 +108,7 @@ pub fn append_outputs(path: &Path, outputs: &[(&str, &str)]) -> Result<(), Error
 }
 
 fn append(path: &Path, variable: &'static str, text: &str) -> Result<(), Error> {
-    let unwritable = |source| Error::Unwritable { path: path.to_owned(), variable, source };
+    let unwritable = |cause| Error::Unwritable { path: path.to_owned(), variable, cause };
     let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).map_err(unwritable)?;
     file.write_all(text.as_bytes()).map_err(unwritable)
 }

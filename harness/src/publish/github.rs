@@ -29,8 +29,8 @@ pub enum Error {
     #[error("GITHUB_TOKEN is not set; give the step `env: GITHUB_TOKEN: ${{ github.token }}`")]
     NoToken,
     /// The proxy cannot be used, or the host has no certificates.
-    #[error("the HTTP client cannot be set up: {}", root_cause(source))]
-    Client { source: reqwest::Error },
+    #[error("the HTTP client cannot be set up: {}", root_cause(cause))]
+    Client { cause: reqwest::Error },
 }
 
 /// The repository, its address, the token, and the time limit.
@@ -149,13 +149,13 @@ impl Github {
             .no_proxy()
             .user_agent(concat!("harness/", env!("CARGO_PKG_VERSION")));
         if let Some(Secret(proxy)) = proxy {
-            builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|source| Error::Client { source })?);
+            builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|cause| Error::Client { cause })?);
         }
         if base.starts_with("http://") {
             // Certificates are not needed, and need not be installed.
             builder = builder.tls_certs_only([]);
         }
-        let client = builder.build().map_err(|source| Error::Client { source })?;
+        let client = builder.build().map_err(|cause| Error::Client { cause })?;
         Ok(Self { client, base, repository, token, patience })
     }
 

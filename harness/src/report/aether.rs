@@ -56,8 +56,7 @@ impl ReportFormat for Aether {
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
         let mut lines = Vec::new();
         for bench in benches(summary) {
-            serde_json::to_writer(&mut lines, &bench)
-                .map_err(|source| Error::NoJson { format: self.name(), source })?;
+            serde_json::to_writer(&mut lines, &bench).map_err(|cause| Error::NoJson { format: self.name(), cause })?;
             lines.push(b'\n');
         }
         Ok(lines)

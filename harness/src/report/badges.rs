@@ -73,7 +73,7 @@ impl ReportFormat for Badges {
         let mut lines = Vec::new();
         for badge in badges(summary) {
             serde_json::to_writer(&mut lines, &badge.endpoint())
-                .map_err(|source| Error::NoJson { format: self.name(), source })?;
+                .map_err(|cause| Error::NoJson { format: self.name(), cause })?;
             lines.push(b'\n');
         }
         Ok(lines)

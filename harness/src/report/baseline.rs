@@ -186,7 +186,7 @@ fn document<T: Serialize>(value: &T, one_line: bool) -> Result<String, Error> {
         return super::pretty("baseline export", value).map(text_of);
     }
     let line = serde_json::to_string(value);
-    line.map(|line| line + "\n").map_err(|source| Error::NoJson { format: "baseline export", source })
+    line.map(|line| line + "\n").map_err(|cause| Error::NoJson { format: "baseline export", cause })
 }
 
 fn text_of(json: Vec<u8>) -> String {

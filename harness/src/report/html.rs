@@ -42,7 +42,7 @@ impl ReportFormat for Html {
     }
 
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
-        let numbers = numbers(summary).map_err(|source| Error::NoJson { format: self.name(), source })?;
+        let numbers = numbers(summary).map_err(|cause| Error::NoJson { format: self.name(), cause })?;
         let record = summary.record;
         let title = format!("{}: {} · harness", record.scenario.name, summary.judgement.exit.word());
         let page = html! {

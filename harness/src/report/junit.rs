@@ -29,7 +29,7 @@ impl ReportFormat for Junit {
 
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
         let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-        write(&mut writer, summary).map_err(|source| Error::NoXml { format: "junit", source })?;
+        write(&mut writer, summary).map_err(|cause| Error::NoXml { format: "junit", cause })?;
         let mut text = writer.into_inner();
         text.push(b'\n');
         Ok(text)

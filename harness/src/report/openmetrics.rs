@@ -71,8 +71,8 @@ fn run(summary: &Summary<'_>) -> String {
 fn families(summary: &Summary<'_>) -> Vec<Family> {
     let mut families: Vec<Family> = Vec::new();
     for (metric, estimate) in summary.valid() {
-        let about = find(&metric.id).map_or("", |row| row.about);
-        let (mut family, further) = named(metric, about);
+        let help = find(&metric.id).map_or("", |row| row.help);
+        let (mut family, further) = named(metric, help);
         let mut labels = vec![label("scenario", &summary.record.scenario.name), label("stage", &metric.stage)];
         labels.extend(further.iter().map(|(name, value)| label(name, value)));
         let sample = (labels.join(","), estimate.point * family.scale);

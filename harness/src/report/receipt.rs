@@ -131,7 +131,7 @@ impl ReportFormat for Receipt {
 
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
         let content = document(summary);
-        let no_json = |source| Error::NoJson { format: self.name(), source };
+        let no_json = |cause| Error::NoJson { format: self.name(), cause };
         let text = serde_json::to_string(&content).map_err(no_json)?;
         let json: Json<'_> = serde_json::from_str(&text).map_err(no_json)?;
         let integrity = Integrity { sha256: json.digest_of_line() };

@@ -80,10 +80,11 @@ fn metrics(groups: &[Group<'_>]) -> String {
         text.push_str(&group.rows.iter().map(row).collect::<String>());
     }
     let rows = groups.iter().flat_map(|group| &group.rows);
-    let mut advisories: Vec<&str> = rows.filter_map(|row| row.metric.advisory.as_deref()).collect();
-    advisories.sort_unstable();
-    advisories.dedup();
-    text.extend(advisories.iter().map(|advisory| wrap(&format!("advisory: {advisory}"), WIDTH, "* ", "  ")));
+    let advisory = |row: &Row<'_>| {
+        let why = row.metric.advisory.as_ref()?;
+        Some(wrap(&format!("{} is advisory: {why}", row.metric.id), WIDTH, "* ", "  "))
+    };
+    text.extend(rows.filter_map(advisory));
     text
 }
 

@@ -1,6 +1,6 @@
 //! Defines why work stops before it is complete.
 
-use crate::measure::reason::{Cause, Scope, causes};
+use crate::measure::reason::{Cause, Scope};
 use crate::measure::{Failure, Reason};
 use harness_base::exit::Exit;
 
@@ -61,9 +61,4 @@ impl From<Failure> for Halt {
     fn from(failure: Failure) -> Self {
         Self::Failed(Box::new(failure))
     }
-}
-
-/// Formats an error with its causes: `cannot write x: no space left`.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    causes(error).join(": ")
 }

@@ -53,10 +53,10 @@ fn facts(build: Build, spec: &Spec, site: &Site) -> BuildFacts {
     let found = target::executable(spec, site).ok();
     let file = found.as_ref().filter(|found| !found.builtin).and_then(|found| host::executable(&found.path).ok());
     let (program, env) = match &spec.launch {
-        Launch::Process(process) => (process.command.first().cloned().unwrap_or_default(), told(&process.env)),
+        Launch::Process(process) => (process.command.first().cloned().unwrap_or_default(), published(&process.env)),
         Launch::Container(container) => {
             let (ImageSpec::Image(named) | ImageSpec::Binary(named)) = &container.image;
-            (named.clone(), told(&container.env))
+            (named.clone(), published(&container.env))
         }
         Launch::External(_) => ("external".to_owned(), Vec::new()),
     };
@@ -90,7 +90,7 @@ fn arguments(spec: &Spec) -> (&[String], BTreeMap<&str, &str>) {
 }
 
 /// Formats the environment without secrets.
-fn told(env: &[(String, String)]) -> Vec<String> {
+fn published(env: &[(String, String)]) -> Vec<String> {
     let secret = |name: &str| SECRET_WORDS.iter().any(|word| name.to_uppercase().contains(word));
     let line = |(name, value): &(String, String)| {
         if secret(name) { format!("{name}=…") } else { format!("{name}={value}") }
@@ -120,6 +120,6 @@ mod tests {
     fn secrets_are_not_told() {
         let env = [("RUST_LOG", "error"), ("API_TOKEN", "abc"), ("DATABASE_URL", "postgres://u:p@h")];
         let env: Vec<_> = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        assert_eq!(told(&env), ["RUST_LOG=error", "API_TOKEN=…", "DATABASE_URL=…"]);
+        assert_eq!(published(&env), ["RUST_LOG=error", "API_TOKEN=…", "DATABASE_URL=…"]);
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::bench::Bench;
 use super::event::Event;
 use super::flame::{self, Folded};
-use super::halt::{Halt, chain};
+use super::halt::Halt;
 use super::rig::Rig;
 use super::trial::{self, LEAD};
 use crate::measure::Arm;
@@ -20,6 +20,7 @@ use crate::plan::Plan;
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
+use harness_base::error::chain;
 use harness_base::units::Nanos;
 use harness_load::LoadEngine;
 use harness_load::frames::TrialOrder;
@@ -54,8 +55,8 @@ enum Trouble {
     Refused { doing: &'static str, message: String, level: Option<i64> },
     #[error("perf took no sample of the target in {window}: it was hardly on a CPU; try a higher rate")]
     NoSample { window: Nanos },
-    #[error("{} cannot be written: {source}; check with: df -h {}", path.display(), path.display())]
-    Unwritable { path: PathBuf, source: std::io::Error },
+    #[error("{} cannot be written: {cause}; check with: df -h {}", path.display(), path.display())]
+    Unwritable { path: PathBuf, cause: std::io::Error },
     #[error(transparent)]
     Keeper(keeper::Error),
     #[error("the load of the profiled window failed: {0}")]
@@ -118,7 +119,7 @@ pub(crate) async fn of_rounds(
 /// See [`of_rounds`].
 pub(crate) async fn window(rig: &mut Rig<'_>, stage: &Stage, work: &LoadWork, bench: &mut Bench) -> Result<(), Halt> {
     let Some(stacks) = rig.plan.profile else { return Ok(()) };
-    rig.tell(Event::Doing("profiling; this window is not measured".to_owned()));
+    rig.emit(Event::Doing("profiling; this window is not measured".to_owned()));
     let profile = match taken(rig, stage, work, bench, stacks).await {
         Ok(taken) => Profile::Taken(taken),
         Err(Trouble::Interrupted) => return Err(Halt::Interrupted),
@@ -248,7 +249,7 @@ fn level() -> Option<i64> {
 
 /// Writes graph and stacks into the folder of the reports.
 fn write(results: &Path, stage: &Stage, folded: &Folded, taken: Taken) -> Result<Taken, Trouble> {
-    let unwritable = |path: &Path, source| Trouble::Unwritable { path: path.to_owned(), source };
+    let unwritable = |path: &Path, cause| Trouble::Unwritable { path: path.to_owned(), cause };
     let subtitle = format!(
         "{} samples of {}, {} stacks; not from a measured window",
         taken.samples,
@@ -257,10 +258,10 @@ fn write(results: &Path, stage: &Stage, folded: &Folded, taken: Taken) -> Result
     );
     let (graph, stacks) = (results.join(&taken.graph), results.join(&taken.folded));
     let folder = results.join(FOLDER);
-    std::fs::create_dir_all(&folder).map_err(|source| unwritable(&folder, source))?;
+    std::fs::create_dir_all(&folder).map_err(|cause| unwritable(&folder, cause))?;
     let drawn = flame::draw(folded, &format!("target in stage {}", stage.name), &subtitle);
     for (path, content) in [(graph, drawn), (stacks, Ok(folded.text.clone()))] {
-        content.and_then(|content| std::fs::write(&path, content)).map_err(|source| unwritable(&path, source))?;
+        content.and_then(|content| std::fs::write(&path, content)).map_err(|cause| unwritable(&path, cause))?;
     }
     Ok(taken)
 }

@@ -19,7 +19,7 @@ pub(crate) struct Rig<'a> {
 }
 
 impl Rig<'_> {
-    pub(crate) fn tell(&mut self, event: Event) {
+    pub(crate) fn emit(&mut self, event: Event) {
         (self.events)(event);
     }
 }

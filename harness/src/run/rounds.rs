@@ -109,7 +109,7 @@ impl Driver<'_, '_> {
                 RoundStatus::Valid => tally.valid += 1,
                 _ => tally.rejected += 1,
             }
-            self.rig.tell(Event::Step { done: tally.stage.0 + tally.valid, of: tally.stage.1 });
+            self.rig.emit(Event::Step { done: tally.stage.0 + tally.valid, of: tally.stage.1 });
             if tally.exhausted() {
                 return Err(self.too_few(tally));
             }
@@ -144,7 +144,7 @@ impl Driver<'_, '_> {
             };
             let of = if self.stage.compared { format!(" of {}", build.name()) } else { String::new() };
             let what = if warm_up { "warm-up round".to_owned() } else { format!("round {index}") };
-            self.rig.tell(Event::Doing(format!("{what}{of}, {} arm", arm.name())));
+            self.rig.emit(Event::Doing(format!("{what}{of}, {} arm", arm.name())));
             let trial = trial::run(self.rig, self.stage, self.work, bench, arm).await;
             let trial = trial.map_err(|halt| named(self.rig, self.stage, build, halt))?;
             let failed = trial.audit.iter().find(|check| !check.passed);
@@ -159,7 +159,7 @@ impl Driver<'_, '_> {
         for bench in &self.benches {
             self.rig.recorder.round(bench.index, index, status);
         }
-        self.rig.tell(Event::Round { status, broken: rejected });
+        self.rig.emit(Event::Round { status, broken: rejected });
         Ok(status)
     }
 }

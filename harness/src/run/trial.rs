@@ -30,7 +30,7 @@ pub(crate) const LEAD: Nanos = Nanos::from_millis(10);
 /// Returns [`Halt::Invalid`] with the request and the answer if it is not as expected.
 pub(crate) async fn preflight(rig: &mut Rig<'_>, stage: &Stage, bench: &mut Bench, arm: Arm) -> Result<(), Halt> {
     let of = if stage.compared { format!(" of {}", bench.build.name()) } else { String::new() };
-    rig.tell(Event::Doing(format!("preflight{of}, {} arm", arm.name())));
+    rig.emit(Event::Doing(format!("preflight{of}, {} arm", arm.name())));
     let preflight = bench.drive(&rig.interrupt, async |generator| generator.preflight(arm).await).await?;
     match preflight.answers.iter().find(|answer| answer.outcome != Outcome::Ok) {
         None => Ok(()),
@@ -60,10 +60,10 @@ pub(crate) async fn run(
     let window_start = start_at.after(work.warmup);
     bench.announce(window_start, window_start.after(work.window));
     let order = order(work, arm, start_at);
-    let tell = &mut rig.events;
+    let emit = &mut rig.events;
     let load = bench
         .drive(&rig.interrupt, async |generator| {
-            generator.trial(order, |second| tell(Event::Second(arm, second))).await
+            generator.trial(order, |second| emit(Event::Second(arm, second))).await
         })
         .await?;
     let window = bench.window().await;

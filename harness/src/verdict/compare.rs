@@ -17,6 +17,7 @@ use super::judgement::{FindingKind, Weighed};
 use super::options::FailOn;
 use crate::measure::metric::Better;
 use crate::measure::{Layout, Numbers};
+use harness_base::error::chain;
 use harness_base::exit::Exit;
 
 pub use open::{Error, Run, open};
@@ -210,18 +211,4 @@ fn caps(base: &Numbers, head: &Numbers) -> Vec<String> {
         caps.push(format!("the scenarios differ ({one}; {other})"));
     }
     caps
-}
-
-/// Formats an error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.contains(&message) {
-            text.push_str(&format!(": {message}"));
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -36,8 +36,8 @@ pub enum Error {
     )]
     Missing { path: PathBuf },
     /// The file exists but cannot be read.
-    #[error("{path} cannot be read: {source}; check its permissions with `ls -l {path}`")]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path} cannot be read: {cause}; check its permissions with `ls -l {path}`")]
+    Unreadable { path: PathBuf, cause: std::io::Error },
     #[error("{path} is not JSON: {why}; if the run was killed while writing it, try `harness report {folder}`", folder = folder_of(path).display())]
     NotJson {
         path: PathBuf,
@@ -68,17 +68,17 @@ pub enum Error {
         stored: String,
     },
     /// The journal of a killed run cannot be read.
-    #[error("{path}: {source}; measure again with `harness run`")]
+    #[error("{path}: {cause}; measure again with `harness run`")]
     Journal {
         path: PathBuf,
         /// The mistake in the journal.
-        source: journal::Error,
+        cause: journal::Error,
     },
-    #[error("{path} cannot be written: {source}; choose another folder with `--out DIR`")]
-    Unwritable { path: PathBuf, source: std::io::Error },
+    #[error("{path} cannot be written: {cause}; choose another folder with `--out DIR`")]
+    Unwritable { path: PathBuf, cause: std::io::Error },
     /// The record has no JSON form.
     #[error("the record cannot be written as JSON: {0}; report this as a bug of the harness")]
-    NoJson(#[from] serde_json::Error),
+    NoJson(serde_json::Error),
 }
 
 impl Stored {
@@ -88,8 +88,8 @@ impl Stored {
     /// Returns [`Error::NoJson`] if the record has no JSON form.
     pub fn new(record: Record, judgement: Judgement) -> Result<Self, Error> {
         // Computed from the JSON instead of the Rust value, which another version of the harness would write differently.
-        let text = serde_json::to_string(&record)?;
-        let record_sha256 = serde_json::from_str::<Json<'_>>(&text)?.digest();
+        let text = serde_json::to_string(&record).map_err(Error::NoJson)?;
+        let record_sha256 = serde_json::from_str::<Json<'_>>(&text).map_err(Error::NoJson)?.digest();
         Ok(Self { record, judgement, record_sha256 })
     }
 
@@ -98,9 +98,9 @@ impl Stored {
     /// # Errors
     /// Returns [`Error::Unwritable`] or [`Error::NoJson`].
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let mut json = serde_json::to_vec(self)?;
+        let mut json = serde_json::to_vec(self).map_err(Error::NoJson)?;
         json.push(b'\n');
-        files::write_whole(path, &json).map_err(|source| Error::Unwritable { path: path.to_owned(), source })
+        files::write_whole(path, &json).map_err(|cause| Error::Unwritable { path: path.to_owned(), cause })
     }
 
     /// Reads the file `path`. Digest and version are checked first.
@@ -108,9 +108,9 @@ impl Stored {
     /// # Errors
     /// Returns an [`Error`] with the next command to type.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+        let text = std::fs::read_to_string(path).map_err(|cause| match cause.kind() {
             std::io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
-            _ => Error::Unreadable { path: path.to_owned(), source },
+            _ => Error::Unreadable { path: path.to_owned(), cause },
         })?;
         Self::parse(&text, path)
     }
@@ -195,8 +195,8 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
             partial: false,
         });
     }
-    let bytes = std::fs::read(&written).map_err(|source| Error::Unreadable { path: written.clone(), source })?;
-    let replay = journal::replay(&bytes).map_err(|source| Error::Journal { path: written, source })?;
+    let bytes = std::fs::read(&written).map_err(|cause| Error::Unreadable { path: written.clone(), cause })?;
+    let replay = journal::replay(&bytes).map_err(|cause| Error::Journal { path: written, cause })?;
     Ok(Opened { record: replay.record, context: Context::default(), partial: !replay.complete })
 }
 

@@ -1,5 +1,6 @@
 //! The house rules that a compiler does not know: imports go down only, guests stay in their rooms, files stay short.
 mod circles;
+mod errors;
 mod house;
 mod lexer;
 mod paths;
@@ -47,17 +48,14 @@ fn upward(source: &Source) -> Vec<String> {
     let module = source.module();
     let Some(name) = room_of(&module) else { return Vec::new() };
     let Some(from) = find(name) else {
-        return vec![format!(
-            "{}: {name} is no room of the house: draw it in tests/fast/floors/house.rs",
-            source.at(1)
-        )];
+        return vec![format!("{}: module {name} is unknown: add it to tests/fast/floors/house.rs", source.at(1))];
     };
     let complaint = |path: paths::Path| {
         let to = room_of(&path.segments).filter(|to| *to != name)?;
         let message = match find(to) {
             Some(to) if may_import(from, to) => return None,
             Some(to) => format!("{name} (floor {}) may not import {} (floor {})", from.floor, to.name, to.floor),
-            None => format!("{name} (floor {}) may not import {to}, which is no room of the house", from.floor),
+            None => format!("{name} (floor {}) may not import {to}, which is an unknown module", from.floor),
         };
         Some(format!("{}: {message}", source.at(path.line)))
     };

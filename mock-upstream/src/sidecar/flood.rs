@@ -10,7 +10,7 @@ use super::truth::Truth;
 
 const CHUNK: usize = 64 * 1024;
 const LINE: &[u8] =
-    b"reference-sidecar: this line is one of a great many, and nobody will ever want to read any of it\n";
+    b"reference-sidecar: this line is one of a great many that the sidecar writes in order to flood its log\n";
 
 /// Ends the flood, so that the truth is the last line on stdout.
 #[derive(Debug, Default)]

@@ -27,8 +27,8 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 /// Why a request got no answer from the upstream. The text is the body of the client's answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("cannot connect to the upstream {authority}: {source}\n")]
-    Connect { authority: String, source: std::io::Error },
+    #[error("cannot connect to the upstream {authority}: {cause}\n")]
+    Connect { authority: String, cause: std::io::Error },
     #[error("no new connection to the upstream {authority} after the first one failed (--never-reconnect)\n")]
     NeverReconnect { authority: String },
     #[error("the connection to the upstream broke: {0}\n")]
@@ -84,9 +84,9 @@ impl Forwarder {
         if self.sidecar.args.never_reconnect && self.sidecar.truth.connect_failures.load(Relaxed) > 0 {
             return Err(Failure::NeverReconnect { authority: authority.clone() });
         }
-        let stream = TcpStream::connect(authority).await.map_err(|source| {
+        let stream = TcpStream::connect(authority).await.map_err(|cause| {
             self.sidecar.truth.connect_failures.fetch_add(1, Relaxed);
-            Failure::Connect { authority: authority.clone(), source }
+            Failure::Connect { authority: authority.clone(), cause }
         })?;
         // This fails on a socket that is already closed; the request reports it.
         let _ = stream.set_nodelay(true);

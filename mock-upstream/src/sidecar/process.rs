@@ -28,7 +28,7 @@ pub(crate) fn start_self(what: &'static str, role: &str, set_up: impl FnOnce(&mu
     }
     command.args(argv).args(["--role", role]);
     set_up(&mut command);
-    command.spawn().map_err(|source| Error::Spawn { what, program: program.display().to_string(), source })
+    command.spawn().map_err(|cause| Error::Spawn { what, program: program.display().to_string(), cause })
 }
 
 /// In the original process: starts the chain and waits until the grandchild listens, or until its end if `mode` says so.

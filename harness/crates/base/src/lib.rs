@@ -1,6 +1,7 @@
-//! Code that every crate of the workspace uses: quantities with units, clocks and timers, atomic file writes, exit codes.
+//! Code that every crate of the workspace uses: quantities with units, clocks and timers, atomic file writes, error chains, exit codes.
 
 pub mod clock;
+pub mod error;
 pub mod exit;
 pub mod files;
 #[cfg(feature = "timer")]

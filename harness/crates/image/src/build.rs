@@ -139,7 +139,7 @@ fn certificates(tree: &mut Tree, warnings: &mut Vec<String>) -> Result<(), Error
 
 /// Writes the archive. Returns the image's id and the bytes of its files.
 fn write(request: &BuildRequest<'_>, tree: &Tree, closure: &Closure, entrypoint: &str) -> Result<(String, u64), Error> {
-    let unwritable = |source| Error::Unwritable { path: request.out.to_owned(), source };
+    let unwritable = |cause| Error::Unwritable { path: request.out.to_owned(), cause };
     let mut out = BufWriter::new(File::create(request.out).map_err(unwritable)?);
     // The layer's length is known only after it is written, so its header is filled in at the end.
     out.write_all(&[0; BLOCK as usize]).map_err(unwritable)?;

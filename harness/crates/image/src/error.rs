@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder cannot be read.
-    #[error("{} cannot be read: {source}; inspect it with: ls -l {}", path.display(), path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} cannot be read: {cause}; inspect it with: ls -l {}", path.display(), path.display())]
+    Unreadable { path: PathBuf, cause: io::Error },
     /// The image cannot be written.
-    #[error("{} cannot be written: {source}; check with: df -h {}", path.display(), path.parent().unwrap_or(path).display())]
-    Unwritable { path: PathBuf, source: io::Error },
+    #[error("{} cannot be written: {cause}; check with: df -h {}", path.display(), path.parent().unwrap_or(path).display())]
+    Unwritable { path: PathBuf, cause: io::Error },
     #[error("{} is neither a file nor a folder, so it cannot be copied into an image", path.display())]
     NoFile { path: PathBuf },
     /// A script needs more than libraries.
@@ -40,8 +40,8 @@ pub enum Error {
     #[error("{} is not an image: {reason}; make one with: docker save IMAGE --output FILE", path.display())]
     NoImage { path: PathBuf, reason: NoImage },
     /// An archive that cannot be read to its end.
-    #[error("{} is not a complete archive: {source}; write it again, check with: tar -tf {}", path.display(), path.display())]
-    Broken { path: PathBuf, source: io::Error },
+    #[error("{} is not a complete archive: {cause}; write it again, check with: tar -tf {}", path.display(), path.display())]
+    Broken { path: PathBuf, cause: io::Error },
     /// A part of an image is missing or wrong.
     #[error("{}: {name} {reason}; write the image again", path.display())]
     Blob { path: PathBuf, name: String, reason: BadBlob },
@@ -172,5 +172,5 @@ fn listed(folders: &[PathBuf]) -> String {
 /// Attaches the path to an I/O error.
 pub(super) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error::Unreadable { path, source }
+    move |cause| Error::Unreadable { path, cause }
 }

@@ -36,7 +36,7 @@ impl Store {
             return Err(Error::NoImage { path: path.to_owned(), reason: NoImage::Compressed });
         }
         file.seek(SeekFrom::Start(0)).map_err(unreadable(path))?;
-        let entries = listed(file).map_err(|source| Error::Broken { path: path.to_owned(), source })?;
+        let entries = listed(file).map_err(|cause| Error::Broken { path: path.to_owned(), cause })?;
         Ok(Self { path: path.to_owned(), entries: Some(entries) })
     }
 

@@ -19,6 +19,7 @@ use super::users;
 use super::virtual_user::{Opening, Phase, Shared};
 use super::window_reader::WindowReader;
 use crate::facts::{Arm, LoadFacts};
+use harness_base::error::chain;
 
 /// Runs the child until it exits.
 pub fn main() -> ExitCode {
@@ -30,7 +31,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If stderr is closed, the exit code still reports the failure.
-            let _ = writeln!(io::stderr(), "load generator: {error}");
+            let _ = writeln!(io::stderr(), "load generator: {}", chain(&error));
             ExitCode::FAILURE
         }
     }
@@ -201,7 +202,7 @@ impl FrameWriter {
     }
 
     fn send_error(&self, error: &ChildError) {
-        self.send(&FromChild::Failed { message: error.to_string() });
+        self.send(&FromChild::Failed { message: chain(error) });
     }
 
     /// Sends a frame. Ignores errors: if control has closed the pipe, it has closed stdin too, which ends the process.

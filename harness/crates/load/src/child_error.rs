@@ -10,7 +10,7 @@ use super::template::TemplateError;
 /// Why the load child cannot do what it was asked to do.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ChildError {
-    #[error("cannot use its pipes, or start a thread: {0}")]
+    #[error("cannot use its pipes, or start a thread")]
     Io(#[from] io::Error),
     #[error("the job cannot be parsed: {0}")]
     Job(serde_json::Error),
@@ -37,10 +37,10 @@ pub(super) enum ChildError {
     #[error("request {request}: {reason}")]
     Request { request: String, reason: RequestError },
     #[error("Goose failed: {0}")]
-    Goose(#[from] Box<GooseError>),
+    Goose(Box<GooseError>),
     #[error("Goose ended the users")]
     GooseEnded,
-    #[error("the thread of the users failed: {0}")]
+    #[error("the thread of the users failed")]
     Users(#[from] tokio::task::JoinError),
 }
 
@@ -64,5 +64,5 @@ pub(super) enum RequestError {
     #[error("expect: {0} is not an HTTP status")]
     ExpectedStatus(u16),
     #[error("expect: {0}")]
-    Pointer(#[from] PointerError),
+    Pointer(PointerError),
 }

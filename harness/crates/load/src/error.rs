@@ -15,7 +15,7 @@ pub enum Error {
     )]
     Silent { doing: &'static str, seconds: u64 },
     /// The process sent a line that is not a frame.
-    #[error("the load generator sent {line:?} while {doing}, which cannot be parsed: {source}")]
+    #[error("the load generator sent {line:?} while {doing}, which cannot be parsed")]
     Malformed {
         doing: &'static str,
         /// The beginning of the line.
@@ -29,6 +29,6 @@ pub enum Error {
         /// The beginning of the frame.
         frame: String,
     },
-    #[error("cannot use the pipes of the load generator: {0}")]
+    #[error("cannot use the pipes of the load generator")]
     Pipe(#[from] std::io::Error),
 }

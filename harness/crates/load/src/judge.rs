@@ -42,7 +42,8 @@ impl Expected {
             header(name, value).ok_or_else(refused)
         });
         let pointers = expect.present.iter().chain(&expect.absent).map(String::as_str);
-        let wanted = expect.looks_into_body().then(|| Wanted::new(pointers)).transpose()?;
+        let wanted =
+            expect.looks_into_body().then(|| Wanted::new(pointers)).transpose().map_err(RequestError::Pointer)?;
         Ok(Self {
             status: expect.status.map(status).transpose()?,
             headers: headers.collect::<Result<_, _>>()?,

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use goose::GooseAttack;
 use goose::client::GooseClientBuilder;
 use goose::config::{GooseConfiguration, GooseDefault, GooseDefaultType};
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
+use goose::{GooseAttack, GooseError};
 
 use super::child_error::{ChildError, RequestError};
 use super::virtual_user::{Shared, VirtualUser};
@@ -21,7 +21,7 @@ pub(super) async fn run(shared: Arc<Shared>) -> ChildError {
     match attack(&shared) {
         Ok(attack) => match attack.execute().await {
             Ok(_) => ChildError::GooseEnded,
-            Err(error) => Box::new(error).into(),
+            Err(error) => failed(error),
         },
         Err(error) => error,
     }
@@ -35,7 +35,7 @@ fn attack(shared: &Arc<Shared>) -> Result<GooseAttack, ChildError> {
             reason: RequestError::Weight(request.weight),
         })?;
         let transaction = Transaction::new(turn(shared, kind)).set_name(&request.name);
-        scenario = scenario.register_transaction(transaction.set_weight(weight).map_err(Box::new)?);
+        scenario = scenario.register_transaction(transaction.set_weight(weight).map_err(failed)?);
     }
     let users = usize::try_from(shared.job.connections).unwrap_or(usize::MAX);
     let client = GooseClientBuilder::new().without_cookies();
@@ -50,8 +50,12 @@ fn attack(shared: &Arc<Shared>) -> Result<GooseAttack, ChildError> {
         .and_then(|attack| attack.set_default(GooseDefault::Quiet, 1))
         .and_then(|attack| attack.set_client_builder_without_cookies(client))
         .map(|attack| attack.register_scenario(scenario))
-        .map_err(Box::new)?;
+        .map_err(failed)?;
     Ok(attack)
+}
+
+fn failed(error: GooseError) -> ChildError {
+    ChildError::Goose(Box::new(error))
 }
 
 /// Returns the function that Goose calls for each request of `kind`.

@@ -24,8 +24,8 @@ pub use window::{Cost, Window};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The thread could not be started.
-    #[error("the sampler's thread could not be started: {0}; look at the limits of processes and memory (ulimit -u)")]
-    Thread(#[source] std::io::Error),
+    #[error("the sampler's thread could not be started: {0}; check the limits of processes and memory (ulimit -u)")]
+    Thread(std::io::Error),
 }
 
 /// The running thread. Dropping it ends the thread.

@@ -50,6 +50,8 @@ pub struct Metric {
     pub target: Option<Limit>,
     /// Its meaning, for `docs/metrics.md`.
     pub about: &'static str,
+    /// The meaning of all metrics that differ only in their quantile, in one sentence, for OpenMetrics.
+    pub help: &'static str,
     /// Smallest number of requests per round for the value to gate; with fewer, it is advisory. 0 if that does not
     /// matter.
     pub requests: u64,
@@ -109,6 +111,7 @@ pub(crate) const fn row(
         bencher,
         target: None,
         about,
+        help: about,
         requests: 0,
         of,
         by_arm: None,
@@ -130,6 +133,12 @@ impl Metric {
 
     pub(crate) const fn exact(mut self) -> Self {
         self.kind = Kind::Exact;
+        self
+    }
+
+    /// Replaces [`Metric::help`], which is the whole meaning by default.
+    pub(crate) const fn help(mut self, help: &'static str) -> Self {
+        self.help = help;
         self
     }
 

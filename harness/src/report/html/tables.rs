@@ -102,10 +102,8 @@ pub(super) fn metrics(summary: &Summary<'_>) -> Markup {
     let columns = Columns::of(summary.judgement);
     let headings = columns.headings();
     let groups = summary.groups.iter().map(|group| of_group(summary.judgement, group, columns, headings.len()));
-    let mut advisories: Vec<&str> =
-        summary.groups.iter().flat_map(|group| &group.rows).filter_map(|row| row.metric.advisory.as_deref()).collect();
-    advisories.sort_unstable();
-    advisories.dedup();
+    let rows = summary.groups.iter().flat_map(|group| &group.rows);
+    let advisories = rows.filter_map(|row| Some((&row.metric.id, row.metric.advisory.as_ref()?)));
     html! {
         (scrolling("metrics", Some("metrics"), &headings, &joined(groups)))
         p class="note" {
@@ -113,7 +111,7 @@ pub(super) fn metrics(summary: &Summary<'_>) -> Markup {
              A value of " i { "overhead" } " is the median of the differences, round by round."
         }
         "\n"
-        @for why in advisories { (note(html! { "* advisory, never decides: " (why) })) }
+        @for (id, why) in advisories { (note(html! { "* " (id) " is advisory and never decides: " (why) })) }
     }
 }
 

@@ -27,7 +27,7 @@ impl Family {
 }
 
 /// Returns the family of a metric, without samples, and the labels that distinguish the metric within the family.
-pub(super) fn named(metric: &Measured, about: &str) -> (Family, Vec<(&'static str, String)>) {
+pub(super) fn named(metric: &Measured, help: &str) -> (Family, Vec<(&'static str, String)>) {
     let (unit, scale) = base(metric.unit);
     let mut labels = Vec::new();
     let mut words: Vec<&str> = Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn named(metric: &Measured, about: &str) -> (Family, Vec<(&'static st
     }
     words.extend(unit);
     let name = format!("harness_{}", words.join("_").replace(|letter: char| !letter.is_ascii_alphanumeric(), "_"));
-    (Family { name, scale, samples: Vec::new(), unit, help: help(about) }, labels)
+    (Family { name, scale, samples: Vec::new(), unit, help: escaped(help) }, labels)
 }
 
 /// Returns the base unit, and the factor from the unit of the metric to it.
@@ -71,11 +71,9 @@ fn is_unit(word: &str) -> bool {
     matches!(word, "percent" | "us" | "rps")
 }
 
-/// One line, without the quantile, which is a label.
-fn help(about: &str) -> String {
-    let text = about.split([';', '.']).next().unwrap_or(about);
-    let text = text.split(", quantile").next().unwrap_or(text);
-    format!("{}.", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " "))
+/// Escapes a help text, which is one line.
+fn escaped(help: &str) -> String {
+    help.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " ")
 }
 
 /// Formats nine digits, because rounding noise of a product beyond them would make equal values differ.

@@ -55,8 +55,8 @@ async fn image_of(rig: &Rig<'_>, build: &Spec) -> Result<Option<ImageFacts>, Hal
 /// Reads the facts of an image. It reads every byte and compresses some of them, so it uses a separate thread, which an
 /// interrupt does not wait for.
 async fn image_facts(rig: &Rig<'_>, image: PathBuf) -> Result<ImageFacts, Halt> {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || drop(tell.send(image::facts(&image))));
-    let facts = rig.interrupt.or(told).await?.map_err(|error| Halt::tooling(&error))?;
+    let (inspector, inspected) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || drop(inspector.send(image::facts(&image))));
+    let facts = rig.interrupt.or(inspected).await?.map_err(|error| Halt::tooling(&error))?;
     facts.map_err(|error| Halt::failed(Exit::InvalidInput, &error))
 }

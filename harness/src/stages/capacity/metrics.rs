@@ -8,6 +8,8 @@ use crate::measure::metric::unit::Unit::{Millis, PerSecond};
 use crate::measure::metric::values::{rps, service, service_ms};
 use crate::measure::trial::TrialRecord;
 
+const SERVICE: &str = "Service time at capacity, closed loop.";
+
 pub(crate) const METRICS: &[Metric] = &[
     row(
         "throughput/rps_{vus}vu",
@@ -28,6 +30,7 @@ pub(crate) const METRICS: &[Metric] = &[
         "Service time at capacity, closed loop, quantile 0.5.",
         |stage| service(stage, 0.5),
     )
+    .help(SERVICE)
     .by_arm(|trial| service_ms(trial, 0.5)),
     row(
         "latency/capacity_p95",
@@ -37,6 +40,7 @@ pub(crate) const METRICS: &[Metric] = &[
         "Service time at capacity, quantile 0.95.",
         |stage| service(stage, 0.95),
     )
+    .help(SERVICE)
     .by_arm(|trial| service_ms(trial, 0.95)),
     row(
         "latency/capacity_p99",
@@ -46,6 +50,7 @@ pub(crate) const METRICS: &[Metric] = &[
         "Service time at capacity, quantile 0.99.",
         |stage| service(stage, 0.99),
     )
+    .help(SERVICE)
     .by_arm(|trial| service_ms(trial, 0.99))
     .tail(),
 ];

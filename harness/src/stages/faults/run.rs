@@ -49,7 +49,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     let mut index = 0;
     for (done, kind) in (1..).zip(&kinds) {
         for _ in 0..TRIES {
-            rig.tell(Event::Doing(kind.name().to_owned()));
+            rig.emit(Event::Doing(kind.name().to_owned()));
             let status = one(rig, stage, work, (index, *kind))
                 .await
                 .map_err(|halt| halt.within(&Scope::Part(kind.name().to_owned())))?;
@@ -58,7 +58,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
                 break;
             }
         }
-        rig.tell(Event::Step { done, of: kinds.len() as u64 });
+        rig.emit(Event::Step { done, of: kinds.len() as u64 });
     }
     let reasons = rig.recorder.present_stage().map(derive::disturbances).unwrap_or_default();
     if reasons.is_empty() { Ok(()) } else { Err(Halt::Invalid(reasons)) }
@@ -119,7 +119,7 @@ async fn watched(
     let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
     rig.recorder.trial(bench.index, ROUND, trial);
     rig.recorder.round(bench.index, ROUND, status);
-    rig.tell(Event::Round { status, broken: failed.map(|check| (check, None)) });
+    rig.emit(Event::Round { status, broken: failed.map(|check| (check, None)) });
     Ok(status)
 }
 
@@ -181,8 +181,8 @@ async fn beside(
     let Rig { interrupt, events, .. } = rig;
     let events = &mut **events;
     let drive = async |generator: &mut Generator| {
-        let told = |told: LoadEvent| tell(events, told);
-        let load = async { generator.follow(order, told).await.map_err(Stop::Load) };
+        let reported = |reported: LoadEvent| emit(events, reported);
+        let load = async { generator.follow(order, reported).await.map_err(Stop::Load) };
         let fault = async { fault.await.map_err(Stop::Halt) };
         match tokio::try_join!(load, fault) {
             Ok(both) => Ok(Ok(both)),
@@ -223,15 +223,15 @@ async fn clients_misbehave(
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let Rig { interrupt, events, .. } = rig;
     let events = &mut **events;
-    let follow = async |generator: &mut Generator| generator.follow(order, |told| tell(events, told)).await;
+    let follow = async |generator: &mut Generator| generator.follow(order, |reported| emit(events, reported)).await;
     let load = bench.drive(interrupt, follow).await?;
     let since = |at: Mono| at.since(span.start).0;
     let (began_ns, ended_ns) = (since(span.from), Some(since(span.until)));
     Ok((load, FaultRecord { kind, began_ns, ended_ns, made: None, exit: None }))
 }
 
-fn tell(events: &mut (dyn FnMut(Event) + Send), told: LoadEvent) {
-    if let LoadEvent::Second(second) = told {
+fn emit(events: &mut (dyn FnMut(Event) + Send), reported: LoadEvent) {
+    if let LoadEvent::Second(second) = reported {
         events(Event::Second(Arm::Proxied, second));
     }
 }

@@ -12,7 +12,7 @@ pub(crate) const METRICS: &[Metric] = &[
     row("memory/idle_rss", Bytes, StageKind::Idle, &MEMORY, "Median resident memory of a ready target without traffic, one value per launch. PSS for a tree of several processes.", idle_rss)
         .req("M-MEM-001", 20e6),
     row("memory/idle_pss", Bytes, StageKind::Idle, &MEMORY, "Median proportional set size (PSS) of a ready target without traffic, which divides shared pages among the processes that share them.", idle_pss),
-    row("cpu/idle_percent", Percent, StageKind::Idle, &CPU_PERCENT, "CPU time of a ready target without traffic ÷ wall time; 100 % is one core.", idle_cpu)
+    row("cpu/idle_percent", Percent, StageKind::Idle, &CPU_PERCENT, "CPU time of a ready target without traffic ÷ wall time; 100 % is one core.", idle_cpu).help("CPU time of a ready target without traffic ÷ wall time.")
         .req("M-CPU-001", 1.0),
 ];
 

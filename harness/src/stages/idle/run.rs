@@ -23,7 +23,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
         let order = builds(stage, turn);
         for (index, build) in (turn * order.len() as u64..).zip(order) {
             let launch = launch(stage, *build, turn);
-            rig.tell(Event::Doing(format!("{launch}, settling")));
+            rig.emit(Event::Doing(format!("{launch}, settling")));
             let mut bench = Bench::start(rig, stage, (index, *build), None).await?;
             let watched = watch(rig, &mut bench, settle, window).await;
             bench.stop(rig).await;
@@ -32,7 +32,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
                 rig.recorder.warn(Warning::Disturbed { launch: turn + 1, build: of_two(stage, *build), check });
             }
         }
-        rig.tell(Event::Step { done: turn + 1, of: launches });
+        rig.emit(Event::Step { done: turn + 1, of: launches });
     }
     Ok(())
 }

@@ -9,10 +9,12 @@ use crate::measure::metric::row::{Absent, Metric, Values, row};
 use crate::measure::metric::unit::Unit::{Micros, Millis};
 use crate::measure::record::StageRecord;
 
+const EVALUATION: &str = "In-process evaluation time of one policy, measured by Criterion.";
+
 pub(crate) const METRICS: &[Metric] = &[
-    row("policy/eval_p50", Micros, StageKind::Import, &LATENCY, "In-process evaluation time of one policy, measured by Criterion: median of its samples, each the mean of one batch of iterations.", eval_p50)
+    row("policy/eval_p50", Micros, StageKind::Import, &LATENCY, "In-process evaluation time of one policy, measured by Criterion: median of its samples, each the mean of one batch of iterations.", eval_p50).help(EVALUATION)
         .req("M-POL-001", 100.0),
-    row("policy/eval_p99", Micros, StageKind::Import, &LATENCY_TAIL, "The same, quantile 0.99 of the samples. Advisory, because the mean of a batch hides its slowest evaluations.", eval_p99)
+    row("policy/eval_p99", Micros, StageKind::Import, &LATENCY_TAIL, "The same, quantile 0.99 of the samples. Advisory, because the mean of a batch hides its slowest evaluations.", eval_p99).help(EVALUATION)
         .req("M-POL-002", 500.0),
     row("policy/reload_time", Millis, StageKind::Import, &LATENCY, "In-process time of reloading the policies, measured by Criterion: median of its samples.", reload_time)
         .req("M-POL-003", 100.0),

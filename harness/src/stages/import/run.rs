@@ -88,7 +88,7 @@ impl Work {
 
     /// Returns when the file was written, in seconds since 1970, if it is recent enough.
     fn fresh(&self, file: &Path, bench: &str) -> Result<u64, Error> {
-        let unreadable = |source| Error::Unreadable { path: file.to_owned(), source };
+        let unreadable = |cause| Error::Unreadable { path: file.to_owned(), cause };
         let written = std::fs::metadata(file).and_then(|file| file.modified()).map_err(unreadable)?;
         let age = SystemTime::now().duration_since(written).unwrap_or_default();
         if age > self.max_age.duration() {

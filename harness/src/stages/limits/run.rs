@@ -27,7 +27,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
         let stage_rounds = (u64::from(index) * work.rounds, cells.len() as u64 * work.rounds);
         let mut tally =
             Tally { wanted: work.rounds, valid: 0, rejected: 0, stage: stage_rounds, extent: Extent::Instance };
-        rig.tell(Event::Doing(limits.to_string()));
+        rig.emit(Event::Doing(limits.to_string()));
         let why = match rounds::rounds(rig, &cell, work, index.into(), &mut tally, work.rounds).await {
             Ok(()) => None,
             Err(Halt::Failed(failure)) if failure.exit == Exit::TargetFailed => {
@@ -46,7 +46,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
             }
             rig.recorder.came_to(index, *limits, Instance { gave_up: Some(why) });
         }
-        rig.tell(Event::Step { done: stage_rounds.0 + work.rounds, of: stage_rounds.1 });
+        rig.emit(Event::Step { done: stage_rounds.0 + work.rounds, of: stage_rounds.1 });
     }
     if invalid.is_empty() { Ok(()) } else { Err(Halt::Invalid(invalid)) }
 }

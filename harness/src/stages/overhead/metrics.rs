@@ -13,24 +13,29 @@ use crate::measure::metric::values::{
 use crate::measure::record::{RoundRecord, StageRecord};
 use harness_load::facts::Arm;
 
+const RESPONSE: &str = "Response time (last byte − intended start) through the target.";
+const SERVICE: &str = "Service time (last byte − sent) through the target.";
+const DIFFERENCE: &str =
+    "Median over rounds of the difference of the quantiles, proxied − direct, of the response time.";
+
 pub(crate) const METRICS: &[Metric] = &[
-    row("latency/p50", Millis, StageKind::Overhead, &LATENCY, "Response time (last byte − intended start) through the target, quantile 0.5.", |stage| response(stage, 0.5)).by_arm(|trial| response_ms(trial, 0.5))
+    row("latency/p50", Millis, StageKind::Overhead, &LATENCY, "Response time (last byte − intended start) through the target, quantile 0.5.", |stage| response(stage, 0.5)).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.5))
         .req("M-LAT-001", 5.0),
-    row("latency/p95", Millis, StageKind::Overhead, &LATENCY, "Response time through the target, quantile 0.95.", |stage| response(stage, 0.95)).by_arm(|trial| response_ms(trial, 0.95))
+    row("latency/p95", Millis, StageKind::Overhead, &LATENCY, "Response time through the target, quantile 0.95.", |stage| response(stage, 0.95)).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.95))
         .req("M-LAT-002", 15.0),
-    row("latency/p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "Response time through the target, quantile 0.99. Advisory below 10,000 requests per round.", |stage| response(stage, 0.99)).by_arm(|trial| response_ms(trial, 0.99)).tail()
+    row("latency/p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "Response time through the target, quantile 0.99. Advisory below 10,000 requests per round.", |stage| response(stage, 0.99)).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.99)).tail()
         .req("M-LAT-003", 50.0),
-    row("latency/service_p50", Millis, StageKind::Overhead, &LATENCY, "Service time (last byte − sent) through the target, quantile 0.5.", |stage| service(stage, 0.5)).by_arm(|trial| service_ms(trial, 0.5)),
-    row("latency/service_p95", Millis, StageKind::Overhead, &LATENCY, "Service time through the target, quantile 0.95.", |stage| service(stage, 0.95)).by_arm(|trial| service_ms(trial, 0.95)),
-    row("latency/service_p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "Service time through the target, quantile 0.99.", |stage| service(stage, 0.99)).by_arm(|trial| service_ms(trial, 0.99)).tail(),
-    row("ttfb/p95", Millis, StageKind::Overhead, &LATENCY, "Time to the response headers (headers − sent) through the target, quantile 0.95.", ttfb_p95).by_arm(|trial| quantile_ms(&trial.load.latencies.ttfb, 0.95)).req("M-TTFB-001", 10.0),
-    row("overhead/latency_p50", Millis, StageKind::Overhead, &OVERHEAD, "Median over rounds of p50(proxied) − p50(direct), response time at the same arrival rate.", |stage| overhead(stage, 0.5)).by_arm(|trial| response_ms(trial, 0.5))
+    row("latency/service_p50", Millis, StageKind::Overhead, &LATENCY, "Service time (last byte − sent) through the target, quantile 0.5.", |stage| service(stage, 0.5)).help(SERVICE).by_arm(|trial| service_ms(trial, 0.5)),
+    row("latency/service_p95", Millis, StageKind::Overhead, &LATENCY, "Service time through the target, quantile 0.95.", |stage| service(stage, 0.95)).help(SERVICE).by_arm(|trial| service_ms(trial, 0.95)),
+    row("latency/service_p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "Service time through the target, quantile 0.99.", |stage| service(stage, 0.99)).help(SERVICE).by_arm(|trial| service_ms(trial, 0.99)).tail(),
+    row("ttfb/p95", Millis, StageKind::Overhead, &LATENCY, "Time to the response headers (headers − sent) through the target, quantile 0.95.", ttfb_p95).help("Time to the response headers (headers − sent) through the target.").by_arm(|trial| quantile_ms(&trial.load.latencies.ttfb, 0.95)).req("M-TTFB-001", 10.0),
+    row("overhead/latency_p50", Millis, StageKind::Overhead, &OVERHEAD, "Median over rounds of p50(proxied) − p50(direct), response time at the same arrival rate.", |stage| overhead(stage, 0.5)).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.5))
         .req("M-OH-001", 2.0),
-    row("overhead/latency_p95", Millis, StageKind::Overhead, &OVERHEAD, "Median over rounds of p95(proxied) − p95(direct): a shift of the quantile, not the extra time of single requests.", |stage| overhead(stage, 0.95)).by_arm(|trial| response_ms(trial, 0.95)),
-    row("overhead/latency_p99", Millis, StageKind::Overhead, &OVERHEAD, "The same for quantile 0.99.", |stage| overhead(stage, 0.99)).by_arm(|trial| response_ms(trial, 0.99)).tail(),
-    row("overhead/percent_p50", Percent, StageKind::Overhead, &OVERHEAD_PERCENT, "p50(proxied) ÷ p50(direct) − 1 per round. Absent without an upstream delay, because the value then depends mostly on the speed of the upstream.", percent_p50)
+    row("overhead/latency_p95", Millis, StageKind::Overhead, &OVERHEAD, "Median over rounds of p95(proxied) − p95(direct): a shift of the quantile, not the extra time of single requests.", |stage| overhead(stage, 0.95)).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.95)),
+    row("overhead/latency_p99", Millis, StageKind::Overhead, &OVERHEAD, "The same for quantile 0.99.", |stage| overhead(stage, 0.99)).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.99)).tail(),
+    row("overhead/percent_p50", Percent, StageKind::Overhead, &OVERHEAD_PERCENT, "p50(proxied) ÷ p50(direct) − 1 per round. Absent without an upstream delay, because the value then depends mostly on the speed of the upstream.", percent_p50).help("Median over rounds of proxied ÷ direct − 1, of the response time.")
         .req("M-OH-002", 10.0),
-    row("cpu/under_load_percent", Percent, StageKind::Overhead, &CPU_PERCENT, "CPU time of the target ÷ wall time in the windows of the proxied arm; 100 % is one core.", load_cpu)
+    row("cpu/under_load_percent", Percent, StageKind::Overhead, &CPU_PERCENT, "CPU time of the target ÷ wall time in the windows of the proxied arm; 100 % is one core.", load_cpu).help("CPU time of the target ÷ wall time in the windows of the proxied arm.")
         .req("M-CPU-002", 50.0),
     row("cpu/us_per_request", Micros, StageKind::Overhead, &CPU_TIME, "CPU time of the target in a window ÷ requests completed in it. Includes the CPU time that the target uses when idle.", cpu_per_request),
     row("memory/under_load_rss", Bytes, StageKind::Overhead, &MEMORY, "Median resident memory of the target in the windows of the proxied arm. PSS for a tree of several processes.", load_rss)

@@ -17,6 +17,8 @@ const THREADS_PER_DAY: &str = "soak/threads_per_day";
 const P99_RISE: &str = "soak/p99_rise";
 const RATE_LOSS: &str = "soak/rate_loss";
 
+const RESPONSE: &str = "Response time in each window of a soak; in a closed loop, service time.";
+
 pub(crate) const METRICS: &[Metric] = &[
     row(
         "latency/soak_p50",
@@ -25,8 +27,8 @@ pub(crate) const METRICS: &[Metric] = &[
         &LATENCY,
         "Response time in each window of a soak, quantile 0.5, with two significant digits. In a closed loop, service time.",
         p50,
-    ),
-    row("latency/soak_p99", Millis, StageKind::Soak, &LATENCY_TAIL, "The same for quantile 0.99.", p99).tail(),
+    ).help(RESPONSE),
+    row("latency/soak_p99", Millis, StageKind::Soak, &LATENCY_TAIL, "The same for quantile 0.99.", p99).help(RESPONSE).tail(),
     row(
         "throughput/rps_soak",
         PerSecond,
@@ -60,6 +62,7 @@ pub(crate) const METRICS: &[Metric] = &[
         "Growth of the memory troughs per day: Theil–Sen slope with a block-bootstrap interval, see [soak](soak.md).",
         memory,
     )
+    .help("Growth of the memory troughs per day.")
     .trend(),
     row(
         DESCRIPTORS_PER_DAY,

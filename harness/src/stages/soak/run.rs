@@ -85,7 +85,7 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Benc
     let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
     rig.recorder.trial(INSTANCE, ROUND, trial);
     rig.recorder.round(INSTANCE, ROUND, status);
-    rig.tell(Event::Round { status, broken: failed.map(|check| (check, None)) });
+    rig.emit(Event::Round { status, broken: failed.map(|check| (check, None)) });
     Ok(())
 }
 
@@ -150,9 +150,9 @@ impl Watch {
         let order = TrialOrder { slice: Some(work.window), ..trial::order(&work.load, Arm::Proxied, self.begun) };
         let Rig { interrupt, recorder, events, .. } = rig;
         let drive = async |generator: &mut Generator| {
-            let (tell, told) = unbounded_channel();
-            let load = driven(generator, order, tell);
-            let windows = self.record(told, stage, recorder, &mut **events);
+            let (report, reported) = unbounded_channel();
+            let load = driven(generator, order, report);
+            let windows = self.record(reported, stage, recorder, &mut **events);
             match tokio::try_join!(load, windows) {
                 Ok((load, ())) => Ok(Ok(load)),
                 Err(Stop::Load(error)) => Err(error),
@@ -165,7 +165,7 @@ impl Watch {
     /// Waits for the readings of each window and for the counts of the generator.
     async fn record(
         &mut self,
-        mut told: UnboundedReceiver<LoadEvent>,
+        mut reported: UnboundedReceiver<LoadEvent>,
         stage: &Stage,
         recorder: &mut Recorder,
         events: &mut (dyn FnMut(Event) + Send),
@@ -176,7 +176,7 @@ impl Watch {
             let piece = loop {
                 tokio::select! {
                     piece = pending.finish() => break piece,
-                    Some(told) = told.recv() => self.heard.take(told, events),
+                    Some(reported) = reported.recv() => self.heard.take(reported, events),
                 }
             };
             self.pieces.pop_front();
@@ -184,7 +184,7 @@ impl Watch {
             self.gathered.add(&piece.readings);
             self.whole.add(&piece.readings);
             if last {
-                let window = self.end(&mut told, events).await;
+                let window = self.end(&mut reported, events).await;
                 self.series.record(recorder, stage, window);
                 events(Event::Step { done: self.index, of: self.windows });
             }
@@ -195,13 +195,13 @@ impl Watch {
     /// Ends the window in progress, whose readings are complete, when the generator has reported it.
     async fn end(
         &mut self,
-        told: &mut UnboundedReceiver<LoadEvent>,
+        reported: &mut UnboundedReceiver<LoadEvent>,
         events: &mut (dyn FnMut(Event) + Send),
     ) -> SoakWindow {
         while self.heard.slices.is_empty()
-            && let Some(told) = told.recv().await
+            && let Some(reported) = reported.recv().await
         {
-            self.heard.take(told, events);
+            self.heard.take(reported, events);
         }
         let slice = self.heard.slices.pop_front();
         let window = self.present(self.window);
@@ -250,8 +250,8 @@ impl Watch {
 }
 
 impl Heard {
-    fn take(&mut self, told: LoadEvent, events: &mut (dyn FnMut(Event) + Send)) {
-        match told {
+    fn take(&mut self, reported: LoadEvent, events: &mut (dyn FnMut(Event) + Send)) {
+        match reported {
             LoadEvent::Second(second) => {
                 self.ok += second.ok;
                 self.errors += second.errors;
@@ -262,15 +262,15 @@ impl Heard {
     }
 }
 
-/// Drives the load to its end; reports of the generator go to `tell`.
+/// Drives the load to its end; reports of the generator go to `report`.
 async fn driven(
     generator: &mut Generator,
     order: TrialOrder,
-    tell: UnboundedSender<LoadEvent>,
+    report: UnboundedSender<LoadEvent>,
 ) -> Result<LoadFacts, Stop> {
     // The receiver is dropped only when the soak is abandoned, which ends this function too.
-    let told = |told: LoadEvent| {
-        let _ = tell.send(told);
+    let reported = |reported: LoadEvent| {
+        let _ = report.send(reported);
     };
-    generator.follow(order, told).await.map_err(Stop::Load)
+    generator.follow(order, reported).await.map_err(Stop::Load)
 }

@@ -16,11 +16,11 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     for turn in 0..work.launches {
         let order = builds(stage, turn);
         for (index, build) in (turn * order.len() as u64..).zip(order) {
-            rig.tell(Event::Doing(launch(stage, *build, turn)));
+            rig.emit(Event::Doing(launch(stage, *build, turn)));
             let bench = Bench::start(rig, stage, (index, *build), None).await?;
             bench.stop(rig).await;
         }
-        rig.tell(Event::Step { done: turn + 1, of: work.launches });
+        rig.emit(Event::Step { done: turn + 1, of: work.launches });
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ pub fn open(path: &Path) -> Result<Vec<Run>, Error> {
 
 /// Lists the JSON files of a folder, and the results in the folders of runs below it.
 fn runs(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unreadable = |source| interop::Error::Unreadable { path: folder.to_owned(), source };
+    let unreadable = |cause| interop::Error::Unreadable { path: folder.to_owned(), cause };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();

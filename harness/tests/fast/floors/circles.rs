@@ -10,7 +10,7 @@ use super::paths::into_files;
 
 type Graph<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
-/// The circles among the files of one crate, each as the sorted paths of its files.
+/// Returns the circles among the files of one crate, each as the sorted paths of its files.
 pub fn circles(sources: &[&Source], library: bool) -> Vec<Vec<String>> {
     let graph = graph(sources, library);
     let reached: BTreeMap<&str, BTreeSet<&str>> = graph.keys().map(|file| (*file, reach(&graph, file))).collect();
@@ -56,7 +56,7 @@ fn graph<'a>(sources: &[&'a Source], library: bool) -> Graph<'a> {
     sources.iter().filter(|source| !source.is_test()).map(imports).collect()
 }
 
-/// A path through `$kind` of a macro means the files of all kinds.
+/// Replaces `$kind` of a macro by every kind.
 fn each_kind(path: Vec<String>, kinds: &BTreeSet<&String>) -> Vec<Vec<String>> {
     if path.len() < 2 || path[0] != "stages" || !path[1].starts_with('$') {
         return vec![path];
@@ -65,12 +65,12 @@ fn each_kind(path: Vec<String>, kinds: &BTreeSet<&String>) -> Vec<Vec<String>> {
     kinds.iter().map(of).collect()
 }
 
-/// Whether `file` declares the folder in which `other` lies.
+/// Returns whether `file` declares the folder in which `other` lies.
 fn is_above(file: &str, other: &str) -> bool {
     file.strip_suffix(".rs").and_then(|folder| other.strip_prefix(folder)).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// The module of a file within its crate.
+/// Returns the module of a file within its crate.
 fn inside(source: &Source) -> Vec<String> {
     let module = source.module();
     match module.iter().position(|segment| segment == "src") {

@@ -87,12 +87,12 @@ pub const UNSAFE: &str = "crates/rig/src/keeper/pre_exec.rs";
 /// Lines a file may have, its tests included. The aim is 300.
 pub const LONGEST: usize = 400;
 
-/// The room with this name.
+/// Returns the module with this name.
 pub fn find(name: &str) -> Option<&'static Room> {
     ROOMS.iter().find(|room| room.name == name)
 }
 
-/// The name of the room of a module; `stages::soak::run` belongs to `run`.
+/// Returns the name that the rules use for a module; `stages::soak::run` belongs to `run`.
 pub fn room_of(module: &[String]) -> Option<&str> {
     let first = module.first()?;
     match module.get(2) {
@@ -103,7 +103,7 @@ pub fn room_of(module: &[String]) -> Option<&str> {
     }
 }
 
-/// Whether `from` may import `to`.
+/// Returns whether `from` may import `to`.
 pub fn may_import(from: &Room, to: &Room) -> bool {
     if APART.contains(&(from.name, to.name)) {
         return false;

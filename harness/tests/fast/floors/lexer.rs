@@ -17,7 +17,7 @@ struct Lexer {
     tokens: Vec<Token>,
 }
 
-/// The tokens of `source`; `::` is one mark, every other mark one character.
+/// Returns the tokens of `source`; `::` is one mark, every other mark one character.
 pub fn tokens(source: &str) -> Vec<Token> {
     let mut lexer = Lexer { source: source.chars().collect(), at: 0, line: 1, tokens: Vec::new() };
     while lexer.at < lexer.source.len() {
@@ -26,7 +26,7 @@ pub fn tokens(source: &str) -> Vec<Token> {
     lexer.tokens
 }
 
-/// The tokens without items marked `#[cfg(test)]`.
+/// Returns the tokens without items marked `#[cfg(test)]`.
 pub fn without_tests(tokens: &[Token]) -> Vec<Token> {
     const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let (mut kept, mut at) = (Vec::new(), 0);
@@ -42,7 +42,7 @@ pub fn without_tests(tokens: &[Token]) -> Vec<Token> {
     kept
 }
 
-/// The position behind the item that begins at `at`: behind its `;`, or behind the brace that closes its body.
+/// Returns the position behind the item that begins at `at`: behind its `;`, or behind the brace that closes its body.
 fn end_of_item(tokens: &[Token], mut at: usize) -> usize {
     let mut depth = 0_usize;
     while at < tokens.len() {

@@ -9,8 +9,8 @@ pub struct Path {
     pub line: usize,
 }
 
-/// Every path into the crate that `tokens`, the source of `module`, names: `crate::…`, `super::…` and `self::…`, in
-/// `use` lines (nested groups included) and in the middle of the code, and `<own name>::…` of the binary.
+/// Returns every path into the crate that `tokens`, the source of `module`, names: `crate::…`, `super::…` and
+/// `self::…`, in `use` lines (nested groups included) and in the middle of the code, and `<own name>::…` of the binary.
 pub fn into_the_crate(tokens: &[Token], module: &[String]) -> Vec<Path> {
     let mut found = Vec::new();
     let mut place = Place { module: module.to_vec(), braces: Vec::new() };
@@ -42,7 +42,7 @@ pub fn into_files(tokens: &[Token], module: &[String]) -> Vec<Path> {
     found
 }
 
-/// Every line that uses the foreign crate `name`.
+/// Returns every line that uses the foreign crate `name`.
 pub fn lines_using(tokens: &[Token], name: &str) -> Vec<usize> {
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
     let used = |at: &usize| {

@@ -9,11 +9,11 @@ pub struct Unreadable(Reason);
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Reason {
-    #[error("{0}")]
+    #[error(transparent)]
     Base64(#[from] base64::DecodeError),
-    #[error("{0}")]
+    #[error(transparent)]
     Deflate(#[from] std::io::Error),
-    #[error("{0}")]
+    #[error(transparent)]
     Hdr(#[from] DeserializeError),
     #[error("it has another cookie")]
     Cookie,

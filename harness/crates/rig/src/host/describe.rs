@@ -20,7 +20,7 @@ pub fn tool() -> ToolFacts {
 /// # Errors
 /// Returns [`Error::Unreadable`].
 pub fn executable(path: &Path) -> Result<(u64, String), Error> {
-    digest(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })
+    digest(path).map_err(|cause| Error::Unreadable { path: path.to_owned(), cause })
 }
 
 fn digest(path: &Path) -> std::io::Result<(u64, String)> {

@@ -1,24 +1,61 @@
 //! Errors of the host.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// Why the host cannot be described or locked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum Error {
-    #[error("{} cannot be read: {source}; inspect it with: ls -l {}", path.display(), path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        cause: std::io::Error,
+    },
     /// Another run holds the lock.
-    #[error("another run{} measures on this host, and two would disturb each other; wait until it ends, or stop it{}",
-        pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default(),
-        pid.map(|pid| format!(": kill {pid}")).unwrap_or_default())]
     Busy {
         /// The other run, if the lock file names it.
         pid: Option<i32>,
     },
     /// The lock file cannot be used.
-    #[error("the lock {} cannot be taken: {source}; inspect it with: ls -l {}", path.display(), path.display())]
-    NoLock { path: PathBuf, source: std::io::Error },
+    NoLock {
+        path: PathBuf,
+        cause: std::io::Error,
+    },
 }
+
+impl Error {
+    /// Describes what failed.
+    pub fn problem(&self) -> String {
+        match self {
+            Self::Unreadable { path, cause } => format!("{} cannot be read: {cause}", path.display()),
+            Self::Busy { pid } => {
+                let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+                format!("another run{pid} measures on this host, and two would disturb each other")
+            }
+            Self::NoLock { path, cause } => format!("the lock {} cannot be taken: {cause}", path.display()),
+        }
+    }
+
+    /// Describes what to do.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Unreadable { path, .. } | Self::NoLock { path, .. } => {
+                format!("inspect it with: ls -l {}", path.display())
+            }
+            Self::Busy { pid } => {
+                let kill = pid.map(|pid| format!(": kill {pid}")).unwrap_or_default();
+                format!("wait until it ends, or stop it{kill}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}; {}", self.problem(), self.remedy())
+    }
+}
+
+impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {

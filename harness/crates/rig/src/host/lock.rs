@@ -43,13 +43,13 @@ impl Lock {
     }
 
     fn at(path: &Path, timeout: Duration) -> Result<Self, Error> {
-        let unusable = |source| Error::NoLock { path: path.to_owned(), source };
+        let unusable = |cause| Error::NoLock { path: path.to_owned(), cause };
         let mut file = open(path).map_err(unusable)?;
         let deadline = Mono::now().after(Nanos(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)));
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::Error(source)) => return Err(unusable(source)),
+                Err(TryLockError::Error(cause)) => return Err(unusable(cause)),
                 Err(TryLockError::WouldBlock) if deadline.remaining() == Nanos::ZERO => {
                     return Err(Error::Busy { pid: holder(path) });
                 }

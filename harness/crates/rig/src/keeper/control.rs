@@ -64,7 +64,7 @@ impl Keeper {
             builder.arg("__keeper").stdin(Stdio::from(its)).stdout(Stdio::null()).stderr(File::create(&log)?);
             Ok((ours, builder.spawn()?))
         };
-        let failed = |source: io::Error| Error::Start { exe: exe.to_owned(), source };
+        let failed = |cause: io::Error| Error::Start { exe: exe.to_owned(), cause };
         let (socket, process) = started().map_err(failed)?;
         let pid = i32::try_from(process.id()).unwrap_or(0);
         let line = Mutex::new(ControlLine { socket: Some(socket), sent: 0 });

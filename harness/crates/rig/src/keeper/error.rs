@@ -8,11 +8,11 @@ use super::refusal::Refusal;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The keeper could not be started.
-    #[error("the keeper could not be started from {}: {source}; check that this file is the harness binary", exe.display())]
+    #[error("the keeper could not be started from {}: {cause}; check that this file is the harness binary", exe.display())]
     Start {
         /// The binary of the keeper.
         exe: PathBuf,
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The keeper has ended, and everything that it had started with it.
     #[error(

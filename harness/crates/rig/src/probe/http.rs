@@ -42,11 +42,11 @@ pub(super) enum Miss {
     Silent,
     #[error("what came was not HTTP/1: {0:?}")]
     Garbage(String),
-    #[error("the head of an answer is malformed ({source}): {start:?}")]
-    Malformed { start: String, source: httparse::Error },
+    #[error("the head of an answer is malformed ({cause}): {start:?}")]
+    Malformed { start: String, cause: httparse::Error },
     #[error("stopped")]
     Stopped,
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 
@@ -228,7 +228,7 @@ impl<F: Fn() -> bool> Input<'_, F> {
                         return Err(if self.connection.buffer.is_empty() { Miss::Closed } else { self.garbage() });
                     }
                 }
-                (Err(source), Some(_)) => return Err(Miss::Malformed { start: self.start(), source }),
+                (Err(cause), Some(_)) => return Err(Miss::Malformed { start: self.start(), cause }),
                 _ => return Err(self.garbage()),
             }
         }

@@ -14,7 +14,7 @@ pub struct Window {
     /// kernel does not permit the reset or the target is gone at the end edge. Of a tree it is the sum over its
     /// processes, which is an upper bound: their peaks need not coincide and shared pages are counted in each.
     pub peak_rss_bytes: Option<u64>,
-    /// What the target's threads did between the edges; `None` when the kernel does not tell, or the sampler was stopped before the
+    /// What the target's threads did between the edges; `None` when the kernel does not report it, or the sampler was stopped before the
     /// end edge.
     pub target_threads: Option<ThreadsUsage>,
 }

@@ -11,19 +11,19 @@ use super::url::UrlError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A placeholder of the scenario cannot be replaced.
-    #[error("{key}: {source}")]
+    #[error("{key}: {cause}")]
     Placeholder {
         /// The key of the text, for example `target.process.command`.
         key: String,
-        source: placeholders::Error,
+        cause: placeholders::Error,
     },
     /// An endpoint is not a URL that can be probed.
-    #[error("{key}: {url:?} {source}")]
+    #[error("{key}: {url:?} {cause}")]
     Url {
         key: String,
         /// The text with its placeholders replaced.
         url: String,
-        source: UrlError,
+        cause: UrlError,
     },
     /// Another process listens on a port of the target.
     #[error("port {port} is already taken{}; {}", by.as_ref().map_or_else(String::new, |by| format!(" by {by}")), free_it(*port, by.as_ref()))]
@@ -35,16 +35,16 @@ pub enum Error {
     #[error("no free port: {0}; check with: ss -ltn | wc -l")]
     NoPort(std::io::Error),
     /// A template cannot be rendered into the run's folder.
-    #[error("target.files.{name:?}: {}: {source}; check with: ls -l {}", path.display(), path.display())]
+    #[error("target.files.{name:?}: {}: {cause}; check with: ls -l {}", path.display(), path.display())]
     File {
         /// The name in the scenario.
         name: String,
         path: PathBuf,
-        source: FileError,
+        cause: FileError,
     },
     /// The working folder cannot be created.
-    #[error("the working folder {} cannot be created: {source}; check with: df -h {}", path.display(), path.display())]
-    Folder { path: PathBuf, source: std::io::Error },
+    #[error("the working folder {} cannot be created: {cause}; check with: df -h {}", path.display(), path.display())]
+    Folder { path: PathBuf, cause: std::io::Error },
     /// A command without a program.
     #[error("{key} is empty; it needs at least a program, for example [\"nginx\", \"-g\", \"daemon off;\"]")]
     NoProgram { key: String },
@@ -79,9 +79,9 @@ pub enum Error {
 pub enum FileError {
     #[error("its name must be a plain relative path")]
     Name,
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] std::io::Error),
-    #[error("{0}")]
+    #[error(transparent)]
     Placeholder(#[from] placeholders::Error),
 }
 

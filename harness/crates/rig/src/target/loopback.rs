@@ -14,8 +14,8 @@ pub enum LoopbackError {
     Scheme(String),
     #[error("{0:?} is not this host: traffic goes to loopback addresses only")]
     OtherHost(String),
-    #[error("{text:?} {source}")]
-    Url { text: String, source: UrlError },
+    #[error("{text:?} {cause}")]
+    Url { text: String, cause: UrlError },
     #[error("{0:?} must end after the port: the path belongs to [request]")]
     Path(String),
 }
@@ -54,7 +54,7 @@ fn check_text(text: &str, base_only: bool) -> Result<(), LoopbackError> {
     if !is_loopback(host) {
         return Err(LoopbackError::OtherHost(host.to_owned()));
     }
-    let url = HttpUrl::parse(text).map_err(|source| LoopbackError::Url { text: text.to_owned(), source })?;
+    let url = HttpUrl::parse(text).map_err(|cause| LoopbackError::Url { text: text.to_owned(), cause })?;
     if base_only && url.path != "/" {
         return Err(LoopbackError::Path(text.to_owned()));
     }

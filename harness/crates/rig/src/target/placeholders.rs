@@ -25,7 +25,7 @@ pub enum Error {
     #[error("the environment variable {name} is not set; set it with: export {name}=…")]
     Unset { name: String },
     #[error("no free port: {0}; check with: ss -ltn | wc -l")]
-    NoPort(#[from] std::io::Error),
+    NoPort(std::io::Error),
 }
 
 /// The values of placeholders in one launch.
@@ -107,7 +107,7 @@ impl<'a> Values<'a> {
         if let Some(port) = self.allotted.get(name) {
             return Ok(*port);
         }
-        let port = self.ports.free()?;
+        let port = self.ports.free().map_err(Error::NoPort)?;
         self.allotted.insert(name.to_owned(), port);
         Ok(port)
     }

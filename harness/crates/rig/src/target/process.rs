@@ -98,12 +98,12 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
 }
 
 pub(super) fn render(values: &mut Values<'_>, text: &str, key: &str) -> Result<String, Error> {
-    values.render(text).map_err(|source| Error::Placeholder { key: key.to_owned(), source })
+    values.render(text).map_err(|cause| Error::Placeholder { key: key.to_owned(), cause })
 }
 
 /// Renders the name of a program; see [`Values::render_program`].
 pub(super) fn render_program(values: &mut Values<'_>, text: &str, key: &str) -> Result<String, Error> {
-    values.render_program(text).map_err(|source| Error::Placeholder { key: key.to_owned(), source })
+    values.render_program(text).map_err(|cause| Error::Placeholder { key: key.to_owned(), cause })
 }
 
 /// Renders a program and its arguments.
@@ -120,7 +120,7 @@ pub(super) fn render_all(values: &mut Values<'_>, texts: &[String], key: &str) -
 
 /// Renders a template into the working folder, which its name must not leave.
 pub(super) fn render_file(values: &mut Values<'_>, name: &str, template: &Path, cwd: &Path) -> Result<(), Error> {
-    let refused = |path: &Path, source: FileError| Error::File { name: name.to_owned(), path: path.to_owned(), source };
+    let refused = |path: &Path, cause: FileError| Error::File { name: name.to_owned(), path: path.to_owned(), cause };
     if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
         return Err(refused(Path::new(name), FileError::Name));
     }
@@ -144,7 +144,7 @@ pub(super) fn endpoints(values: &mut Values<'_>, section: &str, urls: &spec::End
 /// Renders one URL.
 pub(super) fn resolve(values: &mut Values<'_>, text: &str, key: &str) -> Result<HttpUrl, Error> {
     let url = render(values, text, key)?;
-    HttpUrl::parse(&url).map_err(|source| Error::Url { key: key.to_owned(), url, source })
+    HttpUrl::parse(&url).map_err(|cause| Error::Url { key: key.to_owned(), url, cause })
 }
 
 /// Finds the program of a target without starting it.

@@ -40,7 +40,7 @@ pub(super) fn fresh_folder(parent: &Path, name: &str) -> Result<PathBuf, Error> 
         match std::fs::create_dir(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
-            Err(source) => return Err(Error::Folder { path, source }),
+            Err(cause) => return Err(Error::Folder { path, cause }),
         }
     }
 }

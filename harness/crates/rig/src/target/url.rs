@@ -27,7 +27,7 @@ pub enum UrlError {
     #[error("is not a URL such as http://127.0.0.1:8080/health")]
     Malformed,
     #[error("has an unknown host: {0}")]
-    UnknownHost(#[source] std::io::Error),
+    UnknownHost(std::io::Error),
     #[error("has a host without an address")]
     NoAddress,
 }

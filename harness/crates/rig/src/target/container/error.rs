@@ -1,5 +1,6 @@
 //! Errors of containers.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// The origin of an error, which determines the exit code.
@@ -12,66 +13,138 @@ pub enum Fault {
 }
 
 /// Why the container engine cannot do what a launch needs.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum Error {
-    #[error(
-        "no container engine: there is no socket {}; start one with: sudo systemctl start docker, or name its socket with: \
-         export DOCKER_HOST=unix:///path/to/docker.sock", socket.display()
-    )]
-    NoEngine { socket: PathBuf },
+    NoEngine {
+        socket: PathBuf,
+    },
     /// The socket exists, but no engine answers.
-    #[error(
-        "the container engine does not answer at {}: {message}; check with: systemctl status docker; docker version",
-        socket.display()
-    )]
-    NoAnswer { socket: PathBuf, message: String },
+    NoAnswer {
+        socket: PathBuf,
+        message: String,
+    },
     /// This user may not open the socket.
-    #[error(
-        "this user may not use the container engine's socket {}; join its group with: \
-         sudo usermod -aG docker \"$USER\" && newgrp docker", socket.display()
-    )]
-    NotPermitted { socket: PathBuf },
+    NotPermitted {
+        socket: PathBuf,
+    },
     /// `DOCKER_HOST` is another host, whose processes are not readable.
-    #[error(
-        "DOCKER_HOST={host} is not a local socket, and a target on another host cannot be measured; unset it with: \
-         unset DOCKER_HOST, or name a socket as in unix:///var/run/docker.sock"
-    )]
-    NotLocal { host: String },
+    NotLocal {
+        host: String,
+    },
     /// The engine has no such image.
-    #[error(
-        "image {image} is not on this host, and a run never pulls; get it with: docker pull {image}, or from a file with: \
-         docker load -i FILE"
-    )]
-    NoImage { image: String },
+    NoImage {
+        image: String,
+    },
     /// The image is for other hardware.
-    #[error(
-        "image {image} is for {is}, this host is {host}; get the other one with: docker pull --platform linux/{host} {image}"
-    )]
-    WrongArchitecture { image: String, is: String, host: String },
+    WrongArchitecture {
+        image: String,
+        is: String,
+        host: String,
+    },
     /// The image's program cannot be started.
-    #[error(
-        "the program of image {image} cannot be started: {message}; look at what it runs with: docker image inspect --format \
-         '{{{{.Config.Entrypoint}}}} {{{{.Config.Cmd}}}}' {image}, and correct target.container.command"
-    )]
-    NoProgram { image: String, message: String },
+    NoProgram {
+        image: String,
+        message: String,
+    },
     /// No image could be built from a binary.
-    #[error("no image can be built from the binary: {0}")]
-    NoBuild(#[from] harness_image::Error),
+    NoBuild(harness_image::Error),
     /// The container has no address on the bridge.
-    #[error("the container {name} has no address on its network; check with: docker network ls; docker inspect {name}")]
-    NoAddress { name: String },
+    NoAddress {
+        name: String,
+    },
     /// The engine runs in another pid namespace.
-    #[error(
-        "the process {pid} that the engine reports is not the container's here, because harness and the engine run in different pid \
-         namespaces; run it on the host itself, or with: docker run --pid host"
-    )]
     Elsewhere {
         /// The process id that the engine reported.
         pid: i32,
     },
     /// Any other call that the engine refuses.
-    #[error("the container engine could not {doing}: {message}; check with: docker info; journalctl -u docker -n 20")]
-    Refused { doing: String, message: String },
+    Refused {
+        doing: String,
+        message: String,
+    },
+}
+
+impl From<harness_image::Error> for Error {
+    fn from(error: harness_image::Error) -> Self {
+        Self::NoBuild(error)
+    }
+}
+
+impl Error {
+    /// Describes what failed.
+    pub fn problem(&self) -> String {
+        match self {
+            Self::NoEngine { socket } => format!("no container engine: there is no socket {}", socket.display()),
+            Self::NoAnswer { socket, message } => {
+                format!("the container engine does not answer at {}: {message}", socket.display())
+            }
+            Self::NotPermitted { socket } => {
+                format!("this user may not use the container engine's socket {}", socket.display())
+            }
+            Self::NotLocal { host } => {
+                format!("DOCKER_HOST={host} is not a local socket, and a target on another host cannot be measured")
+            }
+            Self::NoImage { image } => format!("image {image} is not on this host, and a run never pulls"),
+            Self::WrongArchitecture { image, is, host } => format!("image {image} is for {is}, this host is {host}"),
+            Self::NoProgram { image, message } => {
+                format!("the program of image {image} cannot be started: {message}")
+            }
+            Self::NoBuild(_) => "no image can be built from the binary".to_owned(),
+            Self::NoAddress { name } => format!("the container {name} has no address on its network"),
+            Self::Elsewhere { pid } => format!(
+                "the process {pid} that the engine reports is not the container's here, because harness and the engine run in \
+                 different pid namespaces"
+            ),
+            Self::Refused { doing, message } => format!("the container engine could not {doing}: {message}"),
+        }
+    }
+
+    /// Describes what to do; the cause of [`Error::NoBuild`] says it.
+    pub fn remedy(&self) -> Option<String> {
+        let remedy = match self {
+            Self::NoEngine { .. } => "start one with: sudo systemctl start docker, or name its socket with: \
+                 export DOCKER_HOST=unix:///path/to/docker.sock"
+                .to_owned(),
+            Self::NoAnswer { .. } => "check with: systemctl status docker; docker version".to_owned(),
+            Self::NotPermitted { .. } => {
+                "join its group with: sudo usermod -aG docker \"$USER\" && newgrp docker".to_owned()
+            }
+            Self::NotLocal { .. } => {
+                "unset it with: unset DOCKER_HOST, or name a socket as in unix:///var/run/docker.sock".to_owned()
+            }
+            Self::NoImage { image } => {
+                format!("get it with: docker pull {image}, or from a file with: docker load -i FILE")
+            }
+            Self::WrongArchitecture { image, host, .. } => {
+                format!("get the other one with: docker pull --platform linux/{host} {image}")
+            }
+            Self::NoProgram { image, .. } => format!(
+                "inspect it with: docker image inspect --format '{{{{.Config.Entrypoint}}}} {{{{.Config.Cmd}}}}' {image}, and \
+                 correct target.container.command"
+            ),
+            Self::NoBuild(_) => return None,
+            Self::NoAddress { name } => format!("check with: docker network ls; docker inspect {name}"),
+            Self::Elsewhere { .. } => "run it on the host itself, or with: docker run --pid host".to_owned(),
+            Self::Refused { .. } => "check with: docker info; journalctl -u docker -n 20".to_owned(),
+        };
+        Some(remedy)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.problem())?;
+        self.remedy().map_or(Ok(()), |remedy| write!(out, "; {remedy}"))
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NoBuild(cause) => Some(cause),
+            _ => None,
+        }
+    }
 }
 
 impl Error {
