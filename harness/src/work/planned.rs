@@ -86,6 +86,63 @@ pub trait StageWork {
     fn facts(&self) -> StageFacts;
 }
 
+/// The planned work of a kind whose stages are rounds of load and nothing else.
+pub trait RoundsWork {
+    fn load(&self) -> &LoadWork;
+
+    fn load_mut(&mut self) -> &mut LoadWork;
+
+    /// See [`StageWork::resolves`].
+    fn resolves(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// See [`StageWork::facts`].
+    fn facts(&self) -> StageFacts;
+}
+
+impl<W: RoundsWork> StageWork for W {
+    fn describe(&self) -> String {
+        RoundsWork::load(self).describe()
+    }
+
+    fn duration(&self) -> Nanos {
+        RoundsWork::load(self).duration()
+    }
+
+    fn shorten(&mut self) {
+        self.load_mut().shorten();
+    }
+
+    fn wanted(&self) -> u64 {
+        RoundsWork::load(self).rounds
+    }
+
+    fn load(&self) -> Option<&LoadWork> {
+        Some(RoundsWork::load(self))
+    }
+
+    fn rounds(&self) -> Option<&LoadWork> {
+        Some(RoundsWork::load(self))
+    }
+
+    fn rounds_mut(&mut self) -> Option<&mut LoadWork> {
+        Some(self.load_mut())
+    }
+
+    fn is_profiled(&self) -> bool {
+        true
+    }
+
+    fn resolves(&self) -> Option<&'static str> {
+        RoundsWork::resolves(self)
+    }
+
+    fn facts(&self) -> StageFacts {
+        RoundsWork::facts(self)
+    }
+}
+
 /// Warns of fewer launches than have a 95 % interval.
 pub(crate) fn too_few_launches(stage: &str, launches: u64) -> Option<String> {
     (launches < FEWEST_ROUNDS).then(|| {
