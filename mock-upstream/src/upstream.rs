@@ -17,5 +17,5 @@ pub use self::args::Args;
 pub use self::behaviour::{Behaviour, ErrorKind, Sse};
 pub use self::delay::{Delay, DelayError, Sampler};
 pub use self::fault::Fault;
-pub use self::ledger::{DelayTotal, FaultTotals, Hits, LedgerReport};
+pub use self::ledger::{DelayTotal, FaultTotals, Hits, LedgerReport, StallSpan};
 pub use self::serve::{main_with, serve};

@@ -32,8 +32,20 @@ pub struct Evidence<'a> {
 
 /// Applies every rule. The first failed rule is the headline, so their order matters.
 pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
-    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 10] =
-        [accounting, errors, achieved, pacer_lag, unsent, ledger, littles_law, target_cpu, steal, foreign_cpu];
+    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 12] = [
+        accounting,
+        errors,
+        stall,
+        upstream_stall,
+        achieved,
+        pacer_lag,
+        unsent,
+        ledger,
+        littles_law,
+        target_cpu,
+        steal,
+        foreign_cpu,
+    ];
     rules.iter().filter_map(|rule| rule(evidence, limits)).collect()
 }
 
@@ -71,13 +83,15 @@ fn errors(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     Some(Check::new(found, passed, behind(evidence.arm)))
 }
 
-/// Compares answers per second, valid or not, with the offered rate.
+/// Compares answers per second, valid or not, with the offered rate. Answers that a stall of the generator kept from being read in time
+/// count as answers.
 fn achieved(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let Pace::Open { rate } = evidence.offered else {
         return None;
     };
     let seconds = evidence.load.window_ns as f64 / 1e9;
-    let answered = (evidence.load.completed_in_window + evidence.load.outcomes.errors()) as f64;
+    let stalled = evidence.load.stalls.map_or(0, |stalls| stalls.ended_after);
+    let answered = (evidence.load.completed_in_window + evidence.load.outcomes.errors() + stalled) as f64;
     let share = if seconds > 0.0 { answered / seconds / rate.0 } else { 0.0 };
     let limit = limits.achieved.0;
     let found = Found::Achieved { share, rate, limit };
@@ -87,10 +101,11 @@ fn achieved(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
 /// Returns the cause of a rate below the offered one.
 fn blame_for_rate(evidence: &Evidence<'_>, limits: &Limits) -> Blame {
     let lagging = judged_lag(evidence.load).is_some_and(|judged| judged.lag > limits.pacer_lag_p99);
+    let stalled = stall(evidence, limits).is_some_and(|check| !check.passed);
     let saturated = matches!(saturation(evidence, limits), Some((OwnProcess::Generator, _)));
     let Pace::Open { rate } = evidence.offered else { return Blame::Instrument };
     let beyond = generator_ceiling(evidence).is_some_and(|ceiling| rate.0 > ceiling);
-    if lagging || saturated || beyond { Blame::Generator } else { behind(evidence.arm) }
+    if lagging || stalled || saturated || beyond { Blame::Generator } else { behind(evidence.arm) }
 }
 
 /// Estimates the maximum rate of the generator with all CPUs of the host, from its CPU time per request in this trial.
@@ -129,6 +144,32 @@ pub fn judged_lag(load: &LoadFacts) -> Option<JudgedLag> {
     Some(JudgedLag { quantile, lag: lags.quantile(quantile)? })
 }
 
+/// How much of the window the generator was not there. The requests that its stalls overlap are not in the latencies.
+fn stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
+    let load = evidence.load;
+    let stalls = load.stalls?;
+    let share = match evidence.offered {
+        Pace::Open { .. } => stalls.requests as f64 / load.scheduled.max(1) as f64,
+        Pace::Closed { .. } => stalls.span_ns as f64 / load.window_ns.saturating_add(stalls.span_ns).max(1) as f64,
+    };
+    let limit = limits.stall.0;
+    let found = Found::Stall { process: OwnProcess::Generator, share, limit };
+    Some(Check::new(found, share <= limit, Blame::Generator))
+}
+
+/// A tick of `/proc/stat`, by which its stolen time may be off.
+const STEAL_TICK_NS: u64 = 10_000_000;
+
+/// How much of the window the upstream was not there, without what the hypervisor took, which [`steal`] judges. The requests that it
+/// delays cannot be told from the others.
+fn upstream_stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
+    let stalled = evidence.ledger?.upstream_stall_ns?.saturating_sub(STEAL_TICK_NS);
+    let share = stalled as f64 / evidence.load.window_ns.max(1) as f64;
+    let limit = limits.upstream_stall.0;
+    let found = Found::Stall { process: OwnProcess::Upstream, share, limit };
+    Some(Check::new(found, share <= limit, Blame::Upstream))
+}
+
 fn unsent(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let Pace::Open { .. } = evidence.offered else {
         return None;
@@ -139,7 +180,7 @@ fn unsent(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
 
 /// Compares the hits that the upstream counted with the requests that were sent.
 fn ledger(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
-    let Ledger { upstream_hits, sent } = evidence.ledger?;
+    let Ledger { upstream_hits, sent, .. } = evidence.ledger?;
     let expected = if evidence.arm == Arm::Direct { LedgerRule::Exact } else { evidence.ledger_rule };
     let passed = match expected {
         LedgerRule::Exact => upstream_hits == sent,

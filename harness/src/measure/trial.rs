@@ -28,6 +28,10 @@ pub struct Ledger {
     pub upstream_hits: u64,
     /// Requests the generator put on the wire.
     pub sent: u64,
+    /// How long the upstream's event loop did not run within the window although it was due, in nanoseconds, without what the hypervisor
+    /// can have taken; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_stall_ns: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use serde::Deserialize;
 
 use super::admin::Admin;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 use harness_load::spec::Request;
+use mock_upstream::upstream::StallSpan;
 
 /// Path of the hit counters of the upstream.
 const PATH: &str = "/__upstream/ledger";
@@ -23,6 +26,27 @@ pub(crate) struct Error {
 #[derive(Deserialize)]
 struct Answer {
     hits: Vec<Hits>,
+    #[serde(default)]
+    stalls: Option<Vec<StallSpan>>,
+}
+
+/// The counts of the upstream so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Count {
+    pub(crate) hits: u64,
+    /// The last spans in which its event loop did not run although it was due; absent where it does not report them.
+    pub(crate) stalls: Option<Vec<StallSpan>>,
+}
+
+impl Count {
+    /// Returns how long it was stalled in the `window` from `start` on, without what the hypervisor can have taken.
+    pub(crate) fn stalled(&self, start: Mono, window: Nanos) -> Option<Nanos> {
+        let end = start.after(window);
+        let inside = |span: &StallSpan| {
+            Mono(span.until_ns).min(end).since(Mono(span.from_ns).max(start)).minus(Nanos(span.stolen_ns))
+        };
+        Some(self.stalls.as_ref()?.iter().map(inside).fold(Nanos::ZERO, Nanos::plus))
+    }
 }
 
 #[derive(Deserialize)]
@@ -32,11 +56,11 @@ struct Hits {
     hits: u64,
 }
 
-/// Returns the hits that were counted so far on the methods and paths of `requests`.
+/// Reads the hits that were counted so far on the methods and paths of `requests`.
 ///
 /// # Errors
 /// Returns an error if there is no valid answer within ten seconds.
-pub(crate) async fn hits(address: SocketAddr, requests: &[Request]) -> Result<u64, Error> {
+pub(crate) async fn count(address: SocketAddr, requests: &[Request]) -> Result<Count, Error> {
     let asked = async { Admin::open(address).await?.get::<Answer>(PATH).await };
     let answer = asked.await.map_err(|cause| Error { address, cause: cause.to_string() })?;
     let ours = |hits: &&Hits| {
@@ -45,5 +69,6 @@ pub(crate) async fn hits(address: SocketAddr, requests: &[Request]) -> Result<u6
             request.method == hits.method && path == hits.path
         })
     };
-    Ok(answer.hits.iter().filter(ours).map(|hits| hits.hits).sum())
+    let hits = answer.hits.iter().filter(ours).map(|hits| hits.hits).sum();
+    Ok(Count { hits, stalls: answer.stalls })
 }

@@ -3,7 +3,7 @@
 use super::bench::Bench;
 use super::event::Event;
 use super::halt::Halt;
-use super::ledger;
+use super::ledger::{self, Count};
 use super::limits;
 use super::rig::Rig;
 use crate::measure::LedgerRule;
@@ -74,19 +74,23 @@ pub(crate) async fn run(
 }
 
 /// Combines the hits that the upstream counted between two readings with the requests that were sent.
-pub(crate) fn ledger_of(before: Option<u64>, after: Option<u64>, load: &LoadFacts) -> Option<Ledger> {
-    let upstream_hits = after?.saturating_sub(before?);
-    Some(Ledger { upstream_hits, sent: load.sent_total })
+pub(crate) fn ledger_of(before: Option<Count>, after: Option<Count>, load: &LoadFacts) -> Option<Ledger> {
+    let (before, after) = (before?, after?);
+    Some(Ledger {
+        upstream_hits: after.hits.saturating_sub(before.hits),
+        sent: load.sent_total,
+        upstream_stall_ns: after.stalled(load.window_start, Nanos(load.window_ns)).map(|span| span.0),
+    })
 }
 
 /// Reads the hits that the upstream has counted so far; `None` if it is not the bundled one.
 ///
 /// # Errors
 /// Returns [`Halt::Failed`] if they cannot be read.
-pub(crate) async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<u64>, Halt> {
+pub(crate) async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<Count>, Halt> {
     match bench.ledger() {
         None => Ok(None),
-        Some(address) => ledger::hits(address, requests).await.map(Some).map_err(|error| Halt::target(&error)),
+        Some(address) => ledger::count(address, requests).await.map(Some).map_err(|error| Halt::target(&error)),
     }
 }
 

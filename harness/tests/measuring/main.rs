@@ -31,6 +31,7 @@ mod retries;
 mod robustness;
 mod sampler;
 mod soak;
+mod stalls;
 mod target;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -228,7 +228,7 @@ impl Maker {
         let rss = (shape.arm == Arm::Proxied).then_some(TARGET_RSS + 4_000_000);
         let load = self.load(shape, requests);
         let readings = self.readings(shape.window_ms, shape.generator_busy, busy, rss);
-        let ledger = Some(Ledger { upstream_hits: load.sent_total, sent: load.sent_total });
+        let ledger = Some(Ledger { upstream_hits: load.sent_total, sent: load.sent_total, upstream_stall_ns: None });
         let evidence = Evidence {
             arm: shape.arm,
             offered: shape.offered,
@@ -276,6 +276,7 @@ impl Maker {
             late: 0,
             sent_total: requests + requests / 10,
             reconnects: 0,
+            stalls: None,
             mean_in_flight: requests as f64 / seconds * mean / 1e9,
             seconds: per_second.collect(),
             latencies,

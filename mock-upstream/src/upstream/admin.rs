@@ -41,7 +41,9 @@ fn switch(upstream: &Upstream, name: &str) -> Reply {
 }
 
 fn ledger(upstream: &Upstream) -> Reply {
-    match serde_json::to_vec(&upstream.ledger.report()) {
+    upstream.watch();
+    let stalled = upstream.heartbeat.is_known();
+    match serde_json::to_vec(&upstream.ledger.report(stalled)) {
         Ok(body) => reply::json(StatusCode::OK, body),
         Err(_) => reply::empty(StatusCode::INTERNAL_SERVER_ERROR),
     }

@@ -1,9 +1,10 @@
 //! Counters of the upstream.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
+use harness_base::heartbeat::Stall;
 use harness_base::units::Nanos;
 use hyper::Method;
 
@@ -11,6 +12,8 @@ use super::fault::Fault;
 
 /// The number of paths counted by name, which bounds the memory.
 const MAX_PATHS: usize = 1024;
+/// The number of stalls that are kept, which bounds the memory.
+const MAX_STALLS: usize = 4096;
 /// The name under which all further paths are counted.
 const OTHER: &str = "<other>";
 
@@ -27,6 +30,7 @@ pub(crate) struct Ledger {
     reset: AtomicU64,
     half_close: AtomicU64,
     garbage: AtomicU64,
+    stalls: Mutex<VecDeque<Stall>>,
 }
 
 /// The answer of `/__upstream/ledger`.
@@ -39,6 +43,19 @@ pub struct LedgerReport {
     pub delay_ns: DelayTotal,
     #[serde(default)]
     pub faults: FaultTotals,
+    /// The last spans in which the event loop did not run although it was due: the process was stopped or frozen, or the hypervisor
+    /// had its CPU. Absent where the kernel keeps no account of waiting threads.
+    #[serde(default)]
+    pub stalls: Option<Vec<StallSpan>>,
+}
+
+/// A stall, by the monotonic clock of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StallSpan {
+    pub from_ns: u64,
+    pub until_ns: u64,
+    /// The part of it that the hypervisor can have taken.
+    pub stolen_ns: u64,
 }
 
 /// Requests of one method to one path.
@@ -97,6 +114,21 @@ impl Ledger {
         counter.fetch_add(1, Relaxed);
     }
 
+    pub(crate) fn record_stall(&self, stall: Stall) {
+        let mut stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
+        if stalls.len() == MAX_STALLS {
+            stalls.pop_front();
+        }
+        stalls.push_back(stall);
+    }
+
+    fn stalls(&self) -> Vec<StallSpan> {
+        let stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
+        let span =
+            |stall: &Stall| StallSpan { from_ns: stall.from.0, until_ns: stall.until.0, stolen_ns: stall.stolen.0 };
+        stalls.iter().map(span).collect()
+    }
+
     fn faults(&self) -> FaultTotals {
         FaultTotals {
             down: self.down.load(Relaxed),
@@ -107,7 +139,8 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn report(&self) -> LedgerReport {
+    /// Reports the counts. `watched` is whether stalls can be told.
+    pub(crate) fn report(&self, watched: bool) -> LedgerReport {
         let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
         let mut hits: Vec<Hits> = paths
             .iter()
@@ -125,6 +158,7 @@ impl Ledger {
             hits,
             delay_ns: DelayTotal { count: self.delays.load(Relaxed), sum: self.delay_sum_ns.load(Relaxed) },
             faults: self.faults(),
+            stalls: watched.then(|| self.stalls()),
         }
     }
 }
@@ -147,7 +181,7 @@ mod tests {
             ledger.record(&method, path);
         }
         ledger.record(&Method::GET, "/b");
-        let report = ledger.report();
+        let report = ledger.report(true);
         let rows: Vec<_> = report.hits.iter().map(|h| (h.method.as_str(), h.path.as_str(), h.hits)).collect();
         assert_eq!(rows, [("GET", "/a", 1), ("GET", "/b", 2), ("POST", "/b", 1)]);
         assert_eq!(report.total, 4);
@@ -160,7 +194,7 @@ mod tests {
             ledger.record(&Method::GET, &format!("/{n}"));
         }
         ledger.record(&Method::GET, "/0");
-        let report = ledger.report();
+        let report = ledger.report(true);
         let other = report.hits.iter().find(|h| h.path == OTHER).unwrap();
         assert_eq!(other.hits, 30);
         assert_eq!(report.hits.len(), MAX_PATHS + 1);

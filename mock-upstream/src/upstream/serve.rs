@@ -17,7 +17,8 @@ pub async fn serve(listener: TcpListener, behaviour: Behaviour, shutdown: impl F
     let upstream = Arc::new(Upstream::new(behaviour));
     let accepting = Some(upstream.switch.accepting());
     let serve = |stream, stop| connection::serve(stream, Arc::clone(&upstream), stop);
-    server::accept_until(listener, accepting, shutdown, serve).await;
+    let served = server::accept_until(listener, accepting, shutdown, serve);
+    upstream.heartbeat.beat_until(served, |stall| upstream.ledger.record_stall(stall)).await;
 }
 
 /// Runs the whole program: serves until SIGTERM or SIGINT.

@@ -3,6 +3,8 @@
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
+use harness_base::clock::Mono;
+use harness_base::heartbeat::Heartbeat;
 
 use super::behaviour::Behaviour;
 use super::delay::Sampler;
@@ -12,6 +14,7 @@ use super::ledger::Ledger;
 pub(crate) struct Upstream {
     pub(crate) behaviour: Behaviour,
     pub(crate) ledger: Ledger,
+    pub(crate) heartbeat: Heartbeat,
     pub(crate) switch: Switch,
     pub(crate) body: Bytes,
     pub(crate) delays: Sampler,
@@ -20,9 +23,17 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
+    /// Records a stall of the event loop that ended just before now.
+    pub(crate) fn watch(&self) {
+        if let Some(stall) = self.heartbeat.check(Mono::now()) {
+            self.ledger.record_stall(stall);
+        }
+    }
+
     pub(crate) fn new(behaviour: Behaviour) -> Self {
         Self {
             ledger: Ledger::default(),
+            heartbeat: Heartbeat::default(),
             switch: Switch::default(),
             body: vec![b'x'; behaviour.body].into(),
             delays: Sampler::new(behaviour.delay, behaviour.seed),

@@ -5,6 +5,8 @@ pub mod error;
 pub mod exit;
 pub mod files;
 #[cfg(feature = "timer")]
+pub mod heartbeat;
+#[cfg(feature = "timer")]
 pub mod timer;
 pub mod units;
 pub mod words;

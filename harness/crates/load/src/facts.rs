@@ -48,6 +48,21 @@ pub struct Latencies {
     pub pacer_lag: LatencyHistogram,
 }
 
+/// The spans of a window in which the generator did not run although it had work, and no other thread had its CPU: it was stopped or
+/// frozen, or the hypervisor had the CPU.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct StallTotal {
+    /// The length of all stalls in nanoseconds, within the window.
+    pub span_ns: u64,
+    /// Requests of the window that were under way during a stall or waited behind its backlog. They are in the outcomes, but not in
+    /// the latencies: that time is not the target's.
+    pub requests: u64,
+    /// Those of them that ended after the window.
+    pub ended_after: u64,
+}
+
 /// The counts of one second of a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -82,7 +97,7 @@ pub struct Ticks {
 #[serde(deny_unknown_fields)]
 pub struct LoadFacts {
     pub window_start: Mono,
-    /// The measured length of the window in nanoseconds.
+    /// The measured length of the window in nanoseconds; in a closed loop, without the stalls of the generator.
     pub window_ns: u64,
     /// Requests scheduled into the window: open loop by their intended start, closed loop as sent.
     pub scheduled: u64,
@@ -96,6 +111,9 @@ pub struct LoadFacts {
     pub sent_total: u64,
     /// Connections that were reopened because the peer had closed them.
     pub reconnects: u64,
+    /// The stalls of the generator; absent where they cannot be told from waiting for a CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalls: Option<StallTotal>,
     /// The mean number of requests in flight over the window, from samples.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub mean_in_flight: f64,

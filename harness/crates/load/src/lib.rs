@@ -28,6 +28,7 @@ mod judge;
 mod preflight;
 mod prepared;
 mod raw;
+mod stalls;
 mod tally;
 mod trial;
 mod users;

@@ -31,6 +31,10 @@ pub(super) struct Tally {
     pub(super) outcomes: Outcomes,
     pub(super) completed_in_window: u64,
     pub(super) late: u64,
+    /// Requests that a stall of the generator overlaps.
+    pub(super) stalled: u64,
+    /// Those of them that ended after the window.
+    pub(super) stalled_after: u64,
     pub(super) sent_total: u64,
     pub(super) reconnects: u64,
     pub(super) latencies: Latencies,
@@ -150,6 +154,8 @@ impl Tally {
         self.outcomes.merge(&other.outcomes);
         self.completed_in_window += other.completed_in_window;
         self.late += other.late;
+        self.stalled += other.stalled;
+        self.stalled_after += other.stalled_after;
         self.sent_total += other.sent_total;
         self.reconnects += other.reconnects;
         for (number, outcomes) in &other.ticks {

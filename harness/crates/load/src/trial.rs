@@ -9,10 +9,12 @@ use tokio::sync::Notify;
 use super::arm_client::Completion;
 use super::frames::TrialOrder;
 use super::pace::{Pace, Schedule};
+use super::stalls::Stalls;
 use super::tally::Tallies;
-use crate::facts::{LoadFacts, Ticks};
+use crate::facts::{LoadFacts, StallTotal, Ticks};
 use crate::outcome::{Outcome, Outcomes};
 use harness_base::clock::Mono;
+use harness_base::heartbeat::Heartbeat;
 use harness_base::units::Nanos;
 
 /// The number of examples of failures that are kept.
@@ -37,6 +39,8 @@ pub(super) struct Trial {
     start: Mono,
     ramp: Nanos,
     slots: Option<Slots>,
+    heartbeat: Heartbeat,
+    stalls: Stalls,
     inside: AtomicUsize,
     empty: Notify,
     shown: AtomicUsize,
@@ -103,6 +107,8 @@ impl Trial {
             start,
             ramp: order.ramp,
             slots,
+            heartbeat: Heartbeat::default(),
+            stalls: Stalls::default(),
             inside: AtomicUsize::new(usize::try_from(users).unwrap_or(usize::MAX)),
             empty: Notify::new(),
             shown: AtomicUsize::new(0),
@@ -124,6 +130,7 @@ impl Trial {
             return NextRequest::Now;
         };
         let now = Mono::now();
+        self.watch(now);
         if now >= self.drain_until {
             return NextRequest::Over;
         }
@@ -132,7 +139,11 @@ impl Trial {
             return NextRequest::Over;
         }
         let intended = self.start.after(slots.schedule.due(slot));
-        NextRequest::Slot { intended, late: now > intended }
+        let late = now > intended;
+        if late {
+            self.stalls.late(intended, now);
+        }
+        NextRequest::Slot { intended, late }
     }
 
     /// Returns whether a request sent at `at` has a new connection.
@@ -147,9 +158,16 @@ impl Trial {
         }
     }
 
-    /// Waits until every user has left.
+    /// Waits until every user has left, and watches meanwhile for stalls of the event loop.
     pub(super) async fn over(&self) {
-        self.empty.notified().await;
+        self.heartbeat.beat_until(self.empty.notified(), |stall| self.stalls.add(stall)).await;
+    }
+
+    /// Records a stall that ended just before `now`. Whatever runs first after it must ask, not only the heartbeat's timer.
+    fn watch(&self, now: Mono) {
+        if let Some(stall) = self.heartbeat.check(now) {
+            self.stalls.add(stall);
+        }
     }
 
     /// Returns whether another example of a failure is wanted, and counts it.
@@ -172,6 +190,7 @@ impl Trial {
 
     /// Writes down a request that has come to its end.
     pub(super) fn record(&self, turn: &Turn, completion: &Completion) {
+        self.watch(completion.ended);
         let ok = completion.outcome == Outcome::Ok;
         let mut tally = self.tallies.finish();
         tally.sent_total += completion.writes;
@@ -195,6 +214,11 @@ impl Trial {
             tally.ticks.entry(number).or_default().add(outcome, 1);
         }
         tally.late += u64::from(turn.late);
+        if self.stalls.overlap(turn.intended, completion.ended) {
+            tally.stalled += 1;
+            tally.stalled_after += u64::from(completion.ended >= self.window_end);
+            return;
+        }
         let open = self.slots.is_some();
         if open {
             tally.latencies.pacer_lag.record(turn.released.since(turn.intended));
@@ -234,15 +258,22 @@ impl Trial {
         } else {
             tally.latencies.response = tally.latencies.service.clone();
         }
+        let stalled = self.stalls.within(self.window_start, self.window_end);
+        let without = if self.slots.is_some() { Nanos::ZERO } else { stalled };
         LoadFacts {
             window_start: self.window_start,
-            window_ns: self.window_end.since(self.window_start).0,
+            window_ns: self.window_end.since(self.window_start).minus(without).0,
             scheduled,
             outcomes: tally.outcomes,
             completed_in_window: tally.completed_in_window,
             late: tally.late,
             sent_total: tally.sent_total,
             reconnects: tally.reconnects,
+            stalls: self.heartbeat.is_known().then_some(StallTotal {
+                span_ns: stalled.0,
+                requests: tally.stalled,
+                ended_after: tally.stalled_after,
+            }),
             mean_in_flight: 0.0,
             latencies: tally.latencies,
             seconds: Vec::new(),

@@ -19,6 +19,8 @@ pub enum Rule {
     Achieved,
     /// Requests were released on time.
     PacerLagP99,
+    /// Generator and upstream ran when they were due.
+    Stall,
     /// Few requests remained unsent.
     Unsent,
     /// The hits of the upstream match the requests that were sent.
@@ -86,6 +88,14 @@ pub enum Found {
         quantile: Option<f64>,
         lag_ns: Option<u64>,
         limit_ns: u64,
+    },
+    /// A process of the harness did not run although it was due, and no other thread had its CPU.
+    Stall {
+        process: OwnProcess,
+        /// Generator of an open loop: requests that a stall overlaps ÷ requests of the window. Otherwise: length of the stalls ÷
+        /// length of the window.
+        share: f64,
+        limit: f64,
     },
     Unsent {
         unsent: u64,
@@ -155,11 +165,12 @@ pub enum Tag {
 
 impl Rule {
     /// Every rule, in the order in which the audit applies them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Accounting,
         Self::Errors,
         Self::Achieved,
         Self::PacerLagP99,
+        Self::Stall,
         Self::Unsent,
         Self::Ledger,
         Self::LittlesLaw,
@@ -175,6 +186,7 @@ impl Rule {
             Self::Errors => "errors",
             Self::Achieved => "achieved",
             Self::PacerLagP99 => "pacer_lag_p99",
+            Self::Stall => "stall",
             Self::Unsent => "unsent",
             Self::Ledger => "ledger",
             Self::LittlesLaw => "littles_law",
@@ -193,6 +205,7 @@ impl Found {
             Self::Errors { .. } | Self::ErrorsBefore { .. } => Rule::Errors,
             Self::Achieved { .. } => Rule::Achieved,
             Self::PacerLag { .. } => Rule::PacerLagP99,
+            Self::Stall { .. } => Rule::Stall,
             Self::Unsent { .. } => Rule::Unsent,
             Self::Ledger { .. } => Rule::Ledger,
             Self::LittlesLaw { .. } => Rule::LittlesLaw,

@@ -13,6 +13,13 @@ pub struct Limits {
     pub achieved: Ratio,
     /// Largest pacer lag at quantile 0.99.
     pub pacer_lag_p99: Nanos,
+    /// Largest share of a window's requests that stalls of the generator may overlap, and in a closed loop the largest share of the
+    /// window that they may last.
+    #[serde(default = "stall")]
+    pub stall: Ratio,
+    /// Largest share of the window that stalls of the upstream may last.
+    #[serde(default = "upstream_stall")]
+    pub upstream_stall: Ratio,
     /// Largest number of requests that may remain unsent.
     pub unsent: u64,
     /// Largest share of the scheduled requests that may be errors.
@@ -29,11 +36,23 @@ pub struct Limits {
     pub littles_law: Ratio,
 }
 
+/// The requests that a stall overlaps are left out, so only a large share changes what the others mean.
+const fn stall() -> Ratio {
+    Ratio(0.25)
+}
+
+/// The requests that a stall of the upstream delays cannot be told from the others, so it must stay far below the 1 % of p99.
+const fn upstream_stall() -> Ratio {
+    Ratio(0.002)
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             achieved: Ratio(0.99),
             pacer_lag_p99: Nanos::from_millis(1),
+            stall: stall(),
+            upstream_stall: upstream_stall(),
             unsent: 0,
             errors: Ratio(0.0),
             steal: Ratio(0.05),
@@ -55,6 +74,15 @@ impl Limits {
             pacer_lag_p99: section
                 .field("pacer_lag_p99", "largest pacer lag (released − intended) at p99")
                 .default(base.pacer_lag_p99),
+            stall: section
+                .field(
+                    "stall",
+                    "largest share of the requests (closed loop: of the window) in a stall of the generator",
+                )
+                .default(base.stall),
+            upstream_stall: section
+                .field("upstream_stall", "largest share of the window in which the upstream was stalled")
+                .default(base.upstream_stall),
             unsent: section.field("unsent", "largest number of requests that may remain unsent").default(base.unsent),
             errors: section
                 .field("errors", "largest share of the scheduled requests that may be errors")

@@ -2,6 +2,7 @@
 
 use super::*;
 use harness_base::units::Rate;
+use harness_load::facts::StallTotal;
 use harness_load::outcome::Outcomes;
 use harness_rig::usage::{HostUsage, ProcessUsage};
 
@@ -48,8 +49,29 @@ fn failed_while(
 
 #[test]
 fn a_clean_trial_passes() {
-    let ledger = Ledger { upstream_hits: 1000, sent: 1000 };
+    let ledger = Ledger { upstream_hits: 1000, sent: 1000, upstream_stall_ns: None };
     assert_eq!(failed(&load(1000, 1000), Arm::Proxied, Some(ledger)), []);
+}
+
+#[test]
+fn a_stalled_generator_and_a_stalled_upstream_are_to_blame_themselves() {
+    let stalled = |requests| {
+        let stalls = Some(StallTotal { span_ns: 1_000_000 * requests, requests, ended_after: 0 });
+        failed(&LoadFacts { stalls, ..load(1000, 1000) }, Arm::Proxied, None)
+    };
+    assert_eq!(stalled(250), []);
+    assert_eq!(stalled(251), [(Rule::Stall, Some(Blame::Generator))]);
+    let upstream = |upstream_stall_ns| {
+        let ledger = Ledger { upstream_hits: 1000, sent: 1000, upstream_stall_ns };
+        failed(&load(1000, 1000), Arm::Proxied, Some(ledger))
+    };
+    assert_eq!((upstream(None), upstream(Some(12_000_000))), (vec![], vec![]));
+    assert_eq!(upstream(Some(12_100_000)), [(Rule::Stall, Some(Blame::Upstream))]);
+    let lost = LoadFacts {
+        stalls: Some(StallTotal { span_ns: 300_000_000, requests: 300, ended_after: 0 }),
+        ..load(1000, 900)
+    };
+    assert!(failed(&lost, Arm::Proxied, None).iter().all(|(_, blame)| *blame == Some(Blame::Generator)));
 }
 
 #[test]
@@ -90,7 +112,7 @@ fn lost_requests_and_missing_hits_never_pass() {
     let mut lossy = load(1000, 1000);
     lossy.scheduled = 1001;
     assert_eq!(failed(&lossy, Arm::Direct, None)[0].0, Rule::Accounting);
-    let ledger = Ledger { upstream_hits: 999, sent: 1000 };
+    let ledger = Ledger { upstream_hits: 999, sent: 1000, upstream_stall_ns: None };
     assert_eq!(failed(&load(1000, 1000), Arm::Proxied, Some(ledger)), [(Rule::Ledger, Some(Blame::Target))]);
     assert_eq!(failed(&LoadFacts::default(), Arm::Direct, None)[0].0, Rule::Accounting);
 }

@@ -58,6 +58,10 @@ impl fmt::Display for Found {
                 write!(out, "pacer lag {name} {lag}, limit {limit}")
             }
             Self::PacerLag { .. } => out.write_str("no request was released"),
+            Self::Stall { process, share, limit } => {
+                let (name, share) = (process.name(), percent(*share));
+                write!(out, "the {name} was stopped for {share} % of the window, limit {}", Ratio(*limit))
+            }
             Self::Unsent { unsent, limit } => write!(out, "{} unsent, limit {limit}", count(*unsent)),
             Self::Ledger { sent, upstream_hits, expected } => write!(
                 out,
@@ -119,6 +123,9 @@ impl Check {
             Found::Achieved { .. } | Found::Unsent { .. } => rate_hint(blame),
             Found::PacerLag { .. } => {
                 "the generator woke up late: use a quieter host, a lower `rate`, or a `cpuset` of its own"
+            }
+            Found::Stall { .. } => {
+                "do not stop or freeze processes of the run; if none was, the hypervisor took the CPU: use another host"
             }
             Found::Ledger { .. } => {
                 "the target answers requests itself, retries or drops them: see its log and `expect.upstream_hits`"

@@ -16,11 +16,24 @@ fn document(name: &str) -> String {
 
 #[test]
 fn the_limits_in_the_glossary_are_the_defaults() {
-    let Limits { achieved, pacer_lag_p99, unsent, errors, steal, foreign_cpu, target_cpu, saturated, littles_law } =
-        Limits::default();
+    let Limits {
+        achieved,
+        pacer_lag_p99,
+        stall,
+        upstream_stall,
+        unsent,
+        errors,
+        steal,
+        foreign_cpu,
+        target_cpu,
+        saturated,
+        littles_law,
+    } = Limits::default();
     let limits = [
         ("achieved", achieved.notation()),
         ("pacer_lag_p99", pacer_lag_p99.notation()),
+        ("stall", stall.notation()),
+        ("upstream_stall", upstream_stall.notation()),
         ("unsent", unsent.to_string()),
         ("errors", errors.notation()),
         ("steal", steal.notation()),

@@ -14,6 +14,7 @@ use harness::scenario::Scenario;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_base::units::{Nanos, Rate};
+use harness_load::facts::StallTotal;
 
 use super::*;
 
@@ -239,6 +240,7 @@ fn broken() -> Vec<Check> {
             completed_in_window: 400,
             sent_total: 401,
             mean_in_flight: 9.0,
+            stalls: (lag > 0).then_some(StallTotal { span_ns: 300_000_000, requests: 300, ended_after: 0 }),
             ..LoadFacts::default()
         };
         for _ in 0..400 {
@@ -250,7 +252,7 @@ fn broken() -> Vec<Check> {
             offered: Pace::Open { rate: Rate(1_000.0) },
             connections: 10,
             load: &load,
-            ledger: Some(Ledger { upstream_hits: 3, sent: 401 }),
+            ledger: Some(Ledger { upstream_hits: 3, sent: 401, upstream_stall_ns: None }),
             ledger_rule: LedgerRule::Exact,
             readings: &readings,
             target_cpus: 2.0,

@@ -1,0 +1,245 @@
+//! Notices when an event loop did not run although it was due: its process was stopped or frozen, or the hypervisor had its CPU.
+//!
+//! A beat is due every [`PERIOD`]. What passes beyond it is late. The part of it in which the thread used a CPU itself, or waited
+//! for one that another thread used, is explained; the rest is a stall.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::future::Future;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, ThreadId};
+
+use crate::clock::{Mono, thread_cpu};
+use crate::timer::Timer;
+use crate::units::Nanos;
+
+/// The time between two beats.
+pub const PERIOD: Nanos = Nanos::from_millis(2);
+
+/// The shortest stall that is counted.
+pub const LEAST: Nanos = Nanos::from_millis(2);
+
+/// The time after which the stolen time of the host is read again, so that little of it is from before a stall. Reading it takes about
+/// 50 µs.
+const STEAL_AGE: Nanos = Nanos::from_millis(100);
+
+/// A tick of `/proc/stat`, in which it gives the stolen time.
+const TICK: Nanos = Nanos::from_millis(10);
+
+/// A span in which the event loop did not run: from the last instant at which it is known to have run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    pub from: Mono,
+    pub until: Mono,
+    /// The part of it that the hypervisor can have taken, from the stolen time of all CPUs in it and up to 100 ms before it.
+    pub stolen: Nanos,
+}
+
+impl Stall {
+    /// Returns its length.
+    pub const fn span(&self) -> Nanos {
+        self.until.since(self.from)
+    }
+}
+
+/// The heartbeat of one event loop, which belongs to the thread that called [`Heartbeat::beat_until`] last. Calls from other threads
+/// find nothing.
+#[derive(Debug)]
+pub struct Heartbeat {
+    /// The instant from which a missing beat is a stall.
+    late_at: AtomicU64,
+    last: Mutex<Beat>,
+    steal: Mutex<Steal>,
+}
+
+/// The stolen time of all CPUs of the host.
+#[derive(Debug, Clone, Copy, Default)]
+struct Steal {
+    at: Mono,
+    /// Zero where it cannot be read.
+    sum: Nanos,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Beat {
+    at: Mono,
+    thread: ThreadId,
+    /// Absent where the kernel keeps no account of it.
+    account: Option<Account>,
+}
+
+/// The time of a thread until now.
+#[derive(Debug, Clone, Copy)]
+struct Account {
+    on_cpu: Nanos,
+    /// Runnable, without a CPU.
+    waiting: Nanos,
+}
+
+impl Default for Heartbeat {
+    /// Starts a heartbeat with a first beat now.
+    fn default() -> Self {
+        let beat = Beat::now(Mono::now());
+        Self {
+            late_at: AtomicU64::new(late_after(beat.at)),
+            last: Mutex::new(beat),
+            steal: Mutex::new(Steal::now(beat.at)),
+        }
+    }
+}
+
+impl Heartbeat {
+    /// Returns whether stalls can be told from waiting: the kernel has `/proc/thread-self/schedstat`.
+    pub fn is_known(&self) -> bool {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).account.is_some()
+    }
+
+    /// Beats every [`PERIOD`] until `end` resolves, and reports each stall to `found`.
+    pub async fn beat_until<T>(&self, end: impl Future<Output = T>, found: impl Fn(Stall)) -> T {
+        let mut timer = Timer::default();
+        let beats = async {
+            self.restart(Mono::now());
+            loop {
+                let woke = timer.until(Mono::now().after(PERIOD)).await;
+                if let Some(stall) = self.beat(woke) {
+                    found(stall);
+                }
+            }
+        };
+        tokio::select! {
+            ended = end => ended,
+            never = beats => never,
+        }
+    }
+
+    /// Returns the stall that ended before `now`, if the beat is missing. The cost is one load while the loop runs on time, so
+    /// that whatever the loop does first after a stall can ask.
+    pub fn check(&self, now: Mono) -> Option<Stall> {
+        if now.0 < self.late_at.load(Relaxed) { None } else { self.beat(now) }
+    }
+
+    /// Makes the calling thread the one that is watched.
+    fn restart(&self, now: Mono) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Beat::now(now);
+        self.late_at.store(late_after(now), Relaxed);
+    }
+
+    /// Records that the loop runs at `now`.
+    fn beat(&self, now: Mono) -> Option<Stall> {
+        let beat = Beat::now(now);
+        let last = {
+            let mut known = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.thread != beat.thread {
+                return None;
+            }
+            std::mem::replace(&mut *known, beat)
+        };
+        self.late_at.store(late_after(now), Relaxed);
+        let unexplained = now.since(last.at).minus(PERIOD).minus(beat.explained_since(&last)?);
+        let is_stall = unexplained >= LEAST;
+        let stolen = self.stolen(now, is_stall);
+        is_stall.then(|| Stall { from: last.at, until: now, stolen: stolen.min(now.since(last.at)) })
+    }
+
+    /// Reads the stolen time if it is old or `wanted`, and returns how much there is more of it.
+    fn stolen(&self, now: Mono, wanted: bool) -> Nanos {
+        let mut known = self.steal.lock().unwrap_or_else(PoisonError::into_inner);
+        if !wanted && now.since(known.at) < STEAL_AGE {
+            return Nanos::ZERO;
+        }
+        let last = std::mem::replace(&mut *known, Steal::now(now));
+        known.sum.minus(last.sum)
+    }
+}
+
+impl Steal {
+    fn now(at: Mono) -> Self {
+        Self { at, sum: stolen().unwrap_or_default() }
+    }
+}
+
+impl Beat {
+    fn now(at: Mono) -> Self {
+        let account = waiting().map(|waiting| Account { on_cpu: thread_cpu(), waiting });
+        Self { at, thread: thread::current().id(), account }
+    }
+
+    /// Returns the time in which the thread ran or waited for a CPU since `last`; `None` where it is not known.
+    fn explained_since(&self, last: &Self) -> Option<Nanos> {
+        let (now, then) = (self.account?, last.account?);
+        Some(now.on_cpu.minus(then.on_cpu).plus(now.waiting.minus(then.waiting)))
+    }
+}
+
+const fn late_after(beat: Mono) -> u64 {
+    beat.after(PERIOD.plus(LEAST)).0
+}
+
+/// Returns the stolen time of all CPUs since the host started: the eighth figure of the first line of `/proc/stat`.
+fn stolen() -> Option<Nanos> {
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let ticks: u64 = text.lines().next()?.split_ascii_whitespace().nth(8)?.parse().ok()?;
+    Some(TICK.times(ticks))
+}
+
+thread_local! {
+    static SCHEDSTAT: RefCell<Option<File>> = RefCell::new(File::open("/proc/thread-self/schedstat").ok());
+}
+
+/// Returns how long the calling thread has been runnable without a CPU: the second figure of `schedstat`.
+fn waiting() -> Option<Nanos> {
+    SCHEDSTAT.with_borrow(|file| {
+        let mut text = [0; 96];
+        let read = file.as_ref()?.read_at(&mut text, 0).ok()?;
+        let text = std::str::from_utf8(&text[..read]).ok()?;
+        text.split_ascii_whitespace().nth(1)?.parse().ok().map(Nanos)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_does_not_run_is_stalled_and_one_that_works_is_not() {
+        let heartbeat = Heartbeat::default();
+        assert!(heartbeat.is_known(), "the kernel keeps no account of waiting threads");
+        let begun = Mono::now();
+        thread::sleep(std::time::Duration::from_millis(30));
+        let stall = heartbeat.check(Mono::now()).unwrap();
+        assert!(stall.until.since(stall.from) >= Nanos::from_millis(30), "{stall:?}");
+        assert!(stall.from <= begun);
+        assert_eq!(heartbeat.check(Mono::now()), None, "it is reported once");
+
+        let (busy, mut sum) = (Mono::now(), 0_u64);
+        while thread_cpu_since(busy) < Nanos::from_millis(30) {
+            sum = std::hint::black_box(sum + 1);
+        }
+        assert_eq!(heartbeat.check(Mono::now()), None, "the time was the thread's own");
+    }
+
+    fn thread_cpu_since(start: Mono) -> Nanos {
+        Mono::now().since(start)
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_runs_on_time_has_no_stall() {
+        let heartbeat = Heartbeat::default();
+        let stalls = Mutex::new(Vec::new());
+        let end = tokio::time::sleep(std::time::Duration::from_millis(50));
+        heartbeat.beat_until(end, |stall| stalls.lock().unwrap().push(stall)).await;
+        // The hypervisor may take the CPU, but not for the whole time.
+        let stalls = stalls.into_inner().unwrap();
+        assert!(stalls.len() < 10, "{stalls:?}");
+    }
+
+    #[test]
+    fn another_thread_is_not_taken_for_a_stall() {
+        let heartbeat = Heartbeat::default();
+        thread::sleep(std::time::Duration::from_millis(10));
+        let found = thread::scope(|scope| scope.spawn(|| heartbeat.check(Mono::now())).join().unwrap());
+        assert_eq!(found, None);
+    }
+}

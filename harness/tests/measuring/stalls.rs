@@ -1,0 +1,88 @@
+//! Processes of a run that are stopped while they measure: what the generator or the upstream misses is never charged to the target,
+//! and what the target misses always is.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::alone;
+use crate::support::{Ran, Scratch, harness, processes_naming, ran, sidecar};
+
+/// At least 5 % of the requests of every window are due while the process is stopped, so that its p95 and p99 are about as long as the
+/// stop if they count.
+const LASTS: Duration = Duration::from_millis(50);
+const EVERY: Duration = Duration::from_millis(700);
+
+const OVERHEAD: &str = r#"
+[stage.overhead]
+rounds = 6
+rate = "1000/s"
+window = "1500ms"
+"#;
+
+/// Runs the overhead stage while every process of the run whose command line contains `command` is stopped again and again.
+fn run_while_stopped(command: &str) -> Ran {
+    let scratch = Scratch::new();
+    let (scenario, out) = (scratch.0.join("scenario.toml"), scratch.0.join("out"));
+    fs::write(&scenario, sidecar(&[], OVERHEAD)).unwrap();
+    let mut child = harness()
+        .args(["run".as_ref(), scenario.as_os_str(), "--out".as_ref(), out.as_os_str()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The temporary folder of the run, which its processes have in their environment, ends with its number.
+    let folder = PathBuf::from(format!("Z-{}", child.id()));
+    while child.try_wait().unwrap().is_none() {
+        thread::sleep(EVERY - LASTS);
+        let running = processes_naming(&folder).into_iter().filter(|(_, argv)| argv.contains(command));
+        let pids: Vec<Pid> = running.map(|(pid, _)| Pid::from_raw(pid.cast_signed())).collect();
+        // A process may end at any time.
+        let _gone = pids.iter().map(|pid| kill(*pid, Signal::SIGSTOP)).filter(Result::is_err).count();
+        thread::sleep(LASTS);
+        let _gone = pids.iter().map(|pid| kill(*pid, Signal::SIGCONT)).filter(Result::is_err).count();
+    }
+    ran(scratch, child.wait_with_output().unwrap())
+}
+
+/// Requests of valid rounds that a stall of the generator overlapped.
+fn stalled(ran: &Ran) -> u64 {
+    let stage = ran.stage("overhead");
+    let trials = stage.valid_rounds().flat_map(|round| &round.trials);
+    trials.filter_map(|trial| trial.load.stalls).map(|stalls| stalls.requests).sum()
+}
+
+#[test]
+fn a_stopped_generator_is_not_charged_to_the_target() {
+    let _alone = alone();
+    let ran = run_while_stopped("__load");
+    ran.expect_code(0);
+    assert!(stalled(&ran) >= 100, "{} requests in stalls\n{}", stalled(&ran), ran.stdout);
+    // Half the stop: an undisturbed p99 here is 0.5 ms, and 10 ms at a load of 12.
+    let half = LASTS.as_secs_f64() * 1e3 / 2.0;
+    for id in ["latency/p95", "latency/p99"] {
+        assert!(ran.value(id) < half, "{id} {} ms\n{}", ran.value(id), ran.stdout);
+    }
+}
+
+#[test]
+fn a_stopped_upstream_makes_the_run_invalid_and_is_named() {
+    let _alone = alone();
+    let ran = run_while_stopped("__upstream");
+    ran.expect_code(6);
+    assert!(ran.shows("the upstream was stopped for"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_stopped_target_is_measured_as_it_is() {
+    let _alone = alone();
+    let ran = run_while_stopped("__sidecar");
+    ran.expect_code(0);
+    let p99 = ran.value("latency/p99");
+    assert!(p99 >= LASTS.as_secs_f64() * 1e3 / 2.0, "{p99} ms\n{}", ran.stdout);
+}
