@@ -38,10 +38,10 @@ impl Stalls {
         if !self.any.load(Relaxed) {
             return;
         }
-        if let Some(last) = self.spans().last_mut() {
-            if now <= last.stall.until.after(last.stall.span()) {
-                last.backlog_until = last.backlog_until.max(intended);
-            }
+        if let Some(last) = self.spans().last_mut()
+            && now <= last.stall.until.after(last.stall.span())
+        {
+            last.backlog_until = last.backlog_until.max(intended);
         }
     }
 

@@ -79,7 +79,7 @@ pub const GUESTS: &[(&str, &[&str])] = &[
 ];
 
 /// The only traits of the crate: five that have several implementations, and the reading helper of scenario values.
-pub const TRAITS: &[&str] = &["Launcher", "LoadEngine", "OwnFacts", "ReportFormat", "StageWork", "Value"];
+pub const TRAITS: &[&str] = &["Launcher", "LoadEngine", "OwnFacts", "ReportFormat", "RoundsWork", "StageWork", "Value"];
 
 /// The only file with unsafe code: what runs between fork and exec.
 pub const UNSAFE: &str = "crates/rig/src/keeper/pre_exec.rs";
