@@ -5,7 +5,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-use super::audit::Check;
+use super::audit::{Blame, Check};
 use super::trial::Build;
 use harness_base::error::causes;
 use harness_base::exit::Exit;
@@ -164,6 +164,17 @@ impl Reason {
     pub fn within(mut self, scope: Scope) -> Self {
         self.scope.insert(0, scope);
         self
+    }
+
+    /// Returns who is at fault; `None` if other reasons of the stage say so.
+    pub const fn blame(&self) -> Option<Blame> {
+        match &self.problem {
+            Problem::Rejected(Rejection { check, .. }) | Problem::Broken(check) => check.blame,
+            Problem::TooFewRounds { .. } => None,
+            Problem::Preflight { arm: Arm::Direct, .. } => Some(Blame::Upstream),
+            Problem::Preflight { arm: Arm::Proxied, .. } => Some(Blame::Target),
+            Problem::TooFewWindows { .. } | Problem::Unread { .. } => Some(Blame::Instrument),
+        }
     }
 }
 

@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use super::comment::testbed_name;
 use super::{Error, ReportFormat, Summary};
+use crate::measure::Reason;
+use crate::measure::audit::Blame;
 use crate::measure::metric::{Better, Unit};
-use crate::measure::record::Retry;
+use crate::measure::record::{Retry, StageStatus};
 use crate::verdict::bottleneck::Bottleneck;
 use crate::verdict::judgement::{ClaimFinding, Finding, Measured, StageFinding};
 #[cfg(feature = "schema")]
@@ -54,6 +56,9 @@ struct Stage<'a> {
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["valid", "invalid", "failed", "skipped", "incomplete"])))]
     state: &'static str,
     reasons: Vec<String>,
+    /// Who is at fault that it is invalid, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    blames: Vec<Blame>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     notes: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,10 +71,23 @@ impl<'a> Stage<'a> {
             name: &found.name,
             state: found.status.word(),
             reasons: found.status.reasons(),
+            blames: blames(&found.status),
             notes: &found.notes,
             bottleneck: found.bottleneck.as_ref(),
         }
     }
+}
+
+/// Returns who is at fault that a stage is invalid, each once, in the order of the reasons.
+fn blames(status: &StageStatus) -> Vec<Blame> {
+    let StageStatus::Invalid(reasons) = status else { return Vec::new() };
+    let mut blames = Vec::new();
+    for blame in reasons.iter().filter_map(Reason::blame) {
+        if !blames.contains(&blame) {
+            blames.push(blame);
+        }
+    }
+    blames
 }
 
 /// A metric, flat, without absent values.

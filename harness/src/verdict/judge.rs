@@ -71,8 +71,11 @@ fn grounds(record: &Record, targets: &[ClaimFinding]) -> Vec<Ground> {
     grounds.extend(record.stages.iter().filter_map(|stage| stage_ground(stage, record.interrupted)));
     let required = targets.iter().filter(|target| target.required && target_fails(target, record));
     grounds.extend(required.cloned().map(Ground::Claim));
-    if record.stages.is_empty() && grounds.is_empty() {
+    let is_valid = |stage: &StageRecord| stage.status == StageStatus::Valid;
+    if grounds.is_empty() && record.stages.is_empty() {
         grounds.push(Ground::NothingRan);
+    } else if grounds.is_empty() && !record.stages.iter().any(is_valid) {
+        grounds.push(Ground::NothingValid);
     }
     grounds
 }

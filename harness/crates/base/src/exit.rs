@@ -30,8 +30,8 @@ impl Exit {
         Self::Usage,
         Self::InvalidInput,
         Self::TargetFailed,
-        Self::Invalid,
         Self::Regressed,
+        Self::Invalid,
         Self::Pass,
     ];
 
@@ -87,6 +87,6 @@ mod tests {
         }
         assert!(order.is_sorted_by_key(|exit| std::cmp::Reverse(exit.urgency())));
         let codes: Vec<u8> = order.iter().map(|exit| exit.code()).collect();
-        assert_eq!(codes, [130, 4, 2, 5, 6, 3, 0]);
+        assert_eq!(codes, [130, 4, 2, 5, 3, 6, 0]);
     }
 }

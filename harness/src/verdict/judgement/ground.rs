@@ -19,6 +19,8 @@ pub enum Ground {
         stage: Option<String>,
     },
     NothingRan,
+    /// Every stage is optional, and none of them is valid.
+    NothingValid,
     /// The rerun that confirms a block was not completed, for this reason.
     Unconfirmed {
         exit: Exit,
@@ -47,7 +49,7 @@ impl Ground {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Interrupted { .. } => Exit::Interrupted,
-            Self::NothingRan | Self::Invalid { .. } | Self::Incomplete { .. } => Exit::Invalid,
+            Self::NothingRan | Self::NothingValid | Self::Invalid { .. } | Self::Incomplete { .. } => Exit::Invalid,
             Self::Failed { failure, .. } => failure.exit,
             Self::Unconfirmed { exit } => *exit,
             Self::Claim(claim) if claim.state == ClaimState::Absent => Exit::Invalid,
@@ -72,6 +74,9 @@ impl fmt::Display for Ground {
                 out.write_str("a block could not be measured again; earlier measurements are kept")
             }
             Self::NothingRan => out.write_str("no stage ran, so nothing was measured"),
+            Self::NothingValid => {
+                out.write_str("all stages are optional and none of them is valid, so nothing was measured")
+            }
             Self::Invalid { stage, reason: Some(reason) } => write!(out, "stage {stage}: {reason}"),
             Self::Invalid { stage, reason: None } => write!(out, "stage {stage}: no reason was recorded"),
             Self::Failed { stage, failure } => write!(out, "stage {stage}: {failure}"),
