@@ -225,7 +225,7 @@ fn every_file_is_looked_at_before_it_ends() {
     assert_eq!(code, Some(2), "{shown}");
     for part in [
         "bad.json: not valid as a flat array\n  /0/value: ",
-        "what.json: not valid\n  its kind is unknown: it is an object with the keys version; say what it is with `--kind KIND`",
+        "what.json: not valid\n  its kind is unknown: it is an object with the keys version; name its kind with `--kind KIND`",
         "scenario.toml: not valid as a scenario\n",
         "did you mean [stage.overhead]?",
         "none.json does not exist",

@@ -96,6 +96,12 @@ fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> TrialOrder {
 
 /// The truth is 180 requests by more than 20 ms and 200 ms for the first. What else delays requests only adds to that (43 of the
 /// 1300 outside the freeze were found above 2 ms here, none near 20), so the least of what is found must be it.
+/// Checks how many requests are in a histogram. Those that a stall of the generator overlapped are in none.
+fn assert_counted(facts: &LoadFacts, counted: u64, expected: u64, why: &str) {
+    let stalled = facts.stalls.map_or(0, |stalls| stalls.requests);
+    assert!((expected.saturating_sub(stalled)..=expected).contains(&counted), "{counted} of {expected}: {why}");
+}
+
 #[tokio::test]
 async fn a_frozen_server_delays_every_request_that_was_due_meanwhile() {
     let _alone = alone();
@@ -119,7 +125,9 @@ async fn a_frozen_server_delays_every_request_that_was_due_meanwhile() {
         assert_eq!(server.hits() - before, facts.sent_total);
         assert_eq!((server.accepts(), facts.reconnects), (10, 0));
         least = (least.0.min(delayed), least.1.min(longest), least.2.min(facts.late));
-        if least.0 <= 200 && least.1 < 260.0 && least.2 <= 258 {
+        // 180 are due more than 20 ms before the end of the freeze. Behind them, a slow machine works off the backlog of 200 in more than
+        // 20 ms: 201 to 204 were delayed there.
+        if least.0 <= 220 && least.1 < 260.0 && least.2 <= 258 {
             return load.end().await;
         }
     }
@@ -142,9 +150,11 @@ async fn a_closed_loop_counts_what_the_server_counts() {
         let facts = load.trial(order).await;
         quickest = quickest.min(Mono::now().since(start_at));
         assert_eq!(facts.outcomes.ok, facts.scheduled, "{:?}", facts.examples);
-        assert_eq!(facts.window_ns, 1_000_000_000);
+        // In a closed loop, the stalls of the generator are not in the window.
+        let stalled = facts.stalls.map_or(0, |stalls| stalls.span_ns);
+        assert_eq!(facts.window_ns + stalled, 1_000_000_000);
         assert_eq!(server.hits() - before, facts.sent_total);
-        let window_end = facts.window_start.after(Nanos(facts.window_ns));
+        let window_end = facts.window_start.after(Nanos::from_secs(1));
         let seen = server.answered_between(facts.window_start, window_end);
         let counted = facts.completed_in_window;
         assert!(seen.abs_diff(counted) <= 8 + seen / 500, "the server answered {seen}, {counted} counted");
@@ -171,8 +181,8 @@ async fn every_tenth_answer_wrong_is_found_to_the_request() {
     let mut load = Load::start(server.address(), 5, vec![checked]).await;
     let facts = load.trial(open_loop(500.0, 0, 1000)).await;
     assert_eq!((facts.outcomes.ok, facts.outcomes.wrong_body, facts.outcomes.wrong_status), (400, 50, 50));
-    assert_eq!(facts.latencies.response.count(), 400, "an error has no latency");
-    assert_eq!(facts.latencies.pacer_lag.count(), 500);
+    assert_counted(&facts, facts.latencies.response.count(), 400, "an error has no latency");
+    assert_counted(&facts, facts.latencies.pacer_lag.count(), 500, "every request is released");
     assert!(facts.completed_in_window <= 400, "errors do not count as throughput");
     assert_eq!(facts.examples.len(), 5);
     // The first ones that were reported; two users may end in another order than their answers.
@@ -384,7 +394,7 @@ async fn answers_that_never_come_are_timeouts_and_no_latencies() {
         assert!(Mono::now().since(start) < Nanos::from_secs(30), "the drain lasts as long as the timeout");
         assert_eq!(facts.outcomes.errors(), facts.outcomes.timeout, "{}", facts.outcomes.describe());
         assert!(facts.outcomes.timeout >= 10 && facts.outcomes.ok >= 30, "{}", facts.outcomes.describe());
-        assert_eq!(facts.latencies.service.count(), facts.outcomes.ok, "a timeout has no latency");
+        assert_counted(&facts, facts.latencies.service.count(), facts.outcomes.ok, "a timeout has no latency");
         assert_eq!(server.hits() - before, facts.sent_total);
     }
     load.end().await;
@@ -402,7 +412,7 @@ async fn bodies_of_any_kind_are_read_to_their_end() {
     let mut load = Load::start(server.address(), 3, vec![request("one", 1, "/")]).await;
     let facts = load.trial(open_loop(200.0, 0, 1000)).await;
     assert_eq!(facts.outcomes.ok, 200, "{:?}", facts.examples);
-    assert_eq!(facts.latencies.first_body.count(), 150, "a 204 has no body");
+    assert_counted(&facts, facts.latencies.first_body.count(), 150, "a 204 has no body");
     assert!(server.accepts() <= 3 && facts.reconnects == 0, "an unread body would close the connection");
     // The server spreads 40 chunks over 4 ms: the last byte comes well after the first.
     let first = facts.latencies.first_body.quantile(0.5).unwrap();
