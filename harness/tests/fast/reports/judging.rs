@@ -163,7 +163,8 @@ fn the_most_urgent_ending_wins_and_speaks_first() {
         let judgement = judged(&record, &claims);
         assert_eq!(judgement.exit, exit);
         assert!(judgement.reasons()[0].contains(first), "{:?}", judgement.grounds);
-        assert!(judgement.reasons().last().unwrap().contains("stage overhead"), "{:?}", judgement.grounds);
+        let reasons = judgement.reasons();
+        assert!(reasons.iter().any(|reason| reason.contains("stage overhead")), "{:?}", judgement.grounds);
     };
     // What a valid stage says stands, whatever else is invalid.
     expect(&|_| (), Exit::Regressed, "memory/idle_rss");
