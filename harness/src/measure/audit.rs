@@ -6,12 +6,13 @@ mod text;
 
 use super::trial::Ledger;
 
+use harness_base::clock::STAT_TICK;
 use harness_base::units::Nanos;
 use harness_load::facts::{Arm, LedgerRule, LoadFacts};
 use harness_load::pace::Pace;
 use harness_rig::usage::{Reading, Series};
 
-pub use check::{Blame, Check, Found, OwnProcess, Rule, Tag};
+pub use check::{Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag};
 pub use limits::Limits;
 
 /// Input of the rules.
@@ -83,8 +84,8 @@ fn errors(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     Some(Check::new(found, passed, behind(evidence.arm)))
 }
 
-/// Compares answers per second, valid or not, with the offered rate. Answers that a stall of the generator kept from being read in time
-/// count as answers.
+/// Compares answers per second, valid or not, with the offered rate. Answers that the generator read after the window because of a
+/// stall count.
 fn achieved(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let Pace::Open { rate } = evidence.offered else {
         return None;
@@ -144,29 +145,25 @@ pub fn judged_lag(load: &LoadFacts) -> Option<JudgedLag> {
     Some(JudgedLag { quantile, lag: lags.quantile(quantile)? })
 }
 
-/// How much of the window the generator was not there. The requests that its stalls overlap are not in the latencies.
+/// Checks the stalls of the generator. The requests that they overlap are not in the latencies.
 fn stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let load = evidence.load;
     let stalls = load.stalls?;
-    let share = match evidence.offered {
-        Pace::Open { .. } => stalls.requests as f64 / load.scheduled.max(1) as f64,
-        Pace::Closed { .. } => stalls.span_ns as f64 / load.window_ns.saturating_add(stalls.span_ns).max(1) as f64,
+    let (part, of, share_of) = match evidence.offered {
+        Pace::Open { .. } => (stalls.requests, load.scheduled, ShareOf::Requests),
+        Pace::Closed { .. } => (stalls.span_ns, load.window_ns.saturating_add(stalls.span_ns), ShareOf::Window),
     };
-    let limit = limits.stall.0;
-    let found = Found::Stall { process: OwnProcess::Generator, share, limit };
+    let (share, limit) = (part as f64 / of.max(1) as f64, limits.stall.0);
+    let found = Found::Stall { process: OwnProcess::Generator, share, share_of, limit };
     Some(Check::new(found, share <= limit, Blame::Generator))
 }
 
-/// A tick of `/proc/stat`, by which its stolen time may be off.
-const STEAL_TICK_NS: u64 = 10_000_000;
-
-/// How much of the window the upstream was not there, without what the hypervisor took, which [`steal`] judges. The requests that it
-/// delays cannot be told from the others.
+/// Checks the stalls of the upstream. The time that the hypervisor took, which is known to a tick, is left out: [`steal`] checks it.
 fn upstream_stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    let stalled = evidence.ledger?.upstream_stall_ns?.saturating_sub(STEAL_TICK_NS);
+    let stalled = evidence.ledger?.upstream_stall_ns?.saturating_sub(STAT_TICK.0);
     let share = stalled as f64 / evidence.load.window_ns.max(1) as f64;
     let limit = limits.upstream_stall.0;
-    let found = Found::Stall { process: OwnProcess::Upstream, share, limit };
+    let found = Found::Stall { process: OwnProcess::Upstream, share, share_of: ShareOf::Window, limit };
     Some(Check::new(found, share <= limit, Blame::Upstream))
 }
 

@@ -1,4 +1,4 @@
-//! The schemas of texts that have a form of their own.
+//! Defines the schemas of texts with a fixed format.
 
 use std::borrow::Cow;
 

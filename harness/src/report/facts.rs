@@ -156,6 +156,10 @@ fn audit_of(stage: &StageRecord) -> String {
     let lag = trials(stage).filter(|trial| open(trial)).filter_map(|trial| judged_lag(&trial.load));
     let judged = lag.max_by_key(|judged| judged.lag);
     parts.extend(judged.map(|judged| format!("pacer lag {} up to {}", judged.quantile_name(), judged.lag)));
+    let stalled = sum(|trial| trial.load.stalls.map_or(0, |stalls| stalls.requests));
+    let left_out =
+        (stalled > 0).then(|| format!("{} requests in stalls of the generator left out", grouped(stalled as f64)));
+    parts.extend(left_out);
     parts.extend(worst(&|trial| trial.readings.steal()).map(|steal| format!("steal up to {}", Ratio(steal))));
     let foreign = worst(&|trial| trial.readings.foreign_cpu());
     parts.extend(foreign.map(|foreign| format!("other processes up to {} of CPU", Ratio(foreign))));

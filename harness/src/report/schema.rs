@@ -1,5 +1,5 @@
-//! Embeds the JSON Schemas (draft 2020-12) of the artifacts. All are generated: that of scenarios from their reader, the others from the
-//! types that are written.
+//! Embeds the JSON Schemas (draft 2020-12) of the artifacts. All are generated: the schema of scenarios from their reader, the
+//! others from the types that the harness writes.
 
 #[cfg(feature = "schema")]
 mod copybook;

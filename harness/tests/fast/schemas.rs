@@ -1,4 +1,4 @@
-//! The schemas on disk are those that the types and the reader of scenarios describe.
+//! Tests that the schemas on disk match the types and the reader of scenarios.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ fn generated() -> Vec<(&'static str, Value)> {
     generate::all().into_iter().chain([doctor, ("scenario", scenario::schema())]).collect()
 }
 
-/// Run with UPDATE=1 to write the files anew.
+/// UPDATE=1 regenerates the files.
 #[test]
 fn the_schemas_on_disk_are_those_that_are_generated() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");

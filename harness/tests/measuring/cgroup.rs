@@ -255,7 +255,7 @@ fn maker_without_rights() {
 fn without_rights_the_error_says_what_is_missing() {
     let _beside = beside();
     let nobody = 65_534;
-    // The user nobody may lack access to the folder of the test binary, but has access to a copy.
+    // The Unix user `nobody` may lack access to the folder of the test binary, but has access to a copy.
     let place = Place::new();
     let copy = place.folder.join("maker");
     std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();

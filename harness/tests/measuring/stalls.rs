@@ -1,5 +1,5 @@
-//! Processes of a run that are stopped while they measure: what the generator or the upstream misses is never charged to the target,
-//! and what the target misses always is.
+//! Tests that stop processes of a run while it measures. Time in which the generator or the upstream is stopped must not count as
+//! latency of the target; time in which the target is stopped must.
 
 use std::fs;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ fn run_while_stopped(command: &str) -> Ran {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The temporary folder of the run, which its processes have in their environment, ends with its number.
+    // The name of the run's temporary folder, which is in the environment of its processes, ends with the pid of control.
     let folder = PathBuf::from(format!("Z-{:05}", child.id()));
     while child.try_wait().unwrap().is_none() {
         thread::sleep(EVERY - LASTS);
@@ -76,7 +76,7 @@ fn a_stopped_upstream_makes_the_run_invalid_and_is_named() {
     let _alone = alone();
     let ran = run_while_stopped("__upstream");
     ran.expect_code(6);
-    assert!(ran.shows("the upstream was stopped for"), "{}", ran.stdout);
+    assert!(ran.shows("the upstream was stalled for"), "{}", ran.stdout);
 }
 
 #[test]

@@ -55,8 +55,7 @@ fn parse(line: &str) -> Option<(u64, u64)> {
     Some((burned.parse().ok()?, ballast.parse().ok()?))
 }
 
-/// In the worker: works until the parent closes the pipe.
-// A profile of the target names it.
+/// Works in the worker process until the parent closes the pipe. It is not inlined, so that profiles contain it.
 #[inline(never)]
 pub(crate) fn work(args: &Args) {
     let ballast = black_box(leaks::touched(args.worker_ballast));

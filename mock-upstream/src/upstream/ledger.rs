@@ -139,7 +139,7 @@ impl Ledger {
         }
     }
 
-    /// Reports the counts. `watched` is whether stalls can be told.
+    /// Reports the counts. `watched` is whether stalls can be detected.
     pub(crate) fn report(&self, watched: bool) -> LedgerReport {
         let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
         let mut hits: Vec<Hits> = paths

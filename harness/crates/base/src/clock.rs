@@ -37,6 +37,9 @@ impl Mono {
     }
 }
 
+/// The resolution of the CPU times of the host in `/proc/stat`: `USER_HZ` is 100 on every architecture that Linux still supports.
+pub const STAT_TICK: Nanos = Nanos::from_millis(10);
+
 /// Returns the CPU time that the calling thread has used.
 pub fn thread_cpu() -> Nanos {
     read(ClockId::CLOCK_THREAD_CPUTIME_ID)

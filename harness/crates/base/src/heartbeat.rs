@@ -1,7 +1,7 @@
 //! Notices when an event loop did not run although it was due: its process was stopped or frozen, or the hypervisor had its CPU.
 //!
-//! A beat is due every [`PERIOD`]. What passes beyond it is late. The part of it in which the thread used a CPU itself, or waited
-//! for one that another thread used, is explained; the rest is a stall.
+//! A beat is due every [`PERIOD`]. The part of its lateness in which the thread used a CPU itself, or waited for a CPU that another
+//! thread used, is explained. The rest is a stall.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 
-use crate::clock::{Mono, thread_cpu};
+use crate::clock::{Mono, STAT_TICK, thread_cpu};
 use crate::timer::Timer;
 use crate::units::Nanos;
 
@@ -21,12 +21,9 @@ pub const PERIOD: Nanos = Nanos::from_millis(2);
 /// The shortest stall that is counted.
 pub const LEAST: Nanos = Nanos::from_millis(2);
 
-/// The time after which the stolen time of the host is read again, so that little of it is from before a stall. Reading it takes about
-/// 50 µs.
+/// The interval between two readings of the stolen time of the host. A short interval keeps time that was stolen before a stall out of
+/// it; reading takes about 50 µs.
 const STEAL_AGE: Nanos = Nanos::from_millis(100);
-
-/// A tick of `/proc/stat`, in which it gives the stolen time.
-const TICK: Nanos = Nanos::from_millis(10);
 
 /// A span in which the event loop did not run: from the last instant at which it is known to have run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +88,7 @@ impl Default for Heartbeat {
 }
 
 impl Heartbeat {
-    /// Returns whether stalls can be told from waiting: the kernel has `/proc/thread-self/schedstat`.
+    /// Returns whether stalls can be distinguished from waiting for a CPU: the kernel has `/proc/thread-self/schedstat`.
     pub fn is_known(&self) -> bool {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).account.is_some()
     }
@@ -114,8 +111,8 @@ impl Heartbeat {
         }
     }
 
-    /// Returns the stall that ended before `now`, if the beat is missing. The cost is one load while the loop runs on time, so
-    /// that whatever the loop does first after a stall can ask.
+    /// Returns the stall that ended before `now` if a beat is missing. It costs one load if no beat is missing, so every task of the
+    /// loop can call it.
     pub fn check(&self, now: Mono) -> Option<Stall> {
         if now.0 < self.late_at.load(Relaxed) { None } else { self.beat(now) }
     }
@@ -181,7 +178,7 @@ const fn late_after(beat: Mono) -> u64 {
 fn stolen() -> Option<Nanos> {
     let text = std::fs::read_to_string("/proc/stat").ok()?;
     let ticks: u64 = text.lines().next()?.split_ascii_whitespace().nth(8)?.parse().ok()?;
-    Some(TICK.times(ticks))
+    Some(STAT_TICK.times(ticks))
 }
 
 thread_local! {

@@ -111,7 +111,7 @@ pub struct LoadFacts {
     pub sent_total: u64,
     /// Connections that were reopened because the peer had closed them.
     pub reconnects: u64,
-    /// The stalls of the generator; absent where they cannot be told from waiting for a CPU.
+    /// The stalls of the generator; absent if they cannot be distinguished from waiting for a CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalls: Option<StallTotal>,
     /// The mean number of requests in flight over the window, from samples.

@@ -7,13 +7,14 @@ use harness_base::clock::Mono;
 use harness_base::heartbeat::Stall;
 use harness_base::units::Nanos;
 
-/// A request is left out when stalls take more than one part in so many of its time: a truth is wanted within 10 %.
-const LEAST_SHARE: u64 = 10;
+/// A request is left out of the latencies if stalls take more than 1/10 of its time. A smaller part changes its latency by less than the
+/// 10 % within which results must be correct.
+const LARGEST_PART: u64 = 10;
 
 /// The stalls of a trial, in order.
 #[derive(Debug, Default)]
 pub(super) struct Stalls {
-    /// Spares requests the lock while there is none.
+    /// Whether there is a stall; requests take the lock only then.
     any: AtomicBool,
     spans: Mutex<Vec<Span>>,
 }
@@ -32,8 +33,8 @@ impl Stalls {
         self.any.store(true, Relaxed);
     }
 
-    /// Extends the last stall by a request that was due at `intended` and is sent late at `now`. The backlog of a stall is no
-    /// longer than the stall itself, so that lateness that lasts is the target's.
+    /// Extends the last stall by a request that was due at `intended` and is sent late at `now`. The backlog of a stall is at
+    /// most as long as the stall, because the target causes lateness that lasts longer.
     pub(super) fn late(&self, intended: Mono, now: Mono) {
         if !self.any.load(Relaxed) {
             return;
@@ -45,8 +46,8 @@ impl Stalls {
         }
     }
 
-    /// Returns whether stalls and their backlogs are more than a tenth of the time that a request was under way. What remains of a
-    /// request that the target delays for much longer is the target's.
+    /// Returns whether stalls and their backlogs take more than a tenth of the time that a request was under way. A request that the
+    /// target delays for much longer than the stall stays in the latencies.
     pub(super) fn overlap(&self, intended: Mono, ended: Mono) -> bool {
         if !self.any.load(Relaxed) {
             return false;
@@ -54,7 +55,7 @@ impl Stalls {
         let inside = |span: &Span| span.backlog_until.min(ended).since(span.stall.from.max(intended));
         let spans = self.spans();
         let recent = spans.iter().rev().take_while(|span| span.backlog_until > intended);
-        recent.map(inside).fold(Nanos::ZERO, Nanos::plus).times(LEAST_SHARE) > ended.since(intended)
+        recent.map(inside).fold(Nanos::ZERO, Nanos::plus).times(LARGEST_PART) > ended.since(intended)
     }
 
     /// Returns the length of all stalls between two instants.

@@ -163,7 +163,7 @@ impl Trial {
         self.heartbeat.beat_until(self.empty.notified(), |stall| self.stalls.add(stall)).await;
     }
 
-    /// Records a stall that ended just before `now`. Whatever runs first after it must ask, not only the heartbeat's timer.
+    /// Records a stall that ended just before `now`. Every request calls it, because the timer of the heartbeat may run later.
     fn watch(&self, now: Mono) {
         if let Some(stall) = self.heartbeat.check(now) {
             self.stalls.add(stall);

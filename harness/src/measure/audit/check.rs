@@ -89,12 +89,11 @@ pub enum Found {
         lag_ns: Option<u64>,
         limit_ns: u64,
     },
-    /// A process of the harness did not run although it was due, and no other thread had its CPU.
+    /// Spans in which a process of the harness did not run although it was due, and no other thread had its CPU.
     Stall {
         process: OwnProcess,
-        /// Generator of an open loop: requests that a stall overlaps ÷ requests of the window. Otherwise: length of the stalls ÷
-        /// length of the window.
         share: f64,
+        share_of: ShareOf,
         limit: f64,
     },
     Unsent {
@@ -138,6 +137,17 @@ pub struct Check {
     pub passed: bool,
     /// Absent when the rule holds.
     pub blame: Option<Blame>,
+}
+
+/// The whole of which a share of stalls is a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ShareOf {
+    /// The requests of the window; the part are those that a stall overlaps.
+    Requests,
+    /// The length of the window; the part is that of the stalls.
+    Window,
 }
 
 /// A process of the harness that takes part in a trial.

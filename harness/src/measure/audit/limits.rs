@@ -36,12 +36,12 @@ pub struct Limits {
     pub littles_law: Ratio,
 }
 
-/// The requests that a stall overlaps are left out, so only a large share changes what the others mean.
+/// The requests that a stall overlaps are left out of the latencies, so a small share does not change them.
 const fn stall() -> Ratio {
     Ratio(0.25)
 }
 
-/// The requests that a stall of the upstream delays cannot be told from the others, so it must stay far below the 1 % of p99.
+/// The requests that a stall of the upstream delays cannot be left out, so their share must be far below the 1 % beyond p99.
 const fn upstream_stall() -> Ratio {
     Ratio(0.002)
 }

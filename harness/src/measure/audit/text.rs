@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Blame, Check, Found, JudgedLag, OwnProcess, Tag};
+use super::{Blame, Check, Found, JudgedLag, OwnProcess, ShareOf, Tag};
 use harness_base::units::{Nanos, Ratio, grouped, three_digits};
 use harness_load::facts::LedgerRule;
 
@@ -58,9 +58,14 @@ impl fmt::Display for Found {
                 write!(out, "pacer lag {name} {lag}, limit {limit}")
             }
             Self::PacerLag { .. } => out.write_str("no request was released"),
-            Self::Stall { process, share, limit } => {
-                let (name, share) = (process.name(), percent(*share));
-                write!(out, "the {name} was stopped for {share} % of the window, limit {}", Ratio(*limit))
+            Self::Stall { process, share, share_of, limit } => {
+                let (name, share, limit) = (process.name(), percent(*share), Ratio(*limit));
+                match share_of {
+                    ShareOf::Requests => {
+                        write!(out, "stalls of the {name} overlap {share} % of the requests, limit {limit}")
+                    }
+                    ShareOf::Window => write!(out, "the {name} was stalled for {share} % of the window, limit {limit}"),
+                }
             }
             Self::Unsent { unsent, limit } => write!(out, "{} unsent, limit {limit}", count(*unsent)),
             Self::Ledger { sent, upstream_hits, expected } => write!(

@@ -1,8 +1,8 @@
-//! What copybook's receipts must hold: its own rules, as far as our reader needs them. No type of ours writes such a receipt.
+//! Defines the schema of copybook's receipts by hand, because no type of this project writes them.
 
 use serde_json::{Value, json};
 
-/// Keys that are not named here may stand beside the others.
+/// Returns the schema. Unknown properties are permitted.
 pub(super) fn receipt() -> Value {
     json!({
         "description": "A receipt of copybook; it may hold more than is named here.",

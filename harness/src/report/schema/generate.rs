@@ -1,5 +1,5 @@
-//! Generates the schemas from the types that are written. A schema describes what this harness writes: what is always written is required,
-//! and nothing else may stand beside it.
+//! Generates the schemas from the types that the harness writes. Properties that are always written are required, and others are
+//! forbidden.
 
 mod tidy;
 
@@ -13,7 +13,7 @@ use crate::measure::calibration::Calibration;
 use crate::report::{aether, badges, bmf, compare, flat, gab, receipt, trend, verdict};
 use crate::verdict::Stored;
 
-/// The schemas of runs, baselines and calibrations, by the names of their files in `harness/schemas/`.
+/// Returns the schemas of runs, baselines and calibrations, by the names of their files in `harness/schemas/`.
 pub fn all() -> Vec<(&'static str, Value)> {
     let result = format!("result.json of harness, layout {}", crate::measure::record::SCHEMA_VERSION);
     let calibration = format!("What harness calibrate writes, layout {}", crate::measure::calibration::SCHEMA_VERSION);
@@ -38,21 +38,21 @@ pub fn all() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The schema of what is written as a `T`.
+/// Generates the schema of a `T` as it is written.
 pub fn of<T: JsonSchema>(name: &'static str, title: &str) -> (&'static str, Value) {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let schema = generator.root_schema_for::<T>();
     (name, whole(name, title, schema))
 }
 
-/// Of ours and of copybook's, which the same reader reads.
+/// Generates the schema of receipts of harness and of copybook, which have one reader.
 fn receipts() -> (&'static str, Value) {
     let (name, title) = ("perf", "perf.json: a receipt, of copybook or of harness");
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let ours = generator.subschema_for::<receipt::Sealed<'_>>();
     let mut schema = Schema::try_from(json!({
-        "description": "Of harness where it names its generator. A receipt of harness leaves out what only copybook's decoders \
-                        have: display_mibps, comp3_mibps, bytes_processed and mean_mibps.",
+        "description": "A receipt with a generator is from harness. It omits the figures of copybook's decoders: \
+                        display_mibps, comp3_mibps, bytes_processed and mean_mibps.",
         "type": "object",
         "if": { "required": ["generator"] },
         "then": ours,

@@ -152,7 +152,7 @@ fn mistakes_in_the_guides_are_told_as_the_guides_say() {
 }
 
 /// Returns the words of a line that would be typed, quotes taken off. What stands behind a comment sign, a pipe or a
-/// redirection is no word of it, and neither are the variables in front.
+/// redirection and variable assignments in front of the command are left out.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
     for c in line.chars().chain([' ']) {

@@ -1,4 +1,4 @@
-//! Makes a generated schema say what is written, no more and no less, in the words that faults are told in.
+//! Adapts a generated schema: it permits only what the harness writes, in forms for which `harness validate` has clear messages.
 
 use schemars::Schema;
 use schemars::transform::{Transform, transform_subschemas};
@@ -11,7 +11,7 @@ pub(super) fn tidy(mut schema: Schema) -> Value {
     let definitions = schema.get("$defs").and_then(Value::as_object).cloned().unwrap_or_default();
     Each(|schema: &mut Map<String, Value>| nullable_words(schema, &definitions)).transform(&mut schema);
     let mut schema = schema.to_value();
-    forget_unused(&mut schema);
+    remove_unused(&mut schema);
     schema
 }
 
@@ -27,8 +27,9 @@ impl<F: Fn(&mut Map<String, Value>)> Transform for Each<F> {
     }
 }
 
+/// Applies the changes that need no other schema.
 fn one(schema: &mut Map<String, Value>) {
-    // Widths of integers and floats are no formats of JSON Schema, and a default is no part of what is written.
+    // JSON Schema has no formats for the widths of numbers, and a written value has no default.
     let is_number = matches!(schema.get("format").and_then(Value::as_str), Some(format) if format != "date-time");
     if is_number {
         schema.remove("format");
@@ -43,7 +44,7 @@ fn one(schema: &mut Map<String, Value>) {
     optional(schema);
 }
 
-/// Makes a comment of the source readable without it.
+/// Removes the links of a doc comment, and descriptions that consist of a link only.
 fn describe(schema: &mut Map<String, Value>) {
     let Some(Value::String(text)) = schema.remove("description") else { return };
     if text.starts_with("See [") {
@@ -76,7 +77,7 @@ fn words(schema: &mut Map<String, Value>) {
     schema.insert("oneOf".to_owned(), others.into());
 }
 
-/// Nothing stands beside what is written.
+/// Forbids other properties in an object with listed ones.
 fn close(schema: &mut Map<String, Value>) {
     let is_object = schema.get("type").is_some_and(|kind| kind == "object");
     if is_object && schema.contains_key("properties") && !schema.contains_key("additionalProperties") {
@@ -84,7 +85,7 @@ fn close(schema: &mut Map<String, Value>) {
     }
 }
 
-/// What is left out where there is nothing is never null, and no empty list.
+/// Forbids null and empty lists for properties that are omitted if they have no value.
 fn optional(schema: &mut Map<String, Value>) {
     let required: Vec<Value> = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
@@ -96,7 +97,7 @@ fn optional(schema: &mut Map<String, Value>) {
     }
 }
 
-/// Takes null out of what a schema permits; whether it was there.
+/// Removes null from the types of a schema. Returns whether it was there.
 fn without_null(schema: &mut Map<String, Value>) -> bool {
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         let before = types.len();
@@ -116,13 +117,13 @@ fn without_null(schema: &mut Map<String, Value>) -> bool {
     true
 }
 
-/// What a schema permits beside null, where it is of the form "this or null".
+/// Returns the alternative to null if the schema has the form "this or null".
 fn present(schema: &Map<String, Value>) -> Option<Map<String, Value>> {
     let [present, null] = schema.get("anyOf")?.as_array()?.as_slice() else { return None };
     (null["type"] == "null").then(|| present.as_object().cloned()).flatten()
 }
 
-/// One of several words or null is one list, which a fault can name.
+/// Joins "one of several words" and null into one list, which a message can name.
 fn nullable_words(schema: &mut Map<String, Value>, definitions: &Map<String, Value>) {
     let Some(present) = present(schema) else { return };
     let name = present.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix(DEFINITIONS));
@@ -132,8 +133,8 @@ fn nullable_words(schema: &mut Map<String, Value>, definitions: &Map<String, Val
     schema.insert("enum".to_owned(), words.into());
 }
 
-/// Removes definitions that nothing refers to any more.
-fn forget_unused(schema: &mut Value) {
+/// Removes definitions without references.
+fn remove_unused(schema: &mut Value) {
     loop {
         let mut used = Vec::new();
         references(schema, &mut used);
