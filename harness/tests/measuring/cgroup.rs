@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use place::{
     Control, PATIENCE, Place, all_exist, directories, eventually, everything, members, none_exists, permitted, runtime,
-    watch, window,
+    sleeping, watch, window,
 };
 
 const MIB: u64 = 1 << 20;
@@ -196,17 +196,17 @@ fn a_group_is_gone_after_a_stop_a_drop_and_the_keepers_end() {
     let place = Place::new();
     let stopped = place.shell(everything(), DETACHING);
     let first = directories(&stopped);
-    assert!(eventually(|| members(&first) == 3));
+    assert!(eventually(|| sleeping(&first) == 3));
     let dropped = place.shell(everything(), DETACHING);
     let second = directories(&dropped);
-    assert!(eventually(|| members(&second) == 3) && first != second);
+    assert!(eventually(|| sleeping(&second) == 3) && first != second);
     runtime().block_on(stopped.stop(Nanos::from_secs(1)));
     assert!(none_exists(&first) && all_exist(&second));
     drop(dropped);
     assert!(eventually(|| none_exists(&second)), "the one without its mark is found in the group");
     let ended = place.shell(everything(), DETACHING);
     let third = directories(&ended);
-    assert!(eventually(|| members(&third) == 3));
+    assert!(eventually(|| sleeping(&third) == 3));
     runtime().block_on(place.keeper().shutdown());
     assert!(none_exists(&third));
 }
@@ -288,7 +288,7 @@ fn control_process_that_gets_killed() {
     let place = std::mem::ManuallyDrop::new(Place::new());
     let child = place.shell(everything(), DETACHING);
     let paths = directories(&child);
-    assert!(eventually(|| members(&paths) == 3));
+    assert!(eventually(|| sleeping(&paths) == 3));
     let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     println!("\nup {} {} {}", place.keeper().pid(), place.folder.display(), paths.join(" "));
     std::thread::sleep(10 * PATIENCE);
@@ -301,7 +301,7 @@ fn no_group_survives_a_kill_dash_nine_of_the_control_process() {
         return;
     }
     let mut control = Control::start();
-    assert!(all_exist(&control.paths) && members(&control.paths) == 3);
+    assert!(all_exist(&control.paths) && sleeping(&control.paths) == 3);
     control.kill();
     assert!(eventually(|| none_exists(&control.paths)), "{:?} are left", control.paths);
     assert!(marked(&format!("{}-", control.keeper)).is_empty());

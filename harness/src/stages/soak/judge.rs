@@ -8,7 +8,7 @@ mod message;
 use serde::{Deserialize, Serialize};
 
 use super::derive::{self, whole_windows};
-use super::facts::{FEWEST_WINDOWS, Quantity, Stage};
+use super::facts::{FEWEST_WINDOWS, Quantity, SoakWindow, Stage};
 use super::metrics::quantity_of;
 use crate::measure::facts::StageFacts;
 use crate::measure::kind::StageKind;
@@ -147,7 +147,11 @@ fn trend(stage: &StageRecord, facts: &Stage, quantity: Quantity, seed: u64) -> R
     let factor = factor(quantity, &times, &sample).ok_or("its median is 0, so there is no share of it")?;
     let change = scaled(&raw, factor);
     let thirds = Thirds::of(&times, sample.values()).ok_or("there are too few windows")?;
-    let growth = thirds.growth(quantity);
+    let growth = if quantity == Quantity::Memory {
+        thirds.growth(quantity).min(rss_growth(stage).unwrap_or(f64::INFINITY))
+    } else {
+        thirds.growth(quantity)
+    };
     let (low, high) = change.interval.map_or((change.point, change.point), |ends| (ends.low, ends.high));
     // The smallest detectable change has its lower end at the budget, and exceeds the floor in the last third.
     let by_floor = floor / thirds.apart_s * factor.abs();
@@ -160,6 +164,15 @@ fn trend(stage: &StageRecord, facts: &Stage, quantity: Quantity, seed: u64) -> R
         TrendState::NotSeen
     };
     Ok(Trend { quantity, change, budget, growth, floor, smallest_seen, state })
+}
+
+/// Returns the growth of the RSS, if every window has it. A leak increases both PSS and RSS. PSS is read once per second, so a window
+/// can miss the trough of a saw-tooth; RSS is read ten times per second.
+fn rss_growth(stage: &StageRecord) -> Option<f64> {
+    let point = |window: &SoakWindow| Some((window.middle_s(), window.rss?.trough as f64));
+    let (times, values): (Vec<f64>, Vec<f64>) =
+        whole_windows(stage).map(point).collect::<Option<Vec<_>>>()?.into_iter().unzip();
+    Some(Thirds::of(&times, &values)?.growth(Quantity::Memory))
 }
 
 /// Returns budget and floor of a quantity, in the units of its change and of its growth.

@@ -156,6 +156,14 @@ impl Drop for Control {
     }
 }
 
+/// Counts the members that run `sleep`. The shells that start them are members for a moment only.
+pub fn sleeping(paths: &[PathBuf]) -> usize {
+    let runs_sleep =
+        |pid: &&str| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == "sleep");
+    let members = std::fs::read_to_string(paths[0].join("cgroup.procs")).unwrap_or_default();
+    members.lines().filter(runs_sleep).count()
+}
+
 pub fn members(paths: &[PathBuf]) -> usize {
     std::fs::read_to_string(paths[0].join("cgroup.procs")).unwrap_or_default().lines().count()
 }
