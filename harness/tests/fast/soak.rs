@@ -69,7 +69,7 @@ fn record(windows: Vec<SoakWindow>) -> Record {
     let stage = StageRecord {
         name: "soak".to_owned(),
         status: StageStatus::Valid,
-        offered: Some(Pace::Open { rate: Rate(500.0) }),
+        offered: Some(Pace::constant(Rate(500.0))),
         facts: Stage { window_ns: SECOND, warmup_ns: 5 * SECOND, budget, min_abs }.into(),
         wanted: 60,
         instances: vec![InstanceRecord {
@@ -137,10 +137,10 @@ fn what_does_not_grow_raises_no_alarm_and_says_what_it_could_have_seen() {
     assert_eq!((found.exit, found.findings.len()), (Exit::Pass, 0), "{:?}", found.findings);
     let memory = trend(&found, Quantity::Memory);
     // Noise of 0.3 MiB in a minute hides many times the budget of a day.
-    assert!(memory.state == TrendState::NotSeen && memory.smallest_seen > 10.0 * memory.budget, "{memory:?}");
+    assert!(memory.state == TrendState::Undecided && memory.smallest_seen > 10.0 * memory.budget, "{memory:?}");
     let threads = trend(&found, Quantity::Threads);
     // Ten more threads a day are none in a minute, so that their number stays the same proves nothing.
-    assert!(threads.state == TrendState::NotSeen && threads.change.point == 0.0, "{threads:?}");
+    assert!(threads.state == TrendState::Undecided && threads.change.point == 0.0, "{threads:?}");
     assert_eq!(threads.smallest_seen, 4.0 / 40.0 * DAY, "the floor over the time between the thirds");
     assert_eq!(trend(&found, Quantity::Rate).state, TrendState::Kept);
     // What it says it would have seen, it sees.
@@ -158,7 +158,30 @@ fn a_saw_is_no_leak_and_neither_is_a_growth_within_the_floor() {
     let descriptors = trend(&slow, Quantity::Descriptors);
     let low = descriptors.change.interval.unwrap().low;
     assert!(low > descriptors.budget && descriptors.growth <= 20.0, "{descriptors:?}");
-    assert_eq!((descriptors.state, slow.exit), (TrendState::NotSeen, Exit::Pass));
+    assert_eq!((descriptors.state, slow.exit), (TrendState::Undecided, Exit::Pass));
+}
+
+#[test]
+fn a_saw_of_which_pss_misses_the_troughs_is_no_leak() {
+    // PSS is read once per window, at a phase of the saw that moves: its troughs rise by 24 MiB, those of RSS do not.
+    let mut record = record(windows(60, |at| (30.0 + 0.4 * at) * MIB, |_| 24.0, |_| 2.0));
+    for window in &mut instance(&mut record).windows {
+        window.rss = Some(Level { trough: 32 << 20, peak: 128 << 20 });
+    }
+    let found = judged(&record);
+    let memory = trend(&found, Quantity::Memory);
+    assert!(memory.change.interval.unwrap().low > memory.budget && memory.growth == 0.0, "{memory:?}");
+    assert_eq!((memory.state, found.exit), (TrendState::Undecided, Exit::Pass));
+}
+
+#[test]
+fn windows_that_depend_on_each_other_decide_nothing() {
+    // A level that changes five times in an hour leaves about five independent windows.
+    let level = |at: f64| (30.0 + 8.0 * (at / 6.0).floor() % 3.0) * MIB;
+    let found = judged(&record(windows(30, level, |_| 24.0, |_| 2.0)));
+    let memory = trend(&found, Quantity::Memory);
+    assert!(memory.state == TrendState::Undecided && memory.independent < 5.0, "{memory:?}");
+    assert!(shown(&found).message(memory).contains("windows are independent"), "{}", shown(&found).message(memory));
 }
 
 #[test]

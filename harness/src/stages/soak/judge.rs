@@ -16,7 +16,7 @@ use crate::measure::metric::{Absent, Metric, Unit};
 use crate::measure::record::StageRecord;
 use crate::verdict::judgement::finding::{Finding, FindingKind, Topic};
 use crate::verdict::judging::{Judging, no_trend, too_few_requests};
-use harness_stats::{Estimate, Interval, Sample, slope};
+use harness_stats::{Estimate, FEWEST_INDEPENDENT, Sample, Slope, slope};
 
 /// Why slopes are not compared between runs.
 const SLOPE: &str = "a change over a soak is compared with its budget, not with other runs";
@@ -24,9 +24,6 @@ const SLOPE: &str = "a change over a soak is compared with its budget, not with 
 /// The base is not measured in a soak.
 pub(crate) const JUDGING: Judging =
     Judging { noun: "window", head_alone: true, flaws: derive::faults, advisory, ..Judging::ROUNDS };
-
-/// Number of resampled slopes for an interval.
-const DRAWS: u32 = 400;
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
@@ -68,6 +65,10 @@ pub struct Trend {
     /// The change from the first third of the windows to the last: for leaks of the minimum, for drifts of the median,
     /// in bytes, units, milliseconds or requests per second; above 0 is worse.
     pub growth: f64,
+    /// The number of windows that are independent of their neighbours; with too few of them, nothing is kept.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
+    pub independent: f64,
     /// Growth up to this value never counts.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub floor: f64,
@@ -86,8 +87,9 @@ pub enum TrendState {
     Alarm,
     /// The whole interval is within the budget, and a change just beyond the budget would have exceeded the floor.
     Kept,
-    /// Neither: no alarm, but a change beyond the budget cannot be excluded.
-    NotSeen,
+    /// Neither: no alarm, but a change beyond the budget cannot be excluded, or too few windows are independent.
+    #[serde(alias = "not_seen")]
+    Undecided,
 }
 
 impl TrendState {
@@ -95,7 +97,7 @@ impl TrendState {
         match self {
             Self::Alarm => "ALARM",
             Self::Kept => "kept",
-            Self::NotSeen => "none seen",
+            Self::Undecided => "undecided",
         }
     }
 }
@@ -104,11 +106,11 @@ fn advisory(metric: &Metric, stage: &StageRecord) -> Option<String> {
     if metric.trend {
         return Some(SLOPE.to_owned());
     }
-    too_few_requests(metric, whole_windows(stage).map(|window| window.ok).min()?, "window")
+    too_few_requests(metric, whole_windows(stage).map(|window| window.ok).min()?, "a window")
 }
 
 /// Judges a soak as far as it ran; `None` for a stage of another kind.
-pub(crate) fn judge(stage: &StageRecord, seed: u64) -> Option<Judged> {
+pub(crate) fn judge(stage: &StageRecord) -> Option<Judged> {
     let StageFacts::Soak(facts) = &stage.facts else { return None };
     let (mut trends, mut unknown) = (Vec::new(), Vec::new());
     let windows = whole_windows(stage).count() as u64;
@@ -116,7 +118,7 @@ pub(crate) fn judge(stage: &StageRecord, seed: u64) -> Option<Judged> {
         unknown = derive::faults(stage).iter().map(ToString::to_string).collect();
     } else {
         for quantity in Quantity::ALL {
-            match trend(stage, facts, quantity, seed) {
+            match trend(stage, facts, quantity) {
                 Ok(trend) => trends.push(trend),
                 Err(why) => unknown.push(format!("{}: {why}", quantity.name())),
             }
@@ -134,7 +136,7 @@ pub(crate) fn judge(stage: &StageRecord, seed: u64) -> Option<Judged> {
     })
 }
 
-fn trend(stage: &StageRecord, facts: &Stage, quantity: Quantity, seed: u64) -> Result<Trend, String> {
+fn trend(stage: &StageRecord, facts: &Stage, quantity: Quantity) -> Result<Trend, String> {
     let series = derive::series(stage, quantity);
     let whole = whole_windows(stage).count();
     if quantity.leaks() && series.len() < whole {
@@ -142,28 +144,28 @@ fn trend(stage: &StageRecord, facts: &Stage, quantity: Quantity, seed: u64) -> R
     }
     let (times, values): (Vec<f64>, Vec<f64>) = series.iter().copied().unzip();
     let sample = Sample::new(values).map_err(|unusable| unusable.to_string())?;
-    let raw = slope(&times, &sample, DRAWS, seed).map_err(|undefined| undefined.to_string())?;
+    let Slope { estimate: raw, independent } = slope(&times, &sample).map_err(|undefined| undefined.to_string())?;
     let (budget, floor) = demanded(facts, quantity);
     let factor = factor(quantity, &times, &sample).ok_or("its median is 0, so there is no share of it")?;
-    let change = scaled(&raw, factor);
+    let change = raw.scaled(factor);
     let thirds = Thirds::of(&times, sample.values()).ok_or("there are too few windows")?;
     let growth = if quantity == Quantity::Memory {
         thirds.growth(quantity).min(rss_growth(stage).unwrap_or(f64::INFINITY))
     } else {
         thirds.growth(quantity)
     };
-    let (low, high) = change.interval.map_or((change.point, change.point), |ends| (ends.low, ends.high));
     // The smallest detectable change has its lower end at the budget, and exceeds the floor in the last third.
     let by_floor = floor / thirds.apart_s * factor.abs();
+    let (low, high) = change.interval.map_or((change.point, change.point), |ends| (ends.low, ends.high));
     let smallest_seen = (budget + (change.point - low).max(0.0)).max(by_floor);
     let state = if low > budget && growth > floor {
         TrendState::Alarm
-    } else if high <= budget && by_floor <= budget {
+    } else if high <= budget && by_floor <= budget && independent >= FEWEST_INDEPENDENT {
         TrendState::Kept
     } else {
-        TrendState::NotSeen
+        TrendState::Undecided
     };
-    Ok(Trend { quantity, change, budget, growth, floor, smallest_seen, state })
+    Ok(Trend { quantity, change, budget, growth, independent, floor, smallest_seen, state })
 }
 
 /// Returns the growth of the RSS, if every window has it. A leak increases both PSS and RSS. PSS is read once per second, so a window
@@ -197,16 +199,6 @@ fn factor(quantity: Quantity, times: &[f64], sample: &Sample) -> Option<f64> {
     let median = Estimate::median(sample).point;
     let percent = (median > 0.0).then(|| span / median * 100.0)?;
     Some(if quantity == Quantity::Rate { -percent } else { percent })
-}
-
-fn scaled(raw: &Estimate, factor: f64) -> Estimate {
-    // Zero times a factor below zero would be written as -0.
-    let by = |value: f64| value * factor + 0.0;
-    let ends = |ends: Interval| {
-        let (one, other) = (by(ends.low), by(ends.high));
-        Interval { low: one.min(other), high: one.max(other), ..ends }
-    };
-    Estimate { point: by(raw.point), interval: raw.interval.map(ends), ..*raw }
 }
 
 /// The first and the last third of a series.

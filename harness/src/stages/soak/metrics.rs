@@ -4,11 +4,12 @@ use super::derive::{series, whole_windows};
 use super::facts::{Quantity, SoakWindow};
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{
-    COUNT_GROWTH, CPU_TIME, DRIFT, GROWTH, LATENCY, LATENCY_TAIL, MEMORY, THROUGHPUT,
+    COUNT_GROWTH, CPU_TIME, DRIFT, ERRORS, GROWTH, LATENCY, LATENCY_TAIL, MEMORY, THROUGHPUT,
 };
 use crate::measure::metric::fact::Fact;
 use crate::measure::metric::row::{Absent, Metric, Values, row};
 use crate::measure::metric::unit::Unit::{Bytes, Count, Micros, Millis, PerSecond, Percent};
+use crate::measure::metric::values::error_percent;
 use crate::measure::record::StageRecord;
 
 const MEMORY_PER_DAY: &str = "soak/memory_per_day";
@@ -59,7 +60,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Bytes,
         StageKind::Soak,
         &GROWTH,
-        "Growth of the memory troughs per day: Theil–Sen slope with a block-bootstrap interval, see [soak](soak.md).",
+        "Growth of the memory troughs per day: Theil–Sen slope with an interval that allows for correlated windows, see [soak](soak.md).",
         memory,
     )
     .help("Growth of the memory troughs per day.")
@@ -95,6 +96,7 @@ pub(crate) const METRICS: &[Metric] = &[
         rps,
     )
     .trend(),
+    row("errors/soak_percent", Percent, StageKind::Soak, &ERRORS, "The same over a soak.", error_percent).exact(),
 ];
 
 pub(crate) const FACTS: &[Fact] = &[];

@@ -14,6 +14,7 @@ use super::derive;
 use super::facts::{Instance, SoakWindow};
 use super::work::Work;
 use crate::measure::Slice;
+use crate::measure::audit::rejecting;
 use crate::measure::reason::Problem;
 use crate::measure::trial::Build;
 use crate::measure::{Arm, LoadFacts};
@@ -81,7 +82,7 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Benc
     let ledger = trial::ledger_of(before, after, &load);
     let window = Window { readings: watch.whole.edges(), peak_rss_bytes: None, target_threads: None };
     let trial = trial::judge(stage, &work.load, bench, Measured { arm: Arm::Proxied, load, window, ledger });
-    let failed = trial.audit.iter().find(|check| !check.passed).cloned();
+    let failed = rejecting(&trial.audit).cloned();
     let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
     rig.recorder.trial(INSTANCE, ROUND, trial);
     rig.recorder.round(INSTANCE, ROUND, status);

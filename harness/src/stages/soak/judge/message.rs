@@ -4,6 +4,7 @@ use super::{Judged, Trend, TrendState, unit};
 use crate::measure::metric::Unit;
 use crate::stages::soak::facts::Quantity;
 use harness_base::units::Nanos;
+use harness_stats::FEWEST_INDEPENDENT;
 
 impl Judged {
     /// Describes the progress: `60 of 60 windows of 1s`.
@@ -36,11 +37,16 @@ impl Judged {
         let why = match trend.state {
             TrendState::Alarm => format!("beyond the budget of {}", trend.shown(trend.budget)),
             TrendState::Kept => format!("within the budget of {}", trend.shown(trend.budget)),
-            TrendState::NotSeen => format!("none beyond the budget of {} was seen", trend.shown(trend.budget)),
+            TrendState::Undecided if trend.independent < FEWEST_INDEPENDENT => {
+                format!("undecided: only {:.1} windows are independent, lengthen the soak", trend.independent)
+            }
+            TrendState::Undecided => {
+                format!("undecided: more than the budget of {} cannot be excluded", trend.shown(trend.budget))
+            }
         };
         format!(
-            "{called} {verb} {}{}, {why}; {} from the first third to the last (floor {}); the smallest detectable \
-             change is {}",
+            "{called} {verb} {}{}, {why}; {} from the first third to the last (floor {}); the smallest \
+             detectable change is {}",
             trend.shown(trend.change.point),
             trend.ends().map_or_else(String::new, |ends| format!(" {ends}")),
             unit(trend.quantity).show(trend.growth),
