@@ -92,10 +92,12 @@ fn temptations(source: &Source) -> Vec<String> {
     let code = source.code();
     let words = |word: &str| code.iter().enumerate().filter(|(_, token)| token.text == word).collect::<Vec<_>>();
     let mut complaints = Vec::new();
-    if source.path != UNSAFE {
+    if !UNSAFE.contains(&source.path.as_str()) {
         let found = words("unsafe").into_iter();
         complaints
-            .extend(found.map(|(_, token)| format!("{}: unsafe code belongs to {UNSAFE}", source.at(token.line))));
+            .extend(found.map(|(_, token)| {
+                format!("{}: unsafe code belongs to {}", source.at(token.line), UNSAFE.join(" or "))
+            }));
     }
     for (at, token) in words("trait") {
         let name = code.get(at + 1).map_or("", |token| token.text.as_str());
@@ -338,7 +340,7 @@ fn a_guest_in_the_wrong_room_is_caught() {
 fn unsafe_code_a_fourth_trait_a_bare_waiver_and_a_long_file_are_caught() {
     let code = "unsafe { fork() }; trait Plugin {} pub trait Launcher {}";
     assert_eq!(complaints(temptations, "target.rs", code).len(), 2);
-    assert_eq!(complaints(temptations, UNSAFE, "unsafe { pre_exec() }"), [""; 0]);
+    assert_eq!(complaints(temptations, UNSAFE[0], "unsafe { pre_exec() }"), [""; 0]);
     assert_eq!(complaints(temptations, "run.rs", "#[allow(unsafe_code, reason = \"trait X\")] mod x {}"), [""; 0]);
     assert_eq!(complaints(unexplained, "run.rs", "#![allow(dead_code)]\n#[expect(unused)] fn f() {}").len(), 2);
     assert_eq!(complaints(unexplained, "run.rs", "#[cfg(test)] mod t { #[allow(dead_code)] fn f() {} }").len(), 1);

@@ -4,6 +4,7 @@
 //! target nothing. A reading that could not be taken in time is missing, never invented.
 
 mod look;
+mod priority;
 mod process;
 mod tree;
 mod watched;
@@ -47,7 +48,10 @@ impl Sampler {
     /// Returns an error when the host has no thread left.
     pub fn start(watched: Watched) -> Result<Self, Error> {
         let (requests, inbox) = channel();
-        let work = move || worker::Worker::new(&watched).run(&inbox);
+        let work = move || {
+            priority::raise();
+            worker::Worker::new(&watched).run(&inbox)
+        };
         let thread = Builder::new().name("sampler".to_owned()).spawn(work).map_err(Error::Thread)?;
         Ok(Self { requests, thread })
     }

@@ -27,6 +27,8 @@ pub enum Rule {
     Ledger,
     /// Rate, latency and concurrency agree.
     LittlesLaw,
+    /// The processes were read at the edges of the window.
+    Readings,
     /// The target was below saturation.
     TargetCpu,
     /// The hypervisor took little CPU time.
@@ -111,6 +113,11 @@ pub enum Found {
         /// Requests in flight as rate × mean service time.
         computed: f64,
     },
+    Readings {
+        /// The time that the readings and the window have in common ÷ the time of either.
+        share: f64,
+        limit: f64,
+    },
     TargetCpu {
         /// CPU time used ÷ CPU time available.
         share: f64,
@@ -175,7 +182,7 @@ pub enum Tag {
 
 impl Rule {
     /// Every rule, in the order in which the audit applies them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Accounting,
         Self::Errors,
         Self::Achieved,
@@ -184,6 +191,7 @@ impl Rule {
         Self::Unsent,
         Self::Ledger,
         Self::LittlesLaw,
+        Self::Readings,
         Self::TargetCpu,
         Self::Steal,
         Self::ForeignCpu,
@@ -200,6 +208,7 @@ impl Rule {
             Self::Unsent => "unsent",
             Self::Ledger => "ledger",
             Self::LittlesLaw => "littles_law",
+            Self::Readings => "readings",
             Self::TargetCpu => "target_cpu",
             Self::Steal => "steal",
             Self::ForeignCpu => "foreign_cpu",
@@ -219,6 +228,7 @@ impl Found {
             Self::Unsent { .. } => Rule::Unsent,
             Self::Ledger { .. } => Rule::Ledger,
             Self::LittlesLaw { .. } => Rule::LittlesLaw,
+            Self::Readings { .. } => Rule::Readings,
             Self::TargetCpu { .. } => Rule::TargetCpu,
             Self::Steal { .. } => Rule::Steal,
             Self::ForeignCpu { .. } => Rule::ForeignCpu,

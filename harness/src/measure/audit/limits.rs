@@ -24,6 +24,9 @@ pub struct Limits {
     pub unsent: u64,
     /// Largest share of the scheduled requests that may be errors.
     pub errors: Ratio,
+    /// Smallest share of the window that the readings must cover.
+    #[serde(default = "readings")]
+    pub readings: Ratio,
     /// Largest share of CPU time stolen by the hypervisor.
     pub steal: Ratio,
     /// Largest share of CPU time used by processes outside the measurement.
@@ -46,6 +49,11 @@ const fn upstream_stall() -> Ratio {
     Ratio(0.002)
 }
 
+/// CPU times are then correct within 10 %.
+const fn readings() -> Ratio {
+    Ratio(0.9)
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -55,6 +63,7 @@ impl Default for Limits {
             upstream_stall: upstream_stall(),
             unsent: 0,
             errors: Ratio(0.0),
+            readings: readings(),
             steal: Ratio(0.05),
             foreign_cpu: Ratio(0.10),
             target_cpu: Ratio(0.60),
@@ -87,6 +96,9 @@ impl Limits {
             errors: section
                 .field("errors", "largest share of the scheduled requests that may be errors")
                 .default(base.errors),
+            readings: section
+                .field("readings", "smallest share of the window that the readings of /proc must cover")
+                .default(base.readings),
             steal: section.field("steal", "largest share of CPU time taken by the hypervisor").default(base.steal),
             foreign_cpu: section
                 .field("foreign_cpu", "largest share of CPU time used by processes outside the measurement")

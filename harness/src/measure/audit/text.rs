@@ -81,6 +81,9 @@ impl fmt::Display for Found {
                 three_digits(*counted),
                 three_digits(*computed)
             ),
+            Self::Readings { share, limit } => {
+                write!(out, "the readings of /proc cover {} % of the window, limit {}", percent(*share), Ratio(*limit))
+            }
             Self::TargetCpu { share, cpus, limit } => {
                 let (share, cpus) = (percent(*share), three_digits(*cpus));
                 write!(out, "target used {share} % of {cpus} CPUs, limit {}", Ratio(*limit))
@@ -137,6 +140,9 @@ impl Check {
             }
             Found::LittlesLaw { .. } => {
                 "latency, rate and concurrency contradict each other; if this repeats, report it with the result"
+            }
+            Found::Readings { .. } => {
+                "other processes kept the sampler from running: stop them (see `top`), then repeat"
             }
             Found::TargetCpu { .. } => "near saturation latency is queueing, not overhead: lower `rate`",
             Found::Steal { .. } => "the hypervisor gave CPU time to other guests: repeat later or on another host",

@@ -1,4 +1,4 @@
-//! The code that runs between fork and exec: the only unsafe code of this crate.
+//! The code that runs between fork and exec.
 //!
 //! It is safe because the keeper has one thread, so no lock can be held by a thread that does not exist after the fork, and because
 //! the hook only makes system calls: it allocates nothing, takes no lock, and reads values that were prepared before the fork.

@@ -17,6 +17,8 @@ use harness_base::units::Nanos;
 /// The time before an edge at which the tree is searched and costly values are read, so that the edge itself is read without delay.
 pub(super) const LEAD: Nanos = Nanos::from_millis(20);
 const TICK: Nanos = Nanos::from_millis(100);
+/// The shortest window with readings between its edges. Shorter ones follow each other, so their edges are close enough.
+const SHORTEST: Nanos = Nanos::from_millis(300);
 /// The time between two searches of the tree.
 const SLOW: Nanos = Nanos::from_secs(1);
 
@@ -185,7 +187,8 @@ impl Job {
         let passed = Mono::now().since(self.request.start).0 / TICK.0;
         let tick = self.request.start.after(TICK.times(passed + 1));
         let close = Mono(self.request.end.0.saturating_sub(LEAD.0));
-        (self.next, self.at) = if tick < close { (Step::Tick, tick) } else { (Step::Close, close) };
+        let has_ticks = self.request.end.since(self.request.start) >= SHORTEST;
+        (self.next, self.at) = if has_ticks && tick < close { (Step::Tick, tick) } else { (Step::Close, close) };
     }
 
     /// Returns the peak. The largest RSS of the readings covers processes that ended inside the window, whose VmHWM is lost.
