@@ -77,7 +77,7 @@ impl Child {
 
     /// Pacer lag at 1000/s.
     pub(crate) async fn lag(&mut self, seconds: u64) -> Result<Lag> {
-        let pace = Pace::Open { rate: Rate(1000.0) };
+        let pace = Pace::constant(Rate(1000.0));
         let facts = self.trial(pace, seconds, Mono::now().after(LEAD)).await?;
         bare::lag(&facts.latencies.pacer_lag)
     }
@@ -86,6 +86,7 @@ impl Child {
         let order = TrialOrder {
             arm: Arm::Direct,
             pace,
+            sequence: 0,
             connections: u64::MAX,
             ramp: Nanos::ZERO,
             warmup: WARMUP,

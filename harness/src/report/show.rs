@@ -3,9 +3,9 @@
 use maud::Markup;
 
 use super::html::{latency, rounds, series, text::joined};
-use crate::measure::Pace;
 use crate::measure::record::StageRecord;
 use crate::measure::trial::TrialRecord;
+use crate::measure::{Arrivals, Pace};
 use crate::verdict::stage::Detail;
 
 /// How a kind is shown.
@@ -56,15 +56,20 @@ pub(crate) fn within(stage: &StageRecord) -> String {
     stage.limits.map_or_else(String::new, |limits| format!(", within {limits}"))
 }
 
+/// Formats how arrivals are spaced, if not evenly.
+fn spacing(arrivals: Arrivals) -> String {
+    if arrivals == Arrivals::Constant { String::new() } else { format!(" ({})", arrivals.word()) }
+}
+
 /// Formats the load of a stage.
 pub(crate) fn load(stage: &StageRecord) -> String {
     let mut trials = stage.valid_rounds().flat_map(|round| &round.trials);
     let connections = trials.next().map(|trial: &TrialRecord| trial.connections);
     match (stage.offered, connections) {
-        (Some(Pace::Open { rate }), Some(connections)) => {
-            format!("open loop, {rate} on {connections} connections")
+        (Some(Pace::Open { rate, arrivals }), Some(connections)) => {
+            format!("open loop, {rate}{} on {connections} connections", spacing(arrivals))
         }
-        (Some(Pace::Open { rate }), None) => format!("open loop, {rate}"),
+        (Some(Pace::Open { rate, arrivals }), None) => format!("open loop, {rate}{}", spacing(arrivals)),
         (Some(Pace::Closed { vus }), _) => format!("closed loop, {vus} virtual users"),
         (None, _) => "no load".to_owned(),
     }

@@ -174,7 +174,7 @@ async fn trial(
     writer: &Arc<FrameWriter>,
 ) -> Result<LoadFacts, ChildError> {
     let job = &shared.job;
-    let trial = Arc::new(Trial::new(order, arm, job.connections, shared.timeout, job.workers));
+    let trial = Arc::new(Trial::new(order, arm, job, shared.timeout));
     let send = |writer: &Arc<FrameWriter>| {
         let writer = Arc::clone(writer);
         move |frame: FromChild| writer.send(&frame)

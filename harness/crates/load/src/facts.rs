@@ -61,6 +61,9 @@ pub struct StallTotal {
     pub requests: u64,
     /// Those of them that ended after the window.
     pub ended_after: u64,
+    /// Those of them that are errors. The stall can have caused them, for example a timeout.
+    #[serde(default)]
+    pub errors: u64,
 }
 
 /// The counts of one second of a window.
@@ -103,6 +106,12 @@ pub struct LoadFacts {
     pub scheduled: u64,
     /// Their outcomes; the sum equals `scheduled`.
     pub outcomes: Outcomes,
+    /// The outcomes of requests that were due outside the window; absent if all of them are *ok*.
+    #[serde(default, skip_serializing_if = "are_ok")]
+    pub outside: Outcomes,
+    /// When the first error of the window ended, in nanoseconds since the start of the window; absent without errors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_error_ns: Option<u64>,
     /// Valid completions inside the window, regardless of when they were due.
     pub completed_in_window: u64,
     /// Requests that found no free connection at their intended start.
@@ -135,6 +144,17 @@ pub struct Slice {
     pub outcomes: Outcomes,
     /// The response times of valid completions, to two digits; absent if there were none.
     pub response: Option<Quantiles>,
+}
+
+fn are_ok(outcomes: &Outcomes) -> bool {
+    outcomes.total() == outcomes.ok
+}
+
+impl LoadFacts {
+    /// Returns the errors of the window, without those that a stall of the generator can have caused.
+    pub fn own_errors(&self) -> u64 {
+        self.outcomes.errors().saturating_sub(self.stalls.map_or(0, |stalls| stalls.errors))
+    }
 }
 
 impl Arm {

@@ -40,6 +40,9 @@ pub struct ArmAddress {
 pub struct TrialOrder {
     pub arm: Arm,
     pub pace: Pace,
+    /// Selects the random arrivals, together with the seed of the job: trials with the same sequence have the same.
+    #[serde(default)]
+    pub sequence: u64,
     /// How many of the job's users take part, at most all of them.
     pub connections: u64,
     /// Open loop: the rate rises from 0 over this span; closed loop: the users join over it.

@@ -134,6 +134,16 @@ impl LatencyHistogram {
         }
     }
 
+    /// Returns the buckets in use, in order: their longest span in nanoseconds, and the number of spans.
+    pub fn steps(&self) -> Vec<(u64, u64)> {
+        match &self.0 {
+            Form::Counting(histogram) => {
+                histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect()
+            }
+            Form::Read(read) => read.buckets().iter().map(packed::Bucket::step).collect(),
+        }
+    }
+
     /// Returns the number of spans that are longer than `limit`.
     pub fn count_above(&self, limit: Nanos) -> u64 {
         match &self.0 {

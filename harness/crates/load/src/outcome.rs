@@ -38,6 +38,11 @@ impl Outcome {
         Self::InFlight,
     ];
 
+    /// Returns whether the request was answered, or refused, not as expected; see [`Outcomes::errors`].
+    pub const fn is_error(self) -> bool {
+        matches!(self, Self::WrongStatus | Self::WrongBody | Self::Connect | Self::Reset | Self::Timeout)
+    }
+
     /// Returns the words used in messages.
     pub const fn words(self) -> &'static str {
         match self {
@@ -103,6 +108,11 @@ impl Outcomes {
         self.wrong_status + self.wrong_body + self.connect + self.reset + self.timeout
     }
 
+    /// Returns the number of complete responses with a wrong status or body, which only the peer can cause.
+    pub const fn wrong_answers(&self) -> u64 {
+        self.wrong_status + self.wrong_body
+    }
+
     /// Lists the outcomes that occurred: `"2,990 ok, 10 wrong body"`.
     pub fn describe(&self) -> String {
         let occurred = Outcome::ALL.into_iter().filter(|outcome| self.of(*outcome) > 0);
@@ -138,6 +148,8 @@ mod tests {
         }
         assert_eq!(outcomes.total(), 36);
         assert_eq!(outcomes.errors(), 2 + 3 + 4 + 5 + 6);
+        let errors = Outcome::ALL.into_iter().filter(|outcome| outcome.is_error());
+        assert_eq!(errors.map(|outcome| outcomes.of(outcome)).sum::<u64>(), outcomes.errors());
         let mut doubled = outcomes;
         doubled.merge(&outcomes);
         assert_eq!(doubled.total(), 72);

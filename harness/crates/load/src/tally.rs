@@ -35,6 +35,12 @@ pub(super) struct Tally {
     pub(super) stalled: u64,
     /// Those of them that ended after the window.
     pub(super) stalled_after: u64,
+    /// Those of them that are errors.
+    pub(super) stalled_errors: u64,
+    /// Requests that were due outside the window.
+    pub(super) outside: Outcomes,
+    /// When the first error of the window ended.
+    pub(super) first_error: Option<Mono>,
     pub(super) sent_total: u64,
     pub(super) reconnects: u64,
     pub(super) latencies: Latencies,
@@ -156,6 +162,9 @@ impl Tally {
         self.late += other.late;
         self.stalled += other.stalled;
         self.stalled_after += other.stalled_after;
+        self.stalled_errors += other.stalled_errors;
+        self.outside.merge(&other.outside);
+        self.first_error = self.first_error.into_iter().chain(other.first_error).min();
         self.sent_total += other.sent_total;
         self.reconnects += other.reconnects;
         for (number, outcomes) in &other.ticks {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use super::arm_client::Completion;
-use super::frames::TrialOrder;
+use super::frames::{Job, TrialOrder};
 use super::pace::{Pace, Schedule};
 use super::stalls::Stalls;
 use super::tally::Tallies;
@@ -79,8 +79,9 @@ pub(super) struct Turn {
 }
 
 impl Trial {
-    /// Creates a trial on the arm at position `arm` for at most `users` users; `timeout` is the longest timeout of a request.
-    pub(super) fn new(order: &TrialOrder, arm: usize, users: u64, timeout: Nanos, workers: usize) -> Self {
+    /// Creates a trial on the arm at position `arm` of `job`; `timeout` is the longest timeout of a request.
+    pub(super) fn new(order: &TrialOrder, arm: usize, job: &Job, timeout: Nanos) -> Self {
+        let Job { connections: users, workers, seed, .. } = *job;
         let start = order.start_at.max(Mono::now());
         let lead = order.ramp.plus(order.warmup);
         let window_start = start.after(lead);
@@ -88,8 +89,8 @@ impl Trial {
         let users = order.connections.clamp(1, users.max(1));
         let slots = match order.pace {
             Pace::Closed { .. } => None,
-            Pace::Open { rate } => {
-                let schedule = Schedule::new(rate, order.ramp);
+            Pace::Open { rate, arrivals } => {
+                let schedule = Schedule::new(rate, order.ramp, arrivals, seed.wrapping_add(order.sequence));
                 let (before, all) = (schedule.due_before(lead), schedule.due_before(lead.plus(order.window)));
                 Some(Slots { schedule, before, all, next: AtomicU64::new(0) })
             }
@@ -204,11 +205,15 @@ impl Trial {
                 completion.ended.since(turn.intended),
             );
         }
+        let outcome = self.outcome(turn, completion);
         if !self.in_window(turn.intended) {
+            tally.outside.add(outcome, 1);
             return;
         }
-        let outcome = self.outcome(turn, completion);
         tally.outcomes.add(outcome, 1);
+        if outcome.is_error() {
+            tally.first_error = tally.first_error.into_iter().chain([completion.ended]).min();
+        }
         if let Some(tick) = self.tick {
             let number = turn.intended.since(self.window_start).0 / tick.0;
             tally.ticks.entry(number).or_default().add(outcome, 1);
@@ -217,6 +222,7 @@ impl Trial {
         if self.stalls.overlap(turn.intended, completion.ended) {
             tally.stalled += 1;
             tally.stalled_after += u64::from(completion.ended >= self.window_end);
+            tally.stalled_errors += u64::from(outcome.is_error());
             return;
         }
         let open = self.slots.is_some();
@@ -265,6 +271,9 @@ impl Trial {
             window_ns: self.window_end.since(self.window_start).minus(without).0,
             scheduled,
             outcomes: tally.outcomes,
+            // All *ok* is not recorded, so that a record that is read again is the same.
+            outside: if tally.outside.total() == tally.outside.ok { Outcomes::default() } else { tally.outside },
+            first_error_ns: tally.first_error.map(|at| at.since(self.window_start).0),
             completed_in_window: tally.completed_in_window,
             late: tally.late,
             sent_total: tally.sent_total,
@@ -273,6 +282,7 @@ impl Trial {
                 span_ns: stalled.0,
                 requests: tally.stalled,
                 ended_after: tally.stalled_after,
+                errors: tally.stalled_errors,
             }),
             mean_in_flight: 0.0,
             latencies: tally.latencies,

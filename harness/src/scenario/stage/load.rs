@@ -3,7 +3,7 @@
 use crate::spec::Section;
 use crate::work::load::{FEWEST_ROUNDS, LoadWork};
 use harness_base::units::{Nanos, Rate};
-use harness_load::pace::Pace;
+use harness_load::pace::{Arrivals, Pace};
 
 /// Largest number of connections of one stage: below the ephemeral ports of one address.
 const MOST_CONNECTIONS: u64 = 20_000;
@@ -44,14 +44,13 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
         .field("rounds", "number of valid rounds; each runs every arm once")
         .check(at_least(FEWEST_ROUNDS, ": fewer rounds have no 95 % interval"))
         .default(defaults.rounds);
-    let instances = section
-        .field("instances", "fresh starts of the target that share the rounds")
-        .check(at_least(1, ""))
-        .default(1);
-    if instances > rounds {
+    let about = "fresh starts of the target that share the rounds; default: 5 to 10 from 50 rounds on, so that launches take less than a \
+                 quarter of the time, and 1 below";
+    let instances = section.field("instances", about).check(at_least(1, "")).optional();
+    if let Some(instances) = instances.filter(|instances| *instances > rounds) {
         section.mistake("instances", format!("{instances} instances cannot share {rounds} rounds"), None);
     }
-    if external && instances > 1 {
+    if external && instances.is_some_and(|instances| instances > 1) {
         section.mistake("instances", "harness cannot restart an external target", Some("leave it out".to_owned()));
     }
     let warmup = section.field("warmup", "discarded part of a trial").default(defaults.warmup);
@@ -62,12 +61,14 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
         section.mistake("ramp", message, Some("the window must see the full load: lengthen warmup".to_owned()));
     }
     check_window(section, pace, window);
-    LoadWork { instances, rounds, pace, connections, ramp, warmup, window, paired: false }
+    let load = LoadWork { instances: 1, rounds, pace, connections, ramp, warmup, window, paired: false };
+    let instances = instances.unwrap_or_else(|| if external { 1 } else { load.best_instances() });
+    LoadWork { instances, ..load }
 }
 
 /// Refuses a window in which no request arrives.
 pub(crate) fn check_window(section: &Section<'_>, pace: Pace, window: Nanos) {
-    if let Pace::Open { rate } = pace
+    if let Pace::Open { rate, .. } = pace
         && rate.0 * window.as_secs_f64() < 1.0
     {
         section.mistake("window", "is too short for a single request at this rate", Some("lengthen it".to_owned()));
@@ -76,8 +77,16 @@ pub(crate) fn check_window(section: &Section<'_>, pace: Pace, window: Nanos) {
 
 pub(crate) fn read_open(section: &Section<'_>) -> (Pace, u64) {
     let rate: Rate = section.field("rate", "arrival rate, the same on both arms").default(Rate(1000.0));
+    let arrivals = read_arrivals(section);
     let connections = read_connections(section, "connections", "connections kept open");
-    (Pace::Open { rate }, connections)
+    (Pace::Open { rate, arrivals }, connections)
+}
+
+fn read_arrivals(section: &Section<'_>) -> Arrivals {
+    let about = "spacing of the requests: jittered (at a random instant of each period), constant, or poisson";
+    let words = Arrivals::ALL.map(Arrivals::word);
+    let word = section.field("arrivals", about).one_of(&words).default(Arrivals::Jittered.word().to_owned());
+    Arrivals::ALL.into_iter().find(|arrivals| arrivals.word() == word).unwrap_or(Arrivals::Jittered)
 }
 
 pub(crate) fn read_closed(section: &Section<'_>) -> (Pace, u64) {

@@ -78,7 +78,7 @@ fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Laun
     let load = LoadWork {
         instances: 1,
         rounds: 1,
-        pace: Pace::Open { rate },
+        pace: Pace::constant(rate),
         connections,
         ramp: Nanos::ZERO,
         warmup: WARMUP,

@@ -29,6 +29,13 @@ pub(super) struct Bucket {
     count: u64,
 }
 
+impl Bucket {
+    /// Returns the longest span and the number of spans.
+    pub(super) const fn step(&self) -> (u64, u64) {
+        (self.highest, self.count)
+    }
+}
+
 /// Decodes the full histogram with the library that wrote it.
 pub(super) fn histogram(text: &str) -> Result<Histogram<u64>, Unreadable> {
     let bytes = STANDARD.decode(text)?;
