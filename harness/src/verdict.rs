@@ -17,10 +17,12 @@ pub(crate) mod judging;
 mod measured;
 mod notes;
 mod options;
+pub(crate) mod parts;
 pub mod promote;
 mod published;
 pub mod stage;
 pub mod stored;
+mod target;
 pub mod weigh;
 
 pub use context::Context;

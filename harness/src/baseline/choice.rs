@@ -50,6 +50,8 @@ pub enum Choice {
         /// Why its newest run is not comparable, one sentence each: the verdict is capped then. Empty if all of its
         /// runs are comparable.
         differs: Vec<String>,
+        /// Why no times and rates are compared: none of its runs is from this machine since it started.
+        elsewhere: Option<String>,
         /// Further warnings.
         warnings: Vec<String>,
     },
@@ -124,15 +126,21 @@ impl Found {
         let here = Setup::of_record(record);
         let before = baseline.runs.len();
         let mut differs = Vec::new();
-        baseline.runs = usable(baseline.runs, &here, &mut differs);
+        let mut elsewhere = None;
+        baseline.runs = usable(baseline.runs, &here, &mut differs, &mut elsewhere);
         let warnings = warnings(&baseline, &newest, before);
-        Choice::Found { baseline, path, why, differs, warnings }
+        Choice::Found { baseline, path, why, differs, elsewhere, warnings }
     }
 }
 
 /// Selects all comparable runs; if there is none, the newest of the same measurement on another host, else the newest
 /// of another measurement on this host, else the newest.
-fn usable(runs: Vec<Promoted>, here: &Setup<'_>, differs: &mut Vec<String>) -> Vec<Promoted> {
+fn usable(
+    runs: Vec<Promoted>,
+    here: &Setup<'_>,
+    differs: &mut Vec<String>,
+    elsewhere: &mut Option<String>,
+) -> Vec<Promoted> {
     let rank = |run: &Promoted| {
         let there = Setup::of_promoted(run);
         let alike = here.other_measurement(&there).is_empty();
@@ -145,7 +153,15 @@ fn usable(runs: Vec<Promoted>, here: &Setup<'_>, differs: &mut Vec<String>) -> V
     };
     let Some(best) = runs.iter().map(rank).min() else { return runs };
     let mut runs: Vec<Promoted> = runs.into_iter().filter(|run| rank(run) == best).collect();
-    if best > 0 {
+    if best == 0 {
+        // Runs of this machine come first; the others only without them.
+        let is_here = |run: &Promoted| here.other_machine(&Setup::of_promoted(run)).is_none();
+        if runs.iter().any(is_here) {
+            runs.retain(is_here);
+        } else {
+            *elsewhere = runs.last().and_then(|run| here.other_machine(&Setup::of_promoted(run)));
+        }
+    } else {
         runs.drain(..runs.len() - 1);
         differs.extend(runs.iter().flat_map(|run| here.differs(&Setup::of_promoted(run))));
     }

@@ -66,6 +66,15 @@ impl<'a> Setup<'a> {
         (!differs.is_empty()).then(|| format!("the hosts differ ({})", differs.join("; ")))
     }
 
+    /// Explains why times and rates of alike hosts cannot be compared without doubt, unless both runs were made on one machine since it
+    /// started.
+    pub(super) fn other_machine(&self, there: &Self) -> Option<String> {
+        let same = self.host.machine.is_some() && self.host.machine == there.host.machine;
+        (!same).then(|| {
+            "another machine of this type, or this one before it was restarted, and such machines can differ by a third".to_owned()
+        })
+    }
+
     pub(super) fn differs(&self, there: &Self) -> Vec<String> {
         let mut differs = self.other_measurement(there);
         differs.extend(self.other_host(there));

@@ -125,7 +125,7 @@ fn noise_floor(record: &Record, judgement: &Judgement) -> Result<NoiseFloor, Abs
 /// Returns the arrival rate of a stage.
 fn rate(stage: &StageRecord) -> Result<Rate, Absent> {
     match stage.offered {
-        Some(Pace::Open { rate }) => Ok(rate),
+        Some(Pace::Open { rate, .. }) => Ok(rate),
         _ => Err(Absent("it has no arrival rate".to_owned())),
     }
 }

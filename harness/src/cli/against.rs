@@ -52,9 +52,10 @@ impl Against {
                 print_warning(&format!("nothing is compared: {why}"));
                 context.no_baseline = Some(why);
             }
-            Some(Choice::Found { baseline, differs, warnings, .. }) => {
+            Some(Choice::Found { baseline, differs, elsewhere, warnings, .. }) => {
                 differs.iter().chain(&warnings).for_each(|message| print_warning(message));
-                context.against = verdict::context::Against::new(&baseline, differs);
+                let against = verdict::context::Against::new(&baseline, differs);
+                context.against = against.map(|against| verdict::context::Against { elsewhere, ..against });
             }
         }
         // Only stored evidence needs two consecutive runs.

@@ -9,7 +9,8 @@ use super::trial::Ledger;
 use harness_base::clock::STAT_TICK;
 use harness_base::units::Nanos;
 use harness_load::facts::{Arm, LedgerRule, LoadFacts};
-use harness_load::pace::Pace;
+use harness_load::outcome::Outcomes;
+use harness_load::pace::{Arrivals, Pace};
 use harness_rig::usage::{Reading, Series};
 
 pub use check::{Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag};
@@ -33,7 +34,7 @@ pub struct Evidence<'a> {
 
 /// Applies every rule. The first failed rule is the headline, so their order matters.
 pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
-    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 12] = [
+    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 13] = [
         accounting,
         errors,
         stall,
@@ -43,6 +44,7 @@ pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
         unsent,
         ledger,
         littles_law,
+        readings,
         target_cpu,
         steal,
         foreign_cpu,
@@ -56,6 +58,17 @@ pub fn tags(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Tag> {
     let closed = matches!(evidence.offered, Pace::Closed { .. });
     let busiest = saturation(evidence, limits).filter(|_| closed);
     busiest.map(|(process, share)| Tag::CoLocated { process, share }).into_iter().collect()
+}
+
+/// Returns the first check that makes a trial unusable. Errors and a missed rate are results if the target caused them; where it missed
+/// the rate, so is its use of the CPU.
+pub fn rejecting(audit: &[Check]) -> Option<&Check> {
+    let is_result = |check: &Check| matches!(check.rule(), Rule::Errors | Rule::Achieved | Rule::Unsent);
+    let of_target = |check: &Check| check.blame == Some(Blame::Target);
+    let missed = audit.iter().any(|check| check.rule() != Rule::Errors && is_result(check) && of_target(check));
+    let excused = |check: &Check| is_result(check) || (missed && check.rule() == Rule::TargetCpu);
+    let is_used = |check: &Check| check.passed || (of_target(check) && excused(check));
+    audit.iter().find(|check| !is_used(check))
 }
 
 /// Returns which of our processes had a thread that was runnable for at least the saturation share of the window, and
@@ -81,22 +94,29 @@ fn errors(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let example = load.examples.first().filter(|_| errors > 0).cloned();
     let passed = errors as f64 / scheduled.max(1) as f64 <= limit;
     let found = Found::Errors { errors, scheduled, outcomes: load.outcomes, example, limit };
-    Some(Check::new(found, passed, behind(evidence.arm)))
+    let blame = if load.own_errors() > 0 { behind(evidence.arm) } else { Blame::Generator };
+    Some(Check::new(found, passed, blame))
 }
 
-/// Compares answers per second, valid or not, with the offered rate. Answers that the generator read after the window because of a
-/// stall count.
+/// Compares the answers in the window, valid or not, with the requests that were due in it. Answers that the generator read after the
+/// window because of a stall count.
 fn achieved(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    let Pace::Open { rate } = evidence.offered else {
+    let Pace::Open { rate, arrivals } = evidence.offered else {
         return None;
     };
-    let seconds = evidence.load.window_ns as f64 / 1e9;
-    let stalled = evidence.load.stalls.map_or(0, |stalls| stalls.ended_after);
-    let answered = (evidence.load.completed_in_window + evidence.load.outcomes.errors() + stalled) as f64;
-    let share = if seconds > 0.0 { answered / seconds / rate.0 } else { 0.0 };
-    let limit = limits.achieved.0;
-    let found = Found::Achieved { share, rate, limit };
-    Some(Check::new(found, share >= limit, blame_for_rate(evidence, limits)))
+    let load = evidence.load;
+    let stalled = load.stalls.map_or(0, |stalls| stalls.ended_after);
+    let answered = (load.completed_in_window + load.outcomes.errors() + stalled) as f64;
+    let (offered, limit) = (load.scheduled as f64, limits.achieved.0);
+    let passed = offered > 0.0 && answered + by_chance(arrivals, load.mean_in_flight) >= limit * offered;
+    let found = Found::Achieved { share: answered / offered.max(1.0), rate, limit };
+    Some(Check::new(found, passed, blame_for_rate(evidence, limits)))
+}
+
+/// Returns how many fewer requests can be in flight at the start of a window than at its end, by chance: three standard deviations of
+/// the difference of two Poisson numbers. Other arrivals have almost the same number at both.
+fn by_chance(arrivals: Arrivals, in_flight: f64) -> f64 {
+    if arrivals == Arrivals::Poisson { 3.0 * (2.0 * in_flight).sqrt() } else { 0.0 }
 }
 
 /// Returns the cause of a rate below the offered one.
@@ -104,7 +124,7 @@ fn blame_for_rate(evidence: &Evidence<'_>, limits: &Limits) -> Blame {
     let lagging = judged_lag(evidence.load).is_some_and(|judged| judged.lag > limits.pacer_lag_p99);
     let stalled = stall(evidence, limits).is_some_and(|check| !check.passed);
     let saturated = matches!(saturation(evidence, limits), Some((OwnProcess::Generator, _)));
-    let Pace::Open { rate } = evidence.offered else { return Blame::Instrument };
+    let Pace::Open { rate, .. } = evidence.offered else { return Blame::Instrument };
     let beyond = generator_ceiling(evidence).is_some_and(|ceiling| rate.0 > ceiling);
     if lagging || stalled || saturated || beyond { Blame::Generator } else { behind(evidence.arm) }
 }
@@ -175,13 +195,17 @@ fn unsent(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     Some(Check::new(Found::Unsent { unsent, limit }, unsent <= limit, blame_for_rate(evidence, limits)))
 }
 
-/// Compares the hits that the upstream counted with the requests that were sent.
+/// Compares the hits that the upstream counted with the requests that were sent. A request that failed may or may not have reached the
+/// upstream.
 fn ledger(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
     let Ledger { upstream_hits, sent, .. } = evidence.ledger?;
     let expected = if evidence.arm == Arm::Direct { LedgerRule::Exact } else { evidence.ledger_rule };
+    let load = evidence.load;
+    let unanswered = |outcomes: &Outcomes| outcomes.errors() + outcomes.in_flight;
+    let fewest = sent.saturating_sub(unanswered(&load.outcomes) + unanswered(&load.outside));
     let passed = match expected {
-        LedgerRule::Exact => upstream_hits == sent,
-        LedgerRule::AtLeast => upstream_hits >= sent,
+        LedgerRule::Exact => (fewest..=sent).contains(&upstream_hits),
+        LedgerRule::AtLeast => upstream_hits >= fewest,
         LedgerRule::None => upstream_hits == 0,
         LedgerRule::Unknown => return None,
     };
@@ -197,6 +221,24 @@ fn littles_law(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let (counted, computed) = (load.mean_in_flight, load.completed_in_window as f64 / seconds * mean / 1e9);
     let passed = (counted - computed).abs() <= limits.littles_law.0 * computed.max(counted) + 0.25;
     Some(Check::new(Found::LittlesLaw { counted, computed }, passed, Blame::Instrument))
+}
+
+/// Checks that the first and the last reading were taken at the edges of the window. Other processes can keep the sampler from running;
+/// then CPU times, and the rules about them, are of another time.
+fn readings(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
+    let load = evidence.load;
+    let stalled = match evidence.offered {
+        Pace::Open { .. } => 0,
+        Pace::Closed { .. } => load.stalls.map_or(0, |stalls| stalls.span_ns),
+    };
+    let (start, end) = (load.window_start, load.window_start.after(Nanos(load.window_ns.saturating_add(stalled))));
+    let share = evidence.readings.edges().map_or(0.0, |(first, last)| {
+        let common = last.at.min(end).since(first.at.max(start));
+        let either = last.at.max(end).since(first.at.min(start));
+        common.0 as f64 / either.0.max(1) as f64
+    });
+    let limit = limits.readings.0;
+    Some(Check::new(Found::Readings { share, limit }, share >= limit, Blame::Host))
 }
 
 /// Checks that the target is not near saturation, because overhead is meaningful only below it.

@@ -10,7 +10,7 @@ use super::trial::Build;
 use harness_base::error::causes;
 use harness_base::exit::Exit;
 use harness_load::facts::Arm;
-use harness_load::outcome::Outcome;
+use harness_load::outcome::{Outcome, Outcomes};
 use harness_rig::group::ResourceLimits;
 use harness_rig::launch::Ending;
 
@@ -110,6 +110,12 @@ pub enum Cause {
     TargetEnded { ending: Ending, when: When },
     /// The kernel killed processes of the target, but the target as a whole lives on.
     ProcessesKilled { ending: Ending, killed: u64 },
+    /// The target failed more than half of the requests of a trial.
+    MostlyErrors {
+        outcomes: Outcomes,
+        /// Example of a wrong answer.
+        example: Option<String>,
+    },
     /// An error: its text, and the text of each of its causes.
     Error(#[cfg_attr(feature = "schema", schemars(length(min = 1)))] Vec<String>),
 }

@@ -119,7 +119,7 @@ fn with_rounds(stage: &Stage, rounds: u64) -> Stage {
 /// Proposes a lower rate for a stage whose rate is too close to the ceiling of generator and upstream.
 fn lower_rate(stage: &Stage, ceiling: f64) -> Option<Proposal> {
     let load = stage.work.planned().load().filter(|_| stage.work.planned().needs_headroom())?;
-    let Pace::Open { rate } = load.pace else { return None };
+    let Pace::Open { rate, .. } = load.pace else { return None };
     if rate.0 <= SHARE.0 * ceiling {
         return None;
     }

@@ -14,7 +14,7 @@ use crate::measure::rejection::rejections;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::verdict::Judgement;
 use crate::verdict::judgement::{Ground, StageFinding};
-use crate::verdict::stage::judging;
+use crate::verdict::parts::noun;
 use harness_base::units::{Bytes, Nanos, Ratio, grouped};
 
 /// Share of a core above which the sampler disturbs the measurement.
@@ -90,6 +90,9 @@ fn throttling(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
     })
 }
 
+/// Number of outliers that are named before the rest is counted.
+const OUTLIERS: usize = 3;
+
 /// Lists outliers of a stage by round or launch, because a disturbed round affects several metrics at once.
 fn outliers(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
     let mut by_position: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
@@ -98,14 +101,17 @@ fn outliers(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
             by_position.entry(*position).or_default().push(&metric.id);
         }
     }
-    let noun = judging(stage.kind()).noun;
+    let noun = noun(stage);
     let one = |(position, ids): (usize, Vec<&str>)| {
         let more = ids.len() - 1;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         format!("{noun} {} ({}{more})", position + 1, ids[0])
     };
     let all: Vec<String> = by_position.into_iter().map(one).collect();
-    (!all.is_empty()).then(|| format!("{}: far from the others, and counted: {}", stage.name, all.join(", ")))
+    let more = all.len().saturating_sub(OUTLIERS);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    let named = all[..all.len().min(OUTLIERS)].join(", ");
+    (!all.is_empty()).then(|| format!("{}: far from the others, and counted: {named}{more}", stage.name))
 }
 
 fn stage_notes(stage: &StageRecord, judgement: &Judgement) -> Vec<String> {
@@ -148,7 +154,7 @@ fn audit_of(stage: &StageRecord) -> String {
     });
     let mut parts: Vec<String> = errors.into_iter().collect();
     let missed = worst(&|trial| match trial.offered {
-        Pace::Open { rate } if counted => Some(-trial.rps()? / rate.0),
+        Pace::Open { rate, .. } if counted => Some(-trial.rps()? / rate.0),
         _ => None,
     });
     parts.extend(missed.map(|missed| format!("at least {} of the offered rate answered", Ratio(-missed))));

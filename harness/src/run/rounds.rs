@@ -10,17 +10,28 @@ use super::rig::Rig;
 use super::trial;
 use crate::measure::Arm;
 use crate::measure::Reason;
-use crate::measure::reason::{Problem, Scope};
-use crate::measure::trial::Build;
+use crate::measure::audit::{Blame, rejecting};
+use crate::measure::reason::{Cause, Failure, Problem, Scope};
+use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{InstanceRecord, RoundStatus, StageRecord, rejection};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
+use harness_base::exit::Exit;
+
+/// How many times as long as planned a stage may take on a disturbed host.
+const PATIENCE: u64 = 4;
+
+/// Index of the warm-up round of an instance.
+const WARM_UP: u32 = 0;
 
 /// Number of wanted rounds, and of those that may still be rejected.
 pub(crate) struct Tally {
     pub(crate) wanted: u64,
     pub(crate) valid: u64,
+    /// Rejected rounds in which no rule about the host was violated.
     pub(crate) rejected: u64,
+    /// Rejected rounds in which the host was disturbed.
+    pub(crate) disturbed: u64,
     /// Earlier rounds of the stage, and all rounds, for progress.
     pub(crate) stage: (u64, u64),
     pub(crate) extent: Extent,
@@ -36,9 +47,15 @@ pub(crate) enum Extent {
 }
 
 impl Tally {
-    /// Returns whether no further round may be rejected: rejected rounds are repeated, at most ⌈rounds/2⌉ of them.
+    /// Creates a tally without rounds.
+    pub(crate) const fn new(wanted: u64, stage: (u64, u64), extent: Extent) -> Self {
+        Self { wanted, valid: 0, rejected: 0, disturbed: 0, stage, extent }
+    }
+
+    /// Returns whether no further round may be rejected. A round that a disturbed host spoiled costs time and not truth, so the stage takes
+    /// up to [`PATIENCE`] times as long. At most ⌈rounds/2⌉ rounds are repeated for other reasons, which repeating does not remove.
     fn exhausted(&self) -> bool {
-        self.rejected > self.wanted.div_ceil(2)
+        self.rejected > self.wanted.div_ceil(2) || self.disturbed > (PATIENCE - 1) * self.wanted
     }
 }
 
@@ -96,18 +113,14 @@ struct Driver<'r, 'p> {
 
 impl Driver<'_, '_> {
     async fn rounds(&mut self, tally: &mut Tally) -> Result<(), Halt> {
-        for bench in &mut self.benches {
-            for arm in arms(self.work, 0) {
-                let answered = trial::preflight(self.rig, self.stage, bench, arm).await;
-                answered.map_err(|halt| named(self.rig, self.stage, bench.build, halt))?;
-            }
-        }
-        self.round(0, true).await?;
-        let mut index = 1;
+        self.preflight().await?;
+        self.round(WARM_UP, tally.extent).await?;
+        let mut index = WARM_UP + 1;
         while tally.valid < self.until {
-            match self.round(index, false).await? {
-                RoundStatus::Valid => tally.valid += 1,
-                _ => tally.rejected += 1,
+            match self.round(index, tally.extent).await? {
+                (RoundStatus::Valid, _) => tally.valid += 1,
+                (_, true) => tally.disturbed += 1,
+                (_, false) => tally.rejected += 1,
             }
             self.rig.emit(Event::Step { done: tally.stage.0 + tally.valid, of: tally.stage.1 });
             if tally.exhausted() {
@@ -116,6 +129,22 @@ impl Driver<'_, '_> {
             index += 1;
         }
         Ok(())
+    }
+
+    /// Sends one request of every kind through every arm. Both builds are tried, so that the reasons show whether only one of them
+    /// answers wrongly.
+    async fn preflight(&mut self) -> Result<(), Halt> {
+        let mut wrong = Vec::new();
+        for bench in &mut self.benches {
+            for arm in arms(self.work, 0) {
+                let answered = trial::preflight(self.rig, self.stage, bench, arm).await;
+                match answered.map_err(|halt| named(self.rig, self.stage, bench.build, halt)) {
+                    Err(Halt::Invalid(reasons)) => wrong.extend(reasons),
+                    other => other?,
+                }
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Halt::Invalid(wrong)) }
     }
 
     /// Returns why the stage is not valid: the rules that its rounds violated, most frequent first, for each build.
@@ -129,15 +158,20 @@ impl Driver<'_, '_> {
             Some(stage) => rejected(stage),
             None => Vec::new(),
         };
-        let Tally { valid, wanted, rejected, .. } = *tally;
+        let Tally { valid, wanted, .. } = *tally;
+        let rejected = tally.rejected + tally.disturbed;
         reasons.push(Problem::TooFewRounds { valid, wanted, rejected }.into());
         Halt::Invalid(reasons)
     }
 
     /// Runs every arm of every build once and records the round. A violation on one build rejects the round of both, so
-    /// that valid rounds stay pairs.
-    async fn round(&mut self, index: u32, warm_up: bool) -> Result<RoundStatus, Halt> {
-        let mut rejected = None;
+    /// that valid rounds stay pairs. An instance that is judged separately is at its end after any violation; in a stage,
+    /// errors of the target are results, up to half of the requests.
+    /// Returns its status, and whether the host was disturbed.
+    async fn round(&mut self, index: u32, extent: Extent) -> Result<(RoundStatus, bool), Halt> {
+        let warm_up = index == WARM_UP;
+        let (mut rejected, mut disturbed, mut halted) = (None, false, None);
+        let sequence = (self.turn << 32) + u64::from(index);
         for (build, arm) in order(self.stage, self.work, self.turn, u64::from(index) + self.rig.plan.scenario.seed) {
             let Some(bench) = self.benches.iter_mut().find(|bench| bench.build == build) else {
                 return Err(Halt::tool(format!("no instance of the {} build is running", build.name())));
@@ -145,14 +179,24 @@ impl Driver<'_, '_> {
             let of = if self.stage.compared { format!(" of {}", build.name()) } else { String::new() };
             let what = if warm_up { "warm-up round".to_owned() } else { format!("round {index}") };
             self.rig.emit(Event::Doing(format!("{what}{of}, {} arm", arm.name())));
-            let trial = trial::run(self.rig, self.stage, self.work, bench, arm).await;
+            let trial = trial::run(self.rig, self.stage, self.work, bench, (arm, sequence)).await;
             let trial = trial.map_err(|halt| named(self.rig, self.stage, build, halt))?;
-            let failed = trial.audit.iter().find(|check| !check.passed);
+            let failed = match extent {
+                Extent::Stage => rejecting(&trial.audit),
+                Extent::Instance => trial.audit.iter().find(|check| !check.passed),
+            };
             rejected = rejected.or_else(|| failed.cloned().map(|check| (check, of_two(self.stage, build))));
+            disturbed |= trial.audit.iter().any(|check| check.blame == Some(Blame::Host));
+            let failure = mostly_errors(&trial).filter(|_| extent == Extent::Stage);
+            halted = failure.map(|failure| named(self.rig, self.stage, build, failure.into()));
             self.rig.recorder.trial(bench.index, index, trial);
+            if halted.is_some() {
+                break;
+            }
         }
         let status = match rejected {
             _ if warm_up => RoundStatus::WarmUp,
+            _ if halted.is_some() => RoundStatus::Incomplete,
             Some(_) => RoundStatus::Rejected,
             None => RoundStatus::Valid,
         };
@@ -160,8 +204,16 @@ impl Driver<'_, '_> {
             self.rig.recorder.round(bench.index, index, status);
         }
         self.rig.emit(Event::Round { status, broken: rejected });
-        Ok(status)
+        halted.map_or(Ok((status, disturbed)), Err)
     }
+}
+
+/// Returns the failure of a target that answered most requests of a trial wrongly or not at all.
+fn mostly_errors(trial: &TrialRecord) -> Option<Failure> {
+    let load = &trial.load;
+    let mostly = trial.arm == Arm::Proxied && load.own_errors().saturating_mul(2) > load.scheduled;
+    let (outcomes, example) = (load.outcomes, load.examples.first().cloned());
+    mostly.then(|| Failure::new(Cause::MostlyErrors { outcomes, example }, Exit::TargetFailed))
 }
 
 /// Returns the rules that rounds violated, most frequent first.
@@ -256,8 +308,10 @@ mod tests {
 
     #[test]
     fn half_as_many_rounds_again_may_be_rejected() {
-        let tally = |wanted, rejected| Tally { wanted, valid: 0, rejected, stage: (0, wanted), extent: Extent::Stage };
+        let tally = |wanted, rejected| Tally { rejected, ..Tally::new(wanted, (0, wanted), Extent::Stage) };
         assert!(!tally(10, 5).exhausted() && tally(10, 6).exhausted());
         assert!(!tally(7, 4).exhausted() && tally(7, 5).exhausted());
+        let disturbed = |disturbed| Tally { disturbed, ..tally(10, 5) };
+        assert!(!disturbed(30).exhausted() && disturbed(31).exhausted(), "four times as long as planned");
     }
 }

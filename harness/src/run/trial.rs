@@ -43,7 +43,7 @@ fn not_as_expected(stage: &Stage, arm: Arm, answer: &PreflightAnswer) -> Problem
     Problem::Preflight { request, arm, outcome: answer.outcome, example: answer.example.clone() }
 }
 
-/// Runs one trial.
+/// Runs one trial. Trials with the same `sequence` have the same random arrivals.
 ///
 /// # Errors
 /// Returns [`Halt::Failed`] if the target, the upstream or the generator ended.
@@ -52,14 +52,14 @@ pub(crate) async fn run(
     stage: &Stage,
     work: &LoadWork,
     bench: &mut Bench,
-    arm: Arm,
+    (arm, sequence): (Arm, u64),
 ) -> Result<TrialRecord, Halt> {
     bench.drive(&rig.interrupt, async |generator| generator.open(arm).await).await?;
     let before = hits(bench, &stage.requests).await?;
     let start_at = Mono::now().after(LEAD);
     let window_start = start_at.after(work.warmup);
     bench.announce(window_start, window_start.after(work.window));
-    let order = order(work, arm, start_at);
+    let order = TrialOrder { sequence, ..order(work, arm, start_at) };
     let emit = &mut rig.events;
     let load = bench
         .drive(&rig.interrupt, async |generator| {
@@ -99,6 +99,7 @@ pub(crate) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> TrialOrder {
     TrialOrder {
         arm,
         pace: work.pace,
+        sequence: 0,
         connections: work.connections,
         ramp: work.ramp,
         warmup: work.warmup.minus(work.ramp),

@@ -36,15 +36,15 @@ fn keeps(claim: &Claim, value: f64) -> bool {
 
 fn by_value(claim: &Claim, unit: Unit, value: f64) -> (ClaimState, String) {
     let state = if keeps(claim, value) { ClaimState::Met } else { ClaimState::NotMet };
-    (state, unit.show(value))
+    (state, unit.show_beside(claim.bound, value, None))
 }
 
 /// Decides by the interval: a claim is met if both ends are on the good side, and not met if neither is.
 fn by_interval(claim: &Claim, unit: Unit, estimate: &Estimate) -> (ClaimState, String) {
-    let point = unit.show(estimate.point);
+    let shown = |ends: Option<(f64, f64)>| unit.show_beside(claim.bound, estimate.point, ends);
     let Some(interval) = estimate.interval else {
         let why = estimate.why_no_interval().unwrap_or_default();
-        return (ClaimState::Undecided, format!("{point}, and {why}"));
+        return (ClaimState::Undecided, format!("{}, and {why}", shown(None)));
     };
     let (worse, better) = if claim.below { (interval.high, interval.low) } else { (interval.low, interval.high) };
     let state = match (keeps(claim, worse), keeps(claim, better)) {
@@ -52,5 +52,5 @@ fn by_interval(claim: &Claim, unit: Unit, estimate: &Estimate) -> (ClaimState, S
         (false, true) => ClaimState::Undecided,
         (false, false) => ClaimState::NotMet,
     };
-    (state, format!("{point} {}", unit.show_interval(estimate.point, interval.low, interval.high)))
+    (state, shown(Some((interval.low, interval.high))))
 }

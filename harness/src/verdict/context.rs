@@ -47,6 +47,9 @@ pub struct Against {
     /// Why a block can only be an alert, for example that the hosts differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<String>,
+    /// Why changes of times and rates decide nothing: the runs are from other machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<String>,
     /// Every metric that any of the runs has.
     pub metrics: Vec<Past>,
 }
@@ -145,6 +148,7 @@ impl Against {
             started_at: newest.started_at.clone(),
             sha: newest.git.as_ref().map(|git| git.sha.clone()),
             caps,
+            elsewhere: None,
             metrics,
         })
     }

@@ -4,12 +4,12 @@ use super::context::{Against, Past};
 use super::evidence::Grounds;
 use super::gate::Gates;
 use super::guard;
-use super::judgement::{Finding, Measured, Value};
+use super::judgement::{Finding, FindingKind, Measured, Value};
 use super::options::Options;
 use super::published::{Draft, publish};
 use super::stage::judging;
 use super::weigh::{Question, undecided, weigh};
-use crate::measure::metric;
+use crate::measure::metric::{self, Kind, Unit};
 use crate::measure::record::Record;
 use harness_stats::benjamini_hochberg;
 
@@ -89,11 +89,23 @@ fn one_stored(head: &Measured, past: Option<&Past>, against: &Against, options: 
     }
     let grounds = Grounds::Stored { base: past.rounds.clone(), history: past.history.clone(), head: rounds.clone() };
     let advisory = past.advisory.as_deref().or(head.advisory.as_deref());
-    let finding = weigh(&question(head, advisory, &against.caps, &options.gates), &grounds);
+    let mut finding = weigh(&question(head, advisory, &against.caps, &options.gates), &grounds);
+    let elsewhere = against.elsewhere.as_ref().filter(|_| depends_on_machine(head));
+    if let Some(elsewhere) = elsewhere.filter(|_| finding.kind.is_breach() || finding.kind == FindingKind::Improved) {
+        finding.kind = FindingKind::Inconclusive;
+        finding.message.push_str(&format!("; the baseline is from {elsewhere}"));
+    }
     // The guard needs comparable runs.
-    let guard = guard::breach(&options.gates.guard, head, past).filter(|_| against.caps.is_empty());
+    let guard = guard::breach(&options.gates.guard, head, past);
+    let guard = guard.filter(|_| against.caps.is_empty() && elsewhere.is_none());
     let draft = Draft { finding, kind: head.kind, stored: true, guard };
     Some(publish(draft, &options.gates, &options.context))
+}
+
+/// Returns whether a value depends on the speed of the machine: a time or a rate.
+fn depends_on_machine(metric: &Measured) -> bool {
+    let is_time = matches!(metric.unit, Unit::Millis | Unit::Micros | Unit::PerSecond);
+    metric.kind == Kind::Sampled && (is_time || matches!(metric.category(), "cpu" | "overhead"))
 }
 
 /// Creates the question about a metric.

@@ -9,6 +9,7 @@ use super::judgement::{
 };
 use super::options::{FailOn, Options};
 use super::stage::{Detail, judging};
+use super::target::{Builds, of_head_alone};
 use super::{bottleneck, claims, findings, measured, notes};
 use crate::measure::Reason;
 use crate::measure::record::{Record, StageRecord, StageStatus};
@@ -21,15 +22,24 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
     let checked = checked(record);
     let record: &Record = &checked;
     let head = if record.is_compared() { &record.of_build(Build::Head) } else { record };
+    let base_record = record.is_compared().then(|| record.of_build(Build::Base));
     let details = measured::details(head);
     let metrics = measured::metrics(head, &details);
-    let base = if record.is_compared() { measured::metrics(&record.of_build(Build::Base), &[]) } else { Vec::new() };
+    let base = base_record.as_ref().map(|base| measured::metrics(base, &[])).unwrap_or_default();
+    let builds = |index: usize| Builds {
+        whole: &record.stages[index],
+        head: &head.stages[index],
+        base: base_record.as_ref().map(|base| &base.stages[index]).filter(|base| !judging(base.kind()).head_alone),
+    };
+    let builds: Vec<Builds<'_>> = (0..record.stages.len()).map(builds).collect();
     let targets = claims::judge(claims, &metrics);
     let found = findings::about(record, &metrics, &base, &options);
     let left_out = record.stages.iter().filter_map(left_out);
     let alarms = details.iter().flatten().flat_map(Detail::findings);
-    let findings: Vec<Finding> = left_out.chain(undecided(&targets)).chain(alarms).chain(found).collect();
+    let missed = builds.iter().filter_map(Builds::finding);
+    let findings: Vec<Finding> = left_out.chain(missed).chain(undecided(&targets)).chain(alarms).chain(found).collect();
     let mut grounds = grounds(record, &targets);
+    grounds.extend(builds.iter().flat_map(|builds| builds.grounds(claims, &options.gates)));
     let failing = findings.iter().filter(|finding| fails(finding.kind, options.fail_on));
     grounds.extend(failing.cloned().map(Ground::Finding));
     grounds.sort_by_key(|ground| Reverse(ground.exit().urgency()));
@@ -42,7 +52,11 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
             .iter()
             .zip(&head.stages)
             .zip(details)
-            .map(|((stage, head), detail)| stage_finding(stage, head, detail, (&metrics, &base)))
+            .zip(&builds)
+            .map(|(((stage, head), detail), builds)| {
+                let found = stage_finding(stage, head, detail, (&metrics, &base));
+                StageFinding { notes: [builds.notes(), found.notes].concat(), ..found }
+            })
             .collect(),
         metrics,
         context: options.context,
@@ -82,6 +96,9 @@ fn grounds(record: &Record, targets: &[ClaimFinding]) -> Vec<Ground> {
 
 fn stage_ground(stage: &StageRecord, interrupted: bool) -> Option<Ground> {
     let name = stage.name.clone();
+    if let Some(failure) = of_head_alone(&stage.status) {
+        return Some(Ground::HeadFails { stage: name, failure });
+    }
     match &stage.status {
         StageStatus::Valid | StageStatus::Skipped(_) => None,
         StageStatus::Invalid(_) if stage.optional => None,

@@ -2,7 +2,8 @@
 
 mod claims;
 pub(crate) mod finding;
-mod ground;
+pub(crate) mod ground;
+pub(crate) mod target;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,8 @@ use harness_stats::Estimate;
 
 pub use claims::{ClaimFinding, ClaimState};
 pub use finding::{Finding, FindingKind, Topic, Weighed};
-pub use ground::Ground;
+pub use ground::{Ground, HeadFailure};
+pub use target::{MissedRate, TargetErrors};
 
 /// The result of judging a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,9 +118,14 @@ impl Judgement {
         format!("{word}: {}", self.gist())
     }
 
-    /// Returns the headline without its word: the first ground, or what was measured.
+    /// Returns the headline without its word: the first ground and the first regression, or what was measured.
     pub fn gist(&self) -> String {
-        self.grounds.first().map_or_else(|| self.tally(), ToString::to_string)
+        let Some(first) = self.grounds.first() else { return self.tally() };
+        let block = self.grounds.iter().find(|ground| ground.exit() == Exit::Regressed);
+        match block.filter(|_| first.exit() != Exit::Regressed) {
+            Some(block) => format!("{first}; also {}: {block}", Exit::Regressed.word()),
+            None => first.to_string(),
+        }
     }
 
     /// Returns the grounds as sentences, most urgent first.

@@ -1,5 +1,6 @@
 //! Defines what a kind of stage adds to judging.
 
+use crate::measure::Arm;
 use crate::measure::metric::{Absent, Metric};
 use crate::measure::reason::Problem;
 use crate::measure::record::StageRecord;
@@ -13,6 +14,8 @@ pub(crate) struct Judging {
     pub(crate) head_alone: bool,
     /// Whether the stage as a whole has a bottleneck.
     pub(crate) has_bottleneck: bool,
+    /// Whether errors are results of the stage, which it judges itself.
+    pub(crate) errors_are_results: bool,
     /// Returns why a stage that ran to its end is invalid.
     pub(crate) flaws: fn(&StageRecord) -> Vec<Problem>,
     /// Returns why the value of a metric must not gate.
@@ -25,10 +28,15 @@ impl Judging {
         noun: "round",
         head_alone: false,
         has_bottleneck: true,
+        errors_are_results: false,
         flaws: |_| Vec::new(),
         advisory: |metric, stage| {
-            let trials = stage.valid_rounds().flat_map(|round| &round.trials);
-            too_few_requests(metric, trials.map(|trial| trial.load.scheduled).min()?, "round")
+            let of = |arm: Arm| {
+                let trials = stage.valid_rounds().filter_map(move |round| round.trial(arm));
+                trials.map(|trial| trial.load.scheduled).reduce(|sum, scheduled| sum + scheduled)
+            };
+            let arms = [Arm::Direct, Arm::Proxied];
+            too_few_requests(metric, arms.into_iter().filter_map(of).min()?, "an arm")
         },
     };
 
@@ -36,10 +44,10 @@ impl Judging {
     pub(crate) const LAUNCHES: Self = Self { noun: "launch", advisory: |_, _| None, ..Self::ROUNDS };
 }
 
-/// Explains why a far quantile of so few requests must not gate: the smallest round decides.
-pub(crate) fn too_few_requests(metric: &Metric, fewest: u64, noun: &str) -> Option<String> {
+/// Explains why a far quantile of so few requests must not gate: the part with the fewest decides.
+pub(crate) fn too_few_requests(metric: &Metric, fewest: u64, part: &str) -> Option<String> {
     (fewest < metric.requests).then(|| {
-        format!("{} requests a {noun}, {} needed to gate", grouped(fewest as f64), grouped(metric.requests as f64))
+        format!("{} requests {part}, {} needed to gate", grouped(fewest as f64), grouped(metric.requests as f64))
     })
 }
 

@@ -1,7 +1,7 @@
 //! Finds patterns in the rounds of a stage that medians hide: drift, and dependence on the order.
 
 use super::judgement::Measured;
-use super::stage::judging;
+use super::parts::noun;
 use crate::measure::Arm;
 use crate::measure::record::{RoundRecord, StageRecord};
 use crate::measure::trial::Build;
@@ -78,7 +78,7 @@ fn first_of(message: Vec<String>) -> Option<String> {
 fn drifting(stage: &StageRecord, metrics: &[&Measured]) -> Option<String> {
     let one = |metric: &&Measured| Some(format!("{} {}", metric.id, direction(&rounds(metric)?)?));
     let message = first_of(metrics.iter().filter_map(one).collect())?;
-    let noun = judging(stage.kind()).noun;
+    let noun = noun(stage);
     Some(format!("from {noun} to {noun} {message}; p < {P}"))
 }
 

@@ -33,9 +33,9 @@ macro_rules! details {
 
         impl Detail {
             /// Judges a stage as far as it ran; `None` for a kind without details.
-            pub(crate) fn of(stage: &StageRecord, seed: u64) -> Option<Self> {
+            pub(crate) fn of(stage: &StageRecord) -> Option<Self> {
                 let none = None;
-                $(let none = none.or_else(|| crate::stages::$kind::judge::judge(stage, seed).map(Self::$Kind));)+
+                $(let none = none.or_else(|| crate::stages::$kind::judge::judge(stage).map(Self::$Kind));)+
                 none
             }
 

@@ -1,11 +1,19 @@
 //! Plans load in rounds of trials.
 
+use std::ops::RangeInclusive;
+
 use harness_base::units::Nanos;
 use harness_load::pace::Pace;
 
 /// Smallest number of rounds with a 95 % interval of the median: the whole range of five covers only 1 − 2 · 0.5⁵ =
 /// 93.75 %.
 pub const FEWEST_ROUNDS: u64 = 6;
+
+/// Number of rounds from which on several instances share them, so that each has at least five.
+const MANY_ROUNDS: u64 = 50;
+
+/// Number of instances that share many rounds.
+const INSTANCES: RangeInclusive<u64> = 5..=10;
 
 /// Duration of starting and stopping the target, the upstream and the load child once.
 pub(crate) const LAUNCH: Nanos = Nanos::from_millis(300);
@@ -44,6 +52,18 @@ impl LoadWork {
         if self.paired { 2 } else { 1 }
     }
 
+    /// Returns how many instances share the rounds if the scenario does not say so: as many as keep the launches and their warm-up rounds
+    /// below a quarter of the time, from five, the fewest with an interval, to ten. Few rounds stay with one instance.
+    pub fn best_instances(&self) -> u64 {
+        if self.rounds < MANY_ROUNDS {
+            return 1;
+        }
+        let round = self.warmup.plus(self.window).plus(GAP).times(2);
+        let rounds = round.times(self.rounds);
+        let fits = |instances: &u64| LAUNCH.plus(round).times(*instances).times(3) <= rounds;
+        INSTANCES.rev().find(fits).unwrap_or(*INSTANCES.start())
+    }
+
     /// Returns how long its rounds take, with one warm-up round per instance.
     pub fn duration(&self) -> Nanos {
         let trial = self.warmup.plus(self.window).plus(GAP);
@@ -54,7 +74,7 @@ impl LoadWork {
     /// Shortens it for `--quick`. The rounds keep their 95 % interval.
     pub fn shorten(&mut self) {
         let enough = match self.pace {
-            Pace::Open { rate } => Nanos((QUICK_REQUESTS / rate.0 * 1e9) as u64),
+            Pace::Open { rate, .. } => Nanos((QUICK_REQUESTS / rate.0 * 1e9) as u64),
             Pace::Closed { .. } => Nanos::ZERO,
         };
         self.instances = 1;
@@ -81,7 +101,7 @@ impl LoadWork {
     /// Describes the load.
     pub fn describe_pace(&self) -> String {
         match self.pace {
-            Pace::Open { rate } => format!("{rate} on {} connections", self.connections),
+            Pace::Open { rate, .. } => format!("{rate} on {} connections", self.connections),
             Pace::Closed { vus } => format!("{vus} users"),
         }
     }

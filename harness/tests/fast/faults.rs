@@ -35,7 +35,7 @@ fn trial(outcome: impl Fn(u64) -> Outcomes) -> TrialRecord {
     TrialRecord {
         arm: Arm::Proxied,
         build: Build::Head,
-        offered: Pace::Open { rate: Rate(200.0) },
+        offered: Pace::constant(Rate(200.0)),
         connections: 10,
         load,
         ledger: None,
@@ -78,7 +78,7 @@ fn record(expect: Expectation, fault: FaultRecord, trial: TrialRecord) -> Record
     let stage = StageRecord {
         name: "faults".to_owned(),
         status: StageStatus::Valid,
-        offered: Some(Pace::Open { rate: Rate(200.0) }),
+        offered: Some(Pace::constant(Rate(200.0))),
         facts: facts.into(),
         wanted: 1,
         instances: vec![InstanceRecord {

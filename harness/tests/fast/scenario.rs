@@ -15,7 +15,7 @@ use harness::scenario::{self, Scenario};
 use harness::work::load::LoadWork;
 use harness::work::{Stage, Work};
 use harness_base::units::{Nanos, Rate, Ratio};
-use harness_load::pace::Pace;
+use harness_load::pace::{Arrivals, Pace};
 use harness_load::spec::Body;
 use harness_rig::target::spec::{ImageSpec, Launch, Network, Placed, Upstream};
 use proptest::prelude::*;
@@ -236,7 +236,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[stage.overhead]",
         "[stage.overhead]\nramp = \"1s\"",
-        "line 13: stage.overhead.ramp: 1s is longer than the warm-up of 300ms",
+        "line 13: stage.overhead.ramp: 1s is longer than the warm-up of 50ms",
     ),
     (
         "[stage.overhead]",
@@ -252,8 +252,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("[stage.overhead]", "[stage.overhead]\nconnections = 0", "line 13: stage.overhead.connections: must be 1 to"),
     (
         "[stage.overhead]",
-        "[stage.overhead]\ninstances = 11",
-        "line 13: stage.overhead.instances: 11 instances cannot share 10 rounds",
+        "[stage.overhead]\ninstances = 101",
+        "line 13: stage.overhead.instances: 101 instances cannot share 100 rounds",
     ),
     (
         "[stage.overhead]",
@@ -471,19 +471,21 @@ fn an_upstream_of_the_authors_own_is_told_its_port_and_counts_no_hits() {
 fn what_is_left_out_has_the_documented_default() {
     let scenario = good(GOOD, &[]);
     let [overhead, capacity] = scenario.stages.as_slice() else { panic!("{:?}", scenario.stages) };
+    let pace = |rate| Pace::Open { rate: Rate(rate), arrivals: Arrivals::Jittered };
     let expected = LoadWork {
-        instances: 1,
-        rounds: 10,
-        pace: Pace::Open { rate: Rate(1000.0) },
+        instances: 10,
+        rounds: 100,
+        pace: pace(1000.0),
         connections: 10,
         ramp: Nanos::ZERO,
-        warmup: Nanos::from_millis(300),
-        window: Nanos::from_secs(3),
+        warmup: Nanos::from_millis(50),
+        window: Nanos::from_millis(200),
         paired: true,
     };
     assert_eq!(load(&overhead.work), expected);
     let (warmup, window) = (Nanos::from_millis(500), Nanos::from_secs(2));
-    let expected = LoadWork { pace: Pace::Closed { vus: 20 }, connections: 20, warmup, window, ..expected };
+    let (pace, connections) = (Pace::Closed { vus: 20 }, 20);
+    let expected = LoadWork { instances: 1, rounds: 10, pace, connections, warmup, window, ..expected };
     assert_eq!(load(&capacity.work), expected);
     let request = &overhead.requests[0];
     assert_eq!((request.method.as_str(), request.timeout, &request.body), ("GET", Nanos::from_secs(5), &Body::Empty));
@@ -536,7 +538,7 @@ fn the_command_line_overrides_the_file_and_is_checked_like_it() {
     let scenario =
         good(GOOD, &["stage.overhead.rate=500/s", "seed=7", "stage.idle.launches = 6", "request.headers.x=\"1\""]);
     assert_eq!((scenario.facts.seed, scenario.stages.len()), (7, 3));
-    assert_eq!(load(&scenario.stages[0].work).pace, Pace::Open { rate: Rate(500.0) });
+    assert_eq!(load(&scenario.stages[0].work).pace, Pace::Open { rate: Rate(500.0), arrivals: Arrivals::Jittered });
     assert_eq!(scenario.stages[0].requests[0].headers, [("x".to_owned(), "1".to_owned())]);
     assert_eq!(scenario.facts.overrides.len(), 4);
     for (argument, expected) in [
@@ -556,7 +558,7 @@ fn quick_shortens_and_never_lengthens() {
     let path = folder().join("sidecar.toml");
     let full = Plan::read(&path, &[], &Options::default()).unwrap();
     let quick = Plan::read(&path, &[], &Options { quick: true, stages: Vec::new() }).unwrap();
-    assert!(full.expected_duration() <= Nanos::from_secs(150), "{}", full.expected_duration());
+    assert!(full.expected_duration() <= Nanos::from_secs(180), "{}", full.expected_duration());
     assert!(quick.expected_duration() <= Nanos::from_secs(20), "{}", quick.expected_duration());
     assert!(quick.scenario.quick && !full.scenario.quick);
     for stage in &quick.stages {
@@ -567,7 +569,7 @@ fn quick_shortens_and_never_lengthens() {
     let short = good(GOOD, &["stage.overhead.warmup=1ms", "stage.overhead.window=2ms", "stage.capacity.rounds=6"]);
     let before = short.stages.clone();
     let plan = Plan::new(&short, &Options { quick: true, stages: Vec::new() }).unwrap();
-    assert_eq!(load(&plan.stages[0].work), LoadWork { rounds: 6, ..load(&before[0].work) });
+    assert_eq!(load(&plan.stages[0].work), LoadWork { instances: 1, rounds: 6, ..load(&before[0].work) });
     assert_eq!(load(&plan.stages[1].work).rounds, 6);
 }
 

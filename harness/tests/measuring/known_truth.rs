@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use crate::alone;
-use crate::support::{Ran, measured, recovered_from, run, sidecar};
+use crate::support::{Ran, measured, recovered, recovered_from, run, sidecar};
 use harness::measure::trial::TrialRecord;
 use harness::measure::{Arm, LoadFacts};
 use harness_base::units::Nanos;
@@ -125,13 +125,29 @@ fn a_ballast_of_64_mib_is_found_within_3_percent() {
 }
 
 #[test]
+fn a_target_that_answers_on_a_grid_of_the_arrivals_has_the_quantiles_of_the_grid() {
+    let _alone = alone();
+    // Requests arrive 200 times per second and are answered every 5 ms: spaced evenly, all of them would wait equally long.
+    let stage =
+        "[stage.overhead]\nrounds = 6\nrate = \"200/s\"\nconnections = 10\nwarmup = \"100ms\"\nwindow = \"1s\"\n";
+    // The wait is uniform from 0 to 5 ms. With 1,200 requests, the median has a standard error of 72 µs, 3 % of the difference.
+    recovered(0.10, "p95 − p50 of latency, in ms", || {
+        let ran = measured(&sidecar(&["--answer-grid", "5ms"], stage));
+        (ran.value("latency/p95") - ran.value("latency/p50"), 0.45 * 5.0)
+    });
+}
+
+#[test]
 fn one_json_rpc_error_in_ten_is_counted_exactly_and_never_becomes_throughput() {
     let _alone = alone();
     let capacity = "[stage.capacity]\nrounds = 6\nvus = 4\nwarmup = \"100ms\"\nwindow = \"300ms\"\n";
     let ran = run(&sidecar(&["--error-every", "10", "--error-kind", "jsonrpc"], &format!("{OVERHEAD}{capacity}")));
-    ran.expect_code(6);
+    ran.expect_code(5);
+    for id in ["errors/percent", "errors/capacity_percent"] {
+        assert!((ran.value(id) - 10.0).abs() < 0.5, "{id}: {}", ran.value(id));
+    }
     for id in ["latency/p50", "overhead/latency_p50", "throughput/rps_4vu", "latency/capacity_p50"] {
-        assert_eq!(ran.metric(id), None, "{}", ran.stdout);
+        assert!(ran.metric(id).is_some(), "{}", ran.stdout);
     }
     // 500/s over 0.8 s: of any 400 requests in a row exactly 40 are answered with an error. The first of a window may reach the
     // target before the last of the warm-up, as up to ten of them are under way at once.
@@ -148,7 +164,7 @@ fn one_json_rpc_error_in_ten_is_counted_exactly_and_never_becomes_throughput() {
         assert!((outcomes.ok.saturating_sub(stalled)..=outcomes.ok).contains(&counted), "{counted} of {outcomes:?}");
         assert!(load.completed_in_window <= outcomes.ok + 10, "an error became throughput: {outcomes:?}");
     }
-    assert!(ran.shows("INVALID") && ran.shows("wrong body"), "{}", ran.stdout);
+    assert!(ran.shows("TARGET FAILED") && ran.shows("wrong body"), "{}", ran.stdout);
 }
 
 /// Returns the generator's reports of all proxied trials of a stage, warm-up round included.
@@ -184,6 +200,22 @@ window = "1s"
         eprintln!("{shown:?}; measuring again");
     }
     panic!("{shown:#?}");
+}
+
+#[test]
+fn rare_freezes_are_in_the_tails_and_no_claim_is_met_because_most_rounds_saw_none() {
+    let _alone = alone();
+    // A freeze of 200 ms every 3 s delays 6.7 % of the requests by up to 200 ms: p99 is 200 − 0.01 × 3,000 = 170 ms. About a third of the
+    // rounds sees one.
+    let stages = "[stage.overhead]\nrounds = 8\nrate = \"1000/s\"\nconnections = 10\nwarmup = \"100ms\"\nwindow = \"700ms\"\n\
+                  [targets]\n\"latency/p95\" = { limit = \"< 20ms\" }\n";
+    let frozen = ["--freeze-at", "1s", "--freeze-for", "200ms", "--freeze-every", "3s"];
+    let met = |ran: &Ran| ran.judgement()["targets"][0]["state"] == "met";
+    recovered(0.25, "latency/p99, in ms", || {
+        let ran = run(&sidecar(&frozen, stages));
+        assert!(!met(&ran), "{}", ran.stdout);
+        (ran.value("latency/p99"), 170.0)
+    });
 }
 
 /// Returns whether a trial shows a freeze of 200 ms inside its window and is valid; what is not so otherwise. Its truth
@@ -243,7 +275,7 @@ fn an_impossible_rate_is_the_generators_doing_and_ends_in_no_latency() {
 }
 
 #[test]
-fn a_target_that_cannot_carry_the_rate_is_named_and_ends_in_no_latency() {
+fn a_target_that_cannot_carry_the_rate_is_an_alert_with_the_share_and_late_in_every_latency() {
     let _alone = alone();
     let stages =
         "[stage.overhead]\nrounds = 6\nrate = \"1000/s\"\nconnections = 4\nwarmup = \"100ms\"\nwindow = \"500ms\"\n";
@@ -251,7 +283,12 @@ fn a_target_that_cannot_carry_the_rate_is_named_and_ends_in_no_latency() {
     // Or a machine that wakes the generator late would be blamed.
     let scenario = scenario.replace("pacer_lag_p99 = \"100ms\"", "pacer_lag_p99 = \"10s\"\nsaturated = \"1000%\"");
     let ran = run(&scenario);
-    ran.expect_code(6);
-    assert!(ran.shows("the target cannot carry the offered rate"), "{}", ran.stdout);
-    assert_eq!(ran.metric("latency/p50"), None);
+    ran.expect_code(0);
+    // Four connections of 20 ms each carry 200 requests per second.
+    let finding =
+        ran.judgement()["findings"].as_array().unwrap().iter().find(|finding| finding["subject"] == "stage overhead");
+    assert!(finding.is_some_and(|finding| finding["kind"] == "alert"), "{}", ran.stdout);
+    assert!(ran.shows("of the offered 1,000/s within the window in 6 of 6 rounds"), "{}", ran.stdout);
+    // What was due first is late by the time that the requests before it take, up to the timeout after the window.
+    assert!(ran.value("latency/p50") > 250.0 && ran.value("latency/service_p50") < 30.0, "{}", ran.stdout);
 }

@@ -76,13 +76,14 @@ async fn launch(job: Job) -> (Child, Result<Generator, Error>) {
 const CLOSED: Pace = Pace::Closed { vus: u64::MAX };
 
 fn open_loop(rate_per_second: f64, warmup_ms: u64, window_ms: u64) -> TrialOrder {
-    order(Pace::Open { rate: Rate(rate_per_second) }, warmup_ms, window_ms)
+    order(Pace::constant(Rate(rate_per_second)), warmup_ms, window_ms)
 }
 
 fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> TrialOrder {
     TrialOrder {
         arm: Arm::Direct,
         pace,
+        sequence: 0,
         connections: u64::MAX,
         ramp: Nanos::ZERO,
         warmup: Nanos::from_millis(warmup_ms),

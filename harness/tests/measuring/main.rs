@@ -20,6 +20,7 @@ mod bottleneck;
 mod calibrate;
 mod cgroup;
 mod doctor;
+mod errors;
 mod failures;
 mod faults;
 mod keeper;

@@ -69,6 +69,7 @@ pub fn record() -> Record {
         }],
         host: HostFacts {
             cpu_model: "AMD EPYC 7763".to_owned(),
+            machine: Some("0123456789abcdef0123456789abcdef".to_owned()),
             cpus: 2,
             memory_bytes: 8_200_000_000,
             kernel: "6.1.0".to_owned(),
@@ -147,7 +148,7 @@ impl Maker {
     }
 
     fn overhead(&mut self) -> StageRecord {
-        let offered = Pace::Open { rate: Rate(1_000.0) };
+        let offered = Pace::constant(Rate(1_000.0));
         let shape = |arm, lag| Shape {
             arm,
             offered,
@@ -272,6 +273,8 @@ impl Maker {
             window_ns: shape.window_ms * MS,
             scheduled: requests,
             outcomes: Outcomes { ok: requests, ..Outcomes::default() },
+            outside: Outcomes::default(),
+            first_error_ns: None,
             completed_in_window: requests,
             late: 0,
             sent_total: requests + requests / 10,
@@ -388,4 +391,12 @@ fn round(index: u32, trials: Vec<TrialRecord>) -> RoundRecord {
         _ => RoundStatus::Rejected,
     };
     RoundRecord { index, status, trials }
+}
+
+/// Leaves 900 requests to each round of stage `overhead`: too few for a p99.
+pub fn with_few_requests(mut record: Record) -> Record {
+    let overhead = record.stages.iter_mut().filter(|stage| stage.name == "overhead");
+    let rounds = overhead.flat_map(|stage| &mut stage.instances).flat_map(|instance| &mut instance.rounds);
+    rounds.flat_map(|round| &mut round.trials).for_each(|trial| trial.load.scheduled = 900);
+    record
 }

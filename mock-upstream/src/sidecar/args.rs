@@ -54,6 +54,9 @@ pub struct Args {
     /// Answer no request earlier than this after its arrival; the time includes all other work
     #[arg(long, default_value = "0ms", value_parser = parse_duration)]
     pub answer_after: Duration,
+    /// Answer only at multiples of this period, like a target that works on a timer
+    #[arg(long, default_value = "0ms", value_parser = parse_duration)]
+    pub answer_grid: Duration,
     /// Burn this CPU time for every request, by the thread's CPU clock
     #[arg(long, default_value = "0ms", value_parser = parse_duration)]
     pub burn: Duration,
@@ -107,6 +110,9 @@ pub struct Args {
     /// Duration of the freeze
     #[arg(long, default_value = "0ms", value_parser = parse_duration)]
     pub freeze_for: Duration,
+    /// Freeze again this often, from start to start
+    #[arg(long, default_value = "0ms", value_parser = parse_duration, requires = "freeze_for")]
+    pub freeze_every: Duration,
     /// Exit 5 ms after answering the Nth request
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub exit_after: Option<u64>,

@@ -20,6 +20,8 @@ pub struct Freeze {
 pub(crate) struct Gate {
     after: Nanos,
     length: Nanos,
+    /// From the start of one freeze to the next; zero for a single freeze.
+    every: Nanos,
     /// Monotonic instant of the first request; 0 before it.
     first_ns: AtomicU64,
     /// When the last blocked thread continued; 0 when none was blocked.
@@ -27,11 +29,13 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Creates a gate that closes `after` the first request, for `length`. A length of zero never closes it.
-    pub(crate) fn new(after: Duration, length: Duration) -> Self {
+    /// Creates a gate that closes `after` the first request, for `length`, and again `every` so often unless that is zero. A length of zero
+    /// never closes it.
+    pub(crate) fn new(after: Duration, length: Duration, every: Duration) -> Self {
         Self {
             after: Nanos::of(after),
             length: Nanos::of(length),
+            every: Nanos::of(every),
             first_ns: AtomicU64::new(0),
             resumed_ns: AtomicU64::new(0),
         }
@@ -66,13 +70,16 @@ impl Gate {
         }
     }
 
+    /// Returns the present or the next freeze, or the last one.
     fn window(&self) -> Option<(Mono, Mono)> {
         if self.length == Nanos::ZERO {
             return None;
         }
         let first = self.first_ns.load(Relaxed);
         (first > 0).then(|| {
-            let start = Mono(first).after(self.after);
+            let first = Mono(first).after(self.after);
+            let passed = Mono::now().since(first).0.checked_div(self.every.0).unwrap_or(0);
+            let start = first.after(self.every.times(passed));
             (start, start.after(self.length))
         })
     }

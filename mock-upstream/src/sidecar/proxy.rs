@@ -96,6 +96,10 @@ async fn pass(sidecar: &Sidecar, connection: &mut Connection, request: Request<I
         connection.sleeper.sleep_until(received.after(Nanos::of(args.answer_after))).await;
         truth.answered.record(Mono::now().since(received));
     }
+    if !args.answer_grid.is_zero() {
+        let grid = Nanos::of(args.answer_grid).0;
+        connection.sleeper.sleep_until(Mono(Mono::now().0.next_multiple_of(grid))).await;
+    }
     reply
 }
 

@@ -28,7 +28,7 @@ impl Sidecar {
     pub fn new(args: Args, main: Mono) -> Arc<Self> {
         Arc::new(Self {
             truth: Truth::new(main),
-            gate: Gate::new(args.freeze_at, args.freeze_for),
+            gate: Gate::new(args.freeze_at, args.freeze_for, args.freeze_every),
             leaks: Leaks::with_ballast(args.ballast),
             flood: Flood::default(),
             turns: Turns::new(args.one_writer),

@@ -27,6 +27,7 @@ mod significance;
 mod tests;
 mod trend;
 mod undefined;
+mod units;
 
 pub use adjust::benjamini_hochberg;
 pub use drift::{Drift, OrderEffect, drift, order_effect};
@@ -40,5 +41,6 @@ pub use resolution::{resolution, rounds_for};
 pub use sample::{Sample, Unusable};
 pub use shift::{Shift, shift};
 pub use significance::{Method, Significance};
-pub use trend::slope;
+pub use trend::{FEWEST_INDEPENDENT, Slope, slope};
 pub use undefined::Undefined;
+pub use units::{Counts, FEWEST_UNITS, interquartile_mean, pooled_quantile};

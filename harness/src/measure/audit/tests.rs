@@ -1,6 +1,7 @@
 //! The rules against trials whose truth is known.
 
 use super::*;
+use harness_base::clock::Mono;
 use harness_base::units::Rate;
 use harness_load::facts::StallTotal;
 use harness_load::outcome::Outcomes;
@@ -24,7 +25,9 @@ fn load(rate: u64, answered: u64) -> LoadFacts {
 }
 
 fn failed(load: &LoadFacts, arm: Arm, ledger: Option<Ledger>) -> Vec<(Rule, Option<Blame>)> {
-    failed_while(load, arm, ledger, &Series::default())
+    let at = |at| Reading { at, ..Reading::default() };
+    let end = load.window_start.after(Nanos(load.window_ns));
+    failed_while(load, arm, ledger, &Series(vec![at(load.window_start), at(end)]))
 }
 
 fn failed_while(
@@ -35,7 +38,7 @@ fn failed_while(
 ) -> Vec<(Rule, Option<Blame>)> {
     let evidence = Evidence {
         arm,
-        offered: Pace::Open { rate: Rate(load.scheduled as f64) },
+        offered: Pace::constant(Rate(load.scheduled as f64)),
         connections: 10,
         load,
         ledger,
@@ -54,9 +57,22 @@ fn a_clean_trial_passes() {
 }
 
 #[test]
+fn readings_that_do_not_cover_the_window_are_no_evidence() {
+    let ms = |ms| Nanos::from_millis(ms);
+    let between = |from, until| {
+        let at = |span| Reading { at: Mono::default().after(span), ..Reading::default() };
+        failed_while(&load(1000, 1000), Arm::Proxied, None, &Series(vec![at(from), at(until)]))
+    };
+    let late = [(Rule::Readings, Some(Blame::Host))];
+    assert_eq!((between(ms(40), ms(990)), between(ms(0), ms(1_090))), (vec![], vec![]));
+    assert_eq!((between(ms(999), ms(1_000)), between(ms(0), ms(1_200))), (late.to_vec(), late.to_vec()));
+    assert_eq!(failed_while(&load(1000, 1000), Arm::Proxied, None, &Series::default()), late, "no readings at all");
+}
+
+#[test]
 fn a_stalled_generator_and_a_stalled_upstream_are_to_blame_themselves() {
     let stalled = |requests| {
-        let stalls = Some(StallTotal { span_ns: 1_000_000 * requests, requests, ended_after: 0 });
+        let stalls = Some(StallTotal { span_ns: 1_000_000 * requests, requests, ended_after: 0, errors: 0 });
         failed(&LoadFacts { stalls, ..load(1000, 1000) }, Arm::Proxied, None)
     };
     assert_eq!(stalled(250), []);
@@ -68,7 +84,7 @@ fn a_stalled_generator_and_a_stalled_upstream_are_to_blame_themselves() {
     assert_eq!((upstream(None), upstream(Some(12_000_000))), (vec![], vec![]));
     assert_eq!(upstream(Some(12_100_000)), [(Rule::Stall, Some(Blame::Upstream))]);
     let lost = LoadFacts {
-        stalls: Some(StallTotal { span_ns: 300_000_000, requests: 300, ended_after: 0 }),
+        stalls: Some(StallTotal { span_ns: 300_000_000, requests: 300, ended_after: 0, errors: 0 }),
         ..load(1000, 900)
     };
     assert!(failed(&lost, Arm::Proxied, None).iter().all(|(_, blame)| *blame == Some(Blame::Generator)));

@@ -80,11 +80,12 @@ pub static MEMORY: Measure = measure("memory", "Memory", BYTES, MEMORY_CHANGE);
 pub static GROWTH: Measure = measure("memory-growth", "Memory growth", BYTES, t_test(0.999));
 pub static COUNT_GROWTH: Measure = measure("count-growth", "Count growth", NUMBER, t_test(0.999));
 pub static DRIFT: Measure = measure("drift", "Drift", PERCENT, t_test(0.999));
+pub static ERRORS: Measure = measure("errors", "Errors", PERCENT, exact(0.0));
 pub static THROUGHPUT: Measure =
     Measure { better: Better::Higher, ..measure("throughput", "Throughput", PER_SECOND, t_test(0.99)) };
 
 /// Every measure.
-pub static MEASURES: [&Measure; 14] = [
+pub static MEASURES: [&Measure; 15] = [
     &FILE_SIZE,
     &COUNT,
     &LATENCY,
@@ -98,6 +99,7 @@ pub static MEASURES: [&Measure; 14] = [
     &GROWTH,
     &COUNT_GROWTH,
     &DRIFT,
+    &ERRORS,
     &THROUGHPUT,
 ];
 

@@ -7,6 +7,7 @@ use super::unit::{Better, Unit};
 use crate::measure::kind::StageKind;
 use crate::measure::record::StageRecord;
 use crate::measure::trial::TrialRecord;
+use harness_load::latency::LatencyHistogram;
 
 /// The values of a metric in a stage, or why there are none.
 pub(crate) type Values = Result<Vec<f64>, Absent>;
@@ -20,6 +21,16 @@ pub enum Kind {
     Sampled,
     /// One value that does not vary.
     Exact,
+}
+
+/// A quantile of the requests of several rounds together, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Pooled {
+    /// From 0 to 1.
+    pub q: f64,
+    pub histogram: fn(&TrialRecord) -> &LatencyHistogram,
+    /// Whether the quantile of the direct arm is subtracted.
+    pub less_direct: bool,
 }
 
 /// A claim about a metric: `< limit` if lower is better, `> limit` if higher is better.
@@ -52,9 +63,11 @@ pub struct Metric {
     pub about: &'static str,
     /// The meaning of all metrics that differ only in their quantile, in one sentence, for OpenMetrics.
     pub help: &'static str,
-    /// Smallest number of requests per round for the value to gate; with fewer, it is advisory. 0 if that does not
+    /// Smallest number of requests of a stage for the value to gate; with fewer, it is advisory. 0 if that does not
     /// matter.
     pub requests: u64,
+    /// Its value is a quantile of all requests instead of the median of the values of [`Metric::of`].
+    pub pooled: Option<Pooled>,
     /// Takes the values per valid round (or launch), in order.
     pub of: fn(&StageRecord) -> Result<Vec<f64>, Absent>,
     /// Takes the value of one arm, in the unit of the metric, for metrics that are shown for both arms.
@@ -113,6 +126,7 @@ pub(crate) const fn row(
         about,
         help: about,
         requests: 0,
+        pooled: None,
         of,
         by_arm: None,
         trend: false,
@@ -142,9 +156,21 @@ impl Metric {
         self
     }
 
-    /// Marks a far quantile, which scatters by about 6 % at 1,000 requests per round and by 2 % at 10,000.
+    /// Marks a far quantile, which scatters by about 6 % with 1,000 requests and by 2 % with 10,000.
     pub(crate) const fn tail(mut self) -> Self {
         self.requests = 10_000;
+        self
+    }
+
+    /// Marks a quantile of all requests through the target.
+    pub(crate) const fn pooled(mut self, q: f64, histogram: fn(&TrialRecord) -> &LatencyHistogram) -> Self {
+        self.pooled = Some(Pooled { q, histogram, less_direct: false });
+        self
+    }
+
+    /// Marks a quantile of all requests through the target, less that of the direct arm.
+    pub(crate) const fn pooled_difference(mut self, q: f64, histogram: fn(&TrialRecord) -> &LatencyHistogram) -> Self {
+        self.pooled = Some(Pooled { q, histogram, less_direct: true });
         self
     }
 

@@ -24,15 +24,33 @@ impl Unit {
 
     /// Formats a bound like a person would write it: `20 MB`, `128 MiB`, `2 ms`, `10,000 req/s`.
     pub fn show_bound(self, bound: f64) -> String {
-        const SIZES: [Scale; 6] =
-            [(1e9, "GB"), (1_073_741_824.0, "GiB"), (1e6, "MB"), (1_048_576.0, "MiB"), (1e3, "kB"), (1024.0, "KiB")];
-        let whole = SIZES.iter().find(|(size, _)| self == Self::Bytes && bound >= *size && bound % size == 0.0);
-        match whole {
+        match self.whole(bound) {
             Some((size, name)) => format!("{} {name}", bound / size),
             None if matches!(self, Self::Bytes | Self::Count) => self.show(bound),
             None if bound.abs() >= 1_000.0 => format!("{} {}", grouped(bound), self.label()),
             None => format!("{bound} {}", self.label()),
         }
+    }
+
+    /// Formats a value and its interval in the unit that [`Unit::show_bound`] uses for `bound`, so that they can be compared:
+    /// `15.1 MB [15.0, 15.2]`.
+    pub fn show_beside(self, bound: f64, value: f64, interval: Option<(f64, f64)>) -> String {
+        if self == Self::Count {
+            return self.show(value);
+        }
+        let (divisor, unit) = self.whole(bound).unwrap_or_else(|| self.scale(bound));
+        let of = |value: f64| number(value / divisor);
+        let ends = interval.map_or_else(String::new, |(low, high)| format!(" [{}, {}]", of(low), of(high)));
+        format!("{} {unit}{ends}", of(value))
+    }
+
+    /// Returns the largest unit of sizes in which a bound is a whole number.
+    fn whole(self, bound: f64) -> Option<Scale> {
+        const SIZES: [Scale; 6] =
+            [(1e9, "GB"), (1_073_741_824.0, "GiB"), (1e6, "MB"), (1_048_576.0, "MiB"), (1e3, "kB"), (1024.0, "KiB")];
+        let mut fits =
+            SIZES.into_iter().filter(|(size, _)| self == Self::Bytes && bound >= *size && bound % size == 0.0);
+        fits.next()
     }
 
     fn scale(self, value: f64) -> Scale {
@@ -81,5 +99,13 @@ mod tests {
         assert_eq!(Unit::Millis.show_bound(2.0), "2 ms");
         assert_eq!(Unit::PerSecond.show_bound(10_000.0), "10,000 req/s");
         assert_eq!(Unit::Percent.show_bound(0.5), "0.5 %");
+    }
+
+    #[test]
+    fn values_beside_a_bound_have_its_unit() {
+        assert_eq!(Unit::Bytes.show_beside(15e6, 15_099_494.0, None), "15.1 MB");
+        assert_eq!(Unit::Bytes.show_beside(134_217_728.0, 15_099_494.0, None), "14.4 MiB");
+        assert_eq!(Unit::Millis.show_beside(2.0, 0.0712, Some((0.07, 0.0731))), "0.0712 ms [0.0700, 0.0731]");
+        assert_eq!(Unit::Count.show_beside(6.0, 7.0, None), "7");
     }
 }

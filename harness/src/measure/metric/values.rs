@@ -40,6 +40,28 @@ pub(crate) fn proxied(stage: &StageRecord, why: &str, of: impl Fn(&TrialRecord) 
     per_round(stage, why, |round| of(round.trial(Arm::Proxied)?))
 }
 
+/// Returns the share of errors among the requests of all valid rounds, in percent: one value, because the median of the rounds hides
+/// errors in a few of them.
+pub(crate) fn error_percent(stage: &StageRecord) -> Values {
+    let trials = || stage.valid_rounds().filter_map(|round| round.trial(Arm::Proxied));
+    let sum = |of: fn(&TrialRecord) -> u64| trials().map(of).sum::<u64>() as f64;
+    let scheduled = sum(|trial| trial.load.scheduled);
+    let share = (scheduled > 0.0).then(|| sum(|trial| trial.load.own_errors()) / scheduled * 100.0);
+    share.map(|share| vec![share]).ok_or_else(|| Absent("no valid round with a request".to_owned()))
+}
+
+pub(crate) const fn response_of(trial: &TrialRecord) -> &LatencyHistogram {
+    &trial.load.latencies.response
+}
+
+pub(crate) const fn service_of(trial: &TrialRecord) -> &LatencyHistogram {
+    &trial.load.latencies.service
+}
+
+pub(crate) const fn ttfb_of(trial: &TrialRecord) -> &LatencyHistogram {
+    &trial.load.latencies.ttfb
+}
+
 pub(crate) fn response(stage: &StageRecord, q: f64) -> Values {
     proxied(stage, NO_ANSWER, |trial| response_ms(trial, q))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Cause, Failure, Problem, Reason, Rejection, Scope, Warning, When};
 use crate::measure::trial::Build;
-use harness_base::units::Nanos;
+use harness_base::units::{Nanos, Ratio};
 
 impl fmt::Display for Scope {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,6 +104,11 @@ impl fmt::Display for Cause {
             }
             Self::ProcessesKilled { ending, killed } => {
                 write!(out, "a process of the target {ending} while it was measured ({killed} in one window)")
+            }
+            Self::MostlyErrors { outcomes, example } => {
+                let share = Ratio(outcomes.errors() as f64 / outcomes.total().max(1) as f64);
+                write!(out, "the target failed {share} of the requests ({})", outcomes.describe())?;
+                example.as_ref().map_or(Ok(()), |example| write!(out, ", for example: {example}"))
             }
             Self::Error(causes) => out.write_str(&causes.join(": ")),
         }

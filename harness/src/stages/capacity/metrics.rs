@@ -1,11 +1,11 @@
 //! Defines the metrics of a closed loop.
 
 use crate::measure::kind::StageKind;
-use crate::measure::metric::bencher::{LATENCY, LATENCY_TAIL, THROUGHPUT};
+use crate::measure::metric::bencher::{ERRORS, LATENCY, LATENCY_TAIL, THROUGHPUT};
 use crate::measure::metric::fact::Fact;
 use crate::measure::metric::row::{Metric, row};
-use crate::measure::metric::unit::Unit::{Millis, PerSecond};
-use crate::measure::metric::values::{rps, service, service_ms};
+use crate::measure::metric::unit::Unit::{Millis, PerSecond, Percent};
+use crate::measure::metric::values::{error_percent, rps, service, service_ms, service_of};
 use crate::measure::trial::TrialRecord;
 
 const SERVICE: &str = "Service time at capacity, closed loop.";
@@ -40,6 +40,7 @@ pub(crate) const METRICS: &[Metric] = &[
         "Service time at capacity, quantile 0.95.",
         |stage| service(stage, 0.95),
     )
+    .pooled(0.95, service_of)
     .help(SERVICE)
     .by_arm(|trial| service_ms(trial, 0.95)),
     row(
@@ -50,9 +51,12 @@ pub(crate) const METRICS: &[Metric] = &[
         "Service time at capacity, quantile 0.99.",
         |stage| service(stage, 0.99),
     )
+    .pooled(0.99, service_of)
     .help(SERVICE)
     .by_arm(|trial| service_ms(trial, 0.99))
     .tail(),
+    row("errors/capacity_percent", Percent, StageKind::Capacity, &ERRORS, "The same at capacity.", error_percent)
+        .exact(),
 ];
 
 pub(crate) const FACTS: &[Fact] = &[];

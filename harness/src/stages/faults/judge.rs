@@ -19,7 +19,7 @@ use crate::verdict::judging::{Judging, no_trend};
 use harness_stats::Estimate;
 
 /// The base is not measured in this stage.
-pub(crate) const JUDGING: Judging = Judging { head_alone: true, ..Judging::ROUNDS };
+pub(crate) const JUDGING: Judging = Judging { head_alone: true, errors_are_results: true, ..Judging::ROUNDS };
 
 /// The result of a stage `faults`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ impl RowState {
 }
 
 /// Judges a stage as far as it ran; `None` for a stage of another kind.
-pub(crate) fn judge(stage: &StageRecord, _seed: u64) -> Option<Judged> {
+pub(crate) fn judge(stage: &StageRecord) -> Option<Judged> {
     let StageFacts::Faults(facts) = &stage.facts else { return None };
     Some(Judged {
         stage: stage.name.clone(),

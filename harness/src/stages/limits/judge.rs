@@ -14,7 +14,8 @@ use crate::verdict::judging::{Judging, no_trend};
 use harness_stats::{Estimate, Sample};
 
 /// The base is not measured within the limits, and each set of limits has a separate bottleneck.
-pub(crate) const JUDGING: Judging = Judging { head_alone: true, has_bottleneck: false, ..Judging::ROUNDS };
+pub(crate) const JUDGING: Judging =
+    Judging { head_alone: true, has_bottleneck: false, errors_are_results: true, ..Judging::ROUNDS };
 
 /// The curve of one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,7 +78,7 @@ impl PointState {
 }
 
 /// Judges the curve of a stage as far as it was measured; `None` for a stage of another kind.
-pub(crate) fn judge(stage: &StageRecord, _seed: u64) -> Option<Judged> {
+pub(crate) fn judge(stage: &StageRecord) -> Option<Judged> {
     let StageFacts::Limits(facts) = &stage.facts else { return None };
     let objective = facts.objective;
     let points: Vec<Point> = stage.instances.iter().map(|instance| point(stage, instance, objective)).collect();

@@ -2,37 +2,37 @@
 
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{
-    CPU_PERCENT, CPU_TIME, LATENCY, LATENCY_TAIL, MEMORY, OVERHEAD, OVERHEAD_PERCENT,
+    CPU_PERCENT, CPU_TIME, ERRORS, LATENCY, LATENCY_TAIL, MEMORY, OVERHEAD, OVERHEAD_PERCENT,
 };
 use crate::measure::metric::fact::Fact;
 use crate::measure::metric::row::{Absent, Metric, Values, row};
 use crate::measure::metric::unit::Unit::{Bytes, Micros, Millis, Percent};
 use crate::measure::metric::values::{
-    NO_ANSWER, load_rss, per_round, proxied, quantile_ms, response, response_ms, service, service_ms,
+    NO_ANSWER, error_percent, load_rss, per_round, proxied, quantile_ms, response, response_ms, response_of, service,
+    service_ms, service_of, ttfb_of,
 };
 use crate::measure::record::{RoundRecord, StageRecord};
 use harness_load::facts::Arm;
 
 const RESPONSE: &str = "Response time (last byte − intended start) through the target.";
 const SERVICE: &str = "Service time (last byte − sent) through the target.";
-const DIFFERENCE: &str =
-    "Median over rounds of the difference of the quantiles, proxied − direct, of the response time.";
+const DIFFERENCE: &str = "Difference of the quantiles of the response time, proxied − direct.";
 
 pub(crate) const METRICS: &[Metric] = &[
     row("latency/p50", Millis, StageKind::Overhead, &LATENCY, "Response time (last byte − intended start) through the target, quantile 0.5.", |stage| response(stage, 0.5)).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.5))
         .req("M-LAT-001", 5.0),
-    row("latency/p95", Millis, StageKind::Overhead, &LATENCY, "Response time through the target, quantile 0.95.", |stage| response(stage, 0.95)).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.95))
+    row("latency/p95", Millis, StageKind::Overhead, &LATENCY, "Response time through the target, quantile 0.95.", |stage| response(stage, 0.95)).pooled(0.95, response_of).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.95))
         .req("M-LAT-002", 15.0),
-    row("latency/p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "Response time through the target, quantile 0.99. Advisory below 10,000 requests per round.", |stage| response(stage, 0.99)).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.99)).tail()
+    row("latency/p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "Response time through the target, quantile 0.99. Advisory below 10,000 requests in the stage.", |stage| response(stage, 0.99)).pooled(0.99, response_of).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.99)).tail()
         .req("M-LAT-003", 50.0),
     row("latency/service_p50", Millis, StageKind::Overhead, &LATENCY, "Service time (last byte − sent) through the target, quantile 0.5.", |stage| service(stage, 0.5)).help(SERVICE).by_arm(|trial| service_ms(trial, 0.5)),
-    row("latency/service_p95", Millis, StageKind::Overhead, &LATENCY, "Service time through the target, quantile 0.95.", |stage| service(stage, 0.95)).help(SERVICE).by_arm(|trial| service_ms(trial, 0.95)),
-    row("latency/service_p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "Service time through the target, quantile 0.99.", |stage| service(stage, 0.99)).help(SERVICE).by_arm(|trial| service_ms(trial, 0.99)).tail(),
-    row("ttfb/p95", Millis, StageKind::Overhead, &LATENCY, "Time to the response headers (headers − sent) through the target, quantile 0.95.", ttfb_p95).help("Time to the response headers (headers − sent) through the target.").by_arm(|trial| quantile_ms(&trial.load.latencies.ttfb, 0.95)).req("M-TTFB-001", 10.0),
-    row("overhead/latency_p50", Millis, StageKind::Overhead, &OVERHEAD, "Median over rounds of p50(proxied) − p50(direct), response time at the same arrival rate.", |stage| overhead(stage, 0.5)).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.5))
+    row("latency/service_p95", Millis, StageKind::Overhead, &LATENCY, "Service time through the target, quantile 0.95.", |stage| service(stage, 0.95)).pooled(0.95, service_of).help(SERVICE).by_arm(|trial| service_ms(trial, 0.95)),
+    row("latency/service_p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "Service time through the target, quantile 0.99.", |stage| service(stage, 0.99)).pooled(0.99, service_of).help(SERVICE).by_arm(|trial| service_ms(trial, 0.99)).tail(),
+    row("ttfb/p95", Millis, StageKind::Overhead, &LATENCY, "Time to the response headers (headers − sent) through the target, quantile 0.95.", ttfb_p95).pooled(0.95, ttfb_of).help("Time to the response headers (headers − sent) through the target.").by_arm(|trial| quantile_ms(&trial.load.latencies.ttfb, 0.95)).req("M-TTFB-001", 10.0),
+    row("overhead/latency_p50", Millis, StageKind::Overhead, &OVERHEAD, "p50(proxied) − p50(direct) of the response time in a round, at the same arrival rate: the mean over instances, or the median over the rounds of fewer than five instances.", |stage| overhead(stage, 0.5)).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.5))
         .req("M-OH-001", 2.0),
-    row("overhead/latency_p95", Millis, StageKind::Overhead, &OVERHEAD, "Median over rounds of p95(proxied) − p95(direct): a shift of the quantile, not the extra time of single requests.", |stage| overhead(stage, 0.95)).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.95)),
-    row("overhead/latency_p99", Millis, StageKind::Overhead, &OVERHEAD, "The same for quantile 0.99.", |stage| overhead(stage, 0.99)).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.99)).tail(),
+    row("overhead/latency_p95", Millis, StageKind::Overhead, &OVERHEAD, "p95(proxied) − p95(direct): a shift of the quantile, not the extra time of single requests.", |stage| overhead(stage, 0.95)).pooled_difference(0.95, response_of).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.95)),
+    row("overhead/latency_p99", Millis, StageKind::Overhead, &OVERHEAD, "The same for quantile 0.99.", |stage| overhead(stage, 0.99)).pooled_difference(0.99, response_of).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.99)).tail(),
     row("overhead/percent_p50", Percent, StageKind::Overhead, &OVERHEAD_PERCENT, "p50(proxied) ÷ p50(direct) − 1 per round. Absent without an upstream delay, because the value then depends mostly on the speed of the upstream.", percent_p50).help("Median over rounds of proxied ÷ direct − 1, of the response time.")
         .req("M-OH-002", 10.0),
     row("cpu/under_load_percent", Percent, StageKind::Overhead, &CPU_PERCENT, "CPU time of the target ÷ wall time in the windows of the proxied arm; 100 % is one core.", load_cpu).help("CPU time of the target ÷ wall time in the windows of the proxied arm.")
@@ -42,6 +42,7 @@ pub(crate) const METRICS: &[Metric] = &[
         .req("M-MEM-002", 100e6),
     row("memory/peak_rss", Bytes, StageKind::Overhead, &MEMORY, "Largest VmHWM of the target in a window of the proxied arm, reset at the start of the window.", peak_rss)
         .req("M-MEM-003", 150e6),
+    row("errors/percent", Percent, StageKind::Overhead, &ERRORS, "Requests through the target that failed ÷ requests of all valid rounds. Any error ends the run with TARGET FAILED, unless `[audit]`, a claim or a gate permits it.", error_percent).exact(),
 ];
 
 pub(crate) const FACTS: &[Fact] = &[];

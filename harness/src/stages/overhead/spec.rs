@@ -10,8 +10,9 @@ use harness_base::units::Nanos;
 
 pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "loads both arms at the same arrival rate" };
 
+/// Short trials, so that drift of the host affects both arms alike. The connections stay open, so 50 ms are enough to settle.
 const DEFAULTS: Defaults =
-    Defaults { arrivals: Loop::Open, rounds: 10, warmup: Nanos::from_millis(300), window: Nanos::from_millis(3000) };
+    Defaults { arrivals: Loop::Open, rounds: 100, warmup: Nanos::from_millis(50), window: Nanos::from_millis(200) };
 
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
     common.read_surroundings(section, base);

@@ -390,7 +390,7 @@ fn the_bound_of_most_valid_rounds_is_that_of_the_stage() {
     rounds[3].status = RoundStatus::WarmUp;
     let tied = of(&stage).unwrap();
     assert_eq!((tied.by, tied.rounds, tied.of), (Bound::TargetCpu, 1, 4), "of equals, the one that is asked first");
-    stage.offered = Some(Pace::Open { rate: Rate(1_000.0) });
+    stage.offered = Some(Pace::constant(Rate(1_000.0)));
     assert_eq!(of(&stage), None, "an offered rate has no bottleneck");
     assert_eq!(of(&stage_of(Vec::new())), None);
     let unknown = stage_of(vec![with(|stage| last(stage).target = None, 1_000), with(nothing, 1_000)]);

@@ -54,7 +54,8 @@ pub(super) fn weigh(base: &Entry, head: &Entry, context: &Context<'_>) -> Result
     };
     let mut change = undecided(head, Some(from), Some(to), String::new());
     change.quantile = quantile.map(str::to_owned);
-    change.change_ratio = Some((to - from) / from).filter(|ratio| ratio.is_finite());
+    let ratio = if to == from { 0.0 } else { (to - from) / from };
+    change.change_ratio = Some(ratio).filter(|ratio| ratio.is_finite());
     let label = quantile.map_or_else(|| head.label(), |quantile| format!("{} {quantile}", head.label()));
     if quantile != same {
         return Ok(Change { message: format!("{label}: one side has another quantile, or none"), ..change });

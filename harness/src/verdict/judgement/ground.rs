@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::claims::{ClaimFinding, ClaimState};
 use super::finding::{Finding, FindingKind};
+use super::target::{MissedRate, TargetErrors};
+use crate::measure::trial::Build;
 use crate::measure::{Failure, Reason};
 use harness_base::exit::Exit;
 
@@ -34,6 +36,19 @@ pub enum Ground {
         stage: String,
         failure: Failure,
     },
+    /// The target failed more requests of a stage than permitted.
+    TargetErrors {
+        stage: String,
+        /// The build if there are two; then the base has too many errors, and the head may have too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        build: Option<Build>,
+        errors: TargetErrors,
+    },
+    /// The base of two builds is measured without a failure of its own, the head is not.
+    HeadFails {
+        stage: String,
+        failure: HeadFailure,
+    },
     /// A stage was never completed, although the run was not interrupted.
     Incomplete {
         stage: String,
@@ -44,6 +59,21 @@ pub enum Ground {
     Finding(Finding),
 }
 
+/// What only the head of two builds does wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum HeadFailure {
+    /// It failed more requests than permitted.
+    Errors(TargetErrors),
+    /// It did not answer the offered rate.
+    Rate(MissedRate),
+    /// It broke a rule of the audit.
+    Invalid(Reason),
+    /// It ended, or did not start.
+    Failed(Failure),
+}
+
 impl Ground {
     /// Returns its exit code.
     pub fn exit(&self) -> Exit {
@@ -51,9 +81,10 @@ impl Ground {
             Self::Interrupted { .. } => Exit::Interrupted,
             Self::NothingRan | Self::NothingValid | Self::Invalid { .. } | Self::Incomplete { .. } => Exit::Invalid,
             Self::Failed { failure, .. } => failure.exit,
+            Self::TargetErrors { .. } => Exit::TargetFailed,
             Self::Unconfirmed { exit } => *exit,
             Self::Claim(claim) if claim.state == ClaimState::Absent => Exit::Invalid,
-            Self::Claim(_) | Self::Finding(_) => Exit::Regressed,
+            Self::Claim(_) | Self::Finding(_) | Self::HeadFails { .. } => Exit::Regressed,
         }
     }
 }
@@ -80,6 +111,11 @@ impl fmt::Display for Ground {
             Self::Invalid { stage, reason: Some(reason) } => write!(out, "stage {stage}: {reason}"),
             Self::Invalid { stage, reason: None } => write!(out, "stage {stage}: no reason was recorded"),
             Self::Failed { stage, failure } => write!(out, "stage {stage}: {failure}"),
+            Self::TargetErrors { stage, build: None, errors } => write!(out, "stage {stage}: {errors}"),
+            Self::TargetErrors { stage, build: Some(build), errors } => {
+                write!(out, "stage {stage}: {} build: {errors}", build.name())
+            }
+            Self::HeadFails { stage, failure } => write!(out, "stage {stage}: only the head fails: {failure}"),
             Self::Incomplete { stage } => write!(out, "stage {stage} was never completed"),
             Self::Claim(ClaimFinding { metric, limit, message, state, .. }) => {
                 let what = if *state == ClaimState::Absent { "could not be judged" } else { "is not met" };
@@ -92,6 +128,17 @@ impl fmt::Display for Ground {
                 }
                 _ => write!(out, "{subject}: {message}"),
             },
+        }
+    }
+}
+
+impl fmt::Display for HeadFailure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Errors(errors) => errors.fmt(out),
+            Self::Rate(missed) => missed.fmt(out),
+            Self::Invalid(reason) => reason.fmt(out),
+            Self::Failed(failure) => failure.fmt(out),
         }
     }
 }

@@ -201,8 +201,9 @@ impl Change {
             let base = question.unit.show(base);
             return Err(format!("no share can be taken of a base of {base}; give its gate a min_abs"));
         }
+        let effect = effect.or((difference == 0.0).then_some(0.0));
         // The limit of the ratio as the base approaches zero.
-        let share = effect.unwrap_or(if difference == 0.0 { 0.0 } else { f64::INFINITY.copysign(difference) });
+        let share = effect.unwrap_or_else(|| f64::INFINITY.copysign(difference));
         let more = Pull { effect: share, difference, p: p.0 };
         let less = Pull { effect: -share, difference: -difference, p: p.1 };
         Ok(Seen {

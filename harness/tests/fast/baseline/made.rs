@@ -104,6 +104,7 @@ impl Shown {
 pub fn host() -> HostFacts {
     HostFacts {
         cpu_model: "AMD EPYC 7763".to_owned(),
+        machine: Some("0123456789abcdef0123456789abcdef".to_owned()),
         cpus: 2,
         memory_bytes: 8_200_000_000,
         kernel: "6.1.0".to_owned(),

@@ -81,6 +81,7 @@ fn a_stored_base_its_caps_and_its_absence_are_told() {
         started_at: "2026-11-19T02:00:00Z".to_owned(),
         sha: Some("0123456789abcdef".to_owned()),
         caps: vec!["the hosts differ (AMD EPYC 7763; Intel Xeon)".to_owned()],
+        elsewhere: None,
         metrics: plain.metrics.iter().filter(|metric| metric.stage == "startup").filter_map(past).collect(),
     };
     let context = Context { against: Some(against), override_reason: Some("known".to_owned()), ..Context::default() };

@@ -230,7 +230,8 @@ fn broken() -> Vec<Check> {
         },
         ..Reading::default()
     };
-    let readings = Series(vec![reading(0), reading(1)]);
+    // The window takes one second, the readings two.
+    let readings = Series(vec![reading(0), reading(2)]);
     let mut checks = Vec::new();
     for (arm, wrong, lag) in [(Arm::Direct, 1, 0), (Arm::Proxied, 1, 0), (Arm::Proxied, 1, 9), (Arm::Proxied, 0, 0)] {
         let mut load = LoadFacts {
@@ -240,7 +241,7 @@ fn broken() -> Vec<Check> {
             completed_in_window: 400,
             sent_total: 401,
             mean_in_flight: 9.0,
-            stalls: (lag > 0).then_some(StallTotal { span_ns: 300_000_000, requests: 300, ended_after: 0 }),
+            stalls: (lag > 0).then_some(StallTotal { span_ns: 300_000_000, requests: 300, ended_after: 0, errors: 0 }),
             ..LoadFacts::default()
         };
         for _ in 0..400 {
@@ -249,7 +250,7 @@ fn broken() -> Vec<Check> {
         }
         let evidence = Evidence {
             arm,
-            offered: Pace::Open { rate: Rate(1_000.0) },
+            offered: Pace::constant(Rate(1_000.0)),
             connections: 10,
             load: &load,
             ledger: Some(Ledger { upstream_hits: 3, sent: 401, upstream_stall_ns: None }),

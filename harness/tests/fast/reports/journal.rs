@@ -27,7 +27,7 @@ fn trial(rate: f64, in_flight: f64, spans: &[u64]) -> TrialRecord {
     TrialRecord {
         arm: if spans.len().is_multiple_of(2) { Arm::Direct } else { Arm::Proxied },
         build: Build::Head,
-        offered: Pace::Open { rate: Rate(rate) },
+        offered: Pace::constant(Rate(rate)),
         connections: 10,
         load,
         ledger: None,

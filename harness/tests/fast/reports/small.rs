@@ -196,7 +196,7 @@ fn a_comparison_is_told_in_release_notes_and_in_the_summary_for_qnet() {
         notes.contains("| Throughput | 16,200 req/s [16,000, 16,400] | +12.0 % [+9.0, +15.0] (improved) |"),
         "{notes}"
     );
-    assert!(notes.contains("| Latency p95 | 0.571 ms [0.554, 0.578] | n/a |"), "{notes}");
+    assert!(notes.contains("| Latency p95 | 0.569 ms [0.562, 0.575] | n/a |"), "{notes}");
     let summary = rendered("perf-summary", &record, &judgement);
     assert!(summary.contains("- latency/p50: 28 % slower than the base\n"), "{summary}");
 }

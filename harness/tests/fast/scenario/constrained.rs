@@ -18,5 +18,8 @@ limits = { memory = "1GiB", pids = 40 }"#,
     let shown: Vec<String> = scenario.stages.iter().map(|stage| stage.limits.to_string()).collect();
     assert_eq!(shown, ["0.5 CPUs, 128MiB", "0.5 CPUs", "1GiB, 40 processes", "no limits"]);
     let pace = |index: usize| load(&scenario.stages[index].work).pace;
-    assert_eq!((pace(0), pace(1)), (Pace::Closed { vus: 10 }, Pace::Open { rate: Rate(200.0) }));
+    assert_eq!(
+        (pace(0), pace(1)),
+        (Pace::Closed { vus: 10 }, Pace::Open { rate: Rate(200.0), arrivals: Arrivals::Jittered })
+    );
 }

@@ -21,7 +21,7 @@ fn a_soak_is_sixty_windows_of_whole_seconds_unless_written() {
     let seconds = Nanos::from_secs;
     assert_eq!((hours.load.window, hours.window, hours.windows()), (seconds(14_400), seconds(240), 60));
     assert_eq!((hours.load.warmup, hours.load.paired), (seconds(1_200), false));
-    assert_eq!(hours.load.pace, Pace::Open { rate: Rate(1000.0) });
+    assert_eq!(hours.load.pace, Pace::Open { rate: Rate(1000.0), arrivals: Arrivals::Jittered });
     assert_eq!((hours.budget.memory_bytes_per_day, hours.min_abs.memory_bytes), (50.0 * 1_048_576.0, 8 << 20));
     let short = soak("duration = \"45500ms\"\nvus = 3\nbudget = { memory = \"1MiB/m\", rate = \"2%\" }");
     assert_eq!((short.window, short.windows(), short.load.window), (seconds(1), 45, seconds(45)));

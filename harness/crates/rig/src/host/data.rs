@@ -44,6 +44,10 @@ pub struct HostFacts {
     pub governor: Option<String>,
     /// Clock source of the kernel.
     pub clock_source: Option<String>,
+    /// Identifies this machine since it started: the first half of the SHA-256 of its id and its boot's, hexadecimal. Machines of one
+    /// type can differ by a third in speed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
     /// Load average over one minute when the run began.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub load_average: f64,
