@@ -13,7 +13,7 @@ use crate::measure::record::{Record, Retry, RoundRecord, StageRecord, StageStatu
 use crate::measure::rejection::rejections;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::verdict::Judgement;
-use crate::verdict::judgement::{Ground, StageFinding};
+use crate::verdict::judgement::{Finding, FindingKind, Ground, StageFinding, Topic};
 use crate::verdict::parts::noun;
 use harness_base::units::{Bytes, Nanos, Ratio, grouped};
 
@@ -212,6 +212,10 @@ fn stands_elsewhere(reason: &Reason, stage: &str, record: &Record, judgement: &J
 /// Lists problems that should be corrected, and facts that must not be overlooked.
 pub(super) fn warnings(record: &Record, judgement: &Judgement) -> Vec<String> {
     let mut warnings: Vec<String> = record.retries.iter().map(retried).collect();
+    let missed = |finding: &&Finding| finding.topic == Topic::Stage && finding.kind == FindingKind::Alert;
+    warnings.extend(
+        judgement.findings.iter().filter(missed).map(|finding| format!("{}: {}", finding.subject, finding.message)),
+    );
     warnings.extend(record.warnings.iter().cloned());
     if record.tool.profile == "debug" {
         warnings.push(
