@@ -28,7 +28,7 @@ const SPANS: [Nanos; 3] = [Nanos::from_secs(10), Nanos::from_secs(60), Nanos::fr
 /// Two latencies whose relative difference is smaller than this are one value in a histogram of three digits.
 const STEP: f64 = 1e-3;
 
-/// Derives the calibration from the record of [`super::plan`]. Parts of stages that are not valid are absent, with the
+/// Derives the calibration from the record of [`super::plan()`]. Parts of stages that are not valid are absent, with the
 /// reason.
 pub fn assess(record: &Record, judgement: &Judgement) -> Calibration {
     let mut absent = Vec::new();
