@@ -77,9 +77,7 @@ fn metrics(summary: &Summary<'_>) -> String {
             state(row)
         ));
     }
-    text.push_str(
-        "\nValues are medians of rounds or launches; intervals are exact order-statistic intervals, 95 % or more.\n",
-    );
+    text.push_str("\nValues are over n instances, rounds or launches; intervals cover 95 % or more.\n");
     text
 }
 

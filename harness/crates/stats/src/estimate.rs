@@ -19,8 +19,8 @@ pub struct Interval {
     pub low: f64,
     /// The upper end, in the metric's unit.
     pub high: f64,
-    /// The coverage. For ranks and order statistics it is the real coverage, which moves in steps and is at least 0.95; for slopes it
-    /// is the nominal 0.95.
+    /// The coverage. For ranks and order statistics it is the real coverage, which moves in steps and is at least 0.95; for means,
+    /// pooled quantiles and slopes it is the nominal 0.95.
     #[cfg_attr(feature = "schema", schemars(range(min = 0.95, max = 1)))]
     pub coverage: f64,
 }
@@ -32,9 +32,9 @@ pub struct Interval {
 pub struct Estimate {
     /// The point, in the metric's unit: the median unless stated otherwise.
     pub point: f64,
-    /// Absent below six values, where no interval with 95 % coverage exists.
+    /// Absent with too few values for an interval with 95 % coverage: below six for a median, below five for a mean.
     pub interval: Option<Interval>,
-    /// The number of rounds or launches, never of requests.
+    /// The number of instances, rounds or launches, never of requests.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub n: u64,
 }

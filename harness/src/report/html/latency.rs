@@ -85,7 +85,7 @@ fn message(pooled: &[(Path, LatencyHistogram)], unit: Readable) -> String {
     };
     let all: Vec<String> = pooled.iter().map(one).collect();
     format!(
-        "{}. This chart pools all valid rounds; the values in the table are medians of rounds. A curve ends where fewer than \
+        "{}. This chart pools all valid rounds; a p50 in the table is over instances or rounds. A curve ends where fewer than \
          ten requests lie beyond it.",
         all.join("; ")
     )

@@ -107,8 +107,8 @@ pub(super) fn metrics(summary: &Summary<'_>) -> Markup {
     html! {
         (scrolling("metrics", Some("metrics"), &headings, &joined(groups)))
         p class="note" {
-            "Values are medians of n rounds or launches; intervals are exact order-statistic intervals that cover 95 % or more. \
-             A value of " i { "overhead" } " is the median of the differences, round by round."
+            "A value is over n fresh instances of the target, or over n rounds or launches; intervals cover 95 % or more. \
+             A value of " i { "overhead" } " comes from the differences of the rounds, proxied − direct."
         }
         "\n"
         @for (id, why) in advisories { (note(html! { "* " (id) " is advisory and never decides: " (why) })) }
