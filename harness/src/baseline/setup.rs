@@ -66,8 +66,7 @@ impl<'a> Setup<'a> {
         (!differs.is_empty()).then(|| format!("the hosts differ ({})", differs.join("; ")))
     }
 
-    /// Explains why times and rates of alike hosts cannot be compared without doubt, unless both runs were made on one machine since it
-    /// started.
+    /// Explains why times and rates of alike hosts are not comparable, unless one machine made both runs since it started.
     pub(super) fn other_machine(&self, there: &Self) -> Option<String> {
         let same = self.host.machine.is_some() && self.host.machine == there.host.machine;
         (!same).then(|| {

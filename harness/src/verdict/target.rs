@@ -134,8 +134,8 @@ fn errors(stage: &StageRecord) -> Option<TargetErrors> {
 fn add(found: &mut TargetErrors, round: &RoundRecord, trial: &TrialRecord, begun: Mono) {
     let load = &trial.load;
     let counts = round.status == RoundStatus::Valid && load.own_errors() > 0;
-    let inside = if counts { load.outcomes } else { wrong_answers(&load.outcomes) };
-    let errors = [inside, wrong_answers(&load.outside)];
+    let inside = if counts { load.outcomes } else { load.outcomes.wrong_answers() };
+    let errors = [inside, load.outside.wrong_answers()];
     found.requests += load.sent_total;
     for outcome in Outcome::ALL.into_iter().filter(|outcome| outcome.is_error()) {
         found.errors.add(outcome, errors.iter().map(|outcomes| outcomes.of(outcome)).sum());
@@ -155,10 +155,6 @@ const fn limit(check: &Check) -> Option<f64> {
         Found::Errors { limit, .. } => Some(limit),
         _ => None,
     }
-}
-
-fn wrong_answers(outcomes: &Outcomes) -> Outcomes {
-    Outcomes { wrong_status: outcomes.wrong_status, wrong_body: outcomes.wrong_body, ..Outcomes::default() }
 }
 
 /// Returns the rate that the target did not answer in some valid rounds.

@@ -9,7 +9,7 @@ use harness_load::pace::Pace;
 /// 93.75 %.
 pub const FEWEST_ROUNDS: u64 = 6;
 
-/// Number of rounds from which on several instances share them, so that each has at least five.
+/// The fewest rounds that several instances share, so that each has at least five.
 const MANY_ROUNDS: u64 = 50;
 
 /// Number of instances that share many rounds.

@@ -107,7 +107,7 @@ pub struct LoadFacts {
     /// Their outcomes; the sum equals `scheduled`.
     pub outcomes: Outcomes,
     /// The outcomes of requests that were due outside the window; absent if all of them are *ok*.
-    #[serde(default, skip_serializing_if = "are_ok")]
+    #[serde(default, skip_serializing_if = "Outcomes::are_ok")]
     pub outside: Outcomes,
     /// When the first error of the window ended, in nanoseconds since the start of the window; absent without errors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,10 +144,6 @@ pub struct Slice {
     pub outcomes: Outcomes,
     /// The response times of valid completions, to two digits; absent if there were none.
     pub response: Option<Quantiles>,
-}
-
-fn are_ok(outcomes: &Outcomes) -> bool {
-    outcomes.total() == outcomes.ok
 }
 
 impl LoadFacts {

@@ -108,9 +108,15 @@ impl Outcomes {
         self.wrong_status + self.wrong_body + self.connect + self.reset + self.timeout
     }
 
-    /// Returns the number of complete responses with a wrong status or body, which only the peer can cause.
-    pub const fn wrong_answers(&self) -> u64 {
-        self.wrong_status + self.wrong_body
+    /// Returns the complete responses with a wrong status or body, which only the peer can cause.
+    #[must_use]
+    pub fn wrong_answers(&self) -> Self {
+        Self { wrong_status: self.wrong_status, wrong_body: self.wrong_body, ..Self::default() }
+    }
+
+    /// Returns whether every request was answered as expected; also without a request.
+    pub fn are_ok(&self) -> bool {
+        self.total() == self.ok
     }
 
     /// Lists the outcomes that occurred: `"2,990 ok, 10 wrong body"`.

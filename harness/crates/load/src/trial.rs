@@ -272,7 +272,7 @@ impl Trial {
             scheduled,
             outcomes: tally.outcomes,
             // All *ok* is not recorded, so that a record that is read again is the same.
-            outside: if tally.outside.total() == tally.outside.ok { Outcomes::default() } else { tally.outside },
+            outside: if tally.outside.are_ok() { Outcomes::default() } else { tally.outside },
             first_error_ns: tally.first_error.map(|at| at.since(self.window_start).0),
             completed_in_window: tally.completed_in_window,
             late: tally.late,

@@ -7,6 +7,9 @@ use super::sample::{Sample, middle};
 /// The least coverage of an interval.
 pub(super) const LEAST_COVERAGE: f64 = 0.95;
 
+/// The share of cases on either side of an interval with that coverage.
+pub(super) const OUTSIDE: f64 = (1.0 - LEAST_COVERAGE) / 2.0;
+
 /// The fewest values for which an interval with that coverage exists; the whole range of fewer values covers less.
 pub(super) const FEWEST: usize = 6;
 

@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use super::distribution::student_quantile;
-use super::estimate::{Estimate, Interval, LEAST_COVERAGE};
+use super::estimate::{Estimate, Interval, LEAST_COVERAGE, OUTSIDE};
 use super::ranks::doubled_midranks;
 use super::sample::{Sample, middle};
 use super::undefined::{Undefined, finite};
@@ -23,9 +23,6 @@ pub struct Slope {
     /// slopes.
     pub independent: f64,
 }
-
-/// The share of cases on either side of an interval.
-const OUTSIDE: f64 = (1.0 - LEAST_COVERAGE) / 2.0;
 
 /// The largest autocorrelation that is assumed. The estimate of a short series can exceed 1.
 const MOST_CORRELATED: f64 = 0.95;

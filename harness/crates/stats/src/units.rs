@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::distribution::student_quantile;
-use super::estimate::{Estimate, Interval, LEAST_COVERAGE};
+use super::estimate::{Estimate, Interval, LEAST_COVERAGE, OUTSIDE};
 use super::sample::Sample;
 use super::undefined::{Undefined, finite};
 
@@ -60,7 +60,7 @@ fn student(n: usize) -> Result<Option<f64>, Undefined> {
     if n < FEWEST_UNITS {
         return Ok(None);
     }
-    student_quantile((1.0 - LEAST_COVERAGE) / 2.0, (n - 1) as f64).map(Some)
+    student_quantile(OUTSIDE, (n - 1) as f64).map(Some)
 }
 
 /// How often each value occurred.
