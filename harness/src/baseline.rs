@@ -16,7 +16,7 @@ mod store;
 pub use check::check;
 pub use choice::{Choice, Found, Wanted, choose, find};
 pub use error::Error;
-pub use record::{Baseline, Promoted, SCHEMA_VERSION, StoredMetric};
+pub use record::{Baseline, Direct, Promoted, SCHEMA_VERSION, StoredMetric};
 pub use retention::{KEEP_DAYS, Pruned, prune};
 pub use store::{Held, Store, parse};
 

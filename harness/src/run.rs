@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod bench;
 pub(crate) mod builds;
+mod disturbers;
 mod engine;
 pub(crate) mod event;
 mod flame;
@@ -10,6 +11,7 @@ pub(crate) mod halt;
 mod header;
 mod home;
 mod interrupt;
+pub(crate) mod launches;
 pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod load;
@@ -17,6 +19,7 @@ pub(crate) mod profile;
 pub(crate) mod recorder;
 pub(crate) mod rig;
 pub(crate) mod rounds;
+mod tail;
 pub(crate) mod trial;
 pub(crate) mod whole_lines;
 
@@ -33,6 +36,7 @@ use crate::plan::Plan;
 use crate::work::{Stage, Work};
 use halt::Halt;
 use harness_rig::cgroup;
+use harness_rig::host;
 use harness_rig::keeper::{self, Keeper};
 use harness_rig::target::{self, Containers, Site};
 use recorder::Recorder;
@@ -84,7 +88,8 @@ pub async fn execute(
     stages(&mut rig).await;
     keeper.shutdown().await;
     let interrupted = rig.interrupt.requested();
-    Ok(rig.recorder.end(interrupted))
+    let reference = if interrupted { None } else { host::reference() };
+    Ok(rig.recorder.end(interrupted, reference))
 }
 
 /// Removes leftovers of runs whose keeper was killed; `harness clean` reports those that cannot be removed now.

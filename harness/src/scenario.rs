@@ -25,7 +25,7 @@ use crate::verdict::gate::{self, Gates};
 use crate::work::Stage;
 use harness_base::units::hexadecimal;
 use harness_load::spec::GeneratorSpec;
-use harness_rig::target::spec::{Spec as TargetSpec, Upstream};
+use harness_rig::target::spec::{ImageSpec, Launch, Spec as TargetSpec, Upstream};
 
 pub use compare::Compare;
 pub use schema::schema;
@@ -94,10 +94,12 @@ impl Scenario {
         if !mistakes.is_empty() {
             return Err(Error::Mistakes { path: path.to_owned(), mistakes });
         }
+        let plan_sha256 = Some(digest(&parts, &folder));
         let facts = ScenarioFacts {
             name: parts.name,
             text: text.to_owned(),
             sha256: hexadecimal(&Sha256::digest(text.as_bytes())),
+            plan_sha256,
             overrides: overrides.to_vec(),
             quick: false,
             seed: parts.seed,
@@ -106,6 +108,22 @@ impl Scenario {
         let Parts { target, compare, generator, stages, claims, gates, artifacts, warnings, .. } = parts;
         Ok(Self { facts, path, folder, target, compare, generator, stages, claims, gates, artifacts, warnings })
     }
+}
+
+/// Returns the SHA-256 of everything that affects measured values. The program of the target is left out, because its version is what is
+/// compared; the folder of the scenario is left out, because it is another one on each machine. Values from the environment are not
+/// resolved yet.
+fn digest(parts: &Parts, folder: &Path) -> String {
+    let mut target = parts.target.clone();
+    match &mut target.launch {
+        Launch::Process(process) => drop(process.command.splice(..1.min(process.command.len()), [])),
+        Launch::Container(container) => container.image = ImageSpec::Image(String::new()),
+        Launch::External(_) => {}
+    }
+    let Parts { seed, generator, stages, .. } = parts;
+    let text = format!("{seed} {target:?} {generator:?} {stages:?}");
+    let folder = format!("{:?}", folder.display().to_string());
+    hexadecimal(&Sha256::digest(text.replace(folder.trim_matches('"'), ".").as_bytes()))
 }
 
 /// Reads the claims of a scenario from its stored text. Its files may no longer exist, so other mistakes are ignored.

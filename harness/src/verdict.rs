@@ -1,5 +1,6 @@
 //! Judges a record. All results can be computed again from the record alone.
 
+mod blank;
 pub mod bottleneck;
 mod breaches;
 mod checked;
@@ -20,8 +21,11 @@ mod options;
 pub(crate) mod parts;
 pub mod promote;
 mod published;
+mod reference;
+mod selection;
 pub mod stage;
 pub mod stored;
+mod tail;
 mod target;
 pub mod weigh;
 

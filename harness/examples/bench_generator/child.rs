@@ -94,6 +94,7 @@ impl Child {
             start_at,
             slice: None,
             tick: None,
+            block: None,
             reconnect: None,
         };
         let facts = self.generator.trial(order, |_| {}).await?;

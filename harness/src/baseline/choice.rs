@@ -163,6 +163,7 @@ fn usable(
         }
     } else {
         runs.drain(..runs.len() - 1);
+        *elsewhere = runs.last().and_then(|run| here.other_machine(&Setup::of_promoted(run)));
         differs.extend(runs.iter().flat_map(|run| here.differs(&Setup::of_promoted(run))));
     }
     runs

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::metric::{Better, Kind, Unit};
+use crate::measure::record::References;
 use crate::measure::{GitFacts, HostFacts, ToolFacts};
 
 /// Layout version of [`Baseline`]; a reader refuses a higher one.
@@ -53,6 +54,10 @@ pub struct Promoted {
     /// SHA-256 of the scenario's text, hexadecimal.
     #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::Sha256"))]
     pub scenario_sha256: String,
+    /// SHA-256 of what the scenario means for a measurement; absent in runs of an older harness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::measure::shape::Sha256>"))]
+    pub plan_sha256: Option<String>,
     /// Whether `--quick` was given.
     pub quick: bool,
     /// `--set` arguments, in order.
@@ -64,6 +69,9 @@ pub struct Promoted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub override_reason: Option<String>,
+    /// How fast its machine was; absent in runs of an older harness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<References>,
     /// Every metric that had a value.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub metrics: Vec<StoredMetric>,
@@ -88,9 +96,22 @@ pub struct StoredMetric {
     /// numbers exactly.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub rounds: Vec<f64>,
+    /// The same quantity without the target; absent if the stage has no direct arm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Direct>,
     /// Why it must not gate, if that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advisory: Option<String>,
+}
+
+/// A quantity on the direct arm and its interval, in the unit of the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Direct {
+    pub point: f64,
+    pub low: f64,
+    pub high: f64,
 }
 
 impl Baseline {

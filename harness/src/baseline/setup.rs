@@ -8,6 +8,7 @@ use crate::measure::{HostFacts, ToolFacts};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setup<'a> {
     scenario_sha256: &'a str,
+    plan_sha256: Option<&'a str>,
     quick: bool,
     overrides: &'a [String],
     tool: &'a ToolFacts,
@@ -20,6 +21,7 @@ impl<'a> Setup<'a> {
         let facts = &record.scenario;
         Self {
             scenario_sha256: &facts.sha256,
+            plan_sha256: facts.plan_sha256.as_deref(),
             quick: facts.quick,
             overrides: &facts.overrides,
             tool: &record.tool,
@@ -30,6 +32,7 @@ impl<'a> Setup<'a> {
     pub(super) fn of_promoted(run: &'a Promoted) -> Self {
         Self {
             scenario_sha256: &run.scenario_sha256,
+            plan_sha256: run.plan_sha256.as_deref(),
             quick: run.quick,
             overrides: &run.overrides,
             tool: &run.tool,
@@ -40,11 +43,13 @@ impl<'a> Setup<'a> {
     /// Describes each difference in scenario, options or harness in a sentence.
     pub(super) fn other_measurement(&self, there: &Self) -> Vec<String> {
         let mut differs = Vec::new();
-        if self.scenario_sha256 != there.scenario_sha256 {
+        // A plan without a digest was made by an older harness; then the text decides, and what was changed on the command line.
+        let is_same_plan = self.plan_sha256.is_some() && self.plan_sha256 == there.plan_sha256;
+        if !is_same_plan && self.scenario_sha256 != there.scenario_sha256 {
             let (here, there) = (shortened(self.scenario_sha256), shortened(there.scenario_sha256));
             differs.push(format!("the text of the scenario differs ({here}, in the baseline {there})"));
         }
-        if self.overrides != there.overrides {
+        if !is_same_plan && self.overrides != there.overrides {
             let shown = |set: &[String]| if set.is_empty() { "none".to_owned() } else { set.join(" ") };
             let (here, there) = (shown(self.overrides), shown(there.overrides));
             differs.push(format!("the --set arguments differ ({here}, in the baseline {there})"));
@@ -68,9 +73,11 @@ impl<'a> Setup<'a> {
 
     /// Explains why times and rates of alike hosts are not comparable, unless one machine made both runs since it started.
     pub(super) fn other_machine(&self, there: &Self) -> Option<String> {
-        let same = self.host.machine.is_some() && self.host.machine == there.host.machine;
+        let cpus = |host: &HostFacts| (host.cpus, host.cpu_quota);
+        let is_here = self.host.machine.is_some() && self.host.machine == there.host.machine;
+        let same = is_here && cpus(self.host) == cpus(there.host);
         (!same).then(|| {
-            "another machine of this type, or this one before it was restarted, and such machines can differ by a third".to_owned()
+            "another machine, or this one with other CPUs or before it was restarted, and machines of one type can differ by a third".to_owned()
         })
     }
 

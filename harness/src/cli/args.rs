@@ -116,9 +116,8 @@ pub(super) struct RunArgs {
     /// Repeat a run that ends INVALID (exit code 6) up to N times; the record of the last attempt lists the earlier ones
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=9))]
     pub(super) retry_invalid: u8,
-    /// Print no progress, and only the verdict line instead of the table
-    #[arg(short, long)]
-    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) detail: DetailArgs,
     /// Add a flame graph of the target for each stage with load, sampled by `perf` in an additional window that contributes to no metric; `=fp` uses frame pointers instead of unwind tables (Go, or programs built with them)
     #[arg(long, value_enum, value_name = "STACKS", num_args = 0..=1, require_equals = true, default_missing_value = "dwarf")]
     pub(super) profile: Option<Stacks>,
@@ -189,11 +188,21 @@ pub(super) struct ReportArgs {
     pub(super) out: Option<PathBuf>,
     #[command(flatten)]
     pub(super) artifacts: ArtifactsArgs,
-    /// Print only the verdict line instead of the table
-    #[arg(short, long)]
-    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) detail: DetailArgs,
     #[command(flatten)]
     pub(super) github: GithubArgs,
+}
+
+/// How much a table shows.
+#[derive(Debug, Args)]
+pub(super) struct DetailArgs {
+    /// Print only the verdict line, and no progress
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Print every value, note, audit value and warning instead of one screen
+    #[arg(short, long)]
+    pub(super) verbose: bool,
 }
 
 #[derive(Debug, Args)]
@@ -232,9 +241,9 @@ pub(super) struct CompareArgs {
     /// One or more pairs of base and head of the same kind: result.json or a run's directory, Aether bench JSON, Bencher Metric Format, the flat array, copybook receipts, Criterion directories; a base can be a folder of runs, whose last seven are represented by their median
     #[arg(required = true, num_args = 2.., value_names = ["BASE", "HEAD"])]
     pub(super) files: Vec<PathBuf>,
-    /// Thresholds
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) rule: Rule,
+    /// Thresholds [default: those of the system whose files they are: aether for Aether's, qnet for Criterion's]
+    #[arg(long, value_enum)]
+    pub(super) rule: Option<Rule>,
     /// Mildest finding that sets exit code 3
     #[arg(long, value_enum, value_name = "FINDING")]
     pub(super) fail_on: Option<FailOn>,
@@ -244,10 +253,9 @@ pub(super) struct CompareArgs {
 }
 
 /// Thresholds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Rule {
     /// Alert and block thresholds by category
-    #[default]
     Default,
     /// A fixed 20 %: p95 of durations upwards, p50 of throughputs downwards
     Aether,

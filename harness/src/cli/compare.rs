@@ -11,7 +11,7 @@ use harness_base::exit::Exit;
 
 /// Judges every pair, then prints the result.
 pub(super) fn compare(args: &CompareArgs) -> Result<Exit, Error> {
-    let options = Options { rule: rule(args.rule), fail_on: fail_on(args.fail_on) };
+    let options = Options { rule: args.rule.map(rule), fail_on: fail_on(args.fail_on) };
     let comparison = compare::compare(&pairs(&args.files)?, options);
     match args.format {
         CompareFormat::Table => print_text(&table(&comparison)),

@@ -26,7 +26,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
         report::write(&summary, out).map_err(|error| Error::tooling(&error))?;
         copy_profiles(&opened.record, folder, out).map_err(|error| Error::tooling(&error))?;
     }
-    print_text(&shown(&summary, &args.format, args.quiet)?);
+    print_text(&shown(&summary, &args.format, &args.detail)?);
     args.github.write(&summary, folder)?;
     Ok(judgement.exit)
 }

@@ -27,7 +27,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     run::no_profile(&plan).iter().for_each(|why| print_warning(&format!("no profile: {why}")));
     let against = Against::find(args, &plan)?;
     let _alone = alone()?;
-    let attempts = Attempts { plan: &plan, against, measuring: Measuring::begin(args.quiet)?, args };
+    let attempts = Attempts { plan: &plan, against, measuring: Measuring::begin(args.detail.quiet)?, args };
     let (last, unmade) = attempts.run()?;
     Ok(finish(&attempts, last, args)?.join(unmade))
 }
@@ -57,7 +57,7 @@ const fn name(format: Format) -> &'static str {
 fn finish(attempts: &Attempts<'_>, last: Attempt, args: &RunArgs) -> Result<Exit, Error> {
     let Attempt { stored, home, written } = last;
     let summary = attempts.summary(&stored, &home);
-    print_text(&shown(&summary, name(args.format), args.quiet)?);
+    print_text(&shown(&summary, name(args.format), &args.detail)?);
     args.github.write(&summary, &home.shown)?;
     // Printed below the summary, where it is visible.
     let reports = written.map_or_else(|error| error.print(), |()| Exit::Pass);

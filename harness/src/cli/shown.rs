@@ -1,16 +1,18 @@
 //! Selects the text for stdout.
 
+use super::args::DetailArgs;
 use super::error::Error;
 use super::terminal::coloured;
-use crate::report::{self, Summary};
+use crate::report::{self, Summary, brief};
 
 /// Name of the format for a terminal.
 pub(super) const TABLE: &str = "table";
 
-/// Returns the text for stdout: a format by its name, or only the verdict line.
-pub(super) fn shown(summary: &Summary<'_>, name: &str, quiet: bool) -> Result<String, Error> {
-    if quiet && name == TABLE {
-        return Ok(coloured(&format!("{}\n", summary.headline), summary.judgement.exit));
+/// Returns the text for stdout: a format by its name. For a terminal, the verdict line, one screen, or everything.
+pub(super) fn shown(summary: &Summary<'_>, name: &str, detail: &DetailArgs) -> Result<String, Error> {
+    if name == TABLE && !detail.verbose {
+        let text = if detail.quiet { format!("{}\n", summary.headline) } else { brief::render(summary) };
+        return Ok(coloured(&text, summary.judgement.exit));
     }
     let Some(format) = report::format(name) else { return Ok(String::new()) };
     let rendered = format.render(summary).map_err(|error| Error::tooling(&error))?;

@@ -1,13 +1,10 @@
 //! Examines the other processes on this host.
 
-pub(super) mod accounts;
-
-use accounts::Neighbour;
-
 use super::condition::{Condition, State};
 use super::source::Source;
 use crate::measure::audit::Limits;
 use harness_base::units::Ratio;
+use harness_rig::neighbours::Neighbour;
 
 /// A fifth of the audit's limit: a smaller share is within the scatter of rounds.
 const GOOD_SHARE: f64 = 0.2;

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::Error;
-use super::neighbours::accounts::{Neighbour, accounts, between};
 use super::pressure::waited::{Waited, totals};
 use crate::measure::usage::{Reading, Series};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use harness_load as load;
+use harness_rig::neighbours::{Neighbour, accounts, between};
 use harness_rig::sampler::{Sampler, Watched};
 
 /// Time between the announcement of the window and its start, which the sampler needs.

@@ -11,6 +11,7 @@ use harness_base::units::Nanos;
 use harness_load::facts::{Arm, LedgerRule, LoadFacts};
 use harness_load::outcome::Outcomes;
 use harness_load::pace::{Arrivals, Pace};
+use harness_rig::launch::LaunchRecord;
 use harness_rig::usage::{Reading, Series};
 
 pub use check::{Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag};
@@ -34,11 +35,12 @@ pub struct Evidence<'a> {
 
 /// Applies every rule. The first failed rule is the headline, so their order matters.
 pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
-    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 13] = [
+    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 14] = [
         accounting,
         errors,
         stall,
         upstream_stall,
+        throttled,
         achieved,
         pacer_lag,
         unsent,
@@ -168,7 +170,7 @@ pub fn judged_lag(load: &LoadFacts) -> Option<JudgedLag> {
 /// Checks the stalls of the generator. The requests that they overlap are not in the latencies.
 fn stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let load = evidence.load;
-    let stalls = load.stalls?;
+    let Some(stalls) = load.stalls else { return Some(Check::unread(Rule::Stall, limits.stall.0)) };
     let (part, of, share_of) = match evidence.offered {
         Pace::Open { .. } => (stalls.requests, load.scheduled, ShareOf::Requests),
         Pace::Closed { .. } => (stalls.span_ns, load.window_ns.saturating_add(stalls.span_ns), ShareOf::Window),
@@ -180,11 +182,22 @@ fn stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
 
 /// Checks the stalls of the upstream. The time that the hypervisor took, which is known to a tick, is left out: [`steal`] checks it.
 fn upstream_stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    let stalled = evidence.ledger?.upstream_stall_ns?.saturating_sub(STAT_TICK.0);
-    let share = stalled as f64 / evidence.load.window_ns.max(1) as f64;
     let limit = limits.upstream_stall.0;
+    let Some(stalled) = evidence.ledger?.upstream_stall_ns else { return Some(Check::unread(Rule::Stall, limit)) };
+    let share = stalled.saturating_sub(STAT_TICK.0) as f64 / evidence.load.window_ns.max(1) as f64;
     let found = Found::Stall { process: OwnProcess::Upstream, share, share_of: ShareOf::Window, limit };
     Some(Check::new(found, share <= limit, Blame::Upstream))
+}
+
+/// Checks that the CPU quota of the harness, which generator and upstream share, did not throttle them. The target shares it too, unless
+/// it runs elsewhere.
+fn throttled(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
+    held_back(evidence.readings, limits)
+}
+
+fn held_back(readings: &Series<Reading>, limits: &Limits) -> Option<Check> {
+    let (share, limit) = (readings.throttled()?, limits.throttled.0);
+    Some(Check::new(Found::Throttled { share, limit }, share <= limit, Blame::Host))
 }
 
 fn unsent(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
@@ -249,35 +262,54 @@ fn target_cpu(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     if evidence.arm == Arm::Direct {
         return None;
     }
-    let span = evidence.readings.span_ns()? as f64;
     let (cpus, limit) = (evidence.target_cpus, limits.target_cpu.0);
-    let share = evidence.readings.target_cpu_ns()? as f64 / span / cpus;
+    let Some((used, span)) = evidence.readings.target_cpu_ns().zip(evidence.readings.span_ns()) else {
+        return Some(Check::unread(Rule::TargetCpu, limit));
+    };
+    let share = used as f64 / span as f64 / cpus;
     Some(Check::new(Found::TargetCpu { share, cpus, limit }, share <= limit, Blame::Target))
 }
 
 fn steal(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    stolen(evidence.readings, limits)
+    Some(stolen(evidence.readings, limits))
 }
 
-fn stolen(readings: &Series<Reading>, limits: &Limits) -> Option<Check> {
-    let (share, limit) = (readings.steal()?, limits.steal.0);
-    Some(Check::new(Found::Steal { share, limit }, share <= limit, Blame::Host))
+fn stolen(readings: &Series<Reading>, limits: &Limits) -> Check {
+    let limit = limits.steal.0;
+    let Some(share) = readings.steal() else { return Check::unread(Rule::Steal, limit) };
+    Check::new(Found::Steal { share, limit }, share <= limit, Blame::Host)
 }
 
 fn foreign_cpu(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    foreign(evidence.readings, limits)
+    Some(foreign(evidence.readings, limits))
 }
 
-fn foreign(readings: &Series<Reading>, limits: &Limits) -> Option<Check> {
-    let (share, limit) = (readings.foreign_cpu()?, limits.foreign_cpu.0);
-    Some(Check::new(Found::ForeignCpu { share, limit }, share <= limit, Blame::Host))
+fn foreign(readings: &Series<Reading>, limits: &Limits) -> Check {
+    let limit = limits.foreign_cpu.0;
+    let Some(share) = readings.foreign_cpu() else { return Check::unread(Rule::ForeignCpu, limit) };
+    Check::new(Found::ForeignCpu { share, limit }, share <= limit, Blame::Host)
 }
 
 /// Returns what disturbed the host during a window without load; empty if nothing did. The CPU time of a guest keeps
 /// running while the hypervisor has its processor, so a disturbance also affects the numbers of the target.
 pub fn disturbances(readings: &Series<Reading>, limits: &Limits) -> Vec<Check> {
-    let checks = [stolen(readings, limits), foreign(readings, limits)];
+    let checks = [Some(stolen(readings, limits)), Some(foreign(readings, limits)), held_back(readings, limits)];
     checks.into_iter().flatten().filter(|check| !check.passed).collect()
+}
+
+/// Share of the time of a launch by which probes may be apart.
+const PROBE_GAP: f64 = 0.05;
+
+/// Returns why the times of a launch are not those of the target: what disturbed the host from before the launch until after it, and
+/// probes that came late. With a container, the engine's own work is not distinguished from that of other processes.
+pub fn launch_disturbances(launch: &LaunchRecord, readings: &Series<Reading>, limits: &Limits) -> Vec<Check> {
+    let is_engines = |check: &Check| check.rule() == Rule::ForeignCpu && launch.engine.is_some();
+    let mut found = disturbances(readings, limits);
+    found.retain(|check| !is_engines(check));
+    let took = [launch.listening_ns, launch.healthy_ns, launch.ready_ns].into_iter().flatten().max().unwrap_or(0);
+    let (gap_ns, limit_ns) = (launch.probe_gap_ns, limits.probe_gap.0.max((took as f64 * PROBE_GAP) as u64));
+    found.extend((gap_ns > limit_ns).then(|| Check::new(Found::ProbeGap { gap_ns, limit_ns }, false, Blame::Host)));
+    found
 }
 
 const fn behind(arm: Arm) -> Blame {

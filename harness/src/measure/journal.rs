@@ -1,6 +1,7 @@
 //! Defines the journal of a run: one JSON line per event, appended immediately, so that the journal of a killed run is
 //! still readable. Replaying it yields the record.
 
+use harness_rig::host::Reference;
 use serde::{Deserialize, Serialize};
 
 use super::facts::InstanceFacts;
@@ -57,6 +58,9 @@ pub enum JournalLine {
         interrupted: bool,
         /// CPU time the sampler used ÷ the time it ran, as a share of one core.
         sampler_cost_ratio: Option<f64>,
+        /// How fast the machine was at the end; absent if it was not measured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<Reference>,
     },
 }
 
@@ -145,6 +149,7 @@ impl JournalLine {
             took_ns: record.took_ns,
             interrupted: record.interrupted,
             sampler_cost_ratio: record.sampler_cost_ratio,
+            reference: record.reference.and_then(|known| known.after),
         }
     }
 
@@ -258,8 +263,11 @@ impl Replay {
                 let stage = self.stage(&stage)?;
                 (stage.status, stage.warnings) = (status, warnings);
             }
-            JournalLine::End { took_ns, interrupted, sampler_cost_ratio } => {
+            JournalLine::End { took_ns, interrupted, sampler_cost_ratio, reference } => {
                 self.complete = true;
+                if let Some(known) = &mut self.record.reference {
+                    known.after = reference;
+                }
                 self.record = Record { took_ns, interrupted, sampler_cost_ratio, ..std::mem::take(&mut self.record) };
             }
         }

@@ -6,6 +6,7 @@ mod text;
 use serde::{Deserialize, Serialize};
 
 use super::audit::{Blame, Check};
+use super::disturber::Disturber;
 use super::trial::Build;
 use harness_base::error::causes;
 use harness_base::exit::Exit;
@@ -62,6 +63,22 @@ pub enum Problem {
     Rejected(Rejection),
     /// A rule of the audit does not hold, and there is only one round.
     Broken(Check),
+    /// The rounds that were dropped are not a random part of all rounds.
+    Selection(Selection),
+    /// The direct arms of two builds differ, although no build is on that way.
+    Blank { base_ns: u64, head_ns: u64, p: f64 },
+    /// A process outside the run disturbed rounds.
+    Disturber(Disturber),
+    /// A rule of the audit left launches out.
+    Disturbed {
+        /// The check of the first of them.
+        check: Check,
+        launches: u64,
+        /// Launches that count and launches that do not, together.
+        of: u64,
+    },
+    /// Too many launches were left out.
+    TooFewLaunches { counted: u64, wanted: u64, left_out: u64 },
     /// The permitted number of rejected rounds is exceeded.
     TooFewRounds { valid: u64, wanted: u64, rejected: u64 },
     /// The first request through an arm was not answered as expected.
@@ -77,6 +94,19 @@ pub enum Problem {
     TooFewWindows { whole: u64, needed: u64 },
     /// A quantity could not be read in some windows of a soak.
     Unread { quantity: String, missing: u64, windows: u64 },
+}
+
+/// How dropped rounds differ from the others. Shares are from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Selection {
+    /// The shares of disturbed trials of both arms differ; p is that of Fisher's exact test.
+    Arms { direct: f64, proxied: f64, p: f64 },
+    /// The same for both builds.
+    Builds { base: f64, head: f64, p: f64 },
+    /// The median response time with the dropped rounds is outside the interval of the valid ones, with a tolerance.
+    Moved { without_ns: u64, with_ns: u64 },
 }
 
 /// Why a stage or a run could not continue.
@@ -146,14 +176,6 @@ pub enum Warning {
         build: Option<Build>,
         patience_ns: u64,
     },
-    /// A launch was disturbed while the target was idle.
-    Disturbed {
-        /// From 1.
-        launch: u64,
-        /// Absent if there is one build.
-        build: Option<Build>,
-        check: Check,
-    },
     /// The journal could not be written completely; the record is complete.
     JournalIncomplete { folder: String, cause: String },
 }
@@ -175,8 +197,12 @@ impl Reason {
     /// Returns who is at fault; `None` if other reasons of the stage say so.
     pub const fn blame(&self) -> Option<Blame> {
         match &self.problem {
-            Problem::Rejected(Rejection { check, .. }) | Problem::Broken(check) => check.blame,
-            Problem::TooFewRounds { .. } => None,
+            Problem::Rejected(Rejection { check, .. }) | Problem::Broken(check) | Problem::Disturbed { check, .. } => {
+                check.blame
+            }
+            Problem::TooFewRounds { .. } | Problem::TooFewLaunches { .. } => None,
+            Problem::Disturber(_) | Problem::Blank { .. } => Some(Blame::Host),
+            Problem::Selection(_) => Some(Blame::Instrument),
             Problem::Preflight { arm: Arm::Direct, .. } => Some(Blame::Upstream),
             Problem::Preflight { arm: Arm::Proxied, .. } => Some(Blame::Target),
             Problem::TooFewWindows { .. } | Problem::Unread { .. } => Some(Blame::Instrument),

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::{Check, rejecting};
 use super::calibration::Calibration;
+use super::disturber::Disturber;
 use super::facts::{InstanceFacts, StageFacts};
 use super::profile::Profile;
 use super::reason::{Failure, Reason, Warning};
@@ -11,7 +13,7 @@ use super::trial::{Build, TrialRecord};
 use harness_base::exit::Exit;
 use harness_load::pace::Pace;
 use harness_rig::group::ResourceLimits;
-use harness_rig::host::{GitFacts, HostFacts, ToolFacts};
+use harness_rig::host::{GitFacts, HostFacts, Reference, ToolFacts};
 use harness_rig::launch::LaunchRecord;
 use harness_rig::usage::{Reading, Series};
 
@@ -45,6 +47,9 @@ pub struct Record {
     /// The calibration of the host, if there was one; it may belong to another host, see [`Calibration::unfit`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// How fast the machine was before and after the stages; absent if it could not be measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<References>,
     /// Warnings for the author of the scenario, for example that a request has no `expect`.
     pub warnings: Vec<String>,
     /// The stages, in the order they ran.
@@ -57,6 +62,29 @@ pub struct Record {
     /// Earlier attempts of this run that ended INVALID, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retries: Vec<Retry>,
+}
+
+/// Two measurements of the speed of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct References {
+    pub before: Reference,
+    /// Absent if the run did not reach its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Reference>,
+}
+
+impl References {
+    /// Returns the faster value of each part: others can only slow a measurement down.
+    pub fn fastest(&self) -> Reference {
+        let after = self.after.unwrap_or(self.before);
+        Reference {
+            cpu_ns: self.before.cpu_ns.min(after.cpu_ns),
+            memory_ns: self.before.memory_ns.min(after.memory_ns),
+            wakeup_ns: self.before.wakeup_ns.min(after.wakeup_ns),
+        }
+    }
 }
 
 /// An attempt of a run that was repeated.
@@ -82,6 +110,11 @@ pub struct ScenarioFacts {
     pub text: String,
     /// SHA-256 of the text, hexadecimal.
     pub sha256: String,
+    /// SHA-256 of what the scenario means for a measurement, with every default filled in and without the program of the target,
+    /// hexadecimal. A comment changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::measure::shape::Sha256>"))]
+    pub plan_sha256: Option<String>,
     /// `--set` arguments, in order, and `--against` as the key that it sets.
     pub overrides: Vec<String>,
     /// Whether `--quick` was given.
@@ -152,6 +185,9 @@ pub struct StageRecord {
     pub instances: Vec<InstanceRecord>,
     /// Warnings about the numbers.
     pub warnings: Vec<Warning>,
+    /// Processes outside the run that disturbed it, in order; a few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disturbers: Vec<Disturber>,
 }
 
 /// One start of the target and its measurements.
@@ -169,6 +205,9 @@ pub struct InstanceRecord {
     /// The last readings of an instance that ended by itself, from the window in which it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Series<Reading>>,
+    /// Why no value of this launch counts, in stages with one value per launch; empty if they count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Check>,
     /// Facts that only instances of such a stage record.
     pub facts: InstanceFacts,
     pub rounds: Vec<RoundRecord>,
@@ -187,6 +226,8 @@ pub enum RoundStatus {
     Rejected,
     /// Stopped before all its trials were done.
     Incomplete,
+    /// The long window of the last instance, for the far quantiles.
+    Tail,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -234,10 +275,31 @@ impl StageRecord {
         rounds.filter(|round| round.status == RoundStatus::Valid)
     }
 
+    /// Returns the trial of the long window, with its instance, if it is valid.
+    pub fn tail(&self) -> Option<(&InstanceRecord, &TrialRecord)> {
+        let mut rounds =
+            self.instances.iter().flat_map(|instance| instance.rounds.iter().map(move |round| (instance, round)));
+        let (instance, round) = rounds.rfind(|(_, round)| round.status == RoundStatus::Tail)?;
+        let trial = round.trials.first()?;
+        rejecting(&trial.audit).is_none().then_some((instance, trial))
+    }
+
+    /// Iterates over the launches whose values count.
+    pub fn counted_launches(&self) -> impl Iterator<Item = &InstanceRecord> {
+        self.instances.iter().filter(|instance| instance.left_out.is_empty())
+    }
+
     /// Iterates over the rejected rounds of all instances.
     pub fn rejected_rounds(&self) -> impl Iterator<Item = &RoundRecord> {
         let rounds = self.instances.iter().flat_map(|instance| &instance.rounds);
         rounds.filter(|round| round.status == RoundStatus::Rejected)
+    }
+}
+
+impl InstanceRecord {
+    /// Iterates over its valid rounds, in order.
+    pub fn valid_rounds(&self) -> impl Iterator<Item = &RoundRecord> {
+        self.rounds.iter().filter(|round| round.status == RoundStatus::Valid)
     }
 }
 

@@ -165,6 +165,9 @@ fn describe_request(request: &Request) -> String {
     parts.extend(expect.headers.iter().map(|(name, value)| format!("{name}: {value}")));
     parts.extend(expect.present.iter().map(|pointer| format!("{pointer} present")));
     parts.extend(expect.absent.iter().map(|pointer| format!("{pointer} absent")));
+    parts.extend(expect.equals.iter().map(|(pointer, value)| format!("{pointer} = {value}")));
+    parts.extend(expect.matches.iter().map(|(pointer, pattern)| format!("{pointer} matches {pattern:?}")));
+    parts.extend(expect.length.map(|length| format!("{} bytes", grouped(length as f64))));
     parts.push(
         match expect.upstream_hits {
             LedgerRule::Exact => "hits the upstream once",

@@ -176,14 +176,6 @@ fn larger(found: Option<f64>, next: f64) -> Option<f64> {
     Some(found.map_or(next, |found| found.max(next)))
 }
 
-/// Describes why rounds were rejected, for each stage.
-pub(super) fn rejected(record: &Record) -> Vec<String> {
-    let of = |stage: &StageRecord| -> Vec<String> {
-        rejections(stage).iter().map(|rejection| format!("{}: {rejection}", stage.name)).collect()
-    };
-    record.stages.iter().flat_map(of).collect()
-}
-
 /// Lists reasons of stages that are neither in the verdict nor among the rejected rounds.
 pub(super) fn further(record: &Record, judgement: &Judgement) -> Vec<String> {
     // A stage that was skipped, or is optional and invalid, is in the warnings.

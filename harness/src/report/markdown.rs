@@ -115,7 +115,7 @@ fn absent(summary: &Summary<'_>) -> String {
         return String::new();
     }
     let count: usize = summary.absent.iter().map(|(_, ids)| ids.len()).sum();
-    let line = |(reason, ids): &(String, Vec<&str>)| format!("- {}: {}\n", escaped(&ids.join(", ")), escaped(reason));
+    let line = |(reason, ids): &(String, Vec<String>)| format!("- {}: {}\n", escaped(&ids.join(", ")), escaped(reason));
     let lines: String = summary.absent.iter().map(line).collect();
     format!("<details><summary>{} without a value</summary>\n\n{lines}\n</details>\n", counted(count, "metric"))
 }

@@ -40,7 +40,12 @@ fn rounds_done(stage: &StageRecord) -> String {
 }
 
 fn launches_done(stage: &StageRecord) -> String {
-    format!("{} of {} launches{}", stage.instances.len(), stage.wanted, within(stage))
+    let counted = stage.counted_launches().count();
+    let repeated = match stage.instances.len() - counted {
+        0 => String::new(),
+        repeated => format!(" ({repeated} repeated)"),
+    };
+    format!("{counted} of {} launches{repeated}{}", stage.wanted, within(stage))
 }
 
 /// Formats the number of rejected rounds; empty if there are none.

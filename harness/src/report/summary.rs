@@ -3,8 +3,9 @@
 use super::Artifacts;
 use super::compared::Compared;
 use super::facts;
+use super::rejected;
 use crate::measure::metric::{METRICS, Unit};
-use crate::measure::record::Record;
+use crate::measure::record::{Record, StageStatus};
 use crate::verdict::Judgement;
 use crate::verdict::judgement::{ClaimFinding, Measured};
 use harness_stats::Estimate;
@@ -32,7 +33,7 @@ pub struct Summary<'a> {
     pub further: Vec<String>,
     pub rejected: Vec<String>,
     /// Metrics without a value: the reason, and the ids that it applies to.
-    pub absent: Vec<(String, Vec<&'a str>)>,
+    pub absent: Vec<(String, Vec<String>)>,
     /// Problems that should be corrected.
     pub warnings: Vec<String>,
     /// Host, builds and tool.
@@ -84,7 +85,7 @@ impl<'a> Summary<'a> {
             notes: facts::notes(record, judgement),
             audit: facts::audit(record),
             further: facts::further(record, judgement),
-            rejected: facts::rejected(record),
+            rejected: rejected::rejected(record),
             absent: absent(judgement),
             warnings: facts::warnings(record, judgement),
             host: facts::host(record),
@@ -156,14 +157,23 @@ fn row<'a>(metric: &'a Measured, estimate: &Estimate, claim: Option<&'a ClaimFin
     }
 }
 
-/// Groups absent metrics by reason, in the order of their first occurrence.
-fn absent(judgement: &Judgement) -> Vec<(String, Vec<&str>)> {
-    let mut folded: Vec<(String, Vec<&str>)> = Vec::new();
+/// Groups absent metrics by reason, in the order of their first occurrence. Those of a stage without numbers are counted.
+fn absent(judgement: &Judgement) -> Vec<(String, Vec<String>)> {
+    let mut folded: Vec<(String, Vec<String>)> = Vec::new();
     for metric in &judgement.metrics {
         let Some(reason) = metric.absence() else { continue };
         match folded.iter_mut().find(|(known, _)| known == reason) {
-            Some((_, ids)) => ids.push(&metric.id),
-            None => folded.push((reason.to_owned(), vec![&metric.id])),
+            Some((_, ids)) => ids.push(metric.id.clone()),
+            None => folded.push((reason.to_owned(), vec![metric.id.clone()])),
+        }
+    }
+    let has_numbers = |id: &String| {
+        let stage = judgement.metric(id).map(|metric| &metric.stage);
+        judgement.stages.iter().any(|found| Some(&found.name) == stage && found.status == StageStatus::Valid)
+    };
+    for (_, ids) in &mut folded {
+        if ids.len() > 1 && !ids.iter().any(has_numbers) {
+            *ids = vec![format!("{} metrics", ids.len())];
         }
     }
     folded

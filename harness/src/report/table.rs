@@ -110,7 +110,7 @@ fn targets(summary: &Summary<'_>) -> Vec<String> {
     summary.judgement.targets.iter().map(line).collect()
 }
 
-fn absent((reason, ids): &(String, Vec<&str>)) -> String {
+fn absent((reason, ids): &(String, Vec<String>)) -> String {
     item(&format!("{}: {reason}", ids.join(", ")))
 }
 

@@ -1,12 +1,14 @@
 //! Runs one instance: starts upstream, target, sampler and generator in this order, and stops them in reverse.
 
+mod alive;
 mod change;
+mod launch;
 
-use std::collections::BTreeMap;
-use std::iter;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+
+use alive::{alive, gone};
+pub(crate) use launch::launch_halt;
+use launch::{start_target, start_upstream};
 
 use super::builds::{named, of_two};
 use super::engine::{self, Engine};
@@ -15,32 +17,24 @@ use super::interrupt::Interrupt;
 use super::limits;
 use super::rig::Rig;
 use crate::measure::Arm;
-use crate::measure::reason::{Cause, When};
+use crate::measure::Warning;
 use crate::measure::trial::Build;
-use crate::measure::{Ending, LaunchRecord};
-use crate::measure::{Failure, Warning};
+use crate::measure::{Ending, LaunchRecord, Reading, Series};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
-use harness_base::error::causes;
-use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 use harness_load::{ArmAddress, Generator};
 use harness_rig::keeper;
-use harness_rig::keeper::{Refusal, Stopped};
-use harness_rig::probe::{self, Milestones};
-use harness_rig::sampler::{Cost, Pending, Sampler, Tree, Watched, Window};
+use harness_rig::keeper::Stopped;
+use harness_rig::sampler::{Cost, LaunchWatch, Pending, Sampler, Tree, Watched, Window};
 use harness_rig::target::spec::Launch;
-use harness_rig::target::{self, ATTEMPTS, Fault, HttpUrl, LaunchRequest, Running, RunningUpstream};
+use harness_rig::target::{self, Running, RunningUpstream};
 
-/// Time limit for the upstream to listen.
-const UPSTREAM_DEADLINE: Nanos = Nanos::from_secs(10);
 /// Time between SIGTERM and SIGKILL for the upstream, and for the target after an interrupt.
 const PATIENCE: Nanos = Nanos::from_millis(1500);
-/// Interval of checks whether the target lives, while something else is awaited.
-const LOOK: Duration = Duration::from_millis(20);
-/// Number of log lines that a failure contains.
-const LINES: usize = 8;
+/// Time from before a launch for which the host is watched: a step of its counters is 2.5 % of it on two CPUs.
+const LAUNCH_SPAN: Nanos = Nanos::from_millis(200);
 
 /// A ready target with upstream, sampler and generator.
 pub(crate) struct Bench {
@@ -60,6 +54,9 @@ pub(crate) struct Bench {
     pub(crate) target_cpus: f64,
     launch: LaunchRecord,
     of_two: Option<Build>,
+    /// The state before the launch; absent with load.
+    before: Option<LaunchWatch>,
+    watched: Watched,
 }
 
 /// A bench that was stopped, and its last facts.
@@ -101,6 +98,13 @@ impl Bench {
         prepared.map_err(|error| launch_halt(&error))?;
         let upstream = start_upstream(rig, stage, &name).await?;
         let url = upstream.as_ref().map(|upstream| &upstream.url);
+        let surroundings = Watched {
+            target: None,
+            generator: None,
+            upstream: upstream.as_ref().and_then(|upstream| Some(upstream.running.as_ref()?.pid)),
+            keeper: Some(rig.site.keeper.pid()),
+        };
+        let before = work.is_none().then(|| LaunchWatch::begin(&surroundings));
         let (target, launch) = start_target(rig, stage, build, (&name, None), url).await?;
         let few = work.and_then(|work| limits::few_descriptors(&target, work.connections));
         few.into_iter().for_each(|warning| rig.recorder.warn(warning));
@@ -111,15 +115,45 @@ impl Bench {
         let watched = Watched {
             target: Some(Tree { pid: target.pid, mark: target.mark.clone(), group: target.limited }),
             generator: engine.as_ref().map(|engine| engine.child.pid),
-            upstream: upstream.as_ref().and_then(|upstream| Some(upstream.running.as_ref()?.pid)),
-            keeper: Some(rig.site.keeper.pid()),
+            ..surroundings
         };
-        let sampler = Sampler::start(watched).map_err(|error| Halt::tooling(&error))?;
+        let sampler = Sampler::start(watched.clone()).map_err(|error| Halt::tooling(&error))?;
         let target_cpus = cpus(rig, stage, build);
         rig.recorder.instance_begun(index, build, launch.clone(), stage.limits);
         let of_two = of_two(stage, build);
         let (stopped, pending) = (None, None);
-        Ok(Self { index, build, upstream, target, stopped, engine, sampler, pending, target_cpus, launch, of_two })
+        Ok(Self {
+            index,
+            build,
+            upstream,
+            target,
+            stopped,
+            engine,
+            sampler,
+            pending,
+            target_cpus,
+            launch,
+            of_two,
+            before,
+            watched,
+        })
+    }
+
+    /// Returns how the target came up.
+    pub(crate) const fn launch(&self) -> &LaunchRecord {
+        &self.launch
+    }
+
+    /// Returns a reading from before the launch and one from now. They are at least [`LAUNCH_SPAN`] apart, because the counters of the
+    /// host have steps of 10 ms; the target is watched until then. Empty in a stage with load.
+    ///
+    /// # Errors
+    /// Returns [`Halt::Failed`] if the target ended, or [`Halt::Interrupted`].
+    pub(crate) async fn launch_readings(&mut self, interrupt: &Interrupt) -> Result<Series<Reading>, Halt> {
+        let Some(before) = self.before.take() else { return Ok(Series::default()) };
+        let left = before.begun().after(LAUNCH_SPAN).remaining();
+        interrupt.or(alive(&self.target, tokio::time::sleep(left.duration()))).await??;
+        Ok(before.end(&self.watched))
     }
 
     /// Announces a window to the sampler; [`Bench::window`] waits for its end.
@@ -140,6 +174,12 @@ impl Bench {
     /// Lists the living processes of the target.
     pub(crate) fn processes(&self) -> Vec<i32> {
         keeper::family(self.target.pid, self.target.mark.as_deref())
+    }
+
+    /// Lists the living processes of the target, and those of the harness beside it.
+    pub(crate) fn own_processes(&self) -> Vec<i32> {
+        let Watched { generator, upstream, keeper, .. } = self.watched;
+        self.processes().into_iter().chain([generator, upstream, keeper].into_iter().flatten()).collect()
     }
 
     /// Returns how the target ended, if it did.
@@ -265,131 +305,4 @@ fn cpus(rig: &Rig<'_>, stage: &Stage, build: Build) -> f64 {
     };
     let all = stage.cpuset.as_ref().or(own).map_or(rig.cpus, |cpuset| cpuset.len() as f64);
     stage.limits.cpus.map_or(all, |limit| limit.min(all))
-}
-
-async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> Result<Option<RunningUpstream>, Halt> {
-    let Some(spec) = &stage.upstream else { return Ok(None) };
-    let launched = target::launch_upstream(spec, &rig.site, &format!("upstream-{name}")).await;
-    let mut upstream = launched.map_err(|error| launch_halt(&error))?;
-    if let Some(running) = upstream.running.take() {
-        let (running, came_up) = come_up(rig, running, UPSTREAM_DEADLINE).await?;
-        if let Err(error) = came_up {
-            let causes = iter::once("the upstream did not come up".to_owned()).chain(causes(&error)).collect();
-            let failure = Failure::new(Cause::Error(causes), Exit::TargetFailed);
-            return Err(Halt::from(failure.with_log(running.log_tail(LINES))));
-        }
-        upstream.running = Some(running);
-    }
-    Ok(Some(upstream))
-}
-
-/// Launches the target and waits until it is ready; repeats this only if another process took one of its ports. It may
-/// reuse the ports of an earlier launch.
-async fn start_target(
-    rig: &Rig<'_>,
-    stage: &Stage,
-    build: Build,
-    (name, ports): (&str, Option<&BTreeMap<String, u16>>),
-    upstream: Option<&HttpUrl>,
-) -> Result<(Running, LaunchRecord), Halt> {
-    let name = format!("target-{name}");
-    let spec = rig.plan.target_of(build);
-    let limited = Some(&stage.limits).filter(|limits| !limits.is_empty());
-    let cpuset = stage.cpuset.as_deref();
-    let order = LaunchRequest { site: &rig.site, name: &name, spec, upstream, cpuset, limits: limited, ports };
-    let mut attempts = 1;
-    loop {
-        let running = target::launch(&order).await.map_err(|error| launch_halt(&error))?;
-        let (running, came_up) = come_up(rig, running, spec.deadline).await?;
-        match came_up {
-            Ok(milestones) => {
-                limits::in_force(&running, &stage.limits)?;
-                let mut launch = launch_record(&running, &milestones, attempts);
-                launch.engine = rig.interrupt.or(running.engine()).await?.map(Box::new);
-                return Ok((running, launch));
-            }
-            Err(_) if attempts < ATTEMPTS && running.lost_port().is_some() => attempts += 1,
-            Err(error) => {
-                let tail = running.log_tail(LINES);
-                let advice = running.advice(&tail);
-                let failure = Failure { advice, ..Failure::of(&error, Exit::TargetFailed) };
-                return Err(Halt::from(failure.with_log(tail)));
-            }
-        }
-    }
-}
-
-fn launch_record(running: &Running, milestones: &Milestones, attempts: u32) -> LaunchRecord {
-    // The start of a target that ran already is unknown, so it has no startup time.
-    let known = running.spawned.is_some();
-    LaunchRecord {
-        spawned: running.spawned.unwrap_or_default(),
-        listening_ns: known.then_some(milestones.listening_ns),
-        healthy_ns: milestones.healthy_ns.filter(|_| known),
-        ready_ns: milestones.ready_ns.filter(|_| known),
-        probe_gap_ns: milestones.probe_gap_ns,
-        network: running.network.clone(),
-        attempts,
-        ..LaunchRecord::default()
-    }
-}
-
-/// Probes on a separate thread until the process listens and answers.
-async fn come_up(
-    rig: &Rig<'_>,
-    running: Running,
-    deadline: Nanos,
-) -> Result<(Running, Result<Milestones, probe::Error>), Halt> {
-    let running = Arc::new(running);
-    let watched = Arc::clone(&running);
-    let begun = running.spawned.unwrap_or_else(Mono::now);
-    let watch = move || probe::watch(&watched.endpoints, begun, deadline, || gone(&watched));
-    let came_up = rig.interrupt.or(tokio::task::spawn_blocking(watch)).await?;
-    let came_up = came_up.map_err(|error| Halt::tooling(&error))?;
-    let running = Arc::into_inner(running).ok_or_else(|| Halt::tool("the probe did not end"))?;
-    Ok((running, came_up))
-}
-
-/// Returns how a target ended. If the process ended but left a detached one, the target lives on in that one.
-fn gone(running: &Running) -> Option<Ending> {
-    let ending = running.ended()?;
-    let goes_on = running.mark.as_ref().is_some_and(|mark| keeper::bearers(mark).iter().any(|pid| *pid != running.pid));
-    (!goes_on).then_some(ending)
-}
-
-/// Runs `work` unless the target ends first.
-async fn alive<T>(target: &Running, work: impl Future<Output = T>) -> Result<T, Halt> {
-    let ended = async {
-        loop {
-            tokio::time::sleep(LOOK).await;
-            if let Some(ending) = gone(target) {
-                break ending;
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        done = work => Ok(done),
-        ending = ended => {
-            let cause = Cause::TargetEnded { ending, when: When::Measured };
-            let failure = Failure::new(cause, Exit::TargetFailed);
-            Err(Halt::from(failure.with_log(target.log_tail(LINES))))
-        }
-    }
-}
-
-/// Assigns an exit code to an error of a launch: a missing program or variable is an error of the input, an occupied
-/// port one of the target.
-pub(crate) fn launch_halt(error: &target::Error) -> Halt {
-    let exit = match error {
-        target::Error::PortTaken { .. } | target::Error::NotListening { .. } | target::Error::NoProcess { .. } => {
-            Exit::TargetFailed
-        }
-        target::Error::Keeper(keeper::Error::Refused(Refusal::NoGroup { .. })) => Exit::Usage,
-        target::Error::Container(error) if error.fault() == Fault::Tool => Exit::Usage,
-        target::Error::Keeper(keeper::Error::Refused(_)) => Exit::InvalidInput,
-        target::Error::Keeper(_) | target::Error::NoPort(_) | target::Error::Folder { .. } => Exit::Usage,
-        _ => Exit::InvalidInput,
-    };
-    Halt::failed(exit, error)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::home::Home;
 use crate::measure::Record;
-use crate::measure::record::{BuildFacts, SCHEMA_VERSION};
+use crate::measure::record::{BuildFacts, References, SCHEMA_VERSION};
 use crate::measure::stored_calibration;
 use crate::measure::trial::Build;
 use crate::plan::Plan;
@@ -43,6 +43,7 @@ pub(crate) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
         targets: [head].into_iter().chain(base).collect(),
         host: host::facts(),
         calibration,
+        reference: host::reference().map(|before| References { before, after: None }),
         warnings: plan.warnings.iter().cloned().chain(same.then(|| SAME.to_owned())).chain(unusable).collect(),
         ..Record::default()
     }

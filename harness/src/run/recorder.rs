@@ -5,13 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::whole_lines::WholeLines;
-use crate::measure::Warning;
+use crate::measure::disturber::Disturber;
 use crate::measure::group::ResourceLimits;
 use crate::measure::journal::{self, JournalLine, Replay};
 use crate::measure::trial::{Build, TrialRecord};
+use crate::measure::{Check, Warning};
 use crate::measure::{
-    InstanceFacts, InstanceRecord, LaunchRecord, Reading, Record, RoundStatus, Series, StageFacts, StageRecord,
-    StageStatus,
+    InstanceFacts, InstanceRecord, LaunchRecord, Reading, Record, Reference, RoundStatus, Series, StageFacts,
+    StageRecord, StageStatus,
 };
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
@@ -24,6 +25,7 @@ pub(crate) struct Recorder {
     folder: PathBuf,
     begun: Mono,
     stage: StageRecord,
+    stage_begun: Mono,
     /// The running instances: one, or one of each build.
     open: Vec<InstanceRecord>,
     sampler_cpu: Nanos,
@@ -43,6 +45,7 @@ impl Recorder {
             folder: folder.to_owned(),
             begun: Mono::now(),
             stage: StageRecord::default(),
+            stage_begun: Mono::now(),
             open: Vec::new(),
             sampler_cpu: Nanos::ZERO,
             sampler_ran: Nanos::ZERO,
@@ -59,7 +62,25 @@ impl Recorder {
     pub(crate) fn stage_begun(&mut self, stage: StageRecord) {
         self.push(JournalLine::stage(&stage));
         self.stage = stage;
+        self.stage_begun = Mono::now();
         self.open.clear();
+    }
+
+    /// Returns when the present stage began.
+    pub(crate) const fn stage_begun_at(&self) -> Mono {
+        self.stage_begun
+    }
+
+    /// Returns the processes that disturbed the present stage.
+    pub(crate) fn disturbers(&self) -> &[Disturber] {
+        &self.stage.disturbers
+    }
+
+    /// Records a process that disturbed the present stage.
+    pub(crate) fn disturbed_by(&mut self, found: Option<Disturber>) {
+        if let Some(found) = found {
+            self.stage_fact(|stage| stage.disturbers.push(found));
+        }
     }
 
     /// Records the facts that only stages of this kind have.
@@ -120,6 +141,14 @@ impl Recorder {
         self.push(JournalLine::instance(&self.stage.name, &InstanceRecord { facts: facts.into(), ..known }));
     }
 
+    /// Records why the values of an instance that has ended do not count.
+    pub(crate) fn left_out(&mut self, index: u32, found: &[Check]) {
+        if let Some(known) = self.instance(index).cloned() {
+            let instance = InstanceRecord { left_out: found.to_vec(), ..known };
+            self.push(JournalLine::instance(&self.stage.name, &instance));
+        }
+    }
+
     /// Records the readings of an instance until it ended by itself.
     pub(crate) fn last_readings(&mut self, index: u32, readings: Series<Reading>) {
         if let Some(instance) = self.opened(index) {
@@ -177,8 +206,8 @@ impl Recorder {
         self.sampler_ran = self.sampler_ran.plus(ran);
     }
 
-    /// Ends the run and returns its record.
-    pub(crate) fn end(mut self, interrupted: bool) -> Record {
+    /// Ends the run and returns its record. `reference` is the speed of the machine after the stages.
+    pub(crate) fn end(mut self, interrupted: bool, reference: Option<Reference>) -> Record {
         if let Some(cause) = self.unwritten.take() {
             self.warn(Warning::JournalIncomplete {
                 folder: self.folder.display().to_string(),
@@ -188,7 +217,12 @@ impl Recorder {
         }
         let ran = self.sampler_ran.0;
         let cost = (ran > 0).then(|| self.sampler_cpu.0 as f64 / ran as f64);
-        self.push(JournalLine::End { took_ns: Mono::now().since(self.begun).0, interrupted, sampler_cost_ratio: cost });
+        self.push(JournalLine::End {
+            took_ns: Mono::now().since(self.begun).0,
+            interrupted,
+            sampler_cost_ratio: cost,
+            reference,
+        });
         self.replay.record
     }
 

@@ -3,14 +3,16 @@
 
 use super::bench::Bench;
 use super::builds::{builds, named, of_two};
+use super::disturbers::{self, Neighbours};
 use super::event::Event;
 use super::halt::Halt;
 use super::profile;
 use super::rig::Rig;
+use super::tail;
 use super::trial;
 use crate::measure::Arm;
 use crate::measure::Reason;
-use crate::measure::audit::{Blame, rejecting};
+use crate::measure::audit::{Blame, Rule, rejecting};
 use crate::measure::reason::{Cause, Failure, Problem, Scope};
 use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{InstanceRecord, RoundStatus, StageRecord, rejection};
@@ -53,9 +55,10 @@ impl Tally {
     }
 
     /// Returns whether no further round may be rejected. A round that a disturbed host spoiled costs time and not truth, so the stage takes
-    /// up to [`PATIENCE`] times as long. At most ⌈rounds/2⌉ rounds are repeated for other reasons, which repeating does not remove.
+    /// up to [`PATIENCE`] times as long, unless as many rounds as wanted were all disturbed. At most ⌈rounds/2⌉ rounds are repeated for other reasons, which repeating does not remove.
     fn exhausted(&self) -> bool {
-        self.rejected > self.wanted.div_ceil(2) || self.disturbed > (PATIENCE - 1) * self.wanted
+        let never_quiet = self.valid == 0 && self.disturbed > self.wanted;
+        never_quiet || self.rejected > self.wanted.div_ceil(2) || self.disturbed > (PATIENCE - 1) * self.wanted
     }
 }
 
@@ -72,9 +75,12 @@ pub(crate) async fn rounds(
     until: u64,
 ) -> Result<(), Halt> {
     let benches = start(rig, stage, turn, work).await?;
-    let mut driver = Driver { rig, stage, work, turn, benches, until };
+    let mut driver = Driver { rig, stage, work, turn, benches, until, neighbours: Neighbours::now() };
     let mut done = driver.rounds(tally).await;
     let Driver { mut benches, .. } = driver;
+    if done.is_ok() && tally.valid >= tally.wanted {
+        done = tail::run(rig, stage, work, &mut benches).await;
+    }
     if done.is_ok() && tally.valid >= tally.wanted {
         done = profile::of_rounds(rig, stage, work, &mut benches).await;
     }
@@ -109,6 +115,7 @@ struct Driver<'r, 'p> {
     turn: u64,
     benches: Vec<Bench>,
     until: u64,
+    neighbours: Neighbours,
 }
 
 impl Driver<'_, '_> {
@@ -158,6 +165,7 @@ impl Driver<'_, '_> {
             Some(stage) => rejected(stage),
             None => Vec::new(),
         };
+        reasons.extend(disturbers::reasons(&self.rig.recorder));
         let Tally { valid, wanted, .. } = *tally;
         let rejected = tally.rejected + tally.disturbed;
         reasons.push(Problem::TooFewRounds { valid, wanted, rejected }.into());
@@ -193,6 +201,10 @@ impl Driver<'_, '_> {
             if halted.is_some() {
                 break;
             }
+        }
+        if rejected.as_ref().is_some_and(|(check, _)| check.rule() == Rule::ForeignCpu) {
+            let own: Vec<i32> = self.benches.iter().flat_map(Bench::own_processes).collect();
+            self.neighbours.record(&mut self.rig.recorder, &own);
         }
         let status = match rejected {
             _ if warm_up => RoundStatus::WarmUp,
@@ -268,6 +280,7 @@ mod tests {
             warmup,
             window,
             paired,
+            tail: Nanos::ZERO,
         }
     }
 
@@ -311,7 +324,8 @@ mod tests {
         let tally = |wanted, rejected| Tally { rejected, ..Tally::new(wanted, (0, wanted), Extent::Stage) };
         assert!(!tally(10, 5).exhausted() && tally(10, 6).exhausted());
         assert!(!tally(7, 4).exhausted() && tally(7, 5).exhausted());
-        let disturbed = |disturbed| Tally { disturbed, ..tally(10, 5) };
-        assert!(!disturbed(30).exhausted() && disturbed(31).exhausted(), "four times as long as planned");
+        let disturbed = |valid, disturbed| Tally { valid, disturbed, ..tally(10, 5) };
+        assert!(!disturbed(1, 30).exhausted() && disturbed(1, 31).exhausted(), "four times as long as planned");
+        assert!(!disturbed(0, 10).exhausted() && disturbed(0, 11).exhausted(), "the host is never quiet");
     }
 }

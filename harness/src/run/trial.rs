@@ -54,12 +54,27 @@ pub(crate) async fn run(
     bench: &mut Bench,
     (arm, sequence): (Arm, u64),
 ) -> Result<TrialRecord, Halt> {
+    let change = |order| TrialOrder { sequence, ..order };
+    changed(rig, stage, work, bench, (arm, change)).await
+}
+
+/// Runs one trial whose order is changed.
+///
+/// # Errors
+/// See [`run`].
+pub(crate) async fn changed(
+    rig: &mut Rig<'_>,
+    stage: &Stage,
+    work: &LoadWork,
+    bench: &mut Bench,
+    (arm, change): (Arm, impl FnOnce(TrialOrder) -> TrialOrder),
+) -> Result<TrialRecord, Halt> {
     bench.drive(&rig.interrupt, async |generator| generator.open(arm).await).await?;
     let before = hits(bench, &stage.requests).await?;
     let start_at = Mono::now().after(LEAD);
     let window_start = start_at.after(work.warmup);
     bench.announce(window_start, window_start.after(work.window));
-    let order = TrialOrder { sequence, ..order(work, arm, start_at) };
+    let order = change(order(work, arm, start_at));
     let emit = &mut rig.events;
     let load = bench
         .drive(&rig.interrupt, async |generator| {
@@ -107,6 +122,7 @@ pub(crate) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> TrialOrder {
         start_at,
         slice: None,
         tick: None,
+        block: None,
         reconnect: None,
     }
 }

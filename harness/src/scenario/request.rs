@@ -112,11 +112,23 @@ fn read_expect(section: &Section<'_>, counts_hits: bool) -> Expect {
     for pointer in present.iter().filter(|pointer| absent.contains(pointer)) {
         json.mistake("absent", format!("{pointer:?} cannot be present and absent at once"), None);
     }
+    let equals: Vec<(String, serde_json::Value)> =
+        json.field("equals", "JSON pointers and the values that must be there").default(Vec::new());
+    let matches: Vec<(String, String)> = json
+        .field("matches", "JSON pointers and regular expressions that must match the text there")
+        .check(|patterns: &Vec<(String, String)>| check_patterns(patterns))
+        .default(Vec::new());
+    check_pointers(&json, "equals", equals.iter().map(|(pointer, _)| pointer));
+    check_pointers(&json, "matches", matches.iter().map(|(pointer, _)| pointer));
+    let length: Option<u64> = section.field("length", "exact length of the body in bytes").optional();
     Expect {
         status: status.and_then(|status| u16::try_from(status).ok()),
         headers,
         present,
         absent,
+        equals,
+        matches,
+        length,
         upstream_hits: read_ledger_rule(section, counts_hits),
     }
 }
@@ -138,11 +150,23 @@ fn read_ledger_rule(section: &Section<'_>, counts_hits: bool) -> LedgerRule {
 
 fn read_pointers(section: &Section<'_>, key: &'static str, about: &'static str) -> Vec<String> {
     let pointers: Vec<String> = section.field(key, about).default(Vec::new());
-    for (index, pointer) in pointers.iter().enumerate().filter(|(_, pointer)| !pointer.starts_with('/')) {
+    check_pointers(section, key, pointers.iter());
+    pointers
+}
+
+fn check_pointers<'a>(section: &Section<'_>, key: &str, pointers: impl Iterator<Item = &'a String>) {
+    for (index, pointer) in pointers.enumerate().filter(|(_, pointer)| !pointer.starts_with('/')) {
         let message = format!("{pointer:?} is not a JSON pointer: it must start with /");
         section.mistake(&format!("{key}.{index}"), message, Some(format!("/{}", pointer.replace('.', "/"))));
     }
-    pointers
+}
+
+fn check_patterns(patterns: &[(String, String)]) -> Result<(), String> {
+    let wrong = |(_, pattern): &(String, String)| {
+        let error = harness_load::check_pattern(pattern).err()?;
+        Some(format!("{pattern:?} is not a regular expression: {error}"))
+    };
+    patterns.iter().find_map(wrong).map_or(Ok(()), Err)
 }
 
 fn check_method(method: &String) -> Result<(), String> {

@@ -95,6 +95,36 @@ native!(u64, 1, "a whole number", { "type": "integer", "minimum": 0 },
 native!(f64, 1.0, "a number", { "type": "number" },
     Tree::Whole(number) => Ok(*number as Self), Tree::Real(number) => finite(*number));
 
+/// Any value that JSON has too.
+impl Value for Json {
+    fn read(node: &Node) -> Result<Self, String> {
+        match &node.tree {
+            Tree::Text(text) => Ok(json!(text)),
+            Tree::Whole(number) => Ok(json!(number)),
+            Tree::Real(number) => finite(*number).map(|number| json!(number)),
+            Tree::Flag(flag) => Ok(json!(flag)),
+            Tree::List(items) => items.iter().map(Self::read).collect::<Result<_, _>>().map(Self::Array),
+            Tree::Table(entries) => {
+                let member = |(name, node): &(String, Node)| Ok((name.clone(), Self::read(node)?));
+                entries.iter().map(member).collect::<Result<_, String>>().map(Self::Object)
+            }
+            Tree::Other(_) => wrong_kind(node, "a value of JSON"),
+        }
+    }
+
+    fn schema() -> Json {
+        json!(true)
+    }
+
+    fn placeholder() -> Self {
+        Self::Null
+    }
+
+    fn written(&self) -> Json {
+        self.clone()
+    }
+}
+
 impl<T: Value> Value for Vec<T> {
     fn read(node: &Node) -> Result<Self, String> {
         match &node.tree {

@@ -3,12 +3,16 @@
 use std::borrow::Cow;
 
 use super::stage::judging;
+use super::{blank, selection};
 use crate::measure::Reason;
 use crate::measure::record::{Record, StageRecord, StageStatus};
 
 /// Returns the record with every meaningless stage marked INVALID, although it ran to its end.
 pub(super) fn checked(record: &Record) -> Cow<'_, Record> {
-    let flaws = |stage: &StageRecord| (judging(stage.kind()).flaws)(stage);
+    let flaws = |stage: &StageRecord| {
+        let of_load = blank::flaw(stage).into_iter().chain(selection::flaw(stage));
+        (judging(stage.kind()).flaws)(stage).into_iter().chain(of_load).collect::<Vec<_>>()
+    };
     let flawed = |stage: &StageRecord| stage.status == StageStatus::Valid && !flaws(stage).is_empty();
     if !record.stages.iter().any(flawed) {
         return Cow::Borrowed(record);

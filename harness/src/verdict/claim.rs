@@ -16,6 +16,8 @@ pub struct Claim {
     pub below: bool,
     /// Whether a miss sets exit code 3.
     pub required: bool,
+    /// The age of the target up to which it holds; absent for the ages that were observed.
+    pub age: Option<Nanos>,
 }
 
 impl Claim {
@@ -24,6 +26,9 @@ impl Claim {
         let metric = metric::find(id);
         let limit: String = section.field("limit", "the bound with its unit, for example \"< 2ms\"").required();
         let required = section.field("required", "a miss sets exit code 3").default(false);
+        let about =
+            "latencies: age of the target up to which the claim holds; it is undecided if the run did not observe it";
+        let age: Option<Nanos> = section.field("age", about).optional();
         let Some(metric) = metric else {
             if !section.describing() {
                 section.mistake("", format!("unknown metric {id}"), Some(near_metric(id)));
@@ -31,7 +36,9 @@ impl Claim {
             return None;
         };
         match parse_limit(&limit, metric) {
-            Ok(bound) => Some(Self { metric: id.to_owned(), bound, below: metric.better == Better::Lower, required }),
+            Ok(bound) => {
+                Some(Self { metric: id.to_owned(), bound, below: metric.better == Better::Lower, required, age })
+            }
             Err(message) => {
                 if section.has("limit") {
                     section.mistake("limit", message, None);

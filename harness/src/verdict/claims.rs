@@ -2,12 +2,34 @@
 
 use super::claim::Claim;
 use super::judgement::{ClaimFinding, ClaimState, Measured, Value};
+use super::tail;
 use crate::measure::metric::{Kind, Unit, find};
+use crate::measure::record::Record;
+use harness_base::units::Nanos;
 use harness_stats::Estimate;
 
 /// Judges every claim, in the order of the scenario.
-pub(super) fn judge(claims: &[Claim], metrics: &[Measured]) -> Vec<ClaimFinding> {
-    claims.iter().map(|claim| judge_one(claim, metrics.iter().find(|metric| metric.id == claim.metric))).collect()
+pub(super) fn judge(claims: &[Claim], metrics: &[Measured], record: &Record) -> Vec<ClaimFinding> {
+    let one = |claim: &Claim| {
+        let metric = metrics.iter().find(|metric| metric.id == claim.metric);
+        match too_young(claim, metric, record) {
+            Some(message) => finding(claim, ClaimState::Undecided, message),
+            None => judge_one(claim, metric),
+        }
+    };
+    claims.iter().map(one).collect()
+}
+
+/// Explains that no target was as old as a claim demands.
+fn too_young(claim: &Claim, metric: Option<&Measured>, record: &Record) -> Option<String> {
+    let (age, metric) = (claim.age?, metric?);
+    let stage = record.stages.iter().find(|stage| stage.name == metric.stage)?;
+    let oldest = tail::oldest(stage).unwrap_or(Nanos::ZERO);
+    (oldest < age).then(|| {
+        format!(
+            "the target was observed up to an age of {oldest}, and the claim is up to {age}; lengthen `tail_window`"
+        )
+    })
 }
 
 fn judge_one(claim: &Claim, metric: Option<&Measured>) -> ClaimFinding {
@@ -20,6 +42,10 @@ fn judge_one(claim: &Claim, metric: Option<&Measured>) -> ClaimFinding {
             None => by_interval(claim, metric.unit, estimate),
         },
     };
+    finding(claim, state, message)
+}
+
+fn finding(claim: &Claim, state: ClaimState, message: String) -> ClaimFinding {
     ClaimFinding { metric: claim.metric.clone(), limit: limit(claim), state, required: claim.required, message }
 }
 

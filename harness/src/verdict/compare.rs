@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::judgement::{FindingKind, Weighed};
 use super::options::FailOn;
 use crate::measure::metric::Better;
-use crate::measure::{Layout, Numbers};
+use crate::measure::{Entry, Layout, Numbers};
 use harness_base::error::chain;
 use harness_base::exit::Exit;
 
@@ -25,8 +25,8 @@ pub use rule::Rule;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// `--rule`.
-    pub rule: Rule,
+    /// `--rule`; if it is absent, the rule of the system whose files are compared.
+    pub rule: Option<Rule>,
     /// `--fail-on`.
     pub fail_on: FailOn,
 }
@@ -35,7 +35,7 @@ pub struct Options {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Comparison {
-    /// The rule they were judged by.
+    /// The rule that was asked for, or that of the first pair.
     pub rule: Rule,
     /// In the order of the command line.
     pub pairs: Vec<Pair>,
@@ -55,6 +55,9 @@ pub struct Pair {
     pub head: String,
     /// The layout of both, if both could be read.
     pub layout: Option<Layout>,
+    /// The rule that they were judged by, if both could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
     /// The evidence of the findings, if there are any.
     pub evidence: Option<String>,
     /// Notes in addition to the findings.
@@ -104,7 +107,7 @@ pub fn compare(files: &[(PathBuf, PathBuf)], options: Options) -> Comparison {
     let mut grounds: Vec<(Exit, String)> = pairs.iter().flat_map(|pair| grounds(pair, options.fail_on)).collect();
     grounds.sort_by_key(|(exit, _)| std::cmp::Reverse(exit.urgency()));
     Comparison {
-        rule: options.rule,
+        rule: options.rule.or_else(|| pairs.first()?.rule).unwrap_or_default(),
         exit: grounds.iter().fold(Exit::Pass, |exit, (ground, _)| exit.join(*ground)),
         reasons: grounds.into_iter().map(|(_, message)| message).collect(),
         pairs,
@@ -123,7 +126,7 @@ fn grounds(pair: &Pair, fail_on: FailOn) -> Vec<(Exit, String)> {
 }
 
 /// Reads both sides, so that errors of both are reported, and judges the numbers that both have.
-fn pair(base: &Path, head: &Path, rule: Rule) -> Pair {
+fn pair(base: &Path, head: &Path, rule: Option<Rule>) -> Pair {
     let mut pair = Pair { base: base.display().to_string(), head: head.display().to_string(), ..Pair::default() };
     let mut side = |name: &str, path: &Path| {
         let read = open(path);
@@ -139,13 +142,13 @@ fn pair(base: &Path, head: &Path, rule: Rule) -> Pair {
     pair
 }
 
-fn judge(pair: &mut Pair, base: Vec<Run>, head: Vec<Run>, rule: Rule) {
+fn judge(pair: &mut Pair, base: Vec<Run>, head: Vec<Run>, rule: Option<Rule>) {
     if let Err(message) = judge_runs(pair, base, head, rule) {
         pair.problems.push(Problem { message, exit: Exit::InvalidInput });
     }
 }
 
-fn judge_runs(pair: &mut Pair, base: Vec<Run>, mut head: Vec<Run>, rule: Rule) -> Result<(), String> {
+fn judge_runs(pair: &mut Pair, base: Vec<Run>, mut head: Vec<Run>, rule: Option<Rule>) -> Result<(), String> {
     if head.len() > 1 {
         return Err(format!("head: {} holds {} runs; name one of them", pair.head, head.len()));
     }
@@ -159,6 +162,8 @@ fn judge_runs(pair: &mut Pair, base: Vec<Run>, mut head: Vec<Run>, rule: Rule) -
         return Err(format!("base is {one}, head is {other}; compare two files of one kind"));
     }
     pair.layout = Some(head.layout);
+    let rule = rule.unwrap_or_else(|| Rule::of(head.layout));
+    pair.rule = Some(rule);
     let stored = runs > 1 || !has_rounds(&base, &head);
     let mut caps = caps(&base, &head);
     if rule == Rule::Default && stored {
@@ -176,9 +181,22 @@ fn judge_runs(pair: &mut Pair, base: Vec<Run>, mut head: Vec<Run>, rule: Rule) -
     }
     pair.evidence = Some(evidence(&base, &head, runs));
     pair.notes = caps;
+    pair.notes.extend(not_compared(rule, &head));
     pair.problems.extend(problems);
     pair.changes = changes;
     Ok(())
+}
+
+/// States which quantile of the files the rule does not look at.
+fn not_compared(rule: Rule, head: &Numbers) -> Option<String> {
+    let both = |entry: &&Entry| entry.values.p50.is_some() && entry.values.p95.is_some();
+    let quantiles: Vec<Option<&str>> =
+        head.entries.iter().filter(both).map(|entry| rule.value(entry).and_then(|(quantile, _)| quantile)).collect();
+    let other = match quantiles.first()? {
+        Some("p95") => "p50",
+        _ => "p95",
+    };
+    Some(format!("{other} is not compared; rule {} decides by the other quantile", rule.word()))
 }
 
 /// Returns whether both sides have values with intervals.

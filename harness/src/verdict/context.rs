@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::judgement::finding::FindingKind;
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, Direct};
 use crate::measure::metric::Unit;
+use crate::measure::record::References;
 
 /// Number of newest runs that are kept.
 const RUNS: usize = 30;
@@ -50,6 +51,9 @@ pub struct Against {
     /// Why changes of times and rates decide nothing: the runs are from other machines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<String>,
+    /// How fast the machine of the newest run was, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<References>,
     /// Every metric that any of the runs has.
     pub metrics: Vec<Past>,
 }
@@ -67,6 +71,9 @@ pub struct Past {
     /// The point of every run that has it, oldest first; at least one.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub history: Vec<f64>,
+    /// The same quantity of the newest without the target, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Direct>,
     /// Why the newest must not gate, if that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advisory: Option<String>,
@@ -131,6 +138,7 @@ impl Against {
             if let Some(past) = known {
                 past.rounds.clone_from(&metric.rounds);
                 past.advisory.clone_from(&metric.advisory);
+                past.direct = metric.direct;
                 past.history.push(metric.point);
             } else {
                 metrics.push(Past {
@@ -138,6 +146,7 @@ impl Against {
                     unit: metric.unit,
                     rounds: metric.rounds.clone(),
                     history: vec![metric.point],
+                    direct: metric.direct,
                     advisory: metric.advisory.clone(),
                 });
             }
@@ -149,6 +158,7 @@ impl Against {
             sha: newest.git.as_ref().map(|git| git.sha.clone()),
             caps,
             elsewhere: None,
+            reference: newest.reference,
             metrics,
         })
     }

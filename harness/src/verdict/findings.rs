@@ -4,13 +4,14 @@ use super::context::{Against, Past};
 use super::evidence::Grounds;
 use super::gate::Gates;
 use super::guard;
-use super::judgement::{Finding, FindingKind, Measured, Value};
+use super::judgement::{Finding, Measured, Value};
 use super::options::Options;
 use super::published::{Draft, publish};
+use super::reference;
 use super::stage::judging;
 use super::weigh::{Question, undecided, weigh};
 use crate::measure::metric::{self, Kind, Unit};
-use crate::measure::record::Record;
+use crate::measure::record::{Record, StageRecord, StageStatus};
 use harness_stats::benjamini_hochberg;
 
 /// Number of ids that a sentence names before it counts the rest.
@@ -24,7 +25,7 @@ pub(super) fn about(record: &Record, head: &[Measured], base: &[Measured], optio
         let head = head.iter().filter(|head| !is_of_head_alone(&head.id));
         head.filter_map(|head| paired(head, base.iter().find(|base| base.id == head.id)?, options)).collect()
     } else if let Some(against) = &options.context.against {
-        stored(head, against, options)
+        stored(record, head, against, options)
     } else {
         options.context.no_baseline.iter().map(|why| undecided("baseline", format!("no baseline: {why}"))).collect()
     };
@@ -48,20 +49,32 @@ fn paired(head: &Measured, base: &Measured, options: &Options) -> Option<Finding
         (_, Value::Absent { reason }) => return Some(undecided(&head.id, format!("the head has no value: {reason}"))),
     };
     let advisory = base.advisory.as_deref().or(head.advisory.as_deref());
-    let finding = weigh(&question(head, advisory, &[], &options.gates), &grounds);
+    let gate = options.gates.of_pairs(&head.id, head.unit);
+    let finding = weigh(&Question { gate, ..question(head, advisory, &[], &options.gates) }, &grounds);
     let draft = Draft { finding, kind: head.kind, stored: false, guard: None };
     Some(publish(draft, &options.gates, &options.context))
 }
 
-/// Compares this run with stored ones.
-fn stored(head: &[Measured], against: &Against, options: &Options) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = head
-        .iter()
-        .filter_map(|head| {
-            let past = against.metrics.iter().find(|past| past.id == head.id);
-            one_stored(head, past, against, options)
-        })
-        .collect();
+/// Compares this run with stored ones. What cannot be compared for one reason is one finding.
+fn stored(record: &Record, head: &[Measured], against: &Against, options: &Options) -> Vec<Finding> {
+    let factor = reference::factor(record, head, against);
+    let elsewhere = match (&against.elsewhere, factor) {
+        (Some(elsewhere), Some(factor)) => Some(format!("the baseline is from {elsewhere}; {factor}")),
+        (Some(elsewhere), None) => Some(format!("the baseline is from {elsewhere}")),
+        (None, factor) => factor,
+    };
+    let is_apart =
+        |head: &&Measured| elsewhere.is_some() && depends_on_machine(head) && past_of(head, against).is_some();
+    let (apart, rest): (Vec<&Measured>, Vec<&Measured>) =
+        head.iter().partition(|head| is_apart(head) || is_of_invalid_stage(head, record));
+    let compared = rest.into_iter().filter_map(|head| one_stored(head, past_of(head, against), against, options));
+    let mut findings: Vec<Finding> = compared.collect();
+    let apart = apart.iter().filter(|head| !is_of_invalid_stage(head, record)).count();
+    findings.extend(elsewhere.filter(|_| apart > 0).map(|why| {
+        let times = if apart == 1 { "1 time or rate is".to_owned() } else { format!("{apart} times and rates are") };
+        undecided("baseline", format!("{times} not compared: {why}"))
+    }));
+    findings.extend(record.stages.iter().filter_map(|stage| without_numbers(stage, head, against)));
     let gone = |past: &&Past| !head.iter().any(|head| head.id == past.id);
     let gone: Vec<&str> = against.metrics.iter().filter(gone).map(|past| past.id.as_str()).collect();
     if !gone.is_empty() {
@@ -72,6 +85,27 @@ fn stored(head: &[Measured], against: &Against, options: &Options) -> Vec<Findin
         findings.push(undecided("baseline", message));
     }
     findings
+}
+
+fn past_of<'a>(head: &Measured, against: &'a Against) -> Option<&'a Past> {
+    against.metrics.iter().find(|past| past.id == head.id)
+}
+
+fn is_of_invalid_stage(metric: &Measured, record: &Record) -> bool {
+    record.stages.iter().any(|stage| stage.name == metric.stage && stage.status != StageStatus::Valid)
+}
+
+/// Counts the metrics of the baseline that have no value because their stage has no numbers.
+fn without_numbers(stage: &StageRecord, head: &[Measured], against: &Against) -> Option<Finding> {
+    let lost = head.iter().filter(|metric| metric.stage == stage.name && past_of(metric, against).is_some()).count();
+    (stage.status != StageStatus::Valid && lost > 0).then(|| {
+        let metrics = if lost == 1 { "1 metric".to_owned() } else { format!("{lost} metrics") };
+        let word = stage.status.word();
+        undecided(
+            &format!("stage {}", stage.name),
+            format!("{metrics} of baseline {} have no value here: the stage is {word}", against.name),
+        )
+    })
 }
 
 fn one_stored(head: &Measured, past: Option<&Past>, against: &Against, options: &Options) -> Option<Finding> {
@@ -89,15 +123,9 @@ fn one_stored(head: &Measured, past: Option<&Past>, against: &Against, options: 
     }
     let grounds = Grounds::Stored { base: past.rounds.clone(), history: past.history.clone(), head: rounds.clone() };
     let advisory = past.advisory.as_deref().or(head.advisory.as_deref());
-    let mut finding = weigh(&question(head, advisory, &against.caps, &options.gates), &grounds);
-    let elsewhere = against.elsewhere.as_ref().filter(|_| depends_on_machine(head));
-    if let Some(elsewhere) = elsewhere.filter(|_| finding.kind.is_breach() || finding.kind == FindingKind::Improved) {
-        finding.kind = FindingKind::Inconclusive;
-        finding.message.push_str(&format!("; the baseline is from {elsewhere}"));
-    }
+    let finding = weigh(&question(head, advisory, &against.caps, &options.gates), &grounds);
     // The guard needs comparable runs.
-    let guard = guard::breach(&options.gates.guard, head, past);
-    let guard = guard.filter(|_| against.caps.is_empty() && elsewhere.is_none());
+    let guard = guard::breach(&options.gates.guard, head, past).filter(|_| against.caps.is_empty());
     let draft = Draft { finding, kind: head.kind, stored: true, guard };
     Some(publish(draft, &options.gates, &options.context))
 }

@@ -98,7 +98,17 @@ impl Gates {
     /// Returns the gate of a metric: the defaults of its category and unit, overridden by its category, then by its id
     /// without a stage, then by its full id.
     pub fn of(&self, id: &str, unit: Unit) -> Gate {
-        let mut gate = Gate::by_default(category(id), unit);
+        self.changed(Gate::by_default(category(id), unit), id, unit)
+    }
+
+    /// Returns the gate of a metric for two builds in one run, which resolves smaller differences.
+    pub fn of_pairs(&self, id: &str, unit: Unit) -> Gate {
+        let gate = Gate::by_default(category(id), unit);
+        let min_abs = paired_floor(id, unit).unwrap_or(gate.min_abs);
+        self.changed(Gate { min_abs, ..gate }, id, unit)
+    }
+
+    fn changed(&self, mut gate: Gate, id: &str, unit: Unit) -> Gate {
         for name in [category(id), bare(id), id] {
             if let Some(written) = self.written.iter().rfind(|written| written.name == name) {
                 written.change(&mut gate, unit);
@@ -185,6 +195,18 @@ impl Gate {
     }
 }
 
+/// Returns the difference up to which a latency never counts in paired evidence, in `unit`. The far quantiles scatter more.
+fn paired_floor(id: &str, unit: Unit) -> Option<f64> {
+    let quantile = bare(id).rsplit_once('_').map_or(id, |(_, quantile)| quantile);
+    let quantile = quantile.rsplit_once('/').map_or(quantile, |(_, quantile)| quantile);
+    match (category(id), unit, quantile) {
+        ("latency" | "ttfb" | "overhead", Unit::Millis, "p99") => None,
+        ("latency" | "ttfb" | "overhead", Unit::Millis, "p95") => Some(0.03),
+        ("latency" | "ttfb" | "overhead", Unit::Millis, _) => Some(0.01),
+        _ => None,
+    }
+}
+
 /// Returns whether a change is strictly beyond a threshold.
 pub(super) fn beyond(change: f64, threshold: f64) -> bool {
     change > threshold + EPSILON
@@ -212,6 +234,12 @@ mod tests {
         assert_eq!(changes("memory/idle_rss", Unit::Bytes), (0.15, 0.50, 1_048_576.0));
         assert_eq!(changes("throughput/rps_10vu", Unit::PerSecond), (0.10, 0.25, 0.0));
         assert_eq!(changes("binary/size", Unit::Bytes), (0.05, 0.10, 0.0));
+        let paired = |id: &str| Gates::default().of_pairs(id, Unit::Millis).min_abs;
+        assert_eq!(["latency/p50", "overhead/latency_p50", "latency/p50@far"].map(paired), [0.01; 3]);
+        assert_eq!(
+            [paired("latency/p95"), paired("overhead/latency_p99"), paired("startup/to_ready")],
+            [0.03, 0.1, 0.1]
+        );
         let p = Gates::default().of("latency/p50", Unit::Millis);
         assert_eq!((p.alert.p, p.block.p), (0.05, 0.01));
     }

@@ -32,7 +32,7 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
         base: base_record.as_ref().map(|base| &base.stages[index]).filter(|base| !judging(base.kind()).head_alone),
     };
     let builds: Vec<Builds<'_>> = (0..record.stages.len()).map(builds).collect();
-    let targets = claims::judge(claims, &metrics);
+    let targets = claims::judge(claims, &metrics, head);
     let found = findings::about(record, &metrics, &base, &options);
     let left_out = record.stages.iter().filter_map(left_out);
     let alarms = details.iter().flatten().flat_map(Detail::findings);

@@ -3,6 +3,7 @@
 mod claims;
 pub(crate) mod finding;
 pub(crate) mod ground;
+pub(crate) mod metric;
 pub(crate) mod target;
 
 use serde::{Deserialize, Serialize};
@@ -11,13 +12,12 @@ use super::bottleneck::Bottleneck;
 use super::context::Context;
 use super::stage::Detail;
 use crate::measure::StageStatus;
-use crate::measure::metric::{Better, Kind, Unit, category};
 use harness_base::exit::Exit;
-use harness_stats::Estimate;
 
 pub use claims::{ClaimFinding, ClaimState};
 pub use finding::{Finding, FindingKind, Topic, Weighed};
 pub use ground::{Ground, HeadFailure};
+pub use metric::{Arms, Measured, Value};
 pub use target::{MissedRate, TargetErrors};
 
 /// The result of judging a record.
@@ -38,57 +38,6 @@ pub struct Judgement {
     pub exit: Exit,
     /// The grounds, most urgent first; empty for [`Exit::Pass`].
     pub grounds: Vec<Ground>,
-}
-
-/// One metric of one stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Measured {
-    /// `category/name`, with `@stage` if the stage is not named after its kind.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::measure::shape::MetricId"))]
-    pub id: String,
-    /// Unit of all its values.
-    pub unit: Unit,
-    pub direction: Better,
-    /// How the values are obtained.
-    pub kind: Kind,
-    /// The stage it is from.
-    pub stage: String,
-    pub value: Value,
-    /// The same quantity on either arm, if a stage has both.
-    pub arms: Option<Arms>,
-    /// Why it must not gate, if that is so.
-    pub advisory: Option<String>,
-}
-
-/// A value, or the reason for its absence. A missing value is never 0.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Value {
-    Estimated {
-        /// Median of the rounds and its interval.
-        estimate: Estimate,
-        /// The value of each valid round or launch, in order.
-        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-        rounds: Vec<f64>,
-        /// Positions of outliers in `rounds`; see [`harness_stats::Sample::outliers`]. They count.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        outliers: Vec<usize>,
-    },
-    Absent {
-        reason: String,
-    },
-}
-
-/// A quantity on both arms of one stage, in the unit of the metric.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Arms {
-    pub direct: Estimate,
-    pub proxied: Estimate,
 }
 
 /// The result of one stage.
@@ -215,47 +164,4 @@ impl Judgement {
 /// Formats `1 metric`, `2 metrics`.
 pub(crate) fn counted(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
-}
-
-impl Measured {
-    /// Returns the estimate, if there is one.
-    pub const fn estimate(&self) -> Option<&Estimate> {
-        match &self.value {
-            Value::Estimated { estimate, .. } => Some(estimate),
-            Value::Absent { .. } => None,
-        }
-    }
-
-    /// Returns the value of each valid round or launch, in order; empty if there is none.
-    pub fn rounds(&self) -> &[f64] {
-        match &self.value {
-            Value::Estimated { rounds, .. } => rounds,
-            Value::Absent { .. } => &[],
-        }
-    }
-
-    /// Returns the positions of outliers.
-    pub fn outliers(&self) -> &[usize] {
-        match &self.value {
-            Value::Estimated { outliers, .. } => outliers,
-            Value::Absent { .. } => &[],
-        }
-    }
-
-    pub fn absence(&self) -> Option<&str> {
-        match &self.value {
-            Value::Estimated { .. } => None,
-            Value::Absent { reason } => Some(reason),
-        }
-    }
-
-    /// Returns the part of the id before the slash.
-    pub fn category(&self) -> &str {
-        category(&self.id)
-    }
-
-    /// Returns the part of the id after the slash.
-    pub fn name(&self) -> &str {
-        self.id.split_once('/').map_or(self.id.as_str(), |(_, name)| name)
-    }
 }

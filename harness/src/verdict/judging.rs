@@ -1,5 +1,6 @@
 //! Defines what a kind of stage adds to judging.
 
+use super::judgement::metric::Measured;
 use crate::measure::Arm;
 use crate::measure::metric::{Absent, Metric};
 use crate::measure::reason::Problem;
@@ -18,6 +19,8 @@ pub(crate) struct Judging {
     pub(crate) errors_are_results: bool,
     /// Returns why a stage that ran to its end is invalid.
     pub(crate) flaws: fn(&StageRecord) -> Vec<Problem>,
+    /// Explains metrics of the stage that seem to contradict each other.
+    pub(crate) notes: fn(&[&Measured]) -> Vec<String>,
     /// Returns why the value of a metric must not gate.
     pub(crate) advisory: fn(&Metric, &StageRecord) -> Option<String>,
 }
@@ -30,6 +33,7 @@ impl Judging {
         has_bottleneck: true,
         errors_are_results: false,
         flaws: |_| Vec::new(),
+        notes: |_| Vec::new(),
         advisory: |metric, stage| {
             let of = |arm: Arm| {
                 let trials = stage.valid_rounds().filter_map(move |round| round.trial(arm));

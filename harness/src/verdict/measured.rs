@@ -6,16 +6,14 @@ use super::judgement::{Arms, Measured, Value};
 use super::judging::no_trend;
 use super::parts::instances;
 use super::stage::{Detail, judging};
+use super::tail::{self, MS, pooled_estimate};
 use crate::measure::Arm;
 use crate::measure::metric::row::{Pooled, Values};
 use crate::measure::metric::values::NO_ANSWER;
 use crate::measure::metric::{Absent, Kind, METRICS, Metric};
 use crate::measure::record::{Record, RoundRecord, StageRecord, StageStatus};
 use crate::measure::trial::TrialRecord;
-use harness_stats::{Counts, Estimate, FEWEST_UNITS, Sample, interquartile_mean, pooled_quantile};
-
-/// Milliseconds in a nanosecond.
-const MS: f64 = 1e-6;
+use harness_stats::{Counts, Estimate, FEWEST_UNITS, Sample, interquartile_mean};
 
 /// Computes every metric of every stage, in the order of the stages and of the metric table; `details` are those of the
 /// whole stages.
@@ -126,8 +124,15 @@ fn estimated(metric: &Metric, stage: &StageRecord, parts: &Parts) -> Result<Valu
         _ => parts.values(stage, metric.of)?,
     })?;
     let estimate = match &metric.pooled {
-        Some(pooled) if !pooled.less_direct => pooled_estimate(&parts.counts(stage, pooled, Arm::Proxied), pooled.q)?,
-        _ => parts.estimate(&sample)?,
+        Some(pooled) if !pooled.less_direct => {
+            let short = pooled_estimate(&parts.counts(stage, pooled, Arm::Proxied), pooled.q)?;
+            tail::longer(stage, pooled, short)
+        }
+        Some(pooled) => {
+            let direct = || pooled_estimate(&parts.counts(stage, pooled, Arm::Direct), pooled.q);
+            tail::longer_difference(stage, pooled, parts.estimate(&sample)?, direct)
+        }
+        None => parts.estimate(&sample)?,
     };
     let outliers = sample.outliers();
     Ok(Value::Estimated { estimate, rounds: sample.values().to_vec(), outliers })
@@ -149,10 +154,6 @@ fn quantiles(stage: &StageRecord, parts: &Parts, pooled: &Pooled) -> Values {
     }
     let direct = of(Arm::Direct).ok_or_else(no_answer)?;
     Ok(proxied.iter().zip(&direct).map(|(proxied, direct)| proxied - direct).collect())
-}
-
-fn pooled_estimate(counts: &[Counts], q: f64) -> Result<Estimate, Absent> {
-    pooled_quantile(counts, q).map(|estimate| estimate.scaled(MS)).map_err(|_| Absent(NO_ANSWER.to_owned()))
 }
 
 /// Returns the slope of a series: one value for the whole stage, with the interval of its resampling.

@@ -1,7 +1,10 @@
 //! Finds patterns in the rounds of a stage that medians hide: drift, and dependence on the order.
 
+mod load;
+
 use super::judgement::Measured;
 use super::parts::noun;
+use super::stage::judging;
 use crate::measure::Arm;
 use crate::measure::record::{RoundRecord, StageRecord};
 use crate::measure::trial::Build;
@@ -15,7 +18,8 @@ const P: f64 = 0.01;
 /// Returns notes about the stage; `metrics` are those of the head.
 pub(super) fn about(stage: &StageRecord, metrics: &[Measured]) -> Vec<String> {
     let own: Vec<&Measured> = metrics.iter().filter(|metric| metric.stage == stage.name).collect();
-    drifting(stage, &own).into_iter().chain(order(stage, &own)).collect()
+    let patterns = drifting(stage, &own).into_iter().chain(order(stage, &own));
+    load::about(stage).into_iter().chain(patterns).chain((judging(stage.kind()).notes)(&own)).collect()
 }
 
 /// Returns notes about the pairs of two builds in `stage`, which has the trials of both.
@@ -53,7 +57,11 @@ fn begun(stage: &StageRecord, build: Build) -> Vec<Mono> {
     if !rounds.is_empty() {
         return rounds;
     }
-    stage.instances.iter().filter(|instance| instance.build == build).map(|instance| instance.launch.spawned).collect()
+    stage
+        .counted_launches()
+        .filter(|instance| instance.build == build)
+        .map(|instance| instance.launch.spawned)
+        .collect()
 }
 
 fn rounds(metric: &Measured) -> Option<Sample> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::judgement::{Judgement, Measured};
 use super::stored::{RESULT, Stored};
-use crate::baseline::{Promoted, StoredMetric};
+use crate::baseline::{Direct, Promoted, StoredMetric};
 use crate::measure::journal;
 use crate::measure::record::{BuildFacts, Record};
 use crate::measure::trial::Build;
@@ -103,9 +103,11 @@ pub fn promoted(stored: &Stored, again: &Judgement, reason: Option<&str>, now: S
         program: head.map_or_else(|| "unknown".to_owned(), program),
         program_sha256: head.and_then(|head| head.sha256.clone()),
         scenario_sha256: record.scenario.sha256.clone(),
+        plan_sha256: record.scenario.plan_sha256.clone(),
         quick: record.scenario.quick,
         overrides: record.scenario.overrides.clone(),
         record_sha256: stored.record_sha256.clone(),
+        reference: record.reference,
         override_reason: reason.filter(|_| !against.is_empty()).map(str::to_owned),
         metrics,
     })
@@ -166,8 +168,15 @@ fn kept(metric: &Measured) -> Option<StoredMetric> {
         kind: metric.kind,
         point: Estimate::median(&sample).point,
         rounds: sample.values().to_vec(),
+        direct: metric.arms.and_then(|arms| direct(&arms.direct)),
         advisory: metric.advisory.clone(),
     })
+}
+
+fn direct(estimate: &Estimate) -> Option<Direct> {
+    let ends = estimate.interval?;
+    let [point, low, high] = [estimate.point, ends.low, ends.high].map(rounded);
+    [point, low, high].iter().all(|value| value.is_finite()).then_some(Direct { point, low, high })
 }
 
 /// Rounds to six significant digits; whole numbers (bytes, counts) stay exact.

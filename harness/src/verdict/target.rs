@@ -6,7 +6,7 @@ use super::judgement::finding::{Finding, FindingKind, Topic};
 use super::judgement::ground::{Ground, HeadFailure};
 use super::judgement::target::{MissedRate, TargetErrors};
 use super::stage::judging;
-use crate::measure::audit::{Blame, Check, Found};
+use crate::measure::audit::{Blame, Check, Found, rejecting};
 use crate::measure::metric::{METRICS, bare, category};
 use crate::measure::reason::{Problem, Scope};
 use crate::measure::record::{RoundRecord, RoundStatus, StageRecord, StageStatus};
@@ -133,7 +133,11 @@ fn errors(stage: &StageRecord) -> Option<TargetErrors> {
 /// Adds the errors of a trial; the first window of the stage began at `begun`.
 fn add(found: &mut TargetErrors, round: &RoundRecord, trial: &TrialRecord, begun: Mono) {
     let load = &trial.load;
-    let counts = round.status == RoundStatus::Valid && load.own_errors() > 0;
+    let is_used = match round.status {
+        RoundStatus::Tail => rejecting(&trial.audit).is_none(),
+        status => status == RoundStatus::Valid,
+    };
+    let counts = is_used && load.own_errors() > 0;
     let inside = if counts { load.outcomes } else { load.outcomes.wrong_answers() };
     let errors = [inside, load.outside.wrong_answers()];
     found.requests += load.sent_total;

@@ -113,7 +113,9 @@ impl Sides {
         let large = |pull: &Pull, threshold: &Threshold| {
             beyond(pull.effect, threshold.change) && is_more(pull.difference, gate.min_abs)
         };
-        let passes = |pull: &Pull, threshold: &Threshold| large(pull, threshold) && pull.p < threshold.p;
+        let passes = |pull: &Pull, threshold: &Threshold| {
+            large(pull, threshold) && pull.p < threshold.p && pull.beyond_floor < threshold.p
+        };
         match self {
             Self { worse, .. } if passes(worse, &gate.block) => FindingKind::Block,
             Self { worse, .. } if passes(worse, &gate.alert) => FindingKind::Alert,

@@ -10,7 +10,7 @@ use harness_load::pace::Pace;
 pub const FEWEST_ROUNDS: u64 = 6;
 
 /// The fewest rounds that several instances share, so that each has at least five.
-const MANY_ROUNDS: u64 = 50;
+pub(crate) const MANY_ROUNDS: u64 = 50;
 
 /// Number of instances that share many rounds.
 const INSTANCES: RangeInclusive<u64> = 5..=10;
@@ -45,6 +45,9 @@ pub struct LoadWork {
     pub window: Nanos,
     /// Whether rounds have a direct arm in addition to the proxied one.
     pub paired: bool,
+    /// Length of a window on the last instance of each build, for the far quantiles; 0 for none. Short instances do not see what happens
+    /// late.
+    pub tail: Nanos,
 }
 
 impl LoadWork {
@@ -68,7 +71,8 @@ impl LoadWork {
     pub fn duration(&self) -> Nanos {
         let trial = self.warmup.plus(self.window).plus(GAP);
         let round = trial.times(self.arms());
-        round.times(self.rounds.saturating_add(self.instances)).plus(LAUNCH.times(self.instances))
+        let rounds = round.times(self.rounds.saturating_add(self.instances));
+        rounds.plus(LAUNCH.times(self.instances)).plus(self.tail)
     }
 
     /// Shortens it for `--quick`. The rounds keep their 95 % interval.
@@ -82,6 +86,7 @@ impl LoadWork {
         self.warmup = self.warmup.min(QUICK_WARMUP);
         self.ramp = self.ramp.min(self.warmup);
         self.window = self.window.min(QUICK_WINDOW.max(enough));
+        self.tail = Nanos::ZERO;
     }
 
     /// Describes its rounds for `harness check`.
@@ -90,8 +95,10 @@ impl LoadWork {
         let arms = if self.paired { "direct and proxied" } else { "proxied" };
         let instances = if self.instances == 1 { String::new() } else { format!(" over {} instances", self.instances) };
         let ramp = if self.ramp == Nanos::ZERO { String::new() } else { format!(", ramp {}", self.ramp.notation()) };
+        let tail =
+            if self.tail == Nanos::ZERO { String::new() } else { format!(", tail window {}", self.tail.notation()) };
         format!(
-            "{} rounds{instances} of {arms}, {pace}, warm-up {}{ramp}, window {}",
+            "{} rounds{instances} of {arms}, {pace}, warm-up {}{ramp}, window {}{tail}",
             self.rounds,
             self.warmup.notation(),
             self.window.notation()

@@ -41,7 +41,7 @@ impl Files {
 }
 
 fn one(rule: Rule, base: &Path, head: &Path) -> Comparison {
-    compare(&[(base.to_owned(), head.to_owned())], Options { rule, fail_on: FailOn::Block })
+    compare(&[(base.to_owned(), head.to_owned())], Options { rule: Some(rule), fail_on: FailOn::Block })
 }
 
 /// Returns the only finding.

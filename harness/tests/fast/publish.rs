@@ -47,7 +47,7 @@ impl Run {
         let mut record = sample::record();
         record.scenario.text =
             "name = \"sidecar\"\n[targets]\n\"startup/to_ready\" = { limit = \"< 1ms\", required = true }\n".to_owned();
-        let claim = Claim { metric: "startup/to_ready".to_owned(), bound: 1.0, below: true, required: true };
+        let claim = Claim { metric: "startup/to_ready".to_owned(), bound: 1.0, below: true, required: true, age: None };
         Self::of(record, &[claim])
     }
 

@@ -481,11 +481,13 @@ fn what_is_left_out_has_the_documented_default() {
         warmup: Nanos::from_millis(50),
         window: Nanos::from_millis(200),
         paired: true,
+        tail: Nanos::from_secs(60),
     };
     assert_eq!(load(&overhead.work), expected);
     let (warmup, window) = (Nanos::from_millis(500), Nanos::from_secs(2));
     let (pace, connections) = (Pace::Closed { vus: 20 }, 20);
-    let expected = LoadWork { instances: 1, rounds: 10, pace, connections, warmup, window, ..expected };
+    let expected =
+        LoadWork { instances: 1, rounds: 10, pace, connections, warmup, window, tail: Nanos::ZERO, ..expected };
     assert_eq!(load(&capacity.work), expected);
     let request = &overhead.requests[0];
     assert_eq!((request.method.as_str(), request.timeout, &request.body), ("GET", Nanos::from_secs(5), &Body::Empty));
@@ -569,7 +571,10 @@ fn quick_shortens_and_never_lengthens() {
     let short = good(GOOD, &["stage.overhead.warmup=1ms", "stage.overhead.window=2ms", "stage.capacity.rounds=6"]);
     let before = short.stages.clone();
     let plan = Plan::new(&short, &Options { quick: true, stages: Vec::new() }).unwrap();
-    assert_eq!(load(&plan.stages[0].work), LoadWork { instances: 1, rounds: 6, ..load(&before[0].work) });
+    assert_eq!(
+        load(&plan.stages[0].work),
+        LoadWork { instances: 1, rounds: 6, tail: Nanos::ZERO, ..load(&before[0].work) }
+    );
     assert_eq!(load(&plan.stages[1].work).rounds, 6);
 }
 

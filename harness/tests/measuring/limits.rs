@@ -29,7 +29,7 @@ fn contained(flags: &[&str], stages: &str) -> String {
 }
 
 /// Returns whether groups can be made here. If not, prints that the test is skipped, or fails if everything is required.
-fn groups_can_be_made(test: &str) -> bool {
+pub(crate) fn groups_can_be_made(test: &str) -> bool {
     let may = nix::unistd::geteuid().is_root();
     if !may {
         let required = std::env::var("HARNESS_REQUIRE_DOCKER").is_ok_and(|value| value == "1");

@@ -91,6 +91,7 @@ fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> TrialOrder {
         start_at: Mono::now().after(Nanos::from_millis(20)),
         slice: None,
         tick: None,
+        block: None,
         reconnect: None,
     }
 }

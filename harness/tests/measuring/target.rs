@@ -151,7 +151,7 @@ fn listening_and_ready_are_found_within_three_milliseconds_and_never_early() {
         ready.push(error(found.ready_ns.unwrap(), said(&running, "ready")));
         let healthy = found.healthy_ns.unwrap();
         assert!(found.listening_ns < found.ready_ns.unwrap() && healthy < found.ready_ns.unwrap());
-        assert!(found.probe_gap_ns > 500_000, "{}", found.probe_gap_ns);
+        assert!(found.probe_gap_ns > 250_000, "{}", found.probe_gap_ns);
         let port = running.endpoints.proxy.addr;
         let stopped = runtime().block_on(running.stop(Nanos::from_secs(2))).unwrap();
         assert!(!stopped.killed, "{stopped:?}");

@@ -107,7 +107,8 @@ pub fn run(scenario: &str) -> Ran {
     let scratch = Scratch::new();
     let file = scratch.0.join("scenario.toml");
     std::fs::write(&file, scenario).unwrap();
-    let output = harness().arg("run").arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
+    let output =
+        harness().args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
     ran(scratch, output)
 }
 

@@ -18,6 +18,7 @@ use harness::stages::idle::facts as idle;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_base::units::{Nanos, Rate};
+use harness_load::facts::StallTotal;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -53,6 +54,7 @@ pub fn record() -> Record {
             name: "sidecar".to_owned(),
             text: "name = \"sidecar\"\n".to_owned(),
             sha256: "ab".repeat(32),
+            plan_sha256: None,
             overrides: Vec::new(),
             quick: false,
             seed: 42,
@@ -78,9 +80,11 @@ pub fn record() -> Record {
             cgroup: Some("hybrid".to_owned()),
             governor: None,
             clock_source: Some("tsc".to_owned()),
+            cpu_quota: None,
             load_average: 0.31,
         },
         calibration: None,
+        reference: None,
         stages: vec![made.artifact(), made.startup(), made.idle(), made.overhead(), made.capacity()],
         interrupted: false,
         sampler_cost_ratio: Some(0.0031),
@@ -229,7 +233,7 @@ impl Maker {
         let rss = (shape.arm == Arm::Proxied).then_some(TARGET_RSS + 4_000_000);
         let load = self.load(shape, requests);
         let readings = self.readings(shape.window_ms, shape.generator_busy, busy, rss);
-        let ledger = Some(Ledger { upstream_hits: load.sent_total, sent: load.sent_total, upstream_stall_ns: None });
+        let ledger = Some(Ledger { upstream_hits: load.sent_total, sent: load.sent_total, upstream_stall_ns: Some(0) });
         let evidence = Evidence {
             arm: shape.arm,
             offered: shape.offered,
@@ -278,8 +282,10 @@ impl Maker {
             completed_in_window: requests,
             late: 0,
             sent_total: requests + requests / 10,
+            halves: None,
+            blocks: Vec::new(),
             reconnects: 0,
-            stalls: None,
+            stalls: Some(StallTotal::default()),
             mean_in_flight: requests as f64 / seconds * mean / 1e9,
             seconds: per_second.collect(),
             latencies,
@@ -344,6 +350,7 @@ impl Maker {
                     steal_ns: used(0.002),
                     total_ns: past * 2,
                     memory_stall_ns: edge.then_some(0),
+                    throttled_ns: None,
                 },
                 group: None,
             }

@@ -65,4 +65,6 @@ pub(super) enum RequestError {
     ExpectedStatus(u16),
     #[error("expect: {0}")]
     Pointer(PointerError),
+    #[error("expect: {pattern:?} is not a regular expression: {cause}")]
+    Pattern { pattern: String, cause: String },
 }

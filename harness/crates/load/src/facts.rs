@@ -66,6 +66,18 @@ pub struct StallTotal {
     pub errors: u64,
 }
 
+/// The mean response times of the valid requests that were due in each half of a window. In an open loop they are equal, unless a queue
+/// grows or shrinks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Halves {
+    /// In nanoseconds.
+    pub first_ns: u64,
+    /// In nanoseconds.
+    pub second_ns: u64,
+}
+
 /// The counts of one second of a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -118,6 +130,9 @@ pub struct LoadFacts {
     pub late: u64,
     /// All requests sent in warm-up, window and drain, answered or not.
     pub sent_total: u64,
+    /// Absent in a closed loop, and if a half has no valid request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halves: Option<Halves>,
     /// Connections that were reopened because the peer had closed them.
     pub reconnects: u64,
     /// The stalls of the generator; absent if they cannot be distinguished from waiting for a CPU.
@@ -131,6 +146,9 @@ pub struct LoadFacts {
     /// Absent without ticks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticks: Option<Ticks>,
+    /// The response times of a long window, by the block of its length in which each request was due; empty without blocks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<LatencyHistogram>,
     /// Up to five examples of failures, for people.
     pub examples: Vec<String>,
 }

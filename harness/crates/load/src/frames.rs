@@ -60,6 +60,9 @@ pub struct TrialOrder {
     /// The length of the ticks in which outcomes are counted by the intended start; absent without ticks.
     #[serde(default)]
     pub tick: Option<Nanos>,
+    /// The length of the blocks whose response times are recorded separately, in an open loop; absent without blocks.
+    #[serde(default)]
+    pub block: Option<Nanos>,
     /// The span in which a new connection is opened for every request; absent when connections stay open.
     #[serde(default)]
     pub reconnect: Option<(Mono, Mono)>,

@@ -7,6 +7,7 @@ use super::child_error::RequestError;
 use super::header::header;
 use super::pointers::{Scan, Wanted};
 use super::spec::Expect;
+use super::values::Values;
 use crate::outcome::Outcome;
 
 /// The number of bytes of a wrong body that are kept for messages.
@@ -21,6 +22,8 @@ pub(super) struct Expected {
     present: usize,
     /// The pointers as written.
     pointers: Vec<String>,
+    values: Option<Values>,
+    length: Option<u64>,
 }
 
 /// The state of judging one answer after the other.
@@ -30,6 +33,9 @@ pub(super) struct Judge {
     head_holds: bool,
     status: u16,
     excerpt: Vec<u8>,
+    /// The whole body, if its values are compared.
+    body: Vec<u8>,
+    length: u64,
     /// The expectation that was not met.
     why: String,
 }
@@ -43,14 +49,20 @@ impl Expected {
         });
         let pointers = expect.present.iter().chain(&expect.absent).map(String::as_str);
         let wanted =
-            expect.looks_into_body().then(|| Wanted::new(pointers)).transpose().map_err(RequestError::Pointer)?;
+            expect.looks_for_pointers().then(|| Wanted::new(pointers)).transpose().map_err(RequestError::Pointer)?;
         Ok(Self {
             status: expect.status.map(status).transpose()?,
             headers: headers.collect::<Result<_, _>>()?,
             wanted,
             present: expect.present.len(),
             pointers: expect.present.iter().chain(&expect.absent).cloned().collect(),
+            values: Values::new(expect)?,
+            length: expect.length,
         })
+    }
+
+    fn looks_into_body(&self) -> bool {
+        self.wanted.is_some() || self.values.is_some() || self.length.is_some()
     }
 
     fn head_holds(&self, status: StatusCode, headers: &HeaderMap) -> bool {
@@ -65,6 +77,8 @@ impl Judge {
         self.status = status.as_u16();
         self.head_holds = expected.head_holds(status, headers);
         self.excerpt.clear();
+        self.body.clear();
+        self.length = 0;
         if let Some(wanted) = &expected.wanted {
             self.scan.begin(wanted);
         }
@@ -72,12 +86,16 @@ impl Judge {
 
     /// Checks the next part of the body.
     pub(super) fn chunk(&mut self, expected: &Expected, chunk: &[u8]) {
-        let may_be_shown = !self.head_holds || expected.wanted.is_some();
+        self.length += chunk.len() as u64;
+        let may_be_shown = !self.head_holds || expected.looks_into_body();
         if may_be_shown && self.excerpt.len() < EXCERPT {
             self.excerpt.extend_from_slice(&chunk[..chunk.len().min(EXCERPT - self.excerpt.len())]);
         }
         if let Some(wanted) = &expected.wanted {
             self.scan.feed(wanted, chunk);
+        }
+        if let Some(values) = &expected.values {
+            values.keep(&mut self.body, chunk);
         }
     }
 
@@ -86,22 +104,34 @@ impl Judge {
         if !self.head_holds {
             return Outcome::WrongStatus;
         }
-        let Some(wanted) = &expected.wanted else {
-            return Outcome::Ok;
-        };
-        if !self.scan.finish() {
-            self.why.push_str(", not a JSON document");
-            return Outcome::WrongBody;
-        }
-        let broken = (0..wanted.pointers()).find(|pointer| self.scan.found(*pointer) != (*pointer < expected.present));
-        match broken {
+        match self.wrong_body(expected) {
             None => Outcome::Ok,
-            Some(pointer) => {
-                self.why.push_str(if pointer < expected.present { ", without " } else { ", with " });
-                self.why.push_str(&expected.pointers[pointer]);
+            Some(why) => {
+                self.why = why;
                 Outcome::WrongBody
             }
         }
+    }
+
+    /// Returns the expectation of the body that was not met.
+    fn wrong_body(&mut self, expected: &Expected) -> Option<String> {
+        let pointers = expected.wanted.as_ref().and_then(|wanted| self.wrong_pointer(expected, wanted));
+        let values = || Some(format!(", {}", expected.values.as_ref()?.wrong(&self.body)?));
+        let length = || {
+            let length = expected.length.filter(|length| *length != self.length)?;
+            Some(format!(", {} bytes instead of {length}", self.length))
+        };
+        pointers.or_else(values).or_else(length)
+    }
+
+    fn wrong_pointer(&mut self, expected: &Expected, wanted: &Wanted) -> Option<String> {
+        if !self.scan.finish() {
+            return Some(", not a JSON document".to_owned());
+        }
+        let is_wrong = |pointer: &usize| self.scan.found(*pointer) != (*pointer < expected.present);
+        let pointer = (0..wanted.pointers()).find(is_wrong)?;
+        let word = if pointer < expected.present { "without" } else { "with" };
+        Some(format!(", {word} {}", expected.pointers[pointer]))
     }
 
     /// Returns the status of the last answer.

@@ -1,6 +1,7 @@
 //! The requests of a scenario, as written, with bodies read from their files.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::facts::LedgerRule;
 use harness_base::units::Nanos;
@@ -53,13 +54,32 @@ pub struct Expect {
     pub present: Vec<String>,
     /// JSON pointers that must not be there, or be null.
     pub absent: Vec<String>,
+    /// JSON pointers and the values that must be there.
+    #[serde(default)]
+    pub equals: Vec<(String, Value)>,
+    /// JSON pointers and regular expressions that match the text there, or the JSON of a value that is no text.
+    #[serde(default)]
+    pub matches: Vec<(String, String)>,
+    /// The length of the body in bytes.
+    #[serde(default)]
+    pub length: Option<u64>,
     /// How the upstream's count must agree with ours.
     pub upstream_hits: LedgerRule,
 }
 
 impl Expect {
-    /// Whether the body has to be looked into.
+    /// Returns whether the answer's body is checked.
     pub fn looks_into_body(&self) -> bool {
+        self.looks_for_pointers() || self.compares_values() || self.length.is_some()
+    }
+
+    /// Returns whether JSON pointers must or must not be there.
+    pub(crate) fn looks_for_pointers(&self) -> bool {
         !self.present.is_empty() || !self.absent.is_empty()
+    }
+
+    /// Returns whether values in the body are compared.
+    pub(crate) fn compares_values(&self) -> bool {
+        !self.equals.is_empty() || !self.matches.is_empty()
     }
 }

@@ -41,6 +41,10 @@ pub(super) struct Tally {
     pub(super) outside: Outcomes,
     /// When the first error of the window ended.
     pub(super) first_error: Option<Mono>,
+    /// Response times by the block of the window in which the request was due; empty without blocks.
+    pub(super) blocks: BTreeMap<u64, LatencyHistogram>,
+    /// Number and sum of the response times of the valid requests due in each half of the window.
+    pub(super) halves: [Mean; 2],
     pub(super) sent_total: u64,
     pub(super) reconnects: u64,
     pub(super) latencies: Latencies,
@@ -48,6 +52,28 @@ pub(super) struct Tally {
     pub(super) seconds: BTreeMap<u64, SecondTally>,
     /// Outcomes by the tick of the window in which the request was due; empty without ticks.
     pub(super) ticks: BTreeMap<u64, Outcomes>,
+}
+
+/// A mean under construction.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Mean {
+    n: u64,
+    sum: u64,
+}
+
+impl Mean {
+    pub(super) fn add(&mut self, span: Nanos) {
+        *self = Self { n: self.n + 1, sum: self.sum.saturating_add(span.0) };
+    }
+
+    fn merge(&mut self, other: Self) {
+        *self = Self { n: self.n + other.n, sum: self.sum.saturating_add(other.sum) };
+    }
+
+    /// Returns the mean in nanoseconds; `None` without a value.
+    pub(super) fn ns(self) -> Option<u64> {
+        self.sum.checked_div(self.n)
+    }
 }
 
 /// The counts of one or more seconds of the window.
@@ -165,6 +191,10 @@ impl Tally {
         self.stalled_errors += other.stalled_errors;
         self.outside.merge(&other.outside);
         self.first_error = self.first_error.into_iter().chain(other.first_error).min();
+        for (number, block) in &other.blocks {
+            self.blocks.entry(*number).or_default().merge(block);
+        }
+        self.halves.iter_mut().zip(other.halves).for_each(|(mean, other)| mean.merge(other));
         self.sent_total += other.sent_total;
         self.reconnects += other.reconnects;
         for (number, outcomes) in &other.ticks {

@@ -10,8 +10,8 @@ use super::arm_client::Completion;
 use super::frames::{Job, TrialOrder};
 use super::pace::{Pace, Schedule};
 use super::stalls::Stalls;
-use super::tally::Tallies;
-use crate::facts::{LoadFacts, StallTotal, Ticks};
+use super::tally::{Mean, Tallies};
+use crate::facts::{Halves, LoadFacts, StallTotal, Ticks};
 use crate::outcome::{Outcome, Outcomes};
 use harness_base::clock::Mono;
 use harness_base::heartbeat::Heartbeat;
@@ -34,6 +34,8 @@ pub(super) struct Trial {
     pub(super) tallies: Tallies,
     /// The length of the ticks in which outcomes are counted.
     tick: Option<Nanos>,
+    /// The length of the blocks whose response times are recorded separately.
+    block: Option<Nanos>,
     /// The span in which every request has a new connection.
     reconnect: Option<(Mono, Mono)>,
     start: Mono,
@@ -78,6 +80,11 @@ pub(super) struct Turn {
     pub(super) late: bool,
 }
 
+/// Returns the means of both halves, if both have one.
+fn halves([first, second]: [Mean; 2]) -> Option<Halves> {
+    Some(Halves { first_ns: first.ns()?, second_ns: second.ns()? })
+}
+
 impl Trial {
     /// Creates a trial on the arm at position `arm` of `job`; `timeout` is the longest timeout of a request.
     pub(super) fn new(order: &TrialOrder, arm: usize, job: &Job, timeout: Nanos) -> Self {
@@ -104,6 +111,7 @@ impl Trial {
             drain_until: window_end.after(timeout),
             tallies: Tallies::new(workers),
             tick: order.tick.filter(|tick| tick.0 > 0),
+            block: order.block.filter(|block| block.0 > 0),
             reconnect: order.reconnect,
             start,
             ramp: order.ramp,
@@ -238,7 +246,14 @@ impl Trial {
         }
         // In a closed loop, the response time is the service time, and there is neither wait nor lag.
         if ok && open {
-            tally.latencies.response.record(completion.ended.since(turn.intended));
+            let response = completion.ended.since(turn.intended);
+            let half = self.window_end.since(self.window_start).0 / 2;
+            tally.halves[usize::from(turn.intended.since(self.window_start).0 >= half)].add(response);
+            if let Some(block) = self.block {
+                let number = turn.intended.since(self.window_start).0 / block.0;
+                tally.blocks.entry(number).or_default().record(response);
+            }
+            tally.latencies.response.record(response);
             tally.latencies.connection_wait.record(turn.sent.since(turn.released));
         }
     }
@@ -276,6 +291,8 @@ impl Trial {
             first_error_ns: tally.first_error.map(|at| at.since(self.window_start).0),
             completed_in_window: tally.completed_in_window,
             late: tally.late,
+            blocks: tally.blocks.into_values().collect(),
+            halves: halves(tally.halves),
             sent_total: tally.sent_total,
             reconnects: tally.reconnects,
             stalls: self.heartbeat.is_known().then_some(StallTotal {

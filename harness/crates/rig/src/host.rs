@@ -7,6 +7,7 @@ mod facts;
 mod fingerprint;
 mod git;
 mod lock;
+mod reference;
 
 pub use data::{GitFacts, HostFacts, ToolFacts};
 pub use describe::{executable, tool};
@@ -14,3 +15,4 @@ pub use error::Error;
 pub use facts::{facts, virtualization, word};
 pub use git::git;
 pub use lock::Lock;
+pub use reference::{Reference, reference};

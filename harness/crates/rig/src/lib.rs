@@ -12,6 +12,7 @@ mod group_series;
 pub mod host;
 pub mod keeper;
 pub mod launch;
+pub mod neighbours;
 pub mod probe;
 pub mod sampler;
 pub mod target;

@@ -3,6 +3,7 @@
 //! It records raw counters and levels; rates are derived later in [`crate::usage`]. Between windows it sleeps, so that it costs the
 //! target nothing. A reading that could not be taken in time is missing, never invented.
 
+mod launch_watch;
 mod look;
 mod priority;
 mod process;
@@ -18,6 +19,7 @@ use tokio::sync::oneshot;
 
 use harness_base::clock::Mono;
 
+pub use launch_watch::LaunchWatch;
 pub use watched::{Tree, Watched};
 pub use window::{Cost, Window};
 

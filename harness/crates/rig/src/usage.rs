@@ -55,7 +55,7 @@ pub struct ProcessUsage {
     pub threads: Option<Vec<ThreadUsage>>,
 }
 
-/// The whole host at an instant, from `/proc/stat`, in nanoseconds summed over all CPUs (10 ms resolution).
+/// The CPUs that harness and target may use at an instant, from `/proc/stat`, in nanoseconds summed over them (10 ms resolution).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -66,6 +66,10 @@ pub struct HostUsage {
     pub steal_ns: u64,
     /// All time: wall clock × CPUs.
     pub total_ns: u64,
+    /// Time so far for which the CPU quotas of the harness' own control group and of those above it throttled them, summed over CPUs.
+    /// Absent without a quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled_ns: Option<u64>,
     /// Wall-clock time so far in which at least one task of the host waited for memory. Only in the readings at a window's edges,
     /// and absent if the kernel does not account it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,17 +136,32 @@ impl Series<Reading> {
         of(last)?.cpu_ns.checked_sub(of(first)?.cpu_ns)
     }
 
-    /// Returns the number of CPUs of the host: all its CPU time ÷ wall time.
+    /// Returns the number of CPUs that harness and target may use: all their CPU time ÷ wall time.
     pub fn host_cpus(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
         let total = last.host.total_ns.checked_sub(first.host.total_ns)?;
         Some((total as f64 / self.span_ns()? as f64).round().max(1.0))
     }
 
+    /// Returns for how long the harness' own CPU quota throttled it ÷ the length of the window, summed over CPUs, so it may exceed 1. `None`
+    /// without a quota.
+    pub fn throttled(&self) -> Option<f64> {
+        let (first, last) = self.edges()?;
+        let throttled = last.host.throttled_ns?.checked_sub(first.host.throttled_ns?)?;
+        Some(throttled as f64 / self.span_ns()? as f64)
+    }
+
     /// Returns all CPU time of the host in the window; `None` when none passed.
     fn host_total_ns(&self) -> Option<u64> {
         let (first, last) = self.edges()?;
         last.host.total_ns.checked_sub(first.host.total_ns).filter(|total| *total > 0)
+    }
+
+    /// Returns the time that was neither idle nor stolen. Idle time has steps of 10 ms, so a short idle window can seem to have less than
+    /// none.
+    fn host_busy_ns(&self) -> Option<u64> {
+        let (first, last) = self.edges()?;
+        Some(last.host.busy_ns.saturating_sub(first.host.busy_ns))
     }
 
     /// Returns the share of all CPU time the hypervisor took (0 to 1).
@@ -156,7 +175,7 @@ impl Series<Reading> {
     pub fn idle(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
         let total = self.host_total_ns()?;
-        let busy = last.host.busy_ns.checked_sub(first.host.busy_ns)?;
+        let busy = self.host_busy_ns()?;
         let steal = last.host.steal_ns.checked_sub(first.host.steal_ns)?;
         Some(total.saturating_sub(busy + steal) as f64 / total as f64)
     }
@@ -178,7 +197,7 @@ impl Series<Reading> {
     pub fn foreign_cpu(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
         let total = self.host_total_ns()?;
-        let busy = last.host.busy_ns.checked_sub(first.host.busy_ns)?;
+        let busy = self.host_busy_ns()?;
         let generator = self.own_cpu_ns(|reading| reading.generator.as_ref()).unwrap_or(0);
         let upstream = self.own_cpu_ns(|reading| reading.upstream.as_ref()).unwrap_or(0);
         let control = last.control_cpu_ns.saturating_sub(first.control_cpu_ns);
@@ -228,6 +247,7 @@ mod tests {
                 steal_ns: ms(at_ms / 10),
                 total_ns: ms(at_ms * 2),
                 memory_stall_ns: Some(ms(at_ms / 5)),
+                throttled_ns: Some(ms(at_ms / 50)),
             },
             group: None,
         }
@@ -240,6 +260,7 @@ mod tests {
         assert_eq!(series.busiest_thread(|reading| reading.generator.as_ref()), Some(0.5));
         assert_eq!(series.steal(), Some(0.05));
         assert_eq!(series.foreign_cpu(), Some(0.1));
+        assert_eq!(series.throttled(), Some(0.02));
         assert_eq!((series.idle(), series.memory_stall(), series.major_faults()), (Some(0.7), Some(0.2), Some(10)));
         assert_eq!(series.target_memory(), [1_000, 1_500, 2_000]);
         assert_eq!(series.gap_ns(), None);

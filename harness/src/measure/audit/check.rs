@@ -21,6 +21,12 @@ pub enum Rule {
     PacerLagP99,
     /// Generator and upstream ran when they were due.
     Stall,
+    /// The CPU quota of the harness did not throttle it.
+    Throttled,
+    /// The probes of a launch were not kept waiting.
+    ProbeGap,
+    /// The program was in memory when it was launched.
+    Cold,
     /// Few requests remained unsent.
     Unsent,
     /// The hits of the upstream match the requests that were sent.
@@ -97,6 +103,27 @@ pub enum Found {
         share: f64,
         share_of: ShareOf,
         limit: f64,
+    },
+    /// The CPU quotas of the control groups that contain the harness.
+    Throttled {
+        /// Time throttled ÷ length of the window, summed over CPUs.
+        share: f64,
+        limit: f64,
+    },
+    /// Probes of a launch that came late, so that its times are uncertain.
+    ProbeGap {
+        /// Longest pause between two probes of one endpoint.
+        gap_ns: u64,
+        limit_ns: u64,
+    },
+    /// A launch that read the program from a disk.
+    Cold {
+        /// Pages that the target needed and that were not in memory.
+        pages: u64,
+    },
+    /// The values that a rule needs could not be read.
+    Unread {
+        rule: Rule,
     },
     Unsent {
         unsent: u64,
@@ -182,12 +209,15 @@ pub enum Tag {
 
 impl Rule {
     /// Every rule, in the order in which the audit applies them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Accounting,
         Self::Errors,
         Self::Achieved,
         Self::PacerLagP99,
         Self::Stall,
+        Self::Throttled,
+        Self::ProbeGap,
+        Self::Cold,
         Self::Unsent,
         Self::Ledger,
         Self::LittlesLaw,
@@ -205,6 +235,9 @@ impl Rule {
             Self::Achieved => "achieved",
             Self::PacerLagP99 => "pacer_lag_p99",
             Self::Stall => "stall",
+            Self::Throttled => "throttled",
+            Self::ProbeGap => "probe_gap",
+            Self::Cold => "cold",
             Self::Unsent => "unsent",
             Self::Ledger => "ledger",
             Self::LittlesLaw => "littles_law",
@@ -225,6 +258,10 @@ impl Found {
             Self::Achieved { .. } => Rule::Achieved,
             Self::PacerLag { .. } => Rule::PacerLagP99,
             Self::Stall { .. } => Rule::Stall,
+            Self::Throttled { .. } => Rule::Throttled,
+            Self::ProbeGap { .. } => Rule::ProbeGap,
+            Self::Cold { .. } => Rule::Cold,
+            Self::Unread { rule } => *rule,
             Self::Unsent { .. } => Rule::Unsent,
             Self::Ledger { .. } => Rule::Ledger,
             Self::LittlesLaw { .. } => Rule::LittlesLaw,
@@ -240,6 +277,11 @@ impl Check {
     /// Creates a check. The blame is kept only if the rule does not hold.
     pub fn new(found: Found, passed: bool, blame: Blame) -> Self {
         Self { found, passed, blame: (!passed).then_some(blame) }
+    }
+
+    /// Creates the check of a rule whose values could not be read. It passes only if its limit, a share, permits every value.
+    pub fn unread(rule: Rule, limit: f64) -> Self {
+        Self::new(Found::Unread { rule }, limit >= 1.0, Blame::Instrument)
     }
 
     pub const fn rule(&self) -> Rule {

@@ -5,7 +5,7 @@ use harness_base::clock::Mono;
 use harness_base::units::Rate;
 use harness_load::facts::StallTotal;
 use harness_load::outcome::Outcomes;
-use harness_rig::usage::{HostUsage, ProcessUsage};
+use harness_rig::usage::{HostUsage, ProcessUsage, TreeUsage};
 
 fn load(rate: u64, answered: u64) -> LoadFacts {
     let mut load = LoadFacts {
@@ -14,6 +14,7 @@ fn load(rate: u64, answered: u64) -> LoadFacts {
         outcomes: Outcomes { ok: answered, unsent: rate - answered, ..Outcomes::default() },
         completed_in_window: answered,
         sent_total: answered,
+        stalls: Some(StallTotal::default()),
         ..LoadFacts::default()
     };
     for _ in 0..answered {
@@ -25,9 +26,14 @@ fn load(rate: u64, answered: u64) -> LoadFacts {
 }
 
 fn failed(load: &LoadFacts, arm: Arm, ledger: Option<Ledger>) -> Vec<(Rule, Option<Blame>)> {
-    let at = |at| Reading { at, ..Reading::default() };
     let end = load.window_start.after(Nanos(load.window_ns));
     failed_while(load, arm, ledger, &Series(vec![at(load.window_start), at(end)]))
+}
+
+/// A reading of an idle host with two CPUs.
+fn at(at: Mono) -> Reading {
+    let host = HostUsage { total_ns: 2 * at.0, ..HostUsage::default() };
+    Reading { at, target: Some(TreeUsage::default()), host, ..Reading::default() }
 }
 
 fn failed_while(
@@ -52,7 +58,7 @@ fn failed_while(
 
 #[test]
 fn a_clean_trial_passes() {
-    let ledger = Ledger { upstream_hits: 1000, sent: 1000, upstream_stall_ns: None };
+    let ledger = Ledger { upstream_hits: 1000, sent: 1000, upstream_stall_ns: Some(0) };
     assert_eq!(failed(&load(1000, 1000), Arm::Proxied, Some(ledger)), []);
 }
 
@@ -60,13 +66,37 @@ fn a_clean_trial_passes() {
 fn readings_that_do_not_cover_the_window_are_no_evidence() {
     let ms = |ms| Nanos::from_millis(ms);
     let between = |from, until| {
-        let at = |span| Reading { at: Mono::default().after(span), ..Reading::default() };
+        let at = |span| at(Mono::default().after(span));
         failed_while(&load(1000, 1000), Arm::Proxied, None, &Series(vec![at(from), at(until)]))
     };
     let late = [(Rule::Readings, Some(Blame::Host))];
     assert_eq!((between(ms(40), ms(990)), between(ms(0), ms(1_090))), (vec![], vec![]));
     assert_eq!((between(ms(999), ms(1_000)), between(ms(0), ms(1_200))), (late.to_vec(), late.to_vec()));
-    assert_eq!(failed_while(&load(1000, 1000), Arm::Proxied, None, &Series::default()), late, "no readings at all");
+    let unread = [Rule::TargetCpu, Rule::Steal, Rule::ForeignCpu].map(|rule| (rule, Some(Blame::Instrument)));
+    let nothing = failed_while(&load(1000, 1000), Arm::Proxied, None, &Series::default());
+    assert_eq!(nothing, [late.as_slice(), &unread].concat(), "no readings at all");
+}
+
+#[test]
+fn a_rule_without_values_fails_unless_its_limit_permits_every_value() {
+    let unknown = LoadFacts { stalls: None, ..load(1000, 1000) };
+    let ledger = Ledger { upstream_hits: 1000, sent: 1000, upstream_stall_ns: None };
+    let unread = (Rule::Stall, Some(Blame::Instrument));
+    assert_eq!(failed(&unknown, Arm::Proxied, Some(ledger)), [unread, unread]);
+    assert!(Check::unread(Rule::Steal, 1.0).passed && !Check::unread(Rule::Steal, 0.99).passed);
+}
+
+#[test]
+fn a_quota_that_throttles_the_harness_is_the_hosts_doing() {
+    let throttled = |at_ms: u64, throttled_us: u64| {
+        let reading = at(Mono(at_ms * 1_000_000));
+        let host = HostUsage { throttled_ns: Some(throttled_us * 1_000), ..reading.host };
+        Reading { host, ..reading }
+    };
+    let within =
+        |us| failed_while(&load(1000, 1000), Arm::Proxied, None, &Series(vec![throttled(0, 0), throttled(1_000, us)]));
+    assert_eq!(within(5_000), []);
+    assert_eq!(within(5_100), [(Rule::Throttled, Some(Blame::Host))]);
 }
 
 #[test]
@@ -81,7 +111,7 @@ fn a_stalled_generator_and_a_stalled_upstream_are_to_blame_themselves() {
         let ledger = Ledger { upstream_hits: 1000, sent: 1000, upstream_stall_ns };
         failed(&load(1000, 1000), Arm::Proxied, Some(ledger))
     };
-    assert_eq!((upstream(None), upstream(Some(12_000_000))), (vec![], vec![]));
+    assert_eq!(upstream(Some(12_000_000)), []);
     assert_eq!(upstream(Some(12_100_000)), [(Rule::Stall, Some(Blame::Upstream))]);
     let lost = LoadFacts {
         stalls: Some(StallTotal { span_ns: 300_000_000, requests: 300, ended_after: 0, errors: 0 }),
@@ -102,7 +132,8 @@ fn a_rate_not_achieved_without_lag_is_the_targets_doing() {
 fn a_rate_beyond_what_the_generator_could_ever_send_is_the_generators_doing() {
     // One second on two CPUs; 1 ms of generator CPU per answer, so at most 2,000/s.
     let reading = |seconds: u64, cpu_ns: u64| Reading {
-        at: harness_base::clock::Mono(seconds * 1_000_000_000),
+        at: Mono(seconds * 1_000_000_000),
+        target: Some(TreeUsage::default()),
         generator: Some(ProcessUsage { cpu_ns, ..ProcessUsage::default() }),
         host: HostUsage { total_ns: seconds * 2_000_000_000, busy_ns: cpu_ns, ..HostUsage::default() },
         ..Reading::default()
@@ -128,7 +159,7 @@ fn lost_requests_and_missing_hits_never_pass() {
     let mut lossy = load(1000, 1000);
     lossy.scheduled = 1001;
     assert_eq!(failed(&lossy, Arm::Direct, None)[0].0, Rule::Accounting);
-    let ledger = Ledger { upstream_hits: 999, sent: 1000, upstream_stall_ns: None };
+    let ledger = Ledger { upstream_hits: 999, sent: 1000, upstream_stall_ns: Some(0) };
     assert_eq!(failed(&load(1000, 1000), Arm::Proxied, Some(ledger)), [(Rule::Ledger, Some(Blame::Target))]);
     assert_eq!(failed(&LoadFacts::default(), Arm::Direct, None)[0].0, Rule::Accounting);
 }
@@ -143,7 +174,7 @@ fn concurrency_that_contradicts_latency_is_the_instruments_fault() {
 #[test]
 fn an_idle_window_is_disturbed_by_others_and_by_the_hypervisor() {
     let series = |busy_ns, steal_ns| {
-        let host = |busy_ns, steal_ns, total_ns| HostUsage { busy_ns, steal_ns, total_ns, memory_stall_ns: None };
+        let host = |busy_ns, steal_ns, total_ns| HostUsage { busy_ns, steal_ns, total_ns, ..HostUsage::default() };
         let reading = |at, host| Reading { at: harness_base::clock::Mono(at), host, ..Reading::default() };
         Series(vec![reading(1, host(0, 0, 0)), reading(1_000_001, host(busy_ns, steal_ns, 2_000_000))])
     };

@@ -81,6 +81,28 @@ impl fmt::Display for Found {
                 three_digits(*counted),
                 three_digits(*computed)
             ),
+            _ => self.write_about_host(out),
+        }
+    }
+}
+
+impl Found {
+    /// Formats what was found about the host and the processes on it, rather than about requests.
+    fn write_about_host(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Throttled { share, limit } => {
+                let share = percent(*share);
+                write!(
+                    out,
+                    "the CPU quota of the harness throttled it for {share} % of the window, limit {}",
+                    Ratio(*limit)
+                )
+            }
+            Self::ProbeGap { gap_ns, limit_ns } => {
+                write!(out, "probes were up to {} apart, limit {}", Nanos(*gap_ns), Nanos(*limit_ns))
+            }
+            Self::Cold { pages } => write!(out, "cold: {} pages of the target were read from a disk", count(*pages)),
+            Self::Unread { rule } => write!(out, "the values that rule {} needs could not be read", rule.name()),
             Self::Readings { share, limit } => {
                 write!(out, "the readings of /proc cover {} % of the window, limit {}", percent(*share), Ratio(*limit))
             }
@@ -94,6 +116,7 @@ impl fmt::Display for Found {
             Self::ForeignCpu { share, limit } => {
                 write!(out, "{} % of CPU time used by other processes, limit {}", percent(*share), Ratio(*limit))
             }
+            _ => Ok(()),
         }
     }
 }
@@ -134,6 +157,18 @@ impl Check {
             }
             Found::Stall { .. } => {
                 "do not stop or freeze processes of the run; if none was, the hypervisor took the CPU: use another host"
+            }
+            Found::Throttled { .. } => {
+                "raise the CPU quota of the container or job that harness runs in, or lower the load"
+            }
+            Found::ProbeGap { .. } => {
+                "other processes kept the probes from running: stop them (see `top`), then repeat"
+            }
+            Found::Cold { .. } => {
+                "the program was written or evicted since it last ran; later launches find it in memory"
+            }
+            Found::Unread { .. } => {
+                "make /proc readable for harness; a limit of 1 for the rule in [audit] goes without it"
             }
             Found::Ledger { .. } => {
                 "the target answers requests itself, retries or drops them: see its log and `expect.upstream_hits`"

@@ -84,8 +84,11 @@ pub static ERRORS: Measure = measure("errors", "Errors", PERCENT, exact(0.0));
 pub static THROUGHPUT: Measure =
     Measure { better: Better::Higher, ..measure("throughput", "Throughput", PER_SECOND, t_test(0.99)) };
 
+pub static ACHIEVED: Measure =
+    Measure { better: Better::Higher, ..measure("achieved", "Achieved share of the rate", PERCENT, t_test(0.99)) };
+
 /// Every measure.
-pub static MEASURES: [&Measure; 15] = [
+pub static MEASURES: [&Measure; 16] = [
     &FILE_SIZE,
     &COUNT,
     &LATENCY,
@@ -101,6 +104,7 @@ pub static MEASURES: [&Measure; 15] = [
     &DRIFT,
     &ERRORS,
     &THROUGHPUT,
+    &ACHIEVED,
 ];
 
 impl Measure {

@@ -72,6 +72,8 @@ pub struct Metric {
     pub of: fn(&StageRecord) -> Result<Vec<f64>, Absent>,
     /// Takes the value of one arm, in the unit of the metric, for metrics that are shown for both arms.
     pub by_arm: Option<fn(&TrialRecord) -> Option<f64>>,
+    /// Whether it is one of the few main values of its stage.
+    pub key: bool,
     /// Its value is the trend of a quantity over the stage, which the kind of stage judges, instead of the median of
     /// the values of [`Metric::of`].
     pub trend: bool,
@@ -129,6 +131,7 @@ pub(crate) const fn row(
         pooled: None,
         of,
         by_arm: None,
+        key: false,
         trend: false,
     }
 }
@@ -171,6 +174,12 @@ impl Metric {
     /// Marks a quantile of all requests through the target, less that of the direct arm.
     pub(crate) const fn pooled_difference(mut self, q: f64, histogram: fn(&TrialRecord) -> &LatencyHistogram) -> Self {
         self.pooled = Some(Pooled { q, histogram, less_direct: true });
+        self
+    }
+
+    /// Marks one of the main values of a stage.
+    pub(crate) const fn key(mut self) -> Self {
+        self.key = true;
         self
     }
 

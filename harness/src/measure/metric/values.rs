@@ -5,6 +5,7 @@ use crate::measure::record::{InstanceRecord, RoundRecord, StageRecord};
 use crate::measure::trial::TrialRecord;
 use harness_load::facts::Arm;
 use harness_load::latency::LatencyHistogram;
+use harness_load::pace::Pace;
 
 /// Why values of the target's control group are absent.
 pub(crate) const NO_ACCOUNT: &str = "the control group of the target could not be read";
@@ -13,7 +14,7 @@ pub(crate) const NO_ANSWER: &str = "no valid round with a valid answer";
 
 /// Takes one value per launch; absent if one launch has none.
 pub(crate) fn per_launch(stage: &StageRecord, why: &str, of: impl Fn(&InstanceRecord) -> Option<f64>) -> Values {
-    let values: Option<Vec<f64>> = stage.instances.iter().map(of).collect();
+    let values: Option<Vec<f64>> = stage.counted_launches().map(of).collect();
     values.filter(|values| !values.is_empty()).ok_or_else(|| Absent(why.to_owned()))
 }
 
@@ -76,6 +77,39 @@ pub(crate) fn load_rss(stage: &StageRecord) -> Values {
 
 pub(crate) fn rps(stage: &StageRecord) -> Values {
     proxied(stage, "no valid round", TrialRecord::rps)
+}
+
+/// Why an open loop has no throughput.
+pub(crate) const RATE_GIVEN: &str = "the rate was given, so it is no result; see the achieved share of it";
+
+const NO_RATE: &str = "a closed loop has no rate that could be missed";
+
+/// Takes the throughput of a closed loop.
+pub(crate) fn closed_rps(stage: &StageRecord, of: impl Fn(&StageRecord) -> Values) -> Values {
+    match stage.offered {
+        Some(Pace::Open { .. }) => Err(Absent(RATE_GIVEN.to_owned())),
+        _ => of(stage),
+    }
+}
+
+/// Returns the rate of an open loop.
+///
+/// # Errors
+/// Returns [`Absent`] for a closed loop.
+pub(crate) fn offered_rate(stage: &StageRecord) -> Result<f64, Absent> {
+    match stage.offered {
+        Some(Pace::Open { rate, .. }) => Ok(rate.0),
+        _ => Err(Absent(NO_RATE.to_owned())),
+    }
+}
+
+/// Takes the share of the requests due in a window that is the number of valid responses completed in it, in percent.
+pub(crate) fn achieved_percent(stage: &StageRecord) -> Values {
+    offered_rate(stage)?;
+    proxied(stage, "no valid round", |trial| {
+        let scheduled = trial.load.scheduled;
+        (scheduled > 0).then(|| trial.load.completed_in_window as f64 / scheduled as f64 * 100.0)
+    })
 }
 
 /// Returns the lower median, so that the result is an actual reading.

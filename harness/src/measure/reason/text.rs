@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Cause, Failure, Problem, Reason, Rejection, Scope, Warning, When};
+use super::{Cause, Failure, Problem, Reason, Rejection, Scope, Selection, Warning, When};
+use crate::measure::disturber::Disturber;
 use crate::measure::trial::Build;
 use harness_base::units::{Nanos, Ratio};
 
@@ -49,6 +50,25 @@ impl fmt::Display for Problem {
                 check.fmt(out)?;
                 check.hint().map_or(Ok(()), |hint| write!(out, "; {hint}"))
             }
+            Self::Selection(selection) => selection.fmt(out),
+            Self::Blank { base_ns, head_ns, p } => {
+                let (base, head) = (Nanos(*base_ns), Nanos(*head_ns));
+                write!(
+                    out,
+                    "the direct arms of the two builds differ, although no build is on that way: {base} beside the base, {head} \
+                     beside the head (p {p:.1e}); repeat on a quieter host"
+                )
+            }
+            Self::Disturber(found) => found.fmt(out),
+            Self::Disturbed { check, launches, of } => {
+                write!(out, "{launches} of {of} launches disturbed: {check}; {}", check.hint().unwrap_or_default())
+            }
+            Self::TooFewLaunches { counted, wanted, left_out } => {
+                write!(
+                    out,
+                    "{counted} of {wanted} launches undisturbed, {left_out} disturbed: no more launches are tried"
+                )
+            }
             Self::TooFewRounds { valid, wanted, rejected } => {
                 write!(out, "{valid} of {wanted} rounds valid, {rejected} rejected: no more rounds are tried")
             }
@@ -70,6 +90,45 @@ impl fmt::Display for Problem {
                 out,
                 "{quantity} of the target could not be read in {missing} of {windows} windows, so a leak cannot be \
                  detected; run as root or as the target's user"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Disturber {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, name, cpu_ns, from_ns, until_ns } = self;
+        let second = |ns: u64| Nanos(ns).as_secs_f64();
+        write!(
+            out,
+            "{name} (pid {pid}) used {:.2} s of CPU time from second {:.1} to second {:.1} of the stage; stop it, then repeat",
+            second(*cpu_ns),
+            second(*from_ns),
+            second(*until_ns)
+        )
+    }
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |share: &f64| Ratio(*share).to_string();
+        let shares = |out: &mut fmt::Formatter<'_>, of: &str, one: &f64, other: &f64, p: &f64| {
+            let (one, other) = (percent(one), percent(other));
+            write!(
+                out,
+                "the host disturbed {one} and {other} of the trials of {of} (p {p:.1e}), so the rounds that count are a selection; \
+                 repeat on a quieter host"
+            )
+        };
+        match self {
+            Self::Arms { direct, proxied, p } => shares(out, "the direct and the proxied arm", direct, proxied, p),
+            Self::Builds { base, head, p } => shares(out, "the base and the head", base, head, p),
+            Self::Moved { without_ns, with_ns } => write!(
+                out,
+                "the dropped rounds move the median response time from {} to {}, so the rounds that count may be a selection; \
+                 repeat on a quieter host",
+                Nanos(*without_ns),
+                Nanos(*with_ns)
             ),
         }
     }
@@ -130,11 +189,6 @@ impl fmt::Display for Warning {
             }
             Self::IgnoredSigterm { build, patience_ns } => {
                 write!(out, "{} ignored SIGTERM for {} and was killed", called(*build), Nanos(*patience_ns))
-            }
-            Self::Disturbed { launch, build, check } => {
-                let of = build.map_or_else(String::new, |build| format!(" of {}", build.name()));
-                let hint = check.hint().unwrap_or_default();
-                write!(out, "launch {launch}{of} was disturbed: {check}; {hint}")
             }
             Self::JournalIncomplete { folder, cause } => write!(
                 out,

@@ -160,7 +160,7 @@ fn windows(stage: &StageRecord) -> Vec<Window<'_>> {
             RoundStatus::Valid if placed.path.arm == Arm::Direct => "in-direct",
             RoundStatus::Valid => "in-proxied",
             RoundStatus::Rejected => "rejected",
-            RoundStatus::WarmUp | RoundStatus::Incomplete => "discarded",
+            RoundStatus::WarmUp | RoundStatus::Incomplete | RoundStatus::Tail => "discarded",
         },
         start: placed.trial.load.window_start,
         length_ns: placed.trial.load.window_ns,

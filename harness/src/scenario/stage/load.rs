@@ -1,9 +1,16 @@
 //! Reads the load of a stage.
 
+use std::ops::RangeInclusive;
+
 use crate::spec::Section;
-use crate::work::load::{FEWEST_ROUNDS, LoadWork};
+use crate::work::load::{FEWEST_ROUNDS, LoadWork, MANY_ROUNDS};
 use harness_base::units::{Nanos, Rate};
 use harness_load::pace::{Arrivals, Pace};
+
+/// Default length of the window for the far quantiles.
+const TAIL: Nanos = Nanos::from_secs(60);
+/// Possible lengths of it.
+const TAILS: RangeInclusive<Nanos> = Nanos::from_secs(10)..=Nanos::from_secs(3_600);
 
 /// Largest number of connections of one stage: below the ephemeral ports of one address.
 const MOST_CONNECTIONS: u64 = 20_000;
@@ -61,9 +68,20 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
         section.mistake("ramp", message, Some("the window must see the full load: lengthen warmup".to_owned()));
     }
     check_window(section, pace, window);
-    let load = LoadWork { instances: 1, rounds, pace, connections, ramp, warmup, window, paired: false };
+    let tail = if open { read_tail(section, rounds) } else { Nanos::ZERO };
+    let load = LoadWork { instances: 1, rounds, pace, connections, ramp, warmup, window, paired: false, tail };
     let instances = instances.unwrap_or_else(|| if external { 1 } else { load.best_instances() });
     LoadWork { instances, ..load }
+}
+
+/// Reads the length of the window for the far quantiles. Many short rounds need one, because their instances live for seconds.
+fn read_tail(section: &Section<'_>, rounds: u64) -> Nanos {
+    let about = "length of a window on the last instance for p95 and beyond; 0s for none; default: 60s from 50 rounds on, 0s below";
+    let range = |tail: &Nanos| {
+        let fits = *tail == Nanos::ZERO || (TAILS.contains(tail));
+        if fits { Ok(()) } else { Err(format!("must be 0s, or 10s to 1h, is {}", tail.notation())) }
+    };
+    section.field("tail_window", about).check(range).default(if rounds >= MANY_ROUNDS { TAIL } else { Nanos::ZERO })
 }
 
 /// Refuses a window in which no request arrives.

@@ -11,7 +11,7 @@ use crate::measure::record::StageRecord;
 use harness_image::types::{Base, COMPRESSED, ImageFacts, LAYERS, MULTI_ARCH};
 
 pub(crate) const METRICS: &[Metric] = &[
-    row("binary/size", Bytes, StageKind::Artifact, &FILE_SIZE, "Size of the target's executable file.", binary_size)
+    row("binary/size", Bytes, StageKind::Artifact, &FILE_SIZE, "Size of the target's executable file.", binary_size).key()
         .req("M-BIN-001", 15e6)
         .exact(),
     row("binary/docker_image_compressed", Bytes, StageKind::Artifact, &FILE_SIZE, "Download size of the image for one platform: configuration and compressed layers. Estimated if layers are stored uncompressed.", image_compressed)

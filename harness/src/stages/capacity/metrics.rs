@@ -19,6 +19,7 @@ pub(crate) const METRICS: &[Metric] = &[
         "Valid responses completed in the window ÷ its length, with users that never pause.",
         rps,
     )
+    .key()
     .by_arm(TrialRecord::rps)
     .req("M-TP-001", 10_000.0)
     .higher(),
@@ -51,6 +52,7 @@ pub(crate) const METRICS: &[Metric] = &[
         "Service time at capacity, quantile 0.99.",
         |stage| service(stage, 0.99),
     )
+    .key()
     .pooled(0.99, service_of)
     .help(SERVICE)
     .by_arm(|trial| service_ms(trial, 0.99))

@@ -84,6 +84,7 @@ fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Laun
         warmup: WARMUP,
         window: before.plus(fault).plus(after),
         paired: false,
+        tail: Nanos::ZERO,
     };
     Work { load, before, fault, after, recover, timeout, slow, readers, planned }
 }

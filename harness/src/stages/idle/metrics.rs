@@ -9,7 +9,7 @@ use crate::measure::metric::values::{median_bytes, per_launch};
 use crate::measure::record::StageRecord;
 
 pub(crate) const METRICS: &[Metric] = &[
-    row("memory/idle_rss", Bytes, StageKind::Idle, &MEMORY, "Median resident memory of a ready target without traffic, one value per launch. PSS for a tree of several processes.", idle_rss)
+    row("memory/idle_rss", Bytes, StageKind::Idle, &MEMORY, "Median resident memory of a ready target without traffic, one value per launch. PSS for a tree of several processes.", idle_rss).key()
         .req("M-MEM-001", 20e6),
     row("memory/idle_pss", Bytes, StageKind::Idle, &MEMORY, "Median proportional set size (PSS) of a ready target without traffic, which divides shared pages among the processes that share them.", idle_pss),
     row("cpu/idle_percent", Percent, StageKind::Idle, &CPU_PERCENT, "CPU time of a ready target without traffic ÷ wall time; 100 % is one core.", idle_cpu).help("CPU time of a ready target without traffic ÷ wall time.")

@@ -19,26 +19,26 @@ const SERVICE: &str = "Service time (last byte − sent) through the target.";
 const DIFFERENCE: &str = "Difference of the quantiles of the response time, proxied − direct.";
 
 pub(crate) const METRICS: &[Metric] = &[
-    row("latency/p50", Millis, StageKind::Overhead, &LATENCY, "Response time (last byte − intended start) through the target, quantile 0.5.", |stage| response(stage, 0.5)).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.5))
+    row("latency/p50", Millis, StageKind::Overhead, &LATENCY, "Response time (last byte − intended start) through the target, quantile 0.5.", |stage| response(stage, 0.5)).key().help(RESPONSE).by_arm(|trial| response_ms(trial, 0.5))
         .req("M-LAT-001", 5.0),
     row("latency/p95", Millis, StageKind::Overhead, &LATENCY, "Response time through the target, quantile 0.95.", |stage| response(stage, 0.95)).pooled(0.95, response_of).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.95))
         .req("M-LAT-002", 15.0),
-    row("latency/p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "Response time through the target, quantile 0.99. Advisory below 10,000 requests in the stage.", |stage| response(stage, 0.99)).pooled(0.99, response_of).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.99)).tail()
+    row("latency/p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "Response time through the target, quantile 0.99. Advisory below 10,000 requests in the stage.", |stage| response(stage, 0.99)).key().pooled(0.99, response_of).help(RESPONSE).by_arm(|trial| response_ms(trial, 0.99)).tail()
         .req("M-LAT-003", 50.0),
     row("latency/service_p50", Millis, StageKind::Overhead, &LATENCY, "Service time (last byte − sent) through the target, quantile 0.5.", |stage| service(stage, 0.5)).help(SERVICE).by_arm(|trial| service_ms(trial, 0.5)),
     row("latency/service_p95", Millis, StageKind::Overhead, &LATENCY, "Service time through the target, quantile 0.95.", |stage| service(stage, 0.95)).pooled(0.95, service_of).help(SERVICE).by_arm(|trial| service_ms(trial, 0.95)),
     row("latency/service_p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "Service time through the target, quantile 0.99.", |stage| service(stage, 0.99)).pooled(0.99, service_of).help(SERVICE).by_arm(|trial| service_ms(trial, 0.99)).tail(),
     row("ttfb/p95", Millis, StageKind::Overhead, &LATENCY, "Time to the response headers (headers − sent) through the target, quantile 0.95.", ttfb_p95).pooled(0.95, ttfb_of).help("Time to the response headers (headers − sent) through the target.").by_arm(|trial| quantile_ms(&trial.load.latencies.ttfb, 0.95)).req("M-TTFB-001", 10.0),
-    row("overhead/latency_p50", Millis, StageKind::Overhead, &OVERHEAD, "p50(proxied) − p50(direct) of the response time in a round, at the same arrival rate: the mean over instances, or the median over the rounds of fewer than five instances.", |stage| overhead(stage, 0.5)).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.5))
+    row("overhead/latency_p50", Millis, StageKind::Overhead, &OVERHEAD, "p50(proxied) − p50(direct) of the response time in a round, at the same arrival rate: the mean over instances, or the median over the rounds of fewer than five instances.", |stage| overhead(stage, 0.5)).key().help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.5))
         .req("M-OH-001", 2.0),
     row("overhead/latency_p95", Millis, StageKind::Overhead, &OVERHEAD, "p95(proxied) − p95(direct): a shift of the quantile, not the extra time of single requests.", |stage| overhead(stage, 0.95)).pooled_difference(0.95, response_of).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.95)),
-    row("overhead/latency_p99", Millis, StageKind::Overhead, &OVERHEAD, "The same for quantile 0.99.", |stage| overhead(stage, 0.99)).pooled_difference(0.99, response_of).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.99)).tail(),
+    row("overhead/latency_p99", Millis, StageKind::Overhead, &OVERHEAD, "The same for quantile 0.99.", |stage| overhead(stage, 0.99)).key().pooled_difference(0.99, response_of).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.99)).tail(),
     row("overhead/percent_p50", Percent, StageKind::Overhead, &OVERHEAD_PERCENT, "p50(proxied) ÷ p50(direct) − 1 per round. Absent without an upstream delay, because the value then depends mostly on the speed of the upstream.", percent_p50).help("Median over rounds of proxied ÷ direct − 1, of the response time.")
         .req("M-OH-002", 10.0),
     row("cpu/under_load_percent", Percent, StageKind::Overhead, &CPU_PERCENT, "CPU time of the target ÷ wall time in the windows of the proxied arm; 100 % is one core.", load_cpu).help("CPU time of the target ÷ wall time in the windows of the proxied arm.")
         .req("M-CPU-002", 50.0),
-    row("cpu/us_per_request", Micros, StageKind::Overhead, &CPU_TIME, "CPU time of the target in a window ÷ requests completed in it. Includes the CPU time that the target uses when idle.", cpu_per_request),
-    row("memory/under_load_rss", Bytes, StageKind::Overhead, &MEMORY, "Median resident memory of the target in the windows of the proxied arm. PSS for a tree of several processes.", load_rss)
+    row("cpu/us_per_request", Micros, StageKind::Overhead, &CPU_TIME, "CPU time of the target in a window ÷ requests completed in it. Includes the CPU time that the target uses when idle.", cpu_per_request).key(),
+    row("memory/under_load_rss", Bytes, StageKind::Overhead, &MEMORY, "Median resident memory of the target in the windows of the proxied arm. PSS for a tree of several processes.", load_rss).key()
         .req("M-MEM-002", 100e6),
     row("memory/peak_rss", Bytes, StageKind::Overhead, &MEMORY, "Largest VmHWM of the target in a window of the proxied arm, reset at the start of the window.", peak_rss)
         .req("M-MEM-003", 150e6),

@@ -4,12 +4,12 @@ use super::derive::{series, whole_windows};
 use super::facts::{Quantity, SoakWindow};
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{
-    COUNT_GROWTH, CPU_TIME, DRIFT, ERRORS, GROWTH, LATENCY, LATENCY_TAIL, MEMORY, THROUGHPUT,
+    ACHIEVED, COUNT_GROWTH, CPU_TIME, DRIFT, ERRORS, GROWTH, LATENCY, LATENCY_TAIL, MEMORY, THROUGHPUT,
 };
 use crate::measure::metric::fact::Fact;
 use crate::measure::metric::row::{Absent, Metric, Values, row};
 use crate::measure::metric::unit::Unit::{Bytes, Count, Micros, Millis, PerSecond, Percent};
-use crate::measure::metric::values::error_percent;
+use crate::measure::metric::values::{closed_rps, error_percent, offered_rate};
 use crate::measure::record::StageRecord;
 
 const MEMORY_PER_DAY: &str = "soak/memory_per_day";
@@ -29,15 +29,24 @@ pub(crate) const METRICS: &[Metric] = &[
         "Response time in each window of a soak, quantile 0.5, with two significant digits. In a closed loop, service time.",
         p50,
     ).help(RESPONSE),
-    row("latency/soak_p99", Millis, StageKind::Soak, &LATENCY_TAIL, "The same for quantile 0.99.", p99).help(RESPONSE).tail(),
+    row("latency/soak_p99", Millis, StageKind::Soak, &LATENCY_TAIL, "The same for quantile 0.99.", p99).key().help(RESPONSE).tail(),
     row(
         "throughput/rps_soak",
         PerSecond,
         StageKind::Soak,
         &THROUGHPUT,
-        "Valid responses completed in each window of a soak ÷ its length.",
-        rps,
-    )
+        "Valid responses completed in each window of a soak ÷ its length. Absent in an open loop, whose rate is given.",
+        |stage| closed_rps(stage, rps),
+    ).key()
+    .higher(),
+    row(
+        "throughput/soak_achieved_percent",
+        Percent,
+        StageKind::Soak,
+        &ACHIEVED,
+        "Open loop: valid responses completed per second in each window of a soak ÷ the rate.",
+        achieved_percent,
+    ).key()
     .higher(),
     row(
         "memory/soak_trough",
@@ -123,6 +132,11 @@ fn p99(stage: &StageRecord) -> Values {
 
 fn rps(stage: &StageRecord) -> Values {
     values(stage, Quantity::Rate)
+}
+
+fn achieved_percent(stage: &StageRecord) -> Values {
+    let rate = offered_rate(stage)?;
+    Ok(rps(stage)?.into_iter().map(|rps| rps / rate * 100.0).collect())
 }
 
 fn cpu_per_request(stage: &StageRecord) -> Values {

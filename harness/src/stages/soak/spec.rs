@@ -68,6 +68,7 @@ fn read_soak(section: &Section<'_>) -> Work {
         warmup,
         window: window.times(windows),
         paired: false,
+        tail: Nanos::ZERO,
     };
     let budget =
         read_budget(&section.table("budget", "permitted growth per day, and permitted change of p99 and rate"));

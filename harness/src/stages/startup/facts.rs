@@ -1,8 +1,9 @@
-//! A startup stage records its launches, as every stage does.
+//! Records a startup stage.
 
 use serde::{Deserialize, Serialize};
 
 use crate::measure::own::OwnFacts;
+use harness_rig::usage::{Reading, Series};
 
 /// Has only the facts that every stage records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,10 +13,18 @@ pub struct Stage {}
 
 impl OwnFacts for Stage {}
 
-/// Has only the facts that every instance records.
+/// Facts of one launch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Instance {}
+pub struct Instance {
+    /// A reading from before the launch and one from after it; absent if it did not come up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readings: Option<Series<Reading>>,
+}
 
-impl OwnFacts for Instance {}
+impl OwnFacts for Instance {
+    fn readings(&self) -> Option<&Series<Reading>> {
+        self.readings.as_ref()
+    }
+}

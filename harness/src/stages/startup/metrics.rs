@@ -34,6 +34,7 @@ pub(crate) const METRICS: &[Metric] = &[
         "Time from directly before the spawn to the first expected answer of the ready endpoint.",
         to_ready,
     )
+    .key()
     .req("M-START-003", 150.0),
 ];
 

@@ -1,26 +1,37 @@
 //! Launches the target repeatedly.
 
+use super::facts::Instance;
 use super::work::Work;
+use crate::measure::audit::{Check, launch_disturbances};
+use crate::measure::{Reading, Series};
 use crate::run::bench::Bench;
-use crate::run::builds::{builds, launch};
+use crate::run::builds::{launch, named};
 use crate::run::event::Event;
 use crate::run::halt::Halt;
+use crate::run::launches::{self, Launching, cold};
 use crate::run::rig::Rig;
 use crate::work::Stage;
 
-/// Launches each build `launches` times and records the durations.
+/// Launches each build until `launches` of them were undisturbed, and records the durations.
 ///
 /// # Errors
-/// Returns [`Halt::Failed`] if a launch fails.
+/// Returns [`Halt::Failed`] if a launch fails, or [`Halt::Invalid`] if too many are disturbed.
 pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
-    for turn in 0..work.launches {
-        let order = builds(stage, turn);
-        for (index, build) in (turn * order.len() as u64..).zip(order) {
-            rig.emit(Event::Doing(launch(stage, *build, turn)));
-            let bench = Bench::start(rig, stage, (index, *build), None).await?;
-            bench.stop(rig).await;
-        }
-        rig.emit(Event::Step { done: turn + 1, of: work.launches });
+    launches::repeat(rig, stage, work.launches, async |rig, launching| one(rig, stage, launching).await).await
+}
+
+async fn one(rig: &mut Rig<'_>, stage: &Stage, launching: Launching) -> Result<Vec<Check>, Halt> {
+    let Launching { index, build, turn } = launching;
+    rig.emit(Event::Doing(launch(stage, build, turn)));
+    let mut bench = Bench::start(rig, stage, (index.into(), build), None).await?;
+    let watched = bench.launch_readings(&rig.interrupt).await;
+    let record = bench.launch().clone();
+    if let Ok(readings) = &watched {
+        rig.recorder.instance_facts(index, Instance { readings: Some(readings.clone()) });
     }
-    Ok(())
+    bench.stop(rig).await;
+    let readings: Series<Reading> = watched.map_err(|halt| named(rig, stage, build, halt))?;
+    let faults = readings.0.last().and_then(|reading| reading.target?.major_faults);
+    let disturbed = launch_disturbances(&record, &readings, &stage.audit);
+    Ok(disturbed.into_iter().chain(cold(launching, faults)).collect())
 }

@@ -30,12 +30,13 @@ fn process(cpus: f64) -> Option<ProcessUsage> {
 fn trial(arm: Arm, millis: u64) -> TrialRecord {
     let mut load = LoadFacts { window_ns: ns(1.0), completed_in_window: 1_000, ..LoadFacts::default() };
     (0..1_000).for_each(|_| load.latencies.service.record(Nanos::from_millis(millis)));
+    let memory_stall_ns = Some(ns(3.0));
     let reading = |at: f64| Reading {
         at: Mono(ns(1.0 + at)),
         target: Some(TreeUsage { cpu_ns: ns(0.05 * at), major_faults: Some(5), ..TreeUsage::default() }),
         generator: process(0.04 * at),
         upstream: process(0.02 * at),
-        host: HostUsage { busy_ns: ns(0.11 * at), steal_ns: 0, total_ns: ns(2.0 * at), memory_stall_ns: Some(ns(3.0)) },
+        host: HostUsage { busy_ns: ns(0.11 * at), total_ns: ns(2.0 * at), memory_stall_ns, ..HostUsage::default() },
         ..Reading::default()
     };
     let threads = ThreadsUsage {

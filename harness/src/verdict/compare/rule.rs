@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::metric::{Better, Kind};
-use crate::measure::{Entry, Quantity};
+use crate::measure::{Entry, Layout, Quantity};
 
 /// The rule by which changes are judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,24 @@ pub(super) struct Limits {
 }
 
 impl Rule {
+    /// Returns the rule of the system that writes files of a layout.
+    pub(super) const fn of(layout: Layout) -> Self {
+        match layout {
+            Layout::Aether => Self::Aether,
+            Layout::Criterion => Self::Qnet,
+            Layout::Result | Layout::Bencher | Layout::Flat | Layout::Copybook => Self::Default,
+        }
+    }
+
+    /// Returns the name for `--rule`.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Aether => "aether",
+            Self::Qnet => "qnet",
+        }
+    }
+
     /// Returns the thresholds for `entry`.
     pub(super) fn limits(self, entry: &Entry) -> Limits {
         let fixed = |block| Limits { alert: None, block, min_abs: 0.0 };

@@ -26,6 +26,8 @@ pub(super) struct Pull {
     pub(super) difference: f64,
     /// The p-value of a change in that direction.
     pub(super) p: f64,
+    /// The p-value of a change in that direction beyond the floor of the gate; 0 if the evidence does not test that.
+    pub(super) beyond_floor: f64,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +55,8 @@ struct Change {
     interval: Option<Interval>,
     /// The p-values for a larger and for a smaller head.
     p: (f64, f64),
+    /// The same for a difference beyond the floor of the gate.
+    beyond_floor: (f64, f64),
     n: usize,
 }
 
@@ -120,7 +124,14 @@ fn paired(question: &Question<'_>, base: &Sample, head: &Sample) -> Result<Chang
         (logs, Some(ratio.point.exp_m1()), ratio.interval.map(|interval| mapped(interval, f64::exp_m1)))
     };
     let p = (two_sided(above_zero(&tested)), two_sided(above_zero(&turned(&tested)?)));
-    Ok(Change { base: reference, head: median(head), difference: middle.point, effect, interval, p, n })
+    let floor = question.gate.min_abs;
+    let beyond = |changes: &Sample| -> Result<f64, String> {
+        let beyond = sample("difference", &changes.values().iter().map(|change| change - floor).collect::<Vec<_>>())?;
+        Ok(if floor > 0.0 { two_sided(above_zero(&beyond)) } else { 0.0 })
+    };
+    let changes = differences(base, head).map_err(reason)?;
+    let beyond_floor = (beyond(&changes)?, beyond(&turned(&changes)?)?);
+    Ok(Change { base: reference, head: median(head), difference: middle.point, effect, interval, p, beyond_floor, n })
 }
 
 /// Compares rounds of two runs: Welch and Mann–Whitney must agree, so the larger p counts.
@@ -144,6 +155,7 @@ fn rounds(question: &Question<'_>, base: &Sample, head: &Sample) -> Result<Chang
         effect: positive.then(|| (found - reference) / reference),
         interval: between.filter(|_| positive).map(|interval| mapped(interval, share)),
         p,
+        beyond_floor: (0.0, 0.0),
         n: base.values().len().min(head.values().len()),
     })
 }
@@ -164,14 +176,32 @@ fn past(question: &Question<'_>, history: &Sample, head: &Sample) -> Result<Chan
     };
     let effect = (reference > 0.0).then(|| (found - reference) / reference);
     let n = history.values().len();
-    Ok(Change { base: reference, head: found, difference: found - reference, effect, interval: None, p, n })
+    Ok(Change {
+        base: reference,
+        head: found,
+        difference: found - reference,
+        effect,
+        interval: None,
+        p,
+        beyond_floor: (0.0, 0.0),
+        n,
+    })
 }
 
 /// Compares values without rounds by thresholds alone.
 fn numbers(question: &Question<'_>, base: f64, head: &Sample) -> Result<Seen, String> {
     let found = median(head);
     let effect = (base > 0.0).then(|| (found - base) / base);
-    let change = Change { base, head: found, difference: found - base, effect, interval: None, p: (0.0, 0.0), n: 1 };
+    let change = Change {
+        base,
+        head: found,
+        difference: found - base,
+        effect,
+        interval: None,
+        p: (0.0, 0.0),
+        beyond_floor: (0.0, 0.0),
+        n: 1,
+    };
     Ok(Seen { tested: false, ..change.seen(question, Evidence::Numbers)? })
 }
 
@@ -184,7 +214,7 @@ fn exact(question: &Question<'_>, evidence: Evidence, base: f64, head: &Sample) 
 
 impl Change {
     fn seen(self, question: &Question<'_>, evidence: Evidence) -> Result<Seen, String> {
-        let Self { base, head, difference, effect, interval, p, n } = self;
+        let Self { base, head, difference, effect, interval, p, beyond_floor, n } = self;
         let ends = interval.map_or([0.0; 2], |interval| [interval.low, interval.high]);
         let numbers = [base, head, difference, effect.unwrap_or_default(), p.0, p.1, ends[0], ends[1]];
         if numbers.iter().any(|number| !number.is_finite()) {
@@ -204,8 +234,8 @@ impl Change {
         let effect = effect.or((difference == 0.0).then_some(0.0));
         // The limit of the ratio as the base approaches zero.
         let share = effect.unwrap_or_else(|| f64::INFINITY.copysign(difference));
-        let more = Pull { effect: share, difference, p: p.0 };
-        let less = Pull { effect: -share, difference: -difference, p: p.1 };
+        let more = Pull { effect: share, difference, p: p.0, beyond_floor: beyond_floor.0 };
+        let less = Pull { effect: -share, difference: -difference, p: p.1, beyond_floor: beyond_floor.1 };
         Ok(Seen {
             evidence,
             base,
@@ -240,6 +270,7 @@ impl Seen {
             effect: one.effect.min(other.effect),
             difference: one.difference.min(other.difference),
             p: one.p.max(other.p),
+            beyond_floor: one.beyond_floor.max(other.beyond_floor),
         };
         let (more, less) = (both(self.more, other.more), both(self.less, other.less));
         let nearer = if self.more.effect.abs() <= other.more.effect.abs() { self } else { other };

@@ -124,7 +124,16 @@ pub fn metric(id: &str, unit: Unit, direction: Better, rounds: &[f64]) -> Stored
     sorted.sort_by(f64::total_cmp);
     let point = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
     let rounds = rounds.to_vec();
-    StoredMetric { id: id.to_owned(), unit, direction, kind: Kind::Sampled, point, rounds, advisory: None }
+    StoredMetric {
+        id: id.to_owned(),
+        unit,
+        direction,
+        kind: Kind::Sampled,
+        point,
+        rounds,
+        direct: None,
+        advisory: None,
+    }
 }
 
 /// Returns the n-th run, a day after the one before: its p50 in milliseconds is `value`, six rounds around it.
@@ -144,10 +153,12 @@ pub fn run(n: u64, value: f64) -> Promoted {
         program: "builtin:sidecar".to_owned(),
         program_sha256: None,
         scenario_sha256: "ab".repeat(32),
+        plan_sha256: None,
         quick: false,
         overrides: Vec::new(),
         record_sha256: "cd".repeat(32),
         override_reason: None,
+        reference: None,
         metrics: vec![metric("latency/p50", Unit::Millis, Better::Lower, &rounds)],
     }
 }

@@ -129,7 +129,7 @@ fn what_a_person_may_answer_for_needs_a_reason_that_is_kept() {
 #[test]
 fn a_regressed_run_needs_a_reason_in_either_judgement() {
     let record = clean();
-    let missed = Claim { metric: "memory/idle_rss".to_owned(), bound: 20e6, below: true, required: true };
+    let missed = Claim { metric: "memory/idle_rss".to_owned(), bound: 20e6, below: true, required: true, age: None };
     let regressed = judge(&record, &[missed], Options::default());
     assert_eq!(regressed.exit, Exit::Regressed);
     let passed = judged(&record);

@@ -238,3 +238,17 @@ fn the_script_has_the_exit_codes_of_the_harness() {
     assert_eq!(tolerant.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&tolerant.stderr).contains("the limit is 20 %"));
 }
+
+#[test]
+fn files_are_judged_by_the_rule_of_their_system_if_none_is_asked_for() {
+    let files = Files::new();
+    let base = files.write("base.json", &pack_with("", ""));
+    let head = files.write("head.json", &pack_with("p95", "1.5e9"));
+    let judged = |rule| compare(&[(base.clone(), head.clone())], Options { rule, fail_on: FailOn::Block });
+    let by_system = judged(None);
+    assert_eq!((by_system.exit, by_system.rule), (Exit::Regressed, Rule::Aether), "{by_system:#?}");
+    assert!(by_system.pairs[0].notes.iter().any(|note| note.starts_with("p50 is not compared")), "{by_system:#?}");
+    let asked = judged(Some(Rule::Default));
+    assert_eq!(asked.exit, Exit::Pass);
+    assert!(asked.pairs[0].notes.iter().any(|note| note.starts_with("p95 is not compared")), "{asked:#?}");
+}

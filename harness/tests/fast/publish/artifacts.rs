@@ -19,7 +19,15 @@ const DEFAULT: [&str; 7] = [
 /// Returns the files in the folder after `harness report RUN --out FOLDER` with these arguments.
 fn written(run: &Run, arguments: &[&str]) -> BTreeSet<String> {
     let out = run.file("again");
-    let output = harness().arg("report").arg(run.folder()).arg("--out").arg(&out).args(arguments).output().unwrap();
+    let output = harness()
+        .arg("report")
+        .arg(run.folder())
+        .arg("--verbose")
+        .arg("--out")
+        .arg(&out)
+        .args(arguments)
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let names = names(&out);
     for name in &names {

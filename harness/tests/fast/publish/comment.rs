@@ -235,7 +235,13 @@ fn tc_obs_005_a_regression_is_told_in_every_mode_and_a_quiet_run_takes_it_back()
 #[test]
 fn a_claim_that_is_open_or_missed_as_ever_is_no_change() {
     let claims = [("memory/idle_rss", 20e6), ("overhead/percent_p50", 10.0)];
-    let claim = |(metric, bound): (&str, f64)| Claim { metric: metric.to_owned(), bound, below: true, required: false };
+    let claim = |(metric, bound): (&str, f64)| Claim {
+        metric: metric.to_owned(),
+        bound,
+        below: true,
+        required: false,
+        age: None,
+    };
     let run = Run::of(crate::sample::record(), &claims.map(claim));
     for mode in ["on-change", "on-alert"] {
         let github = well_behaved(Vec::new());

@@ -274,7 +274,8 @@ fn aether_files_hold_the_quantiles_of_the_rounds_and_are_read_again() {
         assert!(!ids.iter().any(|known| known == id), "{id}: advisory, absent, or no duration");
     }
     let pairs: Vec<_> = files.iter().map(|file| ((*file).clone(), (*file).clone())).collect();
-    let same = compare(&pairs, Comparing { rule: harness::verdict::compare::Rule::Aether, ..Comparing::default() });
+    let same =
+        compare(&pairs, Comparing { rule: Some(harness::verdict::compare::Rule::Aether), ..Comparing::default() });
     assert_eq!(same.exit, harness_base::exit::Exit::Pass, "{same:#?}");
     assert_eq!(rendered("aether", &record, &judgement).lines().count(), files.len());
 }

@@ -73,7 +73,14 @@ fn a_stored_base_its_caps_and_its_absence_are_told() {
     let past = |metric: &harness::verdict::judgement::Measured| {
         let point = metric.estimate()?.point;
         let rounds = (0..10).map(|round| point * (0.66 + 0.004 * f64::from(round))).collect();
-        Some(Past { id: metric.id.clone(), unit: metric.unit, rounds, history: vec![point * 0.68], advisory: None })
+        Some(Past {
+            id: metric.id.clone(),
+            unit: metric.unit,
+            rounds,
+            history: vec![point * 0.68],
+            direct: None,
+            advisory: None,
+        })
     };
     let against = Against {
         name: "main".to_owned(),
@@ -81,6 +88,7 @@ fn a_stored_base_its_caps_and_its_absence_are_told() {
         started_at: "2026-11-19T02:00:00Z".to_owned(),
         sha: Some("0123456789abcdef".to_owned()),
         caps: vec!["the hosts differ (AMD EPYC 7763; Intel Xeon)".to_owned()],
+        reference: None,
         elsewhere: None,
         metrics: plain.metrics.iter().filter(|metric| metric.stage == "startup").filter_map(past).collect(),
     };

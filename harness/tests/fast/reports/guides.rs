@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use harness::measure::LedgerRule;
-use harness::measure::audit::{Check, Evidence, Limits, audit};
+use harness::measure::audit::{Blame, Check, Evidence, Found, Limits, audit, launch_disturbances};
+use harness::measure::launch::LaunchRecord;
 use harness::measure::outcome::Outcomes;
 use harness::measure::trial::Ledger;
 use harness::measure::usage::{HostUsage, Reading, Series, TreeUsage};
@@ -226,6 +227,7 @@ fn broken() -> Vec<Check> {
             busy_ns: seconds * 1_700_000_000,
             steal_ns: seconds * 200_000_000,
             total_ns: seconds * 2_000_000_000,
+            throttled_ns: Some(seconds * 10_000_000),
             ..HostUsage::default()
         },
         ..Reading::default()
@@ -260,6 +262,9 @@ fn broken() -> Vec<Check> {
         };
         checks.extend(audit(&evidence, &Limits::default()));
     }
+    let launch = LaunchRecord { ready_ns: Some(14_000_000), probe_gap_ns: 1_900_000, ..LaunchRecord::default() };
+    checks.extend(launch_disturbances(&launch, &readings, &Limits::default()));
+    checks.push(Check::new(Found::Cold { pages: 212 }, false, Blame::Host));
     checks
 }
 

@@ -157,6 +157,7 @@ fn compared() -> (Record, Judgement) {
         unit: Unit::Millis,
         rounds: vec![0.263; 6],
         history: vec![0.26, 0.27, 0.25, 0.26, 0.28, 0.26, 0.25, 0.27, 0.263],
+        direct: None,
         advisory: None,
     };
     judgement.context.against = Some(Against { name: "main".to_owned(), metrics: vec![past], ..Against::default() });

@@ -26,7 +26,7 @@ fn metric(id: &str, unit: Unit, rounds: Vec<f64>) -> StoredMetric {
     sorted.sort_by(f64::total_cmp);
     let point = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
     let (id, direction, kind) = (id.to_owned(), Better::Lower, Kind::Sampled);
-    StoredMetric { id, unit, direction, kind, point, rounds, advisory: None }
+    StoredMetric { id, unit, direction, kind, point, rounds, direct: None, advisory: None }
 }
 
 /// Returns a baseline of runs, oldest first, each with these startup times.
@@ -41,10 +41,12 @@ fn baseline(runs: &[Vec<f64>]) -> Baseline {
         program: "sidecar".to_owned(),
         program_sha256: None,
         scenario_sha256: "ab".repeat(32),
+        plan_sha256: None,
         quick: false,
         overrides: Vec::new(),
         record_sha256: "cd".repeat(32),
         override_reason: None,
+        reference: None,
         metrics: vec![metric(READY, Unit::Millis, rounds.clone())],
     };
     Baseline {

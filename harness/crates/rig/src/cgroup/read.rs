@@ -85,20 +85,32 @@ impl Group {
     /// Returns the current limits of this group only; those of the groups above it may be tighter.
     pub fn limits(&self) -> ResourceLimits {
         let Places { cpu, memory, pids, .. } = &self.places;
-        let text = |place: &Option<Place>, v1: &str, v2: &str| {
-            let place = place.as_ref()?;
-            let name = if place.version == Version::V1 { v1 } else { v2 };
-            std::fs::read_to_string(place.path.join(name)).ok()
-        };
-        let period = text(cpu, "cpu.cfs_period_us", "cpu.max").unwrap_or_default();
-        let quota = text(cpu, "cpu.cfs_quota_us", "cpu.max").unwrap_or_default();
+        let text = |place: &Option<Place>, v1: &str, v2: &str| text(place.as_ref()?, v1, v2);
         let bytes = text(memory, "memory.limit_in_bytes", "memory.max").and_then(|text| text.trim().parse().ok());
         ResourceLimits {
-            cpus: share(&quota, &period),
+            cpus: cpu.as_ref().and_then(cpu_limit),
             memory: bytes.filter(|bytes| *bytes < NO_LIMIT).map(Bytes),
             pids: text(pids, "pids.max", "pids.max").and_then(|text| text.trim().parse().ok()),
         }
     }
+}
+
+/// Returns the CPU limit of the group in a directory, in CPUs; `None` without one.
+pub(super) fn cpu_limit(place: &Place) -> Option<f64> {
+    let period = text(place, "cpu.cfs_period_us", "cpu.max")?;
+    let quota = text(place, "cpu.cfs_quota_us", "cpu.max")?;
+    share(&quota, &period)
+}
+
+/// Returns the time so far for which a group was throttled, from its open `cpu.stat`, in nanoseconds.
+pub(super) fn throttled_ns(stat: &File) -> Option<u64> {
+    Text::of(Some(stat)).throttled_ns()
+}
+
+/// Reads the file of a setting, which has a name for each version.
+fn text(place: &Place, v1: &str, v2: &str) -> Option<String> {
+    let name = if place.version == Version::V1 { v1 } else { v2 };
+    std::fs::read_to_string(place.path.join(name)).ok()
 }
 
 /// Returns quota ÷ period. Version 2 has both in one line; no limit is -1 or `max`.
@@ -115,7 +127,7 @@ impl Cpu {
         usage.cpu_ns = Text::of(self.usage.as_ref()).number().or_else(|| stat.value("usage_usec").map(ns_of));
         usage.periods = stat.value("nr_periods");
         usage.throttled_periods = stat.value("nr_throttled");
-        usage.throttled_ns = stat.value("throttled_time").or_else(|| stat.value("throttled_usec").map(ns_of));
+        usage.throttled_ns = stat.throttled_ns();
     }
 }
 
@@ -188,6 +200,12 @@ impl Text {
     fn value(&self, key: &str) -> Option<u64> {
         let mut lines = self.as_str().lines().filter_map(|line| line.split_once(' '));
         lines.find(|(name, _)| *name == key)?.1.trim().parse().ok()
+    }
+
+    /// Returns the time throttled, which has a name and a unit for each version.
+    fn throttled_ns(&self) -> Option<u64> {
+        let micros = || self.value("throttled_usec").map(|micros| micros.saturating_mul(1_000));
+        self.value("throttled_time").or_else(micros)
     }
 
     /// Returns the total of a pressure file for "at least one task", in microseconds.

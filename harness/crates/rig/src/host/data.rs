@@ -32,6 +32,10 @@ pub struct HostFacts {
     pub cpu_model: String,
     /// CPUs this process may use.
     pub cpus: u64,
+    /// The CPU time per second that the control groups of this process permit, in CPUs; absent without a quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
+    pub cpu_quota: Option<f64>,
     /// Physical memory in bytes.
     pub memory_bytes: u64,
     pub kernel: String,

@@ -10,6 +10,7 @@ use procfs::{CpuInfo, Current, FromRead, LoadAverage, Meminfo};
 use sha2::{Digest, Sha256};
 
 use super::data::HostFacts;
+use crate::cgroup::Quota;
 
 /// Gathers the facts. What the kernel does not report is absent, or `unknown` where the record needs a text.
 pub fn facts() -> HostFacts {
@@ -18,6 +19,7 @@ pub fn facts() -> HostFacts {
     HostFacts {
         cpu_model: cpu.as_ref().and_then(cpu_model).unwrap_or_else(unknown),
         cpus: usable_cpus(),
+        cpu_quota: Quota::of_self().cpus(),
         memory_bytes: Meminfo::current().map_or(0, |memory| memory.mem_total),
         kernel: word(Path::new("/proc/sys/kernel/osrelease")).unwrap_or_else(unknown),
         os: os().unwrap_or_else(unknown),

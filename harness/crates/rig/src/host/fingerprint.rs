@@ -5,7 +5,7 @@ use super::HostFacts;
 const GIB: f64 = 1_073_741_824.0;
 
 impl HostFacts {
-    /// Returns CPU model, CPUs, memory in whole GiB, major and minor version of the kernel, virtualization. Equal texts are equal hosts;
+    /// Returns CPU model, CPUs with their quota, memory in whole GiB, major and minor version of the kernel, virtualization. Equal texts are equal hosts;
     /// the patch level of the kernel, the load and the distribution make no other host.
     pub fn fingerprint(&self) -> String {
         let shown = |(name, value): (&str, Option<String>)| value.unwrap_or_else(|| format!("unknown {name}"));
@@ -21,6 +21,11 @@ impl HostFacts {
         unequal.map(|((name, here), (_, there))| format!("{name}: {}, there {}", shown(here), shown(there))).collect()
     }
 
+    fn cpus_shown(&self) -> String {
+        let quota = self.cpu_quota.map_or_else(String::new, |quota| format!(" (quota {quota})"));
+        format!("{} CPUs{quota}", self.cpus)
+    }
+
     fn traits(&self) -> [(&'static str, Option<String>); 5] {
         let model = self.cpu_model.split_whitespace().collect::<Vec<_>>().join(" ");
         let known = |text: String, known: bool| known.then_some(text);
@@ -28,7 +33,7 @@ impl HostFacts {
         let virtualization = self.virtualization.clone().unwrap_or_else(|| "no virtualization seen".to_owned());
         [
             ("CPU", known(model.clone(), !model.is_empty() && model != "unknown")),
-            ("CPUs", known(format!("{} CPUs", self.cpus), self.cpus > 0)),
+            ("CPUs", known(self.cpus_shown(), self.cpus > 0)),
             ("memory", known(format!("{gib} GiB"), self.memory_bytes > 0)),
             ("kernel", release(&self.kernel)),
             ("virtualization", Some(virtualization)),
@@ -75,6 +80,7 @@ mod tests {
         for other in [
             HostFacts { cpu_model: "AMD EPYC 7713".to_owned(), ..host.clone() },
             HostFacts { cpus: 4, ..host.clone() },
+            HostFacts { cpu_quota: Some(1.5), ..host.clone() },
             HostFacts { memory_bytes: 16_400_000_000, ..host.clone() },
             HostFacts { kernel: "6.12.0".to_owned(), ..host.clone() },
             HostFacts { virtualization: None, ..host.clone() },

@@ -1,11 +1,13 @@
 //! Takes one [`Reading`] of all watched processes.
 
-use procfs::{Current, CurrentSI, KernelStats, MemoryPressure};
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+use procfs::{CpuTime, Current, CurrentSI, KernelStats, MemoryPressure};
 
 use super::process::{Subject, cpu_clock, ticks_ns};
 use super::tree::{Costly, ProcessTree};
 use super::watched::Watched;
-use crate::cgroup::Group;
+use crate::cgroup::{Group, Quota};
 use crate::usage::{HostUsage, ProcessUsage, Reading};
 use harness_base::clock::{Mono, process_cpu};
 
@@ -23,6 +25,8 @@ pub(super) struct Scene {
     upstream: Option<Subject>,
     keeper: Option<i32>,
     group: Option<Group>,
+    quota: Quota,
+    cpus: Vec<usize>,
     /// The last known CPU time of the keeper, in nanoseconds.
     keeper_ns: u64,
     /// The last known state of the host.
@@ -37,9 +41,18 @@ impl Scene {
             upstream: watched.upstream.and_then(Subject::open),
             keeper: watched.keeper,
             group: watched.target.as_ref().filter(|tree| tree.group).and_then(|tree| Group::of(tree.pid)),
+            quota: Quota::of_self(),
+            cpus: usable_cpus(watched),
             keeper_ns: 0,
             host: HostUsage::default(),
         }
+    }
+
+    /// Watches a target that was launched meanwhile.
+    pub(super) fn watch(&mut self, watched: &Watched) {
+        self.tree = ProcessTree::new(watched);
+        self.tree.refresh();
+        self.cpus = usable_cpus(watched);
     }
 
     /// Takes a reading. With `edge`, includes what is read only at the edges of a window: the threads of generator and upstream, and the
@@ -50,7 +63,8 @@ impl Scene {
         self.generator.iter_mut().chain(&mut self.upstream).for_each(Subject::clock);
         self.keeper_ns = self.keeper.and_then(cpu_clock).unwrap_or(0).max(self.keeper_ns);
         let control_cpu_ns = process_cpu().0 + self.keeper_ns;
-        self.host = host().unwrap_or(self.host);
+        self.host = host(&self.cpus).unwrap_or(self.host);
+        self.host.throttled_ns = self.quota.throttled_ns();
         self.host.memory_stall_ns = if edge { memory_stall_ns() } else { None };
         let group = self.group.as_ref().map(Group::read).filter(|usage| !usage.is_empty());
         Reading {
@@ -92,16 +106,40 @@ fn own(subject: &mut Option<Subject>, threads: bool) -> Option<ProcessUsage> {
     Some(ProcessUsage { cpu_ns: subject.cpu_ns, rss_bytes: levels.rss_bytes, threads })
 }
 
-/// Reads the first line of `/proc/stat`. Busy time is the wall clock minus idle and stolen time. The kernel accounts idle time exactly,
-/// but samples user and system time by its tick. A load that is paced by timers wakes with the tick, and would appear several times
-/// as busy as it is.
-fn host() -> Option<HostUsage> {
+/// Returns the CPUs that this process or the target may use, in order. The generator and the upstream may use no others.
+fn usable_cpus(watched: &Watched) -> Vec<usize> {
+    let target = watched.target.as_ref().map(|tree| tree.pid);
+    let mut cpus: Vec<usize> = [Some(0), target].into_iter().flatten().flat_map(allowed_cpus).collect();
+    cpus.sort_unstable();
+    cpus.dedup();
+    cpus
+}
+
+/// Returns the CPUs that a process may use, 0 for this one; empty if that is not known.
+fn allowed_cpus(pid: i32) -> Vec<usize> {
+    let allowed = sched_getaffinity(Pid::from_raw(pid));
+    let cpus = |set: CpuSet| (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect();
+    allowed.map(cpus).unwrap_or_default()
+}
+
+/// Reads the lines of `cpus` in `/proc/stat`; all lines if `cpus` has none of them. Busy time is the wall clock minus idle and stolen
+/// time. The kernel accounts idle time exactly, but samples user and system time by its tick. A load that is paced by timers wakes with
+/// the tick, and would appear several times as busy as it is.
+fn host(cpus: &[usize]) -> Option<HostUsage> {
     let stats = KernelStats::current().ok()?;
-    let (cpu, cpus) = (stats.total, stats.cpu_time.len() as u64);
-    let (idle, steal) = (cpu.idle + cpu.iowait.unwrap_or(0), cpu.steal.unwrap_or(0));
-    let (idle_ns, steal_ns, total_ns) = (ticks_ns(idle), ticks_ns(steal), Mono::now().0 * cpus);
+    // A CPU that is off has no line, so that lines and numbers of CPUs differ; then all lines count.
+    let by_number = cpus.last().is_some_and(|last| *last < stats.cpu_time.len());
+    let used: Vec<&CpuTime> = if by_number {
+        cpus.iter().filter_map(|cpu| stats.cpu_time.get(*cpu)).collect()
+    } else {
+        stats.cpu_time.iter().collect()
+    };
+    let sum = |of: fn(&CpuTime) -> u64| ticks_ns(used.iter().map(|cpu| of(cpu)).sum());
+    let idle_ns = sum(|cpu| cpu.idle + cpu.iowait.unwrap_or(0));
+    let steal_ns = sum(|cpu| cpu.steal.unwrap_or(0));
+    let total_ns = Mono::now().0 * used.len() as u64;
     let busy_ns = total_ns.saturating_sub(idle_ns + steal_ns);
-    Some(HostUsage { busy_ns, steal_ns, total_ns, memory_stall_ns: None })
+    Some(HostUsage { busy_ns, steal_ns, total_ns, ..HostUsage::default() })
 }
 
 /// Returns the time so far in which at least one task of the host waited for memory; `None` when the kernel does not account it.

@@ -1,4 +1,4 @@
-//! Reads the CPU time of the processes on this host.
+//! Finds the processes that use the CPUs of this host.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,21 +12,23 @@ const WORTH: f64 = 0.01;
 
 /// A process that used CPU time.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::doctor) struct Neighbour {
-    pub(in crate::doctor) pid: i32,
-    pub(in crate::doctor) name: String,
-    pub(in crate::doctor) share: f64,
+pub struct Neighbour {
+    pub pid: i32,
+    /// Its name as the kernel has it, at most 15 bytes.
+    pub name: String,
+    /// CPU time ÷ wall time, so it exceeds 1 with several threads.
+    pub share: f64,
 }
 
 /// CPU time of every process so far, in clock ticks, and its name.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(in crate::doctor) struct Accounts(BTreeMap<Identity, (String, u64)>);
+pub struct Accounts(BTreeMap<Identity, (String, u64)>);
 
 /// Pid and start time, because a pid can be reused.
 type Identity = (i32, u64);
 
 /// Reads the CPU time of all processes except this one; `None` if processes are not visible.
-pub(in crate::doctor) fn accounts(root: &Path) -> Option<Accounts> {
+pub fn accounts(root: &Path) -> Option<Accounts> {
     let own = std::process::id().cast_signed();
     let entries = std::fs::read_dir(root.join("proc")).ok()?.flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()).filter(|pid| *pid != own);
@@ -49,7 +51,7 @@ fn parse(stat: &str) -> Option<(String, u64, u64)> {
 
 /// Returns the processes that used CPU time between two readings `span` apart, the busiest first. All CPU time of a
 /// process that started in between counts.
-pub(in crate::doctor) fn between(before: &Accounts, after: &Accounts, span: Nanos) -> Vec<Neighbour> {
+pub fn between(before: &Accounts, after: &Accounts, span: Nanos) -> Vec<Neighbour> {
     let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100) as f64;
     let used = |(identity, (name, ticks)): (&Identity, &(String, u64))| {
         let earlier = before.0.get(identity).map_or(0, |(_, ticks)| *ticks);
@@ -65,7 +67,6 @@ pub(in crate::doctor) fn between(before: &Accounts, after: &Accounts, span: Nano
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::source::tree::Tree;
     use harness_base::clock::Mono;
 
     fn stat(name: &str, user: u64, system: u64, started: u64) -> String {
@@ -73,27 +74,32 @@ mod tests {
     }
 
     #[test]
-    fn what_was_used_in_between_is_told_by_process() {
+    fn cpu_time_is_counted_by_process_and_start_time() {
         let own = std::process::id();
-        let tree = Tree::new(&[
-            ("proc/7/stat", &stat("a (b) c", 10, 5, 900)),
-            ("proc/8/stat", &stat("gone", 10, 5, 901)),
-            ("proc/9/stat", &stat("idle", 10, 5, 902)),
-            ("proc/10/stat", "garbage"),
-            ("proc/net/stat", ""),
-            (&format!("proc/{own}/stat"), &stat("own", 10, 5, 903)),
-        ]);
-        let before = accounts(tree.path()).unwrap();
+        let root = std::env::temp_dir().join(format!("harness-neighbours-{own}"));
+        let write = |path: &str, text: &str| {
+            let path = root.join("proc").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("7/stat", &stat("a (b) c", 10, 5, 900));
+        write("8/stat", &stat("gone", 10, 5, 901));
+        write("9/stat", &stat("idle", 10, 5, 902));
+        write("10/stat", "garbage");
+        write("net/stat", "");
+        write(&format!("{own}/stat"), &stat("own", 10, 5, 903));
+        let before = accounts(&root).unwrap();
         assert_eq!(before.0.len(), 3);
-        tree.write("proc/7/stat", &stat("a (b) c", 60, 55, 900));
+        write("7/stat", &stat("a (b) c", 60, 55, 900));
         // The pid was reused: all CPU time of the new process was used since then.
-        tree.write("proc/8/stat", &stat("new", 20, 5, 5_000));
+        write("8/stat", &stat("new", 20, 5, 5_000));
         let ticks = sysconf(SysconfVar::CLK_TCK).unwrap().unwrap() as f64;
-        let found = between(&before, &accounts(tree.path()).unwrap(), Nanos::from_secs(1));
+        let found = between(&before, &accounts(&root).unwrap(), Nanos::from_secs(1));
         let expected = [(7, "a (b) c", 100.0 / ticks), (8, "new", 25.0 / ticks)];
         assert_eq!(found.iter().map(|one| (one.pid, one.name.as_str(), one.share)).collect::<Vec<_>>(), expected);
         assert!(between(&before, &before, Nanos::ZERO).is_empty(), "no time, no share");
         assert_eq!(accounts(Path::new("/nonexistent")), None);
+        std::fs::remove_dir_all(&root).unwrap();
     }
 
     /// A process that uses a whole CPU, and is killed at the end of the test.
