@@ -1,5 +1,6 @@
 //! Judges a record. All results can be computed again from the record alone.
 
+mod between_runs;
 mod blank;
 pub mod bottleneck;
 mod breaches;

@@ -42,8 +42,8 @@ fn table(summary: &Summary<'_>) -> String {
     if main.is_empty() {
         return String::new();
     }
-    let width = main.iter().map(|row| row.metric.id.chars().count() + 2).max().unwrap_or(0).clamp(26, 40);
-    let mut text = format!("\n{:<width$}{:>14}{:>14}  interval\n", "", "direct", "value");
+    let width = main.iter().map(|row| row.metric.id.chars().count() + 2).max().unwrap_or(0).clamp(23, 40);
+    let mut text = format!("\n{:<width$}{:>13}{:>14}  {:<17}other runs\n", "", "direct", "value", "interval");
     text.extend(main.into_iter().map(|row| line(row, width)));
     if text.contains(" * ") {
         text.push_str("  * advisory: too few requests to decide anything\n");
@@ -66,8 +66,9 @@ fn line(row: &Row<'_>, width: usize) -> String {
     let mark = if row.metric.advisory.is_some() { " *" } else { "" };
     let direct = row.direct.as_deref().filter(|_| row.metric.category() != "overhead").unwrap_or_default();
     let interval = row.interval.as_deref().unwrap_or_default();
+    let between = row.between_runs.as_deref().unwrap_or_default();
     let name = format!("  {}{mark}", row.metric.id);
-    format!("{name:<width$}{direct:>14}{:>14}  {interval}", row.value).trim_end().to_owned() + "\n"
+    format!("{name:<width$}{direct:>13}{:>14}  {interval:<17}{between}", row.value).trim_end().to_owned() + "\n"
 }
 
 /// Describes the claims that are not met.

@@ -63,6 +63,8 @@ pub struct Row<'a> {
     pub value: String,
     /// The ends of its interval, in the unit of the value.
     pub interval: Option<String>,
+    /// How far the value of another run on this machine can be from this one, in percent of it.
+    pub between_runs: Option<String>,
     /// Actual coverage of the interval, in percent.
     pub coverage: Option<String>,
     /// Number of rounds or launches.
@@ -151,6 +153,10 @@ fn row<'a>(metric: &'a Measured, estimate: &Estimate, claim: Option<&'a ClaimFin
         proxied: metric.arms.map(|arms| unit.show(arms.proxied.point)),
         value: unit.show(estimate.point),
         interval: interval.map(|ends| unit.show_interval(estimate.point, ends.low, ends.high)),
+        between_runs: metric.between_runs.map(|ends| {
+            let farther = (ends.high - estimate.point).max(estimate.point - ends.low);
+            format!("± {:.0} %", farther / estimate.point.abs() * 100.0)
+        }),
         coverage: interval.map(|ends| format!("{:.1} %", ends.coverage * 100.0)),
         n: estimate.n,
         claim,

@@ -12,7 +12,7 @@ use crate::work::load::LoadWork;
 /// # Errors
 /// Returns [`Halt::Invalid`] if too few rounds are valid, [`Halt::Failed`] if the target or a tool fails.
 pub(crate) async fn rounds(rig: &mut Rig<'_>, stage: &Stage, work: &LoadWork) -> Result<(), Halt> {
-    let mut tally = Tally::new(work.rounds, (0, work.rounds), Extent::Stage);
+    let mut tally = Tally::new(work.rounds, (stage, work), (0, work.rounds), Extent::Stage);
     for turn in 0..work.instances {
         let share = work.rounds / work.instances + u64::from(turn < work.rounds % work.instances);
         let until = tally.valid + share;

@@ -18,9 +18,11 @@ use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{InstanceRecord, RoundStatus, StageRecord, rejection};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
+use harness_base::clock::Mono;
 use harness_base::exit::Exit;
+use harness_base::units::Nanos;
 
-/// How many times as long as planned a stage may take on a disturbed host.
+/// How many times as long as planned the rounds may take on a disturbed host.
 const PATIENCE: u64 = 4;
 
 /// Index of the warm-up round of an instance.
@@ -34,6 +36,10 @@ pub(crate) struct Tally {
     pub(crate) rejected: u64,
     /// Rejected rounds in which the host was disturbed.
     pub(crate) disturbed: u64,
+    /// When the first round began.
+    begun: Option<Mono>,
+    /// Time that the wanted rounds take on a quiet host.
+    pub(crate) planned: Nanos,
     /// Earlier rounds of the stage, and all rounds, for progress.
     pub(crate) stage: (u64, u64),
     pub(crate) extent: Extent,
@@ -49,16 +55,24 @@ pub(crate) enum Extent {
 }
 
 impl Tally {
-    /// Creates a tally without rounds.
-    pub(crate) const fn new(wanted: u64, stage: (u64, u64), extent: Extent) -> Self {
-        Self { wanted, valid: 0, rejected: 0, disturbed: 0, stage, extent }
+    /// Creates a tally without rounds, of `wanted` rounds of this work.
+    pub(crate) fn new(wanted: u64, (stage, work): (&Stage, &LoadWork), progress: (u64, u64), extent: Extent) -> Self {
+        let builds = if stage.compared { 2 } else { 1 };
+        let planned = work.round().times(wanted.saturating_add(work.instances)).times(builds);
+        Self { wanted, valid: 0, rejected: 0, disturbed: 0, begun: None, planned, stage: progress, extent }
     }
 
-    /// Returns whether no further round may be rejected. A round that a disturbed host spoiled costs time and not truth, so the stage takes
-    /// up to [`PATIENCE`] times as long, unless as many rounds as wanted were all disturbed. At most ⌈rounds/2⌉ rounds are repeated for other reasons, which repeating does not remove.
-    fn exhausted(&self) -> bool {
-        let never_quiet = self.valid == 0 && self.disturbed > self.wanted;
-        never_quiet || self.rejected > self.wanted.div_ceil(2) || self.disturbed > (PATIENCE - 1) * self.wanted
+    /// Returns how long the rounds have taken.
+    fn took(&self) -> Nanos {
+        self.begun.map_or(Nanos::ZERO, |begun| Mono::now().since(begun))
+    }
+
+    /// Returns whether no further round may be rejected after `took`. A round that a disturbed host spoiled costs time and not truth, so the
+    /// rounds take up to [`PATIENCE`] times as long, unless as many rounds as wanted were all disturbed. At most ⌈rounds/2⌉ rounds are
+    /// repeated for other reasons, which repeating does not remove.
+    fn exhausted(&self, took: Nanos) -> bool {
+        let never_quiet = self.valid == 0 && self.disturbed > 2 * self.wanted;
+        never_quiet || self.rejected > self.wanted.div_ceil(2) || took > self.planned.times(PATIENCE)
     }
 }
 
@@ -121,6 +135,7 @@ struct Driver<'r, 'p> {
 impl Driver<'_, '_> {
     async fn rounds(&mut self, tally: &mut Tally) -> Result<(), Halt> {
         self.preflight().await?;
+        tally.begun = tally.begun.or_else(|| Some(Mono::now()));
         self.round(WARM_UP, tally.extent).await?;
         let mut index = WARM_UP + 1;
         while tally.valid < self.until {
@@ -130,7 +145,7 @@ impl Driver<'_, '_> {
                 (_, false) => tally.rejected += 1,
             }
             self.rig.emit(Event::Step { done: tally.stage.0 + tally.valid, of: tally.stage.1 });
-            if tally.exhausted() {
+            if tally.valid < self.until && tally.exhausted(tally.took()) {
                 return Err(self.too_few(tally));
             }
             index += 1;
@@ -194,11 +209,13 @@ impl Driver<'_, '_> {
                 Extent::Instance => trial.audit.iter().find(|check| !check.passed),
             };
             rejected = rejected.or_else(|| failed.cloned().map(|check| (check, of_two(self.stage, build))));
-            disturbed |= trial.audit.iter().any(|check| check.blame == Some(Blame::Host));
+            disturbed |= is_disturbed(&trial);
             let failure = mostly_errors(&trial).filter(|_| extent == Extent::Stage);
             halted = failure.map(|failure| named(self.rig, self.stage, build, failure.into()));
+            // The round is lost already, so its other trials would only cost time.
+            let is_lost = !warm_up && rejecting(&trial.audit).is_some_and(|check| check.blame == Some(Blame::Host));
             self.rig.recorder.trial(bench.index, index, trial);
-            if halted.is_some() {
+            if halted.is_some() || is_lost {
                 break;
             }
         }
@@ -218,6 +235,20 @@ impl Driver<'_, '_> {
         self.rig.emit(Event::Round { status, broken: rejected });
         halted.map_or(Ok((status, disturbed)), Err)
     }
+}
+
+/// Share of CPU time of others, or of the hypervisor, from which they can be why the generator was late.
+const OTHERS: f64 = 0.02;
+
+/// Returns whether the host, rather than the load, is why a trial violated a rule.
+fn is_disturbed(trial: &TrialRecord) -> bool {
+    let readings = &trial.readings;
+    let others = readings.foreign_cpu().unwrap_or(0.0) + readings.steal().unwrap_or(0.0) >= OTHERS;
+    trial.audit.iter().any(|check| match check.blame {
+        Some(Blame::Host) => true,
+        Some(Blame::Generator | Blame::Upstream) => others,
+        _ => false,
+    })
 }
 
 /// Returns the failure of a target that answered most requests of a trial wrongly or not at all.
@@ -266,7 +297,6 @@ fn arms(work: &LoadWork, turn: u64) -> Vec<Arm> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness_base::units::Nanos;
     use harness_load::pace::Pace;
 
     fn work(paired: bool) -> LoadWork {
@@ -321,11 +351,23 @@ mod tests {
 
     #[test]
     fn half_as_many_rounds_again_may_be_rejected() {
-        let tally = |wanted, rejected| Tally { rejected, ..Tally::new(wanted, (0, wanted), Extent::Stage) };
-        assert!(!tally(10, 5).exhausted() && tally(10, 6).exhausted());
-        assert!(!tally(7, 4).exhausted() && tally(7, 5).exhausted());
-        let disturbed = |valid, disturbed| Tally { valid, disturbed, ..tally(10, 5) };
-        assert!(!disturbed(1, 30).exhausted() && disturbed(1, 31).exhausted(), "four times as long as planned");
-        assert!(!disturbed(0, 10).exhausted() && disturbed(0, 11).exhausted(), "the host is never quiet");
+        let planned = Nanos::from_secs(60);
+        let tally = |wanted, rejected| Tally {
+            wanted,
+            valid: 1,
+            rejected,
+            disturbed: 0,
+            begun: None,
+            planned,
+            stage: (0, wanted),
+            extent: Extent::Stage,
+        };
+        let now = Nanos::ZERO;
+        assert!(!tally(10, 5).exhausted(now) && tally(10, 6).exhausted(now));
+        assert!(!tally(7, 4).exhausted(now) && tally(7, 5).exhausted(now));
+        assert!(!tally(10, 5).exhausted(Nanos::from_secs(240)), "four times as long as planned");
+        assert!(tally(10, 5).exhausted(Nanos::from_secs(241)));
+        let disturbed = |disturbed| Tally { valid: 0, disturbed, ..tally(10, 5) };
+        assert!(!disturbed(20).exhausted(now) && disturbed(21).exhausted(now), "the host is never quiet");
     }
 }

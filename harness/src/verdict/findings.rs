@@ -131,7 +131,7 @@ fn one_stored(head: &Measured, past: Option<&Past>, against: &Against, options: 
 }
 
 /// Returns whether a value depends on the speed of the machine: a time or a rate.
-fn depends_on_machine(metric: &Measured) -> bool {
+pub(super) fn depends_on_machine(metric: &Measured) -> bool {
     let is_time = matches!(metric.unit, Unit::Millis | Unit::Micros | Unit::PerSecond);
     metric.kind == Kind::Sampled && (is_time || matches!(metric.category(), "cpu" | "overhead"))
 }

@@ -10,7 +10,7 @@ use super::judgement::{
 use super::options::{FailOn, Options};
 use super::stage::{Detail, judging};
 use super::target::{Builds, of_head_alone};
-use super::{bottleneck, claims, findings, measured, notes};
+use super::{between_runs, bottleneck, claims, findings, measured, notes};
 use crate::measure::Reason;
 use crate::measure::record::{Record, StageRecord, StageStatus};
 use crate::measure::trial::Build;
@@ -24,7 +24,8 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
     let head = if record.is_compared() { &record.of_build(Build::Head) } else { record };
     let base_record = record.is_compared().then(|| record.of_build(Build::Base));
     let details = measured::details(head);
-    let metrics = measured::metrics(head, &details);
+    let mut metrics = measured::metrics(head, &details);
+    between_runs::add(&mut metrics, head, options.context.against.as_ref());
     let base = base_record.as_ref().map(|base| measured::metrics(base, &[])).unwrap_or_default();
     let builds = |index: usize| Builds {
         whole: &record.stages[index],

@@ -102,6 +102,7 @@ fn measured(metric: &Metric, stage: &StageRecord, parts: &Parts, detail: Option<
         kind: metric.kind,
         stage: stage.name.clone(),
         value,
+        between_runs: None,
         arms: metric.by_arm.filter(|_| present).and_then(|of| arms(metric, stage, parts, of)),
         advisory: (judging(stage.kind()).advisory)(metric, stage).filter(|_| present),
     }

@@ -67,11 +67,14 @@ impl LoadWork {
         INSTANCES.rev().find(fits).unwrap_or(*INSTANCES.start())
     }
 
+    /// Returns how long one round takes.
+    pub fn round(&self) -> Nanos {
+        self.warmup.plus(self.window).plus(GAP).times(self.arms())
+    }
+
     /// Returns how long its rounds take, with one warm-up round per instance.
     pub fn duration(&self) -> Nanos {
-        let trial = self.warmup.plus(self.window).plus(GAP);
-        let round = trial.times(self.arms());
-        let rounds = round.times(self.rounds.saturating_add(self.instances));
+        let rounds = self.round().times(self.rounds.saturating_add(self.instances));
         rounds.plus(LAUNCH.times(self.instances)).plus(self.tail)
     }
 

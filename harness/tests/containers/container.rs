@@ -199,7 +199,7 @@ fn with_engine(scenario: &str, host: &str, user: Option<u32>) -> Ran {
     let file = scratch.0.join("scenario.toml");
     std::fs::write(&file, scenario).unwrap();
     let mut command = harness();
-    command.env("DOCKER_HOST", host).arg("run").arg(&file).arg("--out").arg(scratch.0.join("out"));
+    command.env("DOCKER_HOST", host).args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out"));
     if let Some(user) = user {
         std::os::unix::fs::chown(&scratch.0, Some(user), Some(user)).unwrap();
         command.uid(user).gid(user);

@@ -53,7 +53,7 @@ fn scenario(stages: &str) -> (Scratch, PathBuf) {
 }
 
 fn run(scratch: &Scratch, file: &Path, more: &[&str]) -> Output {
-    harness().arg("run").arg(file).args(more).arg("--out").arg(scratch.0.join("out")).output().unwrap()
+    harness().args(["run", "--verbose"]).arg(file).args(more).arg("--out").arg(scratch.0.join("out")).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

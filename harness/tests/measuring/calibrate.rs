@@ -172,7 +172,7 @@ fn glance(place: &Place) -> (Output, Value) {
     std::fs::write(&scenario, sidecar(&[], "[stage.artifact]\n")).unwrap();
     let out = place.0.0.join("out");
     let _ = std::fs::remove_dir_all(&out);
-    let output = place.harness().arg("run").arg(&scenario).arg("--out").arg(&out).output().unwrap();
+    let output = place.harness().args(["run", "--verbose"]).arg(&scenario).arg("--out").arg(&out).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
     let folder = newest(&out).unwrap();
     let valid = place.harness().arg("validate").arg(&folder).output().unwrap();

@@ -89,7 +89,7 @@ fn a_program_out_of_a_variable_is_meant_from_where_it_was_typed() {
     let run = |typed: Option<&str>| {
         let mut command = harness();
         command.current_dir(&here).envs(typed.map(|program| ("SIDECAR_BIN", program)));
-        let output = command.arg("run").arg(&scenario).arg("--out").arg("out").output().unwrap();
+        let output = command.args(["run", "--verbose"]).arg(&scenario).arg("--out").arg("out").output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8_lossy(&said).into_owned())
     };
@@ -160,7 +160,7 @@ fn start(stage: &str, flags: &[&str]) -> Background {
     std::fs::write(&file, sidecar(flags, &stages).replace("[target]", "[target]\nstop_within = \"300ms\"")).unwrap();
     let child = harness()
         .env("TMPDIR", &tmp.0)
-        .arg("run")
+        .args(["run", "--verbose"])
         .arg(&file)
         .arg("--out")
         .arg(scratch.0.join("out"))

@@ -216,7 +216,8 @@ fn what_a_run_leaves_behind_is_valid_and_can_be_judged_again() {
     let scratch = Scratch::new();
     let file = scratch.0.join("scenario.toml");
     std::fs::write(&file, sidecar(&["--never-reconnect"], &stage(&[UpstreamDown, Stop], ""))).unwrap();
-    let output = harness().arg("run").arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
+    let output =
+        harness().args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
     let folder = newest(&scratch.0.join("out")).unwrap();
     let valid = harness().arg("validate").arg(&folder).output().unwrap();
     assert!(valid.status.success(), "{}", String::from_utf8_lossy(&valid.stdout));

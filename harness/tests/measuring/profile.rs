@@ -27,7 +27,7 @@ fn profiled(flags: &[&str], profile: &str, before: &Path, path: Option<&str>) ->
     std::fs::write(&file, sidecar(flags, STAGES)).unwrap();
     let path = path.map_or_else(|| before.display().to_string(), |path| format!("{}:{path}", before.display()));
     let mut command = harness();
-    command.arg("run").arg(&file).arg("--out").arg(scratch.0.join("out")).arg(profile);
+    command.args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).arg(profile);
     let output = command.env("PATH", path).env("TMPDIR", &tmp.0).output().unwrap();
     assert!(processes_naming(&tmp.0).is_empty(), "{:#?}", processes_naming(&tmp.0));
     assert_eq!(std::fs::read_dir(&tmp.0).unwrap().count(), 0, "nothing temporary is left");

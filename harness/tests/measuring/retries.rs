@@ -22,7 +22,7 @@ fn run_command(scratch: &Scratch, scenario: &str, arguments: &[&str]) -> Command
     let file = scratch.0.join("scenario.toml");
     std::fs::write(&file, scenario).unwrap();
     let mut command = harness();
-    command.arg("run").arg(&file).arg("--out").arg(scratch.0.join("out")).args(arguments);
+    command.args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).args(arguments);
     command
 }
 

@@ -41,7 +41,7 @@ impl Site {
     /// Returns the command that runs the scenario.
     fn run(&self) -> Command {
         let mut command = harness();
-        command.arg("run").arg(self.scenario()).arg("--out").arg(self.out()).env("TMPDIR", &self.tmp.0);
+        command.args(["run", "--verbose"]).arg(self.scenario()).arg("--out").arg(self.out()).env("TMPDIR", &self.tmp.0);
         command
     }
 

@@ -43,7 +43,8 @@ fn a_leak_of_30_mib_and_60_descriptors_a_minute_is_found_within_a_minute() {
     let file = scratch.0.join("scenario.toml");
     let leaking = sidecar(&["--leak-per-second", "512KiB", "--leak-fds-per-second", "1"], &soak(42));
     std::fs::write(&file, leaking).unwrap();
-    let output = harness().arg("run").arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
+    let output =
+        harness().args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
     let folder = newest(&scratch.0.join("out")).unwrap();
     let series = std::fs::read_to_string(folder.join(FILE)).unwrap();
     let valid = harness().arg("validate").arg(folder.join("result.json")).output().unwrap();
@@ -119,7 +120,7 @@ fn a_clean_smoke_soak_raises_no_alarm() {
         let scratch = Scratch::new();
         let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/soak-smoke.toml");
         let out = scratch.0.join("out");
-        let output = harness().args(["run", scenario, "--quick"]).arg("--out").arg(out).output().unwrap();
+        let output = harness().args(["run", scenario, "--quick", "--verbose"]).arg("--out").arg(out).output().unwrap();
         ran(scratch, output)
     });
     ran.expect_code(0);

@@ -32,7 +32,7 @@ fn run_while_stopped(command: &str) -> Ran {
     let (scenario, out) = (scratch.0.join("scenario.toml"), scratch.0.join("out"));
     fs::write(&scenario, sidecar(&[], OVERHEAD)).unwrap();
     let mut child = harness()
-        .args(["run".as_ref(), scenario.as_os_str(), "--out".as_ref(), out.as_os_str()])
+        .args(["run".as_ref(), "--verbose".as_ref(), scenario.as_os_str(), "--out".as_ref(), out.as_os_str()])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

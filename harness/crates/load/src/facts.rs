@@ -33,7 +33,8 @@ pub enum LedgerRule {
 /// request.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(with = "Written"))]
+#[serde(from = "Written", into = "Written")]
 pub struct Latencies {
     /// Last byte − intended.
     pub response: LatencyHistogram,
@@ -46,6 +47,46 @@ pub struct Latencies {
     pub connection_wait: LatencyHistogram,
     /// Released − intended: the delay by the generator.
     pub pacer_lag: LatencyHistogram,
+}
+
+/// [`Latencies`] as they are written: a histogram that equals the service times is absent, which is so for most short answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct Written {
+    /// Last byte − intended; absent if it equals the service times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    response: Option<LatencyHistogram>,
+    /// Last byte − sent.
+    service: LatencyHistogram,
+    /// Response head − sent; absent if it equals the service times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ttfb: Option<LatencyHistogram>,
+    /// First body byte − sent, for responses with a body; absent if it equals the service times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_body: Option<LatencyHistogram>,
+    /// Sent − released: the wait for a free connection, caused by the target.
+    connection_wait: LatencyHistogram,
+    /// Released − intended: the delay by the generator.
+    pacer_lag: LatencyHistogram,
+}
+
+impl From<Latencies> for Written {
+    fn from(latencies: Latencies) -> Self {
+        let Latencies { response, service, ttfb, first_body, connection_wait, pacer_lag } = latencies;
+        let other = |histogram: LatencyHistogram| (histogram != service).then_some(histogram);
+        let [response, ttfb, first_body] = [response, ttfb, first_body].map(other);
+        Self { response, service, ttfb, first_body, connection_wait, pacer_lag }
+    }
+}
+
+impl From<Written> for Latencies {
+    fn from(written: Written) -> Self {
+        let Written { response, service, ttfb, first_body, connection_wait, pacer_lag } = written;
+        let [response, ttfb, first_body] =
+            [response, ttfb, first_body].map(|histogram| histogram.unwrap_or_else(|| service.clone()));
+        Self { response, service, ttfb, first_body, connection_wait, pacer_lag }
+    }
 }
 
 /// The spans of a window in which the generator did not run although it had work, and no other thread had its CPU: it was stopped or
@@ -177,5 +218,27 @@ impl Arm {
             Self::Direct => "direct",
             Self::Proxied => "proxied",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_base::units::Nanos;
+
+    #[test]
+    fn a_histogram_that_equals_the_service_times_is_not_written_twice() {
+        let mut latencies = Latencies::default();
+        for us in [100, 200, 300] {
+            latencies.service.record(Nanos::from_micros(us));
+            latencies.ttfb.record(Nanos::from_micros(us));
+            latencies.response.record(Nanos::from_micros(us + 50));
+        }
+        let text = serde_json::to_string(&latencies).unwrap();
+        assert!(
+            text.contains("\"response\"") && text.contains("\"first_body\"") && !text.contains("\"ttfb\""),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<Latencies>(&text).unwrap(), latencies);
     }
 }

@@ -36,6 +36,7 @@ pub use estimate::{Estimate, Interval};
 pub use fisher::fisher_exact;
 pub use mann_whitney::{MannWhitney, mann_whitney};
 pub use median_error::median_error;
+pub use moments::deviation;
 pub use monotone::{above_zero, greater_head, larger_head};
 pub use pairs::{differences, log_ratios, logarithms};
 pub use prediction::{Prediction, predict};

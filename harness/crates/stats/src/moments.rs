@@ -34,6 +34,14 @@ impl Moments {
     }
 }
 
+/// Returns the standard deviation of a sample.
+///
+/// # Errors
+/// [`Undefined::TooFew`] with fewer than two values, [`Undefined::Overflow`] when a number is not finite.
+pub fn deviation(sample: &Sample) -> Result<f64, Undefined> {
+    Moments::of(sample).map(|moments| moments.variance.sqrt())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

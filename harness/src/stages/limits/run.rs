@@ -25,7 +25,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     for (index, limits) in (0_u32..).zip(cells) {
         let cell = Stage { limits: *limits, ..stage.clone() };
         let stage_rounds = (u64::from(index) * work.rounds, cells.len() as u64 * work.rounds);
-        let mut tally = Tally::new(work.rounds, stage_rounds, Extent::Instance);
+        let mut tally = Tally::new(work.rounds, (stage, work), stage_rounds, Extent::Instance);
         rig.emit(Event::Doing(limits.to_string()));
         let why = match rounds::rounds(rig, &cell, work, index.into(), &mut tally, work.rounds).await {
             Ok(()) => None,

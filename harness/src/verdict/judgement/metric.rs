@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::metric::{Better, Kind, Unit, category};
-use harness_stats::Estimate;
+use harness_stats::{Estimate, Interval};
 
 /// One metric of one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,10 @@ pub struct Measured {
     pub value: Value,
     /// The same quantity on either arm, if a stage has both.
     pub arms: Option<Arms>,
+    /// How far the value of another run on this machine can be: the interval, wider by the scatter between runs. Absent if the speed of
+    /// the machine does not matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between_runs: Option<Interval>,
     /// Why it must not gate, if that is so.
     pub advisory: Option<String>,
 }

@@ -24,7 +24,7 @@ impl Background {
         let file = scratch.0.join("scenario.toml");
         std::fs::write(&file, scenario).unwrap();
         let mut command = harness();
-        command.arg("run").arg(&file).arg("--out").arg(scratch.0.join("out"));
+        command.args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out"));
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         Self { child, scratch }
     }

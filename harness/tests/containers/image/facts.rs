@@ -289,7 +289,8 @@ fn artifact_run(scratch: Scratch, image: &str) -> crate::support::Ran {
     let file = scratch.0.join("scenario.toml");
     std::fs::write(&file, crate::support::sidecar(&[], &stages)).unwrap();
     let out = scratch.0.join("out");
-    let output = crate::support::harness().arg("run").arg(&file).arg("--out").arg(&out).output().unwrap();
+    let output =
+        crate::support::harness().args(["run", "--verbose"]).arg(&file).arg("--out").arg(&out).output().unwrap();
     let flat =
         crate::support::newest(&out).and_then(|run| std::fs::read_to_string(run.join("bench_metrics.flat.json")).ok());
     let bencher =

@@ -190,7 +190,14 @@ fn a_baseline_that_cannot_be_taken_stops_a_run_before_it_starts() {
     let run = |args: &[&str]| {
         let out = folder.path().join("out");
         let mut command = outside_ci();
-        command.arg("run").arg(&scenario).arg("--out").arg(&out).arg("--baseline-dir").arg(folder.path()).args(args);
+        command
+            .args(["run", "--verbose"])
+            .arg(&scenario)
+            .arg("--out")
+            .arg(&out)
+            .arg("--baseline-dir")
+            .arg(folder.path())
+            .args(args);
         let shown = shown(command.output().unwrap());
         assert!(!out.exists(), "something was started: {shown:?}");
         shown

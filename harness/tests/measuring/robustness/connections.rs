@@ -110,5 +110,6 @@ fn a_fixed_port_whose_connections_wait_out_their_time_is_free() {
     ran.expect_code(0);
     assert!(waits(port), "the port cannot be bound without SO_REUSEADDR meanwhile");
     let launches = ran.record().stages.into_iter().flat_map(|stage| stage.instances);
-    assert_eq!(launches.map(|instance| instance.launch.attempts).collect::<Vec<_>>(), [1; 7]);
+    let attempts: Vec<u32> = launches.map(|instance| instance.launch.attempts).collect();
+    assert!(attempts.len() >= 7 && attempts.iter().all(|attempts| *attempts == 1), "{attempts:?}");
 }
