@@ -23,6 +23,7 @@ pub(crate) mod parts;
 pub mod promote;
 mod published;
 mod reference;
+mod saturation;
 mod selection;
 pub mod stage;
 pub mod stored;

@@ -1,11 +1,13 @@
 //! Audits a trial: applies pure rules to its record. A number is reported only if all of them hold.
 
 pub(crate) mod check;
+mod co_located;
 mod limits;
 mod text;
 
 use super::trial::Ledger;
 
+use co_located::{is_held_by_run, saturation};
 use harness_base::clock::STAT_TICK;
 use harness_base::units::Nanos;
 use harness_load::facts::{Arm, LedgerRule, LoadFacts};
@@ -15,6 +17,7 @@ use harness_rig::launch::LaunchRecord;
 use harness_rig::usage::{Reading, Series};
 
 pub use check::{Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag};
+pub use co_located::tags;
 pub use limits::Limits;
 
 /// Input of the rules.
@@ -54,33 +57,13 @@ pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
     rules.iter().filter_map(|rule| rule(evidence, limits)).collect()
 }
 
-/// Returns the tags of a valid trial: [`Tag::CoLocated`] if a generator or upstream thread was runnable for so much of
-/// a closed-loop window that the rate may be the limit of the host rather than of the target.
-pub fn tags(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Tag> {
-    let closed = matches!(evidence.offered, Pace::Closed { .. });
-    let busiest = saturation(evidence, limits).filter(|_| closed);
-    busiest.map(|(process, share)| Tag::CoLocated { process, share }).into_iter().collect()
-}
-
-/// Returns the first check that makes a trial unusable. Errors and a missed rate are results if the target caused them; where it missed
-/// the rate, so is its use of the CPU.
+/// Returns the first check that makes a trial unusable. What the target caused is a result: errors, a missed rate, and its use of the
+/// CPUs, which makes a stage unusable only if it is so in most rounds.
 pub fn rejecting(audit: &[Check]) -> Option<&Check> {
-    let is_result = |check: &Check| matches!(check.rule(), Rule::Errors | Rule::Achieved | Rule::Unsent);
-    let of_target = |check: &Check| check.blame == Some(Blame::Target);
-    let missed = audit.iter().any(|check| check.rule() != Rule::Errors && is_result(check) && of_target(check));
-    let excused = |check: &Check| is_result(check) || (missed && check.rule() == Rule::TargetCpu);
-    let is_used = |check: &Check| check.passed || (of_target(check) && excused(check));
+    let is_result =
+        |check: &Check| matches!(check.rule(), Rule::Errors | Rule::Achieved | Rule::Unsent | Rule::TargetCpu);
+    let is_used = |check: &Check| check.passed || (check.blame == Some(Blame::Target) && is_result(check));
     audit.iter().find(|check| !is_used(check))
-}
-
-/// Returns which of our processes had a thread that was runnable for at least the saturation share of the window, and
-/// for what share.
-fn saturation(evidence: &Evidence<'_>, limits: &Limits) -> Option<(OwnProcess, f64)> {
-    let generator = evidence.readings.busiest_thread(|reading| reading.generator.as_ref());
-    let upstream = evidence.readings.busiest_thread(|reading| reading.upstream.as_ref());
-    let saturated = |share: &f64| *share >= limits.saturated.0;
-    let generator = generator.filter(saturated).map(|share| (OwnProcess::Generator, share));
-    generator.or_else(|| upstream.filter(saturated).map(|share| (OwnProcess::Upstream, share)))
 }
 
 /// Checks that the number of scheduled requests equals the sum of all outcomes.
@@ -128,6 +111,7 @@ fn blame_for_rate(evidence: &Evidence<'_>, limits: &Limits) -> Blame {
     let saturated = matches!(saturation(evidence, limits), Some((OwnProcess::Generator, _)));
     let Pace::Open { rate, .. } = evidence.offered else { return Blame::Instrument };
     let beyond = generator_ceiling(evidence).is_some_and(|ceiling| rate.0 > ceiling);
+    let lagging = lagging && !is_held_by_run(evidence, limits);
     if lagging || stalled || saturated || beyond { Blame::Generator } else { behind(evidence.arm) }
 }
 
@@ -142,7 +126,8 @@ fn generator_ceiling(evidence: &Evidence<'_>) -> Option<f64> {
 fn pacer_lag(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let Pace::Open { .. } = evidence.offered else { return None };
     let judged = judged_lag(evidence.load);
-    let passed = judged.is_some_and(|judged| judged.lag <= limits.pacer_lag_p99);
+    let in_time = |judged: JudgedLag| judged.lag <= limits.pacer_lag_p99 || is_held_by_run(evidence, limits);
+    let passed = judged.is_some_and(in_time);
     let found = Found::PacerLag {
         quantile: judged.map(|judged| judged.quantile),
         lag_ns: judged.map(|judged| judged.lag.0),
@@ -229,6 +214,10 @@ fn ledger(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
 /// Formula L = λW", 1961). A quarter of a request is tolerated in addition to the limit, because the count is sampled.
 fn littles_law(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let load = evidence.load;
+    // The samples of the count were not taken when they were due.
+    if is_held_by_run(evidence, limits) {
+        return None;
+    }
     let seconds = load.window_ns as f64 / 1e9;
     let mean = load.latencies.service.mean_ns().filter(|_| seconds > 0.0 && load.outcomes.errors() == 0)?;
     let (counted, computed) = (load.mean_in_flight, load.completed_in_window as f64 / seconds * mean / 1e9);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::stage::judging;
-use super::{blank, selection};
+use super::{blank, saturation, selection};
 use crate::measure::Reason;
 use crate::measure::record::{Record, StageRecord, StageStatus};
 
@@ -11,7 +11,8 @@ use crate::measure::record::{Record, StageRecord, StageStatus};
 pub(super) fn checked(record: &Record) -> Cow<'_, Record> {
     let flaws = |stage: &StageRecord| {
         let of_load = blank::flaw(stage).into_iter().chain(selection::flaw(stage));
-        (judging(stage.kind()).flaws)(stage).into_iter().chain(of_load).collect::<Vec<_>>()
+        let flaws = (judging(stage.kind()).flaws)(stage).into_iter().chain(of_load).map(Reason::from);
+        flaws.chain(saturation::reasons(stage)).collect::<Vec<_>>()
     };
     let flawed = |stage: &StageRecord| stage.status == StageStatus::Valid && !flaws(stage).is_empty();
     if !record.stages.iter().any(flawed) {
@@ -19,7 +20,7 @@ pub(super) fn checked(record: &Record) -> Cow<'_, Record> {
     }
     let mut record = record.clone();
     for stage in record.stages.iter_mut().filter(|stage| flawed(stage)) {
-        stage.status = StageStatus::Invalid(flaws(stage).into_iter().map(Reason::from).collect());
+        stage.status = StageStatus::Invalid(flaws(stage));
     }
     Cow::Owned(record)
 }

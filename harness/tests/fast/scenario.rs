@@ -1,6 +1,7 @@
 //! Scenarios: what is read, what is refused and with which words, and what a plan makes of them.
 
 mod constrained;
+mod expect;
 mod import;
 mod limits;
 mod soak;

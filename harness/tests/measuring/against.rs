@@ -26,7 +26,7 @@ const OVERHEAD: &str =
 /// Rules about the host hold by themselves here: a round is to be rejected for what a build did, on any machine and beside any
 /// neighbour. What is compared with a truth are medians.
 const AUDIT: &str = "[audit]\npacer_lag_p99 = \"5s\"\nforeign_cpu = \"100%\"\nsteal = \"100%\"\nachieved = \"10%\"\n\
-                     target_cpu = \"100%\"\nlittles_law = \"1000%\"\n";
+                     target_cpu = \"100%\"\nlittles_law = \"1000%\"\nprobe_gap = \"1s\"\n";
 
 /// Returns a scenario whose head and base are the reference sidecar with these flags.
 fn scenario(base: &[&str], head: &[&str], stages: &str) -> String {

@@ -41,7 +41,7 @@ fn ready_after_120_ms_is_found_within_3_ms() {
 fn late_ms(ran: &Ran) -> f64 {
     ran.expect_code(0);
     let (stage, truths) = (ran.stage("startup"), &ran.truths);
-    assert_eq!((stage.instances.len(), truths.len()), (6, 6));
+    assert!(stage.instances.len() >= 6 && stage.instances.len() == truths.len(), "{} truths", truths.len());
     let (mut off, mut took): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
     for instance in &stage.instances {
         let launch = &instance.launch;
@@ -56,7 +56,9 @@ fn late_ms(ran: &Ran) -> f64 {
             off.push(found - shown);
         }
         assert!(launch.listening_ns <= launch.healthy_ns && launch.healthy_ns <= launch.ready_ns);
-        took.push(launch.ready_ns.unwrap() as f64 / 1e6);
+        if instance.left_out.is_empty() {
+            took.push(launch.ready_ns.unwrap() as f64 / 1e6);
+        }
     }
     off.sort_by(f64::total_cmp);
     took.sort_by(f64::total_cmp);

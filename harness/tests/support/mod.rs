@@ -234,6 +234,7 @@ pacer_lag_p99 = "100ms"
 foreign_cpu = "100%"
 steal = "50%"
 littles_law = "50%"
+probe_gap = "1s"
 
 [upstream.builtin]
 body = "1KiB"

@@ -63,6 +63,9 @@ pub struct Args {
     /// Number of threads that burn CPU continuously
     #[arg(long, default_value_t = 0)]
     pub burn_forever: usize,
+    /// Pause each of them for this long after every 100 ms of CPU time
+    #[arg(long, default_value = "0ms", value_parser = parse_duration, requires = "burn_forever")]
+    pub burn_pause: Duration,
     /// Write this many lines to stdout for every request
     #[arg(long, default_value_t = 0)]
     pub log_lines_per_request: u32,

@@ -14,6 +14,9 @@ use crate::error::Error;
 /// How often the leaks and the sawtooth grow.
 const LEAK_TICK: Duration = Duration::from_millis(50);
 
+/// The CPU time that `--burn-forever` burns between two pauses.
+const BURST: Nanos = Nanos::from_millis(100);
+
 /// The least capacity of the sawtooth's memory. The allocator maps an allocation of this size separately, and unmaps it when it
 /// is freed.
 const TOOTH: usize = 64 << 20;
@@ -36,9 +39,11 @@ pub(crate) fn per_request(sidecar: &Sidecar, number: u64) {
 pub(crate) fn start_threads(sidecar: &Arc<Sidecar>) -> Result<(), Error> {
     let args = &sidecar.args;
     for _ in 0..args.burn_forever {
-        spawn("burn-forever", || {
+        let pause = args.burn_pause;
+        spawn("burn-forever", move || {
             loop {
-                clock::burn(Nanos::from_secs(1));
+                clock::burn(BURST);
+                std::thread::sleep(pause);
             }
         })?;
     }

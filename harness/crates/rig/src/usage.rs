@@ -136,6 +136,17 @@ impl Series<Reading> {
         of(last)?.cpu_ns.checked_sub(of(first)?.cpu_ns)
     }
 
+    /// Returns for which share of the time the thread of one of our own processes that waited most was runnable without a CPU (0 to 1).
+    pub fn waiting(&self, of: impl Fn(&Reading) -> Option<&ProcessUsage>) -> Option<f64> {
+        let (first, last) = self.edges()?;
+        let (before, after) = (of(first)?.threads.as_ref()?, of(last)?.threads.as_ref()?);
+        let waited = after.iter().filter_map(|thread| {
+            let then = before.iter().find(|then| then.tid == thread.tid)?;
+            thread.waiting_ns.checked_sub(then.waiting_ns)
+        });
+        Some(waited.max()? as f64 / self.span_ns()? as f64)
+    }
+
     /// Returns the number of CPUs that harness and target may use: all their CPU time ÷ wall time.
     pub fn host_cpus(&self) -> Option<f64> {
         let (first, last) = self.edges()?;
@@ -258,6 +269,7 @@ mod tests {
         let series = Series(vec![reading(1_000, 100, 500), reading(1_500, 140, 700), reading(2_000, 400, 1_000)]);
         assert_eq!(series.target_cpu_ns(), Some(300_000_000));
         assert_eq!(series.busiest_thread(|reading| reading.generator.as_ref()), Some(0.5));
+        assert_eq!(series.waiting(|reading| reading.generator.as_ref()), Some(0.25));
         assert_eq!(series.steal(), Some(0.05));
         assert_eq!(series.foreign_cpu(), Some(0.1));
         assert_eq!(series.throttled(), Some(0.02));

@@ -46,4 +46,4 @@ pub use shift::{Shift, shift};
 pub use significance::{Method, Significance};
 pub use trend::{FEWEST_INDEPENDENT, Slope, slope};
 pub use undefined::Undefined;
-pub use units::{Counts, FEWEST_UNITS, interquartile_mean, pooled_quantile};
+pub use units::{Counts, FEWEST_UNITS, differs_from_zero, interquartile_mean, pooled_quantile};

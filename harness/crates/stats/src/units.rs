@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::distribution::student_quantile;
+use super::distribution::{student_quantile, student_tail};
 use super::estimate::{Estimate, Interval, LEAST_COVERAGE, OUTSIDE};
+use super::moments::Moments;
 use super::sample::Sample;
 use super::undefined::{Undefined, finite};
 
@@ -53,6 +54,19 @@ impl Estimate {
         };
         Self { point: by(self.point), interval: self.interval.map(ends), ..*self }
     }
+}
+
+/// Returns the two-sided p-value of Student's t for a mean of zero. It is 1 if all values are zero, and 0 if they are equal otherwise.
+///
+/// # Errors
+/// [`Undefined::TooFew`] with fewer than two values, [`Undefined::Overflow`] when a number is not finite.
+pub fn differs_from_zero(sample: &Sample) -> Result<f64, Undefined> {
+    let Moments { n, mean, variance, constant } = Moments::of(sample)?;
+    if constant {
+        return Ok(if mean == 0.0 { 1.0 } else { 0.0 });
+    }
+    let t = mean.abs() / (variance / n).sqrt();
+    Ok((2.0 * student_tail(t, n - 1.0)?).min(1.0))
 }
 
 /// Returns the quantile of Student's t for an interval of the mean of `n` values; `None` below [`FEWEST_UNITS`].
@@ -152,6 +166,14 @@ mod tests {
 
     fn normal(random: &mut ChaCha8Rng) -> f64 {
         (0..12).map(|_| random.random_range(-0.5..0.5)).sum()
+    }
+
+    #[test]
+    fn a_mean_is_compared_with_zero_as_by_scipy() {
+        let of = |values: &[f64]| differs_from_zero(&Sample::new(values.to_vec()).unwrap()).unwrap();
+        assert!((of(&[1.0, 2.0, 3.0, 4.0, 5.0]) - 0.013_235).abs() < 1e-5, "{}", of(&[1.0, 2.0, 3.0, 4.0, 5.0]));
+        assert_eq!((of(&[0.0, 0.0]), of(&[2.0, 2.0])), (1.0, 0.0));
+        assert!((of(&[-1.0, 1.0, -2.0, 2.0]) - 1.0).abs() < 1e-12);
     }
 
     #[test]

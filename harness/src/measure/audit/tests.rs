@@ -186,3 +186,32 @@ fn an_idle_window_is_disturbed_by_others_and_by_the_hypervisor() {
     assert_eq!(rules(201_000, 0), [(Rule::ForeignCpu, Some(Blame::Host))]);
     assert_eq!(rules(0, 101_000), [(Rule::Steal, Some(Blame::Host))]);
 }
+
+#[test]
+fn a_generator_that_waits_for_the_target_is_co_located_and_one_that_waits_for_others_is_late() {
+    let mut late = load(1000, 1000);
+    (0..100).for_each(|_| late.latencies.pacer_lag.record(Nanos::from_millis(30)));
+    // One second on two CPUs, of which the target uses a half; the generator waits for a tenth of it.
+    let reading = |seconds: u64, others_ns: u64| {
+        let thread = harness_rig::usage::ThreadUsage {
+            tid: 7,
+            on_cpu_ns: seconds * 50_000_000,
+            waiting_ns: seconds * 100_000_000,
+        };
+        let used = seconds * 1_000_000_000;
+        let host = HostUsage {
+            busy_ns: used + seconds * others_ns,
+            total_ns: seconds * 2_000_000_000,
+            ..HostUsage::default()
+        };
+        let generator = Some(ProcessUsage { threads: Some(vec![thread]), ..ProcessUsage::default() });
+        let target = Some(TreeUsage { cpu_ns: used, ..TreeUsage::default() });
+        Reading { at: Mono(seconds * 1_000_000_000), target, generator, host, ..Reading::default() }
+    };
+    let found = |others_ns| {
+        let readings = Series(vec![reading(0, others_ns), reading(1, others_ns)]);
+        failed_while(&late, Arm::Proxied, None, &readings)
+    };
+    assert_eq!(found(0), []);
+    assert_eq!(found(60_000_000), [(Rule::PacerLagP99, Some(Blame::Generator))]);
+}

@@ -81,6 +81,7 @@ impl Columns {
             Number("proxied"),
             Number("value"),
             Text("interval"),
+            Text("other runs"),
             Number("n"),
             Text("target"),
         ];
@@ -108,7 +109,7 @@ pub(super) fn metrics(summary: &Summary<'_>) -> Markup {
         (scrolling("metrics", Some("metrics"), &headings, &joined(groups)))
         p class="note" {
             "A value is over n fresh instances of the target, or over n rounds or launches; intervals cover 95 % or more. \
-             A value of " i { "overhead" } " comes from the differences of the rounds, proxied − direct."
+             The value of another run on this machine can be farther away: other runs. A value of " i { "overhead" } " comes from the differences of the rounds, proxied − direct."
         }
         "\n"
         @for (id, why) in advisories { (note(html! { "* " (id) " is advisory and never decides: " (why) })) }
@@ -131,6 +132,7 @@ fn of_row(judgement: &Judgement, row: &Row<'_>, columns: Columns) -> Markup {
             (number(or_dash(row.proxied.as_ref())))
             td class="number value" { (row.value) }
             td class="interval" title=[covers] { (or_dash(row.interval.as_ref())) }
+            (cell(or_dash(row.between_runs.as_ref())))
             (number(row.n))
             (cell(or_dash(claim)))
             @if columns.compared { (changed(judgement.change_of(&row.metric.id))) }

@@ -1,7 +1,7 @@
 //! Each format against a stored copy and against its schema.
 
 use harness::measure::record::Retry;
-use harness::report::{Artifacts, FORMATS, Summary, schema, write};
+use harness::report::{Artifacts, FORMATS, Summary, brief, schema, write};
 use harness::verdict::Stored;
 use serde_json::{Value, json};
 
@@ -38,6 +38,18 @@ fn an_invalid_stage_looks_as_it_did() {
     let judgement = judged(&record, &claims());
     matches_file("tests/snapshots/invalid.txt", &rendered("table", &record, &judgement));
     matches_file("tests/snapshots/invalid.md", &rendered("markdown", &record, &judgement));
+}
+
+#[test]
+fn the_summary_fits_one_screen() {
+    let folder = Path::new("results/sidecar/20261120T183005Z-4f1c");
+    for (name, record) in [("brief.txt", sample::record()), ("brief-invalid.txt", with_invalid_overhead())] {
+        let judgement = judged(&record, &claims());
+        let text = brief::render(&Summary::new(&record, &judgement).in_folder(folder));
+        assert!(text.lines().count() <= 40, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        matches_file(&format!("tests/snapshots/{name}"), &text);
+    }
 }
 
 #[test]
