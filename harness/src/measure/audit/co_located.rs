@@ -43,7 +43,7 @@ pub(super) fn is_held_by_run(evidence: &Evidence<'_>, limits: &Limits) -> bool {
     let available =
         readings.span_ns().zip(readings.host_cpus()).map_or(f64::INFINITY, |(span, cpus)| span as f64 * cpus);
     let waited = readings.waiting(|reading| reading.generator.as_ref()).unwrap_or(0.0);
-    let is_overloaded = matches!(saturation(evidence, limits), Some((OwnProcess::Generator, _))) && waited < WAITED;
+    let is_overloaded = matches!(saturation(evidence, limits), Some((OwnProcess::Generator, _)));
     steal + foreign <= OTHERS && used as f64 >= OURS * available && waited >= WAITED && !is_overloaded
 }
 
