@@ -42,7 +42,8 @@ fn table(summary: &Summary<'_>) -> String {
     if main.is_empty() {
         return String::new();
     }
-    let width = main.iter().map(|row| row.metric.id.chars().count() + 2).max().unwrap_or(0).clamp(23, 40);
+    let name = |row: &&Row<'_>| row.metric.id.chars().count() + if row.metric.advisory.is_some() { 4 } else { 2 };
+    let width = main.iter().map(name).max().unwrap_or(0).clamp(23, 40);
     let mut text = format!("\n{:<width$}{:>13}{:>14}  {:<17}other runs\n", "", "direct", "value", "interval");
     text.extend(main.into_iter().map(|row| line(row, width)));
     if text.contains(" * ") {

@@ -2,7 +2,7 @@
 
 use super::context::{Against, Past};
 use super::judgement::Measured;
-use crate::measure::metric::Better;
+use crate::measure::metric::{Better, find};
 use crate::measure::record::{Record, References};
 
 /// Difference of a calibration from which two machines are not equally fast, relative to the smaller value. Alerts begin at 10 %.
@@ -11,7 +11,9 @@ const CALIBRATION: f64 = 0.10;
 /// Returns how much faster or slower this machine is than that of the stored run, if they differ beyond their scatter. The direct arm of
 /// a metric differs if the intervals of both do not overlap.
 pub(super) fn factor(record: &Record, head: &[Measured], against: &Against) -> Option<String> {
-    let pairs = head.iter().filter_map(|metric| {
+    // Far quantiles scatter too much to tell machines apart.
+    let is_far = |metric: &Measured| find(&metric.id).is_some_and(|row| row.pooled.is_some());
+    let pairs = head.iter().filter(|metric| !is_far(metric)).filter_map(|metric| {
         let past = against.metrics.iter().find(|past| past.id == metric.id && past.unit == metric.unit)?;
         direct(metric, past)
     });
