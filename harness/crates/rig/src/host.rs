@@ -12,6 +12,7 @@ mod reference;
 pub use data::{GitFacts, HostFacts, ToolFacts};
 pub use describe::{executable, tool};
 pub use error::Error;
+pub(crate) use facts::allowed_cpus;
 pub use facts::{facts, virtualization, word};
 pub use git::git;
 pub use lock::Lock;

@@ -12,7 +12,8 @@ const OURS: f64 = 0.20;
 const WAITED: f64 = 0.005;
 
 /// Returns the tags of a valid trial: [`Tag::CoLocated`] if a generator or upstream thread was runnable for so much of
-/// a closed-loop window that the rate may be the limit of the host rather than of the target.
+/// a closed-loop window that the rate may be the limit of the host rather than of the target, or if only the target or the
+/// upstream kept the generator of an open loop waiting for a CPU.
 pub fn tags(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Tag> {
     let closed = matches!(evidence.offered, Pace::Closed { .. });
     let busiest = saturation(evidence, limits).filter(|_| closed);
@@ -30,7 +31,8 @@ pub(super) fn saturation(evidence: &Evidence<'_>, limits: &Limits) -> Option<(Ow
     generator.or_else(|| upstream.filter(saturated).map(|share| (OwnProcess::Upstream, share)))
 }
 
-/// Returns whether the target or the upstream, and nobody else, kept the generator waiting for a CPU, so that requests were released late.
+/// Returns whether only the target or the upstream kept the generator of an open loop waiting for a CPU, so that it released
+/// requests late.
 pub(super) fn is_held_by_run(evidence: &Evidence<'_>, limits: &Limits) -> bool {
     let readings = evidence.readings;
     let Pace::Open { .. } = evidence.offered else { return false };

@@ -109,7 +109,8 @@ pub(super) fn metrics(summary: &Summary<'_>) -> Markup {
         (scrolling("metrics", Some("metrics"), &headings, &joined(groups)))
         p class="note" {
             "A value is over n fresh instances of the target, or over n rounds or launches; intervals cover 95 % or more. \
-             The value of another run on this machine can be farther away: other runs. A value of " i { "overhead" } " comes from the differences of the rounds, proxied − direct."
+             The column " i { "other runs" } " states how far the value of another run on this machine can be from this one. \
+             A value of " i { "overhead" } " comes from the differences of the rounds, proxied − direct."
         }
         "\n"
         @for (id, why) in advisories { (note(html! { "* " (id) " is advisory and never decides: " (why) })) }

@@ -17,7 +17,7 @@ fn notes(metrics: &[&Measured]) -> Vec<String> {
         return Vec::new();
     };
     let note = format!(
-        "{rss_id} is above {peak_id}: the resident set includes the pages of program files, which are charged to the control group          that read them first, for example that of an earlier launch; the limit applies to what is charged"
+        "{rss_id} is above {peak_id}: the resident set includes the pages of program files, which are charged to the control group that read them first, for example that of an earlier launch; the limit applies to what is charged"
     );
     if rss > peak { vec![note] } else { Vec::new() }
 }

@@ -50,9 +50,15 @@ fn cpu_model(cpu: &CpuInfo) -> Option<String> {
 
 /// Returns the number of CPUs this process may run on, which can be fewer than the host has because of a container or `taskset`.
 fn usable_cpus() -> u64 {
-    let allowed = sched_getaffinity(Pid::from_raw(0)).ok();
-    let count = allowed.map(|set| (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).count());
-    count.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).map_or(0, |count| count as u64)
+    let allowed = Some(allowed_cpus(0).len()).filter(|count| *count > 0);
+    allowed.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).map_or(0, |count| count as u64)
+}
+
+/// Returns the CPUs that a process may use, 0 for this one, in ascending order; empty if that is not known.
+pub(crate) fn allowed_cpus(pid: i32) -> Vec<usize> {
+    let allowed = sched_getaffinity(Pid::from_raw(pid));
+    let cpus = |set: CpuSet| (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect();
+    allowed.map(cpus).unwrap_or_default()
 }
 
 fn os() -> Option<String> {

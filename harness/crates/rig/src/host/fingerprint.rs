@@ -5,8 +5,8 @@ use super::HostFacts;
 const GIB: f64 = 1_073_741_824.0;
 
 impl HostFacts {
-    /// Returns CPU model, CPUs with their quota, memory in whole GiB, major and minor version of the kernel, virtualization. Equal texts are equal hosts;
-    /// the patch level of the kernel, the load and the distribution make no other host.
+    /// Returns CPU model, CPUs with their quota, memory in whole GiB, major and minor version of the kernel, and virtualization.
+    /// Two hosts are the same if their texts are equal; the patch level of the kernel, the load and the distribution do not count.
     pub fn fingerprint(&self) -> String {
         let shown = |(name, value): (&str, Option<String>)| value.unwrap_or_else(|| format!("unknown {name}"));
         self.traits().map(shown).join(", ")

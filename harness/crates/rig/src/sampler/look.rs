@@ -1,13 +1,12 @@
 //! Takes one [`Reading`] of all watched processes.
 
-use nix::sched::{CpuSet, sched_getaffinity};
-use nix::unistd::Pid;
 use procfs::{CpuTime, Current, CurrentSI, KernelStats, MemoryPressure};
 
 use super::process::{Subject, cpu_clock, ticks_ns};
 use super::tree::{Costly, ProcessTree};
 use super::watched::Watched;
 use crate::cgroup::{Group, Quota};
+use crate::host::allowed_cpus;
 use crate::usage::{HostUsage, ProcessUsage, Reading};
 use harness_base::clock::{Mono, process_cpu};
 
@@ -113,13 +112,6 @@ fn usable_cpus(watched: &Watched) -> Vec<usize> {
     cpus.sort_unstable();
     cpus.dedup();
     cpus
-}
-
-/// Returns the CPUs that a process may use, 0 for this one; empty if that is not known.
-fn allowed_cpus(pid: i32) -> Vec<usize> {
-    let allowed = sched_getaffinity(Pid::from_raw(pid));
-    let cpus = |set: CpuSet| (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect();
-    allowed.map(cpus).unwrap_or_default()
 }
 
 /// Reads the lines of `cpus` in `/proc/stat`; all lines if `cpus` has none of them. Busy time is the wall clock minus idle and stolen
