@@ -11,6 +11,7 @@ use super::keep;
 use super::measuring::Measuring;
 use super::shown::{TABLE, shown};
 use crate::plan::Plan;
+use crate::report::Summary;
 use crate::run;
 use crate::scenario::Scenario;
 use harness_base::exit::Exit;
@@ -56,7 +57,9 @@ const fn name(format: Format) -> &'static str {
 /// Prints the summary of the last attempt, even if its files could not be written.
 fn finish(attempts: &Attempts<'_>, last: Attempt, args: &RunArgs) -> Result<Exit, Error> {
     let Attempt { stored, home, written } = last;
-    let summary = attempts.summary(&stored, &home);
+    let complete = attempts.summary(&stored, &home);
+    // Names no file that may be absent.
+    let summary = if written.is_ok() { complete } else { Summary { folder: None, ..complete } };
     print_text(&shown(&summary, name(args.format), &args.detail)?);
     args.github.write(&summary, &home.shown)?;
     // Printed below the summary, where it is visible.

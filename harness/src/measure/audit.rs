@@ -16,7 +16,7 @@ use harness_load::pace::{Arrivals, Pace};
 use harness_rig::launch::LaunchRecord;
 use harness_rig::usage::{Reading, Series};
 
-pub use check::{Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag};
+pub use check::{Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag, by_rule};
 pub use co_located::tags;
 pub use limits::Limits;
 

@@ -1,6 +1,6 @@
 //! Summarises why rounds of a stage were rejected.
 
-use super::audit::Check;
+use super::audit::{Check, by_rule};
 use super::reason::Rejection;
 use super::record::{RoundRecord, StageRecord};
 use harness_load::facts::Arm;
@@ -8,56 +8,45 @@ use harness_load::facts::Arm;
 /// Returns the rules that rejected rounds, most frequent first; ties are in the order in which the audit applies them.
 pub fn rejections(stage: &StageRecord) -> Vec<Rejection> {
     let of = (stage.valid_rounds().count() + stage.rejected_rounds().count()) as u64;
-    let mut found: Vec<(usize, Rejection)> = Vec::new();
-    for round in stage.rejected_rounds() {
-        for (place, check, arm) in failed_rules(round) {
-            match found.iter_mut().find(|(_, rejection)| rejection.check.rule() == check.rule()) {
-                Some((_, rejection)) => {
-                    rejection.rounds += 1;
-                    rejection.arm = rejection.arm.filter(|one| Some(*one) == arm);
-                }
-                None => found.push((place, new(check, arm, of))),
-            }
-        }
-    }
-    found.sort_by_key(|(place, rejection)| (std::cmp::Reverse(rejection.rounds), *place));
-    found.into_iter().map(|(_, rejection)| rejection).collect()
+    let mut found = by_rule(stage.rejected_rounds().flat_map(failed_rules));
+    found.sort_by_key(|(_, rounds)| (std::cmp::Reverse(rounds.len()), rounds.first().map(|(place, _)| *place)));
+    let rejection = |(check, rounds): (&Check, Vec<(usize, Option<Arm>)>)| Rejection {
+        check: check.clone(),
+        rounds: rounds.len() as u64,
+        of,
+        arm: only(rounds.into_iter().map(|(_, arm)| arm)),
+    };
+    found.into_iter().map(rejection).collect()
 }
 
-/// Returns each rule that a round violates once: its place in the audit, the first check, and the arm if it is only
-/// one. If both arms violate it, the check of the direct arm is returned, because the target did not cause that.
-fn failed_rules(round: &RoundRecord) -> Vec<(usize, &Check, Option<Arm>)> {
-    let mut failed: Vec<(usize, &Check, Option<Arm>)> = Vec::new();
-    for trial in &round.trials {
-        for (place, check) in trial.audit.iter().enumerate().filter(|(_, check)| !check.passed) {
-            match failed.iter_mut().find(|(_, earlier, _)| earlier.rule() == check.rule()) {
-                Some((_, earlier, arm)) => {
-                    if trial.arm == Arm::Direct && *arm != Some(Arm::Direct) {
-                        *earlier = check;
-                    }
-                    *arm = arm.filter(|one| *one == trial.arm);
-                }
-                None => failed.push((place, check, Some(trial.arm))),
-            }
-        }
-    }
-    failed
+/// Returns each rule that a round violates once: the first check, its place in the audit, and the arm if it is only one. If both
+/// arms violate it, the check of the direct arm is returned, because the target did not cause that.
+fn failed_rules(round: &RoundRecord) -> impl Iterator<Item = (&Check, (usize, Option<Arm>))> {
+    let failed = round.trials.iter().flat_map(|trial| {
+        let failed = trial.audit.iter().enumerate().filter(|(_, check)| !check.passed);
+        failed.map(|(place, check)| (check, (trial.arm, place, check)))
+    });
+    by_rule(failed).into_iter().filter_map(|(_, of_rule)| {
+        let (_, place, check) = of_rule.iter().find(|(arm, ..)| *arm == Arm::Direct).or(of_rule.first())?;
+        Some((*check, (*place, only(of_rule.iter().map(|(arm, ..)| Some(*arm))))))
+    })
 }
 
-fn new(check: &Check, arm: Option<Arm>, of: u64) -> Rejection {
-    Rejection { check: check.clone(), rounds: 1, of, arm }
+/// Returns the arm that all of these are.
+fn only(mut arms: impl Iterator<Item = Option<Arm>>) -> Option<Arm> {
+    let first = arms.next()?;
+    arms.all(|arm| arm == first).then_some(first)?
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::audit::{Blame, Found};
     use super::super::record::{InstanceRecord, RoundStatus};
-    use super::super::trial::{Build, TrialRecord};
+    use super::super::trial::TrialRecord;
     use super::*;
     use harness_base::units::Rate;
     use harness_load::facts::LoadFacts;
     use harness_load::pace::Pace;
-    use harness_rig::usage::Series;
 
     const LIMIT_NS: u64 = 1_000_000;
 
@@ -78,20 +67,7 @@ mod tests {
     }
 
     fn trial(arm: Arm, audit: Vec<Check>) -> TrialRecord {
-        TrialRecord {
-            arm,
-            build: Build::Head,
-            offered: Pace::Closed { vus: 1 },
-            connections: 1,
-            load: LoadFacts::default(),
-            ledger: None,
-            readings: Series::default(),
-            peak_rss_bytes: None,
-            target_cpus: None,
-            target_threads: None,
-            audit,
-            tags: Vec::new(),
-        }
+        TrialRecord { audit, ..TrialRecord::new(arm, Pace::Closed { vus: 1 }, LoadFacts::default()) }
     }
 
     fn stage(rounds: Vec<(RoundStatus, Vec<TrialRecord>)>) -> StageRecord {

@@ -64,6 +64,24 @@ pub struct TrialRecord {
 }
 
 impl TrialRecord {
+    /// Creates the trial of the head over one connection, with no more than the report of the load generator.
+    pub fn new(arm: Arm, offered: Pace, load: LoadFacts) -> Self {
+        Self {
+            arm,
+            build: Build::Head,
+            offered,
+            connections: 1,
+            load,
+            ledger: None,
+            readings: Series(Vec::new()),
+            peak_rss_bytes: None,
+            target_cpus: None,
+            target_threads: None,
+            audit: Vec::new(),
+            tags: Vec::new(),
+        }
+    }
+
     /// Returns whether every rule of the audit holds.
     pub fn is_valid(&self) -> bool {
         self.audit.iter().all(|check| check.passed)

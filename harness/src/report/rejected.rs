@@ -1,7 +1,7 @@
 //! Describes the rounds and launches that were repeated because a rule of the audit did not hold.
 
-use crate::measure::audit::rejecting;
-use crate::measure::record::{Record, StageRecord};
+use crate::measure::audit::{by_rule, rejecting};
+use crate::measure::record::{InstanceRecord, Record, StageRecord};
 use crate::measure::rejection::rejections;
 use crate::measure::trial::Build;
 use crate::measure::{Arm, Check};
@@ -18,20 +18,13 @@ pub(super) fn rejected(record: &Record) -> Vec<String> {
 
 /// Describes the launches whose values do not count, by rule.
 fn left_out(stage: &StageRecord) -> Vec<String> {
-    let mut found: Vec<(&Check, Vec<String>)> = Vec::new();
-    for instance in &stage.instances {
-        let Some(check) = instance.left_out.first() else { continue };
-        let number = (instance.index + 1).to_string();
-        match found.iter_mut().find(|(known, _)| known.rule() == check.rule()) {
-            Some((_, numbers)) => numbers.push(number),
-            None => found.push((check, vec![number])),
-        }
-    }
+    let number = |instance: &InstanceRecord| (instance.index + 1).to_string();
+    let launches = stage.instances.iter().filter_map(|instance| Some((instance.left_out.first()?, number(instance))));
     let line = |(check, numbers): (&Check, Vec<String>)| {
         let plural = if numbers.len() == 1 { "" } else { "es" };
         format!("{}: launch{plural} {} repeated: {check}", stage.name, numbers.join(", "))
     };
-    found.into_iter().map(line).collect()
+    by_rule(launches).into_iter().map(line).collect()
 }
 
 /// Formats for each build and arm which share of its trials violated a rule, so that a selection can be seen.

@@ -5,7 +5,7 @@ use super::disturbers::{self, Neighbours};
 use super::event::Event;
 use super::halt::Halt;
 use super::rig::Rig;
-use crate::measure::audit::{Check, Found, Rule};
+use crate::measure::audit::{Check, Found, Rule, by_rule};
 use crate::measure::reason::{Problem, Reason};
 use crate::measure::trial::Build;
 use crate::work::Stage;
@@ -72,15 +72,11 @@ const fn is_exhausted(counted: u64, left_out: u64, wanted: u64) -> bool {
 /// Returns the rules that launches violated, most frequent first.
 fn reasons(left_out: &[Vec<Check>], counted: u64, wanted: u64) -> Vec<Reason> {
     let of = counted + left_out.len() as u64;
-    let mut found: Vec<(u64, &Check)> = Vec::new();
-    for check in left_out.iter().filter_map(|checks| checks.first()) {
-        match found.iter_mut().find(|(_, known)| known.rule() == check.rule()) {
-            Some((launches, _)) => *launches += 1,
-            None => found.push((1, check)),
-        }
-    }
-    found.sort_by_key(|(launches, _)| std::cmp::Reverse(*launches));
-    let disturbed = |(launches, check): (u64, &Check)| Problem::Disturbed { check: check.clone(), launches, of }.into();
+    let mut found = by_rule(left_out.iter().filter_map(|checks| Some((checks.first()?, ()))));
+    found.sort_by_key(|(_, launches)| std::cmp::Reverse(launches.len()));
+    let disturbed = |(check, launches): (&Check, Vec<()>)| {
+        Problem::Disturbed { check: check.clone(), launches: launches.len() as u64, of }.into()
+    };
     let rest = Problem::TooFewLaunches { counted, wanted, left_out: left_out.len() as u64 };
     found.into_iter().map(disturbed).chain([rest.into()]).collect()
 }

@@ -150,9 +150,7 @@ pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
     };
     let (audit, tags) = (audit(&evidence, &stage.audit), tags(&evidence, &stage.audit));
     TrialRecord {
-        arm,
         build: bench.build,
-        offered: work.pace,
         connections: work.connections,
         ledger,
         peak_rss_bytes: window.peak_rss_bytes.filter(|_| arm == Arm::Proxied),
@@ -160,8 +158,8 @@ pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
         target_threads: window.target_threads.filter(|_| arm == Arm::Proxied),
         audit,
         tags,
-        load,
         readings: window.readings,
+        ..TrialRecord::new(arm, work.pace, load)
     }
 }
 

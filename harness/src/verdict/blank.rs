@@ -46,7 +46,6 @@ mod tests {
     use crate::measure::trial::TrialRecord;
     use harness_base::units::{Nanos, Rate};
     use harness_load::facts::LoadFacts;
-    use harness_rig::usage::Series;
 
     const OFFERED: Pace = Pace::Open { rate: Rate(1000.0), arrivals: harness_load::pace::Arrivals::Jittered };
 
@@ -55,20 +54,7 @@ mod tests {
         let round = |index: u32| {
             let mut load = LoadFacts::default();
             load.latencies.response.record(Nanos::from_micros(us));
-            let trial = TrialRecord {
-                arm: Arm::Direct,
-                build,
-                offered: OFFERED,
-                connections: 1,
-                load,
-                ledger: None,
-                readings: Series::default(),
-                peak_rss_bytes: None,
-                target_cpus: None,
-                target_threads: None,
-                audit: Vec::new(),
-                tags: Vec::new(),
-            };
+            let trial = TrialRecord { build, ..TrialRecord::new(Arm::Direct, OFFERED, load) };
             RoundRecord { index, status: RoundStatus::Valid, trials: vec![trial] }
         };
         InstanceRecord { build, rounds: (0..3).map(round).collect(), ..InstanceRecord::default() }

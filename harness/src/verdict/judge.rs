@@ -36,7 +36,7 @@ pub fn judge(record: &Record, claims: &[Claim], options: Options) -> Judgement {
     let targets = claims::judge(claims, &metrics, head);
     let found = findings::about(record, &metrics, &base, &options);
     let left_out = record.stages.iter().filter_map(left_out);
-    let alarms = details.iter().flatten().flat_map(Detail::findings);
+    let alarms = record.stages.iter().zip(&details).flat_map(|(stage, detail)| alarms(stage, detail.as_ref()));
     let missed = builds.iter().filter_map(Builds::finding);
     let findings: Vec<Finding> = left_out.chain(missed).chain(undecided(&targets)).chain(alarms).chain(found).collect();
     let mut grounds = grounds(record, &targets);
@@ -141,6 +141,18 @@ fn left_out(stage: &StageRecord) -> Option<Finding> {
         message,
         weighed: None,
     })
+}
+
+/// Returns the findings in the detail of a stage. Those of an invalid stage decide nothing, because its numbers are not published.
+fn alarms(stage: &StageRecord, detail: Option<&Detail>) -> Vec<Finding> {
+    let mut findings = detail.map(Detail::findings).unwrap_or_default();
+    if matches!(stage.status, StageStatus::Invalid(_)) {
+        for finding in &mut findings {
+            finding.kind = FindingKind::Inconclusive;
+            finding.message.push_str("; not decided, because the stage is invalid");
+        }
+    }
+    findings
 }
 
 fn undecided(targets: &[ClaimFinding]) -> impl Iterator<Item = Finding> {

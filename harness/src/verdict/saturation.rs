@@ -42,26 +42,14 @@ mod tests {
     use harness_base::units::Rate;
     use harness_load::facts::LoadFacts;
     use harness_load::pace::{Arrivals, Pace};
-    use harness_rig::usage::Series;
 
     fn stage(busy: usize, of: usize) -> StageRecord {
         let round = |index: usize| {
             let (share, limit) = (if index < busy { 0.7 } else { 0.3 }, 0.6);
             let check = Check::new(Found::TargetCpu { share, cpus: 2.0, limit }, share <= limit, Blame::Target);
-            let trial = TrialRecord {
-                arm: Arm::Proxied,
-                build: Build::Head,
-                offered: Pace::Open { rate: Rate(1000.0), arrivals: Arrivals::Jittered },
-                connections: 1,
-                load: LoadFacts::default(),
-                ledger: None,
-                readings: Series::default(),
-                peak_rss_bytes: None,
-                target_cpus: None,
-                target_threads: None,
-                audit: vec![check],
-                tags: Vec::new(),
-            };
+            let offered = Pace::Open { rate: Rate(1000.0), arrivals: Arrivals::Jittered };
+            let trial =
+                TrialRecord { audit: vec![check], ..TrialRecord::new(Arm::Proxied, offered, LoadFacts::default()) };
             RoundRecord { index: 1, status: RoundStatus::Valid, trials: vec![trial] }
         };
         let instance = InstanceRecord { rounds: (0..of).map(round).collect(), ..InstanceRecord::default() };

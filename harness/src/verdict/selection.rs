@@ -90,7 +90,6 @@ mod tests {
     use crate::measure::record::InstanceRecord;
     use harness_base::units::{Nanos, Rate};
     use harness_load::facts::LoadFacts;
-    use harness_rig::usage::Series;
 
     const OFFERED: Pace = Pace::Open { rate: Rate(1000.0), arrivals: harness_load::pace::Arrivals::Jittered };
 
@@ -98,20 +97,7 @@ mod tests {
         let mut load = LoadFacts::default();
         load.latencies.response.record(Nanos::from_micros(us));
         let check = Check::new(Found::Steal { share: 0.2, limit: 0.05 }, !disturbed, Blame::Host);
-        TrialRecord {
-            arm,
-            build: Build::Head,
-            offered: OFFERED,
-            connections: 1,
-            load,
-            ledger: None,
-            readings: Series::default(),
-            peak_rss_bytes: None,
-            target_cpus: None,
-            target_threads: None,
-            audit: vec![check],
-            tags: Vec::new(),
-        }
+        TrialRecord { audit: vec![check], ..TrialRecord::new(arm, OFFERED, load) }
     }
 
     /// A stage of rounds with these response times, in microseconds, whose arms were disturbed or not.

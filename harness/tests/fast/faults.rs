@@ -7,9 +7,9 @@ use harness::measure::facts::StageFacts;
 use harness::measure::journal::{JournalLine, replay};
 use harness::measure::outcome::Outcomes;
 use harness::measure::record::{InstanceRecord, Record, RoundRecord, SCHEMA_VERSION, StageRecord};
-use harness::measure::trial::{Build, TrialRecord};
+use harness::measure::trial::TrialRecord;
 use harness::measure::{Arm, LoadFacts, Pace, Ticks};
-use harness::measure::{Ending, RoundStatus, Series, StageStatus};
+use harness::measure::{Ending, RoundStatus, StageStatus};
 use harness::plan::{Options as PlanOptions, Plan};
 use harness::report::{Summary, format};
 use harness::scenario::Scenario;
@@ -32,20 +32,7 @@ fn trial(outcome: impl Fn(u64) -> Outcomes) -> TrialRecord {
     let mut outcomes = Outcomes::default();
     ticks.outcomes.iter().for_each(|tick| outcomes.merge(tick));
     let load = LoadFacts { scheduled: outcomes.total(), outcomes, ticks: Some(ticks), ..LoadFacts::default() };
-    TrialRecord {
-        arm: Arm::Proxied,
-        build: Build::Head,
-        offered: Pace::constant(Rate(200.0)),
-        connections: 10,
-        load,
-        ledger: None,
-        readings: Series::default(),
-        peak_rss_bytes: None,
-        target_cpus: None,
-        target_threads: None,
-        audit: Vec::new(),
-        tags: Vec::new(),
-    }
+    TrialRecord { connections: 10, ..TrialRecord::new(Arm::Proxied, Pace::constant(Rate(200.0)), load) }
 }
 
 fn ok() -> Outcomes {

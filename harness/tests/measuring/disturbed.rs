@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 
 use crate::alone;
 use crate::limits::groups_can_be_made;
-use crate::support::{Scratch, harness, newest, ran, run, sidecar};
+use crate::support::{Scratch, harness, measured, newest, ran, run, sidecar};
 use harness::measure::{Check, ResourceLimits, RoundStatus, Rule, StageStatus};
 use harness_rig::cgroup::{Own, name};
 
@@ -83,7 +83,7 @@ fn a_target_that_takes_the_cpus_in_bursts_is_neither_dropped_nor_improved() {
     let stages =
         "[stage.overhead]\nrounds = 10\nrate = \"500/s\"\nconnections = 8\nwarmup = \"50ms\"\nwindow = \"250ms\"\n";
     let flags = ["--answer-after", "2ms", "--burn-forever", "2", "--burn-pause", "300ms"];
-    let ran = run(&sidecar(&flags, stages));
+    let ran = measured(&sidecar(&flags, stages));
     ran.expect_code(0);
     let rounds = ran.stage("overhead").instances.into_iter().flat_map(|instance| instance.rounds);
     let rejected = rounds.filter(|round| round.status == RoundStatus::Rejected).count();
@@ -101,7 +101,7 @@ fn a_pause_of_the_target_that_only_old_instances_have_is_in_the_tails() {
     let stages = "[stage.overhead]\nrounds = 6\nrate = \"500/s\"\nconnections = 8\nwarmup = \"50ms\"\nwindow = \"150ms\"\n\
                   tail_window = \"12s\"\n[targets]\n\"latency/p95\" = { limit = \"< 1s\", age = \"10m\" }\n";
     let frozen = ["--freeze-at", "5s", "--freeze-for", "300ms", "--freeze-every", "4s"];
-    let ran = run(&sidecar(&frozen, stages));
+    let ran = measured(&sidecar(&frozen, stages));
     let p99 = ran.value("latency/p99");
     assert!((200.0..330.0).contains(&p99), "{p99} ms: {}", ran.stdout);
     assert!(ran.shows("the target was observed up to an age of"), "{}", ran.stdout);

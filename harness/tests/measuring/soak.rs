@@ -1,5 +1,7 @@
 //! The soak: what its windows amount to, and what it finds on the reference sidecar, whose leaks are set by flags.
 
+use std::cell::RefCell;
+
 use crate::alone;
 use crate::support;
 use crate::support::{Ran, Scratch, harness, measured, newest, ran, settled, sidecar, undisturbed};
@@ -39,17 +41,21 @@ fn state(soak: &Soak, quantity: Quantity) -> TrendState {
 #[test]
 fn a_leak_of_30_mib_and_60_descriptors_a_minute_is_found_within_a_minute() {
     let _alone = alone();
-    let scratch = Scratch::new();
-    let file = scratch.0.join("scenario.toml");
     let leaking = sidecar(&["--leak-per-second", "512KiB", "--leak-fds-per-second", "1"], &soak(42));
-    std::fs::write(&file, leaking).unwrap();
-    let output =
-        harness().args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
-    let folder = newest(&scratch.0.join("out")).unwrap();
-    let series = std::fs::read_to_string(folder.join(FILE)).unwrap();
-    let valid = harness().arg("validate").arg(folder.join("result.json")).output().unwrap();
-    assert!(valid.status.success(), "{}", String::from_utf8_lossy(&valid.stderr));
-    let ran = ran(scratch, output);
+    let series = RefCell::new(String::new());
+    let ran = undisturbed(|| {
+        let scratch = Scratch::new();
+        let file = scratch.0.join("scenario.toml");
+        std::fs::write(&file, &leaking).unwrap();
+        let output =
+            harness().args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
+        let folder = newest(&scratch.0.join("out")).unwrap();
+        *series.borrow_mut() = std::fs::read_to_string(folder.join(FILE)).unwrap();
+        let valid = harness().arg("validate").arg(folder.join("result.json")).output().unwrap();
+        assert!(valid.status.success(), "{}", String::from_utf8_lossy(&valid.stderr));
+        ran(scratch, output)
+    });
+    let series = series.into_inner();
     ran.expect_code(3);
     let found = shown(&ran);
     let states = Quantity::LEAKING.map(|quantity| state(&found, quantity));

@@ -176,18 +176,19 @@ impl Ran {
         found.unwrap_or_else(|| panic!("no stage {name}\n{}\n{}", self.stdout, self.stderr))
     }
 
-    /// Returns the rules that this INVALID run broke, where these are only such as a busy host breaks: what a target or
-    /// an instrument does wrong is never one of them.
+    /// Returns why the numbers of this run are incomplete, if only a busy host is at fault: its stages are INVALID, or none of its
+    /// tail windows counts. What a target or an instrument does wrong is never one of the reasons.
     pub fn disturbed(&self) -> Option<Vec<String>> {
-        if self.code != 6 {
-            return None;
+        self.result.as_ref()?;
+        let stages = self.record().stages;
+        let mut broken: Vec<Check> = stages.iter().flat_map(lost_tail).collect();
+        if self.code == 6 {
+            let rounds = stages.iter().flat_map(StageRecord::rejected_rounds);
+            broken.extend(rounds.flat_map(|round| &round.trials).flat_map(|trial| trial.audit.clone()));
+            let launches = stages.iter().flat_map(|stage| &stage.instances);
+            broken.extend(launches.flat_map(|launch| launch.left_out.clone()));
         }
-        let instances = self.record().stages.into_iter().flat_map(|stage| stage.instances);
-        let rejected =
-            instances.flat_map(|instance| instance.rounds).filter(|round| round.status == RoundStatus::Rejected);
-        let checks =
-            rejected.flat_map(|round| round.trials).flat_map(|trial| trial.audit).filter(|check| !check.passed);
-        let broken: Vec<Check> = checks.collect();
+        broken.retain(|check| !check.passed);
         let ours = |rule: Rule| [Rule::Accounting, Rule::Errors, Rule::Ledger].contains(&rule);
         let disturbed = !broken.is_empty() && !broken.iter().any(|check| ours(check.rule()));
         disturbed.then(|| broken.iter().map(ToString::to_string).collect())
@@ -260,4 +261,12 @@ expect = {{ status = 200, json = {{ present = ["/result"], absent = ["/error"] }
 {stages}
 "#
     )
+}
+
+/// Returns the audit of the last tail window of a stage, if it has tail windows and none of them counts.
+fn lost_tail(stage: &StageRecord) -> Vec<Check> {
+    let rounds = stage.instances.iter().flat_map(|instance| &instance.rounds);
+    let last = rounds.filter(|round| round.status == RoundStatus::Tail).last();
+    let lost = last.filter(|_| stage.tail().is_none());
+    lost.into_iter().flat_map(|round| &round.trials).flat_map(|trial| trial.audit.clone()).collect()
 }

@@ -246,11 +246,7 @@ impl Maker {
         };
         let (audit, tags) = (audit(&evidence, &Limits::default()), tags(&evidence, &Limits::default()));
         TrialRecord {
-            arm: shape.arm,
-            build: Build::Head,
-            offered: shape.offered,
             connections: 10,
-            load,
             ledger,
             readings,
             peak_rss_bytes: rss.map(|bytes| bytes + 900_000),
@@ -258,6 +254,7 @@ impl Maker {
             target_threads: rss.map(|_| threads(shape.window_ms, busy)),
             audit,
             tags,
+            ..TrialRecord::new(shape.arm, shape.offered, load)
         }
     }
 

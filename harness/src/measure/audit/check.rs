@@ -273,6 +273,18 @@ impl Found {
     }
 }
 
+/// Groups items by the rule of their check, in the order in which the rules appear first, each with its first check.
+pub fn by_rule<'a, T>(items: impl IntoIterator<Item = (&'a Check, T)>) -> Vec<(&'a Check, Vec<T>)> {
+    let mut groups: Vec<(&Check, Vec<T>)> = Vec::new();
+    for (check, item) in items {
+        match groups.iter_mut().find(|(first, _)| first.rule() == check.rule()) {
+            Some((_, group)) => group.push(item),
+            None => groups.push((check, vec![item])),
+        }
+    }
+    groups
+}
+
 impl Check {
     /// Creates a check. The blame is kept only if the rule does not hold.
     pub fn new(found: Found, passed: bool, blame: Blame) -> Self {

@@ -4,7 +4,7 @@ use super::*;
 use crate::measure::ThreadsUsage;
 use crate::measure::group::{GroupUsage, ResourceLimits};
 use crate::measure::record::{InstanceRecord, RoundStatus};
-use crate::measure::trial::{Build, TrialRecord};
+use crate::measure::trial::TrialRecord;
 use crate::measure::usage::{HostUsage, ProcessUsage, Reading, Series, ThreadUsage, TreeUsage};
 use crate::measure::{Arm, LoadFacts};
 use harness_base::clock::Mono;
@@ -47,18 +47,11 @@ fn trial(arm: Arm, millis: u64) -> TrialRecord {
         busiest_name: Some("worker".to_owned()),
     };
     TrialRecord {
-        arm,
-        build: Build::Head,
-        offered: Pace::Closed { vus: 12 },
         connections: 12,
-        load,
-        ledger: None,
         readings: Series(vec![reading(0.0), reading(1.0)]),
-        peak_rss_bytes: None,
         target_cpus: Some(2.0),
         target_threads: Some(threads),
-        audit: Vec::new(),
-        tags: Vec::new(),
+        ..TrialRecord::new(arm, Pace::Closed { vus: 12 }, load)
     }
 }
 

@@ -81,27 +81,12 @@ fn reopened(stage: &StageRecord) -> Option<String> {
 mod tests {
     use super::*;
     use crate::measure::record::{InstanceRecord, RoundRecord};
-    use crate::measure::trial::Build;
     use harness_base::units::Rate;
     use harness_load::facts::{Halves, LoadFacts};
-    use harness_rig::usage::Series;
 
     fn stage(loads: Vec<LoadFacts>) -> StageRecord {
         let offered = Pace::Open { rate: Rate(1000.0), arrivals: Default::default() };
-        let trial = |load| TrialRecord {
-            arm: Arm::Proxied,
-            build: Build::Head,
-            offered,
-            connections: 1,
-            load,
-            ledger: None,
-            readings: Series::default(),
-            peak_rss_bytes: None,
-            target_cpus: None,
-            target_threads: None,
-            audit: Vec::new(),
-            tags: Vec::new(),
-        };
+        let trial = |load| TrialRecord::new(Arm::Proxied, offered, load);
         let round = |load| RoundRecord { index: 1, status: RoundStatus::Valid, trials: vec![trial(load)] };
         let instance = InstanceRecord { rounds: loads.into_iter().map(round).collect(), ..InstanceRecord::default() };
         StageRecord { instances: vec![instance], offered: Some(offered), ..StageRecord::default() }

@@ -6,7 +6,7 @@ use harness::measure::audit::{OwnProcess, Tag};
 use harness::measure::journal::{Error, JournalLine, replay};
 use harness::measure::latency::LatencyHistogram;
 use harness::measure::record::{InstanceRecord, RoundRecord, RoundStatus, SCHEMA_VERSION, StageKind};
-use harness::measure::trial::{Build, TrialRecord};
+use harness::measure::trial::TrialRecord;
 use harness::measure::usage::{Reading, Series};
 use harness::measure::{Arm, LoadFacts, Pace};
 use harness::measure::{InstanceFacts, StageFacts};
@@ -24,19 +24,15 @@ fn trial(rate: f64, in_flight: f64, spans: &[u64]) -> TrialRecord {
     spans.iter().for_each(|span| response.record(Nanos(*span)));
     let mut load = LoadFacts { mean_in_flight: in_flight, scheduled: spans.len() as u64, ..LoadFacts::default() };
     load.latencies.response = response;
+    let arm = if spans.len().is_multiple_of(2) { Arm::Direct } else { Arm::Proxied };
     TrialRecord {
-        arm: if spans.len().is_multiple_of(2) { Arm::Direct } else { Arm::Proxied },
-        build: Build::Head,
-        offered: Pace::constant(Rate(rate)),
         connections: 10,
-        load,
-        ledger: None,
         readings: Series(vec![Reading::default()]),
         peak_rss_bytes: spans.first().copied(),
         target_cpus: spans.first().map(|_| 0.5),
         target_threads: spans.first().map(|span| ThreadsUsage { span_ns: *span, ..ThreadsUsage::default() }),
-        audit: Vec::new(),
         tags: vec![Tag::CoLocated { process: OwnProcess::Generator, share: 0.93 }],
+        ..TrialRecord::new(arm, Pace::constant(Rate(rate)), load)
     }
 }
 

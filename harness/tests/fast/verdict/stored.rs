@@ -168,26 +168,12 @@ fn slow(p50_ms: f64) -> Record {
     use harness::measure::StageFacts;
     use harness::measure::record::{InstanceRecord, RoundRecord, RoundStatus, StageKind, StageRecord, StageStatus};
     use harness::measure::trial::TrialRecord;
-    use harness::measure::usage::Series;
     use harness::measure::{Arm, LoadFacts, Pace};
     let round = |index: u32| {
         let mut load = LoadFacts { scheduled: 20_000, window_ns: 1_000_000_000, ..LoadFacts::default() };
         let ms = p50_ms * ROUNDS[index as usize] / 2.0;
         load.latencies.service.record(harness_base::units::Nanos((ms * 1e6) as u64));
-        let trial = TrialRecord {
-            arm: Arm::Proxied,
-            build: Build::Head,
-            offered: Pace::Closed { vus: 10 },
-            connections: 10,
-            load,
-            ledger: None,
-            readings: Series(Vec::new()),
-            peak_rss_bytes: None,
-            target_cpus: None,
-            target_threads: None,
-            audit: Vec::new(),
-            tags: Vec::new(),
-        };
+        let trial = TrialRecord { connections: 10, ..TrialRecord::new(Arm::Proxied, Pace::Closed { vus: 10 }, load) };
         RoundRecord { index, status: RoundStatus::Valid, trials: vec![trial] }
     };
     let instance = InstanceRecord { rounds: (0..10).map(round).collect(), ..InstanceRecord::default() };

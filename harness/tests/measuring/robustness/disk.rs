@@ -76,6 +76,7 @@ fn a_disk_that_fills_up_costs_no_number() {
         assert!(stderr.contains(words), "{words} is not in {stderr}");
     }
     assert!(!stderr.contains("panicked"), "{stderr}");
+    assert!(!stdout.contains("report.html") && !stdout.contains("harness report"), "no file that is absent: {stdout}");
     let kept = is_kept(&site, &stderr);
     let warnings = kept["record"]["stages"][0]["warnings"].to_string();
     assert!(warnings.contains("journal_incomplete") && warnings.contains("No space left on device"), "{warnings}");
