@@ -27,11 +27,12 @@ const BUSY: [&str; 5] = [
 ];
 
 /// The stages that are not asked for here, as short as can be.
-const SHORT: [&str; 4] = [
+const SHORT: [&str; 5] = [
     "stage.pacer-200.window=100ms",
     "stage.pacer-5000.window=100ms",
     "stage.pacer-5000.rate=200/s",
     "stage.noise.rate=200/s",
+    "stage.noise.window=200ms",
 ];
 
 /// For what must happen at some time, behind whatever other run.

@@ -15,8 +15,8 @@ const OVERHEAD: &str = r#"
 rounds = 6
 rate = "500/s"
 connections = 10
-warmup = "200ms"
-window = "800ms"
+warmup = "100ms"
+window = "500ms"
 "#;
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -105,7 +105,7 @@ fn cpu_burned_per_request_is_recovered_within_10_percent() {
 
 /// Returns the sidecar with these flags, idle and under load.
 fn idle_and_loaded(flags: &[&str]) -> Ran {
-    let idle = "[stage.idle]\nlaunches = 6\nsettle = \"200ms\"\nwindow = \"400ms\"\n";
+    let idle = "[stage.idle]\nlaunches = 4\nsettle = \"200ms\"\nwindow = \"400ms\"\n";
     measured(&sidecar(flags, &format!("{idle}{OVERHEAD}")))
 }
 
@@ -151,11 +151,11 @@ fn one_json_rpc_error_in_ten_is_counted_exactly_and_never_becomes_throughput() {
     for id in ["latency/p50", "overhead/latency_p50", "throughput/rps_4vu", "latency/capacity_p50"] {
         assert!(ran.metric(id).is_some(), "{}", ran.stdout);
     }
-    // 500/s over 0.8 s: of any 400 requests in a row exactly 40 are answered with an error. The first of a window may reach the
+    // 500/s over 0.5 s: of any 250 requests in a row exactly 25 are answered with an error. The first of a window may reach the
     // target before the last of the warm-up, as up to ten of them are under way at once.
     let paced = proxied(&ran, "overhead");
-    assert!(!paced.is_empty() && paced.iter().all(|load| load.scheduled == 400), "{paced:#?}");
-    assert!(paced.iter().all(|load| load.outcomes.wrong_body.abs_diff(40) <= 1), "{paced:#?}");
+    assert!(!paced.is_empty() && paced.iter().all(|load| load.scheduled == 250), "{paced:#?}");
+    assert!(paced.iter().all(|load| load.outcomes.wrong_body.abs_diff(25) <= 1), "{paced:#?}");
     for load in paced.iter().chain(&proxied(&ran, "capacity")) {
         let outcomes = load.outcomes;
         assert_eq!(load.scheduled, outcomes.total());
@@ -236,7 +236,7 @@ fn frozen(trial: &TrialRecord) -> Result<(), String> {
 #[test]
 fn a_worker_child_is_counted_once() {
     let _alone = alone();
-    let idle = "[stage.idle]\nlaunches = 6\nsettle = \"300ms\"\nwindow = \"1s\"\n";
+    let idle = "[stage.idle]\nlaunches = 4\nsettle = \"200ms\"\nwindow = \"800ms\"\n";
     let flags = ["--worker-child", "--worker-ballast", "32MiB", "--worker-burn", "100ms"];
     let pair = || (run(&sidecar(&flags, idle)), run(&sidecar(&[], idle)));
     let first = pair();
@@ -254,7 +254,7 @@ fn every_request_is_accounted_for_and_the_ledger_agrees() {
     let mut trials = 0;
     for trial in stage.instances.iter().flat_map(|instance| &instance.rounds).flat_map(|round| &round.trials) {
         assert_eq!(trial.load.scheduled, trial.load.outcomes.total());
-        assert_eq!(trial.load.scheduled, 400, "500/s over 0.8 s");
+        assert_eq!(trial.load.scheduled, 250, "500/s over 0.5 s");
         let ledger = trial.ledger.unwrap();
         assert_eq!(ledger.upstream_hits, ledger.sent);
         trials += 1;

@@ -7,14 +7,14 @@ use crate::docker::{labelled, there_is_an_engine};
 use crate::support::{Ran, measured, recovered, recovered_from, run, sidecar};
 use harness::measure::{Ending, StageStatus};
 
-/// Twenty periods of the CPU limit in each window, so that one more or less is 5 %.
+/// A whole number of periods of the CPU limit, 100 ms, in each window, so that its phase does not matter.
 const CONSTRAINED: &str = r#"
 [stage.constrained]
 limits = { cpus = 0.5, memory = "128MiB" }
 rounds = 6
 vus = 10
-warmup = "300ms"
-window = "2s"
+warmup = "200ms"
+window = "1200ms"
 paired = false
 "#;
 
@@ -90,7 +90,7 @@ fn ballast_inside_the_limits_is_found_and_both_roads_agree() {
     let mut known = Some((container.value(RPS), process.value(RPS)));
     recovered(0.10, "capacity in a container against a control group", || {
         // Pairs that follow each other closely, because the host drifts.
-        let short = CONSTRAINED.replace("window = \"2s\"", "window = \"700ms\"");
+        let short = CONSTRAINED.replace("window = \"1200ms\"", "window = \"700ms\"");
         let again =
             |scenario: fn(&[&str], &str) -> String| measured(&scenario(&["--ballast", "64MiB"], &short)).value(RPS);
         known.take().unwrap_or_else(|| (again(contained), again(sidecar)))
@@ -134,9 +134,9 @@ fn growing_past_the_limit_is_named_and_the_last_readings_are_kept() {
     if !groups_can_be_made("growing") || !there_is_an_engine("growing") {
         return;
     }
-    // Some 6 s pass before it is full, and one window after so many milliseconds lasts until then on any machine.
-    let flags = ["--ballast", "80MiB", "--leak-per-second", "6MiB"];
-    let long = CONSTRAINED.replace("window = \"2s\"", "window = \"60s\"");
+    // Some 3 s pass before it is full, and one window after so many milliseconds lasts until then on any machine.
+    let flags = ["--ballast", "80MiB", "--leak-per-second", "12MiB"];
+    let long = CONSTRAINED.replace("window = \"1200ms\"", "window = \"60s\"");
     killed_by_its_limit(&sidecar(&flags, &long));
     killed_by_its_limit(&contained(&flags, &long));
 }
@@ -156,7 +156,7 @@ objective = { rps = "70/s" }
 rounds = 6
 vus = 4
 warmup = "200ms"
-window = "1s"
+window = "700ms"
 "#;
     let mut ran = measured(&sidecar(&["--burn", "5ms", "--ballast", "48MiB"], stage));
     let expected = ["not_met", "not_met", "not_met", "met"];

@@ -10,7 +10,7 @@ use harness::measure::profile::{Profile, Stacks, Taken};
 use harness::measure::{RoundStatus, StageRecord};
 
 const STAGES: &str = "[stage.startup]\nlaunches = 6\n\
-    [stage.capacity]\nrounds = 6\nvus = 2\nwarmup = \"100ms\"\nwindow = \"300ms\"\n";
+    [stage.capacity]\nrounds = 6\nvus = 2\nwarmup = \"50ms\"\nwindow = \"150ms\"\n";
 
 /// A run and the files that it left for its profile, as path and text.
 struct Profiled {
@@ -80,7 +80,7 @@ impl Profiled {
         let trials: Vec<u64> =
             rounds.iter().flat_map(|round| &round.trials).map(|trial| trial.load.window_ns).collect();
         assert_eq!(trials.len(), 2 * rounds.len());
-        assert!(trials.iter().all(|window| *window < 1_500_000_000), "of 300 ms and not of 2 s: {trials:?}");
+        assert!(trials.iter().all(|window| *window < 1_500_000_000), "of 150 ms and not of 2 s: {trials:?}");
         assert!(self.ran.metric("throughput/rps_2vu").is_some(), "{}", self.ran.stdout);
         assert_eq!(self.ran.stage("startup").profile, None);
         assert!(self.valid.0, "{}", self.valid.1);

@@ -265,8 +265,8 @@ expect = {{ status = 200, json = {{ present = ["/result"], absent = ["/error"] }
 
 /// Returns the audit of the last tail window of a stage, if it has tail windows and none of them counts.
 fn lost_tail(stage: &StageRecord) -> Vec<Check> {
-    let rounds = stage.instances.iter().flat_map(|instance| &instance.rounds);
-    let last = rounds.filter(|round| round.status == RoundStatus::Tail).last();
+    let mut rounds = stage.instances.iter().flat_map(|instance| &instance.rounds);
+    let last = rounds.rfind(|round| round.status == RoundStatus::Tail);
     let lost = last.filter(|_| stage.tail().is_none());
     lost.into_iter().flat_map(|round| &round.trials).flat_map(|trial| trial.audit.clone()).collect()
 }
