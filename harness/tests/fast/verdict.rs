@@ -1,4 +1,5 @@
 //! What a change amounts to: what holds for all values, known values, and what becomes of a finding until it is published.
+mod machines;
 mod properties;
 mod publishing;
 mod stored;

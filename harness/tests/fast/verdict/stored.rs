@@ -235,7 +235,8 @@ fn a_judgement_can_be_made_again_from_what_is_stored() {
         override_reason: Some("known".to_owned()),
         ..against(&[around(0.97), around(1.0)])
     };
-    let record = Record { schema_version: harness::measure::record::SCHEMA_VERSION, ..run(&around(1.15)) };
+    let mut record = Record { schema_version: harness::measure::record::SCHEMA_VERSION, ..run(&around(1.15)) };
+    record.scenario.name = "sidecar".to_owned();
     let judgement = judged(&record, &context);
     let stored = Stored::new(record, judgement).unwrap();
     let text = serde_json::to_string(&stored).unwrap();
