@@ -1,4 +1,4 @@
-//! Turns ctrl-c and SIGTERM into a value that can be awaited.
+//! Turns ctrl-c, SIGTERM and SIGHUP into a value that can be awaited.
 
 use std::io;
 
@@ -13,12 +13,13 @@ use harness_base::exit::Exit;
 pub struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
-    /// Listens for SIGINT and SIGTERM. The second one ends the process at once; the keeper then cleans up.
+    /// Listens for SIGINT, SIGTERM, and SIGHUP, which a terminal sends when it closes. The second one ends the process at once; the keeper then cleans up.
     ///
     /// # Errors
     /// Returns an error if the signal handlers cannot be installed.
     pub fn listen() -> io::Result<Self> {
         let (mut ctrl_c, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut hang_up = signal(SignalKind::hangup())?;
         let (announce, requested) = watch::channel(false);
         tokio::spawn(async move {
             let mut received = 0;
@@ -26,6 +27,7 @@ impl Interrupt {
                 tokio::select! {
                     _ = ctrl_c.recv() => {}
                     _ = terminate.recv() => {}
+                    _ = hang_up.recv() => {}
                 }
                 received += 1;
                 if received > 1 {

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use harness::measure::{Ending, ResourceLimits};
@@ -127,7 +127,9 @@ fn answer(mut stream: TcpStream, ready: Mono) {
 }
 
 fn milestones(running: &Running, deadline: Nanos) -> Result<Milestones, probe::Error> {
-    watch(&running.endpoints, running.spawned.unwrap_or_else(Mono::now), deadline, || running.ended())
+    watch(&running.endpoints, running.spawned.unwrap_or_else(Mono::now), deadline, &AtomicBool::new(false), || {
+        running.ended()
+    })
 }
 
 fn said(running: &Running, word: &str) -> u64 {
@@ -201,7 +203,7 @@ fn not_ready_not_listening_and_silent_are_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = HttpUrl::parse(&format!("http://{}/health", listener.local_addr().unwrap())).unwrap();
     let silent = harness_rig::target::Endpoints { proxy: url.clone(), health: Some(url), ready: None };
-    let error = watch(&silent, Mono::now(), deadline, || None).unwrap_err();
+    let error = watch(&silent, Mono::now(), deadline, &AtomicBool::new(false), || None).unwrap_err();
     assert!(matches!(error, probe::Error::TimedOut { endpoint: probe::Endpoint::Health, .. }), "{error}");
 }
 

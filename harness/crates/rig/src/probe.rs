@@ -118,8 +118,9 @@ struct Seen {
     started: Option<Mono>,
 }
 
-/// Waits until the target listens and its health and ready endpoints answer 2xx, until `deadline` after `spawned` at the latest.
-/// Blocks, and calls `alive` every few milliseconds to check whether the target has ended. Its ports must have been free before.
+/// Waits until the target listens and its health and ready endpoints answer 2xx, until `deadline` after `spawned` at the latest, or until
+/// `cancelled` is set. Blocks, and calls `alive` every few milliseconds to check whether the target has ended. Its ports must have
+/// been free before.
 ///
 /// # Errors
 /// Returns [`Error`] when it ended, never listened, or does not answer 2xx.
@@ -127,6 +128,7 @@ pub fn watch(
     endpoints: &Endpoints,
     spawned: Mono,
     deadline: Nanos,
+    cancelled: &AtomicBool,
     alive: impl Fn() -> Option<Ending> + Sync,
 ) -> Result<Milestones, Error> {
     let urls = [
@@ -143,7 +145,8 @@ pub fn watch(
             scope.spawn(move || report(&sender, Seen::new(endpoint, url).look(stop)));
         }
         drop(sender);
-        supervise(&receiver, spawned.after(deadline), &alive, &stop)
+        let is_over = || cancelled.load(Ordering::Relaxed) || Mono::now() >= spawned.after(deadline);
+        supervise(&receiver, is_over, &alive, &stop)
     });
     judge(seen, ending, spawned)
 }
@@ -156,7 +159,7 @@ fn report(sender: &Sender<Seen>, seen: Seen) {
 /// Collects what the threads saw, and stops them when the target ends or its time is over.
 fn supervise(
     receiver: &Receiver<Seen>,
-    end: Mono,
+    is_over: impl Fn() -> bool,
     alive: &impl Fn() -> Option<Ending>,
     stop: &AtomicBool,
 ) -> (Option<Ending>, Vec<Seen>) {
@@ -169,7 +172,7 @@ fn supervise(
         }
         if !stop.load(Ordering::Relaxed) {
             ending = alive();
-            if ending.is_some() || Mono::now() >= end {
+            if ending.is_some() || is_over() {
                 stop.store(true, Ordering::Relaxed);
             }
         }

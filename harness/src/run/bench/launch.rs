@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::alive::{LINES, gone};
 use crate::measure::reason::Cause;
@@ -91,6 +92,15 @@ fn launch_record(running: &Running, milestones: &Milestones, attempts: u32) -> L
     }
 }
 
+/// Ends the probe when it is dropped, so that an interrupt does not wait for the deadline.
+struct Cancel(Arc<AtomicBool>);
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Probes on a separate thread until the process listens and answers.
 async fn come_up(
     rig: &Rig<'_>,
@@ -100,7 +110,9 @@ async fn come_up(
     let running = Arc::new(running);
     let watched = Arc::clone(&running);
     let begun = running.spawned.unwrap_or_else(Mono::now);
-    let watch = move || probe::watch(&watched.endpoints, begun, deadline, || gone(&watched));
+    let cancel = Cancel(Arc::new(AtomicBool::new(false)));
+    let cancelled = Arc::clone(&cancel.0);
+    let watch = move || probe::watch(&watched.endpoints, begun, deadline, &cancelled, || gone(&watched));
     let came_up = rig.interrupt.or(tokio::task::spawn_blocking(watch)).await?;
     let came_up = came_up.map_err(|error| Halt::tooling(&error))?;
     let running = Arc::into_inner(running).ok_or_else(|| Halt::tool("the probe did not end"))?;

@@ -9,16 +9,21 @@ use crate::target::HttpUrl;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// The timeout of an answer. If a target accepts a connection but does not answer, the request is repeated on a new connection.
+/// The timeout of an answer, however many bytes arrive. If a target accepts a connection but does not answer, the request is repeated
+/// on a new connection.
 const TIMEOUT: Nanos = Nanos::from_secs(1);
+/// The timeout of the body of an answer, counted from its head. After a later one, the connection is closed.
+const BODY_TIMEOUT: Nanos = Nanos::from_millis(20);
 /// The timeout of one read, after which the stop flag is checked.
-const SLICE: Nanos = Nanos::from_millis(20);
+const SLICE: Nanos = Nanos::from_millis(10);
 /// Longest head, and longest line of a chunked body, in bytes.
 const HEAD: usize = 64 * 1024;
 /// Header lines of one answer.
 const HEADERS: usize = 128;
 /// The longest body that is read to its end. After a longer one, the connection is closed.
-const BODY: usize = 1024 * 1024;
+const BODY: usize = 64 * 1024;
+/// Interim answers (1xx) before the final one.
+const INTERIM: usize = 16;
 /// The bytes of a body that are kept for messages.
 const EXCERPT: usize = 200;
 
@@ -40,6 +45,12 @@ pub(super) enum Miss {
     Closed,
     #[error("the connection was accepted, but no answer came within {TIMEOUT}")]
     Silent,
+    #[error("an answer began, but its head did not end within {TIMEOUT}: {0:?}")]
+    Slow(String),
+    #[error("{INTERIM} interim answers came and no final one, the last with status {0}")]
+    Interim(u16),
+    #[error("the head of an answer has more than {HEAD} bytes: {0:?}")]
+    Long(String),
     #[error("what came was not HTTP/1: {0:?}")]
     Garbage(String),
     #[error("the head of an answer is malformed ({cause}): {start:?}")]
@@ -63,6 +74,15 @@ struct StatusLine {
     /// When it had arrived.
     at: Mono,
     status: u16,
+}
+
+/// The beginning of a final answer.
+#[derive(Debug)]
+enum Began {
+    /// The status line of a 2xx.
+    Success(StatusLine),
+    /// The head of another answer.
+    Other(Head),
 }
 
 #[derive(Debug)]
@@ -116,28 +136,29 @@ impl Connection {
         Ok(Self { stream, request: request.into_bytes(), buffer: Vec::new() })
     }
 
-    /// Sends one request and reads its answer to the end of the body. A 2xx counts from its status line on, whatever follows.
+    /// Sends one request and reads the status line of a 2xx, of which nothing more is waited for. Another answer is read to the end of
+    /// its body, if that arrives soon, so that the connection can carry the next request.
     pub(super) fn get(&mut self, stopped: &impl Fn() -> bool) -> Result<Answer, Miss> {
         self.stream.write_all(&self.request)?;
         let mut input = Input { connection: self, end: Mono::now().after(TIMEOUT), stopped };
-        let mut line = None;
-        let rest = input.head(&mut line).and_then(|head| {
-            let body = input.body(head.framing, head.line.status)?;
-            Ok((head, body))
-        });
-        let clean = self.buffer.is_empty();
-        match rest {
-            Ok((Head { line: StatusLine { at, status }, keep, .. }, (ended, body))) => {
-                let excerpt = String::from_utf8_lossy(body.get(..EXCERPT).unwrap_or(&body)).into_owned();
-                Ok(Answer { at, status, excerpt, reusable: keep && ended && clean })
+        let Head { line: StatusLine { at, status }, framing, keep } = match input.head()? {
+            Began::Success(StatusLine { at, status }) => {
+                return Ok(Answer { at, status, excerpt: String::new(), reusable: false });
             }
-            Err(miss) => match line {
-                Some(StatusLine { at, status }) if (200..300).contains(&status) => {
-                    Ok(Answer { at, status, excerpt: String::new(), reusable: false })
-                }
-                _ => Err(miss),
-            },
-        }
+            Began::Other(head) => head,
+        };
+        input.end = input.end.min(Mono::now().after(BODY_TIMEOUT));
+        let mut body = Vec::new();
+        let ended = match input.body(framing, status, &mut body) {
+            Ok(ended) => ended,
+            // A body that is late says nothing against the status.
+            Err(Miss::Silent) => false,
+            Err(miss) => return Err(miss),
+        };
+        let clean = self.buffer.is_empty();
+        body.append(&mut self.buffer);
+        let excerpt = String::from_utf8_lossy(body.get(..EXCERPT).unwrap_or(&body)).into_owned();
+        Ok(Answer { at, status, excerpt, reusable: keep && ended && clean })
     }
 }
 
@@ -148,10 +169,16 @@ struct Input<'a, F> {
 }
 
 impl<F: Fn() -> bool> Input<'_, F> {
-    /// Receives more bytes; 0 when the peer has closed its side.
+    /// Receives more bytes; 0 when the peer has closed its side. Checks before every read whether the time is over.
     fn fill(&mut self) -> Result<usize, Miss> {
         let mut chunk = [0_u8; 8192];
         loop {
+            if (self.stopped)() {
+                return Err(Miss::Stopped);
+            }
+            if Mono::now() >= self.end {
+                return Err(Miss::Silent);
+            }
             // By Nagle's algorithm, a target that writes its answer in pieces waits for our acknowledgement of the first piece,
             // which the kernel would delay by 40 ms. The kernel resets the option, so it is set before every read.
             let _unsupported = rustix::net::sockopt::set_tcp_quickack(&self.connection.stream, true);
@@ -161,14 +188,7 @@ impl<F: Fn() -> bool> Input<'_, F> {
                     return Ok(count);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    if (self.stopped)() {
-                        return Err(Miss::Stopped);
-                    }
-                    if Mono::now() >= self.end {
-                        return Err(Miss::Silent);
-                    }
-                }
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Err(Miss::Closed),
                 Err(error) => return Err(error.into()),
             }
@@ -201,9 +221,9 @@ impl<F: Fn() -> bool> Input<'_, F> {
         String::from_utf8_lossy(line.get(..80).unwrap_or(line)).into_owned()
     }
 
-    /// Reads the head of the final answer and skips interim ones (1xx but 101). `line` is set as soon as the status line of the
-    /// final answer has arrived.
-    fn head(&mut self, line: &mut Option<StatusLine>) -> Result<Head, Miss> {
+    /// Reads the head of the final answer and skips interim ones (1xx but 101). Of a 2xx, only the status line is read.
+    fn head(&mut self) -> Result<Began, Miss> {
+        let (mut line, mut interim) = (None, 0);
         loop {
             let mut headers = [httparse::EMPTY_HEADER; HEADERS];
             let mut response = httparse::Response::new(&mut headers);
@@ -211,60 +231,68 @@ impl<F: Fn() -> bool> Input<'_, F> {
             // The parser knows the code before the line is complete.
             let code = response.code.unwrap_or_default();
             let status = response.reason.and(response.code).filter(|status| *status >= 200 || *status == 101);
-            if let (Some(status), None) = (status, &line) {
-                *line = Some(StatusLine { at: Mono::now(), status });
+            if let (Some(status), None) = (status, line) {
+                line = Some(StatusLine { at: Mono::now(), status });
             }
-            match (parsed, *line) {
+            if let Some(success) = line.filter(|found| (200..300).contains(&found.status)) {
+                return Ok(Began::Success(success));
+            }
+            match (parsed, line) {
                 (Ok(Status::Complete(_)), _) if !(100..600).contains(&code) => return Err(self.garbage()),
                 (Ok(Status::Complete(length)), found) => {
                     let head = found.map(|found| Head::of(&response, found)).transpose()?;
                     self.connection.buffer.drain(..length);
                     if let Some(head) = head {
-                        return Ok(head);
+                        return Ok(Began::Other(head));
+                    }
+                    interim += 1;
+                    if interim == INTERIM {
+                        return Err(Miss::Interim(code));
                     }
                 }
-                (Ok(Status::Partial), _) if self.connection.buffer.len() <= HEAD => {
-                    if self.fill()? == 0 {
-                        return Err(if self.connection.buffer.is_empty() { Miss::Closed } else { self.garbage() });
-                    }
+                (Ok(Status::Partial), _) if self.connection.buffer.len() > HEAD => {
+                    return Err(Miss::Long(self.start()));
                 }
+                (Ok(Status::Partial), _) => match self.fill() {
+                    Ok(0) if self.connection.buffer.is_empty() => return Err(Miss::Closed),
+                    Ok(0) => return Err(self.garbage()),
+                    Ok(_) => {}
+                    Err(Miss::Silent) if !self.connection.buffer.is_empty() => return Err(Miss::Slow(self.start())),
+                    Err(miss) => return Err(miss),
+                },
                 (Err(cause), Some(_)) => return Err(Miss::Malformed { start: self.start(), cause }),
                 _ => return Err(self.garbage()),
             }
         }
     }
 
-    /// Reads the body, and whether it was read to its end.
-    fn body(&mut self, framing: Framing, status: u16) -> Result<(bool, Vec<u8>), Miss> {
-        let mut body = Vec::new();
+    /// Reads the body. Returns whether it was read to its end.
+    fn body(&mut self, framing: Framing, status: u16, body: &mut Vec<u8>) -> Result<bool, Miss> {
         match framing {
-            _ if matches!(status, 204 | 304) => return Ok((true, body)),
-            Framing::Length(length) if length > BODY => return Ok((false, body)),
-            Framing::Length(length) => self.take(length, &mut body)?,
-            Framing::Chunked => return self.chunks(),
+            _ if matches!(status, 204 | 304) => Ok(true),
+            Framing::Length(length) if length > BODY => Ok(false),
+            Framing::Length(length) => self.take(length, body).map(|()| true),
+            Framing::Chunked => self.chunks(body),
             Framing::UntilClosed => {
                 while self.connection.buffer.len() <= BODY && self.fill()? > 0 {}
-                body.append(&mut self.connection.buffer);
-                return Ok((false, body));
+                Ok(false)
             }
         }
-        Ok((true, body))
     }
 
-    fn chunks(&mut self) -> Result<(bool, Vec<u8>), Miss> {
-        let mut body = Vec::new();
+    fn chunks(&mut self, body: &mut Vec<u8>) -> Result<bool, Miss> {
         loop {
             let line = self.line()?;
             let digits = line.split(';').next().unwrap_or_default().trim();
             let length = usize::from_str_radix(digits, 16).map_err(|_| Miss::Garbage(line.clone()))?;
             if length == 0 {
                 while !self.line()?.is_empty() {}
-                return Ok((true, body));
+                return Ok(true);
             }
             if length > BODY || body.len() > BODY {
-                return Ok((false, body));
+                return Ok(false);
             }
-            self.take(length, &mut body)?;
+            self.take(length, body)?;
             self.line()?;
         }
     }
@@ -282,75 +310,4 @@ impl<F: Fn() -> bool> Input<'_, F> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-
-    use super::*;
-
-    /// Serves one connection: per request one list of packets, written apart.
-    fn answers(script: &[&[&str]]) -> Vec<Result<Answer, String>> {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
-        let port = listener.local_addr().expect("bound").port();
-        let url = HttpUrl::parse(&format!("http://127.0.0.1:{port}/ready")).expect("valid");
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                let (mut stream, _) = listener.accept().expect("accepted");
-                stream.set_nodelay(true).expect("set");
-                for packets in script {
-                    let mut request = [0; 4096];
-                    let count = stream.read(&mut request).expect("a request");
-                    assert!(request[..count].starts_with(b"GET /ready HTTP/1.1\r\nHost: 127.0.0.1:"));
-                    assert!(request[..count].ends_with(b"\r\n\r\n"));
-                    for packet in *packets {
-                        stream.write_all(packet.as_bytes()).expect("written");
-                        std::thread::sleep(Nanos::from_millis(2).duration());
-                    }
-                }
-            });
-            let mut connection = Connection::open(&url, TIMEOUT).expect("connected");
-            script.iter().map(|_| connection.get(&|| false).map_err(|miss| miss.to_string())).collect()
-        })
-    }
-
-    fn brief(answers: &[Result<Answer, String>]) -> Vec<(u16, &str, bool)> {
-        let ok = answers.iter().map(|answer| answer.as_ref().expect("answered"));
-        ok.map(|answer| (answer.status, answer.excerpt.as_str(), answer.reusable)).collect()
-    }
-
-    #[test]
-    fn one_connection_carries_answers_of_every_framing_and_split() {
-        let answers = answers(&[
-            &["HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5\r\n\r\nwait!"],
-            &["HTT", "P/1.1 50", "3 no\r\ncontent-LENGTH:5\r", "\n\r\nab", "cde"],
-            &[
-                "HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nab",
-                "c\r\n2\r\nde\r\n0\r\n",
-                "Trailer: 1\r\n\r\n",
-            ],
-            &["HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"],
-            &["HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"],
-        ]);
-        let expected =
-            [(503, "wait!", true), (503, "abcde", true), (500, "abcde", true), (204, "", true), (200, "ok", false)];
-        assert_eq!(brief(&answers), expected);
-    }
-
-    #[test]
-    fn a_body_without_length_ends_with_its_connection() {
-        assert_eq!(brief(&answers(&[&["HTTP/1.0 404 Not Found\r\n\r\nno", " such"]])), [(404, "no such", false)]);
-        assert_eq!(brief(&answers(&[&["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut"]])), [(200, "", false)]);
-    }
-
-    #[test]
-    fn what_is_no_answer_is_told_apart() {
-        let message = |script: &[&str]| answers(&[script])[0].as_ref().map(|_| ()).expect_err("missed").clone();
-        assert!(message(&[]).contains("closed before"));
-        assert!(message(&["SSH-2.0-x\r\n"]).contains("not HTTP/1: \"SSH-2.0-x\""));
-        assert!(
-            message(&["HTTP/1.1 503 x\r\nno colon\r\n\r\n"])
-                .contains("malformed (invalid header name): \"HTTP/1.1 503 x\"")
-        );
-        assert!(message(&["HTTP/1.1 503 x\r\nContent-Length: many\r\n\r\n"]).contains("\"Content-Length: many\""));
-        assert!(message(&["HTTP/1.1 503 x\r\nContent-Length: 9\r\n\r\ncut"]).contains("closed before"));
-    }
-}
+mod tests;
