@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::measure::{Entry, Layout, Numbers};
 use harness_base::exit::Exit;
+use harness_base::files;
 use harness_base::units::Nanos;
 
 pub use criterion::directories as criterion_directories;
@@ -124,7 +125,7 @@ impl Error {
 /// # Errors
 /// Returns [`Error::Missing`], [`Error::Unreadable`] or [`Error::Empty`].
 pub fn read(path: &Path) -> Result<String, Error> {
-    let text = std::fs::read_to_string(path).map_err(|cause| match cause.kind() {
+    let text = files::read_text(path).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
         _ => Error::Unreadable { path: path.to_owned(), cause },
     })?;

@@ -9,6 +9,7 @@ use crate::measure::{Build, Check};
 use crate::measure::{RoundStatus, StageStatus};
 use crate::run::Event;
 use harness_base::clock::Mono;
+use harness_base::printable::Printable;
 use harness_base::units::{Nanos, grouped};
 
 /// Shows a run on the terminal.
@@ -43,7 +44,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{bar:20} {percent:>3} %  {wide_msg}") {
             bar.set_style(style.progress_chars("━╸─"));
         }
-        bar.println(format!("{name}: about {}", seconds(expected)));
+        bar.println(Printable::of(&format!("{name}: about {}", seconds(expected))).as_str());
         Self { bar, expected, behind: Nanos::ZERO, stage: Stage::default() }
     }
 
@@ -68,6 +69,11 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
+    /// Prints a line above the bar.
+    fn print(&self, line: String) {
+        self.bar.println(Printable::of(&line).as_str());
+    }
+
     fn round(&mut self, status: RoundStatus, broken: Option<(Check, Option<Build>)>) {
         self.stage.rate.clear();
         if status == RoundStatus::Rejected {
@@ -76,7 +82,7 @@ impl Progress {
                 let of = build.map_or_else(String::new, |build| format!(" of {}", build.name()));
                 format!("{check}{of}")
             });
-            self.bar.println(format!("  {}: a round was rejected and is repeated: {why}", self.stage.name));
+            self.print(format!("  {}: a round was rejected and is repeated: {why}", self.stage.name));
         }
     }
 
@@ -89,7 +95,7 @@ impl Progress {
             StageStatus::Incomplete => "incomplete",
         };
         let took = Mono::now().since(self.stage.begun);
-        self.bar.println(format!("  {name:<14} {word:<10} {took}"));
+        self.print(format!("  {name:<14} {word:<10} {took}"));
         self.behind = self.behind.plus(self.stage.expected);
         self.stage.expected = Nanos::ZERO;
     }
@@ -104,7 +110,7 @@ impl Progress {
         let rejected = if stage.rejected > 0 { format!(", {} rejected", stage.rejected) } else { String::new() };
         self.bar.set_position(position.0 / 1_000_000);
         let text = format!("{}{of}: {}{}{rejected}; about {} left", stage.name, stage.doing, stage.rate, seconds(left));
-        self.bar.set_message(text);
+        self.bar.set_message(Printable::of(&text).as_str().to_owned());
     }
 }
 

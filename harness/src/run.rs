@@ -31,10 +31,12 @@ pub use profile::no_profile;
 use std::sync::Arc;
 
 use crate::measure::record::Retry;
-use crate::measure::{Record, StageRecord, StageStatus};
+use crate::measure::{Failure, Record, StageRecord, StageStatus};
 use crate::plan::Plan;
 use crate::work::{Stage, Work};
 use halt::Halt;
+use harness_base::exit::Exit;
+use harness_base::files;
 use harness_rig::cgroup;
 use harness_rig::host;
 use harness_rig::keeper::{self, Keeper};
@@ -54,6 +56,14 @@ pub enum Error {
          {folder}"
     )]
     Journal { folder: String, cause: std::io::Error },
+    /// The scratch folder could not be removed.
+    #[error(
+        "the folder of temporary files {folder} could not be removed; look at it with: ls -la {folder}, and remove it with: harness clean"
+    )]
+    Kept { folder: String },
+    /// Something failed before the first stage.
+    #[error("{0}")]
+    NoStage(Box<Failure>),
 }
 
 /// Runs the plan; `retries` are the previous attempts. When this returns, everything that was started has been stopped.
@@ -86,16 +96,32 @@ pub async fn execute(
     let recorder = Recorder::begin(&home.results, header).map_err(journal)?;
     let mut rig = Rig { plan, site, interrupt, recorder, cpus, events };
     stages(&mut rig).await;
-    keeper.shutdown().await;
+    let ended = keeper.shutdown().await;
+    if let Err(error) = ended {
+        clear_without_keeper(home).await;
+        rig.recorder.stage_failed(Failure::of(&error, Exit::Usage))?;
+    }
+    if home.scratch.exists() {
+        let folder = home.scratch.display().to_string();
+        rig.recorder.stage_failed(Failure::of(&Error::Kept { folder }, Exit::Usage))?;
+    }
     let interrupted = rig.interrupt.requested();
     let reference = if interrupted { None } else { host::reference() };
     Ok(rig.recorder.end(interrupted, reference))
 }
 
+/// Removes what the keeper of this run was to remove, because it was killed.
+async fn clear_without_keeper(home: &Home) {
+    // What cannot be removed now is reported by `harness clean`.
+    let _kept = files::remove_tree(&home.scratch);
+    let _kept = cgroup::remove_leftovers();
+    let _no_engine = target::clean(false).await;
+}
+
 /// Removes leftovers of runs whose keeper was killed; `harness clean` reports those that cannot be removed now.
 fn remove_leftovers(plan: &Plan) {
     for folder in keeper::scratch_leftovers(&std::env::temp_dir()) {
-        let _kept = std::fs::remove_dir_all(folder);
+        let _kept = files::remove_tree(&folder);
     }
     if plan.stages.iter().any(Stage::is_limited) {
         let _kept = cgroup::remove_leftovers();

@@ -23,6 +23,7 @@ use crate::spec::{Document, Mistake, Section};
 use crate::verdict::claim::Claim;
 use crate::verdict::gate::{self, Gates};
 use crate::work::Stage;
+use harness_base::files;
 use harness_base::units::hexadecimal;
 use harness_load::spec::GeneratorSpec;
 use harness_rig::target::spec::{ImageSpec, Launch, Spec as TargetSpec, Upstream};
@@ -74,7 +75,7 @@ impl Scenario {
     /// Returns an error if the file cannot be read, or all mistakes in it at once.
     pub fn read(path: &Path, overrides: &[String]) -> Result<Self, Error> {
         let unreadable = |error| Error::Unreadable { path: path.to_owned(), error };
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let text = files::read_text(path).map_err(unreadable)?;
         let absolute = std::path::absolute(path).map_err(unreadable)?;
         let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
         Self::parse(&text, path, folder, overrides)

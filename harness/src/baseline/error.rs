@@ -56,6 +56,14 @@ pub enum Error {
          or digit; for example `--name main`"
     )]
     BadName { name: String },
+    /// The scenario of a result has a name that cannot be a folder.
+    #[error(
+        "the result names scenario {name:?}, which no scenario can have: 1 to 64 letters, digits, `-` or `_`; measure again with `harness run`"
+    )]
+    BadScenario { name: String },
+    /// The path of the baseline leads through a symbolic link.
+    #[error("{path} is a symbolic link, through which no baseline is written; remove it with `rm {path}`")]
+    Link { path: PathBuf },
     /// The run is already in the baseline.
     #[error("run {run_id} is already in the baseline {path}; look at it with `harness baseline show {name}`")]
     Twice { run_id: String, name: String, path: PathBuf },

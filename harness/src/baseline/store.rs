@@ -8,6 +8,7 @@ use super::Error;
 use super::check::{check, quantity, same_quantity};
 use super::record::{Baseline, Promoted, SCHEMA_VERSION};
 use harness_base::files;
+use harness_base::names::{is_file_name, is_name};
 
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -40,10 +41,13 @@ impl Store {
     /// Returns the path of a baseline, whether it exists or not.
     ///
     /// # Errors
-    /// Returns [`Error::BadName`] for an invalid name.
+    /// Returns [`Error::BadName`] or [`Error::BadScenario`] for an invalid name.
     pub fn path(&self, scenario: &str, name: &str) -> Result<PathBuf, Error> {
-        if !is_name(name) {
+        if !is_file_name(name) {
             return Err(Error::BadName { name: name.to_owned() });
+        }
+        if !is_name(scenario) {
+            return Err(Error::BadScenario { name: scenario.to_owned() });
         }
         Ok(self.folder.join(scenario).join(format!("{name}.json")))
     }
@@ -136,7 +140,7 @@ fn fits(baseline: &Baseline, run: &Promoted, path: &Path) -> Result<(), Error> {
 /// # Errors
 /// Returns an [`Error`] if the file exists but cannot be used.
 pub(super) fn read_file(path: &Path) -> Result<Option<Baseline>, Error> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match files::read_text(path) {
         Ok(text) => text,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(Error::Unreadable { path: path.to_owned(), cause }),
@@ -182,6 +186,10 @@ fn write(baseline: &Baseline, path: &Path) -> Result<(), Error> {
     text.push_str("\n]}\n");
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
+        // The file itself is replaced, so a link in its place is not followed.
+        if std::fs::symlink_metadata(folder).map_err(unwritable)?.is_symlink() {
+            return Err(Error::Link { path: folder.to_owned() });
+        }
     }
     files::write_whole(path, text.as_bytes()).map_err(unwritable)
 }
@@ -199,10 +207,4 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 
 fn named(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-/// Returns whether this is a valid name of a baseline, and safe as a file name.
-pub(super) fn is_name(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    name.len() <= 64 && name.bytes().all(fits) && name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
 }

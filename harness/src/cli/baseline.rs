@@ -13,6 +13,7 @@ use crate::verdict::Stored;
 use crate::verdict::promote::{promoted, result_file};
 use harness_base::clock;
 use harness_base::exit::Exit;
+use harness_base::printable::Printable;
 
 /// Runs the action.
 pub(super) fn baseline(args: &BaselineArgs) -> Result<Exit, Error> {
@@ -40,7 +41,7 @@ fn promote(store: &Store, args: &PromoteArgs) -> Result<Exit, Error> {
     let (name, why) = name(args, &stored)?;
     let (run_id, metrics) = (run.run_id.clone(), run.metrics.len());
     let (into, path) = store.promote(scenario, &name, run).map_err(|error| refused(&error))?;
-    print_text(&format!(
+    print_text(format!(
         "promoted run {run_id} ({metrics} metrics) into baseline {name} of scenario {scenario}, which has {} now{why}\n{}\n",
         runs(into.runs.len()),
         path.display()
@@ -113,12 +114,12 @@ fn unknown_metric(baseline: &Baseline, metric: &str) -> Error {
 fn list(store: &Store, args: &ListArgs) -> Result<Exit, Error> {
     let held = store.list().map_err(|error| refused(&error))?;
     if args.format == ShowFormat::Json {
-        print_text(&list_json(&held).map_err(|error| Error::tooling(&error))?);
+        print_text(Printable::json(&list_json(&held).map_err(|error| Error::tooling(&error))?));
     } else if held.is_empty() {
         let folder = store.folder().display();
-        print_text(&format!("no baseline in {folder}; `harness baseline promote RESULT` makes one\n"));
+        print_text(format!("no baseline in {folder}; `harness baseline promote RESULT` makes one\n"));
     } else {
-        print_text(&list_table(&held));
+        print_text(list_table(&held));
     }
     let broken = held.iter().any(|held| held.content.is_err());
     Ok(if broken { Exit::InvalidInput } else { Exit::Pass })
@@ -130,13 +131,13 @@ fn prune(store: &Store, args: &PruneArgs) -> Result<Exit, Error> {
         baseline::prune(store, now, args.keep_days, args.dry_run).map_err(|error| refused(&error))?;
     let verb = if args.dry_run { "would remove" } else { "removed" };
     for old in &pruned {
-        print_text(&format!("{verb} {}: nothing was promoted into it for {} days\n", old.path.display(), old.days));
+        print_text(format!("{verb} {}: nothing was promoted into it for {} days\n", old.path.display(), old.days));
     }
     for error in &unknown {
         print_error(&format!("its age is unknown, so it is kept: {error}"), None);
     }
     if pruned.is_empty() {
-        print_text(&format!("no baseline of a pull request is older than {} days\n", args.keep_days));
+        print_text(format!("no baseline of a pull request is older than {} days\n", args.keep_days));
     }
     Ok(if unknown.is_empty() { Exit::Pass } else { Exit::InvalidInput })
 }

@@ -14,6 +14,7 @@ use crate::report::Summary;
 use crate::run::Home;
 use crate::verdict::{self, Judgement, Stored};
 use harness_base::exit::Exit;
+use harness_base::printable::Printable;
 
 /// Measures the host, stores the valid parts, prints them, and returns the exit code of the run. INVALID parts are not
 /// stored.
@@ -27,7 +28,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<Exit, Error> {
     calibration::make_room(&path).map_err(|error| Error::tooling(&error))?;
     let _alone = alone()?;
     let home = Home::make(&beside(&path), &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
-    let record = Measuring::begin(false)?.run(&plan, &home, &[])?;
+    let record = Measuring::begin(&plan, false)?.run(&plan, &home, &[])?;
     let judgement = verdict::judge(&record, &[], verdict::Options::default());
     let found = calibrate::assess(&record, &judgement);
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
@@ -58,10 +59,10 @@ fn finish(
     }
     calibration::write(found, path).map_err(|error| Error::tooling(&error))?;
     match format {
-        CalibrateFormat::Table => print_text(&calibrate::table(found, path)),
+        CalibrateFormat::Table => print_text(calibrate::table(found, path)),
         CalibrateFormat::Json => {
             let json = serde_json::to_string_pretty(found).map_err(|error| Error::tooling(&error))?;
-            print_text(&(json + "\n"));
+            print_text(Printable::json(&(json + "\n")));
         }
     }
     if exit == Exit::Invalid {

@@ -11,6 +11,7 @@ use crate::report::calibration::quote;
 use crate::report::text::wrap;
 use crate::scenario::{self, Scenario};
 use harness_base::exit::Exit;
+use harness_base::printable::Printable;
 use harness_rig::host;
 
 /// Width of a line, and of a label.
@@ -22,14 +23,14 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, Error> {
     if let Some(path) = args.scenario.as_ref().filter(|_| !args.schema) {
         let scenario = Scenario::read(path, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
         let plan = plan(&scenario, &args.selection)?;
-        print_text(&plan.to_string());
+        print_text(plan.to_string());
         match stored_calibration::stored() {
-            Ok(found) => found.iter().for_each(|found| print_text(&calibrated(&plan, found))),
+            Ok(found) => found.iter().for_each(|found| print_text(calibrated(&plan, found))),
             Err(error) => print_warning(&error.to_string()),
         }
     } else {
         let schema = serde_json::to_string_pretty(&scenario::schema()).map_err(|error| Error::tooling(&error))?;
-        print_text(&(schema + "\n"));
+        print_text(Printable::json(&(schema + "\n")));
     }
     Ok(Exit::Pass)
 }

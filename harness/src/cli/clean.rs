@@ -5,22 +5,30 @@ use std::path::{Path, PathBuf};
 use super::args::CleanArgs;
 use super::error::{Error, print_text};
 use harness_base::exit::Exit;
+use harness_base::files;
 use harness_rig::target::{self, ContainerError};
 use harness_rig::{cgroup, keeper};
 
 /// Removes leftovers, or only lists them.
 pub(super) fn clean(args: &CleanArgs) -> Result<Exit, Error> {
-    let mut found = containers(args.dry_run)?;
+    let mut found = processes(args.dry_run);
+    found.extend(containers(args.dry_run)?);
     found.extend(lines("control group", &groups(args.dry_run)?));
     found.extend(lines("folder", &folders(args.dry_run)?));
     let verb = if args.dry_run { "would remove" } else { "removed" };
     for leftover in &found {
-        print_text(&format!("{verb} {leftover}\n"));
+        print_text(format!("{verb} {leftover}\n"));
     }
     if found.is_empty() {
         print_text("nothing was left behind\n");
     }
     Ok(Exit::Pass)
+}
+
+/// Finds processes whose keeper was killed.
+fn processes(dry_run: bool) -> Vec<String> {
+    let strays = keeper::strays().into_iter().filter(|pid| dry_run || keeper::kill_stray(*pid));
+    strays.map(|pid| format!("process {pid}")).collect()
 }
 
 fn lines(kind: &str, paths: &[PathBuf]) -> Vec<String> {
@@ -54,7 +62,7 @@ fn groups(dry_run: bool) -> Result<Vec<PathBuf>, Error> {
 fn folders(dry_run: bool) -> Result<Vec<PathBuf>, Error> {
     let found = keeper::scratch_leftovers(&std::env::temp_dir());
     for path in found.iter().filter(|_| !dry_run) {
-        std::fs::remove_dir_all(path).map_err(|error| refused(path, &error.to_string()))?;
+        files::remove_tree(path).map_err(|error| refused(path, &error.to_string()))?;
     }
     Ok(found)
 }

@@ -1,20 +1,21 @@
-//! Implements `harness comment`: posts the stored judgement of a run to a pull request. It does not judge again,
-//! because the baseline that the run was compared with may no longer exist.
+//! Implements `harness comment`: judges the record of a run again and posts the result to a pull request. What the run was compared with
+//! is in its file, because the baseline may no longer exist.
 
 use std::path::Path;
 use std::time::Duration;
 
 use super::args::{CommentArgs, CommentMode};
-use super::error::{Error, print_command, print_text, print_warning};
+use super::error::{Error, print_commands, print_text, print_warning};
 use super::github::file;
 use super::report::judged_again;
 use crate::measure::Record;
-use crate::publish::actions::{Level, append_summary, command};
+use crate::publish::actions::append_summary;
 use crate::publish::{Access, Done, Github, Mode, Post, put};
 use crate::report::Summary;
 use crate::report::comment::{Options, body, marker};
-use crate::verdict::{Judgement, Stored, stored};
+use crate::verdict::{Judgement, stored};
 use harness_base::exit::Exit;
+use harness_base::workflow::{Commands, Level};
 
 /// Posts or updates the comment. A failure to post is a warning: it does not change the result of the run.
 pub(super) fn comment(args: &CommentArgs) -> Result<Exit, Error> {
@@ -32,22 +33,16 @@ pub(super) fn comment(args: &CommentArgs) -> Result<Exit, Error> {
     let post = Post { pull_request: args.pr, marker: &marker, body: &body, only_update: quiet };
     let done = Github::open(access).map_err(|error| error.to_string()).and_then(|github| put(&github, &post));
     match done {
-        Ok(Done::Created(address)) => print_text(&format!("created the comment: {address}\n")),
-        Ok(Done::Updated(address)) => print_text(&format!("updated the comment: {address}\n")),
+        Ok(Done::Created(address)) => print_text(format!("created the comment: {address}\n")),
+        Ok(Done::Updated(address)) => print_text(format!("updated the comment: {address}\n")),
         Ok(Done::Quiet) => print_text("this mode needs no comment, and there is none to update\n"),
         Err(message) => degraded(&message, &body, quiet),
     }
     Ok(Exit::Pass)
 }
 
-/// Reads the stored judgement of a run; a partial run is judged now.
+/// Reads a run and judges its record again: the digest does not cover the stored judgement, which a fork may have written.
 fn opened(path: &Path) -> Result<(Record, Judgement, bool), Error> {
-    let whole = if path.is_dir() { path.join(stored::RESULT) } else { path.to_owned() };
-    let partial = path.is_dir() && !whole.exists();
-    if !partial {
-        let stored = Stored::read(&whole).map_err(|error| Error::input(&error))?;
-        return Ok((stored.record, stored.judgement, false));
-    }
     let opened = stored::open(path).map_err(|error| Error::input(&error))?;
     let judgement = judged_again(&opened.record, opened.context);
     Ok((opened.record, judgement, opened.partial))
@@ -65,7 +60,9 @@ fn degraded(message: &str, body: &str, quiet: bool) {
         }
     }
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        print_command(&command(Level::Warning, "harness comment", &message));
+        let mut commands = Commands::default();
+        commands.annotate(Level::Warning, "harness comment", &message);
+        print_commands(&commands);
     } else {
         print_warning(&message);
     }

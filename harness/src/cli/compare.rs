@@ -8,18 +8,19 @@ use super::error::{Error, print_text};
 use crate::report::compare::{annotations, json, table};
 use crate::verdict::compare::{self, Options};
 use harness_base::exit::Exit;
+use harness_base::printable::Printable;
 
 /// Judges every pair, then prints the result.
 pub(super) fn compare(args: &CompareArgs) -> Result<Exit, Error> {
     let options = Options { rule: args.rule.map(rule), fail_on: fail_on(args.fail_on) };
     let comparison = compare::compare(&pairs(&args.files)?, options);
     match args.format {
-        CompareFormat::Table => print_text(&table(&comparison)),
-        CompareFormat::Json => print_text(&json(&comparison).map_err(|error| Error::tooling(&error))?),
+        CompareFormat::Table => print_text(table(&comparison)),
+        CompareFormat::Json => print_text(Printable::json(&json(&comparison).map_err(|error| Error::tooling(&error))?)),
     }
     let on_github = std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
     if on_github && args.format == CompareFormat::Table {
-        print_text(&annotations(&comparison));
+        print_text(annotations(&comparison));
     }
     Ok(comparison.exit)
 }

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use harness_base::error::chain;
 use harness_base::exit::Exit;
+use harness_base::printable::Printable;
+use harness_base::workflow::Commands;
 
 /// A failure and its exit code.
 #[derive(Debug)]
@@ -33,27 +35,31 @@ impl Error {
 }
 
 /// Prints `error: …` and, below it, `hint: …` to stderr.
-#[expect(clippy::print_stderr, reason = "the one place where errors are printed")]
 pub(super) fn print_error(message: &str, hint: Option<&str>) {
-    eprintln!("error: {message}");
+    print_line(&Printable::of(&format!("error: {message}")));
     if let Some(hint) = hint {
-        eprintln!("hint: {hint}");
+        print_line(&Printable::of(&format!("hint: {hint}")));
     }
 }
 
 /// Prints `warning: …` to stderr.
-#[expect(clippy::print_stderr, reason = "the one place where warnings are printed")]
 pub(super) fn print_warning(message: &str) {
-    eprintln!("warning: {message}");
+    print_line(&Printable::of(&format!("warning: {message}")));
+}
+
+/// Prints a line to stderr.
+#[expect(clippy::print_stderr, reason = "the one place where errors and warnings are printed")]
+fn print_line(line: &Printable) {
+    eprintln!("{}", line.as_str());
 }
 
 /// The first error that prevented writing to stdout.
 static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
 
 /// Prints to stdout. A closed pipe (`| head`) is not an error; [`finish`] reports any other failure.
-pub(super) fn print_text(text: &str) {
+pub(super) fn print_text(text: impl Into<Printable>) {
     let mut stdout = io::stdout();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let written = stdout.write_all(text.into().as_str().as_bytes()).and_then(|()| stdout.flush());
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
     {
@@ -71,6 +77,6 @@ pub(super) fn finish() -> Exit {
 
 /// Prints workflow commands to stderr; the runner reads it as well as stdout.
 #[expect(clippy::print_stderr, reason = "the one place where workflow commands are printed")]
-pub(super) fn print_command(lines: &str) {
-    eprint!("{lines}");
+pub(super) fn print_commands(commands: &Commands) {
+    eprint!("{}", commands.as_str());
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::GithubArgs;
-use super::error::{Error, print_command};
+use super::error::{Error, print_commands};
 use crate::publish::actions::{annotations, append_outputs, append_summary};
 use crate::report::{self, Summary};
 
@@ -14,7 +14,7 @@ impl GithubArgs {
         if !self.github {
             return Ok(());
         }
-        print_command(&annotations(summary.judgement));
+        print_commands(&annotations(summary.judgement));
         if let (Some(path), Some(format)) = (file("GITHUB_STEP_SUMMARY"), report::format("markdown")) {
             let markdown = format.render(summary).map_err(|error| Error::tooling(&error))?;
             append_summary(&path, &String::from_utf8_lossy(&markdown)).map_err(|error| Error::tooling(&error))?;

@@ -54,7 +54,7 @@ fn image(argv: &[OsString]) -> ExitCode {
     match harness_image::build(&BuildRequest { executable, extra: &[], furnished: true, labels: &labels, tag, out }) {
         Ok(built) => {
             built.warnings.iter().for_each(|warning| print_warning(warning));
-            print_text(&format!("{}\n", built.id));
+            print_text(format!("{}\n", built.id));
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -3,10 +3,11 @@
 use super::error::{Error, print_text};
 use crate::measure::metric::MEASURES;
 use harness_base::exit::Exit;
+use harness_base::printable::Printable;
 
 /// Prints the list of measures as JSON.
 pub(super) fn measures() -> Result<Exit, Error> {
     let json = serde_json::to_string_pretty(&MEASURES).map_err(|error| Error::tooling(&error))?;
-    print_text(&(json + "\n"));
+    print_text(Printable::json(&(json + "\n")));
     Ok(Exit::Pass)
 }

@@ -8,6 +8,7 @@ use crate::measure::record::Retry;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::run::{self, Home, Interrupt};
+use harness_rig::{environment, keeper};
 
 /// State that all runs of one command share: an interrupt between two of them also stops the next one.
 #[derive(Debug)]
@@ -18,8 +19,10 @@ pub(super) struct Measuring {
 }
 
 impl Measuring {
-    /// Starts listening for interrupts; `quiet` suppresses progress.
-    pub(super) fn begin(quiet: bool) -> Result<Self, Error> {
+    /// Forgets the secrets in the environment but what the plan uses, starts listening for interrupts, and adopts the orphans of a keeper that is killed; `quiet` suppresses progress.
+    pub(super) fn begin(plan: &Plan, quiet: bool) -> Result<Self, Error> {
+        environment::forget_secrets(plan.variables()).map_err(|error| Error::tooling(&error))?;
+        keeper::adopt_orphans().map_err(|error| Error::tooling(&error))?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Error::tooling(&error))?;
         let interrupt = runtime.block_on(async { Interrupt::listen() }).map_err(|error| Error::tooling(&error))?;
         Ok(Self { runtime, interrupt, quiet })

@@ -12,6 +12,7 @@ use crate::report::{self, Summary};
 use crate::scenario;
 use crate::verdict::{self, Context, Judgement, stored};
 use harness_base::exit::Exit;
+use harness_base::files;
 
 /// Judges the record again, renders it, and writes the artifacts into `--out`. Returns the exit code of the verdict.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
@@ -26,7 +27,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
         report::write(&summary, out).map_err(|error| Error::tooling(&error))?;
         copy_profiles(&opened.record, folder, out).map_err(|error| Error::tooling(&error))?;
     }
-    print_text(&shown(&summary, &args.format, &args.detail)?);
+    print_text(shown(&summary, &args.format, &args.detail)?);
     args.github.write(&summary, folder)?;
     Ok(judgement.exit)
 }
@@ -49,12 +50,17 @@ fn copy_profiles(record: &Record, folder: &Path, out: &Path) -> Result<(), Uncop
     for name in profiles.flatten() {
         let (from, to) = (folder.join(name), out.join(name));
         let same = from.canonicalize().is_ok_and(|from| to.canonicalize().is_ok_and(|to| from == to));
-        // They may have been deleted since.
-        if same || !is_below(name) || !from.is_file() {
+        // They may have been deleted since. The folder may be that of a stranger, so no link leads out of it or out of the other one.
+        if same || !is_below(name) || !is_real(folder, &from) {
             continue;
         }
-        let made = to.parent().map_or(Ok(()), fs::create_dir_all);
-        made.and_then(|()| fs::copy(&from, &to)).map_err(|cause| Uncopied { from, to, cause })?;
+        let copied = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
+            if !stays_below(out, &to) {
+                return Err(io::Error::other("a symbolic link leads out of the folder"));
+            }
+            files::write_whole(&to, &files::read_bounded(&from)?)
+        });
+        copied.map_err(|cause| Uncopied { from, to, cause })?;
     }
     Ok(())
 }
@@ -62,6 +68,17 @@ fn copy_profiles(record: &Record, folder: &Path, out: &Path) -> Result<(), Uncop
 /// Returns whether a name from a file stays inside its folder.
 fn is_below(name: &str) -> bool {
     Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// Returns whether `path` is a file, and no symbolic link, that really is below `folder`.
+fn is_real(folder: &Path, path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file()) && stays_below(folder, path)
+}
+
+/// Returns whether the folder of `path` is below `folder` when symbolic links are resolved.
+fn stays_below(folder: &Path, path: &Path) -> bool {
+    let resolved = path.parent().map(Path::canonicalize).and_then(Result::ok);
+    folder.canonicalize().is_ok_and(|folder| resolved.is_some_and(|parent| parent.starts_with(folder)))
 }
 
 /// Judges a stored record again, with the stored context.

@@ -28,7 +28,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     run::no_profile(&plan).iter().for_each(|why| print_warning(&format!("no profile: {why}")));
     let against = Against::find(args, &plan)?;
     let _alone = alone()?;
-    let attempts = Attempts { plan: &plan, against, measuring: Measuring::begin(args.detail.quiet)?, args };
+    let attempts = Attempts { plan: &plan, against, measuring: Measuring::begin(&plan, args.detail.quiet)?, args };
     let (last, unmade) = attempts.run()?;
     Ok(finish(&attempts, last, args)?.join(unmade))
 }
@@ -60,7 +60,7 @@ fn finish(attempts: &Attempts<'_>, last: Attempt, args: &RunArgs) -> Result<Exit
     let complete = attempts.summary(&stored, &home);
     // Names no file that may be absent.
     let summary = if written.is_ok() { complete } else { Summary { folder: None, ..complete } };
-    print_text(&shown(&summary, name(args.format), &args.detail)?);
+    print_text(shown(&summary, name(args.format), &args.detail)?);
     args.github.write(&summary, &home.shown)?;
     // Printed below the summary, where it is visible.
     let reports = written.map_or_else(|error| error.print(), |()| Exit::Pass);

@@ -7,12 +7,13 @@ use clap_mangen::Man;
 use super::args::{Cli, CompletionsArgs};
 use super::error::{Error, print_text};
 use harness_base::exit::Exit;
+use harness_base::printable::Printable;
 
 /// Prints the completions of one shell.
 pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, Error> {
     let mut script = Vec::new();
     generate(args.shell, &mut Cli::command(), "harness", &mut script);
-    print_text(&String::from_utf8_lossy(&script));
+    print_text(Printable::own(String::from_utf8_lossy(&script).into_owned()));
     Ok(Exit::Pass)
 }
 
@@ -32,6 +33,6 @@ pub(super) fn man() -> Result<Exit, Error> {
         }
         inner.render_extra_section(&mut page).map_err(|error| Error::tooling(&error))?;
     }
-    print_text(&String::from_utf8_lossy(&page));
+    print_text(Printable::own(String::from_utf8_lossy(&page).into_owned()));
     Ok(Exit::Pass)
 }

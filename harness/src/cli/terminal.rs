@@ -3,14 +3,15 @@
 use std::io::IsTerminal;
 
 use harness_base::exit::Exit;
+use harness_base::printable::Printable;
 
 /// Colours the verdict at the start of `text`, if stdout supports colours.
-pub(super) fn coloured(text: &str, exit: Exit) -> String {
+pub(super) fn coloured(text: &str, exit: Exit) -> Printable {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     if wanted(std::io::stdout().is_terminal(), &variable("NO_COLOR"), &variable("TERM")) {
         painted(text, exit)
     } else {
-        text.to_owned()
+        Printable::of(text)
     }
 }
 
@@ -19,14 +20,13 @@ fn wanted(terminal: bool, no_color: &str, term: &str) -> bool {
     terminal && no_color.is_empty() && term != "dumb"
 }
 
-fn painted(text: &str, exit: Exit) -> String {
+fn painted(text: &str, exit: Exit) -> Printable {
     let colour = match exit {
         Exit::Pass => 32,
         Exit::Invalid | Exit::Interrupted => 33,
         Exit::Regressed | Exit::TargetFailed | Exit::InvalidInput | Exit::Usage => 31,
     };
-    let (word, rest) = text.split_at_checked(exit.word().len()).unwrap_or((text, ""));
-    format!("\u{1b}[1;{colour}m{word}\u{1b}[0m{rest}")
+    Printable::of(text).emphasised(exit.word().len(), colour)
 }
 
 #[cfg(test)]
@@ -41,6 +41,7 @@ mod tests {
         {
             assert!(!wanted(terminal, no_color, term), "{terminal} {no_color} {term}");
         }
-        assert_eq!(painted("PASS: 3 metrics\n", Exit::Pass), "\u{1b}[1;32mPASS\u{1b}[0m: 3 metrics\n");
+        let shown = painted("PASS: 3 metrics\n", Exit::Pass);
+        assert_eq!(shown.as_str(), "\u{1b}[1;32mPASS\u{1b}[0m: 3 metrics\n");
     }
 }

@@ -16,15 +16,15 @@ const SHOWN: usize = 20;
 pub(super) fn validate(args: &ValidateArgs) -> Result<Exit, Error> {
     let forced = args.kind.as_ref().and_then(|name| Kind::ALL.into_iter().find(|kind| kind.name() == name));
     let checked: Vec<Checked> = args.files.iter().flat_map(|path| of_path(path, forced)).collect();
-    checked.iter().for_each(|checked| print_text(&describe(checked)));
+    checked.iter().for_each(|checked| print_text(describe(checked)));
     let broken = checked.iter().filter(|checked| !checked.faults.is_empty()).count();
     let total = checked.len();
     let plural = if total == 1 { "" } else { "s" };
     if broken == 0 {
-        print_text(&format!("{total} file{plural} valid\n"));
+        print_text(format!("{total} file{plural} valid\n"));
         return Ok(Exit::Pass);
     }
-    print_text(&format!("{broken} of {total} file{plural} not valid\n"));
+    print_text(format!("{broken} of {total} file{plural} not valid\n"));
     Ok(Exit::InvalidInput)
 }
 

@@ -1,7 +1,6 @@
 //! Reads and writes the calibration file of this host.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -70,7 +69,7 @@ pub fn stored() -> Result<Option<Calibration>, Error> {
 /// # Errors
 /// Returns [`Error::Unreadable`] or [`Error::Malformed`].
 pub fn read(path: &Path) -> Result<Option<Calibration>, Error> {
-    let text = match fs::read_to_string(path) {
+    let text = match files::read_text(path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
         Err(cause) => return Err(Error::Unreadable { path: path.to_owned(), cause }),
@@ -98,6 +97,8 @@ pub fn write(calibration: &Calibration, path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

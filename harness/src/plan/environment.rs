@@ -7,19 +7,30 @@ use harness_rig::target::template::{Piece, Template, variable};
 impl Plan {
     /// Lists the environment variables that builds and upstreams need and that are not set, without duplicates.
     pub fn unset_variables(&self) -> Vec<String> {
-        let upstreams = self.stages.iter().filter_map(|stage| stage.upstream.as_ref()).flat_map(upstream_texts);
         let mut unset = Vec::new();
-        for text in [&self.target].into_iter().chain(&self.base).flat_map(target_texts).chain(upstreams) {
-            for piece in Template::parse(text).iter().flat_map(Template::pieces) {
-                if let Piece::Variable { name, default } = piece
-                    && variable(name, default.as_deref()).is_none()
-                    && !unset.contains(name)
-                {
-                    unset.push(name.clone());
-                }
+        for (name, default) in self.references() {
+            if variable(&name, default.as_deref()).is_none() && !unset.contains(&name) {
+                unset.push(name);
             }
         }
         unset
+    }
+
+    /// Lists the environment variables that builds and upstreams may use.
+    pub fn variables(&self) -> Vec<String> {
+        self.references().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Returns each reference to a variable, with its default.
+    fn references(&self) -> Vec<(String, Option<String>)> {
+        let upstreams = self.stages.iter().filter_map(|stage| stage.upstream.as_ref()).flat_map(upstream_texts);
+        let texts = [&self.target].into_iter().chain(&self.base).flat_map(target_texts).chain(upstreams);
+        let templates: Vec<Template> = texts.filter_map(|text| Template::parse(text).ok()).collect();
+        let references = templates.iter().flat_map(Template::pieces).filter_map(|piece| match piece {
+            Piece::Variable { name, default } => Some((name.clone(), default.clone())),
+            _ => None,
+        });
+        references.collect()
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::verdict::Judgement;
 use crate::verdict::judgement::{ClaimState, FindingKind, Ground};
+use harness_base::workflow::{Commands, Level};
 
 /// Number of annotations before the last one. GitHub shows ten per level and step; the last one counts the rest.
 const SHOWN: usize = 9;
@@ -34,32 +35,9 @@ pub enum Error {
     },
 }
 
-/// Level of an annotation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    Error,
-    Warning,
-}
-
-impl Level {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
-}
-
-/// Formats one workflow command as a line. Characters that would end it or begin another one are escaped.
-pub fn command(level: Level, title: &str, message: &str) -> String {
-    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    let property = data(title).replace(':', "%3A").replace(',', "%2C");
-    format!("::{} title={property}::{}\n", level.word(), data(message))
-}
-
 /// Formats an error for every reason that fails the run, and a warning for every other relevant finding; at most ten of
 /// each.
-pub fn annotations(judgement: &Judgement) -> String {
+pub fn annotations(judgement: &Judgement) -> Commands {
     let of_kind = |kind: FindingKind| judgement.findings.iter().filter(move |finding| finding.kind == kind);
     let findings_of =
         |kind: FindingKind| of_kind(kind).map(|finding| (finding.subject.clone(), finding.message.clone()));
@@ -73,15 +51,18 @@ pub fn annotations(judgement: &Judgement) -> String {
     let missed = missed.map(|target| (format!("{} {}", target.metric, target.limit), target.message.clone()));
     let warnings: Vec<(String, String)> =
         findings_of(FindingKind::Alert).chain(missed).chain(findings_of(FindingKind::Inconclusive)).collect();
-    limited(Level::Error, &errors) + &limited(Level::Warning, &warnings)
+    let mut commands = Commands::default();
+    annotate(&mut commands, Level::Error, &errors);
+    annotate(&mut commands, Level::Warning, &warnings);
+    commands
 }
 
-fn limited(level: Level, lines: &[(String, String)]) -> String {
-    let mut text: String = lines.iter().take(SHOWN).map(|(title, message)| command(level, title, message)).collect();
+/// Adds annotations with these titles and messages, as many as GitHub shows.
+fn annotate(commands: &mut Commands, level: Level, lines: &[(String, String)]) {
+    lines.iter().take(SHOWN).for_each(|(title, message)| commands.annotate(level, title, message));
     if let Some(more) = lines.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        text.push_str(&command(level, "harness", &format!("and {more} more; see the summary")));
+        commands.annotate(level, "harness", &format!("and {more} more; see the summary"));
     }
-    text
 }
 
 /// Appends Markdown to the summary of the step; the text of other steps is kept.

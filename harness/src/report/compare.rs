@@ -8,6 +8,7 @@ use crate::verdict::compare::{Comparison, Pair, Rule};
 use crate::verdict::judgement::{FindingKind, counted};
 #[cfg(feature = "schema")]
 use harness_base::exit::Exit;
+use harness_base::workflow::{Commands, Level};
 
 const WIDTH: usize = 80;
 
@@ -48,19 +49,20 @@ pub fn json(comparison: &Comparison) -> Result<String, Error> {
 }
 
 /// Formats `::error::` for failures and `::warning::` for other relevant findings; empty if there are none.
-pub fn annotations(comparison: &Comparison) -> String {
-    let mut text = String::new();
+pub fn annotations(comparison: &Comparison) -> Commands {
+    let mut commands = Commands::default();
     for pair in &comparison.pairs {
         for problem in &pair.problems {
-            text.push_str(&annotation("error", &problem.message));
+            commands.annotate(Level::Error, "", &problem.message);
         }
         for change in &pair.changes {
             if matches!(change.finding, FindingKind::Block | FindingKind::Alert | FindingKind::Inconclusive) {
-                text.push_str(&annotation("warning", &format!("{}: {}", change.finding.word(), change.message)));
+                let message = format!("{}: {}", change.finding.word(), change.message);
+                commands.annotate(Level::Warning, "", &message);
             }
         }
     }
-    text
+    commands
 }
 
 #[derive(Serialize)]
@@ -110,10 +112,4 @@ fn tally<'a>(pairs: impl Iterator<Item = &'a Pair>) -> String {
     } else {
         format!("{}: {}", counted(changes.len(), "number"), parts.join(", "))
     }
-}
-
-/// Formats a workflow command; characters that would end it are escaped.
-fn annotation(level: &str, message: &str) -> String {
-    let message = message.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    format!("::{level}::{message}\n")
 }

@@ -9,11 +9,11 @@ use std::io;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::html::text::printable_letter;
 use super::{Error, ReportFormat, Summary};
 use crate::measure::StageStatus;
 use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, StageFinding, Topic};
 use harness_base::exit::Exit;
+use harness_base::printable;
 use harness_base::units::Nanos;
 
 pub(super) struct Junit;
@@ -70,7 +70,7 @@ fn write(writer: &mut Writer<Vec<u8>>, summary: &Summary<'_>) -> io::Result<()> 
 }
 
 fn legal(text: &str) -> String {
-    text.chars().map(printable_letter).collect()
+    text.chars().map(printable::letter).collect()
 }
 
 /// How a case ended: the type of a failure or an error, and its message.

@@ -32,7 +32,7 @@ impl ReportFormat for Markdown {
         .chain([
             unmeasured_targets(summary),
             list("Notes", &summary.notes),
-            list("Profiles", &super::profile::markdown(summary.record)),
+            escaped_list("Profiles", &super::profile::markdown(summary.record)),
             stages(summary),
             list("Audit: worst values of the valid rounds", &summary.audit),
             list("Further reasons", &summary.further),
@@ -121,7 +121,12 @@ fn absent(summary: &Summary<'_>) -> String {
 }
 
 fn list(title: &str, lines: &[String]) -> String {
-    let items: String = lines.iter().map(|line| format!("- {}\n", escaped(line))).collect();
+    escaped_list(title, &lines.iter().map(|line| escaped(line)).collect::<Vec<_>>())
+}
+
+/// The same for lines that are escaped already.
+fn escaped_list(title: &str, lines: &[String]) -> String {
+    let items: String = lines.iter().map(|line| format!("- {line}\n")).collect();
     if items.is_empty() { items } else { format!("**{title}**\n\n{items}") }
 }
 

@@ -3,25 +3,16 @@
 use maud::{Markup, html};
 
 use super::html::text::list;
+use super::markdown::escape::escaped;
 use crate::measure::Profile;
 use crate::measure::profile::Taken;
 use crate::measure::record::Record;
+use harness_base::names::is_file_name;
 use harness_base::units::{Nanos, grouped};
 
 /// Iterates over the stages with profiles.
 fn profiles(record: &Record) -> impl Iterator<Item = (&str, &Profile)> {
     record.stages.iter().filter_map(|stage| Some((stage.name.as_str(), stage.profile.as_ref()?)))
-}
-
-/// Formats a line for each profiled stage; `link` formats the paths of graph and stacks.
-fn lines(record: &Record, link: impl Fn(&str) -> String) -> Vec<String> {
-    let line = |(stage, profile): (&str, &Profile)| match profile {
-        Profile::Taken(taken) => {
-            format!("{stage}: flame graph {}, stacks {}{}", link(&taken.graph), link(&taken.folded), about(taken))
-        }
-        Profile::Absent(why) => format!("{stage}: no profile: {why}"),
-    };
-    profiles(record).map(line).collect()
 }
 
 fn about(taken: &Taken) -> String {
@@ -34,18 +25,38 @@ fn about(taken: &Taken) -> String {
     )
 }
 
+/// Formats a line for each profiled stage.
 pub(super) fn text(record: &Record) -> Vec<String> {
-    lines(record, str::to_owned)
+    let line = |(stage, profile): (&str, &Profile)| match profile {
+        Profile::Taken(taken) => {
+            format!("{stage}: flame graph {}, stacks {}{}", taken.graph, taken.folded, about(taken))
+        }
+        Profile::Absent(why) => format!("{stage}: no profile: {why}"),
+    };
+    profiles(record).map(line).collect()
 }
 
-/// Formats Markdown list items.
+/// Formats Markdown list items, escaped.
 pub(super) fn markdown(record: &Record) -> Vec<String> {
-    lines(record, |path| format!("[{path}]({path})"))
+    let escaped_link = |path: &str| if is_link(path) { format!("[{path}]({path})") } else { escaped(path) };
+    let line = |(stage, profile): (&str, &Profile)| match profile {
+        Profile::Taken(taken) => {
+            let links = [&taken.graph, &taken.folded].map(|path| escaped_link(path));
+            format!("{}: flame graph {}, stacks {}{}", escaped(stage), links[0], links[1], escaped(&about(taken)))
+        }
+        Profile::Absent(why) => escaped(&format!("{stage}: no profile: {why}")),
+    };
+    profiles(record).map(line).collect()
+}
+
+/// Returns whether a path from a record leads to a file below the folder of the reports, and to nothing else.
+fn is_link(path: &str) -> bool {
+    path.split('/').all(is_file_name)
 }
 
 /// Renders an HTML list; nothing if nothing was profiled.
 pub(super) fn html(record: &Record) -> Markup {
-    let link = |path: &str| html! { a href=(path) { (path) } };
+    let link = |path: &str| html! { @if is_link(path) { a href=(path) { (path) } } @else { (path) } };
     list(profiles(record).map(|(stage, profile)| match profile {
         Profile::Taken(taken) => html! {
             (stage) ": flame graph " (link(&taken.graph)) ", stacks " (link(&taken.folded)) (about(taken))
@@ -63,6 +74,14 @@ mod tests {
     fn record(profile: Option<Profile>) -> Record {
         let stage = StageRecord { name: "overhead".to_owned(), profile, ..StageRecord::default() };
         Record { stages: vec![stage], ..Record::default() }
+    }
+
+    #[test]
+    fn only_files_below_the_folder_are_linked() {
+        assert!(is_link("profile/overhead.svg"));
+        for path in ["javascript:alert(1)", "../x.svg", "/etc/passwd", "//host/x", "a b", "https://host/x", ""] {
+            assert!(!is_link(path), "{path}");
+        }
     }
 
     #[test]

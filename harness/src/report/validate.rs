@@ -13,6 +13,7 @@ use crate::interop;
 use crate::measure::calibration;
 use crate::measure::canonical::Json;
 use crate::measure::journal;
+use crate::measure::latency::document;
 use crate::measure::metric::Absent;
 use crate::verdict::Stored;
 
@@ -105,7 +106,7 @@ pub fn check(path: &Path, forced: Option<Kind>) -> Checked {
 /// Lists violations of the schema; if there are none, violations of rules that the schema cannot express.
 fn faults_of(kind: Kind, text: &str, path: &Path) -> Vec<Fault> {
     if kind == Kind::Journal {
-        let replayed = journal::replay(text.as_bytes());
+        let replayed = document(|| journal::replay(text.as_bytes()));
         return replayed.err().map(|error| Fault::whole(error.to_string())).into_iter().collect();
     }
     let Some(schema) = kind.schema() else { return Vec::new() };

@@ -9,7 +9,7 @@ use crate::measure::disturber::Disturber;
 use crate::measure::group::ResourceLimits;
 use crate::measure::journal::{self, JournalLine, Replay};
 use crate::measure::trial::{Build, TrialRecord};
-use crate::measure::{Check, Warning};
+use crate::measure::{Check, Failure, Warning};
 use crate::measure::{
     InstanceFacts, InstanceRecord, LaunchRecord, Reading, Record, Reference, RoundStatus, Series, StageFacts,
     StageRecord, StageStatus,
@@ -119,6 +119,18 @@ impl Recorder {
     pub(crate) fn stage_ended(&mut self, status: StageStatus) {
         self.stage.status = status;
         self.push(JournalLine::stage_end(&self.stage));
+    }
+
+    /// Replaces the status of the last stage, unless the run was interrupted, because the harness itself failed.
+    ///
+    /// # Errors
+    /// Returns the failure if there is no stage.
+    pub(crate) fn stage_failed(&mut self, failure: Failure) -> Result<(), super::Error> {
+        if self.stage.name.is_empty() {
+            return Err(super::Error::NoStage(Box::new(failure)));
+        }
+        self.stage_ended(StageStatus::Failed(failure));
+        Ok(())
     }
 
     /// Records a warning for this stage, without duplicates.

@@ -6,6 +6,7 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use crate::measure::LedgerRule;
 use crate::spec::Section;
+use harness_base::files;
 use harness_base::units::Nanos;
 use harness_load::spec::{Body, Expect, GeneratorSpec, Request};
 use harness_load::template::Template;
@@ -226,7 +227,7 @@ fn read_body(section: &Section<'_>, folder: &Path) -> Body {
 }
 
 fn read_file(section: &Section<'_>, key: &str, folder: &Path, path: &str) -> Option<String> {
-    let read = std::fs::read_to_string(folder.join(path));
+    let read = files::read_text(&folder.join(path));
     let explain = |error: &std::io::Error| format!("cannot read {path}: {error}");
     let hint = "paths are relative to the scenario, and the file must be UTF-8";
     read.inspect_err(|error| section.mistake(key, explain(error), Some(hint.to_owned()))).ok()

@@ -9,8 +9,10 @@ use super::context::Context;
 use super::judgement::Judgement;
 use crate::measure::canonical::Json;
 use crate::measure::journal;
+use crate::measure::latency::document;
 use crate::measure::record::{Record, SCHEMA_VERSION};
 use harness_base::files;
+use harness_base::names::is_name;
 
 /// Name of the result in the folder of a run.
 pub const RESULT: &str = "result.json";
@@ -108,7 +110,7 @@ impl Stored {
     /// # Errors
     /// Returns an [`Error`] with the next command to type.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|cause| match cause.kind() {
+        let text = files::read_text(path).map_err(|cause| match cause.kind() {
             std::io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
             _ => Error::Unreadable { path: path.to_owned(), cause },
         })?;
@@ -121,7 +123,10 @@ impl Stored {
     /// Returns an [`Error`] with the next command to type.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         check(text, path)?;
-        serde_json::from_str(text).map_err(|error| Error::NotResult { path: path.to_owned(), why: error.to_string() })
+        let parsed: Result<Self, _> = document(|| serde_json::from_str(text));
+        let stored = parsed.map_err(|error| Error::NotResult { path: path.to_owned(), why: error.to_string() })?;
+        named(&stored.record, path)?;
+        Ok(stored)
     }
 }
 
@@ -140,8 +145,23 @@ pub fn parse_record(text: &str, path: &Path) -> Result<Record, Error> {
         _record_sha256: IgnoredAny,
     }
     check(text, path)?;
-    let parts: Result<Parts, _> = serde_json::from_str(text);
-    parts.map(|parts| parts.record).map_err(|error| Error::NotResult { path: path.to_owned(), why: error.to_string() })
+    let parts: Result<Parts, _> = document(|| serde_json::from_str(text));
+    let parts = parts.map_err(|error| Error::NotResult { path: path.to_owned(), why: error.to_string() })?;
+    named(&parts.record, path)?;
+    Ok(parts.record)
+}
+
+/// Checks the names in a record that become names of files: a stranger may have written it.
+fn named(record: &Record, path: &Path) -> Result<(), Error> {
+    let stages = record.stages.iter().map(|stage| ("stages.name", stage.name.as_str()));
+    let names = [("scenario.name", record.scenario.name.as_str()), ("run_id", record.run_id.as_str())];
+    match names.into_iter().chain(stages).find(|(_, name)| !is_name(name)) {
+        None => Ok(()),
+        Some((key, name)) => {
+            let why = format!("its {key} is {name:?}, which must be 1 to 64 letters, digits, - or _");
+            Err(Error::NotResult { path: path.to_owned(), why })
+        }
+    }
 }
 
 fn check(text: &str, path: &Path) -> Result<(), Error> {
@@ -195,8 +215,10 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
             partial: false,
         });
     }
-    let bytes = std::fs::read(&written).map_err(|cause| Error::Unreadable { path: written.clone(), cause })?;
-    let replay = journal::replay(&bytes).map_err(|cause| Error::Journal { path: written, cause })?;
+    let bytes = files::read_bounded(&written).map_err(|cause| Error::Unreadable { path: written.clone(), cause })?;
+    let replay = document(|| journal::replay(&bytes));
+    let replay = replay.map_err(|cause| Error::Journal { path: written.clone(), cause })?;
+    named(&replay.record, &written)?;
     Ok(Opened { record: replay.record, context: Context::default(), partial: !replay.complete })
 }
 

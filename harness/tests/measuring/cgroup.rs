@@ -207,7 +207,7 @@ fn a_group_is_gone_after_a_stop_a_drop_and_the_keepers_end() {
     let ended = place.shell(everything(), DETACHING);
     let third = directories(&ended);
     assert!(eventually(|| sleeping(&third) == 3));
-    runtime().block_on(place.keeper().shutdown());
+    runtime().block_on(place.keeper().shutdown()).unwrap();
     assert!(none_exists(&third));
 }
 

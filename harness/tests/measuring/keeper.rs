@@ -206,7 +206,7 @@ fn a_flood_of_output_neither_blocks_nor_fills_the_disk() {
     assert_eq!(ending.expect("the flood blocked"), Ending::Code(0));
     assert_eq!(child.log_tail(1), ["over"]);
     drop(child);
-    runtime().block_on(keeper.shutdown());
+    runtime().block_on(keeper.shutdown()).unwrap();
     let size = |name: &str| std::fs::metadata(folder.0.join(name)).unwrap().len();
     let (head, kept) = (size("flood.log"), size("flood.log.1") + size("flood.log.2"));
     let limit = Bytes::from_mebi(2).0;
@@ -269,7 +269,7 @@ fn a_dropped_child_is_killed_and_a_dropped_keeper_kills_all() {
     let mark = child.mark.clone();
     let _sweep = Sweep(mark.clone());
     assert!(eventually(|| marked(&mark).len() >= 4));
-    runtime().block_on(keeper.shutdown());
+    runtime().block_on(keeper.shutdown()).unwrap();
     assert_eq!(marked(&mark), [0; 0]);
     assert!(!Path::new(&format!("/proc/{}", keeper.pid())).exists());
     assert!(matches!(child.ended(), Some(Ending::Signal(_))));

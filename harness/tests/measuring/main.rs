@@ -24,6 +24,7 @@ mod doctor;
 mod errors;
 mod failures;
 mod faults;
+mod hostile;
 mod keeper;
 mod known_truth;
 mod limits;

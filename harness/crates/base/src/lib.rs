@@ -1,4 +1,4 @@
-//! Code that every crate of the workspace uses: quantities with units, clocks and timers, atomic file writes, error chains, exit codes.
+//! Code that every crate of the workspace uses: quantities with units, clocks and timers, bounded file reads, atomic file writes, names, printable text, workflow commands, error chains, exit codes.
 
 pub mod clock;
 pub mod error;
@@ -6,7 +6,10 @@ pub mod exit;
 pub mod files;
 #[cfg(feature = "timer")]
 pub mod heartbeat;
+pub mod names;
+pub mod printable;
 #[cfg(feature = "timer")]
 pub mod timer;
 pub mod units;
 pub mod words;
+pub mod workflow;

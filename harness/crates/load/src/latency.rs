@@ -10,11 +10,8 @@ use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
 
 use harness_base::units::Nanos;
-use packed::Packed;
+use packed::{LONGEST_NS, Packed};
 pub use unreadable::Unreadable;
-
-/// The longest span, 120 s. Longer spans are recorded as this.
-const LONGEST_NS: u64 = 120_000_000_000;
 
 /// Counts of spans by length, to three significant digits. While it counts it takes about 220 KiB, so it is kept per worker and not
 /// per connection. When it was read from a file, it takes only the memory of the buckets in use. In JSON it is the V2 compressed
@@ -45,6 +42,12 @@ impl Default for LatencyHistogram {
     fn default() -> Self {
         Self::with_digits(3)
     }
+}
+
+/// Runs `read`, which reads one file that contains histograms. The number of their buckets is bounded, so that a small file cannot take
+/// gigabytes of memory.
+pub fn document<T>(read: impl FnOnce() -> T) -> T {
+    packed::document(read)
 }
 
 impl LatencyHistogram {
@@ -291,6 +294,42 @@ mod tests {
                 assert_eq!(read.count_above(Nanos(limit)), counted.count_above(Nanos(limit)), "{limit}");
             }
         }
+    }
+
+    /// Returns a histogram whose header claims these bounds, with these counts.
+    fn forged(digits: u32, highest: u64, counts: &[u8]) -> String {
+        use std::io::Write as _;
+        let mut inner = Vec::new();
+        inner.extend(0x1c84_9313_u32.to_be_bytes());
+        inner.extend((counts.len() as u32).to_be_bytes());
+        inner.extend(0_u32.to_be_bytes());
+        inner.extend(digits.to_be_bytes());
+        inner.extend(1_u64.to_be_bytes());
+        inner.extend(highest.to_be_bytes());
+        inner.extend(1_f64.to_bits().to_be_bytes());
+        inner.extend(counts);
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        packed.write_all(&inner).unwrap();
+        let packed = packed.finish().unwrap();
+        let mut outer = 0x1c84_9314_u32.to_be_bytes().to_vec();
+        outer.extend((packed.len() as u32).to_be_bytes());
+        outer.extend(packed);
+        STANDARD.encode(outer)
+    }
+
+    #[test]
+    fn histograms_that_claim_gigabytes_are_refused() {
+        let message = |text: &str| LatencyHistogram::from_base64(text).unwrap_err().to_string();
+        assert!(LatencyHistogram::from_base64(&forged(3, LONGEST_NS, &[2; 1000])).is_ok());
+        assert!(message(&forged(5, LONGEST_NS, &[2])).contains("header"));
+        assert!(message(&forged(3, u64::MAX, &[2])).contains("header"));
+        let bomb = forged(3, LONGEST_NS, &vec![2; 100 << 20]);
+        assert!(bomb.len() < 1 << 20 && message(&bomb).contains("more than 524288 bytes"), "{}", bomb.len());
+        // Many that are each within the bound.
+        let full = forged(3, LONGEST_NS, &[2; 28_000]);
+        let many = || (0..100).map(|_| LatencyHistogram::from_base64(&full)).collect::<Result<Vec<_>, _>>();
+        assert!(document(many).unwrap_err().to_string().contains("more than 2000000 values"));
+        assert!(document(|| LatencyHistogram::from_base64(&full)).is_ok(), "each file has its own bound");
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! - [`target`] launches what is measured, and the upstream behind it;
 //! - [`probe`] finds out when a target listens and answers;
 //! - [`sampler`] reads `/proc` and control groups over a window;
+//! - [`environment`] removes secrets before anything is started;
 //! - [`cgroup`] creates and reads control groups; [`host`] describes the machine.
 
 pub mod cgroup;
+pub mod environment;
 pub mod group;
 mod group_series;
 pub mod host;

@@ -1,19 +1,11 @@
 //! Renders parts that all sections of the page share, and the two kinds of text that templates do not escape.
 
+use harness_base::printable;
 use maud::{Markup, PreEscaped, html};
 
-/// Replaces the control characters of a finished document: neither HTML nor XML has a way to write them.
+/// Replaces characters of a finished document that neither HTML nor XML has a way to write, or that are invisible.
 pub(in crate::report) fn printable(document: &Markup) -> String {
-    document.0.chars().map(printable_letter).collect()
-}
-
-/// Replaces a control character that neither HTML nor XML has a way to write.
-pub(in crate::report) const fn printable_letter(letter: char) -> char {
-    match letter {
-        '\n' | '\t' => letter,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => '\u{fffd}',
-        _ => letter,
-    }
+    document.0.chars().map(printable::letter).collect()
 }
 
 /// Embeds a style sheet of this crate in a `style` element, which contains no entities.

@@ -210,3 +210,33 @@ fn a_baseline_that_cannot_be_taken_stops_a_run_before_it_starts() {
     folder.write("sidecar", "main", "{\"schema_version\": 9}");
     run(&[]).refused(2, &["was written by a newer harness: layout 9"]);
 }
+
+#[test]
+fn a_result_whose_names_leave_the_folder_is_refused() {
+    for name in ["../../evil", "/tmp/harness-test-evil", "a/b", ""] {
+        let (folder, results) = (Folder::new(), Folder::new());
+        let mut record = clean();
+        record.scenario.name = name.to_owned();
+        let judgement = judge(&record, &[], Options::default());
+        let file = results.path().join(stored::RESULT);
+        Stored::new(record, judgement).unwrap().write(&file).unwrap();
+        let promoted = folder.command(&["promote", text(&file)]);
+        assert_eq!(promoted.code, 2, "{name}: {promoted:?}");
+        assert!(promoted.stderr.contains("scenario.name"), "{name}: {promoted:?}");
+        assert!(!folder.path().join("../../evil").exists() && !Path::new("/tmp/harness-test-evil").exists());
+    }
+}
+
+#[test]
+fn a_baseline_is_not_written_through_a_link() {
+    let (folder, results, elsewhere) = (Folder::new(), Folder::new(), Folder::new());
+    let home = result(&results, clean());
+    std::fs::create_dir_all(elsewhere.path()).unwrap();
+    let store = folder.store();
+    std::fs::create_dir_all(store.folder()).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), store.folder().join("sidecar")).unwrap();
+    let promoted = folder.command(&["promote", text(&home)]);
+    assert_eq!(promoted.code, 2, "{promoted:?}");
+    assert!(promoted.stderr.contains("is a symbolic link"), "{promoted:?}");
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}

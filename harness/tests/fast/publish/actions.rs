@@ -3,7 +3,7 @@
 use harness::verdict::judgement::Ground;
 use std::process::Output;
 
-use harness::publish::actions::{Level, SUMMARY_LIMIT, annotations, append_summary, command};
+use harness::publish::actions::{SUMMARY_LIMIT, annotations, append_summary};
 use harness::verdict::judgement::{Finding, FindingKind};
 use harness::verdict::{Judgement, Options, judge};
 use harness_base::exit::Exit;
@@ -77,7 +77,8 @@ fn more_than_nine_of_a_level_are_counted() {
     let blocks = (0..30).map(|index| finding(index, FindingKind::Block));
     let alerts = (30..40).map(|index| finding(index, FindingKind::Alert));
     let grounds = [Ground::Finding(finding(7, FindingKind::Block)), Ground::Incomplete { stage: "idle".to_owned() }];
-    let text = annotations(&judgement(blocks.chain(alerts).collect(), grounds.to_vec()));
+    let commands = annotations(&judgement(blocks.chain(alerts).collect(), grounds.to_vec()));
+    let text = commands.as_str();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 20, "{text}");
     assert_eq!(lines[0], "::error title=latency/p00::latency/p00: worse");
@@ -86,13 +87,7 @@ fn more_than_nine_of_a_level_are_counted() {
         "a reason that repeats a block counts once"
     );
     assert_eq!(lines[19], "::warning title=harness::and 1 more; see the summary");
-    assert_eq!(annotations(&judgement(vec![finding(1, FindingKind::Noise)], Vec::new())), "");
-}
-
-#[test]
-fn nothing_ends_a_command_or_begins_another_one() {
-    let line = command(Level::Error, "a:b,c\n", "100 %\r\n::error::x");
-    assert_eq!(line, "::error title=a%3Ab%2Cc%0A::100 %25%0D%0A::error::x\n");
+    assert_eq!(annotations(&judgement(vec![finding(1, FindingKind::Noise)], Vec::new())).as_str(), "");
 }
 
 #[test]

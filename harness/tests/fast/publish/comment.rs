@@ -288,3 +288,18 @@ fn a_dry_run_prints_and_sends_nothing() {
     assert!(stdout(&output).starts_with(MARKER), "{}", stdout(&output));
     assert!(github.seen().is_empty());
 }
+
+#[test]
+fn a_judgement_that_was_changed_is_not_posted() {
+    let run = Run::regressed();
+    let path = run.folder().join("result.json");
+    let mut stored: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    stored["judgement"]["exit"] = "pass".into();
+    for list in ["grounds", "findings", "targets"] {
+        stored["judgement"][list] = serde_json::json!([]);
+    }
+    std::fs::write(&path, stored.to_string()).unwrap();
+    let github = well_behaved(Vec::new());
+    post(&github, &run, &[]);
+    assert!(body(&github.comments()[0]).contains("REGRESSED"), "{}", body(&github.comments()[0]));
+}

@@ -1,6 +1,7 @@
 //! A histogram that was read from a file, with only the buckets in use. A record of a default run has about 300 histograms; with all
 //! buckets they would take 60 MB.
 
+use std::cell::Cell;
 use std::io::Read;
 
 use base64::Engine;
@@ -10,6 +11,41 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 
 use super::unreadable::{Reason, Unreadable};
+
+/// The longest span, 120 s. Longer spans are recorded as this.
+pub(super) const LONGEST_NS: u64 = 120_000_000_000;
+/// Largest size of a decompressed histogram in bytes: every count of three digits up to 120 s takes nine.
+const LARGEST: u64 = 1 << 19;
+/// Largest number of buckets of all histograms of one file. A default run has some 50,000.
+const MOST_BUCKETS: u64 = 2_000_000;
+
+thread_local! {
+    /// Buckets that the file which this thread reads may still have; absent outside [`document`].
+    static LEFT: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Runs `read`, which reads one file: all its histograms together are bounded. Nested calls count as one.
+pub(super) fn document<T>(read: impl FnOnce() -> T) -> T {
+    struct Outer(Option<u64>);
+    impl Drop for Outer {
+        fn drop(&mut self) {
+            LEFT.set(self.0);
+        }
+    }
+    let outer = Outer(LEFT.get());
+    if outer.0.is_none() {
+        LEFT.set(Some(MOST_BUCKETS));
+    }
+    read()
+}
+
+/// Takes the buckets of a histogram out of the bound of its file.
+fn take(buckets: usize) -> Result<(), Unreadable> {
+    let Some(left) = LEFT.get() else { return Ok(()) };
+    let rest = left.checked_sub(buckets as u64).ok_or(Reason::TooMany(MOST_BUCKETS))?;
+    LEFT.set(Some(rest));
+    Ok(())
+}
 
 /// A read-only histogram.
 #[derive(Debug, Clone)]
@@ -73,7 +109,8 @@ impl Layout {
         let (offset, digits) = four(8).zip(four(12)).ok_or_else(short)?;
         let (lowest, highest) = eight(16).zip(eight(24)).ok_or_else(short)?;
         let ratio = f64::from_bits(eight(32).ok_or_else(short)?);
-        if cookie != COOKIE || offset != 0 || ratio != 1.0 || digits > 5 || lowest == 0 {
+        // Others are not written here; more digits or longer spans would take more memory than the file suggests.
+        if cookie != COOKIE || offset != 0 || ratio != 1.0 || digits > 3 || lowest != 1 || highest > LONGEST_NS {
             return Err(Reason::Header.into());
         }
         if length as usize != bytes.len() - HEADER {
@@ -124,12 +161,14 @@ fn unpack(text: &str) -> Result<Vec<Bucket>, Unreadable> {
     if head[4..] != u32::try_from(packed.len()).unwrap_or_default().to_be_bytes() {
         return Err(Reason::Truncated.into());
     }
-    let mut bytes = Vec::with_capacity(4 * packed.len());
-    ZlibDecoder::new(packed).read_to_end(&mut bytes)?;
+    let mut bytes = Vec::new();
+    ZlibDecoder::new(packed).take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Reason::TooLarge(LARGEST).into());
+    }
     let layout = Layout::read(&bytes)?;
     let (mut rest, mut index) = (&bytes[HEADER..], 0_u64);
-    // A count takes at least one byte; the excess capacity is released with the boxed slice.
-    let mut buckets = Vec::with_capacity(rest.len());
+    let mut buckets = Vec::new();
     while !rest.is_empty() {
         let (count, more) = number(rest).ok_or(Reason::Truncated)?;
         rest = more;
@@ -141,6 +180,7 @@ fn unpack(text: &str) -> Result<Vec<Bucket>, Unreadable> {
         }
         index = index.checked_add(step).ok_or(Reason::BeyondHighest)?;
     }
+    take(buckets.len())?;
     Ok(buckets)
 }
 

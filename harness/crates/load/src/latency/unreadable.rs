@@ -19,6 +19,10 @@ pub(super) enum Reason {
     Cookie,
     #[error("its header is not supported")]
     Header,
+    #[error("it has more than {0} bytes when it is decompressed, which is the limit")]
+    TooLarge(u64),
+    #[error("the histograms of the file have more than {0} values together, which is the limit")]
+    TooMany(u64),
     #[error("it is truncated")]
     Truncated,
     #[error("it has counts beyond its highest value")]

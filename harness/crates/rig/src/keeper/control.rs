@@ -13,7 +13,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use super::error::Error;
 use super::log::tail;
+use super::orphans::kill_orphans;
 use super::wire::{Packet, Reply, Request, receive, send};
+use crate::environment;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
@@ -61,7 +63,13 @@ impl Keeper {
             std::fs::create_dir_all(logs)?;
             let (ours, its) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
             let mut builder = Builder::new(exe);
-            builder.arg("__keeper").stdin(Stdio::from(its)).stdout(Stdio::null()).stderr(File::create(&log)?);
+            builder
+                .arg("__keeper")
+                .env_clear()
+                .envs(environment::inherited())
+                .stdin(Stdio::from(its))
+                .stdout(Stdio::null())
+                .stderr(File::create(&log)?);
             Ok((ours, builder.spawn()?))
         };
         let failed = |cause: io::Error| Error::Start { exe: exe.to_owned(), cause };
@@ -107,16 +115,24 @@ impl Keeper {
         }
     }
 
-    /// Kills everything that still runs, and ends the keeper. Takes at most about 5 s.
-    pub async fn shutdown(&self) {
+    /// Kills everything that still runs, and ends the keeper. Takes at most about 5 s, and 10 s more if the keeper does not answer: it
+    /// is killed then.
+    ///
+    /// # Errors
+    /// Returns an error if the keeper ended before or did not answer. All processes have ended nevertheless, if this process adopts
+    /// orphans; what else the keeper was to remove remains.
+    pub async fn shutdown(&self) -> Result<(), Error> {
         let keeper = self.clone();
         let work = move || {
-            // If the keeper has ended, it has cleaned up.
-            let _gone = keeper.call(&Request::Shutdown);
+            let answer = keeper.call(&Request::Shutdown).map(drop);
             keeper.link.end();
+            if answer.is_err() {
+                kill_orphans();
+            }
+            answer
         };
         // If the runtime is shutting down, it drops the socket, which has the same effect.
-        let _cancelled = tokio::task::spawn_blocking(work).await;
+        tokio::task::spawn_blocking(work).await.unwrap_or(Ok(()))
     }
 
     pub(super) fn call(&self, request: &Request) -> Result<(Reply, Vec<OwnedFd>), Error> {
@@ -168,7 +184,11 @@ impl Link {
         drop(lock(&self.line).socket.take());
         let mut process = lock(&self.process);
         let end = Mono::now().after(Nanos::from_secs(TIMEOUT));
-        while matches!(process.try_wait(), Ok(None)) && Mono::now() < end {
+        while matches!(process.try_wait(), Ok(None)) {
+            if Mono::now() >= end {
+                // It is stopped, or waits for a file system.
+                let _ended = process.kill();
+            }
             std::thread::sleep(Nanos::from_millis(1).duration());
         }
     }

@@ -1,9 +1,12 @@
 //! Folders for the temporary files of a run, and leftovers of such folders.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use harness_base::files;
 
 /// A folder younger than this may not be locked yet.
 const YOUNG: Duration = Duration::from_secs(5);
@@ -19,7 +22,8 @@ impl Scratch {
     /// Creates the folder and its parents.
     pub(super) fn make(path: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
-        fs::create_dir(&path)?;
+        // Other users have no business in it.
+        DirBuilder::new().mode(0o700).create(&path)?;
         let lock = File::open(&path)?;
         lock.try_lock().map_err(io::Error::from)?;
         Ok(Self { path, _lock: lock })
@@ -27,7 +31,7 @@ impl Scratch {
 
     /// Removes the folder with its content.
     pub(super) fn remove(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.path)
+        files::remove_tree(&self.path)
     }
 }
 

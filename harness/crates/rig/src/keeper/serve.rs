@@ -317,7 +317,7 @@ impl Server {
             log.close();
         }
         for folder in std::mem::take(&mut self.scratch) {
-            // A folder that cannot be removed remains in the system's folder for temporary files.
+            // The control process notices it and says so.
             let _refused = folder.remove();
         }
     }

@@ -77,7 +77,7 @@ pub fn bearers(mark: &str) -> Vec<i32> {
 }
 
 /// Returns the mark in a process's environment.
-fn mark_of(pid: i32) -> Option<String> {
+pub(super) fn mark_of(pid: i32) -> Option<String> {
     let environ = procfs::process::Process::new(pid).ok()?.environ().ok()?;
     let mark = environ.get(std::ffi::OsStr::new(MARK))?;
     Some(String::from_utf8_lossy(mark.as_bytes()).into_owned())

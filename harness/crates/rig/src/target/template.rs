@@ -3,6 +3,8 @@
 //!
 //! The check of a scenario and a launch both use [`Template`], so they accept the same texts.
 
+use crate::environment;
+
 /// A part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
@@ -130,7 +132,7 @@ impl Template {
 
 /// Returns the value of `${name}` or `${name:-default}`: the default stands in for a variable that is unset or empty.
 pub fn variable(name: &str, default: Option<&str>) -> Option<String> {
-    let set = std::env::var(name).ok().filter(|value| !value.is_empty());
+    let set = environment::value(name).filter(|value| !value.is_empty());
     set.or_else(|| default.map(ToOwned::to_owned))
 }
 

@@ -1,0 +1,121 @@
+//! Removes secrets from the environment of this process.
+//!
+//! Every process of the same user, and every process of root, can read the environment with which a process was started, in
+//! `/proc/PID/environ`. To unset a variable does not change that, so the values are overwritten in place.
+
+#![expect(unsafe_code, reason = "the strings of the environment can only be changed through pointers")]
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::OnceLock;
+
+use nix::libc::c_char;
+
+/// Variables that the harness and the programs it starts may need, and that hold no secret.
+const KEPT: &[&str] = &[
+    "CI",
+    "COLUMNS",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "DOCKER_HOST",
+    "FORCE_COLOR",
+    "GITHUB_ACTIONS",
+    "GITHUB_EVENT_PATH",
+    "GITHUB_OUTPUT",
+    "GITHUB_STEP_SUMMARY",
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "LINES",
+    "LOGNAME",
+    "NO_COLOR",
+    "PATH",
+    "PWD",
+    "SHELL",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+];
+/// Beginnings of such variables.
+const KEPT_BEGINNINGS: &[&str] = &["FAKETIME", "HARNESS_", "LC_", "LLVM_PROFILE_", "RUST_", "XDG_"];
+
+/// Returns whether a variable is kept.
+fn is_kept(name: &[u8]) -> bool {
+    KEPT.iter().any(|kept| kept.as_bytes() == name)
+        || KEPT_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning.as_bytes()))
+}
+
+/// Returns the variables of this process that a process of the harness may inherit.
+pub fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| is_kept(name.as_bytes()))
+}
+
+/// Values that a scenario uses, and that are overwritten in the environment.
+static USED: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+
+/// Returns the value of a variable, also if [`forget_secrets`] was told to keep it in memory.
+pub fn value(name: &str) -> Option<String> {
+    USED.get().and_then(|used| used.get(name).cloned()).or_else(|| std::env::var(name).ok())
+}
+
+/// Overwrites the values of all variables that are not known to be harmless. Those of `used`, which a scenario passes to its programs,
+/// are kept in memory. No other thread may exist.
+///
+/// # Errors
+/// Returns an error, and changes nothing, if there is another thread.
+pub fn forget_secrets(used: impl IntoIterator<Item = String>) -> io::Result<()> {
+    let used = used.into_iter().filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?)));
+    USED.get_or_init(|| used.collect());
+    if std::fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::other("the environment cannot be cleared while other threads run"));
+    }
+    unsafe extern "C" {
+        static environ: *mut *mut c_char;
+    }
+    // SAFETY: `environ` ends with a null pointer, and each of its entries is a string that ends with 0 and may be written. No other
+    // thread exists, so nothing reads them at the same time. The bytes that are written lie within the string.
+    unsafe {
+        let mut entry = environ;
+        while !entry.is_null() && !(*entry).is_null() {
+            let length = CStr::from_ptr(*entry).to_bytes().len();
+            let text = std::slice::from_raw_parts_mut((*entry).cast::<u8>(), length);
+            overwrite(text);
+            entry = entry.add(1);
+        }
+    }
+    Ok(())
+}
+
+/// Overwrites the value of `NAME=value`, unless the variable is kept.
+fn overwrite(text: &mut [u8]) {
+    let Some(at) = text.iter().position(|byte| *byte == b'=') else { return };
+    let (name, value) = text.split_at_mut(at + 1);
+    if !is_kept(&name[..at]) {
+        value.fill(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_values_of_unknown_variables_are_overwritten() {
+        let after = |text: &str| {
+            let mut bytes = text.as_bytes().to_vec();
+            overwrite(&mut bytes);
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!(after("PATH=/bin"), "PATH=/bin");
+        assert_eq!(after("HARNESS_PROFILE=dev"), "HARNESS_PROFILE=dev");
+        assert_eq!(after("GITHUB_TOKEN=abc"), "GITHUB_TOKEN=\0\0\0");
+        assert_eq!(after("DATABASE_URL=x=y"), "DATABASE_URL=\0\0\0");
+        assert_eq!(after("EMPTY="), "EMPTY=");
+        assert_eq!(after("nothing"), "nothing");
+    }
+}
