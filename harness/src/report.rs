@@ -38,6 +38,7 @@ mod verdict;
 use std::path::{Path, PathBuf};
 
 use crate::measure::metric::Better;
+use harness_base::files;
 
 pub use artifacts::{ALL, Artifacts, UnknownArtifact};
 pub use compared::Compared;
@@ -118,12 +119,9 @@ pub fn write(summary: &Summary<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error
     let write = |(name, content): (String, Vec<u8>)| {
         let path = folder.join(name);
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let written = made.and_then(|()| std::fs::write(&path, content));
-        written.map_err(|cause| {
-            // A reader could mistake a partial file for a complete one.
-            drop(std::fs::remove_file(&path));
-            Error::Unwritable { path: path.clone(), cause }
-        })?;
+        // A reader could mistake a partial file for a complete one.
+        let written = made.and_then(|()| files::write_whole(&path, &content));
+        written.map_err(|cause| Error::Unwritable { path: path.clone(), cause })?;
         Ok(path)
     };
     files.into_iter().map(write).collect()

@@ -3,6 +3,7 @@
 mod claims;
 pub mod compare;
 mod name;
+pub(crate) mod redact;
 mod request;
 mod requests;
 mod schema;
@@ -101,7 +102,7 @@ impl Scenario {
             text: text.to_owned(),
             sha256: hexadecimal(&Sha256::digest(text.as_bytes())),
             plan_sha256,
-            overrides: overrides.to_vec(),
+            overrides: overrides.iter().map(|argument| redact::setting(argument)).collect(),
             quick: false,
             seed: parts.seed,
         };

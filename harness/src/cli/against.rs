@@ -76,9 +76,21 @@ fn override_reason(args: &RunArgs) -> Option<String> {
     })
 }
 
-/// Extracts the reason after `perf-override:` from the pull request of a GitHub event.
+/// Associations of authors who may write to the repository.
+const TRUSTED: [&str; 3] = ["OWNER", "MEMBER", "COLLABORATOR"];
+/// The label with which somebody who may write accepts the reason of another author.
+const LABEL: &str = "perf-override";
+
+/// Extracts the reason after `perf-override:` from the pull request of a GitHub event. It counts if its author may write to the
+/// repository, or if the pull request has the label `perf-override`, which only such people can set.
 fn in_pull_request(event: &str) -> Option<String> {
     let event: serde_json::Value = serde_json::from_str(event).ok()?;
+    let request = &event["pull_request"];
+    let is_trusted = request["author_association"].as_str().is_some_and(|author| TRUSTED.contains(&author));
+    let mut labels = request["labels"].as_array().into_iter().flatten();
+    if !is_trusted && !labels.any(|label| label["name"] == LABEL) {
+        return None;
+    }
     let reason = event["pull_request"]["body"].as_str()?.lines().find_map(|line| {
         let (word, reason) = line.trim().split_once(':')?;
         word.trim().eq_ignore_ascii_case("perf-override").then(|| reason.trim().to_owned())
@@ -106,7 +118,16 @@ mod tests {
 
     #[test]
     fn a_line_of_the_pull_request_overrides_and_words_elsewhere_do_not() {
-        let event = |body: &str| serde_json::json!({ "pull_request": { "body": body } }).to_string();
+        let from = |body: &str, author: &str, labels: &[&str]| {
+            let labels: Vec<_> = labels.iter().map(|name| serde_json::json!({ "name": name })).collect();
+            let request = serde_json::json!({ "body": body, "author_association": author, "labels": labels });
+            serde_json::json!({ "pull_request": request }).to_string()
+        };
+        let event = |body: &str| from(body, "MEMBER", &[]);
+        let text = "perf-override: trust me";
+        assert_eq!(in_pull_request(&from(text, "NONE", &["bug"])), None, "the author of a fork");
+        assert_eq!(in_pull_request(&from(text, "CONTRIBUTOR", &[])), None);
+        assert_eq!(in_pull_request(&from(text, "NONE", &["perf-override"])).as_deref(), Some("trust me"));
         let message = |body: &str| in_pull_request(&event(body));
         assert_eq!(
             message("Adds TLS.\r\n\r\n Perf-Override: handshakes cost\r\nmore").as_deref(),

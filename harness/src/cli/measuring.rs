@@ -8,6 +8,7 @@ use crate::measure::record::Retry;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::run::{self, Home, Interrupt};
+use harness_rig::cgroup::ProcessLimit;
 use harness_rig::{environment, keeper};
 
 /// State that all runs of one command share: an interrupt between two of them also stops the next one.
@@ -20,7 +21,11 @@ pub(super) struct Measuring {
 
 impl Measuring {
     /// Forgets the secrets in the environment but what the plan uses, starts listening for interrupts, and adopts the orphans of a keeper that is killed; `quiet` suppresses progress.
+    ///
+    /// # Errors
+    /// Returns an error if a limit on processes is too small to measure anything.
     pub(super) fn begin(plan: &Plan, quiet: bool) -> Result<Self, Error> {
+        enough_processes(ProcessLimit::of_self().as_ref())?;
         environment::forget_secrets(plan.variables()).map_err(|error| Error::tooling(&error))?;
         keeper::adopt_orphans().map_err(|error| Error::tooling(&error))?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Error::tooling(&error))?;
@@ -47,4 +52,25 @@ impl Measuring {
         self.runtime.block_on(async { tokio::task::yield_now().await });
         self.interrupt.requested()
     }
+}
+
+/// Processes and threads that a run needs at least: control with its threads, keeper, generator, upstream and a small target.
+const PROCESSES: u64 = 24;
+
+/// A control group permits too few processes. A thread that cannot be created would end the run somewhere in the middle.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the control group {group} permits {left} more processes and threads ({most} in all), and a run needs at least {PROCESSES}; raise its limit, for \
+     example with: echo {} > {group}/pids.max", most + PROCESSES
+)]
+struct FewProcesses {
+    group: String,
+    most: u64,
+    left: u64,
+}
+
+fn enough_processes(limit: Option<&ProcessLimit>) -> Result<(), Error> {
+    let Some(limit) = limit.filter(|limit| limit.left < PROCESSES) else { return Ok(()) };
+    let group = limit.group.display().to_string();
+    Err(Error::tooling(&FewProcesses { group, most: limit.most, left: limit.left }))
 }

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_told_by_their_whole_name() {
+    fn fields_are_reported_by_their_whole_name() {
         let meminfo = "MemTotal:        4096 kB\nMemAvailable:    1024 kB\nSwapTotalish: 7 kB\nSwapTotal:   0 kB\nSwapFree: x kB\n";
         let tree = Tree::new(&[("proc/meminfo", meminfo)]);
         let found =
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn little_memory_and_used_swap_are_told() {
+    fn little_memory_and_used_swap_are_reported() {
         let states = [1 << 30, 256 << 20, 200 << 20].map(|available| judge_memory(Some(available), None).state);
         assert_eq!(states, [State::Good, State::Fair, State::Poor]);
         assert_eq!(judge_memory(Some(1 << 20), Some(4 << 20)).value, "1.00 MiB available of 4.00 MiB");

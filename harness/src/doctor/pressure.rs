@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_waiting_is_worse_and_none_told_is_unknown() {
+    fn more_waiting_is_worse_and_none_reported_is_unknown() {
         let of = |share: Option<f64>| judge("pressure_cpu", "why", share.as_ref(), CPU, "top");
         let states = [Some(0.02), Some(0.03), Some(0.5), None].map(|share| of(share).state);
         assert_eq!(states, [State::Good, State::Fair, State::Poor, State::Unknown]);

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instants_are_told_from_other_texts() {
+    fn instants_are_distinguished_from_other_texts() {
         for text in ["2025-10-13T00:00:00Z", "2026-01-31T12:00:00.123456+02:00", "2026-01-31T12:00:60Z"] {
             assert!(is_instant(text), "{text}");
         }

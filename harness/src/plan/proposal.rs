@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_rounds_are_told_with_the_line_to_type() {
+    fn too_few_rounds_are_reported_with_the_line_to_type() {
         let plan = plan("[stage.overhead]\nrounds = 16\nwindow = \"500ms\"\n");
         let found = plan.proposals(&calibration(200.0, 1.0, 50_000.0));
         assert_eq!(found.len(), 1);

@@ -39,7 +39,7 @@ impl<'a> Compared<'a> {
         let against = against(record, judgement);
         let evidence = evidence(judgement).map_or_else(String::new, |evidence| format!(": {evidence}"));
         let base = format!("{against}{evidence}");
-        let title = format!("compared with {base}; {}", judgement.changes_told());
+        let title = format!("compared with {base}; {}", judgement.changes_reported());
         Some(Self { base, title, notes: notes(judgement), changes })
     }
 }

@@ -1,61 +1,53 @@
-//! Sends requests to the admin paths of the bundled upstream, below `/__upstream/`, which it does not count as hits.
+//! Gives commands to the bundled upstream over its stdin and stdout, so that nobody else can.
 
 use std::error::Error;
-use std::net::SocketAddr;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Bytes;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::unix::pipe;
+use tokio::sync::Mutex;
 
 /// Time limit of an answer, generous for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Any error of a request.
+/// Any error of a command.
 pub(crate) type Cause = Box<dyn Error + Send + Sync>;
 
-pub(crate) struct Admin {
-    address: SocketAddr,
-    sender: SendRequest<Empty<Bytes>>,
-    driver: JoinHandle<hyper::Result<()>>,
+/// The pipes of one upstream. Commands of several tasks wait for each other.
+#[derive(Debug)]
+pub(crate) struct Admin(Mutex<Pipes>);
+
+#[derive(Debug)]
+struct Pipes {
+    commands: pipe::Sender,
+    answers: Lines<BufReader<pipe::Receiver>>,
 }
 
 impl Admin {
-    /// Connects.
+    /// Takes our ends of stdin and stdout of the upstream.
     ///
     /// # Errors
-    /// Returns an error if the connection is not accepted within ten seconds.
-    pub(crate) async fn open(address: SocketAddr) -> Result<Self, Cause> {
-        let stream = in_time(TcpStream::connect(address)).await??;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Self { address, sender, driver: tokio::spawn(connection) })
+    /// Returns the error of the runtime.
+    pub(crate) fn over((stdin, stdout): (OwnedFd, OwnedFd)) -> io::Result<Self> {
+        let answers = BufReader::new(pipe::Receiver::from_owned_fd(stdout)?).lines();
+        Ok(Self(Mutex::new(Pipes { commands: pipe::Sender::from_owned_fd(stdin)?, answers })))
     }
 
-    /// Gets the JSON at `path`.
+    /// Gives a command, for example `ledger`, and returns the answer.
     ///
     /// # Errors
     /// Returns an error if there is no valid answer within ten seconds.
-    pub(crate) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Cause> {
-        let request = hyper::Request::get(path).header("host", self.address.to_string()).body(Empty::new())?;
-        let answer = in_time(async {
-            self.sender.ready().await?;
-            self.sender.send_request(request).await?.into_body().collect().await
-        });
-        Ok(serde_json::from_slice(&answer.await??.to_bytes())?)
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, command: &str) -> Result<T, Cause> {
+        let answer = async {
+            let mut pipes = self.0.lock().await;
+            pipes.commands.write_all(format!("{command}\n").as_bytes()).await?;
+            pipes.answers.next_line().await
+        };
+        let late = |_| format!("no answer within {} s", PATIENCE.as_secs());
+        let line = tokio::time::timeout(PATIENCE, answer).await.map_err(late)??;
+        Ok(serde_json::from_str(&line.ok_or("it closed its stdout")?)?)
     }
-}
-
-impl Drop for Admin {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
-async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, Cause> {
-    let late = |_| format!("no answer within {} s", PATIENCE.as_secs());
-    Ok(tokio::time::timeout(PATIENCE, work).await.map_err(late)?)
 }

@@ -5,11 +5,13 @@ mod change;
 mod launch;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use alive::{alive, gone};
 pub(crate) use launch::launch_halt;
 use launch::{start_target, start_upstream};
 
+use super::admin::Admin;
 use super::builds::{named, of_two};
 use super::engine::{self, Engine};
 use super::halt::Halt;
@@ -43,6 +45,8 @@ pub(crate) struct Bench {
     /// Which build of the target.
     pub(crate) build: Build,
     upstream: Option<RunningUpstream>,
+    /// Commands to the upstream, if it is the bundled one.
+    admin: Option<Arc<Admin>>,
     target: Running,
     /// How the target ended, if it was stopped under load.
     stopped: Option<Stopped>,
@@ -96,7 +100,9 @@ impl Bench {
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         let prepared = rig.interrupt.or(target::prepare(rig.plan.target_of(build), &rig.site)).await?;
         prepared.map_err(|error| launch_halt(&error))?;
-        let upstream = start_upstream(rig, stage, &name).await?;
+        let mut upstream = start_upstream(rig, stage, &name).await?;
+        let pipes = upstream.as_mut().and_then(|upstream| upstream.admin.take());
+        let admin = pipes.map(Admin::over).transpose().map_err(|error| Halt::tooling(&error))?.map(Arc::new);
         let url = upstream.as_ref().map(|upstream| &upstream.url);
         let surroundings = Watched {
             target: None,
@@ -126,6 +132,7 @@ impl Bench {
             index,
             build,
             upstream,
+            admin,
             target,
             stopped,
             engine,
@@ -195,10 +202,14 @@ impl Bench {
         }
     }
 
-    /// Returns the address of the hit counter of the upstream; `None` if it is not the bundled one.
-    pub(crate) fn ledger(&self) -> Option<SocketAddr> {
-        let upstream = self.upstream.as_ref()?;
-        upstream.running.as_ref().filter(|running| running.builtin).map(|_| upstream.url.addr)
+    /// Returns the way to give commands to the upstream; `None` if it is not the bundled one.
+    pub(crate) fn admin(&self) -> Option<Arc<Admin>> {
+        self.admin.clone()
+    }
+
+    /// Returns the address of the upstream, if there is one.
+    pub(crate) fn upstream_address(&self) -> Option<SocketAddr> {
+        self.upstream.as_ref().map(|upstream| upstream.url.addr)
     }
 
     /// Returns the address of the target.

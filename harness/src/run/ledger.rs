@@ -1,7 +1,5 @@
 //! Reads the hit counter of the bundled upstream.
 
-use std::net::SocketAddr;
-
 use serde::Deserialize;
 
 use super::admin::Admin;
@@ -10,16 +8,10 @@ use harness_base::units::Nanos;
 use harness_load::spec::Request;
 use mock_upstream::upstream::StallSpan;
 
-/// Path of the hit counters of the upstream.
-const PATH: &str = "/__upstream/ledger";
-
 /// The hits of the upstream could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot read the hits of the upstream from http://{address}{PATH}: {cause}; see upstream.log beside the result"
-)]
+#[error("cannot read the hits of the upstream: {cause}; see upstream.log beside the result")]
 pub(crate) struct Error {
-    address: SocketAddr,
     cause: String,
 }
 
@@ -60,9 +52,8 @@ struct Hits {
 ///
 /// # Errors
 /// Returns an error if there is no valid answer within ten seconds.
-pub(crate) async fn count(address: SocketAddr, requests: &[Request]) -> Result<Count, Error> {
-    let asked = async { Admin::open(address).await?.get::<Answer>(PATH).await };
-    let answer = asked.await.map_err(|cause| Error { address, cause: cause.to_string() })?;
+pub(crate) async fn count(admin: &Admin, requests: &[Request]) -> Result<Count, Error> {
+    let answer: Answer = admin.ask("ledger").await.map_err(|cause| Error { cause: cause.to_string() })?;
     let ours = |hits: &&Hits| {
         requests.iter().any(|request| {
             let path = request.path.split('?').next().unwrap_or_default();

@@ -103,9 +103,9 @@ pub(crate) fn ledger_of(before: Option<Count>, after: Option<Count>, load: &Load
 /// # Errors
 /// Returns [`Halt::Failed`] if they cannot be read.
 pub(crate) async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<Count>, Halt> {
-    match bench.ledger() {
+    match bench.admin() {
         None => Ok(None),
-        Some(address) => ledger::count(address, requests).await.map(Some).map_err(|error| Halt::target(&error)),
+        Some(admin) => ledger::count(&admin, requests).await.map(Some).map_err(|error| Halt::target(&error)),
     }
 }
 

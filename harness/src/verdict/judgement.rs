@@ -95,7 +95,7 @@ impl Judgement {
         if !targets.is_empty() {
             text.push_str(&format!("; targets: {}", targets.join(", ")));
         }
-        let changes = self.changes_told();
+        let changes = self.changes_reported();
         if !changes.is_empty() {
             text.push_str(&format!("; compared: {changes}"));
         }
@@ -103,7 +103,7 @@ impl Judgement {
     }
 
     /// Formats `1 alert, 14 ok`; empty if nothing was compared.
-    pub fn changes_told(&self) -> String {
+    pub fn changes_reported(&self) -> String {
         let changes = self.changes();
         let counted_kind = |kind: FindingKind| {
             let n = changes.iter().filter(|finding| finding.kind == kind).count();

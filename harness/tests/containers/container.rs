@@ -62,7 +62,7 @@ fn launches(ran: &Ran, stage: &str) -> Vec<LaunchRecord> {
 
 /// The sidecar knows by the same clock when its `main` was entered and when it listened. Were the engine's work charged to it,
 /// or its process's start taken for its exec, each launch would look 30 to 200 ms longer.
-fn the_exec_is_told_from_the_engine(ran: &Ran, stage: &str) {
+fn the_exec_is_distinguished_from_the_engine(ran: &Ran, stage: &str) {
     let launches = launches(ran, stage);
     let truths: Vec<&serde_json::Value> = ran.truths.iter().collect();
     assert!(launches.len() <= truths.len(), "{} of {}", truths.len(), launches.len());
@@ -95,7 +95,7 @@ fn a_container_in_the_network_of_the_host_is_measured_end_to_end() {
     ran.expect_code(0);
     assert!(ran.value("throughput/rps_4vu") > 100.0);
     assert!(launches(&ran, "capacity").iter().all(|launch| launch.network.as_deref() == Some("host")));
-    the_exec_is_told_from_the_engine(&ran, "startup");
+    the_exec_is_distinguished_from_the_engine(&ran, "startup");
     nothing_is_left(&ran);
 }
 
@@ -115,7 +115,7 @@ fn a_container_on_a_bridge_is_measured_at_its_own_address() {
         readings.last().and_then(|reading| reading.target).is_some_and(|target| target.rss_bytes > 0)
     };
     assert!(trials.len() >= 12 && trials.iter().all(|trial| read(&trial.readings.0)));
-    the_exec_is_told_from_the_engine(&ran, "startup");
+    the_exec_is_distinguished_from_the_engine(&ran, "startup");
     nothing_is_left(&ran);
 }
 

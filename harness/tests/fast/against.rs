@@ -108,7 +108,7 @@ fn a_container_is_compared_with_one_of_its_kind() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn all_mistakes_are_reported_at_once() {
     let text = format!(
         "{TARGET}[compare]\nagainst = \"builtin:nothing\"\ncommand = [\"./x\"]\nenv = {{ \"A=B\" = \"1\" }}\ninstances = 1\nbuild = 7\n"
     );

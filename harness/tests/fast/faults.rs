@@ -207,7 +207,7 @@ fn scenario(lines: &str) -> Result<Plan, String> {
 }
 
 #[test]
-fn a_plan_tells_every_fault_with_what_is_expected() {
+fn a_plan_reports_every_fault_with_what_is_expected() {
     let shown = scenario("").unwrap().to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     for kind in FaultKind::ALL {
         assert!(shown.contains(&format!("{} ({})", kind.name(), kind.expected().name())), "{shown}");
@@ -216,7 +216,7 @@ fn a_plan_tells_every_fault_with_what_is_expected() {
 }
 
 #[test]
-fn mistakes_of_faults_are_told_all_at_once() {
+fn mistakes_of_faults_are_reported_all_at_once() {
     for (lines, message) in [
         ("faults = []", "stage.faults.faults: must name at least one"),
         ("faults = [\"upstream_dwn\"]", "unknown fault \"upstream_dwn\" (did you mean \"upstream_down\"?)"),

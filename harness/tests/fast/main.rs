@@ -17,10 +17,10 @@ mod support;
 
 mod against;
 mod alone;
+mod architecture;
 mod baseline;
 mod compare;
 mod faults;
-mod floors;
 mod malformed;
 mod power;
 mod publish;

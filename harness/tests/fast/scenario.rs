@@ -395,7 +395,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn every_mistake_is_told_once_with_its_line_and_what_to_do() {
+fn every_mistake_is_reported_once_with_its_line_and_what_to_do() {
     assert_eq!(mistakes(GOOD, &[]), [""; 0]);
     let mut wrong = Vec::new();
     for (written, instead, expected) in MISTAKES {
@@ -452,7 +452,7 @@ fn an_external_target_is_never_launched() {
 }
 
 #[test]
-fn an_upstream_of_the_authors_own_is_told_its_port_and_counts_no_hits() {
+fn an_upstream_of_the_authors_own_is_reported_its_port_and_counts_no_hits() {
     let own = "[upstream.process]\ncommand = [\"up\", \"{port.up}\"]\nurl = \"http://127.0.0.1:{port.up}\"";
     let scenario = good(&GOOD.replace("[upstream.builtin]", own), &[]);
     assert!(matches!(scenario.stages[0].upstream, Some(Upstream::Process { .. })));
@@ -755,7 +755,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn reading_never_panics_and_tells_every_line_within_the_text(text in scrambled(), key in "[a-z.\"]{0,20}", value in "\\PC{0,10}") {
+    fn reading_never_panics_and_reports_every_line_within_the_text(text in scrambled(), key in "[a-z.\"]{0,20}", value in "\\PC{0,10}") {
         let lines = text.lines().count().max(1) + 1;
         if let Err(scenario::Error::Mistakes { mistakes, .. }) = parse(&text, &[&format!("{key}={value}")]) {
             prop_assert!(!mistakes.is_empty());

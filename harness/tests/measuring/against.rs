@@ -257,7 +257,7 @@ fn an_answer_of_the_base_that_is_not_expected_stops_at_its_preflight() {
 }
 
 #[test]
-fn one_program_against_itself_is_told_to_be_an_a_a_comparison() {
+fn one_program_against_itself_is_reported_as_an_a_a_comparison() {
     let _alone = alone();
     let quick = ["--against", "builtin:sidecar", "--quick"];
     let (ran, ()) = run(&sidecar(&[], STARTUP), &quick, |_| ());

@@ -108,7 +108,7 @@ fn an_upstream_that_answers_late_is_the_bottleneck() {
 
 /// Each request takes the generator a text of 400,000 random letters, and the target no more than passing it on.
 #[test]
-fn a_generator_whose_requests_are_dear_is_the_bottleneck() {
+fn a_generator_whose_requests_are_expensive_is_the_bottleneck() {
     let _alone = alone();
     let scenario = sidecar(&[], &capacity(4, "[generator]\nworkers = 1"));
     let (before, rest) = scenario.split_once("path = \"/mcp/v1\"").unwrap();

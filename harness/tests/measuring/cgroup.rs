@@ -327,7 +327,7 @@ fn what_a_killed_keeper_leaves_is_found_and_removed_and_nothing_else() {
 }
 
 #[test]
-fn limits_that_cannot_be_set_are_told_and_leave_nothing() {
+fn limits_that_cannot_be_set_are_reported_and_leave_nothing() {
     let _beside = beside();
     if !permitted() {
         return;

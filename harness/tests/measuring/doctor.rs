@@ -132,7 +132,7 @@ fn limits_of_its_own_process_are_seen() {
 }
 
 #[test]
-fn a_run_under_way_is_told_and_not_disturbed() {
+fn a_run_under_way_is_reported_and_not_disturbed() {
     let _beside = beside();
     let lock = Lock::acquire_within(PATIENCE).unwrap();
     let found = examined(&mut doctor());

@@ -24,21 +24,21 @@ fn impatient(scenario: &str) -> String {
 }
 
 #[test]
-fn a_target_that_is_never_ready_is_told_with_its_last_answer() {
+fn a_target_that_is_never_ready_is_reported_with_its_last_answer() {
     let _alone = alone();
     let ran = run(&impatient(&sidecar(&["--never-ready"], STARTUP)));
     fails(&ran, 5, &["/ready", "503", "after 3."]);
 }
 
 #[test]
-fn a_target_that_never_listens_is_told_apart() {
+fn a_target_that_never_listens_is_distinguished() {
     let _alone = alone();
     let ran = run(&impatient(&sidecar(&["--listen-after", "60s"], STARTUP)));
     fails(&ran, 5, &["listen"]);
 }
 
 #[test]
-fn a_target_that_exits_is_told_with_its_code_and_its_last_words() {
+fn a_target_that_exits_is_reported_with_its_code_and_its_last_words() {
     let _alone = alone();
     let ran = run(&sidecar(&["--exit-at-start", "3", "--stderr", "no license found"], STARTUP));
     fails(&ran, 5, &["code 3", "no license found"]);
@@ -106,7 +106,7 @@ fn a_program_out_of_a_variable_is_meant_from_where_it_was_typed() {
 }
 
 #[test]
-fn a_scenario_with_five_mistakes_tells_all_five() {
+fn a_scenario_with_five_mistakes_reports_all_five() {
     let _alone = alone();
     let scenario = sidecar(&[], "[stage.overhead]\nrate = \"fast\"\nrounds = 2\nwindw = \"1s\"\n[targets]\n\"latency/p51\" = { limit = \"< 1ms\" }\n")
         .replace("path = \"/mcp/v1\"", "path = 7");

@@ -102,7 +102,7 @@ fn a_request_that_hangs_is_found() {
 }
 
 #[test]
-fn a_graceful_stop_loses_nothing_and_tells_its_code() {
+fn a_graceful_stop_loses_nothing_and_reports_its_code() {
     let _alone = alone();
     // A request that is sent at the very moment at which an idle connection is closed is lost to HTTP itself.
     let stop = || measured(&sidecar(&["--add-latency", "30ms"], &stage(&[Stop], "")));

@@ -1,5 +1,6 @@
 //! Attacks on a run: by its target, and on its own processes. `docs/security.md` lists them.
 
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
@@ -9,7 +10,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::alone;
+use crate::limits::groups_can_be_made;
 use crate::support::{Scratch, harness, newest, processes_naming, sidecar};
+use harness::measure::ResourceLimits;
+use harness_rig::cgroup::{Own, name};
 
 const IDLE: &str = "[stage.idle]\nlaunches = 3\nsettle = \"200ms\"\nwindow = \"600ms\"\n";
 const LOAD: &str =
@@ -182,4 +186,50 @@ fn a_deep_folder_of_the_target_is_removed() {
     let (output, _scratch, tmp) = run.ended();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert_eq!(std::fs::read_dir(&tmp.0).unwrap().count(), 0, "{}", said(&output));
+}
+
+#[test]
+fn a_client_of_the_upstream_can_give_it_no_command() {
+    let _alone = alone();
+    let run = Run::start(&sidecar(&[], LOAD), &[]);
+    run.process("__load");
+    let (_, line) = run.processes().into_iter().find(|(_, line)| line.contains("__upstream")).unwrap();
+    let words: Vec<&str> = line.split('\0').collect();
+    let address = words[words.iter().position(|word| *word == "--listen").unwrap() + 1];
+    let mut upstream = std::net::TcpStream::connect(address).unwrap();
+    upstream.write_all(b"GET /__upstream/fault/slow/20ms HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    upstream.read_to_string(&mut answer).unwrap();
+    assert!(!answer.contains("hits"), "{answer}");
+    let (output, scratch, _tmp) = run.ended();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let flat =
+        std::fs::read_to_string(newest(&scratch.0.join("out")).unwrap().join("bench_metrics.flat.json")).unwrap();
+    let metrics: serde_json::Value = serde_json::from_str(&flat).unwrap();
+    let p50 = metrics.as_array().unwrap().iter().find(|metric| metric["name"] == "latency/p50").unwrap();
+    assert!(p50["value"].as_f64().unwrap() < 15.0, "{p50}");
+}
+
+#[test]
+fn a_limit_on_processes_is_reported_before_anything_is_started() {
+    let _alone = alone();
+    if !groups_can_be_made("a_limit_on_processes_is_reported_before_anything_is_started") {
+        return;
+    }
+    for most in [2, 4, 8, 20] {
+        let limits = ResourceLimits { pids: Some(most), ..ResourceLimits::default() };
+        let group = Own::create(&name(5_000 + most), &limits).unwrap();
+        let directory = group.places().pids.clone().unwrap().path;
+        let scratch = Scratch::new();
+        let file = scratch.0.join("scenario.toml");
+        std::fs::write(&file, sidecar(&[], IDLE)).unwrap();
+        let script = format!("echo $$ > {}/cgroup.procs && exec \"$0\" \"$@\"", directory.display());
+        let mut command = std::process::Command::new("sh");
+        command.arg("-c").arg(script).arg(harness().get_program()).arg("run").arg(&file);
+        let output = command.arg("--out").arg(scratch.0.join("out")).output().unwrap();
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(4), "{most}: {said}");
+        assert!(said.contains("more processes and threads") && said.contains("pids.max"), "{most}: {said}");
+        drop(group);
+    }
 }

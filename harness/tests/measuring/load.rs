@@ -244,7 +244,7 @@ async fn nothing_listens() {
 }
 
 #[tokio::test]
-async fn a_preflight_tells_what_came() {
+async fn a_preflight_reports_what_came() {
     let _alone = alone();
     let server = Server::start(|_, path| match path {
         "/base/good" => Reaction::Answer(200, r#"{"result":{"id":1}}"#),
@@ -297,7 +297,7 @@ async fn a_server_that_closes_each_connection_is_connected_to_again() {
 
 /// Slices contain the requests that ended in them, even if the child reports them late.
 #[tokio::test]
-async fn a_sliced_window_is_told_slice_by_slice() {
+async fn a_sliced_window_is_reported_slice_by_slice() {
     let _alone = alone();
     let server = Server::start(|hit, _| Reaction::Answer(if hit % 10 == 9 { 500 } else { 200 }, "{}"));
     let mut load = Load::start(server.address(), 4, vec![request("one", 1, "/")]).await;
@@ -464,7 +464,7 @@ async fn the_child_ends_with_control_even_within_a_trial() {
 }
 
 #[tokio::test]
-async fn seconds_are_told_as_they_pass() {
+async fn seconds_are_reported_as_they_pass() {
     let _alone = alone();
     let server = Server::start(|_, _| Reaction::Answer(200, "{}"));
     let mut load = Load::start(server.address(), 5, vec![request("one", 1, "/")]).await;

@@ -110,7 +110,7 @@ fn without_perf_the_run_goes_on_and_says_what_to_install() {
 }
 
 #[test]
-fn where_perf_is_refused_its_words_and_the_command_are_told() {
+fn where_perf_is_refused_its_words_and_the_command_are_reported() {
     let _alone = alone();
     let perf = stand_in("echo 'No permission to enable cpu-clock event.' >&2\nexit 255\n");
     let found = profiled(&[], "--profile", &perf.0, Some(&path()));

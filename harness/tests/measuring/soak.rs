@@ -99,7 +99,7 @@ fn memory_that_is_given_back_again_and_again_is_no_leak() {
 }
 
 #[test]
-fn a_target_that_dies_keeps_its_windows_and_tells_when() {
+fn a_target_that_dies_keeps_its_windows_and_reports_when() {
     let _alone = alone();
     // The first request is the preflight, so the 1802nd is due 9 s after the load began; the sidecar ends 5 ms after its answer.
     let scenario = sidecar(&["--exit-after", "1802", "--exit-code", "7"], &soak(60));

@@ -181,7 +181,7 @@ fn a_target_that_exits_is_reported_with_code_and_last_words() {
 }
 
 #[test]
-fn not_ready_not_listening_and_silent_are_told_apart() {
+fn not_ready_not_listening_and_silent_are_distinguished() {
     let _beside = beside();
     let place = Place::new("apart");
     let deadline = Nanos::from_millis(400);

@@ -55,6 +55,10 @@ pub struct Args {
     /// Size of the data of one event
     #[arg(long, default_value = "64B", value_parser = parse_size)]
     pub sse_size: usize,
+    /// Answer the commands `ledger`, `health` and `fault/NAME`, one per line, on stdin and stdout instead of below /__upstream/, so that
+    /// no client can give them
+    #[arg(long)]
+    pub admin_stdio: bool,
     /// Omit the x-upstream-received-ns and x-upstream-sent-ns headers
     #[arg(long)]
     pub no_stamps: bool,
@@ -74,6 +78,7 @@ impl Args {
             error_kind: self.error_kind,
             sse: Sse { events: self.sse_events, interval: self.sse_interval, size: self.sse_size },
             stamps: !self.no_stamps,
+            admin_paths: !self.admin_stdio,
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Behaviour {
     pub sse: Sse,
     /// Whether answers have the receive and send stamps.
     pub stamps: bool,
+    /// Whether requests below `/__upstream/` are commands; otherwise they are requests like others.
+    pub admin_paths: bool,
 }
 
 /// How the upstream breaks a connection.
@@ -64,6 +66,7 @@ impl Default for Behaviour {
             error_kind: ErrorKind::Reset,
             sse: Sse { events: 10, interval: Duration::from_millis(100), size: 64 },
             stamps: true,
+            admin_paths: true,
         }
     }
 }

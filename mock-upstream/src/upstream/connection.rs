@@ -103,7 +103,7 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resu
     let upstream = &connection.upstream;
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
-    if path.starts_with(admin::PREFIX) {
+    if upstream.behaviour.admin_paths && path.starts_with(admin::PREFIX) {
         connection.admin.store(true, Relaxed);
         return Ok(admin::answer(upstream, path));
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use super::admin::Pipes;
 use super::args::Args;
 use super::behaviour::Behaviour;
 use super::connection;
@@ -14,7 +15,10 @@ use crate::server;
 
 /// Serves on `listener` until `shutdown` resolves and every connection has ended (at most 0.3 s later).
 pub async fn serve(listener: TcpListener, behaviour: Behaviour, shutdown: impl Future<Output = ()>) {
-    let upstream = Arc::new(Upstream::new(behaviour));
+    serve_with(listener, Arc::new(Upstream::new(behaviour)), shutdown).await;
+}
+
+async fn serve_with(listener: TcpListener, upstream: Arc<Upstream>, shutdown: impl Future<Output = ()>) {
     let accepting = Some(upstream.switch.accepting());
     let serve = |stream, stop| connection::serve(stream, Arc::clone(&upstream), stop);
     let served = server::accept_until(listener, accepting, shutdown, serve);
@@ -35,7 +39,11 @@ pub fn main_with(args: Args) -> Result<(), Error> {
             let address = listener.local_addr().map_err(Error::setup("the listener"))?;
             server::announce(&format!("listening {address}"));
         }
-        serve(listener, args.behaviour(), stop).await;
+        let upstream = Arc::new(Upstream::new(args.behaviour()));
+        if args.admin_stdio {
+            tokio::spawn(Pipes::take()?.serve(Arc::clone(&upstream)));
+        }
+        serve_with(listener, upstream, stop).await;
         Ok(())
     })
 }

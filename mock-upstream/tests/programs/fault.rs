@@ -92,7 +92,7 @@ async fn what_is_down_refuses_ends_connections_and_comes_back_on_its_port() {
 }
 
 #[tokio::test]
-async fn the_sidecar_tells_of_a_failed_upstream_as_its_flags_say() {
+async fn the_sidecar_reports_of_a_failed_upstream_as_its_flags_say() {
     let gateway = pair(&[], &[]).await;
     switch(&mut Client::connect(gateway.upstream.address).await, "reset").await;
     let answer = Client::connect(gateway.proxy.address).await.get("/").await;
@@ -104,7 +104,7 @@ async fn the_sidecar_tells_of_a_failed_upstream_as_its_flags_say() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_was_down_once_is_asked_again_unless_told_otherwise() {
+async fn an_upstream_that_was_down_once_is_asked_again_unless_flags_forbid_it() {
     for (flags, after) in [(&[][..], StatusCode::OK), (&["--never-reconnect"][..], StatusCode::BAD_GATEWAY)] {
         let server = upstream_at(quiet_address(), &[]).await;
         let address = server.address;
@@ -118,4 +118,35 @@ async fn an_upstream_that_was_down_once_is_asked_again_unless_told_otherwise() {
         until(address, Result::is_ok).await;
         assert_eq!(client.get("/").await.status, after, "{flags:?}");
     }
+}
+
+#[tokio::test]
+async fn with_commands_on_stdin_a_client_can_give_none() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mock-upstream"))
+        .args(["--listen", "127.0.0.1:0", "--announce", "--admin-stdio", "--body", "16B"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut commands, mut lines) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()).lines());
+    let announced = lines.next().unwrap().unwrap();
+    let address = announced.strip_prefix("listening ").unwrap().parse().unwrap();
+    let mut client = Client::connect(address).await;
+    let answer = client.get("/__upstream/fault/slow/2s").await;
+    assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"xxxxxxxxxxxxxxxx"[..]), "a request like others");
+    let mut ask = |command: &str| -> LedgerReport {
+        writeln!(commands, "{command}").unwrap();
+        serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap()
+    };
+    let counted: u64 = ask("ledger").hits.iter().map(|hits| hits.hits).sum();
+    assert_eq!(counted, 1);
+    ask("fault/reset");
+    let mut broken = TcpStream::connect(address).await.unwrap();
+    broken.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert!(broken.read(&mut [0; 64]).await.is_err(), "reset as commanded");
+    assert_eq!(ask("fault/none").faults.reset, 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

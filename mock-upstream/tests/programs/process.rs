@@ -177,7 +177,7 @@ fn a_double_fork_that_cannot_listen_fails() {
 }
 
 #[tokio::test]
-async fn the_worker_burns_and_holds_what_it_tells_and_dies_with_its_parent() {
+async fn the_worker_burns_and_holds_what_it_reports_and_dies_with_its_parent() {
     let upstream = upstream(&[]).await;
     let flags = ["--worker-child", "--worker-burn", "100ms", "--worker-ballast", "16MiB"];
     let (process, _, admin) = sidecar_for(upstream.address, &flags);
@@ -198,7 +198,7 @@ async fn the_worker_burns_and_holds_what_it_tells_and_dies_with_its_parent() {
 }
 
 #[tokio::test]
-async fn memory_and_descriptors_are_held_and_leaked_as_told() {
+async fn memory_and_descriptors_are_held_and_leaked_as_set() {
     let upstream = upstream(&[]).await;
     let flags = ["--ballast", "32MiB", "--leak-per-second", "20MiB", "--leak-fds-per-second", "200"];
     let (process, _, admin) = sidecar_for(upstream.address, &flags);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::client::{Client, pair};
 
 #[tokio::test]
-async fn added_latency_is_never_short_and_is_told_for_each_side() {
+async fn added_latency_is_never_short_and_is_reported_for_each_side() {
     let flags = ["--add-latency", "500us", "--add-latency-response", "300us"];
     let pair = pair(&flags, &[]).await;
     let mut client = Client::connect(pair.proxy.address).await;

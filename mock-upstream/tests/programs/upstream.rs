@@ -35,7 +35,7 @@ async fn the_body_has_its_size_and_the_stamps_lie_inside_the_exchange() {
 }
 
 #[tokio::test]
-async fn a_delay_is_never_short_and_its_real_length_is_told() {
+async fn a_delay_is_never_short_and_its_real_length_is_reported() {
     let server = upstream(&["--delay", "500us"]).await;
     let mut client = Client::connect(server.address).await;
     for _ in 0..40 {
@@ -51,7 +51,7 @@ async fn a_delay_is_never_short_and_its_real_length_is_told() {
 
 /// Other processes that run between two readings of the clock can only increase the observed value, so the best batch counts.
 #[tokio::test]
-async fn the_told_delays_add_up_to_those_seen_from_outside() {
+async fn the_reported_delays_add_up_to_those_seen_from_outside() {
     let server = upstream(&["--delay-distribution", "uniform:5ms:9ms", "--seed", "3"]).await;
     let mut client = Client::connect(server.address).await;
     let (mut before, mut least) = (0, f64::INFINITY);

@@ -17,6 +17,7 @@ mod own;
 mod quota;
 mod read;
 mod remove;
+mod room;
 mod settings;
 
 pub use entrance::Entrance;
@@ -27,3 +28,4 @@ pub use name::{Maker, name};
 pub use own::Own;
 pub use quota::Quota;
 pub use read::Group;
+pub use room::ProcessLimit;

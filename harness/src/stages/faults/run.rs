@@ -150,10 +150,10 @@ async fn upstream_fails(
     (kind, span): (FaultKind, Span),
     order: TrialOrder,
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
-    let Some(address) = bench.ledger() else {
+    let Some((admin, address)) = bench.admin().zip(bench.upstream_address()) else {
         return Err(Halt::tool("only the bundled upstream can fail on command"));
     };
-    beside(rig, bench, order, switch::fail(address, kind, work.slow, span)).await
+    beside(rig, bench, order, switch::fail((&admin, address), kind, work.slow, span)).await
 }
 
 /// Sends the first request of the stage from other clients, which read the answers very slowly.

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_process_without_pss_is_told_by_rss_and_a_tree_is_not() {
+    fn a_single_process_without_pss_is_reported_by_rss_and_a_tree_is_not() {
         let with = |processes| {
             let windows = (0..3).map(|index| SoakWindow { pss: None, processes, ..window(index) }).collect();
             series(&stage(windows), Quantity::Memory).len()

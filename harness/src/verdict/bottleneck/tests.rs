@@ -253,7 +253,7 @@ fn waiting_for_a_cpu_counts_where_there_was_none() {
 }
 
 #[test]
-fn memory_is_told_by_its_group_by_pages_and_by_its_limit() {
+fn memory_is_reported_by_its_group_by_pages_and_by_its_limit() {
     let stalled = |first: u64, second: u64| {
         found(|stage| {
             let at = |ns| GroupUsage { memory_stall_ns: Some(ns), ..GroupUsage::default() };
@@ -340,7 +340,7 @@ fn what_is_missing_is_named_and_never_taken_for_idle() {
 }
 
 #[test]
-fn a_record_of_an_older_harness_tells_what_it_can() {
+fn a_record_of_an_older_harness_reports_what_it_can() {
     let old = |change: Change| {
         found(|stage| {
             change(stage);

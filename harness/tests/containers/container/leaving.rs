@@ -123,6 +123,18 @@ impl Living {
         let id = docker(&[&["create"], &labels[..], &[image.0.as_str()]].concat()).unwrap();
         Self { id, _image: image }
     }
+
+    /// A container with the labels of a run whose keeper has ended, as an image can bring them.
+    fn forged() -> Self {
+        let image = Image::of(std::path::Path::new("/bin/sh"), "forged");
+        let space = std::fs::read_link("/proc/self/ns/pid").unwrap();
+        let space = format!("harness.pid-namespace={}", space.display());
+        let nonce = format!("harness.nonce={}", "0".repeat(32));
+        let labels =
+            ["--label", "harness.run=forged", "--label", "harness.keeper=1-1", "--label", &space, "--label", &nonce];
+        let id = docker(&[&["create"], &labels[..], &[image.0.as_str()]].concat()).unwrap();
+        Self { id, _image: image }
+    }
 }
 
 impl Drop for Living {
@@ -138,6 +150,7 @@ fn what_a_killed_keeper_leaves_is_cleaned_and_what_lives_is_not() {
     }
     let _alone = RUNS.write().unwrap_or_else(PoisonError::into_inner);
     let living = Living::create();
+    let forged = Living::forged();
     // One container that lives for as long as it takes to look at it.
     let idle = "[stage.idle]\nlaunches = 6\nsettle = \"1s\"\nwindow = \"300s\"\n";
     let mut run = Background::start(&on_bridge(&[], idle));
@@ -176,5 +189,7 @@ fn what_a_killed_keeper_leaves_is_cleaned_and_what_lives_is_not() {
     }
     assert!(!scratch.exists(), "{}", scratch.display());
     assert_eq!(labelled("harness.run=living").len(), 1);
+    assert_eq!(labelled("harness.run=forged").len(), 1, "labels alone prove nothing");
+    drop(forged);
     assert!(!clean(&[]).contains(&id));
 }

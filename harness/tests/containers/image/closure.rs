@@ -81,7 +81,7 @@ fn folders_that_the_files_name_are_looked_through() {
 }
 
 #[test]
-fn a_missing_library_is_told_with_who_needs_it() {
+fn a_missing_library_is_reported_with_who_needs_it() {
     let scratch = Scratch::new();
     let program = program_with_libraries(&scratch);
     std::fs::remove_file(scratch.0.join("lib/deep/libinner.so")).unwrap();
@@ -105,7 +105,7 @@ fn a_static_program_needs_nothing() {
 }
 
 #[test]
-fn what_is_no_program_of_this_host_is_told_as_what_it_is() {
+fn what_is_no_program_of_this_host_is_reported_as_what_it_is() {
     let scratch = Scratch::new();
     let file = scratch.0.join("file");
     std::fs::write(&file, "#!/bin/sh\nexec true\n").unwrap();

@@ -112,7 +112,7 @@ fn base_of(layers: Layers<'_>, annotation: Option<&str>) -> ImageFacts {
 }
 
 #[test]
-fn the_base_is_told_by_what_is_in_the_image_or_said_about_it() {
+fn the_base_is_reported_by_what_is_in_the_image_or_said_about_it() {
     let debian: &[u8] = b"ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n";
     let app: &[(&str, &[u8])] = &[("app/one", b"1")];
     let cases: [(Layers<'_>, Option<&str>, Base); 9] = [

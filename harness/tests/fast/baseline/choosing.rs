@@ -182,7 +182,7 @@ fn an_override_stays_known() {
 }
 
 #[test]
-fn a_name_and_a_file_are_told_apart() {
+fn a_name_and_a_file_are_distinguished() {
     for (typed, expected) in [
         ("main", Wanted::Name("main".to_owned())),
         ("v1.2", Wanted::Name("v1.2".to_owned())),

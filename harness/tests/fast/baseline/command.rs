@@ -119,7 +119,7 @@ fn promotion_refuses_with_exit_code_2_and_the_next_command() {
 }
 
 #[test]
-fn a_late_comer_and_a_stranger_are_told() {
+fn a_late_comer_and_a_stranger_are_reported() {
     let (folder, results) = (Folder::new(), Folder::new());
     folder.fill("sidecar", "main", vec![run(10, 1.0)]);
     let mut record = clean();

@@ -79,7 +79,7 @@ fn what_is_no_receipt_of_a_run_that_succeeded_is_refused() {
 }
 
 #[test]
-fn zero_missing_and_corrupt_baselines_are_told_apart() {
+fn zero_missing_and_corrupt_baselines_are_distinguished() {
     let zero = judged(&changed("/summary/display_mibps", json!(0)), &receipt());
     refused(&zero, Exit::InvalidInput, &["display display_mibps: the base is 0 MiB/s"]);
     // A memory that a script writes as the constant 0 was never measured.

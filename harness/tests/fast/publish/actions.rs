@@ -45,7 +45,7 @@ fn tc_obs_006_a_stage_that_could_not_run_is_a_warning_and_the_others_stay() {
 }
 
 #[test]
-fn without_the_option_the_runner_is_told_nothing() {
+fn without_the_option_the_runner_gets_no_commands() {
     let run = Run::regressed();
     let output = report(&run, &[]);
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(3), ""));

@@ -210,7 +210,7 @@ fn without_a_token_nothing_is_asked() {
 }
 
 #[test]
-fn tc_obs_005_a_regression_is_told_in_every_mode_and_a_quiet_run_takes_it_back() {
+fn tc_obs_005_a_regression_is_reported_in_every_mode_and_a_quiet_run_takes_it_back() {
     for mode in ["always", "on-change", "on-alert"] {
         let github = well_behaved(others(3));
         let quiet = post(&github, &Run::quiet(), &["--mode", mode]);

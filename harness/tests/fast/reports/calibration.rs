@@ -68,7 +68,7 @@ fn what_the_host_resolves_stands_beside_the_host() {
 }
 
 #[test]
-fn what_makes_it_worth_less_is_told() {
+fn what_makes_it_worth_less_is_reported() {
     all_say(
         &calibrated(|found| {
             found.quick = true;

@@ -67,7 +67,7 @@ fn two_builds_look_as_they_did() {
 }
 
 #[test]
-fn a_stored_base_its_caps_and_its_absence_are_told() {
+fn a_stored_base_its_caps_and_its_absence_are_reported() {
     let record = sample::record();
     let plain = judged(&record, &[]);
     let past = |metric: &harness::verdict::judgement::Measured| {

@@ -146,7 +146,7 @@ fn a_curve_is_drawn() {
 }
 
 #[test]
-fn a_curve_is_told_in_both_formats_and_keeps_the_schema() {
+fn a_curve_is_reported_in_both_formats_and_keeps_the_schema() {
     let record = curve(Objective { rps: Some(10_000.0), p99_ns: Some(50_000_000) });
     let judgement = judged(&record, &[]);
     matches_file("tests/snapshots/curve.txt", &rendered("table", &record, &judgement));

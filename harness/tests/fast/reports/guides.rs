@@ -141,7 +141,7 @@ fn whole_scenarios_in_the_guides_are_read_without_a_warning() {
 }
 
 #[test]
-fn mistakes_in_the_guides_are_told_as_the_guides_say() {
+fn mistakes_in_the_guides_are_reported_as_the_guides_say() {
     for page in pages() {
         let (mistaken, said) = (page.blocks("toml mistakes"), page.blocks("text mistakes"));
         assert_eq!(mistaken.len(), said.len(), "{}", page.path.display());

@@ -94,7 +94,7 @@ fn junit_fails_where_the_run_does_and_nowhere_else() {
 }
 
 #[test]
-fn junit_tells_a_regression_from_an_alert() {
+fn junit_reports_a_regression_from_an_alert() {
     let record = sample::record();
     let mut judgement = judged(&record, &[]);
     let template = with_finding(&judgement);
@@ -190,7 +190,7 @@ fn a_comparison_has_columns_and_a_chart_of_its_own_in_the_report() {
 }
 
 #[test]
-fn a_comparison_is_told_in_release_notes_and_in_the_summary_for_qnet() {
+fn a_comparison_is_reported_in_release_notes_and_in_the_summary_for_qnet() {
     let (record, judgement) = compared();
     let notes = rendered("release-notes", &record, &judgement);
     assert!(

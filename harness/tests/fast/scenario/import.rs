@@ -25,7 +25,7 @@ fn an_import_comes_first_and_says_what_it_reads() {
 }
 
 #[test]
-fn mistakes_of_an_import_are_told_with_what_to_do() {
+fn mistakes_of_an_import_are_reported_with_what_to_do() {
     let names = "dir = \"c\"\nnames = { \"a/b\" = \"policy/eval\" }";
     for (text, message) in [
         (importing("names = { \"a/b\" = \"policy/eval\" }"), "import.criterion.dir: is missing"),

@@ -45,7 +45,7 @@ fn a_soak_is_planned_with_its_budget_and_quick_is_twelve_seconds() {
 }
 
 #[test]
-fn mistakes_of_a_soak_are_told_all_at_once() {
+fn mistakes_of_a_soak_are_reported_all_at_once() {
     for (lines, message) in [
         ("duration = \"11s\"", "11s is 11 windows of 1s, but a slope needs at least 12"),
         ("window = \"30s\"", "30s makes 480 windows, at most 240 are allowed"),

@@ -111,7 +111,7 @@ fn images_of_two_builds_are_compared_and_a_layer_more_is_exact() {
 }
 
 #[test]
-fn a_side_without_a_value_is_told_and_never_fine() {
+fn a_side_without_a_value_is_reported_and_never_fine() {
     let mut record = compared(&around(1.0), &around(1.0));
     record.stages[0].instances[4].launch.ready_ns = None;
     let judgement = judged(&record, Context::default());

@@ -134,7 +134,7 @@ fn a_block_against_a_stored_run_needs_the_rerun_and_the_same_host() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_told() {
+fn what_cannot_be_compared_is_reported() {
     let none = Context { no_baseline: Some("results/baselines has none for sidecar".to_owned()), ..Context::default() };
     let judgement = judged(&run(&around(1.0)), &none);
     let finding = &judgement.findings[0];

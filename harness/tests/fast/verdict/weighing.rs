@@ -185,7 +185,7 @@ fn what_may_be_zero_is_compared_by_differences() {
 }
 
 #[test]
-fn what_is_exact_needs_no_test_and_bears_no_cap() {
+fn what_is_exact_needs_no_test_and_has_no_cap() {
     let size = Question { kind: Kind::Exact, ..about("binary/size", Unit::Bytes, Better::Lower) };
     let caps = ["the hosts differ".to_owned()];
     for (head, expected) in [

@@ -84,9 +84,9 @@ fn a_disk_that_fills_up_costs_no_number() {
 }
 
 #[test]
-fn a_disk_that_is_full_already_is_told_before_anything_is_measured() {
+fn a_disk_that_is_full_already_is_reported_before_anything_is_measured() {
     let _alone = alone();
-    if !may_mount("a_disk_that_is_full_already_is_told_before_anything_is_measured") {
+    if !may_mount("a_disk_that_is_full_already_is_reported_before_anything_is_measured") {
         return;
     }
     let site = Site::new(&sidecar(&[], CAPACITY));
@@ -135,14 +135,14 @@ fn a_results_folder_that_is_removed_in_the_middle_costs_no_number() {
 }
 
 #[test]
-fn a_results_folder_that_cannot_be_is_told_before_anything_is_started() {
+fn a_results_folder_that_cannot_be_is_reported_before_anything_is_started() {
     let _alone = alone();
     let site = Site::new(&sidecar(&[], CAPACITY));
     std::fs::write(site.out(), "in the way").unwrap();
     let taken = site.run().output().unwrap();
     std::fs::remove_file(site.out()).unwrap();
     let mut outputs = vec![(taken, "Not a directory")];
-    if may_mount("a_results_folder_that_cannot_be_is_told_before_anything_is_started") {
+    if may_mount("a_results_folder_that_cannot_be_is_reported_before_anything_is_started") {
         let script = "mkdir \"$OUT\" && mount -t tmpfs -o ro tmpfs \"$OUT\" || exit 99\n\
                       exec \"$HARNESS\" run \"$SCENARIO\" --out \"$OUT\"";
         outputs.push((site.shell(WITHIN, script).output().unwrap(), "Read-only file system"));

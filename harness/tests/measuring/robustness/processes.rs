@@ -47,9 +47,9 @@ fn command(folder: &Path, name: &str, argv: &[&str]) -> keeper::Command {
 }
 
 #[test]
-fn a_process_that_bears_the_number_of_an_ended_one_is_left_in_peace() {
+fn a_process_that_has_the_number_of_an_ended_one_is_left_in_peace() {
     let _alone = alone();
-    let test = "a_process_that_bears_the_number_of_an_ended_one_is_left_in_peace";
+    let test = "a_process_that_has_the_number_of_an_ended_one_is_left_in_peace";
     let folder = Scratch::new();
     let keeper = Keeper::start_with(Path::new(env!("CARGO_BIN_EXE_harness")), &folder.0).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

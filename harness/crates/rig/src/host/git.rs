@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_tells_commit_branch_and_changes() {
+    fn a_status_reports_commit_branch_and_changes() {
         let clean = "# branch.oid 97e12f3\n# branch.head main\n# branch.upstream origin/main\n";
         assert_eq!(
             facts_of(clean),

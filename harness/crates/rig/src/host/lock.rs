@@ -2,11 +2,12 @@
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use nix::libc::O_NOFOLLOW;
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use nix::unistd::{Pid, geteuid};
 
 use super::error::Error;
 use harness_base::clock::Mono;
@@ -45,6 +46,9 @@ impl Lock {
     fn at(path: &Path, timeout: Duration) -> Result<Self, Error> {
         let unusable = |cause| Error::NoLock { path: path.to_owned(), cause };
         let mut file = open(path).map_err(unusable)?;
+        if !file.metadata().map_err(unusable)?.is_file() {
+            return Err(unusable(std::io::Error::other("it is not a regular file")));
+        }
         let deadline = Mono::now().after(Nanos(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)));
         loop {
             match file.try_lock() {
@@ -65,7 +69,7 @@ impl Lock {
 /// Opens the lock file, for writing if possible. It is created exclusively and never through a link: in a folder like
 /// `/tmp` the kernel (`fs.protected_regular`) refuses to open another user's file in a mode that might create it.
 fn open(path: &Path) -> std::io::Result<File> {
-    let existing = |write| OpenOptions::new().read(true).write(write).custom_flags(O_NOFOLLOW).open(path);
+    let existing = |write| OpenOptions::new().read(true).write(write).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path);
     match existing(true) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => existing(false),
         Err(error) if error.kind() == ErrorKind::NotFound => match create(path) {
@@ -83,11 +87,17 @@ fn create(path: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Returns the pid in the lock file.
+/// Returns the pid in the lock file, if this user or root wrote it and the process is a harness: a stranger can write any number.
 fn holder(path: &Path) -> Option<i32> {
     let mut text = String::new();
-    File::open(path).ok()?.take(32).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    let file = open(path).ok()?;
+    let owner = file.metadata().ok()?.uid();
+    if owner != 0 && owner != geteuid().as_raw() {
+        return None;
+    }
+    file.take(32).read_to_string(&mut text).ok()?;
+    let pid = text.trim().parse().ok().filter(|pid| *pid > 1)?;
+    nix::sys::signal::kill(Pid::from_raw(pid), None).ok().map(|()| pid)
 }
 
 #[cfg(test)]
@@ -144,6 +154,22 @@ mod tests {
         holder.wait().unwrap();
         assert!(matches!(refused, Err(Error::Busy { pid: None })));
         assert!(Lock::at(&place.0, Duration::from_secs(5)).is_ok());
+    }
+
+    #[test]
+    fn a_pipe_in_its_place_neither_blocks_nor_counts() {
+        let place = Place::new("pipe");
+        nix::unistd::mkfifo(&place.0, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(matches!(Lock::at(&place.0, Duration::ZERO), Err(Error::NoLock { .. })));
+    }
+
+    #[test]
+    fn a_number_that_names_no_process_of_a_run_is_not_advised() {
+        let place = Place::new("forged");
+        for text in ["-1", "1", "0", "99999999", "x"] {
+            std::fs::write(&place.0, text).unwrap();
+            assert_eq!(holder(&place.0), None, "{text}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(super) mod error;
 mod exec;
 mod image;
 mod label;
+mod nonce;
 mod resolve;
 mod start;
 pub(super) mod sweep;

@@ -28,6 +28,8 @@ pub(super) struct Wanted<'a> {
     pub(super) endpoints: &'a spec::Endpoints,
     pub(super) upstream: Option<&'a HttpUrl>,
     pub(super) ports: Option<&'a BTreeMap<String, u16>>,
+    /// Whether its stdin and stdout are pipes to control.
+    pub(super) pipes: bool,
 }
 
 /// A command ready to be executed.
@@ -49,6 +51,7 @@ impl Launcher for ProcessSpec {
             endpoints: &request.spec.endpoints,
             upstream: request.upstream,
             ports: request.ports,
+            pipes: false,
         };
         start(request.site, &wanted)
     }
@@ -80,6 +83,7 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
     let mut command = Command::new(&name, program.argv.clone(), env, cwd.clone(), log.clone());
     command.cpuset = wanted.cpuset.map(<[u64]>::to_vec);
     command.limits = wanted.limits.copied();
+    command.pipes = wanted.pipes;
     let child = site.keeper.spawn(command)?;
     Ok(Running {
         pid: child.pid,

@@ -58,6 +58,14 @@ impl Running {
         !matches!(self.hold, Hold::Theirs(_))
     }
 
+    /// Returns its stdin and stdout, once, if it was started with pipes.
+    pub(super) fn take_pipes(&self) -> Option<(OwnedFd, OwnedFd)> {
+        match &self.hold {
+            Hold::Ours(child) => child.take_pipes(),
+            Hold::Container(_) | Hold::Theirs(_) => None,
+        }
+    }
+
     /// Returns its control group. With limits it is its own, which remains after its end until it is stopped; otherwise it is the one
     /// that it shares with other processes.
     pub fn group(&self) -> Option<Group> {

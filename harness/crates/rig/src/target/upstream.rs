@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::OwnedFd;
 
 use super::error::Error;
 use super::placeholders::Values;
@@ -14,9 +15,15 @@ use super::url::HttpUrl;
 #[derive(Debug)]
 pub struct RunningUpstream {
     pub url: HttpUrl,
-    /// Its process; absent if it is not ours. Only a builtin upstream has a ledger.
+    /// Its process; absent if it is not ours.
     pub running: Option<Running>,
+    /// Our ends of its stdin and stdout, over which the bundled upstream takes commands and reports its hits. No other process can reach
+    /// them, the target in particular.
+    pub admin: Option<(OwnedFd, OwnedFd)>,
 }
+
+/// Name of the bundled upstream in a command.
+const BUNDLED: &str = "builtin:upstream";
 
 /// Starts the upstream, or uses the one that runs. Returns before it listens.
 ///
@@ -34,13 +41,19 @@ pub async fn launch_upstream(upstream: &Upstream, site: &Site, name: &str) -> Re
         Upstream::Process { process, url } => begin(site, name, process, url),
         Upstream::Url(url) => {
             let mut values = Values::new(&site.ports, None, BTreeMap::new());
-            Ok(RunningUpstream { url: resolve(&mut values, url, "upstream.url")?, running: None })
+            Ok(RunningUpstream { url: resolve(&mut values, url, "upstream.url")?, running: None, admin: None })
         }
     }
 }
 
 fn begin(site: &Site, name: &str, process: &ProcessSpec, url: &str) -> Result<RunningUpstream, Error> {
     let endpoints = Endpoints { proxy: url.to_owned(), health: None, ready: None };
+    let pipes = process.command.first().is_some_and(|program| program == BUNDLED);
+    let mut process = process.clone();
+    if pipes {
+        process.command.push("--admin-stdio".to_owned());
+    }
+    let process = &process;
     let wanted = Wanted {
         section: "upstream",
         name,
@@ -51,15 +64,17 @@ fn begin(site: &Site, name: &str, process: &ProcessSpec, url: &str) -> Result<Ru
         endpoints: &endpoints,
         upstream: None,
         ports: None,
+        pipes,
     };
     let running = start(site, &wanted)?;
-    Ok(RunningUpstream { url: running.endpoints.proxy.clone(), running: Some(running) })
+    let admin = running.take_pipes();
+    Ok(RunningUpstream { url: running.endpoints.proxy.clone(), running: Some(running), admin })
 }
 
 /// Returns the command of the bundled upstream, with exact sizes and delays in bytes and nanoseconds.
 fn mock(builtin: &Builtin, host: IpAddr) -> Vec<String> {
     let (body, delay) = (format!("{}B", builtin.body.0), format!("{}ns", builtin.delay.0));
     let listen = format!("{host}:{{port.upstream}}");
-    let own = ["builtin:upstream", "--listen", &listen, "--body", &body, "--delay", &delay];
+    let own = [BUNDLED, "--listen", &listen, "--body", &body, "--delay", &delay];
     own.into_iter().map(str::to_owned).chain(builtin.args.iter().cloned()).collect()
 }

@@ -1,4 +1,4 @@
-//! Makes the bundled upstream fail through its admin paths, over a connection that the fault does not affect.
+//! Makes the bundled upstream fail by commands, which the fault does not affect.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -19,9 +19,8 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// The upstream did not set the fault.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot set the fault {words} at the upstream {address}: {cause}; see upstream.log beside the result")]
+#[error("cannot set the fault {words} at the upstream: {cause}; see upstream.log beside the result")]
 struct Error {
-    address: SocketAddr,
     words: String,
     cause: String,
 }
@@ -46,18 +45,22 @@ struct Totals {
 ///
 /// # Errors
 /// Returns [`Halt::Failed`] if the fault cannot be set or removed.
-pub(super) async fn fail(address: SocketAddr, kind: FaultKind, slow: Nanos, span: Span) -> Result<FaultRecord, Halt> {
+pub(super) async fn fail(
+    (admin, address): (&Admin, SocketAddr),
+    kind: FaultKind,
+    slow: Nanos,
+    span: Span,
+) -> Result<FaultRecord, Halt> {
     let words = words(kind, slow);
-    let refused = |cause: Cause| Halt::target(&Error { address, words: words.clone(), cause: cause.to_string() });
+    let refused = |cause: Cause| Halt::target(&Error { words: words.clone(), cause: cause.to_string() });
     tokio::time::sleep(span.from.remaining().duration()).await;
-    let mut upstream = Admin::open(address).await.map_err(refused)?;
-    set(&mut upstream, &words).await.map_err(refused)?;
+    set(admin, &words).await.map_err(refused)?;
     if kind == FaultKind::UpstreamDown {
         until(address, false).await.map_err(refused)?;
     }
     let began = Mono::now();
     tokio::time::sleep(span.until.remaining().duration()).await;
-    let totals = set(&mut upstream, "none").await.map_err(refused)?;
+    let totals = set(admin, "none").await.map_err(refused)?;
     if kind == FaultKind::UpstreamDown {
         until(address, true).await.map_err(refused)?;
     }
@@ -92,8 +95,8 @@ impl Totals {
 }
 
 /// Sets the fault, and returns how often each fault was caused so far.
-async fn set(upstream: &mut Admin, words: &str) -> Result<Totals, Cause> {
-    let answer: Answer = upstream.get(&format!("/__upstream/fault/{words}")).await?;
+async fn set(admin: &Admin, words: &str) -> Result<Totals, Cause> {
+    let answer: Answer = admin.ask(&format!("fault/{words}")).await?;
     Ok(answer.faults)
 }
 

@@ -58,6 +58,10 @@ pub(super) async fn create(engine: &Engine, wanted: &Wanted<'_>) -> Result<Strin
     Ok(created.map_err(|error| explain(wanted, &error))?.id)
 }
 
+/// Largest number of processes and threads of a container without a limit of its own, so that a target that forks without end does not
+/// take down the host.
+const PIDS: i64 = 8192;
+
 fn host_config(wanted: &Wanted<'_>) -> HostConfig {
     let log = HashMap::from(
         [("max-size", LOG_LIMIT), ("max-file", "2")].map(|(name, value)| (name.to_owned(), value.to_owned())),
@@ -80,7 +84,9 @@ fn host_config(wanted: &Wanted<'_>) -> HostConfig {
         memory,
         // The limit of memory and swap together, which allows no swap.
         memory_swap: memory,
-        pids_limit: limits.pids.map(signed),
+        pids_limit: Some(limits.pids.map_or(PIDS, signed)),
+        // The program must not gain rights by a set-user-id file of its image.
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
         ..HostConfig::default()
     }
 }

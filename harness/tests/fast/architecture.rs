@@ -1,16 +1,16 @@
-//! The house rules that a compiler does not know: imports go down only, guests stay in their rooms, files stay short.
+//! Checks rules of the architecture that the compiler does not know: imports between layers, dependencies of modules, lengths of files.
 mod circles;
 mod errors;
-mod house;
 mod lexer;
+mod modules;
 mod paths;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use house::{GUESTS, LONGEST, ROOMS, TRAITS, UNSAFE, Wing, find, may_import, room_of};
 use lexer::{Token, tokens, without_tests};
+use modules::{DEPENDENCIES, LONGEST, MODULES, Side, TRAITS, UNSAFE, find, may_import, module_of};
 
 /// A source file: its path below `src` and its text.
 struct Source {
@@ -46,16 +46,19 @@ fn upward(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let module = source.module();
-    let Some(name) = room_of(&module) else { return Vec::new() };
+    let Some(name) = module_of(&module) else { return Vec::new() };
     let Some(from) = find(name) else {
-        return vec![format!("{}: module {name} is unknown: add it to tests/fast/floors/house.rs", source.at(1))];
+        return vec![format!(
+            "{}: module {name} is unknown: add it to tests/fast/architecture/modules.rs",
+            source.at(1)
+        )];
     };
     let complaint = |path: paths::Path| {
-        let to = room_of(&path.segments).filter(|to| *to != name)?;
+        let to = module_of(&path.segments).filter(|to| *to != name)?;
         let message = match find(to) {
             Some(to) if may_import(from, to) => return None,
-            Some(to) => format!("{name} (floor {}) may not import {} (floor {})", from.floor, to.name, to.floor),
-            None => format!("{name} (floor {}) may not import {to}, which is an unknown module", from.floor),
+            Some(to) => format!("{name} (layer {}) may not import {} (layer {})", from.layer, to.name, to.layer),
+            None => format!("{name} (layer {}) may not import {to}, which is an unknown module", from.layer),
         };
         Some(format!("{}: {message}", source.at(path.line)))
     };
@@ -65,30 +68,30 @@ fn upward(source: &Source) -> Vec<String> {
     complaints
 }
 
-/// Foreign crates outside the rooms that may use them. Tokio belongs to the rooms that act.
-fn strangers(source: &Source) -> Vec<String> {
+/// Finds foreign crates outside the modules that may use them. Only modules that act may use Tokio.
+fn misplaced_dependencies(source: &Source) -> Vec<String> {
     if source.path.starts_with("crates/") {
         return Vec::new();
     }
     let module = source.module();
-    let (name, code) = (room_of(&module).unwrap_or("lib"), source.code());
+    let (name, code) = (module_of(&module).unwrap_or("lib"), source.code());
     let mut complaints = Vec::new();
-    let mut complain = |guest: &str, rooms: &str| {
-        for line in paths::lines_using(&code, guest) {
-            complaints.push(format!("{}: {name} may not use {guest}: it belongs to {rooms}", source.at(line)));
+    let mut complain = |dependency: &str, modules: &str| {
+        for line in paths::lines_using(&code, dependency) {
+            complaints.push(format!("{}: {name} may not use {dependency}: it belongs to {modules}", source.at(line)));
         }
     };
-    for (guest, rooms) in GUESTS.iter().filter(|(_, rooms)| !rooms.contains(&name)) {
-        complain(guest, &rooms.join(", "));
+    for (dependency, modules) in DEPENDENCIES.iter().filter(|(_, modules)| !modules.contains(&name)) {
+        complain(dependency, &modules.join(", "));
     }
-    if find(name).is_none_or(|room| matches!(room.wing, Wing::Hall | Wing::Thinking)) {
-        complain("tokio", "the rooms that act");
+    if find(name).is_none_or(|module| matches!(module.side, Side::Facts | Side::Judging)) {
+        complain("tokio", "the modules that act");
     }
     complaints
 }
 
-/// Unsafe code outside its file, and traits beyond the three.
-fn temptations(source: &Source) -> Vec<String> {
+/// Finds unsafe code outside its files, and traits that are not listed.
+fn restricted_code(source: &Source) -> Vec<String> {
     let code = source.code();
     let words = |word: &str| code.iter().enumerate().filter(|(_, token)| token.text == word).collect::<Vec<_>>();
     let mut complaints = Vec::new();
@@ -102,7 +105,7 @@ fn temptations(source: &Source) -> Vec<String> {
     for (at, token) in words("trait") {
         let name = code.get(at + 1).map_or("", |token| token.text.as_str());
         if !TRAITS.contains(&name) {
-            complaints.push(format!("{}: trait {name} is one too many: {}", source.at(token.line), TRAITS.join(", ")));
+            complaints.push(format!("{}: trait {name} is not listed: {}", source.at(token.line), TRAITS.join(", ")));
         }
     }
     complaints
@@ -121,11 +124,11 @@ fn unexplained(source: &Source) -> Vec<String> {
 
 fn too_long(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
-    let text = || format!("{}: {lines} lines; more than {LONGEST} hold more than one idea", source.at(lines));
+    let text = || format!("{}: {lines} lines; a file may have {LONGEST}", source.at(lines));
     if lines > LONGEST { vec![text()] } else { Vec::new() }
 }
 
-fn house_sources() -> Vec<Source> {
+fn all_sources() -> Vec<Source> {
     // At run time, so that the built test can look at another working copy.
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("src");
     let mut sources = Vec::new();
@@ -150,8 +153,8 @@ fn gather(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
 
 #[track_caller]
 fn holds(rule: fn(&Source) -> Vec<String>) {
-    let sources = house_sources();
-    assert!(sources.len() > 20, "the house was not found");
+    let sources = all_sources();
+    assert!(sources.len() > 20, "the sources were not found");
     let complaints: Vec<String> = sources.iter().flat_map(rule).collect();
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
@@ -162,13 +165,13 @@ fn imports_go_down_only() {
 }
 
 #[test]
-fn guests_stay_in_their_rooms() {
-    holds(strangers);
+fn dependencies_are_used_in_their_modules_only() {
+    holds(misplaced_dependencies);
 }
 
 #[test]
 fn unsafe_code_and_traits_stay_few() {
-    holds(temptations);
+    holds(restricted_code);
 }
 
 #[test]
@@ -188,7 +191,7 @@ fn crate_of(source: &Source) -> &str {
 
 #[test]
 fn no_files_import_each_other_in_a_circle() {
-    let mut sources = house_sources();
+    let mut sources = all_sources();
     let top = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("..");
     gather(&top, &top.join("mock-upstream/src"), &mut sources);
     let mut crates: BTreeMap<&str, Vec<&Source>> = BTreeMap::new();
@@ -245,7 +248,7 @@ fn names_a_kind(source: &Source) -> Vec<String> {
 /// The kinds of stages: the folders below `stages`.
 fn kinds() -> &'static [String] {
     static KINDS: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let sources = house_sources();
+        let sources = all_sources();
         let folders = sources.iter().filter_map(|source| Some(source.path.strip_prefix("stages/")?.split_once('/')?.0));
         folders.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
     });
@@ -266,7 +269,7 @@ fn complaints(rule: fn(&Source) -> Vec<String>, path: &str, text: &str) -> Vec<S
 
 #[test]
 fn an_upward_import_is_caught_in_every_spelling() {
-    let expected = ["harness/src/interop.rs:2: interop (floor 1) may not import run (floor 5)"];
+    let expected = ["harness/src/interop.rs:2: interop (layer 1) may not import run (layer 5)"];
     for text in [
         "\nuse crate::run::Run;",
         "\nuse crate::{spec::Tree, run::{self, Run}};",
@@ -286,27 +289,27 @@ fn an_upward_import_is_caught_in_every_spelling() {
         assert_eq!(complaints(upward, "interop.rs", text), expected, "{text}");
     }
     let deep = complaints(upward, "report/engine/users.rs", "use super::super::super::plan::Plan;");
-    assert_eq!(deep, ["harness/src/report/engine/users.rs:1: report (floor 1) may not import plan (floor 4)"]);
+    assert_eq!(deep, ["harness/src/report/engine/users.rs:1: report (layer 1) may not import plan (layer 4)"]);
     let kind =
         complaints(upward, "stages/soak/run.rs", "use crate::stages::soak::judge::Growth;\nuse super::work::Work;");
-    assert_eq!(kind, ["harness/src/stages/soak/run.rs:1: run (floor 5) may not import verdict (floor 1)"]);
+    assert_eq!(kind, ["harness/src/stages/soak/run.rs:1: run (layer 5) may not import verdict (layer 1)"]);
     let each = complaints(upward, "work.rs", "macro_rules! works { () => { crate::stages::$kind::spec::KIND } }");
-    assert_eq!(each, ["harness/src/work.rs:1: work (floor 2) may not import scenario (floor 3)"]);
+    assert_eq!(each, ["harness/src/work.rs:1: work (layer 2) may not import scenario (layer 3)"]);
     let named = complaints(upward, "cli.rs", "use crate::{run, progress};\nuse crate::main;");
-    assert_eq!(named, ["harness/src/cli.rs:2: cli (floor 6) may not import main (floor 6)"]);
+    assert_eq!(named, ["harness/src/cli.rs:2: cli (layer 6) may not import main (layer 6)"]);
 }
 
 #[test]
-fn a_sideways_import_needs_an_arrow() {
+fn an_import_within_a_layer_must_be_listed() {
     assert_eq!(complaints(upward, "report.rs", "use crate::verdict::Judgement;"), [""; 0]);
-    let wings = complaints(upward, "interop/look.rs", "use crate::report::Table;");
-    assert_eq!(wings, ["harness/src/interop/look.rs:1: interop (floor 1) may not import report (floor 1)"]);
+    let beside = complaints(upward, "interop/look.rs", "use crate::report::Table;");
+    assert_eq!(beside, ["harness/src/interop/look.rs:1: interop (layer 1) may not import report (layer 1)"]);
     assert_eq!(complaints(upward, "verdict.rs", "use crate::report::Table;").len(), 1);
     assert_eq!(complaints(upward, "spec.rs", "use crate::measure::Record;").len(), 1);
     assert_eq!(complaints(upward, "run.rs", "use crate::progress::Bar;").len(), 1);
     assert_eq!(complaints(upward, "main.rs", "fn main() { harness::cli::main() }"), [""; 0]);
     assert_eq!(complaints(upward, "main.rs", "use harness::{cli, run};"), [""; 0]);
-    assert_eq!(complaints(upward, "attic.rs", "").len(), 1, "a room that is not drawn");
+    assert_eq!(complaints(upward, "attic.rs", "").len(), 1, "a module that is not listed");
     assert_eq!(complaints(upward, "interop.rs", "use crate::attic::Box;").len(), 1, "an import from one");
 }
 
@@ -320,7 +323,7 @@ fn what_is_allowed_is_not_caught() {
 }
 
 #[test]
-fn a_guest_in_the_wrong_room_is_caught() {
+fn a_dependency_in_the_wrong_module_is_found() {
     for (path, text) in [
         ("measure/usage.rs", "use tokio::sync::oneshot;"),
         ("report.rs", "#[tokio::main] async fn main() {}"),
@@ -330,18 +333,21 @@ fn a_guest_in_the_wrong_room_is_caught() {
         ("plan.rs", "use clap;"),
         ("measure/usage.rs", "use harness_stats::Sample;"),
     ] {
-        assert_eq!(complaints(strangers, path, text).len(), 1, "{path}: {text}");
+        assert_eq!(complaints(misplaced_dependencies, path, text).len(), 1, "{path}: {text}");
     }
-    assert_eq!(complaints(strangers, "run/users.rs", "use harness_load::Generator;\nuse tokio::time;"), [""; 0]);
-    assert_eq!(complaints(strangers, "report.rs", "fn of(clap: u8) { other::clap::of(clap) }"), [""; 0]);
+    assert_eq!(
+        complaints(misplaced_dependencies, "run/users.rs", "use harness_load::Generator;\nuse tokio::time;"),
+        [""; 0]
+    );
+    assert_eq!(complaints(misplaced_dependencies, "report.rs", "fn of(clap: u8) { other::clap::of(clap) }"), [""; 0]);
 }
 
 #[test]
-fn unsafe_code_a_fourth_trait_a_bare_waiver_and_a_long_file_are_caught() {
+fn unsafe_code_an_unlisted_trait_a_waiver_without_reason_and_a_long_file_are_found() {
     let code = "unsafe { fork() }; trait Plugin {} pub trait Launcher {}";
-    assert_eq!(complaints(temptations, "target.rs", code).len(), 2);
-    assert_eq!(complaints(temptations, UNSAFE[0], "unsafe { pre_exec() }"), [""; 0]);
-    assert_eq!(complaints(temptations, "run.rs", "#[allow(unsafe_code, reason = \"trait X\")] mod x {}"), [""; 0]);
+    assert_eq!(complaints(restricted_code, "target.rs", code).len(), 2);
+    assert_eq!(complaints(restricted_code, UNSAFE[0], "unsafe { pre_exec() }"), [""; 0]);
+    assert_eq!(complaints(restricted_code, "run.rs", "#[allow(unsafe_code, reason = \"trait X\")] mod x {}"), [""; 0]);
     assert_eq!(complaints(unexplained, "run.rs", "#![allow(dead_code)]\n#[expect(unused)] fn f() {}").len(), 2);
     assert_eq!(complaints(unexplained, "run.rs", "#[cfg(test)] mod t { #[allow(dead_code)] fn f() {} }").len(), 1);
     assert_eq!(
@@ -353,11 +359,15 @@ fn unsafe_code_a_fourth_trait_a_bare_waiver_and_a_long_file_are_caught() {
 }
 
 #[test]
-fn the_house_is_drawn_without_contradiction() {
-    for from in ROOMS {
-        for name in from.arrows {
+fn listed_imports_stay_within_a_layer_and_a_side() {
+    for from in MODULES {
+        for name in from.beside {
             let to = find(name).unwrap();
-            assert!(to.floor == from.floor && to.wing == from.wing, "{} → {name} leaves floor or wing", from.name);
+            assert!(
+                to.layer == from.layer && to.side == from.side,
+                "{} → {name} leaves the layer or the side",
+                from.name
+            );
             assert!(!may_import(to, from), "{} and {name} import each other", from.name);
         }
     }
