@@ -27,12 +27,13 @@ const BUSY: [&str; 5] = [
 ];
 
 /// The stages that are not asked for here, as short as can be.
-const SHORT: [&str; 5] = [
+const SHORT: [&str; 6] = [
     "stage.pacer-200.window=100ms",
     "stage.pacer-5000.window=100ms",
     "stage.pacer-5000.rate=200/s",
     "stage.noise.rate=200/s",
     "stage.noise.window=200ms",
+    "stage.ceiling.warmup=100ms",
 ];
 
 /// For what must happen at some time, behind whatever other run.
@@ -258,7 +259,7 @@ fn a_known_delay_is_the_ceiling_and_no_difference() {
 fn what_is_invalid_is_absent_with_its_reason() {
     let _alone = alone();
     let place = Place::new();
-    let late = ["stage.noise.audit.pacer_lag_p99=1ns"];
+    let late = ["stage.noise.audit.pacer_lag_p99=1ns", "stage.noise.rounds=12", "stage.ceiling.window=200ms"];
     let sets: Vec<&str> = SHORT.iter().chain(&late).copied().collect();
     let output = place.calibrate(&sets).args(["--format", "json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(6), "{}\n{}", text(&output.stdout), text(&output.stderr));

@@ -234,20 +234,6 @@ fn frozen(trial: &TrialRecord) -> Result<(), String> {
 }
 
 #[test]
-fn a_worker_child_is_counted_once() {
-    let _alone = alone();
-    let idle = "[stage.idle]\nlaunches = 4\nsettle = \"200ms\"\nwindow = \"800ms\"\n";
-    let flags = ["--worker-child", "--worker-ballast", "32MiB", "--worker-burn", "100ms"];
-    let pair = || (run(&sidecar(&flags, idle)), run(&sidecar(&[], idle)));
-    let first = pair();
-    let tree = first.0.stage("idle").instances[0].facts.readings().unwrap().0.last().unwrap().target.unwrap();
-    assert_eq!(tree.processes, 2);
-    for (id, truth, share) in [("cpu/idle_percent", 10.0, 0.15), ("memory/idle_pss", 32.0 * MIB, 0.12)] {
-        recovered_from(share, id, &first, pair, |(with, without)| (with.value(id) - without.value(id), truth));
-    }
-}
-
-#[test]
 fn every_request_is_accounted_for_and_the_ledger_agrees() {
     let _alone = alone();
     let stage = plain().stage("overhead");

@@ -9,7 +9,7 @@ use crate::support::{Ran, Scratch, harness, newest, processes_naming, ran, sidec
 use harness::measure::profile::{Profile, Stacks, Taken};
 use harness::measure::{RoundStatus, StageRecord};
 
-const STAGES: &str = "[stage.startup]\nlaunches = 6\n\
+const STAGES: &str = "[stage.startup]\nlaunches = 2\n\
     [stage.capacity]\nrounds = 6\nvus = 2\nwarmup = \"50ms\"\nwindow = \"150ms\"\n";
 
 /// A run and the files that it left for its profile, as path and text.

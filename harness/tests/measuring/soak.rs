@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::alone;
 use crate::support;
 use crate::support::{Ran, Scratch, harness, measured, newest, ran, settled, sidecar, undisturbed};
-use harness::measure::{Ending, InstanceFacts, InstanceRecord, Record, StageStatus};
+use harness::measure::{Ending, InstanceFacts, InstanceRecord, StageStatus};
 use harness::stages::soak::facts::{FILE, Instance, Quantity};
 use harness::stages::soak::judge::{Judged as Soak, TrendState};
 use harness::verdict::stage::Detail;
@@ -117,22 +117,4 @@ fn a_target_that_dies_keeps_its_windows_and_reports_when() {
         assert!(shown(&ran).died_ns == seen.died_ns);
         seen.died_ns.unwrap() as f64 / 1e9
     });
-}
-
-#[test]
-fn a_clean_smoke_soak_raises_no_alarm() {
-    let _alone = alone();
-    let ran = undisturbed(|| {
-        let scratch = Scratch::new();
-        let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/soak-smoke.toml");
-        let out = scratch.0.join("out");
-        let output = harness().args(["run", scenario, "--quick", "--verbose"]).arg("--out").arg(out).output().unwrap();
-        ran(scratch, output)
-    });
-    ran.expect_code(0);
-    let found = shown(&ran);
-    assert_eq!((found.windows, found.wanted, found.trends.len()), (12, 12, 5), "{found:#?}");
-    assert!(Quantity::LEAKING.iter().all(|quantity| state(&found, *quantity) != TrendState::Alarm), "{found:#?}");
-    let record: Record = ran.record();
-    assert!(record.stages.iter().all(|stage| stage.status == StageStatus::Valid));
 }

@@ -125,6 +125,10 @@ fn readings_follow_a_target_that_forks_or_becomes_another() {
     for (way, scenario) in ways {
         let first: Ran = measured(&scenario);
         first.expect_code(0);
+        let readings = first.stage("idle").instances[0].facts.readings().unwrap().clone();
+        let tree = readings.0.last().unwrap().target.unwrap();
+        // The program, its worker, and what started it if that stays.
+        assert!((2..=3).contains(&tree.processes), "{way}: {tree:?}");
         let again = || measured(&scenario);
         // A second copy of the program and a shell weigh some 3 MiB; without the worker 64 MiB would be missing.
         let pss = |heavy: &Ran| (heavy.value("memory/idle_pss") - light.value("memory/idle_pss"), 64.0 * MIB);
