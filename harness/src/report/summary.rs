@@ -155,7 +155,8 @@ fn row<'a>(metric: &'a Measured, estimate: &Estimate, claim: Option<&'a ClaimFin
         interval: interval.map(|ends| unit.show_interval(estimate.point, ends.low, ends.high)),
         between_runs: metric.between_runs.map(|ends| {
             let farther = (ends.high - estimate.point).max(estimate.point - ends.low);
-            format!("± {:.0} %", farther / estimate.point.abs() * 100.0)
+            let percent = farther / estimate.point.abs() * 100.0;
+            if percent > 100.0 { "over ± 100 %".to_owned() } else { format!("± {percent:.0} %") }
         }),
         coverage: interval.map(|ends| format!("{:.1} %", ends.coverage * 100.0)),
         n: estimate.n,

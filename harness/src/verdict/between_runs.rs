@@ -43,7 +43,9 @@ fn history(metric: &Measured, against: Option<&Against>) -> Option<f64> {
     relative(&past.history)
 }
 
-/// Returns the relative scatter of the direct arm between the instances of a stage: the machine's own drift within the run.
+/// Returns the relative scatter between runs that follows from that of the direct arm between the instances of this run: the difference of
+/// two means of k instances has √(2 ÷ k) times their deviation. In 20 runs of 48 s within 17 minutes on a shared machine, instances scattered
+/// by 26 % and runs by 8 to 15 %.
 fn drift(stage: &StageRecord) -> Option<f64> {
     let of = |instance: &crate::measure::InstanceRecord| {
         let medians = instance.valid_rounds().filter_map(|round| {
@@ -52,7 +54,8 @@ fn drift(stage: &StageRecord) -> Option<f64> {
         });
         Some(Estimate::median(&Sample::new(medians.collect()).ok()?).point)
     };
-    relative(&stage.instances.iter().filter_map(of).collect::<Vec<_>>())
+    let medians: Vec<f64> = stage.instances.iter().filter_map(of).collect();
+    relative(&medians).map(|scatter| scatter * (2.0 / medians.len() as f64).sqrt())
 }
 
 fn relative(values: &[f64]) -> Option<f64> {
@@ -61,12 +64,11 @@ fn relative(values: &[f64]) -> Option<f64> {
     (middle > 0.0).then(|| deviation(&sample).map(|deviation| deviation / middle).ok())?
 }
 
-/// Returns the largest relative change of the calibrations over the run.
+/// Returns the relative change of the calibration of the CPU over the run. That of wake-ups scatters by 16 % on a machine that does not
+/// change, so it says nothing here.
 fn change(reference: &References) -> f64 {
     let Some(after) = reference.after else { return 0.0 };
-    let before = reference.before;
-    let pairs = [(before.cpu_ns, after.cpu_ns), (before.wakeup_ns, after.wakeup_ns)];
-    pairs.iter().map(|(one, other)| (*one as f64 / (*other).max(1) as f64).ln().abs()).fold(0.0, f64::max)
+    (reference.before.cpu_ns as f64 / after.cpu_ns.max(1) as f64).ln().abs()
 }
 
 #[cfg(test)]
@@ -86,7 +88,7 @@ mod tests {
     #[test]
     fn a_machine_that_changed_during_the_run_scatters_more() {
         let one = Reference { cpu_ns: 100, memory_ns: 100, wakeup_ns: 100 };
-        let changed = References { before: one, after: Some(Reference { wakeup_ns: 130, ..one }) };
+        let changed = References { before: one, after: Some(Reference { cpu_ns: 130, ..one }) };
         assert!((change(&changed) - 1.3_f64.ln()).abs() < 1e-12);
         assert_eq!(change(&References { before: one, after: None }), 0.0);
         assert!((relative(&[90.0, 100.0, 110.0]).unwrap() - 0.1).abs() < 1e-12);

@@ -21,6 +21,9 @@ const TICK: Nanos = Nanos::from_millis(100);
 const SHORTEST: Nanos = Nanos::from_millis(300);
 /// The time between two searches of the tree.
 const SLOW: Nanos = Nanos::from_secs(1);
+/// For this long after a window, a search of the tree and costly values are recent enough for the start of the next one: slices follow each
+/// other, and both together cost more than all other readings.
+const RECENT: Nanos = Nanos::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct WindowRequest {
@@ -58,12 +61,14 @@ pub(super) struct Worker {
     scene: Scene,
     queue: VecDeque<WindowRequest>,
     job: Option<Job>,
+    /// When the last window ended, and the costly values at its end.
+    last: Option<(Mono, Costly)>,
     ran: Nanos,
 }
 
 impl Worker {
     pub(super) fn new(watched: &Watched) -> Self {
-        Self { scene: Scene::new(watched), queue: VecDeque::new(), job: None, ran: Nanos::ZERO }
+        Self { scene: Scene::new(watched), queue: VecDeque::new(), job: None, last: None, ran: Nanos::ZERO }
     }
 
     /// Serves windows until the other end of `inbox` is gone.
@@ -95,12 +100,12 @@ impl Worker {
             return;
         }
         match job.next {
-            Step::Prepare => job.prepare(&mut self.scene),
+            Step::Prepare => job.prepare(&mut self.scene, self.last),
             Step::Start => job.start(&mut self.scene),
             Step::Tick => job.take_tick(&mut self.scene),
             Step::Close => job.close(&mut self.scene),
             Step::End => {
-                job.end(&mut self.scene);
+                self.last = Some((Mono::now(), job.end(&mut self.scene)));
                 self.finish();
             }
         }
@@ -138,10 +143,16 @@ impl Job {
         }
     }
 
-    fn prepare(&mut self, scene: &mut Scene) {
-        self.began = Some(Mono::now());
-        scene.tree.refresh();
-        self.costly = scene.tree.costly();
+    fn prepare(&mut self, scene: &mut Scene, last: Option<(Mono, Costly)>) {
+        let now = Mono::now();
+        self.began = Some(now);
+        self.costly = match last {
+            Some((at, costly)) if now.since(at) <= RECENT => costly,
+            _ => {
+                scene.tree.refresh();
+                scene.tree.costly()
+            }
+        };
         (self.next, self.at) = (Step::Start, self.request.start);
     }
 
@@ -175,11 +186,13 @@ impl Job {
         (self.next, self.at) = (Step::End, self.request.end);
     }
 
-    fn end(&mut self, scene: &mut Scene) {
+    /// Reads the end edge. Returns its costly values.
+    fn end(&mut self, scene: &mut Scene) -> Costly {
         let reading = scene.reading(true);
         self.target_threads = self.before.take().and_then(|(then, before)| scene.tree.threads_since(then, &before));
         let costly = scene.tree.costly();
         self.readings.push(with_costly(reading, costly));
+        costly
     }
 
     /// Returns the next tick, or the end. Missed ticks are not caught up.

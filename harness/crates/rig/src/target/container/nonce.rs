@@ -12,17 +12,15 @@ use std::time::{Duration, SystemTime};
 /// Digits of a number.
 const DIGITS: usize = 32;
 /// After this time the file of a killed run is removed.
-const KEPT: Duration = Duration::from_hours(24 * 90);
+const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 
-/// Returns the folder of the files, in the state folder of the user.
-fn folder() -> PathBuf {
+/// Returns the folders of the files: in the state folder of the user, and if that cannot be written, in the folder for temporary files. The
+/// owner of each file is checked.
+fn folders() -> Vec<PathBuf> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")));
-    // Without a home, the folder for temporary files; its owner is checked.
-    let user = nix::unistd::geteuid();
-    state
-        .map_or_else(|| std::env::temp_dir().join(format!("harness-state-{user}")), |state| state.join("harness"))
-        .join("runs")
+    let temporary = std::env::temp_dir().join(format!("harness-state-{}", nix::unistd::geteuid()));
+    state.into_iter().chain([temporary]).map(|folder| folder.join("harness/runs")).collect()
 }
 
 /// Creates a number and its file.
@@ -33,26 +31,38 @@ pub(super) fn create() -> io::Result<String> {
     let mut random = [0; DIGITS / 2];
     fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
     let number: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let folder = folder();
-    DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(&number))?;
-    forget_old(&folder);
-    Ok(number)
+    let mut refused = io::Error::from(io::ErrorKind::NotFound);
+    for folder in folders() {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        let options = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(&number));
+        match made.and_then(|()| options()) {
+            Ok(_) => {
+                forget_old(&folder);
+                return Ok(number);
+            }
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+/// Returns the file of a number that a run of this user created.
+fn file(number: &str) -> Option<PathBuf> {
+    let user = nix::unistd::geteuid().as_raw();
+    let is_number = number.len() == DIGITS && number.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_ours = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file() && facts.uid() == user);
+    folders().into_iter().map(|folder| folder.join(number)).find(|path| is_number && is_ours(path))
 }
 
 /// Returns whether a run of this user created the number.
 pub(super) fn is_known(number: &str) -> bool {
-    let user = nix::unistd::geteuid().as_raw();
-    let is_number = number.len() == DIGITS && number.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_number && fs::symlink_metadata(folder().join(number)).is_ok_and(|facts| facts.is_file() && facts.uid() == user)
+    file(number).is_some()
 }
 
 /// Removes the file of a number, when nothing has it any more.
 pub(super) fn forget(number: &str) {
-    if is_known(number) {
-        // A file that stays is removed later.
-        let _kept = fs::remove_file(folder().join(number));
-    }
+    // A file that stays is removed later.
+    let _kept = file(number).map(fs::remove_file);
 }
 
 /// Removes the files of runs that were killed long ago.
