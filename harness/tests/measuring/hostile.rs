@@ -62,6 +62,11 @@ impl Run {
     }
 }
 
+/// Checks that a run measured to its end, whether or not the host disturbed it.
+fn went_through(output: &Output) {
+    assert!(matches!(output.status.code(), Some(0 | 6)), "{:?}: {}", output.status, said(output));
+}
+
 fn said(output: &Output) -> String {
     format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
@@ -93,7 +98,9 @@ fn when_control_and_keeper_are_killed_clean_finds_the_worker() {
     let run = Run::start(&sidecar(&["--worker-child"], IDLE), &[]);
     let keeper = run.process("__keeper");
     run.process("__sidecar");
+    let begun = Instant::now();
     while run.processes().len() < 4 {
+        assert!(begun.elapsed() < PATIENCE, "{:#?}", run.processes());
         std::thread::sleep(Duration::from_millis(2));
     }
     for pid in [run.child.id(), keeper] {
@@ -125,7 +132,7 @@ fn no_process_that_runs_beside_a_target_holds_a_secret() {
     }
     assert!(checked >= 4, "{checked} processes");
     let (output, scratch, _tmp) = run.ended();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    went_through(&output);
     let folder = newest(&scratch.0.join("out")).unwrap();
     for file in std::fs::read_dir(folder).unwrap().flatten().filter(|entry| entry.path().is_file()) {
         let content = std::fs::read(file.path()).unwrap();
@@ -184,7 +191,7 @@ fn a_deep_folder_of_the_target_is_removed() {
         with_script(&scripts, &format!("cd \"$TMPDIR\"; {deep}"), &IDLE.replace("launches = 3", "launches = 1"));
     let run = Run::start(&scenario.replace("deadline = \"10s\"", "deadline = \"60s\""), &[]);
     let (output, _scratch, tmp) = run.ended();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    went_through(&output);
     assert_eq!(std::fs::read_dir(&tmp.0).unwrap().count(), 0, "{}", said(&output));
 }
 
@@ -202,12 +209,13 @@ fn a_client_of_the_upstream_can_give_it_no_command() {
     upstream.read_to_string(&mut answer).unwrap();
     assert!(!answer.contains("hits"), "{answer}");
     let (output, scratch, _tmp) = run.ended();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    went_through(&output);
     let flat =
         std::fs::read_to_string(newest(&scratch.0.join("out")).unwrap().join("bench_metrics.flat.json")).unwrap();
     let metrics: serde_json::Value = serde_json::from_str(&flat).unwrap();
-    let p50 = metrics.as_array().unwrap().iter().find(|metric| metric["name"] == "latency/p50").unwrap();
-    assert!(p50["value"].as_f64().unwrap() < 15.0, "{p50}");
+    // Absent if the host disturbed the run.
+    let p50 = metrics.as_array().unwrap().iter().find(|metric| metric["name"] == "latency/p50");
+    assert!(p50.is_none_or(|p50| p50["value"].as_f64().unwrap() < 15.0), "{p50:?}");
 }
 
 #[test]

@@ -389,8 +389,11 @@ fn upstreams_are_started_or_taken_as_they_are() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let port = mock.url.port;
-    let flags = format!("__upstream --listen 127.0.0.1:{port} --body 1024B --delay 7ns --seed 1");
-    assert_eq!(running.log_tail(2), [flags]);
+    let flags = format!("__upstream --listen 127.0.0.1:{port} --body 1024B --delay 7ns --seed 1 --admin-stdio\n");
+    let (_stdin, stdout) = mock.admin.unwrap();
+    let mut printed = String::new();
+    std::fs::File::from(stdout).read_to_string(&mut printed).unwrap();
+    assert_eq!(printed, flags);
     assert!(running.builtin);
 
     let taken =
