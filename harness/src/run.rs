@@ -97,12 +97,12 @@ pub async fn execute(
     let mut rig = Rig { plan, site, interrupt, recorder, cpus, events };
     stages(&mut rig).await;
     let ended = keeper.shutdown().await;
-    if ended.is_ok() {
-        rig.site.containers.forget();
-    }
-    if let Err(error) = ended {
-        clear_without_keeper(home).await;
-        rig.recorder.stage_failed(Failure::of(&error, Exit::Usage))?;
+    match ended {
+        Ok(()) => rig.site.containers.forget(),
+        Err(error) => {
+            clear_without_keeper(home).await;
+            rig.recorder.stage_failed(Failure::of(&error, Exit::Usage))?;
+        }
     }
     if home.scratch.exists() {
         let folder = home.scratch.display().to_string();

@@ -1,4 +1,4 @@
-//! Gives commands to the bundled upstream over its stdin and stdout, so that nobody else can.
+//! Gives commands to the bundled upstream over its stdin and reads the answers from its stdout. No other process can reach these pipes.
 
 use std::error::Error;
 use std::io;

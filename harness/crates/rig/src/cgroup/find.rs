@@ -24,6 +24,13 @@ pub struct Place {
     pub mount: PathBuf,
 }
 
+impl Place {
+    /// Iterates over the directories of this group and of those above it, as far as they are mounted here.
+    pub(super) fn upwards(&self) -> impl Iterator<Item = &Path> {
+        self.path.ancestors().take_while(|directory| directory.starts_with(&self.mount))
+    }
+}
+
 /// The directories of one group, as far as they are visible.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -23,7 +23,7 @@ impl Quota {
 
     fn of(place: &Place) -> Self {
         let mut found = Self::default();
-        for directory in place.path.ancestors().take_while(|directory| directory.starts_with(&place.mount)) {
+        for directory in place.upwards() {
             let above = Place { path: directory.to_owned(), ..place.clone() };
             let Some(limit) = cpu_limit(&above) else { continue };
             found.cpus = Some(found.cpus.map_or(limit, |least: f64| least.min(limit)));

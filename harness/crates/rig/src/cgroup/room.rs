@@ -22,8 +22,7 @@ impl ProcessLimit {
     }
 
     fn of(place: &Place) -> Option<Self> {
-        let above = place.path.ancestors().take_while(|directory| directory.starts_with(&place.mount));
-        above.filter_map(Self::at).min_by_key(|limit| limit.left)
+        place.upwards().filter_map(Self::at).min_by_key(|limit| limit.left)
     }
 
     fn at(group: &Path) -> Option<Self> {

@@ -6,7 +6,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use nix::sys::signal::kill;
 use nix::unistd::{Pid, geteuid};
 
 use super::error::Error;
@@ -87,7 +89,7 @@ fn create(path: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Returns the pid in the lock file, if this user or root wrote it and the process is a harness: a stranger can write any number.
+/// Returns the pid in the lock file, if the file belongs to this user or root and the process exists: others can write any number.
 fn holder(path: &Path) -> Option<i32> {
     let mut text = String::new();
     let file = open(path).ok()?;
@@ -97,7 +99,8 @@ fn holder(path: &Path) -> Option<i32> {
     }
     file.take(32).read_to_string(&mut text).ok()?;
     let pid = text.trim().parse().ok().filter(|pid| *pid > 1)?;
-    nix::sys::signal::kill(Pid::from_raw(pid), None).ok().map(|()| pid)
+    // A process of another user exists too, although it may not be signalled.
+    matches!(kill(Pid::from_raw(pid), None), Ok(()) | Err(Errno::EPERM)).then_some(pid)
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ use harness_base::units::Nanos;
 
 /// The timeout of a request in seconds. The longest request, the cleanup, takes 5 s.
 const TIMEOUT: u64 = 10;
+/// The time for a killed keeper to disappear.
+const DYING: Nanos = Nanos::from_secs(3);
 
 /// A handle of the keeper process, which clones share. When the last handle and the last [`super::Child`] are dropped, the keeper kills
 /// everything that it started, and exits.
@@ -183,15 +185,24 @@ impl Link {
     fn end(&self) {
         drop(lock(&self.line).socket.take());
         let mut process = lock(&self.process);
-        let end = Mono::now().after(Nanos::from_secs(TIMEOUT));
-        while matches!(process.try_wait(), Ok(None)) {
-            if Mono::now() >= end {
-                // It is stopped, or waits for a file system.
-                let _ended = process.kill();
-            }
-            std::thread::sleep(Nanos::from_millis(1).duration());
+        if !ends_within(&mut process, Nanos::from_secs(TIMEOUT)) {
+            // It is stopped, or waits for a file system.
+            let _ended = process.kill();
+            ends_within(&mut process, DYING);
         }
     }
+}
+
+/// Waits for the end of a child and collects it. Returns whether it ended in time.
+fn ends_within(process: &mut Process, span: Nanos) -> bool {
+    let end = Mono::now().after(span);
+    while matches!(process.try_wait(), Ok(None)) {
+        if Mono::now() >= end {
+            return false;
+        }
+        std::thread::sleep(Nanos::from_millis(1).duration());
+    }
+    true
 }
 
 impl Drop for Link {

@@ -59,8 +59,7 @@ pub fn strays() -> Vec<i32> {
     let is_keeper =
         |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == NAME);
     let is_stray = |mark: &str| mark.split_once('-').is_some_and(|(keeper, _)| !is_keeper(keeper));
-    let all = tree::marked("").into_iter();
-    all.filter(|pid| tree::mark_of(*pid).is_some_and(|mark| is_stray(&mark))).collect()
+    tree::marks().filter(|(_, mark)| is_stray(mark)).map(|(pid, _)| pid).collect()
 }
 
 /// Kills a process that [`strays`] returned, if it still has its mark. Returns whether it could be signalled.

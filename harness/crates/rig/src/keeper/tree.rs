@@ -57,10 +57,15 @@ fn is_given_away(all: &[Row], leader: i32) -> bool {
     all.iter().any(|row| row.pid == leader)
 }
 
+/// Returns all living processes of this host with their marks, as far as their environment is readable.
+pub(super) fn marks() -> impl Iterator<Item = (i32, String)> {
+    let rows = rows().into_iter().filter(|(_, zombie)| !zombie).map(|(row, _)| row.pid);
+    rows.filter_map(|pid| Some((pid, mark_of(pid)?)))
+}
+
 /// Returns all living processes of this host whose mark starts with `prefix`, as far as their environment is readable.
 pub fn marked(prefix: &str) -> Vec<i32> {
-    let rows = rows().into_iter().filter(|(_, zombie)| !zombie).map(|(row, _)| row.pid);
-    rows.filter(|pid| mark_of(*pid).is_some_and(|mark| mark.starts_with(prefix))).collect()
+    marks().filter(|(_, mark)| mark.starts_with(prefix)).map(|(pid, _)| pid).collect()
 }
 
 /// Returns the living processes of `root`: itself, all its descendants, and all processes with `mark`.
