@@ -232,6 +232,7 @@ fn refused_elsewhere(place: &Place, mut found: Calibration) {
 /// Ten users whom the upstream keeps waiting for 20 ms each get 500 answers a second between them, whatever the machine; and an
 /// upstream that is slow is equally slow on both arms.
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn a_known_delay_is_the_ceiling_and_no_difference() {
     let _alone = alone();
     let delayed = ["upstream.builtin.delay=20ms"];
@@ -256,6 +257,7 @@ fn a_known_delay_is_the_ceiling_and_no_difference() {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn what_is_invalid_is_absent_with_its_reason() {
     let _alone = alone();
     let place = Place::new();

@@ -205,6 +205,7 @@ window = "1s"
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn repeated_freezes_are_in_the_tails_although_many_rounds_see_none() {
     let _alone = alone();
     // A freeze of 150 ms every 1.5 s delays 10 % of the requests by up to 150 ms: p95 is 150 − 0.05 × 1,500 = 75 ms, and p99 is
@@ -249,6 +250,7 @@ fn every_request_is_accounted_for_and_the_ledger_agrees() {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn an_impossible_rate_is_the_generators_doing_and_ends_in_no_latency() {
     let _alone = alone();
     let stages =

@@ -484,9 +484,9 @@ async fn seconds_are_reported_as_they_pass() {
     load.end().await;
 }
 
-/// `cargo nextest run -p harness --run-ignored all many_connections`
+/// Needs 10,000 descriptors in this process and in the child.
 #[tokio::test]
-#[ignore = "needs 10,000 descriptors in this process and in the child"]
+#[ignore = "runs by night: scripts/nightly-tests"]
 async fn many_connections() {
     let _alone = alone();
     nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, 12_000, 20_000).unwrap();

@@ -44,6 +44,7 @@ fn spans(record: &Record) -> Vec<(&'static str, u64)> {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn jumps_of_the_wall_clock_change_no_number_and_no_verdict() {
     let _alone = alone();
     let Some(library) = libfaketime("jumps_of_the_wall_clock_change_no_number_and_no_verdict") else { return };

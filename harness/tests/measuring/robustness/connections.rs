@@ -28,6 +28,7 @@ fn limited(ulimit: &str) -> Ran {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn three_thousand_connections_are_opened_whatever_the_soft_limit() {
     let _alone = alone();
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
@@ -101,6 +102,7 @@ fn waits(port: u16) -> bool {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn a_fixed_port_whose_connections_wait_out_their_time_is_free() {
     let _alone = alone();
     let port = in_time_wait();

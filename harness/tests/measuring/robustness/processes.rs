@@ -109,6 +109,7 @@ fn by_shell(script: &str, flags: &[&str]) -> String {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn readings_follow_a_target_that_forks_or_becomes_another() {
     let _alone = alone();
     let light = measured(&sidecar(&[], IDLE));
