@@ -96,13 +96,9 @@ pub async fn execute(
     let recorder = Recorder::begin(&home.results, header).map_err(journal)?;
     let mut rig = Rig { plan, site, interrupt, recorder, cpus, events };
     stages(&mut rig).await;
-    let ended = keeper.shutdown().await;
-    match ended {
-        Ok(()) => rig.site.containers.forget(),
-        Err(error) => {
-            clear_without_keeper(home).await;
-            rig.recorder.stage_failed(Failure::of(&error, Exit::Usage))?;
-        }
+    if let Err(error) = keeper.shutdown().await {
+        clear_without_keeper(home).await;
+        rig.recorder.stage_failed(Failure::of(&error, Exit::Usage))?;
     }
     if home.scratch.exists() {
         let folder = home.scratch.display().to_string();

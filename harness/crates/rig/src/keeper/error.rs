@@ -27,7 +27,7 @@ pub enum Error {
     },
     /// The keeper did not answer in time.
     #[error("the keeper process (pid {pid}) did not answer within {seconds} s; inspect it with: cat /proc/{pid}/stack")]
-    Silent { pid: i32, seconds: u64 },
+    Silent { pid: i32, seconds: f64 },
     /// The socket to the keeper failed.
     #[error("the connection to the keeper process failed: {0}")]
     Wire(std::io::Error),

@@ -22,8 +22,6 @@ use crate::target::error::Error as TargetError;
 #[derive(Debug, Default)]
 pub struct Containers {
     run: String,
-    /// The number on everything that it makes; absent before the first use.
-    nonce: OnceLock<String>,
     engine: OnceCell<Engine>,
     network: OnceCell<()>,
     bridge: OnceLock<Bridge>,
@@ -49,13 +47,6 @@ impl Containers {
         self.bridge.get().map(|bridge| bridge.gateway)
     }
 
-    /// Forgets the number of the run, after the keeper has removed everything that has it.
-    pub fn forget(&self) {
-        if let Some(nonce) = self.nonce.get() {
-            nonce::forget(nonce);
-        }
-    }
-
     /// Returns the engine. On first use, registers the run's label with the keeper, which removes everything with it at the end, and
     /// removes what ended runs left behind.
     pub(super) async fn engine(&self, keeper: &Keeper) -> Result<&Engine, TargetError> {
@@ -66,11 +57,10 @@ impl Containers {
                 message: error.to_string(),
             };
             let nonce = nonce::create().map_err(unwritable)?;
-            let nonce = self.nonce.get_or_init(|| nonce);
-            keeper.remove_containers(&label::of_run(nonce))?;
+            keeper.remove_containers(&label::of_run(&nonce))?;
             // Leftovers of other runs must not prevent this run.
             let _kept = sweep::clean_with(&docker, false).await;
-            let labels = Labels::new(&self.run, keeper.pid(), nonce);
+            let labels = Labels::new(&self.run, keeper.pid(), &nonce);
             Ok(Engine { docker, labels, hierarchies: Arc::new(cgroup::hierarchies().into_iter().collect()) })
         };
         self.engine.get_or_try_init(found).await

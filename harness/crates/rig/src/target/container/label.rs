@@ -43,6 +43,13 @@ pub(super) fn of_run(nonce: &str) -> String {
     format!("{NONCE}={nonce}")
 }
 
+/// Forgets the number in the filter of a run, after everything of it was removed.
+pub(super) fn forget(filter: &str) {
+    if let Some((NONCE, number)) = filter.split_once('=') {
+        nonce::forget(number);
+    }
+}
+
 /// Returns whether a run of this user made what has these labels, and its keeper has ended. The keeper of another namespace never counts as
 /// ended.
 pub(super) fn is_abandoned(labels: &HashMap<String, String>) -> bool {

@@ -12,7 +12,7 @@ use bollard::query_parameters::{
 
 use super::engine::connect;
 use super::error::{Error, engine_message, is_absent};
-use super::label::{KEEPER, is_abandoned};
+use super::label::{self, KEEPER, is_abandoned};
 use harness_base::exit::Exit;
 
 /// The time between two searches. A container that was being created when its run was killed appears only after the first search.
@@ -54,7 +54,9 @@ pub fn sweep_main(label: &str) -> ExitCode {
     let swept = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
         runtime.block_on(async {
             let docker = connect().await.map_err(|error| error.to_string())?;
-            sweep(&docker, label).await.map_err(|error| error.to_string())
+            sweep(&docker, label).await.map_err(|error| error.to_string())?;
+            label::forget(label);
+            Ok(())
         })
     });
     match swept {
@@ -70,7 +72,7 @@ pub fn sweep_main(label: &str) -> ExitCode {
 
 /// Removes everything with `label` until two searches in a row find nothing.
 async fn sweep(docker: &Docker, label: &str) -> Result<(), Error> {
-    let (mut quiet, mut failure) = (0, Ok(()));
+    let (mut quiet, mut removed) = (0, Ok(()));
     for _ in 0..SEARCHES {
         let found = labelled(docker, label).await?;
         quiet = if found.is_empty() { quiet + 1 } else { 0 };
@@ -78,11 +80,12 @@ async fn sweep(docker: &Docker, label: &str) -> Result<(), Error> {
             return Ok(());
         }
         for leftover in &found {
-            failure = remove(docker, leftover).await;
+            removed = remove(docker, leftover).await;
         }
         tokio::time::sleep(PAUSE).await;
     }
-    failure
+    let (doing, message) = ("remove everything of the run".to_owned(), "it appears again and again".to_owned());
+    removed.and(Err(Error::Refused { doing, message }))
 }
 
 /// Removes only what runs with an ended keeper left behind. With `dry_run` it only lists these leftovers.
