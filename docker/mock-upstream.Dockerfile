@@ -1,6 +1,6 @@
 # The mock upstream. Build from the root of the repository:
 #   docker build --file docker/mock-upstream.Dockerfile --tag mock-upstream .
-FROM rust:1-bookworm AS builder
+FROM rust:1.98.1-bookworm@sha256:93ce27a88655056a51dbdd8f5f2d7ddc071c7b0070fb288a37b5a285fc83971e AS builder
 WORKDIR /source
 COPY . .
 # The binary is static and needs no other files.
