@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use harness::measure::latency::LatencyHistogram;
-use harness_base::clock::{Mono, process_cpu};
+use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
@@ -23,7 +23,7 @@ use nix::sys::time::{TimeSpec, TimeValLike};
 use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
 use tokio::net::TcpStream;
 
-use super::{Args, CONNECTIONS, Cost, Lag};
+use super::{Args, Cost, Lag, Used};
 
 /// One thread of hyper connections that send the same request again and again: no Goose, no stamps, no histograms, no check.
 /// As in the load child each task drives its own connection.
@@ -35,13 +35,13 @@ pub(crate) fn hyper_loop(address: SocketAddr, connections: u64, seconds: u64, bo
             tokio::spawn(user(address, body.clone(), Arc::clone(&count), Arc::clone(&stop)));
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let (began, cpu, before) = (Mono::now(), process_cpu(), count.load(Relaxed));
+        let (began, used, before) = (Mono::now(), used_by(UsageWho::RUSAGE_SELF)?, count.load(Relaxed));
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        let (cpu, requests) = (process_cpu().minus(cpu), count.load(Relaxed) - before);
+        let (used, requests) = (used_by(UsageWho::RUSAGE_SELF)?.since(used), count.load(Relaxed) - before);
         let took = Mono::now().since(began);
         stop.store(true, Relaxed);
         ensure!(requests > 0, "the bare loop got no answer");
-        Ok(Cost::new(cpu, requests, took))
+        Ok(Cost::new(used, requests, took))
     })
 }
 
@@ -75,42 +75,43 @@ async fn driven<T>(driver: &mut (impl Future + Unpin), wanted: impl Future<Outpu
 }
 
 /// wrk with one thread; its CPU time is that of the children we have waited for.
-pub(crate) fn wrk(args: &Args, body: &Bytes) -> Result<Cost> {
+pub(crate) fn wrk(args: &Args, connections: u64, body: &Bytes) -> Result<Cost> {
     let script = std::env::temp_dir().join(format!("bench-generator-{}.lua", std::process::id()));
     let text = std::str::from_utf8(body)?;
     std::fs::write(
         &script,
         format!("wrk.method = 'POST'\nwrk.headers['content-type'] = 'application/json'\nwrk.body = [==[{text}]==]\n"),
     )?;
-    let before = children_cpu()?;
+    let before = used_by(UsageWho::RUSAGE_CHILDREN)?;
     let output = Command::new(&args.wrk)
-        .args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{}s", args.seconds), "-s"])
+        .args(["-t1", &format!("-c{connections}"), &format!("-d{}s", args.seconds), "-s"])
         .arg(&script)
         .arg(format!("http://{}/echo", args.upstream))
         .output();
     std::fs::remove_file(&script)?;
     let output = output.context("wrk cannot be started: apt-get install wrk")?;
-    let cpu = children_cpu()?.minus(before);
+    let used = used_by(UsageWho::RUSAGE_CHILDREN)?.since(before);
     let message = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(output.status.success() && !message.contains("Non-2xx"), "wrk failed: {message}");
     let words: Vec<&str> = message.split_whitespace().collect();
     let requests = words.windows(2).find(|pair| pair[1] == "requests").and_then(|pair| pair[0].parse().ok());
     let requests = requests.with_context(|| format!("wrk printed no number of requests: {message}"))?;
-    Ok(Cost::new(cpu, requests, Nanos::from_secs(args.seconds)))
+    Ok(Cost::new(used, requests, Nanos::from_secs(args.seconds)))
 }
 
-fn children_cpu() -> Result<Nanos> {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-    Ok(Nanos::from_micros(micros.unsigned_abs()))
+fn used_by(who: UsageWho) -> Result<Used> {
+    let usage = getrusage(who)?;
+    let span = |time: nix::sys::time::TimeVal| Nanos::from_micros(time.num_microseconds().unsigned_abs());
+    let (user, system) = (span(usage.user_time()), span(usage.system_time()));
+    Ok(Used { cpu: user.plus(system), user, waits: usage.voluntary_context_switches().unsigned_abs() })
 }
 
-/// A thread that does nothing but sleep until the next millisecond: the least lag this host allows.
-pub(crate) fn sleep_loop(length: Duration) -> Result<Lag> {
+/// A thread that does nothing but sleep until the next request would be due: the least lag this host allows.
+pub(crate) fn sleep_loop(rate: f64, length: Duration) -> Result<Lag> {
     let mut lags = LatencyHistogram::default();
     let start = Mono::now();
-    for tick in 1..=length.as_millis() as u64 {
-        let due = start.after(Nanos::from_millis(tick));
+    for tick in 1..=(rate * length.as_secs_f64()) as u64 {
+        let due = start.after(Nanos((tick as f64 / rate * 1e9) as u64));
         let until = TimeSpec::nanoseconds(i64::try_from(due.0)?);
         clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &until)?;
         lags.record(Mono::now().since(due));

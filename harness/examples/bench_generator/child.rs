@@ -3,9 +3,8 @@
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use bytes::Bytes;
 use harness::measure::{Arm, LoadFacts};
-use harness_base::clock::Mono;
+use harness_base::clock::{Mono, STAT_TICK};
 use harness_base::units::{Nanos, Rate};
 use harness_load::pace::Pace;
 use harness_load::spec::{Body, Expect, Request};
@@ -13,7 +12,7 @@ use harness_load::{ArmAddress, Generator, Job, LoadEngine, TrialOrder};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
-use super::{Args, Cost, Lag, bare};
+use super::{Args, Cost, Lag, Used, bare};
 
 /// Discarded span of a trial.
 const WARMUP: Nanos = Nanos::from_millis(300);
@@ -27,7 +26,7 @@ pub(crate) struct Child {
 
 impl Child {
     /// Starts one with its connections open.
-    pub(crate) async fn start(args: &Args, connections: u64, body: &Bytes, check: bool) -> Result<Self> {
+    pub(crate) async fn start(args: &Args, connections: u64, check: bool) -> Result<Self> {
         let expect = Expect { status: Some(200), ..Expect::default() };
         let present = vec!["/result".to_owned()];
         let expect = if check { Expect { present, absent: vec!["/error".to_owned()], ..expect } } else { expect };
@@ -37,7 +36,8 @@ impl Child {
             method: "POST".to_owned(),
             path: "/echo".to_owned(),
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: Body::Fixed(String::from_utf8(body.to_vec())?),
+            // No two bodies are the same, so that nothing can be remembered.
+            body: Body::Template(super::json_of_1_kib("{{seq}}")),
             expect,
             timeout: Nanos::from_secs(10),
         };
@@ -61,23 +61,23 @@ impl Child {
     /// CPU time per request of a closed loop, between the window's edges: what the child does before and after (warm-up,
     /// merging and encoding histograms) is not part of sending.
     pub(crate) async fn closed_loop(&mut self, seconds: u64) -> Result<Cost> {
-        let pid = Pid::from_raw(i32::try_from(self.process.id())?);
+        let pid = self.process.id();
         let start_at = Mono::now().after(LEAD);
         let (start, end) = (start_at.after(WARMUP), start_at.after(WARMUP).after(Nanos::from_secs(seconds)));
-        let edges = std::thread::spawn(move || -> Result<Nanos> {
+        let edges = std::thread::spawn(move || -> Result<Used> {
             std::thread::sleep(start.remaining().duration());
-            let before = cpu(pid)?;
+            let before = used(pid)?;
             std::thread::sleep(end.remaining().duration());
-            Ok(cpu(pid)?.minus(before))
+            Ok(used(pid)?.since(before))
         });
         let facts = self.trial(Pace::Closed { vus: u64::MAX }, seconds, start_at).await?;
         let used = edges.join().map_err(|_| anyhow!("the thread that reads the CPU clock died"))??;
         Ok(Cost::new(used, facts.completed_in_window, Nanos(facts.window_ns)))
     }
 
-    /// Pacer lag at 1000/s.
-    pub(crate) async fn lag(&mut self, seconds: u64) -> Result<Lag> {
-        let pace = Pace::constant(Rate(1000.0));
+    /// Pacer lag of an open loop.
+    pub(crate) async fn lag(&mut self, rate: f64, seconds: u64) -> Result<Lag> {
+        let pace = Pace::constant(Rate(rate));
         let facts = self.trial(pace, seconds, Mono::now().after(LEAD)).await?;
         bare::lag(&facts.latencies.pacer_lag)
     }
@@ -117,7 +117,14 @@ impl Child {
     }
 }
 
-fn cpu(pid: Pid) -> Result<Nanos> {
-    let time = clock_gettime(ClockId::pid_cpu_clock_id(pid)?)?;
-    Ok(Nanos(time.tv_sec().unsigned_abs() * 1_000_000_000 + time.tv_nsec().unsigned_abs()))
+/// Reads the CPU clock of a process, and from /proc its user time (in ticks of 10 ms) and context switches.
+fn used(pid: u32) -> Result<Used> {
+    let clock = clock_gettime(ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(pid)?))?)?;
+    let process = procfs::process::Process::new(i32::try_from(pid)?)?;
+    let waits = |task: procfs::process::Task| Ok(task.status()?.voluntary_ctxt_switches.unwrap_or_default());
+    Ok(Used {
+        cpu: Nanos(clock.tv_sec().unsigned_abs() * 1_000_000_000 + clock.tv_nsec().unsigned_abs()),
+        user: STAT_TICK.times(process.stat()?.utime),
+        waits: process.tasks()?.map(|task| waits(task?)).sum::<procfs::ProcResult<u64>>()?,
+    })
 }

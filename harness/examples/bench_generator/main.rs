@@ -1,5 +1,5 @@
 //! What the load child costs: beside wrk and a bare hyper loop, in turn against one mock upstream, and beside a bare
-//! `clock_nanosleep` loop. Started by `scripts/bench-generator`; prints a table of ratios and fails when a bound is broken.
+//! `clock_nanosleep` loop. Started by `scripts/bench-generator`; prints a table of ratios and fails when a bound is exceeded.
 
 mod bare;
 mod child;
@@ -17,10 +17,12 @@ use clap::Parser;
 use harness_base::units::Nanos;
 
 use child::Child;
-use table::Table;
+use table::{Rows, Table};
 
-/// Connections in the cost rows, as in the design's table.
-const CONNECTIONS: u64 = 10;
+/// The numbers of connections in the cost rows.
+const CONNECTIONS: [u64; 3] = [10, 64, 256];
+/// The rates in the pacing rows.
+const RATES: [f64; 2] = [1_000.0, 20_000.0];
 
 /// Measures what the load child costs.
 #[derive(Parser)]
@@ -45,16 +47,37 @@ struct Args {
     workers: usize,
 }
 
-/// CPU time per request and rate of one run.
+/// What one run cost per request, and its rate.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     cpu_ns: f64,
+    user_ns: f64,
+    /// How often the process waited for something.
+    waits: f64,
     rate: f64,
 }
 
 impl Cost {
-    fn new(cpu: Nanos, requests: u64, took: Nanos) -> Self {
-        Self { cpu_ns: cpu.0 as f64 / requests as f64, rate: requests as f64 / took.as_secs_f64() }
+    fn new(used: Used, requests: u64, took: Nanos) -> Self {
+        let per = |total: u64| total as f64 / requests as f64;
+        let rate = requests as f64 / took.as_secs_f64();
+        Self { cpu_ns: per(used.cpu.0), user_ns: per(used.user.0), waits: per(used.waits), rate }
+    }
+}
+
+/// What a process has used.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    cpu: Nanos,
+    user: Nanos,
+    /// Voluntary context switches.
+    waits: u64,
+}
+
+impl Used {
+    fn since(self, before: Self) -> Self {
+        let waits = self.waits.saturating_sub(before.waits);
+        Self { cpu: self.cpu.minus(before.cpu), user: self.user.minus(before.user), waits }
     }
 }
 
@@ -78,39 +101,64 @@ fn main() -> ExitCode {
 
 fn measure(args: &Args) -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let body = Bytes::from(json_of_1_kib());
+    let body = Bytes::from(json_of_1_kib("42"));
     let mut table = Table::default();
-    let mut plain = runtime.block_on(Child::start(args, CONNECTIONS, &body, false)).context("load child")?;
-    let mut checked = runtime.block_on(Child::start(args, CONNECTIONS, &body, true)).context("load child")?;
-    for round in 0..args.rounds {
-        table.wrk.push(bare::wrk(args, &body)?);
-        table.bare.push(bare::hyper_loop(args.upstream, CONNECTIONS, args.seconds, &body)?);
-        table.load.push(runtime.block_on(plain.closed_loop(args.seconds))?);
-        table.checked.push(runtime.block_on(checked.closed_loop(args.seconds))?);
-        table.sleep_lag.push(bare::sleep_loop(Duration::from_secs(args.seconds))?);
-        table.load_lag.push(runtime.block_on(plain.lag(args.seconds))?);
-        let _ = writeln!(std::io::stderr(), "round {} of {}", round + 1, args.rounds);
+    for connections in CONNECTIONS {
+        let mut rows = Rows::default();
+        let (mut plain, mut checked) = runtime.block_on(async {
+            let plain = Child::start(args, connections, false).await.context("load child")?;
+            anyhow::Ok((plain, Child::start(args, connections, true).await.context("load child")?))
+        })?;
+        for round in 0..args.rounds {
+            rows.wrk.push(bare::wrk(args, connections, &body)?);
+            rows.bare.push(bare::hyper_loop(args.upstream, connections, args.seconds, &body)?);
+            rows.load.push(runtime.block_on(plain.closed_loop(args.seconds))?);
+            rows.checked.push(runtime.block_on(checked.closed_loop(args.seconds))?);
+            note(&format!("{connections} connections: round {} of {}", round + 1, args.rounds));
+        }
+        rows.rss = plain.rss()?;
+        table.costs.push((connections, rows));
+        runtime.block_on(async {
+            plain.end().await?;
+            checked.end().await
+        })?;
     }
-    table.rss_at_10 = plain.rss()?;
-    runtime.block_on(async {
-        plain.end().await?;
-        checked.end().await?;
-        let mut wide = Child::start(args, 5000, &body, false).await?;
-        wide.lag(args.seconds).await?;
-        table.rss_at_5000 = wide.rss()?;
-        wide.end().await
-    })?;
+    runtime.block_on(pacing(args, &mut table))?;
     let (text, holds) = table.render();
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(holds)
 }
 
+/// Measures how late requests are released, and the memory of many connections.
+async fn pacing(args: &Args, table: &mut Table) -> Result<()> {
+    let mut child = Child::start(args, CONNECTIONS[0], false).await?;
+    for rate in RATES {
+        let mut lags = Vec::new();
+        for round in 0..args.rounds {
+            let bare = bare::sleep_loop(rate, Duration::from_secs(args.seconds))?;
+            lags.push((child.lag(rate, args.seconds).await?, bare));
+            note(&format!("{rate}/s: round {} of {}", round + 1, args.rounds));
+        }
+        table.lags.push((rate, lags));
+    }
+    child.end().await?;
+    let mut wide = Child::start(args, 5_000, false).await?;
+    wide.lag(RATES[0], args.seconds).await?;
+    table.rss_at_5000 = wide.rss()?;
+    wide.end().await
+}
+
+fn note(text: &str) {
+    // Progress that cannot be shown is not needed.
+    let _closed = writeln!(std::io::stderr(), "{text}");
+}
+
 /// An answer as MCP servers give it, padded to 1 KiB.
-fn json_of_1_kib() -> String {
+fn json_of_1_kib(id: &str) -> String {
     let tool =
         |n: u32| format!(r#"{{"name":"tool-{n}","title":null,"inputSchema":{{"type":"object","required":["a"]}}}}"#);
     let tools: Vec<String> = (0..8).map(tool).collect();
-    let open = format!(r#"{{"jsonrpc":"2.0","id":42,"result":{{"tools":[{}],"text":""#, tools.join(","));
+    let open = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"tools":[{}],"text":""#, tools.join(","));
     let padding = "x".repeat(1024 - open.len() - 3);
     format!("{open}{padding}\"}}}}")
 }

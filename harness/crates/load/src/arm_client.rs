@@ -1,18 +1,15 @@
 //! A user's client of one arm: opens the connection when needed, and sends requests over it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::task::Poll;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{HeaderMap, Request};
 use nix::errno::Errno;
 
-use super::connection::{Answer, Connection, Failure};
 use super::deadline::Deadline;
 use super::judge::Judge;
-use super::prepared::Prepared;
+use super::link::{Answer, Link, Message, Reason};
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
 
@@ -26,7 +23,7 @@ enum State {
     /// Never opened, or closed by us.
     Closed,
     Lost,
-    Open(Box<Connection>),
+    Open(Box<Link>),
 }
 
 /// The result of a request.
@@ -52,6 +49,15 @@ impl Completion {
         Self { outcome: Outcome::Ok, ended: none, headers: none, first_body, writes: 0, reconnects: 0, message }
     }
 
+    fn answered(mut self, answer: Answer, outcome: Outcome) -> Self {
+        self.writes += 1;
+        self.outcome = outcome;
+        self.headers = answer.headers;
+        self.first_body = answer.first_body;
+        self.ended = answer.last;
+        self
+    }
+
     fn failed(mut self, outcome: Outcome, message: impl Into<String>) -> Self {
         self.outcome = outcome;
         self.ended = Mono::now();
@@ -72,86 +78,69 @@ impl ArmClient {
 
     /// Opens the connection unless it is open. Returns the outcome and the message of a failure.
     pub(super) async fn ensure(&mut self, deadline: &mut Deadline) -> Result<(), (Outcome, String)> {
-        if let State::Open(connection) = &self.state
-            && !connection.is_ended()
-        {
-            return Ok(());
+        if !self.is_open() {
+            self.state = State::Open(Box::new(open(self.address, deadline).await?));
         }
-        // Boxed, because it is rarely needed and would enlarge the future of every request.
-        let mut opening = Box::pin(Connection::open(self.address));
-        let opened = std::future::poll_fn(|cx| match opening.as_mut().poll(cx) {
-            std::task::Poll::Ready(opened) => std::task::Poll::Ready(Some(opened)),
-            std::task::Poll::Pending => deadline.poll(cx).map(|()| None),
-        })
-        .await;
-        match opened {
-            Some(Ok(connection)) => {
-                self.state = State::Open(Box::new(connection));
-                Ok(())
-            }
-            Some(Err(error)) => {
-                Err((Outcome::Connect, format!("connecting to {}: {error}{}", self.address, advice(&error))))
-            }
-            None => Err((Outcome::Timeout, format!("connecting to {}: timeout", self.address))),
+        Ok(())
+    }
+
+    fn is_open(&mut self) -> bool {
+        match &mut self.state {
+            State::Open(link) => !link.is_ended(),
+            State::Closed | State::Lost => false,
         }
     }
 
-    /// Sends `request`, whose body is `body`, and judges the answer. `spare` receives the answer's header map for reuse.
+    /// Sends a request and judges the answer.
     ///
     /// If the peer had closed the connection before the request was written, the request is repeated once on a new connection.
     pub(super) async fn exchange(
         &mut self,
-        prepared: &Prepared,
-        body: &Bytes,
-        mut request: Request<Full<Bytes>>,
+        message: Message<'_>,
         judge: &mut Judge,
         deadline: &mut Deadline,
-        spare: &mut HeaderMap,
     ) -> Completion {
         let mut completion = Completion::new();
         loop {
-            if !matches!(&self.state, State::Open(connection) if !connection.is_ended()) {
+            if !self.is_open() {
                 let lost = !matches!(self.state, State::Closed);
                 if let Err((outcome, message)) = self.ensure(deadline).await {
                     return completion.failed(outcome, message);
                 }
                 completion.reconnects += u64::from(lost);
             }
-            let State::Open(connection) = &mut self.state else {
+            let State::Open(link) = &mut self.state else {
                 return completion.failed(Outcome::Connect, "no connection");
             };
-            let before = connection.written();
-            let result = connection.exchange(request, &prepared.expected, judge, deadline).await;
-            completion.writes += u64::from(connection.written() > before);
-            match result {
-                Ok(answer) => return answered(completion, answer, judge.outcome(&prepared.expected), spare),
-                Err(Failure::Stale) if completion.reconnects == 0 => {
-                    self.state = State::Lost;
-                    request = prepared.request(body.clone(), HeaderMap::new());
-                }
-                Err(failure) => return self.failed(completion, failure),
+            let failure = match link.exchange(message, judge, deadline).await {
+                Ok(answer) => return completion.answered(answer, judge.outcome(message.expected)),
+                Err(failure) => failure,
+            };
+            completion.writes += u64::from(failure.written);
+            if matches!(failure.reason, Reason::Timeout) {
+                self.state = State::Closed;
+                return completion.failed(Outcome::Timeout, failure.reason.to_string());
+            }
+            self.state = State::Lost;
+            if failure.written || completion.reconnects > 0 {
+                return completion.failed(Outcome::Reset, failure.reason.to_string());
             }
         }
     }
-
-    fn failed(&mut self, completion: Completion, failure: Failure) -> Completion {
-        let (state, outcome, message) = match failure {
-            Failure::Timeout => (State::Closed, Outcome::Timeout, "no complete answer within the timeout".to_owned()),
-            Failure::Stale => (State::Lost, Outcome::Reset, "closed before the request was sent, twice".to_owned()),
-            Failure::Broken(message) => (State::Lost, Outcome::Reset, message),
-        };
-        self.state = state;
-        completion.failed(outcome, message)
-    }
 }
 
-fn answered(mut completion: Completion, answer: Answer, outcome: Outcome, spare: &mut HeaderMap) -> Completion {
-    completion.outcome = outcome;
-    completion.headers = answer.headers;
-    completion.first_body = answer.first_body;
-    completion.ended = answer.last;
-    *spare = answer.spare;
-    completion
+/// Opens a link. It is rarely needed, so its future is boxed and does not enlarge that of every request.
+async fn open(address: SocketAddr, deadline: &mut Deadline) -> Result<Link, (Outcome, String)> {
+    let mut opening = Box::pin(Link::open(address));
+    let opened = poll_fn(|cx| match opening.as_mut().poll(cx) {
+        Poll::Ready(opened) => Poll::Ready(Some(opened)),
+        Poll::Pending => deadline.poll(cx).map(|()| None),
+    });
+    match opened.await {
+        Some(Ok(link)) => Ok(link),
+        Some(Err(error)) => Err((Outcome::Connect, format!("connecting to {address}: {error}{}", advice(&error)))),
+        None => Err((Outcome::Timeout, format!("connecting to {address}: timeout"))),
+    }
 }
 
 /// Returns advice for errors of this side; nothing when the peer refused the connection.

@@ -46,7 +46,7 @@ pub(super) enum ChildError {
 
 /// Why a request cannot be sent.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RequestError {
+pub enum RequestError {
     #[error("{0:?} is not a valid host")]
     Host(String),
     #[error("{0:?} is not a valid header")]
@@ -55,6 +55,8 @@ pub(super) enum RequestError {
     Method(String),
     #[error("{0:?} is not a valid path")]
     Path(String),
+    #[error("the generator sets {0} by the body; remove it from the headers")]
+    Framing(http::HeaderName),
     #[error("its weight {0} is too large")]
     Weight(u64),
     #[error(transparent)]

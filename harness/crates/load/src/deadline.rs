@@ -32,6 +32,11 @@ impl Deadline {
         }
     }
 
+    /// Returns whether the deadline has passed at `now`. Needs no timer, which does not fire while a task has more to read.
+    pub(super) fn has_passed(&self, now: Mono) -> bool {
+        now >= self.until
+    }
+
     /// Returns `Ready` once the deadline has passed.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.sleep.as_mut().poll(cx).is_ready() {

@@ -1,7 +1,7 @@
 //! Compares an answer with the expectation while it is received.
 
-use hyper::StatusCode;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
+use httparse::Header;
 
 use super::child_error::RequestError;
 use super::header::header;
@@ -15,7 +15,7 @@ const EXCERPT: usize = 120;
 
 /// The expectation of a valid answer.
 pub(super) struct Expected {
-    status: Option<StatusCode>,
+    status: Option<u16>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The pointers that must exist, then those that must not; absent when the body is not checked.
     wanted: Option<Wanted>,
@@ -42,7 +42,7 @@ pub(super) struct Judge {
 
 impl Expected {
     pub(super) fn new(expect: &Expect) -> Result<Self, RequestError> {
-        let status = |code: u16| StatusCode::from_u16(code).map_err(|_| RequestError::ExpectedStatus(code));
+        let status = |code: u16| (100..1000).contains(&code).then_some(code).ok_or(RequestError::ExpectedStatus(code));
         let headers = expect.headers.iter().map(|(name, value)| {
             let refused = || RequestError::ExpectedHeader { name: name.clone(), value: value.clone() };
             header(name, value).ok_or_else(refused)
@@ -65,17 +65,21 @@ impl Expected {
         self.wanted.is_some() || self.values.is_some() || self.length.is_some()
     }
 
-    fn head_holds(&self, status: StatusCode, headers: &HeaderMap) -> bool {
-        self.status.map_or(status.is_success(), |expected| expected == status)
-            && self.headers.iter().all(|(name, value)| headers.get_all(name).iter().any(|found| found == value))
+    fn head_holds(&self, status: u16, fields: &[Header<'_>]) -> bool {
+        let has = |name: &HeaderName, value: &HeaderValue| {
+            let is_it = |field: &Header<'_>| field.name.eq_ignore_ascii_case(name.as_str()) && value == field.value;
+            fields.iter().any(is_it)
+        };
+        self.status.map_or((200..300).contains(&status), |expected| expected == status)
+            && self.headers.iter().all(|(name, value)| has(name, value))
     }
 }
 
 impl Judge {
-    /// Checks status and headers.
-    pub(super) fn head(&mut self, expected: &Expected, status: StatusCode, headers: &HeaderMap) {
-        self.status = status.as_u16();
-        self.head_holds = expected.head_holds(status, headers);
+    /// Checks status and header fields.
+    pub(super) fn head(&mut self, expected: &Expected, status: u16, fields: &[Header<'_>]) {
+        self.status = status;
+        self.head_holds = expected.head_holds(status, fields);
         self.excerpt.clear();
         self.body.clear();
         self.length = 0;

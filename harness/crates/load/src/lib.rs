@@ -1,10 +1,10 @@
 //! The load generator and its child process.
 //!
-//! In the child (`harness __load`), Goose schedules virtual users and weights. Each user owns one hyper connection per arm, does
-//! its own I/O on it and records six instants. Control and child exchange JSON lines.
+//! In the child (`harness __load`), Goose schedules virtual users and weights. Each user owns one link (a socket) per arm, does its own
+//! I/O on it and records six instants. Control and child exchange JSON lines.
 //!
 //! ```text
-//! control: generator ── frames ── child: users (Goose) → virtual user → trial (slots, window), connection (hyper), tally
+//! control: generator ── frames ── child: users (Goose) → virtual user → trial (slots, window), link (HTTP/1.1), tally
 //! ```
 
 pub mod child;
@@ -20,14 +20,13 @@ pub mod template;
 
 mod arm_client;
 mod child_error;
-mod connection;
 mod deadline;
 mod error;
 mod header;
 mod judge;
+mod link;
 mod preflight;
 mod prepared;
-mod raw;
 mod stalls;
 mod tally;
 mod trial;
@@ -37,9 +36,10 @@ mod virtual_user;
 mod wakeups;
 mod window_reader;
 
+pub use child_error::RequestError;
 pub use error::Error;
 pub use frames::{ArmAddress, Job, Opened, Preflight, TrialOrder};
 pub use generator::{Generator, LoadEngine, LoadEvent};
-pub use raw::raw;
+pub use prepared::raw;
 pub use values::check_pattern;
 pub use wakeups::wakeups;

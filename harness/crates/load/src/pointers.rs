@@ -5,6 +5,7 @@
 //! numbers. When a key is repeated the last one counts, as in serde_json.
 
 mod key;
+mod skip;
 mod text;
 mod wanted;
 
@@ -116,7 +117,10 @@ impl Scan {
                 },
                 state => {
                     self.state = self.step(wanted, state, byte);
-                    after
+                    match self.state {
+                        State::ValueOrEnd | State::KeyOrEnd => self.skip(after),
+                        _ => after,
+                    }
                 }
             };
         }
@@ -133,6 +137,19 @@ impl Scan {
     /// Returns whether pointer number `pointer` exists and is not null.
     pub fn found(&self, pointer: usize) -> bool {
         self.found.get(pointer).copied().unwrap_or(false)
+    }
+
+    /// Skips the container that was opened last, if nothing in it is wanted and all of it is in `rest`. Within a container that could not be
+    /// skipped, no other is tried.
+    fn skip<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
+        let [outer @ .., opened] = self.open.as_slice() else { return rest };
+        let unwanted = |container: &Container| container.node.is_none();
+        if !unwanted(opened) || outer.last().is_some_and(unwanted) || self.open.len() + skip::DEEPEST > DEEPEST {
+            return rest;
+        }
+        let Some(length) = skip::container(opened.array, rest) else { return rest };
+        self.state = self.close();
+        &rest[length..]
     }
 
     /// Scans one byte that is neither in a string nor in a number.

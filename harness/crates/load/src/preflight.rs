@@ -1,12 +1,10 @@
 //! Sends one request of each kind before anything is measured.
 
-use hyper::HeaderMap;
-
 use super::arm_client::ArmClient;
 use super::deadline::Deadline;
 use super::frames::{Preflight, PreflightAnswer};
 use super::judge::Judge;
-use super::prepared::Prepared;
+use super::prepared::{Prepared, Scratch};
 use super::template::Fields;
 use super::virtual_user::Shared;
 use crate::outcome::Outcome;
@@ -37,13 +35,11 @@ struct PreflightClient {
 
 impl PreflightClient {
     async fn send(&mut self, prepared: &Prepared) -> PreflightAnswer {
-        let body = prepared.body(&mut self.fields);
-        let request = prepared.request(body.clone(), HeaderMap::new());
+        let mut scratch = Scratch::default();
+        let message = prepared.message(&mut self.fields, &mut scratch);
         let sent = Mono::now();
         self.deadline.set(sent, sent.after(prepared.timeout));
-        let mut spare = HeaderMap::new();
-        let (judge, deadline) = (&mut self.judge, &mut self.deadline);
-        let completion = self.client.exchange(prepared, &body, request, judge, deadline, &mut spare).await;
+        let completion = self.client.exchange(message, &mut self.judge, &mut self.deadline).await;
         let answered = matches!(completion.outcome, Outcome::Ok | Outcome::WrongStatus | Outcome::WrongBody);
         let example = completion.message.or_else(|| (completion.outcome != Outcome::Ok).then(|| self.judge.example()));
         PreflightAnswer {

@@ -1,17 +1,16 @@
-//! A request that is prepared once and sent many times.
-//!
-//! Texts are leaked once per child on purpose: copies of a header value or path of static bytes need no reference count, which all
-//! workers would share.
+//! A request as bytes, prepared once and sent many times.
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{HOST, HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method, Request, Uri};
+use std::io::Write as _;
+
+use http::header::{HOST, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
 
 use super::child_error::{ChildError, RequestError};
 use super::frames::ArmAddress;
-use super::header::{header, leaked};
+use super::header::header;
 use super::judge::Expected;
+use super::link::Message;
 use super::spec::{self, Body};
 use super::template::{Fields, Template};
 use harness_base::units::Nanos;
@@ -21,74 +20,215 @@ pub(super) struct Prepared {
     pub(super) name: String,
     pub(super) expected: Expected,
     pub(super) timeout: Nanos,
-    method: Method,
-    uri: Uri,
-    headers: Vec<(HeaderName, HeaderValue)>,
-    body: PreparedBody,
+    is_head: bool,
+    text: Text,
 }
 
-enum PreparedBody {
-    Fixed(Bytes),
-    Template(Template),
+enum Text {
+    /// Head and body.
+    Fixed(Vec<u8>),
+    /// The head up to the length of the body.
+    Template { head: Vec<u8>, template: Template },
+}
+
+/// The memory in which a user builds requests with fields.
+#[derive(Default)]
+pub(super) struct Scratch {
+    text: Vec<u8>,
+    body: Vec<u8>,
 }
 
 impl Prepared {
     /// Prepares `request` for `arm`.
     pub(super) fn new(request: &spec::Request, arm: &ArmAddress) -> Result<Self, ChildError> {
-        Self::prepare(request, arm).map_err(|reason| ChildError::Request { request: request.name.clone(), reason })
+        let prepare = || -> Result<Self, RequestError> {
+            Ok(Self {
+                name: request.name.clone(),
+                expected: Expected::new(&request.expect)?,
+                timeout: request.timeout,
+                is_head: request.method == "HEAD",
+                text: Text::new(request, arm)?,
+            })
+        };
+        prepare().map_err(|reason| ChildError::Request { request: request.name.clone(), reason })
     }
 
-    fn prepare(request: &spec::Request, arm: &ArmAddress) -> Result<Self, RequestError> {
-        let path = format!("{}{}", arm.base_path.trim_end_matches('/'), request.path);
-        let mut headers = Vec::with_capacity(request.headers.len() + 1);
-        if !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            headers.push(header("host", &arm.host).ok_or_else(|| RequestError::Host(arm.host.clone()))?);
-        }
-        for (name, value) in &request.headers {
-            headers.push(header(name, value).ok_or_else(|| RequestError::Header(name.clone()))?);
-        }
-        // HTTP asks for the host first (RFC 9110, section 7.2).
-        headers.sort_by_key(|(name, _)| name != HOST);
-        Ok(Self {
-            name: request.name.clone(),
-            expected: Expected::new(&request.expect)?,
-            timeout: request.timeout,
-            method: Method::from_bytes(request.method.as_bytes())
-                .map_err(|_| RequestError::Method(request.method.clone()))?,
-            uri: Uri::from_maybe_shared(leaked(&path)).map_err(|_| RequestError::Path(path))?,
-            headers,
-            body: PreparedBody::new(&request.body)?,
-        })
-    }
-
-    /// Returns the body of the user's next request.
-    pub(super) fn body(&self, fields: &mut Fields) -> Bytes {
-        match &self.body {
-            PreparedBody::Fixed(bytes) => bytes.clone(),
-            PreparedBody::Template(template) => template.fill(fields),
-        }
-    }
-
-    /// Builds the request. Reuses the memory of `spare`, a header map that is no longer needed.
-    pub(super) fn request(&self, body: Bytes, mut spare: HeaderMap) -> Request<Full<Bytes>> {
-        spare.clear();
-        for (name, value) in &self.headers {
-            spare.append(name.clone(), value.clone());
-        }
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = spare;
-        request
+    /// Returns the user's next request. One with fields is built in `scratch`.
+    pub(super) fn message<'m>(&'m self, fields: &mut Fields, scratch: &'m mut Scratch) -> Message<'m> {
+        let text = match &self.text {
+            Text::Fixed(text) => text,
+            Text::Template { head, template } => {
+                scratch.body.clear();
+                template.fill(fields, &mut scratch.body);
+                scratch.text.clear();
+                scratch.text.extend_from_slice(head);
+                end_head(&mut scratch.text, scratch.body.len());
+                scratch.text.extend_from_slice(&scratch.body);
+                &scratch.text
+            }
+        };
+        Message { text, is_head: self.is_head, expected: &self.expected }
     }
 }
 
-impl PreparedBody {
-    fn new(body: &Body) -> Result<Self, RequestError> {
-        Ok(match body {
-            Body::Empty => Self::Fixed(Bytes::new()),
-            Body::Fixed(text) => Self::Fixed(leaked(text)),
-            Body::Template(text) => Self::Template(Template::parse(text)?),
+impl Text {
+    fn new(request: &spec::Request, arm: &ArmAddress) -> Result<Self, RequestError> {
+        let mut text = head(request, arm)?;
+        Ok(match &request.body {
+            Body::Empty => {
+                // A request whose method expects a body says that it has none (RFC 9110, section 8.6).
+                if matches!(request.method.as_str(), "POST" | "PUT" | "PATCH") {
+                    text.extend_from_slice(b"content-length: 0\r\n");
+                }
+                text.extend_from_slice(b"\r\n");
+                Self::Fixed(text)
+            }
+            Body::Fixed(body) => {
+                text.extend_from_slice(b"content-length: ");
+                end_head(&mut text, body.len());
+                text.extend_from_slice(body.as_bytes());
+                Self::Fixed(text)
+            }
+            Body::Template(body) => {
+                text.extend_from_slice(b"content-length: ");
+                Self::Template { head: text, template: Template::parse(body)? }
+            }
         })
+    }
+}
+
+/// Returns the HTTP/1.1 text of `request` for `arm`, with its body, for clients that misbehave on purpose. Fields of the body have the values
+/// of the first user's first request.
+///
+/// # Errors
+/// Returns an error when the request cannot be sent over HTTP/1.1, or a field of the body is unknown.
+pub fn raw(request: &spec::Request, arm: &ArmAddress) -> Result<Vec<u8>, RequestError> {
+    Ok(match Text::new(request, arm)? {
+        Text::Fixed(text) => text,
+        Text::Template { head: mut text, template } => {
+            let mut body = Vec::new();
+            template.fill(&mut Fields::new(0, 0, 1), &mut body);
+            end_head(&mut text, body.len());
+            [text, body].concat()
+        }
+    })
+}
+
+/// Appends the length of the body and the empty line. The result is dropped because writing to a `Vec` cannot fail.
+fn end_head(text: &mut Vec<u8>, length: usize) {
+    let _ = write!(text, "{length}\r\n\r\n");
+}
+
+/// Returns the request line and the header fields, without those that frame the body.
+fn head(request: &spec::Request, arm: &ArmAddress) -> Result<Vec<u8>, RequestError> {
+    let method =
+        Method::from_bytes(request.method.as_bytes()).map_err(|_| RequestError::Method(request.method.clone()))?;
+    let path = format!("{}{}", arm.base_path.trim_end_matches('/'), request.path);
+    let path = PathAndQuery::try_from(path.as_str()).map_err(|_| RequestError::Path(path))?;
+    let mut text = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+    for (name, value) in &headers(request, arm)? {
+        text.extend_from_slice(name.as_str().as_bytes());
+        text.extend_from_slice(b": ");
+        text.extend_from_slice(value.as_bytes());
+        text.extend_from_slice(b"\r\n");
+    }
+    Ok(text)
+}
+
+/// Returns the header fields. HTTP asks for the host first (RFC 9110, section 7.2).
+fn headers(request: &spec::Request, arm: &ArmAddress) -> Result<HeaderMap, RequestError> {
+    let mut headers = HeaderMap::with_capacity(request.headers.len() + 1);
+    let own = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(HOST.as_str()));
+    let host = own.map_or(&arm.host, |(_, value)| value);
+    headers.insert(HOST, HeaderValue::from_str(host).map_err(|_| RequestError::Host(host.clone()))?);
+    for (name, value) in request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(HOST.as_str())) {
+        let (name, value) = header(name, value).ok_or_else(|| RequestError::Header(name.clone()))?;
+        match name {
+            http::header::TRANSFER_ENCODING => return Err(RequestError::Framing(name)),
+            http::header::CONTENT_LENGTH if !says_length(&value, &request.body) => {
+                return Err(RequestError::Framing(name));
+            }
+            http::header::CONTENT_LENGTH => {}
+            name => drop(headers.append(name, value)),
+        }
+    }
+    Ok(headers)
+}
+
+fn says_length(value: &HeaderValue, body: &Body) -> bool {
+    match body {
+        Body::Empty => value == "0",
+        Body::Fixed(body) => value.as_bytes() == body.len().to_string().as_bytes(),
+        Body::Template(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Arm;
+    use crate::spec::Expect;
+
+    fn request(method: &str, headers: &[(&str, &str)], body: Body) -> spec::Request {
+        spec::Request {
+            name: "request".to_owned(),
+            weight: 1,
+            method: method.to_owned(),
+            path: "/mcp?a=1".to_owned(),
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            body,
+            expect: Expect::default(),
+            timeout: Nanos::from_secs(1),
+        }
+    }
+
+    fn arm() -> ArmAddress {
+        ArmAddress {
+            arm: Arm::Proxied,
+            address: "127.0.0.1:1".parse().unwrap(),
+            host: "localhost:1".to_owned(),
+            base_path: "/base/".to_owned(),
+        }
+    }
+
+    fn text(method: &str, headers: &[(&str, &str)], body: Body) -> Result<String, String> {
+        let text = raw(&request(method, headers, body), &arm()).map_err(|error| error.to_string())?;
+        Ok(String::from_utf8(text).unwrap())
+    }
+
+    #[test]
+    fn a_request_has_host_and_length() {
+        let fixed = text("POST", &[("accept", "*/*")], Body::Fixed("{}".to_owned())).unwrap();
+        assert_eq!(
+            fixed,
+            "POST /base/mcp?a=1 HTTP/1.1\r\nhost: localhost:1\r\naccept: */*\r\ncontent-length: 2\r\n\r\n{}"
+        );
+        let own = text("POST", &[("a", "b"), ("Host", "c")], Body::Template("{{seq}}".to_owned())).unwrap();
+        assert_eq!(own, "POST /base/mcp?a=1 HTTP/1.1\r\nhost: c\r\na: b\r\ncontent-length: 1\r\n\r\n0");
+        assert!(text("GET", &[], Body::Empty).unwrap().ends_with("host: localhost:1\r\n\r\n"));
+        assert!(text("PUT", &[], Body::Empty).unwrap().ends_with("content-length: 0\r\n\r\n"));
+        let said = text("POST", &[("content-length", "2")], Body::Fixed("{}".to_owned())).unwrap();
+        assert_eq!(said.matches("content-length").count(), 1);
+    }
+
+    #[test]
+    fn a_request_whose_end_could_not_be_found_is_refused() {
+        for headers in [[("Content-Length", "3")], [("transfer-encoding", "chunked")]] {
+            let message = text("POST", &headers, Body::Fixed("{}".to_owned())).unwrap_err();
+            assert!(message.contains(&headers[0].0.to_lowercase()), "{message}");
+        }
+        assert!(text("P ST", &[], Body::Empty).unwrap_err().contains("method"));
+        assert!(text("GET", &[("a", "b\r\nc: d")], Body::Empty).unwrap_err().contains("header"));
+    }
+
+    #[test]
+    fn a_user_builds_each_request_in_the_same_memory() {
+        let prepared = Prepared::new(&request("POST", &[], Body::Template("{{seq}}".to_owned())), &arm()).unwrap();
+        let (mut fields, mut scratch) = (Fields::new(1, 9, 1), Scratch::default());
+        for (length, body) in [(1, "9"), (2, "10")] {
+            let message = prepared.message(&mut fields, &mut scratch);
+            let text = std::str::from_utf8(message.text).unwrap();
+            assert!(text.ends_with(&format!("content-length: {length}\r\n\r\n{body}")), "{text}");
+        }
     }
 }

@@ -5,7 +5,6 @@
 
 use std::io::Write;
 
-use bytes::Bytes;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -83,15 +82,14 @@ impl Template {
         Ok(Self { pieces, length })
     }
 
-    /// Returns the body of the user's next request.
-    pub fn fill(&self, fields: &mut Fields) -> Bytes {
-        let mut body = Vec::with_capacity(self.length);
+    /// Appends the body of the user's next request to `body`.
+    pub fn fill(&self, fields: &mut Fields, body: &mut Vec<u8>) {
+        body.reserve(self.length);
         let seq = fields.next;
         fields.next = fields.next.wrapping_add(fields.step);
         for piece in &self.pieces {
-            piece.append(seq, &mut fields.random, &mut body);
+            piece.append(seq, &mut fields.random, body);
         }
-        Bytes::from(body)
     }
 }
 
@@ -165,7 +163,12 @@ mod tests {
     fn filled(text: &str, user: u64, requests: usize) -> Vec<String> {
         let template = Template::parse(text).unwrap();
         let mut fields = Fields::new(42, user, 10);
-        (0..requests).map(|_| String::from_utf8(template.fill(&mut fields).to_vec()).unwrap()).collect()
+        let mut next = || {
+            let mut body = Vec::new();
+            template.fill(&mut fields, &mut body);
+            String::from_utf8(body).unwrap()
+        };
+        (0..requests).map(|_| next()).collect()
     }
 
     #[test]

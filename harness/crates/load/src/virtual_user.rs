@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::HeaderMap;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::arm_client::{ArmClient, Completion};
@@ -12,7 +11,7 @@ use super::child_error::ChildError;
 use super::deadline::Deadline;
 use super::frames::{ArmAddress, Job, Opened};
 use super::judge::Judge;
-use super::prepared::Prepared;
+use super::prepared::{Prepared, Scratch};
 use super::template::Fields;
 use super::trial::{NextRequest, Trial, Turn};
 use crate::facts::Arm;
@@ -23,6 +22,8 @@ use harness_base::units::Nanos;
 
 /// The number of connections that are opened at the same time, which is too few to overflow a backlog of 128.
 const OPENING: usize = 64;
+/// The number of requests of a turn, which makes the cost of Goose's turn negligible.
+const TURN: usize = 64;
 /// The pause of a user in a closed loop after a failed connection, which prevents a flood of attempts.
 const CONNECT_PAUSE: Duration = Duration::from_millis(1);
 
@@ -68,7 +69,7 @@ pub(super) struct VirtualUser {
     deadline: Deadline,
     fields: Fields,
     judge: Judge,
-    spare: HeaderMap,
+    scratch: Scratch,
     trial: Option<Arc<Trial>>,
 }
 
@@ -128,7 +129,7 @@ impl VirtualUser {
             deadline: Deadline::new(),
             fields: shared.fields(index),
             judge: Judge::default(),
-            spare: HeaderMap::new(),
+            scratch: Scratch::default(),
             trial: None,
             shared,
         }
@@ -141,12 +142,20 @@ impl VirtualUser {
         }
     }
 
-    /// Takes one turn: waits until a trial runs, claims the next slot, and sends one request of `kind`.
+    /// Takes one turn: sends a request of `kind`. If there is no other kind, Goose has nothing to choose, and a turn has [`TURN`] requests.
     pub(super) async fn take_turn(&mut self, kind: usize) {
         if self.skip > 0 {
             self.skip -= 1;
             return;
         }
+        let requests = if self.shared.job.requests.len() == 1 { TURN } else { 1 };
+        for _ in 0..requests {
+            self.send(kind).await;
+        }
+    }
+
+    /// Waits until a trial runs, claims the next slot, and sends one request of `kind`.
+    async fn send(&mut self, kind: usize) {
         loop {
             let trial = match self.trial.take() {
                 Some(trial) => trial,
@@ -196,8 +205,7 @@ impl VirtualUser {
         }
         // Built before it is due, so that building does not delay it.
         let prepared = &self.shared.prepared[trial.arm][kind];
-        let body = prepared.body(&mut self.fields);
-        let request = prepared.request(body.clone(), std::mem::take(&mut self.spare));
+        let message = prepared.message(&mut self.fields, &mut self.scratch);
         let Some(turn) = release(trial, &claim, &mut self.timer).await else {
             return false;
         };
@@ -206,8 +214,8 @@ impl VirtualUser {
             self.clients[trial.arm].close();
         }
         self.deadline.set(turn.sent, turn.sent.after(prepared.timeout).min(trial.drain_until));
-        let (client, judge, spare) = (&mut self.clients[trial.arm], &mut self.judge, &mut self.spare);
-        let completion = client.exchange(prepared, &body, request, judge, &mut self.deadline, spare).await;
+        let client = &mut self.clients[trial.arm];
+        let completion = client.exchange(message, &mut self.judge, &mut self.deadline).await;
         trial.record(&turn, &completion);
         if completion.outcome != Outcome::Ok {
             self.after_failure(trial, &claim, completion).await;

@@ -1,0 +1,251 @@
+//! A link: one socket to the target or the upstream, which carries HTTP/1.1, one request after the other.
+//!
+//! The task of the user drives it. In the common case a request costs one write, one wake-up and one read: bytes are parsed where the
+//! kernel put them, in a buffer that all links of a thread share, and only the beginning of an incomplete head is copied.
+
+mod body;
+mod head;
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use self::body::Body;
+use super::deadline::Deadline;
+use super::judge::{Expected, Judge};
+use harness_base::clock::Mono;
+
+/// The size of the buffer of a thread: what one read can return.
+const BUFFER: usize = 64 << 10;
+
+thread_local! {
+    static RECEIVED: RefCell<Box<[u8]>> = RefCell::new(vec![0; BUFFER].into_boxed_slice());
+}
+
+pub(super) struct Link {
+    socket: TcpStream,
+    /// Whether it cannot carry another request.
+    ended: bool,
+}
+
+/// A request to send.
+#[derive(Clone, Copy)]
+pub(super) struct Message<'m> {
+    /// Its head and its body.
+    pub(super) text: &'m [u8],
+    /// Whether its method is HEAD, so that the answer has no body.
+    pub(super) is_head: bool,
+    pub(super) expected: &'m Expected,
+}
+
+/// The instants at which the parts of an answer arrived. Bytes that were read at once have the same.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answer {
+    pub(super) headers: Mono,
+    /// Absent without a body.
+    pub(super) first_body: Option<Mono>,
+    pub(super) last: Mono,
+}
+
+/// Why there is no answer. The link cannot be used afterwards.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) reason: Reason,
+    /// Whether at least one byte of the request was written.
+    pub(super) written: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Reason {
+    #[error("no complete answer within the timeout")]
+    Timeout,
+    #[error("closed without an answer")]
+    Closed,
+    #[error("closed within the head of the answer")]
+    ClosedInHead,
+    #[error("closed within the body of the answer")]
+    ClosedInBody,
+    #[error("the connection broke: {0}")]
+    Io(io::Error),
+    #[error(transparent)]
+    Head(#[from] head::HeadError),
+    #[error(transparent)]
+    Body(#[from] body::BodyError),
+}
+
+/// A request that is under way.
+struct Exchange<'e> {
+    message: Message<'e>,
+    judge: &'e mut Judge,
+    /// How many bytes of the request were written.
+    written: usize,
+    /// The error of a write. The answer may have been sent before it.
+    broken: Option<io::Error>,
+    /// The beginning of a head whose end has not arrived.
+    partial: Vec<u8>,
+    /// Present from the end of the head.
+    answer: Option<(Answer, Body)>,
+    keep_alive: bool,
+}
+
+impl Link {
+    pub(super) async fn open(address: SocketAddr) -> io::Result<Self> {
+        let socket = TcpStream::connect(address).await?;
+        socket.set_nodelay(true)?;
+        Ok(Self { socket, ended: false })
+    }
+
+    /// Returns whether it cannot carry another request: the peer has closed it, or has sent bytes that no request asked for. Costs no
+    /// system call unless something arrived.
+    pub(super) fn is_ended(&mut self) -> bool {
+        let nothing_arrived = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        self.ended |= !self.socket.try_read(&mut [0]).is_err_and(nothing_arrived);
+        self.ended
+    }
+
+    /// Sends a request and reads the answer to its end.
+    pub(super) async fn exchange(
+        &mut self,
+        message: Message<'_>,
+        judge: &mut Judge,
+        deadline: &mut Deadline,
+    ) -> Result<Answer, Failure> {
+        let mut exchange = Exchange::new(message, judge);
+        let done = poll_fn(|cx| exchange.poll(&mut self.socket, deadline, cx)).await;
+        self.ended = done.is_err() || !exchange.keep_alive || exchange.written < message.text.len();
+        done.map_err(|reason| Failure { reason, written: exchange.written > 0 })
+    }
+}
+
+impl<'e> Exchange<'e> {
+    fn new(message: Message<'e>, judge: &'e mut Judge) -> Self {
+        Self { message, judge, written: 0, broken: None, partial: Vec::new(), answer: None, keep_alive: false }
+    }
+
+    fn poll<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut S,
+        deadline: &mut Deadline,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Answer, Reason>> {
+        self.write(socket, cx);
+        if self.written == 0
+            && let Some(error) = self.broken.take()
+        {
+            return Poll::Ready(Err(Reason::Io(error)));
+        }
+        RECEIVED.with_borrow_mut(|buffer| {
+            loop {
+                let mut buffer = ReadBuf::new(buffer);
+                let Poll::Ready(read) = Pin::new(&mut *socket).poll_read(cx, &mut buffer) else {
+                    return deadline.poll(cx).map(|()| Err(Reason::Timeout));
+                };
+                let at = Mono::now();
+                match read.map(|()| buffer.filled()) {
+                    Ok([]) => return Poll::Ready(self.closed(at)),
+                    Ok(bytes) => match self.received(bytes, at) {
+                        Ok(None) if deadline.has_passed(at) => return Poll::Ready(Err(Reason::Timeout)),
+                        Ok(None) => {}
+                        Ok(Some(answer)) => return Poll::Ready(Ok(answer)),
+                        Err(reason) => return Poll::Ready(Err(reason)),
+                    },
+                    Err(error) => return Poll::Ready(Err(Reason::Io(self.broken.take().unwrap_or(error)))),
+                }
+            }
+        })
+    }
+
+    /// Writes what the socket takes of the request.
+    fn write<S: AsyncWrite + Unpin>(&mut self, socket: &mut S, cx: &mut Context<'_>) {
+        while self.written < self.message.text.len() && self.broken.is_none() {
+            match Pin::new(&mut *socket).poll_write(cx, &self.message.text[self.written..]) {
+                Poll::Ready(Ok(length)) => self.written += length,
+                Poll::Ready(Err(error)) => self.broken = Some(error),
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    /// Reads what was received. Returns the answer if that was the end of it.
+    fn received(&mut self, bytes: &[u8], at: Mono) -> Result<Option<Answer>, Reason> {
+        if self.answer.is_some() {
+            return Ok(self.content(bytes, at)?);
+        }
+        if self.partial.is_empty() {
+            return self.heads(bytes, at);
+        }
+        // The end of the head is searched for first, so that a head of single bytes is not parsed again with each of them.
+        let from = self.partial.len().saturating_sub(2);
+        let mut partial = std::mem::take(&mut self.partial);
+        partial.extend_from_slice(bytes);
+        if head::has_end(&partial, from) || partial.len() > head::LONGEST {
+            return self.heads(&partial, at);
+        }
+        self.partial = partial;
+        Ok(None)
+    }
+
+    /// Reads informational heads, then the head of the answer, then what follows.
+    fn heads(&mut self, mut bytes: &[u8], at: Mono) -> Result<Option<Answer>, Reason> {
+        while !bytes.is_empty() {
+            let (judge, expected) = (&mut *self.judge, self.message.expected);
+            let read = head::read(bytes, self.message.is_head, |head| {
+                // A switch of protocols ends what this link can read.
+                let is_final = head.status == 101 || !matches!(head.status, 100..=199);
+                if is_final {
+                    judge.head(expected, head.status, head.fields);
+                }
+                (is_final, head.length, head.framing, head.keep_alive && head.status != 101)
+            })?;
+            let Some((is_final, length, framing, keep_alive)) = read else {
+                self.partial.extend_from_slice(bytes);
+                return Ok(None);
+            };
+            bytes = &bytes[length..];
+            if is_final {
+                self.keep_alive = keep_alive;
+                self.answer = Some((Answer { headers: at, first_body: None, last: at }, Body::new(framing)));
+                return Ok(self.content(bytes, at)?);
+            }
+        }
+        Ok(None)
+    }
+
+    fn content(&mut self, mut bytes: &[u8], at: Mono) -> Result<Option<Answer>, body::BodyError> {
+        let Some((answer, body)) = &mut self.answer else { return Ok(None) };
+        while !body.is_complete() && !bytes.is_empty() {
+            let part = body.take(&mut bytes)?;
+            if !part.is_empty() {
+                answer.first_body.get_or_insert(at);
+                self.judge.chunk(self.message.expected, part);
+            }
+        }
+        answer.last = at;
+        // Bytes after the end belong to no answer.
+        self.keep_alive &= bytes.is_empty();
+        Ok(body.is_complete().then_some(*answer))
+    }
+
+    /// Handles the end of the connection, which is also the end of some bodies.
+    fn closed(&mut self, at: Mono) -> Result<Answer, Reason> {
+        self.keep_alive = false;
+        match (&mut self.answer, self.partial.is_empty()) {
+            (Some((answer, Body::Close)), _) => {
+                answer.last = at;
+                Ok(*answer)
+            }
+            (Some(_), _) => Err(Reason::ClosedInBody),
+            (None, false) => Err(Reason::ClosedInHead),
+            (None, true) => Err(self.broken.take().map_or(Reason::Closed, Reason::Io)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
