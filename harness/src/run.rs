@@ -40,6 +40,7 @@ use harness_base::files;
 use harness_rig::cgroup;
 use harness_rig::host;
 use harness_rig::keeper::{self, Keeper};
+use harness_rig::target::certificates::Certificates;
 use harness_rig::target::{self, Containers, Site};
 use recorder::Recorder;
 use rig::Rig;
@@ -85,6 +86,7 @@ pub async fn execute(
     let site = Site {
         keeper: keeper.clone(),
         ports: Arc::default(),
+        certificates: Arc::new(Certificates::new(&home.scratch.join("tls"), plan.generator.tls.server_name.as_deref())),
         containers: Arc::new(Containers::of(&home.run_id)),
         scratch: home.scratch.clone(),
         logs,

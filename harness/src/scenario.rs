@@ -189,7 +189,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let claims = claims::read_all(root, &stages, &mut warnings);
     let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
     let gates = gate::read(root, Some(&names));
-    let generator = request::read_generator(&root.table("generator", "process that sends the requests"));
+    let generator = request::read_generator(&root.table("generator", "process that sends the requests"), folder);
     Parts { name, seed, target, compare, generator, stages, claims, gates, artifacts, warnings }
 }
 

@@ -42,7 +42,7 @@ impl Child {
             timeout: Nanos::from_secs(10),
         };
         let (address, host) = (args.upstream, args.upstream.to_string());
-        let arms = vec![ArmAddress { arm: Arm::Direct, address, host, base_path: String::new() }];
+        let arms = vec![ArmAddress { arm: Arm::Direct, address, host, base_path: String::new(), tls: None }];
         let job = Job { arms, requests: vec![request], connections, workers: args.workers, seed: 1 };
         let mut process = Command::new(&args.harness)
             .arg("__load")

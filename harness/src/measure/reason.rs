@@ -176,6 +176,12 @@ pub enum Warning {
         build: Option<Build>,
         patience_ns: u64,
     },
+    /// Only one arm speaks TLS, or both speak it differently.
+    OtherTls {
+        /// Absent for plain HTTP.
+        direct: Option<String>,
+        proxied: Option<String>,
+    },
     /// The journal could not be written completely; the record is complete.
     JournalIncomplete { folder: String, cause: String },
 }

@@ -13,12 +13,11 @@ use launch::{start_target, start_upstream};
 
 use super::admin::Admin;
 use super::builds::{named, of_two};
-use super::engine::{self, Engine};
+use super::engine::Engine;
 use super::halt::Halt;
 use super::interrupt::Interrupt;
 use super::limits;
 use super::rig::Rig;
-use crate::measure::Arm;
 use crate::measure::Warning;
 use crate::measure::trial::Build;
 use crate::measure::{Ending, LaunchRecord, Reading, Series};
@@ -26,12 +25,12 @@ use crate::work::Stage;
 use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
-use harness_load::{ArmAddress, Generator};
+use harness_load::Generator;
 use harness_rig::keeper;
 use harness_rig::keeper::Stopped;
 use harness_rig::sampler::{Cost, LaunchWatch, Pending, Sampler, Tree, Watched, Window};
 use harness_rig::target::spec::Launch;
-use harness_rig::target::{self, Running, RunningUpstream};
+use harness_rig::target::{self, HttpUrl, Running, RunningUpstream};
 
 /// Time between SIGTERM and SIGKILL for the upstream, and for the target after an interrupt.
 const PATIENCE: Nanos = Nanos::from_millis(1500);
@@ -212,9 +211,9 @@ impl Bench {
         self.upstream.as_ref().map(|upstream| upstream.url.addr)
     }
 
-    /// Returns the address of the target.
-    pub(crate) fn proxied(&self) -> ArmAddress {
-        engine::address(Arm::Proxied, &self.target.endpoints.proxy)
+    /// Returns where requests to the target go.
+    pub(crate) fn proxied(&self) -> &HttpUrl {
+        &self.target.endpoints.proxy
     }
 
     /// Runs `work` of the generator while the target lives and no interrupt arrives.

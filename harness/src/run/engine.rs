@@ -1,5 +1,8 @@
 //! Controls the load generator process of one instance.
 
+use std::io;
+use std::net::Ipv4Addr;
+
 use super::halt::Halt;
 use super::rig::Rig;
 use crate::measure::Arm;
@@ -9,9 +12,11 @@ use crate::work::load::LoadWork;
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 use harness_load::frames::{ArmAddress, Job};
+use harness_load::spec::{ClientCertificate, Tls};
 use harness_load::{self, Generator};
 use harness_rig::keeper::{Child, Command, clean_env};
 use harness_rig::target::HttpUrl;
+use harness_rig::target::certificates::NAMES;
 
 /// Time between SIGTERM and SIGKILL.
 const PATIENCE: Nanos = Nanos::from_secs(1);
@@ -34,9 +39,10 @@ impl Engine {
         proxy: &HttpUrl,
         upstream: Option<&HttpUrl>,
     ) -> Result<Self, Halt> {
-        let direct = upstream.map(|url| address(Arm::Direct, url));
+        let direct = upstream.map(|url| address(rig, Arm::Direct, url));
+        let arms = direct.into_iter().chain([address(rig, Arm::Proxied, proxy)]).collect::<Result<_, _>>();
         let job = Job {
-            arms: direct.into_iter().chain([address(Arm::Proxied, proxy)]).collect(),
+            arms: arms.map_err(|error| Halt::tooling(&error))?,
             requests: stage.requests.clone(),
             connections: work.connections,
             workers: usize::try_from(rig.plan.generator.workers).unwrap_or(0),
@@ -79,6 +85,23 @@ fn command(rig: &Rig<'_>, name: &str) -> Command {
 }
 
 /// Returns the address of an arm.
-pub(crate) fn address(arm: Arm, url: &HttpUrl) -> ArmAddress {
-    ArmAddress { arm, address: url.addr, host: url.authority(), base_path: url.path.trim_end_matches('/').to_owned() }
+fn address(rig: &Rig<'_>, arm: Arm, url: &HttpUrl) -> io::Result<ArmAddress> {
+    let base_path = url.path.trim_end_matches('/').to_owned();
+    let tls = url.tls.then(|| tls(rig, url)).transpose()?;
+    Ok(ArmAddress { arm, address: url.addr, host: url.authority(), base_path, tls })
+}
+
+/// Returns how TLS is spoken with a server of this run.
+fn tls(rig: &Rig<'_>, url: &HttpUrl) -> io::Result<Tls> {
+    let (made, spec) = (rig.site.certificates.made()?, &rig.plan.generator.tls);
+    let is_name = !url.host.starts_with('[') && url.host.parse::<Ipv4Addr>().is_err();
+    let host = if is_name { url.host.as_str() } else { NAMES[0] };
+    let client = ClientCertificate { certificate: made.certificate.clone(), key: made.key.clone() };
+    Ok(Tls {
+        server_name: spec.server_name.as_deref().unwrap_or(host).to_owned(),
+        authority: format!("{}{}", made.authority, spec.authority),
+        client: Some(client),
+        version: spec.version,
+        resumption: spec.resumption,
+    })
 }

@@ -13,7 +13,7 @@ use super::trial;
 use crate::measure::Arm;
 use crate::measure::Reason;
 use crate::measure::audit::{Blame, Rule, rejecting};
-use crate::measure::reason::{Cause, Failure, Problem, Scope};
+use crate::measure::reason::{Cause, Failure, Problem, Scope, Warning};
 use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{InstanceRecord, RoundStatus, StageRecord, rejection};
 use crate::work::Stage;
@@ -122,6 +122,13 @@ async fn start(rig: &mut Rig<'_>, stage: &Stage, turn: u64, work: &LoadWork) -> 
 }
 
 /// Drives the rounds of one turn.
+/// Warns if the arms do not speak TLS in the same way.
+fn other_tls(negotiated: &[(Arm, Option<String>)]) -> Option<Warning> {
+    let of = |wanted: Arm| negotiated.iter().find(|(arm, _)| *arm == wanted).map(|(_, tls)| tls.clone());
+    let (direct, proxied) = (of(Arm::Direct)?, of(Arm::Proxied)?);
+    (direct != proxied).then_some(Warning::OtherTls { direct, proxied })
+}
+
 struct Driver<'r, 'p> {
     rig: &'r mut Rig<'p>,
     stage: &'r Stage,
@@ -158,12 +165,16 @@ impl Driver<'_, '_> {
     async fn preflight(&mut self) -> Result<(), Halt> {
         let mut wrong = Vec::new();
         for bench in &mut self.benches {
+            let mut negotiated = Vec::new();
             for arm in arms(self.work, 0) {
                 let answered = trial::preflight(self.rig, self.stage, bench, arm).await;
                 match answered.map_err(|halt| named(self.rig, self.stage, bench.build, halt)) {
                     Err(Halt::Invalid(reasons)) => wrong.extend(reasons),
-                    other => other?,
+                    other => negotiated.push((arm, other?)),
                 }
+            }
+            if let Some(warning) = other_tls(&negotiated) {
+                self.rig.recorder.warn(warning);
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(Halt::Invalid(wrong)) }

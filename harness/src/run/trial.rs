@@ -24,16 +24,21 @@ use harness_rig::sampler::Window;
 /// Time between the order and the start of the trial, so that all processes are ready.
 pub(crate) const LEAD: Nanos = Nanos::from_millis(10);
 
-/// Sends one request of every kind through `arm` before anything is measured.
+/// Sends one request of every kind through `arm` before anything is measured. Returns what TLS has negotiated; `None` without TLS.
 ///
 /// # Errors
 /// Returns [`Halt::Invalid`] with the request and the answer if it is not as expected.
-pub(crate) async fn preflight(rig: &mut Rig<'_>, stage: &Stage, bench: &mut Bench, arm: Arm) -> Result<(), Halt> {
+pub(crate) async fn preflight(
+    rig: &mut Rig<'_>,
+    stage: &Stage,
+    bench: &mut Bench,
+    arm: Arm,
+) -> Result<Option<String>, Halt> {
     let of = if stage.compared { format!(" of {}", bench.build.name()) } else { String::new() };
     rig.emit(Event::Doing(format!("preflight{of}, {} arm", arm.name())));
     let preflight = bench.drive(&rig.interrupt, async |generator| generator.preflight(arm).await).await?;
     match preflight.answers.iter().find(|answer| answer.outcome != Outcome::Ok) {
-        None => Ok(()),
+        None => Ok(preflight.tls),
         Some(wrong) => Err(Halt::Invalid(vec![not_as_expected(stage, arm, wrong).into()])),
     }
 }

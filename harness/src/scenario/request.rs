@@ -8,7 +8,7 @@ use crate::measure::LedgerRule;
 use crate::spec::Section;
 use harness_base::files;
 use harness_base::units::Nanos;
-use harness_load::spec::{Body, Expect, GeneratorSpec, Request};
+use harness_load::spec::{Body, Expect, GeneratorSpec, Request, TlsSpec, TlsVersion};
 use harness_load::template::Template;
 
 /// Parts of the scenario that requests depend on.
@@ -36,9 +36,26 @@ pub(super) fn is_single(section: &Section<'_>) -> bool {
 }
 
 /// Reads `[generator]`.
-pub(super) fn read_generator(section: &Section<'_>) -> GeneratorSpec {
+pub(super) fn read_generator(section: &Section<'_>, folder: &Path) -> GeneratorSpec {
     let workers = section.field("workers", "number of worker threads; 0 for the default, see docs/performance.md");
-    GeneratorSpec { cpuset: section.cpuset(), workers: workers.default(0) }
+    let tls = read_tls(&section.table("tls", "how TLS is spoken with https endpoints"), folder);
+    GeneratorSpec { cpuset: section.cpuset(), workers: workers.default(0), tls }
+}
+
+/// Reads `[generator.tls]`.
+fn read_tls(section: &Section<'_>, folder: &Path) -> TlsSpec {
+    let about = "file with certificates that are trusted besides the authority of the run; relative to the scenario";
+    let authority: Option<String> = section.field("ca", about).optional();
+    let authority = authority.and_then(|path| read_file(section, "ca", folder, &path)).unwrap_or_default();
+    let about =
+        "name that the certificate of the server must have; default: the host of the URL, localhost for an IP address";
+    let server_name = section.field("server_name", about).optional();
+    let words = TlsVersion::ALL.map(TlsVersion::word);
+    let about = "the only version of TLS that is offered: 1.2 or 1.3; default: both";
+    let version: Option<String> = section.field("version", about).one_of(&words).optional();
+    let version = version.and_then(|word| TlsVersion::ALL.into_iter().find(|version| version.word() == word));
+    let resumption = section.field("resumption", "whether a new connection resumes an earlier session").default(true);
+    TlsSpec { authority, server_name, version, resumption }
 }
 
 /// Reads one request.

@@ -5,6 +5,7 @@ mod expect;
 mod import;
 mod limits;
 mod soak;
+mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -163,8 +164,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "proxy = \"http:",
-        "proxy = \"https:",
-        "line 7: target.endpoints.proxy: \"https://127.0.0.1:9\" must start with http://",
+        "proxy = \"ftp:",
+        "line 7: target.endpoints.proxy: \"ftp://127.0.0.1:9\" must start with http:// or https://",
     ),
     (
         "{port.proxy}\"\nready",

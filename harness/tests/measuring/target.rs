@@ -12,6 +12,7 @@ use harness_base::clock::Mono;
 use harness_base::units::{Bytes, Nanos};
 use harness_rig::keeper::{Keeper, Refusal};
 use harness_rig::probe::{self, Milestones, watch};
+use harness_rig::target::certificates::Certificates;
 use harness_rig::target::spec::{Builtin, Endpoints, External, Launch, ProcessSpec, Spec, Upstream};
 use harness_rig::target::{Error, HttpUrl, LaunchRequest, Ports, Running, Site, launch, launch_upstream};
 
@@ -34,6 +35,7 @@ impl Place {
         let site = Site {
             keeper,
             ports: Arc::new(Ports::default()),
+            certificates: Arc::new(Certificates::new(&root.join("tls"), None)),
             containers: Arc::default(),
             scratch,
             logs,
@@ -331,7 +333,7 @@ fn mistakes_before_the_start_say_where_and_what_to_do() {
     spec.files = vec![("../a".to_owned(), PathBuf::from("no-such-template"))];
     assert!(message(&spec).contains("plain relative path"));
     let mut spec = process(&["sleep"], &[]);
-    spec.endpoints.health = Some("https://127.0.0.1".to_owned());
+    spec.endpoints.health = Some("ftp://127.0.0.1".to_owned());
     assert!(message(&spec).starts_with("target.endpoints.health: "));
 }
 
@@ -381,7 +383,8 @@ fn upstreams_are_started_or_taken_as_they_are() {
     let mut place = Place::new("upstream");
     // The bundled upstream's flags, as `echo` sees them.
     place.site.as_mut().unwrap().exe = find("echo");
-    let builtin = Builtin { body: Bytes(1024), delay: Nanos(7), args: vec!["--seed".into(), "1".into()], cpuset: None };
+    let args = vec!["--seed".into(), "1".into()];
+    let builtin = Builtin { body: Bytes(1024), delay: Nanos(7), args, ..Builtin::default() };
     let runtime = runtime();
     let mock = runtime.block_on(launch_upstream(&Upstream::Builtin(builtin), place.site(), "upstream")).unwrap();
     let running = mock.running.unwrap();

@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::task::Poll;
 
 use nix::errno::Errno;
@@ -10,12 +9,13 @@ use nix::errno::Errno;
 use super::deadline::Deadline;
 use super::judge::Judge;
 use super::link::{Answer, Link, Message, Reason};
+use super::wire::{Negotiated, Route};
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
 
 /// The client of one arm.
 pub(super) struct ArmClient {
-    address: SocketAddr,
+    route: Route,
     state: State,
 }
 
@@ -67,8 +67,8 @@ impl Completion {
 }
 
 impl ArmClient {
-    pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address, state: State::Closed }
+    pub(super) fn new(route: Route) -> Self {
+        Self { route, state: State::Closed }
     }
 
     /// Closes the connection. The next request opens a new one.
@@ -79,9 +79,17 @@ impl ArmClient {
     /// Opens the connection unless it is open. Returns the outcome and the message of a failure.
     pub(super) async fn ensure(&mut self, deadline: &mut Deadline) -> Result<(), (Outcome, String)> {
         if !self.is_open() {
-            self.state = State::Open(Box::new(open(self.address, deadline).await?));
+            self.state = State::Open(Box::new(open(&self.route, deadline).await?));
         }
         Ok(())
+    }
+
+    /// Returns what TLS has negotiated; `None` without a connection or TLS.
+    pub(super) fn negotiated(&self) -> Option<Negotiated> {
+        match &self.state {
+            State::Open(link) => link.negotiated(),
+            State::Closed | State::Lost => None,
+        }
     }
 
     fn is_open(&mut self) -> bool {
@@ -130,12 +138,13 @@ impl ArmClient {
 }
 
 /// Opens a link. It is rarely needed, so its future is boxed and does not enlarge that of every request.
-async fn open(address: SocketAddr, deadline: &mut Deadline) -> Result<Link, (Outcome, String)> {
-    let mut opening = Box::pin(Link::open(address));
+async fn open(route: &Route, deadline: &mut Deadline) -> Result<Link, (Outcome, String)> {
+    let mut opening = Box::pin(Link::open(route));
     let opened = poll_fn(|cx| match opening.as_mut().poll(cx) {
         Poll::Ready(opened) => Poll::Ready(Some(opened)),
         Poll::Pending => deadline.poll(cx).map(|()| None),
     });
+    let address = route.address;
     match opened.await {
         Some(Ok(link)) => Ok(link),
         Some(Err(error)) => Err((Outcome::Connect, format!("connecting to {address}: {error}{}", advice(&error)))),

@@ -6,6 +6,7 @@ use goose::GooseError;
 
 use super::pointers::PointerError;
 use super::template::TemplateError;
+use super::wire::TlsError;
 
 /// Why the load child cannot do what it was asked to do.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,8 @@ pub(super) enum ChildError {
     Stopped,
     #[error("request {request}: {reason}")]
     Request { request: String, reason: RequestError },
+    #[error("TLS to the {arm} arm: {cause}")]
+    Tls { arm: &'static str, cause: TlsError },
     #[error("Goose failed: {0}")]
     Goose(Box<GooseError>),
     #[error("Goose ended the users")]

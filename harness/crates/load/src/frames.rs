@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::pace::Pace;
-use super::spec::Request;
+use super::spec::{Request, Tls};
 use crate::facts::Slice;
 use crate::facts::{Arm, LoadFacts, Second};
 use crate::outcome::Outcome;
@@ -34,6 +34,9 @@ pub struct ArmAddress {
     pub host: String,
     /// The prefix of each request's path: empty, or beginning with `/`.
     pub base_path: String,
+    /// How TLS is spoken; absent for plain HTTP.
+    #[serde(default)]
+    pub tls: Option<Tls>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +122,9 @@ pub struct Preflight {
     pub arm: Arm,
     /// One per request, in the job's order.
     pub answers: Vec<PreflightAnswer>,
+    /// What was negotiated, for example `TLS 1.3, AES_256_GCM_SHA384`; absent without TLS.
+    #[serde(default)]
+    pub tls: Option<String>,
 }
 
 /// The result of one request.

@@ -35,6 +35,7 @@ mod values;
 mod virtual_user;
 mod wakeups;
 mod window_reader;
+mod wire;
 
 pub use child_error::RequestError;
 pub use error::Error;
@@ -43,3 +44,4 @@ pub use generator::{Generator, LoadEngine, LoadEvent};
 pub use prepared::raw;
 pub use values::check_pattern;
 pub use wakeups::wakeups;
+pub use wire::TlsError;

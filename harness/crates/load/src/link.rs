@@ -1,4 +1,4 @@
-//! A link: one socket to the target or the upstream, which carries HTTP/1.1, one request after the other.
+//! A link: one connection to the target or the upstream, which carries HTTP/1.1, one request after the other.
 //!
 //! The task of the user drives it. In the common case a request costs one write, one wake-up and one read: bytes are parsed where the
 //! kernel put them, in a buffer that all links of a thread share, and only the beginning of an incomplete head is copied.
@@ -9,16 +9,15 @@ mod head;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use self::body::Body;
 use super::deadline::Deadline;
 use super::judge::{Expected, Judge};
+use super::wire::{Negotiated, Route, Wire};
 use harness_base::clock::Mono;
 
 /// The size of the buffer of a thread: what one read can return.
@@ -29,7 +28,7 @@ thread_local! {
 }
 
 pub(super) struct Link {
-    socket: TcpStream,
+    wire: Wire,
     /// Whether it cannot carry another request.
     ended: bool,
 }
@@ -85,6 +84,8 @@ struct Exchange<'e> {
     judge: &'e mut Judge,
     /// How many bytes of the request were written.
     written: usize,
+    /// Whether what was written has left this process.
+    flushed: bool,
     /// The error of a write. The answer may have been sent before it.
     broken: Option<io::Error>,
     /// The beginning of a head whose end has not arrived.
@@ -95,18 +96,19 @@ struct Exchange<'e> {
 }
 
 impl Link {
-    pub(super) async fn open(address: SocketAddr) -> io::Result<Self> {
-        let socket = TcpStream::connect(address).await?;
-        socket.set_nodelay(true)?;
-        Ok(Self { socket, ended: false })
+    pub(super) async fn open(route: &Route) -> io::Result<Self> {
+        Ok(Self { wire: Wire::open(route).await?, ended: false })
     }
 
-    /// Returns whether it cannot carry another request: the peer has closed it, or has sent bytes that no request asked for. Costs no
-    /// system call unless something arrived.
+    /// Returns whether it cannot carry another request.
     pub(super) fn is_ended(&mut self) -> bool {
-        let nothing_arrived = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
-        self.ended |= !self.socket.try_read(&mut [0]).is_err_and(nothing_arrived);
+        self.ended = self.ended || self.wire.has_ended();
         self.ended
+    }
+
+    /// Returns what TLS has negotiated; `None` without TLS.
+    pub(super) fn negotiated(&self) -> Option<Negotiated> {
+        self.wire.negotiated()
     }
 
     /// Sends a request and reads the answer to its end.
@@ -117,15 +119,24 @@ impl Link {
         deadline: &mut Deadline,
     ) -> Result<Answer, Failure> {
         let mut exchange = Exchange::new(message, judge);
-        let done = poll_fn(|cx| exchange.poll(&mut self.socket, deadline, cx)).await;
-        self.ended = done.is_err() || !exchange.keep_alive || exchange.written < message.text.len();
+        let done = poll_fn(|cx| exchange.poll(&mut self.wire, deadline, cx)).await;
+        self.ended = done.is_err() || !exchange.keep_alive || !exchange.flushed;
         done.map_err(|reason| Failure { reason, written: exchange.written > 0 })
     }
 }
 
 impl<'e> Exchange<'e> {
     fn new(message: Message<'e>, judge: &'e mut Judge) -> Self {
-        Self { message, judge, written: 0, broken: None, partial: Vec::new(), answer: None, keep_alive: false }
+        Self {
+            message,
+            judge,
+            written: 0,
+            flushed: false,
+            broken: None,
+            partial: Vec::new(),
+            answer: None,
+            keep_alive: false,
+        }
     }
 
     fn poll<S: AsyncRead + AsyncWrite + Unpin>(
@@ -168,6 +179,13 @@ impl<'e> Exchange<'e> {
                 Poll::Ready(Ok(length)) => self.written += length,
                 Poll::Ready(Err(error)) => self.broken = Some(error),
                 Poll::Pending => return,
+            }
+        }
+        if !self.flushed && self.broken.is_none() {
+            match Pin::new(&mut *socket).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.flushed = true,
+                Poll::Ready(Err(error)) => self.broken = Some(error),
+                Poll::Pending => {}
             }
         }
     }

@@ -14,7 +14,7 @@ use harness_base::clock::Mono;
 pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
     let address = &shared.job.arms[arm];
     let mut client = PreflightClient {
-        client: ArmClient::new(address.address),
+        client: ArmClient::new(shared.routes[arm].clone()),
         fields: shared.fields(shared.job.connections),
         judge: Judge::default(),
         deadline: Deadline::new(),
@@ -23,7 +23,7 @@ pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
     for prepared in &shared.prepared[arm] {
         answers.push(client.send(prepared).await);
     }
-    Preflight { arm: address.arm, answers }
+    Preflight { arm: address.arm, answers, tls: client.client.negotiated().map(|negotiated| negotiated.protocol) }
 }
 
 struct PreflightClient {

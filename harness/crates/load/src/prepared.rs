@@ -47,7 +47,7 @@ impl Prepared {
                 expected: Expected::new(&request.expect)?,
                 timeout: request.timeout,
                 is_head: request.method == "HEAD",
-                text: Text::new(request, arm)?,
+                text: Text::new(request, &arm.host, &arm.base_path)?,
             })
         };
         prepare().map_err(|reason| ChildError::Request { request: request.name.clone(), reason })
@@ -72,8 +72,8 @@ impl Prepared {
 }
 
 impl Text {
-    fn new(request: &spec::Request, arm: &ArmAddress) -> Result<Self, RequestError> {
-        let mut text = head(request, arm)?;
+    fn new(request: &spec::Request, host: &str, base_path: &str) -> Result<Self, RequestError> {
+        let mut text = head(request, host, base_path)?;
         Ok(match &request.body {
             Body::Empty => {
                 // A request whose method expects a body says that it has none (RFC 9110, section 8.6).
@@ -97,13 +97,13 @@ impl Text {
     }
 }
 
-/// Returns the HTTP/1.1 text of `request` for `arm`, with its body, for clients that misbehave on purpose. Fields of the body have the values
-/// of the first user's first request.
+/// Returns the HTTP/1.1 text of `request` to `host` below `base_path`, with its body, for clients that misbehave on purpose. Fields of the body
+/// have the values of the first user's first request.
 ///
 /// # Errors
 /// Returns an error when the request cannot be sent over HTTP/1.1, or a field of the body is unknown.
-pub fn raw(request: &spec::Request, arm: &ArmAddress) -> Result<Vec<u8>, RequestError> {
-    Ok(match Text::new(request, arm)? {
+pub fn raw(request: &spec::Request, host: &str, base_path: &str) -> Result<Vec<u8>, RequestError> {
+    Ok(match Text::new(request, host, base_path)? {
         Text::Fixed(text) => text,
         Text::Template { head: mut text, template } => {
             let mut body = Vec::new();
@@ -120,13 +120,13 @@ fn end_head(text: &mut Vec<u8>, length: usize) {
 }
 
 /// Returns the request line and the header fields, without those that frame the body.
-fn head(request: &spec::Request, arm: &ArmAddress) -> Result<Vec<u8>, RequestError> {
+fn head(request: &spec::Request, host: &str, base_path: &str) -> Result<Vec<u8>, RequestError> {
     let method =
         Method::from_bytes(request.method.as_bytes()).map_err(|_| RequestError::Method(request.method.clone()))?;
-    let path = format!("{}{}", arm.base_path.trim_end_matches('/'), request.path);
+    let path = format!("{}{}", base_path.trim_end_matches('/'), request.path);
     let path = PathAndQuery::try_from(path.as_str()).map_err(|_| RequestError::Path(path))?;
     let mut text = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
-    for (name, value) in &headers(request, arm)? {
+    for (name, value) in &headers(request, host)? {
         text.extend_from_slice(name.as_str().as_bytes());
         text.extend_from_slice(b": ");
         text.extend_from_slice(value.as_bytes());
@@ -136,11 +136,11 @@ fn head(request: &spec::Request, arm: &ArmAddress) -> Result<Vec<u8>, RequestErr
 }
 
 /// Returns the header fields. HTTP asks for the host first (RFC 9110, section 7.2).
-fn headers(request: &spec::Request, arm: &ArmAddress) -> Result<HeaderMap, RequestError> {
+fn headers(request: &spec::Request, host: &str) -> Result<HeaderMap, RequestError> {
     let mut headers = HeaderMap::with_capacity(request.headers.len() + 1);
     let own = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(HOST.as_str()));
-    let host = own.map_or(&arm.host, |(_, value)| value);
-    headers.insert(HOST, HeaderValue::from_str(host).map_err(|_| RequestError::Host(host.clone()))?);
+    let host = own.map_or(host, |(_, value)| value);
+    headers.insert(HOST, HeaderValue::from_str(host).map_err(|_| RequestError::Host(host.to_owned()))?);
     for (name, value) in request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(HOST.as_str())) {
         let (name, value) = header(name, value).ok_or_else(|| RequestError::Header(name.clone()))?;
         match name {
@@ -188,11 +188,12 @@ mod tests {
             address: "127.0.0.1:1".parse().unwrap(),
             host: "localhost:1".to_owned(),
             base_path: "/base/".to_owned(),
+            tls: None,
         }
     }
 
     fn text(method: &str, headers: &[(&str, &str)], body: Body) -> Result<String, String> {
-        let text = raw(&request(method, headers, body), &arm()).map_err(|error| error.to_string())?;
+        let text = raw(&request(method, headers, body), "localhost:1", "/base/").map_err(|error| error.to_string())?;
         Ok(String::from_utf8(text).unwrap())
     }
 

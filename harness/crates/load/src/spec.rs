@@ -13,6 +13,26 @@ pub struct GeneratorSpec {
     pub cpuset: Option<Vec<u64>>,
     /// Worker threads; 0 for as many as measured to be best.
     pub workers: u64,
+    pub tls: TlsSpec,
+}
+
+/// `[generator.tls]`: how the generator speaks TLS with `https` endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSpec {
+    /// Certificates that are trusted besides the authority of the run, as PEM.
+    pub authority: String,
+    /// The name that servers must have; the host of the URL where absent, or `localhost` for an IP address.
+    pub server_name: Option<String>,
+    /// The only version that is offered; absent for TLS 1.2 and 1.3.
+    pub version: Option<TlsVersion>,
+    /// Whether a new connection resumes an earlier session.
+    pub resumption: bool,
+}
+
+impl Default for TlsSpec {
+    fn default() -> Self {
+        Self { authority: String::new(), server_name: None, version: None, resumption: true }
+    }
 }
 
 /// One `[request]` or `[request.NAME]`.
@@ -41,6 +61,55 @@ pub enum Body {
     Fixed(String),
     /// A text with seeded fields: `{{seq}}`, `{{uuid}}`, `{{int 1 100}}`, `{{text 16}}`.
     Template(String),
+}
+
+/// How the generator speaks TLS with an arm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// The name that the certificate of the server must have; also its SNI, unless it is an IP address.
+    pub server_name: String,
+    /// The certificates of the trusted authorities, as PEM.
+    pub authority: String,
+    /// What is presented to a server that asks for it.
+    pub client: Option<ClientCertificate>,
+    /// The only version that is offered; absent for TLS 1.2 and 1.3.
+    pub version: Option<TlsVersion>,
+    /// Whether a new connection resumes an earlier session.
+    pub resumption: bool,
+}
+
+/// A certificate with its key, as PEM.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientCertificate {
+    pub certificate: String,
+    pub key: String,
+}
+
+impl std::fmt::Debug for ClientCertificate {
+    /// Leaves the key out.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("ClientCertificate").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsVersion {
+    #[serde(rename = "1.2")]
+    Tls12,
+    #[serde(rename = "1.3")]
+    Tls13,
+}
+
+impl TlsVersion {
+    pub const ALL: [Self; 2] = [Self::Tls12, Self::Tls13];
+
+    /// Returns the word in scenarios.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Tls12 => "1.2",
+            Self::Tls13 => "1.3",
+        }
+    }
 }
 
 /// What a valid answer looks like. All that is written must hold.

@@ -14,6 +14,7 @@ use super::judge::Judge;
 use super::prepared::{Prepared, Scratch};
 use super::template::Fields;
 use super::trial::{NextRequest, Trial, Turn};
+use super::wire::Route;
 use crate::facts::Arm;
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     pub(super) job: Job,
     /// By arm, then by request.
     pub(super) prepared: Vec<Vec<Prepared>>,
+    /// By arm.
+    pub(super) routes: Vec<Route>,
     pub(super) opening: Semaphore,
     /// The longest timeout of the requests.
     pub(super) timeout: Nanos,
@@ -78,8 +81,10 @@ impl Shared {
         let for_arm = |arm: &ArmAddress| job.requests.iter().map(|request| Prepared::new(request, arm)).collect();
         let prepared = job.arms.iter().map(for_arm).collect::<Result<_, ChildError>>()?;
         let timeout = job.requests.iter().map(|request| request.timeout).max().ok_or(ChildError::NoRequests)?;
+        let route = |arm: &ArmAddress| Route::new(arm).map_err(|cause| ChildError::Tls { arm: arm.arm.name(), cause });
         Ok(Self {
             prepared,
+            routes: job.arms.iter().map(route).collect::<Result<_, _>>()?,
             timeout,
             opening: Semaphore::new(OPENING),
             gate,
@@ -124,7 +129,7 @@ impl VirtualUser {
             index,
             skip: index % shared.period(),
             gate: shared.gate.clone(),
-            clients: shared.job.arms.iter().map(|arm| ArmClient::new(arm.address)).collect(),
+            clients: shared.routes.iter().cloned().map(ArmClient::new).collect(),
             timer: Timer::default(),
             deadline: Deadline::new(),
             fields: shared.fields(index),

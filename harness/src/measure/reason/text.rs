@@ -190,6 +190,15 @@ impl fmt::Display for Warning {
             Self::IgnoredSigterm { build, patience_ns } => {
                 write!(out, "{} ignored SIGTERM for {} and was killed", called(*build), Nanos(*patience_ns))
             }
+            Self::OtherTls { direct, proxied } => {
+                let plain = "plain HTTP";
+                let (direct, proxied) = (direct.as_deref().unwrap_or(plain), proxied.as_deref().unwrap_or(plain));
+                write!(
+                    out,
+                    "the proxied arm speaks {proxied} and the direct arm {direct}, so the overhead contains this difference; with `tls = true` \
+                     in [upstream.builtin] both speak TLS"
+                )
+            }
             Self::JournalIncomplete { folder, cause } => write!(
                 out,
                 "the journal in {folder} is incomplete: {cause}; the record itself is complete; check with: df -h \

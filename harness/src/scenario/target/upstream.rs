@@ -25,6 +25,7 @@ pub(in crate::scenario) fn read_builtin(section: &Section<'_>, base: &Builtin) -
     Builtin {
         body: section.field("body", "size of its response bodies").default(base.body),
         delay: section.field("delay", "constant delay of every response").default(base.delay),
+        tls: section.field("tls", "whether it speaks TLS, with the certificate of the run").default(base.tls),
         args: section
             .field("args", "additional flags of `harness __upstream`, for example [\"--error-every\", \"10\"]")
             .default(base.args.clone()),

@@ -164,10 +164,11 @@ async fn others_read_slowly(
     (readers, span): (u64, Span),
     order: TrialOrder,
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
-    let arm = bench.proxied();
+    let url = bench.proxied();
     let Some(request) = stage.requests.first() else { return Err(Halt::tool("the stage has no request")) };
-    let request = harness_load::raw(request, &arm).map_err(|error| Halt::tooling(&error))?;
-    let fault = async { Ok(readers::read_slowly(arm.address, request, readers, span).await) };
+    let request = harness_load::raw(request, &url.authority(), &url.path).map_err(|error| Halt::tooling(&error))?;
+    let address = url.addr;
+    let fault = async { Ok(readers::read_slowly(address, request, readers, span).await) };
     beside(rig, bench, order, fault).await
 }
 

@@ -10,7 +10,7 @@ use crate::work::{self, load::LoadWork};
 use harness_base::units::{Nanos, Rate};
 use harness_base::words::nearest;
 use harness_load::pace::Pace;
-use harness_rig::target::spec::{Launch, Network, Upstream};
+use harness_rig::target::spec::{Launch, Network, Spec, Upstream};
 
 pub(crate) const KIND: Kind = Kind {
     place: Place::Stage(read),
@@ -27,13 +27,13 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
     common.read_surroundings(section, base);
     common.read_limits(section, base);
     common.read_uncounted_requests(section, base);
-    let work = read_faults(section, common.upstream.as_ref(), &base.target.launch);
+    let work = read_faults(section, common.upstream.as_ref(), base.target);
     common.requests.iter_mut().for_each(|request| request.timeout = request.timeout.min(work.timeout));
     work.into()
 }
 
-/// Reads the load and the faults for a target with this launch and upstream.
-fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Launch) -> Work {
+/// Reads the load and the faults for a target with this upstream.
+fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, target: &Spec) -> Work {
     let span = |key: &'static str, about: &'static str, default: Nanos| {
         section.field(key, about).check(longer_than_0).default(default)
     };
@@ -72,7 +72,7 @@ fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, launch: &Laun
     let expect = read_expectations(section, &kinds);
     let planned = |kind: FaultKind| {
         let said = expect.iter().find(|(known, _)| *known == kind).map(|(_, expect)| *expect);
-        Planned { kind, expect: said.unwrap_or(kind.expected()), skipped: impossible(kind, upstream, launch) }
+        Planned { kind, expect: said.unwrap_or(kind.expected()), skipped: impossible(kind, upstream, target) }
     };
     let planned = kinds.into_iter().map(planned).collect();
     let load = LoadWork {
@@ -134,7 +134,7 @@ fn read_expectations(section: &Section<'_>, kinds: &[FaultKind]) -> Vec<(FaultKi
 }
 
 /// Returns why a fault cannot be caused here.
-fn impossible(kind: FaultKind, upstream: Option<&Upstream>, launch: &Launch) -> Option<String> {
+fn impossible(kind: FaultKind, upstream: Option<&Upstream>, target: &Spec) -> Option<String> {
     if kind.is_upstreams() {
         return match upstream {
             Some(Upstream::Builtin(_)) => None,
@@ -142,7 +142,10 @@ fn impossible(kind: FaultKind, upstream: Option<&Upstream>, launch: &Launch) -> 
             None => Some("there is no upstream: add [upstream.builtin]".to_owned()),
         };
     }
-    match launch {
+    if kind == FaultKind::SlowReaders && target.endpoints.proxy.starts_with("https://") {
+        return Some("slow readers do not speak TLS".to_owned());
+    }
+    match &target.launch {
         Launch::External(_) if kind.ends_target() => {
             Some("the target runs already, so harness cannot stop it: use [target.process]".to_owned())
         }

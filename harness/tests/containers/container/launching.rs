@@ -8,6 +8,7 @@ use harness::measure::Ending;
 use harness::measure::group::ResourceLimits;
 use harness_base::units::{Bytes, Nanos};
 use harness_rig::keeper::Keeper;
+use harness_rig::target::certificates::Certificates;
 use harness_rig::target::spec::{ContainerSpec, Endpoints, ImageSpec, Launch, Network, Placed, Spec};
 use harness_rig::target::{Containers, Error, LaunchRequest, Running, Site, launch};
 
@@ -30,7 +31,9 @@ impl Place {
         let keeper = Keeper::start_with(&exe, &logs).unwrap();
         keeper.scratch(&scratch).unwrap();
         let containers = Arc::new(Containers::of(&run));
-        let site = Site { keeper, ports: Arc::default(), containers, scratch, logs, folder: folder.0.clone(), exe };
+        let certificates = Arc::new(Certificates::new(&folder.0.join("tls"), None));
+        let (ports, folder_of_scenario) = (Arc::default(), folder.0.clone());
+        let site = Site { keeper, ports, certificates, containers, scratch, logs, folder: folder_of_scenario, exe };
         Self { site: Some(site), run, folder }
     }
 

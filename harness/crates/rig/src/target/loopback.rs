@@ -10,7 +10,7 @@ use super::url::{HttpUrl, UrlError};
 pub enum LoopbackError {
     #[error("a file cannot be part of a URL")]
     File,
-    #[error("{0:?} must start with http://")]
+    #[error("{0:?} must start with http:// or https://")]
     Scheme(String),
     #[error("{0:?} is not this host: traffic goes to loopback addresses only")]
     OtherHost(String),
@@ -29,7 +29,7 @@ pub fn check(template: &Template, base_only: bool) -> Result<(), LoopbackError> 
     let stand_in = template.render(|piece| match piece {
         Piece::Text(text) => Ok(text.clone()),
         Piece::Port(_) => Ok("9".to_owned()),
-        Piece::File(_) => Err(Some(LoopbackError::File)),
+        Piece::File(_) | Piece::Certificate(_) => Err(Some(LoopbackError::File)),
         Piece::UpstreamUrl => Ok("http://127.0.0.1:9".to_owned()),
         Piece::UpstreamAddress => Ok("127.0.0.1:9".to_owned()),
         // Loopback, or a container's own address on this host.
@@ -44,7 +44,8 @@ pub fn check(template: &Template, base_only: bool) -> Result<(), LoopbackError> 
 }
 
 fn check_text(text: &str, base_only: bool) -> Result<(), LoopbackError> {
-    let rest = text.strip_prefix("http://").ok_or_else(|| LoopbackError::Scheme(text.to_owned()))?;
+    let plain = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let rest = plain.ok_or_else(|| LoopbackError::Scheme(text.to_owned()))?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_http_on_loopback_is_allowed() {
+    fn only_loopback_is_allowed() {
         let judged = |text: &str, base_only| check(&Template::parse(text).unwrap(), base_only);
         for fine in [
             "http://127.0.0.1:{port.a}",
@@ -79,11 +80,12 @@ mod tests {
             "http://localhost:3000/",
             "{upstream.url}",
             "http://{target.address}:80",
+            "https://127.0.0.1:1",
         ] {
             assert!(judged(fine, true).is_ok(), "{fine}");
         }
         for wrong in [
-            "https://127.0.0.1:1",
+            "https://10.0.0.1:1",
             "http://10.0.0.1:1",
             "http://example.com",
             "127.0.0.1:80",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use super::certificates::Certificates;
 use super::ports::Ports;
 use super::template::{Piece, Template, TemplateError, variable};
 use super::url::HttpUrl;
@@ -24,6 +25,10 @@ pub enum Error {
     },
     #[error("the environment variable {name} is not set; set it with: export {name}=…")]
     Unset { name: String },
+    #[error("the certificates of the run cannot be made: {0}")]
+    Certificates(std::io::Error),
+    #[error("{0} is available to processes only; mount a certificate of your own into the container")]
+    NoCertificates(String),
     #[error("no free port: {0}; check with: ss -ltn | wc -l")]
     NoPort(std::io::Error),
 }
@@ -36,11 +41,20 @@ pub struct Values<'a> {
     upstream: Option<&'a HttpUrl>,
     files: BTreeMap<String, PathBuf>,
     address: IpAddr,
+    certificates: Option<&'a Certificates>,
 }
 
 impl<'a> Values<'a> {
     pub fn new(ports: &'a Ports, upstream: Option<&'a HttpUrl>, files: BTreeMap<String, PathBuf>) -> Self {
-        Self { ports, allotted: BTreeMap::new(), upstream, files, address: IpAddr::from(Ipv4Addr::LOCALHOST) }
+        let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+        Self { ports, allotted: BTreeMap::new(), upstream, files, address, certificates: None }
+    }
+
+    /// Sets the certificates whose files the program can read.
+    #[must_use]
+    pub fn with_certificates(mut self, certificates: &'a Certificates) -> Self {
+        self.certificates = Some(certificates);
+        self
     }
 
     /// Reuses the ports of an earlier launch.
@@ -97,6 +111,11 @@ impl<'a> Values<'a> {
             Piece::UpstreamUrl => upstream().map(|url| url.to_string().trim_end_matches('/').to_owned()),
             Piece::UpstreamAddress => upstream().map(|url| format!("{}:{}", url.host, url.port)),
             Piece::TargetAddress => Ok(self.address.to_string()),
+            Piece::Certificate(file) => {
+                let certificates = self.certificates.ok_or_else(|| Error::NoCertificates(piece.written()))?;
+                let path = certificates.file(*file).map_err(Error::Certificates)?;
+                Ok(path.to_string_lossy().into_owned())
+            }
             Piece::Variable { name, default } => {
                 variable(name, default.as_deref()).ok_or_else(|| Error::Unset { name: name.clone() })
             }

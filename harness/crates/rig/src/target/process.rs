@@ -62,7 +62,8 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
     let cwd = fresh_folder(&site.scratch, wanted.name)?;
     let files: BTreeMap<String, PathBuf> =
         wanted.files.iter().map(|(name, _)| (name.clone(), cwd.join(name))).collect();
-    let mut values = Values::new(&site.ports, wanted.upstream, files).again(wanted.ports);
+    let mut values = Values::new(&site.ports, wanted.upstream, files);
+    values = values.with_certificates(&site.certificates).again(wanted.ports);
     for (name, template) in wanted.files {
         render_file(&mut values, name, &site.folder.join(template), &cwd)?;
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::certificates::Certificates;
 use super::container::containers::Containers;
 use super::error::Error;
 use super::ports::Ports;
@@ -15,6 +16,8 @@ pub struct Site {
     pub keeper: Keeper,
     /// The allotted ports.
     pub ports: Arc<Ports>,
+    /// The certificates of the run.
+    pub certificates: Arc<Certificates>,
     /// The containers of the run.
     pub containers: Arc<Containers>,
     /// The run's folder for temporary files: working folders, rendered templates, TMPDIR. It must exist.

@@ -132,6 +132,8 @@ pub struct Builtin {
     pub body: Bytes,
     /// Constant delay of every response.
     pub delay: Nanos,
+    /// Whether it speaks TLS, with the certificate of the run.
+    pub tls: bool,
     /// More flags of `harness __upstream`, as on its command line.
     pub args: Vec<String>,
     /// CPUs it may run on; all if absent.
@@ -150,6 +152,6 @@ impl Upstream {
 
 impl Default for Builtin {
     fn default() -> Self {
-        Self { body: Bytes(1024), delay: Nanos::ZERO, args: Vec::new(), cpuset: None }
+        Self { body: Bytes(1024), delay: Nanos::ZERO, tls: false, args: Vec::new(), cpuset: None }
     }
 }

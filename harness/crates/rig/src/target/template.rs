@@ -1,8 +1,10 @@
-//! Placeholders: `{port.NAME}`, `{file.NAME}`, `{upstream.url}`, `{upstream.address}`, `{target.address}` and, outside files, `${VAR}` and
+//! Placeholders: `{port.NAME}`, `{file.NAME}`, `{upstream.url}`, `{upstream.address}`, `{target.address}`, `{ca.file}`, `{cert.file}`,
+//! `{key.file}` and, outside files, `${VAR}` and
 //! `${VAR:-default}`.
 //!
 //! The check of a scenario and a launch both use [`Template`], so they accept the same texts.
 
+use super::certificates::CertificateFile;
 use crate::environment;
 
 /// A part of a text.
@@ -19,6 +21,8 @@ pub enum Piece {
     UpstreamAddress,
     /// `{target.address}`: the address of the target, known once it runs.
     TargetAddress,
+    /// `{ca.file}`, `{cert.file}` or `{key.file}`: the path of a certificate of the run.
+    Certificate(CertificateFile),
     /// `${NAME}` or `${NAME:-default}`; as in a shell, the default also stands in for an empty value.
     Variable {
         name: String,
@@ -38,7 +42,7 @@ pub enum TemplateError {
     UnmatchedOpen(String),
     #[error(
         "{{{0}}} is not a placeholder; there are {{port.NAME}}, {{file.NAME}}, {{upstream.url}}, {{upstream.address}}, \
-         {{target.address}} and ${{VAR:-default}}"
+         {{target.address}}, {{ca.file}}, {{cert.file}}, {{key.file}} and ${{VAR:-default}}"
     )]
     Unknown(String),
     #[error("${{{0}}} names no environment variable; write ${{VAR}} or ${{VAR:-default}}")]
@@ -55,6 +59,7 @@ impl Piece {
             Self::UpstreamUrl => "{upstream.url}".to_owned(),
             Self::UpstreamAddress => "{upstream.address}".to_owned(),
             Self::TargetAddress => "{target.address}".to_owned(),
+            Self::Certificate(file) => format!("{{{}}}", file.placeholder()),
             Self::Variable { name, .. } => format!("${{{name}}}"),
         }
     }
@@ -155,6 +160,9 @@ fn braced<'t>(tail: &'t str, whole: &str) -> Result<(&'t str, &'t str), Template
 }
 
 fn placeholder(inside: &str) -> Result<Piece, TemplateError> {
+    if let Some(file) = CertificateFile::ALL.into_iter().find(|file| file.placeholder() == inside) {
+        return Ok(Piece::Certificate(file));
+    }
     match inside.split_once('.') {
         Some(("port", name)) if is_name(name) => Ok(Piece::Port(name.to_owned())),
         Some(("file", name)) if is_name(name) => Ok(Piece::File(name.to_owned())),
@@ -197,6 +205,7 @@ mod tests {
                 Piece::UpstreamUrl => "<url>".to_owned(),
                 Piece::UpstreamAddress => "<address>".to_owned(),
                 Piece::TargetAddress => "<target>".to_owned(),
+                Piece::Certificate(file) => format!("<{}>", file.placeholder()),
                 Piece::Variable { name, default } => format!("<{name} or {}>", default.as_deref().unwrap_or("-")),
             })
         });
@@ -205,10 +214,9 @@ mod tests {
 
     #[test]
     fn every_placeholder_is_found_and_the_rest_is_kept() {
-        let text = "a{{b}} ${X:-builtin:y} ${Z} http://127.0.0.1:{port.proxy}/{file.a.conf}?{upstream.url}|{upstream.address}|{target.address}$";
+        let text = "a{{b}} ${X:-builtin:y} ${Z} http://127.0.0.1:{port.proxy}/{file.a.conf}?{upstream.url}|{upstream.address}|{target.address}|{ca.file}|{key.file}$";
         let shown = Template::parse(text).map(|template| show(&template));
-        let expected =
-            "a{b} <X or builtin:y> <Z or -> http://127.0.0.1:<port proxy>/<file a.conf>?<url>|<address>|<target>$";
+        let expected = "a{b} <X or builtin:y> <Z or -> http://127.0.0.1:<port proxy>/<file a.conf>?<url>|<address>|<target>|<ca.file>|<key.file>$";
         assert_eq!(shown.as_deref(), Ok(expected));
     }
 

@@ -36,7 +36,8 @@ pub async fn launch_upstream(upstream: &Upstream, site: &Site, name: &str) -> Re
             let host = site.containers.gateway().unwrap_or(IpAddr::from(Ipv4Addr::LOCALHOST));
             let command = mock(builtin, host);
             let process = ProcessSpec { command, env: Vec::new(), cpuset: builtin.cpuset.clone() };
-            begin(site, name, &process, &format!("http://{host}:{{port.upstream}}"))
+            let scheme = if builtin.tls { "https" } else { "http" };
+            begin(site, name, &process, &format!("{scheme}://{host}:{{port.upstream}}"))
         }
         Upstream::Process { process, url } => begin(site, name, process, url),
         Upstream::Url(url) => {
@@ -76,5 +77,7 @@ fn mock(builtin: &Builtin, host: IpAddr) -> Vec<String> {
     let (body, delay) = (format!("{}B", builtin.body.0), format!("{}ns", builtin.delay.0));
     let listen = format!("{host}:{{port.upstream}}");
     let own = [BUNDLED, "--listen", &listen, "--body", &body, "--delay", &delay];
-    own.into_iter().map(str::to_owned).chain(builtin.args.iter().cloned()).collect()
+    let tls = ["--tls-cert", "{cert.file}", "--tls-key", "{key.file}"];
+    let tls = tls.into_iter().filter(|_| builtin.tls);
+    own.into_iter().chain(tls).map(str::to_owned).chain(builtin.args.iter().cloned()).collect()
 }

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// An `http://` URL whose host was resolved.
+/// An `http://` or `https://` URL whose host was resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpUrl {
     pub addr: SocketAddr,
     /// The host as written, including the brackets of an IPv6 address.
     pub host: String,
-    /// The port, 80 by default.
+    /// The port, 80 or 443 by default.
     pub port: u16,
+    /// Whether TLS is spoken.
+    pub tls: bool,
     /// Path and query, starting with `/`.
     pub path: String,
 }
@@ -18,7 +20,7 @@ pub struct HttpUrl {
 /// Why a text is not a usable URL. The text reads after the URL.
 #[derive(Debug, thiserror::Error)]
 pub enum UrlError {
-    #[error("must start with http:// (TLS is not measured yet)")]
+    #[error("must start with http:// or https://")]
     Scheme,
     #[error("must not contain a user name")]
     User,
@@ -33,12 +35,16 @@ pub enum UrlError {
 }
 
 impl HttpUrl {
-    /// Parses `http://host[:port][/path]` and resolves the host, preferring IPv4.
+    /// Parses `http://host[:port][/path]`, or the same with `https`, and resolves the host, preferring IPv4.
     ///
     /// # Errors
     /// Returns an error whose text reads after the URL.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
-        let rest = text.strip_prefix("http://").ok_or(UrlError::Scheme)?;
+        let (tls, rest) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
+            (Some(rest), _) => (false, rest),
+            (None, Some(rest)) => (true, rest),
+            (None, None) => return Err(UrlError::Scheme),
+        };
         let split = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(split);
         let path = path.split('#').next().unwrap_or_default();
@@ -51,7 +57,7 @@ impl HttpUrl {
                 let port = port.parse().ok().filter(|port| *port != 0);
                 (host, port.ok_or(UrlError::Port)?)
             }
-            _ => (authority, 80),
+            _ => (authority, if tls { 443 } else { 80 }),
         };
         if host.is_empty() || path.bytes().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()) {
             return Err(UrlError::Malformed);
@@ -60,7 +66,7 @@ impl HttpUrl {
         let found: Vec<SocketAddr> =
             (bare, port).to_socket_addrs().map(Iterator::collect).map_err(UrlError::UnknownHost)?;
         let addr = found.iter().find(|addr| addr.is_ipv4()).or(found.first()).copied();
-        Ok(Self { addr: addr.ok_or(UrlError::NoAddress)?, host: host.to_owned(), port, path })
+        Ok(Self { addr: addr.ok_or(UrlError::NoAddress)?, host: host.to_owned(), port, tls, path })
     }
 
     /// `host:port`, as in a `Host` header.
@@ -73,7 +79,7 @@ impl fmt::Display for HttpUrl {
     /// Returns the URL, without a path that is only `/`, so that a path can be appended.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = if self.path == "/" { "" } else { &self.path };
-        write!(out, "http://{}:{}{path}", self.host, self.port)
+        write!(out, "{}://{}:{}{path}", if self.tls { "https" } else { "http" }, self.host, self.port)
     }
 }
 
@@ -88,10 +94,12 @@ mod tests {
         assert_eq!(url.addr, SocketAddr::from(([127, 0, 0, 1], 8080)));
         assert_eq!(url.to_string(), "http://127.0.0.1:8080/health?deep=1");
         assert_eq!(HttpUrl::parse("http://127.0.0.1:1/").expect("valid").to_string(), "http://127.0.0.1:1");
+        let secure = HttpUrl::parse("https://127.0.0.1/a").expect("valid");
+        assert_eq!((secure.tls, secure.to_string().as_str()), (true, "https://127.0.0.1:443/a"));
         let v6 = HttpUrl::parse("http://[::1]").expect("valid");
         assert_eq!((v6.addr.to_string().as_str(), v6.authority().as_str()), ("[::1]:80", "[::1]:80"));
         let wrong =
-            ["https://127.0.0.1", "127.0.0.1:80", "http://", "http://:80", "http://127.0.0.1:0", "http://127.0.0.1:x"];
+            ["ftp://127.0.0.1", "127.0.0.1:80", "http://", "http://:80", "http://127.0.0.1:0", "http://127.0.0.1:x"];
         for text in wrong.into_iter().chain(["http://127.0.0.1:80/a b", "http://me@127.0.0.1"]) {
             assert!(HttpUrl::parse(text).is_err(), "{text}");
         }

@@ -1,0 +1,112 @@
+//! What a link runs over: a TCP connection, or TLS on one.
+
+mod tls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::frames::ArmAddress;
+pub(super) use tls::Negotiated;
+pub use tls::TlsError;
+
+/// How an arm is reached. Clones share the configuration of TLS, and with it the sessions that can be resumed.
+#[derive(Clone)]
+pub(super) struct Route {
+    pub(super) address: SocketAddr,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+pub(super) enum Wire {
+    Tcp(TcpStream),
+    /// Boxed, because it is a hundred times as large as a socket.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Route {
+    pub(super) fn new(arm: &ArmAddress) -> Result<Self, TlsError> {
+        let tls = arm.tls.as_ref().map(tls::prepare).transpose()?;
+        Ok(Self { address: arm.address, tls })
+    }
+}
+
+impl Wire {
+    /// Connects, and completes the handshake of TLS.
+    pub(super) async fn open(route: &Route) -> io::Result<Self> {
+        let socket = TcpStream::connect(route.address).await?;
+        socket.set_nodelay(true)?;
+        match &route.tls {
+            None => Ok(Self::Tcp(socket)),
+            Some((connector, name)) => Ok(Self::Tls(Box::new(connector.connect(name.clone(), socket).await?))),
+        }
+    }
+
+    /// Returns whether the peer has closed it or has sent bytes that nobody asked for. Costs no system call unless something arrived.
+    pub(super) fn has_ended(&mut self) -> bool {
+        let mut byte = [0];
+        match self {
+            Self::Tcp(socket) => {
+                let nothing_arrived = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+                !socket.try_read(&mut byte).is_err_and(nothing_arrived)
+            }
+            // Reads the session tickets that arrive after a handshake.
+            Self::Tls(stream) => {
+                let mut context = Context::from_waker(Waker::noop());
+                Pin::new(stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_ready()
+            }
+        }
+    }
+
+    /// Returns what was negotiated; `None` without TLS.
+    pub(super) fn negotiated(&self) -> Option<Negotiated> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Tls(stream) => Some(tls::negotiated(stream.get_ref().1)),
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    #[inline]
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(socket) => Pin::new(socket).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    #[inline]
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    #[inline]
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(_) => Poll::Ready(Ok(())),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

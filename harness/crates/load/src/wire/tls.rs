@@ -1,0 +1,92 @@
+//! The client's side of TLS.
+
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName, pem};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
+use tokio_rustls::TlsConnector;
+
+use crate::spec::{Tls, TlsVersion};
+
+/// Why TLS cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("the certificate of the authority cannot be read: {0}")]
+    Authority(pem::Error),
+    #[error("the certificate of the client, or its key, cannot be read: {0}")]
+    Client(pem::Error),
+    #[error("{name:?} is not the name of a server: {cause}")]
+    Name { name: String, cause: InvalidDnsNameError },
+    #[error(transparent)]
+    Rustls(#[from] rustls::Error),
+}
+
+/// What a handshake has agreed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Negotiated {
+    /// The version and the cipher suite, for example `TLS 1.3, AES_256_GCM_SHA384`.
+    pub(crate) protocol: String,
+    /// Whether an earlier session was resumed.
+    pub(crate) resumed: bool,
+}
+
+/// Prepares connections to a server.
+pub(super) fn prepare(tls: &Tls) -> Result<(TlsConnector, ServerName<'static>), TlsError> {
+    let name = ServerName::try_from(tls.server_name.clone())
+        .map_err(|cause| TlsError::Name { name: tls.server_name.clone(), cause })?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions(tls.version))?;
+    let builder = builder.with_root_certificates(roots(&tls.authority)?);
+    let mut config = match &tls.client {
+        None => builder.with_no_client_auth(),
+        Some(client) => {
+            let chain = certificates(&client.certificate).map_err(TlsError::Client)?;
+            let key = PrivateKeyDer::from_pem_slice(client.key.as_bytes()).map_err(TlsError::Client)?;
+            builder.with_client_auth_cert(chain, key)?
+        }
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if !tls.resumption {
+        config.resumption = Resumption::disabled();
+    }
+    Ok((TlsConnector::from(Arc::new(config)), name))
+}
+
+fn versions(version: Option<TlsVersion>) -> &'static [&'static SupportedProtocolVersion] {
+    const TLS_1_2: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
+    const TLS_1_3: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+    match version {
+        None => rustls::ALL_VERSIONS,
+        Some(TlsVersion::Tls12) => TLS_1_2,
+        Some(TlsVersion::Tls13) => TLS_1_3,
+    }
+}
+
+fn roots(authority: &str) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(authority).map_err(TlsError::Authority)? {
+        roots.add(certificate)?;
+    }
+    Ok(roots)
+}
+
+/// Reads at least one certificate.
+fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
+    let all: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>()?;
+    if all.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(all) }
+}
+
+/// Returns what a handshake has agreed on.
+pub(super) fn negotiated(connection: &ClientConnection) -> Negotiated {
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        _ => "TLS",
+    };
+    let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+    let suite = suite.as_deref().unwrap_or("no cipher suite").trim_start_matches("TLS13_").trim_start_matches("TLS_");
+    let resumed = matches!(connection.handshake_kind(), Some(HandshakeKind::Resumed));
+    Negotiated { protocol: format!("{version}, {suite}"), resumed }
+}
