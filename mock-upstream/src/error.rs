@@ -3,6 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::tls::TlsError;
+
 /// Why one of the two programs could not start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -20,6 +22,9 @@ pub enum Error {
     /// A child process could not be started.
     #[error("cannot start {what} from {program}: {cause}; check that the file is still there and executable")]
     Spawn { what: &'static str, program: String, cause: io::Error },
+    /// The files of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The process that should serve after `--double-fork` exited before it listened.
     #[error("the double-forked process exited before it listened; run it without --double-fork to see why")]
     ForkedProcessDied,

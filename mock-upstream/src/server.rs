@@ -17,8 +17,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio_rustls::server::TlsStream;
 
 use crate::error::Error;
+use crate::tls::Acceptor;
 
 /// Requests in flight have this long to finish after the stop signal.
 const GRACE: Duration = Duration::from_millis(300);
@@ -151,6 +153,17 @@ async fn reopen(listener: TcpListener, accepting: &mut Option<Accepting>) -> io:
     match listener.local_addr()? == address {
         true => TcpListener::from_std(listener),
         false => Err(io::ErrorKind::AddrNotAvailable.into()),
+    }
+}
+
+/// Accepts TLS on a connection. Returns `None` at the stop signal, and if the handshake fails; an alert tells the client why.
+pub(crate) async fn accept_tls<I>(tls: &Acceptor, stream: I, stop: &mut Stop) -> Option<TlsStream<I>>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    tokio::select! {
+        accepted = tls.accept(stream) => accepted.ok(),
+        _ = stop.changed() => None,
     }
 }
 

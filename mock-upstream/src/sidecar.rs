@@ -17,14 +17,16 @@ mod report;
 mod run;
 mod serve;
 mod state;
+mod target;
 mod truth;
 mod turns;
 mod worker;
 
-pub use self::args::{Args, DoubleFork, ErrorKind, OnUpstreamError, Target, TargetError};
+pub use self::args::{Args, DoubleFork, ErrorKind, OnUpstreamError};
 pub use self::gate::Freeze;
 pub use self::lengths::{Span, Total};
 pub use self::report::{TruthReport, WorkerReport};
 pub use self::run::main_with;
 pub use self::serve::{serve_admin, serve_proxy};
 pub use self::state::Sidecar;
+pub use self::target::{Target, TargetError};

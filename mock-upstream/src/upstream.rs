@@ -11,6 +11,7 @@ mod mcp;
 mod reply;
 mod routes;
 mod serve;
+mod socket;
 mod state;
 
 pub use self::args::Args;

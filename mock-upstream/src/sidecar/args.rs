@@ -1,10 +1,10 @@
 use std::net::SocketAddr;
-use std::str::FromStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use hyper::Uri;
-
+use super::target::Target;
 use crate::flags::{FlagError, parse_duration, parse_size};
+use crate::tls::ListenerFlags;
 
 /// A small reverse proxy whose costs and faults are set by flags and reported at the admin port.
 ///
@@ -16,12 +16,17 @@ pub struct Args {
     /// Address of the proxy; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
-    /// Address of the admin endpoint
+    #[command(flatten)]
+    pub tls: ListenerFlags,
+    /// Address of the admin endpoint, which speaks no TLS
     #[arg(long, default_value = "127.0.0.1:8082")]
     pub admin: SocketAddr,
-    /// Upstream, http://HOST:PORT
+    /// Upstream, http://HOST:PORT or https://HOST:PORT
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     pub upstream: Target,
+    /// Trust an https upstream whose certificate is for its HOST, and which a CA in this PEM file has signed
+    #[arg(long, value_name = "FILE")]
+    pub upstream_ca: Option<PathBuf>,
     /// Print `listening ADDRESS admin ADDRESS` once the proxy accepts connections
     #[arg(long)]
     pub announce: bool,
@@ -198,52 +203,11 @@ fn parse_period(text: &str) -> Result<Duration, FlagError> {
     if period.is_zero() { Err(FlagError::ZeroPeriod(text.to_owned())) } else { Ok(period) }
 }
 
-/// The upstream of the sidecar.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// `HOST:PORT`.
-    pub authority: String,
-}
-
-/// The text of an upstream that is not a plain HTTP origin.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an upstream; write http://HOST:PORT")]
-pub struct TargetError(String);
-
-impl FromStr for Target {
-    type Err = TargetError;
-
-    fn from_str(text: &str) -> Result<Self, TargetError> {
-        let wrong = || TargetError(text.to_owned());
-        let uri: Uri = text.parse().map_err(|_| wrong())?;
-        let plain = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/");
-        match uri.authority() {
-            Some(authority) if plain => Ok(Self {
-                authority: match authority.port() {
-                    Some(_) => authority.to_string(),
-                    None => format!("{authority}:80"),
-                },
-            }),
-            _ => Err(wrong()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
     use super::*;
-
-    #[test]
-    fn an_upstream_is_a_plain_http_origin() {
-        let authority = |text: &str| text.parse::<Target>().map(|t| t.authority);
-        assert_eq!(authority("http://127.0.0.1:9/"), Ok("127.0.0.1:9".into()));
-        assert_eq!(authority("http://localhost"), Ok("localhost:80".into()));
-        for wrong in ["https://a:1", "a:1", "http://a:1/base", ""] {
-            assert!(authority(wrong).unwrap_err().to_string().contains("http://HOST:PORT"), "{wrong}");
-        }
-    }
 
     #[test]
     fn the_last_role_wins() {

@@ -9,6 +9,7 @@ use hyper::header::{CONNECTION, HeaderMap, HeaderName, TE, TRANSFER_ENCODING, UP
 use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Response, Uri, Version};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::state::Sidecar;
@@ -29,6 +30,10 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 pub(crate) enum Failure {
     #[error("cannot connect to the upstream {authority}: {cause}\n")]
     Connect { authority: String, cause: std::io::Error },
+    #[error(
+        "cannot agree on TLS with the upstream {authority}: {cause}; check that its certificate is for this host and signed by the CA of --upstream-ca\n"
+    )]
+    Handshake { authority: String, cause: std::io::Error },
     #[error("no new connection to the upstream {authority} after the first one failed (--never-reconnect)\n")]
     NeverReconnect { authority: String },
     #[error("the connection to the upstream broke: {0}\n")]
@@ -84,12 +89,30 @@ impl Forwarder {
         if self.sidecar.args.never_reconnect && self.sidecar.truth.connect_failures.load(Relaxed) > 0 {
             return Err(Failure::NeverReconnect { authority: authority.clone() });
         }
+        let count = || self.sidecar.truth.connect_failures.fetch_add(1, Relaxed);
         let stream = TcpStream::connect(authority).await.map_err(|cause| {
-            self.sidecar.truth.connect_failures.fetch_add(1, Relaxed);
+            count();
             Failure::Connect { authority: authority.clone(), cause }
         })?;
         // This fails on a socket that is already closed; the request reports it.
         let _ = stream.set_nodelay(true);
+        match &self.sidecar.connector {
+            None => self.open(stream).await,
+            Some(tls) => {
+                let stream = tls.connect(stream).await.map_err(|cause| {
+                    count();
+                    Failure::Handshake { authority: authority.clone(), cause }
+                })?;
+                self.open(stream).await
+            }
+        }
+    }
+
+    /// Starts HTTP on a connected stream.
+    async fn open<I>(&self, stream: I) -> Result<SendRequest<Incoming>, Failure>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (upstream, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Failure::Broken)?;
         let sidecar = Arc::clone(&self.sidecar);
         tokio::spawn(async move {

@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
@@ -26,6 +27,7 @@ use super::lengths::Lengths;
 use super::state::Sidecar;
 use crate::clock::{self, Sleeper};
 use crate::server::{self, Stop};
+use crate::tls::Acceptor;
 
 /// The upstream's body, streamed, or a body of the sidecar itself.
 pub(crate) type Reply = Response<Either<Incoming, Full<Bytes>>>;
@@ -39,8 +41,25 @@ struct Connection {
     sleeper: Sleeper,
 }
 
-pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, mut stop: Stop) {
+pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, stop: Stop) {
     sidecar.truth.connections.fetch_add(1, Relaxed);
+    let stream = sidecar.turns.of(stream);
+    serve_on(stream, sidecar, stop).await;
+}
+
+/// Serves a connection with TLS, which is a connection of the client even if the handshake fails.
+pub(crate) async fn serve_tls(stream: TcpStream, tls: Acceptor, sidecar: Arc<Sidecar>, mut stop: Stop) {
+    sidecar.truth.connections.fetch_add(1, Relaxed);
+    let stream = sidecar.turns.of(stream);
+    if let Some(stream) = sidecar.gate.pass(server::accept_tls(&tls, stream, &mut stop)).await {
+        serve_on(stream, sidecar, stop).await;
+    }
+}
+
+async fn serve_on<I>(stream: I, sidecar: Arc<Sidecar>, mut stop: Stop)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connection = Arc::new(Mutex::new(Connection {
         forwarder: Forwarder::new(Arc::clone(&sidecar)),
         sleeper: Sleeper::default(),
@@ -53,8 +72,7 @@ pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, mut stop: St
             Ok::<_, Infallible>(answer(&sidecar, &mut connection, request).await)
         }
     });
-    let stream = TokioIo::new(sidecar.turns.of(stream));
-    let mut served = http1::Builder::new().serve_connection(stream, service);
+    let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // The client sees how its connection ended.
     let _ = sidecar.gate.pass(server::drive(&mut served, &mut stop)).await;
 }

@@ -27,7 +27,7 @@ const STOP_DEADLINE: Duration = Duration::from_secs(1);
 /// with the given code.
 ///
 /// # Errors
-/// Returns an error when an address cannot be bound, or a runtime, thread or child process cannot be started.
+/// Returns an error when a file of TLS cannot be used, an address cannot be bound, or a runtime, thread or child process cannot be started.
 pub fn main_with(args: Args, main: Mono) -> Result<(), Error> {
     match (args.role, args.exit_at_start, args.double_fork) {
         (Some(Role::Worker), ..) => {
@@ -53,7 +53,7 @@ fn exit_at_start(args: &Args, code: u8) -> ! {
 fn serve(args: Args, main: Mono) -> Result<(), Error> {
     server::raise_descriptor_limit();
     let listener = server::bind("--admin", args.admin)?;
-    let sidecar = Sidecar::new(args, main);
+    let sidecar = Sidecar::new(args, main)?;
     faults::start_threads(&sidecar)?;
     let _worker = match sidecar.args.worker_child {
         true => Some(worker::start(&sidecar)?),

@@ -14,8 +14,13 @@ use crate::server;
 /// A freeze blocks the threads of the runtime that this runs on.
 pub async fn serve_proxy(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown: impl Future<Output = ()>) {
     sidecar.truth.set_listening();
-    let serve = |stream, stop| proxy::serve(stream, Arc::clone(&sidecar), stop);
-    server::accept_until(listener, None, shutdown, serve).await;
+    if let Some(tls) = &sidecar.acceptor {
+        let serve = |stream, stop| proxy::serve_tls(stream, tls.clone(), Arc::clone(&sidecar), stop);
+        server::accept_until(listener, None, shutdown, serve).await;
+    } else {
+        let serve = |stream, stop| proxy::serve(stream, Arc::clone(&sidecar), stop);
+        server::accept_until(listener, None, shutdown, serve).await;
+    }
 }
 
 /// Serves the admin side likewise.

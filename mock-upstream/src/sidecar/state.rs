@@ -10,6 +10,8 @@ use super::gate::Gate;
 use super::leaks::Leaks;
 use super::truth::Truth;
 use super::turns::Turns;
+use crate::error::Error;
+use crate::tls::{Acceptor, Connector};
 
 /// One sidecar: its flags, the counters of what it has done, and what it has leaked.
 #[derive(Debug)]
@@ -20,19 +22,27 @@ pub struct Sidecar {
     pub(crate) leaks: Leaks,
     pub(crate) flood: Flood,
     pub(crate) turns: Turns,
+    /// TLS of the listener.
+    pub(crate) acceptor: Option<Acceptor>,
+    /// TLS of the upstream.
+    pub(crate) connector: Option<Connector>,
 }
 
 impl Sidecar {
-    /// Creates a sidecar whose `main` was entered at `main`, and allocates its ballast.
-    #[must_use]
-    pub fn new(args: Args, main: Mono) -> Arc<Self> {
-        Arc::new(Self {
+    /// Creates a sidecar whose `main` was entered at `main`, reads the files of its TLS, and allocates its ballast.
+    ///
+    /// # Errors
+    /// Returns an error when a file of TLS cannot be used.
+    pub fn new(args: Args, main: Mono) -> Result<Arc<Self>, Error> {
+        Ok(Arc::new(Self {
+            acceptor: args.tls.acceptor()?,
+            connector: args.upstream.connector(args.upstream_ca.as_deref())?,
             truth: Truth::new(main),
             gate: Gate::new(args.freeze_at, args.freeze_for, args.freeze_every),
             leaks: Leaks::with_ballast(args.ballast),
             flood: Flood::default(),
             turns: Turns::new(args.one_writer),
             args,
-        })
+        }))
     }
 }

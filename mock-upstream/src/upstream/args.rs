@@ -4,18 +4,21 @@ use std::time::Duration;
 use super::behaviour::{Behaviour, ErrorKind, Sse};
 use super::delay::Delay;
 use crate::flags::{parse_duration, parse_size};
+use crate::tls::ListenerFlags;
 
 /// A server whose answers, delays and errors are set by flags, and which counts every request.
 ///
 /// Routes: POST /mcp and /mcp/v1 (MCP over JSON-RPC), /echo, /sink, /sse, /health, /ready; every other path answers
 /// with the fixed body. GET /__upstream/ledger returns the hits by method and path; GET /__upstream/fault/NAME sets a fault: none, down,
-/// slow/500ms, reset, half-close, garbage.
+/// slow/500ms, reset, half-close, garbage. With TLS, errors and faults break the TCP connection below it.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "mock-upstream", version)]
 pub struct Args {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    #[command(flatten)]
+    pub tls: ListenerFlags,
     /// Print `listening ADDRESS` once the server accepts connections
     #[arg(long)]
     pub announce: bool,

@@ -10,7 +10,6 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
@@ -19,13 +18,14 @@ use super::behaviour::ErrorKind;
 use super::fault::Fault;
 use super::reply::Reply;
 use super::routes::Route;
+use super::socket::{Transport, break_off};
 use super::state::Upstream;
 use crate::clock::Sleeper;
 use crate::server::{self, Accepting, Stop};
+use crate::tls::Acceptor;
 
 const RECEIVED: HeaderName = HeaderName::from_static("x-upstream-received-ns");
 const SENT: HeaderName = HeaderName::from_static("x-upstream-sent-ns");
-const GARBAGE: &[u8] = b"\x16\x03\x01 this is not HTTP \xff\xfe\r\n\r\n";
 
 #[derive(Debug, thiserror::Error)]
 enum Unanswered {
@@ -43,7 +43,19 @@ struct Connection {
     admin: AtomicBool,
 }
 
-pub(crate) async fn serve(stream: TcpStream, upstream: Arc<Upstream>, mut stop: Stop) {
+/// Serves a connection with TLS. The handshake belongs to the connection, so it ends when the upstream goes down or stops.
+pub(crate) async fn serve_tls(stream: TcpStream, tls: Acceptor, upstream: Arc<Upstream>, mut stop: Stop) {
+    let mut accepting = upstream.switch.accepting();
+    let accepted = tokio::select! {
+        accepted = server::accept_tls(&tls, stream, &mut stop) => accepted,
+        _ = accepting.wait_for(|accepting| !accepting) => return upstream.ledger.record_fault(Fault::Down),
+    };
+    if let Some(stream) = accepted {
+        serve(stream, upstream, stop).await;
+    }
+}
+
+pub(crate) async fn serve<T: Transport>(stream: T, upstream: Arc<Upstream>, mut stop: Stop) {
     let (mut accepting, mut stopped) = (upstream.switch.accepting(), stop.clone());
     let state = Connection { upstream, sleeper: Mutex::default(), admin: AtomicBool::new(false) };
     let state = Arc::new(state);
@@ -59,9 +71,9 @@ pub(crate) async fn serve(stream: TcpStream, upstream: Arc<Upstream>, mut stop: 
     };
     let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
     if let Some(Unanswered::Injected(kind)) = cause {
-        let stream = connection.into_parts().io.into_inner();
+        let socket = connection.into_parts().io.into_inner().into_socket();
         tokio::select! {
-            () = break_off(stream, *kind) => {}
+            () = break_off(socket, *kind) => {}
             _ = stopped.changed() => {}
         }
     }
@@ -78,24 +90,6 @@ async fn goes_down(connection: &Connection, accepting: &mut Accepting) {
         }
         let _reopened = accepting.wait_for(|accepting| *accepting).await.is_ok();
     }
-}
-
-async fn break_off(mut stream: TcpStream, kind: ErrorKind) {
-    // This fails when the client has closed the connection first.
-    let _ = match kind {
-        ErrorKind::Reset => stream.set_zero_linger(),
-        ErrorKind::Close => stream.shutdown().await,
-        ErrorKind::Garbage => stream.write_all(GARBAGE).await,
-        ErrorKind::HalfClose => half_close(stream).await,
-    };
-}
-
-/// Closes the writing side, and reads until the client closes the connection.
-async fn half_close(mut stream: TcpStream) -> std::io::Result<()> {
-    stream.shutdown().await?;
-    let mut buffer = [0; 1024];
-    while stream.read(&mut buffer).await? > 0 {}
-    Ok(())
 }
 
 async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Result<Reply, Unanswered> {

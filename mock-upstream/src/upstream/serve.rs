@@ -12,25 +12,39 @@ use super::connection;
 use super::state::Upstream;
 use crate::error::Error;
 use crate::server;
+use crate::tls::Acceptor;
 
-/// Serves on `listener` until `shutdown` resolves and every connection has ended (at most 0.3 s later).
+/// Serves without TLS on `listener` until `shutdown` resolves and every connection has ended (at most 0.3 s later).
 pub async fn serve(listener: TcpListener, behaviour: Behaviour, shutdown: impl Future<Output = ()>) {
-    serve_with(listener, Arc::new(Upstream::new(behaviour)), shutdown).await;
+    serve_with(listener, Arc::new(Upstream::new(behaviour)), None, shutdown).await;
 }
 
-async fn serve_with(listener: TcpListener, upstream: Arc<Upstream>, shutdown: impl Future<Output = ()>) {
+async fn serve_with(
+    listener: TcpListener,
+    upstream: Arc<Upstream>,
+    tls: Option<Acceptor>,
+    shutdown: impl Future<Output = ()>,
+) {
     let accepting = Some(upstream.switch.accepting());
-    let serve = |stream, stop| connection::serve(stream, Arc::clone(&upstream), stop);
-    let served = server::accept_until(listener, accepting, shutdown, serve);
+    let served = async {
+        if let Some(tls) = tls {
+            let serve = |stream, stop| connection::serve_tls(stream, tls.clone(), Arc::clone(&upstream), stop);
+            server::accept_until(listener, accepting, shutdown, serve).await;
+        } else {
+            let serve = |stream, stop| connection::serve(stream, Arc::clone(&upstream), stop);
+            server::accept_until(listener, accepting, shutdown, serve).await;
+        }
+    };
     upstream.heartbeat.beat_until(served, |stall| upstream.ledger.record_stall(stall)).await;
 }
 
 /// Runs the whole program: serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// Returns an error when the address cannot be bound or the runtime cannot be built.
+/// Returns an error when a file of TLS cannot be used, the address cannot be bound, or the runtime cannot be built.
 pub fn main_with(args: Args) -> Result<(), Error> {
     server::raise_descriptor_limit();
+    let tls = args.tls.acceptor()?;
     let listener = server::bind("--listen", args.listen)?;
     server::runtime(args.workers)?.block_on(async {
         let stop = server::stop_signal(false)?;
@@ -43,7 +57,7 @@ pub fn main_with(args: Args) -> Result<(), Error> {
         if args.admin_stdio {
             tokio::spawn(Pipes::take()?.serve(Arc::clone(&upstream)));
         }
-        serve_with(listener, upstream, stop).await;
+        serve_with(listener, upstream, tls, stop).await;
         Ok(())
     })
 }

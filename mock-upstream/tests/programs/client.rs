@@ -14,6 +14,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming};
 use hyper_util::rt::TokioIo;
 use mock_upstream::sidecar::{self, Sidecar, TruthReport};
 use mock_upstream::upstream::{self, LedgerReport};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
@@ -29,6 +30,11 @@ impl Client {
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream).await
+    }
+
+    /// Returns a client on a connected stream.
+    pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         Self(sender)
@@ -147,7 +153,7 @@ pub async fn pair_with(upstream: Server, flags: &[&str]) -> Pair {
     let url = format!("http://{}", upstream.address);
     let argv = [&["reference-sidecar", "--upstream", &url], flags].concat();
     let main = Mono::now();
-    let sidecar = Sidecar::new(sidecar::Args::try_parse_from(argv).unwrap(), main);
+    let sidecar = Sidecar::new(sidecar::Args::try_parse_from(argv).unwrap(), main).unwrap();
     let listen = || async { TcpListener::bind("127.0.0.1:0").await.unwrap() };
 
     let (listener, (stop, stopped)) = (listen().await, stop_signal());

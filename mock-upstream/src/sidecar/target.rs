@@ -1,0 +1,104 @@
+//! The upstream that the sidecar forwards to.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use hyper::Uri;
+use hyper::http::uri::Authority;
+use rustls::pki_types::ServerName;
+
+use crate::tls::{Connector, TlsError};
+
+/// The upstream of the sidecar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// `HOST:PORT`.
+    pub authority: String,
+    /// The name or address that the certificate must contain; `None` without TLS.
+    pub(crate) name: Option<ServerName<'static>>,
+}
+
+/// The text of an upstream that is not an HTTP origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an upstream; write http://HOST:PORT or https://HOST:PORT")]
+pub struct TargetError(String);
+
+impl Target {
+    /// Returns the TLS of this upstream, which trusts the CAs in the file `ca`; `None` without TLS.
+    ///
+    /// # Errors
+    /// Returns an error when `ca` is missing, not needed, or not usable.
+    pub(crate) fn connector(&self, ca: Option<&Path>) -> Result<Option<Connector>, TlsError> {
+        match (&self.name, ca) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(TlsError::NeedlessAuthority(self.authority.clone())),
+            (Some(_), None) => Err(TlsError::NoAuthority(self.authority.clone())),
+            (Some(name), Some(file)) => Connector::new("--upstream-ca", file, name.clone()).map(Some),
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        parse(text).ok_or_else(|| TargetError(text.to_owned()))
+    }
+}
+
+fn parse(text: &str) -> Option<Target> {
+    let uri: Uri = text.parse().ok().filter(|uri: &Uri| matches!(uri.path(), "" | "/"))?;
+    let authority = uri.authority()?;
+    let (port, name) = match uri.scheme_str()? {
+        "http" => (80, None),
+        "https" => (443, Some(name_of(authority)?)),
+        _ => return None,
+    };
+    let authority = match authority.port() {
+        Some(_) => authority.to_string(),
+        None => format!("{authority}:{port}"),
+    };
+    Some(Target { authority, name })
+}
+
+/// Returns the host as certificates contain it: an IPv6 address has no brackets there.
+fn name_of(authority: &Authority) -> Option<ServerName<'static>> {
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    ServerName::try_from(host.to_owned()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_is_an_http_origin() {
+        let authority = |text: &str| text.parse::<Target>().map(|t| t.authority);
+        assert_eq!(authority("http://127.0.0.1:9/"), Ok("127.0.0.1:9".into()));
+        assert_eq!(authority("http://localhost"), Ok("localhost:80".into()));
+        assert_eq!(authority("https://localhost"), Ok("localhost:443".into()));
+        for wrong in ["ftp://a:1", "a:1", "http://a:1/base", "https://a:1/base", "https://a_%:1", ""] {
+            assert!(authority(wrong).unwrap_err().to_string().contains("http://HOST:PORT"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_name_in_the_certificate_is_the_host() {
+        let name = |text: &str| text.parse::<Target>().unwrap().name.map(|name| name.to_str().into_owned());
+        assert_eq!(name("https://proxy.test:9"), Some("proxy.test".into()));
+        assert_eq!(name("https://127.0.0.1:9"), Some("127.0.0.1".into()));
+        assert_eq!(name("https://[::1]:9"), Some("::1".into()));
+        assert_eq!(name("http://proxy.test:9"), None);
+    }
+
+    #[test]
+    fn a_ca_is_needed_for_https_and_only_there() {
+        let error = |text: &str, ca| text.parse::<Target>().unwrap().connector(ca).unwrap_err().to_string();
+        assert!(error("https://a:1", None).starts_with("the upstream https://a:1 needs --upstream-ca; pass"));
+        assert!(
+            error("http://a:1", Some(Path::new("ca.pem"))).contains("does not apply to the upstream http://a:1; write")
+        );
+        let missing = error("https://a:1", Some(Path::new("/no/ca.pem")));
+        assert!(missing.starts_with("cannot read a certificate from /no/ca.pem (--upstream-ca)"), "{missing}");
+    }
+}
