@@ -1,5 +1,12 @@
 //! Both programs against their own promises: in-process on port 0, and as spawned binaries where a process ends.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test may fail loudly"
+)]
 
 mod client;
 mod fault;
@@ -7,4 +14,5 @@ mod process;
 mod sidecar;
 mod sidecar_costs;
 mod spawned;
+mod tls;
 mod upstream;

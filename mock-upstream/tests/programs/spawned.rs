@@ -1,6 +1,6 @@
 //! The binaries as processes that do not outlive their test.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -39,9 +39,13 @@ pub fn sidecar(flags: &[&str]) -> Spawned {
 
 /// Returns a sidecar on free ports, in front of `upstream`: the process, its proxy and its admin address.
 pub fn sidecar_for(upstream: SocketAddr, flags: &[&str]) -> (Spawned, SocketAddr, SocketAddr) {
-    let url = format!("http://{upstream}");
+    sidecar_before(&format!("http://{upstream}"), flags)
+}
+
+/// Returns the same for an upstream with this URL.
+pub fn sidecar_before(url: &str, flags: &[&str]) -> (Spawned, SocketAddr, SocketAddr) {
     let always = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--announce"];
-    let mut spawned = sidecar(&[&always[..], &["--upstream", &url], flags].concat());
+    let mut spawned = sidecar(&[&always[..], &["--upstream", url], flags].concat());
     let line = spawned.line();
     let words: Vec<_> = line.split_whitespace().collect();
     let ["listening", proxy, "admin", admin] = words[..] else { panic!("announced `{line}`") };
@@ -57,6 +61,13 @@ impl Spawned {
 
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
+    /// Waits for the end and returns what the process wrote to stderr.
+    pub fn message(&mut self) -> String {
+        let mut text = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        text
     }
 
     /// Returns the exit status.
