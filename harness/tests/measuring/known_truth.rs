@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use crate::alone;
-use crate::support::{Ran, measured, recovered, recovered_from, run, sidecar};
+use crate::support::{Ran, measured, recovered, recovered_from, run, sidecar, sidecar_on_tls};
 use harness::measure::trial::TrialRecord;
 use harness::measure::{Arm, LoadFacts};
 use harness_base::units::Nanos;
@@ -73,8 +73,13 @@ fn late_ms(ran: &Ran) -> f64 {
 ///
 /// Both sides have the flag: who waits for a timer or burns finds its CPU awake for the rest of the request, so that one which does
 /// neither costs more than nothing. On a shared machine, 0 against 200 µs of burning was found as 145 to 202 µs.
-fn adds(flag: &str, [less, more]: [&str; 2], truth: impl Fn(&serde_json::Value) -> f64, metrics: &[(&str, f64, f64)]) {
-    let pair = || [less, more].map(|value| measured(&sidecar(&[flag, value], OVERHEAD)));
+fn adds(
+    scenario: fn(&[&str], &str) -> String,
+    (flag, [less, more]): (&str, [&str; 2]),
+    truth: impl Fn(&serde_json::Value) -> f64,
+    metrics: &[(&str, f64, f64)],
+) {
+    let pair = || [less, more].map(|value| measured(&scenario(&[flag, value], OVERHEAD)));
     let first = pair();
     for (id, share, factor) in metrics {
         recovered_from(*share, id, &first, pair, |[less, more]| {
@@ -90,7 +95,14 @@ fn half_a_millisecond_of_added_latency_is_recovered_within_10_percent() {
     // Its median, as the metric is one: at a load of 12 the mean was 0.8 to 1.4 ms.
     let added_ms = |truth: &serde_json::Value| truth["added_request_ns"]["median"].as_f64().unwrap() / 1e6;
     let metrics = [("overhead/latency_p50", 0.10, 1.0), ("latency/p50", 0.15, 1.0)];
-    adds("--add-latency", ["300us", "800us"], added_ms, &metrics);
+    adds(sidecar, ("--add-latency", ["300us", "800us"]), added_ms, &metrics);
+}
+
+#[test]
+fn half_a_millisecond_of_added_latency_is_recovered_over_mutual_tls() {
+    let _alone = alone();
+    let added_ms = |truth: &serde_json::Value| truth["added_request_ns"]["median"].as_f64().unwrap() / 1e6;
+    adds(sidecar_on_tls, ("--add-latency", ["300us", "800us"]), added_ms, &[("overhead/latency_p50", 0.10, 1.0)]);
 }
 
 #[test]
@@ -100,7 +112,7 @@ fn cpu_burned_per_request_is_recovered_within_10_percent() {
     // At 500 requests per second, in percent of a core.
     let percent = 500.0 / 1e6 * 100.0;
     let metrics = [("cpu/us_per_request", 0.10, 1.0), ("cpu/under_load_percent", 0.15, percent)];
-    adds("--burn", ["200us", "1ms"], burned_us, &metrics);
+    adds(sidecar, ("--burn", ["200us", "1ms"]), burned_us, &metrics);
 }
 
 /// Returns the sidecar with these flags, idle and under load.

@@ -1,5 +1,6 @@
 //! The load child against a server that counts for itself.
 
+mod hostile;
 mod server;
 
 use crate::alone;

@@ -263,6 +263,22 @@ expect = {{ status = 200, json = {{ present = ["/result"], absent = ["/error"] }
     )
 }
 
+/// Returns the same as [`sidecar`], where all three speak TLS and the sidecar requires a client certificate.
+pub fn sidecar_on_tls(flags: &[&str], stages: &str) -> String {
+    let tls = [
+        "--tls-cert",
+        "{cert.file}",
+        "--tls-key",
+        "{key.file}",
+        "--client-ca",
+        "{ca.file}",
+        "--upstream-ca",
+        "{ca.file}",
+    ];
+    let plain = sidecar(&[tls.as_slice(), flags].concat(), stages);
+    plain.replace("proxy = \"http:", "proxy = \"https:").replace("body = \"1KiB\"", "body = \"1KiB\"\ntls = true")
+}
+
 /// Returns the audit of the last tail window of a stage, if it has tail windows and none of them counts.
 fn lost_tail(stage: &StageRecord) -> Vec<Check> {
     let mut rounds = stage.instances.iter().flat_map(|instance| &instance.rounds);
