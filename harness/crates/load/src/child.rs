@@ -205,11 +205,14 @@ impl FrameWriter {
         self.send(&FromChild::Failed { message: chain(error) });
     }
 
-    /// Sends a frame. Ignores errors: if control has closed the pipe, it has closed stdin too, which ends the process.
+    /// Sends a frame. If that fails, the process exits: control has ended, or would wait for the frame in vain.
     fn send(&self, frame: &FromChild) {
-        if let Ok(mut line) = serde_json::to_vec(frame) {
-            line.push(b'\n');
-            let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
+        let mut line = serde_json::to_vec(frame).unwrap_or_default();
+        line.push(b'\n');
+        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
+        if let Err(error) = sent {
+            let _ = writeln!(io::stderr(), "load generator: cannot write to the control process: {error}");
+            std::process::exit(1);
         }
     }
 }
