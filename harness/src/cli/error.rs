@@ -47,10 +47,9 @@ pub(super) fn print_warning(message: &str) {
     print_line(&Printable::of(&format!("warning: {message}")));
 }
 
-/// Prints a line to stderr.
-#[expect(clippy::print_stderr, reason = "the one place where errors and warnings are printed")]
+/// Prints a line to stderr. If that fails, for example on a full disk, the exit code still reports an error.
 fn print_line(line: &Printable) {
-    eprintln!("{}", line.as_str());
+    let _ = writeln!(io::stderr(), "{}", line.as_str());
 }
 
 /// The first error that prevented writing to stdout.
@@ -76,7 +75,6 @@ pub(super) fn finish() -> Exit {
 }
 
 /// Prints workflow commands to stderr; the runner reads it as well as stdout.
-#[expect(clippy::print_stderr, reason = "the one place where workflow commands are printed")]
 pub(super) fn print_commands(commands: &Commands) {
-    eprint!("{}", commands.as_str());
+    let _ = write!(io::stderr(), "{}", commands.as_str());
 }

@@ -53,6 +53,8 @@ fn an_output_that_cannot_be_written_is_no_success() {
     drop(gone.stdout.take());
     let output = gone.wait_with_output().unwrap();
     assert_eq!((output.status.code(), said(&output).1.as_str()), (Some(0), ""), "a reader that went away");
+    let output = harness().args(["check", "nowhere.toml"]).stderr(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "an error that nobody reads");
 }
 
 #[test]
