@@ -24,6 +24,7 @@ use harness_base::error::chain;
 use harness_base::units::Nanos;
 use harness_load::LoadEngine;
 use harness_load::frames::TrialOrder;
+use harness_rig::aside::aside;
 use harness_rig::keeper::{self, Child, Command, Refusal, clean_env};
 use harness_rig::target::Site;
 
@@ -210,7 +211,7 @@ async fn read(site: &Site, stage: &Stage, data: &Path) -> Result<Folded, Trouble
     let unread = |error: &dyn std::fmt::Display| Trouble::Refused { doing, message: error.to_string(), level: level() };
     let Some((_stdin, stdout)) = child.take_pipes() else { return Err(unread(&"the keeper gave it no pipes")) };
     // It ends with the pipe, which perf closes when it exits.
-    let folding = tokio::task::spawn_blocking(move || flame::fold(File::from(stdout)));
+    let folding = aside(move || flame::fold(File::from(stdout)));
     let folding = tokio::time::timeout(PATIENCE.duration(), folding).await;
     let folded = folding.map_err(|_| unread(&format!("it took more than {PATIENCE}")))?;
     let folded = folded.map_err(|error| unread(&error))?;

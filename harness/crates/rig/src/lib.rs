@@ -7,6 +7,7 @@
 //! - [`environment`] removes secrets before anything is started;
 //! - [`cgroup`] creates and reads control groups; [`host`] describes the machine.
 
+pub mod aside;
 pub mod cgroup;
 pub mod environment;
 pub mod group;

@@ -11,6 +11,7 @@ use std::fmt;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::Builder;
 
 use http::{Answer, Connection, Miss};
 
@@ -82,6 +83,11 @@ pub enum Error {
         /// The error of the last attempt.
         last: String,
     },
+    /// The harness itself could not look.
+    #[error(
+        "a thread that probes the target could not be started: {0}; check the limits of processes and memory (ulimit -u)"
+    )]
+    Thread(std::io::Error),
 }
 
 /// One of a target's endpoints.
@@ -142,12 +148,18 @@ pub fn watch(
     let (ending, seen) = std::thread::scope(|scope| {
         for (endpoint, url) in named {
             let (sender, stop) = (sender.clone(), &stop);
-            scope.spawn(move || report(&sender, Seen::new(endpoint, url).look(stop)));
+            let look = move || report(&sender, Seen::new(endpoint, url).look(stop));
+            // The scope waits for the threads that were started before.
+            let failed = |cause| {
+                stop.store(true, Ordering::Relaxed);
+                Error::Thread(cause)
+            };
+            Builder::new().spawn_scoped(scope, look).map_err(failed)?;
         }
         drop(sender);
         let is_over = || cancelled.load(Ordering::Relaxed) || Mono::now() >= spawned.after(deadline);
-        supervise(&receiver, is_over, &alive, &stop)
-    });
+        Ok(supervise(&receiver, is_over, &alive, &stop))
+    })?;
     judge(seen, ending, spawned)
 }
 

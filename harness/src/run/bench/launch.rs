@@ -17,6 +17,7 @@ use harness_base::clock::Mono;
 use harness_base::error::causes;
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
+use harness_rig::aside::aside;
 use harness_rig::keeper;
 use harness_rig::keeper::Refusal;
 use harness_rig::probe::{self, Milestones};
@@ -113,8 +114,11 @@ async fn come_up(
     let cancel = Cancel(Arc::new(AtomicBool::new(false)));
     let cancelled = Arc::clone(&cancel.0);
     let watch = move || probe::watch(&watched.endpoints, begun, deadline, &cancelled, || gone(&watched));
-    let came_up = rig.interrupt.or(tokio::task::spawn_blocking(watch)).await?;
+    let came_up = rig.interrupt.or(aside(watch)).await?;
     let came_up = came_up.map_err(|error| Halt::tooling(&error))?;
+    if let Err(error @ probe::Error::Thread(_)) = &came_up {
+        return Err(Halt::tooling(error));
+    }
     let running = Arc::into_inner(running).ok_or_else(|| Halt::tool("the probe did not end"))?;
     Ok((running, came_up))
 }

@@ -13,6 +13,7 @@ use crate::run::rig::Rig;
 use crate::work::Stage;
 use harness_base::exit::Exit;
 use harness_image as image;
+use harness_rig::aside::aside;
 use harness_rig::target;
 use harness_rig::target::spec::Spec;
 
@@ -55,8 +56,6 @@ async fn image_of(rig: &Rig<'_>, build: &Spec) -> Result<Option<ImageFacts>, Hal
 /// Reads the facts of an image. It reads every byte and compresses some of them, so it uses a separate thread, which an
 /// interrupt does not wait for.
 async fn image_facts(rig: &Rig<'_>, image: PathBuf) -> Result<ImageFacts, Halt> {
-    let (inspector, inspected) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || drop(inspector.send(image::facts(&image))));
-    let facts = rig.interrupt.or(inspected).await?.map_err(|error| Halt::tooling(&error))?;
+    let facts = rig.interrupt.or(aside(move || image::facts(&image))).await?.map_err(|error| Halt::tooling(&error))?;
     facts.map_err(|error| Halt::failed(Exit::InvalidInput, &error))
 }

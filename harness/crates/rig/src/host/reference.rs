@@ -34,7 +34,7 @@ pub struct Reference {
     pub wakeup_ns: u64,
 }
 
-/// Measures the speed of this machine. Returns `None` if no loopback connection can be opened.
+/// Measures the speed of this machine. Returns `None` if no loopback connection can be opened, or no thread be started.
 pub fn reference() -> Option<Reference> {
     let hashed = vec![7_u8; HASHED];
     let cpu_ns = fastest(|| {
@@ -64,10 +64,11 @@ fn wakeup() -> std::io::Result<Option<u64>> {
     far.set_nodelay(true)?;
     let mut trips = Vec::with_capacity(ROUND_TRIPS);
     std::thread::scope(|scope| {
-        scope.spawn(move || {
+        let answer = move || {
             let mut byte = [0];
             while far.read_exact(&mut byte).and_then(|()| far.write_all(&byte)).is_ok() {}
-        });
+        };
+        std::thread::Builder::new().spawn_scoped(scope, answer)?;
         let mut byte = [1];
         for _ in 0..ROUND_TRIPS {
             let begun = Mono::now();

@@ -15,6 +15,7 @@ use super::error::Error;
 use super::log::tail;
 use super::orphans::kill_orphans;
 use super::wire::{Packet, Reply, Request, receive, send};
+use crate::aside::aside;
 use crate::environment;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
@@ -138,8 +139,8 @@ impl Keeper {
             }
             answer
         };
-        // If the runtime is shutting down, it drops the socket, which has the same effect.
-        tokio::task::spawn_blocking(work).await.unwrap_or(Ok(()))
+        // Without a thread, the event loop waits.
+        aside(work.clone()).await.unwrap_or_else(|_| work())
     }
 
     pub(super) fn call(&self, request: &Request) -> Result<(Reply, Vec<OwnedFd>), Error> {

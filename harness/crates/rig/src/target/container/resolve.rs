@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use super::engine::Engine;
 use super::error::{Error, is_absent};
 use super::image::Image;
+use crate::aside::aside;
 use crate::keeper::clean_env;
 use crate::target::error::Error as TargetError;
 use crate::target::placeholders::Values;
@@ -91,7 +92,7 @@ async fn binary_image(engine: &Engine, site: &Site, binary: &Path, files: &[Plac
         image::build(&order)
     };
     let failed = |message: String| Error::Refused { doing: "load an image".to_owned(), message };
-    let built = tokio::task::spawn_blocking(build).await.map_err(|error| failed(error.to_string()))??;
+    let built = aside(build).await.map_err(|error| failed(error.to_string()))??;
     let bytes = std::fs::read(&archive).map_err(|error| failed(format!("{}: {error}", archive.display())))?;
     // If this fails, the archive remains in the scratch folder until the run ends.
     let _kept = std::fs::remove_file(&archive);

@@ -15,6 +15,7 @@ use super::engine::Engine;
 use super::error::Error;
 use super::exec::{self, Seen};
 use super::watch::{Contained, Known};
+use crate::aside::aside;
 use crate::keeper::Sink;
 use crate::launch::EngineFacts;
 use harness_base::clock::Mono;
@@ -110,7 +111,7 @@ async fn first_exec(
 ) -> (Option<Seen>, Option<(Mono, Result<(), bollard::errors::Error>)>) {
     let returned_flag = Arc::new(AtomicBool::new(false));
     let (container, flag, hierarchies) = (id.to_owned(), Arc::clone(&returned_flag), Arc::clone(&engine.hierarchies));
-    let mut watch = tokio::task::spawn_blocking(move || exec::watch(&hierarchies, &container, begun, &flag));
+    let mut watch = std::pin::pin!(aside(move || exec::watch(&hierarchies, &container, begun, &flag)));
     let gone = |error: tokio::task::JoinError| {
         let error = std::io::Error::other(error.to_string());
         (Mono::now(), Err(bollard::errors::Error::from(error)))
