@@ -19,7 +19,6 @@ use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 use harness_rig::aside::aside;
 use harness_rig::keeper;
-use harness_rig::keeper::Refusal;
 use harness_rig::probe::{self, Milestones};
 use harness_rig::target::{self, ATTEMPTS, Fault, HttpUrl, LaunchRequest, Running, RunningUpstream};
 
@@ -130,9 +129,8 @@ pub(crate) fn launch_halt(error: &target::Error) -> Halt {
         target::Error::PortTaken { .. } | target::Error::NotListening { .. } | target::Error::NoProcess { .. } => {
             Exit::TargetFailed
         }
-        target::Error::Keeper(keeper::Error::Refused(Refusal::NoGroup { .. })) => Exit::Usage,
         target::Error::Container(error) if error.fault() == Fault::Tool => Exit::Usage,
-        target::Error::Keeper(keeper::Error::Refused(_)) => Exit::InvalidInput,
+        target::Error::Keeper(keeper::Error::Refused(refusal)) if !refusal.is_of_host() => Exit::InvalidInput,
         target::Error::Keeper(_) | target::Error::NoPort(_) | target::Error::Folder { .. } => Exit::Usage,
         _ => Exit::InvalidInput,
     };

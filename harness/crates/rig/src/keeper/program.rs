@@ -1,7 +1,7 @@
 //! Finds the file of a program.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Error, ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::refusal::Refusal;
 /// Finds the file of `program`: in `path` (colon-separated) if it has no slash, otherwise relative to `folder`.
 ///
 /// # Errors
-/// Returns [`Refusal::NotInPath`], [`Refusal::NotFound`] or [`Refusal::NotExecutable`].
+/// Returns [`Refusal::NotInPath`], [`Refusal::NotFound`], [`Refusal::NotExecutable`], or [`Refusal::Failed`] if the file cannot be inspected.
 pub fn find(program: &str, folder: &Path, path: &str) -> Result<PathBuf, Refusal> {
     if program.contains('/') {
         let file = folder.join(program);
@@ -55,12 +55,18 @@ fn kind(header: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
     (header.get(..6), header.get(18..HEADER))
 }
 
+/// Returns whether an error says that a path leads nowhere, and not that the host cannot follow it.
+pub(super) fn is_absent(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename)
+}
+
 fn check(file: &Path) -> Result<(), Refusal> {
     let program = file.display().to_string();
     match file.metadata() {
         Ok(about) if about.is_file() && about.permissions().mode() & 0o111 != 0 => Ok(()),
         Ok(_) => Err(Refusal::NotExecutable { program }),
-        Err(_) => Err(Refusal::NotFound { program }),
+        Err(error) if is_absent(&error) => Err(Refusal::NotFound { program }),
+        Err(error) => Err(Refusal::Failed { program, message: error.to_string() }),
     }
 }
 
@@ -76,5 +82,10 @@ mod tests {
         assert!(matches!(find("bin/sh-not", Path::new("/"), "/bin"), Err(Refusal::NotFound { .. })));
         assert!(matches!(find("/etc/passwd", Path::new("/"), "/bin"), Err(Refusal::NotExecutable { .. })));
         assert!(matches!(find("/bin", Path::new("/"), "/bin"), Err(Refusal::NotExecutable { .. })));
+        let place = std::env::temp_dir().join(format!("harness-test-loop-{}", std::process::id()));
+        std::os::unix::fs::symlink(&place, &place).unwrap();
+        let failed = find(&place.to_string_lossy(), Path::new("/"), "/bin").unwrap_err();
+        std::fs::remove_file(&place).unwrap();
+        assert!(failed.is_of_host() && failed.to_string().contains("Too many levels"), "{failed}");
     }
 }

@@ -62,3 +62,17 @@ pub enum Refusal {
     #[error("{program}: could not be started: {message}")]
     Failed { program: String, message: String },
 }
+
+impl Refusal {
+    /// Returns whether the host is the reason, and not what the scenario names.
+    pub const fn is_of_host(&self) -> bool {
+        matches!(
+            self,
+            Self::NoGroup { .. }
+                | Self::NoLog { .. }
+                | Self::NoScratch { .. }
+                | Self::Unknown { .. }
+                | Self::Failed { .. }
+        )
+    }
+}

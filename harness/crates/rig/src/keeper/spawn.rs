@@ -56,8 +56,12 @@ impl Grouped {
 /// Starts `command` as child number `child` with `mark` in its environment.
 pub(super) fn spawn(command: &Command, child: u64, mark: &str) -> Result<Started, Refusal> {
     let failed = |error: &dyn std::fmt::Display| Refusal::Failed { program: name(command), message: error.to_string() };
-    if !command.cwd.is_dir() {
-        return Err(Refusal::NoFolder { program: name(command), folder: command.cwd.clone() });
+    match std::fs::metadata(&command.cwd) {
+        Ok(about) if about.is_dir() => {}
+        Err(error) if !program::is_absent(&error) => {
+            return Err(failed(&format!("its working folder {}: {error}", command.cwd.display())));
+        }
+        _ => return Err(Refusal::NoFolder { program: name(command), folder: command.cwd.clone() }),
     }
     let path = command.env.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value.as_str());
     let file = program::find(&name(command), &command.cwd, path)?;
