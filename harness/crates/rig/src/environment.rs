@@ -13,6 +13,12 @@ use std::sync::OnceLock;
 
 use nix::libc::c_char;
 
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+
+/// The time for threads to end that have done their work.
+const ENDING: Nanos = Nanos::from_secs(2);
+
 /// Variables that the harness and the programs it starts may need, and that hold no secret.
 const KEPT: &[&str] = &[
     "CI",
@@ -67,16 +73,14 @@ pub fn value(name: &str) -> Option<String> {
 }
 
 /// Overwrites the values of all variables that are not known to be harmless. Those of `used`, which a scenario passes to its programs,
-/// are kept in memory. No other thread may exist.
+/// are kept in memory. No other thread may exist; waits for those that are ending.
 ///
 /// # Errors
-/// Returns an error, and changes nothing, if there is another thread.
+/// Returns an error, and changes nothing, if there is another thread that does not end.
 pub fn forget_secrets(used: impl IntoIterator<Item = String>) -> io::Result<()> {
     let used = used.into_iter().filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?)));
     USED.get_or_init(|| used.collect());
-    if std::fs::read_dir("/proc/self/task")?.count() != 1 {
-        return Err(io::Error::other("the environment cannot be cleared while other threads run"));
-    }
+    wait_for_threads()?;
     unsafe extern "C" {
         static environ: *mut *mut c_char;
     }
@@ -92,6 +96,25 @@ pub fn forget_secrets(used: impl IntoIterator<Item = String>) -> io::Result<()> 
         }
     }
     Ok(())
+}
+
+/// Waits until this thread is the only one. A thread that was joined, or has sent its result, exists for a moment longer.
+fn wait_for_threads() -> io::Result<()> {
+    let end = Mono::now().after(ENDING);
+    loop {
+        let others = std::fs::read_dir("/proc/self/task")?.count().saturating_sub(1);
+        if others == 0 {
+            return Ok(());
+        }
+        if Mono::now() >= end {
+            let message = format!(
+                "the secrets in the environment cannot be overwritten, because {others} other thread(s) of the harness still run after \
+                 {ENDING}; try again, with --baseline none if git is slow here"
+            );
+            return Err(io::Error::other(message));
+        }
+        std::thread::sleep(Nanos::from_millis(1).duration());
+    }
 }
 
 /// Overwrites the value of `NAME=value`, unless the variable is kept.
