@@ -121,7 +121,7 @@ class Run:
     def is_readable(self):
         """Returns the problem of the result, if any, and its state: complete, journal, partial, or none if nothing is written yet."""
         result = self.result()
-        if result is None or not any(result.glob("*.json*")):
+        if result is None or not any(file.stat().st_size for file in result.glob("*.json*")):
             return None, "none"
         if (result / "result.json").exists():
             checked = subprocess.run([self.harness, "validate", result], capture_output=True, text=True)
