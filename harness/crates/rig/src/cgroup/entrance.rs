@@ -32,6 +32,13 @@ impl Entrance {
     /// Returns the error of the kernel.
     pub fn enter(&self) -> Result<(), Errno> {
         // "0" is the writing process.
-        self.lists.iter().try_for_each(|list| write(list, b"0").map(|_| ()))
+        self.lists.iter().try_for_each(|list| {
+            loop {
+                match write(list, b"0") {
+                    Err(Errno::EINTR) => {}
+                    written => return written.map(|_| ()),
+                }
+            }
+        })
     }
 }
