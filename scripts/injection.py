@@ -2,9 +2,9 @@
 
 A run is a tree of processes, and strace counts calls per thread. So this process follows the tree with ptrace(2), without stopping at system
 calls, and hands a process to strace before its first instruction if it has the wanted role."""
-import collections, contextlib, ctypes, os, re, signal, subprocess, time
+import collections, contextlib, ctypes, os, re, signal, subprocess, sys, time
 
-from leftovers import WORDS, Run
+from leftovers import PATIENCE, WORDS, Run
 
 # What a run may take. Undisturbed it takes less than a tenth.
 DEADLINE = 60
@@ -67,6 +67,9 @@ class Attempt(Run):
         strace = subprocess.Popen(self.command(pid), stdin=subprocess.DEVNULL)
         self.straces[strace.pid] = strace
         while tracer_of(pid) == 0:
+            if strace.poll() is not None:
+                os.kill(pid, signal.SIGKILL)
+                sys.exit("check-syscalls: strace may not trace a process here; run this as root, or try: sysctl kernel.yama.ptrace_scope=0")
             time.sleep(0.001)
         os.kill(pid, signal.SIGCONT)
 
@@ -117,10 +120,12 @@ class Attempt(Run):
 
     def kill(self):
         """Kills everything that belongs to the run."""
-        for found in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(found.split()[1]), signal.SIGKILL)
-        self.left_at_last()
+        deadline = time.monotonic() + PATIENCE
+        while (left := self.processes()) and time.monotonic() < deadline:
+            for found in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(found.split()[1]), signal.SIGKILL)
+            time.sleep(0.01)
 
     def printed(self):
         """Returns what its processes printed."""
