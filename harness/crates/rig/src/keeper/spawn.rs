@@ -3,12 +3,13 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command as Builder, Stdio};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::{CpuSet, sched_getaffinity};
-use nix::unistd::{Pid, pipe2};
+use nix::unistd::{AccessFlags, Pid, access, pipe2};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::command::Command;
@@ -82,7 +83,7 @@ pub(super) fn spawn(command: &Command, child: u64, mark: &str) -> Result<Started
     let (group, join) = group(command, child)?.unzip();
     pre_exec::prepare(&mut builder, cpus, join);
     let begun = Mono::now();
-    let mut process = builder.spawn().map_err(|error| explain(command, &error, group.as_ref()))?;
+    let mut process = builder.spawn().map_err(|error| explain(command, &file, &error, group.as_ref()))?;
     let pid = i32::try_from(process.id()).map_err(|error| failed(&error))?;
     // The process is not reaped before the caller returns to its loop, so the number cannot be reused yet.
     let pidfd = rustix::process::Pid::from_raw(pid)
@@ -146,14 +147,21 @@ fn cpu_set(command: &Command, asked: &[u64]) -> Result<CpuSet, Refusal> {
 }
 
 /// Explains an error of exec, given that the file and the folder existed a moment ago.
-fn explain(command: &Command, error: &io::Error, group: Option<&Grouped>) -> Refusal {
+fn explain(command: &Command, file: &Path, error: &io::Error, group: Option<&Grouped>) -> Refusal {
     let program = name(command);
     if let Some((grouped, Some(Err(errno)))) = group.map(|grouped| (grouped, grouped.report.receive())) {
         return Refusal::NoGroup { program, error: refused(&grouped.own, errno) };
     }
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENOENT) => Refusal::NoInterpreter { program },
-        Some(Errno::EACCES) => Refusal::NotExecutable { program },
+        Some(Errno::EACCES) if access(file, AccessFlags::X_OK).is_err() => Refusal::NotExecutable { program },
+        Some(Errno::EACCES) => {
+            let (file, folder) = (file.display(), command.cwd.display());
+            let message = format!(
+                "{error}; check its working folder and its interpreter with: ls -ld {folder}; head -c 80 {file}"
+            );
+            Refusal::Failed { program, message }
+        }
         Some(Errno::ENOEXEC) => Refusal::WrongFormat { program },
         _ => Refusal::Failed { program, message: error.to_string() },
     }
