@@ -1,5 +1,6 @@
 //! The upstream side: one kept-alive connection per client connection, reopened after it was closed.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -13,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::state::Sidecar;
+use crate::tls::Connector;
 
 const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
@@ -89,23 +91,32 @@ impl Forwarder {
         if self.sidecar.args.never_reconnect && self.sidecar.truth.connect_failures.load(Relaxed) > 0 {
             return Err(Failure::NeverReconnect { authority: authority.clone() });
         }
-        let count = || self.sidecar.truth.connect_failures.fetch_add(1, Relaxed);
         let stream = TcpStream::connect(authority).await.map_err(|cause| {
-            count();
+            self.sidecar.truth.connect_failures.fetch_add(1, Relaxed);
             Failure::Connect { authority: authority.clone(), cause }
         })?;
         // This fails on a socket that is already closed; the request reports it.
         let _ = stream.set_nodelay(true);
         match &self.sidecar.connector {
             None => self.open(stream).await,
-            Some(tls) => {
-                let stream = tls.connect(stream).await.map_err(|cause| {
-                    count();
-                    Failure::Handshake { authority: authority.clone(), cause }
-                })?;
-                self.open(stream).await
-            }
+            Some(tls) => self.open_with_tls(tls, stream).await,
         }
+    }
+
+    /// Starts HTTP with TLS on a connected stream. Boxed here, because the handshake is rare and would enlarge the stack of every request.
+    #[inline(never)]
+    fn open_with_tls<'f>(
+        &'f self,
+        tls: &'f Connector,
+        stream: TcpStream,
+    ) -> Pin<Box<dyn Future<Output = Result<SendRequest<Incoming>, Failure>> + Send + 'f>> {
+        Box::pin(async move {
+            let stream = tls.connect(stream).await.map_err(|cause| {
+                self.sidecar.truth.connect_failures.fetch_add(1, Relaxed);
+                Failure::Handshake { authority: self.sidecar.args.upstream.authority.clone(), cause }
+            })?;
+            self.open(stream).await
+        })
     }
 
     /// Starts HTTP on a connected stream.
