@@ -169,9 +169,6 @@ fn read_endpoints(section: &Section<'_>, met: &mut Met) -> Endpoints {
             let base_only = key == "proxy";
             if let Err(error) = loopback::check(&template, base_only) {
                 section.mistake(key, error.to_string(), Some("for example http://127.0.0.1:{port.proxy}".to_owned()));
-            } else if text.starts_with("https://") && !base_only {
-                let hint = "let the target answer on a port without TLS, or leave the key out".to_owned();
-                section.mistake(key, "must start with http://: probes do not speak TLS", Some(hint));
             }
         }
     }

@@ -1,21 +1,21 @@
 //! A kept-alive HTTP/1.1 connection that repeats a GET request (RFC 9112).
 
+mod stream;
+
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
 
 use httparse::Status;
 
 use crate::target::HttpUrl;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
+use stream::Stream;
 
 /// The timeout of an answer, however many bytes arrive. If a target accepts a connection but does not answer, the request is repeated
 /// on a new connection.
 const TIMEOUT: Nanos = Nanos::from_secs(1);
 /// The timeout of the body of an answer, counted from its head. After a later one, the connection is closed.
 const BODY_TIMEOUT: Nanos = Nanos::from_millis(20);
-/// The timeout of one read, after which the stop flag is checked.
-const SLICE: Nanos = Nanos::from_millis(10);
 /// Longest head, and longest line of a chunked body, in bytes.
 const HEAD: usize = 64 * 1024;
 /// Header lines of one answer.
@@ -117,7 +117,7 @@ impl Head {
 /// A connection to one endpoint.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     request: Vec<u8>,
     /// Received bytes that were not used yet.
     buffer: Vec<u8>,
@@ -126,10 +126,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects within `timeout`.
     pub(super) fn open(url: &HttpUrl, timeout: Nanos) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&url.addr, timeout.duration())?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(SLICE.duration()))?;
-        stream.set_write_timeout(Some(TIMEOUT.duration()))?;
+        let stream = Stream::open(url, timeout, TIMEOUT)?;
         let (path, host) = (&url.path, url.authority());
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: harness-probe\r\nAccept: */*\r\n\r\n");
@@ -139,8 +136,8 @@ impl Connection {
     /// Sends one request and reads the status line of a 2xx, of which nothing more is waited for. Another answer is read to the end of
     /// its body, if that arrives soon, so that the connection can carry the next request.
     pub(super) fn get(&mut self, stopped: &impl Fn() -> bool) -> Result<Answer, Miss> {
-        self.stream.write_all(&self.request)?;
         let mut input = Input { connection: self, end: Mono::now().after(TIMEOUT), stopped };
+        input.send()?;
         let Head { line: StatusLine { at, status }, framing, keep } = match input.head()? {
             Began::Success(StatusLine { at, status }) => {
                 return Ok(Answer { at, status, excerpt: String::new(), reusable: false });
@@ -169,19 +166,33 @@ struct Input<'a, F> {
 }
 
 impl<F: Fn() -> bool> Input<'_, F> {
+    /// Completes the handshake of TLS, if there is one, and sends the request.
+    fn send(&mut self) -> Result<(), Miss> {
+        while !self.connection.stream.is_secure()? {
+            self.check()?;
+        }
+        let Connection { stream, request, .. } = &mut *self.connection;
+        stream.write_all(request)?;
+        Ok(stream.flush()?)
+    }
+
+    /// Checks whether the time is over.
+    fn check(&self) -> Result<(), Miss> {
+        match () {
+            () if (self.stopped)() => Err(Miss::Stopped),
+            () if Mono::now() >= self.end => Err(Miss::Silent),
+            () => Ok(()),
+        }
+    }
+
     /// Receives more bytes; 0 when the peer has closed its side. Checks before every read whether the time is over.
     fn fill(&mut self) -> Result<usize, Miss> {
         let mut chunk = [0_u8; 8192];
         loop {
-            if (self.stopped)() {
-                return Err(Miss::Stopped);
-            }
-            if Mono::now() >= self.end {
-                return Err(Miss::Silent);
-            }
+            self.check()?;
             // By Nagle's algorithm, a target that writes its answer in pieces waits for our acknowledgement of the first piece,
             // which the kernel would delay by 40 ms. The kernel resets the option, so it is set before every read.
-            let _unsupported = rustix::net::sockopt::set_tcp_quickack(&self.connection.stream, true);
+            let _unsupported = rustix::net::sockopt::set_tcp_quickack(self.connection.stream.socket(), true);
             match self.connection.stream.read(&mut chunk) {
                 Ok(count) => {
                     self.connection.buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());

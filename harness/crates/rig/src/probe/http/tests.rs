@@ -1,4 +1,6 @@
-use std::net::TcpListener;
+mod tls;
+
+use std::net::{TcpListener, TcpStream};
 
 use super::*;
 
