@@ -48,10 +48,8 @@ impl Against {
         let mut context = Context { override_reason: override_reason(args), ..Context::default() };
         match self.found.clone().map(|found| found.for_run(record)) {
             None => {}
-            Some(Choice::None { why }) => {
-                print_warning(&format!("nothing is compared: {why}"));
-                context.no_baseline = Some(why);
-            }
+            // The judgement says why nothing is compared.
+            Some(Choice::None { why }) => context.no_baseline = Some(why),
             Some(Choice::Found { baseline, differs, elsewhere, warnings, .. }) => {
                 differs.iter().chain(&warnings).for_each(|message| print_warning(message));
                 let against = verdict::context::Against::new(&baseline, differs);
