@@ -75,7 +75,7 @@ async fn driven<T>(driver: &mut (impl Future + Unpin), wanted: impl Future<Outpu
 }
 
 /// wrk with one thread; its CPU time is that of the children we have waited for.
-pub(crate) fn wrk(args: &Args, connections: u64, body: &Bytes) -> Result<Cost> {
+pub(crate) fn wrk(args: &Args, address: SocketAddr, connections: u64, body: &Bytes) -> Result<Cost> {
     let script = std::env::temp_dir().join(format!("bench-generator-{}.lua", std::process::id()));
     let text = std::str::from_utf8(body)?;
     std::fs::write(
@@ -86,7 +86,7 @@ pub(crate) fn wrk(args: &Args, connections: u64, body: &Bytes) -> Result<Cost> {
     let output = Command::new(&args.wrk)
         .args(["-t1", &format!("-c{connections}"), &format!("-d{}s", args.seconds), "-s"])
         .arg(&script)
-        .arg(format!("http://{}/echo", args.upstream))
+        .arg(format!("http://{address}/echo"))
         .output();
     std::fs::remove_file(&script)?;
     let output = output.context("wrk cannot be started: apt-get install wrk")?;

@@ -1,5 +1,6 @@
 //! A load child under measurement.
 
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -26,7 +27,7 @@ pub(crate) struct Child {
 
 impl Child {
     /// Starts one with its connections open.
-    pub(crate) async fn start(args: &Args, connections: u64, check: bool) -> Result<Self> {
+    pub(crate) async fn start(args: &Args, address: SocketAddr, connections: u64, check: bool) -> Result<Self> {
         let expect = Expect { status: Some(200), ..Expect::default() };
         let present = vec!["/result".to_owned()];
         let expect = if check { Expect { present, absent: vec!["/error".to_owned()], ..expect } } else { expect };
@@ -41,7 +42,7 @@ impl Child {
             expect,
             timeout: Nanos::from_secs(10),
         };
-        let (address, host) = (args.upstream, args.upstream.to_string());
+        let host = address.to_string();
         let arms = vec![ArmAddress { arm: Arm::Direct, address, host, base_path: String::new(), tls: None }];
         let job = Job { arms, requests: vec![request], connections, workers: args.workers, seed: 1 };
         let mut process = Command::new(&args.harness)

@@ -17,7 +17,7 @@ use clap::Parser;
 use harness_base::units::Nanos;
 
 use child::Child;
-use table::{Rows, Table};
+use table::{Capacity, Rows, Table};
 
 /// The numbers of connections in the cost rows.
 const CONNECTIONS: [u64; 3] = [10, 64, 256];
@@ -33,6 +33,9 @@ struct Args {
     /// A mock upstream that answers POST /echo
     #[arg(long)]
     upstream: SocketAddr,
+    /// A proxy in front of that upstream, as NAME=ADDRESS, whose capacity is found; may be repeated
+    #[arg(long, value_name = "NAME=ADDRESS")]
+    target: Vec<String>,
     /// The `wrk` binary
     #[arg(long, default_value = "wrk")]
     wrk: PathBuf,
@@ -106,11 +109,11 @@ fn measure(args: &Args) -> Result<bool> {
     for connections in CONNECTIONS {
         let mut rows = Rows::default();
         let (mut plain, mut checked) = runtime.block_on(async {
-            let plain = Child::start(args, connections, false).await.context("load child")?;
-            anyhow::Ok((plain, Child::start(args, connections, true).await.context("load child")?))
+            let plain = Child::start(args, args.upstream, connections, false).await.context("load child")?;
+            anyhow::Ok((plain, Child::start(args, args.upstream, connections, true).await.context("load child")?))
         })?;
         for round in 0..args.rounds {
-            rows.wrk.push(bare::wrk(args, connections, &body)?);
+            rows.wrk.push(bare::wrk(args, args.upstream, connections, &body)?);
             rows.bare.push(bare::hyper_loop(args.upstream, connections, args.seconds, &body)?);
             rows.load.push(runtime.block_on(plain.closed_loop(args.seconds))?);
             rows.checked.push(runtime.block_on(checked.closed_loop(args.seconds))?);
@@ -124,6 +127,9 @@ fn measure(args: &Args) -> Result<bool> {
         })?;
     }
     runtime.block_on(pacing(args, &mut table))?;
+    for target in &args.target {
+        table.capacities.push(runtime.block_on(capacity(args, target, &body))?);
+    }
     let (text, holds) = table.render();
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(holds)
@@ -131,7 +137,7 @@ fn measure(args: &Args) -> Result<bool> {
 
 /// Measures how late requests are released, and the memory of many connections.
 async fn pacing(args: &Args, table: &mut Table) -> Result<()> {
-    let mut child = Child::start(args, CONNECTIONS[0], false).await?;
+    let mut child = Child::start(args, args.upstream, CONNECTIONS[0], false).await?;
     for rate in RATES {
         let mut lags = Vec::new();
         for round in 0..args.rounds {
@@ -142,10 +148,25 @@ async fn pacing(args: &Args, table: &mut Table) -> Result<()> {
         table.lags.push((rate, lags));
     }
     child.end().await?;
-    let mut wide = Child::start(args, 5_000, false).await?;
+    let mut wide = Child::start(args, args.upstream, 5_000, false).await?;
     wide.lag(RATES[0], args.seconds).await?;
     table.rss_at_5000 = wide.rss()?;
     wide.end().await
+}
+
+/// Finds the capacity of a proxy with wrk and with the load child, in turns.
+async fn capacity(args: &Args, target: &str, body: &Bytes) -> Result<Capacity> {
+    let (name, address) = target.split_once('=').context("a target is NAME=ADDRESS")?;
+    let address = address.parse()?;
+    let mut child = Child::start(args, address, CONNECTIONS[0], true).await?;
+    let mut rates = Vec::new();
+    for round in 0..args.rounds {
+        let wrk = bare::wrk(args, address, CONNECTIONS[0], body)?;
+        rates.push((child.closed_loop(args.seconds).await?.rate, wrk.rate));
+        note(&format!("{name}: round {} of {}", round + 1, args.rounds));
+    }
+    child.end().await?;
+    Ok(Capacity { name: name.to_owned(), rates })
 }
 
 fn note(text: &str) {

@@ -12,6 +12,13 @@ pub(crate) struct Table {
     /// By rate, the lag of the load child and of the bare loop in each round.
     pub(crate) lags: Vec<(f64, Vec<(Lag, Lag)>)>,
     pub(crate) rss_at_5000: f64,
+    pub(crate) capacities: Vec<Capacity>,
+}
+
+/// The capacity of a proxy, as the load child and wrk found it in each round.
+pub(crate) struct Capacity {
+    pub(crate) name: String,
+    pub(crate) rates: Vec<(f64, f64)>,
 }
 
 /// The costs with one number of connections, one entry per round.
@@ -113,6 +120,10 @@ impl Table {
             bounds.push(Bound::most(format!("pacer lag p50 ÷ bare clock_nanosleep, {rate}/s"), p50, 1.2));
             let p99 = lag_ratio(lags, |lag| lag.p99.0 as f64);
             bounds.push(Bound::most(format!("pacer lag p99 ÷ bare clock_nanosleep, {rate}/s"), p99, 1.2));
+        }
+        for Capacity { name, rates } in &self.capacities {
+            let found = median(rates.iter().map(|(load, wrk)| load / wrk));
+            bounds.push(Bound::least(format!("capacity of {name} ÷ that found by wrk"), found, 0.97));
         }
         let first = self.costs.first().map_or(f64::NAN, |(_, rows)| rows.rss);
         bounds.push(Bound::most("RSS at 10 connections, MiB", first, 40.0));
