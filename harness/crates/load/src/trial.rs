@@ -238,11 +238,7 @@ impl Trial {
             tally.latencies.pacer_lag.record(turn.released.since(turn.intended));
         }
         if ok {
-            tally.latencies.service.record(completion.ended.since(turn.sent));
-            tally.latencies.ttfb.record(completion.headers.since(turn.sent));
-            if let Some(first) = completion.first_body {
-                tally.latencies.first_body.record(first.since(turn.sent));
-            }
+            tally.served(turn.sent, completion);
         }
         // In a closed loop, the response time is the service time, and there is neither wait nor lag.
         if ok && open {
