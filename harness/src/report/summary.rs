@@ -144,6 +144,16 @@ fn groups(judgement: &Judgement) -> Vec<Group<'_>> {
     groups
 }
 
+/// Formats how far another run can be from `point`; `None` for a point of 0 without spread, which has no percentage.
+fn spread(point: f64, low: f64, high: f64) -> Option<String> {
+    let percent = (high - point).max(point - low) / point.abs() * 100.0;
+    match percent {
+        _ if percent.is_nan() => None,
+        _ if percent > 100.0 => Some("over ± 100 %".to_owned()),
+        _ => Some(format!("± {percent:.0} %")),
+    }
+}
+
 fn row<'a>(metric: &'a Measured, estimate: &Estimate, claim: Option<&'a ClaimFinding>) -> Row<'a> {
     let unit: Unit = metric.unit;
     let interval = estimate.interval;
@@ -153,11 +163,7 @@ fn row<'a>(metric: &'a Measured, estimate: &Estimate, claim: Option<&'a ClaimFin
         proxied: metric.arms.map(|arms| unit.show(arms.proxied.point)),
         value: unit.show(estimate.point),
         interval: interval.map(|ends| unit.show_interval(estimate.point, ends.low, ends.high)),
-        between_runs: metric.between_runs.map(|ends| {
-            let farther = (ends.high - estimate.point).max(estimate.point - ends.low);
-            let percent = farther / estimate.point.abs() * 100.0;
-            if percent > 100.0 { "over ± 100 %".to_owned() } else { format!("± {percent:.0} %") }
-        }),
+        between_runs: metric.between_runs.and_then(|ends| spread(estimate.point, ends.low, ends.high)),
         coverage: interval.map(|ends| format!("{:.1} %", ends.coverage * 100.0)),
         n: estimate.n,
         claim,
@@ -184,4 +190,17 @@ fn absent(judgement: &Judgement) -> Vec<(String, Vec<String>)> {
         }
     }
     folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_a_percentage_of_a_point_that_is_not_0() {
+        assert_eq!(spread(10.0, 8.0, 11.0).as_deref(), Some("± 20 %"));
+        assert_eq!(spread(1.0, -2.0, 4.0).as_deref(), Some("over ± 100 %"));
+        assert_eq!(spread(0.0, 0.0, 1.0).as_deref(), Some("over ± 100 %"));
+        assert_eq!(spread(0.0, 0.0, 0.0), None);
+    }
 }
