@@ -205,7 +205,7 @@ impl FrameWriter {
         self.send(&FromChild::Failed { message: chain(error) });
     }
 
-    /// Sends a frame. If that fails, the process exits: control has ended, or would wait for the frame in vain.
+    /// Sends a frame. If that fails, the process exits: control has ended, or would wait for a frame that does not arrive.
     fn send(&self, frame: &FromChild) {
         let mut line = serde_json::to_vec(frame).unwrap_or_default();
         line.push(b'\n');

@@ -1,7 +1,7 @@
 //! A link: one connection to the target or the upstream, which carries HTTP/1.1, one request after the other.
 //!
-//! The task of the user drives it. In the common case a request costs one write, one wake-up and one read: bytes are parsed where the
-//! kernel put them, in a buffer that all links of a thread share, and only the beginning of an incomplete head is copied.
+//! The task of the user drives it. In the common case a request costs one write, one wake-up and one read: bytes are parsed in the
+//! buffer of the read, which all links of a thread share, and only the beginning of an incomplete head is copied.
 
 mod body;
 mod head;

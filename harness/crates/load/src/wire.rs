@@ -44,11 +44,15 @@ impl Wire {
         socket.set_nodelay(true)?;
         match &route.tls {
             None => Ok(Self::Tcp(socket)),
-            Some((connector, name)) => Ok(Self::Tls(Box::new(connector.connect(name.clone(), socket).await?))),
+            Some((connector, name)) => {
+                let failed =
+                    |error: io::Error| io::Error::new(error.kind(), format!("the TLS handshake failed: {error}"));
+                Ok(Self::Tls(Box::new(connector.connect(name.clone(), socket).await.map_err(failed)?)))
+            }
         }
     }
 
-    /// Returns whether the peer has closed it or has sent bytes that nobody asked for. Costs no system call unless something arrived.
+    /// Returns whether the peer has closed it or has sent bytes that belong to no answer. Costs no system call unless something arrived.
     pub(super) fn has_ended(&mut self) -> bool {
         let mut byte = [0];
         match self {

@@ -32,6 +32,6 @@ mod tests {
     #[tokio::test]
     async fn work_returns_its_result_and_a_panic_of_it_is_an_error() {
         assert_eq!(aside(|| 3).await.unwrap(), 3);
-        assert!(matches!(aside(|| panic!("as the test wants")).await, Err::<(), _>(Error::Ended)));
+        assert!(matches!(aside(|| panic!("of this test")).await, Err::<(), _>(Error::Ended)));
     }
 }

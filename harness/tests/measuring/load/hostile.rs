@@ -75,7 +75,7 @@ const ATTACKS: [(&str, Attack, Outcome, &str); 13] = [
         "no complete answer",
     ),
     (
-        "a chunk size that is none",
+        "an invalid chunk size",
         |peer| send(peer, CHUNKED, b"zz\r\n{}\r\n0\r\n\r\n"),
         Outcome::Reset,
         "the size of a chunk",

@@ -54,7 +54,7 @@ fn an_output_that_cannot_be_written_is_no_success() {
     let output = gone.wait_with_output().unwrap();
     assert_eq!((output.status.code(), said(&output).1.as_str()), (Some(0), ""), "a reader that went away");
     let output = harness().args(["check", "nowhere.toml"]).stderr(full()).output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "an error that nobody reads");
+    assert_eq!(output.status.code(), Some(2), "an error that cannot be printed");
 }
 
 #[test]

@@ -23,7 +23,7 @@ async fn end_of_a_request(guest: Guest<'_>, address: SocketAddr) -> ErrorKind {
 }
 
 #[tokio::test]
-async fn errors_break_the_socket_and_say_no_goodbye() {
+async fn errors_break_the_socket_without_a_tls_alert() {
     for (name, expected) in [
         ("reset", ErrorKind::ConnectionReset),
         ("close", ErrorKind::UnexpectedEof),

@@ -55,7 +55,7 @@ fn kind(header: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
     (header.get(..6), header.get(18..HEADER))
 }
 
-/// Returns whether an error says that a path leads nowhere, and not that the host cannot follow it.
+/// Returns whether an error means that a path does not exist, and not that it could not be resolved.
 pub(super) fn is_absent(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename)
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -19,6 +19,8 @@ pub struct Certificates {
     folder: PathBuf,
     names: Vec<String>,
     made: OnceLock<Made>,
+    /// Held while they are made, so that the files belong together.
+    making: Mutex<()>,
 }
 
 /// The certificates as PEM.
@@ -71,7 +73,7 @@ impl Certificates {
     /// Prepares the certificates of a run, whose files will be in `folder`. The certificate has `name`, if there is one, besides [`NAMES`].
     pub fn new(folder: &Path, name: Option<&str>) -> Self {
         let names = NAMES.into_iter().chain(name).map(ToOwned::to_owned).collect();
-        Self { folder: folder.to_owned(), names, made: OnceLock::new() }
+        Self { folder: folder.to_owned(), names, made: OnceLock::new(), making: Mutex::new(()) }
     }
 
     /// Returns the certificates.
@@ -79,16 +81,16 @@ impl Certificates {
     /// # Errors
     /// Returns an error when they cannot be made or written.
     pub fn made(&self) -> io::Result<&Made> {
-        if self.made.get().is_none() {
-            let made = make(&self.names).map_err(io::Error::other)?;
-            fs::DirBuilder::new().recursive(true).mode(0o755).create(&self.folder)?;
-            for file in CertificateFile::ALL {
-                write(&self.folder.join(file.name()), file.text(&made))?;
-            }
-            // Only the first thread that is done writes here; both files are valid.
-            let _other = self.made.set(made);
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = self.made.get() {
+            return Ok(made);
         }
-        self.made.get().ok_or_else(|| io::Error::other("the certificates were not kept"))
+        let made = make(&self.names).map_err(io::Error::other)?;
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(&self.folder)?;
+        for file in CertificateFile::ALL {
+            write(&self.folder.join(file.name()), file.text(&made))?;
+        }
+        Ok(self.made.get_or_init(|| made))
     }
 
     /// Returns the path of a file, and writes it if that was not done before.

@@ -61,7 +61,7 @@ impl Read for Stream {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(bytes),
-            // A server that ends without saying goodbye has closed the connection.
+            // The server has closed the connection without the alert `close_notify` (RFC 8446, section 6.1).
             Self::Tls(stream) => match stream.read(bytes) {
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(0),
                 read => read,

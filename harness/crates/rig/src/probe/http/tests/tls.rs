@@ -9,7 +9,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
 
-/// Serves TLS, and answers two requests on one connection; the second answer ends without a goodbye.
+/// Serves TLS, and answers two requests on one connection; after the second, it closes the connection without an alert.
 fn serve(listener: &TcpListener) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
     let key = PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).expect("a key");
