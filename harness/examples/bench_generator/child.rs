@@ -83,6 +83,14 @@ impl Child {
         bare::lag(&facts.latencies.pacer_lag)
     }
 
+    /// Median service time and read lag of an open loop.
+    pub(crate) async fn latency(&mut self, rate: f64, seconds: u64) -> Result<(Nanos, Nanos)> {
+        let facts = self.trial(Pace::constant(Rate(rate)), seconds, Mono::now().after(LEAD)).await?;
+        let service = facts.latencies.service.quantiles().context("nothing was answered")?;
+        let lags = facts.read_lag.and_then(|lag| lag.lags.quantiles()).context("the kernel stamped no answer")?;
+        Ok((Nanos(service.p50_ns), Nanos(lags.p50_ns)))
+    }
+
     async fn trial(&mut self, pace: Pace, seconds: u64, start_at: Mono) -> Result<LoadFacts> {
         let order = TrialOrder {
             arm: Arm::Direct,

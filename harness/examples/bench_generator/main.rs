@@ -3,6 +3,7 @@
 
 mod bare;
 mod child;
+mod epoll;
 mod table;
 
 use std::io::Write;
@@ -17,10 +18,15 @@ use clap::Parser;
 use harness_base::units::Nanos;
 
 use child::Child;
-use table::{Capacity, Rows, Table};
+use table::{Added, Capacity, Rows, Table};
 
 /// The numbers of connections in the cost rows.
 const CONNECTIONS: [u64; 3] = [10, 64, 256];
+/// Further ones, which have no bound, in at most [`FEW`] rounds.
+const MANY_CONNECTIONS: [u64; 2] = [1_000, 10_000];
+const FEW: usize = 5;
+/// More connections than this leave no outgoing port for all rows at the same time, so only wrk and the load child are measured.
+const MOST_FOR_ALL: u64 = 5_000;
 /// The rates in the pacing rows.
 const RATES: [f64; 2] = [1_000.0, 20_000.0];
 
@@ -107,26 +113,14 @@ fn measure(args: &Args) -> Result<bool> {
     let body = Bytes::from(json_of_1_kib("42"));
     let mut table = Table::default();
     for connections in CONNECTIONS {
-        let mut rows = Rows::default();
-        let (mut plain, mut checked) = runtime.block_on(async {
-            let plain = Child::start(args, args.upstream, connections, false).await.context("load child")?;
-            anyhow::Ok((plain, Child::start(args, args.upstream, connections, true).await.context("load child")?))
-        })?;
-        for round in 0..args.rounds {
-            rows.wrk.push(bare::wrk(args, args.upstream, connections, &body)?);
-            rows.bare.push(bare::hyper_loop(args.upstream, connections, args.seconds, &body)?);
-            rows.load.push(runtime.block_on(plain.closed_loop(args.seconds))?);
-            rows.checked.push(runtime.block_on(checked.closed_loop(args.seconds))?);
-            note(&format!("{connections} connections: round {} of {}", round + 1, args.rounds));
-        }
-        rows.rss = plain.rss()?;
-        table.costs.push((connections, rows));
-        runtime.block_on(async {
-            plain.end().await?;
-            checked.end().await
-        })?;
+        table.costs.push((connections, runtime.block_on(costs(args, connections, args.rounds, &body))?));
+    }
+    for connections in MANY_CONNECTIONS {
+        let rounds = args.rounds.min(FEW);
+        table.more_costs.push((connections, runtime.block_on(costs(args, connections, rounds, &body))?));
     }
     runtime.block_on(pacing(args, &mut table))?;
+    runtime.block_on(added(args, &mut table, &body))?;
     for target in &args.target {
         table.capacities.push(runtime.block_on(capacity(args, target, &body))?);
     }
@@ -135,7 +129,50 @@ fn measure(args: &Args) -> Result<bool> {
     Ok(holds)
 }
 
-/// Measures how late requests are released, and the memory of many connections.
+/// Measures the costs of every row with one number of connections, in turns.
+async fn costs(args: &Args, connections: u64, rounds: usize, body: &Bytes) -> Result<Rows> {
+    let mut rows = Rows::default();
+    let mut plain = Child::start(args, args.upstream, connections, false).await.context("load child")?;
+    let mut checked = match connections {
+        ..=MOST_FOR_ALL => Some(Child::start(args, args.upstream, connections, true).await.context("load child")?),
+        _ => None,
+    };
+    for round in 0..rounds {
+        rows.wrk.push(bare::wrk(args, args.upstream, connections, body)?);
+        rows.load.push(plain.closed_loop(args.seconds).await?);
+        if let Some(checked) = &mut checked {
+            rows.checked.push(checked.closed_loop(args.seconds).await?);
+            let (upstream, seconds, body) = (args.upstream, args.seconds, body.clone());
+            let bare = move || bare::hyper_loop(upstream, connections, seconds, &body);
+            rows.bare.push(tokio::task::spawn_blocking(bare).await??);
+        }
+        note(&format!("{connections} connections: round {} of {rounds}", round + 1));
+    }
+    rows.rss = plain.rss()?;
+    plain.end().await?;
+    if let Some(checked) = checked {
+        checked.end().await?;
+    }
+    Ok(rows)
+}
+
+/// Measures the latency as the load child, a bare epoll loop and the kernel see it, in turns.
+async fn added(args: &Args, table: &mut Table, body: &Bytes) -> Result<()> {
+    let mut child = Child::start(args, args.upstream, CONNECTIONS[0], false).await?;
+    for rate in RATES {
+        let mut rounds = Vec::new();
+        for round in 0..args.rounds {
+            let bare = epoll::latency(args.upstream, rate, CONNECTIONS[0], args.seconds, body)?;
+            let (service, read_lag) = child.latency(rate, args.seconds).await?;
+            rounds.push(Added { service, read_lag, bare });
+            note(&format!("latency at {rate}/s: round {} of {}", round + 1, args.rounds));
+        }
+        table.added.push((rate, rounds));
+    }
+    child.end().await
+}
+
+/// Measures how late requests are released.
 async fn pacing(args: &Args, table: &mut Table) -> Result<()> {
     let mut child = Child::start(args, args.upstream, CONNECTIONS[0], false).await?;
     for rate in RATES {
@@ -147,11 +184,7 @@ async fn pacing(args: &Args, table: &mut Table) -> Result<()> {
         }
         table.lags.push((rate, lags));
     }
-    child.end().await?;
-    let mut wide = Child::start(args, args.upstream, 5_000, false).await?;
-    wide.lag(RATES[0], args.seconds).await?;
-    table.rss_at_5000 = wide.rss()?;
-    wide.end().await
+    child.end().await
 }
 
 /// Finds the capacity of a proxy with wrk and with the load child, in turns.

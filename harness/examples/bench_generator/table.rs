@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use super::{Cost, Lag};
+use crate::epoll::Latency;
+use harness_base::units::Nanos;
 
 /// All that was measured.
 #[derive(Default)]
@@ -11,8 +13,18 @@ pub(crate) struct Table {
     pub(crate) costs: Vec<(u64, Rows)>,
     /// By rate, the lag of the load child and of the bare loop in each round.
     pub(crate) lags: Vec<(f64, Vec<(Lag, Lag)>)>,
-    pub(crate) rss_at_5000: f64,
+    /// The costs with more connections, which have no bound.
+    pub(crate) more_costs: Vec<(u64, Rows)>,
+    /// By rate, the latencies in each round.
+    pub(crate) added: Vec<(f64, Vec<Added>)>,
     pub(crate) capacities: Vec<Capacity>,
+}
+
+/// The median latencies of one round, as the load child and a bare epoll loop found them.
+pub(crate) struct Added {
+    pub(crate) service: Nanos,
+    pub(crate) read_lag: Nanos,
+    pub(crate) bare: Latency,
 }
 
 /// The capacity of a proxy, as the load child and wrk found it in each round.
@@ -84,7 +96,7 @@ impl Table {
         let mut text = String::from(
             "| connections | generator | CPU per request, ÷ wrk | rate, ÷ wrk | CPU, µs | user, µs | waits per request |\n|---:|---|---:|---:|---:|---:|---:|\n",
         );
-        for (connections, rows) in &self.costs {
+        for (connections, rows) in self.costs.iter().chain(&self.more_costs) {
             rows.render(*connections, &mut text);
         }
         let _ = writeln!(
@@ -96,6 +108,13 @@ impl Table {
             let bare = |of: fn(Lag) -> u64| median(lags.iter().map(|(_, bare)| of(*bare) as f64)) / 1e3;
             let (bare_50, bare_99) = (bare(|lag| lag.p50.0), bare(|lag| lag.p99.0));
             let _ = writeln!(text, "| {rate}/s | {p50:.2} | {p99:.2} | {bare_50:.1} | {bare_99:.1} |");
+        }
+        text.push_str("\n| latency p50, µs | load child | bare epoll loop | kernel | read lag of the load child |\n|---|---:|---:|---:|---:|\n");
+        for (rate, rounds) in &self.added {
+            let us = |of: fn(&Added) -> Nanos| median(rounds.iter().map(|round| of(round).0 as f64 / 1e3));
+            let (ours, bare) = (us(|round| round.service), us(|round| round.bare.read));
+            let (kernel, lag) = (us(|round| round.bare.arrived), us(|round| round.read_lag));
+            let _ = writeln!(text, "| {rate}/s | {ours:.1} | {bare:.1} | {kernel:.1} | {lag:.1} |");
         }
         text.push_str("\n| bound | found | limit | holds |\n|---|---:|---:|---|\n");
         let bounds = self.bounds();
@@ -121,13 +140,23 @@ impl Table {
             let p99 = lag_ratio(lags, |lag| lag.p99.0 as f64);
             bounds.push(Bound::most(format!("pacer lag p99 ÷ bare clock_nanosleep, {rate}/s"), p99, 1.2));
         }
+        for (rate, rounds) in &self.added {
+            let added = |of: fn(&Added) -> f64| median(rounds.iter().map(of)) / 1e3;
+            let read = added(|round| round.service.0 as f64 - round.bare.read.0 as f64);
+            bounds.push(Bound::most(format!("latency p50 − bare epoll loop, {rate}/s, µs"), read, 3.0));
+            let arrived = added(|round| (round.service.0 - round.read_lag.0) as f64 - round.bare.arrived.0 as f64);
+            bounds.push(Bound::most(format!("latency p50 without read lag − kernel, {rate}/s, µs"), arrived, 3.0));
+        }
         for Capacity { name, rates } in &self.capacities {
             let found = median(rates.iter().map(|(load, wrk)| load / wrk));
             bounds.push(Bound::least(format!("capacity of {name} ÷ that found by wrk"), found, 0.97));
         }
         let first = self.costs.first().map_or(f64::NAN, |(_, rows)| rows.rss);
         bounds.push(Bound::most("RSS at 10 connections, MiB", first, 40.0));
-        bounds.push(Bound::most("RSS at 5,000 connections, MiB", self.rss_at_5000, 200.0));
+        for (connections, rows) in &self.more_costs {
+            let each = (rows.rss - first) * 1024.0 / *connections as f64;
+            bounds.push(Bound::most(format!("KiB per connection, {connections} connections"), each, 16.0));
+        }
         bounds
     }
 }
@@ -140,7 +169,7 @@ impl Rows {
             ("load child, all stamps", &self.load),
             ("load child, all stamps and JSON check", &self.checked),
         ];
-        for (name, costs) in rows {
+        for (name, costs) in rows.into_iter().filter(|(_, costs)| !costs.is_empty()) {
             let of = |of: fn(&Cost) -> f64| median(costs.iter().map(of));
             let _ = writeln!(
                 text,

@@ -11,6 +11,7 @@ use co_located::{is_held_by_run, saturation};
 use harness_base::clock::STAT_TICK;
 use harness_base::units::Nanos;
 use harness_load::facts::{Arm, LedgerRule, LoadFacts};
+use harness_load::latency::LatencyHistogram;
 use harness_load::outcome::Outcomes;
 use harness_load::pace::{Arrivals, Pace};
 use harness_rig::launch::LaunchRecord;
@@ -38,7 +39,7 @@ pub struct Evidence<'a> {
 
 /// Applies every rule. The first failed rule is the headline, so their order matters.
 pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
-    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 14] = [
+    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 15] = [
         accounting,
         errors,
         stall,
@@ -46,6 +47,7 @@ pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
         throttled,
         achieved,
         pacer_lag,
+        read_lag,
         unsent,
         ledger,
         littles_law,
@@ -136,7 +138,17 @@ fn pacer_lag(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     Some(Check::new(found, passed, Blame::Generator))
 }
 
-/// A pacer lag and its quantile.
+/// Checks how late answers were read in an open loop. In a closed loop, the answers of other connections that are read before are part of
+/// the load.
+fn read_lag(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
+    let Pace::Open { .. } = evidence.offered else { return None };
+    let JudgedLag { quantile, lag } = judged_read_lag(evidence.load)?;
+    let passed = lag <= limits.read_lag_p99 || is_held_by_run(evidence, limits);
+    let found = Found::ReadLag { quantile, lag_ns: lag.0, limit_ns: limits.read_lag_p99.0 };
+    Some(Check::new(found, passed, Blame::Generator))
+}
+
+/// A lag and its quantile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct JudgedLag {
     /// From 0 to 1.
@@ -144,10 +156,18 @@ pub struct JudgedLag {
     pub lag: Nanos,
 }
 
-/// Returns the pacer lag that is compared with its limit: p99, or a lower quantile if fewer than ten values are beyond
-/// p99, because one late wake-up would decide it. Returns `None` if no request was released.
+/// Returns the pacer lag that is compared with its limit. Returns `None` if no request was released.
 pub fn judged_lag(load: &LoadFacts) -> Option<JudgedLag> {
-    let lags = &load.latencies.pacer_lag;
+    judged(&load.latencies.pacer_lag)
+}
+
+/// Returns the read lag that is compared with its limit. Returns `None` if the kernel stamped no answer.
+pub fn judged_read_lag(load: &LoadFacts) -> Option<JudgedLag> {
+    judged(&load.read_lag.as_ref()?.lags)
+}
+
+/// Returns p99, or a lower quantile if fewer than ten values are beyond p99, because one late wake-up would decide it.
+fn judged(lags: &LatencyHistogram) -> Option<JudgedLag> {
     let quantile = 1.0 - (10.0 / lags.count().max(20) as f64).max(0.01);
     Some(JudgedLag { quantile, lag: lags.quantile(quantile)? })
 }

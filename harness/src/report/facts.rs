@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::calibration::quote;
 use super::stage::show;
+use crate::measure::Arm;
 use crate::measure::HostFacts;
 use crate::measure::Pace;
 use crate::measure::audit::Tag;
 use crate::measure::audit::judged_lag;
+use crate::measure::latency::LatencyHistogram;
 use crate::measure::reason::{Problem, Reason};
 use crate::measure::record::{Record, Retry, RoundRecord, StageRecord, StageStatus};
 use crate::measure::rejection::rejections;
@@ -162,6 +164,7 @@ fn audit_of(stage: &StageRecord) -> String {
     let lag = trials(stage).filter(|trial| open(trial)).filter_map(|trial| judged_lag(&trial.load));
     let judged = lag.max_by_key(|judged| judged.lag);
     parts.extend(judged.map(|judged| format!("pacer lag {} up to {}", judged.quantile_name(), judged.lag)));
+    parts.extend(read_lag(stage));
     let stalled = sum(|trial| trial.load.stalls.map_or(0, |stalls| stalls.requests));
     let left_out =
         (stalled > 0).then(|| format!("{} requests in stalls of the generator left out", grouped(stalled as f64)));
@@ -170,6 +173,19 @@ fn audit_of(stage: &StageRecord) -> String {
     let foreign = worst(&|trial| trial.readings.foreign_cpu());
     parts.extend(foreign.map(|foreign| format!("other processes up to {} of CPU", Ratio(foreign))));
     format!("{}: {}", stage.name, parts.join(", "))
+}
+
+/// Formats how late the generator read the answers of each arm.
+fn read_lag(stage: &StageRecord) -> Option<String> {
+    let of = |arm: Arm| {
+        let mut lags = LatencyHistogram::default();
+        let trials = trials(stage).filter(|trial| trial.arm == arm);
+        trials.filter_map(|trial| trial.load.read_lag.as_ref()).for_each(|lag| lags.merge(&lag.lags));
+        let quantiles = lags.quantiles()?;
+        Some(format!("{} {} and {}", arm.name(), Nanos(quantiles.p50_ns), Nanos(quantiles.p99_ns)))
+    };
+    let arms: Vec<String> = [Arm::Direct, Arm::Proxied].into_iter().filter_map(of).collect();
+    (!arms.is_empty()).then(|| format!("read lag p50 and p99 {}", arms.join(", ")))
 }
 
 fn larger(found: Option<f64>, next: f64) -> Option<f64> {

@@ -187,6 +187,8 @@ async fn every_tenth_answer_wrong_is_found_to_the_request() {
     assert_eq!((facts.outcomes.ok, facts.outcomes.wrong_body, facts.outcomes.wrong_status), (400, 50, 50));
     assert_counted(&facts, facts.latencies.response.count(), 400, "an error has no latency");
     assert_counted(&facts, facts.latencies.pacer_lag.count(), 500, "every request is released");
+    let read = facts.read_lag.as_ref().expect("Linux stamps what arrives on loopback");
+    assert!((10..=40).contains(&read.lags.count()) && read.dropped == 0, "one of 17 of 400 answers: {read:?}");
     assert!(facts.completed_in_window <= 400, "errors do not count as throughput");
     assert_eq!(facts.examples.len(), 5);
     // The first ones that were reported; two users may end in another order than their answers.

@@ -18,7 +18,8 @@ use harness::stages::idle::facts as idle;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_base::units::{Nanos, Rate};
-use harness_load::facts::StallTotal;
+use harness_load::facts::{ReadLag, StallTotal};
+use harness_load::latency::LatencyHistogram;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -286,6 +287,7 @@ impl Maker {
             mean_in_flight: requests as f64 / seconds * mean / 1e9,
             seconds: per_second.collect(),
             latencies,
+            read_lag: Some(read_lag(requests)),
             ticks: None,
             examples: Vec::new(),
         }
@@ -403,4 +405,11 @@ pub fn with_few_requests(mut record: Record) -> Record {
     let rounds = overhead.flat_map(|stage| &mut stage.instances).flat_map(|instance| &mut instance.rounds);
     rounds.flat_map(|round| &mut round.trials).for_each(|trial| trial.load.scheduled = 900);
     record
+}
+
+/// The read lags of every seventeenth request.
+fn read_lag(requests: u64) -> ReadLag {
+    let mut lags = LatencyHistogram::default();
+    (0..requests / 17).for_each(|number| lags.record(Nanos(4_000 + 250 * (number % 17))));
+    ReadLag { lags, dropped: 0, error_ns: 60 }
 }

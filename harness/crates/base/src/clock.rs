@@ -50,6 +50,11 @@ pub fn process_cpu() -> Nanos {
     read(ClockId::CLOCK_PROCESS_CPUTIME_ID)
 }
 
+/// Returns the time of `CLOCK_REALTIME` since 1970, which steps when the clock is set. The kernel stamps received packets with it.
+pub fn real_time() -> Nanos {
+    read(ClockId::CLOCK_REALTIME)
+}
+
 /// Returns the seconds since 1970, UTC.
 pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |span| span.as_secs())

@@ -12,6 +12,7 @@ use super::link::{Answer, Link, Message, Reason};
 use super::wire::{Negotiated, Route};
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 
 /// The client of one arm.
 pub(super) struct ArmClient {
@@ -35,6 +36,8 @@ pub(super) struct Completion {
     pub(super) headers: Mono,
     /// Absent without a body or an answer.
     pub(super) first_body: Option<Mono>,
+    /// When the kernel received the last byte, by `CLOCK_REALTIME`; known for a sample of the answers.
+    pub(super) arrived: Option<Nanos>,
     /// How often the request was written to the socket; more than once if it was repeated.
     pub(super) writes: u64,
     pub(super) reconnects: u64,
@@ -45,8 +48,16 @@ pub(super) struct Completion {
 impl Completion {
     fn new() -> Self {
         let none = Mono::default();
-        let (first_body, message) = (None, None);
-        Self { outcome: Outcome::Ok, ended: none, headers: none, first_body, writes: 0, reconnects: 0, message }
+        Self {
+            outcome: Outcome::Ok,
+            ended: none,
+            headers: none,
+            first_body: None,
+            arrived: None,
+            writes: 0,
+            reconnects: 0,
+            message: None,
+        }
     }
 
     fn answered(mut self, answer: Answer, outcome: Outcome) -> Self {
@@ -54,6 +65,7 @@ impl Completion {
         self.outcome = outcome;
         self.headers = answer.headers;
         self.first_body = answer.first_body;
+        self.arrived = answer.arrived;
         self.ended = answer.last;
         self
     }

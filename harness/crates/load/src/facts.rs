@@ -107,6 +107,19 @@ pub struct StallTotal {
     pub errors: u64,
 }
 
+/// The times from the arrival of the last byte of an answer, as stamped by the kernel, to the end of the read that returned it, which
+/// includes its decryption. They are the generator's, and part of every response time. Only a sample of the answers has one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReadLag {
+    pub lags: LatencyHistogram,
+    /// Values that were dropped because the clock of the host was set meanwhile.
+    pub dropped: u64,
+    /// How far each value can be off, in nanoseconds: the stamps are of another clock than the reads.
+    pub error_ns: u64,
+}
+
 /// The mean response times of the valid requests that were due in each half of a window. In an open loop they are equal, unless a queue
 /// grows or shrinks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +196,9 @@ pub struct LoadFacts {
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub mean_in_flight: f64,
     pub latencies: Latencies,
+    /// Absent if the kernel stamped nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_lag: Option<ReadLag>,
     pub seconds: Vec<Second>,
     /// Absent without ticks.
     #[serde(default, skip_serializing_if = "Option::is_none")]

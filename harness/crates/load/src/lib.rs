@@ -27,6 +27,7 @@ mod judge;
 mod link;
 mod preflight;
 mod prepared;
+mod read_lag;
 mod stalls;
 mod tally;
 mod trial;

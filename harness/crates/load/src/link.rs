@@ -19,6 +19,7 @@ use super::deadline::Deadline;
 use super::judge::{Expected, Judge};
 use super::wire::{Negotiated, Route, Wire};
 use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 
 /// The size of the buffer of a thread: what one read can return.
 const BUFFER: usize = 64 << 10;
@@ -50,6 +51,8 @@ pub(super) struct Answer {
     /// Absent without a body.
     pub(super) first_body: Option<Mono>,
     pub(super) last: Mono,
+    /// When the kernel received the last byte, by `CLOCK_REALTIME`; known for a sample of the answers.
+    pub(super) arrived: Option<Nanos>,
 }
 
 /// Why there is no answer. The link cannot be used afterwards.
@@ -121,7 +124,10 @@ impl Link {
         let mut exchange = Exchange::new(message, judge);
         let done = poll_fn(|cx| exchange.poll(&mut self.wire, deadline, cx)).await;
         self.ended = done.is_err() || !exchange.keep_alive || !exchange.flushed;
-        done.map_err(|reason| Failure { reason, written: exchange.written > 0 })
+        match done {
+            Ok(answer) => Ok(Answer { arrived: self.wire.arrived(), ..answer }),
+            Err(reason) => Err(Failure { reason, written: exchange.written > 0 }),
+        }
     }
 }
 
@@ -228,7 +234,8 @@ impl<'e> Exchange<'e> {
             bytes = &bytes[length..];
             if is_final {
                 self.keep_alive = keep_alive;
-                self.answer = Some((Answer { headers: at, first_body: None, last: at }, Body::new(framing)));
+                self.answer =
+                    Some((Answer { headers: at, first_body: None, last: at, arrived: None }, Body::new(framing)));
                 return Ok(self.content(bytes, at)?);
             }
         }

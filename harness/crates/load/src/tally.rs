@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::arm_client::Completion;
+use super::read_lag::ReadLags;
 use crate::facts::Latencies;
 use crate::latency::LatencyHistogram;
 use crate::outcome::{Outcome, Outcomes};
@@ -49,6 +50,7 @@ pub(super) struct Tally {
     pub(super) sent_total: u64,
     pub(super) reconnects: u64,
     pub(super) latencies: Latencies,
+    pub(super) read_lags: ReadLags,
     /// Service times of answers that arrived at once, whose times to the first byte and to the first byte of the body are the same. Most
     /// answers do, and one record costs less than three.
     at_once: LatencyHistogram,
@@ -113,7 +115,9 @@ thread_local! {
 impl Tallies {
     /// Creates shards for `workers` threads and for the thread that drives the child, which can serve users too.
     pub(super) fn new(workers: usize) -> Self {
-        Self { shards: (0..=workers.max(1)).map(|_| Shard::default()).collect() }
+        let shards: Vec<Shard> = (0..=workers.max(1)).map(|_| Shard::default()).collect();
+        shards.iter().for_each(|shard| hold(&shard.tally).read_lags.begin());
+        Self { shards }
     }
 
     fn shard(&self) -> &Shard {
@@ -169,7 +173,9 @@ impl Tallies {
     pub(super) fn merged(&self) -> Tally {
         let mut whole = Tally::default();
         for shard in &self.shards {
-            whole.merge(&std::mem::take(&mut *hold(&shard.tally)));
+            let mut part = std::mem::take(&mut *hold(&shard.tally));
+            part.read_lags.settle();
+            whole.merge(&part);
         }
         whole
     }
@@ -188,7 +194,10 @@ impl Tally {
 
     /// Records the times of a valid answer since it was sent.
     pub(super) fn served(&mut self, sent: Mono, completion: &Completion) {
-        let Completion { headers, first_body, ended, .. } = *completion;
+        let Completion { headers, first_body, ended, arrived, .. } = *completion;
+        if let Some(arrived) = arrived {
+            self.read_lags.add(arrived, ended);
+        }
         if headers == ended && first_body == Some(ended) {
             self.at_once.record(ended.since(sent));
             return;
@@ -230,6 +239,7 @@ impl Tally {
         }
         mine.connection_wait.merge(&theirs.connection_wait);
         mine.pacer_lag.merge(&theirs.pacer_lag);
+        self.read_lags.merge(&other.read_lags);
     }
 }
 

@@ -299,6 +299,7 @@ impl Trial {
             }),
             mean_in_flight: 0.0,
             latencies: tally.latencies,
+            read_lag: tally.read_lags.facts(),
             seconds: Vec::new(),
             ticks: self.tick.map(|tick| self.ticks(tick, &tally.ticks, first_unsent)),
             examples: std::mem::take(&mut *self.examples.lock().unwrap_or_else(PoisonError::into_inner)),

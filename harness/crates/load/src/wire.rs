@@ -1,5 +1,6 @@
 //! What a link runs over: a TCP connection, or TLS on one.
 
+mod socket;
 mod tls;
 
 use std::io;
@@ -9,11 +10,12 @@ use std::task::{Context, Poll, Waker};
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use self::socket::Socket;
 use super::frames::ArmAddress;
+use harness_base::units::Nanos;
 pub(super) use tls::Negotiated;
 pub use tls::TlsError;
 
@@ -25,9 +27,9 @@ pub(super) struct Route {
 }
 
 pub(super) enum Wire {
-    Tcp(TcpStream),
+    Tcp(Socket),
     /// Boxed, because it is a hundred times as large as a socket.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl Route {
@@ -40,8 +42,7 @@ impl Route {
 impl Wire {
     /// Connects, and completes the handshake of TLS.
     pub(super) async fn open(route: &Route) -> io::Result<Self> {
-        let socket = TcpStream::connect(route.address).await?;
-        socket.set_nodelay(true)?;
+        let socket = Socket::open(route.address).await?;
         match &route.tls {
             None => Ok(Self::Tcp(socket)),
             Some((connector, name)) => {
@@ -54,17 +55,21 @@ impl Wire {
 
     /// Returns whether the peer has closed it or has sent bytes that belong to no answer. Costs no system call unless something arrived.
     pub(super) fn has_ended(&mut self) -> bool {
-        let mut byte = [0];
         match self {
-            Self::Tcp(socket) => {
-                let nothing_arrived = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
-                !socket.try_read(&mut byte).is_err_and(nothing_arrived)
-            }
+            Self::Tcp(socket) => socket.has_changed(),
             // Reads the session tickets that arrive after a handshake.
             Self::Tls(stream) => {
                 let mut context = Context::from_waker(Waker::noop());
-                Pin::new(stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_ready()
+                Pin::new(stream).poll_read(&mut context, &mut ReadBuf::new(&mut [0])).is_ready()
             }
+        }
+    }
+
+    /// Returns when the bytes of the last read arrived, by `CLOCK_REALTIME`, if that read asked.
+    pub(super) fn arrived(&self) -> Option<Nanos> {
+        match self {
+            Self::Tcp(socket) => socket.arrived(),
+            Self::Tls(stream) => stream.get_ref().0.arrived(),
         }
     }
 
@@ -99,7 +104,7 @@ impl AsyncWrite for Wire {
     #[inline]
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Tcp(_) => Poll::Ready(Ok(())),
+            Self::Tcp(socket) => Pin::new(socket).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }

@@ -19,6 +19,8 @@ pub enum Rule {
     Achieved,
     /// Requests were released on time.
     PacerLagP99,
+    /// Answers were read on time.
+    ReadLagP99,
     /// Generator and upstream ran when they were due.
     Stall,
     /// The CPU quota of the harness did not throttle it.
@@ -95,6 +97,12 @@ pub enum Found {
         /// From 0 to 1; absent when no request was released.
         quantile: Option<f64>,
         lag_ns: Option<u64>,
+        limit_ns: u64,
+    },
+    ReadLag {
+        /// From 0 to 1.
+        quantile: f64,
+        lag_ns: u64,
         limit_ns: u64,
     },
     /// Spans in which a process of the harness did not run although it was due, and no other thread had its CPU.
@@ -209,11 +217,12 @@ pub enum Tag {
 
 impl Rule {
     /// Every rule, in the order in which the audit applies them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Accounting,
         Self::Errors,
         Self::Achieved,
         Self::PacerLagP99,
+        Self::ReadLagP99,
         Self::Stall,
         Self::Throttled,
         Self::ProbeGap,
@@ -234,6 +243,7 @@ impl Rule {
             Self::Errors => "errors",
             Self::Achieved => "achieved",
             Self::PacerLagP99 => "pacer_lag_p99",
+            Self::ReadLagP99 => "read_lag_p99",
             Self::Stall => "stall",
             Self::Throttled => "throttled",
             Self::ProbeGap => "probe_gap",
@@ -257,6 +267,7 @@ impl Found {
             Self::Errors { .. } | Self::ErrorsBefore { .. } => Rule::Errors,
             Self::Achieved { .. } => Rule::Achieved,
             Self::PacerLag { .. } => Rule::PacerLagP99,
+            Self::ReadLag { .. } => Rule::ReadLagP99,
             Self::Stall { .. } => Rule::Stall,
             Self::Throttled { .. } => Rule::Throttled,
             Self::ProbeGap { .. } => Rule::ProbeGap,

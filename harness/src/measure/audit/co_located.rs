@@ -1,7 +1,7 @@
 //! Decides whether processes of the run held the CPUs. Generator, upstream and target share them, which is reported and not dropped: it is
 //! so because of the target, and dropping it would select the rounds in which the target did little.
 
-use super::{Evidence, Limits, OwnProcess, Tag, judged_lag};
+use super::{Evidence, Limits, OwnProcess, Tag, judged_lag, judged_read_lag};
 use harness_load::pace::Pace;
 
 /// Largest share of CPU time of others and of the hypervisor at which they are not why the generator waited.
@@ -31,12 +31,14 @@ pub(super) fn saturation(evidence: &Evidence<'_>, limits: &Limits) -> Option<(Ow
     generator.or_else(|| upstream.filter(saturated).map(|share| (OwnProcess::Upstream, share)))
 }
 
-/// Returns whether only the target or the upstream kept the generator of an open loop waiting for a CPU, so that it released
-/// requests late.
+/// Returns whether only the target or the upstream kept the generator of an open loop waiting for a CPU, so that it released requests or
+/// read answers late.
 pub(super) fn is_held_by_run(evidence: &Evidence<'_>, limits: &Limits) -> bool {
     let readings = evidence.readings;
     let Pace::Open { .. } = evidence.offered else { return false };
-    if judged_lag(evidence.load).is_none_or(|judged| judged.lag <= limits.pacer_lag_p99) {
+    let released_late = judged_lag(evidence.load).is_some_and(|judged| judged.lag > limits.pacer_lag_p99);
+    let read_late = judged_read_lag(evidence.load).is_some_and(|judged| judged.lag > limits.read_lag_p99);
+    if !released_late && !read_late {
         return false;
     }
     let (Some(steal), Some(foreign)) = (readings.steal(), readings.foreign_cpu()) else { return false };

@@ -13,6 +13,9 @@ pub struct Limits {
     pub achieved: Ratio,
     /// Largest pacer lag at quantile 0.99.
     pub pacer_lag_p99: Nanos,
+    /// Largest read lag at quantile 0.99.
+    #[serde(default = "read_lag_p99")]
+    pub read_lag_p99: Nanos,
     /// Largest share of a window's requests that stalls of the generator may overlap, and in a closed loop the largest share of the
     /// window that they may last.
     #[serde(default = "stall")]
@@ -45,6 +48,11 @@ pub struct Limits {
     pub littles_law: Ratio,
 }
 
+/// The limit of the pacer lag, because both have the same cause.
+const fn read_lag_p99() -> Nanos {
+    Nanos::from_millis(1)
+}
+
 /// The requests that a stall overlaps are left out of the latencies, so a small share does not change them.
 const fn stall() -> Ratio {
     Ratio(0.25)
@@ -75,6 +83,7 @@ impl Default for Limits {
         Self {
             achieved: Ratio(0.99),
             pacer_lag_p99: Nanos::from_millis(1),
+            read_lag_p99: read_lag_p99(),
             stall: stall(),
             upstream_stall: upstream_stall(),
             throttled: throttled(),
@@ -94,13 +103,20 @@ impl Default for Limits {
 impl Limits {
     /// Reads an `[audit]` section; missing keys are taken from `base`.
     pub fn read(section: &Section<'_>, base: Self) -> Self {
+        let pacer_lag_p99 = section
+            .field("pacer_lag_p99", "largest pacer lag (released − intended) at p99")
+            .default(base.pacer_lag_p99);
         Self {
             achieved: section
                 .field("achieved", "smallest share of the offered rate that must be achieved")
                 .default(base.achieved),
-            pacer_lag_p99: section
-                .field("pacer_lag_p99", "largest pacer lag (released − intended) at p99")
-                .default(base.pacer_lag_p99),
+            pacer_lag_p99,
+            read_lag_p99: section
+                .field(
+                    "read_lag_p99",
+                    "largest read lag (read − arrived) at p99; default: 1ms, or pacer_lag_p99 if longer",
+                )
+                .default(base.read_lag_p99.max(pacer_lag_p99)),
             stall: section
                 .field(
                     "stall",

@@ -188,6 +188,18 @@ fn an_idle_window_is_disturbed_by_others_and_by_the_hypervisor() {
 }
 
 #[test]
+fn answers_that_the_generator_reads_late_reject_a_trial_of_an_open_loop() {
+    let mut load = load(1000, 1000);
+    let mut lags = harness_load::facts::ReadLag::default();
+    (0..50).for_each(|_| lags.lags.record(Nanos::from_micros(20)));
+    load.read_lag = Some(lags.clone());
+    assert_eq!(failed(&load, Arm::Direct, None), []);
+    (0..50).for_each(|_| lags.lags.record(Nanos::from_millis(2)));
+    load.read_lag = Some(lags);
+    assert_eq!(failed(&load, Arm::Direct, None), [(Rule::ReadLagP99, Some(Blame::Generator))]);
+}
+
+#[test]
 fn a_generator_that_waits_for_the_target_is_co_located_and_one_that_waits_for_others_is_late() {
     let mut late = load(1000, 1000);
     (0..100).for_each(|_| late.latencies.pacer_lag.record(Nanos::from_millis(30)));

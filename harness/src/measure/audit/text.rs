@@ -58,6 +58,10 @@ impl fmt::Display for Found {
                 write!(out, "pacer lag {name} {lag}, limit {limit}")
             }
             Self::PacerLag { .. } => out.write_str("no request was released"),
+            Self::ReadLag { quantile, lag_ns, limit_ns } => {
+                let (name, lag, limit) = (quantile_name(*quantile), Nanos(*lag_ns), Nanos(*limit_ns));
+                write!(out, "read lag {name} {lag}, limit {limit}")
+            }
             Self::Stall { process, share, share_of, limit } => {
                 let (name, share, limit) = (process.name(), percent(*share), Ratio(*limit));
                 match share_of {
@@ -152,7 +156,7 @@ impl Check {
             Found::ErrorsBefore { of: 0, .. } => "lengthen `before`, or raise `rate`",
             Found::ErrorsBefore { .. } => "see the target's log beside the result",
             Found::Achieved { .. } | Found::Unsent { .. } => rate_hint(blame),
-            Found::PacerLag { .. } => {
+            Found::PacerLag { .. } | Found::ReadLag { .. } => {
                 "the generator woke up late: use a quieter host, a lower `rate`, or a `cpuset` of its own"
             }
             Found::Stall { .. } => {

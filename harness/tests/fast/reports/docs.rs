@@ -19,6 +19,7 @@ fn the_limits_in_the_glossary_are_the_defaults() {
     let Limits {
         achieved,
         pacer_lag_p99,
+        read_lag_p99,
         stall,
         upstream_stall,
         throttled,
@@ -35,6 +36,7 @@ fn the_limits_in_the_glossary_are_the_defaults() {
     let limits = [
         ("achieved", achieved.notation()),
         ("pacer_lag_p99", pacer_lag_p99.notation()),
+        ("read_lag_p99", read_lag_p99.notation()),
         ("stall", stall.notation()),
         ("upstream_stall", upstream_stall.notation()),
         ("throttled", throttled.notation()),

@@ -15,7 +15,7 @@ use harness::scenario::Scenario;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_base::units::{Nanos, Rate};
-use harness_load::facts::StallTotal;
+use harness_load::facts::{ReadLag, StallTotal};
 
 use super::*;
 
@@ -246,6 +246,9 @@ fn broken() -> Vec<Check> {
             stalls: (lag > 0).then_some(StallTotal { span_ns: 300_000_000, requests: 300, ended_after: 0, errors: 0 }),
             ..LoadFacts::default()
         };
+        let mut read_lag = ReadLag::default();
+        (0..400).for_each(|_| read_lag.lags.record(Nanos::from_millis(lag)));
+        load.read_lag = Some(read_lag);
         for _ in 0..400 {
             load.latencies.service.record(Nanos::from_millis(1));
             load.latencies.pacer_lag.record(Nanos::from_millis(lag));
