@@ -1,5 +1,6 @@
 //! Delays and CPU use of an exact length.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use harness_base::clock::{Mono, thread_cpu};
@@ -28,7 +29,7 @@ pub fn burn(cpu: Nanos) -> Nanos {
 
 /// Sleeps with microsecond precision: a timer for most of the time, then a yielding spin for the last 100 µs.
 ///
-/// Each connection has its own sleeper, so the descriptor of the timer is opened once.
+/// The descriptor of the timer is opened once.
 #[derive(Debug, Default)]
 pub struct Sleeper {
     timer: Timer,
@@ -57,6 +58,33 @@ impl Sleeper {
     }
 }
 
+/// The sleepers of one connection. Requests that sleep at the same time have one each, and it is kept for those after them.
+#[derive(Debug, Default)]
+pub(crate) struct Sleepers(Mutex<Vec<Sleeper>>);
+
+impl Sleepers {
+    /// Sleeps like [`Sleeper::sleep`].
+    pub(crate) async fn sleep(&self, duration: Duration) -> Nanos {
+        if duration.is_zero() {
+            return Nanos::ZERO;
+        }
+        let start = Mono::now();
+        self.sleep_until(start.after(Nanos::of(duration))).await;
+        Mono::now().since(start)
+    }
+
+    /// Sleeps like [`Sleeper::sleep_until`].
+    pub(crate) async fn sleep_until(&self, deadline: Mono) {
+        let mut sleeper = self.idle().pop().unwrap_or_default();
+        sleeper.sleep_until(deadline).await;
+        self.idle().push(sleeper);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Sleeper>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +106,19 @@ mod tests {
         let mut sleeper = Sleeper::default();
         assert_eq!(sleeper.sleep(Duration::ZERO).await, Nanos::ZERO);
         assert!(!sleeper.timer.is_open());
+    }
+
+    #[tokio::test]
+    async fn sleeps_at_the_same_time_do_not_add_up() {
+        let sleepers = Sleepers::default();
+        let asked = Duration::from_millis(200);
+        let before = Mono::now();
+        let slept = tokio::join!(sleepers.sleep(asked), sleepers.sleep(asked), sleepers.sleep(asked));
+        let outside = Mono::now().since(before);
+        assert!(slept.0.min(slept.1).min(slept.2) >= Nanos::of(asked));
+        assert!(outside < Nanos::of(2 * asked), "one after the other they would take 600 ms: {outside:?}");
+        sleepers.sleep(Duration::from_micros(200)).await;
+        assert_eq!(sleepers.idle().len(), 3, "an idle one is used again");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! [`upstream`] is the server behind every target: it answers as its flags say, counts the requests that it received, and
 //! stamps its answers with the monotonic clock. [`sidecar`] is a reverse proxy whose faults and costs are set by flags. It
-//! exports what it really did, measured by its own clock. Both speak HTTP/1.1, and TLS if their flags name a certificate.
+//! exports what it really did, measured by its own clock. Both speak HTTP/1.1 and HTTP/2, and TLS if their
+//! flags name a certificate.
 //!
 //! Callers own the listener and the stop signal, so a test can bind port 0. `main_with` is the whole program for a `main`
 //! that has parsed its arguments.

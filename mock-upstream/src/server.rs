@@ -1,36 +1,28 @@
 //! Listeners, the accept loop, and the shutdown of both programs.
 
+mod http;
+
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::os::fd::AsRawFd;
-use std::pin::Pin;
 use std::time::Duration;
 
-use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::HttpService;
-use hyper_util::rt::TokioIo;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio_rustls::server::TlsStream;
 
+pub(crate) use self::http::{Version, Wire, accept_tls, drive, http2};
 use crate::error::Error;
-use crate::tls::Acceptor;
 
-/// Requests in flight have this long to finish after the stop signal.
-const GRACE: Duration = Duration::from_millis(300);
 /// Thousands of connections may arrive at once; the kernel caps the value at its own limit.
 const BACKLOG: i32 = 4096;
 
 pub(crate) type Stop = watch::Receiver<()>;
 /// Whether connections are accepted.
 pub(crate) type Accepting = watch::Receiver<bool>;
-pub(crate) type Connection<S, I = TcpStream> = http1::Connection<TokioIo<I>, S>;
 
 /// Raises the soft limit of descriptors to the hard limit. The soft limit is 1024 on most hosts, and a proxy needs two
 /// descriptors for each connection.
@@ -154,35 +146,6 @@ async fn reopen(listener: TcpListener, accepting: &mut Option<Accepting>) -> io:
         true => TcpListener::from_std(listener),
         false => Err(io::ErrorKind::AddrNotAvailable.into()),
     }
-}
-
-/// Accepts TLS on a connection. Returns `None` at the stop signal, and if the handshake fails; an alert tells the client why.
-pub(crate) async fn accept_tls<I>(tls: &Acceptor, stream: I, stop: &mut Stop) -> Option<TlsStream<I>>
-where
-    I: AsyncRead + AsyncWrite + Unpin,
-{
-    tokio::select! {
-        accepted = tls.accept(stream) => accepted.ok(),
-        _ = stop.changed() => None,
-    }
-}
-
-/// Serves one connection until it ends, or until the grace period after the stop signal is over.
-pub(crate) async fn drive<S, B, I>(connection: &mut Connection<S, I>, stop: &mut Stop) -> hyper::Result<()>
-where
-    S: HttpService<Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: AsyncRead + AsyncWrite + Unpin + 'static,
-    Connection<S, I>: Unpin,
-{
-    tokio::select! {
-        ended = &mut *connection => return ended,
-        _ = stop.changed() => {}
-    }
-    Pin::new(&mut *connection).graceful_shutdown();
-    tokio::time::timeout(GRACE, connection).await.unwrap_or(Ok(()))
 }
 
 /// Prints the line of `--announce`.

@@ -1,6 +1,7 @@
 //! TLS of both programs: their flags, the files that these name, and handshakes that end after a bounded time.
 //!
-//! Certificates are verified by rustls with the provider aws-lc-rs. Both sides offer TLS 1.2 and 1.3, and HTTP/1.1 as the only protocol (ALPN).
+//! Certificates are verified by rustls with the provider aws-lc-rs. Both sides offer TLS 1.2 and 1.3. A listener
+//! offers HTTP/2 and HTTP/1.1 (ALPN), and a client the one that it speaks.
 
 mod error;
 mod files;
@@ -24,8 +25,9 @@ pub use self::error::TlsError;
 /// A handshake has this long. A connection that does not get through it in time is closed.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// The protocol that both sides offer.
-const ALPN: &[u8] = b"http/1.1";
+/// The protocols as ALPN names them.
+pub(crate) const HTTP1: &[u8] = b"http/1.1";
+pub(crate) const HTTP2: &[u8] = b"h2";
 
 /// Selects TLS at a listener.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -74,7 +76,7 @@ impl Acceptor {
             key: key.to_owned(),
             cause,
         })?;
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
         Ok(Self(Arc::new(config)))
     }
 
@@ -107,16 +109,21 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// Trusts the CAs in the PEM file `ca`, which `flag` named.
+    /// Trusts the CAs in the PEM file `ca`, which `flag` named, and offers `protocol`.
     ///
     /// # Errors
     /// Returns an error when the file cannot be read or contains no usable CA.
-    pub(crate) fn new(flag: &'static str, ca: &Path, name: ServerName<'static>) -> Result<Self, TlsError> {
+    pub(crate) fn new(
+        flag: &'static str,
+        ca: &Path,
+        name: ServerName<'static>,
+        protocol: &[u8],
+    ) -> Result<Self, TlsError> {
         let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let builder = builder.map_err(TlsError::Versions)?;
         let roots = files::authorities(flag, ca)?;
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         Ok(Self { config: Arc::new(config), name })
     }
 

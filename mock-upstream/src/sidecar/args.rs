@@ -9,7 +9,8 @@ use crate::tls::ListenerFlags;
 /// A small reverse proxy whose costs and faults are set by flags and reported at the admin port.
 ///
 /// The admin port answers /health, /ready, /truth (JSON) and /metrics (Prometheus). Durations after a start count
-/// from the entry of main.
+/// from the entry of main. Clients speak HTTP/1.1 or HTTP/2: with TLS as agreed by ALPN, without it as their first bytes show (prior
+/// knowledge).
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "reference-sidecar", version)]
 pub struct Args {
@@ -27,6 +28,9 @@ pub struct Args {
     /// Trust an https upstream whose certificate is for its HOST, and which a CA in this PEM file has signed
     #[arg(long, value_name = "FILE")]
     pub upstream_ca: Option<PathBuf>,
+    /// Version of HTTP that the sidecar speaks to the upstream; with 2, the requests of a client connection share one connection
+    #[arg(long, value_enum, value_name = "VERSION", default_value = "1.1")]
+    pub upstream_http: UpstreamHttp,
     /// Print `listening ADDRESS admin ADDRESS` once the proxy accepts connections
     #[arg(long)]
     pub announce: bool,
@@ -156,6 +160,15 @@ pub struct Args {
     /// Role of a process that the sidecar itself started
     #[arg(long, value_enum, hide = true, overrides_with = "role")]
     pub(crate) role: Option<Role>,
+}
+
+/// Version of HTTP of the upstream side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum UpstreamHttp {
+    #[value(name = "1.1")]
+    Http1,
+    #[value(name = "2")]
+    Http2,
 }
 
 /// Answer of `--error-every`.

@@ -1,31 +1,22 @@
-//! The upstream side: one kept-alive connection per client connection, reopened after it was closed.
+//! The upstream side: opens connections to the upstream, and sends each request on one of them.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONNECTION, HeaderMap, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
-use hyper::http::uri::PathAndQuery;
-use hyper::{Request, Response, Uri, Version};
+use hyper::client::conn::http1;
+use hyper::rt::Executor;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::args::UpstreamHttp;
+use super::headers;
+use super::link::{Gated, Link, Links};
 use super::state::Sidecar;
-use crate::tls::Connector;
-
-const HOP_BY_HOP: [HeaderName; 8] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("proxy-authenticate"),
-    HeaderName::from_static("proxy-authorization"),
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+use crate::tls::{self, Connector};
 
 /// Why a request got no answer from the upstream. The text is the body of the client's answer.
 #[derive(Debug, thiserror::Error)]
@@ -36,39 +27,45 @@ pub(crate) enum Failure {
         "cannot agree on TLS with the upstream {authority}: {cause}; check that its certificate is for this host and signed by the CA of --upstream-ca\n"
     )]
     Handshake { authority: String, cause: std::io::Error },
+    #[error("the upstream {authority} does not speak HTTP/2; leave out --upstream-http\n")]
+    NoHttp2 { authority: String },
     #[error("no new connection to the upstream {authority} after the first one failed (--never-reconnect)\n")]
     NeverReconnect { authority: String },
     #[error("the connection to the upstream broke: {0}\n")]
     Broken(hyper::Error),
 }
 
+/// Forwards the requests of one client connection.
 pub(crate) struct Forwarder {
     sidecar: Arc<Sidecar>,
-    upstream: Option<SendRequest<Incoming>>,
+    links: Links,
 }
 
 impl Forwarder {
-    pub(crate) fn new(sidecar: Arc<Sidecar>) -> Self {
-        Self { sidecar, upstream: None }
+    /// Creates the forwarder of a client whose requests come one after another, or at the same time if it is `multiplexed`.
+    pub(crate) fn new(sidecar: Arc<Sidecar>, multiplexed: bool) -> Self {
+        let links = Links::new(sidecar.args.upstream_http, multiplexed);
+        Self { sidecar, links }
     }
 
     /// Sends the request and returns the response as soon as its headers have arrived. Both bodies are streamed.
-    pub(crate) async fn forward(&mut self, request: Request<Incoming>) -> Result<Response<Incoming>, Failure> {
-        let mut request = outbound(request);
+    pub(crate) async fn forward(&self, request: Request<Incoming>) -> Result<Response<Incoming>, Failure> {
+        let args = &self.sidecar.args;
+        let mut request = headers::outbound(request, &args.upstream, args.upstream_http);
         loop {
-            let (mut upstream, fresh) = match self.kept().await {
-                Some(upstream) => (upstream, false),
-                None => (self.connect().await?, true),
-            };
-            match upstream.try_send_request(request).await {
+            let (mut link, fresh) = self.links.take(|| self.connect()).await?;
+            match link.send(request).await {
                 Ok(response) => {
                     self.sidecar.truth.forwarded.fetch_add(1, Relaxed);
-                    self.upstream = Some(upstream);
-                    return Ok(inbound(response));
+                    self.links.keep(link);
+                    return Ok(headers::inbound(response));
                 }
                 Err(mut failure) => match failure.take_message() {
                     // The kept connection was closed before anything was sent, so one retry on a new one is safe.
-                    Some(unsent) if !fresh => request = unsent,
+                    Some(unsent) if !fresh => {
+                        self.links.forget().await;
+                        request = unsent;
+                    }
                     unsent => {
                         if unsent.is_none() {
                             self.sidecar.truth.forwarded.fetch_add(1, Relaxed);
@@ -80,13 +77,7 @@ impl Forwarder {
         }
     }
 
-    /// Returns the connection of the previous request, unless the upstream has closed it.
-    async fn kept(&mut self) -> Option<SendRequest<Incoming>> {
-        let mut upstream = self.upstream.take()?;
-        upstream.ready().await.is_ok().then_some(upstream)
-    }
-
-    async fn connect(&self) -> Result<SendRequest<Incoming>, Failure> {
+    async fn connect(&self) -> Result<Link, Failure> {
         let authority = &self.sidecar.args.upstream.authority;
         if self.sidecar.args.never_reconnect && self.sidecar.truth.connect_failures.load(Relaxed) > 0 {
             return Err(Failure::NeverReconnect { authority: authority.clone() });
@@ -109,81 +100,33 @@ impl Forwarder {
         &'f self,
         tls: &'f Connector,
         stream: TcpStream,
-    ) -> Pin<Box<dyn Future<Output = Result<SendRequest<Incoming>, Failure>> + Send + 'f>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Link, Failure>> + Send + 'f>> {
         Box::pin(async move {
-            let stream = tls.connect(stream).await.map_err(|cause| {
+            let authority = || self.sidecar.args.upstream.authority.clone();
+            let refused = |failure| {
                 self.sidecar.truth.connect_failures.fetch_add(1, Relaxed);
-                Failure::Handshake { authority: self.sidecar.args.upstream.authority.clone(), cause }
-            })?;
-            self.open(stream).await
+                failure
+            };
+            let stream = tls.connect(stream).await;
+            let stream = stream.map_err(|cause| refused(Failure::Handshake { authority: authority(), cause }))?;
+            let agreed = stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2);
+            match self.sidecar.args.upstream_http {
+                UpstreamHttp::Http2 if !agreed => Err(refused(Failure::NoHttp2 { authority: authority() })),
+                _ => self.open(stream).await,
+            }
         })
     }
 
     /// Starts HTTP on a connected stream.
-    async fn open<I>(&self, stream: I) -> Result<SendRequest<Incoming>, Failure>
+    async fn open<I>(&self, stream: I) -> Result<Link, Failure>
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (upstream, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Failure::Broken)?;
-        let sidecar = Arc::clone(&self.sidecar);
-        tokio::spawn(async move {
-            // The affected request reports a broken connection.
-            let _ = sidecar.gate.pass(connection).await;
-        });
-        Ok(upstream)
-    }
-}
-
-fn outbound(mut request: Request<Incoming>) -> Request<Incoming> {
-    strip_hop_by_hop(request.headers_mut());
-    *request.version_mut() = Version::HTTP_11;
-    if request.uri().authority().is_some() {
-        let path = request.uri().path_and_query();
-        *request.uri_mut() = path.map_or_else(Uri::default, |path: &PathAndQuery| path.clone().into());
-    }
-    request
-}
-
-fn inbound(mut response: Response<Incoming>) -> Response<Incoming> {
-    strip_hop_by_hop(response.headers_mut());
-    *response.version_mut() = Version::HTTP_11;
-    response
-}
-
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
-        headers.remove(name);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hop_by_hop_headers_are_removed() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("connection", "keep-alive, X-Hop"),
-            ("x-hop", "1"),
-            ("keep-alive", "timeout=5"),
-            ("te", "trailers"),
-            ("transfer-encoding", "chunked"),
-            ("content-type", "text/plain"),
-            ("host", "a"),
-        ] {
-            headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+        if self.sidecar.args.upstream_http == UpstreamHttp::Http2 {
+            return Link::http2(Box::new(stream), &self.sidecar).await.map_err(Failure::Broken);
         }
-        strip_hop_by_hop(&mut headers);
-        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
-        left.sort_unstable();
-        assert_eq!(left, ["content-type", "host"]);
+        let (link, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Failure::Broken)?;
+        Gated(Arc::clone(&self.sidecar)).execute(connection);
+        Ok(Link::Http1(link))
     }
 }

@@ -18,15 +18,15 @@ use hyper_util::rt::TokioIo;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
 
 use super::args::{ErrorKind, OnUpstreamError};
 use super::faults;
 use super::forward::Forwarder;
 use super::lengths::Lengths;
+use super::link::Gated;
 use super::state::Sidecar;
-use crate::clock::{self, Sleeper};
-use crate::server::{self, Stop};
+use crate::clock::{self, Sleepers};
+use crate::server::{self, Stop, Version};
 use crate::tls::Acceptor;
 
 /// The upstream's body, streamed, or a body of the sidecar itself.
@@ -35,16 +35,30 @@ pub(crate) type Reply = Response<Either<Incoming, Full<Bytes>>>;
 /// The time from the last answer to the exit, so that the answer is sent first.
 const EXIT_DELAY: Duration = Duration::from_millis(5);
 
-/// The state of one client connection, whose requests are sequential.
+/// The state of one client connection.
 struct Connection {
+    sidecar: Arc<Sidecar>,
     forwarder: Forwarder,
-    sleeper: Sleeper,
+    sleepers: Sleepers,
 }
 
-pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, stop: Stop) {
+impl Connection {
+    /// Creates the state of a connection whose requests come one after another, or at the same time if it is `multiplexed`.
+    fn new(sidecar: &Arc<Sidecar>, multiplexed: bool) -> Arc<Self> {
+        let forwarder = Forwarder::new(Arc::clone(sidecar), multiplexed);
+        Arc::new(Self { sidecar: Arc::clone(sidecar), forwarder, sleepers: Sleepers::default() })
+    }
+}
+
+/// Serves a connection without TLS, whose client speaks either version.
+pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, mut stop: Stop) {
     sidecar.truth.connections.fetch_add(1, Relaxed);
+    let version = tokio::select! {
+        version = sidecar.gate.pass(Version::of(&stream)) => version,
+        _ = stop.changed() => return,
+    };
     let stream = sidecar.turns.of(stream);
-    serve_on(stream, sidecar, stop).await;
+    serve_version(version, stream, sidecar, stop).await;
 }
 
 /// Serves a connection with TLS, which is a connection of the client even if the handshake fails.
@@ -52,32 +66,31 @@ pub(crate) async fn serve_tls(stream: TcpStream, tls: Acceptor, sidecar: Arc<Sid
     sidecar.truth.connections.fetch_add(1, Relaxed);
     let stream = sidecar.turns.of(stream);
     if let Some(stream) = sidecar.gate.pass(server::accept_tls(&tls, stream, &mut stop)).await {
-        serve_on(stream, sidecar, stop).await;
+        serve_version(Version::agreed(&stream), stream, sidecar, stop).await;
     }
 }
 
-async fn serve_on<I>(stream: I, sidecar: Arc<Sidecar>, mut stop: Stop)
+async fn serve_version<I>(version: Version, stream: I, sidecar: Arc<Sidecar>, mut stop: Stop)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let connection = Arc::new(Mutex::new(Connection {
-        forwarder: Forwarder::new(Arc::clone(&sidecar)),
-        sleeper: Sleeper::default(),
-    }));
-    let shared = Arc::clone(&sidecar);
-    let service = service_fn(move |request| {
-        let (sidecar, connection) = (Arc::clone(&shared), Arc::clone(&connection));
-        async move {
-            let mut connection = connection.lock().await;
-            Ok::<_, Infallible>(answer(&sidecar, &mut connection, request).await)
-        }
-    });
-    let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = Connection::new(&sidecar, version == Version::Http2);
+    let service = service_fn(move |request| answer(Arc::clone(&connection), request));
     // The client sees how its connection ended.
-    let _ = sidecar.gate.pass(server::drive(&mut served, &mut stop)).await;
+    let _ = match version {
+        Version::Http1 => {
+            let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            sidecar.gate.pass(server::drive(&mut served, &mut stop)).await
+        }
+        Version::Http2 => {
+            let mut served = server::http2(Box::new(stream), Gated(Arc::clone(&sidecar)), service);
+            sidecar.gate.pass(server::drive(&mut served, &mut stop)).await
+        }
+    };
 }
 
-async fn answer(sidecar: &Sidecar, connection: &mut Connection, request: Request<Incoming>) -> Reply {
+async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+    let sidecar = &*connection.sidecar;
     let number = sidecar.truth.requests.fetch_add(1, Relaxed) + 1;
     sidecar.gate.request();
     faults::per_request(sidecar, number);
@@ -86,7 +99,7 @@ async fn answer(sidecar: &Sidecar, connection: &mut Connection, request: Request
         sidecar.truth.errors_injected.fetch_add(1, Relaxed);
         refuse(args.error_kind, request).await
     } else {
-        pass(sidecar, connection, request).await
+        pass(&connection, request).await
     };
     if args.exit_after == Some(number) {
         let code = args.exit_code.into();
@@ -95,28 +108,29 @@ async fn answer(sidecar: &Sidecar, connection: &mut Connection, request: Request
             std::process::exit(code);
         });
     }
-    reply
+    Ok(reply)
 }
 
-async fn pass(sidecar: &Sidecar, connection: &mut Connection, request: Request<Incoming>) -> Reply {
+async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
+    let Connection { sidecar, forwarder, sleepers } = connection;
     let (args, truth) = (&sidecar.args, &sidecar.truth);
     let received = Mono::now();
     if !args.burn.is_zero() {
         truth.burned.record(clock::burn(Nanos::of(args.burn)));
     }
-    delay(&mut connection.sleeper, args.add_latency, &truth.added_request).await;
-    let reply = match connection.forwarder.forward(request).await {
+    delay(sleepers, args.add_latency, &truth.added_request).await;
+    let reply = match forwarder.forward(request).await {
         Ok(response) => response.map(Either::Left),
         Err(error) => failed(args.on_upstream_error, error.to_string()).await,
     };
-    delay(&mut connection.sleeper, args.add_latency_response, &truth.added_response).await;
+    delay(sleepers, args.add_latency_response, &truth.added_response).await;
     if !args.answer_after.is_zero() {
-        connection.sleeper.sleep_until(received.after(Nanos::of(args.answer_after))).await;
+        sleepers.sleep_until(received.after(Nanos::of(args.answer_after))).await;
         truth.answered.record(Mono::now().since(received));
     }
     if !args.answer_grid.is_zero() {
         let grid = Nanos::of(args.answer_grid).0;
-        connection.sleeper.sleep_until(Mono(Mono::now().0.next_multiple_of(grid))).await;
+        sleepers.sleep_until(Mono(Mono::now().0.next_multiple_of(grid))).await;
     }
     reply
 }
@@ -130,9 +144,9 @@ async fn failed(how: OnUpstreamError, message: String) -> Reply {
     }
 }
 
-async fn delay(sleeper: &mut Sleeper, delay: Duration, lengths: &Lengths) {
+async fn delay(sleepers: &Sleepers, delay: Duration, lengths: &Lengths) {
     if !delay.is_zero() {
-        lengths.record(sleeper.sleep(delay).await);
+        lengths.record(sleepers.sleep(delay).await);
     }
 }
 

@@ -36,7 +36,7 @@ impl Sidecar {
     pub fn new(args: Args, main: Mono) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
             acceptor: args.tls.acceptor()?,
-            connector: args.upstream.connector(args.upstream_ca.as_deref())?,
+            connector: args.upstream.connector(args.upstream_ca.as_deref(), args.upstream_http)?,
             truth: Truth::new(main),
             gate: Gate::new(args.freeze_at, args.freeze_for, args.freeze_every),
             leaks: Leaks::with_ballast(args.ballast),

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::str::FromStr;
 
 use hyper::Uri;
-use hyper::http::uri::Authority;
+use hyper::http::uri::{Authority, Scheme};
 use rustls::pki_types::ServerName;
 
-use crate::tls::{Connector, TlsError};
+use super::args::UpstreamHttp;
+use crate::tls::{self, Connector, TlsError};
 
 /// The upstream of the sidecar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,16 +25,25 @@ pub struct Target {
 pub struct TargetError(String);
 
 impl Target {
+    /// Returns the scheme of URIs at this upstream.
+    pub(crate) fn scheme(&self) -> Scheme {
+        if self.name.is_some() { Scheme::HTTPS } else { Scheme::HTTP }
+    }
+
     /// Returns the TLS of this upstream, which trusts the CAs in the file `ca`; `None` without TLS.
     ///
     /// # Errors
     /// Returns an error when `ca` is missing, not needed, or not usable.
-    pub(crate) fn connector(&self, ca: Option<&Path>) -> Result<Option<Connector>, TlsError> {
+    pub(crate) fn connector(&self, ca: Option<&Path>, http: UpstreamHttp) -> Result<Option<Connector>, TlsError> {
+        let protocol = match http {
+            UpstreamHttp::Http1 => tls::HTTP1,
+            UpstreamHttp::Http2 => tls::HTTP2,
+        };
         match (&self.name, ca) {
             (None, None) => Ok(None),
             (None, Some(_)) => Err(TlsError::NeedlessAuthority(self.authority.clone())),
             (Some(_), None) => Err(TlsError::NoAuthority(self.authority.clone())),
-            (Some(name), Some(file)) => Connector::new("--upstream-ca", file, name.clone()).map(Some),
+            (Some(name), Some(file)) => Connector::new("--upstream-ca", file, name.clone(), protocol).map(Some),
         }
     }
 }
@@ -93,7 +103,9 @@ mod tests {
 
     #[test]
     fn a_ca_is_needed_for_https_and_only_there() {
-        let error = |text: &str, ca| text.parse::<Target>().unwrap().connector(ca).unwrap_err().to_string();
+        let error = |text: &str, ca| {
+            text.parse::<Target>().unwrap().connector(ca, UpstreamHttp::Http1).unwrap_err().to_string()
+        };
         assert!(error("https://a:1", None).starts_with("the upstream https://a:1 needs --upstream-ca; pass"));
         assert!(
             error("http://a:1", Some(Path::new("ca.pem"))).contains("does not apply to the upstream http://a:1; write")

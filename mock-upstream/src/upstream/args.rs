@@ -11,6 +11,9 @@ use crate::tls::ListenerFlags;
 /// Routes: POST /mcp and /mcp/v1 (MCP over JSON-RPC), /echo, /sink, /sse, /health, /ready; every other path answers
 /// with the fixed body. GET /__upstream/ledger returns the hits by method and path; GET /__upstream/fault/NAME sets a fault: none, down,
 /// slow/500ms, reset, half-close, garbage. With TLS, errors and faults break the TCP connection below it.
+///
+/// Clients speak HTTP/1.1 or HTTP/2: with TLS as agreed by ALPN, without it as their first bytes show (prior knowledge). On HTTP/2, each
+/// error and fault that would break the connection resets the stream of its request with INTERNAL_ERROR; only `down` ends connections.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "mock-upstream", version)]
 pub struct Args {
@@ -43,7 +46,7 @@ pub struct Args {
     /// Apply --status to every Nth request only
     #[arg(long, requires = "status", value_parser = clap::value_parser!(u64).range(1..))]
     pub status_every: Option<u64>,
-    /// Break the connection instead of answering every Nth request
+    /// Break the connection, or reset the stream on HTTP/2, instead of answering every Nth request
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub error_every: Option<u64>,
     /// How --error-every breaks the connection

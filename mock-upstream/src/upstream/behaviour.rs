@@ -29,7 +29,7 @@ pub struct Behaviour {
     pub admin_paths: bool,
 }
 
-/// How the upstream breaks a connection.
+/// How the upstream breaks a connection. On HTTP/2, each of them resets the stream instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ErrorKind {
     /// TCP reset

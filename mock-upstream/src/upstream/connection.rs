@@ -1,4 +1,4 @@
-//! One client connection: answers its requests, or breaks the connection as configured.
+//! One client connection: answers its requests, or breaks the connection (a stream of HTTP/2) as configured.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,9 +9,8 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
 
 use super::admin;
 use super::behaviour::ErrorKind;
@@ -20,8 +19,8 @@ use super::reply::Reply;
 use super::routes::Route;
 use super::socket::{Transport, break_off};
 use super::state::Upstream;
-use crate::clock::Sleeper;
-use crate::server::{self, Accepting, Stop};
+use crate::clock::Sleepers;
+use crate::server::{self, Accepting, Stop, Version, Wire};
 use crate::tls::Acceptor;
 
 const RECEIVED: HeaderName = HeaderName::from_static("x-upstream-received-ns");
@@ -38,9 +37,15 @@ enum Unanswered {
 /// The state that the requests of one connection share.
 struct Connection {
     upstream: Arc<Upstream>,
-    sleeper: Mutex<Sleeper>,
+    sleepers: Sleepers,
     /// The client has requested an admin path, so the connection survives when the upstream goes down.
     admin: AtomicBool,
+}
+
+impl Connection {
+    fn new(upstream: Arc<Upstream>) -> Arc<Self> {
+        Arc::new(Self { upstream, sleepers: Sleepers::default(), admin: AtomicBool::new(false) })
+    }
 }
 
 /// Serves a connection with TLS. The handshake belongs to the connection, so it ends when the upstream goes down or stops.
@@ -51,14 +56,30 @@ pub(crate) async fn serve_tls(stream: TcpStream, tls: Acceptor, upstream: Arc<Up
         _ = accepting.wait_for(|accepting| !accepting) => return upstream.ledger.record_fault(Fault::Down),
     };
     if let Some(stream) = accepted {
-        serve(stream, upstream, stop).await;
+        match Version::agreed(&stream) {
+            Version::Http1 => serve_http1(stream, upstream, stop).await,
+            Version::Http2 => serve_http2(Box::new(stream), upstream, stop).await,
+        }
     }
 }
 
-pub(crate) async fn serve<T: Transport>(stream: T, upstream: Arc<Upstream>, mut stop: Stop) {
+/// Serves a connection without TLS, whose client speaks either version.
+pub(crate) async fn serve(stream: TcpStream, upstream: Arc<Upstream>, mut stop: Stop) {
+    let mut accepting = upstream.switch.accepting();
+    let version = tokio::select! {
+        version = Version::of(&stream) => version,
+        _ = accepting.wait_for(|accepting| !accepting) => return upstream.ledger.record_fault(Fault::Down),
+        _ = stop.changed() => return,
+    };
+    match version {
+        Version::Http1 => serve_http1(stream, upstream, stop).await,
+        Version::Http2 => serve_http2(Box::new(stream), upstream, stop).await,
+    }
+}
+
+async fn serve_http1<T: Transport>(stream: T, upstream: Arc<Upstream>, mut stop: Stop) {
     let (mut accepting, mut stopped) = (upstream.switch.accepting(), stop.clone());
-    let state = Connection { upstream, sleeper: Mutex::default(), admin: AtomicBool::new(false) };
-    let state = Arc::new(state);
+    let state = Connection::new(upstream);
     let shared = Arc::clone(&state);
     let service = service_fn(move |request| answer(Arc::clone(&shared), request));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -76,6 +97,20 @@ pub(crate) async fn serve<T: Transport>(stream: T, upstream: Arc<Upstream>, mut 
             () = break_off(socket, *kind) => {}
             _ = stopped.changed() => {}
         }
+    }
+}
+
+/// Serves HTTP/2, where an injected error resets its stream. The connection and its other streams continue.
+async fn serve_http2(stream: Wire, upstream: Arc<Upstream>, mut stop: Stop) {
+    let mut accepting = upstream.switch.accepting();
+    let state = Connection::new(upstream);
+    let shared = Arc::clone(&state);
+    let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+    let mut connection = server::http2(stream, TokioExecutor::new(), service);
+    tokio::select! {
+        // The client sees how its connection ended.
+        _ = server::drive(&mut connection, &mut stop) => {}
+        () = goes_down(&state, &mut accepting) => state.upstream.ledger.record_fault(Fault::Down),
     }
 }
 
@@ -113,7 +148,7 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resu
                 return Err(Unanswered::Injected(behaviour.error_kind));
             }
             apply_fault(&connection).await?;
-            delay(upstream, &connection.sleeper).await;
+            delay(upstream, &connection.sleepers).await;
             let mut reply = route.answer(upstream, &parts, input);
             if let Some(status) = behaviour.status.filter(|_| number.is_multiple_of(behaviour.status_every)) {
                 *reply.status_mut() = status;
@@ -137,7 +172,7 @@ async fn apply_fault(connection: &Connection) -> Result<(), Unanswered> {
         Fault::None | Fault::Down => return Ok(()),
         Fault::Slow(delay) => {
             connection.upstream.ledger.record_fault(fault);
-            connection.sleeper.lock().await.sleep(delay).await;
+            connection.sleepers.sleep(delay).await;
             return Ok(());
         }
         Fault::Reset => ErrorKind::Reset,
@@ -148,10 +183,10 @@ async fn apply_fault(connection: &Connection) -> Result<(), Unanswered> {
     Err(Unanswered::Injected(broken))
 }
 
-async fn delay(upstream: &Upstream, sleeper: &Mutex<Sleeper>) {
+async fn delay(upstream: &Upstream, sleepers: &Sleepers) {
     let delay = upstream.delays.draw();
     if !delay.is_zero() {
-        let actual = sleeper.lock().await.sleep(delay).await;
+        let actual = sleepers.sleep(delay).await;
         upstream.ledger.record_delay(actual);
     }
 }

@@ -9,7 +9,7 @@ use crate::flags::parse_duration;
 use crate::server::Accepting;
 
 /// A fault of the upstream. It does not affect admin paths and probes, except for [`Fault::Down`], which affects every
-/// connection that has not requested an admin path.
+/// connection that has not requested an admin path. On HTTP/2, a fault that breaks the connection resets the stream instead.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Fault {
     #[default]

@@ -10,6 +10,7 @@
 
 mod client;
 mod fault;
+mod http2;
 mod process;
 mod sidecar;
 mod sidecar_costs;

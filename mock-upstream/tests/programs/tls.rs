@@ -1,11 +1,11 @@
 //! TLS of both programs, against clients that share no code with them.
 
-mod certificates;
+pub mod certificates;
 mod faults;
-mod guest;
+pub mod guest;
 mod listener;
 mod sidecar;
-mod strangers;
+pub mod strangers;
 
 use std::net::SocketAddr;
 
@@ -13,14 +13,14 @@ use self::certificates::Ca;
 use crate::spawned::{Spawned, spawn};
 
 /// An upstream with TLS.
-struct Upstream {
-    ca: Ca,
+pub struct Upstream {
+    pub ca: Ca,
     process: Spawned,
-    address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 /// Starts an upstream whose certificate, for the address and the name of this host, a CA of its own signed.
-fn upstream(flags: &[&str]) -> Upstream {
+pub fn upstream(flags: &[&str]) -> Upstream {
     upstream_named(&["127.0.0.1", "localhost"], flags)
 }
 

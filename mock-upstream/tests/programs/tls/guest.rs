@@ -25,11 +25,13 @@ pub struct Guest<'a> {
     pub trusts: &'a Ca,
     pub presents: Option<&'a Identity>,
     pub version: &'static SupportedProtocolVersion,
+    /// The only protocol that it offers (ALPN).
+    pub protocol: &'static [u8],
 }
 
 impl<'a> Guest<'a> {
     pub fn of(trusts: &'a Ca) -> Self {
-        Self { trusts, presents: None, version: &TLS13 }
+        Self { trusts, presents: None, version: &TLS13, protocol: b"http/1.1" }
     }
 
     fn config(self) -> ClientConfig {
@@ -46,7 +48,7 @@ impl<'a> Guest<'a> {
                 builder.with_client_auth_cert(vec![cert], key).unwrap()
             }
         };
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![self.protocol.to_vec()];
         config
     }
 

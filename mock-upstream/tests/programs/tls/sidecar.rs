@@ -20,7 +20,7 @@ async fn requests_pass_from_tls_to_tls_and_all_counts_agree() {
         let flags = [&own.flags()[..], &["--client-ca", &client_ca, "--upstream-ca", &ca], more].concat();
         let (mut process, proxy, admin) = sidecar_before(&url, &flags);
         for version in VERSIONS {
-            let guest = Guest { trusts: &front, presents: Some(&known), version };
+            let guest = Guest { presents: Some(&known), version, ..Guest::of(&front) };
             let mut client = guest.client(proxy).await;
             for _ in 0..10 {
                 let answer = client.get("/").await;

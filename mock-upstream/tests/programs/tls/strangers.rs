@@ -10,7 +10,7 @@ use super::upstream;
 const VERSIONS: [(&str, &str); 2] = [("1.2", "-tls1_2"), ("1.3", "-tls1_3")];
 
 /// Returns whether this machine has the program. If not, prints that the test is skipped.
-fn installed(program: &str, flag: &str) -> bool {
+pub fn installed(program: &str, flag: &str) -> bool {
     let found = Command::new(program).arg(flag).output().is_ok_and(|output| output.status.success());
     if !found {
         eprintln!("SKIPPED: {program} is not installed; try: apt-get install {program}");
