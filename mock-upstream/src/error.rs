@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::tls::TlsError;
 
@@ -14,6 +15,17 @@ pub enum Error {
         /// The flag that named the address.
         flag: &'static str,
         address: SocketAddr,
+        cause: io::Error,
+    },
+    /// Another process listens at the path, or its folder does not allow it.
+    #[error(
+        "cannot listen on unix:{} ({flag}): {cause}; pass a path in a folder that exists, at which no other process listens",
+        path.display()
+    )]
+    ListenUnix {
+        /// The flag that named the path.
+        flag: &'static str,
+        path: PathBuf,
         cause: io::Error,
     },
     /// The runtime, a signal handler or a thread could not be set up.

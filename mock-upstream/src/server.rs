@@ -1,24 +1,22 @@
 //! Listeners, the accept loop, and the shutdown of both programs.
 
 mod http;
+mod listener;
+mod socket;
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 pub(crate) use self::http::{Version, Wire, accept_tls, drive, http2};
+pub(crate) use self::listener::{Bound, Listener};
+pub(crate) use self::socket::Socket;
 use crate::error::Error;
-
-/// Thousands of connections may arrive at once; the kernel caps the value at its own limit.
-const BACKLOG: i32 = 4096;
 
 pub(crate) type Stop = watch::Receiver<()>;
 /// Whether connections are accepted.
@@ -31,18 +29,6 @@ pub(crate) fn raise_descriptor_limit() {
         // If this fails, connections beyond the limit wait.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
-}
-
-/// Binds and listens, non-blocking, ready for [`TcpListener::from_std`].
-pub(crate) fn bind(flag: &'static str, address: SocketAddr) -> Result<StdListener, Error> {
-    let listen = || -> io::Result<StdListener> {
-        let listener = StdListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        // A second listen(2) only changes the backlog, which the standard library fixes at 128.
-        nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(BACKLOG)?)?;
-        Ok(listener)
-    };
-    listen().map_err(|cause| Error::Listen { flag, address, cause })
 }
 
 /// Builds a runtime. One worker means a single-threaded runtime, which is also the fastest per core.
@@ -71,19 +57,17 @@ pub(crate) fn stop_signal(ignore_sigterm: bool) -> Result<impl Future<Output = (
 /// Accepts connections until `shutdown`, then waits until each of them has ended or its grace period is over. Refuses
 /// connections while `accepting` is false.
 pub(crate) async fn accept_until<C, F>(
-    listener: TcpListener,
+    listener: Listener,
     accepting: Option<Accepting>,
     shutdown: impl Future<Output = ()>,
     mut connection: C,
 ) where
-    C: FnMut(TcpStream, Stop) -> F,
+    C: FnMut(Socket, Stop) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
     let (stop, stopped) = watch::channel(());
-    let serve = |stream: TcpStream| {
-        // This fails on a socket that is already reset; the first read reports it.
-        let _ = stream.set_nodelay(true);
-        tokio::spawn(connection(stream, stopped.clone()));
+    let serve = |socket| {
+        tokio::spawn(connection(socket, stopped.clone()));
     };
     accept_all(listener, accepting, shutdown, serve).await;
     drop(stopped);
@@ -92,10 +76,10 @@ pub(crate) async fn accept_until<C, F>(
 }
 
 async fn accept_all(
-    mut listener: TcpListener,
+    mut listener: Listener,
     mut accepting: Option<Accepting>,
     shutdown: impl Future<Output = ()>,
-    mut serve: impl FnMut(TcpStream),
+    mut serve: impl FnMut(Socket),
 ) {
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -105,12 +89,12 @@ async fn accept_all(
             () = &mut shutdown => return,
         };
         match accepted {
-            Some(Ok((stream, _))) => serve(stream),
+            Some(Ok(socket)) => serve(socket),
             // Out of descriptors, or the client has gone: retry after a pause.
             Some(Err(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
             None => {
                 let reopened = tokio::select! {
-                    reopened = reopen(listener, &mut accepting) => reopened,
+                    reopened = listener.refuse_until(changed(&mut accepting, true)) => reopened,
                     () = &mut shutdown => return,
                 };
                 match reopened {
@@ -130,22 +114,6 @@ async fn changed(accepting: &mut Option<Accepting>, wanted: bool) {
         return;
     }
     std::future::pending().await
-}
-
-/// Refuses connections until they are to be accepted again. On Linux, shutting down the reading side of a listening socket
-/// stops it from listening but keeps its port, so no other process can take it, and the socket can listen again. A port that
-/// was requested as 0 is released, which is an error here. The socket leaves the event loop meanwhile, because the event loop
-/// would keep reporting the hang-up.
-async fn reopen(listener: TcpListener, accepting: &mut Option<Accepting>) -> io::Result<TcpListener> {
-    let listener = listener.into_std()?;
-    let address = listener.local_addr()?;
-    nix::sys::socket::shutdown(listener.as_raw_fd(), nix::sys::socket::Shutdown::Read)?;
-    changed(accepting, true).await;
-    nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(BACKLOG)?)?;
-    match listener.local_addr()? == address {
-        true => TcpListener::from_std(listener),
-        false => Err(io::ErrorKind::AddrNotAvailable.into()),
-    }
 }
 
 /// Prints the line of `--announce`.

@@ -13,10 +13,10 @@ use hyper::service::HttpService;
 use hyper_util::rt::TokioIo;
 use nix::sys::socket::{MsgFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::Stop;
+use super::socket::Socket;
 use crate::tls::{self, Acceptor};
 
 /// Requests in flight have this long to finish after the stop signal.
@@ -45,11 +45,11 @@ pub(crate) enum Version {
 
 impl Version {
     /// Returns what the client of a connection without TLS speaks, by its first bytes, which stay unread. Waits until it has sent them.
-    pub(crate) async fn of(stream: &TcpStream) -> Self {
+    pub(crate) async fn of(socket: &Socket) -> Self {
         loop {
-            // A stream that has failed is left to HTTP/1.1, which reports it.
-            let Ok(ready) = stream.ready(Interest::READABLE).await else { return Self::Http1 };
-            match stream.try_io(Interest::READABLE, || peek(stream, ready.is_read_closed())) {
+            // A socket that has failed is left to HTTP/1.1, which reports it.
+            let Ok(ready) = socket.ready(Interest::READABLE).await else { return Self::Http1 };
+            match socket.try_io(Interest::READABLE, || peek(socket, ready.is_read_closed())) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 peeked => return peeked.unwrap_or(Self::Http1),
             }
@@ -65,10 +65,10 @@ impl Version {
     }
 }
 
-/// Compares the first bytes of a stream with the preface. Fails with `WouldBlock` while they are too few to decide and more can come.
-fn peek(stream: &impl AsRawFd, complete: bool) -> io::Result<Version> {
+/// Compares the first bytes of a connection with the preface. Fails with `WouldBlock` while they are too few to decide and more can come.
+fn peek(socket: &Socket, complete: bool) -> io::Result<Version> {
     let mut first = [0; PREFACE.len()];
-    let length = recv(stream.as_raw_fd(), &mut first, MsgFlags::MSG_PEEK)?;
+    let length = recv(socket.as_raw_fd(), &mut first, MsgFlags::MSG_PEEK)?;
     match &first[..length] {
         PREFACE => Ok(Version::Http2),
         part if PREFACE.starts_with(part) && !complete => Err(ErrorKind::WouldBlock.into()),

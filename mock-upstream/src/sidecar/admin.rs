@@ -10,17 +10,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::report;
 use super::state::Sidecar;
-use crate::server::{self, Stop};
+use crate::server::{self, Socket, Stop};
 
 type Reply = Response<Full<Bytes>>;
 
 const JSON: &str = "application/json";
 
-pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, mut stop: Stop) {
+pub(crate) async fn serve(stream: Socket, sidecar: Arc<Sidecar>, mut stop: Stop) {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let reply = answer(&sidecar, request.uri().path());
         std::future::ready(Ok::<_, Infallible>(reply))

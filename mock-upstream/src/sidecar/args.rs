@@ -1,6 +1,7 @@
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use harness_base::address::Address;
 
 use super::target::Target;
 use crate::flags::{FlagError, parse_duration, parse_size};
@@ -14,15 +15,16 @@ use crate::tls::ListenerFlags;
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "reference-sidecar", version)]
 pub struct Args {
-    /// Address of the proxy; port 0 takes a free one
+    /// Address of the proxy; port 0 takes a free one, and unix:/PATH is a unix socket, whose file is removed at the end
     #[arg(long, default_value = "127.0.0.1:8081")]
-    pub listen: SocketAddr,
+    pub listen: Address,
     #[command(flatten)]
     pub tls: ListenerFlags,
-    /// Address of the admin endpoint, which speaks no TLS
+    /// Address of the admin endpoint, which speaks no TLS; unix:/PATH is a unix socket
     #[arg(long, default_value = "127.0.0.1:8082")]
-    pub admin: SocketAddr,
-    /// Upstream, http://HOST:PORT or https://HOST:PORT
+    pub admin: Address,
+    /// Upstream, http://HOST:PORT or https://HOST:PORT; unix:/PATH is a unix socket, and https+unix:/PATH one with TLS, whose certificate is
+    /// for localhost
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     pub upstream: Target,
     /// Trust an https upstream whose certificate is for its HOST, and which a CA in this PEM file has signed

@@ -10,27 +10,28 @@ use hyper::rt::Executor;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::args::UpstreamHttp;
 use super::headers;
 use super::link::{Gated, Link, Links};
 use super::state::Sidecar;
+use super::target::Target;
+use crate::server::Socket;
 use crate::tls::{self, Connector};
 
 /// Why a request got no answer from the upstream. The text is the body of the client's answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("cannot connect to the upstream {authority}: {cause}\n")]
-    Connect { authority: String, cause: std::io::Error },
+    #[error("cannot connect to the upstream {upstream}: {cause}\n")]
+    Connect { upstream: Target, cause: std::io::Error },
     #[error(
-        "cannot agree on TLS with the upstream {authority}: {cause}; check that its certificate is for this host and signed by the CA of --upstream-ca\n"
+        "cannot agree on TLS with the upstream {upstream}: {cause}; check that its certificate is for this host and signed by the CA of --upstream-ca\n"
     )]
-    Handshake { authority: String, cause: std::io::Error },
-    #[error("the upstream {authority} does not speak HTTP/2; leave out --upstream-http\n")]
-    NoHttp2 { authority: String },
-    #[error("no new connection to the upstream {authority} after the first one failed (--never-reconnect)\n")]
-    NeverReconnect { authority: String },
+    Handshake { upstream: Target, cause: std::io::Error },
+    #[error("the upstream {upstream} does not speak HTTP/2; leave out --upstream-http\n")]
+    NoHttp2 { upstream: Target },
+    #[error("no new connection to the upstream {upstream} after the first one failed (--never-reconnect)\n")]
+    NeverReconnect { upstream: Target },
     #[error("the connection to the upstream broke: {0}\n")]
     Broken(hyper::Error),
 }
@@ -78,19 +79,21 @@ impl Forwarder {
     }
 
     async fn connect(&self) -> Result<Link, Failure> {
-        let authority = &self.sidecar.args.upstream.authority;
+        let upstream = &self.sidecar.args.upstream;
         if self.sidecar.args.never_reconnect && self.sidecar.truth.connect_failures.load(Relaxed) > 0 {
-            return Err(Failure::NeverReconnect { authority: authority.clone() });
+            return Err(Failure::NeverReconnect { upstream: upstream.clone() });
         }
-        let stream = TcpStream::connect(authority).await.map_err(|cause| {
+        let connected = match &upstream.unix {
+            None => Socket::tcp(&upstream.authority).await,
+            Some(path) => Socket::unix(path).await,
+        };
+        let socket = connected.map_err(|cause| {
             self.sidecar.truth.connect_failures.fetch_add(1, Relaxed);
-            Failure::Connect { authority: authority.clone(), cause }
+            Failure::Connect { upstream: upstream.clone(), cause }
         })?;
-        // This fails on a socket that is already closed; the request reports it.
-        let _ = stream.set_nodelay(true);
         match &self.sidecar.connector {
-            None => self.open(stream).await,
-            Some(tls) => self.open_with_tls(tls, stream).await,
+            None => self.open(socket).await,
+            Some(tls) => self.open_with_tls(tls, socket).await,
         }
     }
 
@@ -99,19 +102,19 @@ impl Forwarder {
     fn open_with_tls<'f>(
         &'f self,
         tls: &'f Connector,
-        stream: TcpStream,
+        socket: Socket,
     ) -> Pin<Box<dyn Future<Output = Result<Link, Failure>> + Send + 'f>> {
         Box::pin(async move {
-            let authority = || self.sidecar.args.upstream.authority.clone();
+            let upstream = || self.sidecar.args.upstream.clone();
             let refused = |failure| {
                 self.sidecar.truth.connect_failures.fetch_add(1, Relaxed);
                 failure
             };
-            let stream = tls.connect(stream).await;
-            let stream = stream.map_err(|cause| refused(Failure::Handshake { authority: authority(), cause }))?;
+            let stream = tls.connect(socket).await;
+            let stream = stream.map_err(|cause| refused(Failure::Handshake { upstream: upstream(), cause }))?;
             let agreed = stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2);
             match self.sidecar.args.upstream_http {
-                UpstreamHttp::Http2 if !agreed => Err(refused(Failure::NoHttp2 { authority: authority() })),
+                UpstreamHttp::Http2 if !agreed => Err(refused(Failure::NoHttp2 { upstream: upstream() })),
                 _ => self.open(stream).await,
             }
         })

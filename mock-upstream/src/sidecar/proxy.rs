@@ -17,7 +17,6 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::args::{ErrorKind, OnUpstreamError};
 use super::faults;
@@ -26,7 +25,7 @@ use super::lengths::Lengths;
 use super::link::Gated;
 use super::state::Sidecar;
 use crate::clock::{self, Sleepers};
-use crate::server::{self, Stop, Version};
+use crate::server::{self, Socket, Stop, Version};
 use crate::tls::Acceptor;
 
 /// The upstream's body, streamed, or a body of the sidecar itself.
@@ -51,20 +50,20 @@ impl Connection {
 }
 
 /// Serves a connection without TLS, whose client speaks either version.
-pub(crate) async fn serve(stream: TcpStream, sidecar: Arc<Sidecar>, mut stop: Stop) {
+pub(crate) async fn serve(socket: Socket, sidecar: Arc<Sidecar>, mut stop: Stop) {
     sidecar.truth.connections.fetch_add(1, Relaxed);
     let version = tokio::select! {
-        version = sidecar.gate.pass(Version::of(&stream)) => version,
+        version = sidecar.gate.pass(Version::of(&socket)) => version,
         _ = stop.changed() => return,
     };
-    let stream = sidecar.turns.of(stream);
+    let stream = sidecar.turns.of(socket);
     serve_version(version, stream, sidecar, stop).await;
 }
 
 /// Serves a connection with TLS, which is a connection of the client even if the handshake fails.
-pub(crate) async fn serve_tls(stream: TcpStream, tls: Acceptor, sidecar: Arc<Sidecar>, mut stop: Stop) {
+pub(crate) async fn serve_tls(socket: Socket, tls: Acceptor, sidecar: Arc<Sidecar>, mut stop: Stop) {
     sidecar.truth.connections.fetch_add(1, Relaxed);
-    let stream = sidecar.turns.of(stream);
+    let stream = sidecar.turns.of(socket);
     if let Some(stream) = sidecar.gate.pass(server::accept_tls(&tls, stream, &mut stop)).await {
         serve_version(Version::agreed(&stream), stream, sidecar, stop).await;
     }

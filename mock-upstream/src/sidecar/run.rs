@@ -1,22 +1,21 @@
 //! The process, from `main` to its exit code.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harness_base::address::Address;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::args::{Args, Role};
-use super::serve::{serve_admin, serve_proxy};
+use super::serve::{admin_at, proxy_at};
 use super::state::Sidecar;
 use super::{faults, process, worker};
 use crate::clock::Sleeper;
 use crate::error::Error;
-use crate::server;
+use crate::server::{self, Bound};
 
 /// How long the exit waits for the proxy to stop; a frozen one does not.
 const STOP_DEADLINE: Duration = Duration::from_secs(1);
@@ -52,7 +51,7 @@ fn exit_at_start(args: &Args, code: u8) -> ! {
 /// Serves the admin side and handles signals on this thread; the proxy has its own threads, which may freeze.
 fn serve(args: Args, main: Mono) -> Result<(), Error> {
     server::raise_descriptor_limit();
-    let listener = server::bind("--admin", args.admin)?;
+    let listener = Bound::new("--admin", &args.admin)?;
     let sidecar = Sidecar::new(args, main)?;
     faults::start_threads(&sidecar)?;
     let _worker = match sidecar.args.worker_child {
@@ -61,8 +60,8 @@ fn serve(args: Args, main: Mono) -> Result<(), Error> {
     };
     let ending = server::runtime(1)?.block_on(async {
         let stop = server::stop_signal(sidecar.args.ignore_sigterm)?;
-        let admin = TcpListener::from_std(listener).map_err(Error::setup("the listener"))?;
-        let address = admin.local_addr().map_err(Error::setup("the listener"))?;
+        let admin = listener.start()?;
+        let address = admin.address().map_err(Error::setup("the listener"))?;
         let (stop_proxy, mut ended) = start_proxy(&sidecar, address)?;
         let mut early = None;
         let until = async {
@@ -75,7 +74,7 @@ fn serve(args: Args, main: Mono) -> Result<(), Error> {
                 end = &mut ended => early = Some(end.unwrap_or_else(|_| Err(proxy_died()))),
             }
         };
-        serve_admin(admin, Arc::clone(&sidecar), until).await;
+        admin_at(admin, Arc::clone(&sidecar), until).await;
         if let Some(result) = early {
             return result;
         }
@@ -107,7 +106,7 @@ fn proxy_died() -> Error {
 type Ended = oneshot::Receiver<Result<(), Error>>;
 
 /// Starts the proxy's threads. Dropping the sender stops them; the receiver gets their result.
-fn start_proxy(sidecar: &Arc<Sidecar>, admin: SocketAddr) -> Result<(oneshot::Sender<()>, Ended), Error> {
+fn start_proxy(sidecar: &Arc<Sidecar>, admin: Address) -> Result<(oneshot::Sender<()>, Ended), Error> {
     let (stop, stopped) = oneshot::channel();
     let (ended, end) = oneshot::channel();
     let sidecar = Arc::clone(sidecar);
@@ -121,7 +120,7 @@ fn start_proxy(sidecar: &Arc<Sidecar>, admin: SocketAddr) -> Result<(oneshot::Se
     Ok((stop, end))
 }
 
-async fn proxy(sidecar: Arc<Sidecar>, admin: SocketAddr, mut stopped: oneshot::Receiver<()>) -> Result<(), Error> {
+async fn proxy(sidecar: Arc<Sidecar>, admin: Address, mut stopped: oneshot::Receiver<()>) -> Result<(), Error> {
     let args = &sidecar.args;
     if !args.listen_after.is_zero() {
         let due = sidecar.truth.main().after(Nanos::of(args.listen_after));
@@ -131,11 +130,11 @@ async fn proxy(sidecar: Arc<Sidecar>, admin: SocketAddr, mut stopped: oneshot::R
             _ = &mut stopped => return Ok(()),
         }
     }
-    let listener = server::bind("--listen", args.listen)?;
+    let listener = Bound::new("--listen", &args.listen)?;
     sidecar.truth.set_listening();
-    let listener = TcpListener::from_std(listener).map_err(Error::setup("the listener"))?;
+    let listener = listener.start()?;
     if args.announce {
-        let address = listener.local_addr().map_err(Error::setup("the listener"))?;
+        let address = listener.address().map_err(Error::setup("the listener"))?;
         server::announce(&format!("listening {address} admin {admin}"));
     }
     if args.role == Some(Role::Serve) {
@@ -144,6 +143,6 @@ async fn proxy(sidecar: Arc<Sidecar>, admin: SocketAddr, mut stopped: oneshot::R
     let shutdown = async {
         let _ = stopped.await;
     };
-    serve_proxy(listener, Arc::clone(&sidecar), shutdown).await;
+    proxy_at(listener, Arc::clone(&sidecar), shutdown).await;
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! The upstream that the sidecar forwards to.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use harness_base::address::{Address, AddressError};
 use hyper::Uri;
 use hyper::http::uri::{Authority, Scheme};
 use rustls::pki_types::ServerName;
@@ -13,16 +15,22 @@ use crate::tls::{self, Connector, TlsError};
 /// The upstream of the sidecar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// `HOST:PORT`.
+    /// `HOST:PORT`; `localhost` at a unix socket.
     pub authority: String,
+    /// The path of a unix socket.
+    pub(crate) unix: Option<PathBuf>,
     /// The name or address that the certificate must contain; `None` without TLS.
     pub(crate) name: Option<ServerName<'static>>,
 }
 
 /// The text of an upstream that is not an HTTP origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an upstream; write http://HOST:PORT or https://HOST:PORT")]
-pub struct TargetError(String);
+pub enum TargetError {
+    #[error("`{0}` is not an upstream; write http://HOST:PORT, https://HOST:PORT, unix:/PATH or https+unix:/PATH")]
+    Malformed(String),
+    #[error(transparent)]
+    Unix(#[from] AddressError),
+}
 
 impl Target {
     /// Returns the scheme of URIs at this upstream.
@@ -41,9 +49,39 @@ impl Target {
         };
         match (&self.name, ca) {
             (None, None) => Ok(None),
-            (None, Some(_)) => Err(TlsError::NeedlessAuthority(self.authority.clone())),
-            (Some(_), None) => Err(TlsError::NoAuthority(self.authority.clone())),
+            (None, Some(_)) => Err(TlsError::NeedlessAuthority {
+                upstream: self.written(&Scheme::HTTP),
+                with_tls: self.written(&Scheme::HTTPS),
+            }),
+            (Some(_), None) => Err(TlsError::NoAuthority(self.written(&Scheme::HTTPS))),
             (Some(name), Some(file)) => Connector::new("--upstream-ca", file, name.clone(), protocol).map(Some),
+        }
+    }
+
+    /// Returns what is written for this upstream with `scheme`.
+    fn written(&self, scheme: &Scheme) -> String {
+        match &self.unix {
+            None => format!("{scheme}://{}", self.authority),
+            Some(_) if *scheme == Scheme::HTTPS => format!("https+{self}"),
+            Some(_) => self.to_string(),
+        }
+    }
+
+    fn at_socket(path: &str, name: Option<ServerName<'static>>) -> Result<Self, TargetError> {
+        let address: Address = format!("unix:{path}").parse()?;
+        let unix = address.path().map(Path::to_owned);
+        Ok(Self { authority: LOCALHOST.to_owned(), unix, name })
+    }
+}
+
+/// The host at a unix socket.
+const LOCALHOST: &str = "localhost";
+
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.unix {
+            Some(path) => write!(out, "unix:{}", path.display()),
+            None => out.write_str(&self.authority),
         }
     }
 }
@@ -52,7 +90,12 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        parse(text).ok_or_else(|| TargetError(text.to_owned()))
+        let malformed = || TargetError::Malformed(text.to_owned());
+        match (text.strip_prefix("https+unix:"), text.strip_prefix("unix:")) {
+            (Some(path), _) => Self::at_socket(path, ServerName::try_from(LOCALHOST).ok()),
+            (None, Some(path)) => Self::at_socket(path, None),
+            (None, None) => parse(text).ok_or_else(malformed),
+        }
     }
 }
 
@@ -68,7 +111,7 @@ fn parse(text: &str) -> Option<Target> {
         Some(_) => authority.to_string(),
         None => format!("{authority}:{port}"),
     };
-    Some(Target { authority, name })
+    Some(Target { authority, unix: None, name })
 }
 
 /// Returns the host as certificates contain it: an IPv6 address has no brackets there.
@@ -93,6 +136,17 @@ mod tests {
     }
 
     #[test]
+    fn a_unix_socket_has_a_path() {
+        let target = |text: &str| text.parse::<Target>().unwrap();
+        let plain = target("unix:/run/a.sock");
+        assert_eq!((plain.to_string().as_str(), plain.authority.as_str()), ("unix:/run/a.sock", "localhost"));
+        assert_eq!((plain.scheme(), target("https+unix:/run/a.sock").scheme()), (Scheme::HTTP, Scheme::HTTPS));
+        assert_eq!(target("unix:///run/a.sock"), plain);
+        assert!("unix:".parse::<Target>().is_err());
+        assert!(format!("unix:/{}", "a".repeat(200)).parse::<Target>().unwrap_err().to_string().contains("201 bytes"));
+    }
+
+    #[test]
     fn the_name_in_the_certificate_is_the_host() {
         let name = |text: &str| text.parse::<Target>().unwrap().name.map(|name| name.to_str().into_owned());
         assert_eq!(name("https://proxy.test:9"), Some("proxy.test".into()));
@@ -110,6 +164,8 @@ mod tests {
         assert!(
             error("http://a:1", Some(Path::new("ca.pem"))).contains("does not apply to the upstream http://a:1; write")
         );
+        assert!(error("https+unix:/a", None).starts_with("the upstream https+unix:/a needs --upstream-ca; pass"));
+        assert!(error("unix:/a", Some(Path::new("ca.pem"))).contains("upstream unix:/a; write https+unix:/a, or"));
         let missing = error("https://a:1", Some(Path::new("/no/ca.pem")));
         assert!(missing.starts_with("cannot read a certificate from /no/ca.pem (--upstream-ca)"), "{missing}");
     }

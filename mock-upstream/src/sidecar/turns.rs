@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+use crate::server::Socket;
 
 /// The lock that writes need; `None` without the defect.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ type Coming = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireEr
 
 /// A client's connection whose writes acquire the lock, and hold it until the kernel has accepted the data.
 pub(crate) struct InTurn {
-    stream: TcpStream,
+    stream: Socket,
     turns: Option<Arc<Semaphore>>,
     coming: Option<Coming>,
     turn: Option<OwnedSemaphorePermit>,
@@ -29,7 +30,7 @@ impl Turns {
         Self(one_writer.then(|| Arc::new(Semaphore::new(1))))
     }
 
-    pub(crate) fn of(&self, stream: TcpStream) -> InTurn {
+    pub(crate) fn of(&self, stream: Socket) -> InTurn {
         InTurn { stream, turns: self.0.clone(), coming: None, turn: None }
     }
 }
@@ -38,7 +39,7 @@ impl InTurn {
     fn write(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+        write: impl FnOnce(Pin<&mut Socket>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if let Some(turns) = self.turns.as_ref().filter(|_| self.turn.is_none()) {
             let coming = self.coming.get_or_insert_with(|| Box::pin(Arc::clone(turns).acquire_owned()));

@@ -17,11 +17,11 @@ pub enum TlsError {
     #[error("cannot trust the certificates in {file} ({flag}): {cause}; pass the certificate of a CA")]
     Authority { flag: &'static str, file: PathBuf, cause: Box<dyn std::error::Error + Send + Sync> },
     /// An upstream with TLS needs a CA.
-    #[error("the upstream https://{0} needs --upstream-ca; pass the PEM file of the CA that signed its certificate")]
+    #[error("the upstream {0} needs --upstream-ca; pass the PEM file of the CA that signed its certificate")]
     NoAuthority(String),
     /// An upstream without TLS needs no CA.
-    #[error("--upstream-ca does not apply to the upstream http://{0}; write https://{0}, or leave out --upstream-ca")]
-    NeedlessAuthority(String),
+    #[error("--upstream-ca does not apply to the upstream {upstream}; write {with_tls}, or leave out --upstream-ca")]
+    NeedlessAuthority { upstream: String, with_tls: String },
     /// The versions of TLS are not in this build.
     #[error("cannot set up TLS 1.2 and 1.3: {0}; build the program with the rustls feature `tls12`")]
     Versions(rustls::Error),

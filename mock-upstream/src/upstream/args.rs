@@ -1,5 +1,6 @@
-use std::net::SocketAddr;
 use std::time::Duration;
+
+use harness_base::address::Address;
 
 use super::behaviour::{Behaviour, ErrorKind, Sse};
 use super::delay::Delay;
@@ -10,16 +11,17 @@ use crate::tls::ListenerFlags;
 ///
 /// Routes: POST /mcp and /mcp/v1 (MCP over JSON-RPC), /echo, /sink, /sse, /health, /ready; every other path answers
 /// with the fixed body. GET /__upstream/ledger returns the hits by method and path; GET /__upstream/fault/NAME sets a fault: none, down,
-/// slow/500ms, reset, half-close, garbage. With TLS, errors and faults break the TCP connection below it.
+/// slow/500ms, reset, half-close, garbage. With TLS, errors and faults break the TCP connection below it. A unix
+/// socket knows no reset, and is closed instead.
 ///
 /// Clients speak HTTP/1.1 or HTTP/2: with TLS as agreed by ALPN, without it as their first bytes show (prior knowledge). On HTTP/2, each
 /// error and fault that would break the connection resets the stream of its request with INTERNAL_ERROR; only `down` ends connections.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "mock-upstream", version)]
 pub struct Args {
-    /// Address to listen on; port 0 takes a free one
+    /// Address to listen on; port 0 takes a free one, and unix:/PATH is a unix socket, whose file is removed at the end
     #[arg(long, default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
+    pub listen: Address,
     #[command(flatten)]
     pub tls: ListenerFlags,
     /// Print `listening ADDRESS` once the server accepts connections

@@ -10,7 +10,6 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
 
 use super::admin;
 use super::behaviour::ErrorKind;
@@ -20,7 +19,7 @@ use super::routes::Route;
 use super::socket::{Transport, break_off};
 use super::state::Upstream;
 use crate::clock::Sleepers;
-use crate::server::{self, Accepting, Stop, Version, Wire};
+use crate::server::{self, Accepting, Socket, Stop, Version, Wire};
 use crate::tls::Acceptor;
 
 const RECEIVED: HeaderName = HeaderName::from_static("x-upstream-received-ns");
@@ -49,10 +48,10 @@ impl Connection {
 }
 
 /// Serves a connection with TLS. The handshake belongs to the connection, so it ends when the upstream goes down or stops.
-pub(crate) async fn serve_tls(stream: TcpStream, tls: Acceptor, upstream: Arc<Upstream>, mut stop: Stop) {
+pub(crate) async fn serve_tls(socket: Socket, tls: Acceptor, upstream: Arc<Upstream>, mut stop: Stop) {
     let mut accepting = upstream.switch.accepting();
     let accepted = tokio::select! {
-        accepted = server::accept_tls(&tls, stream, &mut stop) => accepted,
+        accepted = server::accept_tls(&tls, socket, &mut stop) => accepted,
         _ = accepting.wait_for(|accepting| !accepting) => return upstream.ledger.record_fault(Fault::Down),
     };
     if let Some(stream) = accepted {
@@ -64,16 +63,16 @@ pub(crate) async fn serve_tls(stream: TcpStream, tls: Acceptor, upstream: Arc<Up
 }
 
 /// Serves a connection without TLS, whose client speaks either version.
-pub(crate) async fn serve(stream: TcpStream, upstream: Arc<Upstream>, mut stop: Stop) {
+pub(crate) async fn serve(socket: Socket, upstream: Arc<Upstream>, mut stop: Stop) {
     let mut accepting = upstream.switch.accepting();
     let version = tokio::select! {
-        version = Version::of(&stream) => version,
+        version = Version::of(&socket) => version,
         _ = accepting.wait_for(|accepting| !accepting) => return upstream.ledger.record_fault(Fault::Down),
         _ = stop.changed() => return,
     };
     match version {
-        Version::Http1 => serve_http1(stream, upstream, stop).await,
-        Version::Http2 => serve_http2(Box::new(stream), upstream, stop).await,
+        Version::Http1 => serve_http1(socket, upstream, stop).await,
+        Version::Http2 => serve_http2(Box::new(socket), upstream, stop).await,
     }
 }
 

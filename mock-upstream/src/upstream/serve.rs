@@ -11,16 +11,16 @@ use super::behaviour::Behaviour;
 use super::connection;
 use super::state::Upstream;
 use crate::error::Error;
-use crate::server;
+use crate::server::{self, Bound, Listener};
 use crate::tls::Acceptor;
 
 /// Serves without TLS on `listener` until `shutdown` resolves and every connection has ended (at most 0.3 s later).
 pub async fn serve(listener: TcpListener, behaviour: Behaviour, shutdown: impl Future<Output = ()>) {
-    serve_with(listener, Arc::new(Upstream::new(behaviour)), None, shutdown).await;
+    serve_with(Listener::Tcp(listener), Arc::new(Upstream::new(behaviour)), None, shutdown).await;
 }
 
 async fn serve_with(
-    listener: TcpListener,
+    listener: Listener,
     upstream: Arc<Upstream>,
     tls: Option<Acceptor>,
     shutdown: impl Future<Output = ()>,
@@ -28,10 +28,10 @@ async fn serve_with(
     let accepting = Some(upstream.switch.accepting());
     let served = async {
         if let Some(tls) = tls {
-            let serve = |stream, stop| connection::serve_tls(stream, tls.clone(), Arc::clone(&upstream), stop);
+            let serve = |socket, stop| connection::serve_tls(socket, tls.clone(), Arc::clone(&upstream), stop);
             server::accept_until(listener, accepting, shutdown, serve).await;
         } else {
-            let serve = |stream, stop| connection::serve(stream, Arc::clone(&upstream), stop);
+            let serve = |socket, stop| connection::serve(socket, Arc::clone(&upstream), stop);
             server::accept_until(listener, accepting, shutdown, serve).await;
         }
     };
@@ -45,12 +45,12 @@ async fn serve_with(
 pub fn main_with(args: Args) -> Result<(), Error> {
     server::raise_descriptor_limit();
     let tls = args.tls.acceptor()?;
-    let listener = server::bind("--listen", args.listen)?;
+    let listener = Bound::new("--listen", &args.listen)?;
     server::runtime(args.workers)?.block_on(async {
         let stop = server::stop_signal(false)?;
-        let listener = TcpListener::from_std(listener).map_err(Error::setup("the listener"))?;
+        let listener = listener.start()?;
         if args.announce {
-            let address = listener.local_addr().map_err(Error::setup("the listener"))?;
+            let address = listener.address().map_err(Error::setup("the listener"))?;
             server::announce(&format!("listening {address}"));
         }
         let upstream = Arc::new(Upstream::new(args.behaviour()));

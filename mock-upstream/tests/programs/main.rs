@@ -16,4 +16,5 @@ mod sidecar;
 mod sidecar_costs;
 mod spawned;
 mod tls;
+mod unix;
 mod upstream;

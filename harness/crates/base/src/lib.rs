@@ -1,5 +1,6 @@
-//! Code that every crate of the workspace uses: quantities with units, clocks and timers, bounded file reads, atomic file writes, names, printable text, workflow commands, error chains, exit codes.
+//! Code that every crate of the workspace uses: addresses, quantities with units, clocks and timers, bounded file reads, atomic file writes, names, printable text, workflow commands, error chains, exit codes.
 
+pub mod address;
 pub mod clock;
 pub mod error;
 pub mod exit;
