@@ -136,7 +136,12 @@ fn describe_container(container: &ContainerSpec) -> String {
     };
     let command =
         if container.command.is_empty() { String::new() } else { format!(": {}", container.command.join(" ")) };
-    format!("{made_of}, network {}{command}", container.network.name())
+    let kept = if container.capabilities.is_empty() {
+        String::new()
+    } else {
+        format!(", capabilities {}", container.capabilities.join(" "))
+    };
+    format!("{made_of}, network {}{kept}{command}", container.network.name())
 }
 
 fn describe_upstream(upstream: &Upstream) -> String {

@@ -74,7 +74,8 @@ vus = 20
 #[test]
 fn a_container_is_read_with_its_network_and_what_it_sees() {
     let table = "[target.container]\nbinary = \"builtin:sidecar\"\nnetwork = \"bridge\"\nuser = \"1:1\"\n\
-        env = { A = \"{upstream.url}\" }\nmounts = [\"sidecar.toml:/etc/a\"]\nulimits = { nofile = 1024 }\n";
+        env = { A = \"{upstream.url}\" }\nmounts = [\"sidecar.toml:/etc/a\"]\nulimits = { nofile = 1024 }\n\
+        capabilities = [\"CAP_NET_BIND_SERVICE\", \"CHOWN\"]\n";
     let text = GOOD.replace("[target.process]\n", table).replace("[\"builtin:sidecar\", ", "[");
     let found = mistakes(&text, &[]);
     let own_address = "answers at its own address, not on loopback (write http://{target.address}:8080)";
@@ -87,6 +88,7 @@ fn a_container_is_read_with_its_network_and_what_it_sees() {
         (ImageSpec::Binary("builtin:sidecar".to_owned()), Network::Bridge)
     );
     assert_eq!((container.command.len(), container.ulimits), (4, vec![("nofile".to_owned(), 1024)]));
+    assert_eq!(container.capabilities, ["NET_BIND_SERVICE", "CHOWN"]);
     let mounted = Placed { from: folder().join("sidecar.toml"), to: PathBuf::from("/etc/a") };
     assert_eq!((container.mounts, container.user.as_deref()), (vec![mounted], Some("1:1")));
 

@@ -3,6 +3,7 @@
 //! A [`Launcher`] is one way to run a target: as a process of ours, as a container, or as a process that runs already. It returns
 //! as soon as the target is started. The probe finds out when the target listens and answers.
 
+pub mod capability;
 pub mod certificates;
 mod container;
 mod descriptors;

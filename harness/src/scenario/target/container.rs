@@ -6,6 +6,7 @@ use super::met::Met;
 use super::{Around, check_builtin};
 use crate::spec::Section;
 use harness_base::words::nearest;
+use harness_rig::target::capability;
 use harness_rig::target::spec::{ContainerSpec, ImageSpec, Network, Placed};
 use harness_rig::target::template::Piece;
 
@@ -53,7 +54,9 @@ pub(super) fn read(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> 
     let mounts = placed(section, "mounts", &mounts.default(Vec::new()), around.folder);
     let network = if network == "bridge" { Network::Bridge } else { Network::Host };
     let ulimits = read_ulimits(section);
-    ContainerSpec { image, command, network, user, env, files, mounts, ulimits, cpuset: section.cpuset() }
+    let capabilities = read_capabilities(section);
+    let cpuset = section.cpuset();
+    ContainerSpec { image, command, network, user, env, files, mounts, ulimits, capabilities, cpuset }
 }
 
 /// Checks the addresses of a container on a bridge: the target has its own address, and reaches only servers that
@@ -127,6 +130,29 @@ fn read_ulimits(section: &Section<'_>) -> Vec<(String, u64)> {
         section.mistake(&format!("ulimits.{name}"), "is not a process limit", Some(hint));
     }
     ulimits
+}
+
+/// Reads the capabilities that the container keeps.
+fn read_capabilities(section: &Section<'_>) -> Vec<String> {
+    let written: Vec<String> = section
+        .field(
+            "capabilities",
+            "Linux capabilities that it keeps, for example [\"NET_BIND_SERVICE\"]; all others are dropped",
+        )
+        .default(Vec::new());
+    let known = |(index, name): (usize, &String)| {
+        let plain = name.strip_prefix("CAP_").unwrap_or(name);
+        if capability::NAMES.contains(&plain) {
+            return Some(plain.to_owned());
+        }
+        let hint = nearest(plain, capability::NAMES).map_or_else(
+            || "name each one, as in [\"NET_BIND_SERVICE\"]; man 7 capabilities lists them".to_owned(),
+            |near| format!("did you mean {near}?"),
+        );
+        section.mistake(&format!("capabilities.{index}"), format!("{name:?} is not a capability"), Some(hint));
+        None
+    };
+    written.iter().enumerate().filter_map(known).collect()
 }
 
 /// Reads `source:destination`, with the source relative to the scenario.

@@ -66,6 +66,7 @@ fn container(image: ImageSpec, command: &[&str]) -> ContainerSpec {
         files: Vec::new(),
         mounts: Vec::new(),
         ulimits: Vec::new(),
+        capabilities: Vec::new(),
         cpuset: None,
     }
 }
@@ -140,6 +141,32 @@ fn a_container_sees_what_the_scenario_gives_it_and_nothing_else() {
             }
             assert!(running.ours() && running.executable.ends_with(if kept.is_some() { "" } else { "sh" }));
             assert_eq!(running.stop(Nanos::from_secs(1)).await.unwrap().ending, Ending::Code(7));
+        });
+    }
+}
+
+/// Prints the capabilities of the shell, in all five sets, and whether its programs can gain rights.
+const RIGHTS: &str = "while read name value; do case $name in Cap*|NoNewPrivs:) echo $name$value;; esac; done < /proc/self/status; exit 7";
+
+#[test]
+fn a_container_has_no_capability_but_those_of_the_scenario() {
+    let Some(_others) = an_engine_for("capabilities") else { return };
+    let place = Place::new("capabilities");
+    // Bits 5 and 10 of the sets.
+    for (named, set) in [(&[][..], 0_u64), (&["KILL", "NET_BIND_SERVICE"][..], 1 << 5 | 1 << 10)] {
+        let mut wanted = container(ImageSpec::Binary("/bin/sh".to_owned()), &["-c", RIGHTS]);
+        wanted.user = Some("0:0".to_owned());
+        wanted.capabilities = named.iter().map(ToString::to_string).collect();
+        let spec = spec(wanted);
+        runtime().block_on(async {
+            let running = place.launch(&spec, None).await.unwrap();
+            assert_eq!(end_of(&running).await, Ending::Code(7));
+            let said = running.log_tail(20);
+            for line in ["CapPrm", "CapEff", "CapBnd"].map(|name| format!("{name}:{set:016x}")) {
+                assert!(said.contains(&line), "{line} is not in {said:#?}");
+            }
+            assert!(said.contains(&"NoNewPrivs:1".to_owned()), "{said:#?}");
+            running.stop(Nanos::from_secs(1)).await.unwrap();
         });
     }
 }

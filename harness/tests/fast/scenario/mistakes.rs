@@ -84,6 +84,16 @@ pub(super) const MISTAKES: &[(&str, &str, &str)] = &[
         "[target.container]\nimage = \"a\"\nulimits = { nofiles = 9 }",
         "line 6: target.container.ulimits.nofiles: is not a process limit (did you mean nofile?)",
     ),
+    (
+        "[target.process]",
+        "[target.container]\nimage = \"a\"\ncapabilities = [\"KILL\", \"NET_BIND_SERVICES\"]",
+        "line 6: target.container.capabilities.1: \"NET_BIND_SERVICES\" is not a capability (did you mean NET_BIND_SERVICE?)",
+    ),
+    (
+        "[target.process]",
+        "[target.container]\nimage = \"a\"\ncapabilities = [\"ALL\"]",
+        "line 6: target.container.capabilities.0: \"ALL\" is not a capability (name each one",
+    ),
     ("\"--admin\"", "\"{target.address}\"", "line 5: target.process.command.3: {target.address} is known only once"),
     (
         "[target.endpoints]",

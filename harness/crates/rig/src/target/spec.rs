@@ -56,6 +56,8 @@ pub struct ContainerSpec {
     pub mounts: Vec<Placed>,
     /// Limits of its processes by their names, for example `nofile`; soft and hard alike.
     pub ulimits: Vec<(String, u64)>,
+    /// Names of the Linux capabilities that it keeps, without `CAP_`; all others are dropped.
+    pub capabilities: Vec<String>,
     /// CPUs it may run on; all if absent.
     pub cpuset: Option<Vec<u64>>,
 }

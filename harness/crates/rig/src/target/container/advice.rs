@@ -22,6 +22,11 @@ pub(super) fn advice(ending: &Ending, tail: &[String], from_binary: bool) -> Opt
         _ if message(&["no such file", "cannot open shared object file", "not found (os error 2)"]) => {
             Some(add.to_owned())
         }
+        _ if message(&["operation not permitted", "permission denied"]) => Some(
+            "it has no capabilities unless the scenario names them, for example to bind a port below 1024: \
+             target.container.capabilities = [\"NET_BIND_SERVICE\"]"
+                .to_owned(),
+        ),
         _ => None,
     }
 }
@@ -38,6 +43,8 @@ mod tests {
         assert!(message(Ending::Code(1), missing, false).contains("target.container.mounts"));
         assert!(message(Ending::Code(1), "exec /app: exec format error", false).contains("uname -m"));
         assert!(message(Ending::OutOfMemory(None), "", false).contains("limits.memory"));
+        let refused = "bind() to 0.0.0.0:80 failed (13: Permission denied)";
+        assert!(message(Ending::Code(1), refused, false).contains("target.container.capabilities"));
         assert_eq!(message(Ending::Code(3), "no license", true), "");
     }
 }

@@ -85,6 +85,9 @@ fn host_config(wanted: &Wanted<'_>) -> HostConfig {
         // The limit of memory and swap together, which allows no swap.
         memory_swap: memory,
         pids_limit: Some(limits.pids.map_or(PIDS, signed)),
+        // The program needs none to serve requests; the scenario names those that it does need.
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        cap_add: (!wanted.spec.capabilities.is_empty()).then(|| wanted.spec.capabilities.clone()),
         // The program must not gain rights by a set-user-id file of its image.
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
         ..HostConfig::default()
