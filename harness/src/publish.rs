@@ -6,7 +6,7 @@ mod github;
 mod proxy;
 mod sticky;
 
-pub use github::{Access, Error, Github};
+pub use github::{Access, Error, Github, answer};
 pub use sticky::{Done, Post, put};
 
 use crate::verdict::Judgement;

@@ -1,16 +1,24 @@
 //! The part of GitHub's REST API that comments need: bounded in time and size, with a token that never prints.
 
-use std::fmt;
-use std::time::Duration;
+pub mod answer;
+mod trouble;
 
-use reqwest::{Client, Method, Response, redirect};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, redirect};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::proxy;
-use harness_base::units::Nanos;
+use answer::{Failure, User};
+use harness_base::units::{Bytes, Nanos};
+use trouble::{advice, is_invalid, lasting, root_cause};
 
-/// Largest accepted answer in bytes: more than a page of a hundred comments of 65,536 characters.
-const LARGEST: usize = 64 << 20;
+pub(super) use trouble::Trouble;
+
+/// How many times the limit of one request all requests may take together.
+const REQUESTS: u32 = 6;
 
 /// Address of the API unless `GITHUB_API_URL` is set.
 const PUBLIC: &str = "https://api.github.com";
@@ -101,27 +109,6 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a request failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// It may be temporary.
-    Passing(String),
-    /// It is permanent.
-    Lasting {
-        /// HTTP status, if there was an answer.
-        status: Option<u16>,
-        message: String,
-    },
-}
-
-impl Trouble {
-    pub(super) fn message(&self) -> &str {
-        match self {
-            Self::Passing(message) | Self::Lasting { message, .. } => message,
-        }
-    }
-}
-
 /// A client for one repository.
 #[derive(Debug)]
 pub struct Github {
@@ -142,7 +129,6 @@ impl Github {
         let Access { base, repository, token, proxy, patience } = access;
         let token = token.ok_or(Error::NoToken)?;
         let mut builder = Client::builder()
-            .timeout(patience)
             // The token must not follow a redirection, and a write must not become a read.
             .redirect(redirect::Policy::none())
             .no_gzip()
@@ -159,9 +145,9 @@ impl Github {
         Ok(Self { client, base, repository, token, patience })
     }
 
-    /// Returns the time limit of one request.
-    pub(super) const fn patience(&self) -> Duration {
-        self.patience
+    /// Returns the time limit of all requests together.
+    pub(super) fn patience_in_all(&self) -> Duration {
+        self.patience * REQUESTS
     }
 
     /// Removes the token from `text`.
@@ -170,37 +156,60 @@ impl Github {
     }
 
     /// Reads the owner of the token; `None` for the token of a workflow or an app, which may not ask.
-    pub(super) async fn login(&self) -> Result<Option<String>, Trouble> {
-        match self.call(Method::GET, "/user", None).await {
-            Ok(user) => Ok(user["login"].as_str().map(str::to_owned)),
+    pub(super) async fn login(&self, deadline: Instant) -> Result<Option<String>, Trouble> {
+        match self.call::<User>(Method::GET, "/user", None, deadline).await {
+            Ok(user) => Ok(user.login()),
             Err(Trouble::Lasting { status: Some(403 | 404), .. }) => Ok(None),
             Err(trouble) => Err(trouble),
         }
     }
 
     /// Sends a request about the repository.
-    pub(super) async fn repository(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Trouble> {
-        self.call(method, &format!("/repos/{}{path}", self.repository), body).await
+    pub(super) async fn repository<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        deadline: Instant,
+    ) -> Result<T, Trouble> {
+        self.call(method, &format!("/repos/{}{path}", self.repository), body, deadline).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Trouble> {
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        deadline: Instant,
+    ) -> Result<T, Trouble> {
         let what = format!("{method} {path}");
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let span = span(self.patience_in_all());
+            return Err(Trouble::Passing(format!("{what} was not sent, because the requests before it took {span}")));
+        }
+        let within = self.patience.min(left);
         let request = self
             .client
             .request(method, format!("{}{path}", self.base))
+            .timeout(within)
             .header("accept", "application/vnd.github+json")
             .header("x-github-api-version", "2022-11-28")
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {}", self.token.0))
             .body(body.map(Value::to_string).unwrap_or_default());
-        let response = request.send().await.map_err(|error| self.unanswered(&what, &error))?;
+        let failed = |failure: Failure| self.trouble(&what, failure, within);
+        let response = request.send().await.map_err(|error| failed(Failure::Broken(error)))?;
         let status = response.status().as_u16();
-        let text = self.text(&what, response).await?;
+        let body = answer::body(response).await.map_err(failed)?;
         if (200..300).contains(&status) {
-            return serde_json::from_str(&text)
-                .map_err(|_| lasting(Some(status), format!("{what}: the answer is not JSON")));
+            return answer::parse(&body).map_err(|problem| lasting(Some(status), format!("{what}: {problem}")));
         }
-        let message = format!("{what}: HTTP {status}{}{}", self.message(&text), advice(status));
+        let reason = match answer::refusal(&body) {
+            Some(line) => format!(" ({})", self.redacted(&line)),
+            None => String::new(),
+        };
+        let message = format!("{what}: HTTP {status}{reason}{}", advice(status));
         if status >= 500 || status == 429 {
             Err(Trouble::Passing(message))
         } else {
@@ -208,73 +217,34 @@ impl Github {
         }
     }
 
-    /// Reads the body of an answer, up to [`LARGEST`].
-    async fn text(&self, what: &str, mut response: Response) -> Result<String, Trouble> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unanswered(what, &error))? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LARGEST {
-                return Err(lasting(None, format!("{what}: the answer is larger than {LARGEST} bytes")));
+    /// Describes an answer that did not come, or not whole.
+    fn trouble(&self, what: &str, failure: Failure, within: Duration) -> Trouble {
+        let base = &self.base;
+        let error = match failure {
+            Failure::TooLarge => {
+                let limit = Bytes(answer::LARGEST as u64);
+                return lasting(None, format!("{what}: the answer of {base} is larger than {limit}"));
             }
-        }
-        Ok(String::from_utf8_lossy(&body).into_owned())
-    }
-
-    /// Extracts GitHub's reason for a refusal, on one line.
-    fn message(&self, text: &str) -> String {
-        let answer: Option<Value> = serde_json::from_str(text).ok();
-        let message = answer.as_ref().and_then(|answer| answer["message"].as_str()).unwrap_or_default();
-        let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
-        if line.is_empty() { line } else { format!(" ({})", self.redacted(&line)) }
-    }
-
-    fn unanswered(&self, what: &str, error: &reqwest::Error) -> Trouble {
+            Failure::Broken(error) => error,
+        };
         if error.is_builder() {
             let message = format!("{what} cannot be built from GITHUB_API_URL and GITHUB_TOKEN as they are set");
             return lasting(None, message);
         }
-        let base = &self.base;
         if error.is_timeout() {
-            let patience = Nanos(u64::try_from(self.patience.as_nanos()).unwrap_or(u64::MAX));
-            return Trouble::Passing(format!("{what}: {base} did not answer within {patience}"));
+            return Trouble::Passing(format!("{what}: {base} did not answer within {}", span(within)));
         }
-        let cause = self.redacted(&root_cause(error).to_string());
-        if is_invalid(error) {
+        let cause = self.redacted(&root_cause(&error).to_string());
+        if is_invalid(&error) {
             return lasting(None, format!("{what}: {base}: {cause}"));
         }
-        Trouble::Passing(format!("{what}: {base} cannot be reached: {cause}"))
+        let how = if error.is_connect() { "cannot be reached" } else { "sent no valid answer" };
+        Trouble::Passing(format!("{what}: {base} {how}: {cause}"))
     }
 }
 
-/// Finds the innermost cause: the outer ones repeat the address and the name of the library.
-fn root_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
-    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)
-}
-
-/// Returns whether the peer sent something invalid, such as its certificate.
-fn is_invalid(error: &(dyn std::error::Error + 'static)) -> bool {
-    let invalid = |error: &(dyn std::error::Error + 'static)| {
-        let io = error.downcast_ref::<std::io::Error>();
-        io.is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidData)
-    };
-    std::iter::successors(Some(error), |error| error.source()).any(invalid)
-}
-
-const fn lasting(status: Option<u16>, message: String) -> Trouble {
-    Trouble::Lasting { status, message }
-}
-
-const fn advice(status: u16) -> &'static str {
-    match status {
-        301 | 302 | 307 | 308 => "; the repository was renamed; pass the new name with `--repo OWNER/NAME`",
-        401 => "; the token is invalid or expired",
-        403 => {
-            "; the token has no write permission; that of a fork's pull request never has, and a job needs \
-             `pull-requests: write`"
-        }
-        404 => "; the pull request does not exist, or the token has no access to it",
-        _ => "",
-    }
+fn span(duration: Duration) -> Nanos {
+    Nanos(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

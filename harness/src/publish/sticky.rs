@@ -3,15 +3,13 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::github::answer::{Comment, PER_PAGE, Page};
 use super::github::{Github, Trouble};
 
-/// Comments per page: GitHub's maximum.
-const PER_PAGE: usize = 100;
-
 /// Pages to search: 10,000 comments.
-const PAGES: usize = 100;
+const PAGES: usize = 200;
 
 /// Number of attempts if the cause may be temporary.
 const TRIES: u32 = 3;
@@ -53,7 +51,7 @@ pub fn put(github: &Github, post: &Post<'_>) -> Result<Done, String> {
 }
 
 async fn tries(github: &Github, post: &Post<'_>) -> Result<Done, String> {
-    let deadline = Instant::now() + github.patience() * 6;
+    let deadline = Instant::now() + github.patience_in_all();
     let mut tried = 0;
     loop {
         tried += 1;
@@ -61,29 +59,27 @@ async fn tries(github: &Github, post: &Post<'_>) -> Result<Done, String> {
             Ok(done) => return Ok(done),
             Err(trouble) => trouble,
         };
-        let again = matches!(trouble, Trouble::Passing(_)) && tried < TRIES && Instant::now() < deadline;
-        if !again {
+        let pause = Duration::from_millis(250) * tried;
+        let in_time = Instant::now() + pause < deadline;
+        if !(matches!(trouble, Trouble::Passing(_)) && tried < TRIES && in_time) {
             let times = if tried > 1 { format!(" ({tried} tries)") } else { String::new() };
             return Err(github.redacted(&format!("{}{times}", trouble.message())));
         }
-        tokio::time::sleep(Duration::from_millis(250) * tried).await;
+        tokio::time::sleep(pause).await;
     }
 }
 
 async fn attempt(github: &Github, post: &Post<'_>, deadline: Instant) -> Result<Done, Trouble> {
-    let login = github.login().await?;
+    let login = github.login(deadline).await?;
     let body = json!({ "body": post.body });
-    let address = |comment: &Value| comment["html_url"].as_str().unwrap_or("no address was given").to_owned();
+    let write = async |method: Method, path: String| -> Result<String, Trouble> {
+        let comment: Comment = github.repository(method, &path, Some(&body), deadline).await?;
+        Ok(comment.address().to_owned())
+    };
     match find(github, post, login.as_deref(), deadline).await? {
-        Some(id) => {
-            let path = format!("/issues/comments/{id}");
-            github.repository(Method::PATCH, &path, Some(&body)).await.map(|comment| Done::Updated(address(&comment)))
-        }
+        Some(id) => write(Method::PATCH, format!("/issues/comments/{id}")).await.map(Done::Updated),
         None if post.only_update => Ok(Done::Quiet),
-        None => {
-            let path = format!("/issues/{}/comments", post.pull_request);
-            github.repository(Method::POST, &path, Some(&body)).await.map(|comment| Done::Created(address(&comment)))
-        }
+        None => write(Method::POST, format!("/issues/{}/comments", post.pull_request)).await.map(Done::Created),
     }
 }
 
@@ -95,15 +91,10 @@ async fn find(
     deadline: Instant,
 ) -> Result<Option<u64>, Trouble> {
     for page in 1..=PAGES {
-        if Instant::now() >= deadline {
-            return Err(Trouble::Passing(format!("reading the comments took too long and stopped at page {page}")));
-        }
         let path = format!("/issues/{}/comments?per_page={PER_PAGE}&page={page}", post.pull_request);
-        let answer = github.repository(Method::GET, &path, None).await?;
-        let not_a_list = || Trouble::Lasting { status: None, message: format!("GET {path}: the answer is not a list") };
-        let comments = answer.as_array().ok_or_else(not_a_list)?;
-        let found = comments.iter().find(|comment| is_ours(comment, post.marker, login));
-        if let Some(id) = found.and_then(|comment| comment["id"].as_u64()) {
+        let Page(comments) = github.repository(Method::GET, &path, None, deadline).await?;
+        let found = comments.iter().find(|comment| comment.is_ours(post.marker, login));
+        if let Some(id) = found.and_then(Comment::id) {
             return Ok(Some(id));
         }
         if comments.len() < PER_PAGE {
@@ -112,15 +103,4 @@ async fn find(
     }
     let message = format!("pull request {} has more than {} comments", post.pull_request, PER_PAGE * PAGES);
     Err(Trouble::Lasting { status: None, message })
-}
-
-/// Returns whether the token's owner wrote the comment, or, if the owner is unknown, a program: a marker alone can be forged.
-fn is_ours(comment: &Value, marker: &str, login: Option<&str>) -> bool {
-    let user = &comment["user"];
-    let ours = match login {
-        Some(login) => user["login"].as_str() == Some(login),
-        None => user["type"].as_str() == Some("Bot"),
-    };
-    let first = comment["body"].as_str().and_then(|body| body.lines().next()).unwrap_or_default();
-    ours && first.trim_end() == marker
 }

@@ -10,6 +10,8 @@
 
 #[path = "../support/github.rs"]
 mod github;
+#[path = "../support/hostile.rs"]
+mod hostile;
 #[path = "../support/sample.rs"]
 mod sample;
 #[path = "../support/mod.rs"]
@@ -20,6 +22,7 @@ mod alone;
 mod architecture;
 mod baseline;
 mod compare;
+mod engine;
 mod faults;
 mod malformed;
 mod power;

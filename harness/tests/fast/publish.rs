@@ -5,6 +5,7 @@ mod actions;
 mod artifacts;
 mod bencher;
 mod comment;
+mod hostile;
 mod shell;
 
 use crate::sample;

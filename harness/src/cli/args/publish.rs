@@ -38,7 +38,7 @@ pub(in crate::cli) struct CommentArgs {
     /// Name of the host or class of hosts, each of which has its own comment [default: operating system and number of CPUs]
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) testbed: Option<String>,
-    /// Time limit of one request
+    /// Time limit of one request; all requests together may take six times as long
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(in crate::cli) patience: u64,
     /// Print the comment without posting it

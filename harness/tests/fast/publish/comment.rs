@@ -59,8 +59,8 @@ fn tc_obs_004_a_pull_request_gets_one_comment_which_every_run_updates_across_pag
     assert_eq!((github.comments().len(), github.count("POST"), github.count("PATCH")), (251, 1, 1));
     let pages: Vec<String> =
         github.seen().iter().filter(|seen| seen.path.contains("page=")).map(|seen| seen.path.clone()).collect();
-    let expected =
-        [1, 2, 3, 1, 2, 3].map(|page| format!("/repos/owner/name/issues/17/comments?per_page=100&page={page}"));
+    let page = |page: u32| format!("/repos/owner/name/issues/17/comments?per_page=50&page={page}");
+    let expected: Vec<String> = (1..=6).chain(1..=6).map(page).collect();
     assert_eq!(pages, expected);
 }
 

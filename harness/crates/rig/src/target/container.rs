@@ -16,6 +16,7 @@ mod nonce;
 mod resolve;
 mod start;
 pub(super) mod sweep;
+mod transport;
 pub(super) mod watch;
 
 use std::collections::BTreeMap;

@@ -9,11 +9,13 @@ use tokio::net::UnixStream;
 
 use super::error::{Error, engine_message};
 use super::label::Labels;
+use super::transport::send;
 
 /// The default socket of engines, without `DOCKER_HOST`.
 const SOCKET: &str = "/var/run/docker.sock";
-/// The timeout of an answer of the engine, in seconds.
-const TIMEOUT: u64 = 30;
+/// The time in seconds for the head of an answer, which the output of a container and its end need too. It is longer than that of
+/// complete answers, whose error says more.
+const HEAD: u64 = 35;
 
 /// A connection to the engine.
 #[derive(Debug, Clone)]
@@ -34,7 +36,10 @@ pub(super) async fn connect() -> Result<Docker, Error> {
     };
     reach(Path::new(socket)).await?;
     let no_answer = |error| Error::NoAnswer { socket: PathBuf::from(socket), message: engine_message(&error) };
-    let docker = Docker::connect_with_unix(socket, TIMEOUT, API_DEFAULT_VERSION).map_err(no_answer)?;
+    let path = PathBuf::from(socket);
+    let send = move |request| send(path.clone(), request);
+    let docker = Docker::connect_with_custom_transport(send, Some("http://localhost"), HEAD, API_DEFAULT_VERSION);
+    let docker = docker.map_err(no_answer)?;
     docker.negotiate_version().await.map_err(no_answer)
 }
 

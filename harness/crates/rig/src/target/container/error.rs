@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+/// The largest number of characters of an engine's message that is kept.
+const MESSAGE: usize = 1000;
+
 /// The origin of an error, which determines the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -165,12 +168,21 @@ impl Error {
     }
 }
 
-/// Returns the engine's message without the prefix of the client.
+/// Returns the engine's message without the prefix of the client, or what is wrong with its answer.
 pub(super) fn engine_message(error: &bollard::errors::Error) -> String {
-    match error {
-        bollard::errors::Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
-        other => other.to_string(),
-    }
+    use bollard::errors::Error as Answer;
+    let message = match error {
+        Answer::DockerResponseServerError { message, .. } => message.trim().to_owned(),
+        Answer::RequestTimeoutError => "it did not answer in time".to_owned(),
+        Answer::JsonDataError { .. } | Answer::JsonSerdeError { .. } => {
+            "its answer is not the JSON of an engine".to_owned()
+        }
+        other => {
+            let causes = std::iter::successors(Some(other as &dyn std::error::Error), |error| error.source());
+            causes.last().map_or_else(String::new, ToString::to_string)
+        }
+    };
+    message.chars().take(MESSAGE).collect()
 }
 
 /// Returns whether the engine answered that the object does not exist.
