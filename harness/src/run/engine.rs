@@ -88,7 +88,7 @@ fn command(rig: &Rig<'_>, name: &str) -> Command {
 fn address(rig: &Rig<'_>, arm: Arm, url: &HttpUrl) -> io::Result<ArmAddress> {
     let base_path = url.path.trim_end_matches('/').to_owned();
     let tls = url.tls.then(|| tls(rig, url)).transpose()?;
-    Ok(ArmAddress { arm, address: url.addr, host: url.authority(), base_path, tls })
+    Ok(ArmAddress { arm, address: url.addr, host: url.authority(), base_path, tls, http2: None })
 }
 
 /// Returns how TLS is spoken with a server of this run.

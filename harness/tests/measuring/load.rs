@@ -42,8 +42,14 @@ fn impatient(timeout_ms: u64) -> Request {
 
 impl Load {
     async fn start(address: SocketAddr, connections: u64, requests: Vec<Request>) -> Self {
-        let arm =
-            ArmAddress { arm: Arm::Direct, address, host: address.to_string(), base_path: String::new(), tls: None };
+        let arm = ArmAddress {
+            arm: Arm::Direct,
+            address,
+            host: address.to_string(),
+            base_path: String::new(),
+            tls: None,
+            http2: None,
+        };
         let job = Job { arms: vec![arm], requests, connections, workers: 0, seed: 7 };
         let (child, generator) = launch(job).await;
         Self { child, generator: generator.unwrap() }
@@ -262,6 +268,7 @@ async fn a_preflight_reports_what_came() {
         host: "upstream".to_owned(),
         base_path: "/base".to_owned(),
         tls: None,
+        http2: None,
     };
     let requests = vec![good, request("lost", 1, "/lost")];
     let (mut child, generator) =
@@ -433,8 +440,14 @@ async fn what_cannot_be_done_is_said() {
     let _alone = alone();
     let server = Server::start(|_, _| Reaction::Answer(200, "{}"));
     let address = server.address();
-    let direct =
-        ArmAddress { arm: Arm::Direct, address, host: "upstream".to_owned(), base_path: String::new(), tls: None };
+    let direct = ArmAddress {
+        arm: Arm::Direct,
+        address,
+        host: "upstream".to_owned(),
+        base_path: String::new(),
+        tls: None,
+        http2: None,
+    };
     let odd = Request { body: Body::Template("{{uid}}".to_owned()), ..request("call", 1, "/") };
     let job = Job { arms: vec![direct], requests: vec![odd], connections: 1, workers: 0, seed: 1 };
     let (mut child, refused) = launch(job.clone()).await;

@@ -2,13 +2,16 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::sync::Arc;
 use std::task::Poll;
 
 use nix::errno::Errno;
 
 use super::deadline::Deadline;
+use super::http2::SharedLink;
 use super::judge::Judge;
-use super::link::{Answer, Link, Message, Reason};
+use super::lane::{Lane, Message};
+use super::link::Answer;
 use super::wire::{Negotiated, Route};
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
@@ -17,6 +20,8 @@ use harness_base::units::Nanos;
 /// The client of one arm.
 pub(super) struct ArmClient {
     route: Route,
+    /// The connection that it shares with other users on HTTP/2.
+    shared: Arc<SharedLink>,
     state: State,
 }
 
@@ -24,7 +29,7 @@ enum State {
     /// Never opened, or closed by us.
     Closed,
     Lost,
-    Open(Box<Link>),
+    Open(Lane),
 }
 
 /// The result of a request.
@@ -34,6 +39,8 @@ pub(super) struct Completion {
     /// The instant of the last byte, or of the failure.
     pub(super) ended: Mono,
     pub(super) headers: Mono,
+    /// Just before the request was written; absent if that is the instant at which the user sent it.
+    pub(super) sent: Option<Mono>,
     /// Absent without a body or an answer.
     pub(super) first_body: Option<Mono>,
     /// When the kernel received the last byte, by `CLOCK_REALTIME`; known for a sample of the answers.
@@ -52,6 +59,7 @@ impl Completion {
             outcome: Outcome::Ok,
             ended: none,
             headers: none,
+            sent: None,
             first_body: None,
             arrived: None,
             writes: 0,
@@ -64,6 +72,7 @@ impl Completion {
         self.writes += 1;
         self.outcome = outcome;
         self.headers = answer.headers;
+        self.sent = answer.sent;
         self.first_body = answer.first_body;
         self.arrived = answer.arrived;
         self.ended = answer.last;
@@ -79,41 +88,55 @@ impl Completion {
 }
 
 impl ArmClient {
-    pub(super) fn new(route: Route) -> Self {
-        Self { route, state: State::Closed }
+    /// Creates a client whose connection, on HTTP/2, is that of all clients with the same `shared`.
+    pub(super) fn new(route: Route, shared: Arc<SharedLink>) -> Self {
+        Self { route, shared, state: State::Closed }
     }
 
-    /// Closes the connection. The next request opens a new one.
+    /// Closes the connection. The next request opens a new one. One that is shared closes when no request is under way on it.
     pub(super) fn close(&mut self) {
-        self.state = State::Closed;
-    }
-
-    /// Opens the connection unless it is open. Returns the outcome and the message of a failure.
-    pub(super) async fn ensure(&mut self, deadline: &mut Deadline) -> Result<(), (Outcome, String)> {
-        if !self.is_open() {
-            self.state = State::Open(Box::new(open(&self.route, deadline).await?));
+        if let State::Open(lane) = std::mem::replace(&mut self.state, State::Closed) {
+            lane.close();
         }
-        Ok(())
     }
 
-    /// Returns what TLS has negotiated; `None` without a connection or TLS.
+    /// Opens the connection unless it is open. Returns whether it did, or the outcome and the message of a failure.
+    pub(super) async fn ensure(&mut self, deadline: &mut Deadline) -> Result<bool, (Outcome, String)> {
+        if self.is_open() {
+            return Ok(false);
+        }
+        let (lane, is_new) = open(&self.route, &self.shared, deadline).await?;
+        self.state = State::Open(lane);
+        Ok(is_new)
+    }
+
+    /// Returns what was negotiated; `None` without a connection, and for HTTP/1.1 without TLS.
     pub(super) fn negotiated(&self) -> Option<Negotiated> {
         match &self.state {
-            State::Open(link) => link.negotiated(),
+            State::Open(lane) => lane.negotiated(),
             State::Closed | State::Lost => None,
         }
     }
 
     fn is_open(&mut self) -> bool {
         match &mut self.state {
-            State::Open(link) => !link.is_ended(),
+            State::Open(lane) => !lane.is_ended(),
             State::Closed | State::Lost => false,
+        }
+    }
+
+    fn is_lost(&mut self) -> bool {
+        match &mut self.state {
+            State::Open(lane) => lane.is_lost(),
+            State::Lost => true,
+            State::Closed => false,
         }
     }
 
     /// Sends a request and judges the answer.
     ///
-    /// If the peer had closed the connection before the request was written, the request is repeated once on a new connection.
+    /// If the peer cannot have processed the request, because it had closed the connection before the request was written or says so on
+    /// HTTP/2, the request is repeated once.
     pub(super) async fn exchange(
         &mut self,
         message: Message<'_>,
@@ -121,44 +144,51 @@ impl ArmClient {
         deadline: &mut Deadline,
     ) -> Completion {
         let mut completion = Completion::new();
+        let (mut is_last_try, mut opened) = (false, false);
         loop {
             if !self.is_open() {
-                let lost = !matches!(self.state, State::Closed);
-                if let Err((outcome, message)) = self.ensure(deadline).await {
-                    return completion.failed(outcome, message);
+                let lost = self.is_lost();
+                match self.ensure(deadline).await {
+                    Ok(is_new) => completion.reconnects += u64::from(lost && is_new),
+                    Err((outcome, message)) => return completion.failed(outcome, message),
                 }
-                completion.reconnects += u64::from(lost);
+                // Opening takes part of the time in which the request is served, as on HTTP/1.1.
+                (is_last_try, opened) = (is_last_try || lost, true);
             }
-            let State::Open(link) = &mut self.state else {
+            let State::Open(lane) = &mut self.state else {
                 return completion.failed(Outcome::Connect, "no connection");
             };
-            let failure = match link.exchange(message, judge, deadline).await {
-                Ok(answer) => return completion.answered(answer, judge.outcome(message.expected)),
+            let failure = match lane.exchange(message, judge, deadline).await {
+                Ok(answer) => {
+                    let answer = Answer { sent: answer.sent.filter(|_| !opened), ..answer };
+                    return completion.answered(answer, judge.outcome(message.expected()));
+                }
                 Err(failure) => failure,
             };
-            completion.writes += u64::from(failure.written);
-            if matches!(failure.reason, Reason::Timeout) {
-                self.state = State::Closed;
-                return completion.failed(Outcome::Timeout, failure.reason.to_string());
+            completion.writes += u64::from(failure.processed);
+            let is_timeout = failure.reason.is_timeout();
+            if failure.ends_lane {
+                self.state = if is_timeout { State::Closed } else { State::Lost };
             }
-            self.state = State::Lost;
-            if failure.written || completion.reconnects > 0 {
-                return completion.failed(Outcome::Reset, failure.reason.to_string());
+            if is_timeout || failure.processed || is_last_try {
+                let outcome = if is_timeout { Outcome::Timeout } else { Outcome::Reset };
+                return completion.failed(outcome, failure.reason.to_string());
             }
+            is_last_try = true;
         }
     }
 }
 
-/// Opens a link. It is rarely needed, so its future is boxed and does not enlarge that of every request.
-async fn open(route: &Route, deadline: &mut Deadline) -> Result<Link, (Outcome, String)> {
-    let mut opening = Box::pin(Link::open(route));
+/// Opens a lane. It is rarely needed, so its future is boxed and does not enlarge that of every request.
+async fn open(route: &Route, shared: &SharedLink, deadline: &mut Deadline) -> Result<(Lane, bool), (Outcome, String)> {
+    let mut opening = Box::pin(Lane::open(route, shared));
     let opened = poll_fn(|cx| match opening.as_mut().poll(cx) {
         Poll::Ready(opened) => Poll::Ready(Some(opened)),
         Poll::Pending => deadline.poll(cx).map(|()| None),
     });
     let address = route.address;
     match opened.await {
-        Some(Ok(link)) => Ok(link),
+        Some(Ok(opened)) => Ok(opened),
         Some(Err(error)) => Err((Outcome::Connect, format!("connecting to {address}: {error}{}", advice(&error)))),
         None => Err((Outcome::Timeout, format!("connecting to {address}: timeout"))),
     }

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
 use super::child_error::ChildError;
-use super::frames::{FromChild, Job, Opened, ToChild, TrialOrder};
+use super::frames::{ArmAddress, FromChild, Job, Opened, ToChild, TrialOrder};
 use super::preflight::preflight;
 use super::trial::Trial;
 use super::users;
@@ -79,7 +79,7 @@ const OTHER_DESCRIPTORS: u64 = 64;
 /// Checks the limit before anything is measured, because a connection without a descriptor would look like one that the target
 /// refused.
 fn enough_descriptors(job: &Job) -> Result<(), ChildError> {
-    let needed = descriptors(job.connections, job.arms.len() as u64);
+    let needed = descriptors(job);
     match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((limit, _)) if limit < needed => {
             Err(ChildError::Descriptors { connections: job.connections, arms: job.arms.len(), needed, limit })
@@ -89,9 +89,11 @@ fn enough_descriptors(job: &Job) -> Result<(), ChildError> {
     }
 }
 
-/// Returns the number of descriptors for the arms and the timer of each user, and the others.
-const fn descriptors(connections: u64, arms: u64) -> u64 {
-    connections.saturating_mul(arms + 1).saturating_add(OTHER_DESCRIPTORS)
+/// Returns the number of descriptors for the connections and the timers of all users, and the others.
+fn descriptors(job: &Job) -> u64 {
+    let of_arm = |arm: &ArmAddress| job.connections.div_ceil(arm.http2.map_or(1, |http2| http2.streams.max(1)));
+    let arms = job.arms.iter().map(of_arm).fold(0, u64::saturating_add);
+    arms.saturating_add(job.connections).saturating_add(OTHER_DESCRIPTORS)
 }
 
 /// Reads commands on a separate thread. When stdin closes, control has exited, so the process exits at once.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::pace::Pace;
-use super::spec::{Request, Tls};
+use super::spec::{Http2, Request, Tls};
 use crate::facts::Slice;
 use crate::facts::{Arm, LoadFacts, Second};
 use crate::outcome::Outcome;
@@ -37,6 +37,9 @@ pub struct ArmAddress {
     /// How TLS is spoken; absent for plain HTTP.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// How HTTP/2 is spoken; absent for HTTP/1.1.
+    #[serde(default)]
+    pub http2: Option<Http2>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -122,7 +125,7 @@ pub struct Preflight {
     pub arm: Arm,
     /// One per request, in the job's order.
     pub answers: Vec<PreflightAnswer>,
-    /// What was negotiated, for example `TLS 1.3, AES_256_GCM_SHA384`; absent without TLS.
+    /// What was negotiated, for example `HTTP/2 over TLS 1.3, AES_256_GCM_SHA384`; absent for HTTP/1.1 without TLS.
     #[serde(default)]
     pub tls: Option<String>,
 }

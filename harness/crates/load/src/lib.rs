@@ -1,10 +1,10 @@
 //! The load generator and its child process.
 //!
-//! In the child (`harness __load`), Goose schedules virtual users and weights. Each user owns one link (a socket) per arm, does its own
-//! I/O on it and records six instants. Control and child exchange JSON lines.
+//! In the child (`harness __load`), Goose schedules virtual users and weights. Each user owns one lane per arm (a link, or
+//! streams of one on HTTP/2), does its own I/O on it and records six instants. Control and child exchange JSON lines.
 //!
 //! ```text
-//! control: generator ── frames ── child: users (Goose) → virtual user → trial (slots, window), link (HTTP/1.1), tally
+//! control: generator ── frames ── child: users (Goose) → virtual user → trial (slots, window), lane (link with HTTP/1.1, or HTTP/2), tally
 //! ```
 
 pub mod child;
@@ -23,7 +23,9 @@ mod child_error;
 mod deadline;
 mod error;
 mod header;
+mod http2;
 mod judge;
+mod lane;
 mod link;
 mod preflight;
 mod prepared;

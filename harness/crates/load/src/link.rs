@@ -53,6 +53,8 @@ pub(super) struct Answer {
     pub(super) last: Mono,
     /// When the kernel received the last byte, by `CLOCK_REALTIME`; known for a sample of the answers.
     pub(super) arrived: Option<Nanos>,
+    /// Just before its request was written; absent if that is the instant at which the user sent it.
+    pub(super) sent: Option<Mono>,
 }
 
 /// Why there is no answer. The link cannot be used afterwards.
@@ -223,7 +225,7 @@ impl<'e> Exchange<'e> {
                 // A switch of protocols ends what this link can read.
                 let is_final = head.status == 101 || !matches!(head.status, 100..=199);
                 if is_final {
-                    judge.head(expected, head.status, head.fields);
+                    judge.head(expected, head.status, |name, value| head.has(name.as_str(), value.as_bytes()));
                 }
                 (is_final, head.length, head.framing, head.keep_alive && head.status != 101)
             })?;
@@ -234,8 +236,10 @@ impl<'e> Exchange<'e> {
             bytes = &bytes[length..];
             if is_final {
                 self.keep_alive = keep_alive;
-                self.answer =
-                    Some((Answer { headers: at, first_body: None, last: at, arrived: None }, Body::new(framing)));
+                self.answer = Some((
+                    Answer { headers: at, first_body: None, last: at, arrived: None, sent: None },
+                    Body::new(framing),
+                ));
                 return Ok(self.content(bytes, at)?);
             }
         }

@@ -1,5 +1,7 @@
 //! Sends one request of each kind before anything is measured.
 
+use std::sync::Arc;
+
 use super::arm_client::ArmClient;
 use super::deadline::Deadline;
 use super::frames::{Preflight, PreflightAnswer};
@@ -14,7 +16,7 @@ use harness_base::clock::Mono;
 pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
     let address = &shared.job.arms[arm];
     let mut client = PreflightClient {
-        client: ArmClient::new(shared.routes[arm].clone()),
+        client: ArmClient::new(shared.routes[arm].clone(), Arc::default()),
         fields: shared.fields(shared.job.connections),
         judge: Judge::default(),
         deadline: Deadline::new(),

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use bytes::Bytes;
 use http::header::{HOST, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
@@ -9,8 +10,10 @@ use http::{HeaderMap, Method};
 use super::child_error::{ChildError, RequestError};
 use super::frames::ArmAddress;
 use super::header::header;
+use super::http2::{self, Head};
 use super::judge::Expected;
-use super::link::Message;
+use super::lane::Message;
+use super::link;
 use super::spec::{self, Body};
 use super::template::{Fields, Template};
 use harness_base::units::Nanos;
@@ -21,7 +24,13 @@ pub(super) struct Prepared {
     pub(super) expected: Expected,
     pub(super) timeout: Nanos,
     is_head: bool,
-    text: Text,
+    form: Form,
+}
+
+/// A request in the form of its version of HTTP.
+enum Form {
+    Http1(Text),
+    Http2 { head: Box<Head>, body: Content },
 }
 
 enum Text {
@@ -31,11 +40,17 @@ enum Text {
     Template { head: Vec<u8>, template: Template },
 }
 
+enum Content {
+    Fixed(Bytes),
+    Template(Template),
+}
+
 /// The memory in which a user builds requests with fields.
 #[derive(Default)]
 pub(super) struct Scratch {
     text: Vec<u8>,
     body: Vec<u8>,
+    content: Bytes,
 }
 
 impl Prepared {
@@ -47,7 +62,7 @@ impl Prepared {
                 expected: Expected::new(&request.expect)?,
                 timeout: request.timeout,
                 is_head: request.method == "HEAD",
-                text: Text::new(request, &arm.host, &arm.base_path)?,
+                form: Form::new(request, arm)?,
             })
         };
         prepare().map_err(|reason| ChildError::Request { request: request.name.clone(), reason })
@@ -55,9 +70,59 @@ impl Prepared {
 
     /// Returns the user's next request. One with fields is built in `scratch`.
     pub(super) fn message<'m>(&'m self, fields: &mut Fields, scratch: &'m mut Scratch) -> Message<'m> {
-        let text = match &self.text {
-            Text::Fixed(text) => text,
-            Text::Template { head, template } => {
+        let expected = &self.expected;
+        match &self.form {
+            Form::Http1(text) => {
+                let text = text.build(fields, scratch);
+                Message::Http1(link::Message { text, is_head: self.is_head, expected })
+            }
+            Form::Http2 { head, body } => {
+                let body = body.build(fields, scratch);
+                Message::Http2(http2::Message { head, body, expected })
+            }
+        }
+    }
+}
+
+impl Form {
+    fn new(request: &spec::Request, arm: &ArmAddress) -> Result<Self, RequestError> {
+        if arm.http2.is_none() {
+            return Ok(Self::Http1(Text::new(request, &arm.host, &arm.base_path)?));
+        }
+        let (method, path) = target(request, &arm.base_path)?;
+        let fields = headers(request, &arm.host)?;
+        let has_body = request.body != Body::Empty;
+        let head = Head::new(method, arm.tls.is_some(), path, fields, has_body).map(Box::new);
+        let body = match &request.body {
+            Body::Empty => Content::Fixed(Bytes::new()),
+            Body::Fixed(body) => Content::Fixed(Bytes::copy_from_slice(body.as_bytes())),
+            Body::Template(body) => Content::Template(Template::parse(body)?),
+        };
+        Ok(Self::Http2 { head: head.ok_or_else(|| RequestError::Host(arm.host.clone()))?, body })
+    }
+}
+
+impl Content {
+    /// Returns the user's next body. One with fields is built in `scratch`.
+    fn build<'m>(&'m self, fields: &mut Fields, scratch: &'m mut Scratch) -> &'m Bytes {
+        match self {
+            Self::Fixed(body) => body,
+            Self::Template(template) => {
+                scratch.body.clear();
+                template.fill(fields, &mut scratch.body);
+                scratch.content = Bytes::copy_from_slice(&scratch.body);
+                &scratch.content
+            }
+        }
+    }
+}
+
+impl Text {
+    /// Returns the user's next request. One with fields is built in `scratch`.
+    fn build<'m>(&'m self, fields: &mut Fields, scratch: &'m mut Scratch) -> &'m [u8] {
+        match self {
+            Self::Fixed(text) => text,
+            Self::Template { head, template } => {
                 scratch.body.clear();
                 template.fill(fields, &mut scratch.body);
                 scratch.text.clear();
@@ -66,12 +131,9 @@ impl Prepared {
                 scratch.text.extend_from_slice(&scratch.body);
                 &scratch.text
             }
-        };
-        Message { text, is_head: self.is_head, expected: &self.expected }
+        }
     }
-}
 
-impl Text {
     fn new(request: &spec::Request, host: &str, base_path: &str) -> Result<Self, RequestError> {
         let mut text = head(request, host, base_path)?;
         Ok(match &request.body {
@@ -119,12 +181,18 @@ fn end_head(text: &mut Vec<u8>, length: usize) {
     let _ = write!(text, "{length}\r\n\r\n");
 }
 
-/// Returns the request line and the header fields, without those that frame the body.
-fn head(request: &spec::Request, host: &str, base_path: &str) -> Result<Vec<u8>, RequestError> {
+/// Returns the method, and the path below `base_path`.
+fn target(request: &spec::Request, base_path: &str) -> Result<(Method, PathAndQuery), RequestError> {
     let method =
         Method::from_bytes(request.method.as_bytes()).map_err(|_| RequestError::Method(request.method.clone()))?;
     let path = format!("{}{}", base_path.trim_end_matches('/'), request.path);
     let path = PathAndQuery::try_from(path.as_str()).map_err(|_| RequestError::Path(path))?;
+    Ok((method, path))
+}
+
+/// Returns the request line and the header fields, without those that frame the body.
+fn head(request: &spec::Request, host: &str, base_path: &str) -> Result<Vec<u8>, RequestError> {
+    let (method, path) = target(request, base_path)?;
     let mut text = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
     for (name, value) in &headers(request, host)? {
         text.extend_from_slice(name.as_str().as_bytes());
@@ -189,6 +257,7 @@ mod tests {
             host: "localhost:1".to_owned(),
             base_path: "/base/".to_owned(),
             tls: None,
+            http2: None,
         }
     }
 
@@ -228,7 +297,8 @@ mod tests {
         let (mut fields, mut scratch) = (Fields::new(1, 9, 1), Scratch::default());
         for (length, body) in [(1, "9"), (2, "10")] {
             let message = prepared.message(&mut fields, &mut scratch);
-            let text = std::str::from_utf8(message.text).unwrap();
+            let Message::Http1(link::Message { text, .. }) = message else { panic!("not HTTP/1.1") };
+            let text = std::str::from_utf8(text).unwrap();
             assert!(text.ends_with(&format!("content-length: {length}\r\n\r\n{body}")), "{text}");
         }
     }

@@ -35,6 +35,21 @@ impl Default for TlsSpec {
     }
 }
 
+/// How HTTP/2 is spoken with an arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Http2 {
+    /// How many users share a connection.
+    pub streams: u64,
+    /// How many bytes of an answer may be under way on a stream; on a connection, as many times as many as streams share it.
+    pub window: u64,
+}
+
+impl Default for Http2 {
+    fn default() -> Self {
+        Self { streams: 1, window: 64 << 10 }
+    }
+}
+
 /// One `[request]` or `[request.NAME]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {

@@ -234,11 +234,13 @@ impl Trial {
             return;
         }
         let open = self.slots.is_some();
+        // In a closed loop, there is no other time to which the wait for a stream could belong.
+        let sent = completion.sent.filter(|_| open).unwrap_or(turn.sent);
         if open {
             tally.latencies.pacer_lag.record(turn.released.since(turn.intended));
         }
         if ok {
-            tally.served(turn.sent, completion);
+            tally.served(sent, completion);
         }
         // In a closed loop, the response time is the service time, and there is neither wait nor lag.
         if ok && open {
@@ -250,7 +252,7 @@ impl Trial {
                 tally.blocks.entry(number).or_default().record(response);
             }
             tally.latencies.response.record(response);
-            tally.latencies.connection_wait.record(turn.sent.since(turn.released));
+            tally.latencies.connection_wait.record(sent.since(turn.released));
         }
     }
 

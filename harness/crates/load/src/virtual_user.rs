@@ -10,6 +10,7 @@ use super::arm_client::{ArmClient, Completion};
 use super::child_error::ChildError;
 use super::deadline::Deadline;
 use super::frames::{ArmAddress, Job, Opened};
+use super::http2::SharedLink;
 use super::judge::Judge;
 use super::prepared::{Prepared, Scratch};
 use super::template::Fields;
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     pub(super) prepared: Vec<Vec<Prepared>>,
     /// By arm.
     pub(super) routes: Vec<Route>,
+    /// By arm, the connections that users share on HTTP/2; the others are not used.
+    links: Vec<Vec<Arc<SharedLink>>>,
     pub(super) opening: Semaphore,
     /// The longest timeout of the requests.
     pub(super) timeout: Nanos,
@@ -86,6 +89,7 @@ impl Shared {
             prepared,
             routes: job.arms.iter().map(route).collect::<Result<_, _>>()?,
             timeout,
+            links: job.arms.iter().map(|arm| links(arm, job.connections)).collect(),
             opening: Semaphore::new(OPENING),
             gate,
             arrived: AtomicU64::new(0),
@@ -99,6 +103,15 @@ impl Shared {
         self.complete.notified().await;
     }
 
+    /// Returns the client of user `index` for the arm at `position`.
+    fn client(&self, position: usize, index: u64) -> ArmClient {
+        let route = self.routes[position].clone();
+        let streams = route.http2.map_or(1, |http2| http2.streams.max(1));
+        let place = usize::try_from(index / streams).unwrap_or(usize::MAX);
+        let link = self.links[position].get(place).or(self.links[position].first());
+        ArmClient::new(route, link.cloned().unwrap_or_default())
+    }
+
     /// Returns the template fields of user `index`; number `connections` belongs to the preflight.
     pub(super) fn fields(&self, index: u64) -> Fields {
         Fields::new(self.job.seed, index, self.job.connections + 1)
@@ -110,6 +123,12 @@ impl Shared {
         let divisor = weights().fold(0, gcd);
         weights().sum::<u64>() / divisor.max(1)
     }
+}
+
+/// Returns the connections that the users of an arm share; on HTTP/1.1 one that is not used, so that it takes no memory per user.
+fn links(arm: &ArmAddress, users: u64) -> Vec<Arc<SharedLink>> {
+    let number = arm.http2.map_or(1, |http2| users.div_ceil(http2.streams.max(1)));
+    (0..number).map(|_| Arc::default()).collect()
 }
 
 fn gcd(a: u64, b: u64) -> u64 {
@@ -129,7 +148,7 @@ impl VirtualUser {
             index,
             skip: index % shared.period(),
             gate: shared.gate.clone(),
-            clients: shared.routes.iter().cloned().map(ArmClient::new).collect(),
+            clients: (0..shared.routes.len()).map(|arm| shared.client(arm, index)).collect(),
             timer: Timer::default(),
             deadline: Deadline::new(),
             fields: shared.fields(index),

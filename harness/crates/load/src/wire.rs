@@ -15,6 +15,7 @@ use tokio_rustls::client::TlsStream;
 
 use self::socket::Socket;
 use super::frames::ArmAddress;
+use super::spec::Http2;
 use harness_base::units::Nanos;
 pub(super) use tls::Negotiated;
 pub use tls::TlsError;
@@ -24,6 +25,8 @@ pub use tls::TlsError;
 pub(super) struct Route {
     pub(super) address: SocketAddr,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    /// How HTTP/2 is spoken; absent for HTTP/1.1.
+    pub(super) http2: Option<Http2>,
 }
 
 pub(super) enum Wire {
@@ -34,8 +37,8 @@ pub(super) enum Wire {
 
 impl Route {
     pub(super) fn new(arm: &ArmAddress) -> Result<Self, TlsError> {
-        let tls = arm.tls.as_ref().map(tls::prepare).transpose()?;
-        Ok(Self { address: arm.address, tls })
+        let tls = arm.tls.as_ref().map(|tls| tls::prepare(tls, arm.http2.is_some())).transpose()?;
+        Ok(Self { address: arm.address, tls, http2: arm.http2 })
     }
 }
 
@@ -46,9 +49,16 @@ impl Wire {
         match &route.tls {
             None => Ok(Self::Tcp(socket)),
             Some((connector, name)) => {
-                let failed =
-                    |error: io::Error| io::Error::new(error.kind(), format!("the TLS handshake failed: {error}"));
-                Ok(Self::Tls(Box::new(connector.connect(name.clone(), socket).await.map_err(failed)?)))
+                let is_http2 = route.http2.is_some();
+                let failed = |error: io::Error| match tls::refused(&error).filter(|_| is_http2) {
+                    Some(refused) => io::Error::other(refused),
+                    None => io::Error::new(error.kind(), format!("the TLS handshake failed: {error}")),
+                };
+                let stream = connector.connect(name.clone(), socket).await.map_err(failed)?;
+                if is_http2 {
+                    tls::agreed(stream.get_ref().1).map_err(io::Error::other)?;
+                }
+                Ok(Self::Tls(Box::new(stream)))
             }
         }
     }
@@ -98,6 +108,24 @@ impl AsyncWrite for Wire {
         match &mut *self {
             Self::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, parts),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(socket) => socket.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
 

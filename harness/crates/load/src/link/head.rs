@@ -14,12 +14,19 @@ const MOST_FIELDS: usize = 100;
 #[derive(Debug)]
 pub(super) struct Head<'f> {
     pub(super) status: u16,
-    pub(super) fields: &'f [Header<'f>],
+    fields: &'f [Header<'f>],
     pub(super) framing: Framing,
     /// Whether the next request can use the same connection.
     pub(super) keep_alive: bool,
     /// Its length in bytes.
     pub(super) length: usize,
+}
+
+impl Head<'_> {
+    /// Returns whether it has a field of that name and value.
+    pub(super) fn has(&self, name: &str, value: &[u8]) -> bool {
+        self.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name) && field.value == value)
+    }
 }
 
 /// How the end of a body is found (RFC 9112, section 6.3).

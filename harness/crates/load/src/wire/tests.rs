@@ -11,10 +11,11 @@ use super::*;
 use crate::arm_client::{ArmClient, Completion};
 use crate::deadline::Deadline;
 use crate::facts::Arm;
-use crate::judge::{Expected, Judge};
-use crate::link::Message;
+use crate::judge::Judge;
 use crate::outcome::Outcome;
-use crate::spec::{ClientCertificate, Expect, Tls, TlsVersion};
+use crate::prepared::{Prepared, Scratch};
+use crate::spec::{Body, ClientCertificate, Expect, Request, Tls, TlsVersion};
+use crate::template::Fields;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
@@ -66,11 +67,31 @@ fn tls(authority: &str) -> Tls {
 
 /// Sends requests one after the other. Returns what became of each, and what was negotiated for it.
 async fn exchange(address: SocketAddr, tls: Tls, requests: usize) -> Vec<(Completion, Option<Negotiated>)> {
+    exchange_with(address, tls, None, requests).await
+}
+
+async fn exchange_with(
+    address: SocketAddr,
+    tls: Tls,
+    http2: Option<Http2>,
+    requests: usize,
+) -> Vec<(Completion, Option<Negotiated>)> {
     let (host, base_path) = (address.to_string(), String::new());
-    let arm = ArmAddress { arm: Arm::Proxied, address, host, base_path, tls: Some(tls) };
-    let (mut client, mut deadline) = (ArmClient::new(Route::new(&arm).unwrap()), Deadline::new());
-    let (mut judge, expected) = (Judge::default(), Expected::new(&Expect::default()).unwrap());
-    let message = Message { text: b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", is_head: false, expected: &expected };
+    let arm = ArmAddress { arm: Arm::Proxied, address, host, base_path, tls: Some(tls), http2 };
+    let request = Request {
+        name: "request".to_owned(),
+        weight: 1,
+        method: "GET".to_owned(),
+        path: "/".to_owned(),
+        headers: Vec::new(),
+        body: Body::Empty,
+        expect: Expect::default(),
+        timeout: Nanos::from_secs(10),
+    };
+    let prepared = Prepared::new(&request, &arm).unwrap();
+    let (mut client, mut deadline) = (ArmClient::new(Route::new(&arm).unwrap(), Arc::default()), Deadline::new());
+    let (mut judge, mut fields, mut scratch) = (Judge::default(), Fields::new(0, 0, 1), Scratch::default());
+    let message = prepared.message(&mut fields, &mut scratch);
     let mut all = Vec::new();
     for _ in 0..requests {
         let now = Mono::now();
@@ -138,6 +159,54 @@ async fn a_server_that_asks_for_a_certificate_gets_it() {
     assert_ne!(without[0].0.outcome, Outcome::Ok, "{:?}", without[0].0);
 }
 
+/// Serves TLS that offers `protocols`, and HTTP/2 on it, until the test ends. Returns the certificate too.
+async fn serve_http2(protocols: &[&[u8]]) -> (SocketAddr, String) {
+    let (certificate, key) = certificate();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let mut config = builder.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    let (acceptor, listener) = (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(socket).await else { continue };
+            let Ok(mut connection) = h2::server::handshake(stream).await else { continue };
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                respond.send_response(http::Response::new(()), true).unwrap();
+            }
+        }
+    });
+    (address, certificate)
+}
+
+#[tokio::test]
+async fn http2_is_spoken_with_a_server_that_agrees_to_it() {
+    let (address, certificate) = serve_http2(&[b"h2", b"http/1.1"]).await;
+    for version in TlsVersion::ALL {
+        let tls = Tls { version: Some(version), ..tls(&certificate) };
+        let all = exchange_with(address, tls, Some(Http2::default()), 3).await;
+        for (completion, negotiated) in &all {
+            assert_eq!((completion.outcome, completion.reconnects), (Outcome::Ok, 0), "{completion:?}");
+            let words = format!("HTTP/2 over TLS {}, ", version.word());
+            assert!(negotiated.as_ref().is_some_and(|found| found.protocol.starts_with(&words)), "{negotiated:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_agree_to_http2_is_a_connect_error_that_says_what_it_chose() {
+    for (protocols, words) in [(&[&b"http/1.1"[..]][..], "it refused the handshake"), (&[], "it chose no protocol")] {
+        let (address, certificate) = serve_http2(protocols).await;
+        let all = exchange_with(address, tls(&certificate), Some(Http2::default()), 1).await;
+        let (completion, _) = &all[0];
+        assert_eq!(completion.outcome, Outcome::Connect);
+        assert!(completion.message.as_ref().is_some_and(|message| message.contains(words)), "{completion:?}");
+    }
+}
+
 #[test]
 fn mistakes_are_named() {
     let (certificate, _) = certificate();
@@ -147,6 +216,7 @@ fn mistakes_are_named() {
         host: String::new(),
         base_path: String::new(),
         tls: Some(tls),
+        http2: None,
     };
     let message = |tls: Tls| Route::new(&arm(tls)).err().unwrap().to_string();
     assert!(message(tls("")).contains("authority"));

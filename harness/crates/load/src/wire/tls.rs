@@ -1,11 +1,15 @@
 //! The client's side of TLS.
 
+use std::io;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName, pem};
-use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
+use rustls::{
+    AlertDescription, ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore,
+    SupportedProtocolVersion,
+};
 use tokio_rustls::TlsConnector;
 
 use crate::spec::{Tls, TlsVersion};
@@ -23,17 +27,59 @@ pub enum TlsError {
     Rustls(#[from] rustls::Error),
 }
 
+/// The name of HTTP/2 in TLS.
+const HTTP2: &[u8] = b"h2";
+
 /// What a handshake has agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Negotiated {
-    /// The version and the cipher suite, for example `TLS 1.3, AES_256_GCM_SHA384`.
+    /// The version and the cipher suite, for example `TLS 1.3, AES_256_GCM_SHA384` or `HTTP/2 over TLS 1.3, AES_256_GCM_SHA384`.
     pub(crate) protocol: String,
     /// Whether an earlier session was resumed.
     pub(crate) resumed: bool,
 }
 
-/// Prepares connections to a server.
-pub(super) fn prepare(tls: &Tls) -> Result<(TlsConnector, ServerName<'static>), TlsError> {
+/// Why a server does not speak HTTP/2 over TLS.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotAgreed {
+    #[error("the server did not agree to HTTP/2 (ALPN h2); it chose {0:?}")]
+    Other(String),
+    #[error("the server did not agree to HTTP/2 (ALPN h2); it chose no protocol")]
+    Nothing,
+    #[error("the server did not agree to HTTP/2 (ALPN h2); it refused the handshake")]
+    Refused,
+}
+
+impl Negotiated {
+    /// Describes HTTP/2 without TLS.
+    pub(crate) fn http2() -> Self {
+        Self { protocol: "HTTP/2".to_owned(), resumed: false }
+    }
+
+    /// Describes HTTP/2 over `tls`.
+    pub(crate) fn over(tls: Self) -> Self {
+        Self { protocol: format!("HTTP/2 over {}", tls.protocol), ..tls }
+    }
+}
+
+/// Checks that the server agreed to HTTP/2.
+pub(super) fn agreed(connection: &ClientConnection) -> Result<(), NotAgreed> {
+    match connection.alpn_protocol() {
+        Some(HTTP2) => Ok(()),
+        Some(other) => Err(NotAgreed::Other(String::from_utf8_lossy(other).into_owned())),
+        None => Err(NotAgreed::Nothing),
+    }
+}
+
+/// Returns why a handshake failed, if that is the offer of HTTP/2.
+pub(super) fn refused(error: &io::Error) -> Option<NotAgreed> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let alert = rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol);
+    (*error == alert).then_some(NotAgreed::Refused)
+}
+
+/// Prepares connections to a server. Offers HTTP/2 alone, or HTTP/1.1 alone.
+pub(super) fn prepare(tls: &Tls, is_http2: bool) -> Result<(TlsConnector, ServerName<'static>), TlsError> {
     let name = ServerName::try_from(tls.server_name.clone())
         .map_err(|cause| TlsError::Name { name: tls.server_name.clone(), cause })?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -47,7 +93,7 @@ pub(super) fn prepare(tls: &Tls) -> Result<(TlsConnector, ServerName<'static>), 
             builder.with_client_auth_cert(chain, key)?
         }
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![if is_http2 { HTTP2 } else { b"http/1.1" }.to_vec()];
     if !tls.resumption {
         config.resumption = Resumption::disabled();
     }
