@@ -62,6 +62,9 @@ pub(super) async fn create(engine: &Engine, wanted: &Wanted<'_>) -> Result<Strin
 /// take down the host.
 const PIDS: i64 = 8192;
 
+/// The status of a request that the engine cannot carry out as it is.
+const BAD_REQUEST: u16 = 400;
+
 fn host_config(wanted: &Wanted<'_>) -> HostConfig {
     let log = HashMap::from(
         [("max-size", LOG_LIMIT), ("max-file", "2")].map(|(name, value)| (name.to_owned(), value.to_owned())),
@@ -117,17 +120,21 @@ fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Explains a refused create or start. The engine reports a program that cannot be executed, which is a mistake of the scenario, only
-/// in its message.
-pub(super) fn explain(wanted: &Wanted<'_>, error: &bollard::errors::Error) -> Error {
-    let message = super::error::engine_message(error);
-    let unusable =
-        ["no such file or directory", "executable file not found", "permission denied", "no command specified"];
-    let about_the_program = message.contains("exec:") || message.contains("No command specified");
-    if about_the_program && unusable.iter().any(|words| message.to_lowercase().contains(words)) {
-        let message = message.split_once("exec:").map_or(message.as_str(), |(_, program)| program.trim());
-        let message = message.trim_end_matches(": unknown").to_owned();
-        return Error::NoProgram { image: wanted.image.named.clone(), message };
+/// Explains a refused create. What the engine finds wrong with a request that names no command is the missing command.
+fn explain(wanted: &Wanted<'_>, error: &bollard::errors::Error) -> Error {
+    let names_none = wanted.command.is_empty() && wanted.image.entrypoint.is_none();
+    match super::error::status(error) {
+        Some(BAD_REQUEST) if names_none => no_program(wanted, error),
+        _ => refused(wanted, error),
     }
-    Error::Refused { doing: format!("start container {}", wanted.name), message }
+}
+
+/// Returns the error of a program that cannot be executed, which is a mistake of the scenario.
+pub(super) fn no_program(wanted: &Wanted<'_>, error: &bollard::errors::Error) -> Error {
+    Error::NoProgram { image: wanted.image.named.clone(), message: super::error::engine_message(error) }
+}
+
+/// Returns the error of a container that the engine did not start.
+pub(super) fn refused(wanted: &Wanted<'_>, error: &bollard::errors::Error) -> Error {
+    Error::Refused { doing: format!("start container {}", wanted.name), message: super::error::engine_message(error) }
 }

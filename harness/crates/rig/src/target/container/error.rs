@@ -187,5 +187,13 @@ pub(super) fn engine_message(error: &bollard::errors::Error) -> String {
 
 /// Returns whether the engine answered that the object does not exist.
 pub(super) fn is_absent(error: &bollard::errors::Error) -> bool {
-    matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })
+    status(error) == Some(404)
+}
+
+/// Returns the status of the engine's answer; `None` without an answer.
+pub(super) const fn status(error: &bollard::errors::Error) -> Option<u16> {
+    match error {
+        bollard::errors::Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
+        _ => None,
+    }
 }

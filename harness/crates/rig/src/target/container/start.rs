@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::query_parameters::StartContainerOptions;
+use bollard::query_parameters::{InspectContainerOptions, StartContainerOptions};
 
 use super::calls::{Starting, remove};
-use super::create::{Wanted, create, explain};
+use super::create::{Wanted, create, no_program, refused};
 use super::engine::Engine;
 use super::error::Error;
 use super::exec::{self, Seen};
@@ -68,7 +68,7 @@ async fn execute(engine: &Engine, wanted: &Wanted<'_>, mut facts: EngineFacts, l
             if let Some(address) = address {
                 address.abort();
             }
-            return Err(explain(wanted, &error));
+            return Err(explain(docker, &id, wanted, &error).await);
         }
         None => None,
     };
@@ -93,6 +93,20 @@ async fn execute(engine: &Engine, wanted: &Wanted<'_>, mut facts: EngineFacts, l
     };
     let contained = Contained::watch(docker.clone(), known).await?;
     Ok(Started { spawned, address, contained })
+}
+
+/// The exit codes of a container whose program cannot be executed, or does not exist (POSIX, "Exit Status for Commands").
+const NOT_EXECUTED: [i64; 2] = [126, 127];
+
+/// Explains a refused start. The engine keeps the exit code.
+async fn explain(docker: &Docker, id: &str, wanted: &Wanted<'_>, error: &bollard::errors::Error) -> Error {
+    let inspected = docker.inspect_container(id, None::<InspectContainerOptions>).await.ok();
+    let code = inspected.and_then(|container| container.state?.exit_code);
+    if code.is_some_and(|code| NOT_EXECUTED.contains(&code)) {
+        no_program(wanted, error)
+    } else {
+        refused(wanted, error)
+    }
 }
 
 fn call(docker: Docker, id: String) -> Starting {

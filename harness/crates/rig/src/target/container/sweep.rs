@@ -11,7 +11,7 @@ use bollard::query_parameters::{
 };
 
 use super::engine::connect;
-use super::error::{Error, engine_message, is_absent};
+use super::error::{Error, is_absent, status};
 use super::label::{self, KEEPER, is_abandoned};
 use harness_base::exit::Exit;
 
@@ -136,6 +136,15 @@ fn leftover(kind: Kind, id: Option<String>, name: Option<String>, labels: Option
     Leftover { kind, id, name, labels: labels.unwrap_or_default() }
 }
 
+/// The status of a request that conflicts with the state of its object.
+const CONFLICT: u16 = 409;
+
+/// Returns whether the engine refused because it is removing the object already: a container that may be removed by force has no other
+/// conflict.
+fn is_being_removed(kind: Kind, error: &bollard::errors::Error) -> bool {
+    kind == Kind::Container && status(error) == Some(CONFLICT)
+}
+
 /// Removes a leftover. One that was removed, or is being removed already, counts as removed.
 async fn remove(docker: &Docker, leftover: &Leftover) -> Result<(), Error> {
     let removed = match leftover.kind {
@@ -150,7 +159,7 @@ async fn remove(docker: &Docker, leftover: &Leftover) -> Result<(), Error> {
         }
     };
     match removed {
-        Err(error) if !is_absent(&error) && !engine_message(&error).contains("already in progress") => {
+        Err(error) if !is_absent(&error) && !is_being_removed(leftover.kind, &error) => {
             Err(Error::refused(&format!("remove the {leftover}"))(error))
         }
         _ => Ok(()),
