@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use harness_base::clock::Mono;
@@ -13,6 +13,8 @@ use tokio::time::{Instant, Sleep};
 /// fires too early or would fire too late.
 pub(super) struct Deadline {
     sleep: Pin<Box<Sleep>>,
+    /// The waker that the sleep has. Giving it the same one again costs more than comparing them.
+    waker: Option<Waker>,
     fires: Mono,
     until: Mono,
 }
@@ -20,7 +22,7 @@ pub(super) struct Deadline {
 impl Deadline {
     /// Creates a deadline that has passed. Must be called within a runtime.
     pub(super) fn new() -> Self {
-        Self { sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), fires: Mono(0), until: Mono(0) }
+        Self { sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), waker: None, fires: Mono(0), until: Mono(0) }
     }
 
     /// Sets the instant of the deadline.
@@ -39,6 +41,10 @@ impl Deadline {
 
     /// Returns `Ready` once the deadline has passed.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let has_waker = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if has_waker && !self.sleep.is_elapsed() {
+            return Poll::Pending;
+        }
         while self.sleep.as_mut().poll(cx).is_ready() {
             let left = self.until.remaining();
             if left == Nanos::ZERO {
@@ -46,11 +52,51 @@ impl Deadline {
             }
             self.restart(left);
         }
+        self.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 
     fn restart(&mut self, left: Nanos) {
         self.sleep.as_mut().reset(Instant::now() + left.duration());
         self.fires = Mono::now().after(left);
+        self.waker = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_deadline_wakes_whichever_task_polled_it_last() {
+        let mut deadline = Deadline::new();
+        for _ in 0..3 {
+            let begun = Mono::now();
+            deadline.set(begun, begun.after(Nanos::from_millis(20)));
+            // The first poll gives the sleep a waker, the second leaves it there, and the other task brings its own.
+            for _ in 0..2 {
+                assert!(poll_fn(|cx| Poll::Ready(deadline.poll(cx))).await.is_pending());
+            }
+            deadline = tokio::spawn(async move {
+                poll_fn(|cx| deadline.poll(cx)).await;
+                deadline
+            })
+            .await
+            .unwrap();
+            assert!(Mono::now().since(begun) >= Nanos::from_millis(20));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_later_deadline_moves_a_sleep_that_fires_too_early() {
+        let mut deadline = Deadline::new();
+        let begun = Mono::now();
+        deadline.set(begun, begun.after(Nanos::from_millis(5)));
+        assert!(poll_fn(|cx| Poll::Ready(deadline.poll(cx))).await.is_pending());
+        deadline.set(begun, begun.after(Nanos::from_millis(30)));
+        poll_fn(|cx| deadline.poll(cx)).await;
+        assert!(Mono::now().since(begun) >= Nanos::from_millis(30));
     }
 }

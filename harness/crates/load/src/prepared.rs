@@ -1,7 +1,5 @@
 //! A request as bytes, prepared once and sent many times.
 
-use std::io::Write as _;
-
 use bytes::Bytes;
 use http::header::{HOST, HeaderValue};
 use http::uri::PathAndQuery;
@@ -176,9 +174,10 @@ pub fn raw(request: &spec::Request, host: &str, base_path: &str) -> Result<Vec<u
     })
 }
 
-/// Appends the length of the body and the empty line. The result is dropped because writing to a `Vec` cannot fail.
+/// Appends the length of the body and the empty line.
 fn end_head(text: &mut Vec<u8>, length: usize) {
-    let _ = write!(text, "{length}\r\n\r\n");
+    text.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+    text.extend_from_slice(b"\r\n\r\n");
 }
 
 /// Returns the method, and the path below `base_path`.

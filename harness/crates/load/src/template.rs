@@ -130,12 +130,14 @@ impl Piece {
         }
     }
 
-    /// Appends the value. The results are dropped because writing to a `Vec` cannot fail.
+    /// Appends the value.
     fn append(&self, seq: u64, random: &mut ChaCha8Rng, body: &mut Vec<u8>) {
         match self {
             Self::Literal(text) => body.extend_from_slice(text.as_bytes()),
-            Self::Seq => drop(write!(body, "{seq}")),
-            Self::Int(low, high) => drop(write!(body, "{}", random.random_range(*low..=*high))),
+            Self::Seq => body.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes()),
+            Self::Int(low, high) => {
+                body.extend_from_slice(itoa::Buffer::new().format(random.random_range(*low..=*high)).as_bytes());
+            }
             Self::Uuid => append_uuid(random, body),
             Self::Text(length) => {
                 body.extend((0..*length).map(|_| LETTERS[(random.next_u32() as usize) % LETTERS.len()]));
@@ -147,7 +149,7 @@ impl Piece {
 /// 32 letters, so that the remainder is uniform. None needs an escape in JSON.
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// Appends a version 4 UUID (RFC 9562, section 5.4).
+/// Appends a version 4 UUID (RFC 9562, section 5.4). The result is dropped because writing to a `Vec` cannot fail.
 fn append_uuid(random: &mut ChaCha8Rng, body: &mut Vec<u8>) {
     let bits = (u128::from(random.next_u64()) << 64) | u128::from(random.next_u64());
     let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);

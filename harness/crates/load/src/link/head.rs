@@ -70,9 +70,9 @@ pub(super) fn read<T>(
     };
     let (status, fields) = (response.code.unwrap_or_default(), &*response.headers);
     let is_1_1 = response.version == Some(1);
-    let framing = framing(status, fields, is_1_1, to_head_request)?;
-    let keep_alive =
-        if is_1_1 { !has_token(fields, "connection", "close") } else { has_token(fields, "connection", "keep-alive") };
+    let said = Said::by(fields);
+    let framing = said.framing(status, is_1_1, to_head_request)?;
+    let keep_alive = if is_1_1 { !said.close } else { said.keep_alive };
     Ok(Some(then(&Head { status, fields, framing, keep_alive, length })))
 }
 
@@ -82,43 +82,72 @@ pub(super) fn has_end(bytes: &[u8], from: usize) -> bool {
     line_ends.into_iter().any(|(at, _)| matches!(bytes.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
 }
 
-fn framing(status: u16, fields: &[Header<'_>], is_1_1: bool, to_head_request: bool) -> Result<Framing, HeadError> {
-    if to_head_request || matches!(status, 100..=199 | 204 | 304) {
-        return Ok(Framing::Length(0));
-    }
-    match (values(fields, "transfer-encoding").last(), is_1_1) {
-        (Some(_), false) => Err(HeadError::TransferEncoding),
-        (Some(codings), true) => {
-            let last = codings.rsplit(|byte| *byte == b',').next().unwrap_or_default();
-            let chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
-            Ok(if chunked { Framing::Chunked } else { Framing::Close })
-        }
-        (None, _) => content_length(fields),
-    }
+/// What the fields of a head say about the connection and the end of the body. They are read once.
+#[derive(Default)]
+struct Said<'f> {
+    /// The last `transfer-encoding`.
+    codings: Option<&'f [u8]>,
+    length: Option<Result<u64, HeadError>>,
+    close: bool,
+    keep_alive: bool,
 }
 
-/// Returns the length of the body. A length that is repeated must be the same each time (RFC 9110, section 8.6).
-fn content_length(fields: &[Header<'_>]) -> Result<Framing, HeadError> {
-    let mut lengths = values(fields, "content-length").flat_map(|value| value.split(|byte| *byte == b','));
-    let Some(first) = lengths.next() else { return Ok(Framing::Close) };
-    let first = number(first).ok_or(HeadError::ContentLength)?;
-    let same = lengths.all(|length| number(length) == Some(first));
-    if same { Ok(Framing::Length(first)) } else { Err(HeadError::ContentLength) }
+impl<'f> Said<'f> {
+    fn by(fields: &'f [Header<'f>]) -> Self {
+        let mut said = Self::default();
+        for field in fields {
+            // The lengths of the names tell most fields apart.
+            match field.name.len() {
+                10 if field.name.eq_ignore_ascii_case("connection") => {
+                    said.close |= has_token(field.value, b"close");
+                    said.keep_alive |= has_token(field.value, b"keep-alive");
+                }
+                14 if field.name.eq_ignore_ascii_case("content-length") => said.add_lengths(field.value),
+                17 if field.name.eq_ignore_ascii_case("transfer-encoding") => said.codings = Some(field.value),
+                _ => {}
+            }
+        }
+        said
+    }
+
+    /// Adds a `content-length`. A length that is repeated must be the same each time (RFC 9110, section 8.6).
+    fn add_lengths(&mut self, value: &[u8]) {
+        for length in value.split(|byte| *byte == b',') {
+            let length = number(length).ok_or(HeadError::ContentLength);
+            let is_first = self.length.is_none();
+            self.length =
+                Some(if is_first || self.length == Some(length) { length } else { Err(HeadError::ContentLength) });
+        }
+    }
+
+    fn framing(&self, status: u16, is_1_1: bool, to_head_request: bool) -> Result<Framing, HeadError> {
+        if to_head_request || matches!(status, 100..=199 | 204 | 304) {
+            return Ok(Framing::Length(0));
+        }
+        match (self.codings, is_1_1) {
+            (Some(_), false) => Err(HeadError::TransferEncoding),
+            (Some(codings), true) => {
+                let last = codings.rsplit(|byte| *byte == b',').next().unwrap_or_default();
+                let chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
+                Ok(if chunked { Framing::Chunked } else { Framing::Close })
+            }
+            (None, _) => self.length.map_or(Ok(Framing::Close), |length| length.map(Framing::Length)),
+        }
+    }
 }
 
 /// Parses digits alone: a sign is not allowed.
 fn number(text: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(text.trim_ascii()).ok()?;
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    let add = |sum: u64, digit: &u8| match digit {
+        b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+        _ => None,
+    };
+    let digits = text.trim_ascii();
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
 
-fn values<'f>(fields: &'f [Header<'f>], name: &'f str) -> impl Iterator<Item = &'f [u8]> {
-    fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
-}
-
-fn has_token(fields: &[Header<'_>], name: &str, token: &str) -> bool {
-    let tokens = values(fields, name).flat_map(|value| value.split(|byte| *byte == b','));
-    tokens.into_iter().any(|found| found.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+fn has_token(value: &[u8], token: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').any(|found| found.trim_ascii().eq_ignore_ascii_case(token))
 }
 
 #[cfg(test)]
