@@ -7,7 +7,7 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use crate::plan::{self, Options, Plan};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Setting};
 
 pub use assess::assess;
 pub use table::table;
@@ -24,13 +24,13 @@ const SAMPLER: &str = "sampler";
 /// Stages that measure the pacer lag, slowest rate first.
 const PACED: [&str; 3] = ["pacer-200", NOISE, "pacer-5000"];
 
-/// Plans a calibration; every override is a `KEY=VALUE`, as for `harness run --set`.
+/// Plans a calibration; every setting is a `KEY=VALUE`, as for `harness run --set`.
 ///
 /// # Errors
-/// Returns all mistakes in the overrides at once.
-pub fn plan(quick: bool, overrides: &[String]) -> Result<Plan, plan::Error> {
+/// Returns all mistakes in the settings at once.
+pub fn plan(quick: bool, settings: &[Setting]) -> Result<Plan, plan::Error> {
     // The scenario has no relative paths, and the working copy of the user does not describe the host.
-    let scenario = Scenario::parse(SCENARIO, Path::new(NAME), PathBuf::from("/"), overrides)?;
+    let scenario = Scenario::parse(SCENARIO, Path::new(NAME), PathBuf::from("/"), settings)?;
     Plan::new(&scenario, &Options { quick, ..Options::default() })
 }
 
@@ -56,9 +56,9 @@ mod tests {
 
     #[test]
     fn what_is_changed_is_checked() {
-        let changed = plan(false, &["stage.noise.rate=500/s".to_owned()]).unwrap();
+        let changed = plan(false, &[Setting::new("stage.noise.rate=500/s")]).unwrap();
         assert_eq!(changed.scenario.overrides, ["stage.noise.rate=500/s"]);
-        let error = plan(false, &["stage.noise.rats=500/s".to_owned()]).unwrap_err();
+        let error = plan(false, &[Setting::new("stage.noise.rats=500/s")]).unwrap_err();
         assert!(error.to_string().contains("stage.noise.rats"), "{error}");
     }
 }

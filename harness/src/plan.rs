@@ -12,7 +12,7 @@ use crate::measure::record::ScenarioFacts;
 use crate::measure::trial::Build;
 use crate::report::Artifacts;
 use crate::scenario::compare::FEWEST_INSTANCES;
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Scenario, Setting};
 use crate::verdict::claim::Claim;
 use crate::verdict::gate::Gates;
 use crate::work::Stage;
@@ -78,8 +78,8 @@ impl Plan {
     ///
     /// # Errors
     /// See [`Error`]; exit code 2 for either.
-    pub fn read(path: &Path, overrides: &[String], options: &Options) -> Result<Self, Error> {
-        Self::new(&Scenario::read(path, overrides)?, options)
+    pub fn read(path: &Path, settings: &[Setting], options: &Options) -> Result<Self, Error> {
+        Self::new(&Scenario::read(path, settings)?, options)
     }
 
     /// Plans a scenario.

@@ -30,6 +30,7 @@ use harness_load::spec::GeneratorSpec;
 use harness_rig::target::spec::{ImageSpec, Launch, Spec as TargetSpec, Upstream};
 
 pub use compare::Compare;
+pub use redact::Setting;
 pub use schema::schema;
 
 #[derive(Debug, Clone)]
@@ -70,26 +71,26 @@ pub enum Error {
 }
 
 impl Scenario {
-    /// Reads a scenario file; every override is a `KEY=VALUE` with a dotted key.
+    /// Reads a scenario file; every setting is a `KEY=VALUE` with a dotted key.
     ///
     /// # Errors
     /// Returns an error if the file cannot be read, or all mistakes in it at once.
-    pub fn read(path: &Path, overrides: &[String]) -> Result<Self, Error> {
+    pub fn read(path: &Path, settings: &[Setting]) -> Result<Self, Error> {
         let unreadable = |error| Error::Unreadable { path: path.to_owned(), error };
         let text = files::read_text(path).map_err(unreadable)?;
         let absolute = std::path::absolute(path).map_err(unreadable)?;
         let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
-        Self::parse(&text, path, folder, overrides)
+        Self::parse(&text, path, folder, settings)
     }
 
     /// Parses the text of a scenario as if it were in `folder`.
     ///
     /// # Errors
     /// Returns all mistakes at once.
-    pub fn parse(text: &str, path: &Path, folder: PathBuf, overrides: &[String]) -> Result<Self, Error> {
+    pub fn parse(text: &str, path: &Path, folder: PathBuf, settings: &[Setting]) -> Result<Self, Error> {
         let mut document = Document::parse(text);
-        for argument in overrides {
-            apply(&mut document, argument);
+        for setting in settings {
+            apply(&mut document, &setting.argument);
         }
         let parts = compose(&document.root(), &folder);
         let mistakes = document.mistakes();
@@ -102,7 +103,7 @@ impl Scenario {
             text: text.to_owned(),
             sha256: hexadecimal(&Sha256::digest(text.as_bytes())),
             plan_sha256,
-            overrides: overrides.iter().map(|argument| redact::setting(argument)).collect(),
+            overrides: settings.iter().map(Setting::recorded).collect(),
             quick: false,
             seed: parts.seed,
         };

@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 pub use section::{Field, Section};
+pub(crate) use tree::parse_value;
 pub use tree::{Node, Tree};
 pub use value::Value;
 

@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report::validate::Kind;
 use crate::report::{self, Artifacts};
+use crate::scenario::Setting;
 pub(super) use baseline::{
     Action, BaselineArgs, ExportArgs, ExportTo, ListArgs, PromoteArgs, PruneArgs, ShowArgs, ShowFormat, Which,
 };
@@ -155,6 +156,9 @@ pub(super) struct Selection {
     /// Set a key of the scenario, for example stage.overhead.rate=500/s; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
+    /// Set a key whose value may be recorded; --set records no value of a header, a variable or a file; can be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set_public: Vec<String>,
     /// Compare the target with this build: a program (or builtin:sidecar) or an image that replaces the target's; both are interleaved, which doubles the duration
     #[arg(long, value_name = "BUILD")]
     pub(super) against: Option<String>,
@@ -162,11 +166,12 @@ pub(super) struct Selection {
 
 impl Selection {
     /// Returns every key of the scenario that the command line sets.
-    pub(super) fn overrides(&self) -> Vec<String> {
+    pub(super) fn settings(&self) -> Vec<Setting> {
         // Quotes the value, because a name of digits is a string too.
         let against =
             self.against.as_ref().map(|build| format!("compare.against={}", serde_json::Value::from(build.as_str())));
-        self.set.iter().cloned().chain(against).collect()
+        let public = self.set_public.iter().map(Setting::public);
+        self.set.iter().map(Setting::new).chain(public).chain(against.map(Setting::new)).collect()
     }
 }
 

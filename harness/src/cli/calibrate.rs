@@ -12,6 +12,7 @@ use crate::measure::Calibration;
 use crate::measure::stored_calibration as calibration;
 use crate::report::Summary;
 use crate::run::Home;
+use crate::scenario::Setting;
 use crate::verdict::{self, Judgement, Stored};
 use harness_base::exit::Exit;
 use harness_base::printable::Printable;
@@ -20,7 +21,8 @@ use harness_base::printable::Printable;
 /// stored.
 pub(super) fn calibrate(args: &CalibrateArgs) -> Result<Exit, Error> {
     keep::outlive_the_file_limit();
-    let plan = calibrate::plan(args.quick, &args.set).map_err(|error| Error::input(&error))?;
+    let settings: Vec<Setting> = args.set.iter().map(Setting::new).collect();
+    let plan = calibrate::plan(args.quick, &settings).map_err(|error| Error::input(&error))?;
     let path = match &args.out {
         Some(path) => path.clone(),
         None => calibration::place().map_err(|error| Error::tooling(&error))?,

@@ -21,7 +21,7 @@ const LABEL: usize = 10;
 /// Prints the plan and what the calibration of this host would change in it, or the schema.
 pub(super) fn check(args: &CheckArgs) -> Result<Exit, Error> {
     if let Some(path) = args.scenario.as_ref().filter(|_| !args.schema) {
-        let scenario = Scenario::read(path, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
+        let scenario = Scenario::read(path, &args.selection.settings()).map_err(|error| Error::input(&error))?;
         let plan = plan(&scenario, &args.selection)?;
         print_text(plan.to_string());
         match stored_calibration::stored() {

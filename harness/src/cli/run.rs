@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Plans, runs and judges a scenario, and prints the result.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     keep::outlive_the_file_limit();
-    let scenario = Scenario::read(&args.scenario, &args.selection.overrides()).map_err(|error| Error::input(&error))?;
+    let scenario = Scenario::read(&args.scenario, &args.selection.settings()).map_err(|error| Error::input(&error))?;
     let plan = Plan { profile: args.profile.map(stacks), ..plan(&scenario, &args.selection)? };
     run::no_profile(&plan).iter().for_each(|why| print_warning(&format!("no profile: {why}")));
     let against = Against::find(args, &plan)?;

@@ -1,5 +1,7 @@
 //! Removes values that may be secrets from what a run records about its scenario.
 
+use crate::spec::{Tree, parse_value};
+
 /// Replacement of a value.
 const HIDDEN: &str = "…";
 
@@ -38,12 +40,46 @@ fn is_reference(value: &str) -> bool {
     name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
 }
 
-/// Returns a `--set` argument for the record: without its value if that goes into a header, a variable or a file, or contains the user
-/// of a URL.
-pub(super) fn setting(argument: &str) -> String {
-    let Some((key, value)) = argument.split_once('=') else { return argument.to_owned() };
-    let is_passed_on = key.split('.').any(|part| TABLES.contains(&part.trim().trim_matches(['"', '\''])));
-    if is_passed_on || has_user(value) { format!("{key}={HIDDEN}") } else { argument.to_owned() }
+/// A key that the command line sets, as `KEY=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    pub argument: String,
+    /// Whether its value is recorded wherever it goes.
+    pub is_public: bool,
+}
+
+impl Setting {
+    /// Creates one from `--set`.
+    pub fn new(argument: impl Into<String>) -> Self {
+        Self { argument: argument.into(), is_public: false }
+    }
+
+    /// Creates one from `--set-public`.
+    pub fn public(argument: impl Into<String>) -> Self {
+        Self { argument: argument.into(), is_public: true }
+    }
+
+    /// Returns it for the record: without its value if that is not public and goes into a header, a variable or a file, or contains the
+    /// user of a URL.
+    pub(super) fn recorded(&self) -> String {
+        let Some((key, value)) = self.argument.split_once('=').filter(|_| !self.is_public) else {
+            return self.argument.clone();
+        };
+        let names_a_table = key.split('.').any(|part| TABLES.contains(&part.trim().trim_matches(['"', '\''])));
+        let hidden = names_a_table || has_table(&parse_value(value)) || has_user(value);
+        if hidden { format!("{key}={HIDDEN}") } else { self.argument.clone() }
+    }
+}
+
+/// Returns whether a value contains one of [`TABLES`].
+fn has_table(value: &Tree) -> bool {
+    match value {
+        Tree::Table(entries) => {
+            entries.iter().any(|(name, node)| TABLES.contains(&name.as_str()) || has_table(&node.tree))
+        }
+        Tree::List(items) => items.iter().any(|node| has_table(&node.tree)),
+        _ => false,
+    }
 }
 
 /// Returns whether a text contains a URL with a user, and so perhaps with a password.
@@ -73,12 +109,26 @@ mod tests {
             "requests.call.headers.\"x-a\"",
             "target.files.x",
         ] {
-            assert_eq!(setting(&format!("{key}=Bearer s3cr3t")), format!("{key}=…"));
+            let argument = format!("{key}=Bearer s3cr3t");
+            assert_eq!(Setting::new(argument.as_str()).recorded(), format!("{key}=…"));
+            assert_eq!(Setting::public(argument.as_str()).recorded(), argument);
         }
+        let setting = |argument: &str| Setting::new(argument).recorded();
         assert_eq!(setting("upstream.url=http://u:p@127.0.0.1/"), "upstream.url=…");
-        for argument in
-            ["stage.overhead.rate=500/s", "targets.\"latency/p50\".limit=< 1ms", "no value", "x=http://h/a@b"]
-        {
+        for inline in [
+            "request={ path = \"/\", headers = { authorization = \"s3cr3t\" } }",
+            "target={ process = { command = [\"x\"], \"env\".DSN = \"s3cr3t\" } }",
+        ] {
+            let key = inline.split_once('=').unwrap().0;
+            assert_eq!(setting(inline), format!("{key}=…"));
+        }
+        for argument in [
+            "stage.overhead.rate=500/s",
+            "targets.\"latency/p50\".limit=< 1ms",
+            "no value",
+            "x=http://h/a@b",
+            "x={ a = 1 }",
+        ] {
             assert_eq!(setting(argument), argument);
         }
     }

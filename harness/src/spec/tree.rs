@@ -139,7 +139,7 @@ pub(super) fn parse(text: &str) -> (Node, Vec<Mistake>) {
 }
 
 /// Parses a value from the command line: as TOML if possible, else as text.
-pub(super) fn parse_value(text: &str) -> Tree {
+pub(crate) fn parse_value(text: &str) -> Tree {
     match DeValue::parse(text) {
         Ok(value) => value_tree(value.get_ref(), &Lines::new(text)),
         Err(_) => Tree::Text(text.to_owned()),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use harness::measure::trial::Build;
 use harness::plan::{Options, Plan};
-use harness::scenario::{self, Scenario};
+use harness::scenario::{self, Scenario, Setting};
 use harness_rig::target::spec::{ImageSpec, Launch};
 
 const TARGET: &str = r#"
@@ -26,8 +26,8 @@ rounds = 10
 "#;
 
 fn parse(text: &str, overrides: &[&str]) -> Result<Scenario, scenario::Error> {
-    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-    Scenario::parse(text, Path::new("x.toml"), "/".into(), &overrides)
+    let settings: Vec<Setting> = overrides.iter().map(|text| Setting::new(*text)).collect();
+    Scenario::parse(text, Path::new("x.toml"), "/".into(), &settings)
 }
 
 fn mistakes(text: &str, overrides: &[&str]) -> Vec<String> {

@@ -15,7 +15,7 @@ use harness::measure::LedgerRule;
 use harness::measure::metric::Unit;
 use harness::measure::record::StageKind;
 use harness::plan::{Options, Plan};
-use harness::scenario::{self, Scenario};
+use harness::scenario::{self, Scenario, Setting};
 use harness::work::load::LoadWork;
 use harness::work::{Stage, Work};
 use harness_base::units::{Nanos, Rate, Ratio};
@@ -37,8 +37,8 @@ fn shipped() -> Vec<PathBuf> {
 }
 
 fn parse(text: &str, overrides: &[&str]) -> Result<Scenario, scenario::Error> {
-    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-    Scenario::parse(text, Path::new("scenarios/x.toml"), folder(), &overrides)
+    let settings: Vec<Setting> = overrides.iter().map(|text| Setting::new(*text)).collect();
+    Scenario::parse(text, Path::new("scenarios/x.toml"), folder(), &settings)
 }
 
 fn good(text: &str, overrides: &[&str]) -> Scenario {
