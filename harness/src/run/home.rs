@@ -22,12 +22,14 @@ pub struct Home {
     pub scratch: PathBuf,
 }
 
-/// A directory could not be created.
+/// The directories of a run cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make the directory {path}: {cause}; choose another place with --out DIR")]
-pub struct Error {
-    path: String,
-    cause: io::Error,
+pub enum Error {
+    #[error("cannot make the directory {path}: {cause}; choose another place with --out DIR")]
+    NotMade { path: String, cause: io::Error },
+    /// The placeholders `{file.NAME}` and the variable TMPDIR of programs are texts.
+    #[error("the folder for temporary files {} is not UTF-8, so programs cannot be given its path; type: export TMPDIR=/tmp", path.display())]
+    NotText { path: PathBuf },
 }
 
 impl Home {
@@ -61,8 +63,11 @@ impl Home {
 
     fn made(results: PathBuf, run_id: String) -> Result<Self, Error> {
         let scratch = std::env::temp_dir().join(format!("harness-{run_id}"));
+        if scratch.to_str().is_none() {
+            return Err(Error::NotText { path: std::env::temp_dir() });
+        }
         let logs = results.join("logs");
-        fs::create_dir_all(&logs).map_err(|cause| Error { path: logs.display().to_string(), cause })?;
+        fs::create_dir_all(&logs).map_err(|cause| Error::NotMade { path: logs.display().to_string(), cause })?;
         let shown = results;
         let results = fs::canonicalize(&shown).unwrap_or_else(|_| shown.clone());
         Ok(Self { run_id, results, shown, scratch })

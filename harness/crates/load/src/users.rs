@@ -47,6 +47,8 @@ fn attack(shared: &Arc<Shared>) -> Result<GooseAttack, ChildError> {
         .and_then(|attack| attack.set_default(GooseDefault::NoMetrics, true))
         .and_then(|attack| attack.set_default(GooseDefault::NoPrintMetrics, true))
         .and_then(|attack| attack.set_default(GooseDefault::NoGzip, true))
+        // Without it, Goose's client needs the certificates of the host, which a container may lack. The client sends nothing.
+        .and_then(|attack| attack.set_default(GooseDefault::AcceptInvalidCerts, true))
         .and_then(|attack| attack.set_default(GooseDefault::Quiet, 1))
         .and_then(|attack| attack.set_client_builder_without_cookies(client))
         .map(|attack| attack.register_scenario(scenario))

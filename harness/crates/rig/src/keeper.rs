@@ -20,6 +20,7 @@ mod log;
 mod orphans;
 mod pre_exec;
 mod program;
+mod raw_path;
 mod refusal;
 mod scratch;
 mod serve;

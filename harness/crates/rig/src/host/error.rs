@@ -1,6 +1,7 @@
 //! Errors of the host.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// Why the host cannot be described or locked.
@@ -38,6 +39,9 @@ impl Error {
     /// Describes what to do.
     pub fn remedy(&self) -> String {
         match self {
+            Self::NoLock { cause, .. } if has_no_place(cause) => {
+                "make a writable folder and name it, for example with: mkdir -p ~/tmp && export TMPDIR=~/tmp".to_owned()
+            }
             Self::Unreadable { path, .. } | Self::NoLock { path, .. } => {
                 format!("inspect it with: ls -l {}", path.display())
             }
@@ -56,6 +60,11 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Returns whether a file cannot be made because its folder is read-only or does not exist.
+pub(super) fn has_no_place(cause: &std::io::Error) -> bool {
+    matches!(cause.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::NotFound)
+}
 
 #[cfg(test)]
 mod tests {

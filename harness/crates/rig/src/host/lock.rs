@@ -11,12 +11,14 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::sys::signal::kill;
 use nix::unistd::{Pid, geteuid};
 
-use super::error::Error;
+use super::error::{Error, has_no_place};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
 /// The path of the lock: the same for all users and checkouts, independent of `TMPDIR`.
 const PLACE: &str = "/tmp/harness.lock";
+/// Its name in the folder for temporary files, if `/tmp` is read-only or does not exist.
+const NAME: &str = "harness.lock";
 const RETRY: Duration = Duration::from_millis(50);
 
 /// The host's lock. It is held until it is dropped or the process ends in any way, in which case the kernel releases it.
@@ -42,7 +44,13 @@ impl Lock {
     /// # Errors
     /// As [`Lock::acquire`].
     pub fn acquire_within(timeout: Duration) -> Result<Self, Error> {
-        Self::at(Path::new(PLACE), timeout)
+        match Self::at(Path::new(PLACE), timeout) {
+            // Where nobody can make the file, for example in a container, runs exclude each other by the folder for temporary files.
+            Err(Error::NoLock { cause, .. }) if has_no_place(&cause) => {
+                Self::at(&std::env::temp_dir().join(NAME), timeout)
+            }
+            locked => locked,
+        }
     }
 
     fn at(path: &Path, timeout: Duration) -> Result<Self, Error> {
@@ -73,7 +81,9 @@ impl Lock {
 fn open(path: &Path) -> std::io::Result<File> {
     let existing = |write| OpenOptions::new().read(true).write(write).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path);
     match existing(true) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => existing(false),
+        Err(error) if [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem].contains(&error.kind()) => {
+            existing(false)
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => match create(path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => existing(true).or_else(|_| existing(false)),
             created => created,

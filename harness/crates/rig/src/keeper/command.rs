@@ -19,12 +19,14 @@ pub struct Command {
     pub argv: Vec<String>,
     /// The whole environment; see [`super::clean_env`].
     pub env: Vec<(String, String)>,
+    #[serde(with = "super::raw_path")]
     pub cwd: PathBuf,
     /// The CPUs that it may run on; those of the keeper if absent.
     pub cpuset: Option<Vec<u64>>,
     /// The limits of it and its descendants together. With limits it runs in its own control group.
     pub limits: Option<ResourceLimits>,
     /// The log file of its output; see [`super::log_tail`].
+    #[serde(with = "super::raw_path")]
     pub log: PathBuf,
     /// The limit of the output that is kept.
     pub log_limit: Bytes,

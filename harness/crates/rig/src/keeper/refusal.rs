@@ -35,7 +35,11 @@ pub enum Refusal {
     WrongFormat { program: String },
     /// The working folder is missing.
     #[error("{program}: its working folder {} does not exist; create it with: mkdir -p {}", folder.display(), folder.display())]
-    NoFolder { program: String, folder: PathBuf },
+    NoFolder {
+        program: String,
+        #[serde(with = "super::raw_path")]
+        folder: PathBuf,
+    },
     /// The CPUs are not allowed.
     #[error(
         "{program}: cpuset {asked:?} names a CPU that is not among the allowed {allowed:?}; check with: nproc; taskset \
@@ -52,10 +56,19 @@ pub enum Refusal {
     NoGroup { program: String, error: cgroup::Error },
     /// The log file cannot be written.
     #[error("{program}: its log {} cannot be written: {message}", log.display())]
-    NoLog { program: String, log: PathBuf, message: String },
+    NoLog {
+        program: String,
+        #[serde(with = "super::raw_path")]
+        log: PathBuf,
+        message: String,
+    },
     /// The scratch folder cannot be made.
     #[error("the scratch folder {} cannot be created: {message}", path.display())]
-    NoScratch { path: PathBuf, message: String },
+    NoScratch {
+        #[serde(with = "super::raw_path")]
+        path: PathBuf,
+        message: String,
+    },
     /// The child or the signal does not exist.
     #[error("the keeper does not know {message}")]
     Unknown { message: String },

@@ -45,6 +45,7 @@ pub(super) enum Request {
     },
     /// Creates this folder, and removes it at the end.
     Scratch {
+        #[serde(with = "super::raw_path")]
         path: PathBuf,
     },
     /// Removes the containers, networks and images with this label at the end.

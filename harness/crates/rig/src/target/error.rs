@@ -48,6 +48,9 @@ pub enum Error {
     /// A command without a program.
     #[error("{key} is empty; it needs at least a program, for example [\"nginx\", \"-g\", \"daemon off;\"]")]
     NoProgram { key: String },
+    /// Commands are texts.
+    #[error("the path of the program {} is not UTF-8; name it by another path, for example a link: ln -s PROGRAM /tmp/program", path.display())]
+    NotText { path: PathBuf },
     /// `builtin:` with an unknown name.
     #[error("builtin:{name} does not exist; there are builtin:sidecar and builtin:upstream")]
     NoBuiltin { name: String },

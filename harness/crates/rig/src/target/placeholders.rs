@@ -23,6 +23,9 @@ pub enum Error {
         /// A similar name.
         near: Option<String>,
     },
+    /// Commands are texts.
+    #[error("its path {} is not UTF-8; name it by another path, for example a link: ln -s PROGRAM /tmp/program", path.display())]
+    NotText { path: PathBuf },
     #[error("the environment variable {name} is not set; set it with: export {name}=…")]
     Unset { name: String },
     #[error("the certificates of the run cannot be made: {0}")]
@@ -90,8 +93,10 @@ impl<'a> Values<'a> {
     pub fn render_program(&mut self, text: &str) -> Result<String, Error> {
         let program = self.render(text)?;
         let is_path = program.contains('/') && !program.starts_with("builtin:");
-        let here = std::path::absolute(&program).ok().filter(|_| is_path && is_typed(text));
-        Ok(here.map_or(program, |path| path.to_string_lossy().into_owned()))
+        match std::path::absolute(&program).ok().filter(|_| is_path && is_typed(text)) {
+            Some(path) => path.into_os_string().into_string().map_err(|path| Error::NotText { path: path.into() }),
+            None => Ok(program),
+        }
     }
 
     /// Replaces the placeholders in the text of a file, and keeps its other braces.

@@ -179,7 +179,8 @@ pub(super) fn program(site: &Site, argv: Vec<String>, env: &[(String, String)], 
     }
     let path = env.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value.as_str());
     let executable = find_program(&first, &site.folder, path).map_err(keeper::Error::from)?;
-    let argv = [executable.to_string_lossy().into_owned()].into_iter().chain(argv).collect();
+    let named = executable.to_str().ok_or_else(|| Error::NotText { path: executable.clone() })?;
+    let argv = [named.to_owned()].into_iter().chain(argv).collect();
     Ok(Program { argv, executable, builtin: false })
 }
 

@@ -29,10 +29,11 @@ pub struct Site {
     pub exe: PathBuf,
 }
 
-/// Returns the path of the running binary, for [`Site::exe`]; `/proc/self/exe` if the file was replaced.
+/// Returns the path of the running binary, for [`Site::exe`]; `/proc/self/exe` if the file was replaced, or if its path is not UTF-8, which
+/// commands are.
 pub fn own_binary() -> PathBuf {
     let link = PathBuf::from("/proc/self/exe");
-    std::env::current_exe().ok().filter(|exe| exe.exists()).unwrap_or(link)
+    std::env::current_exe().ok().filter(|exe| exe.exists() && exe.to_str().is_some()).unwrap_or(link)
 }
 
 /// Creates a folder named `name`, or `name-2` and so on if it exists.
