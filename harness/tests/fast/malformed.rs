@@ -2,64 +2,18 @@
 //! broken again and again, always in the same ways; `FUZZ_SECONDS=600 cargo test --release --test fast malformed` does it for as long on each
 //! reader, in ways that differ from run to run. `scripts/fuzz` looks for more with coverage.
 mod mutate;
+mod seeds;
 mod targets;
 
-use crate::sample;
+use crate::support::Scratch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use harness::measure::journal::JournalLine;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use seeds::{group, layout, seeds, smallest_program, whole};
 use targets::{TARGETS, Target};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn files(folder: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
-    paths.sort();
-    paths.iter().map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
-}
-
-fn corpus(target: &str) -> Vec<String> {
-    files(&root().join("harness/fuzz/corpus").join(target))
-}
-
-/// Whole files of each kind, as this repository has them.
-fn whole(target: &str) -> Vec<String> {
-    let tests = root().join("harness/tests");
-    let seeds = match target {
-        "scenario" => files(&root().join("scenarios")),
-        "record" => vec![serde_json::to_string(&sample::record()).unwrap()],
-        "journal" => {
-            let lines = JournalLine::of_record(&sample::record());
-            // A round of each stage: every kind of line, and small enough to be broken often.
-            let few = lines.iter().map(|line| line.to_json().unwrap()).filter(|line| line.len() < 4_000);
-            vec![few.collect()]
-        }
-        "baseline" => files(&root().join("results/baselines/sidecar")),
-        "interop" => [tests.join("compare/aether"), tests.join("snapshots/aether")]
-            .iter()
-            .flat_map(|folder| files(folder))
-            .chain(
-                ["bench_metrics.json", "bench_metrics.flat.json", "perf.json"]
-                    .map(|name| std::fs::read_to_string(tests.join("snapshots").join(name)).unwrap()),
-            )
-            .collect(),
-        other => panic!("no seeds for {other}"),
-    };
-    assert!(!seeds.is_empty() && seeds.iter().all(|seed| !seed.is_empty()), "{target}: a seed is missing");
-    seeds
-}
-
-/// Whole files and the corpus.
-fn seeds(target: &str) -> Vec<String> {
-    [whole(target), corpus(target)].concat()
-}
 
 /// Feeds it; what it panics at is kept where it can be looked at and joined to the corpus.
 fn feed(name: &str, target: Target, text: &str) {
@@ -81,6 +35,7 @@ fn the_seeds_are_written() {
     for (name, _) in TARGETS {
         std::fs::create_dir_all(folder.join(name)).unwrap();
         for (index, seed) in seeds(name).iter().enumerate() {
+            let seed = if name == "program" { targets::bytes(seed) } else { seed.clone().into_bytes() };
             std::fs::write(folder.join(name).join(index.to_string()), seed).unwrap();
         }
     }
@@ -94,8 +49,12 @@ fn break_it(name: &str) {
     let seeds = whole(name);
     let begun = Instant::now();
     let mut fed = 0;
-    // A record takes a hundred times as long as the others, because it is judged and rendered in every format.
-    let enough = if name == "record" { 100 } else { 2_000 };
+    // A record takes a hundred times as long as the others, because it is judged and rendered in every format. Some write files.
+    let enough = match name {
+        "record" => 100,
+        "groups" | "image" | "program" => 300,
+        _ => 2_000,
+    };
     while seconds.map_or(fed < enough, |seconds| begun.elapsed() < Duration::from_secs(seconds)) {
         let text = mutate::broken(&seeds[fed % seeds.len()], &mut random);
         feed(name, *target, &text);
@@ -136,4 +95,48 @@ fn nothing_panics_at_a_broken_baseline() {
 #[test]
 fn nothing_panics_at_a_broken_file_of_another_tool() {
     break_it("interop");
+}
+
+#[test]
+fn nothing_panics_at_a_broken_histogram() {
+    break_it("histogram");
+}
+
+#[test]
+fn nothing_panics_at_a_broken_answer_of_github() {
+    break_it("github");
+}
+
+#[test]
+fn nothing_panics_at_broken_files_of_a_control_group() {
+    break_it("groups");
+}
+
+#[test]
+fn nothing_panics_at_a_broken_image() {
+    break_it("image");
+}
+
+#[test]
+fn nothing_panics_at_a_broken_program() {
+    break_it("program");
+}
+
+/// A target whose whole file is refused at once would test nothing.
+#[test]
+fn the_made_up_files_are_whole() {
+    let folder = Scratch::new();
+    let path = folder.0.join("program");
+    std::fs::write(&path, smallest_program()).unwrap();
+    match harness_image::closure(&path) {
+        Ok(found) => assert!(found.libraries.iter().any(|library| library.name == "libc.so.6"), "{found:?}"),
+        // A host with another C library.
+        Err(error) => {
+            assert!(error.to_string().contains("ld-linux") || error.to_string().contains("libc.so.6"), "{error}")
+        }
+    }
+    let image = targets::image_facts(&layout()).unwrap();
+    assert_eq!(image.layers, Some(1));
+    let usage = targets::group_usage(&group());
+    assert_eq!(usage.and_then(|usage| usage.oom_kills), Some(1));
 }

@@ -2,20 +2,39 @@
 //! that does not name its place, or a number that is none.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use harness::measure::{Record, journal};
+use harness::measure::{LatencyHistogram, Record, journal};
 use harness::plan::{self, Plan};
+use harness::publish::answer::{self, Comment, Page, User};
 use harness::report::{FORMATS, Summary};
 use harness::scenario::{self, Scenario};
 use harness::verdict::{Context, Options, gate, judge, stored};
 use harness::{baseline, interop};
+use harness_image::types::ImageFacts;
+use harness_rig::cgroup::{Group, find};
+use harness_rig::group::GroupUsage;
+use sha2::{Digest as _, Sha256};
 
 /// What is fed with a text.
 pub type Target = fn(&str);
 
 /// Every one of them with its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 5] =
-    [("scenario", scenario), ("record", record), ("journal", journal), ("baseline", baseline), ("interop", interop)];
+pub const TARGETS: [(&str, Target); 10] = [
+    ("scenario", scenario),
+    ("record", record),
+    ("journal", journal),
+    ("baseline", baseline),
+    ("interop", interop),
+    ("histogram", histogram),
+    ("github", github),
+    ("groups", groups),
+    ("image", image),
+    ("program", program),
+];
+
+/// Separates the files in the text of a target that reads several.
+pub const NEXT_FILE: &str = "\n---\n";
 
 fn given() -> &'static Path {
     Path::new("given.file")
@@ -104,4 +123,127 @@ pub fn interop(text: &str) {
             }
         }
     }
+}
+
+/// A histogram is refused, or is written as it was read.
+pub fn histogram(text: &str) {
+    if let Ok(read) = LatencyHistogram::from_base64(text) {
+        let again = serde_json::to_string(&read).unwrap();
+        let again = LatencyHistogram::from_base64(again.trim_matches('"')).unwrap();
+        assert_eq!(again.steps(), read.steps());
+    }
+}
+
+/// An answer of GitHub is refused with its place, or gives short texts of one line.
+pub fn github(text: &str) {
+    let body = text.as_bytes();
+    if let Err(problem) = answer::parse::<Page>(body) {
+        assert!(problem.to_string().contains("line "), "{problem}");
+    }
+    drop(answer::parse::<User>(body));
+    if let Ok(comment) = answer::parse::<Comment>(body) {
+        assert!(comment.address().bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()), "{}", comment.address());
+    }
+    if let Some(reason) = answer::refusal(body) {
+        assert!(reason.chars().count() <= 200 && !reason.contains(char::is_control), "{reason:?}");
+    }
+}
+
+/// A folder for the files of one call, which is removed at its end.
+struct Files(PathBuf);
+
+impl Files {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("harness-malformed-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        let path = self.0.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _absent = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The files of a process and of its control group are read, or not there.
+pub fn groups(text: &str) {
+    let mut parts = text.split(NEXT_FILE);
+    let (cgroup, mountinfo) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    for place in find(cgroup, mountinfo).each() {
+        assert!(place.path.starts_with(&place.mount), "{place:?}");
+    }
+    let _absent = group_usage(text);
+}
+
+/// Reads the third to last files of a text as those of a control group.
+pub fn group_usage(text: &str) -> Option<GroupUsage> {
+    const OF_GROUP: [&str; 6] = ["cpu.stat", "memory.current", "memory.stat", "memory.events", "memory.max", "cpu.max"];
+    let files = Files::new();
+    files.write("proc/7/cgroup", b"0::/one\n");
+    files.write("proc/self/mountinfo", b"1 2 0:3 / /groups rw - cgroup2 none rw\n");
+    let parts = text.split(NEXT_FILE).skip(2).chain(std::iter::repeat(""));
+    for (name, part) in OF_GROUP.iter().zip(parts) {
+        files.write(&format!("groups/one/{name}"), part.as_bytes());
+    }
+    let group = Group::under(&files.0, 7)?;
+    let cpus = group.limits().cpus;
+    assert!(cpus.is_none_or(|cpus| cpus.is_finite() && cpus >= 0.0), "{cpus:?}");
+    Some(group.read())
+}
+
+/// An image is refused with its path, or has facts.
+pub fn image(text: &str) {
+    if let Err(error) = image_facts(text) {
+        named(&error);
+    }
+    // The same text as an archive.
+    let files = Files::new();
+    files.write("given.file", text.as_bytes());
+    if let Err(error) = harness_image::facts(&files.0.join("given.file")) {
+        named(&error);
+    }
+}
+
+/// Reads a text as a folder in OCI layout: index, manifest, configuration and layer. `{1}` to `{3}` are the digests of the last three.
+pub fn image_facts(text: &str) -> Result<ImageFacts, harness_image::Error> {
+    let files = Files::new();
+    let mut parts: Vec<String> = text.splitn(4, NEXT_FILE).map(str::to_owned).collect();
+    parts.resize(4, String::new());
+    for number in (1..4).rev() {
+        let digest: String =
+            Sha256::digest(parts[number].as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        files.write(&format!("given.file/blobs/sha256/{digest}"), parts[number].as_bytes());
+        for earlier in &mut parts[..number] {
+            *earlier = earlier.replace(&format!("{{{number}}}"), &format!("sha256:{digest}"));
+        }
+    }
+    files.write("given.file/index.json", parts[0].as_bytes());
+    harness_image::facts(&files.0.join("given.file"))
+}
+
+/// An executable is refused, or has its libraries found. Each byte is a character up to U+00FF.
+pub fn program(text: &str) {
+    let files = Files::new();
+    files.write("given.file", &bytes(text));
+    // A library that is not found is named, and not the program.
+    if let Err(error) = harness_image::closure(&files.0.join("given.file")) {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+/// Returns the bytes that stand as characters up to U+00FF in a text.
+pub fn bytes(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
+}
+
+/// Returns bytes as such a text.
+pub fn characters(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }
