@@ -181,7 +181,15 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let requests = requests::read_all(root, around);
     let mut warnings: Vec<String> = requests.iter().flat_map(request::warnings).collect();
     let audit = Limits::read(&root.table("audit", "limits of the audit of every trial"), Limits::default());
-    let base = stage::base::Base { target: &target, upstream: upstream.as_ref(), requests: &requests, audit, around };
+    let generator = request::read_generator(&root.table("generator", "process that sends the requests"), folder);
+    let base = stage::base::Base {
+        target: &target,
+        upstream: upstream.as_ref(),
+        generator: &generator,
+        requests: &requests,
+        audit,
+        around,
+    };
     // Imports run first, so that an unreadable file does not waste a whole run.
     let mut stages = stage::read_own_tables(root, &base);
     stages.extend(stage::read_all(root, &base, &mut warnings));
@@ -190,7 +198,6 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let claims = claims::read_all(root, &stages, &mut warnings);
     let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
     let gates = gate::read(root, Some(&names));
-    let generator = request::read_generator(&root.table("generator", "process that sends the requests"), folder);
     Parts { name, seed, target, compare, generator, stages, claims, gates, artifacts, warnings }
 }
 

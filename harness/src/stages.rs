@@ -25,6 +25,7 @@ macro_rules! each_kind {
             Idle idle,
             Overhead overhead,
             Capacity capacity,
+            Connections connections,
             Constrained constrained,
             Limits limits,
             Soak soak,
@@ -43,6 +44,7 @@ macro_rules! each_measured_kind {
             Idle idle,
             Overhead overhead,
             Capacity capacity,
+            Connections connections,
             Constrained constrained,
             Soak soak,
             Import import,
@@ -102,6 +104,16 @@ pub mod overhead {
 }
 
 pub mod capacity {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod connections {
     pub mod facts;
     pub(crate) mod judge;
     pub(crate) mod metrics;

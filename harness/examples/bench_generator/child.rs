@@ -106,6 +106,7 @@ impl Child {
             tick: None,
             block: None,
             reconnect: None,
+            requests_per_connection: None,
         };
         let facts = self.generator.trial(order, |_| {}).await?;
         ensure!(facts.outcomes.errors() == 0, "{}: {:?}", facts.outcomes.describe(), facts.examples);

@@ -218,7 +218,9 @@ fn describe_claim(claim: &Claim) -> String {
     let bound = match metric::find(&claim.metric).map(|row| row.unit) {
         Some(Unit::Bytes) if claim.bound % 1e6 == 0.0 => format!("{} MB", claim.bound / 1e6),
         Some(Unit::Bytes) => Bytes(claim.bound as u64).notation(),
-        Some(Unit::PerSecond) => format!("{} req/s", grouped(claim.bound)),
+        Some(unit @ (Unit::PerSecond | Unit::ConnectionsPerSecond)) => {
+            format!("{} {}", grouped(claim.bound), unit.label())
+        }
         Some(Unit::Count) => grouped(claim.bound),
         Some(unit) => format!("{} {}", three_digits(claim.bound), unit.label()),
         None => claim.bound.to_string(),

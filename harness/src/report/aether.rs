@@ -96,7 +96,7 @@ fn milliseconds(metric: &Measured) -> Option<Vec<f64>> {
     let per_unit = match metric.unit {
         Unit::Millis => 1.0,
         Unit::Micros => 1e3,
-        Unit::Bytes | Unit::Percent | Unit::PerSecond | Unit::Count => return None,
+        Unit::Bytes | Unit::Percent | Unit::PerSecond | Unit::ConnectionsPerSecond | Unit::Count => return None,
     };
     let sample = Sample::new(metric.rounds().to_vec()).ok()?;
     Some(sample.sorted().into_iter().map(|value| value / per_unit).collect())

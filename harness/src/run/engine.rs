@@ -39,8 +39,10 @@ impl Engine {
         proxy: &HttpUrl,
         upstream: Option<&HttpUrl>,
     ) -> Result<Self, Halt> {
-        let direct = upstream.map(|url| address(rig, Arm::Direct, url));
-        let arms = direct.into_iter().chain([address(rig, Arm::Proxied, proxy)]).collect::<Result<_, _>>();
+        let resumption = work.per_connection.and_then(|used| used.resumption);
+        let resumption = resumption.unwrap_or(rig.plan.generator.tls.resumption);
+        let direct = upstream.map(|url| address(rig, Arm::Direct, url, resumption));
+        let arms = direct.into_iter().chain([address(rig, Arm::Proxied, proxy, resumption)]).collect::<Result<_, _>>();
         let job = Job {
             arms: arms.map_err(|error| Halt::tooling(&error))?,
             requests: stage.requests.clone(),
@@ -85,14 +87,14 @@ fn command(rig: &Rig<'_>, name: &str) -> Command {
 }
 
 /// Returns the address of an arm.
-fn address(rig: &Rig<'_>, arm: Arm, url: &HttpUrl) -> io::Result<ArmAddress> {
+fn address(rig: &Rig<'_>, arm: Arm, url: &HttpUrl, resumption: bool) -> io::Result<ArmAddress> {
     let base_path = url.path.trim_end_matches('/').to_owned();
-    let tls = url.tls.then(|| tls(rig, url)).transpose()?;
+    let tls = url.tls.then(|| tls(rig, url, resumption)).transpose()?;
     Ok(ArmAddress { arm, address: url.addr, host: url.authority(), base_path, tls, http2: None })
 }
 
 /// Returns how TLS is spoken with a server of this run.
-fn tls(rig: &Rig<'_>, url: &HttpUrl) -> io::Result<Tls> {
+fn tls(rig: &Rig<'_>, url: &HttpUrl, resumption: bool) -> io::Result<Tls> {
     let (made, spec) = (rig.site.certificates.made()?, &rig.plan.generator.tls);
     let is_name = !url.host.starts_with('[') && url.host.parse::<Ipv4Addr>().is_err();
     let host = if is_name { url.host.as_str() } else { NAMES[0] };
@@ -102,6 +104,6 @@ fn tls(rig: &Rig<'_>, url: &HttpUrl) -> io::Result<Tls> {
         authority: format!("{}{}", made.authority, spec.authority),
         client: Some(client),
         version: spec.version,
-        resumption: spec.resumption,
+        resumption,
     })
 }

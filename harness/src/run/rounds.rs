@@ -322,6 +322,7 @@ mod tests {
             window,
             paired,
             tail: Nanos::ZERO,
+            per_connection: None,
         }
     }
 

@@ -74,7 +74,10 @@ pub(crate) async fn changed(
     bench: &mut Bench,
     (arm, change): (Arm, impl FnOnce(TrialOrder) -> TrialOrder),
 ) -> Result<TrialRecord, Halt> {
-    bench.drive(&rig.interrupt, async |generator| generator.open(arm).await).await?;
+    // Connections that are closed after a number of requests are opened within the trial.
+    if work.per_connection.is_none() {
+        bench.drive(&rig.interrupt, async |generator| generator.open(arm).await).await?;
+    }
     let before = hits(bench, &stage.requests).await?;
     let start_at = Mono::now().after(LEAD);
     let window_start = start_at.after(work.warmup);
@@ -129,6 +132,7 @@ pub(crate) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> TrialOrder {
         tick: None,
         block: None,
         reconnect: None,
+        requests_per_connection: work.per_connection.map(|per_connection| per_connection.requests),
     }
 }
 

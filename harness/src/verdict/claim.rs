@@ -92,8 +92,8 @@ pub(super) fn parse_value(text: &str, unit: Unit) -> Result<f64, String> {
             Ok(count) => Ok(count as f64),
             Err(_) => return Err(format!("{text:?} is not a whole number")),
         },
-        Unit::PerSecond => {
-            let number = text.strip_suffix("req/s").map_or(text, str::trim).replace('_', "");
+        Unit::PerSecond | Unit::ConnectionsPerSecond => {
+            let number = text.strip_suffix(unit.label()).map_or(text, str::trim).replace('_', "");
             match number.parse::<f64>() {
                 Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
                 _ => Rate::parse(text).map(|rate| rate.0),
@@ -110,7 +110,7 @@ pub(super) const fn example(unit: Unit) -> &'static str {
         Unit::Millis => "2ms",
         Unit::Micros => "150us",
         Unit::Percent => "10%",
-        Unit::PerSecond => "10000/s",
+        Unit::PerSecond | Unit::ConnectionsPerSecond => "10000/s",
         Unit::Count => "6",
     }
 }

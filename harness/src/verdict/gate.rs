@@ -181,7 +181,7 @@ impl Gate {
             _ => (0.10, 0.25),
         };
         let min_abs = match (category, unit) {
-            ("latency" | "ttfb" | "startup" | "overhead", Unit::Millis) => 0.1,
+            ("latency" | "ttfb" | "startup" | "overhead" | "connect" | "tls", Unit::Millis) => 0.1,
             ("memory", Unit::Bytes) => 1_048_576.0,
             ("cpu", Unit::Micros) => 10.0,
             // Percentage points of the direct latency: a smaller floor would make overhead in percent more sensitive than latency itself.
@@ -200,9 +200,9 @@ fn paired_floor(id: &str, unit: Unit) -> Option<f64> {
     let quantile = bare(id).rsplit_once('_').map_or(id, |(_, quantile)| quantile);
     let quantile = quantile.rsplit_once('/').map_or(quantile, |(_, quantile)| quantile);
     match (category(id), unit, quantile) {
-        ("latency" | "ttfb" | "overhead", Unit::Millis, "p99") => None,
+        ("latency" | "ttfb" | "overhead" | "connect" | "tls", Unit::Millis, "p99") => None,
         ("latency" | "ttfb" | "overhead", Unit::Millis, "p95") => Some(0.03),
-        ("latency" | "ttfb" | "overhead", Unit::Millis, _) => Some(0.01),
+        ("latency" | "ttfb" | "overhead" | "connect" | "tls", Unit::Millis, _) => Some(0.01),
         _ => None,
     }
 }

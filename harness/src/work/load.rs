@@ -48,6 +48,30 @@ pub struct LoadWork {
     /// Length of a window on the last instance of each build, for the far quantiles; 0 for none. Short instances do not see what happens
     /// late.
     pub tail: Nanos,
+    /// Absent when connections stay open.
+    pub per_connection: Option<PerConnection>,
+}
+
+/// How connections are used that are closed after a number of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PerConnection {
+    /// Requests of each connection.
+    pub requests: u64,
+    /// Whether TLS resumes earlier sessions; absent without TLS.
+    pub resumption: Option<bool>,
+}
+
+impl PerConnection {
+    /// Describes it: `1 request per connection, full TLS handshakes`.
+    fn describe(self) -> String {
+        let many = if self.requests == 1 { "" } else { "s" };
+        let handshakes = match self.resumption {
+            None => "",
+            Some(true) => ", TLS sessions resumed",
+            Some(false) => ", full TLS handshakes",
+        };
+        format!("{} request{many} per connection{handshakes}", self.requests)
+    }
 }
 
 impl LoadWork {
@@ -110,9 +134,13 @@ impl LoadWork {
 
     /// Describes the load.
     pub fn describe_pace(&self) -> String {
-        match self.pace {
+        let pace = match self.pace {
             Pace::Open { rate, .. } => format!("{rate} on {} connections", self.connections),
             Pace::Closed { vus } => format!("{vus} users"),
+        };
+        match self.per_connection {
+            None => pace,
+            Some(per_connection) => format!("{pace}, {}", per_connection.describe()),
         }
     }
 }

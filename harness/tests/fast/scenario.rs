@@ -1,5 +1,6 @@
 //! Scenarios: what is read, what is refused and with which words, and what a plan makes of them.
 
+mod connections;
 mod constrained;
 mod expect;
 mod import;
@@ -148,6 +149,7 @@ fn what_is_left_out_has_the_documented_default() {
         window: Nanos::from_millis(200),
         paired: true,
         tail: Nanos::from_secs(60),
+        per_connection: None,
     };
     assert_eq!(load(&overhead.work), expected);
     let (warmup, window) = (Nanos::from_millis(500), Nanos::from_secs(2));

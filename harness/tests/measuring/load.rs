@@ -1,6 +1,8 @@
 //! The load child against a server that counts for itself.
 
+mod handshakes;
 mod hostile;
+mod lifetimes;
 mod server;
 
 use crate::alone;
@@ -101,6 +103,7 @@ fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> TrialOrder {
         tick: None,
         block: None,
         reconnect: None,
+        requests_per_connection: None,
     }
 }
 

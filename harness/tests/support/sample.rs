@@ -283,6 +283,7 @@ impl Maker {
             halves: None,
             blocks: Vec::new(),
             reconnects: 0,
+            connections: None,
             stalls: Some(StallTotal::default()),
             mean_in_flight: requests as f64 / seconds * mean / 1e9,
             seconds: per_second.collect(),

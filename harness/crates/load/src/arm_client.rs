@@ -12,7 +12,7 @@ use super::http2::SharedLink;
 use super::judge::Judge;
 use super::lane::{Lane, Message};
 use super::link::Answer;
-use super::wire::{Negotiated, Route};
+use super::wire::{Negotiated, Opening, Route};
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
@@ -23,6 +23,8 @@ pub(super) struct ArmClient {
     /// The connection that it shares with other users on HTTP/2.
     shared: Arc<SharedLink>,
     state: State,
+    /// How the connection was opened, until it is taken.
+    opening: Option<Opening>,
 }
 
 enum State {
@@ -43,7 +45,7 @@ pub(super) struct Completion {
     pub(super) sent: Option<Mono>,
     /// Absent without a body or an answer.
     pub(super) first_body: Option<Mono>,
-    /// When the kernel received the last byte, by `CLOCK_REALTIME`; known for a sample of the answers.
+    /// When the kernel received the last byte, by the wall clock; known for a sample of the answers.
     pub(super) arrived: Option<Nanos>,
     /// How often the request was written to the socket; more than once if it was repeated.
     pub(super) writes: u64,
@@ -90,7 +92,7 @@ impl Completion {
 impl ArmClient {
     /// Creates a client whose connection, on HTTP/2, is that of all clients with the same `shared`.
     pub(super) fn new(route: Route, shared: Arc<SharedLink>) -> Self {
-        Self { route, shared, state: State::Closed }
+        Self { route, shared, state: State::Closed, opening: None }
     }
 
     /// Closes the connection. The next request opens a new one. One that is shared closes when no request is under way on it.
@@ -100,12 +102,26 @@ impl ArmClient {
         }
     }
 
+    /// Closes the connection and frees its port at once; see [`Lane::reset`].
+    pub(super) fn reset(&mut self) {
+        if let State::Open(lane) = std::mem::replace(&mut self.state, State::Closed) {
+            lane.reset();
+        }
+    }
+
+    /// Returns how a connection was opened since the last call; `None` if none was.
+    pub(super) fn take_opening(&mut self) -> Option<Opening> {
+        self.opening.take()
+    }
+
     /// Opens the connection unless it is open. Returns whether it did, or the outcome and the message of a failure.
     pub(super) async fn ensure(&mut self, deadline: &mut Deadline) -> Result<bool, (Outcome, String)> {
         if self.is_open() {
             return Ok(false);
         }
-        let (lane, is_new) = open(&self.route, &self.shared, deadline).await?;
+        let opening = self.opening.insert(Opening::default());
+        let (lane, is_new) = open(&self.route, &self.shared, opening, deadline).await?;
+        self.opening = self.opening.take_if(|_| is_new);
         self.state = State::Open(lane);
         Ok(is_new)
     }
@@ -135,8 +151,8 @@ impl ArmClient {
 
     /// Sends a request and judges the answer.
     ///
-    /// If the peer cannot have processed the request, because it had closed the connection before the request was written or says so on
-    /// HTTP/2, the request is repeated once.
+    /// If the peer cannot have processed the request, because it had closed the connection of earlier requests before this one was written
+    /// or says so on HTTP/2, the request is repeated once.
     pub(super) async fn exchange(
         &mut self,
         message: Message<'_>,
@@ -149,11 +165,15 @@ impl ArmClient {
             if !self.is_open() {
                 let lost = self.is_lost();
                 match self.ensure(deadline).await {
-                    Ok(is_new) => completion.reconnects += u64::from(lost && is_new),
+                    Ok(is_new) => {
+                        completion.reconnects += u64::from(lost && is_new);
+                        // A new connection that does not take a request is an error, unless the server says that it did not process it.
+                        is_last_try |= lost || (is_new && self.route.http2.is_none());
+                    }
                     Err((outcome, message)) => return completion.failed(outcome, message),
                 }
                 // Opening takes part of the time in which the request is served, as on HTTP/1.1.
-                (is_last_try, opened) = (is_last_try || lost, true);
+                opened = true;
             }
             let State::Open(lane) = &mut self.state else {
                 return completion.failed(Outcome::Connect, "no connection");
@@ -180,9 +200,14 @@ impl ArmClient {
 }
 
 /// Opens a lane. It is rarely needed, so its future is boxed and does not enlarge that of every request.
-async fn open(route: &Route, shared: &SharedLink, deadline: &mut Deadline) -> Result<(Lane, bool), (Outcome, String)> {
-    let mut opening = Box::pin(Lane::open(route, shared));
-    let opened = poll_fn(|cx| match opening.as_mut().poll(cx) {
+async fn open(
+    route: &Route,
+    shared: &SharedLink,
+    opening: &mut Opening,
+    deadline: &mut Deadline,
+) -> Result<(Lane, bool), (Outcome, String)> {
+    let mut lane = Box::pin(Lane::open(route, shared, opening));
+    let opened = poll_fn(|cx| match lane.as_mut().poll(cx) {
         Poll::Ready(opened) => Poll::Ready(Some(opened)),
         Poll::Pending => deadline.poll(cx).map(|()| None),
     });

@@ -89,6 +89,53 @@ impl From<Written> for Latencies {
     }
 }
 
+/// The connections that a trial opened, if each of them is closed after a number of requests. The window has those whose opening began
+/// in it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Connections {
+    /// TCP connections that were established in warm-up, window and drain.
+    pub established_total: u64,
+    /// Connections of the window that became ready for a request.
+    pub opened: u64,
+    /// Connections of the window that did not: they were refused, failed the TLS handshake, or took too long.
+    pub failed: u64,
+    /// Those of `opened` whose TLS handshake resumed an earlier session.
+    pub resumed: u64,
+    /// Connections whose requests were all answered validly, and whose last answer ended in the window.
+    pub completed_in_window: u64,
+    /// From the start to the established TCP connection, for those of `opened` that no stall of the generator overlaps.
+    pub connect: LatencyHistogram,
+    /// From there to the end of the TLS handshake, for full handshakes; absent if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_handshake: Option<LatencyHistogram>,
+    /// The same for handshakes that resumed an earlier session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_handshake: Option<LatencyHistogram>,
+}
+
+impl Connections {
+    /// Adds the counts of `other`.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.established_total += other.established_total;
+        self.opened += other.opened;
+        self.failed += other.failed;
+        self.resumed += other.resumed;
+        self.completed_in_window += other.completed_in_window;
+        self.connect.merge(&other.connect);
+        let handshakes = [
+            (&mut self.full_handshake, &other.full_handshake),
+            (&mut self.resumed_handshake, &other.resumed_handshake),
+        ];
+        for (mine, theirs) in handshakes {
+            if let Some(theirs) = theirs {
+                mine.get_or_insert_default().merge(theirs);
+            }
+        }
+    }
+}
+
 /// The spans of a window in which the generator did not run although it had work, and no other thread had its CPU: it was stopped or
 /// frozen, or the hypervisor had the CPU.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,6 +236,9 @@ pub struct LoadFacts {
     pub halves: Option<Halves>,
     /// Connections that were reopened because the peer had closed them.
     pub reconnects: u64,
+    /// Absent when connections stay open, and if none was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Box<Connections>>,
     /// The stalls of the generator; absent if they cannot be distinguished from waiting for a CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalls: Option<StallTotal>,

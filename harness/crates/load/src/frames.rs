@@ -72,6 +72,9 @@ pub struct TrialOrder {
     /// The span in which a new connection is opened for every request; absent when connections stay open.
     #[serde(default)]
     pub reconnect: Option<(Mono, Mono)>,
+    /// How many requests each connection carries before it is closed; absent when connections stay open.
+    #[serde(default)]
+    pub requests_per_connection: Option<u64>,
 }
 
 /// From control to the child.

@@ -26,7 +26,7 @@ use self::stamps::Stream;
 use super::deadline::Deadline;
 use super::judge::{Expected, Judge};
 use super::link::Answer;
-use super::wire::{Negotiated, Route};
+use super::wire::{Negotiated, Opening, Route};
 use crate::spec::Http2;
 use harness_base::clock::Mono;
 
@@ -98,8 +98,13 @@ impl From<h2::Error> for Fault {
 
 impl Lane {
     /// Takes a lane of the connection in `shared`. Returns it and whether the connection was opened for it.
-    pub(super) async fn open(shared: &SharedLink, route: &Route, spec: Http2) -> io::Result<(Self, bool)> {
-        let (link, is_new) = shared.get(route, spec).await?;
+    pub(super) async fn open(
+        shared: &SharedLink,
+        route: &Route,
+        spec: Http2,
+        opening: &mut Opening,
+    ) -> io::Result<(Self, bool)> {
+        let (link, is_new) = shared.get(route, spec, opening).await?;
         let sender = link.sender.clone();
         Ok((Self { link, sender }, is_new))
     }

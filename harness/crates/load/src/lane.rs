@@ -6,7 +6,7 @@ use super::deadline::Deadline;
 use super::http2::{self, SharedLink};
 use super::judge::{Expected, Judge};
 use super::link::{self, Answer, Link};
-use super::wire::{Negotiated, Route};
+use super::wire::{Negotiated, Opening, Route};
 
 /// A lane: the connection itself on HTTP/1.1, streams of a connection on HTTP/2.
 pub(super) enum Lane {
@@ -58,11 +58,12 @@ impl Reason {
 
 impl Lane {
     /// Opens a lane. Returns it, and whether a connection was opened for it: on HTTP/2, users share the one in `shared`.
-    pub(super) async fn open(route: &Route, shared: &SharedLink) -> io::Result<(Self, bool)> {
+    /// Writes the instants of the latter into `opening`.
+    pub(super) async fn open(route: &Route, shared: &SharedLink, opening: &mut Opening) -> io::Result<(Self, bool)> {
         match route.http2 {
-            None => Ok((Self::Http1(Box::new(Link::open(route).await?)), true)),
+            None => Ok((Self::Http1(Box::new(Link::open(route, opening).await?)), true)),
             Some(spec) => {
-                let (lane, is_new) = http2::Lane::open(shared, route, spec).await?;
+                let (lane, is_new) = http2::Lane::open(shared, route, spec, opening).await?;
                 Ok((Self::Http2(lane), is_new))
             }
         }
@@ -96,6 +97,14 @@ impl Lane {
     pub(super) fn close(self) {
         match self {
             Self::Http1(_) => {}
+            Self::Http2(lane) => lane.retire(),
+        }
+    }
+
+    /// Gives it up like [`Lane::close`], and frees the port of a connection of its own at once; see [`Link::close`].
+    pub(super) fn reset(self) {
+        match self {
+            Self::Http1(link) => link.close(),
             Self::Http2(lane) => lane.retire(),
         }
     }

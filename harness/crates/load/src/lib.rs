@@ -26,6 +26,7 @@ mod header;
 mod http2;
 mod judge;
 mod lane;
+mod lifetime;
 mod link;
 mod preflight;
 mod prepared;

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use self::body::Body;
 use super::deadline::Deadline;
 use super::judge::{Expected, Judge};
-use super::wire::{Negotiated, Route, Wire};
+use super::wire::{Negotiated, Opening, Route, Wire};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
@@ -51,7 +51,7 @@ pub(super) struct Answer {
     /// Absent without a body.
     pub(super) first_body: Option<Mono>,
     pub(super) last: Mono,
-    /// When the kernel received the last byte, by `CLOCK_REALTIME`; known for a sample of the answers.
+    /// When the kernel received the last byte, by the wall clock; known for a sample of the answers.
     pub(super) arrived: Option<Nanos>,
     /// Just before its request was written; absent if that is the instant at which the user sent it.
     pub(super) sent: Option<Mono>,
@@ -101,8 +101,13 @@ struct Exchange<'e> {
 }
 
 impl Link {
-    pub(super) async fn open(route: &Route) -> io::Result<Self> {
-        Ok(Self { wire: Wire::open(route).await?, ended: false })
+    pub(super) async fn open(route: &Route, opening: &mut Opening) -> io::Result<Self> {
+        Ok(Self { wire: Wire::open(route, opening).await?, ended: false })
+    }
+
+    /// Closes the connection; see [`Wire::close`].
+    pub(super) fn close(self) {
+        self.wire.close();
     }
 
     /// Returns whether it cannot carry another request.

@@ -1,6 +1,6 @@
 //! The read lag: the time from the arrival of an answer's last byte to the end of our read.
 //!
-//! The kernel stamps arrivals with `CLOCK_REALTIME`, everything else here is `CLOCK_MONOTONIC`. Both run at the same rate, and their
+//! The kernel stamps arrivals by the wall clock, everything else here is of the monotonic clock. Both run at the same rate, and their
 //! difference changes only when the clock is set, so it is measured again and again: values between two measurements that disagree are
 //! dropped.
 
@@ -26,7 +26,7 @@ pub(super) struct ReadLags {
     error: Nanos,
 }
 
-/// `CLOCK_REALTIME` − `CLOCK_MONOTONIC`.
+/// The wall clock − the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Difference {
     value: u64,

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::arm_client::Completion;
 use super::read_lag::ReadLags;
-use crate::facts::Latencies;
+use crate::facts::{Connections, Latencies};
 use crate::latency::LatencyHistogram;
 use crate::outcome::{Outcome, Outcomes};
 use harness_base::clock::Mono;
@@ -58,6 +58,8 @@ pub(super) struct Tally {
     pub(super) seconds: BTreeMap<u64, SecondTally>,
     /// Outcomes by the tick of the window in which the request was due; empty without ticks.
     pub(super) ticks: BTreeMap<u64, Outcomes>,
+    /// Absent if none was opened, or if connections stay open.
+    pub(super) connections: Option<Box<Connections>>,
 }
 
 /// A mean under construction.
@@ -147,6 +149,11 @@ impl Tallies {
         hold(&shard.tally)
     }
 
+    /// Returns the tally that this thread counts in.
+    pub(super) fn current(&self) -> MutexGuard<'_, Tally> {
+        hold(&self.shard().tally)
+    }
+
     /// Returns the number of requests in flight. Finished requests are summed first, so that the difference is never negative.
     pub(super) fn in_flight(&self) -> u64 {
         let finished = self.sum(|shard| &shard.finished);
@@ -226,6 +233,9 @@ impl Tally {
         self.reconnects += other.reconnects;
         for (number, outcomes) in &other.ticks {
             self.ticks.entry(*number).or_default().merge(outcomes);
+        }
+        if let Some(connections) = &other.connections {
+            self.connections.get_or_insert_default().merge(connections);
         }
         let (mine, theirs) = (&mut self.latencies, &other.latencies);
         mine.response.merge(&theirs.response);

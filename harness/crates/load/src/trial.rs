@@ -38,6 +38,8 @@ pub(super) struct Trial {
     block: Option<Nanos>,
     /// The span in which every request has a new connection.
     reconnect: Option<(Mono, Mono)>,
+    /// How many requests each connection carries; absent when connections stay open.
+    pub(super) requests_per_connection: Option<u64>,
     start: Mono,
     ramp: Nanos,
     slots: Option<Slots>,
@@ -113,6 +115,7 @@ impl Trial {
             tick: order.tick.filter(|tick| tick.0 > 0),
             block: order.block.filter(|block| block.0 > 0),
             reconnect: order.reconnect,
+            requests_per_connection: order.requests_per_connection.filter(|requests| *requests > 0),
             start,
             ramp: order.ramp,
             slots,
@@ -172,6 +175,11 @@ impl Trial {
         self.heartbeat.beat_until(self.empty.notified(), |stall| self.stalls.add(stall)).await;
     }
 
+    /// Returns whether a stall of the generator overlaps what took from one instant to another.
+    pub(super) fn is_stalled(&self, from: Mono, until: Mono) -> bool {
+        self.stalls.overlap(from, until)
+    }
+
     /// Records a stall that ended just before `now`. Every request calls it, because the timer of the heartbeat may run later.
     fn watch(&self, now: Mono) {
         if let Some(stall) = self.heartbeat.check(now) {
@@ -188,7 +196,7 @@ impl Trial {
         self.examples.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
 
-    fn in_window(&self, instant: Mono) -> bool {
+    pub(super) fn in_window(&self, instant: Mono) -> bool {
         (self.window_start..self.window_end).contains(&instant)
     }
 
@@ -293,6 +301,7 @@ impl Trial {
             halves: halves(tally.halves),
             sent_total: tally.sent_total,
             reconnects: tally.reconnects,
+            connections: tally.connections,
             stalls: self.heartbeat.is_known().then_some(StallTotal {
                 span_ns: stalled.0,
                 requests: tally.stalled,

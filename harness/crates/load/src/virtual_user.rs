@@ -12,6 +12,7 @@ use super::deadline::Deadline;
 use super::frames::{ArmAddress, Job, Opened};
 use super::http2::SharedLink;
 use super::judge::Judge;
+use super::lifetime::Lifetime;
 use super::prepared::{Prepared, Scratch};
 use super::template::Fields;
 use super::trial::{NextRequest, Trial, Turn};
@@ -71,6 +72,7 @@ pub(super) struct VirtualUser {
     skip: u64,
     gate: watch::Receiver<Phase>,
     clients: Vec<ArmClient>,
+    lifetime: Lifetime,
     timer: Timer,
     deadline: Deadline,
     fields: Fields,
@@ -149,6 +151,7 @@ impl VirtualUser {
             skip: index % shared.period(),
             gate: shared.gate.clone(),
             clients: (0..shared.routes.len()).map(|arm| shared.client(arm, index)).collect(),
+            lifetime: Lifetime::default(),
             timer: Timer::default(),
             deadline: Deadline::new(),
             fields: shared.fields(index),
@@ -189,7 +192,15 @@ impl VirtualUser {
                 self.trial = Some(trial);
                 return;
             }
+            self.retire(&trial);
             trial.leave();
+        }
+    }
+
+    /// Closes the connection before and after a trial that counts the requests of each connection.
+    fn retire(&mut self, trial: &Trial) {
+        if trial.requests_per_connection.is_some() {
+            self.clients[trial.arm].reset();
         }
     }
 
@@ -205,6 +216,7 @@ impl VirtualUser {
                 Phase::Idle => {}
                 Phase::Open(opening) => self.open(&opening).await,
                 Phase::Trial(trial) if self.index < trial.users => {
+                    self.retire(&trial);
                     self.timer.until(trial.joins(self.index)).await;
                     return trial;
                 }
@@ -241,6 +253,9 @@ impl VirtualUser {
         let client = &mut self.clients[trial.arm];
         let completion = client.exchange(message, &mut self.judge, &mut self.deadline).await;
         trial.record(&turn, &completion);
+        if let Some(requests) = trial.requests_per_connection {
+            self.lifetime.after_request(trial, requests, client, &completion);
+        }
         if completion.outcome != Outcome::Ok {
             self.after_failure(trial, &claim, completion).await;
         }

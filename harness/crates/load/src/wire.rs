@@ -16,6 +16,7 @@ use tokio_rustls::client::TlsStream;
 use self::socket::Socket;
 use super::frames::ArmAddress;
 use super::spec::Http2;
+use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 pub(super) use tls::Negotiated;
 pub use tls::TlsError;
@@ -27,6 +28,18 @@ pub(super) struct Route {
     tls: Option<(TlsConnector, ServerName<'static>)>,
     /// How HTTP/2 is spoken; absent for HTTP/1.1.
     pub(super) http2: Option<Http2>,
+}
+
+/// When a connection was opened, as far as that went.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Opening {
+    pub(super) began: Mono,
+    /// The connection of TCP was established.
+    pub(super) connected: Option<Mono>,
+    /// A request could be written: with TLS, the handshake was complete.
+    pub(super) ready: Option<Mono>,
+    /// Whether the handshake resumed an earlier session; absent without TLS.
+    pub(super) resumed: Option<bool>,
 }
 
 pub(super) enum Wire {
@@ -43,24 +56,41 @@ impl Route {
 }
 
 impl Wire {
-    /// Connects, and completes the handshake of TLS.
-    pub(super) async fn open(route: &Route) -> io::Result<Self> {
-        let socket = Socket::open(route.address).await?;
-        match &route.tls {
-            None => Ok(Self::Tcp(socket)),
-            Some((connector, name)) => {
-                let is_http2 = route.http2.is_some();
-                let failed = |error: io::Error| match tls::refused(&error).filter(|_| is_http2) {
-                    Some(refused) => io::Error::other(refused),
-                    None => io::Error::new(error.kind(), format!("the TLS handshake failed: {error}")),
-                };
-                let stream = connector.connect(name.clone(), socket).await.map_err(failed)?;
-                if is_http2 {
-                    tls::agreed(stream.get_ref().1).map_err(io::Error::other)?;
-                }
-                Ok(Self::Tls(Box::new(stream)))
-            }
+    /// Connects, and completes the handshake of TLS. Writes the instants into `opening`, also those before a failure.
+    pub(super) async fn open(route: &Route, opening: &mut Opening) -> io::Result<Self> {
+        *opening = Opening { began: Mono::now(), ..Opening::default() };
+        let (socket, connected) = Socket::open(route.address).await?;
+        opening.connected = Some(connected);
+        let Some((connector, name)) = &route.tls else {
+            opening.ready = opening.connected;
+            return Ok(Self::Tcp(socket));
+        };
+        let is_http2 = route.http2.is_some();
+        let failed = |error: io::Error| match tls::refused(&error).filter(|_| is_http2) {
+            Some(refused) => io::Error::other(refused),
+            None => io::Error::new(error.kind(), format!("the TLS handshake failed: {error}")),
+        };
+        let stream = connector.connect(name.clone(), socket).await.map_err(failed)?;
+        opening.ready = Some(Mono::now());
+        opening.resumed = Some(tls::is_resumed(stream.get_ref().1));
+        if is_http2 {
+            tls::agreed(stream.get_ref().1).map_err(io::Error::other)?;
         }
+        Ok(Self::Tls(Box::new(stream)))
+    }
+
+    /// Closes the connection by a reset, which frees the port at once: the side that closes with a FIN would wait a minute in TIME_WAIT,
+    /// and thousands of connections per second would use up all ports. With TLS, the `close_notify` goes before it.
+    pub(super) fn close(self) {
+        let socket = match self {
+            Self::Tcp(socket) => socket,
+            Self::Tls(stream) => {
+                let (socket, mut session) = stream.into_inner();
+                socket.try_write(&tls::end(&mut session));
+                socket
+            }
+        };
+        socket.reset();
     }
 
     /// Returns whether the peer has closed it or has sent bytes that belong to no answer. Costs no system call unless something arrived.
@@ -75,7 +105,7 @@ impl Wire {
         }
     }
 
-    /// Returns when the bytes of the last read arrived, by `CLOCK_REALTIME`, if that read asked.
+    /// Returns when the bytes of the last read arrived, by the wall clock, if that read asked.
     pub(super) fn arrived(&self) -> Option<Nanos> {
         match self {
             Self::Tcp(socket) => socket.arrived(),

@@ -113,7 +113,7 @@ impl Measure {
         match unit {
             Unit::Millis => 1e6,
             Unit::Micros => 1e3,
-            Unit::Bytes | Unit::Percent | Unit::PerSecond | Unit::Count => 1.0,
+            Unit::Bytes | Unit::Percent | Unit::PerSecond | Unit::ConnectionsPerSecond | Unit::Count => 1.0,
         }
     }
 }
@@ -143,7 +143,7 @@ mod tests {
                 Unit::Bytes => BYTES,
                 Unit::Percent => PERCENT,
                 Unit::Count => NUMBER,
-                Unit::PerSecond => PER_SECOND,
+                Unit::PerSecond | Unit::ConnectionsPerSecond => PER_SECOND,
             };
             assert_eq!((measure.units, measure.label), expected, "{}", metric.id);
         }

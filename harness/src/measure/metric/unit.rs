@@ -20,6 +20,9 @@ pub enum Unit {
     /// Requests per second.
     #[serde(rename = "req/s")]
     PerSecond,
+    /// Connections per second.
+    #[serde(rename = "conn/s")]
+    ConnectionsPerSecond,
     #[serde(rename = "count")]
     Count,
 }
@@ -33,7 +36,15 @@ pub enum Better {
 }
 
 impl Unit {
-    pub const ALL: [Self; 6] = [Self::Bytes, Self::Millis, Self::Micros, Self::Percent, Self::PerSecond, Self::Count];
+    pub const ALL: [Self; 7] = [
+        Self::Bytes,
+        Self::Millis,
+        Self::Micros,
+        Self::Percent,
+        Self::PerSecond,
+        Self::ConnectionsPerSecond,
+        Self::Count,
+    ];
 
     /// Returns the unit with this label.
     pub fn of_label(label: &str) -> Option<Self> {
@@ -48,6 +59,7 @@ impl Unit {
             Self::Micros => "µs",
             Self::Percent => "%",
             Self::PerSecond => "req/s",
+            Self::ConnectionsPerSecond => "conn/s",
             Self::Count => "count",
         }
     }

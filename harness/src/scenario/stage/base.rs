@@ -8,13 +8,14 @@ use crate::scenario::request::Around;
 use crate::scenario::requests;
 use crate::scenario::target::read_builtin;
 use crate::spec::Section;
-use harness_load::spec::Request;
+use harness_load::spec::{GeneratorSpec, Request};
 use harness_rig::target::spec::{Builtin, Launch, Spec as TargetSpec, Upstream};
 
 /// Defaults of all stages.
 pub(crate) struct Base<'a> {
     pub(crate) target: &'a TargetSpec,
     pub(crate) upstream: Option<&'a Upstream>,
+    pub(crate) generator: &'a GeneratorSpec,
     pub(crate) requests: &'a [Request],
     pub(crate) audit: Limits,
     pub(crate) around: Around<'a>,

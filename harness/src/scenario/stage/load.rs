@@ -69,7 +69,18 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
     }
     check_window(section, pace, window);
     let tail = if open { read_tail(section, rounds) } else { Nanos::ZERO };
-    let load = LoadWork { instances: 1, rounds, pace, connections, ramp, warmup, window, paired: false, tail };
+    let load = LoadWork {
+        instances: 1,
+        rounds,
+        pace,
+        connections,
+        ramp,
+        warmup,
+        window,
+        paired: false,
+        tail,
+        per_connection: None,
+    };
     let instances = instances.unwrap_or_else(|| if external { 1 } else { load.best_instances() });
     LoadWork { instances, ..load }
 }
@@ -96,7 +107,7 @@ pub(crate) fn check_window(section: &Section<'_>, pace: Pace, window: Nanos) {
 pub(crate) fn read_open(section: &Section<'_>) -> (Pace, u64) {
     let rate: Rate = section.field("rate", "arrival rate, the same on both arms").default(Rate(1000.0));
     let arrivals = read_arrivals(section);
-    let connections = read_connections(section, "connections", "connections kept open");
+    let connections = read_connections(section, "connections", "connections open at the same time");
     (Pace::Open { rate, arrivals }, connections)
 }
 

@@ -85,6 +85,7 @@ fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, target: &Spec
         window: before.plus(fault).plus(after),
         paired: false,
         tail: Nanos::ZERO,
+        per_connection: None,
     };
     Work { load, before, fault, after, recover, timeout, slow, readers, planned }
 }

@@ -69,6 +69,7 @@ fn read_soak(section: &Section<'_>) -> Work {
         window: window.times(windows),
         paired: false,
         tail: Nanos::ZERO,
+        per_connection: None,
     };
     let budget =
         read_budget(&section.table("budget", "permitted growth per day, and permitted change of p99 and rate"));

@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use super::stamps::{Connection, Greeting};
 use super::watched::Watched;
 use crate::spec::Http2;
-use crate::wire::{Negotiated, Route, Wire};
+use crate::wire::{Negotiated, Opening, Route, Wire};
 
 /// The longest head that is read, in bytes, as on HTTP/1.1.
 const LONGEST_HEAD: u32 = 64 << 10;
@@ -55,14 +55,14 @@ enum OpenError {
 
 impl SharedLink {
     /// Returns the connection, and whether this call opened it.
-    pub(super) async fn get(&self, route: &Route, spec: Http2) -> io::Result<(Arc<Link>, bool)> {
+    pub(super) async fn get(&self, route: &Route, spec: Http2, opening: &mut Opening) -> io::Result<(Arc<Link>, bool)> {
         let mut place = self.0.lock().await;
         if let Some(link) = place.as_ref().filter(|link| !link.connection.is_ended()) {
             return Ok((Arc::clone(link), false));
         }
         // Freed before the next is opened, unless requests are still under way on it.
         *place = None;
-        let link = Arc::new(Link::open(spec, Wire::open(route).await?).await?);
+        let link = Arc::new(Link::open(spec, Wire::open(route, opening).await?).await?);
         *place = Some(Arc::clone(&link));
         Ok((link, true))
     }

@@ -13,6 +13,7 @@ use nix::sys::time::TimeSpec;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
+use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
 /// One of this many reads of a thread asks for the time of arrival. `docs/performance.md` has what such a read costs. The number is a
@@ -33,16 +34,29 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Connects.
-    pub(super) async fn open(address: SocketAddr) -> io::Result<Self> {
+    /// Connects. Returns also when the connection was established.
+    pub(super) async fn open(address: SocketAddr) -> io::Result<(Self, Mono)> {
         let stream = TcpStream::connect(address).await?;
+        let connected = Mono::now();
         stream.set_nodelay(true)?;
         // A kernel without these stamps still carries requests; then there is no read lag.
         let is_stamped = setsockopt(&stream, sockopt::ReceiveTimestampns, &true).is_ok();
-        Ok(Self { stream, is_stamped, arrived: None })
+        Ok((Self { stream, is_stamped, arrived: None }, connected))
     }
 
-    /// Returns when the last bytes of the last read arrived, by `CLOCK_REALTIME`; `None` if that read did not ask. The time of a read
+    /// Writes what fits at once.
+    pub(super) fn try_write(&self, bytes: &[u8]) {
+        // The peer may have closed the connection, and then needs none of it.
+        let _ = self.stream.try_write(bytes);
+    }
+
+    /// Closes the connection by a reset.
+    pub(super) fn reset(self) {
+        // A connection that the peer has reset needs none.
+        let _ = self.stream.set_zero_linger();
+    }
+
+    /// Returns when the last bytes of the last read arrived, by the wall clock; `None` if that read did not ask. The time of a read
     /// that returned several segments is that of the last one.
     pub(super) const fn arrived(&self) -> Option<Nanos> {
         self.arrived
@@ -141,29 +155,41 @@ mod tests {
     async fn pair() -> (Socket, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (ours, theirs) = tokio::join!(Socket::open(listener.local_addr().unwrap()), listener.accept());
-        (ours.unwrap(), theirs.unwrap().0)
+        (ours.unwrap().0, theirs.unwrap().0)
+    }
+
+    /// Sends and reads messages until one has a time of arrival: a kernel that stamped nothing until now begins a little later.
+    async fn first_stamp(ours: &mut Socket, theirs: &mut TcpStream) {
+        let begun = Mono::now();
+        while ours.arrived().is_none() {
+            assert!(Mono::now().since(begun) < Nanos::from_secs(30), "Linux stamps what arrives on loopback");
+            theirs.write_all(&[0]).await.unwrap();
+            ours.read_exact(&mut [0]).await.unwrap();
+        }
     }
 
     #[tokio::test]
     async fn the_time_of_arrival_is_that_of_the_last_segment_however_late_it_is_read() {
         let (mut ours, mut theirs) = pair().await;
         theirs.set_nodelay(true).unwrap();
+        first_stamp(&mut ours, &mut theirs).await;
+        BEFORE.set(0);
         theirs.write_all(b"first").await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         let before = real_time();
         theirs.write_all(b"last").await.unwrap();
         let after = real_time();
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        // The first read of a thread asks.
         let mut buffer = [0; 64];
         assert_eq!(ours.read(&mut buffer).await.unwrap(), 9);
-        let arrived = ours.arrived().expect("Linux stamps what arrives on loopback");
+        let arrived = ours.arrived().unwrap();
         assert!(before <= arrived && arrived <= after, "{before:?} {arrived:?} {after:?}");
     }
 
     #[tokio::test]
     async fn one_of_many_reads_asks_and_none_loses_a_byte() {
         let (mut ours, mut theirs) = pair().await;
+        first_stamp(&mut ours, &mut theirs).await;
         let (mut asked, mut buffer) = (0, [0; 4]);
         for number in 0..EVERY * 3 {
             theirs.write_all(&number.to_be_bytes()).await.unwrap();

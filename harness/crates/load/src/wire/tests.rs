@@ -27,8 +27,8 @@ fn certificate() -> (String, String) {
     (made.cert.pem(), made.signing_key.serialize_pem())
 }
 
-/// Serves TLS until the test ends. Closes each connection after `requests`. Requires a client certificate of `clients` if set.
-async fn serve((certificate, key): (String, String), clients: Option<String>, requests: usize) -> SocketAddr {
+/// Returns the side of a server. Requires a client certificate of `clients` if set.
+fn acceptor((certificate, key): (String, String), clients: Option<String>) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder =
         ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
@@ -43,7 +43,12 @@ async fn serve((certificate, key): (String, String), clients: Option<String>, re
     };
     let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
     let config = builder.with_single_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap();
-    let (acceptor, listener) = (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Serves TLS until the test ends. Closes each connection after `requests`.
+async fn serve(certificate: (String, String), clients: Option<String>, requests: usize) -> SocketAddr {
+    let (acceptor, listener) = (acceptor(certificate, clients), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
@@ -204,6 +209,38 @@ async fn a_server_that_does_not_agree_to_http2_is_a_connect_error_that_says_what
         let (completion, _) = &all[0];
         assert_eq!(completion.outcome, Outcome::Connect);
         assert!(completion.message.as_ref().is_some_and(|message| message.contains(words)), "{completion:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_close_notify_and_a_reset() {
+    let (certificate, key) = certificate();
+    for is_tls in [true, false] {
+        let (acceptor, listener) =
+            (acceptor((certificate.clone(), key.clone()), None), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let address = listener.local_addr().unwrap();
+        let peer = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            if is_tls {
+                let mut stream = acceptor.accept(socket).await.unwrap();
+                stream.write_all(ANSWER).await.unwrap();
+                // Without `close_notify`, the end would be an error.
+                return stream.read(&mut [0]).await.map_err(|error| error.kind());
+            }
+            socket.write_all(ANSWER).await.unwrap();
+            socket.read(&mut [0]).await.map_err(|error| error.kind())
+        });
+        let tls = is_tls.then(|| tls(&certificate));
+        let (host, base_path) = (String::new(), String::new());
+        let route = Route::new(&ArmAddress { arm: Arm::Direct, address, host, base_path, tls, http2: None }).unwrap();
+        let mut opening = Opening::default();
+        let mut wire = Wire::open(&route, &mut opening).await.unwrap();
+        wire.read_exact(&mut [0; ANSWER.len()]).await.unwrap();
+        assert_eq!(opening.resumed, is_tls.then_some(false));
+        assert!(opening.began < opening.connected.unwrap() && opening.connected <= opening.ready, "{opening:?}");
+        assert_eq!(opening.connected == opening.ready, !is_tls, "{opening:?}");
+        wire.close();
+        assert_eq!(peer.await.unwrap(), if is_tls { Ok(0) } else { Err(io::ErrorKind::ConnectionReset) });
     }
 }
 

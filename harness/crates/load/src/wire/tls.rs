@@ -133,6 +133,19 @@ pub(super) fn negotiated(connection: &ClientConnection) -> Negotiated {
     };
     let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
     let suite = suite.as_deref().unwrap_or("no cipher suite").trim_start_matches("TLS13_").trim_start_matches("TLS_");
-    let resumed = matches!(connection.handshake_kind(), Some(HandshakeKind::Resumed));
-    Negotiated { protocol: format!("{version}, {suite}"), resumed }
+    Negotiated { protocol: format!("{version}, {suite}"), resumed: is_resumed(connection) }
+}
+
+/// Returns the bytes that end a connection in order.
+pub(super) fn end(connection: &mut ClientConnection) -> Vec<u8> {
+    connection.send_close_notify();
+    let mut bytes = Vec::new();
+    // Writing into memory cannot fail.
+    let _length = connection.write_tls(&mut bytes);
+    bytes
+}
+
+/// Returns whether the handshake resumed an earlier session.
+pub(super) fn is_resumed(connection: &ClientConnection) -> bool {
+    matches!(connection.handshake_kind(), Some(HandshakeKind::Resumed))
 }
