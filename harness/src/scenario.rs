@@ -9,6 +9,7 @@ mod requests;
 mod schema;
 pub(crate) mod stage;
 mod target;
+mod wire;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -181,7 +182,8 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let requests = requests::read_all(root, around);
     let mut warnings: Vec<String> = requests.iter().flat_map(request::warnings).collect();
     let audit = Limits::read(&root.table("audit", "limits of the audit of every trial"), Limits::default());
-    let generator = request::read_generator(&root.table("generator", "process that sends the requests"), folder);
+    let generator = root.table("generator", "process that sends the requests");
+    let generator = request::read_generator(&generator, folder, &target.endpoints.proxy);
     let base = stage::base::Base {
         target: &target,
         upstream: upstream.as_ref(),

@@ -4,7 +4,7 @@ pub mod load;
 pub mod planned;
 
 use harness_base::units::Nanos;
-use harness_load::spec::Request;
+use harness_load::spec::{Request, WireSpec};
 use harness_rig::target::spec::Upstream;
 
 use crate::measure::audit::Limits;
@@ -26,6 +26,8 @@ pub struct Stage {
     pub limits: ResourceLimits,
     /// CPUs that the target may use, instead of those of `[target]`.
     pub cpuset: Option<Vec<u64>>,
+    /// What is spoken with the endpoints; HTTP/1.1 by the scheme of the endpoint where absent.
+    pub wire: Option<WireSpec>,
     /// Whether the base is measured too, which the plan decides.
     pub compared: bool,
     pub work: Work,

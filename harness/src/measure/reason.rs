@@ -176,9 +176,9 @@ pub enum Warning {
         build: Option<Build>,
         patience_ns: u64,
     },
-    /// Only one arm speaks TLS, or both speak it differently.
+    /// Only one arm speaks TLS or HTTP/2, or both speak them differently.
     OtherTls {
-        /// Absent for plain HTTP.
+        /// Absent for HTTP/1.1 without TLS.
         direct: Option<String>,
         proxied: Option<String>,
     },

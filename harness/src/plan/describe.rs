@@ -27,6 +27,9 @@ impl fmt::Display for Plan {
         )?;
         self.describe_target(out)?;
         line(out, "upstream", &self.upstreams())?;
+        if let Some(wires) = self.wires() {
+            line(out, "wire", &wires)?;
+        }
         for request in self.requests() {
             line(out, "request", &describe_request(request))?;
         }
@@ -63,22 +66,20 @@ impl Plan {
 
     /// Describes the upstream, and the stages in which it differs.
     fn upstreams(&self) -> String {
-        let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
-        for stage in &self.stages {
-            let text = stage.upstream.as_ref().map_or_else(|| "none".to_owned(), describe_upstream);
-            match kinds.iter_mut().find(|(known, _)| *known == text) {
-                Some((_, stages)) => stages.push(&stage.name),
-                None => kinds.push((text, vec![&stage.name])),
-            }
-        }
-        match kinds.as_slice() {
-            [(text, _)] => text.clone(),
-            several => {
-                let parts: Vec<String> =
-                    several.iter().map(|(text, stages)| format!("{text} in {}", stages.join(", "))).collect();
-                parts.join("; ")
-            }
-        }
+        let describe = |stage: &Stage| stage.upstream.as_ref().map_or_else(|| "none".to_owned(), describe_upstream);
+        by_text(self.stages.iter().map(|stage| (describe(stage), stage.name.as_str())))
+    }
+
+    /// Describes what is spoken in the stages that say so; `None` if none does.
+    fn wires(&self) -> Option<String> {
+        let describe = |stage: &Stage| {
+            let wire = stage.wire?;
+            let streams = if wire.is_http2() { self.generator.http2.streams } else { 1 };
+            let shared = if streams == 1 { String::new() } else { format!(", {streams} users per connection") };
+            Some(format!("{} ({}{shared})", wire.word(), wire.describe()))
+        };
+        let stages = self.stages.iter().filter_map(|stage| Some((describe(stage)?, stage.name.as_str())));
+        Some(by_text(stages)).filter(|text| !text.is_empty())
     }
 
     /// Lists every request that a stage sends, once.
@@ -100,6 +101,25 @@ impl Plan {
             line(out, "claim", &describe_claim(claim))?;
         }
         Ok(())
+    }
+}
+
+/// Lists texts once, with the names that have each, unless there is only one text.
+fn by_text<'n>(all: impl Iterator<Item = (String, &'n str)>) -> String {
+    let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
+    for (text, name) in all {
+        match kinds.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, names)) => names.push(name),
+            None => kinds.push((text, vec![name])),
+        }
+    }
+    match kinds.as_slice() {
+        [(text, _)] => text.clone(),
+        several => {
+            let parts: Vec<String> =
+                several.iter().map(|(text, names)| format!("{text} in {}", names.join(", "))).collect();
+            parts.join("; ")
+        }
     }
 }
 

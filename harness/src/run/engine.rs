@@ -12,7 +12,7 @@ use crate::work::load::LoadWork;
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 use harness_load::frames::{ArmAddress, Job};
-use harness_load::spec::{ClientCertificate, Tls};
+use harness_load::spec::{ClientCertificate, Tls, WireSpec};
 use harness_load::{self, Generator};
 use harness_rig::keeper::{Child, Command, clean_env};
 use harness_rig::target::HttpUrl;
@@ -41,8 +41,13 @@ impl Engine {
     ) -> Result<Self, Halt> {
         let resumption = work.per_connection.and_then(|used| used.resumption);
         let resumption = resumption.unwrap_or(rig.plan.generator.tls.resumption);
-        let direct = upstream.map(|url| address(rig, Arm::Direct, url, resumption));
-        let arms = direct.into_iter().chain([address(rig, Arm::Proxied, proxy, resumption)]).collect::<Result<_, _>>();
+        check_wire(stage, Arm::Proxied, proxy)?;
+        if let Some(url) = upstream.filter(|_| work.paired) {
+            check_wire(stage, Arm::Direct, url)?;
+        }
+        let direct = upstream.map(|url| address(rig, stage, Arm::Direct, url, resumption));
+        let proxied = address(rig, stage, Arm::Proxied, proxy, resumption);
+        let arms = direct.into_iter().chain([proxied]).collect::<Result<_, _>>();
         let job = Job {
             arms: arms.map_err(|error| Halt::tooling(&error))?,
             requests: stage.requests.clone(),
@@ -86,11 +91,33 @@ fn command(rig: &Rig<'_>, name: &str) -> Command {
     command
 }
 
-/// Returns the address of an arm.
-fn address(rig: &Rig<'_>, arm: Arm, url: &HttpUrl, resumption: bool) -> io::Result<ArmAddress> {
+/// A wire that an endpoint does not speak; what the scenario shows is refused when it is read.
+#[derive(Debug, thiserror::Error)]
+#[error("wire {:?} cannot be spoken with {url}, the endpoint of the {} arm; write wire = {:?} or another URL",
+    .wire.word(), .arm.name(), .other.word())]
+struct OtherScheme {
+    wire: WireSpec,
+    other: WireSpec,
+    arm: Arm,
+    url: String,
+}
+
+fn check_wire(stage: &Stage, arm: Arm, url: &HttpUrl) -> Result<(), Halt> {
+    match stage.wire.filter(|wire| wire.is_tls() != url.tls) {
+        None => Ok(()),
+        Some(wire) => Err(Halt::failed(
+            Exit::InvalidInput,
+            &OtherScheme { wire, other: wire.with_tls(url.tls), arm, url: url.to_string() },
+        )),
+    }
+}
+
+/// Returns the address of an arm, and what is spoken with it.
+fn address(rig: &Rig<'_>, stage: &Stage, arm: Arm, url: &HttpUrl, resumption: bool) -> io::Result<ArmAddress> {
     let base_path = url.path.trim_end_matches('/').to_owned();
     let tls = url.tls.then(|| tls(rig, url, resumption)).transpose()?;
-    Ok(ArmAddress { arm, address: url.addr, host: url.authority(), base_path, tls, http2: None })
+    let http2 = stage.wire.filter(|wire| wire.is_http2()).map(|_| rig.plan.generator.http2);
+    Ok(ArmAddress { arm, address: url.addr, host: url.authority(), base_path, tls, http2 })
 }
 
 /// Returns how TLS is spoken with a server of this run.

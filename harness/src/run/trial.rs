@@ -24,7 +24,7 @@ use harness_rig::sampler::Window;
 /// Time between the order and the start of the trial, so that all processes are ready.
 pub(crate) const LEAD: Nanos = Nanos::from_millis(10);
 
-/// Sends one request of every kind through `arm` before anything is measured. Returns what TLS has negotiated; `None` without TLS.
+/// Sends one request of every kind through `arm` before anything is measured. Returns what was negotiated; `None` for HTTP/1.1 without TLS.
 ///
 /// # Errors
 /// Returns [`Halt::Invalid`] with the request and the answer if it is not as expected.

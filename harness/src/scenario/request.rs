@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hyper::header::{HeaderName, HeaderValue};
 
+use super::wire;
 use crate::measure::LedgerRule;
 use crate::spec::Section;
 use harness_base::files;
@@ -35,11 +36,13 @@ pub(super) fn is_single(section: &Section<'_>) -> bool {
     section.keys().iter().any(|key| KEYS.contains(&key.as_str()) || !section.has_table(key))
 }
 
-/// Reads `[generator]`.
-pub(super) fn read_generator(section: &Section<'_>, folder: &Path) -> GeneratorSpec {
+/// Reads `[generator]`, which sends requests to `proxy`.
+pub(super) fn read_generator(section: &Section<'_>, folder: &Path, proxy: &str) -> GeneratorSpec {
     let workers = section.field("workers", "number of worker threads; 0 for the default, see docs/performance.md");
     let tls = read_tls(&section.table("tls", "how TLS is spoken with https endpoints"), folder);
-    GeneratorSpec { cpuset: section.cpuset(), workers: workers.default(0), tls }
+    let http2 = wire::read_http2(&section.table("http2", "how HTTP/2 is spoken, with wire h2c or h2"));
+    let wire = wire::read(section, proxy);
+    GeneratorSpec { cpuset: section.cpuset(), workers: workers.default(0), wire, http2, tls }
 }
 
 /// Reads `[generator.tls]`.

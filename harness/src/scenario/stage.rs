@@ -138,6 +138,6 @@ fn read(name: &str, how: Read, section: &Section<'_>, base: &Base<'_>) -> Stage 
 }
 
 fn stage(name: &str, optional: bool, common: Common, work: Work) -> Stage {
-    let Common { upstream, requests, audit, limits, cpuset } = common;
-    Stage { name: name.to_owned(), optional, upstream, requests, audit, limits, cpuset, compared: false, work }
+    let Common { upstream, requests, audit, limits, cpuset, wire } = common;
+    Stage { name: name.to_owned(), optional, upstream, requests, audit, limits, cpuset, wire, compared: false, work }
 }

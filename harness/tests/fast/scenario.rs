@@ -9,6 +9,7 @@ mod mistakes;
 mod quick;
 mod soak;
 mod tls;
+mod wire;
 
 use std::path::{Path, PathBuf};
 

@@ -2,6 +2,7 @@
 
 mod handshakes;
 mod hostile;
+mod hostile_http2;
 mod lifetimes;
 mod server;
 
@@ -15,7 +16,7 @@ use harness::measure::{Arm, LoadFacts};
 use harness_base::clock::Mono;
 use harness_base::units::{Nanos, Rate};
 use harness_load::pace::Pace;
-use harness_load::spec::{Body, Expect, Request};
+use harness_load::spec::{Body, Expect, Http2, Request};
 use harness_load::{ArmAddress, Error, Generator, Job, LoadEngine, LoadEvent, TrialOrder};
 use server::{Reaction, Server};
 
@@ -44,13 +45,18 @@ fn impatient(timeout_ms: u64) -> Request {
 
 impl Load {
     async fn start(address: SocketAddr, connections: u64, requests: Vec<Request>) -> Self {
+        Self::with(address, connections, requests, None).await
+    }
+
+    /// Starts a generator that speaks HTTP/2 if that is set.
+    async fn with(address: SocketAddr, connections: u64, requests: Vec<Request>, http2: Option<Http2>) -> Self {
         let arm = ArmAddress {
             arm: Arm::Direct,
             address,
             host: address.to_string(),
             base_path: String::new(),
             tls: None,
-            http2: None,
+            http2,
         };
         let job = Job { arms: vec![arm], requests, connections, workers: 0, seed: 7 };
         let (child, generator) = launch(job).await;

@@ -13,6 +13,9 @@ pub struct GeneratorSpec {
     pub cpuset: Option<Vec<u64>>,
     /// Worker threads; 0 for as many as measured to be best.
     pub workers: u64,
+    /// What is spoken with the endpoints; HTTP/1.1 by the scheme of the endpoint where absent.
+    pub wire: Option<WireSpec>,
+    pub http2: Http2,
     pub tls: TlsSpec,
 }
 
@@ -35,7 +38,63 @@ impl Default for TlsSpec {
     }
 }
 
-/// How HTTP/2 is spoken with an arm.
+/// What is spoken with the endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireSpec {
+    /// HTTP/1.1.
+    H1,
+    /// HTTP/1.1 over TLS.
+    Tls,
+    /// HTTP/2 with prior knowledge.
+    H2c,
+    /// HTTP/2 over TLS.
+    H2,
+}
+
+impl WireSpec {
+    pub const ALL: [Self; 4] = [Self::H1, Self::Tls, Self::H2c, Self::H2];
+
+    /// Returns the word in scenarios.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::H1 => "h1",
+            Self::Tls => "tls",
+            Self::H2c => "h2c",
+            Self::H2 => "h2",
+        }
+    }
+
+    /// Returns what is spoken, for people.
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::H1 => "HTTP/1.1",
+            Self::Tls => "HTTP/1.1 over TLS",
+            Self::H2c => "HTTP/2 with prior knowledge",
+            Self::H2 => "HTTP/2 over TLS",
+        }
+    }
+
+    pub const fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::H2)
+    }
+
+    pub const fn is_http2(self) -> bool {
+        matches!(self, Self::H2c | Self::H2)
+    }
+
+    /// Returns the same version of HTTP with TLS, or without.
+    #[must_use]
+    pub const fn with_tls(self, tls: bool) -> Self {
+        match (self.is_http2(), tls) {
+            (false, false) => Self::H1,
+            (false, true) => Self::Tls,
+            (true, false) => Self::H2c,
+            (true, true) => Self::H2,
+        }
+    }
+}
+
+/// `[generator.http2]`: how HTTP/2 is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Http2 {
     /// How many users share a connection.

@@ -7,8 +7,9 @@ use crate::measure::group::ResourceLimits;
 use crate::scenario::request::Around;
 use crate::scenario::requests;
 use crate::scenario::target::read_builtin;
+use crate::scenario::wire;
 use crate::spec::Section;
-use harness_load::spec::{GeneratorSpec, Request};
+use harness_load::spec::{GeneratorSpec, Request, WireSpec};
 use harness_rig::target::spec::{Builtin, Launch, Spec as TargetSpec, Upstream};
 
 /// Defaults of all stages.
@@ -28,6 +29,7 @@ pub(crate) struct Common {
     pub(crate) audit: Limits,
     pub(crate) limits: ResourceLimits,
     pub(crate) cpuset: Option<Vec<u64>>,
+    pub(crate) wire: Option<WireSpec>,
 }
 
 impl Base<'_> {
@@ -44,6 +46,7 @@ impl Base<'_> {
             audit: self.audit,
             limits: ResourceLimits::default(),
             cpuset: None,
+            wire: None,
         }
     }
 }
@@ -76,6 +79,12 @@ impl Common {
     pub(crate) fn read_uncounted_requests(&mut self, section: &Section<'_>, base: &Base<'_>) {
         self.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
         self.requests = requests::of_stage(section, base.requests, base.around);
+        self.wire = wire::read(section, &base.target.endpoints.proxy).or(base.generator.wire);
+    }
+
+    /// Checks what a stage with both arms needs: an upstream that speaks what the target speaks.
+    pub(crate) fn check_arms(&self, section: &Section<'_>) {
+        wire::check_direct(section, self.wire, self.upstream.as_ref());
     }
 }
 

@@ -10,6 +10,7 @@ use crate::work::{self, load::LoadWork};
 use harness_base::units::{Nanos, Rate};
 use harness_base::words::nearest;
 use harness_load::pace::Pace;
+use harness_load::spec::WireSpec;
 use harness_rig::target::spec::{Launch, Network, Spec, Upstream};
 
 pub(crate) const KIND: Kind = Kind {
@@ -27,13 +28,14 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
     common.read_surroundings(section, base);
     common.read_limits(section, base);
     common.read_uncounted_requests(section, base);
-    let work = read_faults(section, common.upstream.as_ref(), base.target);
+    let work = read_faults(section, common, base.target);
     common.requests.iter_mut().for_each(|request| request.timeout = request.timeout.min(work.timeout));
     work.into()
 }
 
-/// Reads the load and the faults for a target with this upstream.
-fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, target: &Spec) -> Work {
+/// Reads the load and the faults for a target with the upstream and the wire of the stage.
+fn read_faults(section: &Section<'_>, common: &Common, target: &Spec) -> Work {
+    let (upstream, wire) = (common.upstream.as_ref(), common.wire);
     let span = |key: &'static str, about: &'static str, default: Nanos| {
         section.field(key, about).check(longer_than_0).default(default)
     };
@@ -72,7 +74,7 @@ fn read_faults(section: &Section<'_>, upstream: Option<&Upstream>, target: &Spec
     let expect = read_expectations(section, &kinds);
     let planned = |kind: FaultKind| {
         let said = expect.iter().find(|(known, _)| *known == kind).map(|(_, expect)| *expect);
-        Planned { kind, expect: said.unwrap_or(kind.expected()), skipped: impossible(kind, upstream, target) }
+        Planned { kind, expect: said.unwrap_or(kind.expected()), skipped: impossible(kind, upstream, target, wire) }
     };
     let planned = kinds.into_iter().map(planned).collect();
     let load = LoadWork {
@@ -135,7 +137,7 @@ fn read_expectations(section: &Section<'_>, kinds: &[FaultKind]) -> Vec<(FaultKi
 }
 
 /// Returns why a fault cannot be caused here.
-fn impossible(kind: FaultKind, upstream: Option<&Upstream>, target: &Spec) -> Option<String> {
+fn impossible(kind: FaultKind, upstream: Option<&Upstream>, target: &Spec, wire: Option<WireSpec>) -> Option<String> {
     if kind.is_upstreams() {
         return match upstream {
             Some(Upstream::Builtin(_)) => None,
@@ -145,6 +147,9 @@ fn impossible(kind: FaultKind, upstream: Option<&Upstream>, target: &Spec) -> Op
     }
     if kind == FaultKind::SlowReaders && target.endpoints.proxy.starts_with("https://") {
         return Some("slow readers do not speak TLS".to_owned());
+    }
+    if kind == FaultKind::SlowReaders && wire.is_some_and(WireSpec::is_http2) {
+        return Some("slow readers do not speak HTTP/2".to_owned());
     }
     match &target.launch {
         Launch::External(_) if kind.ends_target() => {

@@ -18,6 +18,7 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
     common.read_surroundings(section, base);
     common.read_limits(section, base);
     common.read_requests(section, base);
+    common.check_arms(section);
     let load = load::read(section, &DEFAULTS, base.is_external(section));
     if common.upstream.is_none() && !section.describing() {
         let hint = "add [upstream.builtin], or measure with [stage.capacity]".to_owned();

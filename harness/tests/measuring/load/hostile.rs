@@ -15,11 +15,11 @@ use crate::alone;
 
 type Attack = fn(&mut TcpStream) -> io::Result<()>;
 
-const TIMEOUT: Nanos = Nanos::from_millis(400);
+pub(super) const TIMEOUT: Nanos = Nanos::from_millis(400);
 /// How long after its timeout a request may end.
-const LATE: Nanos = Nanos::from_millis(100);
+pub(super) const LATE: Nanos = Nanos::from_millis(100);
 /// What an answer may cost in memory, in KiB.
-const MEMORY: u64 = 64 << 10;
+pub(super) const MEMORY: u64 = 64 << 10;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -139,7 +139,7 @@ fn serve(attack: Attack) -> SocketAddr {
 }
 
 /// Returns the largest resident memory of a process so far, in KiB.
-fn peak(pid: u32) -> u64 {
+pub(super) fn peak(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()

@@ -56,7 +56,8 @@ impl CertificateFile {
         match self {
             Self::Authority => "ca.pem",
             Self::Certificate => "cert.pem",
-            Self::Key => "key.pem",
+            // HAProxy looks for a key that is not in the file of the certificate under this name.
+            Self::Key => "cert.pem.key",
         }
     }
 
