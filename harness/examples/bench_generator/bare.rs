@@ -101,7 +101,7 @@ pub(crate) fn wrk(args: &Args, address: SocketAddr, connections: u64, body: &Byt
     Ok(Cost::new(used, printed[0].parse()?, Nanos((seconds * 1e9) as u64)))
 }
 
-fn used_by(who: UsageWho) -> Result<Used> {
+pub(crate) fn used_by(who: UsageWho) -> Result<Used> {
     let usage = getrusage(who)?;
     let span = |time: nix::sys::time::TimeVal| Nanos::from_micros(time.num_microseconds().unsigned_abs());
     let (user, system) = (span(usage.user_time()), span(usage.system_time()));

@@ -8,7 +8,7 @@ use harness::measure::{Arm, LoadFacts};
 use harness_base::clock::{Mono, STAT_TICK};
 use harness_base::units::{Nanos, Rate};
 use harness_load::pace::Pace;
-use harness_load::spec::{Body, Expect, Request};
+use harness_load::spec::{Body, Expect, Http2, Request};
 use harness_load::{ArmAddress, Generator, Job, LoadEngine, TrialOrder};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
@@ -27,7 +27,13 @@ pub(crate) struct Child {
 
 impl Child {
     /// Starts one with its connections open.
-    pub(crate) async fn start(args: &Args, address: SocketAddr, connections: u64, check: bool) -> Result<Self> {
+    pub(crate) async fn start(
+        args: &Args,
+        address: SocketAddr,
+        connections: u64,
+        check: bool,
+        http2: Option<Http2>,
+    ) -> Result<Self> {
         let expect = Expect { status: Some(200), ..Expect::default() };
         let present = vec!["/result".to_owned()];
         let expect = if check { Expect { present, absent: vec!["/error".to_owned()], ..expect } } else { expect };
@@ -43,8 +49,7 @@ impl Child {
             timeout: Nanos::from_secs(10),
         };
         let host = address.to_string();
-        let arms =
-            vec![ArmAddress { arm: Arm::Direct, address, host, base_path: String::new(), tls: None, http2: None }];
+        let arms = vec![ArmAddress { arm: Arm::Direct, address, host, base_path: String::new(), tls: None, http2 }];
         let job = Job { arms, requests: vec![request], connections, workers: args.workers, seed: 1 };
         let mut process = Command::new(&args.harness)
             .arg("__load")

@@ -1,9 +1,10 @@
-//! What the load child costs: beside wrk and a bare hyper loop, in turn against one mock upstream, and beside a bare
+//! What the load child costs: beside wrk, h2load and a bare hyper loop, in turn against one mock upstream, and beside a bare
 //! `clock_nanosleep` loop. Started by `scripts/bench-generator`; prints a table of ratios and fails when a bound is exceeded.
 
 mod bare;
 mod child;
 mod epoll;
+mod h2load;
 mod table;
 
 use std::io::Write;
@@ -45,6 +46,9 @@ struct Args {
     /// The `wrk` binary
     #[arg(long, default_value = "wrk")]
     wrk: PathBuf,
+    /// The `h2load` binary
+    #[arg(long, default_value = "h2load")]
+    h2load: PathBuf,
     /// Rounds, each of every row
     #[arg(long, default_value_t = 9)]
     rounds: usize,
@@ -124,6 +128,7 @@ fn measure(args: &Args) -> Result<bool> {
     for target in &args.target {
         table.capacities.push(runtime.block_on(capacity(args, target, &body))?);
     }
+    table.http2 = runtime.block_on(h2load::measure(args, &body))?;
     let (text, holds) = table.render();
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(holds)
@@ -132,9 +137,11 @@ fn measure(args: &Args) -> Result<bool> {
 /// Measures the costs of every row with one number of connections, in turns.
 async fn costs(args: &Args, connections: u64, rounds: usize, body: &Bytes) -> Result<Rows> {
     let mut rows = Rows::default();
-    let mut plain = Child::start(args, args.upstream, connections, false).await.context("load child")?;
+    let mut plain = Child::start(args, args.upstream, connections, false, None).await.context("load child")?;
     let mut checked = match connections {
-        ..=MOST_FOR_ALL => Some(Child::start(args, args.upstream, connections, true).await.context("load child")?),
+        ..=MOST_FOR_ALL => {
+            Some(Child::start(args, args.upstream, connections, true, None).await.context("load child")?)
+        }
         _ => None,
     };
     for round in 0..rounds {
@@ -158,7 +165,7 @@ async fn costs(args: &Args, connections: u64, rounds: usize, body: &Bytes) -> Re
 
 /// Measures the latency as the load child, a bare epoll loop and the kernel see it, in turns.
 async fn added(args: &Args, table: &mut Table, body: &Bytes) -> Result<()> {
-    let mut child = Child::start(args, args.upstream, CONNECTIONS[0], false).await?;
+    let mut child = Child::start(args, args.upstream, CONNECTIONS[0], false, None).await?;
     for rate in RATES {
         let mut rounds = Vec::new();
         for round in 0..args.rounds {
@@ -174,7 +181,7 @@ async fn added(args: &Args, table: &mut Table, body: &Bytes) -> Result<()> {
 
 /// Measures how late requests are released.
 async fn pacing(args: &Args, table: &mut Table) -> Result<()> {
-    let mut child = Child::start(args, args.upstream, CONNECTIONS[0], false).await?;
+    let mut child = Child::start(args, args.upstream, CONNECTIONS[0], false, None).await?;
     for rate in RATES {
         let mut lags = Vec::new();
         for round in 0..args.rounds {
@@ -191,7 +198,7 @@ async fn pacing(args: &Args, table: &mut Table) -> Result<()> {
 async fn capacity(args: &Args, target: &str, body: &Bytes) -> Result<Capacity> {
     let (name, address) = target.split_once('=').context("a target is NAME=ADDRESS")?;
     let address = address.parse()?;
-    let mut child = Child::start(args, address, CONNECTIONS[0], true).await?;
+    let mut child = Child::start(args, address, CONNECTIONS[0], true, None).await?;
     let mut rates = Vec::new();
     for round in 0..args.rounds {
         let wrk = bare::wrk(args, address, CONNECTIONS[0], body)?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Cost, Lag};
+use super::{Cost, Lag, h2load};
 use crate::epoll::Latency;
 use harness_base::units::Nanos;
 
@@ -18,6 +18,7 @@ pub(crate) struct Table {
     /// By rate, the latencies in each round.
     pub(crate) added: Vec<(f64, Vec<Added>)>,
     pub(crate) capacities: Vec<Capacity>,
+    pub(crate) http2: Vec<h2load::Rows>,
 }
 
 /// The median latencies of one round, as the load child and a bare epoll loop found them.
@@ -74,7 +75,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Median of the rounds' ratios: what disturbs a host disturbs both sides of a round, so it cancels out in each.
-fn ratio(over: &[Cost], under: &[Cost], of: fn(Cost) -> f64) -> f64 {
+pub(crate) fn ratio(over: &[Cost], under: &[Cost], of: fn(Cost) -> f64) -> f64 {
     median(over.iter().zip(under).map(|(over, under)| of(*over) / of(*under)))
 }
 
@@ -82,11 +83,11 @@ fn lag_ratio(lags: &[(Lag, Lag)], of: fn(Lag) -> f64) -> f64 {
     median(lags.iter().map(|(child, bare)| of(*child) / of(*bare)))
 }
 
-fn cpu(cost: Cost) -> f64 {
+pub(crate) fn cpu(cost: Cost) -> f64 {
     cost.cpu_ns
 }
 
-fn rate(cost: Cost) -> f64 {
+pub(crate) fn rate(cost: Cost) -> f64 {
     cost.rate
 }
 
@@ -116,6 +117,7 @@ impl Table {
             let (kernel, lag) = (us(|round| round.bare.arrived), us(|round| round.read_lag));
             let _ = writeln!(text, "| {rate}/s | {ours:.1} | {bare:.1} | {kernel:.1} | {lag:.1} |");
         }
+        text.push_str(&h2load::render(&self.http2).0);
         text.push_str("\n| bound | found | limit | holds |\n|---|---:|---:|---|\n");
         let bounds = self.bounds();
         for bound in &bounds {
@@ -151,6 +153,7 @@ impl Table {
             let found = median(rates.iter().map(|(load, wrk)| load / wrk));
             bounds.push(Bound::least(format!("capacity of {name} ÷ that found by wrk"), found, 0.97));
         }
+        bounds.extend(h2load::render(&self.http2).1.into_iter().map(|(name, found)| Bound::most(name, found, 2.5)));
         let first = self.costs.first().map_or(f64::NAN, |(_, rows)| rows.rss);
         bounds.push(Bound::most("RSS at 10 connections, MiB", first, 40.0));
         for (connections, rows) in &self.more_costs {

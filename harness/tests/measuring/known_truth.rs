@@ -4,7 +4,9 @@
 use std::sync::OnceLock;
 
 use crate::alone;
-use crate::support::{Ran, measured, recovered, recovered_from, run, sidecar, sidecar_on_tls};
+use crate::support::{
+    Ran, measured, recovered, recovered_from, run, sidecar, sidecar_on_h2, sidecar_on_h2c, sidecar_on_tls,
+};
 use harness::measure::trial::TrialRecord;
 use harness::measure::{Arm, LoadFacts};
 use harness_base::units::Nanos;
@@ -103,6 +105,38 @@ fn half_a_millisecond_of_added_latency_is_recovered_over_mutual_tls() {
     let _alone = alone();
     let added_ms = |truth: &serde_json::Value| truth["added_request_ns"]["median"].as_f64().unwrap() / 1e6;
     adds(sidecar_on_tls, ("--add-latency", ["300us", "800us"]), added_ms, &[("overhead/latency_p50", 0.10, 1.0)]);
+}
+
+#[test]
+fn half_a_millisecond_of_added_latency_is_recovered_over_http2_with_and_without_tls() {
+    let _alone = alone();
+    let added_ms = |truth: &serde_json::Value| truth["added_request_ns"]["median"].as_f64().unwrap() / 1e6;
+    for scenario in [sidecar_on_h2c, sidecar_on_h2] {
+        adds(scenario, ("--add-latency", ["300us", "800us"]), added_ms, &[("overhead/latency_p50", 0.10, 1.0)]);
+    }
+}
+
+#[test]
+fn over_http2_every_request_is_accounted_for_and_errors_are_counted_exactly() {
+    let _alone = alone();
+    for scenario in [sidecar_on_h2c, sidecar_on_h2] {
+        let ran = run(&scenario(&["--error-every", "10", "--error-kind", "jsonrpc"], OVERHEAD));
+        ran.expect_code(5);
+        let paced = proxied(&ran, "overhead");
+        assert!(!paced.is_empty() && paced.iter().all(|load| load.scheduled == 250), "{paced:#?}");
+        // As over HTTP/1.1, up to ten requests are under way at the start of a window.
+        assert!(paced.iter().all(|load| load.outcomes.wrong_body.abs_diff(25) <= 1), "{paced:#?}");
+        for load in &paced {
+            assert_eq!((load.outcomes.total(), load.outcomes.errors()), (250, load.outcomes.wrong_body));
+        }
+        for trial in
+            ran.stage("overhead").instances.iter().flat_map(|instance| &instance.rounds).flat_map(|round| &round.trials)
+        {
+            // The sidecar answers with an error by itself, also before the window.
+            let (ledger, load) = (trial.ledger.unwrap(), &trial.load);
+            assert_eq!(ledger.upstream_hits, ledger.sent - load.outcomes.errors() - load.outside.errors(), "{load:#?}");
+        }
+    }
 }
 
 #[test]

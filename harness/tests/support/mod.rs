@@ -279,6 +279,17 @@ pub fn sidecar_on_tls(flags: &[&str], stages: &str) -> String {
     plain.replace("proxy = \"http:", "proxy = \"https:").replace("body = \"1KiB\"", "body = \"1KiB\"\ntls = true")
 }
 
+/// Returns the same as [`sidecar`], where the arms speak HTTP/2 with prior knowledge, and the sidecar does so with the upstream.
+pub fn sidecar_on_h2c(flags: &[&str], stages: &str) -> String {
+    let flags = [&["--upstream-http", "2"], flags].concat();
+    format!("{}\n[generator]\nwire = \"h2c\"\n", sidecar(&flags, stages))
+}
+
+/// Returns the same as [`sidecar_on_tls`], where the arms speak HTTP/2 and five users share a connection.
+pub fn sidecar_on_h2(flags: &[&str], stages: &str) -> String {
+    format!("{}\n[generator]\nwire = \"h2\"\n[generator.http2]\nstreams = 5\n", sidecar_on_tls(flags, stages))
+}
+
 /// Returns the audit of the last tail window of a stage, if it has tail windows and none of them counts.
 fn lost_tail(stage: &StageRecord) -> Vec<Check> {
     let mut rounds = stage.instances.iter().flat_map(|instance| &instance.rounds);
