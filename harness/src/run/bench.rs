@@ -7,7 +7,7 @@ mod launch;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use alive::{alive, gone};
+use alive::{LINES, alive, gone};
 pub(crate) use launch::launch_halt;
 use launch::{start_target, start_upstream};
 
@@ -19,11 +19,14 @@ use super::interrupt::Interrupt;
 use super::limits;
 use super::rig::Rig;
 use crate::measure::Warning;
+use crate::measure::reason::Cause;
 use crate::measure::trial::Build;
-use crate::measure::{Ending, LaunchRecord, Reading, Series};
+use crate::measure::{Ending, Failure, LaunchRecord, Reading, Series};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
+use harness_base::error::causes;
+use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 use harness_load::Generator;
 use harness_rig::keeper;
@@ -206,6 +209,23 @@ impl Bench {
         self.admin.clone()
     }
 
+    /// Creates the failure of a run whose bundled upstream gives no answer. It is a part of the harness, so the target is not at fault.
+    pub(crate) fn without_upstream(&self, error: &dyn std::error::Error) -> Halt {
+        let ended = self.upstream_ending().map(ended_early);
+        self.upstream_failed(ended.into_iter().chain(causes(error)).collect())
+    }
+
+    /// Returns how the upstream ended; `None` if it lives or is not ours.
+    fn upstream_ending(&self) -> Option<Ending> {
+        self.upstream.as_ref()?.running.as_ref()?.ended()
+    }
+
+    fn upstream_failed(&self, causes: Vec<String>) -> Halt {
+        let running = self.upstream.as_ref().and_then(|upstream| upstream.running.as_ref());
+        let failure = Failure::new(Cause::Error(causes), Exit::Usage);
+        Halt::from(failure.with_log(running.map(|running| running.log_tail(LINES)).unwrap_or_default()))
+    }
+
     /// Returns the address of the upstream, if there is one.
     pub(crate) fn upstream_address(&self) -> Option<SocketAddr> {
         self.upstream.as_ref().map(|upstream| upstream.url.addr)
@@ -234,12 +254,15 @@ impl Bench {
     /// Waits for the window that was announced last, while the target lives and no interrupt arrives.
     ///
     /// # Errors
-    /// Returns [`Halt::Failed`] if the target ended, or [`Halt::Interrupted`].
+    /// Returns [`Halt::Failed`] if the target or the upstream ended, or [`Halt::Interrupted`].
     pub(crate) async fn watch(&mut self, interrupt: &Interrupt) -> Result<Window, Halt> {
         let Some(pending) = &mut self.pending else { return Ok(Window::default()) };
         let window = interrupt.or(alive(&self.target, pending.finish())).await??;
         self.pending = None;
-        Ok(window)
+        match self.upstream_ending() {
+            None => Ok(window),
+            Some(ending) => Err(self.upstream_failed(vec![ended_early(ending)])),
+        }
     }
 
     /// Stops everything in reverse and records how the target ended.
@@ -299,6 +322,10 @@ impl Ended {
         }
         rig.recorder.instance_ended(self.index, self.launch);
     }
+}
+
+fn ended_early(ending: Ending) -> String {
+    format!("the upstream {ending} while it was needed")
 }
 
 fn patience(rig: &Rig<'_>) -> Nanos {

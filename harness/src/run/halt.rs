@@ -27,11 +27,6 @@ impl Halt {
         Self::from(Failure::of(error, exit))
     }
 
-    /// Creates a failure of the target.
-    pub fn target(error: &dyn std::error::Error) -> Self {
-        Self::failed(Exit::TargetFailed, error)
-    }
-
     /// Creates a failure of the harness itself from a sentence.
     pub fn tool(message: impl Into<String>) -> Self {
         Self::from(Failure::new(Cause::Error(vec![message.into()]), Exit::Usage))

@@ -113,7 +113,7 @@ pub(crate) fn ledger_of(before: Option<Count>, after: Option<Count>, load: &Load
 pub(crate) async fn hits(bench: &Bench, requests: &[Request]) -> Result<Option<Count>, Halt> {
     match bench.admin() {
         None => Ok(None),
-        Some(admin) => ledger::count(&admin, requests).await.map(Some).map_err(|error| Halt::target(&error)),
+        Some(admin) => ledger::count(&admin, requests).await.map(Some).map_err(|error| bench.without_upstream(&error)),
     }
 }
 

@@ -93,6 +93,25 @@ fn a_killed_keeper_leaves_nothing_and_the_run_says_so() {
 }
 
 #[test]
+fn a_killed_upstream_is_named_and_the_target_not_blamed() {
+    let _alone = alone();
+    // Within a window without load, and within the load, which lasts for more than six seconds.
+    for (stage, waits_for, delay_ms) in [(IDLE, "__sidecar", 100), (LOAD, "__load", 1500)] {
+        let run = Run::start(&sidecar(&[], stage), &[]);
+        let upstream = run.process("__upstream");
+        run.process(waits_for);
+        std::thread::sleep(Duration::from_millis(delay_ms));
+        kill(Pid::from_raw(upstream.cast_signed()), Signal::SIGKILL).unwrap();
+        let (output, _scratch, tmp) = run.ended();
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(4), "{said}");
+        assert!(said.contains("the upstream was ended by SIGKILL while it was needed"), "{said}");
+        assert!(!said.contains("TARGET FAILED"), "{said}");
+        assert_eq!(processes_naming(&tmp.0), [], "{said}");
+    }
+}
+
+#[test]
 fn when_control_and_keeper_are_killed_clean_finds_the_worker() {
     let _alone = alone();
     let run = Run::start(&sidecar(&["--worker-child"], IDLE), &[]);

@@ -20,6 +20,7 @@ use harness_base::units::Nanos;
 use harness_rig::aside::aside;
 use harness_rig::keeper;
 use harness_rig::probe::{self, Milestones};
+use harness_rig::target::spec::Upstream;
 use harness_rig::target::{self, ATTEMPTS, Fault, HttpUrl, LaunchRequest, Running, RunningUpstream};
 
 /// Time limit for the upstream to listen.
@@ -33,7 +34,9 @@ pub(super) async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> 
         let (running, came_up) = come_up(rig, running, UPSTREAM_DEADLINE).await?;
         if let Err(error) = came_up {
             let causes = iter::once("the upstream did not come up".to_owned()).chain(causes(&error)).collect();
-            let failure = Failure::new(Cause::Error(causes), Exit::TargetFailed);
+            // The bundled one is a part of the harness.
+            let exit = if matches!(spec, Upstream::Builtin(_)) { Exit::Usage } else { Exit::TargetFailed };
+            let failure = Failure::new(Cause::Error(causes), exit);
             return Err(Halt::from(failure.with_log(running.log_tail(LINES))));
         }
         upstream.running = Some(running);

@@ -52,7 +52,7 @@ pub(super) async fn fail(
     span: Span,
 ) -> Result<FaultRecord, Halt> {
     let words = words(kind, slow);
-    let refused = |cause: Cause| Halt::target(&Error { words: words.clone(), cause: cause.to_string() });
+    let refused = |cause: Cause| Halt::tooling(&Error { words: words.clone(), cause: cause.to_string() });
     tokio::time::sleep(span.from.remaining().duration()).await;
     set(admin, &words).await.map_err(refused)?;
     if kind == FaultKind::UpstreamDown {
