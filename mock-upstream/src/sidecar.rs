@@ -24,11 +24,11 @@ mod truth;
 mod turns;
 mod worker;
 
-pub use self::args::{Args, DoubleFork, ErrorKind, OnUpstreamError, UpstreamHttp};
+pub use self::args::{Args, DoubleFork, ErrorKind, OnUpstreamError};
 pub use self::gate::Freeze;
 pub use self::lengths::{Span, Total};
 pub use self::report::{TruthReport, WorkerReport};
 pub use self::run::main_with;
 pub use self::serve::{serve_admin, serve_proxy};
 pub use self::state::Sidecar;
-pub use self::target::{Target, TargetError};
+pub use self::target::{Target, TargetError, UpstreamHttp};

@@ -13,11 +13,14 @@ use hyper::service::HttpService;
 use hyper_util::rt::TokioIo;
 use nix::sys::socket::{MsgFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
+use tokio::sync::watch;
 use tokio_rustls::server::TlsStream;
 
-use super::Stop;
 use super::socket::Socket;
 use crate::tls::{self, Acceptor};
+
+/// Changes when the program stops.
+pub(crate) type Stop = watch::Receiver<()>;
 
 /// Requests in flight have this long to finish after the stop signal.
 const GRACE: Duration = Duration::from_millis(300);

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use harness_base::address::Address;
 
-use super::target::Target;
+use super::target::{Target, UpstreamHttp};
 use crate::flags::{FlagError, parse_duration, parse_size};
 use crate::tls::ListenerFlags;
 
@@ -162,15 +162,6 @@ pub struct Args {
     /// Role of a process that the sidecar itself started
     #[arg(long, value_enum, hide = true, overrides_with = "role")]
     pub(crate) role: Option<Role>,
-}
-
-/// Version of HTTP of the upstream side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum UpstreamHttp {
-    #[value(name = "1.1")]
-    Http1,
-    #[value(name = "2")]
-    Http2,
 }
 
 /// Answer of `--error-every`.

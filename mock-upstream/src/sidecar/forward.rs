@@ -11,11 +11,10 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::args::UpstreamHttp;
 use super::headers;
 use super::link::{Gated, Link, Links};
 use super::state::Sidecar;
-use super::target::Target;
+use super::target::{Target, UpstreamHttp};
 use crate::server::Socket;
 use crate::tls::{self, Connector};
 

@@ -5,8 +5,7 @@ use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, TE, TR
 use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Request, Response, Uri, Version};
 
-use super::args::UpstreamHttp;
-use super::target::Target;
+use super::target::{Target, UpstreamHttp};
 
 const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,

@@ -9,8 +9,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Mutex as Turn;
 
-use super::args::UpstreamHttp;
 use super::state::Sidecar;
+use super::target::UpstreamHttp;
 use crate::server::Wire;
 
 /// A connection to the upstream, on which a request can be sent.

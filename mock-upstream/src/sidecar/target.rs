@@ -9,7 +9,6 @@ use hyper::Uri;
 use hyper::http::uri::{Authority, Scheme};
 use rustls::pki_types::ServerName;
 
-use super::args::UpstreamHttp;
 use crate::tls::{self, Connector, TlsError};
 
 /// The upstream of the sidecar.
@@ -21,6 +20,15 @@ pub struct Target {
     pub(crate) unix: Option<PathBuf>,
     /// The name or address that the certificate must contain; `None` without TLS.
     pub(crate) name: Option<ServerName<'static>>,
+}
+
+/// Version of HTTP of the upstream side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum UpstreamHttp {
+    #[value(name = "1.1")]
+    Http1,
+    #[value(name = "2")]
+    Http2,
 }
 
 /// The text of an upstream that is not an HTTP origin.
