@@ -174,8 +174,18 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let seed = root.field("seed", "seed of all random values").default(42);
     let artifacts = read_artifacts(root);
     let upstream = target::read_upstream(&root.table("upstream", "server behind the target"));
-    let upstream_on_loopback = !matches!(upstream, None | Some(Upstream::Builtin(_)));
-    let around_target = Around { folder, has_upstream: root.has("upstream"), upstream_on_loopback };
+    let upstream_on_loopback = match &upstream {
+        None => false,
+        Some(Upstream::Builtin(builtin)) => builtin.address.is_some(),
+        Some(Upstream::Process { .. } | Upstream::Url(_)) => true,
+    };
+    let upstream_at_socket = match &upstream {
+        None => false,
+        Some(Upstream::Builtin(builtin)) => builtin.unix,
+        Some(Upstream::Process { url, .. } | Upstream::Url(url)) => url.starts_with("unix:"),
+    };
+    let has_upstream = root.has("upstream");
+    let around_target = Around { folder, has_upstream, upstream_on_loopback, upstream_at_socket };
     let target = target::read_target(&root.table("target", "what is measured"), around_target);
     let counts_hits = matches!(upstream, Some(Upstream::Builtin(_)));
     let around = self::request::Around { folder, counts_hits };

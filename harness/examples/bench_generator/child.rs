@@ -49,7 +49,8 @@ impl Child {
             timeout: Nanos::from_secs(10),
         };
         let host = address.to_string();
-        let arms = vec![ArmAddress { arm: Arm::Direct, address, host, base_path: String::new(), tls: None, http2 }];
+        let (address, base_path) = (address.into(), String::new());
+        let arms = vec![ArmAddress { arm: Arm::Direct, address, host, base_path, tls: None, http2 }];
         let job = Job { arms, requests: vec![request], connections, workers: args.workers, seed: 1 };
         let mut process = Command::new(&args.harness)
             .arg("__load")

@@ -172,7 +172,12 @@ fn describe_upstream(upstream: &Upstream) -> String {
                 Nanos::ZERO => "no delay".to_owned(),
                 delay => format!("delay {}", span(delay)),
             };
-            format!("bundled, bodies of {}, {delay}{args}", builtin.body.notation())
+            let place = match (builtin.unix, builtin.address) {
+                (true, _) => " at a unix socket".to_owned(),
+                (false, Some(address)) => format!(" at {address}"),
+                (false, None) => String::new(),
+            };
+            format!("bundled{place}, bodies of {}, {delay}{args}", builtin.body.notation())
         }
         Upstream::Process { process, url } => format!("{} at {url}", process.command.join(" ")),
         Upstream::Url(url) => format!("{url}, which runs already"),

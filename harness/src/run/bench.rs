@@ -4,7 +4,6 @@ mod alive;
 mod change;
 mod launch;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use alive::{LINES, alive, gone};
@@ -24,6 +23,7 @@ use crate::measure::trial::Build;
 use crate::measure::{Ending, Failure, LaunchRecord, Reading, Series};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
+use harness_base::address::Address;
 use harness_base::clock::Mono;
 use harness_base::error::causes;
 use harness_base::exit::Exit;
@@ -227,8 +227,8 @@ impl Bench {
     }
 
     /// Returns the address of the upstream, if there is one.
-    pub(crate) fn upstream_address(&self) -> Option<SocketAddr> {
-        self.upstream.as_ref().map(|upstream| upstream.url.addr)
+    pub(crate) fn upstream_address(&self) -> Option<Address> {
+        self.upstream.as_ref().map(|upstream| upstream.url.address.clone())
     }
 
     /// Returns where requests to the target go.

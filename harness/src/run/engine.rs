@@ -117,7 +117,7 @@ fn address(rig: &Rig<'_>, stage: &Stage, arm: Arm, url: &HttpUrl, resumption: bo
     let base_path = url.path.trim_end_matches('/').to_owned();
     let tls = url.tls.then(|| tls(rig, url, resumption)).transpose()?;
     let http2 = stage.wire.filter(|wire| wire.is_http2()).map(|_| rig.plan.generator.http2);
-    Ok(ArmAddress { arm, address: url.addr, host: url.authority(), base_path, tls, http2 })
+    Ok(ArmAddress { arm, address: url.address.clone(), host: url.authority(), base_path, tls, http2 })
 }
 
 /// Returns how TLS is spoken with a server of this run.

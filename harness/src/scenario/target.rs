@@ -13,7 +13,7 @@ use harness_rig::target::loopback;
 use harness_rig::target::spec::{Endpoints, External, Launch, ProcessSpec, Spec};
 use harness_rig::target::template::{Piece, Template};
 
-use met::Met;
+use met::{Met, is_place};
 
 pub(super) use base::read_base;
 pub(super) use upstream::{read_builtin, read_upstream};
@@ -27,6 +27,8 @@ pub(super) struct Around<'a> {
     pub has_upstream: bool,
     /// Whether the upstream listens on loopback only, where a container on a bridge cannot reach it.
     pub upstream_on_loopback: bool,
+    /// Whether the upstream listens at a unix socket, which no container can reach.
+    pub upstream_at_socket: bool,
 }
 
 /// Reads `[target]`.
@@ -42,16 +44,16 @@ pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
         .default(Nanos::from_secs(5));
     let launch = read_launch(section, around, &mut met);
     let files = read_files(section, around, &mut met);
-    let passed_on = met.ports();
+    let passed_on = met.places();
     let endpoints = read_endpoints(&section.table("endpoints", "where it answers"), &mut met);
     met.check_names(section, &files, around.has_upstream);
     met.check_address(section);
     match &launch {
         Some(Launch::Process(process)) if !process.command.is_empty() => {
-            met.check_ports(section, &passed_on, "endpoints");
+            met.check_places(section, &passed_on, "endpoints");
         }
         Some(Launch::Container(container)) => {
-            met.check_ports(section, &passed_on, "endpoints");
+            met.check_places(section, &passed_on, "endpoints");
             container::check_network(container, section, &met, around);
         }
         Some(Launch::External(_)) => check_external(section, &met, &files),
@@ -156,8 +158,9 @@ fn read_files(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Vec<(
 }
 
 fn read_endpoints(section: &Section<'_>, met: &mut Met) -> Endpoints {
-    let proxy: String =
-        section.field("proxy", "where requests go, for example \"http://127.0.0.1:{port.proxy}\"").required();
+    let proxy: String = section
+        .field("proxy", "where requests go, for example \"http://127.0.0.1:{port.proxy}\" or \"unix://{socket.proxy}\"")
+        .required();
     let health = section.field("health", "URL that answers 2xx once it is alive").optional();
     let ready = section.field("ready", "URL that answers 2xx once it can serve").optional();
     let written = [("proxy", Some(&proxy)), ("health", health.as_ref()), ("ready", ready.as_ref())];
@@ -179,8 +182,12 @@ fn check_external(section: &Section<'_>, met: &Met, files: &[(String, PathBuf)])
     if !files.is_empty() {
         section.mistake("files", "an external target runs already and cannot read these files", None);
     }
-    for (key, port) in met.pieces(|piece| matches!(piece, Piece::Port(_))) {
-        let message = format!("{} cannot be a free port: an external target listens already", port.written());
-        section.mistake(key, message, Some("write the port it listens on".to_owned()));
+    for (key, place) in met.pieces(is_place) {
+        let (what, hint) = match place {
+            Piece::Socket(_) => ("free socket", "write the path of its socket"),
+            _ => ("free port", "write the port it listens on"),
+        };
+        let message = format!("{} cannot be a {what}: an external target listens already", place.written());
+        section.mistake(key, message, Some(hint.to_owned()));
     }
 }

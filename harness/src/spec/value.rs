@@ -1,5 +1,6 @@
 //! Defines the types of keys.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
@@ -88,6 +89,8 @@ macro_rules! native {
 }
 
 native!(String, Self::new(), "a string", { "type": "string" }, Tree::Text(text) => Ok(text.clone()));
+native!(IpAddr, Self::from(Ipv4Addr::LOCALHOST), "an IP address such as \"127.0.0.1\" or \"::1\"", { "type": "string" },
+    Tree::Text(text) => text.parse().map_err(|_| format!("must be an IP address such as \"127.0.0.1\" or \"::1\", is {text:?}")));
 native!(PathBuf, Self::new(), "a path", { "type": "string" }, Tree::Text(text) => Ok(Self::from(text)));
 native!(bool, false, "true or false", { "type": "boolean" }, Tree::Flag(flag) => Ok(*flag));
 native!(u64, 1, "a whole number", { "type": "integer", "minimum": 0 },

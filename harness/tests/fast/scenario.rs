@@ -8,6 +8,7 @@ mod limits;
 mod mistakes;
 mod quick;
 mod soak;
+mod sockets;
 mod tls;
 mod wire;
 

@@ -285,7 +285,7 @@ fn processes_of(tmp: &Scratch) -> Vec<String> {
     pids.filter(ours).map(|pid| format!("{pid} {}", text(pid, "cmdline"))).collect()
 }
 
-fn within(deadline: Duration, mut holds: impl FnMut() -> bool) -> bool {
+pub fn within(deadline: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let begun = Instant::now();
     while begun.elapsed() < deadline {
         if holds() {

@@ -52,7 +52,7 @@ impl Load {
     async fn with(address: SocketAddr, connections: u64, requests: Vec<Request>, http2: Option<Http2>) -> Self {
         let arm = ArmAddress {
             arm: Arm::Direct,
-            address,
+            address: address.into(),
             host: address.to_string(),
             base_path: String::new(),
             tls: None,
@@ -273,7 +273,7 @@ async fn a_preflight_reports_what_came() {
     good.expect.present = vec!["/result/id".to_owned()];
     let direct = ArmAddress {
         arm: Arm::Direct,
-        address: server.address(),
+        address: server.address().into(),
         host: "upstream".to_owned(),
         base_path: "/base".to_owned(),
         tls: None,
@@ -451,7 +451,7 @@ async fn what_cannot_be_done_is_said() {
     let address = server.address();
     let direct = ArmAddress {
         arm: Arm::Direct,
-        address,
+        address: address.into(),
         host: "upstream".to_owned(),
         base_path: String::new(),
         tls: None,

@@ -57,7 +57,7 @@ impl Place {
             upstream: None,
             cpuset: None,
             limits: None,
-            ports: None,
+            allotted: None,
         };
         runtime().block_on(launch(&order))
     }
@@ -160,7 +160,7 @@ fn listening_and_ready_are_found_within_three_milliseconds_and_never_early() {
         let healthy = found.healthy_ns.unwrap();
         assert!(found.listening_ns < found.ready_ns.unwrap() && healthy < found.ready_ns.unwrap());
         assert!(found.probe_gap_ns > 250_000, "{}", found.probe_gap_ns);
-        let port = running.endpoints.proxy.addr;
+        let port = running.endpoints.proxy.address.inet().unwrap();
         let stopped = runtime().block_on(running.stop(Nanos::from_secs(2))).unwrap();
         assert!(!stopped.killed, "{stopped:?}");
         assert!(TcpStream::connect(port).is_err(), "the port is still open");
@@ -230,14 +230,14 @@ fn a_port_lost_to_somebody_else_is_noticed_once_the_target_has_ended() {
     let place = Place::new("lost");
     let script = "until [ -e end ]; do sleep 0.01; done; exit 1";
     let running = place.launch(&process(&["sh", "-c", script, "{port.proxy}"], &[])).unwrap();
-    let _thief = TcpListener::bind(running.endpoints.proxy.addr).unwrap();
+    let _thief = TcpListener::bind(running.endpoints.proxy.address.inet().unwrap()).unwrap();
     assert!(running.lost_port().is_none(), "it still runs");
     std::fs::write(place.site().scratch.join("target/end"), "").unwrap();
     while running.ended().is_none() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let (port, owner) = running.lost_port().unwrap();
-    assert_eq!((port, owner.pid.unsigned_abs()), (running.endpoints.proxy.port, std::process::id()));
+    assert_eq!((port, owner.pid.unsigned_abs()), (running.endpoints.proxy.port.unwrap(), std::process::id()));
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_target_gets_its_files_its_folder_and_its_values() {
         upstream: Some(&upstream),
         cpuset: Some(&[0]),
         limits: None,
-        ports: None,
+        allotted: None,
     };
     let runtime = runtime();
     let (first, second) = runtime.block_on(async { (launch(&order).await.unwrap(), launch(&order).await.unwrap()) });
@@ -265,7 +265,7 @@ fn a_target_gets_its_files_its_folder_and_its_values() {
         while running.ended().is_none() {
             std::thread::sleep(Duration::from_millis(5));
         }
-        let port = running.endpoints.proxy.port;
+        let port = running.endpoints.proxy.port.unwrap();
         let conf = format!("server {{ listen {port}; }} # http://127.0.0.1:7");
         let cwd = place.site().scratch.join(folder).canonicalize().unwrap();
         assert_eq!(running.log_tail(5), [conf, cwd.display().to_string(), port.to_string()]);
@@ -287,7 +287,7 @@ fn a_target_with_limits_runs_in_a_group_of_its_own() {
         upstream: None,
         cpuset: None,
         limits: Some(&limits),
-        ports: None,
+        allotted: None,
     };
     let running = match runtime().block_on(launch(&order)) {
         Err(Error::Keeper(harness_rig::keeper::Error::Refused(Refusal::NoGroup { error, .. }))) => {
@@ -343,7 +343,7 @@ fn an_external_target_is_found_watched_and_never_stopped() {
     let place = Place::new("external");
     let ours = place.launch(&serving(0, 0)).unwrap();
     milestones(&ours, Nanos::from_secs(10)).unwrap();
-    let port = ours.endpoints.proxy.port;
+    let port = ours.endpoints.proxy.port.unwrap();
     let external = |which: External| {
         let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
         let endpoints = Endpoints { proxy: url(""), health: Some(url("/health")), ready: None };
@@ -367,7 +367,7 @@ fn an_external_target_is_found_watched_and_never_stopped() {
         upstream: None,
         cpuset: None,
         limits: Some(&limits),
-        ports: None,
+        allotted: None,
     };
     assert!(matches!(runtime().block_on(launch(&order)), Err(Error::LimitsOfOthers)));
     runtime().block_on(ours.stop(Nanos::from_secs(2))).unwrap();
@@ -391,7 +391,7 @@ fn upstreams_are_started_or_taken_as_they_are() {
     while running.ended().is_none() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let port = mock.url.port;
+    let port = mock.url.port.unwrap();
     let flags = format!("__upstream --listen 127.0.0.1:{port} --body 1024B --delay 7ns --seed 1 --admin-stdio\n");
     let (_stdin, stdout) = mock.admin.unwrap();
     let mut printed = String::new();

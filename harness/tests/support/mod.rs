@@ -290,6 +290,23 @@ pub fn sidecar_on_h2(flags: &[&str], stages: &str) -> String {
     format!("{}\n[generator]\nwire = \"h2\"\n[generator.http2]\nstreams = 5\n", sidecar_on_tls(flags, stages))
 }
 
+/// Returns the same as [`sidecar`], where all addresses are those of unix sockets.
+pub fn sidecar_at_sockets(flags: &[&str], stages: &str) -> String {
+    let plain = sidecar(flags, stages).replace("body = \"1KiB\"", "body = \"1KiB\"\nunix = true");
+    let endpoints = plain
+        .replace("\"http://127.0.0.1:{port.proxy}", "\"unix://{socket.proxy}")
+        .replace("\"http://127.0.0.1:{port.admin}", "\"unix://{socket.admin}:");
+    endpoints
+        .replace("127.0.0.1:{port.proxy}", "unix:{socket.proxy}")
+        .replace("127.0.0.1:{port.admin}", "unix:{socket.admin}")
+}
+
+/// Returns the same as [`sidecar`], where all addresses are those of IPv6.
+pub fn sidecar_on_ipv6(flags: &[&str], stages: &str) -> String {
+    let upstream = "body = \"1KiB\"\naddress = \"::1\"";
+    sidecar(flags, stages).replace("127.0.0.1:", "[::1]:").replace("body = \"1KiB\"", upstream)
+}
+
 /// Returns the audit of the last tail window of a stage, if it has tail windows and none of them counts.
 fn lost_tail(stage: &StageRecord) -> Vec<Check> {
     let mut rounds = stage.instances.iter().flat_map(|instance| &instance.rounds);

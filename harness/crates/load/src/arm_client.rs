@@ -211,7 +211,7 @@ async fn open(
         Poll::Ready(opened) => Poll::Ready(Some(opened)),
         Poll::Pending => deadline.poll(cx).map(|()| None),
     });
-    let address = route.address;
+    let address = &route.address;
     match opened.await {
         Some(Ok(opened)) => Ok(opened),
         Some(Err(error)) => Err((Outcome::Connect, format!("connecting to {address}: {error}{}", advice(&error)))),

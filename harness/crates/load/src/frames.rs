@@ -1,7 +1,5 @@
 //! The protocol between control and the load child: one JSON object per line, in both directions.
 
-use std::net::SocketAddr;
-
 use serde::{Deserialize, Serialize};
 
 use super::pace::Pace;
@@ -9,6 +7,7 @@ use super::spec::{Http2, Request, Tls};
 use crate::facts::Slice;
 use crate::facts::{Arm, LoadFacts, Second};
 use crate::outcome::Outcome;
+use harness_base::address::Address;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
@@ -29,7 +28,7 @@ pub struct Job {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArmAddress {
     pub arm: Arm,
-    pub address: SocketAddr,
+    pub address: Address,
     /// The value of the `host` header, unless a request has its own.
     pub host: String,
     /// The prefix of each request's path: empty, or beginning with `/`.

@@ -1,21 +1,23 @@
-//! What a link runs over: a TCP connection, or TLS on one.
+//! What a link runs over: a TCP connection, TLS on one, or a unix socket.
 
 mod socket;
 mod tls;
+mod unix;
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use self::socket::Socket;
 use super::frames::ArmAddress;
 use super::spec::Http2;
+use harness_base::address::Address;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 pub(super) use tls::Negotiated;
@@ -24,7 +26,7 @@ pub use tls::TlsError;
 /// How an arm is reached. Clones share the configuration of TLS, and with it the sessions that can be resumed.
 #[derive(Clone)]
 pub(super) struct Route {
-    pub(super) address: SocketAddr,
+    pub(super) address: Address,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     /// How HTTP/2 is spoken; absent for HTTP/1.1.
     pub(super) http2: Option<Http2>,
@@ -46,12 +48,13 @@ pub(super) enum Wire {
     Tcp(Socket),
     /// Boxed, because it is a hundred times as large as a socket.
     Tls(Box<TlsStream<Socket>>),
+    Unix(UnixStream),
 }
 
 impl Route {
     pub(super) fn new(arm: &ArmAddress) -> Result<Self, TlsError> {
         let tls = arm.tls.as_ref().map(|tls| tls::prepare(tls, arm.http2.is_some())).transpose()?;
-        Ok(Self { address: arm.address, tls, http2: arm.http2 })
+        Ok(Self { address: arm.address.clone(), tls, http2: arm.http2 })
     }
 }
 
@@ -59,7 +62,16 @@ impl Wire {
     /// Connects, and completes the handshake of TLS. Writes the instants into `opening`, also those before a failure.
     pub(super) async fn open(route: &Route, opening: &mut Opening) -> io::Result<Self> {
         *opening = Opening { began: Mono::now(), ..Opening::default() };
-        let (socket, connected) = Socket::open(route.address).await?;
+        let address = match &route.address {
+            Address::Inet(address) => *address,
+            Address::Unix(path) => {
+                let stream = unix::connect(path).await?;
+                opening.connected = Some(Mono::now());
+                opening.ready = opening.connected;
+                return Ok(Self::Unix(stream));
+            }
+        };
+        let (socket, connected) = Socket::open(address).await?;
         opening.connected = Some(connected);
         let Some((connector, name)) = &route.tls else {
             opening.ready = opening.connected;
@@ -89,6 +101,8 @@ impl Wire {
                 socket.try_write(&tls::end(&mut session));
                 socket
             }
+            // A unix socket has no port.
+            Self::Unix(_) => return,
         };
         socket.reset();
     }
@@ -97,6 +111,10 @@ impl Wire {
     pub(super) fn has_ended(&mut self) -> bool {
         match self {
             Self::Tcp(socket) => socket.has_changed(),
+            Self::Unix(socket) => {
+                let nothing_arrived = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+                !socket.try_read(&mut [0]).is_err_and(nothing_arrived)
+            }
             // Reads the session tickets that arrive after a handshake.
             Self::Tls(stream) => {
                 let mut context = Context::from_waker(Waker::noop());
@@ -110,13 +128,14 @@ impl Wire {
         match self {
             Self::Tcp(socket) => socket.arrived(),
             Self::Tls(stream) => stream.get_ref().0.arrived(),
+            Self::Unix(_) => None,
         }
     }
 
     /// Returns what was negotiated; `None` without TLS.
     pub(super) fn negotiated(&self) -> Option<Negotiated> {
         match self {
-            Self::Tcp(_) => None,
+            Self::Tcp(_) | Self::Unix(_) => None,
             Self::Tls(stream) => Some(tls::negotiated(stream.get_ref().1)),
         }
     }
@@ -127,6 +146,7 @@ impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Tcp(socket) => Pin::new(socket).poll_read(cx, buffer),
+            Self::Unix(socket) => Pin::new(socket).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
@@ -137,6 +157,7 @@ impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Unix(socket) => Pin::new(socket).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
@@ -148,6 +169,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, parts),
+            Self::Unix(socket) => Pin::new(socket).poll_write_vectored(cx, parts),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
         }
     }
@@ -155,6 +177,7 @@ impl AsyncWrite for Wire {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Tcp(socket) => socket.is_write_vectored(),
+            Self::Unix(socket) => socket.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
@@ -163,6 +186,7 @@ impl AsyncWrite for Wire {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Tcp(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Unix(_) => Poll::Ready(Ok(())),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -170,6 +194,7 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

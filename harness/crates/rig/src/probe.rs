@@ -1,14 +1,14 @@
 //! Finds out when a target listens, is healthy, and is ready.
 //!
 //! Each endpoint has a thread that tries, sleeps half a millisecond, and tries again until it succeeds.
-//! *Listening* is the first TCP connect that succeeds on the proxy endpoint; *healthy* and *ready* are the first 2xx status
+//! *Listening* is the first connect that succeeds on the proxy endpoint; *healthy* and *ready* are the first 2xx status
 //! line on the other two. Each of them is requested over one kept-alive connection, so that a target that limits new connections does
 //! not refuse. Instants are taken as soon as the connect or the read returns, so they are never early.
 
 mod http;
+mod socket;
 
 use std::fmt;
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Builder;
@@ -46,7 +46,7 @@ pub struct Milestones {
 pub enum Error {
     #[error(
         "the target never listened: {url} refused connections for {waited} ({last}); does it listen there? check with: \
-         ss -ltn"
+         ss -ltnx"
     )]
     NeverListened {
         url: String,
@@ -60,6 +60,7 @@ pub enum Error {
     )]
     WrongStatus {
         endpoint: Endpoint,
+        /// As curl takes it.
         url: String,
         waited: Nanos,
         status: u16,
@@ -78,6 +79,7 @@ pub enum Error {
     #[error("the target's {endpoint} endpoint gave no answer within {waited} ({last}); check with: curl -i {url}")]
     TimedOut {
         endpoint: Endpoint,
+        /// As curl takes it.
         url: String,
         waited: Nanos,
         /// The error of the last attempt.
@@ -250,8 +252,8 @@ impl Seen {
 
     /// Connects once. Returns the instant of a success.
     fn connect(&mut self) -> Option<Mono> {
-        match TcpStream::connect_timeout(&self.url.addr, CONNECT.duration()) {
-            Ok(_) => Some(Mono::now()),
+        match socket::touch(&self.url.address, CONNECT) {
+            Ok(()) => Some(Mono::now()),
             Err(error) => {
                 self.missed = Some(error.to_string());
                 None
@@ -287,14 +289,14 @@ impl Seen {
     }
 
     fn failure(&self, waited: Nanos) -> Error {
-        let (endpoint, url) = (self.endpoint, self.url.to_string());
+        let (endpoint, url, curl) = (self.endpoint, self.url.to_string(), self.url.for_curl());
         let last = self.missed.clone().unwrap_or_else(|| "no attempt was finished".to_owned());
         match (&self.wrong, endpoint) {
             (_, Endpoint::Proxy) => Error::NeverListened { url, waited, last },
             (Some((status, body)), _) => {
-                Error::WrongStatus { endpoint, url, waited, status: *status, body: body.clone() }
+                Error::WrongStatus { endpoint, url: curl, waited, status: *status, body: body.clone() }
             }
-            (None, _) => Error::TimedOut { endpoint, url, waited, last },
+            (None, _) => Error::TimedOut { endpoint, url: curl, waited, last },
         }
     }
 }

@@ -55,8 +55,8 @@ impl Bench {
                 *stopped = Some(ended);
                 return Ok(Changed { asked, started: None, exit });
             }
-            let (ports, url) = (target.ports.clone(), upstream.as_ref().map(|upstream| &upstream.url));
-            let started = start_target(rig, stage, *build, (&name, Some(&ports)), url).await;
+            let (allotted, url) = (target.allotted.clone(), upstream.as_ref().map(|upstream| &upstream.url));
+            let started = start_target(rig, stage, *build, (&name, Some(&allotted)), url).await;
             (*target, *launch) = started.map_err(Stop::Halt)?;
             Ok(Changed { asked, started: target.spawned, exit })
         };

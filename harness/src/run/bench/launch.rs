@@ -1,6 +1,5 @@
 //! Launches the upstream and the target, and waits until they are ready.
 
-use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +20,7 @@ use harness_rig::aside::aside;
 use harness_rig::keeper;
 use harness_rig::probe::{self, Milestones};
 use harness_rig::target::spec::Upstream;
-use harness_rig::target::{self, ATTEMPTS, Fault, HttpUrl, LaunchRequest, Running, RunningUpstream};
+use harness_rig::target::{self, ATTEMPTS, Allotted, Fault, HttpUrl, LaunchRequest, Running, RunningUpstream};
 
 /// Time limit for the upstream to listen.
 const UPSTREAM_DEADLINE: Nanos = Nanos::from_secs(10);
@@ -45,19 +44,19 @@ pub(super) async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> 
 }
 
 /// Launches the target and waits until it is ready; repeats this only if another process took one of its ports. It may
-/// reuse the ports of an earlier launch.
+/// reuse the ports and sockets of an earlier launch.
 pub(super) async fn start_target(
     rig: &Rig<'_>,
     stage: &Stage,
     build: Build,
-    (name, ports): (&str, Option<&BTreeMap<String, u16>>),
+    (name, allotted): (&str, Option<&Allotted>),
     upstream: Option<&HttpUrl>,
 ) -> Result<(Running, LaunchRecord), Halt> {
     let name = format!("target-{name}");
     let spec = rig.plan.target_of(build);
     let limited = Some(&stage.limits).filter(|limits| !limits.is_empty());
     let cpuset = stage.cpuset.as_deref();
-    let order = LaunchRequest { site: &rig.site, name: &name, spec, upstream, cpuset, limits: limited, ports };
+    let order = LaunchRequest { site: &rig.site, name: &name, spec, upstream, cpuset, limits: limited, allotted };
     let mut attempts = 1;
     loop {
         let running = target::launch(&order).await.map_err(|error| launch_halt(&error))?;

@@ -40,7 +40,7 @@ pub(in crate::scenario) fn read_base(section: &Section<'_>, head: &Spec, around:
         check_network(container, section, &met, around);
     }
     if section.has("command") || section.has("env") {
-        check_ports(section, &base, if section.has("command") { "command" } else { "env" });
+        check_places(section, &base, if section.has("command") { "command" } else { "env" });
     }
     Some(base)
 }
@@ -129,8 +129,8 @@ fn changed(launch: &Launch, written: Written) -> Launch {
     launch
 }
 
-/// Checks that the base receives the ports of the endpoints, which are those of the target.
-fn check_ports(section: &Section<'_>, base: &Spec, key: &str) {
+/// Checks that the base receives the ports and sockets of the endpoints, which are those of the target.
+fn check_places(section: &Section<'_>, base: &Spec, key: &str) {
     let mut shown = Met::default();
     let (command, env) = match &base.launch {
         Launch::Process(process) => (&process.command, &process.env),
@@ -146,22 +146,21 @@ fn check_ports(section: &Section<'_>, base: &Spec, key: &str) {
         let Ok(text) = std::fs::read_to_string(path) else { return };
         shown.add("", &Template::parse_file(&text));
     }
-    let shown = shown.ports();
-    for port in ports_of_endpoints(base).iter().filter(|port| !shown.contains(port)) {
-        let message =
-            format!("{{port.{port}}} is not passed to the base, but [target.endpoints] expects an answer there");
-        section.mistake(key, message, Some(format!("pass {{port.{port}}} to it as to the target")));
+    let shown = shown.places();
+    for place in places_of_endpoints(base).iter().filter(|place| !shown.contains(place)) {
+        let message = format!("{place} is not passed to the base, but [target.endpoints] expects an answer there");
+        section.mistake(key, message, Some(format!("pass {place} to it as to the target")));
     }
 }
 
-fn ports_of_endpoints(spec: &Spec) -> Vec<String> {
+fn places_of_endpoints(spec: &Spec) -> Vec<String> {
     let mut asked = Met::default();
     let urls = &spec.endpoints;
     let urls = [Some(&urls.proxy), urls.health.as_ref(), urls.ready.as_ref()];
     for template in urls.into_iter().flatten().filter_map(|text| Template::parse(text).ok()) {
         asked.add("", &template);
     }
-    let mut ports = asked.ports();
-    ports.dedup();
-    ports
+    let mut places = asked.places();
+    places.dedup();
+    places
 }

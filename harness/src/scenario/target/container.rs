@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::met::Met;
+use super::met::{Met, is_upstream};
 use super::{Around, check_builtin};
 use crate::spec::Section;
 use harness_base::words::nearest;
@@ -62,6 +62,7 @@ pub(super) fn read(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> 
 /// Checks the addresses of a container on a bridge: the target has its own address, and reaches only servers that
 /// listen on the bridge.
 pub(super) fn check_network(container: &ContainerSpec, section: &Section<'_>, met: &Met, around: Around<'_>) {
+    check_sockets(section, met, around);
     if container.network == Network::Host {
         return;
     }
@@ -75,12 +76,26 @@ pub(super) fn check_network(container: &ContainerSpec, section: &Section<'_>, me
             section.mistake(&path, message, Some("write http://{target.address}:8080".to_owned()));
         }
     }
-    let upstream = |piece: &Piece| matches!(piece, Piece::UpstreamUrl | Piece::UpstreamAddress);
     if around.upstream_on_loopback
-        && let Some((key, piece)) = met.pieces(upstream).next()
+        && let Some((key, piece)) = met.pieces(is_upstream).next()
     {
         let message = format!("{} is on loopback, out of reach of a container on a bridge", piece.written());
         section.mistake(key, message, Some("use [upstream.builtin], or container.network = \"host\"".to_owned()));
+    }
+}
+
+/// Refuses unix sockets, which a container does not share with this host.
+fn check_sockets(section: &Section<'_>, met: &Met, around: Around<'_>) {
+    for (key, socket) in met.pieces(|piece| matches!(piece, Piece::Socket(_))) {
+        let message = format!("{}: a container does not share unix sockets with this host", socket.written());
+        section.mistake(key, message, Some("write http://127.0.0.1:{port.proxy}".to_owned()));
+    }
+    if around.upstream_at_socket
+        && let Some((key, piece)) = met.pieces(is_upstream).next()
+    {
+        let message =
+            format!("{} is at a unix socket, which a container does not share with this host", piece.written());
+        section.mistake(key, message, Some("remove unix = true from [upstream.builtin]".to_owned()));
     }
 }
 

@@ -39,13 +39,9 @@ impl Met {
         self.found.iter().filter(move |(_, piece)| wanted(piece)).map(|(key, piece)| (key.as_str(), piece))
     }
 
-    /// Lists the names of the ports collected so far.
-    pub(super) fn ports(&self) -> Vec<String> {
-        let names = self.found.iter().filter_map(|(_, piece)| match piece {
-            Piece::Port(name) => Some(name.clone()),
-            _ => None,
-        });
-        names.collect()
+    /// Lists the ports and sockets collected so far, as they are written.
+    pub(super) fn places(&self) -> Vec<String> {
+        self.pieces(is_place).map(|(_, piece)| piece.written()).collect()
     }
 
     /// Checks that every `{file.NAME}` is in `files`, and that there is an upstream for `{upstream.…}`.
@@ -60,7 +56,7 @@ impl Met {
                     );
                     section.mistake(key, format!("{{file.{name}}} is not in [target.files]"), Some(hint));
                 }
-                Piece::UpstreamUrl | Piece::UpstreamAddress if !has_upstream => {
+                Piece::UpstreamUrl | Piece::UpstreamAddress | Piece::UpstreamPath if !has_upstream => {
                     let message = format!("{} has no meaning: the scenario has no [upstream]", piece.written());
                     section.mistake(key, message, Some("add [upstream.builtin]".to_owned()));
                 }
@@ -69,23 +65,22 @@ impl Met {
         }
     }
 
-    /// Checks that every port below the key `at` is passed to the program: that it is one of `passed_on`.
-    pub(super) fn check_ports(&self, section: &Section<'_>, passed_on: &[String], at: &str) {
+    /// Checks that every port and socket below the key `at` is passed to the program: that it is one of `passed_on`.
+    pub(super) fn check_places(&self, section: &Section<'_>, passed_on: &[String], at: &str) {
         if self.broken {
             return;
         }
         for (key, piece) in self.found.iter().filter(|(key, _)| key.starts_with(at)) {
-            if let Piece::Port(name) = piece
-                && !passed_on.contains(name)
-            {
-                let near = nearest(name, passed_on.iter().map(String::as_str));
+            let written = piece.written();
+            if is_place(piece) && !passed_on.contains(&written) {
+                let near = nearest(&written, passed_on.iter().map(String::as_str));
                 let hint = near.map_or_else(
-                    || format!("pass {{port.{name}}} to the program in its command, env or files"),
-                    |near| format!("did you mean {{port.{near}}}?"),
+                    || format!("pass {written} to the program in its command, env or files"),
+                    |near| format!("did you mean {near}?"),
                 );
                 section.mistake(
                     key,
-                    format!("{{port.{name}}} is not passed to any program, so nothing listens there"),
+                    format!("{written} is not passed to any program, so nothing listens there"),
                     Some(hint),
                 );
             }
@@ -103,11 +98,19 @@ impl Met {
 
     /// Refuses placeholders that have no meaning for an upstream.
     pub(super) fn check_upstream(&self, section: &Section<'_>) {
-        let foreign = |piece: &Piece| {
-            matches!(piece, Piece::File(_) | Piece::UpstreamUrl | Piece::UpstreamAddress | Piece::TargetAddress)
-        };
+        let foreign = |piece: &Piece| matches!(piece, Piece::File(_) | Piece::TargetAddress) || is_upstream(piece);
         for (key, piece) in self.pieces(foreign) {
             section.mistake(key, format!("{} belongs to the target, not to the upstream", piece.written()), None);
         }
     }
+}
+
+/// Returns whether it is a place where a program listens.
+pub(super) const fn is_place(piece: &Piece) -> bool {
+    matches!(piece, Piece::Port(_) | Piece::Socket(_))
+}
+
+/// Returns whether it names the upstream.
+pub(super) const fn is_upstream(piece: &Piece) -> bool {
+    matches!(piece, Piece::UpstreamUrl | Piece::UpstreamAddress | Piece::UpstreamPath)
 }

@@ -1,5 +1,7 @@
 //! Reads `[upstream]`.
 
+use std::net::IpAddr;
+
 use super::met::Met;
 use crate::spec::Section;
 use harness_rig::target::loopback;
@@ -22,15 +24,38 @@ pub(in crate::scenario) fn read_upstream(section: &Section<'_>) -> Option<Upstre
 
 /// Reads the settings of the bundled upstream; missing keys are taken from `base`.
 pub(in crate::scenario) fn read_builtin(section: &Section<'_>, base: &Builtin) -> Builtin {
-    Builtin {
+    let builtin = Builtin {
         body: section.field("body", "size of its response bodies").default(base.body),
         delay: section.field("delay", "constant delay of every response").default(base.delay),
         tls: section.field("tls", "whether it speaks TLS, with the certificate of the run").default(base.tls),
+        unix: section
+            .field(
+                "unix",
+                "whether it listens at a unix socket in the run's scratch folder, whose path is {upstream.path}",
+            )
+            .default(base.unix),
+        address: section
+            .field("address", "loopback address that it listens on, for example \"::1\"; default: 127.0.0.1")
+            .check(
+                |address: &IpAddr| {
+                    if address.is_loopback() { Ok(()) } else { Err(format!("{address} is not a loopback address")) }
+                },
+            )
+            .optional()
+            .or(base.address),
         args: section
             .field("args", "additional flags of `harness __upstream`, for example [\"--error-every\", \"10\"]")
             .default(base.args.clone()),
         cpuset: section.cpuset().or_else(|| base.cpuset.clone()),
+    };
+    let is_written = |key: &str| section.has("unix") || section.has(key);
+    if builtin.unix && builtin.tls && is_written("tls") {
+        section.mistake("unix", "a unix socket is measured without TLS", Some("remove tls or unix".to_owned()));
     }
+    if builtin.unix && builtin.address.is_some() && is_written("address") {
+        section.mistake("unix", "a unix socket has no IP address", Some("remove address or unix".to_owned()));
+    }
+    builtin
 }
 
 fn read_url(section: &Section<'_>) -> Option<String> {
@@ -40,11 +65,11 @@ fn read_url(section: &Section<'_>) -> Option<String> {
     if let Some(Err(error)) = template.map(|template| loopback::check(&template, true)) {
         section.mistake("url", error.to_string(), None);
     }
-    if !met.ports().is_empty() {
+    if !met.places().is_empty() {
         section.mistake(
             "url",
-            "cannot contain a free port, because the upstream runs already",
-            Some("write its port".to_owned()),
+            "cannot contain a free port or socket, because the upstream runs already",
+            Some("write where it listens".to_owned()),
         );
     }
     url
@@ -53,7 +78,7 @@ fn read_url(section: &Section<'_>) -> Option<String> {
 fn read_process(section: &Section<'_>) -> Upstream {
     let mut met = Met::default();
     let process = super::read_process(section, "", &mut met);
-    let passed_on = met.ports();
+    let passed_on = met.places();
     let url: String =
         section.field("url", "where it answers, for example \"http://127.0.0.1:{port.upstream}\"").required();
     if section.has("url")
@@ -62,7 +87,7 @@ fn read_process(section: &Section<'_>) -> Upstream {
     {
         section.mistake("url", error.to_string(), None);
     }
-    met.check_ports(section, &passed_on, "url");
+    met.check_places(section, &passed_on, "url");
     met.check_upstream(section);
     Upstream::Process { process, url }
 }

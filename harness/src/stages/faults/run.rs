@@ -153,7 +153,7 @@ async fn upstream_fails(
     let Some((admin, address)) = bench.admin().zip(bench.upstream_address()) else {
         return Err(Halt::tool("only the bundled upstream can fail on command"));
     };
-    beside(rig, bench, order, switch::fail((&admin, address), kind, work.slow, span)).await
+    beside(rig, bench, order, switch::fail((&admin, &address), kind, work.slow, span)).await
 }
 
 /// Sends the first request of the stage from other clients, which read the answers very slowly.
@@ -167,7 +167,11 @@ async fn others_read_slowly(
     let url = bench.proxied();
     let Some(request) = stage.requests.first() else { return Err(Halt::tool("the stage has no request")) };
     let request = harness_load::raw(request, &url.authority(), &url.path).map_err(|error| Halt::tooling(&error))?;
-    let address = url.addr;
+    let Some(address) = url.address.inet() else {
+        return Err(Halt::tool(
+            "slow readers need an endpoint at a TCP port, because a unix socket has no receive window to make small",
+        ));
+    };
     let fault = async { Ok(readers::read_slowly(address, request, readers, span).await) };
     beside(rig, bench, order, fault).await
 }

@@ -151,6 +151,9 @@ fn impossible(kind: FaultKind, upstream: Option<&Upstream>, target: &Spec, wire:
     if kind == FaultKind::SlowReaders && wire.is_some_and(WireSpec::is_http2) {
         return Some("slow readers do not speak HTTP/2".to_owned());
     }
+    if kind == FaultKind::SlowReaders && target.endpoints.proxy.starts_with("unix:") {
+        return Some("slow readers need a TCP port: a unix socket has no receive window to make small".to_owned());
+    }
     match &target.launch {
         Launch::External(_) if kind.ends_target() => {
             Some("the target runs already, so harness cannot stop it: use [target.process]".to_owned())

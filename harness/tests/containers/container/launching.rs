@@ -39,8 +39,16 @@ impl Place {
 
     async fn launch(&self, spec: &Spec, limits: Option<&ResourceLimits>) -> Result<Running, Error> {
         let site = self.site.as_ref().unwrap();
-        launch(&LaunchRequest { site, name: "target", spec, upstream: None, cpuset: Some(&[0]), limits, ports: None })
-            .await
+        launch(&LaunchRequest {
+            site,
+            name: "target",
+            spec,
+            upstream: None,
+            cpuset: Some(&[0]),
+            limits,
+            allotted: None,
+        })
+        .await
     }
 }
 
@@ -123,7 +131,7 @@ fn a_container_sees_what_the_scenario_gives_it_and_nothing_else() {
         runtime().block_on(async {
             let running = place.launch(&spec, None).await.unwrap();
             assert_eq!(end_of(&running).await, Ending::Code(7), "{image}");
-            let port = running.endpoints.proxy.port;
+            let port = running.endpoints.proxy.port.unwrap();
             let said = running.log_tail(20);
             let expected = [
                 format!("port {port}"),

@@ -108,7 +108,7 @@ pub(super) const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "proxy = \"http:",
         "proxy = \"ftp:",
-        "line 7: target.endpoints.proxy: \"ftp://127.0.0.1:9\" must start with http:// or https://",
+        "line 7: target.endpoints.proxy: \"ftp://127.0.0.1:9\" must start with http://, https:// or unix://",
     ),
     (
         "{port.proxy}\"\nready",

@@ -69,7 +69,7 @@ struct User {
 impl User {
     fn new(address: SocketAddr, shared: &Arc<SharedLink>, expect: Expect, body: &str) -> Self {
         let (host, base_path, http2) = (address.to_string(), String::new(), Some(Http2::default()));
-        let arm = ArmAddress { arm: Arm::Proxied, address, host, base_path, tls: None, http2 };
+        let arm = ArmAddress { arm: Arm::Proxied, address: address.into(), host, base_path, tls: None, http2 };
         let request = spec::Request {
             name: "request".to_owned(),
             weight: 1,

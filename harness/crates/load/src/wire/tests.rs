@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -82,7 +83,7 @@ async fn exchange_with(
     requests: usize,
 ) -> Vec<(Completion, Option<Negotiated>)> {
     let (host, base_path) = (address.to_string(), String::new());
-    let arm = ArmAddress { arm: Arm::Proxied, address, host, base_path, tls: Some(tls), http2 };
+    let arm = ArmAddress { arm: Arm::Proxied, address: address.into(), host, base_path, tls: Some(tls), http2 };
     let request = Request {
         name: "request".to_owned(),
         weight: 1,
@@ -232,7 +233,9 @@ async fn a_connection_ends_with_close_notify_and_a_reset() {
         });
         let tls = is_tls.then(|| tls(&certificate));
         let (host, base_path) = (String::new(), String::new());
-        let route = Route::new(&ArmAddress { arm: Arm::Direct, address, host, base_path, tls, http2: None }).unwrap();
+        let route =
+            Route::new(&ArmAddress { arm: Arm::Direct, address: address.into(), host, base_path, tls, http2: None })
+                .unwrap();
         let mut opening = Opening::default();
         let mut wire = Wire::open(&route, &mut opening).await.unwrap();
         wire.read_exact(&mut [0; ANSWER.len()]).await.unwrap();
@@ -249,7 +252,7 @@ fn mistakes_are_named() {
     let (certificate, _) = certificate();
     let arm = |tls: Tls| ArmAddress {
         arm: Arm::Direct,
-        address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        address: SocketAddr::from(([127, 0, 0, 1], 1)).into(),
         host: String::new(),
         base_path: String::new(),
         tls: Some(tls),

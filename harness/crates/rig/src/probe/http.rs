@@ -192,7 +192,9 @@ impl<F: Fn() -> bool> Input<'_, F> {
             self.check()?;
             // By Nagle's algorithm, a target that writes its answer in pieces waits for our acknowledgement of the first piece,
             // which the kernel would delay by 40 ms. The kernel resets the option, so it is set before every read.
-            let _unsupported = rustix::net::sockopt::set_tcp_quickack(self.connection.stream.socket(), true);
+            if let Some(tcp) = self.connection.stream.tcp() {
+                let _unsupported = rustix::net::sockopt::set_tcp_quickack(tcp, true);
+            }
             match self.connection.stream.read(&mut chunk) {
                 Ok(count) => {
                     self.connection.buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());

@@ -23,9 +23,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::error::Error;
+use super::free::check_free;
 use super::launcher::{Executable, LaunchRequest, Launcher};
 use super::placeholders::Values;
-use super::process::{check_free, endpoints, render, render_all, render_file, render_program};
+use super::ports::Allotted;
+use super::process::{endpoints, render, render_all, render_file, render_program};
 use super::running::{Hold, Running};
 use super::site::{Site, fresh_folder};
 use super::spec::{ContainerSpec, ImageSpec, Network};
@@ -77,7 +79,7 @@ fn fill<'a>(spec: &ContainerSpec, request: &LaunchRequest<'a>) -> Result<Filled<
     let files: BTreeMap<String, PathBuf> =
         request.spec.files.iter().map(|(name, _)| (name.clone(), cwd.join(name))).collect();
     let rendered = files.values().cloned().collect();
-    let mut values = Values::new(&site.ports, request.upstream, files).again(request.ports);
+    let mut values = Values::new(&site.ports, request.upstream, files).again(request.allotted);
     for (name, template) in &request.spec.files {
         render_file(&mut values, name, &site.folder.join(template), &cwd)?;
     }
@@ -119,7 +121,7 @@ fn running(
         limited: request.limits.is_some_and(|limits| !limits.is_empty()),
         network: Some(network.name().to_owned()),
         // On a bridge, the ports belong to the container only.
-        ports: if network == Network::Host { values.allotted().clone() } else { BTreeMap::new() },
+        allotted: if network == Network::Host { values.allotted().clone() } else { Allotted::default() },
         hold: Hold::Container(started.contained),
     })
 }

@@ -1,5 +1,6 @@
 //! Errors of launching a target.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::container::error::Error as ContainerError;
@@ -32,6 +33,17 @@ pub enum Error {
         /// The other process, if it is visible.
         by: Option<Owner>,
     },
+    /// Another process listens at a socket of the target.
+    #[error(
+        "another process listens at the socket {}; find it with: ss -lxp, or let harness choose a free path by {{socket.NAME}}",
+        path.display()
+    )]
+    SocketTaken { path: PathBuf },
+    /// IPv6 is off, or has no such address.
+    #[error(
+        "this host has no address {address}; write 127.0.0.1, or turn IPv6 on with: sudo sysctl net.ipv6.conf.lo.disable_ipv6=0"
+    )]
+    NoIpv6 { address: IpAddr },
     #[error("no free port: {0}; check with: ss -ltn | wc -l")]
     NoPort(std::io::Error),
     /// A template cannot be rendered into the run's folder.

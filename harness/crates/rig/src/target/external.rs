@@ -40,7 +40,7 @@ impl Launcher for External {
             log: None,
             limited: false,
             network: None,
-            ports: std::collections::BTreeMap::new(),
+            allotted: super::ports::Allotted::default(),
             hold: Hold::Theirs(pidfd),
         })
     }

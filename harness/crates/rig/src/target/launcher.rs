@@ -1,10 +1,10 @@
 //! The interface of the ways in which a target is launched.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 
 use super::error::Error;
+use super::ports::Allotted;
 use super::running::Running;
 use super::site::Site;
 use super::spec;
@@ -23,8 +23,8 @@ pub struct LaunchRequest<'a> {
     pub cpuset: Option<&'a [u64]>,
     /// What it may use; it then runs in a own control group.
     pub limits: Option<&'a ResourceLimits>,
-    /// The ports of an earlier launch, by name, which this one reuses; free ones if absent.
-    pub ports: Option<&'a BTreeMap<String, u16>>,
+    /// The ports and sockets of an earlier launch, which this one reuses; free ones if absent.
+    pub allotted: Option<&'a Allotted>,
 }
 
 /// A way to run a target.

@@ -3,20 +3,20 @@
 use std::net::IpAddr;
 
 use super::template::{Piece, Template, variable};
-use super::url::{HttpUrl, UrlError};
+use super::url::{HttpUrl, UNIX, UrlError};
 
 /// Why traffic must not go to a URL.
 #[derive(Debug, thiserror::Error)]
 pub enum LoopbackError {
     #[error("a file cannot be part of a URL")]
     File,
-    #[error("{0:?} must start with http:// or https://")]
+    #[error("{0:?} must start with http://, https:// or unix://")]
     Scheme(String),
     #[error("{0:?} is not this host: traffic goes to loopback addresses only")]
     OtherHost(String),
     #[error("{text:?} {cause}")]
     Url { text: String, cause: UrlError },
-    #[error("{0:?} must end after the port: the path belongs to [request]")]
+    #[error("{0:?} must end after the port or the socket: the path belongs to [request]")]
     Path(String),
 }
 
@@ -29,6 +29,7 @@ pub fn check(template: &Template, base_only: bool) -> Result<(), LoopbackError> 
     let stand_in = template.render(|piece| match piece {
         Piece::Text(text) => Ok(text.clone()),
         Piece::Port(_) => Ok("9".to_owned()),
+        Piece::Socket(_) | Piece::UpstreamPath => Ok("/stand-in.sock".to_owned()),
         Piece::File(_) | Piece::Certificate(_) => Err(Some(LoopbackError::File)),
         Piece::UpstreamUrl => Ok("http://127.0.0.1:9".to_owned()),
         Piece::UpstreamAddress => Ok("127.0.0.1:9".to_owned()),
@@ -44,6 +45,18 @@ pub fn check(template: &Template, base_only: bool) -> Result<(), LoopbackError> 
 }
 
 fn check_text(text: &str, base_only: bool) -> Result<(), LoopbackError> {
+    if !text.starts_with(UNIX) {
+        check_host(text)?;
+    }
+    let url = HttpUrl::parse(text).map_err(|cause| LoopbackError::Url { text: text.to_owned(), cause })?;
+    if base_only && url.path != "/" {
+        return Err(LoopbackError::Path(text.to_owned()));
+    }
+    Ok(())
+}
+
+/// Checks the host of a URL. This comes first, so that the names of other hosts are never looked up.
+fn check_host(text: &str) -> Result<(), LoopbackError> {
     let plain = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let rest = plain.ok_or_else(|| LoopbackError::Scheme(text.to_owned()))?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -51,15 +64,7 @@ fn check_text(text: &str, base_only: bool) -> Result<(), LoopbackError> {
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,
     };
-    // Checked first, so that the names of other hosts are never looked up.
-    if !is_loopback(host) {
-        return Err(LoopbackError::OtherHost(host.to_owned()));
-    }
-    let url = HttpUrl::parse(text).map_err(|cause| LoopbackError::Url { text: text.to_owned(), cause })?;
-    if base_only && url.path != "/" {
-        return Err(LoopbackError::Path(text.to_owned()));
-    }
-    Ok(())
+    if is_loopback(host) { Ok(()) } else { Err(LoopbackError::OtherHost(host.to_owned())) }
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -81,6 +86,9 @@ mod tests {
             "{upstream.url}",
             "http://{target.address}:80",
             "https://127.0.0.1:1",
+            "unix://{socket.proxy}",
+            "unix:///run/proxy.sock",
+            "unix://{upstream.path}",
         ] {
             assert!(judged(fine, true).is_ok(), "{fine}");
         }
@@ -93,10 +101,14 @@ mod tests {
             "",
             "http://127.0.0.1:0",
             "http://me@127.0.0.1:1",
+            "unix://relative.sock",
+            "unix:/run/proxy.sock",
         ] {
             assert!(judged(wrong, false).is_err(), "{wrong}");
         }
         assert!(judged("http://127.0.0.1:1/x", true).is_err());
+        assert!(judged("unix://{socket.proxy}:/x", true).is_err());
+        assert!(judged("unix://{socket.proxy}:/x", false).is_ok());
         assert!(judged("http://127.0.0.1:1/x", false).is_ok());
         assert!(judged("${HARNESS_TEST_NEVER_SET}/x", true).is_ok());
     }

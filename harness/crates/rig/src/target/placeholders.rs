@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::certificates::Certificates;
-use super::ports::Ports;
+use super::ports::{Allotted, Ports};
 use super::template::{Piece, Template, TemplateError, variable};
 use super::url::HttpUrl;
+use harness_base::address::{Address, AddressError};
 use harness_base::words::nearest;
 
 /// Why a text cannot be rendered.
@@ -32,6 +33,14 @@ pub enum Error {
     Certificates(std::io::Error),
     #[error("{0} is available to processes only; mount a certificate of your own into the container")]
     NoCertificates(String),
+    #[error("{0} is available to processes only: a container does not see the sockets of this host; write a port")]
+    NoSockets(String),
+    #[error(
+        "it names the path of the upstream's socket, but the upstream is at {0}; write {{upstream.address}}, or unix = true in [upstream.builtin]"
+    )]
+    NoPath(String),
+    #[error("{{socket.{name}}}: {cause}: set TMPDIR to a folder with a short path")]
+    Socket { name: String, cause: AddressError },
     #[error("no free port: {0}; check with: ss -ltn | wc -l")]
     NoPort(std::io::Error),
 }
@@ -40,17 +49,19 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Values<'a> {
     ports: &'a Ports,
-    allotted: BTreeMap<String, u16>,
+    allotted: Allotted,
     upstream: Option<&'a HttpUrl>,
     files: BTreeMap<String, PathBuf>,
     address: IpAddr,
     certificates: Option<&'a Certificates>,
+    /// The folder in which sockets are.
+    sockets: Option<PathBuf>,
 }
 
 impl<'a> Values<'a> {
     pub fn new(ports: &'a Ports, upstream: Option<&'a HttpUrl>, files: BTreeMap<String, PathBuf>) -> Self {
         let address = IpAddr::from(Ipv4Addr::LOCALHOST);
-        Self { ports, allotted: BTreeMap::new(), upstream, files, address, certificates: None }
+        Self { ports, allotted: Allotted::default(), upstream, files, address, certificates: None, sockets: None }
     }
 
     /// Sets the certificates whose files the program can read.
@@ -60,10 +71,17 @@ impl<'a> Values<'a> {
         self
     }
 
-    /// Reuses the ports of an earlier launch.
+    /// Sets the folder of the program's sockets. It must be new, so that no path in it is in use.
     #[must_use]
-    pub fn again(mut self, ports: Option<&BTreeMap<String, u16>>) -> Self {
-        self.allotted = ports.cloned().unwrap_or_default();
+    pub fn with_sockets(mut self, folder: &Path) -> Self {
+        self.sockets = Some(folder.to_owned());
+        self
+    }
+
+    /// Reuses the ports and sockets of an earlier launch.
+    #[must_use]
+    pub fn again(mut self, allotted: Option<&Allotted>) -> Self {
+        self.allotted = allotted.cloned().unwrap_or_default();
         self
     }
 
@@ -72,8 +90,8 @@ impl<'a> Values<'a> {
         self.address = address;
     }
 
-    /// Returns the ports allotted to this launch, by name.
-    pub const fn allotted(&self) -> &BTreeMap<String, u16> {
+    /// Returns what was allotted to this launch.
+    pub const fn allotted(&self) -> &Allotted {
         &self.allotted
     }
 
@@ -112,9 +130,18 @@ impl<'a> Values<'a> {
         match piece {
             Piece::Text(text) => Ok(text.clone()),
             Piece::Port(name) => self.port(name).map(|port| port.to_string()),
+            Piece::Socket(name) => self.socket(name),
             Piece::File(name) => self.file(name),
             Piece::UpstreamUrl => upstream().map(|url| url.to_string().trim_end_matches('/').to_owned()),
-            Piece::UpstreamAddress => upstream().map(|url| format!("{}:{}", url.host, url.port)),
+            Piece::UpstreamAddress => upstream().map(|url| match url.port {
+                Some(port) => format!("{}:{port}", url.host),
+                None => url.address.to_string(),
+            }),
+            Piece::UpstreamPath => {
+                let url = upstream()?;
+                let path = url.address.path().ok_or_else(|| Error::NoPath(url.to_string()))?;
+                Ok(path.to_string_lossy().into_owned())
+            }
             Piece::TargetAddress => Ok(self.address.to_string()),
             Piece::Certificate(file) => {
                 let certificates = self.certificates.ok_or_else(|| Error::NoCertificates(piece.written()))?;
@@ -128,12 +155,24 @@ impl<'a> Values<'a> {
     }
 
     fn port(&mut self, name: &str) -> Result<u16, Error> {
-        if let Some(port) = self.allotted.get(name) {
+        if let Some(port) = self.allotted.ports.get(name) {
             return Ok(*port);
         }
         let port = self.ports.free().map_err(Error::NoPort)?;
-        self.allotted.insert(name.to_owned(), port);
+        self.allotted.ports.insert(name.to_owned(), port);
         Ok(port)
+    }
+
+    fn socket(&mut self, name: &str) -> Result<String, Error> {
+        let shown = |path: &Path| path.to_string_lossy().into_owned();
+        if let Some(path) = self.allotted.sockets.get(name) {
+            return Ok(shown(path));
+        }
+        let folder = self.sockets.as_ref().ok_or_else(|| Error::NoSockets(format!("{{socket.{name}}}")))?;
+        let path = folder.join(format!("{name}.sock"));
+        Address::unix(&path).map_err(|cause| Error::Socket { name: name.to_owned(), cause })?;
+        self.allotted.sockets.insert(name.to_owned(), path.clone());
+        Ok(shown(&path))
     }
 
     fn file(&self, name: &str) -> Result<String, Error> {
@@ -177,9 +216,33 @@ mod tests {
     }
 
     #[test]
+    fn an_upstream_at_a_socket_is_named_in_every_form() {
+        let url = HttpUrl::parse("unix:///run/up.sock").expect("valid");
+        let ports = Ports::default();
+        let mut values = Values::new(&ports, Some(&url), BTreeMap::new()).with_sockets(Path::new("/tmp/run/target"));
+        let text = values.render("{upstream.url} {upstream.address} {upstream.path} {socket.a} {socket.a}");
+        let expected =
+            "unix:///run/up.sock unix:/run/up.sock /run/up.sock /tmp/run/target/a.sock /tmp/run/target/a.sock";
+        assert_eq!(text.expect("rendered"), expected);
+        let again = Values::new(&ports, None, BTreeMap::new()).again(Some(values.allotted())).render("{socket.a}");
+        assert_eq!(again.expect("reused"), "/tmp/run/target/a.sock");
+        let deep = PathBuf::from(format!("/{}", "a".repeat(100)));
+        let mut values = Values::new(&ports, None, BTreeMap::new()).with_sockets(&deep);
+        let message = values.render("{socket.proxy}").expect_err("too long").to_string();
+        assert!(
+            message.contains("112 bytes") && message.ends_with("set TMPDIR to a folder with a short path"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn a_mistake_says_what_to_write() {
         let message = |text: &str| rendered(text).expect_err("refused");
         assert!(message("{file.proxi.yaml}").contains("did you mean {file.proxy.yaml}"));
+        assert!(
+            message("{upstream.path}").contains("the upstream is at http://127.0.0.1:77; write {upstream.address}")
+        );
+        assert!(message("{socket.a}").contains("available to processes only"));
         assert!(message("${HARNESS_NOT_SET}").contains("export HARNESS_NOT_SET="));
         assert!(message("{prot.a}").contains("is not a placeholder"));
     }

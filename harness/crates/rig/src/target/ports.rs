@@ -1,9 +1,10 @@
 //! Free ports, and the owners of ports in use.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,14 @@ pub struct Ports {
     allotted: Mutex<BTreeSet<u16>>,
 }
 
+/// What was allotted to one launch, by the names of the placeholders.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allotted {
+    pub ports: BTreeMap<String, u16>,
+    /// The paths of unix sockets.
+    pub sockets: BTreeMap<String, PathBuf>,
+}
+
 /// A process that listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
@@ -40,7 +49,7 @@ impl fmt::Display for Owner {
 }
 
 impl Ports {
-    /// Returns a TCP port that is free on 127.0.0.1 now. It lies below the range of outgoing connections, so that none of them can
+    /// Returns a TCP port that is free on 127.0.0.1 and ::1 now. It lies below the range of outgoing connections, so that none of them can
     /// take it before the target binds it.
     ///
     /// # Errors
@@ -50,7 +59,7 @@ impl Ports {
         let below = first_ephemeral();
         let choices = if below > LOWEST + 1000 { CHOICES } else { 0 };
         let chosen = (0..choices).map(|_| rand::rng().random_range(LOWEST..below));
-        let mut fitting = chosen.filter(|port| !allotted.contains(port) && is_free(local(*port)));
+        let mut fitting = chosen.filter(|port| !allotted.contains(port) && are_free(*port));
         let port = match fitting.next() {
             Some(port) => port,
             None => TcpListener::bind(local(0))?.local_addr()?.port(),
@@ -69,6 +78,11 @@ fn first_ephemeral() -> u16 {
 /// Returns the address of `port` on 127.0.0.1.
 pub(super) fn local(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// Returns whether `port` is free at both addresses of loopback. A host without IPv6 has only one.
+pub(super) fn are_free(port: u16) -> bool {
+    is_free(local(port)) && is_free(SocketAddr::from((Ipv6Addr::LOCALHOST, port)))
 }
 
 /// Returns whether nothing listens at `addr`: it can be bound, or, without permission to bind it, it does not answer.

@@ -5,9 +5,10 @@ use std::path::{Component, Path, PathBuf};
 
 use super::endpoints::Endpoints;
 use super::error::{Error, FileError};
+use super::free::check_free;
 use super::launcher::{Executable, LaunchRequest, Launcher};
 use super::placeholders::Values;
-use super::ports;
+use super::ports::Allotted;
 use super::running::{Hold, Running};
 use super::site::{Site, fresh_folder};
 use super::spec::{self, ProcessSpec};
@@ -27,7 +28,8 @@ pub(super) struct Wanted<'a> {
     pub(super) files: &'a [(String, PathBuf)],
     pub(super) endpoints: &'a spec::Endpoints,
     pub(super) upstream: Option<&'a HttpUrl>,
-    pub(super) ports: Option<&'a BTreeMap<String, u16>>,
+    /// The ports and sockets of an earlier launch.
+    pub(super) allotted: Option<&'a Allotted>,
     /// Whether its stdin and stdout are pipes to control.
     pub(super) pipes: bool,
 }
@@ -50,7 +52,7 @@ impl Launcher for ProcessSpec {
             files: &request.spec.files,
             endpoints: &request.spec.endpoints,
             upstream: request.upstream,
-            ports: request.ports,
+            allotted: request.allotted,
             pipes: false,
         };
         start(request.site, &wanted)
@@ -63,7 +65,7 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
     let files: BTreeMap<String, PathBuf> =
         wanted.files.iter().map(|(name, _)| (name.clone(), cwd.join(name))).collect();
     let mut values = Values::new(&site.ports, wanted.upstream, files);
-    values = values.with_certificates(&site.certificates).again(wanted.ports);
+    values = values.with_certificates(&site.certificates).with_sockets(&cwd).again(wanted.allotted);
     for (name, template) in wanted.files {
         render_file(&mut values, name, &site.folder.join(template), &cwd)?;
     }
@@ -76,8 +78,8 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
     let env = clean_env(&site.scratch, &env);
     let endpoints = endpoints(&mut values, wanted.section, wanted.endpoints)?;
     let program = program(site, argv, &env, process_key("command"))?;
-    let ports = values.allotted().clone();
-    check_free(&endpoints, &ports, wanted.upstream)?;
+    let allotted = values.allotted().clone();
+    check_free(&endpoints, &allotted, wanted.upstream)?;
 
     let name = cwd.file_name().map_or_else(|| wanted.name.into(), |name| name.to_string_lossy());
     let log = site.logs.join(format!("{name}.log"));
@@ -97,7 +99,7 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
         log: Some(log),
         limited: child.group.is_some(),
         network: Some("process".to_owned()),
-        ports,
+        allotted,
         hold: Hold::Ours(Box::new(child)),
     })
 }
@@ -182,21 +184,4 @@ pub(super) fn program(site: &Site, argv: Vec<String>, env: &[(String, String)], 
     let named = executable.to_str().ok_or_else(|| Error::NotText { path: executable.clone() })?;
     let argv = [named.to_owned()].into_iter().chain(argv).collect();
     Ok(Program { argv, executable, builtin: false })
-}
-
-/// Checks that the ports of the target are free. Skips an endpoint that is the upstream itself (both arms direct), because the target
-/// does not bind it.
-pub(super) fn check_free(
-    endpoints: &Endpoints,
-    chosen: &BTreeMap<String, u16>,
-    upstream: Option<&HttpUrl>,
-) -> Result<(), Error> {
-    let urls = [Some(&endpoints.proxy), endpoints.health.as_ref(), endpoints.ready.as_ref()];
-    let fixed = urls.into_iter().flatten().map(|url| url.addr);
-    let fixed = fixed.filter(|addr| upstream.is_none_or(|upstream| upstream.addr != *addr));
-    let all = fixed.chain(chosen.values().map(|port| ports::local(*port)));
-    match all.into_iter().find(|addr| !ports::is_free(*addr)) {
-        Some(addr) => Err(Error::PortTaken { port: addr.port(), by: ports::owner(addr.port()) }),
-        None => Ok(()),
-    }
 }

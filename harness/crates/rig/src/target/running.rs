@@ -1,6 +1,5 @@
 //! A running target.
 
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -9,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::container::watch::Contained;
 use super::endpoints::Endpoints;
-use super::ports::{Owner, owner};
+use super::ports::{Allotted, Owner, owner};
 use crate::cgroup::Group;
 use crate::keeper::{Child, Stopped, log_tail};
 use crate::launch::{Ending, EngineFacts};
@@ -36,8 +35,8 @@ pub struct Running {
     pub limited: bool,
     /// The network at which it is reached: `process`, `host` or `bridge`; absent if it is not ours.
     pub network: Option<String>,
-    /// The ports of this host that were allotted to it, by name.
-    pub ports: BTreeMap<String, u16>,
+    /// The ports and sockets of this host that were allotted to it.
+    pub allotted: Allotted,
     pub(super) hold: Hold,
 }
 
@@ -132,7 +131,7 @@ impl Running {
     /// only when the target has ended: up to [`super::ATTEMPTS`] in all.
     pub fn lost_port(&self) -> Option<(u16, Owner)> {
         self.ended()?;
-        let taken = self.ports.values().filter_map(|port| Some((*port, owner(*port)?)));
+        let taken = self.allotted.ports.values().filter_map(|port| Some((*port, owner(*port)?)));
         taken.into_iter().find(|(_, owner)| owner.mark.as_ref() != self.mark.as_ref())
     }
 }

@@ -1,5 +1,6 @@
 //! The target's and the upstream's part of a scenario, as written: placeholders are still in the texts.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use harness_base::units::{Bytes, Nanos};
@@ -136,6 +137,10 @@ pub struct Builtin {
     pub delay: Nanos,
     /// Whether it speaks TLS, with the certificate of the run.
     pub tls: bool,
+    /// Whether it listens at a unix socket in the run's scratch folder, instead of a port.
+    pub unix: bool,
+    /// The loopback address that it listens on; 127.0.0.1 if absent.
+    pub address: Option<IpAddr>,
     /// More flags of `harness __upstream`, as on its command line.
     pub args: Vec<String>,
     /// CPUs it may run on; all if absent.
@@ -154,6 +159,14 @@ impl Upstream {
 
 impl Default for Builtin {
     fn default() -> Self {
-        Self { body: Bytes(1024), delay: Nanos::ZERO, tls: false, args: Vec::new(), cpuset: None }
+        Self {
+            body: Bytes(1024),
+            delay: Nanos::ZERO,
+            tls: false,
+            unix: false,
+            address: None,
+            args: Vec::new(),
+            cpuset: None,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Placeholders: `{port.NAME}`, `{file.NAME}`, `{upstream.url}`, `{upstream.address}`, `{target.address}`, `{ca.file}`, `{cert.file}`,
+//! Placeholders: `{port.NAME}`, `{socket.NAME}`, `{file.NAME}`, `{upstream.url}`, `{upstream.address}`, `{upstream.path}`, `{target.address}`, `{ca.file}`, `{cert.file}`,
 //! `{key.file}` and, outside files, `${VAR}` and
 //! `${VAR:-default}`.
 //!
@@ -13,12 +13,16 @@ pub enum Piece {
     Text(String),
     /// `{port.NAME}`: a free port, the same for each occurrence of the name.
     Port(String),
+    /// `{socket.NAME}`: the path of a unix socket that does not exist yet, the same for each occurrence of the name.
+    Socket(String),
     /// `{file.NAME}`: the path of a rendered file of `[target.files]`.
     File(String),
-    /// `{upstream.url}`: `http://HOST:PORT` of the upstream, without a slash at the end.
+    /// `{upstream.url}`: `http://HOST:PORT` or `unix:///PATH` of the upstream, without a slash at the end.
     UpstreamUrl,
-    /// `{upstream.address}`: `HOST:PORT` of the upstream.
+    /// `{upstream.address}`: `HOST:PORT` or `unix:/PATH` of the upstream.
     UpstreamAddress,
+    /// `{upstream.path}`: the path of the upstream's unix socket.
+    UpstreamPath,
     /// `{target.address}`: the address of the target, known once it runs.
     TargetAddress,
     /// `{ca.file}`, `{cert.file}` or `{key.file}`: the path of a certificate of the run.
@@ -41,8 +45,8 @@ pub enum TemplateError {
     #[error("{0:?} has a {{ without its }}; write {{{{ and }}}} for literal braces")]
     UnmatchedOpen(String),
     #[error(
-        "{{{0}}} is not a placeholder; there are {{port.NAME}}, {{file.NAME}}, {{upstream.url}}, {{upstream.address}}, \
-         {{target.address}}, {{ca.file}}, {{cert.file}}, {{key.file}} and ${{VAR:-default}}"
+        "{{{0}}} is not a placeholder; there are {{port.NAME}}, {{socket.NAME}}, {{file.NAME}}, {{upstream.url}}, \
+         {{upstream.address}}, {{upstream.path}}, {{target.address}}, {{ca.file}}, {{cert.file}}, {{key.file}} and ${{VAR:-default}}"
     )]
     Unknown(String),
     #[error("${{{0}}} names no environment variable; write ${{VAR}} or ${{VAR:-default}}")]
@@ -55,9 +59,11 @@ impl Piece {
         match self {
             Self::Text(text) => text.clone(),
             Self::Port(name) => format!("{{port.{name}}}"),
+            Self::Socket(name) => format!("{{socket.{name}}}"),
             Self::File(name) => format!("{{file.{name}}}"),
             Self::UpstreamUrl => "{upstream.url}".to_owned(),
             Self::UpstreamAddress => "{upstream.address}".to_owned(),
+            Self::UpstreamPath => "{upstream.path}".to_owned(),
             Self::TargetAddress => "{target.address}".to_owned(),
             Self::Certificate(file) => format!("{{{}}}", file.placeholder()),
             Self::Variable { name, .. } => format!("${{{name}}}"),
@@ -165,9 +171,11 @@ fn placeholder(inside: &str) -> Result<Piece, TemplateError> {
     }
     match inside.split_once('.') {
         Some(("port", name)) if is_name(name) => Ok(Piece::Port(name.to_owned())),
+        Some(("socket", name)) if is_name(name) && !name.contains('/') => Ok(Piece::Socket(name.to_owned())),
         Some(("file", name)) if is_name(name) => Ok(Piece::File(name.to_owned())),
         Some(("upstream", "url")) => Ok(Piece::UpstreamUrl),
         Some(("upstream", "address")) => Ok(Piece::UpstreamAddress),
+        Some(("upstream", "path")) => Ok(Piece::UpstreamPath),
         Some(("target", "address")) => Ok(Piece::TargetAddress),
         _ => Err(TemplateError::Unknown(inside.to_owned())),
     }
@@ -201,9 +209,11 @@ mod tests {
             Ok(match piece {
                 Piece::Text(text) => text.clone(),
                 Piece::Port(name) => format!("<port {name}>"),
+                Piece::Socket(name) => format!("<socket {name}>"),
                 Piece::File(name) => format!("<file {name}>"),
                 Piece::UpstreamUrl => "<url>".to_owned(),
                 Piece::UpstreamAddress => "<address>".to_owned(),
+                Piece::UpstreamPath => "<path>".to_owned(),
                 Piece::TargetAddress => "<target>".to_owned(),
                 Piece::Certificate(file) => format!("<{}>", file.placeholder()),
                 Piece::Variable { name, default } => format!("<{name} or {}>", default.as_deref().unwrap_or("-")),
@@ -214,9 +224,9 @@ mod tests {
 
     #[test]
     fn every_placeholder_is_found_and_the_rest_is_kept() {
-        let text = "a{{b}} ${X:-builtin:y} ${Z} http://127.0.0.1:{port.proxy}/{file.a.conf}?{upstream.url}|{upstream.address}|{target.address}|{ca.file}|{key.file}$";
+        let text = "a{{b}} ${X:-builtin:y} ${Z} http://127.0.0.1:{port.proxy}/{file.a.conf}?{upstream.url}|{upstream.address}|{upstream.path}|{socket.a}|{target.address}|{ca.file}|{key.file}$";
         let shown = Template::parse(text).map(|template| show(&template));
-        let expected = "a{b} <X or builtin:y> <Z or -> http://127.0.0.1:<port proxy>/<file a.conf>?<url>|<address>|<target>|<ca.file>|<key.file>$";
+        let expected = "a{b} <X or builtin:y> <Z or -> http://127.0.0.1:<port proxy>/<file a.conf>?<url>|<address>|<path>|<socket a>|<target>|<ca.file>|<key.file>$";
         assert_eq!(shown.as_deref(), Ok(expected));
     }
 
@@ -229,6 +239,7 @@ mod tests {
             ("{prot.proxy}", "is not a placeholder"),
             ("{upstream.uri}", "is not a placeholder"),
             ("{port.}", "is not a placeholder"),
+            ("{socket.a/b}", "is not a placeholder"),
             ("${1X}", "names no environment variable"),
         ] {
             let message = Template::parse(text).unwrap_err().to_string();

@@ -33,11 +33,11 @@ pub async fn launch_upstream(upstream: &Upstream, site: &Site, name: &str) -> Re
     match upstream {
         Upstream::Builtin(builtin) => {
             // A target on a bridge reaches this host at its address there. The direct arm uses the same address.
-            let host = site.containers.gateway().unwrap_or(IpAddr::from(Ipv4Addr::LOCALHOST));
-            let command = mock(builtin, host);
+            let host = builtin.address.or(site.containers.gateway()).unwrap_or(IpAddr::from(Ipv4Addr::LOCALHOST));
+            let (listen, url) = place(builtin, host);
+            let command = mock(builtin, &listen);
             let process = ProcessSpec { command, env: Vec::new(), cpuset: builtin.cpuset.clone() };
-            let scheme = if builtin.tls { "https" } else { "http" };
-            begin(site, name, &process, &format!("{scheme}://{host}:{{port.upstream}}"))
+            begin(site, name, &process, &url)
         }
         Upstream::Process { process, url } => begin(site, name, process, url),
         Upstream::Url(url) => {
@@ -64,7 +64,7 @@ fn begin(site: &Site, name: &str, process: &ProcessSpec, url: &str) -> Result<Ru
         files: &[],
         endpoints: &endpoints,
         upstream: None,
-        ports: None,
+        allotted: None,
         pipes,
     };
     let running = start(site, &wanted)?;
@@ -72,11 +72,23 @@ fn begin(site: &Site, name: &str, process: &ProcessSpec, url: &str) -> Result<Ru
     Ok(RunningUpstream { url: running.endpoints.proxy.clone(), running: Some(running), admin })
 }
 
+/// Returns where the bundled upstream listens, as a flag and as a URL.
+fn place(builtin: &Builtin, host: IpAddr) -> (String, String) {
+    if builtin.unix {
+        return ("unix:{socket.upstream}".to_owned(), "unix://{socket.upstream}".to_owned());
+    }
+    let host = match host {
+        IpAddr::V4(host) => host.to_string(),
+        IpAddr::V6(host) => format!("[{host}]"),
+    };
+    let scheme = if builtin.tls { "https" } else { "http" };
+    (format!("{host}:{{port.upstream}}"), format!("{scheme}://{host}:{{port.upstream}}"))
+}
+
 /// Returns the command of the bundled upstream, with exact sizes and delays in bytes and nanoseconds.
-fn mock(builtin: &Builtin, host: IpAddr) -> Vec<String> {
+fn mock(builtin: &Builtin, listen: &str) -> Vec<String> {
     let (body, delay) = (format!("{}B", builtin.body.0), format!("{}ns", builtin.delay.0));
-    let listen = format!("{host}:{{port.upstream}}");
-    let own = [BUNDLED, "--listen", &listen, "--body", &body, "--delay", &delay];
+    let own = [BUNDLED, "--listen", listen, "--body", &body, "--delay", &delay];
     let tls = ["--tls-cert", "{cert.file}", "--tls-key", "{key.file}"];
     let tls = tls.into_iter().filter(|_| builtin.tls);
     own.into_iter().chain(tls).map(str::to_owned).chain(builtin.args.iter().cloned()).collect()

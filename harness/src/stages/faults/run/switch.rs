@@ -1,16 +1,16 @@
 //! Makes the bundled upstream fail by commands, which the fault does not affect.
 
-use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use super::Span;
 use crate::run::admin::{Admin, Cause, PATIENCE};
 use crate::run::halt::Halt;
 use crate::stages::faults::facts::{FaultKind, FaultRecord};
+use harness_base::address::Address;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
@@ -46,7 +46,7 @@ struct Totals {
 /// # Errors
 /// Returns [`Halt::Failed`] if the fault cannot be set or removed.
 pub(super) async fn fail(
-    (admin, address): (&Admin, SocketAddr),
+    (admin, address): (&Admin, &Address),
     kind: FaultKind,
     slow: Nanos,
     span: Span,
@@ -101,11 +101,11 @@ async fn set(admin: &Admin, words: &str) -> Result<Totals, Cause> {
 }
 
 /// Waits until connections are accepted or refused.
-async fn until(address: SocketAddr, accepted: bool) -> Result<(), Cause> {
+async fn until(address: &Address, accepted: bool) -> Result<(), Cause> {
     let look = async {
         loop {
-            match TcpStream::connect(address).await {
-                Ok(_) if accepted => return,
+            match connect(address).await {
+                Ok(()) if accepted => return,
                 Err(error) if !accepted && error.kind() == ErrorKind::ConnectionRefused => return,
                 _ => tokio::time::sleep(LOOK).await,
             }
@@ -114,4 +114,11 @@ async fn until(address: SocketAddr, accepted: bool) -> Result<(), Cause> {
     let what = if accepted { "accepts no connections" } else { "still accepts connections" };
     let late = |_| format!("it {what} after {} s", PATIENCE.as_secs());
     Ok(tokio::time::timeout(PATIENCE, look).await.map_err(late)?)
+}
+
+async fn connect(address: &Address) -> io::Result<()> {
+    match address {
+        Address::Inet(address) => TcpStream::connect(address).await.map(drop),
+        Address::Unix(path) => UnixStream::connect(path).await.map(drop),
+    }
 }

@@ -1,7 +1,8 @@
-//! The connection of a probe: TCP, or TLS on it.
+//! The connection of a probe: TCP, TLS on it, or a unix socket.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -9,7 +10,9 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned};
 
+use super::super::socket;
 use crate::target::HttpUrl;
+use harness_base::address::Address;
 use harness_base::units::Nanos;
 
 /// The timeout of one read, after which the stop flag is checked.
@@ -18,13 +21,23 @@ const SLICE: Nanos = Nanos::from_millis(10);
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(TcpStream),
+    Unix(UnixStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Stream {
     /// Connects within `timeout`. The handshake of TLS follows. A write may take as long as `writing`.
     pub(super) fn open(url: &HttpUrl, timeout: Nanos, writing: Nanos) -> io::Result<Self> {
-        let socket = TcpStream::connect_timeout(&url.addr, timeout.duration())?;
+        let address = match &url.address {
+            Address::Inet(address) => address,
+            Address::Unix(path) => {
+                let socket = socket::unix(path, timeout)?;
+                socket.set_read_timeout(Some(SLICE.duration()))?;
+                socket.set_write_timeout(Some(writing.duration()))?;
+                return Ok(Self::Unix(socket));
+            }
+        };
+        let socket = socket::tcp(address, timeout)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(SLICE.duration()))?;
         socket.set_write_timeout(Some(writing.duration()))?;
@@ -49,10 +62,12 @@ impl Stream {
         Ok(!stream.conn.is_handshaking())
     }
 
-    pub(super) fn socket(&self) -> &TcpStream {
+    /// Returns the connection of TCP, if it is one.
+    pub(super) fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Plain(socket) => socket,
-            Self::Tls(stream) => &stream.sock,
+            Self::Plain(socket) => Some(socket),
+            Self::Tls(stream) => Some(&stream.sock),
+            Self::Unix(_) => None,
         }
     }
 }
@@ -61,6 +76,7 @@ impl Read for Stream {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(bytes),
+            Self::Unix(socket) => socket.read(bytes),
             // The server has closed the connection without the alert `close_notify` (RFC 8446, section 6.1).
             Self::Tls(stream) => match stream.read(bytes) {
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(0),
@@ -74,6 +90,7 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.write(bytes),
+            Self::Unix(socket) => socket.write(bytes),
             Self::Tls(stream) => stream.write(bytes),
         }
     }
@@ -81,6 +98,7 @@ impl Write for Stream {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(socket) => socket.flush(),
+            Self::Unix(socket) => socket.flush(),
             Self::Tls(stream) => stream.flush(),
         }
     }
