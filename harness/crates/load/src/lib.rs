@@ -4,7 +4,7 @@
 //! streams of one on HTTP/2), does its own I/O on it and records six instants. Control and child exchange JSON lines.
 //!
 //! ```text
-//! control: generator ── frames ── child: users (Goose) → virtual user → trial (slots, window), lane (link with HTTP/1.1, or HTTP/2), tally
+//! control: generator ── frames ── child: users (Goose) → virtual user → trial (slots, window), lane (HTTP/1.1 or HTTP/2), tally
 //! ```
 
 pub mod child;

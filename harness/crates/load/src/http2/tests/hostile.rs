@@ -70,7 +70,7 @@ async fn until(socket: &mut TcpStream, kind: u8) -> Option<u32> {
     }
 }
 
-/// A server that reads the preface, sends SETTINGS, and answers each request with `answer`, given the number of the connection and the stream.
+/// A server that reads the preface, sends SETTINGS, and answers each request with `answer`, given the numbers of connection and stream.
 /// An answer that is `true` closes the connection.
 async fn server(answer: impl Fn(u64, u32) -> (Vec<u8>, bool) + Clone + Send + Sync + 'static) -> Peer {
     peer(move |mut socket, number| {
