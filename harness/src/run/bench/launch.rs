@@ -128,9 +128,10 @@ async fn come_up(
 /// port one of the target.
 pub(crate) fn launch_halt(error: &target::Error) -> Halt {
     let exit = match error {
-        target::Error::PortTaken { .. } | target::Error::NotListening { .. } | target::Error::NoProcess { .. } => {
-            Exit::TargetFailed
-        }
+        target::Error::PortTaken { .. }
+        | target::Error::SocketTaken { .. }
+        | target::Error::NotListening { .. }
+        | target::Error::NoProcess { .. } => Exit::TargetFailed,
         target::Error::Container(error) if error.fault() == Fault::Tool => Exit::Usage,
         target::Error::Keeper(keeper::Error::Refused(refusal)) if !refusal.is_of_host() => Exit::InvalidInput,
         target::Error::Keeper(_) | target::Error::NoPort(_) | target::Error::Folder { .. } => Exit::Usage,
