@@ -17,6 +17,7 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::Parser;
 use harness_base::units::Nanos;
+use nix::sys::resource::{Resource, getrlimit};
 
 use child::Child;
 use table::{Added, Capacity, Rows, Table};
@@ -26,6 +27,8 @@ const CONNECTIONS: [u64; 3] = [10, 64, 256];
 /// Further ones, which have no bound, in at most [`FEW`] rounds.
 const MANY_CONNECTIONS: [u64; 2] = [1_000, 10_000];
 const FEW: usize = 5;
+/// Descriptors that are not of connections.
+const SPARE: u64 = 1_000;
 /// More connections than this leave no outgoing port for all rows at the same time, so only wrk and the load child are measured.
 const MOST_FOR_ALL: u64 = 5_000;
 /// The rates in the pacing rows.
@@ -119,7 +122,10 @@ fn measure(args: &Args) -> Result<bool> {
     for connections in CONNECTIONS {
         table.costs.push((connections, runtime.block_on(costs(args, connections, args.rounds, &body))?));
     }
-    for connections in MANY_CONNECTIONS {
+    // Two generators share the descriptors of the upstream, and the load child needs two for each connection.
+    let (_, descriptors) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let most = descriptors.saturating_sub(SPARE) / 2;
+    for connections in MANY_CONNECTIONS.map(|connections| connections.min(most)) {
         let rounds = args.rounds.min(FEW);
         table.more_costs.push((connections, runtime.block_on(costs(args, connections, rounds, &body))?));
     }
