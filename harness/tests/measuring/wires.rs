@@ -23,6 +23,7 @@ fn half_a_millisecond_of_added_latency_is_recovered_over_unix_sockets() {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn half_a_millisecond_of_added_latency_is_recovered_over_ipv6() {
     let _alone = alone();
     if std::net::TcpListener::bind("[::1]:0").is_err() {
