@@ -16,8 +16,7 @@ use tokio::net::TcpStream;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// One of this many reads of a thread asks for the time of arrival. `docs/performance.md` has what such a read costs. The number is a
-/// prime, so that it does not always meet the same read of answers that take several.
+/// One of this many reads of a thread asks for the time of arrival, because such a read costs more than another. The number is a prime, so that it does not always meet the same read of answers that take several.
 const EVERY: u32 = 17;
 
 thread_local! {
