@@ -3,11 +3,12 @@
 use std::io::{self, ErrorKind};
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 
 use harness_base::address::Address;
+use harness_base::unix::is_stale;
 use nix::sys::socket::{Backlog, Shutdown, listen, shutdown};
 use tokio::net::{TcpListener, UnixListener};
 
@@ -92,12 +93,6 @@ fn bind_unix(path: &Path) -> io::Result<Bound> {
     listener.set_nonblocking(true)?;
     deepen(&listener)?;
     Ok(Bound::Unix(listener, file))
-}
-
-/// Returns whether `path` is a socket at which nothing listens.
-fn is_stale(path: &Path) -> bool {
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
 /// Sets the length of the queue. A second listen(2) changes nothing else; the standard library fixes the length at the first.

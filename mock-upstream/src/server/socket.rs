@@ -1,17 +1,13 @@
 //! An accepted or opened connection: TCP, or a unix socket.
 
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::net::{TcpStream, UnixStream};
-
-/// How long a connection waits for a place in the queue of a unix socket that is full.
-const QUEUE: Duration = Duration::from_millis(1);
 
 /// A connection between two processes.
 #[derive(Debug)]
@@ -29,14 +25,9 @@ impl Socket {
         Ok(Self::Tcp(stream))
     }
 
-    /// Connects to the unix socket at `path`. As with TCP, a full queue delays the connection.
+    /// Connects to the unix socket at `path`.
     pub(crate) async fn unix(path: &Path) -> io::Result<Self> {
-        loop {
-            match UnixStream::connect(path).await {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => tokio::time::sleep(QUEUE).await,
-                connected => return connected.map(Self::Unix),
-            }
-        }
+        harness_base::unix::connect(path).await.map(Self::Unix)
     }
 
     pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
@@ -53,7 +44,7 @@ impl Socket {
         }
     }
 
-    /// Closes the connection when it is dropped, with a TCP reset. A unix socket knows none; its peer sees the end of the stream.
+    /// Closes the connection when it is dropped, with a TCP reset. A unix socket has no reset; its peer reads the end of the stream.
     pub(crate) fn reset_on_drop(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.set_zero_linger(),

@@ -12,5 +12,6 @@ pub mod printable;
 #[cfg(feature = "timer")]
 pub mod timer;
 pub mod units;
+pub mod unix;
 pub mod words;
 pub mod workflow;

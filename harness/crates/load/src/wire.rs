@@ -2,7 +2,6 @@
 
 mod socket;
 mod tls;
-mod unix;
 
 use std::io;
 use std::pin::Pin;
@@ -20,6 +19,7 @@ use super::spec::Http2;
 use harness_base::address::Address;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
+use harness_base::unix;
 pub(super) use tls::Negotiated;
 pub use tls::TlsError;
 

@@ -1,12 +1,11 @@
 //! The check that the ports and sockets of a target are free before it starts.
 
-use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use harness_base::address::Address;
+use harness_base::unix::is_stale;
 use nix::errno::Errno;
 
 use super::endpoints::Endpoints;
@@ -66,8 +65,7 @@ fn check_socket(path: &Path) -> Result<(), Error> {
 
 /// Removes a socket at which no process listens.
 fn remove_stale(path: &Path) {
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    if is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+    if is_stale(path) {
         // If this fails, the target reports that it cannot listen.
         let _ = std::fs::remove_file(path);
     }
