@@ -1,7 +1,7 @@
 //! Reads the keys that every stage has, with their defaults.
 
 use super::limits;
-use super::load::at_least;
+use super::load::{self, Defaults, at_least};
 use crate::measure::audit::Limits;
 use crate::measure::group::ResourceLimits;
 use crate::scenario::request::Around;
@@ -9,6 +9,7 @@ use crate::scenario::requests;
 use crate::scenario::target::read_builtin;
 use crate::scenario::wire;
 use crate::spec::Section;
+use crate::work::load::LoadWork;
 use harness_load::spec::{GeneratorSpec, Request, WireSpec};
 use harness_rig::target::spec::{Builtin, Launch, Spec as TargetSpec, Upstream};
 
@@ -80,6 +81,16 @@ impl Common {
         self.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
         self.requests = requests::of_stage(section, base.requests, base.around);
         self.wire = wire::read(section, &base.target.endpoints.proxy).or(base.generator.wire);
+    }
+
+    /// Reads the load of a stage whose direct arm may run too, and checks that both arms can speak the same.
+    pub(crate) fn read_arms(&self, section: &Section<'_>, base: &Base<'_>, defaults: &Defaults) -> LoadWork {
+        let load = load::read(section, defaults, base.is_external(section));
+        let paired = load::read_paired(section, self.upstream.is_some(), true);
+        if paired {
+            self.check_arms(section);
+        }
+        LoadWork { paired, ..load }
     }
 
     /// Checks what a stage with both arms needs: an upstream that speaks what the target speaks.

@@ -3,7 +3,7 @@
 use super::work::Work;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
-use crate::scenario::stage::load::{self, Defaults, Loop, at_least};
+use crate::scenario::stage::load::{Defaults, Loop, at_least};
 use crate::spec::Section;
 use crate::work;
 use crate::work::load::PerConnection;
@@ -20,10 +20,9 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
     common.read_surroundings(section, base);
     common.read_limits(section, base);
     common.read_requests(section, base);
-    let load = load::read(section, &DEFAULTS, base.is_external(section));
-    let paired = load::read_paired(section, common.upstream.is_some(), true);
+    let load = common.read_arms(section, base, &DEFAULTS);
     let per_connection = Some(read_per_connection(section, base));
-    Work(work::load::LoadWork { paired, per_connection, ..load }).into()
+    Work(work::load::LoadWork { per_connection, ..load }).into()
 }
 
 fn read_per_connection(section: &Section<'_>, base: &Base<'_>) -> PerConnection {

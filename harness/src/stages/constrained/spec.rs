@@ -4,7 +4,7 @@ use super::work::Work;
 use crate::measure::group::ResourceLimits;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
-use crate::scenario::stage::load::{self, Defaults, Loop};
+use crate::scenario::stage::load::{Defaults, Loop};
 use crate::spec::Section;
 use crate::work;
 use harness_base::units::{Bytes, Nanos};
@@ -21,7 +21,5 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
     common.read_surroundings(section, base);
     common.read_limits_or(section, base, SIDECAR);
     common.read_requests(section, base);
-    let load = load::read(section, &DEFAULTS, base.is_external(section));
-    let paired = load::read_paired(section, common.upstream.is_some(), true);
-    Work(work::load::LoadWork { paired, ..load }).into()
+    Work(common.read_arms(section, base, &DEFAULTS)).into()
 }
