@@ -138,10 +138,11 @@ impl Child {
 fn used(pid: u32) -> Result<Used> {
     let clock = clock_gettime(ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(pid)?))?)?;
     let process = procfs::process::Process::new(i32::try_from(pid)?)?;
-    let waits = |task: procfs::process::Task| Ok(task.status()?.voluntary_ctxt_switches.unwrap_or_default());
+    // A thread can end while it is read.
+    let waits = |task: procfs::ProcResult<procfs::process::Task>| task.ok()?.status().ok()?.voluntary_ctxt_switches;
     Ok(Used {
         cpu: Nanos(clock.tv_sec().unsigned_abs() * 1_000_000_000 + clock.tv_nsec().unsigned_abs()),
         user: STAT_TICK.times(process.stat()?.utime),
-        waits: process.tasks()?.map(|task| waits(task?)).sum::<procfs::ProcResult<u64>>()?,
+        waits: process.tasks()?.filter_map(waits).sum(),
     })
 }

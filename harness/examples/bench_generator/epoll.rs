@@ -1,5 +1,5 @@
-//! A bare epoll loop that sends at a rate: the latency that an observer with as little of its own as possible sees, and the one that
-//! remains without the observer, by the kernel's times of arrival.
+//! A bare epoll loop that sends at a rate. It measures latency with as little work of its own as possible, and also without that work, by
+//! the kernel's times of arrival.
 
 use std::io::{IoSliceMut, Read, Write};
 use std::net::{SocketAddr, TcpStream};

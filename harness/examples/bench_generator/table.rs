@@ -79,6 +79,11 @@ pub(crate) fn ratio(over: &[Cost], under: &[Cost], of: fn(Cost) -> f64) -> f64 {
     median(over.iter().zip(under).map(|(over, under)| of(*over) / of(*under)))
 }
 
+/// Formats a ratio; a dash if one side was not measured.
+fn shown(ratio: f64) -> String {
+    if ratio.is_nan() { "–".to_owned() } else { format!("{ratio:.2}") }
+}
+
 fn lag_ratio(lags: &[(Lag, Lag)], of: fn(Lag) -> f64) -> f64 {
     median(lags.iter().map(|(child, bare)| of(*child) / of(*bare)))
 }
@@ -176,9 +181,9 @@ impl Rows {
             let of = |of: fn(&Cost) -> f64| median(costs.iter().map(of));
             let _ = writeln!(
                 text,
-                "| {connections} | {name} | {:.2} | {:.2} | {:.1} | {:.1} | {:.2} |",
-                ratio(costs, &self.wrk, cpu),
-                ratio(costs, &self.wrk, rate),
+                "| {connections} | {name} | {} | {} | {:.1} | {:.1} | {:.2} |",
+                shown(ratio(costs, &self.wrk, cpu)),
+                shown(ratio(costs, &self.wrk, rate)),
                 of(|cost| cost.cpu_ns) / 1e3,
                 of(|cost| cost.user_ns) / 1e3,
                 of(|cost| cost.waits),
