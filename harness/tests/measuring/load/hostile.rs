@@ -8,6 +8,7 @@ use harness::measure::{Arm, Outcome};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use harness_load::LoadEngine as _;
+use harness_load::frames::PreflightAnswer;
 use harness_load::spec::{Expect, Request};
 
 use super::{Load, request};
@@ -17,9 +18,9 @@ type Attack = fn(&mut TcpStream) -> io::Result<()>;
 
 pub(super) const TIMEOUT: Nanos = Nanos::from_millis(400);
 /// How long after its timeout a request may end.
-pub(super) const LATE: Nanos = Nanos::from_millis(100);
+const LATE: Nanos = Nanos::from_millis(100);
 /// What an answer may cost in memory, in KiB.
-pub(super) const MEMORY: u64 = 64 << 10;
+const MEMORY: u64 = 64 << 10;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -139,7 +140,7 @@ fn serve(attack: Attack) -> SocketAddr {
 }
 
 /// Returns the largest resident memory of a process so far, in KiB.
-pub(super) fn peak(pid: u32) -> u64 {
+fn peak(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
@@ -153,26 +154,34 @@ async fn hostile_answers_end_in_time_with_their_reason_and_take_no_memory() {
     for (what, attack, outcome, reason) in ATTACKS {
         let request = Request { timeout: TIMEOUT, expect: expect.clone(), ..request("one", 1, "/") };
         let mut load = Load::start(serve(attack), 1, vec![request]).await;
-        let before = peak(load.child.id());
-        // A busy host can only make them later.
-        let mut least = Nanos(u64::MAX);
-        for _ in 0..3 {
-            let began = Mono::now();
-            let answer = load.generator.preflight(Arm::Direct).await.unwrap().answers.remove(0);
-            least = least.min(Mono::now().since(began));
+        let check = |answer: PreflightAnswer| {
             let example = answer.example.unwrap();
             assert!(
                 answer.outcome == outcome && example.starts_with(reason),
                 "{what}: {:?}: {example}",
                 answer.outcome
             );
-            if least <= TIMEOUT.plus(LATE) {
-                break;
-            }
-        }
-        assert!(least <= TIMEOUT.plus(LATE), "{what}: took {least}");
-        let used = peak(load.child.id()).saturating_sub(before);
-        assert!(used < MEMORY, "{what}: {used} KiB");
+        };
+        ends_in_time(&mut load, what, check).await;
         load.end().await;
     }
+}
+
+/// Sends a request, checks its outcome, and that it ended in time and took little memory.
+pub(super) async fn ends_in_time(load: &mut Load, what: &str, check: impl Fn(PreflightAnswer)) {
+    let before = peak(load.child.id());
+    // A busy host can only make them later.
+    let mut least = Nanos(u64::MAX);
+    for _ in 0..3 {
+        let began = Mono::now();
+        let answer = load.generator.preflight(Arm::Direct).await.unwrap().answers.remove(0);
+        least = least.min(Mono::now().since(began));
+        check(answer);
+        if least <= TIMEOUT.plus(LATE) {
+            break;
+        }
+    }
+    assert!(least <= TIMEOUT.plus(LATE), "{what}: took {least}");
+    let used = peak(load.child.id()).saturating_sub(before);
+    assert!(used < MEMORY, "{what}: {used} KiB");
 }

@@ -3,13 +3,11 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use harness::measure::{Arm, Outcome};
-use harness_base::clock::Mono;
-use harness_base::units::Nanos;
-use harness_load::LoadEngine as _;
+use harness::measure::Outcome;
+use harness_load::frames::PreflightAnswer;
 use harness_load::spec::{Http2, Request};
 
-use super::hostile::{LATE, MEMORY, TIMEOUT, peak};
+use super::hostile::{TIMEOUT, ends_in_time};
 use super::{Load, request};
 use crate::alone;
 
@@ -81,21 +79,10 @@ async fn floods_of_http2_frames_end_in_time_and_take_no_memory() {
     for (what, begin, more, outcomes) in floods() {
         let request = Request { timeout: TIMEOUT, ..request("one", 1, "/") };
         let mut load = Load::with(serve(begin, more), 1, vec![request], Some(Http2::default())).await;
-        let before = peak(load.child.id());
-        // A busy host can only make them later.
-        let mut least = Nanos(u64::MAX);
-        for _ in 0..3 {
-            let began = Mono::now();
-            let answer = load.generator.preflight(Arm::Direct).await.unwrap().answers.remove(0);
-            least = least.min(Mono::now().since(began));
+        let check = |answer: PreflightAnswer| {
             assert!(outcomes.contains(&answer.outcome), "{what}: {:?}: {:?}", answer.outcome, answer.example);
-            if least <= TIMEOUT.plus(LATE) {
-                break;
-            }
-        }
-        assert!(least <= TIMEOUT.plus(LATE), "{what}: took {least}");
-        let used = peak(load.child.id()).saturating_sub(before);
-        assert!(used < MEMORY, "{what}: {used} KiB");
+        };
+        ends_in_time(&mut load, what, check).await;
         load.end().await;
     }
 }

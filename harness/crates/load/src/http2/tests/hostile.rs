@@ -1,6 +1,7 @@
 //! Servers that break the protocol, or end what they began: each request ends in time with a named outcome.
 
 use super::*;
+use crate::http2::scanner::tests::frame;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -18,11 +19,6 @@ const OK: &[u8] = &[0x88];
 
 const CANCEL: u32 = 8;
 const REFUSED_STREAM: u32 = 7;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
 
 fn go_away(last_stream: u32, code: u32) -> Vec<u8> {
     frame(GOAWAY, 0, 0, &[last_stream.to_be_bytes(), code.to_be_bytes()].concat())
