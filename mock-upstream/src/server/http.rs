@@ -79,7 +79,7 @@ fn peek(socket: &Socket, complete: bool) -> io::Result<Version> {
     }
 }
 
-/// Accepts TLS on a connection. Returns `None` at the stop signal, and if the handshake fails; an alert tells the client why.
+/// Accepts TLS on a connection. Returns `None` at the stop signal, and if the handshake fails; the client receives an alert with the reason.
 pub(crate) async fn accept_tls<I>(tls: &Acceptor, stream: I, stop: &mut Stop) -> Option<TlsStream<I>>
 where
     I: AsyncRead + AsyncWrite + Unpin,
@@ -136,7 +136,7 @@ where
     E: Http2ServerConnExec<S::Future, B>,
     Self: Unpin,
 {
-    /// Tells the client with GOAWAY.
+    /// Sends GOAWAY to the client.
     fn finish(&mut self) {
         Pin::new(self).graceful_shutdown();
     }

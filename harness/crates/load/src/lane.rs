@@ -93,7 +93,7 @@ impl Lane {
         }
     }
 
-    /// Gives it up: its connection carries no request that is sent later.
+    /// Ends its use: its connection carries no request that is sent later.
     pub(super) fn close(self) {
         match self {
             Self::Http1(_) => {}
@@ -101,7 +101,7 @@ impl Lane {
         }
     }
 
-    /// Gives it up like [`Lane::close`], and frees the port of a connection of its own at once; see [`Link::close`].
+    /// Ends its use like [`Lane::close`], and frees the port of a connection of its own at once; see [`Link::close`].
     pub(super) fn reset(self) {
         match self {
             Self::Http1(link) => link.close(),

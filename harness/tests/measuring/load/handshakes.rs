@@ -70,7 +70,7 @@ impl Drop for TlsServer {
     }
 }
 
-/// Measures with one user, so that nobody waits for the handshake of another. Returns the quickest handshake.
+/// Measures with one user, so that no user waits for the handshake of another. Returns the quickest handshake.
 async fn quickest_handshake(server: &TlsServer, resumption: bool) -> Nanos {
     let mut load = server.load(server.address, 1, resumption).await;
     let facts = load.trial(lives(1, order(CLOSED, 100, 400))).await;

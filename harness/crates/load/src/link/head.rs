@@ -96,7 +96,7 @@ impl<'f> Said<'f> {
     fn by(fields: &'f [Header<'f>]) -> Self {
         let mut said = Self::default();
         for field in fields {
-            // The lengths of the names tell most fields apart.
+            // Most fields differ from these in the length of their names.
             match field.name.len() {
                 10 if field.name.eq_ignore_ascii_case("connection") => {
                     said.close |= has_token(field.value, b"close");

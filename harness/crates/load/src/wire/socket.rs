@@ -1,4 +1,4 @@
-//! A TCP socket that knows when the kernel received what was read.
+//! A TCP socket with the time at which the kernel received what was read.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice, IoSliceMut};

@@ -45,7 +45,8 @@ impl Lock {
     /// As [`Lock::acquire`].
     pub fn acquire_within(timeout: Duration) -> Result<Self, Error> {
         match Self::at(Path::new(PLACE), timeout) {
-            // Where nobody can make the file, for example in a container, runs exclude each other by the folder for temporary files.
+            // The file cannot be made, for example in a container with a read-only root. Runs with the same folder for temporary files
+            // exclude each other there.
             Err(Error::NoLock { cause, .. }) if has_no_place(&cause) => {
                 Self::at(&std::env::temp_dir().join(NAME), timeout)
             }
