@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use harness_base::units::Nanos;
 use nix::sys::resource::{Resource, getrlimit};
 
@@ -61,6 +61,25 @@ struct Args {
     /// Worker threads of the load child; 0 is its default
     #[arg(long, default_value_t = 0)]
     workers: usize,
+    /// A part to measure; may be repeated. Without it, all are measured
+    #[arg(long, value_enum)]
+    part: Vec<Part>,
+}
+
+/// What one table of the output shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Cost,
+    Pacing,
+    Added,
+    Capacity,
+    Http2,
+}
+
+impl Args {
+    fn wants(&self, part: Part) -> bool {
+        self.part.is_empty() || self.part.contains(&part)
+    }
 }
 
 /// What one run cost per request, and its rate.
@@ -119,25 +138,39 @@ fn measure(args: &Args) -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let body = Bytes::from(json_of_1_kib("42"));
     let mut table = Table::default();
+    if args.wants(Part::Cost) {
+        runtime.block_on(all_costs(args, &mut table, &body))?;
+    }
+    if args.wants(Part::Pacing) {
+        runtime.block_on(pacing(args, &mut table))?;
+    }
+    if args.wants(Part::Added) {
+        runtime.block_on(added(args, &mut table, &body))?;
+    }
+    for target in args.target.iter().filter(|_| args.wants(Part::Capacity)) {
+        table.capacities.push(runtime.block_on(capacity(args, target, &body))?);
+    }
+    if args.wants(Part::Http2) {
+        table.http2 = runtime.block_on(h2load::measure(args, &body))?;
+    }
+    let (text, holds) = table.render();
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(holds)
+}
+
+/// Measures the costs with every number of connections.
+async fn all_costs(args: &Args, table: &mut Table, body: &Bytes) -> Result<()> {
     for connections in CONNECTIONS {
-        table.costs.push((connections, runtime.block_on(costs(args, connections, args.rounds, &body))?));
+        table.costs.push((connections, costs(args, connections, args.rounds, body).await?));
     }
     // Two generators share the descriptors of the upstream, and the load child needs two for each connection.
     let (_, descriptors) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let most = descriptors.saturating_sub(SPARE) / 2;
     for connections in MANY_CONNECTIONS.map(|connections| connections.min(most)) {
         let rounds = args.rounds.min(FEW);
-        table.more_costs.push((connections, runtime.block_on(costs(args, connections, rounds, &body))?));
+        table.more_costs.push((connections, costs(args, connections, rounds, body).await?));
     }
-    runtime.block_on(pacing(args, &mut table))?;
-    runtime.block_on(added(args, &mut table, &body))?;
-    for target in &args.target {
-        table.capacities.push(runtime.block_on(capacity(args, target, &body))?);
-    }
-    table.http2 = runtime.block_on(h2load::measure(args, &body))?;
-    let (text, holds) = table.render();
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(holds)
+    Ok(())
 }
 
 /// Measures the costs of every row with one number of connections, in turns.

@@ -159,10 +159,10 @@ impl Table {
             bounds.push(Bound::least(format!("capacity of {name} ÷ that found by wrk"), found, 0.97));
         }
         bounds.extend(h2load::render(&self.http2).1.into_iter().map(|(name, found)| Bound::most(name, found, 2.5)));
-        let first = self.costs.first().map_or(f64::NAN, |(_, rows)| rows.rss);
-        bounds.push(Bound::most("RSS at 10 connections, MiB", first, 40.0));
+        let Some((_, Rows { rss: first, .. })) = self.costs.first() else { return bounds };
+        bounds.push(Bound::most("RSS at 10 connections, MiB", *first, 40.0));
         for (connections, rows) in &self.more_costs {
-            let each = (rows.rss - first) * 1024.0 / *connections as f64;
+            let each = (rows.rss - *first) * 1024.0 / *connections as f64;
             bounds.push(Bound::most(format!("KiB per connection, {connections} connections"), each, 16.0));
         }
         bounds

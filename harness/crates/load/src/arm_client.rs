@@ -153,11 +153,14 @@ impl ArmClient {
     ///
     /// If the peer cannot have processed the request, because it had closed the connection of earlier requests before this one was written
     /// or says so on HTTP/2, the request is repeated once.
+    ///
+    /// The request counts as sent at `sent`, or else just before it is written.
     pub(super) async fn exchange(
         &mut self,
         message: Message<'_>,
         judge: &mut Judge,
         deadline: &mut Deadline,
+        sent: Option<Mono>,
     ) -> Completion {
         let mut completion = Completion::new();
         let (mut is_last_try, mut opened) = (false, false);
@@ -178,9 +181,9 @@ impl ArmClient {
             let State::Open(lane) = &mut self.state else {
                 return completion.failed(Outcome::Connect, "no connection");
             };
-            let failure = match lane.exchange(message, judge, deadline).await {
+            let failure = match lane.exchange(message, judge, deadline, sent).await {
                 Ok(answer) => {
-                    let answer = Answer { sent: answer.sent.filter(|_| !opened), ..answer };
+                    let answer = Answer { sent: sent.or(answer.sent.filter(|_| !opened)), ..answer };
                     return completion.answered(answer, judge.outcome(message.expected()));
                 }
                 Err(failure) => failure,

@@ -7,6 +7,7 @@ use super::http2::{self, SharedLink};
 use super::judge::{Expected, Judge};
 use super::link::{self, Answer, Link};
 use super::wire::{Negotiated, Opening, Route};
+use harness_base::clock::Mono;
 
 /// A lane: the connection itself on HTTP/1.1, streams of a connection on HTTP/2.
 pub(super) enum Lane {
@@ -109,12 +110,13 @@ impl Lane {
         }
     }
 
-    /// Sends a request and reads the answer to its end.
+    /// Sends a request and reads the answer to its end; see [`Link::exchange`].
     pub(super) async fn exchange(
         &mut self,
         message: Message<'_>,
         judge: &mut Judge,
         deadline: &mut Deadline,
+        sent: Option<Mono>,
     ) -> Result<Answer, Failure> {
         match (self, message) {
             (Self::Http1(link), Message::Http1(message)) => {
@@ -123,7 +125,7 @@ impl Lane {
                     processed: written,
                     ends_lane: true,
                 };
-                link.exchange(message, judge, deadline).await.map_err(failed)
+                link.exchange(message, judge, deadline, sent).await.map_err(failed)
             }
             (Self::Http2(lane), Message::Http2(message)) => {
                 let done = lane.exchange(message, judge, deadline).await;

@@ -87,6 +87,8 @@ pub(super) enum Reason {
 struct Exchange<'e> {
     message: Message<'e>,
     judge: &'e mut Judge,
+    /// When the request counts as sent.
+    sent: Option<Mono>,
     /// How many bytes of the request were written.
     written: usize,
     /// Whether what was written has left this process.
@@ -121,14 +123,15 @@ impl Link {
         self.wire.negotiated()
     }
 
-    /// Sends a request and reads the answer to its end.
+    /// Sends a request and reads the answer to its end. It counts as sent at `sent`, or else just before its first write.
     pub(super) async fn exchange(
         &mut self,
         message: Message<'_>,
         judge: &mut Judge,
         deadline: &mut Deadline,
+        sent: Option<Mono>,
     ) -> Result<Answer, Failure> {
-        let mut exchange = Exchange::new(message, judge);
+        let mut exchange = Exchange { sent, ..Exchange::new(message, judge) };
         let done = poll_fn(|cx| exchange.poll(&mut self.wire, deadline, cx)).await;
         self.ended = done.is_err() || !exchange.keep_alive || !exchange.flushed;
         match done {
@@ -143,6 +146,7 @@ impl<'e> Exchange<'e> {
         Self {
             message,
             judge,
+            sent: None,
             written: 0,
             flushed: false,
             broken: None,
@@ -188,6 +192,8 @@ impl<'e> Exchange<'e> {
     /// Writes what the socket takes of the request.
     fn write<S: AsyncWrite + Unpin>(&mut self, socket: &mut S, cx: &mut Context<'_>) {
         while self.written < self.message.text.len() && self.broken.is_none() {
+            // The preparation before it, which takes microseconds on an idle CPU, is not the peer's time.
+            self.sent.get_or_insert_with(Mono::now);
             match Pin::new(&mut *socket).poll_write(cx, &self.message.text[self.written..]) {
                 Poll::Ready(Ok(length)) => self.written += length,
                 Poll::Ready(Err(error)) => self.broken = Some(error),
@@ -242,7 +248,7 @@ impl<'e> Exchange<'e> {
             if is_final {
                 self.keep_alive = keep_alive;
                 self.answer = Some((
-                    Answer { headers: at, first_body: None, last: at, arrived: None, sent: None },
+                    Answer { headers: at, first_body: None, last: at, arrived: None, sent: self.sent },
                     Body::new(framing),
                 ));
                 return Ok(self.content(bytes, at)?);

@@ -41,7 +41,7 @@ impl PreflightClient {
         let message = prepared.message(&mut self.fields, &mut scratch);
         let sent = Mono::now();
         self.deadline.set(sent, sent.after(prepared.timeout));
-        let completion = self.client.exchange(message, &mut self.judge, &mut self.deadline).await;
+        let completion = self.client.exchange(message, &mut self.judge, &mut self.deadline, None).await;
         let answered = matches!(completion.outcome, Outcome::Ok | Outcome::WrongStatus | Outcome::WrongBody);
         let example = completion.message.or_else(|| (completion.outcome != Outcome::Ok).then(|| self.judge.example()));
         PreflightAnswer {

@@ -158,6 +158,11 @@ impl Trial {
         NextRequest::Slot { intended, late }
     }
 
+    /// Returns whether users send their next request as soon as the last one was answered.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.slots.is_none()
+    }
+
     /// Returns whether a request sent at `at` has a new connection.
     pub(super) fn reconnects(&self, at: Mono) -> bool {
         self.reconnect.is_some_and(|(from, until)| (from..until).contains(&at))
@@ -241,9 +246,8 @@ impl Trial {
             tally.stalled_errors += u64::from(outcome.is_error());
             return;
         }
-        let open = self.slots.is_some();
-        // In a closed loop, there is no other time to which the wait for a stream could belong.
-        let sent = completion.sent.filter(|_| open).unwrap_or(turn.sent);
+        let open = !self.is_closed();
+        let sent = completion.sent.unwrap_or(turn.sent);
         if open {
             tally.latencies.pacer_lag.record(turn.released.since(turn.intended));
         }

@@ -251,7 +251,9 @@ impl VirtualUser {
         }
         self.deadline.set(turn.sent, turn.sent.after(prepared.timeout).min(trial.drain_until));
         let client = &mut self.clients[trial.arm];
-        let completion = client.exchange(message, &mut self.judge, &mut self.deadline).await;
+        // In a closed loop, there is no other time to which the wait for a stream could belong.
+        let sent = trial.is_closed().then_some(turn.sent);
+        let completion = client.exchange(message, &mut self.judge, &mut self.deadline, sent).await;
         trial.record(&turn, &completion);
         if let Some(requests) = trial.requests_per_connection {
             self.lifetime.after_request(trial, requests, client, &completion);

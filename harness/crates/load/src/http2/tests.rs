@@ -94,7 +94,7 @@ impl User {
         deadline.set(now, now.after(self.timeout));
         let mut fields = Fields::new(0, 0, 1);
         let message = self.prepared.message(&mut fields, &mut scratch);
-        self.client.exchange(message, &mut self.judge, &mut deadline).await
+        self.client.exchange(message, &mut self.judge, &mut deadline, None).await
     }
 }
 

@@ -102,7 +102,7 @@ async fn exchange_with(
     for _ in 0..requests {
         let now = Mono::now();
         deadline.set(now, now.after(Nanos::from_secs(10)));
-        let completion = client.exchange(message, &mut judge, &mut deadline).await;
+        let completion = client.exchange(message, &mut judge, &mut deadline, None).await;
         all.push((completion, client.negotiated()));
         // The close of the server arrives.
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
