@@ -23,7 +23,7 @@ use nix::sys::time::{TimeSpec, TimeValLike};
 use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
 use tokio::net::TcpStream;
 
-use super::{Args, Cost, Lag, Used};
+use super::{Args, Cost, Lag, Used, calls};
 
 /// One thread of hyper connections that send the same request again and again: no Goose, no stamps, no histograms, no check.
 /// As in the load child each task drives its own connection.
@@ -76,21 +76,40 @@ async fn driven<T>(driver: &mut (impl Future + Unpin), wanted: impl Future<Outpu
 
 /// wrk with one thread; its CPU time is that of the children we have waited for.
 pub(crate) fn wrk(args: &Args, address: SocketAddr, connections: u64, body: &Bytes) -> Result<Cost> {
+    let before = used_by(UsageWho::RUSAGE_CHILDREN)?;
+    let (requests, took, _) = run_wrk(Command::new(&args.wrk), args, address, connections, body)?;
+    Ok(Cost::new(used_by(UsageWho::RUSAGE_CHILDREN)?.since(before), requests, took))
+}
+
+/// System calls of wrk per request; `None` if they cannot be counted.
+pub(crate) fn calls_of_wrk(args: &Args, address: SocketAddr, connections: u64, body: &Bytes) -> Option<f64> {
+    let Ok((requests, _, printed)) = run_wrk(calls::counted(&args.wrk), args, address, connections, body) else {
+        return None;
+    };
+    calls::count(&printed).filter(|_| requests > 0).map(|calls| calls as f64 / requests as f64)
+}
+
+/// Runs wrk by `command`. Returns the number of requests, the time, and what was printed to stderr.
+fn run_wrk(
+    mut command: Command,
+    args: &Args,
+    address: SocketAddr,
+    connections: u64,
+    body: &Bytes,
+) -> Result<(u64, Nanos, Vec<u8>)> {
     let script = std::env::temp_dir().join(format!("bench-generator-{}.lua", std::process::id()));
     let text = std::str::from_utf8(body)?;
     std::fs::write(
         &script,
         format!("wrk.method = 'POST'\nwrk.headers['content-type'] = 'application/json'\nwrk.body = [==[{text}]==]\n"),
     )?;
-    let before = used_by(UsageWho::RUSAGE_CHILDREN)?;
-    let output = Command::new(&args.wrk)
+    let output = command
         .args(["-t1", &format!("-c{connections}"), &format!("-d{}s", args.seconds), "-s"])
         .arg(&script)
         .arg(format!("http://{address}/echo"))
         .output();
     std::fs::remove_file(&script)?;
     let output = output.context("wrk cannot be started: apt-get install wrk")?;
-    let used = used_by(UsageWho::RUSAGE_CHILDREN)?.since(before);
     let message = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(output.status.success() && !message.contains("Non-2xx"), "wrk failed: {message}");
     // "120345 requests in 1.10s, 148.22MB read": wrk runs a little longer than it is asked to.
@@ -98,7 +117,7 @@ pub(crate) fn wrk(args: &Args, address: SocketAddr, connections: u64, body: &Byt
     let printed = words.windows(4).find(|words| words[1..3] == ["requests", "in"]);
     let printed = printed.with_context(|| format!("wrk printed no number of requests: {message}"))?;
     let seconds: f64 = printed[3].trim_end_matches("s,").parse().context("wrk printed no time in seconds")?;
-    Ok(Cost::new(used, printed[0].parse()?, Nanos((seconds * 1e9) as u64)))
+    Ok((printed[0].parse()?, Nanos((seconds * 1e9) as u64), output.stderr))
 }
 
 pub(crate) fn used_by(who: UsageWho) -> Result<Used> {

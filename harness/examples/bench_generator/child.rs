@@ -13,6 +13,7 @@ use harness_load::{ArmAddress, Generator, Job, LoadEngine, TrialOrder};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
+use super::calls::Counter;
 use super::{Args, Cost, Lag, Used, bare};
 
 /// Discarded span of a trial.
@@ -81,6 +82,13 @@ impl Child {
         let facts = self.trial(Pace::Closed { vus: u64::MAX }, seconds, start_at).await?;
         let used = edges.join().map_err(|_| anyhow!("the thread that reads the CPU clock died"))??;
         Ok(Cost::new(used, facts.completed_in_window, Nanos(facts.window_ns)))
+    }
+
+    /// System calls per request of a closed loop; `None` if they cannot be counted.
+    pub(crate) async fn calls(&mut self, seconds: u64) -> Result<Option<f64>> {
+        let Some(counter) = Counter::attach(self.process.id()) else { return Ok(None) };
+        let facts = self.trial(Pace::Closed { vus: u64::MAX }, seconds, Mono::now().after(LEAD)).await?;
+        Ok(counter.finish().map(|calls| calls as f64 / facts.sent_total as f64))
     }
 
     /// Pacer lag of an open loop.

@@ -2,9 +2,11 @@
 //! `clock_nanosleep` loop. Started by `scripts/bench-generator`; prints a table of ratios and fails when a bound is exceeded.
 
 mod bare;
+mod calls;
 mod child;
 mod epoll;
 mod h2load;
+mod stamp;
 mod table;
 
 use std::io::Write;
@@ -72,6 +74,7 @@ enum Part {
     Cost,
     Pacing,
     Added,
+    Stamp,
     Capacity,
     Http2,
 }
@@ -147,6 +150,9 @@ fn measure(args: &Args) -> Result<bool> {
     if args.wants(Part::Added) {
         runtime.block_on(added(args, &mut table, &body))?;
     }
+    if args.wants(Part::Stamp) {
+        table.stamp = Some(stamp::cost()?);
+    }
     for target in args.target.iter().filter(|_| args.wants(Part::Capacity)) {
         table.capacities.push(runtime.block_on(capacity(args, target, &body))?);
     }
@@ -196,8 +202,11 @@ async fn costs(args: &Args, connections: u64, rounds: usize, body: &Bytes) -> Re
         note(&format!("{connections} connections: round {} of {rounds}", round + 1));
     }
     rows.rss = plain.rss()?;
+    rows.calls.push(bare::calls_of_wrk(args, args.upstream, connections, body));
+    rows.calls.push(plain.calls(args.seconds).await?);
     plain.end().await?;
-    if let Some(checked) = checked {
+    if let Some(mut checked) = checked {
+        rows.calls.push(checked.calls(args.seconds).await?);
         checked.end().await?;
     }
     Ok(rows)

@@ -17,6 +17,8 @@ pub(crate) struct Table {
     pub(crate) more_costs: Vec<(u64, Rows)>,
     /// By rate, the latencies in each round.
     pub(crate) added: Vec<(f64, Vec<Added>)>,
+    /// What the time of arrival adds to a read, in nanoseconds.
+    pub(crate) stamp: Option<f64>,
     pub(crate) capacities: Vec<Capacity>,
     pub(crate) http2: Vec<h2load::Rows>,
 }
@@ -43,6 +45,8 @@ pub(crate) struct Rows {
     pub(crate) checked: Vec<Cost>,
     /// The memory of the load child in MiB.
     pub(crate) rss: f64,
+    /// System calls per request of wrk and of the load child without and with the check; absent where they cannot be counted.
+    pub(crate) calls: Vec<Option<f64>>,
 }
 
 /// A bound on a ratio.
@@ -79,7 +83,7 @@ pub(crate) fn ratio(over: &[Cost], under: &[Cost], of: fn(Cost) -> f64) -> f64 {
     median(over.iter().zip(under).map(|(over, under)| of(*over) / of(*under)))
 }
 
-/// Formats a ratio; a dash if one side was not measured.
+/// Formats a value; a dash if it was not measured.
 fn shown(ratio: f64) -> String {
     if ratio.is_nan() { "–".to_owned() } else { format!("{ratio:.2}") }
 }
@@ -100,7 +104,7 @@ impl Table {
     /// Returns the tables in Markdown, and whether every bound holds.
     pub(crate) fn render(&self) -> (String, bool) {
         let mut text = String::from(
-            "| connections | generator | CPU per request, ÷ wrk | rate, ÷ wrk | CPU, µs | user, µs | waits per request |\n|---:|---|---:|---:|---:|---:|---:|\n",
+            "| connections | generator | CPU per request, ÷ wrk | rate, ÷ wrk | CPU, µs | user, µs | waits per request | system calls per request |\n|---:|---|---:|---:|---:|---:|---:|---:|\n",
         );
         for (connections, rows) in self.costs.iter().chain(&self.more_costs) {
             rows.render(*connections, &mut text);
@@ -121,6 +125,12 @@ impl Table {
             let (ours, bare) = (us(|round| round.service), us(|round| round.bare.read));
             let (kernel, lag) = (us(|round| round.bare.arrived), us(|round| round.read_lag));
             let _ = writeln!(text, "| {rate}/s | {ours:.1} | {bare:.1} | {kernel:.1} | {lag:.1} |");
+        }
+        if let Some(cost) = self.stamp {
+            let _ = writeln!(
+                text,
+                "\nA read with the time of arrival takes {cost:.0} ns more; one read of 17 asks for it."
+            );
         }
         text.push_str(&h2load::render(&self.http2).0);
         text.push_str("\n| bound | found | limit | holds |\n|---|---:|---:|---|\n");
@@ -161,7 +171,7 @@ impl Table {
         bounds.extend(h2load::render(&self.http2).1.into_iter().map(|(name, found)| Bound::most(name, found, 2.5)));
         let Some((_, Rows { rss: first, .. })) = self.costs.first() else { return bounds };
         bounds.push(Bound::most("RSS at 10 connections, MiB", *first, 40.0));
-        for (connections, rows) in &self.more_costs {
+        if let Some((connections, rows)) = self.more_costs.last() {
             let each = (rows.rss - *first) * 1024.0 / *connections as f64;
             bounds.push(Bound::most(format!("KiB per connection, {connections} connections"), each, 16.0));
         }
@@ -171,22 +181,24 @@ impl Table {
 
 impl Rows {
     fn render(&self, connections: u64, text: &mut String) {
+        let calls = |place: usize| self.calls.get(place).copied().flatten();
         let rows = [
-            ("wrk (C)", &self.wrk),
-            ("bare hyper loop", &self.bare),
-            ("load child, all stamps", &self.load),
-            ("load child, all stamps and JSON check", &self.checked),
+            ("wrk (C)", &self.wrk, calls(0)),
+            ("bare hyper loop", &self.bare, None),
+            ("load child, all stamps", &self.load, calls(1)),
+            ("load child, all stamps and JSON check", &self.checked, calls(2)),
         ];
-        for (name, costs) in rows.into_iter().filter(|(_, costs)| !costs.is_empty()) {
+        for (name, costs, calls) in rows.into_iter().filter(|(_, costs, _)| !costs.is_empty()) {
             let of = |of: fn(&Cost) -> f64| median(costs.iter().map(of));
             let _ = writeln!(
                 text,
-                "| {connections} | {name} | {} | {} | {:.1} | {:.1} | {:.2} |",
+                "| {connections} | {name} | {} | {} | {:.1} | {:.1} | {:.2} | {} |",
                 shown(ratio(costs, &self.wrk, cpu)),
                 shown(ratio(costs, &self.wrk, rate)),
                 of(|cost| cost.cpu_ns) / 1e3,
                 of(|cost| cost.user_ns) / 1e3,
                 of(|cost| cost.waits),
+                shown(calls.unwrap_or(f64::NAN)),
             );
         }
     }
