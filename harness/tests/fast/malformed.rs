@@ -35,7 +35,8 @@ fn the_seeds_are_written() {
     for (name, _) in TARGETS {
         std::fs::create_dir_all(folder.join(name)).unwrap();
         for (index, seed) in seeds(name).iter().enumerate() {
-            let seed = if name == "program" { targets::bytes(seed) } else { seed.clone().into_bytes() };
+            let seed =
+                if matches!(name, "program" | "probe") { targets::bytes(seed) } else { seed.clone().into_bytes() };
             std::fs::write(folder.join(name).join(index.to_string()), seed).unwrap();
         }
     }
@@ -120,6 +121,11 @@ fn nothing_panics_at_a_broken_image() {
 #[test]
 fn nothing_panics_at_a_broken_program() {
     break_it("program");
+}
+
+#[test]
+fn nothing_panics_at_a_broken_answer_of_a_health_endpoint() {
+    break_it("probe");
 }
 
 /// A target whose whole file is refused at once would test nothing.

@@ -9,6 +9,7 @@ mod http;
 mod socket;
 
 use std::fmt;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Builder;
@@ -124,6 +125,15 @@ struct Seen {
     /// The error of the last attempt without an answer.
     missed: Option<String>,
     started: Option<Mono>,
+}
+
+/// Sends a request over `socket`, and reads the answer as a probe does. Returns its status. For fuzzing.
+///
+/// # Errors
+/// Returns why there is no answer.
+#[doc(hidden)]
+pub fn ask(socket: UnixStream) -> Result<u16, Box<dyn std::error::Error>> {
+    Ok(Connection::over(socket).get(&|| false)?.status)
 }
 
 /// Waits until the target listens and its health and ready endpoints answer 2xx, until `deadline` after `spawned` at the latest, or until

@@ -148,6 +148,14 @@ pub fn whole(target: &str) -> Vec<String> {
         ],
         "groups" => vec![group()],
         "image" => vec![layout()],
+        "probe" => [
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5\r\n\r\nwait!",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 None\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nx: y\r\n\r\n",
+            "HTTP/1.0 500 Broken\r\nConnection: keep-alive\r\n\r\nuntil the end",
+            "HTTP/1.1 200 OK\r\n\r\n",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         "program" => vec![characters(&smallest_program())],
         other => panic!("no seeds for {other}"),
     };

@@ -1,6 +1,9 @@
 //! What broken input is given to: every reader of files that people and other tools write. A panic is a finding, and so is an error
 //! that does not name its place, or a number that is none.
 
+use std::io::Write as _;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,13 +17,14 @@ use harness::{baseline, interop};
 use harness_image::types::ImageFacts;
 use harness_rig::cgroup::{Group, find};
 use harness_rig::group::GroupUsage;
+use harness_rig::probe;
 use sha2::{Digest as _, Sha256};
 
 /// What is fed with a text.
 pub type Target = fn(&str);
 
 /// Every one of them with its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("scenario", scenario),
     ("record", record),
     ("journal", journal),
@@ -31,6 +35,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("groups", groups),
     ("image", image),
     ("program", program),
+    ("probe", probe),
 ];
 
 /// Separates the files in the text of a target that reads several.
@@ -226,6 +231,19 @@ pub fn image_facts(text: &str) -> Result<ImageFacts, harness_image::Error> {
     }
     files.write("given.file/index.json", parts[0].as_bytes());
     harness_image::facts(&files.0.join("given.file"))
+}
+
+/// The answer of a health endpoint has a status, or is refused. Each byte is a character up to U+00FF.
+pub fn probe(text: &str) {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    // What does not fit into the socket is not sent: the probe reads no more than it.
+    theirs.set_nonblocking(true).unwrap();
+    let _too_long = theirs.write(&bytes(text));
+    theirs.shutdown(Shutdown::Write).unwrap();
+    match probe::ask(ours) {
+        Ok(status) => assert!(status == 101 || (200..600).contains(&status), "{status}"),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
 }
 
 /// An executable is refused, or has its libraries found. Each byte is a character up to U+00FF.

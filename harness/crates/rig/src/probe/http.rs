@@ -3,6 +3,7 @@
 mod stream;
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
 
 use httparse::Status;
 
@@ -131,6 +132,11 @@ impl Connection {
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: harness-probe\r\nAccept: */*\r\n\r\n");
         Ok(Self { stream, request: request.into_bytes(), buffer: Vec::new() })
+    }
+
+    /// Uses a connection that is open, for a request without a path.
+    pub(super) const fn over(socket: UnixStream) -> Self {
+        Self { stream: Stream::Unix(socket), request: Vec::new(), buffer: Vec::new() }
     }
 
     /// Sends one request and reads the status line of a 2xx, of which nothing more is waited for. Another answer is read to the end of
