@@ -8,7 +8,7 @@ use crate::measure::metric::{self, Unit};
 use crate::verdict::claim::Claim;
 use crate::work::Stage;
 use harness_base::units::{Bytes, Nanos, grouped, three_digits};
-use harness_load::spec::{Body, Request};
+use harness_load::spec::{Body, Framing, Request, StreamedBody};
 use harness_rig::target::spec::{ContainerSpec, External, ImageSpec, Launch, Upstream};
 
 /// Width of a line.
@@ -184,11 +184,22 @@ fn describe_upstream(upstream: &Upstream) -> String {
     }
 }
 
+fn describe_streamed(body: &StreamedBody) -> String {
+    let rate = body.per_second.map(|rate| format!(", {} per second", rate.notation())).unwrap_or_default();
+    let framing = match body.framing {
+        Framing::Length => "",
+        Framing::Chunked => ", chunked",
+    };
+    let awaits = if body.awaits_continue { ", after 100 Continue" } else { "" };
+    format!("streamed body of {} in chunks of {}{rate}{framing}{awaits}", body.size.notation(), body.chunk.notation())
+}
+
 fn describe_request(request: &Request) -> String {
     let body = match &request.body {
         Body::Empty => "no body".to_owned(),
         Body::Fixed(text) => format!("body of {}", Bytes(text.len() as u64)),
         Body::Template(_) => "seeded body".to_owned(),
+        Body::Streamed(body) => describe_streamed(body),
     };
     let expect = &request.expect;
     let mut parts = vec![expect.status.map_or_else(|| "any 2xx".to_owned(), |status| status.to_string())];

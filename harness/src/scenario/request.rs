@@ -8,8 +8,8 @@ use super::wire;
 use crate::measure::LedgerRule;
 use crate::spec::Section;
 use harness_base::files;
-use harness_base::units::Nanos;
-use harness_load::spec::{Body, Expect, GeneratorSpec, Request, TlsSpec, TlsVersion};
+use harness_base::units::{Bytes, Nanos};
+use harness_load::spec::{Body, Expect, Framing, GeneratorSpec, Request, StreamedBody, TlsSpec, TlsVersion};
 use harness_load::template::Template;
 
 /// Parts of the scenario that requests depend on.
@@ -22,8 +22,22 @@ pub(crate) struct Around<'a> {
 }
 
 /// The keys of one request, which distinguish `[request]` from `[request.NAME]`.
-const KEYS: [&str; 10] =
-    ["method", "path", "headers", "body", "body_file", "template", "template_file", "expect", "timeout", "weight"];
+const KEYS: [&str; 11] = [
+    "method",
+    "path",
+    "headers",
+    "body",
+    "body_file",
+    "template",
+    "template_file",
+    "stream",
+    "expect",
+    "timeout",
+    "weight",
+];
+
+/// The largest chunk of a streamed body, which is in memory.
+const LARGEST_CHUNK: u64 = 16 << 20;
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -228,8 +242,10 @@ fn read_body(section: &Section<'_>, folder: &Path) -> Body {
         section.field("template", "body with seeded fields: {{seq}}, {{uuid}}, {{int 1 100}}, {{text 16}}").optional();
     let template_file: Option<String> =
         section.field("template_file", "file with a body with seeded fields").optional();
-    let written: Vec<&str> =
-        ["body", "body_file", "template", "template_file"].into_iter().filter(|key| section.has(key)).collect();
+    let written: Vec<&str> = ["body", "body_file", "template", "template_file", "stream"]
+        .into_iter()
+        .filter(|key| section.has(key))
+        .collect();
     if let [first, second, ..] = written.as_slice() {
         section.mistake(second, format!("gives a second body, in addition to {first}"), Some("keep one".to_owned()));
     }
@@ -243,7 +259,33 @@ fn read_body(section: &Section<'_>, folder: &Path) -> Body {
     };
     let template = template.map(|text| seeded("template", text));
     let template = template.or_else(|| Some(seeded("template_file", from_file("template_file", template_file)?)));
-    fixed.or(template).unwrap_or_default()
+    let streamed = section.optional_table("stream", "a body of random bytes that is made while it is sent");
+    let streamed = streamed.map(|streamed| Body::Streamed(read_streamed(&streamed)));
+    fixed.or(template).or(streamed).unwrap_or_default()
+}
+
+/// Reads `stream` of a request.
+fn read_streamed(section: &Section<'_>) -> StreamedBody {
+    let at_least_one = |size: &Bytes| if size.0 > 0 { Ok(()) } else { Err("must be at least 1B".to_owned()) };
+    let chunk = |size: &Bytes| match size.0 {
+        1..=LARGEST_CHUNK => Ok(()),
+        _ => Err(format!("must be from 1B to {}", Bytes(LARGEST_CHUNK).notation())),
+    };
+    let words = Framing::ALL.map(Framing::word);
+    let about = "how the end of the body is found: length or chunked";
+    let framing: String = section.field("framing", about).one_of(&words).default(Framing::Length.word().to_owned());
+    StreamedBody {
+        size: section.field("size", "size of the body").check(at_least_one).required(),
+        chunk: section.field("chunk", "what is written at once").check(chunk).default(Bytes(64 << 10)),
+        per_second: section
+            .field("per_second", "how much is sent in a second; default: as much as is taken")
+            .check(at_least_one)
+            .optional(),
+        framing: Framing::ALL.into_iter().find(|known| known.word() == framing).unwrap_or(Framing::Length),
+        awaits_continue: section
+            .field("continue", "whether the body waits for the interim answer 100, at most a second")
+            .default(false),
+    }
 }
 
 fn read_file(section: &Section<'_>, key: &str, folder: &Path, path: &str) -> Option<String> {

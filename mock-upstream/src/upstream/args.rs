@@ -54,6 +54,9 @@ pub struct Args {
     /// How --error-every breaks the connection
     #[arg(long, value_enum, default_value = "reset")]
     pub error_kind: ErrorKind,
+    /// Read request bodies that are only counted, as those of /sink, at no more than so many bytes per second, e.g. 50MB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub read_rate: Option<usize>,
     /// Number of events of one /sse stream
     #[arg(long, default_value_t = 10)]
     pub sse_events: u64,
@@ -84,6 +87,7 @@ impl Args {
             status_every: self.status_every.unwrap_or(1),
             error_every: self.error_every,
             error_kind: self.error_kind,
+            read_rate: self.read_rate,
             sse: Sse { events: self.sse_events, interval: self.sse_interval, size: self.sse_size },
             stamps: !self.no_stamps,
             admin_paths: !self.admin_stdio,

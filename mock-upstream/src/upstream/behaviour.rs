@@ -22,6 +22,8 @@ pub struct Behaviour {
     /// Every Nth request gets no answer.
     pub error_every: Option<u64>,
     pub error_kind: ErrorKind,
+    /// Bytes per second at which a body that is only counted is read; absent: at once.
+    pub read_rate: Option<usize>,
     pub sse: Sse,
     /// Whether answers have the receive and send stamps.
     pub stamps: bool,
@@ -64,6 +66,7 @@ impl Default for Behaviour {
             status_every: 1,
             error_every: None,
             error_kind: ErrorKind::Reset,
+            read_rate: None,
             sse: Sse { events: 10, interval: Duration::from_millis(100), size: 64 },
             stamps: true,
             admin_paths: true,

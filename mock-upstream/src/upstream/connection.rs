@@ -137,7 +137,7 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resu
     }
     upstream.ledger.record(&parts.method, path);
     let route = Route::of(path);
-    let input = route.read(body).await?;
+    let input = route.read(body, upstream.behaviour.read_rate).await?;
     let mut reply = match route {
         Route::Probe => route.answer(upstream, &parts, input),
         _ => {

@@ -1,5 +1,7 @@
 //! Routes: how a request is read and answered.
 
+use std::time::{Duration, Instant};
+
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -48,10 +50,10 @@ impl Route {
     }
 
     /// Reads the whole body, so that the connection stays usable; keeps it only if the answer needs it.
-    pub(crate) async fn read(self, body: Incoming) -> hyper::Result<Input> {
+    pub(crate) async fn read(self, body: Incoming, rate: Option<usize>) -> hyper::Result<Input> {
         match self {
             Self::Mcp | Self::Echo => keep(body).await,
-            _ => count(body).await,
+            _ => count(body, rate).await,
         }
     }
 
@@ -97,15 +99,20 @@ async fn keep(mut body: Incoming) -> hyper::Result<Input> {
     Ok(Input::Kept(whole.freeze()))
 }
 
-/// Counts bytes and data frames. A chunk that arrives in several segments counts as several frames.
-async fn count(mut body: Incoming) -> hyper::Result<Input> {
+/// Counts bytes and data frames, at no more than `rate` bytes per second. A chunk that arrives in several segments counts as several frames.
+async fn count(mut body: Incoming, rate: Option<usize>) -> hyper::Result<Input> {
     let (mut bytes, mut chunks) = (0, 0);
+    let (begun, mut sleeper) = (Instant::now(), Sleeper::default());
     while !body.is_end_stream() {
         let Some(next) = data(&mut body).await.transpose()? else {
             break;
         };
         bytes += next.len() as u64;
         chunks += 1;
+        if let Some(rate) = rate {
+            let due = Duration::from_secs_f64(bytes as f64 / rate.max(1) as f64);
+            sleeper.sleep(due.saturating_sub(begun.elapsed())).await;
+        }
     }
     Ok(Input::Counted { bytes, chunks })
 }

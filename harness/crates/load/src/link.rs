@@ -5,6 +5,8 @@
 
 mod body;
 mod head;
+mod streamed;
+mod write;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -13,8 +15,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use self::body::Body;
+pub(super) use self::streamed::Streamed;
 use super::deadline::Deadline;
 use super::judge::{Expected, Judge};
 use super::wire::{Negotiated, Opening, Route, Wire};
@@ -37,8 +41,10 @@ pub(super) struct Link {
 /// A request to send.
 #[derive(Clone, Copy)]
 pub(super) struct Message<'m> {
-    /// Its head and its body.
+    /// Its head, and its body unless that is streamed.
     pub(super) text: &'m [u8],
+    /// A body that follows the text.
+    pub(super) body: Option<&'m Streamed>,
     /// Whether its method is HEAD, so that the answer has no body.
     pub(super) is_head: bool,
     pub(super) expected: &'m Expected,
@@ -93,6 +99,10 @@ struct Exchange<'e> {
     written: usize,
     /// Whether what was written has left this process.
     flushed: bool,
+    /// Whether the peer waits for the body, or has waited long enough.
+    continued: bool,
+    /// A streamed body continues after it.
+    pause: Option<Pin<Box<Sleep>>>,
     /// The error of a write. The answer may have been sent before it.
     broken: Option<io::Error>,
     /// The beginning of a head whose end has not arrived.
@@ -133,7 +143,7 @@ impl Link {
     ) -> Result<Answer, Failure> {
         let mut exchange = Exchange { sent, ..Exchange::new(message, judge) };
         let done = poll_fn(|cx| exchange.poll(&mut self.wire, deadline, cx)).await;
-        self.ended = done.is_err() || !exchange.keep_alive || !exchange.flushed;
+        self.ended = done.is_err() || !exchange.keep_alive || !exchange.is_sent();
         match done {
             Ok(answer) => Ok(Answer { arrived: self.wire.arrived(), ..answer }),
             Err(reason) => Err(Failure { reason, written: exchange.written > 0 }),
@@ -149,6 +159,8 @@ impl<'e> Exchange<'e> {
             sent: None,
             written: 0,
             flushed: false,
+            continued: false,
+            pause: None,
             broken: None,
             partial: Vec::new(),
             answer: None,
@@ -179,6 +191,8 @@ impl<'e> Exchange<'e> {
                     Ok([]) => return Poll::Ready(self.closed(at)),
                     Ok(bytes) => match self.received(bytes, at) {
                         Ok(None) if deadline.has_passed(at) => return Poll::Ready(Err(Reason::Timeout)),
+                        // An interim answer may be what a body waits for.
+                        Ok(None) if self.message.body.is_some() => self.write(socket, cx),
                         Ok(None) => {}
                         Ok(Some(answer)) => return Poll::Ready(Ok(answer)),
                         Err(reason) => return Poll::Ready(Err(reason)),
@@ -187,26 +201,6 @@ impl<'e> Exchange<'e> {
                 }
             }
         })
-    }
-
-    /// Writes what the socket takes of the request.
-    fn write<S: AsyncWrite + Unpin>(&mut self, socket: &mut S, cx: &mut Context<'_>) {
-        while self.written < self.message.text.len() && self.broken.is_none() {
-            // The preparation before it, which takes microseconds on an idle CPU, is not the peer's time.
-            self.sent.get_or_insert_with(Mono::now);
-            match Pin::new(&mut *socket).poll_write(cx, &self.message.text[self.written..]) {
-                Poll::Ready(Ok(length)) => self.written += length,
-                Poll::Ready(Err(error)) => self.broken = Some(error),
-                Poll::Pending => return,
-            }
-        }
-        if !self.flushed && self.broken.is_none() {
-            match Pin::new(&mut *socket).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.flushed = true,
-                Poll::Ready(Err(error)) => self.broken = Some(error),
-                Poll::Pending => {}
-            }
-        }
     }
 
     /// Reads what was received. Returns the answer if that was the end of it.
@@ -232,7 +226,9 @@ impl<'e> Exchange<'e> {
     fn heads(&mut self, mut bytes: &[u8], at: Mono) -> Result<Option<Answer>, Reason> {
         while !bytes.is_empty() {
             let (judge, expected) = (&mut *self.judge, self.message.expected);
+            let mut continues = false;
             let read = head::read(bytes, self.message.is_head, |head| {
+                continues = head.status == 100;
                 // A switch of protocols ends what this link can read.
                 let is_final = head.status == 101 || !matches!(head.status, 100..=199);
                 if is_final {
@@ -245,6 +241,7 @@ impl<'e> Exchange<'e> {
                 return Ok(None);
             };
             bytes = &bytes[length..];
+            self.continued |= continues;
             if is_final {
                 self.keep_alive = keep_alive;
                 self.answer = Some((

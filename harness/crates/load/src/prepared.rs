@@ -11,8 +11,8 @@ use super::header::header;
 use super::http2::{self, Head};
 use super::judge::Expected;
 use super::lane::Message;
-use super::link;
-use super::spec::{self, Body};
+use super::link::{self, Streamed};
+use super::spec::{self, Body, Framing};
 use super::template::{Fields, Template};
 use harness_base::units::Nanos;
 
@@ -35,7 +35,14 @@ enum Text {
     /// Head and body.
     Fixed(Vec<u8>),
     /// The head up to the length of the body.
-    Template { head: Vec<u8>, template: Template },
+    Template {
+        head: Vec<u8>,
+        template: Template,
+    },
+    Streamed {
+        head: Vec<u8>,
+        body: Box<Streamed>,
+    },
 }
 
 enum Content {
@@ -71,8 +78,9 @@ impl Prepared {
         let expected = &self.expected;
         match &self.form {
             Form::Http1(text) => {
+                let body = text.streamed();
                 let text = text.build(fields, scratch);
-                Message::Http1(link::Message { text, is_head: self.is_head, expected })
+                Message::Http1(link::Message { text, body, is_head: self.is_head, expected })
             }
             Form::Http2 { head, body } => {
                 let body = body.build(fields, scratch);
@@ -95,6 +103,7 @@ impl Form {
             Body::Empty => Content::Fixed(Bytes::new()),
             Body::Fixed(body) => Content::Fixed(Bytes::copy_from_slice(body.as_bytes())),
             Body::Template(body) => Content::Template(Template::parse(body)?),
+            Body::Streamed(_) => return Err(RequestError::StreamedOverHttp2),
         };
         Ok(Self::Http2 { head: head.ok_or_else(|| RequestError::Host(arm.host.clone()))?, body })
     }
@@ -116,16 +125,24 @@ impl Content {
 }
 
 impl Text {
-    /// Returns the user's next request. One with fields is built in `scratch`.
+    /// Returns the body that follows the text.
+    fn streamed(&self) -> Option<&Streamed> {
+        match self {
+            Self::Streamed { body, .. } => Some(body),
+            Self::Fixed(_) | Self::Template { .. } => None,
+        }
+    }
+
+    /// Returns the user's next request, without a body that is streamed. One with fields is built in `scratch`.
     fn build<'m>(&'m self, fields: &mut Fields, scratch: &'m mut Scratch) -> &'m [u8] {
         match self {
-            Self::Fixed(text) => text,
+            Self::Fixed(text) | Self::Streamed { head: text, .. } => text,
             Self::Template { head, template } => {
                 scratch.body.clear();
                 template.fill(fields, &mut scratch.body);
                 scratch.text.clear();
                 scratch.text.extend_from_slice(head);
-                end_head(&mut scratch.text, scratch.body.len());
+                end_head(&mut scratch.text, scratch.body.len() as u64);
                 scratch.text.extend_from_slice(&scratch.body);
                 &scratch.text
             }
@@ -145,13 +162,26 @@ impl Text {
             }
             Body::Fixed(body) => {
                 text.extend_from_slice(b"content-length: ");
-                end_head(&mut text, body.len());
+                end_head(&mut text, body.len() as u64);
                 text.extend_from_slice(body.as_bytes());
                 Self::Fixed(text)
             }
             Body::Template(body) => {
                 text.extend_from_slice(b"content-length: ");
                 Self::Template { head: text, template: Template::parse(body)? }
+            }
+            Body::Streamed(body) => {
+                if body.awaits_continue {
+                    text.extend_from_slice(b"expect: 100-continue\r\n");
+                }
+                match body.framing {
+                    Framing::Chunked => text.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n"),
+                    Framing::Length => {
+                        text.extend_from_slice(b"content-length: ");
+                        end_head(&mut text, body.size.0);
+                    }
+                }
+                Self::Streamed { head: text, body: Box::new(Streamed::new(body)) }
             }
         })
     }
@@ -168,14 +198,15 @@ pub fn raw(request: &spec::Request, host: &str, base_path: &str) -> Result<Vec<u
         Text::Template { head: mut text, template } => {
             let mut body = Vec::new();
             template.fill(&mut Fields::new(0, 0, 1), &mut body);
-            end_head(&mut text, body.len());
+            end_head(&mut text, body.len() as u64);
             [text, body].concat()
         }
+        Text::Streamed { .. } => return Err(RequestError::StreamedRaw),
     })
 }
 
 /// Appends the length of the body and the empty line.
-fn end_head(text: &mut Vec<u8>, length: usize) {
+fn end_head(text: &mut Vec<u8>, length: u64) {
     text.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
     text.extend_from_slice(b"\r\n\r\n");
 }
@@ -226,7 +257,7 @@ fn says_length(value: &HeaderValue, body: &Body) -> bool {
     match body {
         Body::Empty => value == "0",
         Body::Fixed(body) => value.as_bytes() == body.len().to_string().as_bytes(),
-        Body::Template(_) => false,
+        Body::Template(_) | Body::Streamed(_) => false,
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::facts::LedgerRule;
-use harness_base::units::Nanos;
+use harness_base::units::{Bytes, Nanos};
 
 /// `[generator]`: the process that sends the requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -135,6 +135,41 @@ pub enum Body {
     Fixed(String),
     /// A text with seeded fields: `{{seq}}`, `{{uuid}}`, `{{int 1 100}}`, `{{text 16}}`.
     Template(String),
+    Streamed(StreamedBody),
+}
+
+/// A body of random bytes that is made while it is sent, and never in memory as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamedBody {
+    pub size: Bytes,
+    /// What is written at once; the last chunk may be shorter.
+    pub chunk: Bytes,
+    /// How much is sent in a second; as much as the peer takes where absent.
+    pub per_second: Option<Bytes>,
+    pub framing: Framing,
+    /// Whether the request says `expect: 100-continue`, and the body waits for that answer, but at most a second.
+    pub awaits_continue: bool,
+}
+
+/// How the end of a body is found (RFC 9112, section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Framing {
+    /// The head gives its length.
+    Length,
+    /// Each chunk is preceded by its length.
+    Chunked,
+}
+
+impl Framing {
+    pub const ALL: [Self; 2] = [Self::Length, Self::Chunked];
+
+    /// Returns the word in scenarios.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Length => "length",
+            Self::Chunked => "chunked",
+        }
+    }
 }
 
 /// How the generator speaks TLS with an arm.

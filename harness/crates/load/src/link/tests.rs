@@ -46,7 +46,7 @@ fn ours(answer: &[u8], size: usize, is_head: bool) -> Seen {
         let (mut judge, mut deadline, expected) = (Judge::default(), Deadline::new(), expected());
         let now = Mono::now();
         deadline.set(now, now.after(Nanos::from_secs(60)));
-        let mut exchange = Exchange::new(Message { text: TEXT, is_head, expected: &expected }, &mut judge);
+        let mut exchange = Exchange::new(Message { text: TEXT, body: None, is_head, expected: &expected }, &mut judge);
         let read = poll_fn(|cx| exchange.poll(&mut near, &mut deadline, cx));
         let (read, ()) = tokio::join!(read, peer(far, answer, size));
         let keep_alive = exchange.keep_alive;
