@@ -13,6 +13,7 @@ mod headers;
 mod leaks;
 mod lengths;
 mod link;
+mod outbound;
 mod process;
 mod proxy;
 mod report;

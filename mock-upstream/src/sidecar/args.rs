@@ -103,6 +103,13 @@ pub struct Args {
     #[arg(long, default_value = "4s", value_parser = parse_period)]
     pub sawtooth_period: Duration,
 
+    /// Pass no more than so many bytes per second of each request body on to the upstream, e.g. 50MB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub body_rate: Option<usize>,
+    /// Keep each request body in memory until it is complete, and only then send the request to the upstream
+    #[arg(long, conflicts_with = "body_rate")]
+    pub hold_bodies: bool,
+
     /// Answer every Nth request directly instead of forwarding it
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub error_every: Option<u64>,

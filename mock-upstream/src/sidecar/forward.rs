@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::headers;
 use super::link::{Gated, Link, Links};
+use super::outbound::Outbound;
 use super::state::Sidecar;
 use super::target::{Target, UpstreamHttp};
 use crate::server::Socket;
@@ -31,6 +32,8 @@ pub(crate) enum Failure {
     NoHttp2 { upstream: Target },
     #[error("no new connection to the upstream {upstream} after the first one failed (--never-reconnect)\n")]
     NeverReconnect { upstream: Target },
+    #[error("the body of the request did not arrive: {0}\n")]
+    Incomplete(hyper::Error),
     #[error("the connection to the upstream broke: {0}\n")]
     Broken(hyper::Error),
 }
@@ -48,10 +51,13 @@ impl Forwarder {
         Self { sidecar, links }
     }
 
-    /// Sends the request and returns the response as soon as its headers have arrived. Both bodies are streamed.
+    /// Sends the request and returns the response as soon as its headers have arrived. Both bodies are streamed, unless
+    /// `--hold-bodies` is set.
     pub(crate) async fn forward(&self, request: Request<Incoming>) -> Result<Response<Incoming>, Failure> {
         let args = &self.sidecar.args;
-        let mut request = headers::outbound(request, &args.upstream, args.upstream_http);
+        let (parts, body) = headers::outbound(request, &args.upstream, args.upstream_http).into_parts();
+        let body = Outbound::new(body, args.body_rate, args.hold_bodies).await.map_err(Failure::Incomplete)?;
+        let mut request = Request::from_parts(parts, body);
         loop {
             let (mut link, fresh) = self.links.take(|| self.connect()).await?;
             match link.send(request).await {

@@ -9,24 +9,25 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Mutex as Turn;
 
+use super::outbound::Outbound;
 use super::state::Sidecar;
 use super::target::UpstreamHttp;
 use crate::server::Wire;
 
 /// A connection to the upstream, on which a request can be sent.
 pub(crate) enum Link {
-    Http1(http1::SendRequest<Incoming>),
-    Http2(http2::SendRequest<Incoming>),
+    Http1(http1::SendRequest<Outbound>),
+    Http2(http2::SendRequest<Outbound>),
 }
 
 /// The kept connections to the upstream of one client connection.
 pub(crate) enum Links {
     /// The requests of the client follow each other, and so do theirs to the upstream.
-    Sequential(Mutex<Option<http1::SendRequest<Incoming>>>),
+    Sequential(Mutex<Option<http1::SendRequest<Outbound>>>),
     /// Each request in flight has a connection.
-    Several(Mutex<Vec<http1::SendRequest<Incoming>>>),
+    Several(Mutex<Vec<http1::SendRequest<Outbound>>>),
     /// All requests are streams of one connection.
-    Shared(Turn<Option<http2::SendRequest<Incoming>>>),
+    Shared(Turn<Option<http2::SendRequest<Outbound>>>),
 }
 
 impl Links {
@@ -101,8 +102,8 @@ impl Links {
 impl Link {
     pub(crate) async fn send(
         &mut self,
-        request: Request<Incoming>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Incoming>>> {
+        request: Request<Outbound>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Outbound>>> {
         match self {
             Self::Http1(link) => link.try_send_request(request).await,
             Self::Http2(link) => link.try_send_request(request).await,
