@@ -26,6 +26,7 @@ macro_rules! each_kind {
             Overhead overhead,
             Capacity capacity,
             Connections connections,
+            Upload upload,
             Constrained constrained,
             Limits limits,
             Soak soak,
@@ -45,6 +46,7 @@ macro_rules! each_measured_kind {
             Overhead overhead,
             Capacity capacity,
             Connections connections,
+            Upload upload,
             Constrained constrained,
             Soak soak,
             Import import,
@@ -114,6 +116,16 @@ pub mod capacity {
 }
 
 pub mod connections {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod upload {
     pub mod facts;
     pub(crate) mod judge;
     pub(crate) mod metrics;

@@ -1,9 +1,8 @@
 //! Renders `aether/bench-*.json`, Aether's bench JSON: one file per benchmark, because its checker takes one file per
 //! side.
 //!
-//! Its two metrics are durations in milliseconds and throughputs in MB/s. This harness has durations; a request rate is
-//! not a byte rate, and the checker would treat an unknown metric as a duration, so rates, sizes and shares are
-//! omitted. Advisory metrics are omitted too, because the format cannot mark them. Quantiles are those of the rounds or
+//! Its two metrics are durations in milliseconds and throughputs in MB/s. A request rate is neither, and the checker
+//! would treat an unknown metric as a duration, so other rates, sizes and shares are omitted. Advisory metrics are omitted too, because the format cannot mark them. Quantiles are those of the rounds or
 //! launches, and `n` counts these, never requests.
 
 use serde::Serialize;
@@ -74,11 +73,11 @@ impl ReportFormat for Aether {
 fn benches<'a>(summary: &Summary<'a>) -> impl Iterator<Item = Bench<'a>> {
     let record = summary.record;
     summary.valid().filter(|(metric, _)| metric.advisory.is_none()).filter_map(|(metric, _)| {
-        let sorted = milliseconds(metric)?;
+        let (name, unit, sorted) = values(metric)?;
         Some(Bench {
             bench_id: &metric.id,
-            metric: "duration_ms",
-            unit: "ms",
+            metric: name,
+            unit,
             p50: quantile(&sorted, 0.5),
             p95: quantile(&sorted, 0.95),
             n: sorted.len(),
@@ -91,13 +90,14 @@ fn benches<'a>(summary: &Summary<'a>) -> impl Iterator<Item = Bench<'a>> {
     })
 }
 
-/// Returns the values of a duration in milliseconds, sorted; `None` for other quantities.
-fn milliseconds(metric: &Measured) -> Option<Vec<f64>> {
-    let per_unit = match metric.unit {
-        Unit::Millis => 1.0,
-        Unit::Micros => 1e3,
+/// Returns the name of the quantity, its unit, and the values, sorted; `None` for what the format lacks.
+fn values(metric: &Measured) -> Option<(&'static str, &'static str, Vec<f64>)> {
+    let (name, unit, per_unit) = match metric.unit {
+        Unit::Millis => ("duration_ms", "ms", 1.0),
+        Unit::Micros => ("duration_ms", "ms", 1e3),
+        Unit::MegabytesPerSecond => ("throughput_mbs", "MB/s", 1.0),
         Unit::Bytes | Unit::Percent | Unit::PerSecond | Unit::ConnectionsPerSecond | Unit::Count => return None,
     };
     let sample = Sample::new(metric.rounds().to_vec()).ok()?;
-    Some(sample.sorted().into_iter().map(|value| value / per_unit).collect())
+    Some((name, unit, sample.sorted().into_iter().map(|value| value / per_unit).collect()))
 }

@@ -202,7 +202,12 @@ fn benchmark<'a>(metric: &'a Measured, estimate: &Estimate) -> Option<Benchmark<
     let nanos = match metric.unit {
         Unit::Millis => Some(1e6),
         Unit::Micros => Some(1e3),
-        Unit::Bytes | Unit::Percent | Unit::PerSecond | Unit::ConnectionsPerSecond | Unit::Count => None,
+        Unit::Bytes
+        | Unit::Percent
+        | Unit::PerSecond
+        | Unit::ConnectionsPerSecond
+        | Unit::MegabytesPerSecond
+        | Unit::Count => None,
     };
     let mean = metric.rounds().iter().sum::<f64>() / metric.rounds().len() as f64;
     Some(Benchmark {

@@ -1,5 +1,6 @@
 //! Runs a stage with load in rounds: instances × rounds × builds × arms.
 
+use super::bench::Bench;
 use super::halt::Halt;
 use super::rig::Rig;
 use super::rounds::{self, Extent, Tally};
@@ -12,11 +13,24 @@ use crate::work::load::LoadWork;
 /// # Errors
 /// Returns [`Halt::Invalid`] if too few rounds are valid, [`Halt::Failed`] if the target or a tool fails.
 pub(crate) async fn rounds(rig: &mut Rig<'_>, stage: &Stage, work: &LoadWork) -> Result<(), Halt> {
+    rounds_after(rig, stage, work, rounds::unprepared).await
+}
+
+/// Runs the rounds like [`rounds`], and calls `before` with each instance before its first request.
+///
+/// # Errors
+/// As [`rounds`], and the errors of `before`.
+pub(crate) async fn rounds_after(
+    rig: &mut Rig<'_>,
+    stage: &Stage,
+    work: &LoadWork,
+    before: impl AsyncFn(&mut Rig<'_>, &mut Bench) -> Result<(), Halt>,
+) -> Result<(), Halt> {
     let mut tally = Tally::new(work.rounds, (stage, work), (0, work.rounds), Extent::Stage);
     for turn in 0..work.instances {
         let share = work.rounds / work.instances + u64::from(turn < work.rounds % work.instances);
         let until = tally.valid + share;
-        rounds::rounds(rig, stage, work, turn, &mut tally, until).await?;
+        rounds::rounds(rig, stage, work, turn, &mut tally, until, &before).await?;
     }
     Ok(())
 }

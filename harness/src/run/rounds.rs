@@ -76,10 +76,16 @@ impl Tally {
     }
 }
 
-/// Starts one instance of each build concurrently, and runs their rounds until `until` rounds of the stage are valid.
+/// Does nothing before the first request of an instance.
+pub(crate) async fn unprepared(_: &mut Rig<'_>, _: &mut Bench) -> Result<(), Halt> {
+    Ok(())
+}
+
+/// Starts one instance of each build concurrently, calls `before` with each, and runs their rounds until `until` rounds of the stage are
+/// valid.
 ///
 /// # Errors
-/// Returns [`Halt::Invalid`] if too few rounds are valid, [`Halt::Failed`] if the target or a tool fails.
+/// Returns [`Halt::Invalid`] if too few rounds are valid, [`Halt::Failed`] if the target or a tool fails, and the errors of `before`.
 pub(crate) async fn rounds(
     rig: &mut Rig<'_>,
     stage: &Stage,
@@ -87,8 +93,15 @@ pub(crate) async fn rounds(
     turn: u64,
     tally: &mut Tally,
     until: u64,
+    before: &impl AsyncFn(&mut Rig<'_>, &mut Bench) -> Result<(), Halt>,
 ) -> Result<(), Halt> {
-    let benches = start(rig, stage, turn, work).await?;
+    let mut benches = start(rig, stage, turn, work).await?;
+    for place in 0..benches.len() {
+        if let Err(halt) = before(rig, &mut benches[place]).await {
+            Bench::stop_all(benches, rig).await;
+            return Err(halt);
+        }
+    }
     let mut driver = Driver { rig, stage, work, turn, benches, until, neighbours: Neighbours::now() };
     let mut done = driver.rounds(tally).await;
     let Driver { mut benches, .. } = driver;

@@ -92,6 +92,10 @@ pub(super) fn parse_value(text: &str, unit: Unit) -> Result<f64, String> {
             Ok(count) => Ok(count as f64),
             Err(_) => return Err(format!("{text:?} is not a whole number")),
         },
+        Unit::MegabytesPerSecond => {
+            let bytes = text.strip_suffix("/s").map(str::trim_end).unwrap_or(text);
+            Bytes::parse(bytes).map(|size| size.0 as f64 / 1e6)
+        }
         Unit::PerSecond | Unit::ConnectionsPerSecond => {
             let number = text.strip_suffix(unit.label()).map_or(text, str::trim).replace('_', "");
             match number.parse::<f64>() {
@@ -111,6 +115,7 @@ pub(super) const fn example(unit: Unit) -> &'static str {
         Unit::Micros => "150us",
         Unit::Percent => "10%",
         Unit::PerSecond | Unit::ConnectionsPerSecond => "10000/s",
+        Unit::MegabytesPerSecond => "100MB/s",
         Unit::Count => "6",
     }
 }

@@ -133,7 +133,7 @@ fn one_stored(head: &Measured, past: Option<&Past>, against: &Against, options: 
 /// Returns whether a value depends on the speed of the machine: a time or a rate.
 pub(super) fn depends_on_machine(metric: &Measured) -> bool {
     let is_time = matches!(metric.unit, Unit::Millis | Unit::Micros);
-    let is_rate = matches!(metric.unit, Unit::PerSecond | Unit::ConnectionsPerSecond);
+    let is_rate = matches!(metric.unit, Unit::PerSecond | Unit::ConnectionsPerSecond | Unit::MegabytesPerSecond);
     metric.kind == Kind::Sampled && (is_time || is_rate || matches!(metric.category(), "cpu" | "overhead"))
 }
 

@@ -10,6 +10,7 @@ mod quick;
 mod soak;
 mod sockets;
 mod tls;
+mod upload;
 mod wire;
 
 use std::path::{Path, PathBuf};

@@ -37,6 +37,7 @@ mod sampler;
 mod soak;
 mod stalls;
 mod target;
+mod upload;
 mod wires;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

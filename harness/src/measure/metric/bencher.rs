@@ -43,6 +43,7 @@ const NANOSECONDS: (&str, &str) = ("nanoseconds (ns)", "ns");
 const BYTES: (&str, &str) = ("bytes (B)", "bytes");
 const PERCENT: (&str, &str) = ("percentage (%)", "%");
 const NUMBER: (&str, &str) = ("count", "count");
+const BYTES_PER_SECOND: (&str, &str) = ("bytes / second (B/s)", "B/s");
 const PER_SECOND: (&str, &str) = ("operations / second (ops/s)", "ops/s");
 
 const fn measure(
@@ -84,11 +85,13 @@ pub static ERRORS: Measure = measure("errors", "Errors", PERCENT, exact(0.0));
 pub static THROUGHPUT: Measure =
     Measure { better: Better::Higher, ..measure("throughput", "Throughput", PER_SECOND, t_test(0.99)) };
 
+pub static BANDWIDTH: Measure =
+    Measure { better: Better::Higher, ..measure("bandwidth", "Bandwidth", BYTES_PER_SECOND, t_test(0.99)) };
 pub static ACHIEVED: Measure =
     Measure { better: Better::Higher, ..measure("achieved", "Achieved share of the rate", PERCENT, t_test(0.99)) };
 
 /// Every measure.
-pub static MEASURES: [&Measure; 16] = [
+pub static MEASURES: [&Measure; 17] = [
     &FILE_SIZE,
     &COUNT,
     &LATENCY,
@@ -104,6 +107,7 @@ pub static MEASURES: [&Measure; 16] = [
     &DRIFT,
     &ERRORS,
     &THROUGHPUT,
+    &BANDWIDTH,
     &ACHIEVED,
 ];
 
@@ -111,7 +115,7 @@ impl Measure {
     /// Returns the factor from the unit of a metric to that of the measure (ms → ns: 1e6).
     pub const fn scale(&self, unit: Unit) -> f64 {
         match unit {
-            Unit::Millis => 1e6,
+            Unit::Millis | Unit::MegabytesPerSecond => 1e6,
             Unit::Micros => 1e3,
             Unit::Bytes | Unit::Percent | Unit::PerSecond | Unit::ConnectionsPerSecond | Unit::Count => 1.0,
         }
@@ -144,6 +148,7 @@ mod tests {
                 Unit::Percent => PERCENT,
                 Unit::Count => NUMBER,
                 Unit::PerSecond | Unit::ConnectionsPerSecond => PER_SECOND,
+                Unit::MegabytesPerSecond => BYTES_PER_SECOND,
             };
             assert_eq!((measure.units, measure.label), expected, "{}", metric.id);
         }

@@ -23,6 +23,9 @@ pub enum Unit {
     /// Connections per second.
     #[serde(rename = "conn/s")]
     ConnectionsPerSecond,
+    /// A million bytes per second.
+    #[serde(rename = "MB/s")]
+    MegabytesPerSecond,
     #[serde(rename = "count")]
     Count,
 }
@@ -36,13 +39,14 @@ pub enum Better {
 }
 
 impl Unit {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Bytes,
         Self::Millis,
         Self::Micros,
         Self::Percent,
         Self::PerSecond,
         Self::ConnectionsPerSecond,
+        Self::MegabytesPerSecond,
         Self::Count,
     ];
 
@@ -60,6 +64,7 @@ impl Unit {
             Self::Percent => "%",
             Self::PerSecond => "req/s",
             Self::ConnectionsPerSecond => "conn/s",
+            Self::MegabytesPerSecond => "MB/s",
             Self::Count => "count",
         }
     }

@@ -52,6 +52,7 @@ const fn base(unit: Unit) -> (Option<&'static str>, f64) {
         Unit::Millis => (Some("seconds"), 1e-3),
         Unit::Micros => (Some("seconds"), 1e-6),
         Unit::Percent => (Some("ratio"), 1e-2),
+        Unit::MegabytesPerSecond => (Some("bytes_per_second"), 1e6),
         Unit::PerSecond => (Some("requests_per_second"), 1.0),
         // The names of these end in it.
         Unit::ConnectionsPerSecond | Unit::Count => (None, 1.0),

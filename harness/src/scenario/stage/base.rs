@@ -10,7 +10,7 @@ use crate::scenario::target::read_builtin;
 use crate::scenario::wire;
 use crate::spec::Section;
 use crate::work::load::LoadWork;
-use harness_load::spec::{GeneratorSpec, Request, WireSpec};
+use harness_load::spec::{Body, GeneratorSpec, Request, WireSpec};
 use harness_rig::target::spec::{Builtin, Launch, Spec as TargetSpec, Upstream};
 
 /// Defaults of all stages.
@@ -81,6 +81,11 @@ impl Common {
         self.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
         self.requests = requests::of_stage(section, base.requests, base.around);
         self.wire = wire::read(section, &base.target.endpoints.proxy).or(base.generator.wire);
+        let is_streamed = |request: &Request| matches!(request.body, Body::Streamed(_));
+        if self.wire.is_some_and(WireSpec::is_http2) && self.requests.iter().any(is_streamed) {
+            let hint = "set wire = \"h1\" or \"tls\" in this stage".to_owned();
+            section.mistake("request", "has a streamed body, which is sent over HTTP/1.1 only", Some(hint));
+        }
     }
 
     /// Reads the load of a stage whose direct arm may run too, and checks that both arms can speak the same.

@@ -12,6 +12,9 @@ const TAIL: Nanos = Nanos::from_secs(60);
 /// Possible lengths of it.
 const TAILS: RangeInclusive<Nanos> = Nanos::from_secs(10)..=Nanos::from_secs(3_600);
 
+/// Number of connections, or of virtual users, unless a kind has another default.
+pub(crate) const CONNECTIONS: u64 = 10;
+
 /// Largest number of connections of one stage: below the ephemeral ports of one address.
 const MOST_CONNECTIONS: u64 = 20_000;
 
@@ -34,6 +37,8 @@ pub(crate) enum Loop {
 /// Defaults of the load of a kind.
 pub(crate) struct Defaults {
     pub(crate) arrivals: Loop,
+    /// Virtual users of a closed loop.
+    pub(crate) vus: u64,
     pub(crate) rounds: u64,
     pub(crate) warmup: Nanos,
     pub(crate) window: Nanos,
@@ -43,7 +48,7 @@ pub(crate) struct Defaults {
 pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -> LoadWork {
     let either = matches!(defaults.arrivals, Loop::Either);
     let open = matches!(defaults.arrivals, Loop::Open) || (either && section.has("rate"));
-    let (pace, connections) = if open { read_open(section) } else { read_closed(section) };
+    let (pace, connections) = if open { read_open(section) } else { read_closed(section, defaults.vus) };
     if either && section.describing() {
         read_open(section);
     }
@@ -107,7 +112,7 @@ pub(crate) fn check_window(section: &Section<'_>, pace: Pace, window: Nanos) {
 pub(crate) fn read_open(section: &Section<'_>) -> (Pace, u64) {
     let rate: Rate = section.field("rate", "arrival rate, the same on both arms").default(Rate(1000.0));
     let arrivals = read_arrivals(section);
-    let connections = read_connections(section, "connections", "connections open at the same time");
+    let connections = read_connections(section, "connections", "connections open at the same time", CONNECTIONS);
     (Pace::Open { rate, arrivals }, connections)
 }
 
@@ -118,21 +123,22 @@ fn read_arrivals(section: &Section<'_>) -> Arrivals {
     Arrivals::ALL.into_iter().find(|arrivals| arrivals.word() == word).unwrap_or(Arrivals::Jittered)
 }
 
-pub(crate) fn read_closed(section: &Section<'_>) -> (Pace, u64) {
+pub(crate) fn read_closed(section: &Section<'_>, default: u64) -> (Pace, u64) {
     let vus = read_connections(
         section,
         "vus",
         "number of virtual users, each of which sends again as soon as it is answered",
+        default,
     );
     (Pace::Closed { vus }, vus)
 }
 
-pub(crate) fn read_connections(section: &Section<'_>, key: &'static str, about: &'static str) -> u64 {
+pub(crate) fn read_connections(section: &Section<'_>, key: &'static str, about: &'static str, default: u64) -> u64 {
     let range = |n: &u64| {
         let fits = (1..=MOST_CONNECTIONS).contains(n);
         if fits { Ok(()) } else { Err(format!("must be 1 to {MOST_CONNECTIONS}, is {n}")) }
     };
-    section.field(key, about).check(range).default(10)
+    section.field(key, about).check(range).default(default)
 }
 
 /// Reads whether the direct arm runs too, which shows the ceiling of upstream and generator.

@@ -3,7 +3,7 @@
 use super::work::Work;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
-use crate::scenario::stage::load::{Defaults, Loop, at_least};
+use crate::scenario::stage::load::{CONNECTIONS, Defaults, Loop, at_least};
 use crate::spec::Section;
 use crate::work;
 use crate::work::load::PerConnection;
@@ -13,8 +13,13 @@ pub(crate) const KIND: Kind =
     Kind { place: Place::Stage(read), about: "opens connections that are closed after a number of requests" };
 
 /// Windows of half a second see thousands of connections in a closed loop.
-const DEFAULTS: Defaults =
-    Defaults { arrivals: Loop::Either, rounds: 10, warmup: Nanos::from_millis(200), window: Nanos::from_millis(500) };
+const DEFAULTS: Defaults = Defaults {
+    arrivals: Loop::Either,
+    vus: CONNECTIONS,
+    rounds: 10,
+    warmup: Nanos::from_millis(200),
+    window: Nanos::from_millis(500),
+};
 
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
     common.read_surroundings(section, base);

@@ -4,7 +4,7 @@ use super::work::Work;
 use crate::measure::group::ResourceLimits;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
-use crate::scenario::stage::load::{Defaults, Loop};
+use crate::scenario::stage::load::{CONNECTIONS, Defaults, Loop};
 use crate::spec::Section;
 use crate::work;
 use harness_base::units::{Bytes, Nanos};
@@ -14,8 +14,13 @@ pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "loads th
 /// Default limits, typical of a sidecar in a pod: half a CPU and 128 MiB.
 const SIDECAR: ResourceLimits = ResourceLimits { cpus: Some(0.5), memory: Some(Bytes::from_mebi(128)), pids: None };
 
-const DEFAULTS: Defaults =
-    Defaults { arrivals: Loop::Either, rounds: 10, warmup: Nanos::from_millis(500), window: Nanos::from_millis(2000) };
+const DEFAULTS: Defaults = Defaults {
+    arrivals: Loop::Either,
+    vus: CONNECTIONS,
+    rounds: 10,
+    warmup: Nanos::from_millis(500),
+    window: Nanos::from_millis(2000),
+};
 
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
     common.read_surroundings(section, base);

@@ -4,7 +4,7 @@ use super::facts::{Expectation, FaultKind, Planned};
 use super::work::Work;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
-use crate::scenario::stage::load::{longer_than_0, read_connections};
+use crate::scenario::stage::load::{CONNECTIONS, longer_than_0, read_connections};
 use crate::spec::Section;
 use crate::work::{self, load::LoadWork};
 use harness_base::units::{Nanos, Rate};
@@ -40,7 +40,7 @@ fn read_faults(section: &Section<'_>, common: &Common, target: &Spec) -> Work {
         section.field(key, about).check(longer_than_0).default(default)
     };
     let rate: Rate = section.field("rate", "arrival rate").default(Rate(200.0));
-    let connections = read_connections(section, "connections", "connections kept open");
+    let connections = read_connections(section, "connections", "connections kept open", CONNECTIONS);
     let before = span("before", "load before each fault", Nanos::from_secs(1));
     let fault = span("fault", "how long each fault lasts", Nanos::from_secs(1));
     let after = span("after", "load after each fault", Nanos::from_secs(3));

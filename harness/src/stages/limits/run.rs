@@ -27,17 +27,18 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
         let stage_rounds = (u64::from(index) * work.rounds, cells.len() as u64 * work.rounds);
         let mut tally = Tally::new(work.rounds, (stage, work), stage_rounds, Extent::Instance);
         rig.emit(Event::Doing(limits.to_string()));
-        let why = match rounds::rounds(rig, &cell, work, index.into(), &mut tally, work.rounds).await {
-            Ok(()) => None,
-            Err(Halt::Failed(failure)) if failure.exit == Exit::TargetFailed => {
-                Some(GaveUp { why: Why::Failed(*failure), by_target: true })
-            }
-            Err(Halt::Invalid(reasons)) => {
-                let by_target = rig.recorder.instance(index).is_some_and(only_the_target_failed);
-                Some(GaveUp { why: Why::Invalid(reasons), by_target })
-            }
-            Err(halt) => return Err(halt),
-        };
+        let why =
+            match rounds::rounds(rig, &cell, work, index.into(), &mut tally, work.rounds, &rounds::unprepared).await {
+                Ok(()) => None,
+                Err(Halt::Failed(failure)) if failure.exit == Exit::TargetFailed => {
+                    Some(GaveUp { why: Why::Failed(*failure), by_target: true })
+                }
+                Err(Halt::Invalid(reasons)) => {
+                    let by_target = rig.recorder.instance(index).is_some_and(only_the_target_failed);
+                    Some(GaveUp { why: Why::Invalid(reasons), by_target })
+                }
+                Err(halt) => return Err(halt),
+            };
         if let Some(why) = why {
             if let (false, Why::Invalid(reasons)) = (why.by_target, &why.why) {
                 let scope = Scope::Limits(*limits);

@@ -6,7 +6,7 @@ use crate::measure::group::ResourceLimits;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
 use crate::scenario::stage::limits::{enough_cpus, enough_memory, refuse_external};
-use crate::scenario::stage::load::{self, Defaults, Loop};
+use crate::scenario::stage::load::{self, CONNECTIONS, Defaults, Loop};
 use crate::spec::Section;
 use crate::work::load::{FEWEST_ROUNDS, LoadWork};
 use crate::work::{self};
@@ -19,6 +19,7 @@ pub(crate) const KIND: Kind = Kind {
 
 const DEFAULTS: Defaults = Defaults {
     arrivals: Loop::Either,
+    vus: CONNECTIONS,
     rounds: FEWEST_ROUNDS,
     warmup: Nanos::from_millis(300),
     window: Nanos::from_millis(1000),

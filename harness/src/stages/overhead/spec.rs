@@ -3,7 +3,7 @@
 use super::work::Work;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
-use crate::scenario::stage::load::{self, Defaults, Loop};
+use crate::scenario::stage::load::{self, CONNECTIONS, Defaults, Loop};
 use crate::spec::Section;
 use crate::work;
 use harness_base::units::Nanos;
@@ -11,8 +11,13 @@ use harness_base::units::Nanos;
 pub(crate) const KIND: Kind = Kind { place: Place::Stage(read), about: "loads both arms at the same arrival rate" };
 
 /// Short trials, so that drift of the host affects both arms alike. The connections stay open, so 50 ms are enough to settle.
-const DEFAULTS: Defaults =
-    Defaults { arrivals: Loop::Open, rounds: 100, warmup: Nanos::from_millis(50), window: Nanos::from_millis(200) };
+const DEFAULTS: Defaults = Defaults {
+    arrivals: Loop::Open,
+    vus: CONNECTIONS,
+    rounds: 100,
+    warmup: Nanos::from_millis(50),
+    window: Nanos::from_millis(200),
+};
 
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
     common.read_surroundings(section, base);

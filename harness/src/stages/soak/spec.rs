@@ -4,7 +4,7 @@ use super::facts::{Budget, FEWEST_WINDOWS, Floors};
 use super::work::Work;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
-use crate::scenario::stage::load::{check_window, longer_than_0, read_closed, read_open};
+use crate::scenario::stage::load::{CONNECTIONS, check_window, longer_than_0, read_closed, read_open};
 use crate::spec::Section;
 use crate::work::{self, load::LoadWork};
 use harness_base::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Ratio};
@@ -30,9 +30,9 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
 /// Reads the load and its windows. It is an open loop unless `vus` is written.
 fn read_soak(section: &Section<'_>) -> Work {
     let closed = section.has("vus") && !section.has("rate");
-    let (pace, connections) = if closed { read_closed(section) } else { read_open(section) };
+    let (pace, connections) = if closed { read_closed(section, CONNECTIONS) } else { read_open(section) };
     if section.describing() {
-        read_closed(section);
+        read_closed(section, CONNECTIONS);
     }
     let duration = section.field("duration", "measured time").check(longer_than_0).default(Nanos::from_secs(4 * 3600));
     let warmup = section

@@ -1,0 +1,35 @@
+//! Runs the rounds, after a look at the idle target.
+
+use super::facts::Instance;
+use super::work::Work;
+use crate::run::bench::Bench;
+use crate::run::halt::Halt;
+use crate::run::load;
+use crate::run::rig::Rig;
+use crate::work::Stage;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+
+/// The time in which the idle target is read.
+const IDLE: Nanos = Nanos::from_millis(100);
+/// The time until the sampler has its order.
+const LEAD: Nanos = Nanos::from_millis(5);
+
+/// Runs the stage.
+///
+/// # Errors
+/// See [`load::rounds`].
+pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
+    load::rounds_after(rig, stage, &work.load, async |rig: &mut Rig<'_>, bench: &mut Bench| idle(rig, bench).await)
+        .await
+}
+
+/// Records the memory of a target that has had no request: an allocator may keep what the first transfers needed.
+async fn idle(rig: &mut Rig<'_>, bench: &mut Bench) -> Result<(), Halt> {
+    let start = Mono::now().after(LEAD);
+    bench.announce(start, start.after(IDLE));
+    let window = bench.watch(&rig.interrupt).await?;
+    let idle_bytes = window.readings.target_memory().into_iter().min();
+    rig.recorder.instance_facts(bench.index, Instance { idle_bytes });
+    Ok(())
+}
