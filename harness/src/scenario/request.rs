@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hyper::header::{HeaderName, HeaderValue};
 
+use super::stage::load::at_least;
 use super::wire;
 use crate::measure::LedgerRule;
 use crate::spec::Section;
@@ -156,6 +157,8 @@ fn read_expect(section: &Section<'_>, counts_hits: bool) -> Expect {
     check_pointers(&json, "equals", equals.iter().map(|(pointer, _)| pointer));
     check_pointers(&json, "matches", matches.iter().map(|(pointer, _)| pointer));
     let length: Option<u64> = section.field("length", "exact length of the body in bytes").optional();
+    let about = "number of server-sent events in the body; their times become metrics";
+    let events = section.field("events", about).check(at_least(1, "")).optional();
     Expect {
         status: status.and_then(|status| u16::try_from(status).ok()),
         headers,
@@ -164,6 +167,7 @@ fn read_expect(section: &Section<'_>, counts_hits: bool) -> Expect {
         equals,
         matches,
         length,
+        events,
         upstream_hits: read_ledger_rule(section, counts_hits),
     }
 }

@@ -23,6 +23,7 @@ mod connections;
 mod disturbed;
 mod doctor;
 mod errors;
+mod events;
 mod failures;
 mod faults;
 mod hostile;

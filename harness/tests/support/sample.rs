@@ -288,6 +288,7 @@ impl Maker {
             mean_in_flight: requests as f64 / seconds * mean / 1e9,
             seconds: per_second.collect(),
             latencies,
+            events: None,
             read_lag: Some(read_lag(requests)),
             ticks: None,
             examples: Vec::new(),

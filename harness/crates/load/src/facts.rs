@@ -89,6 +89,38 @@ impl From<Written> for Latencies {
     }
 }
 
+/// The server-sent events of the valid answers to requests of the window.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    pub count: u64,
+    /// End of an answer's first event − sent.
+    pub first: LatencyHistogram,
+    /// End of an event − end of the event before it in the same answer. Events that were read at once have no time between them.
+    pub gap: LatencyHistogram,
+}
+
+impl Events {
+    /// Adds the events of an answer to a request sent at `sent`.
+    pub(crate) fn add(&mut self, sent: Mono, ends: &[Mono]) {
+        self.count += ends.len() as u64;
+        if let Some(first) = ends.first() {
+            self.first.record(first.since(sent));
+        }
+        for pair in ends.windows(2) {
+            self.gap.record(pair[1].since(pair[0]));
+        }
+    }
+
+    /// Adds the events of `other`.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.first.merge(&other.first);
+        self.gap.merge(&other.gap);
+    }
+}
+
 /// The connections that a trial opened, if each of them is closed after a number of requests. The window has those whose opening began
 /// in it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -246,6 +278,9 @@ pub struct LoadFacts {
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub mean_in_flight: f64,
     pub latencies: Latencies,
+    /// Absent if no request expects events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Box<Events>>,
     /// Absent if the kernel stamped nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_lag: Option<ReadLag>,

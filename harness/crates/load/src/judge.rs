@@ -3,11 +3,13 @@
 use http::header::{HeaderName, HeaderValue};
 
 use super::child_error::RequestError;
+use super::events::EventScan;
 use super::header::header;
 use super::pointers::{Scan, Wanted};
 use super::spec::Expect;
 use super::values::Values;
 use crate::outcome::Outcome;
+use harness_base::clock::Mono;
 
 /// The number of bytes of a wrong body that are kept for messages.
 const EXCERPT: usize = 120;
@@ -23,6 +25,8 @@ pub(super) struct Expected {
     pointers: Vec<String>,
     values: Option<Values>,
     length: Option<u64>,
+    /// The number of server-sent events; absent if the body is not read as such.
+    events: Option<u64>,
 }
 
 /// The state of judging one answer after the other.
@@ -35,6 +39,7 @@ pub(super) struct Judge {
     /// The whole body, if its values are compared.
     body: Vec<u8>,
     length: u64,
+    events: EventScan,
     /// The expectation that was not met.
     why: String,
 }
@@ -57,11 +62,12 @@ impl Expected {
             pointers: expect.present.iter().chain(&expect.absent).cloned().collect(),
             values: Values::new(expect)?,
             length: expect.length,
+            events: expect.events,
         })
     }
 
     fn looks_into_body(&self) -> bool {
-        self.wanted.is_some() || self.values.is_some() || self.length.is_some()
+        self.wanted.is_some() || self.values.is_some() || self.length.is_some() || self.events.is_some()
     }
 
     fn head_holds(&self, status: u16, has_field: impl Fn(&HeaderName, &HeaderValue) -> bool) -> bool {
@@ -83,13 +89,14 @@ impl Judge {
         self.excerpt.clear();
         self.body.clear();
         self.length = 0;
+        self.events.begin();
         if let Some(wanted) = &expected.wanted {
             self.scan.begin(wanted);
         }
     }
 
-    /// Checks the next part of the body.
-    pub(super) fn chunk(&mut self, expected: &Expected, chunk: &[u8]) {
+    /// Checks the next part of the body, which was received at `at`.
+    pub(super) fn chunk(&mut self, expected: &Expected, chunk: &[u8], at: Mono) {
         self.length += chunk.len() as u64;
         let may_be_shown = !self.head_holds || expected.looks_into_body();
         if may_be_shown && self.excerpt.len() < EXCERPT {
@@ -97,6 +104,9 @@ impl Judge {
         }
         if let Some(wanted) = &expected.wanted {
             self.scan.feed(wanted, chunk);
+        }
+        if expected.events.is_some() {
+            self.events.feed(chunk, at);
         }
         if let Some(values) = &expected.values {
             values.keep(&mut self.body, chunk);
@@ -125,7 +135,11 @@ impl Judge {
             let length = expected.length.filter(|length| *length != self.length)?;
             Some(format!(", {} bytes instead of {length}", self.length))
         };
-        pointers.or_else(values).or_else(length)
+        let events = || {
+            let events = expected.events.filter(|events| *events != self.events.count())?;
+            Some(format!(", {} events instead of {events}", self.events.count()))
+        };
+        pointers.or_else(values).or_else(length).or_else(events)
     }
 
     fn wrong_pointer(&mut self, expected: &Expected, wanted: &Wanted) -> Option<String> {
@@ -136,6 +150,11 @@ impl Judge {
         let pointer = (0..wanted.pointers()).find(is_wrong)?;
         let word = if pointer < expected.present { "without" } else { "with" };
         Some(format!(", {word} {}", expected.pointers[pointer]))
+    }
+
+    /// Returns when the events of the last answer had been read; none unless events are expected.
+    pub(super) fn event_ends(&self) -> &[Mono] {
+        self.events.ends()
     }
 
     /// Returns the status of the last answer.

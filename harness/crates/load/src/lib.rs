@@ -22,6 +22,7 @@ mod arm_client;
 mod child_error;
 mod deadline;
 mod error;
+mod events;
 mod header;
 mod http2;
 mod judge;

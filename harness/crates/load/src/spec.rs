@@ -241,6 +241,9 @@ pub struct Expect {
     /// The length of the body in bytes.
     #[serde(default)]
     pub length: Option<u64>,
+    /// The number of server-sent events of the body.
+    #[serde(default)]
+    pub events: Option<u64>,
     /// How the upstream's count must agree with ours.
     pub upstream_hits: LedgerRule,
 }
@@ -248,7 +251,7 @@ pub struct Expect {
 impl Expect {
     /// Returns whether the answer's body is checked.
     pub fn looks_into_body(&self) -> bool {
-        self.looks_for_pointers() || self.compares_values() || self.length.is_some()
+        self.looks_for_pointers() || self.compares_values() || self.length.is_some() || self.events.is_some()
     }
 
     /// Returns whether JSON pointers must or must not be there.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::arm_client::Completion;
 use super::read_lag::ReadLags;
-use crate::facts::{Connections, Latencies};
+use crate::facts::{Connections, Events, Latencies};
 use crate::latency::LatencyHistogram;
 use crate::outcome::{Outcome, Outcomes};
 use harness_base::clock::Mono;
@@ -58,6 +58,8 @@ pub(super) struct Tally {
     pub(super) seconds: BTreeMap<u64, SecondTally>,
     /// Outcomes by the tick of the window in which the request was due; empty without ticks.
     pub(super) ticks: BTreeMap<u64, Outcomes>,
+    /// Absent if no answer had any.
+    pub(super) events: Option<Box<Events>>,
     /// Absent if none was opened, or if connections stay open.
     pub(super) connections: Option<Box<Connections>>,
 }
@@ -233,6 +235,9 @@ impl Tally {
         self.reconnects += other.reconnects;
         for (number, outcomes) in &other.ticks {
             self.ticks.entry(*number).or_default().merge(outcomes);
+        }
+        if let Some(events) = &other.events {
+            self.events.get_or_insert_default().merge(events);
         }
         if let Some(connections) = &other.connections {
             self.connections.get_or_insert_default().merge(connections);

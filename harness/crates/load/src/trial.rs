@@ -210,8 +210,8 @@ impl Trial {
         self.tallies.start(self.in_window(turn.intended));
     }
 
-    /// Writes down a request that has come to its end.
-    pub(super) fn record(&self, turn: &Turn, completion: &Completion) {
+    /// Writes down a request that has come to its end, and when the events of its answer were read.
+    pub(super) fn record(&self, turn: &Turn, completion: &Completion, events: &[Mono]) {
         self.watch(completion.ended);
         let ok = completion.outcome == Outcome::Ok;
         let mut tally = self.tallies.finish();
@@ -253,6 +253,9 @@ impl Trial {
         }
         if ok {
             tally.served(sent, completion);
+            if !events.is_empty() {
+                tally.events.get_or_insert_default().add(sent, events);
+            }
         }
         // In a closed loop, the response time is the service time, and there is neither wait nor lag.
         if ok && open {
@@ -314,6 +317,7 @@ impl Trial {
             }),
             mean_in_flight: 0.0,
             latencies: tally.latencies,
+            events: tally.events,
             read_lag: tally.read_lags.facts(),
             seconds: Vec::new(),
             ticks: self.tick.map(|tick| self.ticks(tick, &tally.ticks, first_unsent)),

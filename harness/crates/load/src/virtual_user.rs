@@ -254,7 +254,7 @@ impl VirtualUser {
         // In a closed loop, there is no other time to which the wait for a stream could belong.
         let sent = trial.is_closed().then_some(turn.sent);
         let completion = client.exchange(message, &mut self.judge, &mut self.deadline, sent).await;
-        trial.record(&turn, &completion);
+        trial.record(&turn, &completion, self.judge.event_ends());
         if let Some(requests) = trial.requests_per_connection {
             self.lifetime.after_request(trial, requests, client, &completion);
         }

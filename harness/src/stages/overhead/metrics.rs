@@ -1,5 +1,7 @@
 //! Defines the metrics of both arms at one arrival rate.
 
+use std::sync::LazyLock;
+
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{
     CPU_PERCENT, CPU_TIME, ERRORS, LATENCY, LATENCY_TAIL, MEMORY, OVERHEAD, OVERHEAD_PERCENT,
@@ -12,7 +14,9 @@ use crate::measure::metric::values::{
     service_ms, service_of, ttfb_of,
 };
 use crate::measure::record::{RoundRecord, StageRecord};
+use crate::measure::trial::TrialRecord;
 use harness_load::facts::Arm;
+use harness_load::latency::LatencyHistogram;
 
 const RESPONSE: &str = "Response time (last byte − intended start) through the target.";
 const SERVICE: &str = "Service time (last byte − sent) through the target.";
@@ -35,6 +39,10 @@ pub(crate) const METRICS: &[Metric] = &[
     row("overhead/latency_p99", Millis, StageKind::Overhead, &OVERHEAD, "The same for quantile 0.99.", |stage| overhead(stage, 0.99)).key().pooled_difference(0.99, response_of).help(DIFFERENCE).by_arm(|trial| response_ms(trial, 0.99)).tail(),
     row("overhead/percent_p50", Percent, StageKind::Overhead, &OVERHEAD_PERCENT, "p50(proxied) ÷ p50(direct) − 1 per round. Absent without an upstream delay, because the value then depends mostly on the speed of the upstream.", percent_p50).help("Median over rounds of proxied ÷ direct − 1, of the response time.")
         .req("M-OH-002", 10.0),
+    row("events/first_p50", Millis, StageKind::Overhead, &LATENCY, "End of the first server-sent event of an answer − sent, through the target, quantile 0.5. Absent unless a request has `expect.events`.", |stage| proxied(stage, NO_EVENTS, |trial| quantile_ms(first_event(trial), 0.5))).by_arm(|trial| quantile_ms(first_event(trial), 0.5)),
+    row("events/gap_p50", Millis, StageKind::Overhead, &LATENCY, "Time from the end of one server-sent event to the end of the next of the same answer, through the target, quantile 0.5. Events that were read at once have no time between them.", |stage| proxied(stage, NO_EVENTS, |trial| quantile_ms(event_gap(trial), 0.5))).by_arm(|trial| quantile_ms(event_gap(trial), 0.5)),
+    row("events/gap_p99", Millis, StageKind::Overhead, &LATENCY_TAIL, "The same for quantile 0.99.", |stage| proxied(stage, NO_EVENTS, |trial| quantile_ms(event_gap(trial), 0.99))).pooled(0.99, event_gap).help("Time from one server-sent event to the next, through the target.").by_arm(|trial| quantile_ms(event_gap(trial), 0.99)).tail(),
+    row("overhead/first_event_p50", Millis, StageKind::Overhead, &OVERHEAD, "p50(proxied) − p50(direct) of the time to the first server-sent event in a round. A target that holds a stream until its end adds the length of the stream.", first_event_overhead).key().by_arm(|trial| quantile_ms(first_event(trial), 0.5)),
     row("cpu/under_load_percent", Percent, StageKind::Overhead, &CPU_PERCENT, "CPU time of the target ÷ wall time in the windows of the proxied arm; 100 % is one core.", load_cpu).help("CPU time of the target ÷ wall time in the windows of the proxied arm.")
         .req("M-CPU-002", 50.0),
     row("cpu/us_per_request", Micros, StageKind::Overhead, &CPU_TIME, "CPU time of the target in a window ÷ requests completed in it. Includes the CPU time that the target uses when idle.", cpu_per_request).key(),
@@ -48,6 +56,24 @@ pub(crate) const METRICS: &[Metric] = &[
 pub(crate) const FACTS: &[Fact] = &[];
 
 const NO_DIRECT: &str = "no direct arm: the scenario has no upstream";
+
+const NO_EVENTS: &str = "no answer with events; give a request expect = { events = N }";
+
+fn first_event(trial: &TrialRecord) -> &LatencyHistogram {
+    trial.load.events.as_deref().map_or(&EMPTY, |events| &events.first)
+}
+
+fn event_gap(trial: &TrialRecord) -> &LatencyHistogram {
+    trial.load.events.as_deref().map_or(&EMPTY, |events| &events.gap)
+}
+
+static EMPTY: LazyLock<LatencyHistogram> = LazyLock::new(LatencyHistogram::default);
+
+fn first_event_overhead(stage: &StageRecord) -> Values {
+    let of = |round: &RoundRecord, arm| quantile_ms(first_event(round.trial(arm)?), 0.5);
+    let why = if stage.valid_rounds().any(|round| of(round, Arm::Proxied).is_some()) { NO_DIRECT } else { NO_EVENTS };
+    per_round(stage, why, |round| Some(of(round, Arm::Proxied)? - of(round, Arm::Direct)?))
+}
 
 fn ttfb_p95(stage: &StageRecord) -> Values {
     proxied(stage, NO_ANSWER, |trial| quantile_ms(&trial.load.latencies.ttfb, 0.95))
