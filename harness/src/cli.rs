@@ -15,6 +15,7 @@ mod doctor;
 mod error;
 mod github;
 mod hidden;
+mod init;
 mod keep;
 mod measures;
 mod measuring;
@@ -64,6 +65,7 @@ fn command(command: Command) -> Result<Exit, Error> {
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Clean(args) => clean::clean(&args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Init(args) => init::init(&args),
         Command::Report(args) => report::report(&args),
         Command::Comment(args) => comment::comment(&args),
         Command::Completions(args) => shell::completions(&args),

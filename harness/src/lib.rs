@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! 6  main → cli                                   argv in, exit code out
-//! 5  progress → run │ publish │ doctor │ calibrate
+//! 5  progress, init → run │ publish │ doctor │ calibrate
 //! 4  plan                                         stages × instances × rounds × arms, every default filled
 //! 3  scenario                                     the TOML as written
 //! 2  work                                         what a stage is planned to do
@@ -34,6 +34,7 @@ pub mod work;
 pub mod calibrate;
 pub mod cli;
 pub mod doctor;
+pub mod init;
 pub mod progress;
 pub mod publish;
 pub mod run;

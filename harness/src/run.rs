@@ -24,6 +24,7 @@ pub(crate) mod trial;
 pub(crate) mod whole_lines;
 
 pub use event::Event;
+pub use halt::Halt;
 pub use home::Home;
 pub use interrupt::Interrupt;
 pub use profile::no_profile;
@@ -34,7 +35,6 @@ use crate::measure::record::Retry;
 use crate::measure::{Failure, Record, StageRecord, StageStatus};
 use crate::plan::Plan;
 use crate::work::{Stage, Work};
-use halt::Halt;
 use harness_base::exit::Exit;
 use harness_base::files;
 use harness_rig::cgroup;

@@ -3,6 +3,7 @@
 mod baseline;
 mod calibrate;
 mod doctor;
+mod init;
 mod publish;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub(super) use baseline::{
 };
 pub(super) use calibrate::{CalibrateArgs, CalibrateFormat};
 pub(super) use doctor::{DoctorArgs, DoctorFormat};
+pub(super) use init::{InitArgs, InitKind};
 pub(super) use publish::{CommentArgs, CommentMode, CompletionsArgs, GithubArgs};
 
 /// Benchmarks sidecars and proxies, and judges the results.
@@ -33,6 +35,8 @@ const EXAMPLES: &str = "Examples:
   SIDECAR_BIN=./my-proxy harness run scenarios/sidecar.toml
   harness run scenarios/sidecar.toml --quick --stage overhead --set stage.overhead.rate=500/s
   harness check scenarios/sidecar.toml               print the plan and its duration
+  harness init -- ./my-proxy --listen 127.0.0.1:9000 --upstream http://127.0.0.1:9001
+                                                     write a scenario for your own program
   harness doctor                                     what this host can measure, and what distorts it
   harness calibrate                                  the smallest overhead this host resolves
   harness run scenarios/sidecar.toml --against ./old-proxy
@@ -52,6 +56,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Validate a scenario and print the plan and its duration without starting anything
     Check(CheckArgs),
+    /// Write a scenario for a program by looking at it, or a template
+    Init(InitArgs),
     /// Render a stored result, or the journal of a run that was killed
     Report(ReportArgs),
     /// Compare stored results

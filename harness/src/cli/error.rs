@@ -4,6 +4,7 @@ use std::error::Error as Cause;
 use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
+use crate::run::Halt;
 use harness_base::error::chain;
 use harness_base::exit::Exit;
 use harness_base::printable::Printable;
@@ -25,6 +26,18 @@ impl Error {
     /// Creates an error of a tool or the host: exit code 4.
     pub(super) fn tooling(cause: &dyn Cause) -> Self {
         Self { message: chain(cause), exit: Exit::Usage }
+    }
+
+    /// Creates an error from what stopped work that is no run.
+    pub(super) fn halted(halt: &Halt) -> Self {
+        let (message, exit) = match halt {
+            Halt::Interrupted => ("interrupted".to_owned(), Exit::Interrupted),
+            Halt::Invalid(reasons) => {
+                (reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), Exit::Invalid)
+            }
+            Halt::Failed(failure) => (failure.to_string(), failure.exit),
+        };
+        Self { message, exit }
     }
 
     /// Prints the error and returns its exit code.

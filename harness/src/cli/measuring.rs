@@ -20,16 +20,12 @@ pub(super) struct Measuring {
 }
 
 impl Measuring {
-    /// Forgets the secrets in the environment but what the plan uses, starts listening for interrupts, and adopts the orphans of a keeper that is killed; `quiet` suppresses progress.
+    /// Prepares this process as [`begin`] does, with the variables that the plan uses; `quiet` suppresses progress.
     ///
     /// # Errors
-    /// Returns an error if a limit on processes is too small to measure anything.
+    /// As [`begin`].
     pub(super) fn begin(plan: &Plan, quiet: bool) -> Result<Self, Error> {
-        enough_processes(ProcessLimit::of_self().as_ref())?;
-        environment::forget_secrets(plan.variables()).map_err(|error| Error::tooling(&error))?;
-        keeper::adopt_orphans().map_err(|error| Error::tooling(&error))?;
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Error::tooling(&error))?;
-        let interrupt = runtime.block_on(async { Interrupt::listen() }).map_err(|error| Error::tooling(&error))?;
+        let (runtime, interrupt) = begin(plan.variables())?;
         Ok(Self { runtime, interrupt, quiet })
     }
 
@@ -52,6 +48,20 @@ impl Measuring {
         self.runtime.block_on(async { tokio::task::yield_now().await });
         self.interrupt.requested()
     }
+}
+
+/// Forgets the secrets in the environment but the `used` variables, starts listening for interrupts, and adopts the orphans of a keeper that
+/// is killed.
+///
+/// # Errors
+/// Returns an error if a limit on processes is too small to start anything.
+pub(super) fn begin(used: impl IntoIterator<Item = String>) -> Result<(Runtime, Interrupt), Error> {
+    enough_processes(ProcessLimit::of_self().as_ref())?;
+    environment::forget_secrets(used).map_err(|error| Error::tooling(&error))?;
+    keeper::adopt_orphans().map_err(|error| Error::tooling(&error))?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| Error::tooling(&error))?;
+    let interrupt = runtime.block_on(async { Interrupt::listen() }).map_err(|error| Error::tooling(&error))?;
+    Ok((runtime, interrupt))
 }
 
 /// Processes and threads that a run needs at least: control with its threads, keeper, generator, upstream and a small target.

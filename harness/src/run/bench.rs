@@ -7,7 +7,7 @@ mod launch;
 use std::sync::Arc;
 
 use alive::{LINES, alive, gone};
-pub(crate) use launch::launch_halt;
+pub(crate) use launch::{come_up, launch_halt};
 use launch::{start_target, start_upstream};
 
 use super::admin::Admin;

@@ -24,6 +24,7 @@ mod baseline;
 mod compare;
 mod engine;
 mod faults;
+mod init;
 mod malformed;
 mod power;
 mod publish;

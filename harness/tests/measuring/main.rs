@@ -27,6 +27,7 @@ mod events;
 mod failures;
 mod faults;
 mod hostile;
+mod init;
 mod keeper;
 mod known_truth;
 mod limits;

@@ -3,6 +3,7 @@
 //! - [`keeper`] starts every process of a run, and kills them all when its socket to control closes;
 //! - [`target`] launches what is measured, and the upstream behind it;
 //! - [`probe`] finds out when a target listens and answers;
+//! - [`listeners`] finds the ports at which processes listen;
 //! - [`sampler`] reads `/proc` and control groups over a window;
 //! - [`environment`] removes secrets before anything is started;
 //! - [`cgroup`] creates and reads control groups; [`host`] describes the machine.
@@ -15,6 +16,7 @@ mod group_series;
 pub mod host;
 pub mod keeper;
 pub mod launch;
+pub mod listeners;
 pub mod neighbours;
 pub mod probe;
 pub mod sampler;

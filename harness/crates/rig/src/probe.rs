@@ -5,6 +5,7 @@
 //! line on the other two. Each of them is requested over one kept-alive connection, so that a target that limits new connections does
 //! not refuse. Instants are taken as soon as the connect or the read returns, so they are never early.
 
+mod exchange;
 mod http;
 mod socket;
 
@@ -14,7 +15,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Builder;
 
-use http::{Answer, Connection, Miss};
+use http::{Answer, Connection};
+
+pub use exchange::{Call, Exchange, exchange};
+pub use http::Miss;
 
 use crate::launch::Ending;
 use crate::target::{Endpoints, HttpUrl};

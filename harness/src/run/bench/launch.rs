@@ -9,6 +9,7 @@ use crate::measure::reason::Cause;
 use crate::measure::trial::Build;
 use crate::measure::{Failure, LaunchRecord};
 use crate::run::halt::Halt;
+use crate::run::interrupt::Interrupt;
 use crate::run::limits;
 use crate::run::rig::Rig;
 use crate::work::Stage;
@@ -30,7 +31,7 @@ pub(super) async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> 
     let launched = target::launch_upstream(spec, &rig.site, &format!("upstream-{name}")).await;
     let mut upstream = launched.map_err(|error| launch_halt(&error))?;
     if let Some(running) = upstream.running.take() {
-        let (running, came_up) = come_up(rig, running, UPSTREAM_DEADLINE).await?;
+        let (running, came_up) = come_up(&rig.interrupt, running, UPSTREAM_DEADLINE).await?;
         if let Err(error) = came_up {
             let causes = iter::once("the upstream did not come up".to_owned()).chain(causes(&error)).collect();
             // The bundled one is a part of the harness.
@@ -60,7 +61,7 @@ pub(super) async fn start_target(
     let mut attempts = 1;
     loop {
         let running = target::launch(&order).await.map_err(|error| launch_halt(&error))?;
-        let (running, came_up) = come_up(rig, running, spec.deadline).await?;
+        let (running, came_up) = come_up(&rig.interrupt, running, spec.deadline).await?;
         match came_up {
             Ok(milestones) => {
                 limits::in_force(&running, &stage.limits)?;
@@ -103,9 +104,12 @@ impl Drop for Cancel {
     }
 }
 
-/// Probes on a separate thread until the process listens and answers.
-async fn come_up(
-    rig: &Rig<'_>,
+/// Probes on a separate thread until the process listens and answers, and returns it with what the probe found.
+///
+/// # Errors
+/// Returns [`Halt::Interrupted`], or [`Halt::Failed`] if nothing can be probed.
+pub(crate) async fn come_up(
+    interrupt: &Interrupt,
     running: Running,
     deadline: Nanos,
 ) -> Result<(Running, Result<Milestones, probe::Error>), Halt> {
@@ -115,7 +119,7 @@ async fn come_up(
     let cancel = Cancel(Arc::new(AtomicBool::new(false)));
     let cancelled = Arc::clone(&cancel.0);
     let watch = move || probe::watch(&watched.endpoints, begun, deadline, &cancelled, || gone(&watched));
-    let came_up = rig.interrupt.or(aside(watch)).await?;
+    let came_up = interrupt.or(aside(watch)).await?;
     let came_up = came_up.map_err(|error| Halt::tooling(&error))?;
     if let Err(error @ probe::Error::Thread(_)) = &came_up {
         return Err(Halt::tooling(error));

@@ -30,6 +30,7 @@ pub const MODULES: &[Module] = &[
     module("main", 6, Side::Acting, &["cli"]),
     module("cli", 6, Side::Acting, &[]),
     module("progress", 5, Side::Acting, &["run"]),
+    module("init", 5, Side::Acting, &["run"]),
     module("run", 5, Side::Acting, &[]),
     module("publish", 5, Side::Acting, &[]),
     module("doctor", 5, Side::Acting, &[]),
@@ -64,7 +65,7 @@ pub const APART: &[(&str, &str)] = &[("run", "verdict"), ("run", "report"), ("ru
 /// Foreign crates that certain modules may use.
 pub const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("harness_load", &["measure", "work", "scenario", "plan", "run", "doctor", "cli"]),
-    ("harness_rig", &["measure", "work", "scenario", "plan", "run", "doctor", "cli"]),
+    ("harness_rig", &["measure", "work", "scenario", "plan", "run", "doctor", "init", "cli"]),
     ("harness_image", &["measure", "run", "cli"]),
     ("harness_stats", &["verdict", "report", "plan", "calibrate"]),
     ("hyper", &["scenario"]),

@@ -192,7 +192,9 @@ fn commands_in_the_documents_can_be_typed() {
             };
             if typed.insert(arguments.join(" ")) {
                 let mut harness = Command::new(env!("CARGO_BIN_EXE_harness"));
-                let output = harness.args(arguments).arg("--help").output().unwrap();
+                // What follows `--` belongs to another program.
+                let own = arguments.iter().position(|word| *word == "--").unwrap_or(arguments.len());
+                let output = harness.args(&arguments[..own]).arg("--help").args(&arguments[own..]).output().unwrap();
                 let said = String::from_utf8_lossy(&output.stderr);
                 assert!(output.status.success(), "{}: {line}: {said}", page.path.display());
             }

@@ -41,7 +41,7 @@ pub(super) struct Answer {
 
 /// Why there was no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Miss {
+pub enum Miss {
     #[error("the connection was closed before an answer")]
     Closed,
     #[error("the connection was accepted, but no answer came within {TIMEOUT}")]
@@ -127,11 +127,30 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects within `timeout`.
     pub(super) fn open(url: &HttpUrl, timeout: Nanos) -> io::Result<Self> {
-        let stream = Stream::open(url, timeout, TIMEOUT)?;
         let (path, host) = (&url.path, url.authority());
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: harness-probe\r\nAccept: */*\r\n\r\n");
-        Ok(Self { stream, request: request.into_bytes(), buffer: Vec::new() })
+        Self::open_for(url, timeout, request.into_bytes())
+    }
+
+    /// Connects within `timeout`, for a request that is complete.
+    pub(super) fn open_for(url: &HttpUrl, timeout: Nanos, request: Vec<u8>) -> io::Result<Self> {
+        Ok(Self { stream: Stream::open(url, timeout, TIMEOUT)?, request, buffer: Vec::new() })
+    }
+
+    /// Sends the request and reads the answer to its end, within the timeout of an answer. Returns the status and the body, and whether the
+    /// body is complete.
+    pub(super) fn whole(&mut self, stopped: &impl Fn() -> bool) -> Result<(u16, Vec<u8>, bool), Miss> {
+        let mut input = Input { connection: self, end: Mono::now().after(TIMEOUT), stopped };
+        input.send()?;
+        let Began::Other(Head { line: StatusLine { status, .. }, framing, .. }) = input.head(false)? else {
+            return Err(input.garbage());
+        };
+        let mut body = Vec::new();
+        let ended = input.body(framing, status, &mut body)?;
+        body.append(&mut self.buffer);
+        let is_whole = ended || (framing == Framing::UntilClosed && body.len() <= BODY);
+        Ok((status, body, is_whole))
     }
 
     /// Uses a connection that is open, for a request without a path.
@@ -144,7 +163,7 @@ impl Connection {
     pub(super) fn get(&mut self, stopped: &impl Fn() -> bool) -> Result<Answer, Miss> {
         let mut input = Input { connection: self, end: Mono::now().after(TIMEOUT), stopped };
         input.send()?;
-        let Head { line: StatusLine { at, status }, framing, keep } = match input.head()? {
+        let Head { line: StatusLine { at, status }, framing, keep } = match input.head(true)? {
             Began::Success(StatusLine { at, status }) => {
                 return Ok(Answer { at, status, excerpt: String::new(), reusable: false });
             }
@@ -240,8 +259,8 @@ impl<F: Fn() -> bool> Input<'_, F> {
         String::from_utf8_lossy(line.get(..80).unwrap_or(line)).into_owned()
     }
 
-    /// Reads the head of the final answer and skips interim ones (1xx but 101). Of a 2xx, only the status line is read.
-    fn head(&mut self) -> Result<Began, Miss> {
+    /// Reads the head of the final answer and skips interim ones (1xx but 101). Of a 2xx, only the status line is read if `early`.
+    fn head(&mut self, early: bool) -> Result<Began, Miss> {
         let (mut line, mut interim) = (None, 0);
         loop {
             let mut headers = [httparse::EMPTY_HEADER; HEADERS];
@@ -253,7 +272,7 @@ impl<F: Fn() -> bool> Input<'_, F> {
             if let (Some(status), None) = (status, line) {
                 line = Some(StatusLine { at: Mono::now(), status });
             }
-            if let Some(success) = line.filter(|found| (200..300).contains(&found.status)) {
+            if let Some(success) = line.filter(|found| early && (200..300).contains(&found.status)) {
                 return Ok(Began::Success(success));
             }
             match (parsed, line) {
