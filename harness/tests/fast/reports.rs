@@ -11,6 +11,7 @@ mod guides;
 mod html;
 mod journal;
 mod judging;
+mod requirements;
 mod small;
 mod stored;
 
