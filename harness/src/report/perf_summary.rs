@@ -3,7 +3,7 @@
 
 use super::{Error, ReportFormat, Summary};
 use crate::measure::record::Record;
-use crate::verdict::judgement::{Finding, FindingKind};
+use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind};
 use harness_base::units::{Bytes, Nanos};
 
 pub(super) struct PerfSummary;
@@ -21,7 +21,7 @@ impl ReportFormat for PerfSummary {
         let record = summary.record;
         let text = format!(
             "# Performance summary: {}\n\n## Run metadata\n\n{}\n## Hardware profile\n\n{}\n## Environment\n\n{}\n## Benchmarks\n\n{}\n\
-             ## Results against the baseline\n\n{}\n## Regressions\n\n{}\n## Summary\n\n{}",
+             ## Results against the baseline\n\n{}\n## Regressions\n\n{}\n## Acceptance checklist\n\n{}\n## Summary\n\n{}\n",
             plain(&record.scenario.name),
             metadata(record),
             hardware(record),
@@ -29,7 +29,8 @@ impl ReportFormat for PerfSummary {
             benchmarks(summary),
             changes(summary),
             regressions(summary),
-            conclusion(summary)
+            checklist(summary),
+            plain(&summary.headline)
         );
         Ok(text.into_bytes())
     }
@@ -127,22 +128,13 @@ fn regressions(summary: &Summary<'_>) -> String {
     if all.is_empty() { "None was found.\n".to_owned() } else { all }
 }
 
-fn conclusion(summary: &Summary<'_>) -> String {
-    let mut text = format!("{}\n", plain(&summary.headline));
-    let targets = summary.judgement.targets.iter();
-    let states: String = targets
-        .map(|target| {
-            format!(
-                "- {} {}: {}, {}\n",
-                plain(&target.metric),
-                plain(&target.limit),
-                target.state.word(),
-                plain(&target.message)
-            )
-        })
-        .collect();
-    if !states.is_empty() {
-        text.push_str(&format!("\n{states}"));
-    }
-    text
+/// Lists the claims of the scenario with a box each. Only the box of a claim that is met is checked.
+fn checklist(summary: &Summary<'_>) -> String {
+    let line = |claim: &ClaimFinding| {
+        let mark = if claim.state == ClaimState::Met { 'x' } else { ' ' };
+        let (metric, limit, message) = (plain(&claim.metric), plain(&claim.limit), plain(&claim.message));
+        format!("- [{mark}] {metric} {limit}: {}, {message}\n", claim.state.word())
+    };
+    let all: String = summary.judgement.targets.iter().map(line).collect();
+    if all.is_empty() { "The scenario states no claims in [targets].\n".to_owned() } else { all }
 }

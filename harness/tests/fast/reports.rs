@@ -27,7 +27,7 @@ use harness::verdict::claim::Claim;
 use harness::verdict::{Judgement, Options, judge};
 use harness_base::units::Rate;
 
-fn claim(metric: &str, below: bool, bound: f64) -> Claim {
+pub(super) fn claim(metric: &str, below: bool, bound: f64) -> Claim {
     Claim { metric: metric.to_owned(), bound, below, required: false, age: None }
 }
 

@@ -270,6 +270,19 @@ fn a_sentence_is_said_only_when_the_whole_interval_keeps_it() {
 }
 
 #[test]
+fn only_a_claim_that_is_met_has_a_checked_box_in_the_summary_for_qnet() {
+    let record = sample::record();
+    let claims = [claim("latency/p50", true, 5.0), claim("latency/p95", true, 0.001), claim("policy/eval_p50", true, 100.0)];
+    let text = rendered("perf-summary", &record, &judged(&record, &claims));
+    let boxes: Vec<&str> = text.lines().filter(|line| line.starts_with("- [")).collect();
+    assert_eq!(boxes.len(), 3, "{text}");
+    assert!(boxes[0].starts_with("- [x] latency/p50 ") && boxes[0].contains(": met, "), "{boxes:?}");
+    assert!(boxes[1].starts_with("- [ ] latency/p95 ") && boxes[1].contains(": not met, "), "{boxes:?}");
+    assert!(boxes[2].starts_with("- [ ] policy/eval_p50 ") && boxes[2].contains(": absent, "), "{boxes:?}");
+    assert!(rendered("perf-summary", &record, &judged(&record, &[])).contains("states no claims"));
+}
+
+#[test]
 fn the_summary_for_qnet_never_calls_silence_a_pass() {
     let mut record = sample::record();
     record.git = None;
