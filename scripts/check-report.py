@@ -165,7 +165,7 @@ def check_small_formats(folder):
         if before != after or counted != after[:3] or after[0] != len(cases):
             fail(f"junit.xml says {before}, junitparser counts {after}, there are {len(cases)} cases")
     for name in ("gab-smaller.json", "gab-bigger.json"):
-        refuse = lambda constant: fail(f"{name} contains {constant}")  # noqa: E731
+        refuse = lambda constant, name=name: fail(f"{name} contains {constant}")
         for entry in json.loads((folder / name).read_text(encoding="utf-8"), parse_constant=refuse):
             if not (isinstance(entry["value"], (int, float)) and entry["name"] and entry["unit"]):
                 fail(f"{name}: {entry}")

@@ -130,7 +130,7 @@ def samples(n):
 
 def prepare():
     for n, m in [(2, 3), (3, 3), (4, 4), (6, 5), (7, 7), (8, 6)]:
-        for a, b in zip(samples(n), samples(m)):
+        for a, b in zip(samples(n), samples(m), strict=True):
             two_samples(a, b)
             two_samples(b, random.permutation(np.append(a, b[0])))
     for n in [2, 3, 5, 6, 8, 10, 12]:
@@ -151,7 +151,7 @@ def agrees(found, expected, name=""):
     if isinstance(expected, dict):
         return all(agrees(found[key], value, key) for key, value in expected.items())
     if isinstance(expected, list):
-        return len(found) == len(expected) and all(agrees(one, other) for one, other in zip(found, expected))
+        return len(found) == len(expected) and all(agrees(one, other) for one, other in zip(found, expected, strict=True))
     if isinstance(expected, (str, int)) or expected is None:
         return found == expected
     if name in ("greater", "less", "two_sided"):
@@ -167,7 +167,7 @@ def main():
         sys.exit(f"check-statistics: {PROGRAM} failed: {done.stderr}")
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == len(questions), f"{len(answers)} answers to {len(questions)} questions"
-    for question, found, expected in zip(questions, answers, expectations):
+    for question, found, expected in zip(questions, answers, expectations, strict=True):
         if isinstance(expected, str):
             right = expected in found.get("undefined", "")
         else:
