@@ -6,6 +6,7 @@ mod badges;
 pub mod baseline;
 mod bmf;
 pub mod brief;
+pub mod bundle;
 pub mod calibration;
 pub mod comment;
 pub mod compare;

@@ -197,6 +197,9 @@ pub(super) struct ReportArgs {
     /// Write the artifacts into this folder, as a run does
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Pack the folder of the run, the schemas and the digests of both into this archive (.tar.gz); `harness validate FILE` verifies it
+    #[arg(long, value_name = "FILE")]
+    pub(super) bundle: Option<PathBuf>,
     #[command(flatten)]
     pub(super) artifacts: ArtifactsArgs,
     #[command(flatten)]
@@ -287,7 +290,7 @@ pub(super) enum CompareFormat {
 /// Arguments of `harness validate`.
 #[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
-    /// Files of any kind: scenario, result.json, journal.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons, doctor reports, calibrations; or the folder of a run or of Criterion
+    /// Files of any kind: scenario, result.json, journal.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons, doctor reports, calibrations, bundles; or the folder of a run or of Criterion
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// Treat every file as this kind instead of detecting it

@@ -60,6 +60,11 @@ pub(super) fn print_warning(message: &str) {
     print_line(&Printable::of(&format!("warning: {message}")));
 }
 
+/// Prints a note to stderr, beside what a command prints to stdout.
+pub(super) fn print_note(message: &str) {
+    print_line(&Printable::of(message));
+}
+
 /// Prints a line to stderr. If that fails, for example on a full disk, the exit code still reports an error.
 fn print_line(line: &Printable) {
     let _ = writeln!(io::stderr(), "{}", line.as_str());

@@ -4,18 +4,24 @@ use std::path::{Component, Path, PathBuf};
 use std::{fs, io};
 
 use super::args::ReportArgs;
-use super::error::{Error, print_text};
+use super::error::{Error, print_note, print_text};
 use super::shown::shown;
 use crate::measure::Record;
 use crate::measure::profile::Profile;
+use crate::report::bundle::Bundle;
 use crate::report::{self, Summary};
 use crate::scenario;
 use crate::verdict::{self, Context, Judgement, stored};
 use harness_base::exit::Exit;
 use harness_base::files;
+use harness_base::units::Bytes;
 
 /// Judges the record again, renders it, and writes the artifacts into `--out`. Returns the exit code of the verdict.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
+    if let Some(archive) = args.bundle.as_ref().filter(|_| !args.result.is_dir()) {
+        let (result, archive) = (args.result.clone(), archive.clone());
+        return Err(Error::input(&NoFolder { result, archive }));
+    }
     let opened = stored::open(&args.result).map_err(|error| Error::input(&error))?;
     let judgement = judged_again(&opened.record, opened.context);
     let folder =
@@ -28,8 +34,26 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Error> {
         copy_profiles(&opened.record, folder, out).map_err(|error| Error::tooling(&error))?;
     }
     print_text(shown(&summary, &args.format, &args.detail)?);
+    if let Some(archive) = &args.bundle {
+        let packed = report::bundle::pack(folder, archive).map_err(|error| Error::tooling(&error))?;
+        print_note(&described(&packed, archive));
+    }
     args.github.write(&summary, folder)?;
     Ok(judgement.exit)
+}
+
+/// Only the folder of a run says which files belong to it.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is not the folder of a run, so there is nothing to pack into {}; name the folder that `harness run` printed", result.display(), archive.display())]
+struct NoFolder {
+    result: PathBuf,
+    archive: PathBuf,
+}
+
+/// Describes an archive and how to verify it.
+fn described(packed: &Bundle, archive: &Path) -> String {
+    let (file, Bundle { files, bytes, sha256 }) = (archive.display(), packed);
+    format!("bundle  {file}: {files} files, {}, SHA-256 {sha256}\nverify  harness validate {file}", Bytes(*bytes))
 }
 
 /// A file that a report links to could not be copied.

@@ -8,7 +8,7 @@ use std::ops::Range;
 pub(super) struct Mention {
     /// The digits.
     pub(super) digits: Range<usize>,
-    /// Scheme, host and digits.
+    /// Scheme, host and digits; the digits alone if the host is none of this machine.
     pub(super) whole: Range<usize>,
     pub(super) host: Host,
     pub(super) scheme: Scheme,
@@ -86,7 +86,8 @@ fn host(before: &str) -> (Host, usize) {
     let Some(front) = before.strip_suffix(':') else { return (Host::Absent, before.len()) };
     if let Some((_, inside)) = front.strip_suffix(']').and_then(|front| front.rsplit_once('[')) {
         let start = front.len() - inside.len() - 2;
-        return (of_address(inside.parse::<Ipv6Addr>().map(IpAddr::from).ok()), start);
+        let host = of_address(inside.parse::<Ipv6Addr>().map(IpAddr::from).ok());
+        return (host, if host == Host::Other { before.len() } else { start });
     }
     let part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | '*');
     let name = front.trim_end_matches(part);
@@ -97,7 +98,7 @@ fn host(before: &str) -> (Host, usize) {
         "localhost" => Host::Loopback(IpAddr::from(Ipv4Addr::LOCALHOST)),
         name => of_address(name.parse::<Ipv4Addr>().map(IpAddr::from).ok()),
     };
-    (host, if host == Host::Absent { before.len() } else { start })
+    (host, if matches!(host, Host::Absent | Host::Other) { before.len() } else { start })
 }
 
 fn of_address(address: Option<IpAddr>) -> Host {
@@ -111,6 +112,20 @@ fn of_address(address: Option<IpAddr>) -> Host {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_mention_is_a_port_at_its_place_and_mentions_do_not_overlap(text in "[a-z0-9.:\\[\\]/ü*{} -]{0,40}") {
+            let mut end = 0;
+            for mention in mentions(&text) {
+                prop_assert_eq!(text[mention.digits.clone()].parse::<u16>().ok(), Some(mention.port));
+                prop_assert!(mention.whole.start >= end && mention.whole.end == mention.digits.end, "{:?}", mention);
+                prop_assert!(mention.whole.start <= mention.digits.start);
+                end = mention.whole.end;
+            }
+        }
+    }
 
     fn found(text: &str) -> Vec<(u16, Host, Scheme, &str)> {
         let all = mentions(text).into_iter();

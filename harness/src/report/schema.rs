@@ -32,3 +32,21 @@ pub const BADGE: &str = include_str!("../../schemas/badge.schema.json");
 pub const DOCTOR: &str = include_str!("../../schemas/doctor.schema.json");
 /// Schema of the file that `harness calibrate` writes.
 pub const CALIBRATION: &str = include_str!("../../schemas/calibration.schema.json");
+
+/// Every schema, with the name of its file without `.schema.json`.
+pub const ALL: [(&str, &str); 14] = [
+    ("aether", AETHER),
+    ("badge", BADGE),
+    ("baseline", BASELINE),
+    ("bench_metrics", BMF),
+    ("bench_metrics.flat", FLAT),
+    ("calibration", CALIBRATION),
+    ("compare", COMPARE),
+    ("doctor", DOCTOR),
+    ("gab", GAB),
+    ("perf", RECEIPT),
+    ("result", RESULT),
+    ("scenario", SCENARIO),
+    ("trend", TREND),
+    ("verdict", VERDICT),
+];

@@ -1,6 +1,7 @@
 //! Validates artifacts: detects the kind of a file, and reports every place where it violates the schema or the rules
 //! of its kind.
 
+mod bundle;
 mod faults;
 mod kind;
 
@@ -90,6 +91,9 @@ pub fn check(path: &Path, forced: Option<Kind>) -> Checked {
             Some(Kind::Criterion),
             read.err().map(|error| Fault::whole(error.to_string())).into_iter().collect(),
         );
+    }
+    if forced.map_or_else(|| kind::has_extension(path, &["gz", "tgz"]), |kind| kind == Kind::Bundle) {
+        return of(Some(Kind::Bundle), bundle::faults(path));
     }
     let text = match interop::read(path) {
         Ok(text) => text,

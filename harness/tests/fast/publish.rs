@@ -4,6 +4,7 @@
 mod actions;
 mod artifacts;
 mod bencher;
+mod bundle;
 mod comment;
 mod hostile;
 mod shell;

@@ -38,10 +38,12 @@ pub enum Kind {
     Doctor,
     /// File that `harness calibrate` writes.
     Calibration,
+    /// Archive that `harness report --bundle` writes.
+    Bundle,
 }
 
 impl Kind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Scenario,
         Self::Result,
         Self::Journal,
@@ -57,6 +59,7 @@ impl Kind {
         Self::Criterion,
         Self::Doctor,
         Self::Calibration,
+        Self::Bundle,
     ];
 
     /// Returns the name for `--kind`.
@@ -77,6 +80,7 @@ impl Kind {
             Self::Criterion => "criterion",
             Self::Doctor => "doctor",
             Self::Calibration => "calibration",
+            Self::Bundle => "bundle",
         }
     }
 
@@ -97,6 +101,7 @@ impl Kind {
             Self::Criterion => Layout::Criterion.word(),
             Self::Doctor => "a report of harness doctor",
             Self::Calibration => "a calibration",
+            Self::Bundle => "the archive of a run",
         }
     }
 
@@ -116,7 +121,7 @@ impl Kind {
             Self::Doctor => Some(schema::DOCTOR),
             Self::Calibration => Some(schema::CALIBRATION),
             // Their readers report every mistake with its line.
-            Self::Scenario | Self::Journal | Self::Criterion => None,
+            Self::Scenario | Self::Journal | Self::Criterion | Self::Bundle => None,
         }
     }
 }

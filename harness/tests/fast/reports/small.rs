@@ -272,7 +272,8 @@ fn a_sentence_is_said_only_when_the_whole_interval_keeps_it() {
 #[test]
 fn only_a_claim_that_is_met_has_a_checked_box_in_the_summary_for_qnet() {
     let record = sample::record();
-    let claims = [claim("latency/p50", true, 5.0), claim("latency/p95", true, 0.001), claim("policy/eval_p50", true, 100.0)];
+    let claims =
+        [claim("latency/p50", true, 5.0), claim("latency/p95", true, 0.001), claim("policy/eval_p50", true, 100.0)];
     let text = rendered("perf-summary", &record, &judged(&record, &claims));
     let boxes: Vec<&str> = text.lines().filter(|line| line.starts_with("- [")).collect();
     assert_eq!(boxes.len(), 3, "{text}");
