@@ -2,10 +2,13 @@
 //! text elsewhere, and continues.
 
 pub mod actions;
+mod check_run;
 mod github;
 mod proxy;
 mod sticky;
+mod tries;
 
+pub use check_run::{CheckRun, create};
 pub use github::{Access, Error, Github, answer};
 pub use sticky::{Done, Post, put};
 

@@ -10,7 +10,7 @@ use super::github::file;
 use super::report::judged_again;
 use crate::measure::Record;
 use crate::publish::actions::append_summary;
-use crate::publish::{Access, Done, Github, Mode, Post, put};
+use crate::publish::{Access, CheckRun, Done, Github, Mode, Post, create, put};
 use crate::report::Summary;
 use crate::report::comment::{Options, body, marker};
 use crate::verdict::{Judgement, stored};
@@ -31,14 +31,37 @@ pub(super) fn comment(args: &CommentArgs) -> Result<Exit, Error> {
     let access = access.map_err(|error| Error::tooling(&error))?;
     let marker = marker(&record, args.testbed.as_deref());
     let post = Post { pull_request: args.pr, marker: &marker, body: &body, only_update: quiet };
-    let done = Github::open(access).map_err(|error| error.to_string()).and_then(|github| put(&github, &post));
-    match done {
+    let github = match Github::open(access) {
+        Ok(github) => github,
+        Err(error) => {
+            degraded(&error.to_string(), &body, quiet);
+            return Ok(Exit::Pass);
+        }
+    };
+    match put(&github, &post) {
         Ok(Done::Created(address)) => print_text(format!("created the comment: {address}\n")),
         Ok(Done::Updated(address)) => print_text(format!("updated the comment: {address}\n")),
         Ok(Done::Quiet) => print_text("this mode needs no comment, and there is none to update\n"),
         Err(message) => degraded(&message, &body, quiet),
     }
+    if let Some(sha) = &args.check {
+        let run = CheckRun {
+            sha,
+            name: &format!("harness: {}", record.scenario.name),
+            title: &summary.headline,
+            summary: without_marker(&body),
+        };
+        match create(&github, &run) {
+            Ok(address) => print_text(format!("created the check run: {address}\n")),
+            Err(message) => warn(&format!("the check run was not created: {message}")),
+        }
+    }
     Ok(Exit::Pass)
+}
+
+/// Returns a comment without its first line, which is the marker that only comments need.
+fn without_marker(body: &str) -> &str {
+    body.split_once('\n').map_or(body, |(_, text)| text)
 }
 
 /// Reads a run and judges its record again: the digest does not cover the stored judgement, which a fork may have written.
@@ -52,19 +75,22 @@ fn opened(path: &Path) -> Result<(Record, Judgement, bool), Error> {
 fn degraded(message: &str, body: &str, quiet: bool) {
     let mut message = format!("the comment was not posted: {message}");
     if let Some(path) = file("GITHUB_STEP_SUMMARY").filter(|_| !quiet) {
-        // Its first line is the marker, which only comments need.
-        let text = body.split_once('\n').map_or(body, |(_, text)| text);
-        match append_summary(&path, text) {
+        match append_summary(&path, without_marker(body)) {
             Ok(()) => message.push_str("; it is in the summary of this step"),
             Err(error) => message.push_str(&format!("; and {error}")),
         }
     }
+    warn(&message);
+}
+
+/// Prints a warning, as an annotation in a step of GitHub Actions.
+fn warn(message: &str) {
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         let mut commands = Commands::default();
-        commands.annotate(Level::Warning, "harness comment", &message);
+        commands.annotate(Level::Warning, "harness comment", message);
         print_commands(&commands);
     } else {
-        print_warning(&message);
+        print_warning(message);
     }
 }
 

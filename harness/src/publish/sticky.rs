@@ -1,18 +1,16 @@
 //! Keeps one comment per pull request: found by its marker, rewritten by every run, created only where there is none.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reqwest::Method;
 use serde_json::json;
 
 use super::github::answer::{Comment, PER_PAGE, Page};
 use super::github::{Github, Trouble};
+use super::tries::tries;
 
 /// Pages to search: 10,000 comments.
 const PAGES: usize = 200;
-
-/// Number of attempts if the cause may be temporary.
-const TRIES: u32 = 3;
 
 /// What to post, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,31 +40,7 @@ pub enum Done {
 /// # Errors
 /// Returns what failed, in one sentence without the token.
 pub fn put(github: &Github, post: &Post<'_>) -> Result<Done, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("the HTTP client cannot be started: {error}"))?;
-    let done = runtime.block_on(tries(github, post));
-    // A name server that does not answer must not delay the end.
-    runtime.shutdown_background();
-    done
-}
-
-async fn tries(github: &Github, post: &Post<'_>) -> Result<Done, String> {
-    let deadline = Instant::now() + github.patience_in_all();
-    let mut tried = 0;
-    loop {
-        tried += 1;
-        let trouble = match attempt(github, post, deadline).await {
-            Ok(done) => return Ok(done),
-            Err(trouble) => trouble,
-        };
-        let pause = Duration::from_millis(250) * tried;
-        let in_time = Instant::now() + pause < deadline;
-        if !(matches!(trouble, Trouble::Passing(_)) && tried < TRIES && in_time) {
-            let times = if tried > 1 { format!(" ({tried} tries)") } else { String::new() };
-            return Err(github.redacted(&format!("{}{times}", trouble.message())));
-        }
-        tokio::time::sleep(pause).await;
-    }
+    tries(github, async |deadline| attempt(github, post, deadline).await)
 }
 
 async fn attempt(github: &Github, post: &Post<'_>, deadline: Instant) -> Result<Done, Trouble> {

@@ -152,6 +152,9 @@ impl Shared {
                 self.comments.push(comment(id, &login, kind, &body));
                 (201, self.comments[self.comments.len() - 1].clone())
             }
+            ("POST", path) if path.ends_with("/check-runs") => {
+                (201, json!({ "id": 1, "html_url": "https://github.example/runs/1" }))
+            }
             ("PATCH", path) => {
                 let id = path.rsplit('/').next().and_then(|id| id.parse::<u64>().ok());
                 match self.comments.iter_mut().find(|comment| comment["id"].as_u64() == id) {

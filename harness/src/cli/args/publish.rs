@@ -15,6 +15,7 @@ pub(in crate::cli) struct GithubArgs {
 const COMMENT_EXAMPLES: &str = "Examples:
   harness comment results/sidecar/RUN --pr 17 --repo owner/name      with GITHUB_TOKEN in the environment
   harness comment result.json --pr 17 --mode on-alert
+  harness comment result.json --pr 17 --check $GITHUB_SHA            and a neutral check run at the commit
   harness comment result.json --pr 17 --dry-run                      print the comment only
 
 A comment that cannot be posted (no token, a fork's token, GitHub unreachable or slow) is written to $GITHUB_STEP_SUMMARY with a
@@ -41,9 +42,17 @@ pub(in crate::cli) struct CommentArgs {
     /// Time limit of one request; all requests together may take six times as long
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(in crate::cli) patience: u64,
+    /// Also create a neutral check run with the verdict at this commit, which needs a token with `checks: write`
+    #[arg(long, value_name = "SHA", value_parser = commit)]
+    pub(in crate::cli) check: Option<String>,
     /// Print the comment without posting it
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
+}
+
+fn commit(text: &str) -> Result<String, String> {
+    let is_commit = text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    if is_commit { Ok(text.to_owned()) } else { Err("must be the 40 hexadecimal digits of a commit".to_owned()) }
 }
 
 /// When to comment on a pull request.

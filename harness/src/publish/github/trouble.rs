@@ -44,7 +44,7 @@ pub(super) const fn advice(status: u16) -> &'static str {
         401 => "; the token is invalid or expired",
         403 => {
             "; the token has no write permission; that of a fork's pull request never has, and a job needs \
-             `pull-requests: write`"
+             `pull-requests: write`, and `checks: write` for a check run"
         }
         404 => "; the pull request does not exist, or the token has no access to it",
         _ => "",

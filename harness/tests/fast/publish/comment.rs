@@ -303,3 +303,49 @@ fn a_judgement_that_was_changed_is_not_posted() {
     post(&github, &run, &[]);
     assert!(body(&github.comments()[0]).contains("REGRESSED"), "{}", body(&github.comments()[0]));
 }
+
+/// The check run shows the verdict at the commit and blocks nothing: GitHub treats a neutral conclusion like a success.
+#[test]
+fn a_check_run_beside_the_comment_is_neutral_whatever_the_verdict_is() {
+    const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
+    for (run, verdict) in [(Run::quiet(), "PASS: "), (Run::regressed(), "REGRESSED: ")] {
+        let github = well_behaved(Vec::new());
+        let output = post(&github, &run, &["--check", SHA]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(
+            stdout(&output).ends_with("created the check run: https://github.example/runs/1\n"),
+            "{}",
+            stdout(&output)
+        );
+        let seen = github.seen();
+        let checks: Vec<&Seen> = seen.iter().filter(|seen| seen.path == "/repos/owner/name/check-runs").collect();
+        let body = &checks[0].body;
+        assert_eq!(
+            (checks.len(), &body["head_sha"], &body["conclusion"]),
+            (1, &Value::from(SHA), &Value::from("neutral"))
+        );
+        assert!(body["output"]["title"].as_str().unwrap().starts_with(verdict), "{body}");
+        let summary = body["output"]["summary"].as_str().unwrap();
+        assert!(summary.starts_with("### Performance of sidecar") && !summary.contains("harness:v1"), "{summary}");
+        assert_eq!(github.comments().len(), 1);
+    }
+}
+
+#[test]
+fn a_check_run_that_is_not_permitted_is_a_warning_and_the_comment_is_posted() {
+    let refuse = |seen: &Seen| {
+        if seen.path.ends_with("/check-runs") { Answer::Refuse(403, "Resource not accessible") } else { Answer::Serve }
+    };
+    let github = GithubStandIn::start(Vec::new(), refuse);
+    let output = post(&github, &Run::quiet(), &["--check", "0123456789abcdef0123456789abcdef01234567"]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = stderr(&output);
+    assert!(
+        said.contains("the check run was not created: POST /repos/owner/name/check-runs: HTTP 403")
+            && said.contains("`checks: write`"),
+        "{said}"
+    );
+    assert_eq!(github.comments().len(), 1);
+    let wrong = post(&github, &Run::quiet(), &["--check", "main"]);
+    assert_eq!(wrong.status.code(), Some(4));
+}
