@@ -29,6 +29,8 @@ pub use harness_load::pace::{Arrivals, Pace};
 pub use harness_rig::group::{self, GroupDelta, GroupUsage, ResourceLimits};
 pub use harness_rig::host::{GitFacts, HostFacts, Reference, ToolFacts};
 pub use harness_rig::launch::{self, Ending, EngineFacts, LaunchRecord};
+pub use harness_rig::page_cache::Dropped;
+pub use harness_rig::stopwatch::TimedRun;
 pub use harness_rig::threads::{self, ThreadsUsage};
 pub use harness_rig::usage::{self, Reading, Series};
 

@@ -122,6 +122,7 @@ fn digest(parts: &Parts, folder: &Path) -> String {
     match &mut target.launch {
         Launch::Process(process) => drop(process.command.splice(..1.min(process.command.len()), [])),
         Launch::Container(container) => container.image = ImageSpec::Image(String::new()),
+        Launch::Command(command) => drop(command.run.command.splice(..1.min(command.run.command.len()), [])),
         Launch::External(_) => {}
     }
     let Parts { seed, generator, stages, .. } = parts;

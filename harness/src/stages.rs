@@ -25,6 +25,7 @@ macro_rules! each_kind {
             Idle idle,
             Overhead overhead,
             Capacity capacity,
+            Command command,
             Connections connections,
             Upload upload,
             Constrained constrained,
@@ -45,6 +46,7 @@ macro_rules! each_measured_kind {
             Idle idle,
             Overhead overhead,
             Capacity capacity,
+            Command command,
             Connections connections,
             Upload upload,
             Constrained constrained,
@@ -106,6 +108,17 @@ pub mod overhead {
 }
 
 pub mod capacity {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod command {
+    pub(crate) mod derive;
     pub mod facts;
     pub(crate) mod judge;
     pub(crate) mod metrics;

@@ -1,14 +1,17 @@
-//! Two small programs with known behaviour, as a library.
+//! Small programs with known behaviour, as a library.
 //!
 //! [`upstream`] is the server behind every target: it answers as its flags say, counts the requests that it received, and
 //! stamps its answers with the monotonic clock. [`sidecar`] is a reverse proxy whose faults and costs are set by flags. It
 //! exports what it really did, measured by its own clock. Both speak HTTP/1.1 and HTTP/2, and TLS if their
 //! flags name a certificate.
 //!
+//! [`command`] is a program that runs to its end, with costs and failures that flags set.
+//!
 //! Callers own the listener and the stop signal, so a test can bind port 0. `main_with` is the whole program for a `main`
 //! that has parsed its arguments.
 
 pub mod clock;
+pub mod command;
 mod error;
 pub mod flags;
 pub mod healthy;

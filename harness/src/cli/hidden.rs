@@ -1,5 +1,5 @@
-//! Dispatches to the programs inside this binary: keeper, load generator, mock upstream, reference sidecar and image
-//! builder.
+//! Dispatches to the programs inside this binary: keeper, stopwatch, load generator, mock upstream, reference sidecar,
+//! reference command and image builder.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,23 +7,25 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mock_upstream::{sidecar, upstream};
+use mock_upstream::{command, sidecar, upstream};
 
 use super::error::{print_error, print_text, print_warning};
 use harness_base::clock::Mono;
 use harness_base::error::chain;
 use harness_base::exit::Exit;
 use harness_image::{self, BuildRequest};
-use harness_rig::{keeper, target};
+use harness_rig::{keeper, stopwatch, target};
 
 /// Runs the hidden program that argv names, if it names one.
 pub(super) fn dispatch(argv: &[OsString], start: Mono) -> Option<ExitCode> {
     let program = argv.get(1)?.to_str()?;
     match program {
         "__keeper" => Some(keeper::main()),
+        stopwatch::COMMAND => Some(stopwatch::main(argv.get(2..)?)),
         "__load" => Some(harness_load::child::main()),
         "__sweep" => Some(target::sweep_main(argv.get(2)?.to_str()?)),
         "__upstream" => Some(bundled(argv, upstream::main_with)),
+        "__command" => Some(bundled(argv, |args| command::main_with(&args, start))),
         "__image" => Some(image(argv)),
         "__sidecar" => Some(bundled(argv, |args| sidecar::main_with(args, start))),
         _ => None,

@@ -15,6 +15,7 @@ use harness_load::latency::LatencyHistogram;
 use harness_load::outcome::Outcomes;
 use harness_load::pace::{Arrivals, Pace};
 use harness_rig::launch::LaunchRecord;
+use harness_rig::stopwatch::TimedRun;
 use harness_rig::usage::{Reading, Series};
 
 pub use check::{Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag, by_rule};
@@ -318,6 +319,21 @@ pub fn launch_disturbances(launch: &LaunchRecord, readings: &Series<Reading>, li
     let took = [launch.listening_ns, launch.healthy_ns, launch.ready_ns].into_iter().flatten().max().unwrap_or(0);
     let (gap_ns, limit_ns) = (launch.probe_gap_ns, limits.probe_gap.0.max((took as f64 * PROBE_GAP) as u64));
     found.extend((gap_ns > limit_ns).then(|| Check::new(Found::ProbeGap { gap_ns, limit_ns }, false, Blame::Host)));
+    found
+}
+
+/// Share of a run for which the stopwatch may wait for a CPU, and the time that it may wait in any run.
+const RUN_STALL: f64 = 0.01;
+const SHORTEST_STALL: Nanos = Nanos::from_micros(200);
+
+/// Returns why the time of a run is not that of the command: what disturbed the host, and a stopwatch that had no CPU when it started the
+/// command or noticed its end.
+pub fn run_disturbances(run: &TimedRun, readings: &Series<Reading>, limits: &Limits) -> Vec<Check> {
+    let mut found = disturbances(readings, limits);
+    let wall = run.wall_ns.max(1) as f64;
+    let (share, limit) = (run.stalled_ns.unwrap_or(0) as f64 / wall, RUN_STALL.max(SHORTEST_STALL.0 as f64 / wall));
+    let stall = Found::Stall { process: OwnProcess::Stopwatch, share, share_of: ShareOf::Window, limit };
+    found.extend((share > limit).then(|| Check::new(stall, false, Blame::Host)));
     found
 }
 

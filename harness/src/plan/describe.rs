@@ -9,7 +9,7 @@ use crate::verdict::claim::Claim;
 use crate::work::Stage;
 use harness_base::units::{Bytes, Nanos, grouped, three_digits};
 use harness_load::spec::{Body, Framing, Request, StreamedBody};
-use harness_rig::target::spec::{ContainerSpec, External, ImageSpec, Launch, Upstream};
+use harness_rig::target::spec::{CommandSpec, ContainerSpec, External, ImageSpec, Launch, Upstream};
 
 /// Width of a line.
 const WIDTH: usize = 80;
@@ -26,7 +26,9 @@ impl fmt::Display for Plan {
             &format!("{} ({}, seed {}{quick})", self.scenario.name, self.path.display(), self.scenario.seed),
         )?;
         self.describe_target(out)?;
-        line(out, "upstream", &self.upstreams())?;
+        if !matches!(self.target.launch, Launch::Command(_)) {
+            line(out, "upstream", &self.upstreams())?;
+        }
         if let Some(wires) = self.wires() {
             line(out, "wire", &wires)?;
         }
@@ -53,6 +55,9 @@ impl Plan {
         describe_launch(out, "target", &self.target.launch)?;
         if let Some(base) = &self.base {
             describe_launch(out, "against", &base.launch)?;
+        }
+        if let Launch::Command(command) = &self.target.launch {
+            return describe_command(out, command);
         }
         let endpoints = &self.target.endpoints;
         line(out, "", &format!("proxy  {}", endpoints.proxy))?;
@@ -128,12 +133,27 @@ fn describe_launch(out: &mut fmt::Formatter<'_>, label: &str, launch: &Launch) -
     let (how, env) = match launch {
         Launch::Process(process) => (process.command.join(" "), Some(&process.env)),
         Launch::Container(container) => (describe_container(container), Some(&container.env)),
+        Launch::Command(command) => (command.run.command.join(" "), Some(&command.run.env)),
         Launch::External(External::Pid(pid)) => (format!("process {pid}, which runs already"), None),
         Launch::External(External::Port(port)) => (format!("the process that listens on port {port}"), None),
     };
     line(out, label, &how)?;
     let env: Vec<String> = env.into_iter().flatten().map(|(name, value)| format!("{name}={value}")).collect();
     if env.is_empty() { Ok(()) } else { line(out, "", &format!("with {}", env.join(" "))) }
+}
+
+/// Describes what a command needs beside itself.
+fn describe_command(out: &mut fmt::Formatter<'_>, command: &CommandSpec) -> fmt::Result {
+    for (name, input) in &command.inputs {
+        let files = input.files.map_or_else(String::new, |files| format!("{files} files of "));
+        line(out, "", &format!("{{file.{name}}}: {files}{} of {}", input.size.notation(), input.content.word()))?;
+    }
+    for (key, words) in [("prepare", &command.prepare), ("cleanup", &command.cleanup)] {
+        if !words.is_empty() {
+            line(out, "", &format!("{key} {}", words.join(" ")))?;
+        }
+    }
+    Ok(())
 }
 
 /// Describes what the scenario changes in `[gate]`.

@@ -1,7 +1,7 @@
 //! Finds the environment variables that a plan needs.
 
 use super::Plan;
-use harness_rig::target::spec::{ContainerSpec, ImageSpec, Launch, ProcessSpec, Spec, Upstream};
+use harness_rig::target::spec::{CommandSpec, ContainerSpec, ImageSpec, Launch, ProcessSpec, Spec, Upstream};
 use harness_rig::target::template::{Piece, Template, variable};
 
 impl Plan {
@@ -38,6 +38,7 @@ fn target_texts(target: &Spec) -> Vec<&str> {
     let mut texts = match &target.launch {
         Launch::Process(process) => process_texts(process),
         Launch::Container(container) => container_texts(container),
+        Launch::Command(command) => command_texts(command),
         Launch::External(_) => Vec::new(),
     };
     let endpoints = [Some(&target.endpoints.proxy), target.endpoints.health.as_ref(), target.endpoints.ready.as_ref()];
@@ -61,6 +62,11 @@ fn container_texts(container: &ContainerSpec) -> Vec<&str> {
     let (ImageSpec::Image(named) | ImageSpec::Binary(named)) = &container.image;
     let values = container.env.iter().map(|(_, value)| value);
     [named].into_iter().chain(&container.command).chain(values).map(String::as_str).collect()
+}
+
+fn command_texts(command: &CommandSpec) -> Vec<&str> {
+    let beside = command.prepare.iter().chain(&command.cleanup).map(String::as_str);
+    process_texts(&command.run).into_iter().chain(beside).collect()
 }
 
 fn process_texts(process: &ProcessSpec) -> Vec<&str> {

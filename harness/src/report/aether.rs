@@ -2,13 +2,14 @@
 //! side.
 //!
 //! Its two metrics are durations in milliseconds and throughputs in MB/s. A request rate is neither, and the checker
-//! would treat an unknown metric as a duration, so other rates, sizes and shares are omitted. Advisory metrics are omitted too, because the format cannot mark them. Quantiles are those of the rounds or
-//! launches, and `n` counts these, never requests.
+//! would treat an unknown metric as a duration, so other rates, sizes and shares are omitted. Advisory metrics are
+//! omitted too, because the format cannot mark them. Quantiles are those of the rounds or launches, and `n` counts
+//! these, never requests. The benchmark of a stage has the name of the stage: stage `pack` writes `bench-pack.json`.
 
 use serde::Serialize;
 
 use super::{Error, ReportFormat, Summary};
-use crate::measure::metric::Unit;
+use crate::measure::metric::{Unit, find};
 use crate::measure::numbers::quantile;
 use crate::verdict::judgement::Measured;
 use harness_stats::Sample;
@@ -73,9 +74,11 @@ impl ReportFormat for Aether {
 fn benches<'a>(summary: &Summary<'a>) -> impl Iterator<Item = Bench<'a>> {
     let record = summary.record;
     summary.valid().filter(|(metric, _)| metric.advisory.is_none()).filter_map(|(metric, _)| {
-        let (name, unit, sorted) = values(metric)?;
+        let row = find(&metric.id)?;
+        // The file of the median has this quantile too.
+        let (name, unit, sorted) = values(metric).filter(|_| row.quantile.is_none())?;
         Some(Bench {
-            bench_id: &metric.id,
+            bench_id: if row.benchmark { &metric.stage } else { &metric.id },
             metric: name,
             unit,
             p50: quantile(&sorted, 0.5),

@@ -6,7 +6,8 @@ mod launch;
 
 use std::sync::Arc;
 
-use alive::{LINES, alive, gone};
+pub(crate) use alive::LINES;
+use alive::{alive, gone};
 pub(crate) use launch::{come_up, launch_halt};
 use launch::{start_target, start_upstream};
 
@@ -38,7 +39,7 @@ use harness_rig::target::{self, HttpUrl, Running, RunningUpstream};
 /// Time between SIGTERM and SIGKILL for the upstream, and for the target after an interrupt.
 const PATIENCE: Nanos = Nanos::from_millis(1500);
 /// Time from before a launch for which the host is watched: a step of its counters is 2.5 % of it on two CPUs.
-const LAUNCH_SPAN: Nanos = Nanos::from_millis(200);
+pub(crate) const LAUNCH_SPAN: Nanos = Nanos::from_millis(200);
 
 /// A ready target with upstream, sampler and generator.
 pub(crate) struct Bench {
@@ -338,6 +339,7 @@ fn cpus(rig: &Rig<'_>, stage: &Stage, build: Build) -> f64 {
     let own = match &rig.plan.target_of(build).launch {
         Launch::Process(process) => process.cpuset.as_ref(),
         Launch::Container(container) => container.cpuset.as_ref(),
+        Launch::Command(command) => command.run.cpuset.as_ref(),
         Launch::External(_) => None,
     };
     let all = stage.cpuset.as_ref().or(own).map_or(rig.cpus, |cpuset| cpuset.len() as f64);

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::scenario::redact;
 use harness_base::clock;
 use harness_rig::host;
-use harness_rig::target::spec::{ImageSpec, Launch, Spec};
+use harness_rig::target::spec::{ImageSpec, Launch, ProcessSpec, Spec};
 use harness_rig::target::{self, Site};
 
 /// Warning that the builds do not differ.
@@ -51,11 +51,12 @@ fn facts(build: Build, spec: &Spec, site: &Site) -> BuildFacts {
     let found = target::executable(spec, site).ok();
     let file = found.as_ref().filter(|found| !found.builtin).and_then(|found| host::executable(&found.path).ok());
     let (program, env) = match &spec.launch {
-        Launch::Process(process) => (process.command.first().cloned().unwrap_or_default(), published(&process.env)),
+        Launch::Process(process) => (first(process), published(&process.env)),
         Launch::Container(container) => {
             let (ImageSpec::Image(named) | ImageSpec::Binary(named)) = &container.image;
             (named.clone(), published(&container.env))
         }
+        Launch::Command(command) => (first(&command.run), published(&command.run.env)),
         Launch::External(_) => ("external".to_owned(), Vec::new()),
     };
     BuildFacts {
@@ -66,6 +67,10 @@ fn facts(build: Build, spec: &Spec, site: &Site) -> BuildFacts {
         sha256: file.map(|(_, digest)| digest),
         env,
     }
+}
+
+fn first(process: &ProcessSpec) -> String {
+    process.command.first().cloned().unwrap_or_default()
 }
 
 /// Returns whether two builds are the same program: by content or, if that cannot be read (bundled programs, images),
@@ -82,6 +87,7 @@ fn arguments(spec: &Spec) -> (&[String], BTreeMap<&str, &str>) {
     let (arguments, env) = match &spec.launch {
         Launch::Process(process) => (process.command.get(1..).unwrap_or_default(), process.env.as_slice()),
         Launch::Container(container) => (container.command.as_slice(), container.env.as_slice()),
+        Launch::Command(command) => (command.run.command.get(1..).unwrap_or_default(), command.run.env.as_slice()),
         Launch::External(_) => return (&[], BTreeMap::new()),
     };
     (arguments, env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect())

@@ -19,7 +19,7 @@ pub fn schema() -> Json {
     one_or_named(&mut schema["properties"]["request"]);
     each_stage(&mut schema["properties"]["stage"]);
     exactly_one(&mut schema["properties"]["upstream"], &["builtin", "process", "url"]);
-    exactly_one(&mut schema["properties"]["target"], &["process", "container", "external"]);
+    exactly_one(&mut schema["properties"]["target"], &["process", "container", "external", "command"]);
     exactly_one(&mut schema["properties"]["target"]["properties"]["container"], &["image", "binary"]);
     exactly_one(&mut schema["properties"]["target"]["properties"]["external"], &["pid", "port"]);
     schema["required"] = json!(["name", "target", "stage"]);

@@ -1,6 +1,7 @@
 //! Reads `[target]` and `[upstream]`.
 
 mod base;
+mod command;
 mod container;
 mod met;
 mod upstream;
@@ -45,8 +46,13 @@ pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
     let launch = read_launch(section, around, &mut met);
     let files = read_files(section, around, &mut met);
     let passed_on = met.places();
-    let endpoints = read_endpoints(&section.table("endpoints", "where it answers"), &mut met);
-    met.check_names(section, &files, around.has_upstream);
+    let endpoints = match &launch {
+        Some(Launch::Command(_)) if !section.describing() => command::no_endpoints(section),
+        _ => read_endpoints(&section.table("endpoints", "where it answers"), &mut met),
+    };
+    let generated = launch.as_ref().map(command::inputs).unwrap_or_default();
+    let names = files.iter().map(|(name, _)| name.as_str()).chain(generated).collect::<Vec<_>>();
+    met.check_names(section, &names, around.has_upstream);
     met.check_address(section);
     match &launch {
         Some(Launch::Process(process)) if !process.command.is_empty() => {
@@ -57,6 +63,7 @@ pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
             container::check_network(container, section, &met, around);
         }
         Some(Launch::External(_)) => check_external(section, &met, &files),
+        Some(Launch::Command(_)) => command::check(section, &met, around),
         _ => {}
     }
     let launch = launch.unwrap_or(Launch::External(External::Pid(0)));
@@ -65,28 +72,38 @@ pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
 
 /// Reads the table of a program to start.
 fn read_process(section: &Section<'_>, prefix: &str, met: &mut Met) -> ProcessSpec {
-    let command: Vec<String> = section
-        .field("command", "program and arguments, for example [\"my-proxy\", \"--port\", \"{port.proxy}\"]; no shell")
-        .check(|words: &Vec<String>| {
-            let named = words.first().is_some_and(|program| !program.is_empty());
-            if named { Ok(()) } else { Err("must name a program".to_owned()) }
-        })
-        .required();
+    const ABOUT: &str = "program and arguments, for example [\"my-proxy\", \"--port\", \"{port.proxy}\"]; no shell";
+    let command = section.field("command", ABOUT).check(|words: &Vec<String>| names_program(words)).required();
+    note_words(section, prefix, "command", &command, met);
+    ProcessSpec { command, env: read_env(section, prefix, met), cpuset: section.cpuset() }
+}
+
+/// Refuses a command without a program.
+fn names_program(words: &[String]) -> Result<(), String> {
+    let named = words.first().is_some_and(|program| !program.is_empty());
+    if named { Ok(()) } else { Err("must name a program".to_owned()) }
+}
+
+/// Checks the program of a command at `key`, and collects the placeholders of its words.
+fn note_words(section: &Section<'_>, prefix: &str, key: &str, words: &[String], met: &mut Met) {
+    if let Some(Err(message)) = words.first().map(|program| check_builtin(program)) {
+        section.mistake(&format!("{key}.0"), message, None);
+    }
+    for (index, word) in words.iter().enumerate() {
+        met.note(section, prefix, &format!("{key}.{index}"), word);
+    }
+}
+
+fn read_env(section: &Section<'_>, prefix: &str, met: &mut Met) -> Vec<(String, String)> {
     let env: Vec<(String, String)> =
         section.field("env", "environment, in addition to PATH, HOME and TMPDIR").default(Vec::new());
-    if let Some(Err(message)) = command.first().map(|program| check_builtin(program)) {
-        section.mistake("command.0", message, None);
-    }
-    for (index, word) in command.iter().enumerate() {
-        met.note(section, prefix, &format!("command.{index}"), word);
-    }
     for (name, value) in &env {
         if name.is_empty() || name.contains(['=', '\0']) {
             section.mistake(&format!("env.{name}"), format!("{name:?} cannot name a variable"), None);
         }
         met.note(section, prefix, &format!("env.{name}"), value);
     }
-    ProcessSpec { command, env, cpuset: section.cpuset() }
+    env
 }
 
 fn positive(span: Nanos) -> Result<(), String> {
@@ -94,15 +111,15 @@ fn positive(span: Nanos) -> Result<(), String> {
 }
 
 fn check_builtin(program: &str) -> Result<(), String> {
-    const BUILTINS: [&str; 2] = ["builtin:sidecar", "builtin:upstream"];
+    const BUILTINS: [&str; 3] = ["builtin:sidecar", "builtin:upstream", "builtin:command"];
     let unknown = program.starts_with("builtin:") && !BUILTINS.contains(&program);
-    if unknown { Err(format!("{program:?} is not bundled; there are {}", BUILTINS.join(" and "))) } else { Ok(()) }
+    if unknown { Err(format!("{program:?} is not bundled; there are {}", BUILTINS.join(", "))) } else { Ok(()) }
 }
 
 /// Reads how the target is launched; `None` if that is missing, which is a mistake.
 fn read_launch(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Option<Launch> {
     if !section.describing() {
-        section.exactly_one(&["process", "container", "external"]);
+        section.exactly_one(&["process", "container", "external", "command"]);
     }
     let external = section.optional_table("external", "a process that already runs and is never stopped");
     let external = external.map(|external| Launch::External(read_external(&external)));
@@ -110,7 +127,9 @@ fn read_launch(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Opti
     let process = process.map(|process| Launch::Process(read_process(&process, "process", met)));
     let container = section.optional_table("container", "a container to start");
     let container = container.map(|container| Launch::Container(container::read(&container, around, met)));
-    process.or(container).or(external)
+    let command = section.optional_table("command", "a program that runs to its end, once per measurement");
+    let command = command.map(|command| Launch::Command(command::read(&command, met)));
+    process.or(container).or(external).or(command)
 }
 
 fn read_external(section: &Section<'_>) -> External {

@@ -22,7 +22,7 @@ const NAMED: usize = 5;
 /// asked for.
 pub(super) fn about(record: &Record, head: &[Measured], base: &[Measured], options: &Options) -> Vec<Finding> {
     let mut findings = if record.is_compared() {
-        let head = head.iter().filter(|head| !is_of_head_alone(&head.id));
+        let head = head.iter().filter(|head| !is_of_head_alone(&head.id) && !is_quantile(head));
         head.filter_map(|head| paired(head, base.iter().find(|base| base.id == head.id)?, options)).collect()
     } else if let Some(against) = &options.context.against {
         stored(record, head, against, options)
@@ -36,6 +36,11 @@ pub(super) fn about(record: &Record, head: &[Measured], base: &[Measured], optio
 /// Returns whether the base has no such metric in a run of two builds.
 fn is_of_head_alone(id: &str) -> bool {
     metric::find(id).is_some_and(|row| judging(row.stage).head_alone)
+}
+
+/// Returns whether a value is a quantile of values whose median is compared.
+fn is_quantile(metric: &Measured) -> bool {
+    metric::find(&metric.id).is_some_and(|row| row.quantile.is_some())
 }
 
 /// Compares the paired rounds of two builds. A metric that neither build has is reported once.
@@ -67,7 +72,10 @@ fn stored(record: &Record, head: &[Measured], against: &Against, options: &Optio
         |head: &&Measured| elsewhere.is_some() && depends_on_machine(head) && past_of(head, against).is_some();
     let (apart, rest): (Vec<&Measured>, Vec<&Measured>) =
         head.iter().partition(|head| is_apart(head) || is_of_invalid_stage(head, record));
-    let compared = rest.into_iter().filter_map(|head| one_stored(head, past_of(head, against), against, options));
+    let compared = rest
+        .into_iter()
+        .filter(|head| !is_quantile(head))
+        .filter_map(|head| one_stored(head, past_of(head, against), against, options));
     let mut findings: Vec<Finding> = compared.collect();
     let apart = apart.iter().filter(|head| !is_of_invalid_stage(head, record)).count();
     findings.extend(elsewhere.filter(|_| apart > 0).map(|why| {

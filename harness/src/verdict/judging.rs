@@ -1,6 +1,7 @@
 //! Defines what a kind of stage adds to judging.
 
 use super::judgement::metric::Measured;
+use super::judgement::target::FailedRuns;
 use crate::measure::Arm;
 use crate::measure::metric::{Absent, Metric};
 use crate::measure::reason::Problem;
@@ -19,6 +20,8 @@ pub(crate) struct Judging {
     pub(crate) errors_are_results: bool,
     /// Returns why a stage that ran to its end is invalid.
     pub(crate) flaws: fn(&StageRecord) -> Vec<Problem>,
+    /// Counts the runs of a command that failed; `None` if none did, and for a stage without commands.
+    pub(crate) failed_runs: fn(&StageRecord) -> Option<FailedRuns>,
     /// Explains metrics of the stage that seem to contradict each other.
     pub(crate) notes: fn(&[&Measured]) -> Vec<String>,
     /// Returns why the value of a metric must not gate.
@@ -33,6 +36,7 @@ impl Judging {
         has_bottleneck: true,
         errors_are_results: false,
         flaws: |_| Vec::new(),
+        failed_runs: |_| None,
         notes: |_| Vec::new(),
         advisory: |metric, stage| {
             let of = |arm: Arm| {

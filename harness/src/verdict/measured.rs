@@ -133,7 +133,7 @@ fn estimated(metric: &Metric, stage: &StageRecord, parts: &Parts) -> Result<Valu
             let direct = || pooled_estimate(&parts.counts(stage, pooled, Arm::Direct), pooled.q);
             tail::longer_difference(stage, pooled, parts.estimate(&sample)?, direct)
         }
-        None => parts.estimate(&sample)?,
+        None => metric.quantile.map_or_else(|| parts.estimate(&sample), |q| Ok(Estimate::quantile(&sample, q)))?,
     };
     let outliers = sample.outliers();
     Ok(Value::Estimated { estimate, rounds: sample.values().to_vec(), outliers })

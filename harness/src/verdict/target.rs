@@ -4,7 +4,7 @@ use super::claim::Claim;
 use super::gate::Gates;
 use super::judgement::finding::{Finding, FindingKind, Topic};
 use super::judgement::ground::{Ground, HeadFailure};
-use super::judgement::target::{MissedRate, TargetErrors};
+use super::judgement::target::{FailedRuns, MissedRate, TargetErrors};
 use super::stage::judging;
 use crate::measure::audit::{Blame, Check, Found, rejecting};
 use crate::measure::metric::{METRICS, bare, category};
@@ -42,7 +42,20 @@ impl Builds<'_> {
         };
         let missed = missed_rate(self.head).filter(|_| self.is_regressed_rate());
         let rate = missed.map(|missed| Ground::HeadFails { stage: stage(), failure: HeadFailure::Rate(missed) });
-        errors.into_iter().chain(rate).collect()
+        let runs = self.runs().filter(|_| !is_judged_otherwise(self.whole, claims, gates));
+        errors.into_iter().chain(rate).chain(runs).collect()
+    }
+
+    /// Returns the ground for runs of a command that failed.
+    fn runs(&self) -> Option<Ground> {
+        let stage = self.whole.name.clone();
+        match (too_many_failed(self.head), self.base.and_then(too_many_failed)) {
+            (_, Some(runs)) => Some(Ground::FailedRuns { stage, build: Some(Build::Base), runs }),
+            (Some(runs), None) if self.base.is_some() => {
+                Some(Ground::HeadFails { stage, failure: HeadFailure::Runs(runs) })
+            }
+            (runs, None) => Some(Ground::FailedRuns { stage, build: None, runs: runs? }),
+        }
     }
 
     /// Returns a finding for a rate that the target did not answer, unless it is a ground.
@@ -56,7 +69,9 @@ impl Builds<'_> {
     pub(super) fn notes(&self) -> Vec<String> {
         let note = |build: Build, stage: &StageRecord| {
             let of = if self.base.is_some() { format!("{} build: ", build.name()) } else { String::new() };
-            Some(format!("{of}{}", errors(stage)?))
+            let errors = errors(stage).map(|errors| errors.to_string());
+            let runs = || (judging(stage.kind()).failed_runs)(stage).map(|runs| runs.to_string());
+            Some(format!("{of}{}", errors.or_else(runs)?))
         };
         let base = self.base.and_then(|base| note(Build::Base, base));
         base.into_iter().chain(note(Build::Head, self.head)).collect()
@@ -110,6 +125,11 @@ fn is_judged_otherwise(stage: &StageRecord, claims: &[Claim], gates: &Gates) -> 
     let Some(id) = row.map(|row| row.id_for(stage)) else { return false };
     let gated = |name: &str| name == id || name == bare(&id) || name == category(&id);
     claims.iter().any(|claim| claim.metric == id) || gates.written.iter().any(|written| gated(&written.name))
+}
+
+fn too_many_failed(stage: &StageRecord) -> Option<FailedRuns> {
+    let runs = (judging(stage.kind()).failed_runs)(stage)?;
+    (runs.failed as f64 > runs.limit * runs.of as f64).then_some(runs)
 }
 
 fn exceeding(stage: &StageRecord) -> Option<TargetErrors> {

@@ -1,5 +1,6 @@
 //! Scenarios: what is read, what is refused and with which words, and what a plan makes of them.
 
+mod command;
 mod connections;
 mod constrained;
 mod expect;

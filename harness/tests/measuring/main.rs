@@ -19,6 +19,7 @@ mod artifacts;
 mod bottleneck;
 mod calibrate;
 mod cgroup;
+mod command;
 mod connections;
 mod disturbed;
 mod doctor;

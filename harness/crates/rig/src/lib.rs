@@ -5,6 +5,7 @@
 //! - [`probe`] finds out when a target listens and answers;
 //! - [`listeners`] finds the ports at which processes listen;
 //! - [`sampler`] reads `/proc` and control groups over a window;
+//! - [`stopwatch`] runs a command to its end and measures it; [`page_cache`] drops files from the page cache;
 //! - [`environment`] removes secrets before anything is started;
 //! - [`cgroup`] creates and reads control groups; [`host`] describes the machine.
 
@@ -18,8 +19,10 @@ pub mod keeper;
 pub mod launch;
 pub mod listeners;
 pub mod neighbours;
+pub mod page_cache;
 pub mod probe;
 pub mod sampler;
+pub mod stopwatch;
 pub mod target;
 pub mod threads;
 pub mod usage;

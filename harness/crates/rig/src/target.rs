@@ -5,6 +5,7 @@
 
 pub mod capability;
 pub mod certificates;
+mod command;
 mod container;
 mod descriptors;
 mod dispatch;
@@ -12,6 +13,7 @@ mod endpoints;
 mod error;
 mod external;
 mod free;
+mod inputs;
 mod launcher;
 pub mod loopback;
 pub mod placeholders;
@@ -24,6 +26,7 @@ pub mod template;
 mod upstream;
 mod url;
 
+pub use command::{CommandLine, CommandSite, RunRequest};
 pub use container::containers::Containers;
 pub use container::engine::version as engine_version;
 pub use container::error::{Error as ContainerError, Fault};

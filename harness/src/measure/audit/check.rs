@@ -199,6 +199,8 @@ pub enum ShareOf {
 pub enum OwnProcess {
     Generator,
     Upstream,
+    /// What measures the runs of a command.
+    Stopwatch,
 }
 
 /// Remark about a trial that readers of its numbers need.

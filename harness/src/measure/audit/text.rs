@@ -213,6 +213,7 @@ impl OwnProcess {
         match self {
             Self::Generator => "generator",
             Self::Upstream => "upstream",
+            Self::Stopwatch => "stopwatch",
         }
     }
 }

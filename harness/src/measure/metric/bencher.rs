@@ -70,6 +70,9 @@ const MEMORY_CHANGE: Threshold =
 
 pub static FILE_SIZE: Measure = measure("file-size", "File size", BYTES, exact(0.05));
 pub static COUNT: Measure = measure("count", "Count", NUMBER, exact(0.0));
+pub static DURATION: Measure = measure("duration", "Duration", NANOSECONDS, t_test(0.99));
+pub static DURATION_TAIL: Measure = measure("duration-tail", "Duration tail", NANOSECONDS, t_test(0.999));
+pub static WRITTEN: Measure = measure("written", "Bytes written", BYTES, exact(0.05));
 pub static LATENCY: Measure = measure("latency", "Latency", NANOSECONDS, t_test(0.99));
 pub static LATENCY_TAIL: Measure = measure("latency-tail", "Latency tail", NANOSECONDS, t_test(0.999));
 pub static OVERHEAD: Measure = measure("overhead", "Overhead", NANOSECONDS, t_test(0.99));
@@ -91,9 +94,12 @@ pub static ACHIEVED: Measure =
     Measure { better: Better::Higher, ..measure("achieved", "Achieved share of the rate", PERCENT, t_test(0.99)) };
 
 /// Every measure.
-pub static MEASURES: [&Measure; 17] = [
+pub static MEASURES: [&Measure; 20] = [
     &FILE_SIZE,
     &COUNT,
+    &DURATION,
+    &DURATION_TAIL,
+    &WRITTEN,
     &LATENCY,
     &LATENCY_TAIL,
     &OVERHEAD,

@@ -68,6 +68,11 @@ pub struct Metric {
     pub requests: u64,
     /// Its value is a quantile of all requests instead of the median of the values of [`Metric::of`].
     pub pooled: Option<Pooled>,
+    /// Its value is this quantile (0 to 1) of the values of [`Metric::of`] instead of their median. Another metric has their median and is
+    /// compared with a base.
+    pub quantile: Option<f64>,
+    /// Whether it is the benchmark of its stage, which formats of other tools then name after the stage.
+    pub benchmark: bool,
     /// Takes the values per valid round (or launch), in order.
     pub of: fn(&StageRecord) -> Result<Vec<f64>, Absent>,
     /// Takes the value of one arm, in the unit of the metric, for metrics that are shown for both arms.
@@ -129,6 +134,8 @@ pub(crate) const fn row(
         help: about,
         requests: 0,
         pooled: None,
+        quantile: None,
+        benchmark: false,
         of,
         by_arm: None,
         key: false,
@@ -174,6 +181,18 @@ impl Metric {
     /// Marks a quantile of all requests through the target, less that of the direct arm.
     pub(crate) const fn pooled_difference(mut self, q: f64, histogram: fn(&TrialRecord) -> &LatencyHistogram) -> Self {
         self.pooled = Some(Pooled { q, histogram, less_direct: true });
+        self
+    }
+
+    /// Marks a quantile of the values.
+    pub(crate) const fn quantile(mut self, q: f64) -> Self {
+        self.quantile = Some(q);
+        self
+    }
+
+    /// Marks the benchmark of a stage.
+    pub(crate) const fn benchmark(mut self) -> Self {
+        self.benchmark = true;
         self
     }
 

@@ -12,7 +12,7 @@ use harness_rig::target::Running;
 /// Interval of checks whether the target lives, while something else is awaited.
 const LOOK: Duration = Duration::from_millis(20);
 /// Number of log lines that a failure contains.
-pub(super) const LINES: usize = 8;
+pub(crate) const LINES: usize = 8;
 
 /// Returns how a target ended. If the process ended but left a detached one, the target lives on in that one.
 pub(super) fn gone(running: &Running) -> Option<Ending> {

@@ -39,6 +39,11 @@ impl Base<'_> {
         matches!(self.target.launch, Launch::External(_)) && !section.describing()
     }
 
+    /// Returns whether the target runs to its end.
+    pub(crate) fn is_command(&self, section: &Section<'_>) -> bool {
+        matches!(self.target.launch, Launch::Command(_)) && !section.describing()
+    }
+
     /// Returns the defaults of a stage.
     pub(crate) fn common(&self) -> Common {
         Common {
@@ -55,6 +60,10 @@ impl Base<'_> {
 impl Common {
     /// Reads the upstream and the CPUs of a stage that launches the target.
     pub(crate) fn read_surroundings(&mut self, section: &Section<'_>, base: &Base<'_>) {
+        if base.is_command(section) {
+            let hint = "measure a command with [stage.command], or start a server with [target.process]".to_owned();
+            section.mistake("", "needs a server, and [target.command] runs to its end", Some(hint));
+        }
         self.upstream = read_upstream(section, base.upstream);
         self.cpuset = section.cpuset();
         if base.is_external(section) && self.cpuset.is_some() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::container::check_network;
 use super::met::Met;
-use super::{Around, check_builtin};
+use super::{Around, check_builtin, command};
 use crate::spec::Section;
 use harness_rig::target::spec::{External, ImageSpec, Launch, Spec};
 use harness_rig::target::template::Template;
@@ -34,12 +34,16 @@ pub(in crate::scenario) fn read_base(section: &Section<'_>, head: &Spec, around:
         launch => changed(launch, written),
     };
     let base = Spec { launch, ..head.clone() };
-    met.check_names(section, &head.files, around.has_upstream);
+    let generated = command::inputs(&head.launch);
+    let names = head.files.iter().map(|(name, _)| name.as_str()).chain(generated).collect::<Vec<_>>();
+    met.check_names(section, &names, around.has_upstream);
     met.check_address(section);
     if let Launch::Container(container) = &base.launch {
         check_network(container, section, &met, around);
     }
-    if section.has("command") || section.has("env") {
+    if let Launch::Command(_) = &base.launch {
+        command::check_pieces(section, &met);
+    } else if section.has("command") || section.has("env") {
         check_places(section, &base, if section.has("command") { "command" } else { "env" });
     }
     Some(base)
@@ -73,7 +77,7 @@ fn read_written(section: &Section<'_>, head: &Spec, met: &mut Met) -> Written {
     for (index, word) in command.iter().flatten().enumerate() {
         met.note(section, "", &format!("command.{index}"), word);
     }
-    let is_process = matches!(head.launch, Launch::Process(_));
+    let is_process = matches!(head.launch, Launch::Process(_) | Launch::Command(_));
     if is_process && command.as_ref().is_some_and(|words| words.first().is_none_or(String::is_empty)) {
         section.mistake("command", "must name a program", None);
     }
@@ -122,6 +126,14 @@ fn changed(launch: &Launch, written: Written) -> Launch {
             }
             &mut container.env
         }
+        Launch::Command(command_line) => {
+            let process = &mut command_line.run;
+            process.command = command.unwrap_or_else(|| std::mem::take(&mut process.command));
+            if let Some((program, first)) = against.zip(process.command.first_mut()) {
+                *first = program;
+            }
+            &mut process.env
+        }
         Launch::External(_) => return launch,
     };
     own.retain(|(name, _)| !env.iter().any(|(new, _)| new == name));
@@ -135,7 +147,7 @@ fn check_places(section: &Section<'_>, base: &Spec, key: &str) {
     let (command, env) = match &base.launch {
         Launch::Process(process) => (&process.command, &process.env),
         Launch::Container(container) => (&container.command, &container.env),
-        Launch::External(_) => return,
+        Launch::External(_) | Launch::Command(_) => return,
     };
     let values = env.iter().map(|(_, value)| value);
     for template in command.iter().chain(values).filter_map(|text| Template::parse(text).ok()) {

@@ -1,7 +1,5 @@
 //! Collects the placeholders of a target or an upstream while it is read, and checks them at the end.
 
-use std::path::PathBuf;
-
 use crate::spec::Section;
 use harness_base::words::nearest;
 use harness_rig::target::template::{Piece, Template};
@@ -45,11 +43,11 @@ impl Met {
     }
 
     /// Checks that every `{file.NAME}` is in `files`, and that there is an upstream for `{upstream.…}`.
-    pub(super) fn check_names(&self, section: &Section<'_>, files: &[(String, PathBuf)], has_upstream: bool) {
+    pub(super) fn check_names(&self, section: &Section<'_>, files: &[&str], has_upstream: bool) {
         for (key, piece) in &self.found {
             match piece {
-                Piece::File(name) if !files.iter().any(|(known, _)| known == name) => {
-                    let near = nearest(name, files.iter().map(|(known, _)| known.as_str()));
+                Piece::File(name) if !files.contains(&name.as_str()) => {
+                    let near = nearest(name, files.iter().copied());
                     let hint = near.map_or_else(
                         || format!("add \"{name}\" = \"conf/{name}\" to [target.files]"),
                         |near| format!("did you mean {{file.{near}}}?"),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claims::{ClaimFinding, ClaimState};
 use super::finding::{Finding, FindingKind};
-use super::target::{MissedRate, TargetErrors};
+use super::target::{FailedRuns, MissedRate, TargetErrors};
 use crate::measure::trial::Build;
 use crate::measure::{Failure, Reason};
 use harness_base::exit::Exit;
@@ -44,6 +44,14 @@ pub enum Ground {
         build: Option<Build>,
         errors: TargetErrors,
     },
+    /// More runs of the command failed than permitted.
+    FailedRuns {
+        stage: String,
+        /// The build if there are two; then runs of the base fail, and those of the head may too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        build: Option<Build>,
+        runs: FailedRuns,
+    },
     /// The base of two builds is measured without a failure of its own, the head is not.
     HeadFails {
         stage: String,
@@ -66,6 +74,8 @@ pub enum Ground {
 pub enum HeadFailure {
     /// It failed more requests than permitted.
     Errors(TargetErrors),
+    /// More of its runs failed than permitted.
+    Runs(FailedRuns),
     /// It did not answer the offered rate.
     Rate(MissedRate),
     /// It broke a rule of the audit.
@@ -81,7 +91,7 @@ impl Ground {
             Self::Interrupted { .. } => Exit::Interrupted,
             Self::NothingRan | Self::NothingValid | Self::Invalid { .. } | Self::Incomplete { .. } => Exit::Invalid,
             Self::Failed { failure, .. } => failure.exit,
-            Self::TargetErrors { .. } => Exit::TargetFailed,
+            Self::TargetErrors { .. } | Self::FailedRuns { .. } => Exit::TargetFailed,
             Self::Unconfirmed { exit } => *exit,
             Self::Claim(claim) if claim.state == ClaimState::Absent => Exit::Invalid,
             Self::Claim(_) | Self::Finding(_) | Self::HeadFails { .. } => Exit::Regressed,
@@ -115,6 +125,10 @@ impl fmt::Display for Ground {
             Self::TargetErrors { stage, build: Some(build), errors } => {
                 write!(out, "stage {stage}: {} build: {errors}", build.name())
             }
+            Self::FailedRuns { stage, build: None, runs } => write!(out, "stage {stage}: {runs}"),
+            Self::FailedRuns { stage, build: Some(build), runs } => {
+                write!(out, "stage {stage}: {} build: {runs}", build.name())
+            }
             Self::HeadFails { stage, failure } => write!(out, "stage {stage}: only the head fails: {failure}"),
             Self::Incomplete { stage } => write!(out, "stage {stage} was never completed"),
             Self::Claim(ClaimFinding { metric, limit, message, state, .. }) => {
@@ -136,6 +150,7 @@ impl fmt::Display for HeadFailure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Errors(errors) => errors.fmt(out),
+            Self::Runs(runs) => runs.fmt(out),
             Self::Rate(missed) => missed.fmt(out),
             Self::Invalid(reason) => reason.fmt(out),
             Self::Failed(failure) => failure.fmt(out),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::Outcomes;
+use crate::measure::{Ending, Outcomes};
 use harness_base::units::{Nanos, Rate, Ratio, grouped};
 
 /// The errors of a target over a stage.
@@ -27,6 +27,22 @@ pub struct TargetErrors {
     pub example: Option<String>,
 }
 
+/// The runs of a command that ended otherwise than expected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FailedRuns {
+    /// Runs with another exit code, by a signal, or beyond the time limit.
+    pub failed: u64,
+    /// All runs that count.
+    pub of: u64,
+    /// Largest permitted share, from 0 to 1.
+    pub limit: f64,
+    /// How the first of them ended; absent if it was stopped at the time limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
+}
+
 /// The part of an offered rate that a target answered.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -40,6 +56,17 @@ pub struct MissedRate {
     pub rounds: u64,
     /// Valid rounds.
     pub of: u64,
+}
+
+impl fmt::Display for FailedRuns {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (failed, of) = (grouped(self.failed as f64), grouped(self.of as f64));
+        write!(out, "{failed} of {of} runs failed, limit {}; the first ", Ratio(self.limit))?;
+        match &self.ending {
+            Some(ending) => ending.fmt(out),
+            None => out.write_str("was stopped at its time limit"),
+        }
+    }
 }
 
 impl fmt::Display for TargetErrors {

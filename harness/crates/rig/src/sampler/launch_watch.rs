@@ -32,4 +32,10 @@ impl LaunchWatch {
         let last = with_costly(last, self.scene.tree.costly());
         Series(vec![self.first, last])
     }
+
+    /// Takes the last reading of a target that has ended, which used `usage` in total.
+    pub fn end_after(mut self, usage: TreeUsage) -> Series<Reading> {
+        let last = Reading { target: Some(usage), ..self.scene.reading(true) };
+        Series(vec![self.first, last])
+    }
 }

@@ -6,7 +6,7 @@ use super::error::Error;
 use super::launcher::{Executable, LaunchRequest, Launcher};
 use super::running::Running;
 use super::site::Site;
-use super::{container, external, process, spec};
+use super::{command, container, external, process, spec};
 
 impl Launcher for spec::Launch {
     async fn launch(&self, request: &LaunchRequest<'_>) -> Result<Running, Error> {
@@ -14,6 +14,7 @@ impl Launcher for spec::Launch {
             Self::Process(process) => process.launch(request).await,
             Self::Container(container) => container.launch(request).await,
             Self::External(external) => external.launch(request).await,
+            Self::Command(_) => Err(Error::RunsOnce),
         }
     }
 }
@@ -33,7 +34,7 @@ pub async fn launch(request: &LaunchRequest<'_>) -> Result<Running, Error> {
 pub async fn prepare(spec: &spec::Spec, site: &Site) -> Result<(), Error> {
     match &spec.launch {
         spec::Launch::Container(container) => container::prepare(container, site).await,
-        spec::Launch::Process(_) | spec::Launch::External(_) => Ok(()),
+        spec::Launch::Process(_) | spec::Launch::External(_) | spec::Launch::Command(_) => Ok(()),
     }
 }
 
@@ -44,7 +45,7 @@ pub async fn prepare(spec: &spec::Spec, site: &Site) -> Result<(), Error> {
 pub async fn saved_image(spec: &spec::Spec, site: &Site) -> Result<Option<PathBuf>, Error> {
     match &spec.launch {
         spec::Launch::Container(container) => container::saved_image(container, site).await,
-        spec::Launch::Process(_) | spec::Launch::External(_) => Ok(None),
+        spec::Launch::Process(_) | spec::Launch::External(_) | spec::Launch::Command(_) => Ok(None),
     }
 }
 
@@ -54,8 +55,9 @@ pub async fn saved_image(spec: &spec::Spec, site: &Site) -> Result<Option<PathBu
 /// Returns [`Error`] when there is no such program, or an external target does not run.
 pub fn executable(spec: &spec::Spec, site: &Site) -> Result<Executable, Error> {
     match &spec.launch {
-        spec::Launch::Process(process) => process::find(site, process),
+        spec::Launch::Process(process) => process::find(site, process, "target.process.command"),
         spec::Launch::Container(container) => container::find(site, container),
         spec::Launch::External(external) => external::find(*external),
+        spec::Launch::Command(command) => process::find(site, &command.run, command::RUN),
     }
 }

@@ -64,7 +64,7 @@ pub enum Error {
     #[error("the path of the program {} is not UTF-8; name it by another path, for example a link: ln -s PROGRAM /tmp/program", path.display())]
     NotText { path: PathBuf },
     /// `builtin:` with an unknown name.
-    #[error("builtin:{name} does not exist; there are builtin:sidecar and builtin:upstream")]
+    #[error("builtin:{name} does not exist; there are builtin:sidecar, builtin:upstream and builtin:command")]
     NoBuiltin { name: String },
     #[error(transparent)]
     Container(#[from] ContainerError),
@@ -85,6 +85,17 @@ pub enum Error {
          target.process"
     )]
     LimitsOfOthers,
+    /// A command is not a server.
+    #[error("target.command runs to its end and answers no requests; start a server with target.process")]
+    RunsOnce,
+    /// A generated input cannot be written.
+    #[error("target.command.inputs.{name}: {}: {cause}; check with: df -h {}", path.display(), path.display())]
+    Input {
+        /// The name in the scenario.
+        name: String,
+        path: PathBuf,
+        cause: std::io::Error,
+    },
     #[error("there is no process {pid}; start the target first; check with: ps -p {pid}")]
     NoProcess { pid: u64 },
 }

@@ -114,7 +114,7 @@ pub(super) fn render_program(values: &mut Values<'_>, text: &str, key: &str) -> 
 }
 
 /// Renders a program and its arguments.
-fn render_command(values: &mut Values<'_>, words: &[String], key: &str) -> Result<Vec<String>, Error> {
+pub(super) fn render_command(values: &mut Values<'_>, words: &[String], key: &str) -> Result<Vec<String>, Error> {
     let Some((program, arguments)) = words.split_first() else { return Ok(Vec::new()) };
     let mut argv = vec![render_program(values, program, key)?];
     argv.extend(render_all(values, arguments, key)?);
@@ -154,12 +154,12 @@ pub(super) fn resolve(values: &mut Values<'_>, text: &str, key: &str) -> Result<
     HttpUrl::parse(&url).map_err(|cause| Error::Url { key: key.to_owned(), url, cause })
 }
 
-/// Finds the program of a target without starting it.
+/// Finds the program of a target, whose command is at `key` of the scenario, without starting it.
 ///
 /// # Errors
 /// Returns [`Error`] when its placeholders cannot be replaced, or the program does not exist.
-pub(super) fn find(site: &Site, process: &ProcessSpec) -> Result<Executable, Error> {
-    let key = "target.process.command".to_owned();
+pub(super) fn find(site: &Site, process: &ProcessSpec, key: &str) -> Result<Executable, Error> {
+    let key = key.to_owned();
     let mut values = Values::new(&site.ports, None, BTreeMap::new());
     let first = render_command(&mut values, process.command.get(..1).unwrap_or_default(), &key)?;
     let named = first.first().cloned().unwrap_or_default();
@@ -172,7 +172,7 @@ pub(super) fn program(site: &Site, argv: Vec<String>, env: &[(String, String)], 
     let mut argv = argv.into_iter();
     let first = argv.next().filter(|first| !first.is_empty()).ok_or(Error::NoProgram { key })?;
     if let Some(name) = first.strip_prefix("builtin:") {
-        if !["sidecar", "upstream"].contains(&name) {
+        if !["sidecar", "upstream", "command"].contains(&name) {
             return Err(Error::NoBuiltin { name: name.to_owned() });
         }
         let front = [site.exe.to_string_lossy().into_owned(), format!("__{name}")];

@@ -28,6 +28,8 @@ pub enum Launch {
     Container(ContainerSpec),
     /// `[target.external]`: it runs already and is never stopped.
     External(External),
+    /// `[target.command]`: it runs to its end, once per measurement.
+    Command(CommandSpec),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +40,49 @@ pub struct ProcessSpec {
     pub env: Vec<(String, String)>,
     /// CPUs it may run on; all if absent.
     pub cpuset: Option<Vec<u64>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommandSpec {
+    /// The measured command.
+    pub run: ProcessSpec,
+    /// The command before each run, outside of the measurement; empty if there is none.
+    pub prepare: Vec<String>,
+    /// The command after each run, outside of the measurement; empty if there is none.
+    pub cleanup: Vec<String>,
+    /// Files and folders with generated content: name and content.
+    pub inputs: Vec<(String, Input)>,
+}
+
+/// A file with generated content, or a folder of such files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Input {
+    /// Size of each file.
+    pub size: Bytes,
+    /// Number of the files of a folder; absent for a single file.
+    pub files: Option<u64>,
+    pub content: Content,
+}
+
+/// What a generated file contains. It depends on the seed of the scenario and on the name of the file only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Random bytes, which cannot be compressed.
+    Random,
+    /// Lines of words, which can be compressed to about a third.
+    Text,
+}
+
+impl Content {
+    pub const ALL: [Self; 2] = [Self::Random, Self::Text];
+
+    /// Returns its word in a scenario.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Text => "text",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
