@@ -19,6 +19,7 @@ mod init;
 mod keep;
 mod measures;
 mod measuring;
+mod one_command;
 mod previous;
 mod report;
 mod run;

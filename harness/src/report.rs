@@ -19,6 +19,7 @@ mod junit;
 mod lines;
 pub(crate) mod markdown;
 pub mod metrics_doc;
+pub mod one_command;
 mod openmetrics;
 mod perf_summary;
 mod profile;

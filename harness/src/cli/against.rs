@@ -31,7 +31,8 @@ impl Against {
         let previous = args.previous.as_deref().map(stored::open).transpose().map_err(|error| Error::input(&error))?;
         let unwanted = match args.baseline.as_deref() {
             Some(name) => name == NO_BASELINE,
-            None => plan.base.is_some(),
+            // A command of the command line has no baseline of its own.
+            None => plan.base.is_some() || args.scenario.is_none(),
         };
         if unwanted {
             return Ok(Self { found: None, previous });

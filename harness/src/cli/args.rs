@@ -39,6 +39,7 @@ const EXAMPLES: &str = "Examples:
                                                      write a scenario for your own program
   harness doctor                                     what this host can measure, and what distorts it
   harness calibrate                                  the smallest overhead this host resolves
+  harness run -- gzip --keep --force data            measure one command, without a scenario
   harness run scenarios/sidecar.toml --against ./old-proxy
                                                      compare two builds in one run
   harness report results/sidecar/RUN                 print the summary of a stored or partial run
@@ -87,14 +88,19 @@ const RUN_EXAMPLES: &str = "Examples:
   harness run scenarios/sidecar.toml --stage startup --stage idle
   harness run scenarios/sidecar.toml --set stage.overhead.rate=500/s --format json
   harness run scenarios/sidecar.toml --stage capacity --profile  with a flame graph of the target
-  harness run scenarios/sidecar.toml --github                   in a step of GitHub Actions";
+  harness run scenarios/sidecar.toml --github                   in a step of GitHub Actions
+  harness run --runs 50 -- gzip --keep --force data             measure one command, without a scenario
+  harness run --against ./old-gzip -- ./gzip -kf data           compare two builds of it";
 
 /// Arguments of `harness run`.
 #[derive(Debug, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub(super) struct RunArgs {
     /// The scenario file
-    pub(super) scenario: PathBuf,
+    #[arg(required_unless_present = "command", conflicts_with = "command")]
+    pub(super) scenario: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) one: OneCommandArgs,
     /// Results folder; a run is stored as DIR/SCENARIO/RUN-ID
     #[arg(long, default_value = "results", value_name = "DIR")]
     pub(super) out: PathBuf,
@@ -130,6 +136,23 @@ pub(super) struct RunArgs {
     pub(super) profile: Option<Stacks>,
     #[command(flatten)]
     pub(super) github: GithubArgs,
+}
+
+/// Options of a run without a scenario.
+#[derive(Debug, Args)]
+pub(super) struct OneCommandArgs {
+    /// Without a scenario: the command to measure, with its arguments; runs in the current folder, without a shell
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
+    /// Runs of COMMAND that count [default: 20]
+    #[arg(long, value_name = "N", requires = "command", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) runs: Option<u64>,
+    /// Runs of COMMAND before them, which do not count [default: 3]
+    #[arg(long, value_name = "N", requires = "command")]
+    pub(super) warmup: Option<u64>,
+    /// Drop the program from the page cache before each run of COMMAND
+    #[arg(long, requires = "command")]
+    pub(super) cold: bool,
 }
 
 const CHECK_EXAMPLES: &str = "Examples:

@@ -9,9 +9,11 @@ use super::convert::{plan, stacks};
 use super::error::{Error, print_text, print_warning};
 use super::keep;
 use super::measuring::Measuring;
+use super::one_command;
 use super::shown::{TABLE, shown};
+use super::terminal::coloured;
 use crate::plan::Plan;
-use crate::report::Summary;
+use crate::report::{self, Summary};
 use crate::run;
 use crate::scenario::Scenario;
 use harness_base::exit::Exit;
@@ -23,7 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Plans, runs and judges a scenario, and prints the result.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     keep::outlive_the_file_limit();
-    let scenario = Scenario::read(&args.scenario, &args.selection.settings()).map_err(|error| Error::input(&error))?;
+    let settings = args.selection.settings();
+    let scenario = match &args.scenario {
+        Some(path) => Scenario::read(path, &settings).map_err(|error| Error::input(&error))?,
+        None => one_command::scenario(&args.one, &settings)?,
+    };
     let plan = Plan { profile: args.profile.map(stacks), ..plan(&scenario, &args.selection)? };
     run::no_profile(&plan).iter().for_each(|why| print_warning(&format!("no profile: {why}")));
     let against = Against::find(args, &plan)?;
@@ -60,7 +66,12 @@ fn finish(attempts: &Attempts<'_>, last: Attempt, args: &RunArgs) -> Result<Exit
     let complete = attempts.summary(&stored, &home);
     // Names no file that may be absent.
     let summary = if written.is_ok() { complete } else { Summary { folder: None, ..complete } };
-    print_text(shown(&summary, name(args.format), &args.detail)?);
+    let brief = args.scenario.is_none() && args.format == Format::Table && !args.detail.quiet && !args.detail.verbose;
+    if brief {
+        print_text(coloured(&report::one_command::render(&summary), stored.judgement.exit));
+    } else {
+        print_text(shown(&summary, name(args.format), &args.detail)?);
+    }
     args.github.write(&summary, &home.shown)?;
     // Printed below the summary, where it is visible.
     let reports = written.map_or_else(|error| error.print(), |()| Exit::Pass);

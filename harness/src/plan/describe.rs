@@ -148,6 +148,9 @@ fn describe_command(out: &mut fmt::Formatter<'_>, command: &CommandSpec) -> fmt:
         let files = input.files.map_or_else(String::new, |files| format!("{files} files of "));
         line(out, "", &format!("{{file.{name}}}: {files}{} of {}", input.size.notation(), input.content.word()))?;
     }
+    if let Some(folder) = &command.folder {
+        line(out, "", &format!("in {}", folder.display()))?;
+    }
     for (key, words) in [("prepare", &command.prepare), ("cleanup", &command.cleanup)] {
         if !words.is_empty() {
             line(out, "", &format!("{key} {}", words.join(" ")))?;

@@ -128,7 +128,7 @@ fn read_launch(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Opti
     let container = section.optional_table("container", "a container to start");
     let container = container.map(|container| Launch::Container(container::read(&container, around, met)));
     let command = section.optional_table("command", "a program that runs to its end, once per measurement");
-    let command = command.map(|command| Launch::Command(command::read(&command, met)));
+    let command = command.map(|command| Launch::Command(command::read(&command, around, met)));
     process.or(container).or(external).or(command)
 }
 

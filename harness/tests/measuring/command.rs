@@ -136,7 +136,9 @@ fn a_cold_run_reads_its_inputs_from_the_disk_and_a_warm_one_does_not() {
     let text = |cache: &str| {
         let target = "[target.command]\nrun = [\"cat\", \"{file.data}\"]\ninputs.data = { size = \"8MiB\" }\n";
         let audit = "[audit]\nforeign_cpu = \"100%\"\nsteal = \"50%\"\n";
-        format!("name = \"cache\"\n{audit}{target}[stage.command]\nruns = 6\ncache = \"{cache}\"\noutput = \"null\"\n")
+        format!(
+            "name = \"cache\"\n{audit}{target}[stage.command]\nruns = 6\nwarmup_runs = 1\ncache = \"{cache}\"\noutput = \"null\"\n"
+        )
     };
     let fetched = |ran: &Ran| -> Vec<u64> {
         let stage = ran.stage("command");
@@ -157,6 +159,26 @@ fn a_cold_run_reads_its_inputs_from_the_disk_and_a_warm_one_does_not() {
     cold.expect_code(0);
     assert!(fetched(&cold).iter().all(|bytes| *bytes >= 8 << 20), "{:?}", fetched(&cold));
     assert!(cold.shows("dropped"), "{}", cold.stdout);
+}
+
+#[test]
+fn a_command_without_a_scenario_is_measured_in_the_current_folder() {
+    let _alone = alone();
+    let scratch = Scratch::new();
+    std::fs::write(scratch.0.join("data"), "content").unwrap();
+    let run = || {
+        let mut command = harness();
+        command.current_dir(&scratch.0).args(["run", "--runs", "6", "--warmup", "1"]);
+        command.args(["--set", "audit.foreign_cpu=100%", "--set", "audit.steal=50%", "--retry-invalid", "2"]);
+        let output = command.args(["--", "cp", "data", "a {copy}"]).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, stdout) = run();
+    assert_eq!(code, Some(0), "{stdout}");
+    for words in ["wall time   p50 ", " mean ", " ± ", "6 runs", "start, end", "of any program", "results/command/"] {
+        assert!(stdout.contains(words), "{words}: {stdout}");
+    }
+    assert_eq!(std::fs::read_to_string(scratch.0.join("a {copy}")).unwrap(), "content");
 }
 
 #[test]

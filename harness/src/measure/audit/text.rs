@@ -159,6 +159,9 @@ impl Check {
             Found::PacerLag { .. } | Found::ReadLag { .. } => {
                 "the generator woke up late: use a quieter host, a lower `rate`, or a `cpuset` of its own"
             }
+            Found::Stall { process: OwnProcess::Stopwatch, .. } => {
+                "other programs kept the stopwatch from running: stop them (see `top`), then repeat"
+            }
             Found::Stall { .. } => {
                 "do not stop or freeze processes of the run; if none was, the hypervisor took the CPU: use another host"
             }

@@ -1,5 +1,7 @@
 //! Reads `[target.command]`.
 
+use std::path::PathBuf;
+
 use super::met::Met;
 use super::{Around, names_program, note_words, read_env};
 use crate::spec::Section;
@@ -12,7 +14,7 @@ const LARGEST: Bytes = Bytes::from_mebi(16 * 1024);
 /// The largest number of files in a folder.
 const MOST_FILES: u64 = 9_999;
 
-pub(super) fn read(section: &Section<'_>, met: &mut Met) -> CommandSpec {
+pub(super) fn read(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> CommandSpec {
     const ABOUT: &str = "program and arguments, for example [\"gzip\", \"--keep\", \"{file.data}\"]; no shell";
     let command = section.field("run", ABOUT).check(|words: &Vec<String>| names_program(words)).required();
     note_words(section, "command", "run", &command, met);
@@ -24,7 +26,10 @@ pub(super) fn read(section: &Section<'_>, met: &mut Met) -> CommandSpec {
     let prepare = beside("prepare", "program and arguments that run before each run, and are not measured");
     let cleanup = beside("cleanup", "program and arguments that run after each run, and are not measured");
     let run = ProcessSpec { command, env: read_env(section, "command", met), cpuset: section.cpuset() };
-    CommandSpec { run, prepare, cleanup, inputs: read_inputs(section) }
+    let about = "working folder, relative to the scenario; default: a new and empty one for each run";
+    let folder: Option<PathBuf> = section.field("folder", about).optional();
+    let folder = folder.map(|folder| around.folder.join(folder));
+    CommandSpec { run, prepare, cleanup, folder, inputs: read_inputs(section) }
 }
 
 fn read_inputs(section: &Section<'_>) -> Vec<(String, Input)> {

@@ -74,7 +74,7 @@ fn charts(stage: &StageRecord, _detail: Option<&Detail>) -> Markup {
     for (instance, facts_of_run) in &all {
         let Some(run) = &facts_of_run.run else { continue };
         let (class, word) = if !instance.left_out.is_empty() || !is_success(facts, Some(run)) {
-            ("discarded", "not counted")
+            ("third", "not counted")
         } else if instance.build == Build::Base {
             ("base", "base")
         } else {

@@ -42,6 +42,8 @@ pub struct CommandLine {
     env: Vec<(String, String)>,
     cpuset: Option<Vec<u64>>,
     empty: Option<PathBuf>,
+    /// The working folder of all runs; a new one for each if absent.
+    pub cwd: Option<PathBuf>,
     folder: PathBuf,
 }
 
@@ -94,7 +96,8 @@ impl CommandSite {
         let cleanup = beside(&command.cleanup, "target.command.cleanup")?;
         let (run, executable) = (run.argv, run.executable);
         let (cpuset, empty, folder) = (cpuset.clone(), self.empty.clone(), self.folder.clone());
-        Ok(CommandLine { run, executable, prepare, cleanup, env, cpuset, empty, folder })
+        let cwd = command.folder.clone();
+        Ok(CommandLine { run, executable, prepare, cleanup, env, cpuset, empty, cwd, folder })
     }
 }
 

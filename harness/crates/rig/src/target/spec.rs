@@ -50,6 +50,8 @@ pub struct CommandSpec {
     pub prepare: Vec<String>,
     /// The command after each run, outside of the measurement; empty if there is none.
     pub cleanup: Vec<String>,
+    /// Working folder of all runs, absolute; a new and empty one for each run if absent.
+    pub folder: Option<PathBuf>,
     /// Files and folders with generated content: name and content.
     pub inputs: Vec<(String, Input)>,
 }

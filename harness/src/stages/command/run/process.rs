@@ -80,6 +80,9 @@ impl Runs {
     pub(super) async fn one(&self, rig: &Rig<'_>, stage: &Stage, build: Build, name: &str) -> Result<Finished, Halt> {
         let line = self.lines.iter().find(|(of, _)| *of == build).map(|(_, line)| line);
         let line = line.ok_or_else(|| Halt::tool("this build has no command"))?;
+        if let Some(cwd) = &line.cwd {
+            return self.in_folder(rig, stage, line, (name, cwd)).await;
+        }
         let cwd = line.fresh_folder().map_err(|error| launch_halt(&error))?;
         let finished = self.in_folder(rig, stage, line, (name, &cwd)).await;
         // The run's scratch folder is removed at the end in any case.
