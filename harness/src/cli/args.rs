@@ -54,7 +54,7 @@ Exit codes: 0 pass, 2 invalid input, 3 regressed or required target missed, 4 us
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run a scenario and judge it
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Validate a scenario and print the plan and its duration without starting anything
     Check(CheckArgs),
     /// Write a scenario for a program by looking at it, or a template
