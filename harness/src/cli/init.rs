@@ -28,5 +28,6 @@ const fn template(kind: InitKind) -> TemplateKind {
         InitKind::Sidecar => TemplateKind::Sidecar,
         InitKind::Server => TemplateKind::Server,
         InitKind::Mcp => TemplateKind::Mcp,
+        InitKind::Command => TemplateKind::Command,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::request::INITIALIZE;
-use super::slots::{SERVER, SIDECAR, fill};
+use super::slots::{COMMAND, SERVER, SIDECAR, fill};
 
 /// What kind of program a template is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum TemplateKind {
     Server,
     /// A gateway for MCP with an upstream.
     Mcp,
+    /// A command that runs to its end.
+    Command,
 }
 
 const UPSTREAM: &str = "# What stands behind the program: the bundled upstream answers every path with 1 KiB and counts the requests that arrive.\n\
@@ -32,6 +34,7 @@ impl TemplateKind {
             Self::Sidecar => "sidecar",
             Self::Server => "server",
             Self::Mcp => "mcp",
+            Self::Command => "command",
         }
     }
 
@@ -50,6 +53,7 @@ impl TemplateKind {
             Self::Sidecar => (SIDECAR, "a sidecar", listed(&with_upstream), get("1024, upstream_hits = \"exact\"")),
             Self::Server => (SERVER, "a program", listed(&alone), get("1024")),
             Self::Mcp => (SIDECAR, "a gateway for MCP", listed(&with_upstream), initialize()),
+            Self::Command => (COMMAND, "a command", String::new(), String::new()),
         };
         let upstream = if matches!(self, Self::Server) { "" } else { UPSTREAM };
         let slots: [(&str, &str); 8] = [

@@ -5,6 +5,9 @@ pub(super) const SIDECAR: &str = include_str!("templates/sidecar.toml");
 /// The template of a program without an upstream.
 pub(super) const SERVER: &str = include_str!("templates/server.toml");
 
+/// The template of a command that runs to its end.
+pub(super) const COMMAND: &str = include_str!("templates/command.toml");
+
 /// Replaces the slots. A block without content leaves no empty lines behind.
 pub(super) fn fill(template: &str, slots: &[(&str, &str)]) -> String {
     let mut text = template.to_owned();

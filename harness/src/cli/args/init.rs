@@ -46,6 +46,8 @@ pub(in crate::cli) enum InitKind {
     Server,
     /// A gateway for MCP
     Mcp,
+    /// A command that runs to its end
+    Command,
 }
 
 fn name(text: &str) -> Result<String, String> {
