@@ -16,6 +16,7 @@ mod link;
 mod outbound;
 mod process;
 mod proxy;
+mod queue;
 mod report;
 mod run;
 mod serve;

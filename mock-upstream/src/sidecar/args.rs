@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use harness_base::address::Address;
+use harness_base::units::{ParseError, Rate};
 
 use super::target::{Target, UpstreamHttp};
 use crate::flags::{FlagError, parse_duration, parse_size};
@@ -68,6 +69,13 @@ pub struct Args {
     /// Answer only at multiples of this period, like a target that works on a timer
     #[arg(long, default_value = "0ms", value_parser = parse_duration)]
     pub answer_grid: Duration,
+    /// Forward at most this many requests per second, for example 2000/s; the others wait in one queue, first come, first served
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub serve_rate: Option<Rate>,
+    /// Serve requests one after another, each for exactly this long from the start of its turn to its answer; the time includes all other
+    /// work, which must take less
+    #[arg(long, value_name = "SPAN", value_parser = parse_period, conflicts_with = "serve_rate")]
+    pub service_time: Option<Duration>,
     /// Burn this CPU time for every request, by the thread's CPU clock
     #[arg(long, default_value = "0ms", value_parser = parse_duration)]
     pub burn: Duration,
@@ -209,6 +217,11 @@ pub(crate) enum Role {
     Serve,
     /// Burn CPU and hold memory as the worker's flags specify.
     Worker,
+}
+
+/// Parses a rate such as `2000/s`.
+fn parse_rate(text: &str) -> Result<Rate, ParseError> {
+    Rate::parse(text)
 }
 
 fn parse_period(text: &str) -> Result<Duration, FlagError> {

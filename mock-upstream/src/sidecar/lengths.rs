@@ -15,7 +15,7 @@ pub(crate) struct Lengths {
 }
 
 /// Durations in nanoseconds. The median and the extremes are null when there was none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Span {
     pub count: u64,
     pub sum: u64,

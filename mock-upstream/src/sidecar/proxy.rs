@@ -114,6 +114,11 @@ async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
     let Connection { sidecar, forwarder, sleepers } = connection;
     let (args, truth) = (&sidecar.args, &sidecar.truth);
     let received = Mono::now();
+    let turn = sidecar.queue.as_ref().map(|queue| queue.enter(received));
+    if let Some(turn) = turn {
+        truth.queued.record(turn.begins.since(received));
+        sleepers.sleep_until(turn.begins).await;
+    }
     if !args.burn.is_zero() {
         truth.burned.record(clock::burn(Nanos::of(args.burn)));
     }
@@ -123,6 +128,9 @@ async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
         Err(error) => failed(args.on_upstream_error, error.to_string()).await,
     };
     delay(sleepers, args.add_latency_response, &truth.added_response).await;
+    if let Some(turn) = turn.filter(|_| args.service_time.is_some()) {
+        sleepers.sleep_until(turn.ends).await;
+    }
     if !args.answer_after.is_zero() {
         sleepers.sleep_until(received.after(Nanos::of(args.answer_after))).await;
         truth.answered.record(Mono::now().since(received));

@@ -43,6 +43,9 @@ pub struct TruthReport {
     pub added_response_ns: Span,
     /// From requests to their answers, if `--answer-after` is set.
     pub answered_ns: Span,
+    /// Waits of requests for their turn, if `--serve-rate` or `--service-time` is set.
+    #[serde(default)]
+    pub queued_ns: Span,
     pub burned_cpu_ns: Total,
     /// Bytes written by `--flood-per-second`.
     pub flooded_bytes: u64,
@@ -109,6 +112,7 @@ fn report(sidecar: &Sidecar) -> TruthReport {
         added_request_ns: truth.added_request.span(),
         added_response_ns: truth.added_response.span(),
         answered_ns: truth.answered.span(),
+        queued_ns: truth.queued.span(),
         burned_cpu_ns: truth.burned.total(),
         flooded_bytes: truth.flooded.load(Relaxed),
         flood_write_ns: truth.flood_writes.span(),
@@ -140,7 +144,7 @@ impl TruthReport {
         text
     }
 
-    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 33] {
+    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 36] {
         let counter = |name, value| (name, "counter", Some(value));
         let gauge = |name, value| (name, "gauge", value);
         let (request, response) = (&self.added_request_ns, &self.added_response_ns);
@@ -166,6 +170,9 @@ impl TruthReport {
             gauge("added_response_ns_max", response.max),
             counter("answered_total", self.answered_ns.count),
             counter("answered_ns_total", self.answered_ns.sum),
+            counter("queued_total", self.queued_ns.count),
+            counter("queued_ns_total", self.queued_ns.sum),
+            gauge("queued_ns_max", self.queued_ns.max),
             counter("burned_total", self.burned_cpu_ns.count),
             counter("burned_cpu_ns_total", self.burned_cpu_ns.sum),
             counter("flooded_bytes_total", self.flooded_bytes),

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 
 use super::args::Args;
 use super::flood::Flood;
 use super::gate::Gate;
 use super::leaks::Leaks;
+use super::queue::Queue;
 use super::truth::Truth;
 use super::turns::Turns;
 use crate::error::Error;
@@ -22,6 +24,8 @@ pub struct Sidecar {
     pub(crate) leaks: Leaks,
     pub(crate) flood: Flood,
     pub(crate) turns: Turns,
+    /// The queue of `--serve-rate` or `--service-time`; absent without them.
+    pub(crate) queue: Option<Queue>,
     /// TLS of the listener.
     pub(crate) acceptor: Option<Acceptor>,
     /// TLS of the upstream.
@@ -42,7 +46,13 @@ impl Sidecar {
             leaks: Leaks::with_ballast(args.ballast),
             flood: Flood::default(),
             turns: Turns::new(args.one_writer),
+            queue: spacing(&args).map(Queue::new),
             args,
         }))
     }
+}
+
+/// Returns the least time between the turns of two requests.
+fn spacing(args: &Args) -> Option<Nanos> {
+    args.service_time.map(Nanos::of).or_else(|| args.serve_rate.map(|rate| rate.period()))
 }

@@ -88,3 +88,46 @@ async fn a_leak_per_request_grows_with_the_requests() {
     assert_eq!(truth.leaked_bytes, 10 * 65_536);
     assert_eq!(truth.ballast_bytes, 1 << 20);
 }
+
+/// Sends `count` requests at the same time over connections of their own, and returns how long the last answer took, from the first.
+async fn burst(pair: &crate::client::Pair, count: usize) -> Duration {
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        clients.push(Client::connect(pair.proxy.address).await);
+    }
+    let start = Instant::now();
+    let users: Vec<_> =
+        clients.into_iter().map(|mut client| tokio::spawn(async move { client.get("/").await.status })).collect();
+    for user in users {
+        assert_eq!(user.await.unwrap(), 200);
+    }
+    start.elapsed()
+}
+
+#[tokio::test]
+async fn more_requests_than_the_rate_wait_for_their_turns() {
+    let pair = pair(&["--serve-rate", "100/s"], &[]).await;
+    let took = burst(&pair, 20).await;
+    // The first begins at once, so the last waits for 19 periods of 10 ms.
+    assert!(took >= Duration::from_millis(190), "{took:?}");
+    let queued = pair.truth().queued_ns;
+    assert_eq!(queued.count, 20);
+    // Less if the requests did not come at the same instant.
+    assert!((1..=190_000_000).contains(&queued.max.unwrap()), "{queued:?}");
+    let mut client = Client::connect(pair.proxy.address).await;
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    client.get("/").await;
+    assert_eq!(pair.truth().queued_ns.min, Some(0));
+}
+
+#[tokio::test]
+async fn each_request_is_served_for_the_service_time_alone() {
+    let pair = pair(&["--service-time", "10ms"], &[]).await;
+    let alone = Instant::now();
+    Client::connect(pair.proxy.address).await.get("/").await;
+    assert!(alone.elapsed() >= Duration::from_millis(10));
+    let took = burst(&pair, 20).await;
+    assert!(took >= Duration::from_millis(200), "20 times 10 ms: {took:?}");
+    let queued = pair.truth().queued_ns;
+    assert!(queued.count == 21 && (1..=190_000_000).contains(&queued.max.unwrap()), "{queued:?}");
+}
