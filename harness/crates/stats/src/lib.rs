@@ -22,6 +22,7 @@ mod prediction;
 mod ranks;
 mod resolution;
 mod sample;
+mod shares;
 mod shift;
 mod significance;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use pairs::{differences, log_ratios, logarithms};
 pub use prediction::{Prediction, predict};
 pub use resolution::{resolution, rounds_for};
 pub use sample::{Sample, Unusable};
+pub use shares::{Part, binomial, share, total};
 pub use shift::{Shift, shift};
 pub use significance::{Method, Significance};
 pub use trend::{FEWEST_INDEPENDENT, Slope, slope};
