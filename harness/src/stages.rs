@@ -30,6 +30,7 @@ macro_rules! each_kind {
             Upload upload,
             Constrained constrained,
             Limits limits,
+            Search search,
             Soak soak,
             Faults faults,
             Import import,
@@ -50,6 +51,7 @@ macro_rules! each_measured_kind {
             Connections connections,
             Upload upload,
             Constrained constrained,
+            Search search,
             Soak soak,
             Import import,
         }
@@ -61,6 +63,7 @@ macro_rules! each_detailed_kind {
     ($then:ident) => {
         $then! {
             Limits limits,
+            Search search,
             Soak soak,
             Faults faults,
         }
@@ -161,6 +164,17 @@ pub mod constrained {
 pub mod limits {
     pub mod facts;
     pub mod judge;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod search {
+    pub(crate) mod derive;
+    pub mod facts;
+    pub mod judge;
+    pub(crate) mod metrics;
     pub(crate) mod run;
     pub(crate) mod show;
     pub(crate) mod spec;

@@ -265,7 +265,7 @@ impl Driver<'_, '_> {
 const OTHERS: f64 = 0.02;
 
 /// Returns whether the host, rather than the load, is why a trial violated a rule.
-fn is_disturbed(trial: &TrialRecord) -> bool {
+pub(crate) fn is_disturbed(trial: &TrialRecord) -> bool {
     let readings = &trial.readings;
     let others = readings.foreign_cpu().unwrap_or(0.0) + readings.steal().unwrap_or(0.0) >= OTHERS;
     trial.audit.iter().any(|check| match check.blame {

@@ -144,7 +144,12 @@ pub fn table() -> Vec<(&'static str, String)> {
 /// Returns what bounds most valid rounds of a stage. `None` in an open loop, or if no round is valid.
 pub(crate) fn of(stage: &StageRecord) -> Option<Bottleneck> {
     let Some(Pace::Closed { .. }) = stage.offered else { return None };
-    let found: Vec<Attributed> = stage.valid_rounds().filter_map(|round| attribute(stage, round)).collect();
+    of_rounds(stage, stage.valid_rounds())
+}
+
+/// Returns what bounds most of these rounds of a stage, whatever their loop is; `None` without a round through the target.
+pub(crate) fn of_rounds<'r>(stage: &StageRecord, rounds: impl Iterator<Item = &'r RoundRecord>) -> Option<Bottleneck> {
+    let found: Vec<Attributed> = rounds.filter_map(|round| attribute(stage, round)).collect();
     let of = found.len() as u64;
     let frequency = |bound: &Bound| found.iter().filter(|one| one.bound == *bound).count();
     // Reversed, because the last of equal values is taken: of two equally frequent bounds, the rule that comes first.

@@ -27,6 +27,7 @@ macro_rules! details {
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(tag = "kind", rename_all = "snake_case")]
+        #[allow(clippy::large_enum_variant, reason = "a judgement has a few of them")]
         pub enum Detail {
             $($Kind(crate::stages::$kind::judge::Judged),)+
         }

@@ -331,7 +331,7 @@ fn a_dependency_in_the_wrong_module_is_found() {
         ("report.rs", "fn of(_: hyper::Request<()>) {}"),
         ("run.rs", "use {std::fmt, indicatif::ProgressBar};"),
         ("plan.rs", "use clap;"),
-        ("measure/usage.rs", "use harness_stats::Sample;"),
+        ("scenario.rs", "use harness_stats::Sample;"),
     ] {
         assert_eq!(complaints(misplaced_dependencies, path, text).len(), 1, "{path}: {text}");
     }

@@ -12,6 +12,7 @@ mod html;
 mod journal;
 mod judging;
 mod requirements;
+mod search;
 mod small;
 mod stored;
 

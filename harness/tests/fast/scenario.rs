@@ -8,6 +8,7 @@ mod import;
 mod limits;
 mod mistakes;
 mod quick;
+mod search;
 mod soak;
 mod sockets;
 mod tls;

@@ -37,6 +37,7 @@ mod profile;
 mod retries;
 mod robustness;
 mod sampler;
+mod search;
 mod soak;
 mod stalls;
 mod target;

@@ -116,7 +116,7 @@ pub(crate) fn read_open(section: &Section<'_>) -> (Pace, u64) {
     (Pace::Open { rate, arrivals }, connections)
 }
 
-fn read_arrivals(section: &Section<'_>) -> Arrivals {
+pub(crate) fn read_arrivals(section: &Section<'_>) -> Arrivals {
     let about = "spacing of the requests: jittered (at a random instant of each period), constant, or poisson";
     let words = Arrivals::ALL.map(Arrivals::word);
     let word = section.field("arrivals", about).one_of(&words).default(Arrivals::Jittered.word().to_owned());

@@ -1,0 +1,130 @@
+//! Reads `[stage.search]`.
+
+use super::derive::FEWEST_UNITS;
+use super::facts::Objective;
+use super::work::Work;
+use crate::scenario::stage::base::{Base, Common};
+use crate::scenario::stage::kind::{Kind, Place};
+use crate::scenario::stage::load::{CONNECTIONS, at_least, longer_than_0, read_arrivals, read_connections};
+use crate::spec::Section;
+use crate::work;
+use crate::work::load::LoadWork;
+use harness_base::units::{Nanos, Rate, Ratio};
+use harness_load::pace::Pace;
+
+pub(crate) const KIND: Kind =
+    Kind { place: Place::Stage(read), about: "searches the highest arrival rate that keeps an objective" };
+
+/// Objective where the scenario has none.
+const P99: Nanos = Nanos::from_millis(5);
+const ERRORS: Ratio = Ratio(0.001);
+
+/// A window is so many times as long as the longest limit of the response time, but within these bounds: a rate above the capacity makes a
+/// queue that grows, and a short window ends before it has delayed requests beyond the limit.
+const LIMITS_PER_WINDOW: u64 = 200;
+const SHORTEST: Nanos = Nanos::from_secs(2);
+const LONGEST: Nanos = Nanos::from_secs(5);
+
+/// Largest precision that can be asked for: the scatter of instances does not permit more within minutes.
+const FINEST: Ratio = Ratio(0.01);
+
+fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
+    common.read_surroundings(section, base);
+    common.read_limits(section, base);
+    common.read_requests(section, base);
+    let paired = common.upstream.is_some();
+    if paired {
+        common.check_arms(section);
+    }
+    let about = "what the rate must keep; default: p99 = \"5ms\" and errors = \"0.1%\"";
+    let objective = read_objective(&section.table("objective", about));
+    let load = LoadWork { paired, ..read_load(section, &objective, base.is_external(section)) };
+    let low = section.field("low", "lowest rate that is tried").default(Rate(1.0));
+    let high: Option<Rate> =
+        section.field("high", "highest rate that is tried; default: what the direct arm carries").optional();
+    if high.is_some_and(|high| high.0 <= low.0) {
+        section.mistake("high", "must be above `low`", None);
+    }
+    let about = "half the length of the answer ÷ its middle at which the search ends";
+    let precision = section.field("precision", about).check(|ratio: &Ratio| fine(*ratio)).default(Ratio(0.05));
+    let probes = section.field("probes", "largest number of rates that are tried").check(at_least(4, "")).default(12);
+    let about = "time after which no further rate is tried";
+    let budget = section.field("budget", about).check(longer_than_0).default(Nanos::from_secs(180));
+    let slices = read_slices(section, &load);
+    Work { load, objective, low, high, precision, probes, budget, slices, achieved: common.audit.achieved }.into()
+}
+
+fn read_load(section: &Section<'_>, objective: &Objective, external: bool) -> LoadWork {
+    let arrivals = read_arrivals(section);
+    let connections = read_connections(section, "connections", "connections open at the same time", CONNECTIONS);
+    let about = "fresh starts of the target for each rate near the answer";
+    let instances = section.field("instances", about).check(at_least(1, "")).optional();
+    if external && instances.is_some_and(|instances| instances > 1) {
+        section.mistake("instances", "harness cannot restart an external target", Some("leave it out".to_owned()));
+    }
+    let warmup = section.field("warmup", "discarded part of a slice").default(Nanos::from_millis(300));
+    let longest = objective.longest().unwrap_or_default();
+    let about = "measured part of a slice; default: 200 times the longest limit of the objective, from 2s to 5s";
+    let window = longest.times(LIMITS_PER_WINDOW).clamp(SHORTEST, LONGEST);
+    let window = section.field("window", about).check(longer_than_0).default(window);
+    LoadWork {
+        instances: instances.unwrap_or(if external { 1 } else { FEWEST_UNITS as u64 }),
+        rounds: 1,
+        pace: Pace::Open { rate: Rate(1.0), arrivals },
+        connections,
+        ramp: Nanos::ZERO,
+        warmup,
+        window,
+        paired: false,
+        tail: Nanos::ZERO,
+        per_connection: None,
+    }
+}
+
+/// Reads the number of slices. Fewer values than an interval needs decide nothing.
+fn read_slices(section: &Section<'_>, load: &LoadWork) -> u64 {
+    let fewest = FEWEST_UNITS as u64;
+    let default = if load.instances < fewest { fewest.div_ceil(load.instances) } else { 1 };
+    let about = "slices of each instance; default: 1, or as many as make 5 values with fewer than 5 instances";
+    let slices = section.field("slices", about).check(at_least(1, "")).default(default);
+    if load.instances < fewest && slices * load.instances < fewest {
+        let message =
+            format!("{} instances with {slices} slices are {} values", load.instances, slices * load.instances);
+        section.mistake("slices", message, Some(format!("an interval needs {fewest} values; write {default} or more")));
+    }
+    slices
+}
+
+fn read_objective(section: &Section<'_>) -> Objective {
+    let span = |key, about| section.field(key, about).check(longer_than_0).optional().map(|span: Nanos| span.0);
+    let p50_ns = span("p50", "largest response time at quantile 0.5");
+    let p95_ns = span("p95", "largest response time at quantile 0.95");
+    let p99_ns = span("p99", "largest response time at quantile 0.99, for example \"5ms\"");
+    let about = "largest share of requests that fail, for example \"0.1%\"";
+    let errors: Option<Ratio> = section.field("errors", about).check(|ratio: &Ratio| share(*ratio)).optional();
+    let about = "largest CPU use of the target; 100% is one core";
+    let cpu: Option<Ratio> = section.field("cpu", about).check(|ratio: &Ratio| positive(*ratio)).optional();
+    let errors_ratio = errors.map(|ratio| ratio.0);
+    let written = Objective { p50_ns, p95_ns, p99_ns, errors_ratio, cpu_percent: cpu.map(|ratio| ratio.percent()) };
+    if written == Objective::default() {
+        return Objective { p99_ns: Some(P99.0), errors_ratio: Some(ERRORS.0), ..written };
+    }
+    written
+}
+
+fn share(ratio: Ratio) -> Result<(), String> {
+    if (0.0..1.0).contains(&ratio.0) {
+        Ok(())
+    } else {
+        Err(format!("must be 0% to below 100%, is {}", ratio.notation()))
+    }
+}
+
+fn positive(ratio: Ratio) -> Result<(), String> {
+    if ratio.0 > 0.0 { Ok(()) } else { Err(format!("must be above 0%, is {}", ratio.notation())) }
+}
+
+fn fine(ratio: Ratio) -> Result<(), String> {
+    let fits = (FINEST.0..=0.5).contains(&ratio.0);
+    if fits { Ok(()) } else { Err(format!("must be {} to 50%, is {}", FINEST.notation(), ratio.notation())) }
+}
