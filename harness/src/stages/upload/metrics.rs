@@ -13,10 +13,10 @@ use crate::measure::trial::TrialRecord;
 use harness_load::facts::Arm;
 
 pub(crate) const METRICS: &[Metric] = &[
-    row("throughput/upload_mbs", MegabytesPerSecond, StageKind::Upload, &BANDWIDTH, "Size of the streamed body of a request ÷ median time from its first byte sent to the last byte of the answer, through the target, × users. A million bytes are a megabyte.", |stage| rate(stage, uploaded, 0.5)).key().higher(),
+    row("throughput/upload_mbs", MegabytesPerSecond, StageKind::Upload, &BANDWIDTH, "Size of the streamed body of a request ÷ median time from its first byte sent to the last byte of the answer, through the target, × users. A million bytes are a megabyte.", |stage| rate(stage, uploaded, 0.5)).key().benchmark().higher(),
     row("throughput/upload_mbs_p95", MegabytesPerSecond, StageKind::Upload, &BANDWIDTH, "The same for the time that 5 % of the transfers do not exceed: the quantile 0.95 of the rate.", |stage| rate(stage, uploaded, 0.05)).higher(),
     row("throughput/upload_direct_percent", Percent, StageKind::Upload, &ACHIEVED, "Rate of uploads through the target ÷ rate at the upstream without it, in the same round.", |stage| direct_percent(stage, uploaded)).higher(),
-    row("throughput/download_mbs", MegabytesPerSecond, StageKind::Upload, &BANDWIDTH, "Size of the body of an answer ÷ median time from the first byte sent to the last byte of the answer, through the target, × users.", |stage| rate(stage, downloaded, 0.5)).key().higher(),
+    row("throughput/download_mbs", MegabytesPerSecond, StageKind::Upload, &BANDWIDTH, "Size of the body of an answer ÷ median time from the first byte sent to the last byte of the answer, through the target, × users.", |stage| rate(stage, downloaded, 0.5)).key().benchmark().higher(),
     row("throughput/download_mbs_p95", MegabytesPerSecond, StageKind::Upload, &BANDWIDTH, "The same for the time that 5 % of the transfers do not exceed.", |stage| rate(stage, downloaded, 0.05)).higher(),
     row("throughput/download_direct_percent", Percent, StageKind::Upload, &ACHIEVED, "Rate of downloads through the target ÷ rate at the upstream without it, in the same round.", |stage| direct_percent(stage, downloaded)).higher(),
     row("memory/transfer_growth", Bytes, StageKind::Upload, &GROWTH, "Largest resident memory of the target in a window of transfers − that before its first request. A target that holds whole bodies has at least their size.", growth).key(),
