@@ -134,7 +134,6 @@ async fn start(rig: &mut Rig<'_>, stage: &Stage, turn: u64, work: &LoadWork) -> 
     Ok(benches)
 }
 
-/// Drives the rounds of one turn.
 /// Warns if the arms do not speak TLS in the same way.
 fn other_tls(negotiated: &[(Arm, Option<String>)]) -> Option<Warning> {
     let of = |wanted: Arm| negotiated.iter().find(|(arm, _)| *arm == wanted).map(|(_, tls)| tls.clone());
@@ -142,6 +141,7 @@ fn other_tls(negotiated: &[(Arm, Option<String>)]) -> Option<Warning> {
     (direct != proxied).then_some(Warning::OtherTls { direct, proxied })
 }
 
+/// Drives the rounds of one turn.
 struct Driver<'r, 'p> {
     rig: &'r mut Rig<'p>,
     stage: &'r Stage,

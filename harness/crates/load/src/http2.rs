@@ -219,7 +219,7 @@ async fn exchange(
         let part = part?;
         content.flow_control().release_capacity(part.len())?;
         received.content |= !part.is_empty();
-        judge.chunk(message.expected, &part, Mono::now());
+        judge.chunk(message.expected, &part, Mono::now);
     }
     received.trailers = content.trailers().await?.is_some();
     Ok(received)

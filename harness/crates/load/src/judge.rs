@@ -95,8 +95,8 @@ impl Judge {
         }
     }
 
-    /// Checks the next part of the body, which was received at `at`.
-    pub(super) fn chunk(&mut self, expected: &Expected, chunk: &[u8], at: Mono) {
+    /// Checks the next part of the body. `at` returns when it was received, and is called only if events are expected.
+    pub(super) fn chunk(&mut self, expected: &Expected, chunk: &[u8], at: impl FnOnce() -> Mono) {
         self.length += chunk.len() as u64;
         let may_be_shown = !self.head_holds || expected.looks_into_body();
         if may_be_shown && self.excerpt.len() < EXCERPT {
@@ -106,7 +106,7 @@ impl Judge {
             self.scan.feed(wanted, chunk);
         }
         if expected.events.is_some() {
-            self.events.feed(chunk, at);
+            self.events.feed(chunk, at());
         }
         if let Some(values) = &expected.values {
             values.keep(&mut self.body, chunk);

@@ -260,7 +260,7 @@ impl<'e> Exchange<'e> {
             let part = body.take(&mut bytes)?;
             if !part.is_empty() {
                 answer.first_body.get_or_insert(at);
-                self.judge.chunk(self.message.expected, part, at);
+                self.judge.chunk(self.message.expected, part, || at);
             }
         }
         answer.last = at;

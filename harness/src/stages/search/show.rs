@@ -87,7 +87,7 @@ pub(crate) fn html(found: &Judged) -> Markup {
     joined([answer, html_table(&format!("rates of {}", found.stage), &headings, rows), closed])
 }
 
-/// Describes the closed loop, which is no part of the answer.
+/// Describes the closed loop. Its rate is not part of the answer.
 fn closed(found: &Judged) -> Option<String> {
     let rate = |value: f64| Unit::PerSecond.show(value);
     let direct = found.direct.map_or_else(String::new, |direct| format!(", {} without it", rate(direct)));

@@ -20,8 +20,7 @@ const LEAD: Nanos = Nanos::from_millis(5);
 /// # Errors
 /// See [`load::rounds`].
 pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
-    load::rounds_after(rig, stage, &work.load, async |rig: &mut Rig<'_>, bench: &mut Bench| idle(rig, bench).await)
-        .await
+    load::rounds_after(rig, stage, &work.load, idle).await
 }
 
 /// Records the memory of a target that has had no request: an allocator may keep what the first transfers needed.

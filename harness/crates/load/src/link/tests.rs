@@ -76,7 +76,7 @@ fn hypers(answer: &[u8], size: usize, is_head: bool) -> Seen {
             let body = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
             let mut judge = Judge::default();
             judge.head(&expected(), status, |_, _| false);
-            judge.chunk(&expected(), &body, Mono::now());
+            judge.chunk(&expected(), &body, Mono::now);
             judge.outcome(&expected());
             Ok(judge.example())
         };

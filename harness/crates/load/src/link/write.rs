@@ -81,10 +81,8 @@ impl<'e> Exchange<'e> {
 
     /// Returns whether the whole request has left this process.
     pub(super) fn is_sent(&self) -> bool {
-        let end = self.written - self.message.text.len().min(self.written);
-        self.flushed
-            && self.written >= self.message.text.len()
-            && self.message.body.is_none_or(|body| body.part(end).is_empty())
+        let Some(of_body) = self.written.checked_sub(self.message.text.len()) else { return false };
+        self.flushed && self.message.body.is_none_or(|body| body.part(of_body).is_empty())
     }
 }
 
