@@ -79,6 +79,8 @@ pub(super) enum Reason {
     Closed,
     #[error("closed within the head of the answer")]
     ClosedInHead,
+    #[error("answered as successful before the whole body was sent")]
+    Early,
     #[error("closed within the body of the answer")]
     ClosedInBody,
     #[error("the connection broke: {0}")]
@@ -194,6 +196,7 @@ impl<'e> Exchange<'e> {
                         // An interim answer may be what a body waits for.
                         Ok(None) if self.message.body.is_some() => self.write(socket, cx),
                         Ok(None) => {}
+                        Ok(Some(_)) if self.is_early() => return Poll::Ready(Err(Reason::Early)),
                         Ok(Some(answer)) => return Poll::Ready(Ok(answer)),
                         Err(reason) => return Poll::Ready(Err(reason)),
                     },

@@ -79,6 +79,11 @@ impl<'e> Exchange<'e> {
         waits
     }
 
+    /// Returns whether the answer says that the request succeeded, although its body was not sent to the end. A refusal may come as early.
+    pub(super) fn is_early(&self) -> bool {
+        self.message.body.is_some() && !self.is_sent() && (200..300).contains(&self.judge.status())
+    }
+
     /// Returns whether the whole request has left this process.
     pub(super) fn is_sent(&self) -> bool {
         let Some(of_body) = self.written.checked_sub(self.message.text.len()) else { return false };
@@ -196,6 +201,17 @@ mod tests {
         .await;
         answer.unwrap();
         assert!(began >= CONTINUE.minus(Nanos::from_millis(100)), "{began}");
+    }
+
+    #[tokio::test]
+    async fn a_success_before_the_end_of_the_body_is_an_error() {
+        let (answer, _, _) = send(&BODY, |mut socket| async move {
+            head(&mut socket).await;
+            socket.write_all(OK).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        })
+        .await;
+        assert!(matches!(answer, Err(Reason::Early)), "{answer:?}");
     }
 
     #[tokio::test]
