@@ -111,8 +111,8 @@ fn a_stalled_generator_and_a_stalled_upstream_are_to_blame_themselves() {
         let ledger = Ledger { upstream_hits: 1000, sent: 1000, upstream_stall_ns };
         failed(&load(1000, 1000), Arm::Proxied, Some(ledger))
     };
-    assert_eq!(upstream(Some(12_000_000)), []);
-    assert_eq!(upstream(Some(12_100_000)), [(Rule::Stall, Some(Blame::Upstream))]);
+    assert_eq!(upstream(Some(2_000_000)), []);
+    assert_eq!(upstream(Some(2_100_000)), [(Rule::Stall, Some(Blame::Upstream))]);
     let lost = LoadFacts {
         stalls: Some(StallTotal { span_ns: 300_000_000, requests: 300, ended_after: 0, errors: 0 }),
         ..load(1000, 900)
