@@ -51,3 +51,18 @@ fn a_sidecar_that_holds_whole_bodies_is_found_as_such() {
     // The upstream is the limit with and without the sidecar.
     settled("MB/s ÷ 50", 0.95..=1.02, || passed.value("throughput/upload_mbs") / 50.0);
 }
+
+#[test]
+fn the_rate_is_found_over_http2_as_well() {
+    let _alone = alone();
+    let scenario = sidecar(&["--body-rate", "50MB"], &uploads("wire = \"h2c\""));
+    settled("MB/s ÷ 50", 0.98..=1.02, || without_errors(&scenario).value("throughput/upload_mbs") / 50.0);
+}
+
+#[test]
+fn the_time_to_the_interim_answer_is_found() {
+    let _alone = alone();
+    // The sidecar asks for the body after its delay.
+    let scenario = sidecar(&["--add-latency", "20ms"], &uploads("").replace("\"10MiB\"", "\"10MiB\", continue = true"));
+    settled("ms ÷ 20", 1.0..=1.1, || without_errors(&scenario).value("upload/continue_p50") / 20.0);
+}

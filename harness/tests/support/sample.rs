@@ -289,6 +289,7 @@ impl Maker {
             seconds: per_second.collect(),
             latencies,
             events: None,
+            continued: None,
             read_lag: Some(read_lag(requests)),
             ticks: None,
             examples: Vec::new(),

@@ -45,6 +45,8 @@ pub(super) struct Completion {
     pub(super) sent: Option<Mono>,
     /// Absent without a body or an answer.
     pub(super) first_body: Option<Mono>,
+    /// When the interim answer 100 was read, if the body has waited for it.
+    pub(super) continued: Option<Mono>,
     /// When the kernel received the last byte, by the wall clock; known for a sample of the answers.
     pub(super) arrived: Option<Nanos>,
     /// How often the request was written to the socket; more than once if it was repeated.
@@ -63,6 +65,7 @@ impl Completion {
             headers: none,
             sent: None,
             first_body: None,
+            continued: None,
             arrived: None,
             writes: 0,
             reconnects: 0,
@@ -76,6 +79,7 @@ impl Completion {
         self.headers = answer.headers;
         self.sent = answer.sent;
         self.first_body = answer.first_body;
+        self.continued = answer.continued;
         self.arrived = answer.arrived;
         self.ended = answer.last;
         self

@@ -60,8 +60,10 @@ pub enum RequestError {
     Path(String),
     #[error("the generator sets {0} by the body; remove it from the headers")]
     Framing(http::HeaderName),
-    #[error("a streamed body is sent over HTTP/1.1 only; use wire = \"h1\" or \"tls\"")]
-    StreamedOverHttp2,
+    #[error(
+        "a streamed body waits for 100 Continue over HTTP/1.1 only; use wire = \"h1\" or \"tls\", or remove continue"
+    )]
+    ContinueOverHttp2,
     #[error("a streamed body cannot be part of a request that is broken on purpose")]
     StreamedRaw,
     #[error("its weight {0} is too large")]

@@ -281,6 +281,9 @@ pub struct LoadFacts {
     /// Absent if no request expects events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<Box<Events>>,
+    /// Times from sent to the interim answer 100; absent if no body has waited for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continued: Option<Box<LatencyHistogram>>,
     /// Absent if the kernel stamped nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_lag: Option<ReadLag>,

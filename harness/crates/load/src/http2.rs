@@ -4,6 +4,7 @@
 //! which the bytes passed the socket: `sent` just before the write that carries the head of the request, the others after the read that
 //! carries the last byte of the head, the first byte of the content, and the last byte. Frames that arrive in one read have the same instant.
 
+mod body;
 mod head;
 mod link;
 mod scanner;
@@ -17,7 +18,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use h2::client::SendRequest;
+use h2::SendStream;
+use h2::client::{ResponseFuture, SendRequest};
 use http::Request;
 use http::header::{HeaderName, HeaderValue};
 
@@ -25,7 +27,7 @@ use self::link::Link;
 use self::stamps::Stream;
 use super::deadline::Deadline;
 use super::judge::{Expected, Judge};
-use super::link::Answer;
+use super::link::{Answer, Streamed};
 use super::wire::{Negotiated, Opening, Route};
 use crate::spec::Http2;
 use harness_base::clock::Mono;
@@ -46,8 +48,16 @@ pub(super) struct Lane {
 #[derive(Clone, Copy)]
 pub(super) struct Message<'m> {
     pub(super) head: &'m Head,
-    pub(super) body: &'m Bytes,
+    pub(super) body: Content<'m>,
     pub(super) expected: &'m Expected,
+}
+
+/// What a request carries.
+#[derive(Clone, Copy)]
+pub(super) enum Content<'m> {
+    Whole(&'m Bytes),
+    /// Is made while it is sent; the head says its length, if that is present.
+    Streamed(&'m Streamed, Option<u64>),
 }
 
 /// Why there is no answer.
@@ -64,6 +74,8 @@ pub(super) enum Reason {
     Timeout,
     #[error("closed without an answer")]
     Closed,
+    #[error("answered as successful before the whole body was sent")]
+    Early,
     #[error("closed within the answer")]
     ClosedInAnswer,
     #[error("the server reset the stream with {0:?}")]
@@ -88,6 +100,7 @@ struct Received {
 enum Fault {
     Http2(h2::Error),
     Fields(usize),
+    Early,
 }
 
 impl From<h2::Error> for Fault {
@@ -163,6 +176,7 @@ impl Lane {
     fn failure(&self, fault: Fault, number: Option<u32>, stamps: &Stream) -> Failure {
         let connection = &self.link.connection;
         let error = match fault {
+            Fault::Early => return Failure { reason: Reason::Early, processed: true },
             Fault::Fields(fields) => return Failure { reason: Reason::Fields(fields), processed: true },
             Fault::Http2(error) => error,
         };
@@ -188,7 +202,8 @@ impl Received {
         let last = stamps.last.or(latest).unwrap_or_else(Mono::now);
         let headers = if self.trailers { before } else { latest };
         let first_body = stamps.first_content.filter(|_| self.content);
-        Answer { headers: headers.unwrap_or(last), first_body, last, arrived: None, sent: stamps.sent }
+        let (headers, continued) = (headers.unwrap_or(last), None);
+        Answer { headers, first_body, last, continued, arrived: stamps.arrived, sent: stamps.sent }
     }
 }
 
@@ -200,26 +215,61 @@ async fn exchange(
     number: &mut Option<u32>,
 ) -> Result<Received, Fault> {
     poll_fn(|cx| sender.poll_ready(cx)).await?;
-    let request: Request<()> = message.head.request(message.body.len());
-    let (response, mut body) = sender.send_request(request, message.body.is_empty())?;
+    let whole = match message.body {
+        Content::Whole(body) => body,
+        Content::Streamed(body, length) => {
+            let (response, stream) = sender.send_request(message.head.request(length), false)?;
+            *number = Some(response.stream_id().as_u32());
+            return stream_and_receive(stream, body, response, message.expected, judge).await;
+        }
+    };
+    let request: Request<()> = message.head.request(Some(whole.len() as u64));
+    let (response, mut stream) = sender.send_request(request, whole.is_empty())?;
     *number = Some(response.stream_id().as_u32());
-    if !message.body.is_empty() {
+    if !whole.is_empty() {
         // If the stream has ended already, the answer says why.
-        let _ = body.send_data(message.body.clone(), true);
+        let _ = stream.send_data(whole.clone(), true);
     }
+    receive(response, message.expected, judge).await
+}
+
+/// Sends a body and reads the answer at the same time. A refusal may come before the end of the body.
+async fn stream_and_receive(
+    stream: SendStream<Bytes>,
+    body: &Streamed,
+    response: ResponseFuture,
+    expected: &Expected,
+    judge: &mut Judge,
+) -> Result<Received, Fault> {
+    let mut sending = pin!(body::send(stream, body));
+    let mut is_sent = false;
+    let received = {
+        let mut receiving = pin!(receive(response, expected, judge));
+        let both = poll_fn(|cx| {
+            // If the stream has ended already, the answer says why.
+            is_sent = is_sent || sending.as_mut().poll(cx).is_ready();
+            receiving.as_mut().poll(cx)
+        });
+        both.await?
+    };
+    if !is_sent && (200..300).contains(&judge.status()) { Err(Fault::Early) } else { Ok(received) }
+}
+
+/// Reads an answer to its end.
+async fn receive(response: ResponseFuture, expected: &Expected, judge: &mut Judge) -> Result<Received, Fault> {
     let (head, mut content) = response.await?.into_parts();
     if head.headers.len() > MOST_FIELDS {
         return Err(Fault::Fields(head.headers.len()));
     }
     let has_field =
         |name: &HeaderName, value: &HeaderValue| head.headers.get_all(name).iter().any(|found| found == value);
-    judge.head(message.expected, head.status.as_u16(), has_field);
+    judge.head(expected, head.status.as_u16(), has_field);
     let mut received = Received { content: false, trailers: false };
     while let Some(part) = content.data().await {
         let part = part?;
         content.flow_control().release_capacity(part.len())?;
         received.content |= !part.is_empty();
-        judge.chunk(message.expected, &part, Mono::now);
+        judge.chunk(expected, &part, Mono::now);
     }
     received.trailers = content.trailers().await?.is_some();
     Ok(received)

@@ -57,6 +57,8 @@ pub(super) struct Answer {
     /// Absent without a body.
     pub(super) first_body: Option<Mono>,
     pub(super) last: Mono,
+    /// When the interim answer 100 was read, if the body of the request has waited for it.
+    pub(super) continued: Option<Mono>,
     /// When the kernel received the last byte, by the wall clock; known for a sample of the answers.
     pub(super) arrived: Option<Nanos>,
     /// Just before its request was written; absent if that is the instant at which the user sent it.
@@ -103,6 +105,8 @@ struct Exchange<'e> {
     flushed: bool,
     /// Whether the peer waits for the body, or has waited long enough.
     continued: bool,
+    /// When the interim answer 100 was read, if the body has waited for it.
+    continued_at: Option<Mono>,
     /// A streamed body continues after it.
     pause: Option<Pin<Box<Sleep>>>,
     /// The error of a write. The answer may have been sent before it.
@@ -162,6 +166,7 @@ impl<'e> Exchange<'e> {
             written: 0,
             flushed: false,
             continued: false,
+            continued_at: None,
             pause: None,
             broken: None,
             partial: Vec::new(),
@@ -244,11 +249,21 @@ impl<'e> Exchange<'e> {
                 return Ok(None);
             };
             bytes = &bytes[length..];
+            if continues && !self.continued && self.message.body.is_some_and(|body| body.awaits_continue) {
+                self.continued_at = Some(at);
+            }
             self.continued |= continues;
             if is_final {
                 self.keep_alive = keep_alive;
                 self.answer = Some((
-                    Answer { headers: at, first_body: None, last: at, arrived: None, sent: self.sent },
+                    Answer {
+                        headers: at,
+                        first_body: None,
+                        last: at,
+                        continued: self.continued_at,
+                        arrived: None,
+                        sent: self.sent,
+                    },
                     Body::new(framing),
                 ));
                 return Ok(self.content(bytes, at)?);

@@ -12,7 +12,7 @@ use super::http2::{self, Head};
 use super::judge::Expected;
 use super::lane::Message;
 use super::link::{self, Streamed};
-use super::spec::{self, Body, Framing};
+use super::spec::{self, Body, Framing, StreamedBody};
 use super::template::{Fields, Template};
 use harness_base::units::Nanos;
 
@@ -48,6 +48,8 @@ enum Text {
 enum Content {
     Fixed(Bytes),
     Template(Template),
+    /// With its length, if the head says it.
+    Streamed(Box<Streamed>, Option<u64>),
 }
 
 /// The memory in which a user builds requests with fields.
@@ -103,7 +105,13 @@ impl Form {
             Body::Empty => Content::Fixed(Bytes::new()),
             Body::Fixed(body) => Content::Fixed(Bytes::copy_from_slice(body.as_bytes())),
             Body::Template(body) => Content::Template(Template::parse(body)?),
-            Body::Streamed(_) => return Err(RequestError::StreamedOverHttp2),
+            Body::Streamed(body) if body.awaits_continue => return Err(RequestError::ContinueOverHttp2),
+            Body::Streamed(body) => {
+                let length = (body.framing == Framing::Length).then_some(body.size.0);
+                // Frames of HTTP/2 separate its parts.
+                let plain = StreamedBody { framing: Framing::Length, ..*body };
+                Content::Streamed(Box::new(Streamed::new(&plain)), length)
+            }
         };
         Ok(Self::Http2 { head: head.ok_or_else(|| RequestError::Host(arm.host.clone()))?, body })
     }
@@ -111,14 +119,15 @@ impl Form {
 
 impl Content {
     /// Returns the user's next body. One with fields is built in `scratch`.
-    fn build<'m>(&'m self, fields: &mut Fields, scratch: &'m mut Scratch) -> &'m Bytes {
+    fn build<'m>(&'m self, fields: &mut Fields, scratch: &'m mut Scratch) -> http2::Content<'m> {
         match self {
-            Self::Fixed(body) => body,
+            Self::Fixed(body) => http2::Content::Whole(body),
+            Self::Streamed(body, length) => http2::Content::Streamed(body, *length),
             Self::Template(template) => {
                 scratch.body.clear();
                 template.fill(fields, &mut scratch.body);
                 scratch.content = Bytes::copy_from_slice(&scratch.body);
-                &scratch.content
+                http2::Content::Whole(&scratch.content)
             }
         }
     }

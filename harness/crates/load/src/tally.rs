@@ -60,6 +60,8 @@ pub(super) struct Tally {
     pub(super) ticks: BTreeMap<u64, Outcomes>,
     /// Absent if no answer had any.
     pub(super) events: Option<Box<Events>>,
+    /// Times from sent to the interim answer 100; absent if no body has waited for one.
+    pub(super) continued: Option<Box<LatencyHistogram>>,
     /// Absent if none was opened, or if connections stay open.
     pub(super) connections: Option<Box<Connections>>,
 }
@@ -207,6 +209,9 @@ impl Tally {
         if let Some(arrived) = arrived {
             self.read_lags.add(arrived, ended);
         }
+        if let Some(continued) = completion.continued {
+            self.continued.get_or_insert_default().record(continued.since(sent));
+        }
         if headers == ended && first_body == Some(ended) {
             self.at_once.record(ended.since(sent));
             return;
@@ -238,6 +243,9 @@ impl Tally {
         }
         if let Some(events) = &other.events {
             self.events.get_or_insert_default().merge(events);
+        }
+        if let Some(continued) = &other.continued {
+            self.continued.get_or_insert_default().merge(continued);
         }
         if let Some(connections) = &other.connections {
             self.connections.get_or_insert_default().merge(connections);

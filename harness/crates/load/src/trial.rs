@@ -318,6 +318,7 @@ impl Trial {
             mean_in_flight: 0.0,
             latencies: tally.latencies,
             events: tally.events,
+            continued: tally.continued,
             read_lag: tally.read_lags.facts(),
             seconds: Vec::new(),
             ticks: self.tick.map(|tick| self.ticks(tick, &tally.ticks, first_unsent)),

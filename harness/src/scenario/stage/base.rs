@@ -90,10 +90,10 @@ impl Common {
         self.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
         self.requests = requests::of_stage(section, base.requests, base.around);
         self.wire = wire::read(section, &base.target.endpoints.proxy).or(base.generator.wire);
-        let is_streamed = |request: &Request| matches!(request.body, Body::Streamed(_));
-        if self.wire.is_some_and(WireSpec::is_http2) && self.requests.iter().any(is_streamed) {
-            let hint = "set wire = \"h1\" or \"tls\" in this stage".to_owned();
-            section.mistake("request", "has a streamed body, which is sent over HTTP/1.1 only", Some(hint));
+        let waits = |request: &Request| matches!(&request.body, Body::Streamed(body) if body.awaits_continue);
+        if self.wire.is_some_and(WireSpec::is_http2) && self.requests.iter().any(waits) {
+            let hint = "set wire = \"h1\" or \"tls\" in this stage, or remove continue".to_owned();
+            section.mistake("request", "waits for 100 Continue, which is done over HTTP/1.1 only", Some(hint));
         }
     }
 

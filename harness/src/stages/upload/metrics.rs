@@ -3,11 +3,11 @@
 use super::facts::{Instance, Stage};
 use crate::measure::facts::{InstanceFacts, StageFacts};
 use crate::measure::kind::StageKind;
-use crate::measure::metric::bencher::{ACHIEVED, BANDWIDTH, CPU_TIME, ERRORS, GROWTH};
+use crate::measure::metric::bencher::{ACHIEVED, BANDWIDTH, CPU_TIME, ERRORS, GROWTH, LATENCY};
 use crate::measure::metric::fact::Fact;
 use crate::measure::metric::row::{Absent, Metric, Values, row};
-use crate::measure::metric::unit::Unit::{Bytes, MegabytesPerSecond, Micros, Percent};
-use crate::measure::metric::values::{NO_ANSWER, error_percent, per_round, proxied};
+use crate::measure::metric::unit::Unit::{Bytes, MegabytesPerSecond, Micros, Millis, Percent};
+use crate::measure::metric::values::{NO_ANSWER, error_percent, per_round, proxied, quantile_ms};
 use crate::measure::record::{InstanceRecord, RoundRecord, StageRecord};
 use crate::measure::trial::TrialRecord;
 use harness_load::facts::Arm;
@@ -19,10 +19,21 @@ pub(crate) const METRICS: &[Metric] = &[
     row("throughput/download_mbs", MegabytesPerSecond, StageKind::Upload, &BANDWIDTH, "Size of the body of an answer ÷ median time from the first byte sent to the last byte of the answer, through the target, × users.", |stage| rate(stage, downloaded, 0.5)).key().benchmark().higher(),
     row("throughput/download_mbs_p95", MegabytesPerSecond, StageKind::Upload, &BANDWIDTH, "The same for the time that 5 % of the transfers do not exceed.", |stage| rate(stage, downloaded, 0.05)).higher(),
     row("throughput/download_direct_percent", Percent, StageKind::Upload, &ACHIEVED, "Rate of downloads through the target ÷ rate at the upstream without it, in the same round.", |stage| direct_percent(stage, downloaded)).higher(),
+    row("upload/continue_p50", Millis, StageKind::Upload, &LATENCY, "Interim answer 100 read − sent, through the target, quantile 0.5. Absent unless the body of a request waits for it (`stream = { continue = true }`).", continued).by_arm(continued_ms),
     row("memory/transfer_growth", Bytes, StageKind::Upload, &GROWTH, "Largest resident memory of the target in a window of transfers − that before its first request. A target that holds whole bodies has at least their size.", growth).key(),
     row("cpu/us_per_megabyte", Micros, StageKind::Upload, &CPU_TIME, "CPU time of the target in a window ÷ megabytes of the transfers completed in it.", cpu_per_megabyte).key(),
     row("errors/upload_percent", Percent, StageKind::Upload, &ERRORS, "Requests through the target that failed ÷ requests of all valid rounds.", error_percent).exact(),
 ];
+
+const NOT_CONTINUED: &str = "no body has waited for an interim answer 100; give a request stream = { continue = true }";
+
+fn continued(stage: &StageRecord) -> Values {
+    proxied(stage, NOT_CONTINUED, continued_ms)
+}
+
+fn continued_ms(trial: &TrialRecord) -> Option<f64> {
+    quantile_ms(trial.load.continued.as_deref()?, 0.5)
+}
 
 pub(crate) const FACTS: &[Fact] = &[];
 

@@ -45,10 +45,10 @@ impl Head {
         Some(Self { request, says_length })
     }
 
-    /// Returns the head of a request with a body of `length` bytes.
-    pub(crate) fn request(&self, length: usize) -> Request<()> {
+    /// Returns the head of a request with a body of `length` bytes; absent if the head does not say it.
+    pub(crate) fn request(&self, length: Option<u64>) -> Request<()> {
         let mut request = self.request.clone();
-        if self.says_length {
+        if let Some(length) = length.filter(|_| self.says_length) {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         request
@@ -74,15 +74,15 @@ mod tests {
             fields.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let head = Head::new(Method::GET, true, PathAndQuery::from_static("/a?b"), fields, false).unwrap();
-        let request = head.request(0);
+        let request = head.request(Some(0));
         assert_eq!(request.uri().to_string(), "https://a:1/a?b");
         assert_eq!(request.headers().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["x-y"]);
         let head = |method, has_body| {
             let fields = HeaderMap::from_iter([(HOST, HeaderValue::from_static("a"))]);
             Head::new(method, false, PathAndQuery::from_static("/"), fields, has_body).unwrap()
         };
-        assert_eq!(head(Method::POST, false).request(0).headers()[CONTENT_LENGTH], "0");
-        assert_eq!(head(Method::GET, true).request(12).headers()[CONTENT_LENGTH], "12");
-        assert!(!head(Method::GET, false).request(0).headers().contains_key(CONTENT_LENGTH));
+        assert_eq!(head(Method::POST, false).request(Some(0)).headers()[CONTENT_LENGTH], "0");
+        assert_eq!(head(Method::GET, true).request(Some(12)).headers()[CONTENT_LENGTH], "12");
+        assert!(!head(Method::GET, false).request(Some(0)).headers().contains_key(CONTENT_LENGTH));
     }
 }

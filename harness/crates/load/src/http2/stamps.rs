@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::scanner::{Frame, Kind, Part};
 use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 
 /// What is known of a connection, by the task that drives it and by the users of its streams.
 #[derive(Debug, Default)]
@@ -51,6 +52,8 @@ pub(super) struct Stream {
     pub(super) heads: [Option<Mono>; 2],
     pub(super) first_content: Option<Mono>,
     pub(super) last: Option<Mono>,
+    /// When the kernel received the last bytes of the read that ended it, by the wall clock; known for a sample of the reads.
+    pub(super) arrived: Option<Nanos>,
     /// Whether the head that is passing ends the answer.
     ending: bool,
 }
@@ -126,8 +129,13 @@ impl Connection {
         });
     }
 
-    /// Stamps parts of frames that were read at `at`. `scan` calls its argument with each of them.
-    pub(super) fn received(&self, at: Mono, scan: impl FnOnce(&mut dyn FnMut(Part, &Frame))) {
+    /// Stamps parts of frames that were read at `at` and, if that is known, arrived at `arrived`. `scan` calls its argument with each of
+    /// them.
+    pub(super) fn received(
+        &self,
+        (at, arrived): (Mono, Option<Nanos>),
+        scan: impl FnOnce(&mut dyn FnMut(Part, &Frame)),
+    ) {
         let mut seen = self.seen();
         seen.received = at;
         scan(&mut |part, frame| {
@@ -140,14 +148,14 @@ impl Connection {
                 seen.go_away = Some(GoAway { last_stream, code: frame.number(4) });
             }
             if let Ok(place) = seen.streams.binary_search_by_key(&frame.stream, |(number, _)| *number) {
-                seen.streams[place].1.received(part, frame, at);
+                seen.streams[place].1.received(part, frame, (at, arrived));
             }
         });
     }
 }
 
 impl Stream {
-    fn received(&mut self, part: Part, frame: &Frame, at: Mono) {
+    fn received(&mut self, part: Part, frame: &Frame, (at, arrived): (Mono, Option<Nanos>)) {
         match part {
             Part::Header if frame.kind == Kind::Headers => self.ending = frame.ends_stream(),
             Part::Header => {}
@@ -157,7 +165,7 @@ impl Stream {
                     self.heads = [self.heads[1], Some(at)];
                 }
                 if frame.ends_head() && self.ending || frame.kind == Kind::Data && frame.ends_stream() {
-                    self.last = Some(at);
+                    (self.last, self.arrived) = (Some(at), arrived);
                 }
             }
         }

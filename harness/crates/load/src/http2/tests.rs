@@ -1,6 +1,7 @@
 //! The lane against the server of the `h2` crate.
 
 mod hostile;
+mod streamed;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -68,6 +69,10 @@ struct User {
 
 impl User {
     fn new(address: SocketAddr, shared: &Arc<SharedLink>, expect: Expect, body: &str) -> Self {
+        Self::with_body(address, shared, expect, Body::Fixed(body.to_owned()))
+    }
+
+    fn with_body(address: SocketAddr, shared: &Arc<SharedLink>, expect: Expect, body: Body) -> Self {
         let (host, base_path, http2) = (address.to_string(), String::new(), Some(Http2::default()));
         let arm = ArmAddress { arm: Arm::Proxied, address: address.into(), host, base_path, tls: None, http2 };
         let request = spec::Request {
@@ -76,7 +81,7 @@ impl User {
             method: "POST".to_owned(),
             path: "/".to_owned(),
             headers: vec![("x-y".to_owned(), "z".to_owned())],
-            body: Body::Fixed(body.to_owned()),
+            body,
             expect,
             timeout: Nanos::from_secs(10),
         };
@@ -322,4 +327,25 @@ async fn a_closed_connection_is_opened_again_once_for_all_its_users() {
         assert_eq!(peer.connections.load(SeqCst), round);
         users.iter_mut().for_each(|user| user.client.close());
     }
+}
+
+#[tokio::test]
+async fn a_sample_of_the_answers_has_the_time_of_its_arrival() {
+    let answer = |_request, mut respond: SendResponse<Bytes>| async move {
+        respond.send_response(Response::new(()), true).map(drop)
+    };
+    let peer = peer(move |socket, _| serve(server::Builder::new(), socket, answer)).await;
+    let mut user = User::alone(peer.address);
+    let wall = || Nanos::of(std::time::UNIX_EPOCH.elapsed().unwrap());
+    let mut known = 0;
+    for _ in 0..200 {
+        let before = wall();
+        let found = user.send().await;
+        assert_eq!(found.outcome, Outcome::Ok, "{found:?}");
+        if let Some(arrived) = found.arrived {
+            known += 1;
+            assert!(before <= arrived && arrived <= wall(), "{arrived} is not between {before} and now");
+        }
+    }
+    assert!((2..=60).contains(&known), "{known} of 200");
 }

@@ -9,20 +9,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::scanner::Scanner;
 use super::stamps::Connection;
+use crate::wire::Wire;
 use harness_base::clock::Mono;
 
 /// The length of the preface of a client (RFC 9113, section 3.4).
 const PREFACE: usize = 24;
 
-pub(super) struct Watched<S> {
-    socket: S,
+pub(super) struct Watched {
+    socket: Wire,
     incoming: Scanner,
     outgoing: Scanner,
     connection: Arc<Connection>,
 }
 
-impl<S> Watched<S> {
-    pub(super) fn new(socket: S, connection: Arc<Connection>) -> Self {
+impl Watched {
+    pub(super) fn new(socket: Wire, connection: Arc<Connection>) -> Self {
         Self { socket, incoming: Scanner::after(0), outgoing: Scanner::after(PREFACE), connection }
     }
 
@@ -39,7 +40,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buffer.filled().len();
@@ -47,7 +48,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let at = Mono::now();
         match buffer.filled().get(before..) {
             Some(bytes) if read.is_ok() && !bytes.is_empty() => {
-                this.connection.received(at, |seen| this.incoming.scan(bytes, seen));
+                let arrived = this.socket.arrived();
+                this.connection.received((at, arrived), |seen| this.incoming.scan(bytes, seen));
             }
             _ => this.connection.close(),
         }
@@ -55,7 +57,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let at = Mono::now();
         let length = ready!(Pin::new(&mut self.socket).poll_write(cx, bytes))?;

@@ -1,5 +1,6 @@
 //! A body that is made while it is sent: chunks of the same random bytes, as fast as the peer takes them or at a rate.
 
+use bytes::Bytes;
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -9,10 +10,10 @@ use harness_base::units::Nanos;
 
 /// The bytes of the body on the wire: the same chunk with its framing, then a shorter one, then the end.
 pub(crate) struct Streamed {
-    chunk: Vec<u8>,
+    chunk: Bytes,
     chunks: usize,
     /// What follows the whole chunks.
-    rest: Vec<u8>,
+    rest: Bytes,
     /// The time from one chunk to the next; absent without a rate.
     period: Option<Nanos>,
     /// Whether it waits for the interim answer 100.
@@ -31,9 +32,9 @@ impl Streamed {
             rest.extend_from_slice(b"0\r\n\r\n");
         }
         Self {
-            chunk: framed(&data, body.framing),
+            chunk: framed(&data, body.framing).into(),
             chunks: usize::try_from(body.size.0 / length as u64).unwrap_or(usize::MAX),
-            rest,
+            rest: rest.into(),
             period: body.per_second.map(|rate| Nanos((length as f64 / rate.0.max(1) as f64 * 1e9) as u64)),
             awaits_continue: body.awaits_continue,
         }
@@ -49,8 +50,15 @@ impl Streamed {
         }
     }
 
+    /// Returns the same bytes as [`Streamed::part`] without copying them.
+    pub(crate) fn shared(&self, at: usize) -> Bytes {
+        let part = self.part(at);
+        let whole = if at / self.chunk.len() < self.chunks { &self.chunk } else { &self.rest };
+        whole.slice_ref(part)
+    }
+
     /// Returns when the byte at position `at` may be sent, if the first was sent at `begun`.
-    pub(super) fn due(&self, at: usize, begun: Mono) -> Mono {
+    pub(crate) fn due(&self, at: usize, begun: Mono) -> Mono {
         let number = (at / self.chunk.len()).min(self.chunks);
         self.period.map_or(begun, |period| begun.after(period.times(number as u64)))
     }
@@ -67,13 +75,19 @@ fn framed(data: &[u8], framing: Framing) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use harness_base::units::Bytes;
+    use harness_base::units;
     use proptest::prelude::*;
 
     use super::*;
 
     fn body(size: u64, chunk: u64, framing: Framing) -> StreamedBody {
-        StreamedBody { size: Bytes(size), chunk: Bytes(chunk), per_second: None, framing, awaits_continue: false }
+        StreamedBody {
+            size: units::Bytes(size),
+            chunk: units::Bytes(chunk),
+            per_second: None,
+            framing,
+            awaits_continue: false,
+        }
     }
 
     fn whole(body: &StreamedBody) -> Vec<u8> {
@@ -108,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_rate_spaces_the_chunks() {
-        let body = StreamedBody { per_second: Some(Bytes(1_000)), ..body(350, 100, Framing::Length) };
+        let body = StreamedBody { per_second: Some(units::Bytes(1_000)), ..body(350, 100, Framing::Length) };
         let (streamed, begun) = (Streamed::new(&body), Mono(5));
         let due = |at| streamed.due(at, begun).since(begun).as_millis_f64();
         assert_eq!([0, 99, 100, 250, 300, 349].map(due), [0.0, 0.0, 100.0, 200.0, 300.0, 300.0]);

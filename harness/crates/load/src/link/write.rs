@@ -188,7 +188,10 @@ mod tests {
             read_body(&mut ours).await
         })
         .await;
-        assert!(answer.is_ok() && is_sent && began < CONTINUE, "{began}");
+        let answer = answer.unwrap();
+        assert!(is_sent && began < CONTINUE, "{began}");
+        let continued = answer.continued.unwrap().since(answer.sent.unwrap());
+        assert!(continued >= waited && continued < waited.times(5), "{continued}");
     }
 
     #[tokio::test]
@@ -199,7 +202,7 @@ mod tests {
             read_body(&mut socket).await
         })
         .await;
-        answer.unwrap();
+        assert_eq!(answer.unwrap().continued, None);
         assert!(began >= CONTINUE.minus(Nanos::from_millis(100)), "{began}");
     }
 
