@@ -7,7 +7,7 @@ mod copybook;
 pub(crate) mod criterion;
 mod fields;
 mod flat;
-mod strict;
+pub(crate) mod strict;
 
 use std::path::{Path, PathBuf};
 
@@ -82,9 +82,27 @@ pub enum Error {
         /// A similar id, or all existing ones.
         near: String,
     },
+    /// A benchmark does not declare how many bytes an iteration has.
+    #[error(
+        "{path} has no throughput in bytes of {bench}; declare it with `group.throughput(Throughput::Bytes(N))`, or remove throughput from [import.criterion]"
+    )]
+    NoBytes {
+        path: PathBuf,
+        /// Its id.
+        bench: String,
+    },
+    /// A JSON file has no number, or list of numbers, where one is named.
+    #[error(
+        "{path} has no number at {pointer:?}; correct [import.json] names, for example with a pointer that `jq` finds"
+    )]
+    NoNumberAt {
+        path: PathBuf,
+        /// A JSON pointer.
+        pointer: String,
+    },
     /// A benchmark was measured too long ago to belong to this run.
     #[error(
-        "{path} is too old: {bench} was measured {age} ago, max_age is {max_age}; run `cargo bench` again, or raise max_age in [import.criterion]"
+        "{path} is too old: {bench} was measured {age} ago, max_age is {max_age}; run `cargo bench` again, or raise its max_age in [import]"
     )]
     Stale {
         path: PathBuf,

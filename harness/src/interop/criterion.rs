@@ -127,6 +127,16 @@ pub(crate) fn by_id(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     if found.is_empty() { Err(Error::Empty { path: folder.to_owned() }) } else { Ok(found) }
 }
 
+/// Returns the bytes of one iteration, if the benchmark in this folder declares them.
+///
+/// # Errors
+/// Returns an [`Error`] if its description cannot be read.
+pub(crate) fn bytes_per_iteration(bench: &Path) -> Result<Option<f64>, Error> {
+    let about = json(&bench.join("new").join(BENCHMARK))?;
+    let declared = about.get("throughput").and_then(throughput);
+    Ok(declared.filter(|(_, unit)| *unit == "B/s").map(|(amount, _)| amount))
+}
+
 /// Reads the samples in `new/` of the folder of a benchmark.
 pub(crate) fn sample(bench: &Path) -> Result<Sample, Error> {
     let path = bench.join("new").join(SAMPLE);

@@ -11,7 +11,7 @@ struct Strict(Value);
 struct Builder;
 
 /// Parses exactly one JSON value.
-pub(super) fn parse(text: &str) -> Result<Value, serde_json::Error> {
+pub(crate) fn parse(text: &str) -> Result<Value, serde_json::Error> {
     serde_json::from_str::<Strict>(text).map(|Strict(value)| value)
 }
 

@@ -11,7 +11,7 @@ use crate::spec::Section;
 use crate::work::{Stage, Work};
 use base::{Base, Common};
 use harness_base::words::nearest;
-use kind::{Kind, Place};
+use kind::{Kind, OwnStage, Place};
 
 macro_rules! specs {
     ($($Kind:ident $kind:ident,)+) => {
@@ -74,13 +74,12 @@ pub(super) fn read_all(root: &Section<'_>, base: &Base<'_>, warnings: &mut Vec<S
 /// Reads the stages that have tables of their own.
 pub(super) fn read_own_tables(root: &Section<'_>, base: &Base<'_>) -> Vec<Stage> {
     let own = |kind: &StageKind| match written(*kind).place {
-        Place::Own { read, .. } => {
-            let (optional, work) = read(root)?;
-            Some(stage(kind.name(), optional, Common { upstream: None, ..base.common() }, work))
-        }
-        Place::Stage(_) => None,
+        Place::Own { read, .. } => read(root),
+        Place::Stage(_) => Vec::new(),
     };
-    StageKind::ALL.iter().filter_map(own).collect()
+    let common = || Common { upstream: None, ..base.common() };
+    let stages = StageKind::ALL.iter().flat_map(own);
+    stages.map(|OwnStage { name, optional, work }| stage(&name, optional, common(), work)).collect()
 }
 
 fn refuse_name_of_own_table(name: &str, section: &Section<'_>) {

@@ -141,6 +141,84 @@ fn what_criterion_measured_is_part_of_the_run() {
 }
 
 #[test]
+fn numbers_of_any_name_have_their_values_and_their_claims() {
+    let _alone = alone();
+    let numbers = r#"
+[import.criterion]
+dir = "criterion"
+throughput = true
+names = { "aead/1k" = "import/time@aead" }
+[import.json]
+names = { "heap.json#/blocks/total" = "import/count@allocations", "heap.json#/peak" = "import/size@allocations", "heap.json#/times" = "import/time@parse" }
+[targets]
+"import/throughput@aead" = { limit = "> 1000MB/s" }
+"import/count@allocations" = { limit = "< 12" }
+"#;
+    let (scratch, file) = scenario(&format!("[stage.artifact]\n{numbers}"));
+    // 1,024 bytes in 512 ns are 2,000 MB/s.
+    bench(&scratch.0.join("criterion"), "aead/1k", &[512.0; 20], 1_000);
+    let about = scratch.0.join("criterion/aead/1k/new/benchmark.json");
+    let mut described = json_of(&about);
+    described["throughput"] = json!({ "Bytes": 1_024 });
+    std::fs::write(&about, described.to_string()).unwrap();
+    std::fs::write(
+        scratch.0.join("heap.json"),
+        r#"{"blocks": {"total": 12}, "peak": 200, "times": [1, 3, 2, 5, 4, 6, 7]}"#,
+    )
+    .unwrap();
+    let output = run(&scratch, &file, &["--format", "json"]);
+    let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let metrics = verdict["metrics"].as_array().unwrap();
+    let point = |id: &str| {
+        let metric = metrics.iter().find(|metric| metric["id"] == id).unwrap_or_else(|| panic!("{id} is missing"));
+        metric["value"].as_f64().unwrap_or_else(|| panic!("{metric}"))
+    };
+    assert!((point("import/throughput@aead") - 2_000.0).abs() < 1e-6);
+    assert!((point("import/time@aead") - 0.512).abs() < 1e-9);
+    assert_eq!((point("import/count@allocations"), point("import/size@allocations")), (12.0, 200.0));
+    assert_eq!(point("import/time@parse"), 4.0);
+    let state = |id: &str| {
+        let targets = verdict["targets"].as_array().unwrap();
+        targets.iter().find(|target| target["metric"] == id).unwrap()["state"].clone()
+    };
+    assert_eq!(state("import/throughput@aead"), json!("met"));
+    assert_eq!(state("import/count@allocations"), json!("not_met"), "12 are not fewer than 12");
+}
+
+#[test]
+fn a_tool_that_writes_the_numbers_is_run_first_and_has_to_write_them() {
+    let _alone = alone();
+    for (tool, expected) in [
+        ("[\"cp\", \"made.json\", \"heap.json\"]", None),
+        ("[\"true\"]", Some("heap.json is too old")),
+        ("[\"false\"]", Some("import.run: false exited with code 1")),
+        ("[\"no-such-tool\"]", Some("no-such-tool")),
+        ("[\"sleep\", \"60\"]", Some("did not end within")),
+    ] {
+        let import = format!(
+            "[import.json]\nrun = {tool}\ntime_limit = \"1s\"\nnames = {{ \"heap.json#/blocks\" = \"import/count@allocations\" }}\n"
+        );
+        let (scratch, file) = scenario(&format!("{import}[stage.artifact]\n"));
+        std::fs::write(scratch.0.join("made.json"), "{\"blocks\": 7}").unwrap();
+        std::fs::write(scratch.0.join("heap.json"), "{\"blocks\": 9}").unwrap();
+        let earlier = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        std::fs::File::options().write(true).open(scratch.0.join("heap.json")).unwrap().set_modified(earlier).unwrap();
+        let output = run(&scratch, &file, &[]);
+        let shown = support::ran(scratch, output);
+        match expected {
+            None => {
+                shown.expect_code(0);
+                assert!(shown.shows("7"), "{}", shown.stdout);
+            }
+            Some(message) => {
+                shown.expect_code(2);
+                assert!(shown.shows(message), "{message} is not in\n{}", shown.stdout);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_tail_of_batches_is_advisory_and_gates_nothing() {
     let _alone = alone();
     let (scratch, file) = scenario(&format!("{IMPORT}[stage.artifact]\n"));

@@ -14,11 +14,18 @@ pub(crate) struct Kind {
 pub(crate) enum Place {
     /// Is written as `[stage.NAME]`.
     Stage(fn(&Section<'_>, &Base<'_>, &mut Common) -> Work),
-    /// A separate table, which is read before the stages and creates one stage named after the kind.
+    /// A separate table, which is read before the stages.
     Own {
         /// Its key.
         table: &'static str,
-        /// Reads the stage from the root, and whether it is optional; `None` if it is not written.
-        read: fn(&Section<'_>) -> Option<(bool, Work)>,
+        /// Reads its stages from the root; none if the table is not written.
+        read: fn(&Section<'_>) -> Vec<OwnStage>,
     },
+}
+
+/// A stage that is not written as `[stage.NAME]`.
+pub(crate) struct OwnStage {
+    pub(crate) name: String,
+    pub(crate) optional: bool,
+    pub(crate) work: Work,
 }

@@ -3,10 +3,10 @@
 use super::facts::Import;
 use crate::measure::facts::StageFacts;
 use crate::measure::kind::StageKind;
-use crate::measure::metric::bencher::{LATENCY, LATENCY_TAIL};
+use crate::measure::metric::bencher::{BANDWIDTH, COUNT, LATENCY, LATENCY_TAIL, MEMORY};
 use crate::measure::metric::fact::Fact;
 use crate::measure::metric::row::{Absent, Metric, Values, row};
-use crate::measure::metric::unit::Unit::{Micros, Millis};
+use crate::measure::metric::unit::Unit::{Bytes, Count, MegabytesPerSecond, Micros, Millis};
 use crate::measure::record::StageRecord;
 
 const EVALUATION: &str = "In-process evaluation time of one policy, measured by Criterion.";
@@ -18,6 +18,11 @@ pub(crate) const METRICS: &[Metric] = &[
         .req("M-POL-002", 500.0),
     row("policy/reload_time", Millis, StageKind::Import, &LATENCY, "In-process time of reloading the policies, measured by Criterion: median of its samples.", reload_time)
         .req("M-POL-003", 100.0),
+    row("import/time", Micros, StageKind::Import, &LATENCY, "A time that another tool has measured: median of its samples. The name after the @ is that of the scenario.", time),
+    row("import/throughput", MegabytesPerSecond, StageKind::Import, &BANDWIDTH, "Bytes per second that another tool has measured, for example by the throughput that a benchmark of Criterion declares: median of its samples.", throughput)
+        .higher(),
+    row("import/count", Count, StageKind::Import, &COUNT, "A count that another tool has measured, for example of allocations.", count).exact(),
+    row("import/size", Bytes, StageKind::Import, &MEMORY, "A number of bytes that another tool has measured.", size).exact(),
 ];
 
 pub(crate) const FACTS: &[Fact] = &[];
@@ -32,6 +37,22 @@ fn eval_p99(stage: &StageRecord) -> Values {
 
 fn reload_time(stage: &StageRecord) -> Values {
     imported(stage, "policy/reload_time")
+}
+
+fn time(stage: &StageRecord) -> Values {
+    imported(stage, "import/time")
+}
+
+fn throughput(stage: &StageRecord) -> Values {
+    imported(stage, "import/throughput")
+}
+
+fn count(stage: &StageRecord) -> Values {
+    imported(stage, "import/count")
+}
+
+fn size(stage: &StageRecord) -> Values {
+    imported(stage, "import/size")
 }
 
 fn imported(stage: &StageRecord, id: &str) -> Values {

@@ -11,5 +11,5 @@ fn done(stage: &StageRecord) -> String {
     let mut benches: Vec<String> =
         imports(stage).iter().map(|import| format!("{} of {}", import.bench, import.written_at)).collect();
     benches.dedup();
-    if benches.is_empty() { "nothing was read".to_owned() } else { format!("Criterion's {}", benches.join(", ")) }
+    if benches.is_empty() { "nothing was read".to_owned() } else { format!("read {}", benches.join(", ")) }
 }

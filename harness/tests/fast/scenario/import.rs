@@ -25,6 +25,31 @@ fn an_import_comes_first_and_says_what_it_reads() {
 }
 
 #[test]
+fn numbers_of_any_name_are_stages_of_that_name() {
+    let text = importing(
+        "dir = \"c\"\nthroughput = true\nnames = { \"policy/eval\" = \"policy/eval_p50\", \"aead/1k\" = \"import/time@aead\" }\n\
+         [import.json]\nnames = { \"heap.json#/blocks/total\" = \"import/count@allocations\", \"heap.json#/bytes\" = \"import/size@allocations\" }",
+    );
+    let text = format!("{text}[targets]\n\"import/throughput@aead\" = {{ limit = \"> 1000MB/s\" }}\n");
+    let plan = Plan::new(&good(&text, &[]), &Options::default()).unwrap();
+    let imports: Vec<(&str, Vec<&str>)> = plan
+        .stages
+        .iter()
+        .filter_map(|stage| match &stage.work {
+            Work::Import(work) => Some((stage.name.as_str(), work.names.iter().map(|(_, metric)| *metric).collect())),
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        ("import", vec!["policy/eval_p50"]),
+        ("aead", vec!["import/time", "import/throughput"]),
+        ("allocations", vec!["import/count", "import/size"]),
+    ];
+    assert_eq!(imports, expected);
+    assert!(plan.warnings.iter().any(|warning| warning.contains("heap.json is not there")), "{:?}", plan.warnings);
+}
+
+#[test]
 fn mistakes_of_an_import_are_reported_with_what_to_do() {
     let names = "dir = \"c\"\nnames = { \"a/b\" = \"policy/eval\" }";
     for (text, message) in [
@@ -43,6 +68,20 @@ fn mistakes_of_an_import_are_reported_with_what_to_do() {
             "no benchmark is imported as it",
         ),
         (format!("{GOOD}[targets]\n\"policy/eval_p50\" = {{ limit = \"< 100us\" }}\n"), "(add [import.criterion])"),
+        (importing("dir = \"c\"\nnames = { \"a/b\" = \"import/time\" }"), "(write import/time@NAME)"),
+        (
+            importing("dir = \"c\"\nthroughput = true\nnames = { \"a/b\" = \"policy/eval\" }"),
+            "no benchmark becomes import/time@NAME",
+        ),
+        (importing("dir = \"c\"\nnames = { \"a/b\" = \"import/time@overhead\" }"), "overhead is the name of a stage"),
+        (
+            importing(&format!("{names}\n[import.json]\nnames = {{ \"x.json\" = \"import/count@x\" }}")),
+            "names no number in a file",
+        ),
+        (
+            importing(&format!("{names}\n[import.json]\nnames = {{ \"x.json#/a\" = \"policy/eval_p50\" }}")),
+            "policy/eval_p50 is imported from Criterion only",
+        ),
         (format!("{GOOD}[stage.import]\nkind = \"idle\"\n"), "write [import.criterion]"),
         (format!("{GOOD}[stage.other]\nkind = \"import\"\n"), "must be one of artifact"),
     ] {
