@@ -104,6 +104,21 @@ fn the_rate_at_which_a_queue_reaches_the_limit_is_between_the_ends() {
 }
 
 #[test]
+fn the_number_of_users_that_a_server_serves_in_time_is_found() {
+    let _alone = alone();
+    // One after another takes 5 ms each, so six users wait 30 ms and seven 35 ms.
+    let stage = short("of = \"users\"\nobjective = { p50 = \"33ms\" }").replace("25%", "5%");
+    let scenario = sidecar(&["--service-time", "5ms"], &stage);
+    let answers =
+        (0..5).map(|_| answer(&scenario, 6.0)).inspect(|(_, found)| assert!(found.low <= Some(6.0), "{found:#?}"));
+    let exact = answers.into_iter().find(|(_, found)| (found.low, found.high) == (Some(6.0), Some(7.0)));
+    let (ran, _) = exact.expect("other processes can only make requests slower");
+    assert!((6.0..=7.0).contains(&ran.value("search/users")));
+    assert_eq!(ran.metric("search/rate"), None);
+    assert!(ran.shows("between 6 users and 7 users"), "{}", ran.stdout);
+}
+
+#[test]
 #[ignore = "runs by night: scripts/nightly-tests"]
 fn a_target_that_carries_every_rate_is_not_the_limit() {
     let _alone = alone();

@@ -88,13 +88,14 @@ pub static ERRORS: Measure = measure("errors", "Errors", PERCENT, exact(0.0));
 pub static THROUGHPUT: Measure =
     Measure { better: Better::Higher, ..measure("throughput", "Throughput", PER_SECOND, t_test(0.99)) };
 
+pub static USERS: Measure = Measure { better: Better::Higher, ..measure("users", "Users", NUMBER, t_test(0.99)) };
 pub static BANDWIDTH: Measure =
     Measure { better: Better::Higher, ..measure("bandwidth", "Bandwidth", BYTES_PER_SECOND, t_test(0.99)) };
 pub static ACHIEVED: Measure =
     Measure { better: Better::Higher, ..measure("achieved", "Achieved share of the rate", PERCENT, t_test(0.99)) };
 
 /// Every measure.
-pub static MEASURES: [&Measure; 20] = [
+pub static MEASURES: [&Measure; 21] = [
     &FILE_SIZE,
     &COUNT,
     &DURATION,
@@ -113,6 +114,7 @@ pub static MEASURES: [&Measure; 20] = [
     &DRIFT,
     &ERRORS,
     &THROUGHPUT,
+    &USERS,
     &BANDWIDTH,
     &ACHIEVED,
 ];

@@ -5,7 +5,7 @@ mod assess;
 mod simulation;
 mod steer;
 
-use super::facts::{Instance, Objective, Probe, Purpose, Stage};
+use super::facts::{Instance, Objective, Probe, Purpose, Stage, Variable};
 use crate::measure::audit::Check;
 use crate::measure::facts::{InstanceFacts, StageFacts};
 use crate::measure::reason::Failure;
@@ -85,13 +85,19 @@ pub(crate) fn closed_rate(stage: &StageRecord, arm: Arm) -> Option<f64> {
     (!rates.is_empty()).then(|| rates.iter().sum::<f64>() / rates.len() as f64)
 }
 
-/// Iterates over the instances of the closed loop.
+/// Returns the users of the first closed loop.
+fn closed_users(stage: &StageRecord) -> Option<f64> {
+    let round = closed(stage).flat_map(InstanceRecord::valid_rounds).next()?;
+    Some(round.trial(Arm::Proxied)?.connections as f64)
+}
+
+/// Iterates over the instances of the first closed loop.
 pub(crate) fn closed(stage: &StageRecord) -> impl Iterator<Item = &InstanceRecord> {
     let is_closed = |facts: &Instance| facts.probe.purpose == Purpose::Closed;
     stage.instances.iter().filter(move |instance| of_instance(instance).is_some_and(is_closed))
 }
 
-/// Returns the probes of an open loop, in their order.
+/// Returns the probes after the first closed loop, in their order.
 pub(crate) fn probes(stage: &StageRecord) -> Vec<Probed<'_>> {
     let Some(settings) = settings(stage) else { return Vec::new() };
     let mut groups: Vec<(Probe, Vec<&InstanceRecord>)> = Vec::new();
@@ -175,10 +181,13 @@ pub(crate) fn next(stage: &StageRecord, left: u64) -> Option<Next> {
 /// Returns the bounds of the rates.
 fn bounds(stage: &StageRecord) -> Option<Bounds> {
     let settings = settings(stage)?;
-    let carried = closed_rate(stage, Arm::Proxied)?;
     let high = ceiling(stage)?;
-    let low = settings.low.min(high);
-    Some(Bounds { low, high, start: (START * carried).clamp(low, high), precision: settings.precision })
+    let (low, precision) = (settings.low.min(high), settings.precision);
+    let (start, whole) = match settings.variable {
+        Variable::Rate => (START * closed_rate(stage, Arm::Proxied)?, false),
+        Variable::Users => (closed_users(stage)?, true),
+    };
+    Some(Bounds { low, high, start: start.clamp(low, high), precision, whole })
 }
 
 /// Returns the highest rate that is tried: the one of the scenario, otherwise what the direct arm carries. Without a direct arm it is what
@@ -204,7 +213,9 @@ fn seen(stage: &StageRecord) -> Vec<Seen> {
 /// largest excess of the rate over the capacity that its windows do not show.
 pub(crate) fn ends(stage: &StageRecord) -> Ends {
     let found = steer::ends(&seen(stage));
-    let unseen = settings(stage).and_then(|settings| Some((settings.objective.longest()?, shortest_load(stage)?)));
+    // In a closed loop, no queue grows.
+    let open = settings(stage).filter(|settings| settings.variable == Variable::Rate);
+    let unseen = open.and_then(|settings| Some((settings.objective.longest()?, shortest_load(stage)?)));
     let factor = unseen.map_or(1.0, |(limit, load)| 1.0 + limit.0 as f64 / load.0.max(1) as f64);
     Ends { low: found.low.map(|low| low / factor), ..found }
 }

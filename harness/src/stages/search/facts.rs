@@ -3,21 +3,24 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::audit::Check;
+use crate::measure::metric::unit::Unit;
 use crate::measure::own::OwnFacts;
 use crate::measure::reason::Failure;
-use harness_base::units::{Nanos, Ratio};
+use harness_base::units::{Nanos, Ratio, grouped};
 
 /// Settings of a search.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// What a rate must keep.
+    #[serde(default)]
+    pub variable: Variable,
+    /// What it must keep.
     pub objective: Objective,
-    /// The lowest rate that is tried, in requests per second.
+    /// The lowest rate that is tried, in requests per second, or the lowest number of users.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub low: f64,
-    /// The highest rate that is tried, in requests per second; where absent, what the direct arm carries.
+    /// The highest one; where absent, the rate that the direct arm carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<f64>,
     /// Half the length of the answer ÷ its middle at which the search ends.
@@ -32,6 +35,54 @@ pub struct Stage {
 }
 
 impl OwnFacts for Stage {}
+
+/// The quantity whose highest value is searched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SearchVariable"))]
+#[serde(rename_all = "snake_case")]
+pub enum Variable {
+    /// The arrival rate of an open loop, in requests per second.
+    #[default]
+    Rate,
+    /// The number of users of a closed loop, each of which sends again as soon as it is answered.
+    Users,
+}
+
+impl Variable {
+    pub const ALL: [Self; 2] = [Self::Rate, Self::Users];
+
+    /// Returns the word of the scenario.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Users => "users",
+        }
+    }
+
+    /// Returns the metric of the answer.
+    pub const fn metric(self) -> &'static str {
+        match self {
+            Self::Rate => "search/rate",
+            Self::Users => "search/users",
+        }
+    }
+
+    /// Returns one value in words, for the middle of a sentence.
+    pub const fn one(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Users => "number of users",
+        }
+    }
+
+    /// Formats a value with its unit.
+    pub fn show(self, value: f64) -> String {
+        match self {
+            Self::Rate => Unit::PerSecond.show(value),
+            Self::Users => format!("{} users", grouped(value.round())),
+        }
+    }
+}
 
 /// Facts of one instance.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -55,10 +106,10 @@ impl OwnFacts for Instance {}
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// From 0, which is the closed loop, in order.
+    /// From 0, which is the first closed loop, in order.
     pub number: u32,
     pub purpose: Purpose,
-    /// In requests per second; 0 for the closed loop, whose rate is a result.
+    /// In requests per second, or the number of users; 0 for the first closed loop, whose rate is a result.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub rate: f64,
 }

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::derive::{self, Ends, Probed, Verdict};
-use super::facts::{Objective, Part, Purpose};
+use super::facts::{Objective, Part, Purpose, Variable};
 use crate::measure::Arm;
 use crate::measure::audit::Check;
 use crate::measure::latency::LatencyHistogram;
-use crate::measure::metric::{Absent, Metric, Unit};
+use crate::measure::metric::{Absent, Metric};
 use crate::measure::record::StageRecord;
 use crate::verdict::bottleneck::{self, Bottleneck, Bound};
 use crate::verdict::judgement::finding::Finding;
@@ -31,8 +31,11 @@ pub(crate) const JUDGING: Judging = Judging {
 #[serde(deny_unknown_fields)]
 pub struct Judged {
     pub stage: String,
+    #[serde(default)]
+    pub variable: Variable,
     pub objective: Objective,
-    /// The highest rate that keeps the objective, in requests per second, less what a window does not show; absent if none keeps it.
+    /// The highest rate (or number of users) that keeps the objective, in requests per second, less what a window does not show; absent if
+    /// none keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low: Option<f64>,
     /// The lowest rate that does not keep it, or that is limited; absent if there is none.
@@ -76,7 +79,7 @@ pub enum Limiter {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SearchPoint"))]
 #[serde(deny_unknown_fields)]
 pub struct Point {
-    /// In requests per second.
+    /// In requests per second, or the number of users.
     pub rate: f64,
     pub purpose: Purpose,
     pub state: PointState,
@@ -140,6 +143,7 @@ pub(crate) fn judge(stage: &StageRecord) -> Option<Judged> {
     points.sort_by(|one, other| one.rate.total_cmp(&other.rate));
     Some(Judged {
         stage: stage.name.clone(),
+        variable: settings.variable,
         objective: settings.objective,
         low,
         high,
@@ -243,7 +247,10 @@ impl Judged {
     }
 
     /// Returns the answer: the middle of the interval, on a logarithmic scale.
-    pub(crate) fn trend(&self, _metric: &Metric) -> Result<Estimate, Absent> {
+    pub(crate) fn trend(&self, metric: &Metric) -> Result<Estimate, Absent> {
+        if metric.id != self.variable.metric() {
+            return Err(Absent(format!("the search is of the {}", self.variable.one())));
+        }
         match (&self.limit, self.low, self.high) {
             (None, Some(low), Some(high)) => {
                 let interval = Some(Interval { low, high, coverage: 0.95 });
@@ -257,22 +264,22 @@ impl Judged {
 
     /// Returns the answer in one sentence.
     pub fn conclusion(&self) -> String {
-        let rate = |value: f64| Unit::PerSecond.show(value);
+        let (rate, one) = (|value: f64| self.variable.show(value), self.variable.one());
         match (&self.limit, self.low, self.high) {
             (Some(limit), Some(low), _) => format!("at least {}: {limit}", rate(low)),
-            (Some(limit), None, _) => format!("no rate was measured that keeps the objective: {limit}"),
+            (Some(limit), None, _) => format!("no {one} was measured that keeps the objective: {limit}"),
             (None, Some(low), Some(high)) => {
                 let half = Ratio((high - low) / (high + low));
                 format!("between {} and {} (± {half})", rate(low), rate(high))
             }
             (None, Some(low), None) => {
-                format!("at least {}; no higher rate was decided, permit more probes or a larger budget", rate(low))
+                format!("at least {}; no higher {one} was decided, permit more probes or a larger budget", rate(low))
             }
             (None, None, Some(high)) => {
-                format!("no rate keeps the objective; {} is the lowest that was shown not to", rate(high))
+                format!("no {one} keeps the objective; {} is the lowest that was shown not to", rate(high))
             }
             (None, None, None) => {
-                "no rate was decided; permit more probes or a larger budget, or set low and high".to_owned()
+                format!("no {one} was decided; permit more probes or a larger budget, or narrower bounds")
             }
         }
     }

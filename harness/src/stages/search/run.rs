@@ -16,7 +16,7 @@ use crate::run::halt::Halt;
 use crate::run::rig::Rig;
 use crate::work::Stage;
 use harness_base::clock::Mono;
-use harness_base::units::{Nanos, Rate};
+use harness_base::units::Nanos;
 use slices::{Done, Slices};
 
 /// How often a probe gets the same number of instances again, at most, if it is undecided.
@@ -97,8 +97,8 @@ impl Search<'_> {
     async fn probe(&mut self, rig: &mut Rig<'_>, purpose: Purpose, rate: f64) -> Result<(), Halt> {
         self.probes += 1;
         let probe = Probe { number: self.probes, purpose, rate };
-        rig.emit(Event::Doing(format!("probe {} at {}", self.probes, Rate(rate))));
-        let slices = Slices::open(self.work, Rate(rate));
+        rig.emit(Event::Doing(format!("probe {} at {}", self.probes, self.work.variable.show(rate))));
+        let slices = Slices::at(self.work, rate);
         if purpose == Purpose::Bracket {
             let one = Slices { number: 1, direct: true, ..slices };
             return self.instance(rig, probe, &one).await.map(drop);

@@ -48,10 +48,10 @@ pub(crate) fn table(found: &Judged) -> String {
     let mut text = wrap(&format!("{}: {}", found.stage, found.objective), WIDTH, "  ", "    ");
     text.push_str(&wrap(&found.conclusion(), WIDTH, "  ", "    "));
     let [_, p50, p99, direct, cpu, failed] = COLUMNS;
-    text.push_str(&format!("  {:>13}{p50:>9}{p99:>10}{direct:>11}{cpu:>8}{failed:>8}\n", "rate"));
+    text.push_str(&format!("  {:>13}{p50:>9}{p99:>10}{direct:>11}{cpu:>8}{failed:>8}\n", found.variable.name()));
     for point in &found.points {
         let [_, p50, p99, direct, cpu, failed] = cells(point);
-        let (rate, state) = (Unit::PerSecond.show(point.rate), state(point));
+        let (rate, state) = (found.variable.show(point.rate), state(point));
         text.push_str(&format!("  {rate:>13}{p50:>9}{p99:>10}{direct:>11}{cpu:>8}{failed:>8} {state}\n"));
         text.extend(point.message.as_ref().map(|message| wrap(message, WIDTH, "        ", "        ")));
     }
@@ -62,12 +62,13 @@ pub(crate) fn table(found: &Judged) -> String {
 pub(crate) fn markdown(found: &Judged) -> String {
     let mut text = format!("**{}**, {}: {}\n\n", found.stage, found.objective, escaped(&found.conclusion()));
     text.push_str(&format!(
-        "| rate | {} | objective |\n|---:|---:|---:|---:|---:|---:|---:|---|\n",
+        "| {} | {} | objective |\n|---:|---:|---:|---:|---:|---:|---:|---|\n",
+        found.variable.name(),
         COLUMNS.join(" | ")
     ));
     for point in &found.points {
         let message = point.message.as_ref().map(|message| format!(": {}", escaped(message))).unwrap_or_default();
-        let rate = Unit::PerSecond.show(point.rate);
+        let rate = found.variable.show(point.rate);
         text.push_str(&format!("| {rate} | {} | {}{message} |\n", cells(point).join(" | "), state(point)));
     }
     closed(found).iter().for_each(|line| text.push_str(&format!("\n{}\n", escaped(line))));
@@ -76,15 +77,15 @@ pub(crate) fn markdown(found: &Judged) -> String {
 
 pub(crate) fn html(found: &Judged) -> Markup {
     let [requests, p50, p99, direct, cpu, failed] = COLUMNS.map(Number);
-    let headings = [Text("objective"), Text("rate"), requests, p50, p99, direct, cpu, failed, Text("")];
+    let headings = [Text("objective"), Text(found.variable.name()), requests, p50, p99, direct, cpu, failed, Text("")];
     let rows = found.points.iter().map(|point| {
         let chip = cell(chip(tone(point.state), &state(point)));
-        let names = [chip, head(Unit::PerSecond.show(point.rate))];
+        let names = [chip, head(found.variable.show(point.rate))];
         row(names.into_iter().chain(cells(point).map(number)).chain([cell(point.message.clone().unwrap_or_default())]))
     });
     let answer = note(html! { (found.stage) ", " (found.objective) ": " (found.conclusion()) "." });
     let closed = joined(closed(found).iter().map(|line| note(html! { (line) "." })));
-    joined([answer, html_table(&format!("rates of {}", found.stage), &headings, rows), closed])
+    joined([answer, html_table(&format!("probes of {}", found.stage), &headings, rows), closed])
 }
 
 /// Describes the closed loop. Its rate is not part of the answer.

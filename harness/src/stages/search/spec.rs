@@ -1,7 +1,7 @@
 //! Reads `[stage.search]`.
 
 use super::derive::FEWEST_UNITS;
-use super::facts::Objective;
+use super::facts::{Objective, Variable};
 use super::work::Work;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
@@ -12,12 +12,17 @@ use crate::work::load::LoadWork;
 use harness_base::units::{Nanos, Rate, Ratio};
 use harness_load::pace::Pace;
 
-pub(crate) const KIND: Kind =
-    Kind { place: Place::Stage(read), about: "searches the highest arrival rate that keeps an objective" };
+pub(crate) const KIND: Kind = Kind {
+    place: Place::Stage(read),
+    about: "searches the highest arrival rate, or number of users, that keeps an objective",
+};
 
 /// Objective where the scenario has none.
 const P99: Nanos = Nanos::from_millis(5);
 const ERRORS: Ratio = Ratio(0.001);
+
+/// Highest number of users that is tried where the scenario has none.
+const MOST_USERS: u64 = 1_000;
 
 /// A window is so many times as long as the longest limit of the response time, but within these bounds: a rate above the capacity makes a
 /// queue that grows, and a short window ends before it has delayed requests beyond the limit.
@@ -36,27 +41,58 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
     if paired {
         common.check_arms(section);
     }
-    let about = "what the rate must keep; default: p99 = \"5ms\" and errors = \"0.1%\"";
+    let names = Variable::ALL.map(Variable::name);
+    let about = "searched quantity: rate (arrivals of an open loop) or users (of a closed loop)";
+    let word = section.field("of", about).one_of(&names).default(Variable::Rate.name().to_owned());
+    let variable = Variable::ALL.into_iter().find(|variable| variable.name() == word).unwrap_or_default();
+    let about = "what it must keep; default: p99 = \"5ms\" and errors = \"0.1%\"";
     let objective = read_objective(&section.table("objective", about));
     let load = LoadWork { paired, ..read_load(section, &objective, base.is_external(section)) };
-    let low = section.field("low", "lowest rate that is tried").default(Rate(1.0));
-    let high: Option<Rate> =
-        section.field("high", "highest rate that is tried; default: what the direct arm carries").optional();
-    if high.is_some_and(|high| high.0 <= low.0) {
-        section.mistake("high", "must be above `low`", None);
-    }
-    let about = "half the length of the answer ÷ its middle at which the search ends";
+    let (low, high) = read_bounds(section, variable);
+    let about = "half the length of the answer ÷ its middle at which the search ends; for users also one user";
     let precision = section.field("precision", about).check(|ratio: &Ratio| fine(*ratio)).default(Ratio(0.05));
     let probes = section.field("probes", "largest number of rates that are tried").check(at_least(4, "")).default(12);
     let about = "time after which no further rate is tried";
     let budget = section.field("budget", about).check(longer_than_0).default(Nanos::from_secs(180));
     let slices = read_slices(section, &load);
-    Work { load, objective, low, high, precision, probes, budget, slices, achieved: common.audit.achieved }.into()
+    let achieved = common.audit.achieved;
+    Work { load, variable, objective, low, high, precision, probes, budget, slices, achieved }.into()
+}
+
+/// Reads the lowest and the highest value that is tried.
+fn read_bounds(section: &Section<'_>, variable: Variable) -> (f64, Option<f64>) {
+    let low = section.field("low", "lowest rate that is tried").default(Rate(1.0));
+    let high: Option<Rate> =
+        section.field("high", "highest rate that is tried; default: what the direct arm carries").optional();
+    let fewest = section.field("fewest", "lowest number of users that is tried").check(at_least(1, "")).default(1);
+    let most =
+        section.field("most", "highest number of users that is tried").check(at_least(2, "")).default(MOST_USERS);
+    let (of_other, (low_key, high_key)) = match variable {
+        Variable::Rate => (["fewest", "most"], ("low", "high")),
+        Variable::Users => (["low", "high"], ("fewest", "most")),
+    };
+    for key in of_other.into_iter().filter(|key| section.has(key)) {
+        let hint = format!("write {low_key} and {high_key}, or set of");
+        section.mistake(key, format!("does not belong to a search of the {}", variable.one()), Some(hint));
+    }
+    let (low, high) = match variable {
+        Variable::Rate => (low.0, high.map(|high| high.0)),
+        Variable::Users => (fewest as f64, Some(most as f64)),
+    };
+    if high.is_some_and(|high| high <= low) {
+        section.mistake(high_key, format!("must be above `{low_key}`"), None);
+    }
+    (low, high)
 }
 
 fn read_load(section: &Section<'_>, objective: &Objective, external: bool) -> LoadWork {
     let arrivals = read_arrivals(section);
-    let connections = read_connections(section, "connections", "connections open at the same time", CONNECTIONS);
+    let connections = read_connections(
+        section,
+        "connections",
+        "connections open at the same time; for users, those of the first closed loop",
+        CONNECTIONS,
+    );
     let about = "fresh starts of the target for each rate near the answer";
     let instances = section.field("instances", about).check(at_least(1, "")).optional();
     if external && instances.is_some_and(|instances| instances > 1) {

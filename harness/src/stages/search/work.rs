@@ -1,10 +1,10 @@
 //! Plans a search: a closed loop, and probes at rates that follow from each other.
 
-use super::facts::{Objective, Stage};
+use super::facts::{Objective, Stage, Variable};
 use crate::measure::facts::StageFacts;
 use crate::work::load::{GAP, LAUNCH, LoadWork};
 use crate::work::planned::StageWork;
-use harness_base::units::{Nanos, Rate, Ratio};
+use harness_base::units::{Nanos, Ratio};
 
 /// Shortest warm-up and window of `--quick`, and its number of probes.
 const QUICK_WARMUP: Nanos = Nanos::from_millis(100);
@@ -19,9 +19,11 @@ const QUICK_SLICES: u64 = 5;
 pub struct Work {
     /// The load of a slice; its pace is replaced by that of each probe.
     pub load: LoadWork,
+    pub variable: Variable,
     pub objective: Objective,
-    pub low: Rate,
-    pub high: Option<Rate>,
+    /// In the unit of the variable.
+    pub low: f64,
+    pub high: Option<f64>,
     /// Half the length of the answer ÷ its middle at which the search ends.
     pub precision: Ratio,
     pub probes: u64,
@@ -47,15 +49,20 @@ impl Work {
 
 impl StageWork for Work {
     fn describe(&self) -> String {
-        let Self { load, objective, low, probes, budget, precision, .. } = self;
-        let high = self.high.map_or_else(|| "what the direct arm carries".to_owned(), |high| high.to_string());
+        let Self { load, variable, objective, probes, budget, precision, .. } = self;
+        let high = self.high.map_or_else(|| "what the direct arm carries".to_owned(), |high| variable.show(high));
+        let on = match variable {
+            Variable::Rate => format!(" on {} connections", load.connections),
+            Variable::Users => String::new(),
+        };
         let instances =
             if load.instances == 1 { "1 instance".to_owned() } else { format!("{} instances", load.instances) };
         let slices = if self.slices == 1 { "1 slice".to_owned() } else { format!("{} slices", self.slices) };
         format!(
-            "the highest rate with {objective}, from {low} to {high} on {} connections: at most {probes} probes within {}, until the answer is known to ± {}; \
+            "the highest {} with {objective}, from {} to {high}{on}: at most {probes} probes within {}, until the answer is known to ± {}; \
              each on {instances} with {slices} of {} after a warm-up of {}",
-            load.connections,
+            variable.one(),
+            variable.show(self.low),
             budget.notation(),
             precision.notation(),
             load.window.notation(),
@@ -88,8 +95,9 @@ impl StageWork for Work {
     fn facts(&self) -> StageFacts {
         Stage {
             objective: self.objective,
-            low: self.low.0,
-            high: self.high.map(|high| high.0),
+            variable: self.variable,
+            low: self.low,
+            high: self.high,
             precision: self.precision.0,
             probes: self.probes,
             achieved: self.achieved.0,

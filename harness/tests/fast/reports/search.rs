@@ -4,7 +4,7 @@ use harness::measure::latency::LatencyHistogram;
 use harness::measure::record::{InstanceRecord, RoundStatus, StageKind};
 use harness::measure::{Arm, Pace, StageFacts};
 use harness::report::schema;
-use harness::stages::search::facts::{Instance, Objective, Part, Probe, Purpose, Stage};
+use harness::stages::search::facts::{Instance, Objective, Part, Probe, Purpose, Stage, Variable};
 use harness::stages::search::judge::{Judged, Limiter, PointState};
 use harness::verdict::Stored;
 use harness::verdict::stage::Detail;
@@ -51,7 +51,8 @@ fn searched() -> Record {
     let first = InstanceRecord { facts: Instance::default().into(), ..closed };
     let instances: Vec<InstanceRecord> = std::iter::once(first).chain(probed).collect();
     let objective = Objective { p99_ns: Some(5 * MS), errors_ratio: Some(0.001), ..Objective::default() };
-    let facts = Stage { objective, low: 1.0, high: None, precision: 0.05, probes: 12, achieved: 0.5 };
+    let facts =
+        Stage { variable: Variable::Rate, objective, low: 1.0, high: None, precision: 0.05, probes: 12, achieved: 0.5 };
     let stage = stage(&mut record, "overhead");
     *stage = StageRecord {
         name: "search".to_owned(),

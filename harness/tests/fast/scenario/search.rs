@@ -17,7 +17,7 @@ fn search(keys: &str) -> SearchWork {
 fn a_search_needs_no_key() {
     let SearchWork { load, objective, low, high, precision, probes, budget, slices, .. } = search("");
     let default = Objective { p99_ns: Some(5_000_000), errors_ratio: Some(0.001), ..Objective::default() };
-    assert_eq!((objective, low.0, high, precision.0), (default, 1.0, None, 0.05));
+    assert_eq!((objective, low, high, precision.0), (default, 1.0, None, 0.05));
     assert_eq!((probes, budget, load.instances, slices), (12, Nanos::from_secs(180), 5, 1));
     assert_eq!((load.window, load.paired), (Nanos::from_secs(2), true));
     assert!(matches!(load.pace, Pace::Open { .. }));
@@ -34,7 +34,7 @@ fn an_objective_has_several_parts_and_the_window_fits_the_longest_limit() {
         cpu_percent: Some(150.0),
         ..Objective::default()
     };
-    assert_eq!((work.objective, work.high.map(|high| high.0)), (expected, Some(500.0)));
+    assert_eq!((work.objective, work.high), (expected, Some(500.0)));
     assert_eq!(
         (work.load.window, work.slices),
         (Nanos::from_secs(4), 3),

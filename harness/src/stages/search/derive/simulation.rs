@@ -86,7 +86,8 @@ impl Server {
     /// Searches, and returns the answer with the number of probes and the time that they take in seconds.
     fn search(&self, random: &mut ChaCha8Rng) -> (Ends, u64, f64) {
         let capacity = 1.0 / self.spacing;
-        let bounds = Bounds { low: 1.0, high: 50.0 * capacity, start: 0.75 * capacity, precision: PRECISION };
+        let bounds =
+            Bounds { low: 1.0, high: 50.0 * capacity, start: 0.75 * capacity, precision: PRECISION, whole: false };
         let objective = Objective { p99_ns: Some((LIMIT * 1e9) as u64), ..Objective::default() };
         let (mut tried, mut took) = (Vec::<Tried>::new(), 3.0);
         for left in (0..PROBES).rev() {

@@ -37,6 +37,8 @@ pub(crate) struct Bounds {
     pub(crate) start: f64,
     /// Half the length of the answer ÷ its middle at which the search ends.
     pub(crate) precision: f64,
+    /// Whether only whole numbers are tried.
+    pub(crate) whole: bool,
 }
 
 /// What to do next.
@@ -95,7 +97,8 @@ pub(crate) fn next(bounds: &Bounds, seen: &[Seen], left: u64) -> Next {
     let found = ends_of(seen.iter().filter(|one| one.is_certain()));
     let confirmed = found.low.is_some_and(|low| is_confirmed(&seen, low));
     let done = found.low.is_some_and(|low| {
-        let narrow = found.high.is_some_and(|high| high / low <= widest(bounds.precision));
+        let next_to = |high: f64| bounds.whole && high - low <= 1.0;
+        let narrow = found.high.is_some_and(|high| high / low <= widest(bounds.precision) || next_to(high));
         narrow || low >= bounds.high * (1.0 - SAME)
     });
     let none = found.low.is_none() && found.high.is_some_and(|high| high <= bounds.low * (1.0 + SAME));
@@ -104,8 +107,18 @@ pub(crate) fn next(bounds: &Bounds, seen: &[Seen], left: u64) -> Next {
     }
     match found.low {
         Some(low) if !confirmed && (done || left == 1) => Next::Probe(Purpose::Confirm, low),
+        _ if bounds.whole => whole(bounds, found, search(bounds, &seen, found)),
         _ => search(bounds, &seen, found),
     }
+}
+
+/// Rounds the next value, so that it stays between the ends.
+fn whole(bounds: &Bounds, certain: Ends, next: Next) -> Next {
+    let Next::Probe(purpose, value) = next else { return next };
+    let least = certain.low.map_or(bounds.low, |low| low + 1.0);
+    let most = certain.high.map_or(bounds.high, |high| high - 1.0);
+    // At a bound, both can be on the other side of it.
+    Next::Probe(purpose, value.round().max(least).min(most).clamp(bounds.low, bounds.high))
 }
 
 /// Returns the answer of the probes so far.
@@ -275,7 +288,7 @@ mod tests {
     use super::*;
     use Purpose::{Bracket, Confirm, Refine};
 
-    const BOUNDS: Bounds = Bounds { low: 10.0, high: 1_000.0, start: 600.0, precision: 0.05 };
+    const BOUNDS: Bounds = Bounds { low: 10.0, high: 1_000.0, start: 600.0, precision: 0.05, whole: false };
 
     fn seen(all: &[(Purpose, f64, Verdict)]) -> Vec<Seen> {
         let excess = |verdict| match verdict {
@@ -321,6 +334,20 @@ mod tests {
         assert!(matches!(next(&BOUNDS, &wide, 2), Next::Probe(Refine, rate) if 500.0 < rate && rate < 600.0));
         assert_eq!(next(&BOUNDS, &wide, 1), Next::Probe(Confirm, 500.0));
         assert_eq!(next(&BOUNDS, &wide, 0), Next::Done);
+    }
+
+    #[test]
+    fn whole_numbers_end_next_to_each_other() {
+        let bounds = Bounds { low: 1.0, high: 1_000.0, start: 10.0, precision: 0.01, whole: true };
+        // The largest number that keeps the objective is 13.
+        let (mut all, mut probes) = (Vec::new(), 0);
+        while let Next::Probe(purpose, value) = next(&bounds, &seen(&all), 30) {
+            assert!(value.fract() == 0.0 && value >= 1.0, "{value}");
+            all.push((purpose, value, if value <= 13.0 { Kept } else { Failed }));
+            probes += 1;
+            assert!(probes < 15, "{all:?}");
+        }
+        assert_eq!(ends(&seen(&all)), Ends { low: Some(13.0), high: Some(14.0), confirmed: true });
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::run::halt::Halt;
 use crate::run::rig::Rig;
 use crate::run::rounds::is_disturbed;
 use crate::run::trial;
+use crate::stages::search::facts::Variable;
 use crate::stages::search::work::Work;
 use crate::work::Stage;
 use crate::work::load::LoadWork;
@@ -30,8 +31,10 @@ const AGAIN: u64 = 1;
 pub(super) struct Slices {
     pub(super) load: LoadWork,
     pub(super) number: u64,
-    /// Whether the direct arm runs too.
+    /// Whether the direct arm runs too, in the first slice.
     pub(super) direct: bool,
+    /// Whether it runs in every slice.
+    pub(super) always_direct: bool,
 }
 
 /// What the slices came to.
@@ -66,23 +69,26 @@ impl Slices {
     pub(super) fn closed(work: &Work, number: u64, longest: Nanos) -> Self {
         let pace = Pace::Closed { vus: work.load.connections };
         let load = LoadWork { pace, window: work.load.window.min(longest), ..work.load.clone() };
-        Self { load, number, direct: true }
+        Self { load, number, direct: true, always_direct: true }
     }
 
-    /// Creates slices at a rate.
-    pub(super) fn open(work: &Work, rate: Rate) -> Self {
-        let arrivals = match work.load.pace {
-            Pace::Open { arrivals, .. } => arrivals,
-            Pace::Closed { .. } => Default::default(),
+    /// Creates slices at a rate, or with a number of users.
+    pub(super) fn at(work: &Work, value: f64) -> Self {
+        let load = match (work.variable, work.load.pace) {
+            (Variable::Rate, Pace::Open { arrivals, .. }) => {
+                LoadWork { pace: Pace::Open { rate: Rate(value), arrivals }, ..work.load.clone() }
+            }
+            (Variable::Users, _) | (Variable::Rate, Pace::Closed { .. }) => {
+                let vus = value as u64;
+                LoadWork { pace: Pace::Closed { vus }, connections: vus, ..work.load.clone() }
+            }
         };
-        let load = LoadWork { pace: Pace::Open { rate, arrivals }, ..work.load.clone() };
-        Self { load, number: work.slices, direct: false }
+        Self { load, number: work.slices, direct: false, always_direct: false }
     }
 
     /// Returns the arms of a slice: the direct one only in the first.
     fn arms(&self, slice: u64) -> &'static [Arm] {
-        let closed = matches!(self.load.pace, Pace::Closed { .. });
-        let direct = self.load.paired && self.direct && (slice == 0 || closed);
+        let direct = self.load.paired && self.direct && (slice == 0 || self.always_direct);
         if direct { &[Arm::Direct, Arm::Proxied] } else { &[Arm::Proxied] }
     }
 

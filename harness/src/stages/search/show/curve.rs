@@ -4,6 +4,7 @@ use crate::measure::metric::Unit;
 use crate::report::html::chart::{Axis, Caption, Chart};
 use crate::report::html::scale::Scale;
 use crate::report::html::text::{joined, nothing};
+use crate::stages::search::facts::Variable;
 use crate::stages::search::judge::{Judged, Point, PointState};
 use maud::Markup;
 
@@ -60,10 +61,10 @@ fn chart(found: &Judged, quantity: &Quantity) -> Markup {
     if values().next().is_none() {
         return nothing();
     }
-    let title = format!("{}: {} over the rate", found.stage, quantity.name);
+    let title = format!("{}: {} over the {}", found.stage, quantity.name, found.variable.one());
     let label =
         format!("{} ({}){}", quantity.name, quantity.unit.label(), if quantity.log { ", logarithmic" } else { "" });
-    let mut chart = Chart::new(&title, Axis::new(x, "requests per second"), Axis::new(y, &label));
+    let mut chart = Chart::new(&title, Axis::new(x, axis(found.variable)), Axis::new(y, &label));
     if let Some((low, high)) = found.low.zip(found.high) {
         chart.shade("in-proxied", low, high);
         chart.explain("in-proxied", "answer");
@@ -74,6 +75,13 @@ fn chart(found: &Judged, quantity: &Quantity) -> Markup {
     }
     quantity.lines.iter().for_each(|line| draw(&mut chart, found, line, quantity.unit));
     chart.figure(&Caption { kind: quantity.kind, stage: &found.stage, message: &caption(found) })
+}
+
+const fn axis(variable: Variable) -> &'static str {
+    match variable {
+        Variable::Rate => "requests per second",
+        Variable::Users => "users",
+    }
 }
 
 /// Returns the scale of the rates: logarithmic if they differ much. It is `None` without a rate.
@@ -93,7 +101,7 @@ fn draw(chart: &mut Chart, found: &Judged, line: &Line, unit: Unit) {
     chart.line(&format!("{} curve", line.class), &places);
     for (point, value) in points() {
         let kept = if point.state == PointState::Kept { "" } else { " hollow" };
-        let (rate, state) = (Unit::PerSecond.show(point.rate), point.state.word());
+        let (rate, state) = (found.variable.show(point.rate), point.state.word());
         let message = format!("{rate}: {}, objective {state}", unit.show(value));
         chart.dot(&format!("{}{kept}", line.class), (point.rate, value), &message);
     }
@@ -101,7 +109,7 @@ fn draw(chart: &mut Chart, found: &Judged, line: &Line, unit: Unit) {
 
 fn caption(found: &Judged) -> String {
     format!(
-        "{} rates; {}: {}. Filled dots keep the objective; hollow dots do not, are undecided, or are limited by generator, upstream or host.",
+        "{} probes; {}: {}. Filled dots keep the objective; hollow dots do not, are undecided, or are limited by generator, upstream or host.",
         found.points.len(),
         found.objective,
         found.conclusion()
