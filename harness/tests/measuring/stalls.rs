@@ -28,9 +28,13 @@ window = "600ms"
 
 /// Runs the overhead stage while every process of the run whose command line contains `command` is stopped again and again.
 fn run_while_stopped(command: &str) -> Ran {
+    run_stopped_for(LASTS, EVERY, command, OVERHEAD)
+}
+
+fn run_stopped_for(lasts: Duration, every: Duration, command: &str, stage: &str) -> Ran {
     let scratch = Scratch::new();
     let (scenario, out) = (scratch.0.join("scenario.toml"), scratch.0.join("out"));
-    fs::write(&scenario, sidecar(&[], OVERHEAD)).unwrap();
+    fs::write(&scenario, sidecar(&[], stage)).unwrap();
     let mut child = harness()
         .args(["run".as_ref(), "--verbose".as_ref(), scenario.as_os_str(), "--out".as_ref(), out.as_os_str()])
         .stdout(Stdio::piped())
@@ -40,12 +44,12 @@ fn run_while_stopped(command: &str) -> Ran {
     // The name of the run's temporary folder, which is in the environment of its processes, ends with the pid of control.
     let folder = PathBuf::from(format!("Z-{:05}", child.id()));
     while child.try_wait().unwrap().is_none() {
-        thread::sleep(EVERY - LASTS);
+        thread::sleep(every - lasts);
         let running = processes_naming(&folder).into_iter().filter(|(_, argv)| argv.contains(command));
         let pids: Vec<Pid> = running.map(|(pid, _)| Pid::from_raw(pid.cast_signed())).collect();
         // A process may end at any time.
         let _gone = pids.iter().map(|pid| kill(*pid, Signal::SIGSTOP)).filter(Result::is_err).count();
-        thread::sleep(LASTS);
+        thread::sleep(lasts);
         let _gone = pids.iter().map(|pid| kill(*pid, Signal::SIGCONT)).filter(Result::is_err).count();
     }
     ran(scratch, child.wait_with_output().unwrap())
@@ -78,6 +82,20 @@ fn a_stopped_upstream_makes_the_run_invalid_and_is_named() {
     let ran = run_while_stopped("__upstream");
     ran.expect_code(6);
     assert!(ran.shows("the upstream was stalled for"), "{}", ran.stdout);
+}
+
+#[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
+fn a_short_stop_of_the_upstream_costs_rounds_and_no_truth() {
+    let _alone = alone();
+    let stage = OVERHEAD.replace("rounds = 6", "rounds = 20").replace("100ms", "50ms").replace("600ms", "200ms");
+    let lasts = Duration::from_millis(6);
+    let ran = run_stopped_for(lasts, Duration::from_secs(1), "__upstream", &stage);
+    ran.expect_code(0);
+    let rejected = ran.stage("overhead").rejected_rounds().count();
+    assert!(rejected >= 3, "{rejected} rejected\n{}", ran.stdout);
+    let p99 = ran.value("latency/p99");
+    assert!(p99 < lasts.as_secs_f64() * 1e3 / 2.0, "{p99} ms\n{}", ran.stdout);
 }
 
 #[test]
