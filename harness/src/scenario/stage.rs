@@ -50,7 +50,8 @@ pub(super) fn read_all(root: &Section<'_>, base: &Base<'_>, warnings: &mut Vec<S
         return Vec::new();
     }
     let sections = root.named("stage", "what is done, in the order written");
-    if sections.is_empty() {
+    // Numbers of other tools need no stage of ours.
+    if sections.is_empty() && !root.has("import") {
         root.mistake("stage", "has no stage, so nothing would be measured", Some("add [stage.startup]".to_owned()));
     }
     let mut stages = Vec::new();

@@ -18,11 +18,12 @@ pub(crate) const METRICS: &[Metric] = &[
         .req("M-POL-002", 500.0),
     row("policy/reload_time", Millis, StageKind::Import, &LATENCY, "In-process time of reloading the policies, measured by Criterion: median of its samples.", reload_time)
         .req("M-POL-003", 100.0),
-    row("import/time", Micros, StageKind::Import, &LATENCY, "A time that another tool has measured: median of its samples. The name after the @ is that of the scenario.", time),
+    row("import/time", Micros, StageKind::Import, &LATENCY, "A time that another tool has measured: median of its samples. The name after the @ is that of the scenario.", time).key(),
     row("import/throughput", MegabytesPerSecond, StageKind::Import, &BANDWIDTH, "Bytes per second that another tool has measured, for example by the throughput that a benchmark of Criterion declares: median of its samples.", throughput)
+        .key()
         .higher(),
-    row("import/count", Count, StageKind::Import, &COUNT, "A count that another tool has measured, for example of allocations.", count).exact(),
-    row("import/size", Bytes, StageKind::Import, &MEMORY, "A number of bytes that another tool has measured.", size).exact(),
+    row("import/count", Count, StageKind::Import, &COUNT, "A count that another tool has measured, for example of allocations.", count).key().exact(),
+    row("import/size", Bytes, StageKind::Import, &MEMORY, "A number of bytes that another tool has measured.", size).key().exact(),
 ];
 
 pub(crate) const FACTS: &[Fact] = &[];

@@ -50,6 +50,13 @@ fn numbers_of_any_name_are_stages_of_that_name() {
 }
 
 #[test]
+fn an_import_needs_no_stage() {
+    let text = "name = \"numbers\"\n[target.command]\nrun = [\"/bin/true\"]\n[import.json]\nnames = { \"a.json#/b\" = \"import/count@b\" }\n";
+    let plan = Plan::new(&good(text, &[]), &Options::default()).unwrap();
+    assert_eq!(plan.stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>(), ["b"]);
+}
+
+#[test]
 fn mistakes_of_an_import_are_reported_with_what_to_do() {
     let names = "dir = \"c\"\nnames = { \"a/b\" = \"policy/eval\" }";
     for (text, message) in [
