@@ -33,3 +33,17 @@ pub trait OwnFacts: Clone {
         *self = piece;
     }
 }
+
+/// Defines the facts of a stage or of an instance that records only those of every kind.
+macro_rules! no_facts {
+    ($(#[$about:meta])* $Facts:ident) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(deny_unknown_fields)]
+        pub struct $Facts {}
+
+        impl $crate::measure::own::OwnFacts for $Facts {}
+    };
+}
+pub(crate) use no_facts;

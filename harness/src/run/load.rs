@@ -6,6 +6,15 @@ use super::rig::Rig;
 use super::rounds::{self, Extent, Tally};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
+use crate::work::planned::RoundsWork;
+
+/// Runs a stage that consists of its rounds.
+///
+/// # Errors
+/// See [`rounds`].
+pub(crate) async fn planned(rig: &mut Rig<'_>, stage: &Stage, work: &impl RoundsWork) -> Result<(), Halt> {
+    rounds(rig, stage, work.load()).await
+}
 
 /// Runs the rounds, distributed over fresh instances. Each round is recorded when it ends, so that an abort loses
 /// nothing.

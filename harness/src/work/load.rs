@@ -75,6 +75,22 @@ impl PerConnection {
 }
 
 impl LoadWork {
+    /// Plans one round of the proxied arm on one instance, without a ramp, whose connections stay open.
+    pub const fn one_round(pace: Pace, connections: u64, warmup: Nanos, window: Nanos) -> Self {
+        Self {
+            instances: 1,
+            rounds: 1,
+            pace,
+            connections,
+            ramp: Nanos::ZERO,
+            warmup,
+            window,
+            paired: false,
+            tail: Nanos::ZERO,
+            per_connection: None,
+        }
+    }
+
     pub const fn arms(&self) -> u64 {
         if self.paired { 2 } else { 1 }
     }

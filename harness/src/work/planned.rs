@@ -143,6 +143,28 @@ impl<W: RoundsWork> StageWork for W {
     }
 }
 
+/// Rounds of load with the facts that do not depend on the rounds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rounds<F> {
+    pub load: LoadWork,
+    /// See [`StageWork::facts`].
+    pub facts: F,
+}
+
+impl<F: Clone + Into<StageFacts>> RoundsWork for Rounds<F> {
+    fn load(&self) -> &LoadWork {
+        &self.load
+    }
+
+    fn load_mut(&mut self) -> &mut LoadWork {
+        &mut self.load
+    }
+
+    fn facts(&self) -> StageFacts {
+        self.facts.clone().into()
+    }
+}
+
 /// Warns of fewer launches than have a 95 % interval.
 pub(crate) fn too_few_launches(stage: &str, launches: u64) -> Option<String> {
     (launches < FEWEST_ROUNDS).then(|| {

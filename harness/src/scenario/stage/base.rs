@@ -97,6 +97,14 @@ impl Common {
         }
     }
 
+    /// Reads a stage that consists of rounds and has no limits by default.
+    pub(crate) fn read_rounds(&mut self, section: &Section<'_>, base: &Base<'_>, defaults: &Defaults) -> LoadWork {
+        self.read_surroundings(section, base);
+        self.read_limits(section, base);
+        self.read_requests(section, base);
+        self.read_arms(section, base, defaults)
+    }
+
     /// Reads the load of a stage whose direct arm may run too, and checks that both arms can speak the same.
     pub(crate) fn read_arms(&self, section: &Section<'_>, base: &Base<'_>, defaults: &Defaults) -> LoadWork {
         let load = load::read(section, defaults, base.is_external(section));

@@ -67,27 +67,22 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
     }
     let warmup = section.field("warmup", "discarded part of a trial").default(defaults.warmup);
     let window = section.field("window", "measured part of a trial").check(longer_than_0).default(defaults.window);
+    let ramp = read_ramp(section, warmup, "the window must see the full load: lengthen warmup");
+    check_window(section, pace, window);
+    let tail = if open { read_tail(section, rounds) } else { Nanos::ZERO };
+    let load = LoadWork { rounds, ramp, tail, ..LoadWork::one_round(pace, connections, warmup, window) };
+    let instances = instances.unwrap_or_else(|| if external { 1 } else { load.best_instances() });
+    LoadWork { instances, ..load }
+}
+
+/// Reads the ramp, which must fit into the warm-up; `hint` says what to change if it does not.
+pub(crate) fn read_ramp(section: &Section<'_>, warmup: Nanos, hint: &str) -> Nanos {
     let ramp = section.field("ramp", "time over which the load increases, within the warm-up").default(Nanos::ZERO);
     if ramp > warmup {
         let message = format!("{} is longer than the warm-up of {}", ramp.notation(), warmup.notation());
-        section.mistake("ramp", message, Some("the window must see the full load: lengthen warmup".to_owned()));
+        section.mistake("ramp", message, Some(hint.to_owned()));
     }
-    check_window(section, pace, window);
-    let tail = if open { read_tail(section, rounds) } else { Nanos::ZERO };
-    let load = LoadWork {
-        instances: 1,
-        rounds,
-        pace,
-        connections,
-        ramp,
-        warmup,
-        window,
-        paired: false,
-        tail,
-        per_connection: None,
-    };
-    let instances = instances.unwrap_or_else(|| if external { 1 } else { load.best_instances() });
-    LoadWork { instances, ..load }
+    ramp
 }
 
 /// Reads the length of the window for the far quantiles. Many short rounds need one, because their instances live for seconds.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::own::OwnFacts;
+use crate::measure::own::{OwnFacts, no_facts};
 use crate::measure::trial::Build;
 use harness_image::types::ImageFacts;
 
@@ -31,10 +31,7 @@ impl OwnFacts for Stage {
     }
 }
 
-/// Has no facts, because nothing is launched.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Instance {}
-
-impl OwnFacts for Instance {}
+no_facts! {
+    /// Has no facts, because nothing is launched.
+    Instance
+}

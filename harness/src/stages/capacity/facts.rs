@@ -1,21 +1,13 @@
 //! A capacity stage records its rounds, as every stage with load does.
 
-use serde::{Deserialize, Serialize};
+use crate::measure::own::no_facts;
 
-use crate::measure::own::OwnFacts;
+no_facts! {
+    /// Has only the facts that every stage records.
+    Stage
+}
 
-/// Has only the facts that every stage records.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Stage {}
-
-impl OwnFacts for Stage {}
-
-/// Has only the facts that every instance records.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Instance {}
-
-impl OwnFacts for Instance {}
+no_facts! {
+    /// Has only the facts that every instance records.
+    Instance
+}

@@ -1,5 +1,6 @@
 //! Reads `[stage.capacity]`.
 
+use super::facts::Stage;
 use super::work::Work;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
@@ -19,8 +20,5 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
-    common.read_surroundings(section, base);
-    common.read_limits(section, base);
-    common.read_requests(section, base);
-    Work(common.read_arms(section, base, &DEFAULTS)).into()
+    Work { load: common.read_rounds(section, base, &DEFAULTS), facts: Stage::default() }.into()
 }

@@ -1,5 +1,6 @@
 //! Reads `[stage.connections]`.
 
+use super::facts::Stage;
 use super::work::Work;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
@@ -22,12 +23,11 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
-    common.read_surroundings(section, base);
-    common.read_limits(section, base);
-    common.read_requests(section, base);
-    let load = common.read_arms(section, base, &DEFAULTS);
-    let per_connection = Some(read_per_connection(section, base));
-    Work(work::load::LoadWork { per_connection, ..load }).into()
+    let load = common.read_rounds(section, base, &DEFAULTS);
+    let PerConnection { requests, resumption } = read_per_connection(section, base);
+    let facts = Stage { requests_per_connection: requests, resumption };
+    let per_connection = Some(PerConnection { requests, resumption });
+    Work { load: work::load::LoadWork { per_connection, ..load }, facts }.into()
 }
 
 fn read_per_connection(section: &Section<'_>, base: &Base<'_>) -> PerConnection {

@@ -1,5 +1,6 @@
 //! Reads `[stage.constrained]`.
 
+use super::facts::Stage;
 use super::work::Work;
 use crate::measure::group::ResourceLimits;
 use crate::scenario::stage::base::{Base, Common};
@@ -26,5 +27,5 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
     common.read_surroundings(section, base);
     common.read_limits_or(section, base, SIDECAR);
     common.read_requests(section, base);
-    Work(common.read_arms(section, base, &DEFAULTS)).into()
+    Work { load: common.read_arms(section, base, &DEFAULTS), facts: Stage::default() }.into()
 }

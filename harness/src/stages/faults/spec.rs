@@ -77,18 +77,7 @@ fn read_faults(section: &Section<'_>, common: &Common, target: &Spec) -> Work {
         Planned { kind, expect: said.unwrap_or(kind.expected()), skipped: impossible(kind, upstream, target, wire) }
     };
     let planned = kinds.into_iter().map(planned).collect();
-    let load = LoadWork {
-        instances: 1,
-        rounds: 1,
-        pace: Pace::constant(rate),
-        connections,
-        ramp: Nanos::ZERO,
-        warmup: WARMUP,
-        window: before.plus(fault).plus(after),
-        paired: false,
-        tail: Nanos::ZERO,
-        per_connection: None,
-    };
+    let load = LoadWork::one_round(Pace::constant(rate), connections, WARMUP, before.plus(fault).plus(after));
     Work { load, before, fault, after, recover, timeout, slow, readers, planned }
 }
 

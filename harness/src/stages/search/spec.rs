@@ -103,18 +103,9 @@ fn read_load(section: &Section<'_>, objective: &Objective, external: bool) -> Lo
     let about = "measured part of a slice; default: 200 times the longest limit of the objective, from 2s to 5s";
     let window = longest.times(LIMITS_PER_WINDOW).clamp(SHORTEST, LONGEST);
     let window = section.field("window", about).check(longer_than_0).default(window);
-    LoadWork {
-        instances: instances.unwrap_or(if external { 1 } else { FEWEST_UNITS as u64 }),
-        rounds: 1,
-        pace: Pace::Open { rate: Rate(1.0), arrivals },
-        connections,
-        ramp: Nanos::ZERO,
-        warmup,
-        window,
-        paired: false,
-        tail: Nanos::ZERO,
-        per_connection: None,
-    }
+    let instances = instances.unwrap_or(if external { 1 } else { FEWEST_UNITS as u64 });
+    let pace = Pace::Open { rate: Rate(1.0), arrivals };
+    LoadWork { instances, ..LoadWork::one_round(pace, connections, warmup, window) }
 }
 
 /// Reads the number of slices. Fewer values than an interval needs decide nothing.

@@ -4,7 +4,7 @@ use super::facts::{Budget, FEWEST_WINDOWS, Floors};
 use super::work::Work;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
-use crate::scenario::stage::load::{CONNECTIONS, check_window, longer_than_0, read_closed, read_open};
+use crate::scenario::stage::load::{CONNECTIONS, check_window, longer_than_0, read_closed, read_open, read_ramp};
 use crate::spec::Section;
 use crate::work::{self, load::LoadWork};
 use harness_base::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Ratio};
@@ -39,11 +39,7 @@ fn read_soak(section: &Section<'_>) -> Work {
         .field("warmup", "discarded part before the first window; default: a twelfth of the duration")
         .optional()
         .unwrap_or(Nanos(duration.0 / 12));
-    let ramp = section.field("ramp", "time over which the load increases, within the warm-up").default(Nanos::ZERO);
-    if ramp > warmup {
-        let message = format!("{} is longer than the warm-up of {}", ramp.notation(), warmup.notation());
-        section.mistake("ramp", message, Some("windows must see the full load: lengthen warmup".to_owned()));
-    }
+    let ramp = read_ramp(section, warmup, "windows must see the full load: lengthen warmup");
     let window = read_window(section, duration);
     let windows = duration.0 / window.0;
     if windows < FEWEST_WINDOWS {
@@ -59,18 +55,7 @@ fn read_soak(section: &Section<'_>) -> Work {
         section.mistake("window", message, Some("lengthen it".to_owned()));
     }
     check_window(section, pace, window);
-    let load = LoadWork {
-        instances: 1,
-        rounds: 1,
-        pace,
-        connections,
-        ramp,
-        warmup,
-        window: window.times(windows),
-        paired: false,
-        tail: Nanos::ZERO,
-        per_connection: None,
-    };
+    let load = LoadWork { ramp, ..LoadWork::one_round(pace, connections, warmup, window.times(windows)) };
     let budget =
         read_budget(&section.table("budget", "permitted growth per day, and permitted change of p99 and rate"));
     let min_abs = read_floors(

@@ -2,16 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::own::OwnFacts;
+use crate::measure::own::{OwnFacts, no_facts};
 use harness_rig::usage::{Reading, Series};
 
-/// Has only the facts that every stage records.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Stage {}
-
-impl OwnFacts for Stage {}
+no_facts! {
+    /// Has only the facts that every stage records.
+    Stage
+}
 
 /// Facts of one launch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,10 +23,7 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
-    common.read_surroundings(section, base);
-    common.read_limits(section, base);
-    common.read_requests(section, base);
-    let load = common.read_arms(section, base, &DEFAULTS);
+    let load = common.read_rounds(section, base, &DEFAULTS);
     Work { load, facts: read_sizes(section, &common.requests) }.into()
 }
 
