@@ -32,11 +32,11 @@ pub enum Error {
     /// The file is empty.
     #[error("{path} is empty; write it again with the tool that measures")]
     Empty { path: PathBuf },
-    #[error("{path} is not JSON: {why}; inspect it with `head -c 300 {path}`")]
+    #[error("{path} is not JSON: {cause}; inspect it with `head -c 300 {path}`")]
     NotJson {
         path: PathBuf,
         /// The mistake, with line and column.
-        why: String,
+        cause: serde_json::Error,
     },
     /// The file is JSON of an unknown layout.
     #[error(
@@ -155,8 +155,7 @@ pub fn read(path: &Path) -> Result<String, Error> {
 /// # Errors
 /// Returns an [`Error`] with the next command to type.
 pub fn parse(text: &str, path: &Path) -> Result<Numbers, Error> {
-    let not_json = |error: serde_json::Error| Error::NotJson { path: path.to_owned(), why: error.to_string() };
-    let value = strict::parse(text).map_err(not_json)?;
+    let value = strict::parse(text).map_err(|cause| Error::NotJson { path: path.to_owned(), cause })?;
     let found = || Error::UnknownLayout { path: path.to_owned(), found: looks(&value) };
     let layout = layout(&value).ok_or_else(found)?;
     let mut host = None;

@@ -32,7 +32,7 @@ pub enum Found {
     },
 }
 
-/// What a run is compared with.
+/// The base of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Choice {
     /// Nothing: every comparison is inconclusive. The reports say so, but the run does not fail.

@@ -20,13 +20,13 @@ pub enum Error {
     #[error("the baseline {path} cannot be read: {cause}; check its permissions with `ls -l {path}`")]
     Unreadable { path: PathBuf, cause: std::io::Error },
     #[error(
-        "the baseline {path} is damaged, because it is not JSON: {why}; take it from git again: `git checkout -- \
+        "the baseline {path} is damaged, because it is not JSON: {cause}; take it from git again: `git checkout -- \
          {path}`"
     )]
     NotJson {
         path: PathBuf,
         /// The mistake, with line and column.
-        why: String,
+        cause: serde_json::Error,
     },
     /// The file is JSON but violates the rules of its layout.
     #[error(

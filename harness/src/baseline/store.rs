@@ -154,8 +154,7 @@ pub(super) fn read_file(path: &Path) -> Result<Option<Baseline>, Error> {
 /// Returns an [`Error`] with the next command to type.
 pub fn parse(text: &str, path: &Path) -> Result<Baseline, Error> {
     let malformed = |why: String| Error::Malformed { path: path.to_owned(), why };
-    let raw: Value =
-        serde_json::from_str(text).map_err(|error| Error::NotJson { path: path.to_owned(), why: error.to_string() })?;
+    let raw: Value = serde_json::from_str(text).map_err(|cause| Error::NotJson { path: path.to_owned(), cause })?;
     match raw["schema_version"].as_u64() {
         None => {
             return Err(malformed(

@@ -78,7 +78,7 @@ fn root_of(bench: &Path) -> Result<PathBuf, Error> {
 
 fn json(path: &Path) -> Result<Value, Error> {
     let text = super::read(path)?;
-    strict::parse(&text).map_err(|error| Error::NotJson { path: path.to_owned(), why: error.to_string() })
+    strict::parse(&text).map_err(|cause| Error::NotJson { path: path.to_owned(), cause })
 }
 
 /// The samples of one benchmark.
@@ -141,7 +141,7 @@ pub(crate) fn bytes_per_iteration(bench: &Path) -> Result<Option<f64>, Error> {
 pub(crate) fn sample(bench: &Path) -> Result<Sample, Error> {
     let path = bench.join("new").join(SAMPLE);
     let text = super::read(&path)?;
-    let value = strict::parse(&text).map_err(|error| Error::NotJson { path: path.clone(), why: error.to_string() })?;
+    let value = strict::parse(&text).map_err(|cause| Error::NotJson { path: path.clone(), cause })?;
     let (times, iterations) = times(&value).map_err(|why| Error::Malformed { path, layout: Layout::Criterion, why })?;
     Ok(Sample { text, times, iterations })
 }

@@ -78,12 +78,12 @@ pub enum Error {
     #[error("the journal is empty, because the run was stopped before the first entry")]
     Empty,
     /// A line other than the last one is damaged.
-    #[error("line {number} of the journal is damaged: {why}")]
+    #[error("line {number} of the journal is damaged: {cause}")]
     Damaged {
         /// From 1.
         number: usize,
         /// The mistake.
-        why: String,
+        cause: serde_json::Error,
     },
     /// A line refers to something that no earlier line declares.
     #[error("line {number} of the journal refers to {what}, which no earlier line declares")]
@@ -194,8 +194,7 @@ pub fn replay(bytes: &[u8]) -> Result<Replay, Error> {
         if replay.is_none() {
             check_version(whole)?;
         }
-        let line: JournalLine =
-            serde_json::from_slice(whole).map_err(|error| Error::Damaged { number, why: error.to_string() })?;
+        let line: JournalLine = serde_json::from_slice(whole).map_err(|cause| Error::Damaged { number, cause })?;
         match (&mut replay, line) {
             (None, JournalLine::Run(record)) => {
                 replay = Some(Replay { record: Record { interrupted: true, ..*record }, complete: false });

@@ -45,8 +45,9 @@ fn table(summary: &Summary<'_>) -> String {
     let name = |row: &&Row<'_>| row.metric.id.chars().count() + if row.metric.advisory.is_some() { 4 } else { 2 };
     let width = main.iter().map(name).max().unwrap_or(0).clamp(23, 40);
     let mut text = format!("\n{:<width$}{:>13}{:>14}  {:<17}other runs\n", "", "direct", "value", "interval");
+    let has_advisory = main.iter().any(|row| row.metric.advisory.is_some());
     text.extend(main.into_iter().map(|row| line(row, width)));
-    if text.contains(" * ") {
+    if has_advisory {
         text.push_str("  * advisory: too few requests to decide anything\n");
     }
     if !rest.is_empty() {

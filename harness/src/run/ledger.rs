@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::admin::Admin;
+use super::admin::{Admin, Cause};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use harness_load::spec::Request;
@@ -12,7 +12,7 @@ use mock_upstream::upstream::StallSpan;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the hits of the upstream: {cause}; see upstream.log beside the result")]
 pub(crate) struct Error {
-    cause: String,
+    cause: Cause,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +53,7 @@ struct Hits {
 /// # Errors
 /// Returns an error if there is no valid answer within ten seconds.
 pub(crate) async fn count(admin: &Admin, requests: &[Request]) -> Result<Count, Error> {
-    let answer: Answer = admin.ask("ledger").await.map_err(|cause| Error { cause: cause.to_string() })?;
+    let answer: Answer = admin.ask("ledger").await.map_err(|cause| Error { cause })?;
     let ours = |hits: &&Hits| {
         requests.iter().any(|request| {
             let path = request.path.split('?').next().unwrap_or_default();

@@ -40,11 +40,11 @@ pub enum Error {
     /// The file exists but cannot be read.
     #[error("{path} cannot be read: {cause}; check its permissions with `ls -l {path}`")]
     Unreadable { path: PathBuf, cause: std::io::Error },
-    #[error("{path} is not JSON: {why}; if the run was killed while writing it, try `harness report {folder}`", folder = folder_of(path).display())]
+    #[error("{path} is not JSON: {cause}; if the run was killed while writing it, try `harness report {folder}`", folder = folder_of(path).display())]
     NotJson {
         path: PathBuf,
         /// The mistake, with line and column.
-        why: String,
+        cause: serde_json::Error,
     },
     /// The file is JSON of another kind.
     #[error("{path} is not a result of `harness run`: {why}; check what it is with `harness validate {path}`")]
@@ -168,7 +168,7 @@ fn check(text: &str, path: &Path) -> Result<(), Error> {
     let path = path.to_owned();
     let raw: Json<'_> = match serde_json::from_str(text) {
         Ok(raw) => raw,
-        Err(error) => return Err(Error::NotJson { path, why: error.to_string() }),
+        Err(cause) => return Err(Error::NotJson { path, cause }),
     };
     let record = raw.get("record");
     let version = record.and_then(|record| record.get("schema_version")).and_then(Json::as_u64);

@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(1);
 #[error("cannot set the fault {words} at the upstream: {cause}; see upstream.log beside the result")]
 struct Error {
     words: String,
-    cause: String,
+    cause: Cause,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +52,7 @@ pub(super) async fn fail(
     span: Span,
 ) -> Result<FaultRecord, Halt> {
     let words = words(kind, slow);
-    let refused = |cause: Cause| Halt::tooling(&Error { words: words.clone(), cause: cause.to_string() });
+    let refused = |cause: Cause| Halt::tooling(&Error { words: words.clone(), cause });
     tokio::time::sleep(span.from.remaining().duration()).await;
     set(admin, &words).await.map_err(refused)?;
     if kind == FaultKind::UpstreamDown {
