@@ -1,6 +1,9 @@
 //! Runs the rounds of one turn: starts an instance of each build, and measures until enough rounds are valid. Rejected
 //! rounds are repeated.
 
+mod order;
+mod tally;
+
 use super::bench::Bench;
 use super::builds::{builds, named, of_two};
 use super::disturbers::{self, Neighbours};
@@ -20,61 +23,11 @@ use crate::work::Stage;
 use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
-use harness_base::units::Nanos;
-
-/// How many times as long as planned the rounds may take on a disturbed host.
-const PATIENCE: u64 = 4;
+use order::{arms, order};
+pub(crate) use tally::{Extent, Tally};
 
 /// Index of the warm-up round of an instance.
 const WARM_UP: u32 = 0;
-
-/// Number of wanted rounds, and of those that may still be rejected.
-pub(crate) struct Tally {
-    pub(crate) wanted: u64,
-    pub(crate) valid: u64,
-    /// Rejected rounds in which no rule about the host was violated.
-    pub(crate) rejected: u64,
-    /// Rejected rounds in which the host was disturbed.
-    pub(crate) disturbed: u64,
-    /// When the first round began.
-    begun: Option<Mono>,
-    /// Time that the wanted rounds take on a quiet host.
-    pub(crate) planned: Nanos,
-    /// Earlier rounds of the stage, and all rounds, for progress.
-    pub(crate) stage: (u64, u64),
-    pub(crate) extent: Extent,
-}
-
-/// The rounds that a tally counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// Those of all instances of the stage.
-    Stage,
-    /// Those of one instance, which is judged separately.
-    Instance,
-}
-
-impl Tally {
-    /// Creates a tally without rounds, of `wanted` rounds of this work.
-    pub(crate) fn new(wanted: u64, (stage, work): (&Stage, &LoadWork), progress: (u64, u64), extent: Extent) -> Self {
-        let builds = if stage.compared { 2 } else { 1 };
-        let planned = work.round().times(wanted.saturating_add(work.instances)).times(builds);
-        Self { wanted, valid: 0, rejected: 0, disturbed: 0, begun: None, planned, stage: progress, extent }
-    }
-
-    /// Returns how long the rounds have taken.
-    fn took(&self) -> Nanos {
-        self.begun.map_or(Nanos::ZERO, |begun| Mono::now().since(begun))
-    }
-
-    /// Returns whether no further round may be rejected after `took`. A round that a disturbed host spoiled costs time and not truth, so the
-    /// rounds take up to [`PATIENCE`] times as long, unless as many rounds as wanted were all disturbed. At most ⌈rounds/2⌉ rounds are
-    /// repeated for other reasons, which repeating does not remove.
-    fn exhausted(&self, took: Nanos) -> bool {
-        let never_quiet = self.valid == 0 && self.disturbed > 2 * self.wanted;
-        never_quiet || self.rejected > self.wanted.div_ceil(2) || took > self.planned.times(PATIENCE)
-    }
-}
 
 /// Does nothing before the first request of an instance.
 pub(crate) async fn unprepared(_: &mut Rig<'_>, _: &mut Bench) -> Result<(), Halt> {
@@ -297,102 +250,4 @@ fn reasons_by_build(stage: &StageRecord) -> Vec<Reason> {
         reasons.into_iter().map(move |reason| reason.within(Scope::Build { build, program: None }))
     };
     of(Build::Base).chain(of(Build::Head)).collect()
-}
-
-/// Returns the trials of a round in their order: all arms of one build, then all arms of the other. Two rounds mirror
-/// each other, so that drift cancels between arms and between builds; the instances of the next turn begin with the
-/// other build.
-fn order(stage: &Stage, work: &LoadWork, turn: u64, round: u64) -> Vec<(Build, Arm)> {
-    let arms = arms(work, round);
-    let of = |build: &Build| arms.iter().map(|arm| (*build, *arm)).collect::<Vec<_>>();
-    builds(stage, turn + round).iter().flat_map(of).collect()
-}
-
-/// Returns the arms of a round in their order: direct, proxied, proxied, direct, … so that drift cancels within two
-/// rounds.
-fn arms(work: &LoadWork, turn: u64) -> Vec<Arm> {
-    match (work.paired, turn.is_multiple_of(2)) {
-        (false, _) => vec![Arm::Proxied],
-        (true, true) => vec![Arm::Direct, Arm::Proxied],
-        (true, false) => vec![Arm::Proxied, Arm::Direct],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use harness_load::pace::Pace;
-
-    fn work(paired: bool) -> LoadWork {
-        let (ramp, warmup, window) = (Nanos::ZERO, Nanos::from_millis(100), Nanos::from_secs(1));
-        LoadWork {
-            instances: 1,
-            rounds: 10,
-            pace: Pace::Closed { vus: 1 },
-            connections: 1,
-            ramp,
-            warmup,
-            window,
-            paired,
-            tail: Nanos::ZERO,
-            per_connection: None,
-        }
-    }
-
-    #[test]
-    fn arms_alternate_who_goes_first() {
-        let order: Vec<Arm> = (0..4).flat_map(|turn| arms(&work(true), turn)).collect();
-        let (d, p) = (Arm::Direct, Arm::Proxied);
-        assert_eq!(order, [d, p, p, d, d, p, p, d]);
-        assert_eq!(arms(&work(false), 1), [p]);
-    }
-
-    fn stage(compared: bool) -> Stage {
-        let text = "name = \"t\"\n[target.external]\npid = 2\n[target.endpoints]\nproxy = \"http://127.0.0.1:9\"\n\
-                    [request]\npath = \"/\"\n[stage.capacity]\n";
-        let scenario = crate::scenario::Scenario::parse(text, "t".as_ref(), "/".into(), &[]).unwrap();
-        Stage { compared, ..scenario.stages[0].clone() }
-    }
-
-    #[test]
-    fn two_rounds_mirror_each_other_and_the_next_instances_begin_with_the_other_build() {
-        use {Arm::*, Build::*};
-        let rounds = |turn| (0..2).flat_map(|round| order(&stage(true), &work(true), turn, round)).collect::<Vec<_>>();
-        let there = [(Base, Direct), (Base, Proxied), (Head, Direct), (Head, Proxied)];
-        let back = [(Head, Proxied), (Head, Direct), (Base, Proxied), (Base, Direct)];
-        assert_eq!(rounds(0), [there, back].concat());
-        let other = |(build, arm): &(Build, Arm)| (if *build == Base { Head } else { Base }, *arm);
-        assert_eq!(rounds(1), rounds(0).iter().map(other).collect::<Vec<_>>());
-        assert_eq!(order(&stage(false), &work(true), 1, 1), [(Head, Proxied), (Head, Direct)]);
-    }
-
-    #[test]
-    fn builds_of_launches_alternate_who_goes_first() {
-        let order: Vec<Build> = (0..4).flat_map(|turn| builds(&stage(true), turn)).copied().collect();
-        let (b, h) = (Build::Base, Build::Head);
-        assert_eq!(order, [b, h, h, b, b, h, h, b]);
-        assert_eq!(builds(&stage(false), 1), [h]);
-    }
-
-    #[test]
-    fn half_as_many_rounds_again_may_be_rejected() {
-        let planned = Nanos::from_secs(60);
-        let tally = |wanted, rejected| Tally {
-            wanted,
-            valid: 1,
-            rejected,
-            disturbed: 0,
-            begun: None,
-            planned,
-            stage: (0, wanted),
-            extent: Extent::Stage,
-        };
-        let now = Nanos::ZERO;
-        assert!(!tally(10, 5).exhausted(now) && tally(10, 6).exhausted(now));
-        assert!(!tally(7, 4).exhausted(now) && tally(7, 5).exhausted(now));
-        assert!(!tally(10, 5).exhausted(Nanos::from_secs(240)), "four times as long as planned");
-        assert!(tally(10, 5).exhausted(Nanos::from_secs(241)));
-        let disturbed = |disturbed| Tally { valid: 0, disturbed, ..tally(10, 5) };
-        assert!(!disturbed(20).exhausted(now) && disturbed(21).exhausted(now), "the host is never quiet");
-    }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use crate::docker::{Image, docker, labelled, there_is_an_engine};
-use crate::support::{Ran, Scratch, harness, ran, run, sidecar};
+use crate::support::{Ran, Scratch, ran, run, run_command, sidecar};
 use harness::measure::{Ending, ImageFacts, LaunchRecord, StageFacts, StageRecord, StageStatus};
 use sha2::{Digest, Sha256};
 
@@ -197,10 +197,8 @@ fn crafted(name: &str, architecture: &str, command: &str) -> Image {
 /// Runs `scenario` with another engine, or none.
 fn with_engine(scenario: &str, host: &str, user: Option<u32>) -> Ran {
     let scratch = Scratch::new();
-    let file = scratch.0.join("scenario.toml");
-    std::fs::write(&file, scenario).unwrap();
-    let mut command = harness();
-    command.env("DOCKER_HOST", host).args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out"));
+    let mut command = run_command(&scratch, scenario);
+    command.env("DOCKER_HOST", host);
     if let Some(user) = user {
         std::os::unix::fs::chown(&scratch.0, Some(user), Some(user)).unwrap();
         command.uid(user).gid(user);

@@ -1,4 +1,4 @@
-//! What `[compare]` and `--against` make of a scenario.
+//! Plans scenarios with `[compare]` and `--against`.
 
 use std::path::Path;
 
@@ -66,7 +66,7 @@ fn the_base_is_the_target_with_another_program_or_command_or_environment() {
 }
 
 #[test]
-fn what_is_typed_wins_and_is_meant_from_where_it_is_typed() {
+fn a_typed_path_wins_and_starts_where_it_is_typed() {
     let here = std::env::current_dir().unwrap();
     let from_here = |path: &str| here.join(path).to_string_lossy().into_owned();
     let written = format!("{TARGET}[compare]\ncommand = [\"./x\", \"{{port.proxy}}\"]\n");
@@ -127,7 +127,7 @@ fn all_mistakes_are_reported_at_once() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_refused_with_a_hint() {
+fn files_that_cannot_be_compared_are_refused_with_a_hint() {
     let refused = |text: &str, message: &str, hint: &str| {
         let found = mistakes(text, &[]);
         assert!(found.len() == 1 && found[0].contains(message) && found[0].contains(hint), "{found:#?}");

@@ -4,13 +4,15 @@ mod errors;
 mod lexer;
 mod modules;
 mod paths;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use lexer::{Token, tokens, without_tests};
-use modules::{DEPENDENCIES, LONGEST, MODULES, Side, TRAITS, UNSAFE, find, may_import, module_of};
+use modules::{MODULES, UNSAFE, find, may_import};
+use rules::{misplaced_dependencies, names_a_kind, restricted_code, too_long, unexplained, upward};
 
 /// A source file: its path below `src` and its text.
 struct Source {
@@ -19,13 +21,13 @@ struct Source {
 }
 
 impl Source {
-    /// Its module: `load/spec.rs` is `["load", "spec"]`, `lib.rs` the root of the crate.
+    /// Returns its module: `load/spec.rs` is `["load", "spec"]`, `lib.rs` the root of the crate.
     fn module(&self) -> Vec<String> {
         let path = self.path.trim_end_matches(".rs");
         if path == "lib" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
     }
 
-    /// Whether it is a module of tests in a file of its own.
+    /// Returns whether it is a module of tests in a file of its own.
     fn is_test(&self) -> bool {
         self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
     }
@@ -35,97 +37,13 @@ impl Source {
     }
 
     fn at(&self, line: usize) -> String {
-        let folder = if self.path.starts_with("crates/") { "harness" } else { "harness/src" };
-        format!("{folder}/{}:{line}", self.path)
-    }
-}
-
-/// Imports that go up, or sideways without an arrow. Cargo checks those of the crates.
-fn upward(source: &Source) -> Vec<String> {
-    if source.path.starts_with("crates/") {
-        return Vec::new();
-    }
-    let module = source.module();
-    let Some(name) = module_of(&module) else { return Vec::new() };
-    let Some(from) = find(name) else {
-        return vec![format!(
-            "{}: module {name} is unknown: add it to tests/fast/architecture/modules.rs",
-            source.at(1)
-        )];
-    };
-    let complaint = |path: paths::Path| {
-        let to = module_of(&path.segments).filter(|to| *to != name)?;
-        let message = match find(to) {
-            Some(to) if may_import(from, to) => return None,
-            Some(to) => format!("{name} (layer {}) may not import {} (layer {})", from.layer, to.name, to.layer),
-            None => format!("{name} (layer {}) may not import {to}, which is an unknown module", from.layer),
+        let folder = match self.path.split('/').next() {
+            Some("crates" | "examples" | "tests") => "harness/",
+            Some("mock-upstream") => "",
+            _ => "harness/src/",
         };
-        Some(format!("{}: {message}", source.at(path.line)))
-    };
-    let mut complaints: Vec<String> =
-        paths::into_the_crate(&source.code(), &module).into_iter().filter_map(complaint).collect();
-    complaints.dedup();
-    complaints
-}
-
-/// Finds foreign crates outside the modules that may use them. Only modules that act may use Tokio.
-fn misplaced_dependencies(source: &Source) -> Vec<String> {
-    if source.path.starts_with("crates/") {
-        return Vec::new();
+        format!("{folder}{}:{line}", self.path)
     }
-    let module = source.module();
-    let (name, code) = (module_of(&module).unwrap_or("lib"), source.code());
-    let mut complaints = Vec::new();
-    let mut complain = |dependency: &str, modules: &str| {
-        for line in paths::lines_using(&code, dependency) {
-            complaints.push(format!("{}: {name} may not use {dependency}: it belongs to {modules}", source.at(line)));
-        }
-    };
-    for (dependency, modules) in DEPENDENCIES.iter().filter(|(_, modules)| !modules.contains(&name)) {
-        complain(dependency, &modules.join(", "));
-    }
-    if find(name).is_none_or(|module| matches!(module.side, Side::Facts | Side::Judging)) {
-        complain("tokio", "the modules that act");
-    }
-    complaints
-}
-
-/// Finds unsafe code outside its files, and traits that are not listed.
-fn restricted_code(source: &Source) -> Vec<String> {
-    let code = source.code();
-    let words = |word: &str| code.iter().enumerate().filter(|(_, token)| token.text == word).collect::<Vec<_>>();
-    let mut complaints = Vec::new();
-    if !UNSAFE.contains(&source.path.as_str()) {
-        let found = words("unsafe").into_iter();
-        complaints
-            .extend(found.map(|(_, token)| {
-                format!("{}: unsafe code belongs to {}", source.at(token.line), UNSAFE.join(" or "))
-            }));
-    }
-    for (at, token) in words("trait") {
-        let name = code.get(at + 1).map_or("", |token| token.text.as_str());
-        if !TRAITS.contains(&name) {
-            complaints.push(format!("{}: trait {name} is not listed: {}", source.at(token.line), TRAITS.join(", ")));
-        }
-    }
-    complaints
-}
-
-/// Lint waivers without a reason, test code included.
-fn unexplained(source: &Source) -> Vec<String> {
-    let all = tokens(&source.text);
-    let text = |at: usize| all.get(at).map_or("", |token| token.text.as_str());
-    let waives = |at: &usize| text(*at) == "[" && matches!(text(*at + 1), "allow" | "expect") && text(*at + 2) == "(";
-    let explained =
-        |at: usize| all[at..].iter().take_while(|token| token.text != "]").any(|token| token.text == "reason");
-    let found = (0..all.len()).filter(waives).filter(|at| !explained(*at));
-    found.map(|at| format!("{}: a lint is waived without a reason", source.at(all[at].line))).collect()
-}
-
-fn too_long(source: &Source) -> Vec<String> {
-    let lines = source.text.lines().count();
-    let text = || format!("{}: {lines} lines; a file may have {LONGEST}", source.at(lines));
-    if lines > LONGEST { vec![text()] } else { Vec::new() }
 }
 
 fn all_sources() -> Vec<Source> {
@@ -181,10 +99,18 @@ fn every_waived_lint_has_a_reason() {
 
 #[test]
 fn files_stay_short() {
-    holds(too_long);
+    let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let mut sources = all_sources();
+    for folder in ["examples", "tests"] {
+        gather(&package, &package.join(folder), &mut sources);
+    }
+    gather(&package.join(".."), &package.join("../mock-upstream"), &mut sources);
+    assert!(sources.iter().any(|source| source.path == "tests/fast/architecture.rs"), "the tests were not found");
+    let long: Vec<String> = sources.iter().flat_map(too_long).collect();
+    assert!(long.is_empty(), "\n{}\n", long.join("\n"));
 }
 
-/// The crate of a source file.
+/// Returns the crate of a source file.
 fn crate_of(source: &Source) -> &str {
     source.path.split_once("/src/").map_or("harness", |(name, _)| name)
 }
@@ -231,21 +157,7 @@ fn a_circle_is_caught_and_a_submodule_may_use_the_file_above_it() {
     assert_eq!(tests, [] as [[&str; 0]; 0]);
 }
 
-/// Names of kinds outside their folders.
-fn names_a_kind(source: &Source) -> Vec<String> {
-    const ENUMS: [&str; 6] = ["StageKind", "StageFacts", "InstanceFacts", "Detail", "Work", "stages"];
-    let own = source.path.strip_prefix("stages/").and_then(|path| path.split_once('/')).map(|(kind, _)| kind);
-    let code = source.code();
-    let text = |at: usize| code.get(at).map_or("", |token| token.text.as_str());
-    let names = |at: &usize| {
-        let kind = text(*at + 2).to_lowercase();
-        ENUMS.contains(&text(*at)) && text(*at + 1) == "::" && Some(kind.as_str()) != own && kinds().contains(&kind)
-    };
-    let found = (0..code.len()).filter(names);
-    found.map(|at| format!("{}: {} is named outside its folder", source.at(code[at].line), text(at + 2))).collect()
-}
-
-/// The kinds of stages: the folders below `stages`.
+/// Returns the kinds of stages: the folders below `stages`.
 fn kinds() -> &'static [String] {
     static KINDS: LazyLock<Vec<String>> = LazyLock::new(|| {
         let sources = all_sources();
@@ -262,7 +174,7 @@ fn a_kind_of_stage_is_named_in_its_folder_only() {
     assert_eq!(complaints(names_a_kind, "stages/idle/run.rs", "StageKind::Idle; Work::$Kind"), [""; 0]);
 }
 
-/// What a rule says about a file.
+/// Returns the complaints of a rule about a file with this path and text.
 fn complaints(rule: fn(&Source) -> Vec<String>, path: &str, text: &str) -> Vec<String> {
     rule(&Source { path: path.to_owned(), text: text.to_owned() })
 }
@@ -314,7 +226,7 @@ fn an_import_within_a_layer_must_be_listed() {
 }
 
 #[test]
-fn what_is_allowed_is_not_caught() {
+fn allowed_imports_are_not_reported() {
     let text = "//! crate::run\nuse super::{Cost, worker::LEAD};\nuse self::inner::Thing;\nuse crate::spec::Tree;\n\
         /// See [`crate::run`].\nconst TEXT: &str = \"crate::run\";\n#[cfg(test)]\nmod tests { use crate::run::Run; }";
     assert_eq!(complaints(upward, "measure/tree.rs", text), [""; 0]);

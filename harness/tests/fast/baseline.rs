@@ -2,7 +2,7 @@
 mod branch;
 mod choosing;
 mod command;
-mod made;
+pub mod made;
 mod promoting;
 mod storing;
 mod trend;

@@ -9,7 +9,7 @@ use crate::support::{Scratch, harness};
 const ANSWER: Duration = Duration::from_secs(30);
 /// How late its end may be noticed.
 const LATE: Duration = Duration::from_millis(100);
-/// What an answer may cost in memory, in KiB.
+/// The memory that an answer may take, in KiB.
 const MEMORY: u64 = 64 << 10;
 
 const VERSION: Answer = |peer| json(peer, 200, "{\"ApiVersion\":\"1.48\"}");
@@ -59,7 +59,7 @@ fn survives(attack: Attack, first: bool, normal: u64) {
 }
 
 #[test]
-fn what_is_wrong_with_an_answer_of_the_engine_is_named() {
+fn a_wrong_answer_of_the_engine_is_described() {
     for (what, words) in [
         ("a head without an end", "message head is too large"),
         ("a body of 10 GB", "its answer is larger than 512 KiB"),

@@ -1,4 +1,4 @@
-//! What made-up faults amount to, and how a scenario asks for them.
+//! Judges faults from made-up records, and reads them from scenarios.
 
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,7 @@ fn ok() -> Outcomes {
     Outcomes { ok: 10, ..Outcomes::default() }
 }
 
-/// Five of the ten requests of a tick fail while the fault lasts.
+/// Returns the outcomes of a tick in which five of ten requests fail while the fault lasts.
 fn half_reset(tick: u64) -> Outcomes {
     if (20..40).contains(&tick) { Outcomes { ok: 5, reset: 5, ..Outcomes::default() } } else { ok() }
 }
@@ -106,7 +106,7 @@ fn errors_under_a_fault_are_as_expected_where_they_are() {
 }
 
 #[test]
-fn what_hangs_or_hides_is_never_as_expected() {
+fn hanging_and_masked_errors_are_never_as_expected() {
     let one = |outcomes: Outcomes| trial(move |tick| if tick == 30 { outcomes } else { ok() });
     let hung = one(Outcomes { ok: 9, timeout: 1, ..Outcomes::default() });
     for expect in Expectation::ALL {
@@ -163,7 +163,7 @@ fn a_stop_is_judged_by_what_it_lost_and_how_it_ended() {
 }
 
 #[test]
-fn what_is_not_known_is_inconclusive_and_never_a_pass() {
+fn an_unknown_value_is_inconclusive_and_never_a_pass() {
     let untouched = FaultRecord { made: Some(0), ..fault(FaultKind::UpstreamReset) };
     let (state, message, exit) = verdict(Expectation::Errors, untouched, trial(|_| ok()));
     assert_eq!((state, exit), (RowState::Unknown, Exit::Pass));

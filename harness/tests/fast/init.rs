@@ -1,7 +1,6 @@
 //! `harness init --kind`, which starts nothing. Its work on programs is in `measuring`.
 
-use std::path::Path;
-
+use crate::support::snapshot::matches_file;
 use crate::support::{Scratch, harness};
 
 /// Runs a command of the harness in a folder. Returns its exit code, stdout and stderr.
@@ -22,11 +21,7 @@ fn every_template_is_a_valid_scenario() {
         assert_eq!(code, Some(0), "{mistakes}");
         assert!(!plan.contains("warning"), "{plan}");
         let text = std::fs::read_to_string(folder.0.join(&file)).unwrap();
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/snapshots/init/my-{kind}.toml"));
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&path, &text).unwrap();
-        }
-        assert_eq!(text, std::fs::read_to_string(&path).unwrap_or_default(), "write it with UPDATE=1");
+        matches_file(&format!("tests/snapshots/init/my-{kind}.toml"), &text);
         // The claims are examples in comments.
         std::fs::write(folder.0.join(&file), text.replace("# [targets]", "[targets]").replace("# \"", "\"")).unwrap();
         let claimed = typed(&folder, &["check", &file]).2;

@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use seeds::{group, layout, seeds, smallest_program, whole};
 use targets::{TARGETS, Target};
 
-/// Feeds it; what it panics at is kept where it can be looked at and joined to the corpus.
+/// Feeds it. An input that makes it panic is kept, so that it can be examined and added to the corpus.
 fn feed(name: &str, target: Target, text: &str) {
     if catch_unwind(AssertUnwindSafe(|| target(text))).is_err() {
         let path = std::env::temp_dir().join(format!("harness-malformed-{name}-{}", text.len()));
@@ -27,7 +27,7 @@ fn feed(name: &str, target: Target, text: &str) {
     }
 }
 
-/// What `scripts/fuzz` begins with.
+/// Prints the inputs with which `scripts/fuzz` begins.
 #[test]
 #[ignore = "writes files: FUZZ_SEEDS names the folder"]
 fn the_seeds_are_written() {

@@ -17,6 +17,7 @@ mod small;
 mod stored;
 
 use crate::sample;
+use crate::support::snapshot::matches_file;
 use std::path::Path;
 
 use harness::measure::Record;
@@ -53,14 +54,4 @@ fn with_invalid_overhead() -> Record {
 fn rendered(format_name: &str, record: &Record, judgement: &Judgement) -> String {
     let content = format(format_name).unwrap().render(&Summary::new(record, judgement)).unwrap();
     String::from_utf8(content).unwrap()
-}
-
-/// Compares with a file of this crate; `UPDATE=1` writes it instead.
-fn matches_file(path: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, found).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "{} differs; inspect it and write it with UPDATE=1:\n{found}", path.display());
 }

@@ -1,16 +1,19 @@
-//! Scenarios: what is read, what is refused and with which words, and what a plan makes of them.
+//! Reads scenarios, refuses mistakes with messages, and plans them.
 
 mod command;
 mod connections;
 mod constrained;
 mod expect;
+mod gates;
 mod import;
 mod limits;
 mod mistakes;
 mod quick;
 mod search;
+mod shipped;
 mod soak;
 mod sockets;
+mod targets;
 mod tls;
 mod upload;
 mod wire;
@@ -32,14 +35,6 @@ use proptest::prelude::*;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
-}
-
-fn shipped() -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
-    paths.sort();
-    assert!(paths.len() >= 8, "{paths:?}");
-    paths
 }
 
 fn parse(text: &str, overrides: &[&str]) -> Result<Scenario, scenario::Error> {
@@ -78,69 +73,7 @@ vus = 20
 "#;
 
 #[test]
-fn a_container_is_read_with_its_network_and_what_it_sees() {
-    let table = "[target.container]\nbinary = \"builtin:sidecar\"\nnetwork = \"bridge\"\nuser = \"1:1\"\n\
-        env = { A = \"{upstream.url}\" }\nmounts = [\"sidecar.toml:/etc/a\"]\nulimits = { nofile = 1024 }\n\
-        capabilities = [\"CAP_NET_BIND_SERVICE\", \"CHOWN\"]\n";
-    let text = GOOD.replace("[target.process]\n", table).replace("[\"builtin:sidecar\", ", "[");
-    let found = mistakes(&text, &[]);
-    let own_address = "answers at its own address, not on loopback (write http://{target.address}:8080)";
-    assert!(found.len() == 2 && found.iter().all(|mistake| mistake.ends_with(own_address)), "{found:#?}");
-
-    let text = text.replace("http://127.0.0.1:", "http://{target.address}:");
-    let Launch::Container(container) = good(&text, &[]).target.launch else { panic!("a container") };
-    assert_eq!(
-        (container.image, container.network),
-        (ImageSpec::Binary("builtin:sidecar".to_owned()), Network::Bridge)
-    );
-    assert_eq!((container.command.len(), container.ulimits), (4, vec![("nofile".to_owned(), 1024)]));
-    assert_eq!(container.capabilities, ["NET_BIND_SERVICE", "CHOWN"]);
-    let mounted = Placed { from: folder().join("sidecar.toml"), to: PathBuf::from("/etc/a") };
-    assert_eq!((container.mounts, container.user.as_deref()), (vec![mounted], Some("1:1")));
-
-    let unreachable = text.replace("[upstream.builtin]", "[upstream]\nurl = \"http://127.0.0.1:9\"");
-    let found = mistakes(&unreachable, &[]);
-    assert!(
-        found.len() == 1 && found[0].contains("target.container.env.A: {upstream.url} is on loopback, out of reach"),
-        "{found:#?}"
-    );
-    let untold = mistakes(&text.replace("{target.address}:{port.proxy}", "{target.address}:{port.prox}"), &[]);
-    assert!(untold.len() == 1 && untold[0].contains("{port.prox} is not passed to any program"), "{untold:#?}");
-}
-
-#[test]
-fn an_external_target_is_never_launched() {
-    let text = GOOD.replace("[target.process]", "[target.external]\nport = 80 #").replace("command =", "#");
-    let mut found = mistakes(&format!("{text}\n[stage.startup]\n[stage.idle]\nlaunches = 2\n"), &[]);
-    let last = found.split_off(found.len() - 2);
-    assert!(last[0].contains("launches the target, and an external target runs already"), "{last:#?}");
-    assert!(last[1].contains("stage.idle.launches: harness cannot start an external target"), "{last:#?}");
-    assert!(found.iter().all(|mistake| mistake.contains("cannot be a free port")) && found.len() == 2, "{found:#?}");
-    let text = text.replace("{port.proxy}", "80").replace("{port.admin}", "81");
-    let scenario = good(&format!("{text}\n[stage.idle]\n"), &[]);
-    assert!(matches!(scenario.target.launch, Launch::External(_)));
-    assert!(matches!(&scenario.stages[2].work, Work::Idle(idle) if idle.launches == 1));
-}
-
-#[test]
-fn an_upstream_of_the_authors_own_is_reported_its_port_and_counts_no_hits() {
-    let own = "[upstream.process]\ncommand = [\"up\", \"{port.up}\"]\nurl = \"http://127.0.0.1:{port.up}\"";
-    let scenario = good(&GOOD.replace("[upstream.builtin]", own), &[]);
-    assert!(matches!(scenario.stages[0].upstream, Some(Upstream::Process { .. })));
-    assert_eq!(scenario.stages[0].requests[0].expect.upstream_hits, LedgerRule::Unknown);
-    let wrong = own.replace("\"{port.up}\"]", "\"{file.a}\"]");
-    let found = mistakes(
-        &GOOD.replace("[upstream.builtin]", &wrong).replace("status =", "upstream_hits = \"exact\", status ="),
-        &[],
-    );
-    assert_eq!(found.len(), 3, "{found:#?}");
-    assert!(found[0].contains("{file.a} belongs to the target"), "{found:#?}");
-    assert!(found[1].contains("{port.up} is not passed to any program"), "{found:#?}");
-    assert!(found[2].contains("only the bundled upstream counts its hits"), "{found:#?}");
-}
-
-#[test]
-fn what_is_left_out_has_the_documented_default() {
+fn keys_that_are_left_out_have_the_documented_defaults() {
     let scenario = good(GOOD, &[]);
     let [overhead, capacity] = scenario.stages.as_slice() else { panic!("{:?}", scenario.stages) };
     let pace = |rate| Pace::Open { rate: Rate(rate), arrivals: Arrivals::Jittered };
@@ -271,81 +204,6 @@ fn a_variable_without_a_value_is_a_warning_that_says_what_to_export() {
     let plan = Plan::new(&good(&text, &[]), &Options::default()).unwrap();
     assert_eq!(plan.unset_variables(), ["HARNESS_TEST_NEVER_SET"]);
     assert!(plan.warnings[0].contains("export HARNESS_TEST_NEVER_SET="), "{:?}", plan.warnings);
-}
-
-#[test]
-fn every_shipped_scenario_reads_fits_its_schema_and_describes_itself_in_80_columns() {
-    let schema = scenario::schema().to_string();
-    for path in shipped() {
-        let plan = Plan::read(&path, &[], &Options::default()).unwrap_or_else(|error| panic!("{error}"));
-        assert!(!plan.stages.is_empty());
-        assert_eq!(Some(plan.scenario.name.as_str()), path.file_stem().unwrap().to_str());
-        let unset = plan.unset_variables();
-        let others: Vec<&String> = plan.warnings.iter().filter(|text| !text.contains("is not set")).collect();
-        let expected: &[&str] = match plan.scenario.name.as_str() {
-            "smoke" => &["stage startup: 3 launches", "stage idle: 1 launches"],
-            _ => &[],
-        };
-        assert!(others.iter().zip(expected).all(|(text, start)| text.starts_with(start)), "{others:?}");
-        assert_eq!(others.len(), expected.len(), "{others:?}");
-        assert!(unset.iter().all(|name| name.ends_with("_BIN") || name == "DATABASE_URL"), "{unset:?}");
-        let value: toml::Value = toml::from_str(&plan.scenario.text).unwrap();
-        let value = serde_json::to_value(value).unwrap();
-        let faults = harness::report::validate::against(&schema, &value);
-        assert!(faults.is_empty(), "{}: {faults:#?}", path.display());
-        for line in plan.to_string().lines() {
-            let breakable = line.get(10..).is_some_and(|text| text.trim().contains(' '));
-            assert!(line.chars().count() <= 80 || !breakable, "{line}");
-        }
-    }
-}
-
-#[test]
-fn smoke_takes_less_than_ten_seconds() {
-    let plan = Plan::read(&folder().join("smoke.toml"), &[], &Options::default()).unwrap();
-    assert!(plan.expected_duration() < Nanos::from_secs(9), "{}", plan.expected_duration());
-    let kinds: Vec<StageKind> = plan.stages.iter().map(Stage::kind).collect();
-    use StageKind::{Artifact, Capacity, Idle, Overhead, Startup};
-    assert_eq!(kinds, [Artifact, Startup, Idle, Overhead, Capacity], "everything that needs no rights of its own");
-}
-
-const GATES: &str = r#"
-[gate]
-consecutive = 3
-guard = { latency = "+20%" }
-[gate.latency]
-alert = { change = "+8%", p = 0.04 }
-min_abs = "50us"
-[gate."throughput/rps_20vu"]
-alert = { change = "-5%" }
-block = { change = "-12.5%", p = 0.002 }
-"#;
-
-#[test]
-fn gates_are_read_checked_and_printed_where_they_differ() {
-    let text = format!("{GOOD}{GATES}");
-    let scenario = good(&text, &["gate.confirm=false"]);
-    let latency = scenario.gates.of("latency/p95", Unit::Millis);
-    assert_eq!((latency.alert.change, latency.alert.p, latency.block.change), (0.08, 0.04, 0.25));
-    assert_eq!(latency.min_abs, 0.05);
-    let rps = scenario.gates.of("throughput/rps_20vu", Unit::PerSecond);
-    assert_eq!((rps.alert.change, rps.alert.p, rps.block.change, rps.block.p), (0.05, 0.05, 0.125, 0.002));
-    assert_eq!((scenario.gates.consecutive, scenario.gates.guard.latency), (3, 0.20));
-    let plan = Plan::new(&scenario, &Options::default()).unwrap().to_string();
-    for line in [
-        "gate      a block is published without an immediate rerun",
-        "gate      stored evidence: an alert needs 3 runs in a row",
-        "gate      guard: throughput -10%, latency +20% against the median of 3 to 7 runs",
-        "gate      latency: alert +8% with p < 0.04, from 0.05 ms",
-        "gate      throughput/rps_20vu: alert -5% with p < 0.05, block -12.5% with p < 0.002",
-    ] {
-        let shown = plan.replace("\n          ", " ");
-        assert!(shown.lines().any(|found| found == line), "{line}\n{plan}");
-    }
-    let plan = Plan::new(&good(GOOD, &[]), &Options::default()).unwrap().to_string();
-    assert!(!plan.contains("gate"), "{plan}");
-    let json = serde_json::to_value(toml::from_str::<toml::Value>(&text).unwrap()).unwrap();
-    assert_eq!(harness::report::validate::against(&scenario::schema().to_string(), &json), []);
 }
 
 #[test]

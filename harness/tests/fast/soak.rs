@@ -1,4 +1,4 @@
-//! What made-up windows amount to.
+//! Judges soaks from made-up windows.
 
 use harness::measure::InstanceFacts;
 use harness::measure::Pace;
@@ -22,7 +22,7 @@ const SECOND: u64 = 1_000_000_000;
 const MIB: f64 = 1024.0 * 1024.0;
 const DAY: f64 = 86_400.0;
 
-/// One window per second; `memory` in bytes, `descriptors` as a number, p99 in milliseconds.
+/// Makes one window per second; `memory` in bytes, `descriptors` as a number, p99 in milliseconds.
 fn windows(
     n: u64,
     memory: impl Fn(f64) -> f64,
@@ -132,7 +132,7 @@ fn a_leak_is_a_block_with_its_size() {
 }
 
 #[test]
-fn what_does_not_grow_raises_no_alarm_and_says_what_it_could_have_seen() {
+fn values_that_do_not_grow_raise_no_alarm_and_have_a_smallest_detectable_growth() {
     let found = judged(&record(clean(60)));
     assert_eq!((found.exit, found.findings.len()), (Exit::Pass, 0), "{:?}", found.findings);
     let memory = trend(&found, Quantity::Memory);
@@ -143,7 +143,7 @@ fn what_does_not_grow_raises_no_alarm_and_says_what_it_could_have_seen() {
     assert!(threads.state == TrendState::Undecided && threads.change.point == 0.0, "{threads:?}");
     assert_eq!(threads.smallest_seen, 4.0 / 40.0 * DAY, "the floor over the time between the thirds");
     assert_eq!(trend(&found, Quantity::Rate).state, TrendState::Kept);
-    // What it says it would have seen, it sees.
+    // A leak of the size that it can detect is detected.
     let slope = 3.0 * memory.smallest_seen / DAY;
     let grown = judged(&record(windows(60, |at| 30.0 * MIB + slope * at, |_| 24.0, |_| 2.0)));
     assert_eq!(trend(&grown, Quantity::Memory).state, TrendState::Alarm);

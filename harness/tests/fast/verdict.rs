@@ -1,4 +1,4 @@
-//! What a change amounts to: what holds for all values, known values, and what becomes of a finding until it is published.
+//! Judges changes: properties of all values, known values, and the way of a finding until it is published.
 mod machines;
 mod properties;
 mod publishing;

@@ -1,4 +1,4 @@
-//! Two builds in one run: how they are interleaved, what of each is found against a known truth, and what goes wrong with which.
+//! Measures two builds in one run: how they are interleaved, the values of each against a known truth, and failures of either.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,14 +6,14 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::alone;
-use crate::support::{Ran, Scratch, harness, newest, ran, recovered, sidecar};
+use crate::support::{Ran, Scratch, harness, newest, ran, recovered, run_command, sidecar};
 use harness::measure::Arm;
 use harness::measure::journal;
 use harness::measure::metric;
 use harness::measure::trial::{Build, TrialRecord};
 use harness::measure::{Blame, InstanceRecord, Record, RoundRecord, RoundStatus, StageRecord};
 
-/// What the head has and the base has not. The 300th request, an error, falls into the window of the second round of an instance: a trial
+/// The flags of the head only. The 300th request, an error, falls into the window of the second round of an instance: a trial
 /// is 105 requests long, and the first request is the preflight's.
 const HEAD: [&str; 6] = ["--ballast", "48MiB", "--add-latency", "10ms", "--error-every", "300"];
 const BALLAST: f64 = 48.0 * 1024.0 * 1024.0;
@@ -24,7 +24,7 @@ const OVERHEAD: &str =
     "[stage.overhead]\nrounds = 6\nrate = \"300/s\"\nconnections = 20\nwarmup = \"50ms\"\nwindow = \"300ms\"\n";
 
 /// Rules about the host hold by themselves here: a round is to be rejected for what a build did, on any machine and beside any
-/// neighbour. What is compared with a truth are medians.
+/// neighbour. Medians are compared with a truth.
 const AUDIT: &str = "[audit]\npacer_lag_p99 = \"5s\"\nforeign_cpu = \"100%\"\nsteal = \"100%\"\nachieved = \"10%\"\n\
                      target_cpu = \"100%\"\nlittles_law = \"1000%\"\nprobe_gap = \"1s\"\n";
 
@@ -41,11 +41,7 @@ fn scenario(base: &[&str], head: &[&str], stages: &str) -> String {
 /// Runs a scenario, with more arguments. The run's folder is read before it goes.
 fn run<T>(scenario: &str, arguments: &[&str], read: impl Fn(&PathBuf) -> T) -> (Ran, T) {
     let scratch = Scratch::new();
-    let file = scratch.0.join("scenario.toml");
-    std::fs::write(&file, scenario).unwrap();
-    let mut command = harness();
-    command.args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).args(arguments);
-    let output = command.current_dir(&scratch.0).output().unwrap();
+    let output = run_command(&scratch, scenario).args(arguments).current_dir(&scratch.0).output().unwrap();
     let shown = read(&newest(&scratch.0.join("out")).unwrap_or_default());
     (ran(scratch, output), shown)
 }
@@ -97,7 +93,7 @@ fn two_builds_are_measured_in_turns_and_each_has_its_own_truth() {
     assert_eq!(replay.record, record, "the journal of interleaved instances gives the same record");
     launches_alternate_and_each_build_has_all_of_them(&record);
     both_builds_are_up_in_every_round_and_rounds_mirror_each_other(&record);
-    what_the_head_did_wrong_is_a_regression_and_rejects_no_round(&ran, &record);
+    errors_of_the_head_are_a_regression_and_reject_no_round(&ran, &record);
     a_ballast_of_the_head_is_the_heads_alone(&record);
     latency_added_by_the_head_is_found_in_the_difference(ran);
 }
@@ -163,7 +159,7 @@ fn both_builds_are_up_in_every_round_and_rounds_mirror_each_other(record: &Recor
     assert_ne!(began(0), began(1), "who goes first alternates");
 }
 
-fn what_the_head_did_wrong_is_a_regression_and_rejects_no_round(ran: &Ran, record: &Record) {
+fn errors_of_the_head_are_a_regression_and_reject_no_round(ran: &Ran, record: &Record) {
     let (base, head) = (record.of_build(Build::Base), record.of_build(Build::Head));
     let (base, head) = (stage(&base, "overhead"), stage(&head, "overhead"));
     assert_eq!((base.valid_rounds().count(), head.valid_rounds().count()), (6, 6));

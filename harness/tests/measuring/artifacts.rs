@@ -1,4 +1,4 @@
-//! What a real run leaves behind, `harness validate` on it, and numbers that Criterion measured as part of it.
+//! Checks the files of a real run, `harness validate` on them, and numbers that Criterion measured as part of it.
 
 use crate::alone;
 use crate::support;
@@ -31,7 +31,7 @@ fn bench(root: &Path, id: &str, times: &[f64], iterations: u64) -> PathBuf {
     sample
 }
 
-/// 1 µs to 101 µs.
+/// Returns 1 µs to 101 µs.
 fn ramp() -> Vec<f64> {
     (1..=101).map(|step| f64::from(step) * 1e3).collect()
 }
@@ -102,7 +102,7 @@ fn every_artifact_of_a_real_run_is_valid() {
 }
 
 #[test]
-fn what_criterion_measured_is_part_of_the_run() {
+fn numbers_of_criterion_are_part_of_the_run() {
     let _alone = alone();
     let (scratch, file) = scenario(&format!(
         "{IMPORT}[stage.artifact]\n[targets]\n\"policy/eval_p50\" = {{ limit = \"< 100us\" }}\n\"policy/eval_p99\" = {{ limit = \"< 500us\" }}\n"
@@ -237,7 +237,7 @@ fn a_tail_of_batches_is_advisory_and_gates_nothing() {
 }
 
 #[test]
-fn what_cannot_be_imported_ends_the_run_before_it_measures() {
+fn a_failed_import_ends_the_run_before_it_measures() {
     let _alone = alone();
     let stages = format!("{IMPORT}[stage.artifact]\n[stage.startup]\n");
     type Damage = fn(&Path);

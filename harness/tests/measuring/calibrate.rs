@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::alone;
+use crate::support::waiting::eventually;
 use crate::support::{Scratch, harness, newest, settled, sidecar};
 use harness::measure::Arm;
 use harness::measure::calibration::{Calibration, Reach, parse};
@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-/// What a busy machine does to rounds that are to be valid here; errors, ledger and accounting stay as strict as by default.
+/// Limits of the audit that a busy machine does not exceed; errors, ledger and accounting stay as strict as by default.
 const BUSY: [&str; 5] = [
     "audit.foreign_cpu=100%",
     "audit.steal=100%",
@@ -35,9 +35,6 @@ const SHORT: [&str; 6] = [
     "stage.noise.window=200ms",
     "stage.ceiling.warmup=100ms",
 ];
-
-/// For what must happen at some time, behind whatever other run.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A folder with a place for a calibration.
 struct Place(Scratch);
@@ -78,12 +75,12 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Without the line breaks of 80 columns.
+/// Returns the text without the line breaks of 80 columns.
 fn flat(bytes: &[u8]) -> String {
     text(bytes).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Exit 0, or 6 where a part is absent.
+/// Checks for exit code 0, or 6 where a part is absent.
 fn ended_well(output: &Output, found: &Calibration) {
     let expected = if found.absent.is_empty() { 0 } else { 6 };
     assert_eq!(output.status.code(), Some(expected), "{}\n{}", text(&output.stdout), text(&output.stderr));
@@ -107,7 +104,7 @@ fn near(found: f64, expected: f64) {
     assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{found}, expected {expected}");
 }
 
-/// What the file says, computed again from the record in another way.
+/// Compares the file with the record, from which its values are computed again in another way.
 fn agrees(found: &Calibration, record: &Record) {
     assert_eq!((&found.run_id, &found.taken_at, &found.host), (&record.run_id, &record.started_at, &record.host));
     assert!(found.quick && found.overrides.len() >= BUSY.len(), "{:?}", found.overrides);
@@ -202,7 +199,7 @@ fn quoted_where_it_was_made(place: &Place, found: &Calibration) {
     let sets = typed.split_whitespace().skip_while(|word| *word != "--set");
     let again = place.harness().arg("check").arg(&scenario).args(sets).output().unwrap();
     let shown = text(&again.stdout);
-    assert!(again.status.success() && !shown.contains("\ntype "), "what is proposed is enough: {shown}");
+    assert!(again.status.success() && !shown.contains("\ntype "), "the proposal is enough: {shown}");
 }
 
 fn refused_elsewhere(place: &Place, mut found: Calibration) {
@@ -223,7 +220,7 @@ fn refused_elsewhere(place: &Place, mut found: Calibration) {
         "{}",
         text(&output.stdout)
     );
-    assert!(result["record"].get("calibration").is_none(), "what cannot be read is not copied");
+    assert!(result["record"].get("calibration").is_none(), "an unreadable calibration is not copied");
     let check = place.harness().arg("check").arg(place.0.0.join("scenario.toml")).output().unwrap();
     assert_eq!(check.status.code(), Some(0));
     assert!(flat(&check.stderr).starts_with("warning: ") && flat(&check.stderr).ends_with("harness calibrate"));
@@ -258,7 +255,7 @@ fn a_known_delay_is_the_ceiling_and_no_difference() {
 
 #[test]
 #[ignore = "runs by night: scripts/nightly-tests"]
-fn what_is_invalid_is_absent_with_its_reason() {
+fn an_invalid_value_is_absent_with_its_reason() {
     let _alone = alone();
     let place = Place::new();
     let late = ["stage.noise.audit.pacer_lag_p99=1ns", "stage.noise.rounds=12", "stage.ceiling.window=200ms"];
@@ -315,10 +312,7 @@ fn one_that_is_stopped_leaves_the_earlier_one_alone() {
         let runs = std::fs::read_dir(folder.join("calibrate")).into_iter().flatten().flatten();
         runs.map(|run| run.path().join("journal.jsonl")).any(|journal| journal.exists())
     };
-    let deadline = Instant::now() + PATIENCE;
-    while !begun(&folder) && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    eventually("a journal", || begun(&folder));
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
     let output = child.wait_with_output().unwrap();
     let shown = text(&output.stderr);

@@ -2,6 +2,7 @@
 mod place;
 
 use crate::beside;
+use crate::support::waiting::{PATIENCE, comes_true, runtime};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,8 +16,7 @@ use harness_rig::keeper::{Error, Refusal, marked};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use place::{
-    Control, PATIENCE, Place, all_exist, directories, eventually, everything, members, none_exists, permitted, runtime,
-    sleeping, watch, window,
+    Control, Place, all_exist, directories, everything, members, none_exists, permitted, sleeping, watch, window,
 };
 
 const MIB: u64 = 1 << 20;
@@ -94,7 +94,7 @@ fn a_target_that_burns_without_end_gets_its_half_and_is_throttled() {
     assert_eq!(group.places(), child.group.as_ref().unwrap());
     assert_eq!(group.limits(), everything());
     put_first(&group);
-    assert!(eventually(|| members(&directories(&child)) == 2));
+    assert!(comes_true(|| members(&directories(&child)) == 2));
     let sampler = watch(&child);
     // More than its half it never gets; less only while others hold all CPUs, so the best of five windows counts.
     let mut best = [0.0; 3];
@@ -128,9 +128,9 @@ fn memory_is_that_of_the_target_and_the_peak_that_of_the_window() {
                   dd if=/dev/zero bs=32M count=1 2>/dev/null | { sleep 1000; cat; }";
     let child = place.shell(ResourceLimits { cpus: None, ..everything() }, script);
     let group = Group::open(child.group.clone().unwrap()).unwrap();
-    assert!(eventually(|| child.log_tail(1) == ["freed"]));
+    assert!(comes_true(|| child.log_tail(1) == ["freed"]));
     let held = || group.read().anon_bytes.unwrap() >= 32 * MIB;
-    assert!(eventually(held), "{:?}", group.read());
+    assert!(comes_true(held), "{:?}", group.read());
     let usage = group.read();
     assert!(usage.memory_peak_bytes.unwrap() >= 64 * MIB, "{usage:?}");
     assert_eq!((usage.oom_kills, usage.periods), (Some(0), Some(0)), "nothing is limited that could be hit");
@@ -142,12 +142,12 @@ fn memory_is_that_of_the_target_and_the_peak_that_of_the_window() {
     assert!((32 * MIB..60 * MIB).contains(&peak), "{peak} is not the window's");
     if group.reset_peak() {
         let first = window.readings.0[0].group.unwrap();
-        assert!(first.memory_peak_bytes.unwrap() < 60 * MIB, "what was before the window is forgotten: {first:?}");
+        assert!(first.memory_peak_bytes.unwrap() < 60 * MIB, "the peak before the window does not count: {first:?}");
     }
 }
 
 #[test]
-fn who_grows_past_its_memory_is_killed_by_the_kernel_and_counted() {
+fn a_process_that_outgrows_its_memory_is_killed_by_the_kernel_and_counted() {
     let _beside = beside();
     if !permitted() {
         return;
@@ -196,17 +196,17 @@ fn a_group_is_gone_after_a_stop_a_drop_and_the_keepers_end() {
     let place = Place::new();
     let stopped = place.shell(everything(), DETACHING);
     let first = directories(&stopped);
-    assert!(eventually(|| sleeping(&first) == 3));
+    assert!(comes_true(|| sleeping(&first) == 3));
     let dropped = place.shell(everything(), DETACHING);
     let second = directories(&dropped);
-    assert!(eventually(|| sleeping(&second) == 3) && first != second);
+    assert!(comes_true(|| sleeping(&second) == 3) && first != second);
     runtime().block_on(stopped.stop(Nanos::from_secs(1)));
     assert!(none_exists(&first) && all_exist(&second));
     drop(dropped);
-    assert!(eventually(|| none_exists(&second)), "the one without its mark is found in the group");
+    assert!(comes_true(|| none_exists(&second)), "the one without its mark is found in the group");
     let ended = place.shell(everything(), DETACHING);
     let third = directories(&ended);
-    assert!(eventually(|| sleeping(&third) == 3));
+    assert!(comes_true(|| sleeping(&third) == 3));
     runtime().block_on(place.keeper().shutdown()).unwrap();
     assert!(none_exists(&third));
 }
@@ -288,7 +288,7 @@ fn control_process_that_gets_killed() {
     let place = std::mem::ManuallyDrop::new(Place::new());
     let child = place.shell(everything(), DETACHING);
     let paths = directories(&child);
-    assert!(eventually(|| sleeping(&paths) == 3));
+    assert!(comes_true(|| sleeping(&paths) == 3));
     let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     println!("\nup {} {} {}", place.keeper().pid(), place.folder.display(), paths.join(" "));
     std::thread::sleep(10 * PATIENCE);
@@ -303,12 +303,12 @@ fn no_group_survives_a_kill_dash_nine_of_the_control_process() {
     let mut control = Control::start();
     assert!(all_exist(&control.paths) && sleeping(&control.paths) == 3);
     control.kill();
-    assert!(eventually(|| none_exists(&control.paths)), "{:?} are left", control.paths);
+    assert!(comes_true(|| none_exists(&control.paths)), "{:?} are left", control.paths);
     assert!(marked(&format!("{}-", control.keeper)).is_empty());
 }
 
 #[test]
-fn what_a_killed_keeper_leaves_is_found_and_removed_and_nothing_else() {
+fn leftovers_of_a_killed_keeper_are_found_and_removed_and_nothing_else() {
     let _beside = beside();
     if !permitted() {
         return;
@@ -319,7 +319,7 @@ fn what_a_killed_keeper_leaves_is_found_and_removed_and_nothing_else() {
     let held = |found: &[PathBuf]| control.paths.iter().filter(|path| found.contains(path)).count();
     assert_eq!(held(&leftovers()), 0, "its keeper lives");
     kill(Pid::from_raw(control.keeper), Signal::SIGKILL).unwrap();
-    assert!(eventually(|| held(&leftovers()) == control.paths.len()));
+    assert!(comes_true(|| held(&leftovers()) == control.paths.len()));
     let Cleared { removed, kept } = remove_leftovers();
     assert_eq!(held(&removed), control.paths.len(), "kept {kept:?}");
     assert!(none_exists(&control.paths) && all_exist(&directories(&other)));

@@ -1,6 +1,7 @@
 //! Stage `command` against the reference command, whose truth its flags set and its own clocks report.
 
 use crate::alone;
+use crate::support::waiting::eventually;
 use crate::support::{Ran, Scratch, harness, measured, newest, processes_naming, recovered_from, run, undisturbed};
 use harness::measure::{InstanceFacts, TimedRun};
 
@@ -220,17 +221,8 @@ fn a_killed_run_leaves_no_command_behind() {
             .filter(|(_, line)| line.contains("--sleep") && !line.contains("__stopwatch"))
             .collect::<Vec<_>>()
     };
-    wait_for("the command", || !commands().is_empty());
+    eventually("the command", || !commands().is_empty());
     running.kill().unwrap();
     running.wait().unwrap();
-    wait_for("its end", || commands().is_empty());
-}
-
-/// Waits for a condition that a correct program fulfils within a second.
-fn wait_for(what: &str, condition: impl Fn() -> bool) {
-    let begun = std::time::Instant::now();
-    while !condition() {
-        assert!(begun.elapsed().as_secs() < 60, "{what} is not there after a minute");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    eventually("its end", || commands().is_empty());
 }

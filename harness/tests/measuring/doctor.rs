@@ -50,7 +50,7 @@ fn message(program: &str, args: &[&str]) -> String {
 }
 
 #[test]
-fn what_it_finds_is_valid_complete_and_documented() {
+fn the_report_is_valid_complete_and_documented() {
     let _beside = beside();
     let found = examined(&mut doctor());
     let faults = harness::report::validate::against(schema::DOCTOR, &found);

@@ -1,4 +1,4 @@
-//! What can go wrong, each with its own message and exit code, and nothing left running.
+//! Checks that each failure has its own message and exit code, and leaves nothing running.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -6,11 +6,12 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::alone;
-use crate::support::{Ran, Scratch, harness, newest, processes_naming, ran, run, sidecar};
+use crate::support::waiting::{eventually, journal};
+use crate::support::{Ran, Scratch, harness, newest, processes_naming, ran, run, run_command, sidecar};
 
 const STARTUP: &str = "[stage.startup]\nlaunches = 6\n";
 
-/// The error or headline says all of `words`, and nothing of the run is left.
+/// Checks that the error or headline has all of `words`, and that nothing of the run is left.
 fn fails(ran: &Ran, code: i32, words: &[&str]) {
     ran.expect_code(code);
     for word in words {
@@ -134,10 +135,6 @@ fn wrong_usage_is_exit_code_4_and_asking_for_help_is_not() {
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// For what must happen at some time: so long that only what never happens takes longer, on however slow a machine and behind
-/// whatever other run.
-const PATIENCE: Duration = Duration::from_secs(600);
-
 /// A run in the background, whose processes are identified by its scratch directory.
 struct Background {
     child: Child,
@@ -149,7 +146,6 @@ struct Background {
 /// machine is through with it before it is stopped: a launch takes some 10 ms where nothing else runs.
 fn start(stage: &str, flags: &[&str]) -> Background {
     let (scratch, tmp) = (Scratch::new(), Scratch::new());
-    let file = scratch.0.join("scenario.toml");
     let load = "rounds = 60\nwarmup = \"100ms\"\nwindow = \"500ms\"\n";
     let stages = format!(
         "[stage.artifact]\n[stage.startup]\nlaunches = 5000\n[stage.idle]\nlaunches = 60\nsettle = \"200ms\"\nwindow = \"300ms\"\n\
@@ -157,13 +153,9 @@ fn start(stage: &str, flags: &[&str]) -> Background {
          [stage.constrained]\nvus = 2\n{load}"
     );
     let behind: &[&str] = if stage == "artifact" { &["--stage", "startup"] } else { &[] };
-    std::fs::write(&file, sidecar(flags, &stages).replace("[target]", "[target]\nstop_within = \"300ms\"")).unwrap();
-    let child = harness()
+    let scenario = sidecar(flags, &stages).replace("[target]", "[target]\nstop_within = \"300ms\"");
+    let child = run_command(&scratch, &scenario)
         .env("TMPDIR", &tmp.0)
-        .args(["run", "--verbose"])
-        .arg(&file)
-        .arg("--out")
-        .arg(scratch.0.join("out"))
         .args(["--stage", stage])
         .args(behind)
         .stdout(Stdio::piped())
@@ -174,32 +166,20 @@ fn start(stage: &str, flags: &[&str]) -> Background {
 }
 
 impl Background {
-    /// Processes whose environment or command line names this run's temporary directory.
+    /// Returns the processes whose environment or command line names this run's temporary directory.
     fn processes(&self) -> Vec<(u32, String)> {
         processes_naming(&self.tmp.0)
     }
 
     /// Waits until the run has got so far that `stage` is in its journal.
     fn wait_for(&self, stage: &str) {
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            let journal = newest(&self.scratch.0.join("out")).map(|run| run.join("journal.jsonl"));
-            let text = journal.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-            if text.contains(&format!("\"{stage}\"")) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("{stage} never began");
+        let quoted = format!("\"{stage}\"");
+        eventually(&quoted, || journal(&self.scratch.0.join("out")).contains(&quoted));
     }
 
     /// Waits until the run has so many processes at once.
     fn wait_for_processes(&self, least: usize) {
-        let begun = Instant::now();
-        while self.processes().len() < least {
-            assert!(begun.elapsed() < PATIENCE, "never {least} processes: {:#?}", self.processes());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        eventually("as many processes", || self.processes().len() >= least);
     }
 
     fn signal(&self, signal: nix::sys::signal::Signal) {

@@ -3,7 +3,7 @@
 
 use crate::alone;
 use crate::support;
-use crate::support::{Ran, Scratch, harness, measured, newest, ran, sidecar};
+use crate::support::{Ran, Scratch, harness, measured, newest, ran, run_command, sidecar};
 use harness::measure::{Ending, StageStatus};
 use harness::stages::faults::facts::FaultKind::{self, *};
 use harness::stages::faults::judge::{Judged as Faults, Row, RowState, Seen};
@@ -11,7 +11,7 @@ use harness::verdict::stage::Detail;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// These faults, with spans that a busy machine keeps; more keys of the stage in `more`.
+/// Returns a stage with these faults, with spans that a busy machine keeps; more keys of the stage in `more`.
 fn stage(kinds: &[FaultKind], more: &str) -> String {
     let kinds: Vec<String> = kinds.iter().map(|kind| format!("\"{}\"", kind.name())).collect();
     format!(
@@ -46,7 +46,7 @@ fn only(flags: &[&str], kind: FaultKind, more: &str, code: i32) -> (Row, Ran) {
 
 #[test]
 #[ignore = "runs by night: scripts/nightly-tests"]
-fn what_an_upstream_does_wrong_is_seen_as_often_as_it_does_it() {
+fn faults_of_an_upstream_are_seen_as_often_as_they_happen() {
     let _alone = alone();
     let kinds = [UpstreamDown, UpstreamSlow, UpstreamReset, UpstreamHalfClose, UpstreamGarbage];
     let ran = measured(&sidecar(&[], &stage(&kinds, "")));
@@ -56,7 +56,7 @@ fn what_an_upstream_does_wrong_is_seen_as_often_as_it_does_it() {
     for kind in [UpstreamReset, UpstreamHalfClose, UpstreamGarbage] {
         let seen = seen(&ran, kind);
         let made = seen.made.unwrap();
-        // What is sent while it fails is answered with 502, once for each request that the upstream broke, and nothing else is.
+        // Each request that the upstream broke was answered with 502, and no other request was.
         assert!((40..=200).contains(&made), "{kind:?}: {seen:?}");
         assert_eq!((seen.errors(), seen.outcomes.wrong_status, seen.lost), (made, made, made), "{kind:?}");
     }
@@ -198,7 +198,7 @@ fn clients_that_do_not_read_disturb_no_other_client() {
 }
 
 #[test]
-fn what_cannot_be_made_is_skipped_and_never_passed() {
+fn a_fault_that_cannot_be_made_is_skipped_and_never_passed() {
     let _alone = alone();
     let own = "[upstream.process]\ncommand = [\"builtin:upstream\", \"--listen\", \"127.0.0.1:{port.up}\"]\n\
                url = \"http://127.0.0.1:{port.up}\"";
@@ -215,13 +215,11 @@ fn what_cannot_be_made_is_skipped_and_never_passed() {
 }
 
 #[test]
-fn what_a_run_leaves_behind_is_valid_and_can_be_judged_again() {
+fn the_files_of_a_run_are_valid_and_can_be_judged_again() {
     let _alone = alone();
     let scratch = Scratch::new();
-    let file = scratch.0.join("scenario.toml");
-    std::fs::write(&file, sidecar(&["--never-reconnect"], &stage(&[UpstreamDown, Stop], ""))).unwrap();
-    let output =
-        harness().args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
+    let scenario = sidecar(&["--never-reconnect"], &stage(&[UpstreamDown, Stop], ""));
+    let output = run_command(&scratch, &scenario).output().unwrap();
     let folder = newest(&scratch.0.join("out")).unwrap();
     let valid = harness().arg("validate").arg(&folder).output().unwrap();
     assert!(valid.status.success(), "{}", String::from_utf8_lossy(&valid.stdout));

@@ -4,22 +4,21 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::alone;
 use crate::limits::groups_can_be_made;
-use crate::support::{Scratch, harness, newest, processes_naming, sidecar};
+use crate::support::waiting::eventually;
+use crate::support::{Scratch, harness, newest, processes_naming, run_command, sidecar};
 use harness::measure::ResourceLimits;
 use harness_rig::cgroup::{Own, name};
 
 const IDLE: &str = "[stage.idle]\nlaunches = 3\nsettle = \"200ms\"\nwindow = \"600ms\"\n";
 const LOAD: &str =
     "[stage.overhead]\nrounds = 6\nrate = \"200/s\"\nconnections = 2\nwarmup = \"50ms\"\nwindow = \"500ms\"\n";
-/// For what must happen at some time.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A run in the background, whose processes are recognised by its folder for temporary files.
 struct Run {
@@ -31,11 +30,8 @@ struct Run {
 impl Run {
     fn start(scenario: &str, env: &[(&str, &str)]) -> Self {
         let (scratch, tmp) = (Scratch::new(), Scratch::new());
-        let file = scratch.0.join("scenario.toml");
-        std::fs::write(&file, scenario).unwrap();
-        let mut command = harness();
+        let mut command = run_command(&scratch, scenario);
         command.env("TMPDIR", &tmp.0).envs(env.iter().copied());
-        command.args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out"));
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Self { child, scratch, tmp }
     }
@@ -46,15 +42,9 @@ impl Run {
 
     /// Waits for a process of the run whose command line contains `words`, and returns its pid.
     fn process(&self, words: &str) -> u32 {
-        let begun = Instant::now();
-        loop {
-            let found = self.processes().into_iter().find(|(_, line)| line.contains(words));
-            if let Some((pid, _)) = found {
-                return pid;
-            }
-            assert!(begun.elapsed() < PATIENCE, "no process {words}: {:#?}", self.processes());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let found = || self.processes().into_iter().find(|(_, line)| line.contains(words)).map(|(pid, _)| pid);
+        eventually(words, || found().is_some());
+        found().unwrap()
     }
 
     fn ended(self) -> (Output, Scratch, Scratch) {
@@ -117,22 +107,14 @@ fn when_control_and_keeper_are_killed_clean_finds_the_worker() {
     let run = Run::start(&sidecar(&["--worker-child"], IDLE), &[]);
     let keeper = run.process("__keeper");
     run.process("__sidecar");
-    let begun = Instant::now();
-    while run.processes().len() < 4 {
-        assert!(begun.elapsed() < PATIENCE, "{:#?}", run.processes());
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    eventually("four processes", || run.processes().len() >= 4);
     for pid in [run.child.id(), keeper] {
         kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).unwrap();
     }
     let (_, _scratch, tmp) = run.ended();
     let output = harness().arg("clean").env("TMPDIR", &tmp.0).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let begun = Instant::now();
-    while !processes_naming(&tmp.0).is_empty() {
-        assert!(begun.elapsed() < PATIENCE, "{:#?}\n{}", processes_naming(&tmp.0), said(&output));
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    eventually("the end of every process", || processes_naming(&tmp.0).is_empty());
 }
 
 #[test]
@@ -168,7 +150,7 @@ fn with_script(scratch: &Scratch, script: &str, stages: &str) -> String {
 }
 
 #[test]
-fn what_a_target_prints_acts_neither_on_a_terminal_nor_on_a_runner() {
+fn output_of_a_target_acts_neither_on_a_terminal_nor_on_a_runner() {
     let _alone = alone();
     let scripts = Scratch::new();
     let attack = r#"printf '\033]0;title\007\n::add-mask::x\n##[stop-commands]y\n\357\277\276![](http://127.0.0.1/x)\n\342\200\256evil' >&2; exit 3"#;

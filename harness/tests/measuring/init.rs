@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::beside;
+use crate::support::snapshot::matches_file;
 use crate::support::{Scratch, harness, processes_naming};
 use harness_rig::target::Ports;
 use nix::sys::signal::{Signal, kill};
@@ -91,10 +92,11 @@ impl Folder {
         assert!(output.status.success(), "{stdout}\n{}", String::from_utf8_lossy(&output.stderr));
         self.is_clean();
         let scenario = format!("scenarios/{name}.toml");
-        matches(&format!("{name}.txt"), &self.without_ports(&stdout));
+        matches_file(&format!("tests/snapshots/init/{name}.txt"), &self.without_ports(&stdout));
         for file in std::iter::once(scenario.as_str()).chain(files.iter().copied()) {
             let text = std::fs::read_to_string(self.scratch.0.join(file)).unwrap();
-            matches(Path::new(file).file_name().unwrap().to_str().unwrap(), &self.without_ports(&text));
+            let name = Path::new(file).file_name().unwrap().to_str().unwrap();
+            matches_file(&format!("tests/snapshots/init/{name}"), &self.without_ports(&text));
         }
         let check = self.harness().args(["check", &scenario]).output().unwrap();
         assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
@@ -115,16 +117,6 @@ impl Folder {
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{said}");
     }
-}
-
-/// Compares with a snapshot; `UPDATE=1` writes it instead.
-fn matches(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/init").join(name);
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, found).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "{} differs; inspect it and write it with UPDATE=1:\n{found}", path.display());
 }
 
 fn is_installed(program: &str) -> bool {
@@ -234,7 +226,7 @@ fn a_template_works_with_a_program_that_takes_its_flags() {
 }
 
 #[test]
-fn what_does_not_serve_is_reported_with_its_last_words_and_nothing_is_written() {
+fn a_program_that_does_not_serve_is_reported_with_its_last_words() {
     let _beside = beside();
     let folder = Folder::new();
     let said = |words: &str, code: i32| {

@@ -1,5 +1,9 @@
 //! The keeper against real processes: what it starts, reports, bounds and takes down.
+
+mod stopping;
+
 use crate::beside;
+use crate::support::waiting::{PATIENCE, comes_true, runtime};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -9,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use harness::measure::Ending;
 use harness_base::clock::Mono;
-use harness_base::units::{Bytes, Nanos};
+use harness_base::units::Bytes;
 use harness_rig::keeper::{Child, Command, Error, Keeper, Refusal, clean_env, marked};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -49,27 +53,8 @@ impl Drop for Folder {
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-/// For what must happen at some time: so long that only what never happens takes longer, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What a run leaves is gone within 5 s, whatever happens (design section 9); it took 0.1 s here.
+/// The time within which everything that a run started has ended, whatever happens (design section 9); it took 0.1 s here.
 const KILLING: Duration = Duration::from_secs(5);
-
-/// Waits for `condition`; whether it came true.
-fn eventually(condition: impl Fn() -> bool) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if condition() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    condition()
-}
 
 /// A shell that leaves two daemons behind, orphans in sessions of their own, one of them with a child, and goes on.
 const DETACHING: &str = "(setsid sh -c 'sleep 1000 & exec sleep 1000' &); (setsid sleep 1000 &); exec sleep 1000";
@@ -118,13 +103,13 @@ fn nothing_survives_a_kill_dash_nine_of_the_control_process() {
     let mark = format!("{keeper}-");
     let _sweep = Sweep(mark.clone());
     // One plain, four of the detaching one, a shell with its sleep.
-    assert!(eventually(|| marked(&mark).len() >= 7), "{:?}", marked(&mark));
+    assert!(comes_true(|| marked(&mark).len() >= 7), "{:?}", marked(&mark));
     control.kill().unwrap();
     control.wait().unwrap();
     let start = Instant::now();
-    assert!(eventually(|| marked(&mark).is_empty()), "{:?} live on", marked(&mark));
+    assert!(comes_true(|| marked(&mark).is_empty()), "{:?} live on", marked(&mark));
     let gone = || !Path::new(&format!("/proc/{keeper}")).exists() || is_zombie(keeper);
-    assert!(eventually(gone), "the keeper lives on");
+    assert!(comes_true(gone), "the keeper lives on");
     assert!(start.elapsed() < KILLING, "{:?}", start.elapsed());
     assert!(!folder.0.join("scratch").exists(), "the scratch folder was not removed");
 }
@@ -163,7 +148,7 @@ fn two_tasks_may_wait_for_one_process() {
 }
 
 #[test]
-fn what_cannot_be_started_is_named() {
+fn a_program_that_cannot_be_started_is_named() {
     let _beside = beside();
     let folder = Folder::new("refused");
     let keeper = folder.keeper();
@@ -217,96 +202,7 @@ fn a_flood_of_output_neither_blocks_nor_fills_the_disk() {
 }
 
 #[test]
-fn who_ignores_sigterm_is_killed_after_patience() {
-    let _beside = beside();
-    let folder = Folder::new("stubborn");
-    let keeper = folder.keeper();
-    let stubborn = folder.shell(&keeper, "stubborn", "trap '' TERM; echo up; while :; do sleep 0.1; done");
-    assert!(eventually(|| !stubborn.log_tail(1).is_empty()));
-    let patience = Nanos::from_millis(300);
-    let stopped = runtime().block_on(stubborn.stop(patience));
-    assert!(stopped.killed);
-    assert_eq!(stopped.ending, Ending::Signal(Signal::SIGKILL as i32));
-    assert!(stopped.took >= patience && stopped.took < Nanos::from_secs(60), "{}", stopped.took);
-    assert_eq!(marked(&stubborn.mark), [0; 0]);
-}
-
-#[test]
-fn a_stop_is_gentle_first_and_takes_detached_processes_with_it() {
-    let _beside = beside();
-    let folder = Folder::new("gentle");
-    let keeper = folder.keeper();
-    let polite = folder.shell(&keeper, "polite", "trap 'exit 7' TERM; echo up; while :; do sleep 0.02; done");
-    let detaching = folder.shell(&keeper, "detaching", DETACHING);
-    let _sweep = Sweep(detaching.mark.clone());
-    assert!(eventually(|| !polite.log_tail(1).is_empty()));
-    assert!(eventually(|| marked(&detaching.mark).len() >= 4));
-    let runtime = runtime();
-    let stopped = runtime.block_on(polite.stop(Nanos::from_secs(10)));
-    assert_eq!((stopped.ending, stopped.killed), (Ending::Code(7), false));
-    let again = runtime.block_on(polite.stop(Nanos::from_secs(10)));
-    assert_eq!((again.ending, again.took, again.strays), (Ending::Code(7), Nanos::ZERO, 0));
-    assert!(marked(&detaching.mark).len() >= 4, "stopping one process must not touch another");
-    let stopped = runtime.block_on(detaching.stop(Nanos::from_secs(10)));
-    assert_eq!(stopped.ending, Ending::Signal(Signal::SIGTERM as i32));
-    assert!(stopped.strays >= 3, "{stopped:?}");
-    assert_eq!(marked(&detaching.mark), [0; 0]);
-}
-
-#[test]
-fn a_dropped_child_is_killed_and_a_dropped_keeper_kills_all() {
-    let _beside = beside();
-    let folder = Folder::new("drop");
-    let keeper = folder.keeper();
-    let child = folder.shell(&keeper, "one", DETACHING);
-    let mark = child.mark.clone();
-    let _sweep = Sweep(mark.clone());
-    assert!(eventually(|| marked(&mark).len() >= 4));
-    drop(child);
-    assert!(eventually(|| marked(&mark).is_empty()));
-
-    let child = folder.shell(&keeper, "two", DETACHING);
-    let mark = child.mark.clone();
-    let _sweep = Sweep(mark.clone());
-    assert!(eventually(|| marked(&mark).len() >= 4));
-    runtime().block_on(keeper.shutdown()).unwrap();
-    assert_eq!(marked(&mark), [0; 0]);
-    assert!(!Path::new(&format!("/proc/{}", keeper.pid())).exists());
-    assert!(matches!(child.ended(), Some(Ending::Signal(_))));
-}
-
-#[test]
-fn a_dead_keeper_is_noticed_and_takes_its_children_along() {
-    let _beside = beside();
-    let folder = Folder::new("dead");
-    let keeper = folder.keeper();
-    let child = keeper.spawn(folder.command("child", &["sleep", "1000"])).unwrap();
-    kill(Pid::from_raw(keeper.pid()), Signal::SIGKILL).unwrap();
-    assert_eq!(runtime().block_on(child.wait()), Ending::Signal(Signal::SIGKILL as i32));
-    let refused = keeper.spawn(folder.command("late", &["sleep", "1000"]));
-    assert!(matches!(refused, Err(Error::Gone { .. })), "{refused:?}");
-}
-
-#[test]
-fn the_signals_of_a_terminal_do_not_reach_it() {
-    let _beside = beside();
-    let folder = Folder::new("signals");
-    let keeper = folder.keeper();
-    let child = keeper.spawn(folder.command("child", &["sleep", "1000"])).unwrap();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE] {
-        kill(Pid::from_raw(keeper.pid()), signal).unwrap();
-    }
-    std::thread::sleep(Duration::from_millis(50));
-    assert_eq!(child.ended(), None);
-    let session = |pid: i32| nix::unistd::getsid(Some(Pid::from_raw(pid))).unwrap();
-    assert_eq!(session(keeper.pid()).as_raw(), keeper.pid());
-    assert_eq!(session(child.pid), session(keeper.pid()));
-    let stopped = runtime().block_on(child.stop(Nanos::from_secs(5)));
-    assert_eq!(stopped.ending, Ending::Signal(Signal::SIGTERM as i32));
-}
-
-#[test]
-fn what_is_no_keeper_is_refused_at_the_start() {
+fn a_program_that_is_not_a_keeper_is_refused_at_the_start() {
     let _beside = beside();
     let folder = Folder::new("start");
     let refused = Keeper::start_with(Path::new("/bin/true"), &folder.0);

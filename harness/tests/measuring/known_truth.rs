@@ -1,4 +1,4 @@
-//! Every measurement against a target whose truth is set by a flag: what the harness found is compared with what the
+//! Checks every measurement against a target whose truth is set by a flag: the value that the harness found is compared with what the
 //! reference sidecar says it did, by its own clock.
 
 use std::sync::OnceLock;
@@ -23,7 +23,7 @@ window = "500ms"
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// Mean of a `{count, sum}` counter of the truth, in nanoseconds.
+/// Returns the mean of a `{count, sum}` counter of the truth, in nanoseconds.
 fn mean_ns(truth: &serde_json::Value, counter: &str) -> f64 {
     let counter = &truth[counter];
     counter["sum"].as_f64().unwrap() / counter["count"].as_f64().unwrap()
@@ -331,6 +331,6 @@ fn a_target_that_cannot_carry_the_rate_is_an_alert_with_the_share_and_late_in_ev
         ran.judgement()["findings"].as_array().unwrap().iter().find(|finding| finding["subject"] == "stage overhead");
     assert!(finding.is_some_and(|finding| finding["kind"] == "alert"), "{}", ran.stdout);
     assert!(ran.shows("of the offered 1,000/s within the window in 6 of 6 rounds"), "{}", ran.stdout);
-    // What was due first is late by the time that the requests before it take, up to the timeout after the window.
+    // Requests that were due early are late by the time that the requests before them take, up to the timeout after the window.
     assert!(ran.value("latency/p50") > 250.0 && ran.value("latency/service_p50") < 30.0, "{}", ran.stdout);
 }

@@ -1,4 +1,4 @@
-//! What limits do to a target, against the reference sidecar's truth and the kernel's: by a control group and by a container.
+//! Checks a target within limits against the truth of the reference sidecar and of the kernel: in a control group and in a container.
 
 use std::sync::OnceLock;
 
@@ -46,7 +46,7 @@ fn heavy(in_container: bool) -> &'static Ran {
     HEAVY[usize::from(in_container)].get_or_init(|| measured(&scenario(&["--ballast", "64MiB"], CONSTRAINED)))
 }
 
-/// What no other process can change.
+/// Compares values that no other process can change.
 fn close(found: f64, truth: f64, share: f64, what: &str) {
     let off = (found - truth).abs() / truth;
     assert!(off <= share, "{what}: found {found}, truth {truth}, off by {:.1} %", off * 100.0);

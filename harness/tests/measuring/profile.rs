@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::alone;
-use crate::support::{Ran, Scratch, harness, newest, processes_naming, ran, sidecar};
+use crate::support::{Ran, Scratch, harness, newest, processes_naming, ran, run_command, sidecar};
 use harness::measure::profile::{Profile, Stacks, Taken};
 use harness::measure::{RoundStatus, StageRecord};
 
@@ -23,12 +23,9 @@ struct Profiled {
 /// Runs with `--profile`; perf is looked for in `before` first, and nowhere else where `path` is not given.
 fn profiled(flags: &[&str], profile: &str, before: &Path, path: Option<&str>) -> Profiled {
     let (scratch, tmp) = (Scratch::new(), Scratch::new());
-    let file = scratch.0.join("scenario.toml");
-    std::fs::write(&file, sidecar(flags, STAGES)).unwrap();
     let path = path.map_or_else(|| before.display().to_string(), |path| format!("{}:{path}", before.display()));
-    let mut command = harness();
-    command.args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).arg(profile);
-    let output = command.env("PATH", path).env("TMPDIR", &tmp.0).output().unwrap();
+    let mut command = run_command(&scratch, &sidecar(flags, STAGES));
+    let output = command.arg(profile).env("PATH", path).env("TMPDIR", &tmp.0).output().unwrap();
     assert!(processes_naming(&tmp.0).is_empty(), "{:#?}", processes_naming(&tmp.0));
     assert_eq!(std::fs::read_dir(&tmp.0).unwrap().count(), 0, "nothing temporary is left");
     let folder = newest(&scratch.0.join("out")).unwrap();
@@ -132,7 +129,7 @@ esac
 "#;
 
 #[test]
-fn what_perf_prints_becomes_stacks_and_a_graph_that_the_reports_link() {
+fn the_output_of_perf_becomes_stacks_and_a_graph_that_the_reports_link() {
     let _alone = alone();
     let perf = stand_in(ANSWERS);
     let found = profiled(&[], "--profile=fp", &perf.0, Some(&path()));

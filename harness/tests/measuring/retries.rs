@@ -2,28 +2,20 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
+use crate::support::waiting::eventually;
 use harness::verdict::Stored;
 use harness_base::exit::Exit;
 
 use crate::alone;
-use crate::support::{Ran, Scratch, harness, ran, sidecar};
+use crate::support::{Ran, Scratch, harness, ran, run_command, sidecar};
 
 const CAPACITY: &str = "[stage.capacity]\nrounds = 6\nvus = 2\nwarmup = \"100ms\"\nwindow = \"200ms\"\n";
 
 /// Returns a scenario whose preflight never finds what it expects, so that every attempt is INVALID.
 fn always_invalid() -> String {
     sidecar(&[], CAPACITY).replace("present = [\"/result\"]", "present = [\"/resultat\"]")
-}
-
-fn run_command(scratch: &Scratch, scenario: &str, arguments: &[&str]) -> Command {
-    let file = scratch.0.join("scenario.toml");
-    std::fs::write(&file, scenario).unwrap();
-    let mut command = harness();
-    command.args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).args(arguments);
-    command
 }
 
 /// Returns the folders of all attempts, in their order.
@@ -43,7 +35,7 @@ fn a_run_that_stays_invalid_is_measured_as_often_as_allowed() {
     let _alone = alone();
     let scratch = Scratch::new();
     let output =
-        run_command(&scratch, &always_invalid(), &["--retry-invalid", "2", "--format", "json"]).output().unwrap();
+        run_command(&scratch, &always_invalid()).args(["--retry-invalid", "2", "--format", "json"]).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(6), "{stderr}");
     let folders = attempts(&scratch.0);
@@ -91,7 +83,7 @@ fn wrong_once(scratch: &Scratch) -> String {
 fn wrong_once_ran(arguments: &[&str]) -> Ran {
     let scratch = Scratch::new();
     let scenario = wrong_once(&scratch);
-    let output = run_command(&scratch, &scenario, arguments).output().unwrap();
+    let output = run_command(&scratch, &scenario).args(arguments).output().unwrap();
     ran(scratch, output)
 }
 
@@ -111,11 +103,11 @@ fn the_attempt_that_is_valid_counts_and_says_what_was_wrong_before() {
 }
 
 #[test]
-fn what_is_not_invalid_is_not_repeated() {
+fn a_run_that_is_not_invalid_is_not_repeated() {
     let _alone = alone();
     let scratch = Scratch::new();
     let scenario = sidecar(&["--exit-at-start", "3"], "[stage.startup]\nlaunches = 6\n");
-    let output = run_command(&scratch, &scenario, &["--retry-invalid", "3"]).output().unwrap();
+    let output = run_command(&scratch, &scenario).args(["--retry-invalid", "3"]).output().unwrap();
     assert_eq!(output.status.code(), Some(5));
     assert_eq!(attempts(&scratch.0).len(), 1);
     let wrong = harness().args(["run", "scenario.toml", "--retry-invalid", "10"]).output().unwrap();
@@ -128,21 +120,18 @@ fn an_interrupt_ends_all_attempts() {
     let scratch = Scratch::new();
     // The second attempt is long, and is interrupted in the middle of it.
     let scenario = wrong_once(&scratch).replace("rounds = 6", "rounds = 600");
-    let mut child = run_command(&scratch, &scenario, &["--retry-invalid", "9"])
+    let mut child = run_command(&scratch, &scenario)
+        .args(["--retry-invalid", "9"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let begun = Instant::now();
     let is_measuring = || {
         let journal = attempts(&scratch.0).get(1).map(|folder| folder.join("journal.jsonl"));
         let text = journal.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
         text.contains("\"trial\"")
     };
-    while !is_measuring() {
-        assert!(begun.elapsed() < Duration::from_secs(600), "the second attempt never began");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    eventually("the second attempt", is_measuring);
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));

@@ -1,4 +1,4 @@
-//! What a night may bring: full disks, floods of log lines, clocks that jump, thousands of connections, process numbers that are given
+//! Checks runs under conditions that a night may bring: full disks, floods of log lines, clocks that jump, thousands of connections, process numbers that are given
 //! twice. Each against the real binary: nothing measured is lost, no number is wrong, and nothing is left running.
 
 mod clock;
@@ -7,15 +7,12 @@ mod disk;
 mod flood;
 mod processes;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use crate::support::{Scratch, harness, newest, processes_naming};
-
-/// For what must happen at some time: so long that only what never happens takes longer, on however slow a machine and behind
-/// whatever other run.
-const PATIENCE: Duration = Duration::from_secs(600);
+use crate::support::waiting::{eventually, journal};
+use crate::support::{Scratch, harness, processes_naming};
 
 /// A scenario, a place for its results, and a folder for temporary files, which identifies the processes of its runs.
 struct Site {
@@ -73,20 +70,6 @@ impl Site {
     /// Waits until the journal of the run below `out` has a line with these words.
     fn wait_for(&self, words: &str) {
         eventually(words, || journal(&self.out()).contains(words));
-    }
-}
-
-/// Returns the journal of the newest run below `out`, as far as it goes.
-fn journal(out: &Path) -> String {
-    let path = newest(out).map(|run| run.join("journal.jsonl"));
-    path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
-}
-
-fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !condition() {
-        assert!(begun.elapsed() < PATIENCE, "never: {what}");
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

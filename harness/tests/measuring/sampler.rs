@@ -223,8 +223,8 @@ fn the_peak_is_the_windows_and_not_the_lifes() {
     let quiet = window(&sampler, 50);
     let resting = last(&quiet).rss_bytes;
     assert!(quiet.peak_rss_bytes.unwrap() < resting + 2 * MIB, "{quiet:?}");
-    // Until it breathes inside a window: the machine may hold up either of the two.
-    let mut breath = || {
+    // Until a burst is inside a window: the machine may hold up either of the two.
+    let mut burst = || {
         let start = Mono::now().after(Nanos::from_millis(30));
         let pending = sampler.window(start, start.after(Nanos::from_secs(1)));
         std::thread::sleep(Duration::from_millis(150));
@@ -234,7 +234,7 @@ fn the_peak_is_the_windows_and_not_the_lifes() {
         let loud = pending.wait();
         (inside && loud.readings.0[0].at < start.after(Nanos::from_millis(100))).then_some(loud)
     };
-    let loud = (0..20).find_map(|_| breath()).expect("a breath inside a window");
+    let loud = (0..20).find_map(|_| burst()).expect("a burst inside a window");
     let rise = loud.peak_rss_bytes.unwrap() - resting;
     assert!((31 * MIB..34 * MIB).contains(&rise), "rose by {rise}");
     assert!(last(&loud).rss_bytes < resting + 4 * MIB);

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use crate::alone;
 use crate::support;
-use crate::support::{Ran, Scratch, harness, measured, newest, ran, settled, sidecar, undisturbed};
+use crate::support::{Ran, Scratch, harness, measured, newest, ran, run_command, settled, sidecar, undisturbed};
 use harness::measure::{Ending, InstanceFacts, InstanceRecord, StageStatus};
 use harness::stages::soak::facts::{FILE, Instance, Quantity};
 use harness::stages::soak::judge::{Judged as Soak, TrendState};
@@ -45,10 +45,7 @@ fn a_leak_of_30_mib_and_120_descriptors_a_minute_is_found_within_half_a_minute()
     let series = RefCell::new(String::new());
     let ran = undisturbed(|| {
         let scratch = Scratch::new();
-        let file = scratch.0.join("scenario.toml");
-        std::fs::write(&file, &leaking).unwrap();
-        let output =
-            harness().args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
+        let output = run_command(&scratch, &leaking).output().unwrap();
         let folder = newest(&scratch.0.join("out")).unwrap();
         *series.borrow_mut() = std::fs::read_to_string(folder.join(FILE)).unwrap();
         let valid = harness().arg("validate").arg(folder.join("result.json")).output().unwrap();

@@ -1,4 +1,4 @@
-//! The container engine, as its own client sees it: what a run claims is checked from outside.
+//! The container engine, as its own client sees it: the claims of a run are checked from outside.
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 

@@ -1,5 +1,5 @@
 //! A stand-in on loopback for the part of GitHub's REST interface that comments need. It keeps the comments of one repository
-//! and every request; what it cannot show is whether GitHub itself would answer so.
+//! and every request; it cannot show whether GitHub itself would answer so.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -19,7 +19,7 @@ pub struct Seen {
     pub body: Value,
 }
 
-/// What to do with a request.
+/// The reaction to a request.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// As GitHub would.
@@ -56,7 +56,7 @@ pub fn comment(id: u64, login: &str, kind: &str, body: &str) -> Value {
 }
 
 impl GithubStandIn {
-    /// With these comments under every pull request; `rule` decides on each request.
+    /// Starts it with these comments under every pull request; `rule` decides on each request.
     pub fn start(comments: Vec<Value>, rule: impl FnMut(&Seen) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, clippy::print_stderr, reason = "every test file uses a part of it")]
 
+pub mod snapshot;
+pub mod waiting;
+
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -30,7 +33,7 @@ impl Drop for Scratch {
     }
 }
 
-/// What a finished run left behind, read before its directory is removed.
+/// The output and files of a finished run, read before its directory is removed.
 #[derive(Clone)]
 pub struct Ran {
     pub code: i32,
@@ -80,13 +83,13 @@ pub fn settled(what: &str, bounds: RangeInclusive<f64>, mut measure: impl FnMut(
     assert!(bounds.contains(&found[2]), "{what}: {found:.3?} in five measurements, expected {bounds:?}");
 }
 
-/// [`recovered`], where the first measurement is there already.
+/// Does the same as [`recovered`] if the first measurement exists already.
 pub fn recovered_from<T>(share: f64, what: &str, first: &T, again: impl Fn() -> T, of: impl Fn(&T) -> (f64, f64)) {
     let mut first = Some(first);
     recovered(share, what, || first.take().map_or_else(|| of(&again()), &of));
 }
 
-/// [`run`], for a measurement that must be valid.
+/// Does the same as [`run`] for a measurement that must be valid.
 pub fn measured(scenario: &str) -> Ran {
     undisturbed(|| run(scenario))
 }
@@ -105,11 +108,17 @@ pub fn undisturbed(measure: impl Fn() -> Ran) -> Ran {
 /// Writes `scenario` to a file and runs it.
 pub fn run(scenario: &str) -> Ran {
     let scratch = Scratch::new();
+    let output = run_command(&scratch, scenario).output().unwrap();
+    ran(scratch, output)
+}
+
+/// Writes `scenario` to a file and returns the command that runs it and writes below `scratch/out`.
+pub fn run_command(scratch: &Scratch, scenario: &str) -> Command {
     let file = scratch.0.join("scenario.toml");
     std::fs::write(&file, scenario).unwrap();
-    let output =
-        harness().args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out")).output().unwrap();
-    ran(scratch, output)
+    let mut command = harness();
+    command.args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out"));
+    command
 }
 
 /// Collects what a run below `scratch/out` left behind, and removes it.
@@ -140,7 +149,7 @@ fn truths(logs: &Path) -> Vec<Value> {
     targets.iter().filter_map(truth).collect()
 }
 
-/// `out/<scenario>/<run-id>`, the newest one.
+/// Returns the newest `out/<scenario>/<run-id>`.
 pub fn newest(out: &Path) -> Option<PathBuf> {
     let scenario = std::fs::read_dir(out).ok()?.flatten().next()?.path();
     let mut runs: Vec<PathBuf> = std::fs::read_dir(scenario).ok()?.flatten().map(|entry| entry.path()).collect();
@@ -148,7 +157,7 @@ pub fn newest(out: &Path) -> Option<PathBuf> {
     runs.pop()
 }
 
-/// Processes, each with its command line, whose environment or command line names this folder.
+/// Returns the processes, each with its command line, whose environment or command line names this folder.
 pub fn processes_naming(folder: &Path) -> Vec<(u32, String)> {
     let needle = folder.display().to_string();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();

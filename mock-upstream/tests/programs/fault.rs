@@ -70,7 +70,7 @@ async fn a_half_closed_stream_still_listens() {
 }
 
 #[tokio::test]
-async fn what_is_down_refuses_ends_connections_and_comes_back_on_its_port() {
+async fn an_upstream_that_is_down_refuses_connections_and_comes_back_on_its_port() {
     let server = upstream_at(quiet_address(), &[]).await;
     let mut admin = Client::connect(server.address).await;
     for round in 1..=3 {

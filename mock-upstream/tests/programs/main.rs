@@ -1,4 +1,4 @@
-//! Both programs against their own promises: in-process on port 0, and as spawned binaries where a process ends.
+//! Tests both programs: in-process on port 0, and as spawned binaries where a process ends.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

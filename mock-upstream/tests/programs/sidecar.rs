@@ -176,5 +176,5 @@ async fn truth_and_metrics_tell_the_same() {
         let line = format!("reference_sidecar_{metric} {}\n", truth.pointer(pointer).unwrap());
         assert!(metrics.contains(&line), "{line} in\n{metrics}");
     }
-    assert!(!metrics.contains("freeze"), "what did not happen is left out");
+    assert!(!metrics.contains("freeze"), "counters of faults that did not happen are left out");
 }

@@ -43,7 +43,7 @@ async fn an_answer_comes_no_earlier_than_asked_and_what_it_takes_is_part_of_that
 }
 
 #[tokio::test]
-async fn what_waits_together_is_not_added_up() {
+async fn waits_at_the_same_time_do_not_add_up() {
     let pair = pair(&["--add-latency", "200ms"], &[]).await;
     let address = pair.proxy.address;
     let start = Instant::now();

@@ -37,7 +37,7 @@ pub(in crate::cli) struct InitArgs {
     pub(in crate::cli) force: bool,
 }
 
-/// What a template is for.
+/// The kind of program that a template is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum InitKind {
     /// A program with an upstream

@@ -1,9 +1,10 @@
-//! What the launcher makes of a scenario, looked at from inside the container.
+//! Checks from inside a container how the launcher has started it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::waiting::runtime;
 use harness::measure::Ending;
 use harness::measure::group::ResourceLimits;
 use harness_base::units::{Bytes, Nanos};
@@ -58,10 +59,6 @@ impl Drop for Place {
         let left = labelled(&format!("harness.run={}", self.run));
         assert!(std::thread::panicking() || left.is_empty(), "{left:?}");
     }
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 fn container(image: ImageSpec, command: &[&str]) -> ContainerSpec {

@@ -10,7 +10,8 @@ use nix::unistd::Pid;
 
 use super::{RUNS, an_engine_for, left_of, on_bridge, on_host};
 use crate::docker::{Image, docker, labelled, there_is_an_engine};
-use crate::support::{Scratch, harness, newest};
+use crate::support::waiting::{eventually, journal};
+use crate::support::{Scratch, harness, newest, run_command};
 
 /// A run in the background.
 struct Background {
@@ -21,11 +22,7 @@ struct Background {
 impl Background {
     fn start(scenario: &str) -> Self {
         let scratch = Scratch::new();
-        let file = scratch.0.join("scenario.toml");
-        std::fs::write(&file, scenario).unwrap();
-        let mut command = harness();
-        command.args(["run", "--verbose"]).arg(&file).arg("--out").arg(scratch.0.join("out"));
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let child = run_command(&scratch, scenario).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         Self { child, scratch }
     }
 
@@ -39,16 +36,11 @@ impl Background {
 
     /// Waits until the stage is in the journal and one of its containers is there.
     fn wait_for(&self, stage: &str) {
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(600) {
-            let text = self.results().and_then(|run| std::fs::read_to_string(run.join("journal.jsonl")).ok());
-            let there = text.is_some_and(|text| text.contains(&format!("\"{stage}\"")));
-            if there && left_of(&self.run_id()).iter().any(|left| left.starts_with("container")) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("{stage} never began");
+        let quoted = format!("\"{stage}\"");
+        eventually(&quoted, || {
+            let there = journal(&self.scratch.0.join("out")).contains(&quoted);
+            there && left_of(&self.run_id()).iter().any(|left| left.starts_with("container"))
+        });
     }
 
     fn pid(&self) -> Pid {
@@ -144,7 +136,7 @@ impl Drop for Living {
 }
 
 #[test]
-fn what_a_killed_keeper_leaves_is_cleaned_and_what_lives_is_not() {
+fn leftovers_of_a_killed_keeper_are_cleaned_and_live_runs_are_not() {
     if !there_is_an_engine("clean") {
         return;
     }

@@ -1,4 +1,4 @@
-//! What executables need, held against what the kernel and the loader really mapped.
+//! Compares the libraries that executables need with those that the kernel and the loader really mapped.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ fn a_static_program_needs_nothing() {
 }
 
 #[test]
-fn what_is_no_program_of_this_host_is_reported_as_what_it_is() {
+fn a_file_that_this_host_cannot_run_is_described() {
     let scratch = Scratch::new();
     let file = scratch.0.join("file");
     std::fs::write(&file, "#!/bin/sh\nexec true\n").unwrap();

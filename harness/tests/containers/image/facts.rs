@@ -208,7 +208,7 @@ fn an_archive_that_is_cut_off_anywhere_gives_no_number() {
 }
 
 #[test]
-fn what_is_no_image_or_several_is_refused() {
+fn a_file_without_an_image_or_with_several_is_refused() {
     let scratch = Scratch::new();
     assert!(matches!(facts(&scratch.0), Err(Error::NoImage { .. })));
     assert!(matches!(facts(&scratch.0.join("absent")), Err(Error::Unreadable { .. })));
@@ -250,7 +250,7 @@ fn an_archive_of_an_engine_knows_its_own_platform_only() {
 }
 
 #[test]
-fn what_was_built_and_what_the_engine_saves_of_it_are_the_same_image() {
+fn a_built_image_and_its_copy_from_the_engine_are_the_same() {
     let (scratch, tag) = (Scratch::new(), Tag::new());
     let program = program_with_libraries(&scratch);
     let out = scratch.0.join("image.tar");
@@ -286,11 +286,9 @@ fn artifact_run(scratch: Scratch, image: &str) -> crate::support::Ran {
     let stages = format!(
         "[stage.artifact]\nimage = {image:?}\n[targets]\n\"binary/docker_image_compressed\" = {{ limit = \"< 10 MB\", required = true }}\n\"binary/docker_layers\" = {{ limit = \"< 2\" }}\n"
     );
-    let file = scratch.0.join("scenario.toml");
-    std::fs::write(&file, crate::support::sidecar(&[], &stages)).unwrap();
+    let scenario = crate::support::sidecar(&[], &stages);
+    let output = crate::support::run_command(&scratch, &scenario).output().unwrap();
     let out = scratch.0.join("out");
-    let output =
-        crate::support::harness().args(["run", "--verbose"]).arg(&file).arg("--out").arg(&out).output().unwrap();
     let flat =
         crate::support::newest(&out).and_then(|run| std::fs::read_to_string(run.join("bench_metrics.flat.json")).ok());
     let bencher =

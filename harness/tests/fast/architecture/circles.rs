@@ -1,4 +1,4 @@
-//! Circles of files: files that import each other, directly or through others.
+//! Finds circles of files: files that import each other, directly or through others.
 //!
 //! A file and the folder of its submodules are one module to those outside, so that a submodule may use what the file above it
 //! defines, and the file its submodules; everything else counts. In the libraries, that counts as a circle too.
@@ -25,7 +25,7 @@ pub fn circles(sources: &[&Source], library: bool) -> Vec<Vec<String>> {
     circles
 }
 
-/// Everything that a file imports, directly or through others; itself too where that leads back to it.
+/// Returns everything that a file imports, directly or through others; the file itself too where that leads back to it.
 fn reach<'a>(graph: &Graph<'a>, file: &str) -> BTreeSet<&'a str> {
     let mut found = BTreeSet::new();
     let mut open: Vec<&str> = graph[file].iter().copied().collect();

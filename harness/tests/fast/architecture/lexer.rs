@@ -7,7 +7,7 @@ pub struct Token {
     pub line: usize,
 }
 
-/// What stands in the place of a string or character literal.
+/// The token of every string or character literal.
 pub const LITERAL: &str = "\"";
 
 struct Lexer {

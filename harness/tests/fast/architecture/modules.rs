@@ -1,6 +1,6 @@
 //! Lists the modules of the crate with their layers, and what each may import.
 
-/// What the modules of a layer are about.
+/// The task of the modules of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// Facts and their formats.
@@ -59,7 +59,7 @@ pub const STAGE_FILES: &[(&str, &str)] = &[
     ("run", "run"),
 ];
 
-/// What starts or watches something never sees what judges or shows it, although that is further down.
+/// Modules that start or watch programs never import those that judge or show results, although these are further down.
 pub const APART: &[(&str, &str)] = &[("run", "verdict"), ("run", "report"), ("run", "baseline")];
 
 /// Foreign crates that certain modules may use.

@@ -28,7 +28,7 @@ pub fn into_the_crate(tokens: &[Token], module: &[String]) -> Vec<Path> {
     found
 }
 
-/// As [`into_the_crate`], with the paths that begin with a module whose file `module` declares.
+/// Does the same as [`into_the_crate`], with the paths that begin with a module whose file `module` declares.
 pub fn into_files(tokens: &[Token], module: &[String]) -> Vec<Path> {
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
     let declares = |at: &usize| text(*at) == "mod" && text(*at + 2) == ";";

@@ -88,6 +88,6 @@ fn without_ci_git_decides() {
     is(&rule(&[], Some(Some("tls"))), "main", None, "branch tls is compared with the head of main");
     is(&rule(&[], Some(None)), "main", Some("main"), "HEAD is detached");
     is(&rule(&[], None), "main", Some("main"), "no git working copy");
-    // What GitHub says goes before what git says.
+    // The variables of GitHub take precedence over git.
     is(&rule(&[("GITHUB_REF", "refs/tags/v1")], Some(Some("main"))), "releases", Some("releases"), "tag v1");
 }

@@ -1,4 +1,4 @@
-//! Which runs a run is held against.
+//! Chooses the runs that a run is compared with.
 
 use harness::baseline::branch::{Rule, Surroundings};
 use harness::baseline::{Choice, Error, Promoted, Wanted, choose, find};
@@ -44,7 +44,7 @@ fn chosen(folder: &Folder, record: &Record) -> (Vec<String>, Vec<String>, Vec<St
 }
 
 #[test]
-fn what_was_asked_for_and_is_not_there_is_an_error() {
+fn a_missing_file_that_was_asked_for_is_an_error() {
     let folder = Folder::new();
     let refused = |wanted: Option<Wanted>| choose(folder.path(), wanted.as_ref(), &on_main(), &record()).unwrap_err();
     let missing = refused(name("main")).to_string();
@@ -109,7 +109,7 @@ fn a_run_is_never_held_against_itself() {
 }
 
 #[test]
-fn what_is_not_comparable_is_no_history() {
+fn runs_that_are_not_comparable_are_not_history() {
     let folder = Folder::new();
     let quick = Promoted { quick: true, ..run(1, 0.5) };
     let elsewhere = Promoted { host: other_host(), ..run(3, 0.5) };

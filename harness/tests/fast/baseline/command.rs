@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::support::snapshot::matches_file;
 use harness::measure::Record;
 use harness::report::schema;
 use harness::verdict::{Options, Stored, judge, stored};

@@ -1,4 +1,4 @@
-//! Made-up baselines, and a folder to keep them in.
+//! Makes baselines, and a folder for them.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -47,7 +47,7 @@ impl Folder {
         self.store().path(scenario, name).unwrap()
     }
 
-    /// `harness baseline ARGS --dir THIS`, as if outside of CI.
+    /// Runs `harness baseline ARGS --dir THIS`, as if outside of CI.
     pub fn command(&self, args: &[&str]) -> Shown {
         let mut command = outside_ci();
         command.arg("baseline").args(args).arg("--dir").arg(self.path());
@@ -67,7 +67,7 @@ pub fn outside_ci() -> std::process::Command {
     command
 }
 
-/// What a command said.
+/// The output of a command.
 #[derive(Debug)]
 pub struct Shown {
     pub code: i32,
@@ -175,16 +175,6 @@ pub fn baseline(runs: Vec<Promoted>) -> Baseline {
 pub fn valid(schema: &str, instance: &Value) -> Result<(), String> {
     let first = harness::report::validate::against(schema, instance).into_iter().next();
     first.map_or(Ok(()), |fault| Err(format!("{} at {}", fault.message, fault.pointer)))
-}
-
-/// Compares with a file of this crate; `UPDATE=1` writes it instead.
-pub fn matches_file(path: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, found).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "{} differs; inspect it and write it with UPDATE=1:\n{found}", path.display());
 }
 
 #[track_caller]

@@ -1,4 +1,4 @@
-//! What may become a baseline: every refusal, and what is kept of a run.
+//! Promotes runs: every refusal, and the parts of a run that are kept.
 
 use harness::measure::Record;
 use harness::measure::metric::Kind;
@@ -110,7 +110,7 @@ fn a_run_that_did_not_end_by_itself_is_never_promoted() {
 }
 
 #[test]
-fn what_a_person_may_answer_for_needs_a_reason_that_is_kept() {
+fn a_promotion_that_needs_a_reason_keeps_it() {
     let mut record = clean();
     record.scenario.quick = true;
     record.git.as_mut().unwrap().dirty = true;

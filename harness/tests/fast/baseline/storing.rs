@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::made::*;
 
 #[test]
-fn what_is_promoted_is_read_again_and_nothing_else_is_left() {
+fn a_promoted_run_is_read_again_and_no_other_file_is_left() {
     let folder = Folder::new();
     let expected = baseline(runs(&[1.0, 1.1, 0.9]));
     let path = folder.fill("sidecar", "main", expected.runs.clone());

@@ -1,5 +1,6 @@
 //! The history of one metric, against values known by other means.
 
+use crate::support::snapshot::matches_file;
 use harness::baseline::{Baseline, Promoted};
 use harness::measure::metric::{Better, Unit};
 use harness::report::schema;

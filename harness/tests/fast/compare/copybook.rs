@@ -61,7 +61,7 @@ fn the_receipt_that_its_script_writes_is_read_too() {
 }
 
 #[test]
-fn what_is_no_receipt_of_a_run_that_succeeded_is_refused() {
+fn a_receipt_of_a_run_that_failed_is_refused() {
     let failed = json!({"error": "benchmark_failed"});
     refused(&judged(&receipt(), &failed), Exit::InvalidInput, &["unknown layout", "the keys error"]);
     let mut status = receipt();

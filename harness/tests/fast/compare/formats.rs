@@ -121,7 +121,7 @@ fn the_command_prints_json_that_keeps_its_schema() {
 }
 
 #[test]
-fn what_is_not_decided_fails_only_when_asked() {
+fn an_undecided_result_fails_only_when_asked() {
     let files = Files::new();
     let (base, head) = (files.write("base.json", BMF), files.write("head.json", &BMF.replace("rps_10vu", "rps_20vu")));
     let code = |fail_on: &[&str]| {

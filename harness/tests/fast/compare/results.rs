@@ -3,13 +3,14 @@
 use std::sync::LazyLock;
 
 use harness::measure::Arm;
-use harness::measure::StageFacts;
-use harness::measure::record::{Record, StageKind, StageRecord, StageStatus};
+use harness::measure::record::{Record, StageRecord, StageStatus};
+use harness::measure::trial::Build;
 use harness::stages::artifact::facts as artifact;
 use harness::verdict::compare::Change;
 use harness::verdict::{Stored, judge};
 
 use super::*;
+use crate::sample::startup;
 
 /// Returns the common part of these records, cached because the sample is slow to create.
 fn bare() -> Record {
@@ -17,25 +18,13 @@ fn bare() -> Record {
     SAMPLE.clone()
 }
 
-/// Ten startup times whose median is `ms`, one per launch, a little apart from each other.
+/// Returns ten startup times whose median is `ms`, one per launch, a little apart from each other.
 fn launches(ms: f64) -> Record {
     with_launches(&(0..10).map(|n| ms * (0.991 + 0.002 * f64::from(n))).collect::<Vec<_>>())
 }
 
 fn with_launches(to_ready_ms: &[f64]) -> Record {
-    let instance = |ms: &f64| {
-        let mut instance = harness::measure::InstanceRecord::default();
-        instance.launch.ready_ns = Some((ms * 1e6) as u64);
-        instance
-    };
-    let startup = StageRecord {
-        name: "startup".to_owned(),
-        facts: StageFacts::new(StageKind::Startup),
-        status: StageStatus::Valid,
-        instances: to_ready_ms.iter().map(instance).collect(),
-        ..StageRecord::default()
-    };
-    Record { stages: vec![startup], ..bare() }
+    Record { stages: vec![startup(crate::sample::launches(Build::Head, to_ready_ms))], ..bare() }
 }
 
 fn sized(bytes: u64) -> Record {

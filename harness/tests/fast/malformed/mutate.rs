@@ -5,7 +5,7 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-/// What has broken readers before: borders of numbers, empty and huge things, other alphabets.
+/// Inputs that have broken readers before: borders of numbers, empty and huge things, other alphabets.
 const WORDS: [&str; 24] = [
     "0",
     "-1",

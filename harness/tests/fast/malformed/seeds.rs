@@ -33,7 +33,7 @@ fn binaries(folder: &Path) -> Vec<String> {
     paths.iter().map(|path| characters(&std::fs::read(path).unwrap())).collect()
 }
 
-/// The smallest program of 64 bits with a loader and a library, as the linker lays it out: headers, their tables, no code.
+/// Returns the smallest program of 64 bits with a loader and a library, as the linker lays it out: headers, their tables, no code.
 pub fn smallest_program() -> Vec<u8> {
     let strings = b"\0libc.so.6\0/lib\0";
     let interpreter = b"/lib64/ld-linux-x86-64.so.2\0";
@@ -64,7 +64,7 @@ pub fn smallest_program() -> Vec<u8> {
     file
 }
 
-/// An OCI layout with one image of one empty layer, as the target `image` reads it.
+/// Returns an OCI layout with one image of one empty layer, as the target `image` reads it.
 pub fn layout() -> String {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
     let platform = format!("{{\"os\":\"linux\",\"architecture\":\"{architecture}\"}}");
@@ -118,7 +118,7 @@ fn histograms() -> Vec<String> {
     values.iter().map(packed).collect()
 }
 
-/// Whole files of each kind, as this repository has them.
+/// Returns whole files of each kind, as this repository has them.
 pub fn whole(target: &str) -> Vec<String> {
     let tests = root().join("harness/tests");
     let seeds = match target {
@@ -163,7 +163,7 @@ pub fn whole(target: &str) -> Vec<String> {
     seeds
 }
 
-/// Whole files and the corpus.
+/// Returns whole files and the corpus.
 pub fn seeds(target: &str) -> Vec<String> {
     [whole(target), corpus(target)].concat()
 }

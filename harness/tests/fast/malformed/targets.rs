@@ -1,4 +1,4 @@
-//! What broken input is given to: every reader of files that people and other tools write. A panic is a finding, and so is an error
+//! Gives broken input to every reader of files that people and other tools write. A panic is a finding, and so is an error
 //! that does not name its place, or a number that is none.
 
 use std::io::Write as _;
@@ -20,7 +20,7 @@ use harness_rig::group::GroupUsage;
 use harness_rig::probe;
 use sha2::{Digest as _, Sha256};
 
-/// What is fed with a text.
+/// A reader that is given a text.
 pub type Target = fn(&str);
 
 /// Every one of them with its name, which is also that of its folder in the corpus.
@@ -236,7 +236,7 @@ pub fn image_facts(text: &str) -> Result<ImageFacts, harness_image::Error> {
 /// The answer of a health endpoint has a status, or is refused. Each byte is a character up to U+00FF.
 pub fn probe(text: &str) {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
-    // What does not fit into the socket is not sent: the probe reads no more than it.
+    // Bytes that do not fit into the socket are not sent: the probe reads no more than it.
     theirs.set_nonblocking(true).unwrap();
     let _too_long = theirs.write(&bytes(text));
     theirs.shutdown(Shutdown::Write).unwrap();

@@ -1,4 +1,4 @@
-//! What GitHub Actions reads of a step.
+//! Checks the files and lines that GitHub Actions reads from a step.
 
 use harness::verdict::judgement::Ground;
 use std::process::Output;

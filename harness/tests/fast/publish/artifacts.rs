@@ -1,4 +1,4 @@
-//! Which files `harness report --out` writes: those that a run writes.
+//! Checks that `harness report --out` writes the files that a run writes.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `scripts/bencher-upload`. Bencher's command line cannot be installed here: what is looked at is how a stand-in is called.
+//! `scripts/bencher-upload`. Bencher's command line cannot be installed here, so a stand-in records how it is called.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -156,7 +156,7 @@ fn tc_obs_007_a_bencher_stand_in_that_is_missing_refuses_breaks_or_hangs_fails_n
 }
 
 #[test]
-fn what_must_not_be_tracked_is_not_sent_to_the_bencher_stand_in() {
+fn results_that_must_not_be_tracked_are_not_sent_to_the_bencher_stand_in() {
     let mut record = crate::sample::record();
     record.scenario.quick = true;
     let quick = Run::of(record, &[]);

@@ -80,7 +80,7 @@ fn an_archive_contains_the_run_the_schemas_and_their_digests_and_is_the_same_eac
 }
 
 #[test]
-fn what_was_modified_removed_or_added_is_named() {
+fn files_that_were_modified_removed_or_added_are_named() {
     let run = Run::quiet();
     let original = entries(&bundled(&run, "run.tar.gz"));
     let faults = |entries: &[(String, Vec<u8>)]| {

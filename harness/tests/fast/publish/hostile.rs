@@ -10,7 +10,7 @@ use crate::hostile::{ATTACKS, Answer, Attack, Kept, Watched, json, on_tcp};
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How late a limit may be noticed.
 const LATE: Duration = Duration::from_millis(100);
-/// What an answer may cost in memory, in KiB.
+/// The memory that an answer may take, in KiB.
 const MEMORY: u64 = 64 << 10;
 
 /// How GitHub answers the first request of a workflow, whose token belongs to no person.
@@ -78,7 +78,7 @@ fn survives(run: &Run, normal: u64, attack: &Attack, which: usize) {
 }
 
 #[test]
-fn what_is_wrong_with_an_answer_is_named() {
+fn a_wrong_answer_is_described() {
     let run = Run::quiet();
     for (what, words) in [
         ("a head in single bytes", "did not answer within 1.00 s (3 tries)"),

@@ -47,7 +47,7 @@ impl Drop for Folder {
     }
 }
 
-/// One valid artifact of every kind that is one JSON document, by its kind.
+/// Returns one valid artifact of every kind that is one JSON document, by its kind.
 fn artifacts() -> Vec<(Kind, Value)> {
     let record = sample::record();
     let judgement = judged(&record, &[claim("overhead/latency_p50", true, 2.0)]);
@@ -167,7 +167,7 @@ fn a_missing_and_an_unknown_field_are_named_and_all_faults_come_at_once() {
 }
 
 #[test]
-fn what_no_schema_can_say_is_said_by_the_reader() {
+fn the_reader_reports_mistakes_that_no_schema_can_express() {
     let folder = Folder::new("readers");
     let faults = |name: &str, text: &str| folder.check(name, text).faults;
     let mut artifacts = artifacts();
@@ -195,7 +195,7 @@ fn what_no_schema_can_say_is_said_by_the_reader() {
 }
 
 #[test]
-fn what_is_of_no_known_kind_says_what_it_looks_like() {
+fn a_file_of_no_known_kind_is_described() {
     let folder = Folder::new("unknown");
     for (text, message) in [
         ("{\"version\": 3}", "an object with the keys version"),
@@ -304,7 +304,7 @@ fn a_receipt_is_read_again_with_the_same_numbers() {
         assert!(entry.interval.zip(ends).is_none_or(|(one, two)| (one.0 - two.0).abs() + (one.1 - two.1).abs() < 1e-6));
     }
     let receipt: Value = serde_json::from_str(&text).unwrap();
-    assert!(receipt["summary"].get("display_mibps").is_none(), "what was not measured is not there, and never 0");
+    assert!(receipt["summary"].get("display_mibps").is_none(), "a value that was not measured is absent, and never 0");
     let peak = receipt["summary"]["max_rss_mib"].as_f64().unwrap();
     assert!(peak > 20.0 && peak < 100.0, "{peak}");
 }

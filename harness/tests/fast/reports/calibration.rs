@@ -1,4 +1,4 @@
-//! What reports say of the calibration in a record.
+//! Shows the calibration of a record in reports.
 
 use harness::measure::Calibration;
 use harness::measure::ToolFacts;
@@ -58,7 +58,7 @@ fn all_say(record: &Record, sentence: &str) {
 }
 
 #[test]
-fn what_the_host_resolves_stands_beside_the_host() {
+fn the_resolution_is_shown_beside_the_host() {
     all_say(
         &calibrated(|_| ()),
         "this host resolves overheads of ±12.3 µs in 10 s, ±4.82 µs in 60 s, ±1.52 µs in 10 min; generator and bundled upstream \
@@ -68,7 +68,7 @@ fn what_the_host_resolves_stands_beside_the_host() {
 }
 
 #[test]
-fn what_makes_it_worth_less_is_reported() {
+fn reasons_to_distrust_a_calibration_are_reported() {
     all_say(
         &calibrated(|found| {
             found.quick = true;

@@ -1,4 +1,4 @@
-//! What changed against a base: as it looks at the terminal, in Markdown and in `verdict.json`.
+//! Shows changes against a base: as they look at the terminal, in Markdown and in `verdict.json`.
 
 use harness::measure::record::BuildFacts;
 use harness::measure::trial::Build;

@@ -34,7 +34,7 @@ fn page(path: &str) -> Page {
     Page { text: std::fs::read_to_string(&path).unwrap(), path }
 }
 
-/// README, CONTRIBUTING and everything in `docs`.
+/// Returns README, CONTRIBUTING and everything in `docs`.
 fn pages() -> Vec<Page> {
     let mut pages = vec![page("README.md"), page("CONTRIBUTING.md")];
     let mut folders = vec!["harness/docs".to_owned()];
@@ -192,7 +192,7 @@ fn commands_in_the_documents_can_be_typed() {
             };
             if typed.insert(arguments.join(" ")) {
                 let mut harness = Command::new(env!("CARGO_BIN_EXE_harness"));
-                // What follows `--` belongs to another program.
+                // The arguments after `--` belong to another program.
                 let own = arguments.iter().position(|word| *word == "--").unwrap_or(arguments.len());
                 let output = harness.args(&arguments[..own]).arg("--help").args(&arguments[own..]).output().unwrap();
                 let said = String::from_utf8_lossy(&output.stderr);

@@ -1,6 +1,6 @@
-//! What a record is judged to be.
+//! Judges records.
 
-use harness::measure::record::StageKind;
+use harness::measure::trial::Build;
 use harness::verdict::judgement::ClaimState;
 use harness::verdict::{FailOn, Options, judge};
 use harness_base::exit::Exit;
@@ -9,19 +9,7 @@ use super::*;
 
 /// Returns a record whose only values are these startup times in milliseconds, one per launch.
 fn launches(to_ready_ms: &[f64]) -> Record {
-    let instance = |ms: &f64| {
-        let mut instance = harness::measure::InstanceRecord::default();
-        instance.launch.ready_ns = Some((ms * 1e6) as u64);
-        instance
-    };
-    let stage = StageRecord {
-        name: "startup".to_owned(),
-        facts: harness::measure::StageFacts::new(StageKind::Startup),
-        status: StageStatus::Valid,
-        instances: to_ready_ms.iter().map(instance).collect(),
-        ..StageRecord::default()
-    };
-    Record { stages: vec![stage], ..Record::default() }
+    Record { stages: vec![sample::startup(sample::launches(Build::Head, to_ready_ms))], ..Record::default() }
 }
 
 fn state(record: &Record, claim: &Claim) -> ClaimState {
@@ -166,7 +154,7 @@ fn the_most_urgent_ending_wins_and_speaks_first() {
         let reasons = judgement.reasons();
         assert!(reasons.iter().any(|reason| reason.contains("stage overhead")), "{:?}", judgement.grounds);
     };
-    // What a valid stage says stands, whatever else is invalid.
+    // The result of a valid stage stands, whatever else is invalid.
     expect(&|_| (), Exit::Regressed, "memory/idle_rss");
     for (name, exit) in [("capacity", Exit::TargetFailed), ("startup", Exit::InvalidInput), ("artifact", Exit::Usage)] {
         expect(&|record| stage(record, name).status = failed(exit), exit, &format!("because of {exit:?}"));

@@ -87,7 +87,7 @@ fn the_test_cases_and_the_acceptance_of_the_documents_have_rows() {
 }
 
 #[test]
-fn what_a_row_names_exists() {
+fn names_in_a_row_exist() {
     let metrics = page("harness/docs/metrics.md");
     let known: BTreeSet<String> = metrics
         .lines()
@@ -107,7 +107,7 @@ fn what_a_row_names_exists() {
                     others += 1;
                 }
                 None if text.contains('/') && categories.contains(text.split('/').next().unwrap_or_default()) => {
-                    assert!(known.contains(text), "{}: {text} is no metric", row.requirement);
+                    assert!(known.contains(text), "{}: {text} is not a metric", row.requirement);
                     others += 1;
                 }
                 None => {}

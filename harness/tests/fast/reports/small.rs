@@ -51,7 +51,7 @@ fn badges_look_as_they_did() {
 }
 
 #[test]
-fn what_must_not_be_published_has_no_badge() {
+fn results_that_must_not_be_published_have_no_badge() {
     let invalid = with_invalid_overhead();
     let found = badges(&invalid, &judged(&invalid, &[]));
     assert_eq!(json_names(&found), ["binary-size", "idle-rss", "rps", "startup", "verdict"]);

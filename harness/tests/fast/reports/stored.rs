@@ -22,7 +22,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn what_is_written_is_read_and_judged_the_same() {
+fn a_stored_result_is_read_and_judged_the_same() {
     let folder = std::env::temp_dir().join(format!("harness-stored-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("result.json");

@@ -1,4 +1,4 @@
-//! What a valid answer looks like, and what a plan's digest depends on.
+//! Reads expected answers, and checks which parts of a scenario the digest of a plan depends on.
 
 use super::*;
 

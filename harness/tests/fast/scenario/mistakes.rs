@@ -33,7 +33,7 @@ hint: `harness check scenarios/x.toml` validates without starting anything"#;
     assert_eq!(parse(text, &[]).unwrap_err().to_string(), expected);
 }
 
-/// What is written instead of what in [`GOOD`], and how the only mistake reads from its start.
+/// A text of [`GOOD`], the text that replaces it, and the beginning of the only mistake.
 pub(super) const MISTAKES: &[(&str, &str, &str)] = &[
     ("name = \"x\"", "name = \"a/b\"", "line 2: name: \"a/b\" must be 1 to 64 letters"),
     ("name = \"x\"", "name = \"x\"\nsede = 1", "line 3: sede: unknown key (did you mean seed?)"),

@@ -1,4 +1,4 @@
-//! What `--quick` changes.
+//! Checks the changes of `--quick`.
 
 use super::*;
 

@@ -44,7 +44,7 @@ fn an_objective_has_several_parts_and_the_window_fits_the_longest_limit() {
 }
 
 #[test]
-fn what_can_decide_nothing_is_refused() {
+fn settings_that_can_decide_nothing_are_refused() {
     for (keys, message) in [
         ("slices = 1\ninstances = 2", "an interval needs 5 values"),
         ("low = \"100/s\"\nhigh = \"50/s\"", "must be above `low`"),

@@ -1,4 +1,4 @@
-//! What the generator speaks with the endpoints.
+//! Reads the protocol between generator and endpoints.
 
 use harness_load::spec::{Http2, WireSpec};
 

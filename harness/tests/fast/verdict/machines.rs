@@ -13,8 +13,8 @@ use harness_base::units::{Nanos, Rate};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::publishing::{launches, startup};
 use super::*;
+use crate::sample::{launches, startup};
 
 /// Standard deviation of the logarithms between instances of one program, and between rounds of one instance.
 const INSTANCES: f64 = 0.03;

@@ -1,4 +1,4 @@
-//! What holds whatever the values are. The cases are drawn with a fixed seed: a true rule must not fail on the one case in a
+//! Checks properties that hold for all values. The cases are drawn with a fixed seed: a true rule must not fail on the one case in a
 //! million that lies within a rounding error of a threshold.
 
 use proptest::collection::vec;
@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_number_never_reaches_a_finding_as_one(
+    fn a_value_that_is_not_a_number_never_reaches_a_finding(
         question in questions(), grounds in evidence(), at in 0_usize..64, side in 0_usize..3, which in 0_usize..5
     ) {
         let bad = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 0.0][which];

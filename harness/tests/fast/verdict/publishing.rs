@@ -1,11 +1,10 @@
-//! What becomes of a finding until it is published: two builds in one run, confirmation, overrides, exit codes.
+//! Follows a finding until it is published: two builds in one run, confirmation, overrides, exit codes.
 
 use harness::measure::ImageFacts;
-use harness::measure::StageFacts;
 use harness::measure::audit::{Blame, Check, Found};
 use harness::measure::image::{Count, Method};
 use harness::measure::reason::Problem;
-use harness::measure::record::{BuildFacts, InstanceRecord, Record, StageKind, StageRecord, StageStatus};
+use harness::measure::record::{BuildFacts, Record, StageRecord, StageStatus};
 use harness::measure::trial::Build;
 use harness::verdict::context::{Confirmation, Context};
 use harness::verdict::judgement::{Judgement, Topic};
@@ -14,28 +13,9 @@ use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 
 use super::*;
+use crate::sample::{launches, startup};
 
 pub(super) const READY: &str = "startup/to_ready";
-
-/// Launches of one build, ready after so many milliseconds.
-pub(super) fn launches(build: Build, to_ready_ms: &[f64]) -> Vec<InstanceRecord> {
-    let instance = |ms: &f64| {
-        let mut instance = InstanceRecord { build, ..InstanceRecord::default() };
-        instance.launch.ready_ns = Some((ms * 1e6) as u64);
-        instance
-    };
-    to_ready_ms.iter().map(instance).collect()
-}
-
-pub(super) fn startup(instances: Vec<InstanceRecord>) -> StageRecord {
-    StageRecord {
-        name: "startup".to_owned(),
-        facts: StageFacts::new(StageKind::Startup),
-        status: StageStatus::Valid,
-        instances,
-        ..StageRecord::default()
-    }
-}
 
 /// Returns a run that measured base and head beside each other.
 fn compared(base: &[f64], head: &[f64]) -> Record {

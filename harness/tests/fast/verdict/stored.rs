@@ -10,8 +10,10 @@ use harness::verdict::judgement::Judgement;
 use harness::verdict::{Options, Stored, judge};
 use harness_base::exit::Exit;
 
-use super::publishing::{READY, around, launches, ready, startup};
+use super::publishing::{READY, around, ready};
 use super::*;
+use crate::baseline::made;
+use crate::sample::{launches, startup};
 
 fn run(to_ready_ms: &[f64]) -> Record {
     Record {
@@ -22,11 +24,7 @@ fn run(to_ready_ms: &[f64]) -> Record {
 }
 
 fn metric(id: &str, unit: Unit, rounds: Vec<f64>) -> StoredMetric {
-    let mut sorted = rounds.clone();
-    sorted.sort_by(f64::total_cmp);
-    let point = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-    let (id, direction, kind) = (id.to_owned(), Better::Lower, Kind::Sampled);
-    StoredMetric { id, unit, direction, kind, point, rounds, direct: None, advisory: None }
+    made::metric(id, unit, Better::Lower, &rounds)
 }
 
 /// Returns a baseline of runs, oldest first, each with these startup times.
@@ -39,22 +37,10 @@ fn baseline(runs: &[Vec<f64>]) -> Baseline {
         host: HostFacts::default(),
         tool: ToolFacts::default(),
         program: "sidecar".to_owned(),
-        program_sha256: None,
-        scenario_sha256: "ab".repeat(32),
-        plan_sha256: None,
-        quick: false,
-        overrides: Vec::new(),
-        record_sha256: "cd".repeat(32),
-        override_reason: None,
-        reference: None,
         metrics: vec![metric(READY, Unit::Millis, rounds.clone())],
+        ..made::run(0, 0.0)
     };
-    Baseline {
-        schema_version: 1,
-        name: "main".to_owned(),
-        scenario: "sidecar".to_owned(),
-        runs: runs.iter().enumerate().map(promoted).collect(),
-    }
+    made::baseline(runs.iter().enumerate().map(promoted).collect())
 }
 
 fn against(runs: &[Vec<f64>]) -> Context {
@@ -134,7 +120,7 @@ fn a_block_against_a_stored_run_needs_the_rerun_and_the_same_host() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_reported() {
+fn values_that_cannot_be_compared_are_reported() {
     let none = Context { no_baseline: Some("results/baselines has none for sidecar".to_owned()), ..Context::default() };
     let judgement = judged(&run(&around(1.0)), &none);
     let finding = &judgement.findings[0];

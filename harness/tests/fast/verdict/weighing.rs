@@ -160,7 +160,7 @@ fn a_difference_below_the_floor_never_counts() {
 }
 
 #[test]
-fn what_may_be_zero_is_compared_by_differences() {
+fn values_that_may_be_zero_are_compared_by_differences() {
     let overhead = about("overhead/latency_p50", Unit::Millis, Better::Lower);
     let base = [-0.01, 0.02, 0.01, -0.02, 0.00, 0.03, -0.03, 0.01];
     let head: Vec<f64> = base.iter().map(|value| value + 0.3).collect();
@@ -185,7 +185,7 @@ fn what_may_be_zero_is_compared_by_differences() {
 }
 
 #[test]
-fn what_is_exact_needs_no_test_and_has_no_cap() {
+fn an_exact_value_needs_no_test_and_has_no_cap() {
     let size = Question { kind: Kind::Exact, ..about("binary/size", Unit::Bytes, Better::Lower) };
     let caps = ["the hosts differ".to_owned()];
     for (head, expected) in [

@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use harness::measure::ResourceLimits;
 use harness_base::clock::Mono;
@@ -13,8 +12,7 @@ use harness_rig::cgroup::{Own, name};
 use harness_rig::keeper::{Child, Command, Error, Keeper, clean_env};
 use harness_rig::sampler::{Sampler, Tree, Watched, Window};
 
-/// For what must happen at some time, on however slow a machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::waiting::comes_true;
 
 /// Returns whether groups can be made here. Where they cannot, the tests that need them say so and end.
 #[expect(clippy::print_stderr, reason = "a test that is skipped must not look like one that passed")]
@@ -73,22 +71,6 @@ impl Drop for Place {
         drop(self.keeper.take());
         std::fs::remove_dir_all(&self.folder).ok();
     }
-}
-
-pub fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-/// Waits for `condition` so long that only what never happens takes longer; whether it came true.
-pub fn eventually(condition: impl Fn() -> bool) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if condition() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    condition()
 }
 
 pub fn watch(child: &Child) -> Sampler {
@@ -151,7 +133,7 @@ impl Drop for Control {
     fn drop(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();
-        eventually(|| none_exists(&self.paths));
+        comes_true(|| none_exists(&self.paths));
         std::fs::remove_dir_all(&self.folder).ok();
     }
 }

@@ -19,13 +19,13 @@ type Attack = fn(&mut TcpStream) -> io::Result<()>;
 pub(super) const TIMEOUT: Nanos = Nanos::from_millis(400);
 /// How long after its timeout a request may end.
 const LATE: Nanos = Nanos::from_millis(100);
-/// What an answer may cost in memory, in KiB.
+/// The memory that an answer may take, in KiB.
 const MEMORY: u64 = 64 << 10;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
-/// What is sent, the outcome, and the beginning of its reason.
+/// The bytes that are sent, the outcome, and the beginning of its reason.
 const ATTACKS: [(&str, Attack, Outcome, &str); 13] = [
     (
         "a head in single bytes",

@@ -16,7 +16,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// What is sent once, what is sent until the connection ends, and the outcomes that this may have.
+/// Bytes that are sent once, bytes that are sent until the connection ends, and the outcomes that this may have.
 type Flood = (&'static str, Vec<u8>, Vec<u8>, &'static [Outcome]);
 
 fn floods() -> Vec<Flood> {

@@ -20,7 +20,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::{Notify, mpsc, watch};
 
-/// What the server does with a request.
+/// The reaction of the server to a request.
 pub enum Reaction {
     Answer(u16, &'static str),
     AnswerAndClose(u16, &'static str),
@@ -87,7 +87,7 @@ impl Server {
         self.address
     }
 
-    /// Nothing is answered from `from` on, for `length`.
+    /// Answers nothing from `from` on, for `length`.
     pub fn freeze(&self, from: Mono, length: Nanos) {
         *self.seen.frozen.lock().unwrap() = Some((from, from.after(length)));
     }

@@ -15,7 +15,7 @@ use crate::support::{Ran, measured, ran, sidecar};
 const CROWD: &str =
     "[stage.overhead]\nrounds = 6\nrate = \"1000/s\"\nconnections = 3000\nwarmup = \"200ms\"\nwindow = \"500ms\"\n";
 
-/// What the load generator needs for these connections to two arms.
+/// Descriptors that the load generator needs for these connections to two arms.
 const NEEDED: u64 = 3 * 3000 + 64;
 
 /// Runs the scenario under a limit of descriptors, which is the argument of `ulimit`.
@@ -82,7 +82,7 @@ fn in_time_wait() -> u16 {
     let address = listener.local_addr().unwrap();
     let mut client = TcpStream::connect(address).unwrap();
     let (server, _) = listener.accept().unwrap();
-    // Who closes first is who waits.
+    // The side that closes first keeps the port in TIME_WAIT.
     drop(server);
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
     drop((client, listener));

@@ -11,7 +11,7 @@ use crate::support::{harness, newest, sidecar};
 
 const CAPACITY: &str = "[stage.capacity]\nrounds = 6\nvus = 2\nwarmup = \"100ms\"\nwindow = \"300ms\"\n";
 
-/// A mount that only this shell and what it starts see. What lies there is copied before it vanishes with them.
+/// A mount that only this shell and its children see. Its files are copied before they vanish with it.
 const WITHIN: &[&str] = &["unshare", "-rm"];
 
 /// Checks that the result is in the only temporary folder of the site, complete and valid, and returns it.
@@ -27,7 +27,7 @@ fn is_kept(site: &Site, stderr: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(kept[0].join("result.json")).unwrap()).unwrap()
 }
 
-/// The journal below `out` has whole lines and can be read, and nothing poses as a result.
+/// Checks that the journal below `out` has whole lines and can be read, and that no file looks like a result.
 fn is_partial(out: &Path) {
     let written = journal(out);
     assert!(written.ends_with('\n') && written.lines().count() >= 2, "{} bytes of journal", written.len());

@@ -35,14 +35,14 @@ fn logged(logs: &Path) -> (u64, bool) {
     (bytes, shown.into_iter().all(|path| std::fs::read_to_string(path).unwrap().contains("bytes dropped")))
 }
 
-/// One run: the longest resident sets of control and keeper, and what the target says about its writes.
+/// Runs once. Returns the longest resident sets of control and keeper, and the report of the target about its writes.
 fn flooded() -> ([u64; 2], Value) {
     let stage =
         "[stage.overhead]\nrounds = 6\nrate = \"200/s\"\nconnections = 4\nwarmup = \"100ms\"\nwindow = \"400ms\"\n";
     let site = Site::new(&sidecar(&["--flood-per-second", "50MiB"], stage));
     let mut child = site.run().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut peaks = [0_u64; 2];
-    // What it prints is less than a pipe holds, so that it can be read at the end.
+    // Its output fits into a pipe, so that it can be read at the end.
     while child.try_wait().unwrap().is_none() {
         peaks[0] = peaks[0].max(peak(child.id()).unwrap_or(0));
         let processes = processes_naming(&site.tmp.0);

@@ -19,7 +19,7 @@ use crate::client::Client;
 
 pub const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
-/// What a client trusts, offers and presents.
+/// The certificates that a client trusts and presents, and the protocols that it offers.
 #[derive(Clone, Copy)]
 pub struct Guest<'a> {
     pub trusts: &'a Ca,

@@ -2,7 +2,7 @@
 
 use hdrhistogram::serialization::DeserializeError;
 
-/// Why a stored histogram cannot be read.
+/// The reason why a stored histogram cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("not a V2 HdrHistogram in base64: {0}")]
 pub struct Unreadable(Reason);

@@ -1,5 +1,7 @@
 //! A kept-alive HTTP/1.1 connection that repeats a GET request (RFC 9112).
 
+mod head;
+mod miss;
 mod stream;
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -10,21 +12,17 @@ use httparse::Status;
 use crate::target::HttpUrl;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
+use head::{Framing, Head, StatusLine};
+pub use miss::Miss;
+use miss::{HEAD, INTERIM, TIMEOUT};
 use stream::Stream;
 
-/// The timeout of an answer, however many bytes arrive. If a target accepts a connection but does not answer, the request is repeated
-/// on a new connection.
-const TIMEOUT: Nanos = Nanos::from_secs(1);
 /// The timeout of the body of an answer, counted from its head. After a later one, the connection is closed.
 const BODY_TIMEOUT: Nanos = Nanos::from_millis(20);
-/// Longest head, and longest line of a chunked body, in bytes.
-const HEAD: usize = 64 * 1024;
 /// Header lines of one answer.
 const HEADERS: usize = 128;
 /// The longest body that is read to its end. After a longer one, the connection is closed.
 const BODY: usize = 64 * 1024;
-/// Interim answers (1xx) before the final one.
-const INTERIM: usize = 16;
 /// The bytes of a body that are kept for messages.
 const EXCERPT: usize = 200;
 
@@ -39,44 +37,6 @@ pub(super) struct Answer {
     pub(super) reusable: bool,
 }
 
-/// Why there was no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum Miss {
-    #[error("the connection was closed before an answer")]
-    Closed,
-    #[error("the connection was accepted, but no answer came within {TIMEOUT}")]
-    Silent,
-    #[error("an answer began, but its head did not end within {TIMEOUT}: {0:?}")]
-    Slow(String),
-    #[error("{INTERIM} interim answers came and no final one, the last with status {0}")]
-    Interim(u16),
-    #[error("the head of an answer has more than {HEAD} bytes: {0:?}")]
-    Long(String),
-    #[error("what came was not HTTP/1: {0:?}")]
-    Garbage(String),
-    #[error("the head of an answer is malformed ({cause}): {start:?}")]
-    Malformed { start: String, cause: httparse::Error },
-    #[error("stopped")]
-    Stopped,
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Framing {
-    Length(usize),
-    Chunked,
-    UntilClosed,
-}
-
-/// The status line of a final answer.
-#[derive(Debug, Clone, Copy)]
-struct StatusLine {
-    /// When it had arrived.
-    at: Mono,
-    status: u16,
-}
-
 /// The beginning of a final answer.
 #[derive(Debug)]
 enum Began {
@@ -84,35 +44,6 @@ enum Began {
     Success(StatusLine),
     /// The head of another answer.
     Other(Head),
-}
-
-#[derive(Debug)]
-struct Head {
-    line: StatusLine,
-    framing: Framing,
-    /// Whether the connection stays open after the answer.
-    keep: bool,
-}
-
-impl Head {
-    fn of(response: &httparse::Response<'_, '_>, line: StatusLine) -> Result<Self, Miss> {
-        let mut head = Self { line, framing: Framing::UntilClosed, keep: response.version != Some(0) };
-        for header in &*response.headers {
-            let value = String::from_utf8_lossy(header.value).trim().to_ascii_lowercase();
-            match header.name.to_ascii_lowercase().as_str() {
-                "transfer-encoding" if value.ends_with("chunked") => head.framing = Framing::Chunked,
-                // A length together with chunks is ignored (RFC 9112, 6.3).
-                "content-length" if head.framing != Framing::Chunked => {
-                    let garbage = |_| Miss::Garbage(format!("{}: {value}", header.name));
-                    head.framing = Framing::Length(value.parse().map_err(garbage)?);
-                }
-                "connection" if value.contains("close") => head.keep = false,
-                "connection" if value.contains("keep-alive") => head.keep = true,
-                _ => {}
-            }
-        }
-        Ok(head)
-    }
 }
 
 /// A connection to one endpoint.

@@ -145,7 +145,7 @@ fn a_body_without_length_ends_with_its_connection() {
 }
 
 #[test]
-fn what_is_no_answer_is_distinguished() {
+fn the_reasons_without_an_answer_are_distinguished() {
     let message = |script: &[&str]| answers(&[script])[0].as_ref().map(|_| ()).expect_err("missed").clone();
     assert!(message(&[]).contains("closed before"));
     assert!(message(&["SSH-2.0-x\r\n"]).contains("not HTTP/1: \"SSH-2.0-x\""));
