@@ -27,6 +27,11 @@ pub fn burn(cpu: Nanos) -> Nanos {
     }
 }
 
+/// Returns how long `bytes` take at a rate of at least one byte per second.
+pub(crate) fn span_at(bytes: u64, bytes_per_second: usize) -> Duration {
+    Duration::from_secs_f64(bytes as f64 / bytes_per_second.max(1) as f64)
+}
+
 /// Sleeps with microsecond precision: a timer for most of the time, then a yielding spin for the last 100 µs.
 ///
 /// The descriptor of the timer is opened once.

@@ -2,12 +2,13 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::clock::span_at;
 
 pub(crate) enum Outbound {
     Passed(Incoming),
@@ -64,8 +65,7 @@ impl Paced {
                 end => return Poll::Ready(end),
             };
             self.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
-            let taken = Duration::from_secs_f64(self.bytes as f64 / self.bytes_per_second.max(1) as f64);
-            self.pause.as_mut().reset(self.begun + taken);
+            self.pause.as_mut().reset(self.begun + span_at(self.bytes, self.bytes_per_second));
             self.frame = Some(frame);
         }
         ready!(self.pause.as_mut().poll(cx));

@@ -1,6 +1,6 @@
 //! Routes: how a request is read and answered.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -14,7 +14,7 @@ use super::behaviour::Sse;
 use super::mcp;
 use super::reply::{self, Reply};
 use super::state::Upstream;
-use crate::clock::Sleeper;
+use crate::clock::{Sleeper, span_at};
 
 /// The largest request body that is kept in memory.
 const MAX_KEPT_BODY: usize = 64 << 20;
@@ -110,8 +110,7 @@ async fn count(mut body: Incoming, rate: Option<usize>) -> hyper::Result<Input> 
         bytes += next.len() as u64;
         chunks += 1;
         if let Some(rate) = rate {
-            let due = Duration::from_secs_f64(bytes as f64 / rate.max(1) as f64);
-            sleeper.sleep(due.saturating_sub(begun.elapsed())).await;
+            sleeper.sleep(span_at(bytes, rate).saturating_sub(begun.elapsed())).await;
         }
     }
     Ok(Input::Counted { bytes, chunks })

@@ -124,10 +124,7 @@ pub fn order_effect(sample: &Sample, direct_first: &[bool]) -> Result<OrderEffec
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sample(values: &[f64]) -> Sample {
-        Sample::new(values.to_vec()).unwrap()
-    }
+    use crate::sample::tests::sample;
 
     /// Falling pairs of every order of these values, by enumeration.
     fn enumerated(values: &mut Vec<f64>, fixed: usize, counts: &mut Vec<f64>) {

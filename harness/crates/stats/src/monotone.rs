@@ -116,10 +116,7 @@ mod tests {
 
     use super::super::mann_whitney::mann_whitney;
     use super::*;
-
-    fn sample(values: &[f64]) -> Sample {
-        Sample::new(values.to_vec()).unwrap()
-    }
+    use crate::sample::tests::sample;
 
     fn near(found: f64, expected: f64) {
         assert!((found - expected).abs() <= 1e-12, "{found}, expected {expected}");

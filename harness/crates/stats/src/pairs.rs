@@ -74,10 +74,7 @@ fn merged(mut values: Vec<f64>, grain: f64) -> Result<Sample, Undefined> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sample(values: &[f64]) -> Sample {
-        Sample::new(values.to_vec()).unwrap()
-    }
+    use crate::sample::tests::sample;
 
     #[test]
     fn rounding_breaks_no_tie() {
@@ -88,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_stays_different() {
+    fn different_values_stay_different() {
         let found = differences(&sample(&[1.0, 1.0, 1.0]), &sample(&[1.0 + 1e-12, 1.0 + 2e-12, 1.0])).unwrap();
         assert!(0.0 < found.values()[0] && found.values()[0] < found.values()[1]);
         assert_eq!(found.values()[2], 0.0);

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample(Vec<f64>);
 
-/// Why values are not a sample.
+/// The reason why values are not a sample.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unusable {
     #[error("no value")]
@@ -71,8 +71,13 @@ pub(super) fn middle(sorted: &[f64]) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Makes a sample of finite values.
+    pub(crate) fn sample(values: &[f64]) -> Sample {
+        Sample::new(values.to_vec()).unwrap()
+    }
 
     #[test]
     fn only_finite_values_make_a_sample() {

@@ -4,8 +4,4 @@
 mod properties;
 mod reference;
 
-use crate::Sample;
-
-fn sample(values: &[f64]) -> Sample {
-    Sample::new(values.to_vec()).unwrap()
-}
+use crate::sample::tests::sample;

@@ -1,6 +1,6 @@
 //! Reasons why a procedure has no result.
 
-/// Why a procedure has no result for these values.
+/// The reason why a procedure has no result for these values.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum Undefined {
     /// Fewer values than the procedure can use.

@@ -159,10 +159,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-
-    fn sample(values: &[f64]) -> Sample {
-        Sample::new(values.to_vec()).unwrap()
-    }
+    use crate::sample::tests::sample;
 
     fn normal(random: &mut ChaCha8Rng) -> f64 {
         (0..12).map(|_| random.random_range(-0.5..0.5)).sum()
