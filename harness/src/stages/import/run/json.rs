@@ -20,8 +20,7 @@ impl Work {
         let path = folder.join(file);
         let written = self.fresh(&path, pointer)?;
         let text = interop::read(&path)?;
-        let value = interop::strict::parse(&text)
-            .map_err(|cause| Error::NotJson { path: path.clone(), cause })?;
+        let value = interop::strict::parse(&text).map_err(|cause| Error::NotJson { path: path.clone(), cause })?;
         // A count has no samples.
         let exact = METRICS.iter().any(|row| row.id == metric && row.kind == Kind::Exact);
         let values = value.pointer(pointer).and_then(numbers).filter(|values| !exact || values.len() == 1);

@@ -11,7 +11,7 @@ const WORTH: f64 = 0.3;
 /// Largest number of neighbours that are judged together.
 const TOGETHER: usize = 4;
 
-/// What a part of a probe found: an instance, or a slice if there are fewer than five instances.
+/// The result of a part of a probe: of an instance, or of a slice if there are fewer than five instances.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Unit {
     /// Requests that were due.
