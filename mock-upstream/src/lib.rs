@@ -16,6 +16,7 @@ mod error;
 pub mod flags;
 pub mod healthy;
 mod server;
+mod share;
 pub mod sidecar;
 mod tls;
 pub mod upstream;

@@ -19,4 +19,7 @@ pub use self::behaviour::{Behaviour, ErrorKind, Sse};
 pub use self::delay::{Delay, DelayError, Sampler};
 pub use self::fault::Fault;
 pub use self::ledger::{DelayTotal, FaultTotals, Hits, LedgerReport, StallSpan};
+pub use self::mcp::{
+    McpFault, McpFaultCount, McpFaultError, McpFaultKind, McpFlags, McpHits, McpReport, McpSessions, McpStreams,
+};
 pub use self::serve::{main_with, serve};

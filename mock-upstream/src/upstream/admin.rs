@@ -88,9 +88,7 @@ fn switch(upstream: &Upstream, name: &str) -> (StatusCode, Vec<u8>) {
 }
 
 fn ledger(upstream: &Upstream) -> (StatusCode, Vec<u8>) {
-    upstream.watch();
-    let stalled = upstream.heartbeat.is_known();
-    match serde_json::to_vec(&upstream.ledger.report(stalled)) {
+    match serde_json::to_vec(&upstream.report()) {
         Ok(body) => (StatusCode::OK, body),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, br#"{"error":"the ledger has no JSON form"}"#.to_vec()),
     }

@@ -4,12 +4,13 @@ use harness_base::address::Address;
 
 use super::behaviour::{Behaviour, ErrorKind, Sse};
 use super::delay::Delay;
+use super::mcp::McpFlags;
 use crate::flags::{parse_duration, parse_size};
 use crate::tls::ListenerFlags;
 
 /// A server whose answers, delays and errors are set by flags, and which counts every request.
 ///
-/// Routes: POST /mcp and /mcp/v1 (MCP over JSON-RPC), /echo, /sink, /sse, /health, /ready; every other path answers
+/// Routes: /mcp and /mcp/v1 (without --mcp, POST requests with one JSON-RPC message each, without sessions), /echo, /sink, /sse, /health, /ready; every other path answers
 /// with the fixed body. GET /__upstream/ledger returns the hits by method and path; GET /__upstream/fault/NAME sets a fault: none, down,
 /// slow/500ms, reset, half-close, garbage. With TLS, errors and faults break the TCP connection below it. A unix
 /// socket knows no reset, and is closed instead.
@@ -66,6 +67,8 @@ pub struct Args {
     /// Size of the data of one event
     #[arg(long, default_value = "64B", value_parser = parse_size)]
     pub sse_size: usize,
+    #[command(flatten)]
+    pub mcp: McpFlags,
     /// Answer the commands `ledger`, `health` and `fault/NAME`, one per line, on stdin and stdout instead of below /__upstream/, so that
     /// no client can give them
     #[arg(long)]
@@ -89,6 +92,7 @@ impl Args {
             error_kind: self.error_kind,
             read_rate: self.read_rate,
             sse: Sse { events: self.sse_events, interval: self.sse_interval, size: self.sse_size },
+            mcp: self.mcp.if_enabled(),
             stamps: !self.no_stamps,
             admin_paths: !self.admin_stdio,
         }

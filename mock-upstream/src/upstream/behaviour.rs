@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use super::delay::Delay;
+use super::mcp::McpFlags;
 
 /// How the upstream answers, as set by its flags.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct Behaviour {
     /// Bytes per second at which a body that is only counted is read; absent: at once.
     pub read_rate: Option<usize>,
     pub sse: Sse,
+    /// The flags of the whole MCP server; absent: the minimal one.
+    pub mcp: Option<McpFlags>,
     /// Whether answers have the receive and send stamps.
     pub stamps: bool,
     /// Whether requests below `/__upstream/` are commands; otherwise they are requests like others.
@@ -68,6 +71,7 @@ impl Default for Behaviour {
             error_kind: ErrorKind::Reset,
             read_rate: None,
             sse: Sse { events: 10, interval: Duration::from_millis(100), size: 64 },
+            mcp: None,
             stamps: true,
             admin_paths: true,
         }

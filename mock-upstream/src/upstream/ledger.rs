@@ -9,6 +9,7 @@ use harness_base::units::Nanos;
 use hyper::Method;
 
 use super::fault::Fault;
+use super::mcp::McpReport;
 
 /// The number of paths counted by name, which bounds the memory.
 const MAX_PATHS: usize = 1024;
@@ -47,6 +48,9 @@ pub struct LedgerReport {
     /// had its CPU. Absent where the kernel keeps no account of waiting threads.
     #[serde(default)]
     pub stalls: Option<Vec<StallSpan>>,
+    /// What the MCP server counted; absent without `--mcp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcp: Option<McpReport>,
 }
 
 /// A stall, by the monotonic clock of the host.
@@ -159,6 +163,7 @@ impl Ledger {
             delay_ns: DelayTotal { count: self.delays.load(Relaxed), sum: self.delay_sum_ns.load(Relaxed) },
             faults: self.faults(),
             stalls: watched.then(|| self.stalls()),
+            mcp: None,
         }
     }
 }

@@ -60,7 +60,10 @@ impl Route {
     pub(crate) fn answer(self, upstream: &Upstream, request: &Parts, input: Input) -> Reply {
         match (self, input) {
             (_, Input::TooLarge) => reply::empty(StatusCode::PAYLOAD_TOO_LARGE),
-            (Self::Mcp, Input::Kept(body)) => answer_mcp(upstream, &request.method, &body),
+            (Self::Mcp, Input::Kept(body)) => match &upstream.mcp {
+                Some(server) => mcp::serve(server, request, &body),
+                None => answer_mcp(upstream, &request.method, &body),
+            },
             (Self::Echo, Input::Kept(body)) => {
                 let given = request.headers.get(CONTENT_TYPE).cloned();
                 reply::full(StatusCode::OK, given.unwrap_or(octets()), body)

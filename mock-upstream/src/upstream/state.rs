@@ -9,7 +9,8 @@ use harness_base::heartbeat::Heartbeat;
 use super::behaviour::Behaviour;
 use super::delay::Sampler;
 use super::fault::Switch;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, LedgerReport};
+use super::mcp::Server;
 
 pub(crate) struct Upstream {
     pub(crate) behaviour: Behaviour,
@@ -17,6 +18,8 @@ pub(crate) struct Upstream {
     pub(crate) heartbeat: Heartbeat,
     pub(crate) switch: Switch,
     pub(crate) body: Bytes,
+    /// The whole MCP server; absent without `--mcp`.
+    pub(crate) mcp: Option<Server>,
     pub(crate) delays: Sampler,
     /// Requests that faults may affect: all except admin paths and probes.
     pub(crate) numbered: AtomicU64,
@@ -30,12 +33,21 @@ impl Upstream {
         }
     }
 
+    /// Reports what was counted so far.
+    pub(crate) fn report(&self) -> LedgerReport {
+        self.watch();
+        let report = self.ledger.report(self.heartbeat.is_known());
+        LedgerReport { mcp: self.mcp.as_ref().map(Server::report), ..report }
+    }
+
     pub(crate) fn new(behaviour: Behaviour) -> Self {
+        let body = Bytes::from(vec![b'x'; behaviour.body]);
         Self {
             ledger: Ledger::default(),
             heartbeat: Heartbeat::default(),
             switch: Switch::default(),
-            body: vec![b'x'; behaviour.body].into(),
+            mcp: behaviour.mcp.clone().map(|flags| Server::new(flags, body.clone())),
+            body,
             delays: Sampler::new(behaviour.delay, behaviour.seed),
             numbered: AtomicU64::new(0),
             behaviour,

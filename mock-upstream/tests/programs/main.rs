@@ -11,6 +11,7 @@
 mod client;
 mod fault;
 mod http2;
+mod mcp;
 mod process;
 mod sidecar;
 mod sidecar_costs;
