@@ -200,7 +200,9 @@ fn describe_upstream(upstream: &Upstream) -> String {
                 (false, Some(address)) => format!(" at {address}"),
                 (false, None) => String::new(),
             };
-            format!("bundled{place}, bodies of {}, {delay}{args}", builtin.body.notation())
+            let mcp =
+                builtin.mcp.as_ref().map(|server| format!(", MCP with {} tools", server.tools)).unwrap_or_default();
+            format!("bundled{place}, bodies of {}, {delay}{mcp}{args}", builtin.body.notation())
         }
         Upstream::Process { process, url } => format!("{} at {url}", process.command.join(" ")),
         Upstream::Url(url) => format!("{url}, which runs already"),

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use super::met::Met;
 use crate::spec::Section;
+use harness_base::units::Ratio;
 use harness_rig::target::loopback;
-use harness_rig::target::spec::{Builtin, Upstream};
+use harness_rig::target::spec::{Builtin, McpServer, Upstream};
 
 /// Reads `[upstream]`; `None` if it is not written.
 pub(in crate::scenario) fn read_upstream(section: &Section<'_>) -> Option<Upstream> {
@@ -43,6 +44,11 @@ pub(in crate::scenario) fn read_builtin(section: &Section<'_>, base: &Builtin) -
             )
             .optional()
             .or(base.address),
+        mcp: match section.optional_table("mcp", "its MCP server, with sessions and event streams, at /mcp and /mcp/v1")
+        {
+            Some(server) => Some(read_mcp(&server, &base.mcp.clone().unwrap_or_default())),
+            None => base.mcp.clone(),
+        },
         args: section
             .field("args", "additional flags of `harness __upstream`, for example [\"--error-every\", \"10\"]")
             .default(base.args.clone()),
@@ -56,6 +62,34 @@ pub(in crate::scenario) fn read_builtin(section: &Section<'_>, base: &Builtin) -
         section.mistake("unix", "a unix socket has no IP address", Some("remove address or unix".to_owned()));
     }
     builtin
+}
+
+/// Reads the settings of its MCP server; missing keys are taken from `base`.
+fn read_mcp(section: &Section<'_>, base: &McpServer) -> McpServer {
+    let within = |least: u64, most: u64| {
+        move |number: &u64| match (least..=most).contains(number) {
+            true => Ok(()),
+            false => Err(format!("must be between {least} and {most}, is {number}")),
+        }
+    };
+    let about =
+        "share of the answers to tools/call that are event streams; default: those whose request has a progress token";
+    let whole = |share: &Ratio| match (0.0..=1.0).contains(&share.0) {
+        true => Ok(()),
+        false => Err(format!("must be between 0% and 100%, is {}", share.notation())),
+    };
+    let progress = "progress notifications before the result in an event stream whose request has a progress token";
+    McpServer {
+        tools: section
+            .field("tools", "number of tools that tools/list answers")
+            .check(within(1, 10_000))
+            .default(base.tools),
+        sse: section.field("sse", about).check(whole).optional().or(base.sse),
+        progress: section.field("progress", progress).check(within(0, 1_000)).default(base.progress),
+        progress_every: section
+            .field("progress_every", "time before each event of such a stream except the first")
+            .default(base.progress_every),
+    }
 }
 
 fn read_url(section: &Section<'_>) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use harness_base::units::{Bytes, Nanos};
+use harness_base::units::{Bytes, Nanos, Ratio};
 
 /// `[target]`: what is measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,10 +188,31 @@ pub struct Builtin {
     pub unix: bool,
     /// The loopback address that it listens on; 127.0.0.1 if absent.
     pub address: Option<IpAddr>,
+    /// Its MCP server; absent: the minimal one, without sessions and streams.
+    pub mcp: Option<McpServer>,
     /// More flags of `harness __upstream`, as on its command line.
     pub args: Vec<String>,
     /// CPUs it may run on; all if absent.
     pub cpuset: Option<Vec<u64>>,
+}
+
+/// Settings of the MCP server of the bundled upstream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct McpServer {
+    /// Tools that `tools/list` answers.
+    pub tools: u64,
+    /// Share of the answers to `tools/call` that are event streams; absent: those whose request has a progress token.
+    pub sse: Option<Ratio>,
+    /// Progress notifications before the result in an event stream whose request has a progress token.
+    pub progress: u64,
+    /// Time before each event of such a stream except the first.
+    pub progress_every: Nanos,
+}
+
+impl Default for McpServer {
+    fn default() -> Self {
+        Self { tools: 10, sse: None, progress: 3, progress_every: Nanos::ZERO }
+    }
 }
 
 impl Upstream {
@@ -212,6 +233,7 @@ impl Default for Builtin {
             tls: false,
             unix: false,
             address: None,
+            mcp: None,
             args: Vec::new(),
             cpuset: None,
         }

@@ -9,7 +9,7 @@ use super::placeholders::Values;
 use super::process::{Wanted, resolve, start};
 use super::running::Running;
 use super::site::Site;
-use super::spec::{Builtin, Endpoints, ProcessSpec, Upstream};
+use super::spec::{Builtin, Endpoints, McpServer, ProcessSpec, Upstream};
 use super::url::HttpUrl;
 
 #[derive(Debug)]
@@ -91,5 +91,15 @@ fn mock(builtin: &Builtin, listen: &str) -> Vec<String> {
     let own = [BUNDLED, "--listen", listen, "--body", &body, "--delay", &delay];
     let tls = ["--tls-cert", "{cert.file}", "--tls-key", "{key.file}"];
     let tls = tls.into_iter().filter(|_| builtin.tls);
-    own.into_iter().chain(tls).map(str::to_owned).chain(builtin.args.iter().cloned()).collect()
+    let mcp = builtin.mcp.iter().flat_map(mcp);
+    own.into_iter().chain(tls).map(str::to_owned).chain(mcp).chain(builtin.args.iter().cloned()).collect()
+}
+
+/// Returns the flags of its MCP server.
+fn mcp(server: &McpServer) -> Vec<String> {
+    let McpServer { tools, sse, progress, progress_every } = server;
+    let sse = sse.map(|share| ["--mcp-sse".to_owned(), share.notation()]);
+    let flags = ["--mcp", "--mcp-tools", &tools.to_string(), "--mcp-progress", &progress.to_string()];
+    let every = ["--mcp-progress-every".to_owned(), format!("{}ns", progress_every.0)];
+    flags.map(str::to_owned).into_iter().chain(every).chain(sse.into_iter().flatten()).collect()
 }
