@@ -10,6 +10,7 @@ mod schema;
 pub(crate) mod stage;
 mod target;
 mod wire;
+mod workload;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -191,6 +192,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let counts_hits = matches!(upstream, Some(Upstream::Builtin(_)));
     let around = self::request::Around { folder, counts_hits };
     let requests = requests::read_all(root, around);
+    let agents = workload::read(root, around);
     let mut warnings: Vec<String> = requests.iter().flat_map(request::warnings).collect();
     let audit = Limits::read(&root.table("audit", "limits of the audit of every trial"), Limits::default());
     let generator = root.table("generator", "process that sends the requests");
@@ -200,6 +202,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
         upstream: upstream.as_ref(),
         generator: &generator,
         requests: &requests,
+        agents: agents.as_ref(),
         audit,
         around,
     };

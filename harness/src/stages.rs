@@ -27,6 +27,7 @@ macro_rules! each_kind {
             Capacity capacity,
             Command command,
             Connections connections,
+            Mcp mcp,
             Upload upload,
             Constrained constrained,
             Limits limits,
@@ -49,6 +50,7 @@ macro_rules! each_measured_kind {
             Capacity capacity,
             Command command,
             Connections connections,
+            Mcp mcp,
             Upload upload,
             Constrained constrained,
             Search search,
@@ -132,6 +134,16 @@ pub mod command {
 }
 
 pub mod connections {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod mcp {
     pub mod facts;
     pub(crate) mod judge;
     pub(crate) mod metrics;

@@ -218,18 +218,29 @@ fn unsent(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
 /// Compares the hits that the upstream counted with the requests that were sent. A request that failed may or may not have reached the
 /// upstream.
 fn ledger(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
-    let Ledger { upstream_hits, sent, .. } = evidence.ledger?;
+    let whole = evidence.ledger?;
     let expected = if evidence.arm == Arm::Direct { LedgerRule::Exact } else { evidence.ledger_rule };
     let load = evidence.load;
-    let unanswered = |outcomes: &Outcomes| outcomes.errors() + outcomes.in_flight;
-    let fewest = sent.saturating_sub(unanswered(&load.outcomes) + unanswered(&load.outside));
-    let passed = match expected {
-        LedgerRule::Exact => (fewest..=sent).contains(&upstream_hits),
-        LedgerRule::AtLeast => upstream_hits >= fewest,
-        LedgerRule::None => upstream_hits == 0,
-        LedgerRule::Unknown => return None,
+    let of = |outcomes: &Outcomes| outcomes.errors() + outcomes.in_flight;
+    let unanswered = of(&load.outcomes) + of(&load.outside);
+    if expected == LedgerRule::Unknown {
+        return None;
+    }
+    let holds = |sent: u64, hits: u64| {
+        let fewest = sent.saturating_sub(unanswered);
+        match expected {
+            LedgerRule::Exact => (fewest..=sent).contains(&hits),
+            LedgerRule::AtLeast => hits >= fewest,
+            LedgerRule::None => hits == 0,
+            LedgerRule::Unknown => true,
+        }
     };
-    Some(Check::new(Found::Ledger { sent, upstream_hits, expected }, passed, behind(evidence.arm)))
+    let methods = load.mcp.iter().flat_map(|mcp| &mcp.methods);
+    let methods = methods.filter_map(|(method, facts)| Some((Some(*method), facts.sent_total, facts.upstream_hits?)));
+    let mut counts = std::iter::once((None, whole.sent, whole.upstream_hits)).chain(methods);
+    let wrong = counts.find(|(_, sent, hits)| !holds(*sent, *hits));
+    let (method, sent, upstream_hits) = wrong.unwrap_or((None, whole.sent, whole.upstream_hits));
+    Some(Check::new(Found::Ledger { method, sent, upstream_hits, expected }, wrong.is_none(), behind(evidence.arm)))
 }
 
 /// Compares the counted requests in flight with rate × mean service time (J. D. C. Little, "A Proof for the Queuing

@@ -225,9 +225,14 @@ fn describe_request(request: &Request) -> String {
         Body::Fixed(text) => format!("body of {}", Bytes(text.len() as u64)),
         Body::Template(_) => "seeded body".to_owned(),
         Body::Streamed(body) => describe_streamed(body),
+        Body::Mcp(workload) => workload.describe(),
     };
     let expect = &request.expect;
-    let mut parts = vec![expect.status.map_or_else(|| "any 2xx".to_owned(), |status| status.to_string())];
+    let mut parts = vec![match (&request.body, expect.status) {
+        (Body::Mcp(_), _) => "valid messages".to_owned(),
+        (_, None) => "any 2xx".to_owned(),
+        (_, Some(status)) => status.to_string(),
+    }];
     parts.extend(expect.headers.iter().map(|(name, value)| format!("{name}: {value}")));
     parts.extend(expect.present.iter().map(|pointer| format!("{pointer} present")));
     parts.extend(expect.absent.iter().map(|pointer| format!("{pointer} absent")));

@@ -1,10 +1,13 @@
 //! Reads the hit counter of the bundled upstream.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::admin::{Admin, Cause};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
+use harness_load::facts::LoadFacts;
 use harness_load::spec::Request;
 use mock_upstream::upstream::StallSpan;
 
@@ -20,6 +23,19 @@ struct Answer {
     hits: Vec<Hits>,
     #[serde(default)]
     stalls: Option<Vec<StallSpan>>,
+    #[serde(default)]
+    mcp: Option<McpAnswer>,
+}
+
+#[derive(Deserialize)]
+struct McpAnswer {
+    methods: Vec<MethodHits>,
+}
+
+#[derive(Deserialize)]
+struct MethodHits {
+    name: String,
+    hits: u64,
 }
 
 /// The counts of the upstream so far.
@@ -28,6 +44,18 @@ pub(crate) struct Count {
     pub(crate) hits: u64,
     /// The last spans in which its event loop did not run although it was due; absent where it does not report them.
     pub(crate) stalls: Option<Vec<StallSpan>>,
+    /// The messages of agents by method; absent if it does not count them.
+    methods: Option<BTreeMap<String, u64>>,
+}
+
+/// Records how many requests of each method the upstream counted between two readings.
+pub(crate) fn record_methods(before: Option<&Count>, after: Option<&Count>, load: &mut LoadFacts) {
+    let methods = |count: Option<&Count>| count.and_then(|count| count.methods.clone());
+    let (Some(before), Some(after), Some(mcp)) = (methods(before), methods(after), &mut load.mcp) else { return };
+    for (method, facts) in &mut mcp.methods {
+        let of = |counts: &BTreeMap<String, u64>| counts.get(method.name()).copied().unwrap_or(0);
+        facts.upstream_hits = Some(of(&after).saturating_sub(of(&before)));
+    }
 }
 
 impl Count {
@@ -54,12 +82,8 @@ struct Hits {
 /// Returns an error if there is no valid answer within ten seconds.
 pub(crate) async fn count(admin: &Admin, requests: &[Request]) -> Result<Count, Error> {
     let answer: Answer = admin.ask("ledger").await.map_err(|cause| Error { cause })?;
-    let ours = |hits: &&Hits| {
-        requests.iter().any(|request| {
-            let path = request.path.split('?').next().unwrap_or_default();
-            request.method == hits.method && path == hits.path
-        })
-    };
+    let ours = |hits: &&Hits| requests.iter().any(|request| request.hits(&hits.method, &hits.path));
     let hits = answer.hits.iter().filter(ours).map(|hits| hits.hits).sum();
-    Ok(Count { hits, stalls: answer.stalls })
+    let methods = answer.mcp.map(|mcp| mcp.methods.into_iter().map(|method| (method.name, method.hits)).collect());
+    Ok(Count { hits, stalls: answer.stalls, methods })
 }

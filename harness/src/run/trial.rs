@@ -84,7 +84,7 @@ pub(crate) async fn changed(
     bench.announce(window_start, window_start.after(work.window));
     let order = change(order(work, arm, start_at));
     let emit = &mut rig.events;
-    let load = bench
+    let mut load = bench
         .drive(&rig.interrupt, async |generator| {
             generator.trial(order, |second| emit(Event::Second(arm, second))).await
         })
@@ -92,6 +92,7 @@ pub(crate) async fn changed(
     let window = bench.window().await;
     limits::none_killed(&window.readings, &stage.limits)?;
     let after = hits(bench, &stage.requests).await?;
+    ledger::record_methods(before.as_ref(), after.as_ref(), &mut load);
     let ledger = ledger_of(before, after, &load);
     Ok(judge(stage, work, bench, Measured { arm, load, window, ledger }))
 }

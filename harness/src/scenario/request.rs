@@ -102,10 +102,7 @@ pub(super) fn read_request(name: &str, section: &Section<'_>, around: Around<'_>
         expect: read_expect(&section.table("expect", "conditions of a valid answer"), around.counts_hits),
         timeout: section
             .field("timeout", "a request without a complete answer within this time is a timeout, not a latency")
-            .check(|span: &Nanos| {
-                let fits = *span > Nanos::ZERO && *span <= Nanos::from_secs(120);
-                if fits { Ok(()) } else { Err("must be longer than 0 and at most 120s".to_owned()) }
-            })
+            .check(check_timeout)
             .default(Nanos::from_secs(5)),
     }
 }
@@ -172,7 +169,7 @@ fn read_expect(section: &Section<'_>, counts_hits: bool) -> Expect {
     }
 }
 
-fn read_ledger_rule(section: &Section<'_>, counts_hits: bool) -> LedgerRule {
+pub(super) fn read_ledger_rule(section: &Section<'_>, counts_hits: bool) -> LedgerRule {
     let about = "how many requests must reach the bundled upstream: exact, at_least (a target that retries) or none";
     let word = section.field("upstream_hits", about).one_of(&["exact", "at_least", "none"]).optional();
     if word.is_some() && !counts_hits {
@@ -215,7 +212,12 @@ fn check_method(method: &String) -> Result<(), String> {
     Err(format!("{method:?} is not one of {}", METHODS.join(", ")))
 }
 
-fn check_path(path: &String) -> Result<(), String> {
+pub(super) fn check_timeout(span: &Nanos) -> Result<(), String> {
+    let fits = *span > Nanos::ZERO && *span <= Nanos::from_secs(120);
+    if fits { Ok(()) } else { Err("must be longer than 0 and at most 120s".to_owned()) }
+}
+
+pub(super) fn check_path(path: &String) -> Result<(), String> {
     if !path.starts_with('/') {
         return Err(format!("{path:?} must start with /; the host belongs to [target.endpoints]"));
     }
@@ -223,7 +225,7 @@ fn check_path(path: &String) -> Result<(), String> {
     parsed.map(|_| ()).map_err(|error| format!("{path:?} is not a path: {error}"))
 }
 
-fn check_headers(section: &Section<'_>, key: &str, headers: &[(String, String)]) {
+pub(super) fn check_headers(section: &Section<'_>, key: &str, headers: &[(String, String)]) {
     for (field, value) in headers {
         let at = format!("{key}.{field}");
         if HeaderName::from_bytes(field.as_bytes()).is_err() {

@@ -45,7 +45,7 @@ fn each_stage(stages: &mut Json) {
     other["required"] = json!(["kind"]);
 }
 
-/// Allows the request of a stage to be a list of names or a table; missing keys of `upstream` and `audit` are taken
+/// Allows the request of a stage to be a list of names or a table; missing keys of `upstream`, `audit` and `workload` are taken
 /// from the scenario.
 fn stage(place: &mut Json) {
     let properties = &mut place["properties"];
@@ -54,7 +54,7 @@ fn stage(place: &mut Json) {
         let request = properties["request"].take();
         properties["request"] = json!({ "description": request["description"], "anyOf": [names, request] });
     }
-    for key in ["upstream", "audit"] {
+    for key in ["upstream", "audit", "workload"] {
         if properties[key].is_object() {
             forget_defaults(&mut properties[key]);
         }

@@ -7,6 +7,7 @@ mod expect;
 mod gates;
 mod import;
 mod limits;
+mod mcp;
 mod mistakes;
 mod quick;
 mod search;

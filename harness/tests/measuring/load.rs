@@ -6,6 +6,7 @@ mod handshakes;
 mod hostile;
 mod hostile_http2;
 mod lifetimes;
+mod mcp;
 mod parts;
 mod server;
 

@@ -33,6 +33,7 @@ mod keeper;
 mod known_truth;
 mod limits;
 mod load;
+mod mcp;
 mod profile;
 mod retries;
 mod robustness;

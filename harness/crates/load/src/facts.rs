@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::latency::{LatencyHistogram, Quantiles};
+use crate::mcp::facts::Mcp;
 use crate::outcome::Outcomes;
 use harness_base::clock::Mono;
 
@@ -284,6 +285,9 @@ pub struct LoadFacts {
     /// Times from sent to the interim answer 100; absent if no body has waited for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continued: Option<Box<LatencyHistogram>>,
+    /// What agents did; absent if the requests are not those of agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcp: Option<Box<Mcp>>,
     /// Absent if the kernel stamped nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_lag: Option<ReadLag>,

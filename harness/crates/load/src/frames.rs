@@ -125,7 +125,7 @@ pub struct Opened {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preflight {
     pub arm: Arm,
-    /// One per request, in the job's order.
+    /// One per request, in the job's order; for agents, one per request of a session.
     pub answers: Vec<PreflightAnswer>,
     /// What was negotiated, for example `HTTP/2 over TLS 1.3, AES_256_GCM_SHA384`; absent for HTTP/1.1 without TLS.
     #[serde(default)]

@@ -7,7 +7,7 @@ use super::events::EventScan;
 use super::header::header;
 use super::pointers::{Scan, Wanted};
 use super::spec::Expect;
-use super::values::Values;
+use super::values::{self, Values};
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
 
@@ -27,6 +27,8 @@ pub(super) struct Expected {
     length: Option<u64>,
     /// The number of server-sent events; absent if the body is not read as such.
     events: Option<u64>,
+    /// Whether the body and the fields that describe it are kept for a closer look.
+    kept: bool,
 }
 
 /// The state of judging one answer after the other.
@@ -36,8 +38,11 @@ pub(super) struct Judge {
     head_holds: bool,
     status: u16,
     excerpt: Vec<u8>,
-    /// The whole body, if its values are compared.
+    /// The whole body, if its values are compared or it is kept.
     body: Vec<u8>,
+    /// The `content-type` and the `mcp-session-id` of an answer that is kept; empty without them.
+    content_type: Vec<u8>,
+    session: Vec<u8>,
     length: u64,
     events: EventScan,
     /// The expectation that was not met.
@@ -63,11 +68,23 @@ impl Expected {
             values: Values::new(expect)?,
             length: expect.length,
             events: expect.events,
+            kept: false,
         })
     }
 
+    /// Creates an expectation of answers whose bodies are kept.
+    pub(super) fn kept(expect: &Expect) -> Result<Self, RequestError> {
+        Ok(Self { kept: true, ..Self::new(expect)? })
+    }
+
+    /// Returns whether the answer is kept.
+    pub(super) const fn keeps(&self) -> bool {
+        self.kept
+    }
+
     fn looks_into_body(&self) -> bool {
-        self.wanted.is_some() || self.values.is_some() || self.length.is_some() || self.events.is_some()
+        let checked = self.wanted.is_some() || self.values.is_some() || self.length.is_some() || self.events.is_some();
+        checked || self.kept
     }
 
     fn head_holds(&self, status: u16, has_field: impl Fn(&HeaderName, &HeaderValue) -> bool) -> bool {
@@ -95,6 +112,14 @@ impl Judge {
         }
     }
 
+    /// Keeps fields of the head.
+    pub(super) fn keep_fields(&mut self, content_type: Option<&[u8]>, session: Option<&[u8]>) {
+        for (kept, value) in [(&mut self.content_type, content_type), (&mut self.session, session)] {
+            kept.clear();
+            kept.extend_from_slice(value.unwrap_or_default());
+        }
+    }
+
     /// Checks the next part of the body. `at` returns when it was received, and is called only if events are expected.
     pub(super) fn chunk(&mut self, expected: &Expected, chunk: &[u8], at: impl FnOnce() -> Mono) {
         self.length += chunk.len() as u64;
@@ -108,8 +133,8 @@ impl Judge {
         if expected.events.is_some() {
             self.events.feed(chunk, at());
         }
-        if let Some(values) = &expected.values {
-            values.keep(&mut self.body, chunk);
+        if expected.kept || expected.values.is_some() {
+            values::keep(&mut self.body, chunk);
         }
     }
 
@@ -155,6 +180,26 @@ impl Judge {
     /// Returns when the events of the last answer had been read; none unless events are expected.
     pub(super) fn event_ends(&self) -> &[Mono] {
         self.events.ends()
+    }
+
+    /// Returns the body of the last answer, if it was kept.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Returns whether the body of the last answer was too long to be kept as a whole.
+    pub(super) fn is_too_long(&self) -> bool {
+        values::is_too_long(&self.body)
+    }
+
+    /// Returns the content type of the last answer, if it was kept.
+    pub(super) fn content_type(&self) -> &[u8] {
+        &self.content_type
+    }
+
+    /// Returns the identifier of the session in the last answer, if it was kept.
+    pub(super) fn session(&self) -> &[u8] {
+        &self.session
     }
 
     /// Returns the status of the last answer.

@@ -241,6 +241,9 @@ impl<'e> Exchange<'e> {
                 let is_final = head.status == 101 || !matches!(head.status, 100..=199);
                 if is_final {
                     judge.head(expected, head.status, |name, value| head.has(name.as_str(), value.as_bytes()));
+                    if expected.keeps() {
+                        judge.keep_fields(head.first("content-type"), head.first("mcp-session-id"));
+                    }
                 }
                 (is_final, head.length, head.framing, head.keep_alive && head.status != 101)
             })?;

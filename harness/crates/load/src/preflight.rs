@@ -6,6 +6,7 @@ use super::arm_client::ArmClient;
 use super::deadline::Deadline;
 use super::frames::{Preflight, PreflightAnswer};
 use super::judge::Judge;
+use super::mcp;
 use super::prepared::{Prepared, Scratch};
 use super::template::Fields;
 use super::virtual_user::Shared;
@@ -15,6 +16,12 @@ use harness_base::clock::Mono;
 /// Sends the requests over a separate connection, which is closed afterwards.
 pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
     let address = &shared.job.arms[arm];
+    if let Some(prepared) = &shared.mcp {
+        let client = ArmClient::new(shared.routes[arm].clone(), Arc::default());
+        let agent = (shared.job.seed, shared.job.connections);
+        let (answers, tls) = Box::pin(mcp::preflight(client, &prepared[arm], agent)).await;
+        return Preflight { arm: address.arm, answers, tls };
+    }
     let mut client = PreflightClient {
         client: ArmClient::new(shared.routes[arm].clone(), Arc::default()),
         fields: shared.fields(shared.job.connections),

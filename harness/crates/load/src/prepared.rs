@@ -112,6 +112,7 @@ impl Form {
                 let plain = StreamedBody { framing: Framing::Length, ..*body };
                 Content::Streamed(Box::new(Streamed::new(&plain)), length)
             }
+            Body::Mcp(_) => return Err(RequestError::McpAmongOthers),
         };
         Ok(Self::Http2 { head: head.ok_or_else(|| RequestError::Host(arm.host.clone()))?, body })
     }
@@ -192,6 +193,7 @@ impl Text {
                 }
                 Self::Streamed { head: text, body: Box::new(Streamed::new(body)) }
             }
+            Body::Mcp(_) => return Err(RequestError::McpAmongOthers),
         })
     }
 }
@@ -230,7 +232,7 @@ fn target(request: &spec::Request, base_path: &str) -> Result<(Method, PathAndQu
 }
 
 /// Returns the request line and the header fields, without those that frame the body.
-fn head(request: &spec::Request, host: &str, base_path: &str) -> Result<Vec<u8>, RequestError> {
+pub(super) fn head(request: &spec::Request, host: &str, base_path: &str) -> Result<Vec<u8>, RequestError> {
     let (method, path) = target(request, base_path)?;
     let mut text = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
     for (name, value) in &headers(request, host)? {
@@ -266,7 +268,7 @@ fn says_length(value: &HeaderValue, body: &Body) -> bool {
     match body {
         Body::Empty => value == "0",
         Body::Fixed(body) => value.as_bytes() == body.len().to_string().as_bytes(),
-        Body::Template(_) | Body::Streamed(_) => false,
+        Body::Template(_) | Body::Streamed(_) | Body::Mcp(_) => false,
     }
 }
 

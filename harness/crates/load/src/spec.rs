@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::facts::LedgerRule;
+use crate::mcp::workload::Workload;
 use harness_base::units::{Bytes, Nanos};
 
 /// `[generator]`: the process that sends the requests.
@@ -126,6 +127,24 @@ pub struct Request {
     pub timeout: Nanos,
 }
 
+impl Request {
+    /// Returns whether a hit of the upstream on this method and path can be one of this request.
+    pub fn hits(&self, method: &str, path: &str) -> bool {
+        let own = self.path.split('?').next().unwrap_or_default();
+        // Sessions of agents end with DELETE.
+        let ends = matches!(self.body, Body::Mcp(_)) && method == "DELETE";
+        path == own && (method == self.method || ends)
+    }
+
+    /// Returns how many requests of a user can be under way at the same time.
+    pub fn lanes(&self) -> u64 {
+        match &self.body {
+            Body::Mcp(workload) => workload.lanes(),
+            Body::Empty | Body::Fixed(_) | Body::Template(_) | Body::Streamed(_) => 1,
+        }
+    }
+}
+
 /// The body of a request.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Body {
@@ -136,6 +155,8 @@ pub enum Body {
     /// A text with seeded fields: `{{seq}}`, `{{uuid}}`, `{{int 1 100}}`, `{{text 16}}`.
     Template(String),
     Streamed(StreamedBody),
+    /// Messages of the Model Context Protocol, one after the other, as agents send them.
+    Mcp(Box<Workload>),
 }
 
 /// A body of random bytes that is made while it is sent, and never in memory as a whole.

@@ -9,6 +9,7 @@ use super::arm_client::Completion;
 use super::read_lag::ReadLags;
 use crate::facts::{Connections, Events, Latencies};
 use crate::latency::LatencyHistogram;
+use crate::mcp::facts::Mcp;
 use crate::outcome::{Outcome, Outcomes};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
@@ -62,6 +63,8 @@ pub(super) struct Tally {
     pub(super) events: Option<Box<Events>>,
     /// Times from sent to the interim answer 100; absent if no body has waited for one.
     pub(super) continued: Option<Box<LatencyHistogram>>,
+    /// Absent if the requests are not those of agents.
+    pub(super) mcp: Option<Box<Mcp>>,
     /// Absent if none was opened, or if connections stay open.
     pub(super) connections: Option<Box<Connections>>,
 }
@@ -151,6 +154,11 @@ impl Tallies {
         let shard = self.shard();
         shard.finished.fetch_add(1, Relaxed);
         hold(&shard.tally)
+    }
+
+    /// Counts the end of a request that is recorded later.
+    pub(super) fn end(&self) {
+        self.shard().finished.fetch_add(1, Relaxed);
     }
 
     /// Returns the tally that this thread counts in.
@@ -246,6 +254,9 @@ impl Tally {
         }
         if let Some(continued) = &other.continued {
             self.continued.get_or_insert_default().merge(continued);
+        }
+        if let Some(mcp) = &other.mcp {
+            self.mcp.get_or_insert_default().merge(mcp);
         }
         if let Some(connections) = &other.connections {
             self.connections.get_or_insert_default().merge(connections);

@@ -1,16 +1,18 @@
 //! The state of one trial, shared by all users: its instants, slots and counts.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::arm_client::Completion;
 use super::frames::{Job, TrialOrder};
+use super::mcp::facts::{Mark, Sessions};
 use super::pace::{Pace, Schedule};
+use super::slots::Slots;
 use super::stalls::Stalls;
-use super::tally::{Mean, Tallies};
+use super::tally::{Mean, Tallies, Tally};
 use crate::facts::{Halves, LoadFacts, StallTotal, Ticks};
 use crate::outcome::{Outcome, Outcomes};
 use harness_base::clock::Mono;
@@ -51,16 +53,6 @@ pub(super) struct Trial {
     examples: Mutex<Vec<String>>,
 }
 
-/// The slots of an open loop, which are computed from their number and not stored.
-struct Slots {
-    schedule: Schedule,
-    /// The number of slots before the window.
-    before: u64,
-    /// The number of slots up to the end of the window.
-    all: u64,
-    next: AtomicU64,
-}
-
 /// The next request of a user.
 pub(super) enum NextRequest {
     Now,
@@ -82,6 +74,15 @@ pub(super) struct Turn {
     pub(super) late: bool,
 }
 
+/// What was read of an answer besides its instants.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen<'s> {
+    /// When the events of the answer were read.
+    pub(super) events: &'s [Mono],
+    /// What the request of an agent was; absent for others.
+    pub(super) mcp: Option<Mark>,
+}
+
 /// Returns the means of both halves, if both have one.
 fn halves([first, second]: [Mean; 2]) -> Option<Halves> {
     Some(Halves { first_ns: first.ns()?, second_ns: second.ns()? })
@@ -101,7 +102,7 @@ impl Trial {
             Pace::Open { rate, arrivals } => {
                 let schedule = Schedule::new(rate, order.ramp, arrivals, seed.wrapping_add(order.sequence));
                 let (before, all) = (schedule.due_before(lead), schedule.due_before(lead.plus(order.window)));
-                Some(Slots { schedule, before, all, next: AtomicU64::new(0) })
+                Some(Slots::new(schedule, before, all))
             }
         };
         Self {
@@ -138,24 +139,29 @@ impl Trial {
 
     /// Claims the next slot for a free user.
     pub(super) fn claim(&self) -> NextRequest {
+        self.claim_some(1).0
+    }
+
+    /// Claims up to `most` slots for requests that are sent together when the first of them is due. Returns their number.
+    pub(super) fn claim_some(&self, most: u64) -> (NextRequest, u64) {
         let Some(slots) = &self.slots else {
-            return NextRequest::Now;
+            return (NextRequest::Now, most);
         };
         let now = Mono::now();
         self.watch(now);
         if now >= self.drain_until {
-            return NextRequest::Over;
+            return (NextRequest::Over, 0);
         }
-        let slot = slots.next.fetch_add(1, Relaxed);
+        let (slot, claimed) = slots.claim(most);
         if slot >= slots.all {
-            return NextRequest::Over;
+            return (NextRequest::Over, 0);
         }
         let intended = self.start.after(slots.schedule.due(slot));
         let late = now > intended;
         if late {
             self.stalls.late(intended, now);
         }
-        NextRequest::Slot { intended, late }
+        (NextRequest::Slot { intended, late }, claimed)
     }
 
     /// Returns whether users send their next request as soon as the last one was answered.
@@ -210,12 +216,27 @@ impl Trial {
         self.tallies.start(self.in_window(turn.intended));
     }
 
-    /// Writes down a request that has come to its end, and when the events of its answer were read.
-    pub(super) fn record(&self, turn: &Turn, completion: &Completion, events: &[Mono]) {
+    /// Counts what became of sessions of agents.
+    pub(super) fn count_sessions(&self, sessions: &Sessions) {
+        if *sessions != Sessions::default() {
+            self.tallies.current().mcp.get_or_insert_default().sessions.merge(sessions);
+        }
+    }
+
+    /// Counts a request as no longer in flight, although it is recorded later, together with others.
+    pub(super) fn end(&self) {
+        self.tallies.end();
+    }
+
+    /// Writes down a request that has come to its end, and what was read of its answer. Those of agents were counted by [`Trial::end`].
+    pub(super) fn record(&self, turn: &Turn, completion: &Completion, seen: Seen<'_>) {
         self.watch(completion.ended);
         let ok = completion.outcome == Outcome::Ok;
-        let mut tally = self.tallies.finish();
+        let mut tally = if seen.mcp.is_some() { self.tallies.current() } else { self.tallies.finish() };
         tally.sent_total += completion.writes;
+        if let Some(mark) = &seen.mcp {
+            tally.mcp.get_or_insert_default().sent(mark, completion.writes);
+        }
         tally.reconnects += completion.reconnects;
         if self.in_window(completion.ended) {
             tally.completed_in_window += u64::from(ok);
@@ -232,6 +253,9 @@ impl Trial {
             return;
         }
         tally.outcomes.add(outcome, 1);
+        if let (Some(mark), Some(mcp)) = (&seen.mcp, &mut tally.mcp) {
+            mcp.ended(mark, outcome);
+        }
         if outcome.is_error() {
             tally.first_error = tally.first_error.into_iter().chain([completion.ended]).min();
         }
@@ -246,19 +270,27 @@ impl Trial {
             tally.stalled_errors += u64::from(outcome.is_error());
             return;
         }
-        let open = !self.is_closed();
-        let sent = completion.sent.unwrap_or(turn.sent);
-        if open {
+        if !self.is_closed() {
             tally.latencies.pacer_lag.record(turn.released.since(turn.intended));
         }
         if ok {
-            tally.served(sent, completion);
-            if !events.is_empty() {
-                tally.events.get_or_insert_default().add(sent, events);
-            }
+            self.record_answer(&mut tally, turn, completion, &seen);
+        }
+    }
+
+    /// Records the times of a valid answer.
+    fn record_answer(&self, tally: &mut Tally, turn: &Turn, completion: &Completion, seen: &Seen<'_>) {
+        let open = !self.is_closed();
+        let sent = completion.sent.unwrap_or(turn.sent);
+        tally.served(sent, completion);
+        if !seen.events.is_empty() {
+            tally.events.get_or_insert_default().add(sent, seen.events);
+        }
+        if let (Some(mark), Some(mcp)) = (&seen.mcp, &mut tally.mcp) {
+            mcp.took(mark, completion.ended.since(if open { turn.intended } else { sent }));
         }
         // In a closed loop, the response time is the service time, and there is neither wait nor lag.
-        if ok && open {
+        if open {
             let response = completion.ended.since(turn.intended);
             let half = self.window_end.since(self.window_start).0 / 2;
             tally.halves[usize::from(turn.intended.since(self.window_start).0 >= half)].add(response);
@@ -285,7 +317,7 @@ impl Trial {
         let mut first_unsent = u64::MAX;
         if let Some(slots) = &self.slots {
             scheduled = slots.all - slots.before;
-            let claimed = slots.next.load(Relaxed).clamp(slots.before, slots.all) - slots.before;
+            let claimed = slots.claimed();
             tally.outcomes.unsent = scheduled - claimed;
             first_unsent = slots.before + claimed;
             tally.late += tally.outcomes.unsent;
@@ -319,6 +351,7 @@ impl Trial {
             latencies: tally.latencies,
             events: tally.events,
             continued: tally.continued,
+            mcp: tally.mcp,
             read_lag: tally.read_lags.facts(),
             seconds: Vec::new(),
             ticks: self.tick.map(|tick| self.ticks(tick, &tally.ticks, first_unsent)),

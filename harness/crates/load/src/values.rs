@@ -26,16 +26,9 @@ impl Values {
         Ok(expect.compares_values().then(|| Self { equals: expect.equals.clone(), matches }))
     }
 
-    /// Keeps the next part of a body.
-    pub(super) fn keep(&self, body: &mut Vec<u8>, chunk: &[u8]) {
-        if body.len() <= LARGEST {
-            body.extend_from_slice(chunk);
-        }
-    }
-
     /// Returns what is not as expected in a whole body.
     pub(super) fn wrong(&self, body: &[u8]) -> Option<String> {
-        if body.len() > LARGEST {
+        if is_too_long(body) {
             return Some(format!("longer than the {LARGEST} bytes whose values can be compared"));
         }
         let Ok(document) = serde_json::from_slice::<Value>(body) else { return Some("not a JSON document".to_owned()) };
@@ -49,6 +42,18 @@ impl Values {
             format!("{} at {pointer}, which does not match {:?}", found(pointer), regex.as_str())
         })
     }
+}
+
+/// Keeps the next part of a body.
+pub(super) fn keep(body: &mut Vec<u8>, chunk: &[u8]) {
+    if !is_too_long(body) {
+        body.extend_from_slice(chunk);
+    }
+}
+
+/// Returns whether a body that was kept is longer than what is read.
+pub(super) const fn is_too_long(body: &[u8]) -> bool {
+    body.len() > LARGEST
 }
 
 /// Checks a regular expression of `expect`.
@@ -118,7 +123,7 @@ mod tests {
         assert!(Values::new(&Expect::default()).unwrap().is_none());
         let values = values(&[("/a", 1.into())], &[]);
         let mut kept = vec![b' '; LARGEST + 1];
-        values.keep(&mut kept, b"{}");
+        keep(&mut kept, b"{}");
         assert_eq!(kept.len(), LARGEST + 1);
         assert!(values.wrong(&kept).unwrap().starts_with("longer than"));
     }

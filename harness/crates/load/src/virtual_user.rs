@@ -13,9 +13,12 @@ use super::frames::{ArmAddress, Job, Opened};
 use super::http2::SharedLink;
 use super::judge::Judge;
 use super::lifetime::Lifetime;
+use super::mcp;
 use super::prepared::{Prepared, Scratch};
+use super::release::release;
+use super::spec::Request;
 use super::template::Fields;
-use super::trial::{NextRequest, Trial, Turn};
+use super::trial::{NextRequest, Seen, Trial};
 use super::wire::Route;
 use crate::facts::Arm;
 use crate::outcome::Outcome;
@@ -33,8 +36,10 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(1);
 /// The state that all users of a job share.
 pub(super) struct Shared {
     pub(super) job: Job,
-    /// By arm, then by request.
+    /// By arm, then by request; without requests if they are those of agents.
     pub(super) prepared: Vec<Vec<Prepared>>,
+    /// By arm; absent if the requests are not those of agents.
+    pub(super) mcp: Option<Vec<mcp::Prepared>>,
     /// By arm.
     pub(super) routes: Vec<Route>,
     /// By arm, the connections that users share on HTTP/2; the others are not used.
@@ -72,6 +77,8 @@ pub(super) struct VirtualUser {
     skip: u64,
     gate: watch::Receiver<Phase>,
     clients: Vec<ArmClient>,
+    /// By arm; empty if the requests are not those of agents.
+    agents: Vec<mcp::User>,
     lifetime: Lifetime,
     timer: Timer,
     deadline: Deadline,
@@ -83,12 +90,15 @@ pub(super) struct VirtualUser {
 
 impl Shared {
     pub(super) fn new(job: Job, gate: watch::Receiver<Phase>) -> Result<Self, ChildError> {
-        let for_arm = |arm: &ArmAddress| job.requests.iter().map(|request| Prepared::new(request, arm)).collect();
+        let mcp = mcp::Prepared::of(&job)?;
+        let plain = if mcp.is_some() { &[][..] } else { &job.requests };
+        let for_arm = |arm: &ArmAddress| plain.iter().map(|request| Prepared::new(request, arm)).collect();
         let prepared = job.arms.iter().map(for_arm).collect::<Result<_, ChildError>>()?;
         let timeout = job.requests.iter().map(|request| request.timeout).max().ok_or(ChildError::NoRequests)?;
         let route = |arm: &ArmAddress| Route::new(arm).map_err(|cause| ChildError::Tls { arm: arm.arm.name(), cause });
         Ok(Self {
             prepared,
+            mcp,
             routes: job.arms.iter().map(route).collect::<Result<_, _>>()?,
             timeout,
             links: job.arms.iter().map(|arm| links(arm, job.connections)).collect(),
@@ -112,6 +122,15 @@ impl Shared {
         let place = usize::try_from(index / streams).unwrap_or(usize::MAX);
         let link = self.links[position].get(place).or(self.links[position].first());
         ArmClient::new(route, link.cloned().unwrap_or_default())
+    }
+
+    /// Returns the agents of user `index`, by arm.
+    fn agents(&self, index: u64) -> Vec<mcp::User> {
+        let agent = |arm| {
+            let lanes = self.job.requests.first().map_or(1, Request::lanes);
+            mcp::User::new(self.job.seed, index, (0..lanes).map(|_| self.client(arm, index)))
+        };
+        self.mcp.iter().flat_map(|prepared| 0..prepared.len()).map(agent).collect()
     }
 
     /// Returns the template fields of user `index`; number `connections` belongs to the preflight.
@@ -151,6 +170,7 @@ impl VirtualUser {
             skip: index % shared.period(),
             gate: shared.gate.clone(),
             clients: (0..shared.routes.len()).map(|arm| shared.client(arm, index)).collect(),
+            agents: shared.agents(index),
             lifetime: Lifetime::default(),
             timer: Timer::default(),
             deadline: Deadline::new(),
@@ -188,12 +208,23 @@ impl VirtualUser {
                 Some(trial) => trial,
                 None => Box::pin(self.wait_for_trial()).await,
             };
-            if self.send_next(&trial, kind).await {
+            if self.takes_part(&trial, kind).await {
                 self.trial = Some(trial);
                 return;
             }
             self.retire(&trial);
             trial.leave();
+        }
+    }
+
+    /// Sends the next request, or takes the next step of the agent. Returns false when the trial has none left for this user.
+    async fn takes_part(&mut self, trial: &Trial, kind: usize) -> bool {
+        match (self.agents.get_mut(trial.arm), &self.shared.mcp) {
+            // Boxed, so that it does not enlarge the future of every other request.
+            (Some(agent), Some(prepared)) => {
+                Box::pin(agent.take_step(&prepared[trial.arm], trial, &mut self.timer)).await
+            }
+            _ => self.send_next(trial, kind).await,
         }
     }
 
@@ -227,10 +258,15 @@ impl VirtualUser {
 
     async fn open(&mut self, opening: &Opening) {
         let _permit = self.shared.opening.acquire().await;
+        let (timeout, users) = (self.shared.timeout, self.shared.job.connections);
+        if let Some(agent) = self.agents.get_mut(opening.arm) {
+            opening.count(Box::pin(agent.open(timeout)).await.err(), users);
+            return;
+        }
         let now = Mono::now();
-        self.deadline.set(now, now.after(self.shared.timeout));
+        self.deadline.set(now, now.after(timeout));
         let client = &mut self.clients[opening.arm];
-        opening.count(client.ensure(&mut self.deadline).await.err(), self.shared.job.connections);
+        opening.count(client.ensure(&mut self.deadline).await.err(), users);
     }
 
     /// Sends the next request. Returns false when the trial has none left for this user.
@@ -254,7 +290,7 @@ impl VirtualUser {
         // In a closed loop, there is no other time to which the wait for a stream could belong.
         let sent = trial.is_closed().then_some(turn.sent);
         let completion = client.exchange(message, &mut self.judge, &mut self.deadline, sent).await;
-        trial.record(&turn, &completion, self.judge.event_ends());
+        trial.record(&turn, &completion, Seen { events: self.judge.event_ends(), mcp: None });
         if let Some(requests) = trial.requests_per_connection {
             self.lifetime.after_request(trial, requests, client, &completion);
         }
@@ -274,25 +310,6 @@ impl VirtualUser {
             NextRequest::Now if refused => tokio::time::sleep(CONNECT_PAUSE).await,
             _ => tokio::task::yield_now().await,
         }
-    }
-}
-
-/// Waits until the claimed request starts; returns `None` when a closed loop's window is over.
-async fn release(trial: &Trial, claim: &NextRequest, timer: &mut Timer) -> Option<Turn> {
-    match *claim {
-        NextRequest::Slot { intended, late: false } => {
-            let woke = timer.until(intended).await;
-            Some(Turn { intended, released: woke, sent: woke, late: false })
-        }
-        NextRequest::Slot { intended, late: true } => {
-            Some(Turn { intended, released: intended, sent: Mono::now(), late: true })
-        }
-        NextRequest::Now => {
-            let now = Mono::now();
-            let turn = Turn { intended: now, released: now, sent: now, late: false };
-            (now < trial.window_end).then_some(turn)
-        }
-        NextRequest::Over => None,
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use harness_base::units::Rate;
 use harness_load::facts::LedgerRule;
+use harness_load::mcp::method::Method;
 use harness_load::outcome::Outcomes;
 
 /// A rule of the audit.
@@ -138,6 +139,9 @@ pub enum Found {
         limit: u64,
     },
     Ledger {
+        /// The method of agents to which the numbers belong; absent for all requests.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        method: Option<Method>,
         sent: u64,
         upstream_hits: u64,
         expected: LedgerRule,

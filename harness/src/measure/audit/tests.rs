@@ -4,6 +4,8 @@ use super::*;
 use harness_base::clock::Mono;
 use harness_base::units::Rate;
 use harness_load::facts::StallTotal;
+use harness_load::mcp::facts::{Mcp, MethodFacts};
+use harness_load::mcp::method::Method;
 use harness_load::outcome::Outcomes;
 use harness_rig::usage::{HostUsage, ProcessUsage, TreeUsage};
 
@@ -162,6 +164,21 @@ fn lost_requests_and_missing_hits_never_pass() {
     let ledger = Ledger { upstream_hits: 999, sent: 1000, upstream_stall_ns: Some(0) };
     assert_eq!(failed(&load(1000, 1000), Arm::Proxied, Some(ledger)), [(Rule::Ledger, Some(Blame::Target))]);
     assert_eq!(failed(&LoadFacts::default(), Arm::Direct, None)[0].0, Rule::Accounting);
+}
+
+#[test]
+fn the_hits_of_each_method_must_match_too() {
+    let ledger = Ledger { upstream_hits: 1000, sent: 1000, upstream_stall_ns: Some(0) };
+    let found = |calls: Option<u64>, lists: Option<u64>| {
+        let mut mcp = Mcp::default();
+        for (method, sent_total, upstream_hits) in [(Method::ToolsCall, 900, calls), (Method::ToolsList, 100, lists)] {
+            mcp.methods.insert(method, MethodFacts { sent_total, upstream_hits, ..MethodFacts::default() });
+        }
+        failed(&LoadFacts { mcp: Some(Box::new(mcp)), ..load(1000, 1000) }, Arm::Proxied, Some(ledger))
+    };
+    assert_eq!(found(Some(900), Some(100)), []);
+    assert_eq!(found(None, None), []);
+    assert_eq!(found(Some(901), Some(99)), [(Rule::Ledger, Some(Blame::Target))]);
 }
 
 #[test]

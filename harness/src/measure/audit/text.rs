@@ -72,10 +72,11 @@ impl fmt::Display for Found {
                 }
             }
             Self::Unsent { unsent, limit } => write!(out, "{} unsent, limit {limit}", count(*unsent)),
-            Self::Ledger { sent, upstream_hits, expected } => write!(
+            Self::Ledger { method, sent, upstream_hits, expected } => write!(
                 out,
-                "{} requests sent, the upstream received {} ({} expected)",
+                "{} requests{} sent, the upstream received {} ({} expected)",
                 count(*sent),
+                method.map(|method| format!(" of {}", method.name())).unwrap_or_default(),
                 count(*upstream_hits),
                 demand(*expected)
             ),

@@ -8,6 +8,7 @@ use crate::scenario::request::Around;
 use crate::scenario::requests;
 use crate::scenario::target::read_builtin;
 use crate::scenario::wire;
+use crate::scenario::workload;
 use crate::spec::Section;
 use crate::work::load::LoadWork;
 use harness_load::spec::{Body, GeneratorSpec, Request, WireSpec};
@@ -19,6 +20,8 @@ pub(crate) struct Base<'a> {
     pub(crate) upstream: Option<&'a Upstream>,
     pub(crate) generator: &'a GeneratorSpec,
     pub(crate) requests: &'a [Request],
+    /// The requests of `[workload.mcp]`.
+    pub(crate) agents: Option<&'a Request>,
     pub(crate) audit: Limits,
     pub(crate) around: Around<'a>,
 }
@@ -103,6 +106,17 @@ impl Common {
         self.read_limits(section, base);
         self.read_requests(section, base);
         self.read_arms(section, base, defaults)
+    }
+
+    /// Reads the agents of a stage, whose hits are counted, and the limits of its audit.
+    pub(crate) fn read_workload(&mut self, section: &Section<'_>, base: &Base<'_>) {
+        self.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
+        self.requests = workload::of_stage(section, base.agents, base.around);
+        self.wire = wire::read(section, &base.target.endpoints.proxy).or(base.generator.wire);
+        if self.wire.is_some_and(WireSpec::is_http2) {
+            let hint = "set wire = \"h1\" or \"tls\" in this stage".to_owned();
+            section.mistake("wire", "agents speak MCP over HTTP/1.1 only", Some(hint));
+        }
     }
 
     /// Reads the load of a stage whose direct arm may run too, and checks that both arms can speak the same.

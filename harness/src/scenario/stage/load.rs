@@ -16,7 +16,7 @@ const TAILS: RangeInclusive<Nanos> = Nanos::from_secs(10)..=Nanos::from_secs(3_6
 pub(crate) const CONNECTIONS: u64 = 10;
 
 /// Largest number of connections of one stage: below the ephemeral ports of one address.
-const MOST_CONNECTIONS: u64 = 20_000;
+pub(crate) const MOST_CONNECTIONS: u64 = 20_000;
 
 pub(crate) fn at_least(least: u64, why: &'static str) -> impl FnOnce(&u64) -> Result<(), String> {
     move |n| if *n >= least { Ok(()) } else { Err(format!("must be at least {least}, is {n}{why}")) }

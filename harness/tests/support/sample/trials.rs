@@ -91,6 +91,7 @@ impl Maker {
             latencies,
             events: None,
             continued: None,
+            mcp: None,
             read_lag: Some(read_lag(requests)),
             ticks: None,
             examples: Vec::new(),

@@ -23,6 +23,11 @@ pub(super) struct Head<'f> {
 }
 
 impl Head<'_> {
+    /// Returns the value of the first field of that name.
+    pub(super) fn first(&self, name: &str) -> Option<&[u8]> {
+        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    }
+
     /// Returns whether it has a field of that name and value.
     pub(super) fn has(&self, name: &str, value: &[u8]) -> bool {
         self.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name) && field.value == value)

@@ -1,0 +1,24 @@
+//! A stage of agents records what they speak, and its rounds, as every stage with load does.
+
+use serde::{Deserialize, Serialize};
+
+use crate::measure::own::OwnFacts;
+use harness_load::mcp::workload::Revision;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// The revision of the protocol.
+    pub revision: Revision,
+}
+
+impl OwnFacts for Stage {}
+
+/// Has only the facts that every instance records.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Instance {}
+
+impl OwnFacts for Instance {}
