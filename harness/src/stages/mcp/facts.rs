@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::own::OwnFacts;
+use crate::measure::own::{OwnFacts, no_facts};
 use harness_load::mcp::workload::Revision;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,10 +15,7 @@ pub struct Stage {
 
 impl OwnFacts for Stage {}
 
-/// Has only the facts that every instance records.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Instance {}
-
-impl OwnFacts for Instance {}
+no_facts! {
+    /// Has only the facts that every instance records.
+    Instance
+}
