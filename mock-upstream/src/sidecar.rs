@@ -5,11 +5,13 @@
 
 mod admin;
 mod args;
+mod events;
 mod faults;
 mod flood;
 mod forward;
 mod gate;
 mod headers;
+mod inbound;
 mod leaks;
 mod lengths;
 mod link;

@@ -3,6 +3,7 @@
 mod admin;
 mod args;
 mod behaviour;
+mod cancels;
 mod connection;
 mod delay;
 mod fault;
@@ -13,9 +14,11 @@ mod routes;
 mod serve;
 mod socket;
 mod state;
+mod stream;
 
 pub use self::args::Args;
 pub use self::behaviour::{Behaviour, ErrorKind, Sse};
+pub use self::cancels::{CancelReport, Cancelled};
 pub use self::delay::{Delay, DelayError, Sampler};
 pub use self::fault::Fault;
 pub use self::ledger::{DelayTotal, FaultTotals, Hits, LedgerReport, StallSpan};

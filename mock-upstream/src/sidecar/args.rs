@@ -117,6 +117,27 @@ pub struct Args {
     /// Keep each request body in memory until it is complete, and only then send the request to the upstream
     #[arg(long, conflicts_with = "body_rate")]
     pub hold_bodies: bool,
+    /// Pass the events of each answer on in groups of so many; the last group may be smaller
+    #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub coalesce: Option<u64>,
+    /// Pass each chunk of an answer on so long after it has arrived; the chunks after it do not wait for it
+    #[arg(long, value_name = "SPAN", default_value = "0ms", value_parser = parse_duration)]
+    pub hold: Duration,
+    /// Keep each answer in memory until it is complete, and only then send it to the client
+    #[arg(long, conflicts_with_all = ["coalesce", "hold", "lose_event", "repeat_event", "swap_event"])]
+    pub buffer: bool,
+    /// Read the answer of the upstream on for so long after the client has gone away in the middle of it
+    #[arg(long, value_name = "SPAN", value_parser = parse_duration, conflicts_with = "buffer")]
+    pub cancel_after: Option<Duration>,
+    /// Do not pass on event N of each answer, counted from 0
+    #[arg(long, value_name = "N")]
+    pub lose_event: Option<u64>,
+    /// Pass event N of each answer on twice
+    #[arg(long, value_name = "N")]
+    pub repeat_event: Option<u64>,
+    /// Pass event N of each answer on after the event that follows it
+    #[arg(long, value_name = "N")]
+    pub swap_event: Option<u64>,
 
     /// Answer every Nth request directly instead of forwarding it
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]

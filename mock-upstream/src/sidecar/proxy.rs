@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
-use http_body_util::{BodyExt, Either, Full};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::args::{ErrorKind, OnUpstreamError};
 use super::faults;
 use super::forward::Forwarder;
+use super::inbound::Inbound;
 use super::lengths::Lengths;
 use super::link::Gated;
 use super::state::Sidecar;
@@ -28,8 +29,8 @@ use crate::clock::{self, Sleepers};
 use crate::server::{self, Socket, Stop, Version};
 use crate::tls::Acceptor;
 
-/// The upstream's body, streamed, or a body of the sidecar itself.
-pub(crate) type Reply = Response<Either<Incoming, Full<Bytes>>>;
+/// An answer of the upstream, or of the sidecar itself.
+pub(crate) type Reply = Response<Inbound>;
 
 /// The time from the last answer to the exit, so that the answer is sent first.
 const EXIT_DELAY: Duration = Duration::from_millis(5);
@@ -124,7 +125,7 @@ async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
     }
     delay(sleepers, args.add_latency, &truth.added_request).await;
     let reply = match forwarder.forward(request).await {
-        Ok(response) => response.map(Either::Left),
+        Ok(response) => taken(response, connection).await,
         Err(error) => failed(args.on_upstream_error, error.to_string()).await,
     };
     delay(sleepers, args.add_latency_response, &truth.added_response).await;
@@ -140,6 +141,18 @@ async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
         sleepers.sleep_until(Mono(Mono::now().0.next_multiple_of(grid))).await;
     }
     reply
+}
+
+/// Takes an answer of the upstream over.
+async fn taken(response: Response<Incoming>, connection: &Connection) -> Reply {
+    let (head, body) = response.into_parts();
+    match Inbound::new(body, &connection.sidecar).await {
+        Ok(body) => Response::from_parts(head, body),
+        Err(error) => {
+            let message = format!("the answer of the upstream is incomplete: {error}\n");
+            failed(connection.sidecar.args.on_upstream_error, message).await
+        }
+    }
 }
 
 /// Answers a request whose upstream failed.
@@ -183,7 +196,7 @@ fn denial(request: &[u8]) -> String {
 }
 
 fn own(status: StatusCode, content_type: &'static str, body: String) -> Reply {
-    let mut reply = Response::new(Either::Right(Full::from(body)));
+    let mut reply = Response::new(Inbound::Own(Full::from(body)));
     *reply.status_mut() = status;
     let content_type = HeaderValue::from_static(content_type);
     reply.headers_mut().insert(CONTENT_TYPE, content_type);

@@ -46,6 +46,12 @@ pub struct TruthReport {
     /// Waits of requests for their turn, if `--serve-rate` or `--service-time` is set.
     #[serde(default)]
     pub queued_ns: Span,
+    /// From the arrival of each chunk of an answer until it is passed on, if `--hold` is set.
+    #[serde(default)]
+    pub held_ns: Span,
+    /// Events of answers, if a flag groups, loses, repeats or swaps them.
+    #[serde(default)]
+    pub events: u64,
     pub burned_cpu_ns: Total,
     /// Bytes written by `--flood-per-second`.
     pub flooded_bytes: u64,
@@ -113,6 +119,8 @@ fn report(sidecar: &Sidecar) -> TruthReport {
         added_response_ns: truth.added_response.span(),
         answered_ns: truth.answered.span(),
         queued_ns: truth.queued.span(),
+        held_ns: truth.held.span(),
+        events: truth.events.load(Relaxed),
         burned_cpu_ns: truth.burned.total(),
         flooded_bytes: truth.flooded.load(Relaxed),
         flood_write_ns: truth.flood_writes.span(),
@@ -144,7 +152,7 @@ impl TruthReport {
         text
     }
 
-    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 36] {
+    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 39] {
         let counter = |name, value| (name, "counter", Some(value));
         let gauge = |name, value| (name, "gauge", value);
         let (request, response) = (&self.added_request_ns, &self.added_response_ns);
@@ -173,6 +181,9 @@ impl TruthReport {
             counter("queued_total", self.queued_ns.count),
             counter("queued_ns_total", self.queued_ns.sum),
             gauge("queued_ns_max", self.queued_ns.max),
+            counter("held_total", self.held_ns.count),
+            counter("held_ns_total", self.held_ns.sum),
+            counter("events_total", self.events),
             counter("burned_total", self.burned_cpu_ns.count),
             counter("burned_cpu_ns_total", self.burned_cpu_ns.sum),
             counter("flooded_bytes_total", self.flooded_bytes),

@@ -66,9 +66,10 @@ fn obey(upstream: &Upstream, command: &str) -> (StatusCode, Vec<u8>) {
     match command {
         "health" => text(StatusCode::OK, r#"{"status":"ok"}"#),
         "ledger" => ledger(upstream),
+        "cancelled" => json(&upstream.cancels.take()),
         _ => text(
             StatusCode::NOT_FOUND,
-            r#"{"error":"no such path; there are /__upstream/ledger, /__upstream/health and /__upstream/fault/NAME"}"#,
+            r#"{"error":"no such path; there are /__upstream/ledger, /__upstream/cancelled, /__upstream/health and /__upstream/fault/NAME"}"#,
         ),
     }
 }
@@ -88,8 +89,12 @@ fn switch(upstream: &Upstream, name: &str) -> (StatusCode, Vec<u8>) {
 }
 
 fn ledger(upstream: &Upstream) -> (StatusCode, Vec<u8>) {
-    match serde_json::to_vec(&upstream.report()) {
+    json(&upstream.report())
+}
+
+fn json(report: &impl serde::Serialize) -> (StatusCode, Vec<u8>) {
+    match serde_json::to_vec(report) {
         Ok(body) => (StatusCode::OK, body),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, br#"{"error":"the ledger has no JSON form"}"#.to_vec()),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, br#"{"error":"the report has no JSON form"}"#.to_vec()),
     }
 }

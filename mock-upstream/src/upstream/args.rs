@@ -11,8 +11,10 @@ use crate::tls::ListenerFlags;
 /// A server whose answers, delays and errors are set by flags, and which counts every request.
 ///
 /// Routes: /mcp and /mcp/v1 (without --mcp, POST requests with one JSON-RPC message each, without sessions), /echo, /sink, /sse, /health, /ready; every other path answers
-/// with the fixed body. GET /__upstream/ledger returns the hits by method and path; GET /__upstream/fault/NAME sets a fault: none, down,
-/// slow/500ms, reset, half-close, garbage. With TLS, errors and faults break the TCP connection below it. A unix
+/// with the fixed body. GET /__upstream/ledger returns the hits by method and path; GET /__upstream/cancelled the streams whose client went
+/// away before their end, since the last such request; GET /__upstream/fault/NAME sets a fault: none, down,
+/// slow/500ms, reset, half-close, garbage. A request to any path with the field `x-upstream-stream: events=40, interval=5ms, size=64B` is
+/// answered with so many server-sent events, each of which says when it was written. With TLS, errors and faults break the TCP connection below it. A unix
 /// socket knows no reset, and is closed instead.
 ///
 /// Clients speak HTTP/1.1 or HTTP/2: with TLS as agreed by ALPN, without it as their first bytes show (prior knowledge). On HTTP/2, each
@@ -69,7 +71,7 @@ pub struct Args {
     pub sse_size: usize,
     #[command(flatten)]
     pub mcp: McpFlags,
-    /// Answer the commands `ledger`, `health` and `fault/NAME`, one per line, on stdin and stdout instead of below /__upstream/, so that
+    /// Answer the commands `ledger`, `cancelled`, `health` and `fault/NAME`, one per line, on stdin and stdout instead of below /__upstream/, so that
     /// no client can give them
     #[arg(long)]
     pub admin_stdio: bool,

@@ -14,10 +14,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use super::admin;
 use super::behaviour::ErrorKind;
 use super::fault::Fault;
-use super::reply::Reply;
+use super::reply::{self, Reply};
 use super::routes::Route;
 use super::socket::{Transport, break_off};
 use super::state::Upstream;
+use super::stream::{Asked, Refused, Stamped};
 use crate::clock::Sleepers;
 use crate::server::{self, Accepting, Socket, Stop, Version, Wire};
 use crate::tls::Acceptor;
@@ -148,7 +149,10 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resu
             }
             apply_fault(&connection).await?;
             delay(upstream, &connection.sleepers).await;
-            let mut reply = route.answer(upstream, &parts, input);
+            let mut reply = match Asked::of(&parts.headers) {
+                Some(asked) => stream(upstream, asked),
+                None => route.answer(upstream, &parts, input),
+            };
             if let Some(status) = behaviour.status.filter(|_| number.is_multiple_of(behaviour.status_every)) {
                 *reply.status_mut() = status;
             }
@@ -161,6 +165,21 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resu
         headers.insert(SENT, HeaderValue::from(Mono::now().0));
     }
     Ok(reply)
+}
+
+/// Answers with a stream of events, or with what is wrong with the request for one.
+fn stream(upstream: &Upstream, asked: Result<Asked, Refused>) -> Reply {
+    match asked {
+        Ok(asked) => {
+            let number = upstream.streams.fetch_add(1, Relaxed);
+            let cancels = Arc::clone(&upstream.cancels);
+            reply::stamped(Stamped::new(asked, upstream.behaviour.seed, number, cancels))
+        }
+        Err(refused) => {
+            let (status, content_type, body) = refused.answer();
+            reply::full(status, content_type, body)
+        }
+    }
 }
 
 /// Applies the active fault to a request.

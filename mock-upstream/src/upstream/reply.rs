@@ -7,25 +7,37 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Frame};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use tokio::sync::mpsc;
+
+use super::stream::Stamped;
 
 pub(crate) type Reply = Response<Either<Full<Bytes>, Stream>>;
 
 /// A body whose data is produced while it is sent.
 #[derive(Debug)]
-pub(crate) struct Stream(mpsc::Receiver<Bytes>);
+pub(crate) enum Stream {
+    Sent(mpsc::Receiver<Bytes>),
+    Stamped(Box<Stamped>),
+}
 
 impl Body for Stream {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|data| data.map(|data| Ok(Frame::data(data))))
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Sent(data) => data.poll_recv(context).map(|data| data.map(|data| Ok(Frame::data(data)))),
+            Self::Stamped(stream) => stream.poll(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Sent(_) => false,
+            Self::Stamped(stream) => stream.is_over(),
+        }
     }
 }
 
@@ -48,7 +60,16 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
 }
 
 pub(crate) fn stream(content_type: HeaderValue, body: mpsc::Receiver<Bytes>) -> Reply {
-    let mut reply = Response::new(Either::Right(Stream(body)));
+    let mut reply = Response::new(Either::Right(Stream::Sent(body)));
     reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply
+}
+
+/// Answers with a stream of events that are stamped.
+pub(crate) fn stamped(stream: Stamped) -> Reply {
+    let mut reply = Response::new(Either::Right(Stream::Stamped(Box::new(stream))));
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     reply
 }

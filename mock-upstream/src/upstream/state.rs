@@ -1,5 +1,6 @@
 //! The state that all connections of the upstream share.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use harness_base::clock::Mono;
 use harness_base::heartbeat::Heartbeat;
 
 use super::behaviour::Behaviour;
+use super::cancels::Cancels;
 use super::delay::Sampler;
 use super::fault::Switch;
 use super::ledger::{Ledger, LedgerReport};
@@ -23,6 +25,9 @@ pub(crate) struct Upstream {
     pub(crate) delays: Sampler,
     /// Requests that faults may affect: all except admin paths and probes.
     pub(crate) numbered: AtomicU64,
+    /// Streams of stamped events so far.
+    pub(crate) streams: AtomicU64,
+    pub(crate) cancels: Arc<Cancels>,
 }
 
 impl Upstream {
@@ -50,6 +55,8 @@ impl Upstream {
             body,
             delays: Sampler::new(behaviour.delay, behaviour.seed),
             numbered: AtomicU64::new(0),
+            streams: AtomicU64::new(0),
+            cancels: Arc::default(),
             behaviour,
         }
     }

@@ -16,6 +16,7 @@ mod process;
 mod sidecar;
 mod sidecar_costs;
 mod spawned;
+mod streams;
 mod tls;
 mod unix;
 mod upstream;
