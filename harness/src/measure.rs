@@ -26,6 +26,7 @@ pub use harness_load::facts::{Arm, Latencies, LedgerRule, LoadFacts, Second, Sli
 pub use harness_load::latency::{self, LatencyHistogram, Quantiles};
 pub use harness_load::outcome::{self, Outcome, Outcomes};
 pub use harness_load::pace::{Arrivals, Pace};
+pub use harness_load::streams::{self, Streams};
 pub use harness_rig::group::{self, GroupDelta, GroupUsage, ResourceLimits};
 pub use harness_rig::host::{GitFacts, HostFacts, Reference, ToolFacts};
 pub use harness_rig::launch::{self, Ending, EngineFacts, LaunchRecord};

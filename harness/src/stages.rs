@@ -29,6 +29,7 @@ macro_rules! each_kind {
             Connections connections,
             Mcp mcp,
             Upload upload,
+            Streaming streaming,
             Constrained constrained,
             Limits limits,
             Search search,
@@ -52,6 +53,7 @@ macro_rules! each_measured_kind {
             Connections connections,
             Mcp mcp,
             Upload upload,
+            Streaming streaming,
             Constrained constrained,
             Search search,
             Soak soak,
@@ -64,6 +66,7 @@ macro_rules! each_measured_kind {
 macro_rules! each_detailed_kind {
     ($then:ident) => {
         $then! {
+            Streaming streaming,
             Limits limits,
             Search search,
             Soak soak,
@@ -156,6 +159,16 @@ pub mod mcp {
 pub mod upload {
     pub mod facts;
     pub(crate) mod judge;
+    pub(crate) mod metrics;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod streaming {
+    pub mod facts;
+    pub mod judge;
     pub(crate) mod metrics;
     pub(crate) mod run;
     pub(crate) mod show;

@@ -239,6 +239,7 @@ fn describe_request(request: &Request) -> String {
     parts.extend(expect.equals.iter().map(|(pointer, value)| format!("{pointer} = {value}")));
     parts.extend(expect.matches.iter().map(|(pointer, pattern)| format!("{pointer} matches {pattern:?}")));
     parts.extend(expect.events.map(|events| format!("{} events", grouped(events as f64))));
+    parts.extend(expect.stamped.map(|events| format!("{} stamped events", grouped(events as f64))));
     parts.extend(expect.length.map(|length| format!("{} bytes", grouped(length as f64))));
     parts.push(
         match expect.upstream_hits {

@@ -119,7 +119,8 @@ fn cases(summary: &Summary<'_>) -> Vec<Case> {
         |found: &StageFinding| summary.record.stages.iter().any(|stage| stage.name == found.name && stage.optional);
     let stages = judgement.stages.iter().map(|found| stage(found, optional(found)));
     // An undecided stage or target is reported as such.
-    let alarms = judgement.findings.iter().filter(|finding| matches!(finding.topic, Topic::Budget | Topic::Fault));
+    let is_alarm = |finding: &&Finding| matches!(finding.topic, Topic::Budget | Topic::Fault | Topic::Stream);
+    let alarms = judgement.findings.iter().filter(is_alarm);
     let findings = alarms.chain(judgement.changes());
     let all = std::iter::once(verdict).chain(stages);
     all.chain(judgement.targets.iter().map(target)).chain(findings.map(finding)).collect()

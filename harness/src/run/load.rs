@@ -7,6 +7,13 @@ use super::rounds::{self, Extent, Tally};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 use crate::work::planned::RoundsWork;
+use harness_base::clock::Mono;
+use harness_base::units::Nanos;
+
+/// The time in which the memory of an idle target is read.
+const IDLE: Nanos = Nanos::from_millis(100);
+/// The time until the sampler has its order.
+const LEAD: Nanos = Nanos::from_millis(5);
 
 /// Runs a stage that consists of its rounds.
 ///
@@ -42,4 +49,16 @@ pub(crate) async fn rounds_after(
         rounds::rounds(rig, stage, work, turn, &mut tally, until, &before).await?;
     }
     Ok(())
+}
+
+/// Returns the smallest memory of an instance that has no load: PSS for a tree of several processes, RSS otherwise; `None` if it could not
+/// be read.
+///
+/// # Errors
+/// Returns [`Halt::Failed`] if the target or a tool fails, or [`Halt::Interrupted`].
+pub(crate) async fn idle_memory(rig: &Rig<'_>, bench: &mut Bench) -> Result<Option<u64>, Halt> {
+    let start = Mono::now().after(LEAD);
+    bench.announce(start, start.after(IDLE));
+    let window = bench.watch(&rig.interrupt).await?;
+    Ok(window.readings.target_memory().into_iter().min())
 }

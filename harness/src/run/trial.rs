@@ -1,6 +1,7 @@
 //! Runs one trial: opens the connections, reads the ledger, drives and samples the window, and audits the result.
 
 use super::bench::Bench;
+use super::cancels;
 use super::event::Event;
 use super::halt::Halt;
 use super::ledger::{self, Count};
@@ -91,6 +92,7 @@ pub(crate) async fn changed(
         .await?;
     let window = bench.window().await;
     limits::none_killed(&window.readings, &stage.limits)?;
+    cancels::settle(bench, &mut load).await?;
     let after = hits(bench, &stage.requests).await?;
     ledger::record_methods(before.as_ref(), after.as_ref(), &mut load);
     let ledger = ledger_of(before, after, &load);

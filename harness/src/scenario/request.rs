@@ -165,6 +165,8 @@ fn read_expect(section: &Section<'_>, counts_hits: bool) -> Expect {
         matches,
         length,
         events,
+        stamped: None,
+        leave_after: None,
         upstream_hits: read_ledger_rule(section, counts_hits),
     }
 }

@@ -181,7 +181,9 @@ impl Gate {
             _ => (0.10, 0.25),
         };
         let min_abs = match (category, unit) {
-            ("latency" | "ttfb" | "startup" | "overhead" | "connect" | "tls" | "command", Unit::Millis) => 0.1,
+            ("latency" | "ttfb" | "startup" | "overhead" | "connect" | "tls" | "command" | "stream", Unit::Millis) => {
+                0.1
+            }
             ("memory", Unit::Bytes) => 1_048_576.0,
             ("cpu", Unit::Micros) => 10.0,
             // Percentage points of the direct latency: a smaller floor would make overhead in percent more sensitive than latency itself.
@@ -200,9 +202,9 @@ fn paired_floor(id: &str, unit: Unit) -> Option<f64> {
     let quantile = bare(id).rsplit_once('_').map_or(id, |(_, quantile)| quantile);
     let quantile = quantile.rsplit_once('/').map_or(quantile, |(_, quantile)| quantile);
     match (category(id), unit, quantile) {
-        ("latency" | "ttfb" | "overhead" | "connect" | "tls", Unit::Millis, "p99") => None,
-        ("latency" | "ttfb" | "overhead", Unit::Millis, "p95") => Some(0.03),
-        ("latency" | "ttfb" | "overhead" | "connect" | "tls", Unit::Millis, _) => Some(0.01),
+        ("latency" | "ttfb" | "overhead" | "connect" | "tls" | "stream", Unit::Millis, "p99") => None,
+        ("latency" | "ttfb" | "overhead" | "stream", Unit::Millis, "p95") => Some(0.03),
+        ("latency" | "ttfb" | "overhead" | "connect" | "tls" | "stream", Unit::Millis, _) => Some(0.01),
         _ => None,
     }
 }
@@ -215,7 +217,7 @@ pub(super) fn beyond(change: f64, threshold: f64) -> bool {
 /// Returns whether values of a metric may be zero or negative, so that they are compared by differences instead of
 /// ratios.
 pub(super) fn is_signed(id: &str, unit: Unit) -> bool {
-    category(id) == "overhead" || matches!(unit, Unit::Percent | Unit::Count)
+    matches!(category(id), "overhead" | "stream") || matches!(unit, Unit::Percent | Unit::Count)
 }
 
 #[cfg(test)]

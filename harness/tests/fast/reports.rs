@@ -15,6 +15,7 @@ mod requirements;
 mod search;
 mod small;
 mod stored;
+mod streaming;
 
 use crate::sample;
 use crate::support::snapshot::matches_file;

@@ -14,6 +14,7 @@ mod search;
 mod shipped;
 mod soak;
 mod sockets;
+mod streaming;
 mod targets;
 mod tls;
 mod upload;

@@ -41,6 +41,7 @@ mod sampler;
 mod search;
 mod soak;
 mod stalls;
+mod streaming;
 mod target;
 mod upload;
 mod wires;

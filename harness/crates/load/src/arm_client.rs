@@ -106,6 +106,13 @@ impl ArmClient {
         }
     }
 
+    /// Closes the connection of an answer that was not read to its end. On HTTP/2, the stream has been reset, and the connection stays.
+    pub(super) fn leave(&mut self) {
+        if self.route.http2.is_none() {
+            self.close();
+        }
+    }
+
     /// Closes the connection and frees its port at once; see [`Lane::reset`].
     pub(super) fn reset(&mut self) {
         if let State::Open(lane) = std::mem::replace(&mut self.state, State::Closed) {

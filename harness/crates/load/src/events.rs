@@ -1,6 +1,7 @@
 //! Finds the ends of server-sent events in the body of an answer (HTML Living Standard, section 9.2.6), with the instants at which they
-//! were read.
+//! were read, and the stamps of events that say when they were written.
 
+use super::stamp::{Beginning, Stamp};
 use harness_base::clock::Mono;
 
 /// The largest number of events of one answer whose instants are kept.
@@ -18,6 +19,20 @@ pub(super) struct EventScan {
     has_data: bool,
     count: u64,
     ends: Vec<Mono>,
+    /// Whether the stamps of the events are read.
+    reads_stamps: bool,
+    data: Beginning,
+    /// As many as ends, if stamps are read.
+    stamps: Vec<Option<Stamp>>,
+}
+
+/// What is known of the events of one answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ReadEvents<'r> {
+    /// When the end of each event was read. Events whose ends were in one read have the same instant.
+    pub(super) ends: &'r [Mono],
+    /// The stamp of each event, if stamps were read.
+    pub(super) stamps: &'r [Option<Stamp>],
 }
 
 /// What has been read of a line.
@@ -32,11 +47,12 @@ enum Line {
 }
 
 impl EventScan {
-    /// Begins with another answer.
-    pub(super) fn begin(&mut self) {
-        let mut ends = std::mem::take(&mut self.ends);
+    /// Begins with another answer, and reads the stamps of its events if `reads_stamps` is set.
+    pub(super) fn begin(&mut self, reads_stamps: bool) {
+        let (mut ends, mut stamps) = (std::mem::take(&mut self.ends), std::mem::take(&mut self.stamps));
         ends.clear();
-        *self = Self { ends, ..Self::default() };
+        stamps.clear();
+        *self = Self { ends, stamps, reads_stamps, ..Self::default() };
     }
 
     /// Reads the next part of the body, which was received at `at`.
@@ -46,7 +62,12 @@ impl EventScan {
             match *byte {
                 b'\n' if follows_return => {}
                 b'\n' | b'\r' => self.end_of_line(at),
-                byte => self.line = self.line.then(byte),
+                byte => {
+                    if self.reads_stamps && self.line == Line::Data {
+                        self.data.push(byte);
+                    }
+                    self.line = self.line.then(byte);
+                }
             }
         }
     }
@@ -56,8 +77,12 @@ impl EventScan {
             Line::Empty if self.has_data => {
                 self.has_data = false;
                 self.count += 1;
+                let data = std::mem::take(&mut self.data);
                 if self.ends.len() < KEPT {
                     self.ends.push(at);
+                    if self.reads_stamps {
+                        self.stamps.push(data.stamp());
+                    }
                 }
             }
             Line::Data => self.has_data = true,
@@ -71,9 +96,9 @@ impl EventScan {
         self.count
     }
 
-    /// Returns when the ends of the events were read; of the first ones, if there are very many.
-    pub(super) fn ends(&self) -> &[Mono] {
-        &self.ends
+    /// Returns what is known of the events; of the first ones, if there are very many.
+    pub(super) fn read(&self) -> ReadEvents<'_> {
+        ReadEvents { ends: &self.ends, stamps: &self.stamps }
     }
 }
 
@@ -102,14 +127,14 @@ mod tests {
     fn ends(text: &str, size: usize) -> Vec<u64> {
         let mut scan = EventScan::default();
         scan.feed(b"data: of an earlier answer", Mono(0));
-        scan.begin();
+        scan.begin(false);
         let mut read = 0;
         for part in text.as_bytes().chunks(size.max(1)) {
             read += part.len() as u64;
             scan.feed(part, Mono(read));
         }
-        assert_eq!(scan.count(), scan.ends().len() as u64);
-        scan.ends().iter().map(|at| at.0).collect()
+        assert_eq!(scan.count(), scan.ends.len() as u64);
+        scan.ends.iter().map(|at| at.0).collect()
     }
 
     #[test]
@@ -119,6 +144,23 @@ mod tests {
         assert_eq!(ends("data\r\rdata:\r\r", 1), [6, 13]);
         assert_eq!(ends(": comment\n\nid: 3\n\ndatabase: 1\n\n dat\n\n", 1), [0; 0]);
         assert_eq!(ends("data: without an end\n", 1), [0; 0]);
+    }
+
+    #[test]
+    fn the_stamp_of_each_event_is_read_from_its_data() {
+        let text =
+            "id: 7\ndata: 00000000000000ff 3 1234567 abc\n\n: data: 1 2 3\ndata: token\n\ndata:ff 4 99 x\r\n\r\n";
+        let stamp = |index, written| Some(Stamp { stream: 0xff, index, written: Mono(written) });
+        for size in [1, 2, 7, text.len()] {
+            let mut scan = EventScan::default();
+            for reads in [true, false, true] {
+                scan.begin(reads);
+                text.as_bytes().chunks(size).for_each(|part| scan.feed(part, Mono(1)));
+                let stamps = scan.read().stamps;
+                let expected: &[_] = if reads { &[stamp(3, 1_234_567), None, stamp(4, 99)] } else { &[] };
+                assert_eq!(stamps, expected, "parts of {size}");
+            }
+        }
     }
 
     proptest! {

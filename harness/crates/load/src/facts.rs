@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::latency::{LatencyHistogram, Quantiles};
 use crate::mcp::facts::Mcp;
 use crate::outcome::Outcomes;
+use crate::streams::Streams;
 use harness_base::clock::Mono;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -288,6 +289,9 @@ pub struct LoadFacts {
     /// What agents did; absent if the requests are not those of agents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mcp: Option<Box<Mcp>>,
+    /// Absent if no request asks for events with stamps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<Box<Streams>>,
     /// Absent if the kernel stamped nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_lag: Option<ReadLag>,

@@ -24,7 +24,7 @@ use http::Request;
 use http::header::{HeaderName, HeaderValue};
 
 use self::link::Link;
-use self::stamps::Stream;
+use self::stamps::{Connection, Stream};
 use super::deadline::Deadline;
 use super::judge::{Expected, Judge};
 use super::link::{Answer, Streamed};
@@ -94,6 +94,8 @@ pub(super) enum Reason {
 struct Received {
     content: bool,
     trailers: bool,
+    /// When enough of the answer had been read to leave it.
+    left: Option<Mono>,
 }
 
 /// What went wrong on a stream.
@@ -151,7 +153,7 @@ impl Lane {
     ) -> Result<Answer, Failure> {
         let (begun, mut number) = (Mono::now(), None);
         let done = {
-            let mut exchange = pin!(exchange(&mut self.sender, message, judge, &mut number));
+            let mut exchange = pin!(exchange(&mut self.sender, message, judge, &mut number, &self.link.connection));
             let done = poll_fn(|cx| match exchange.as_mut().poll(cx) {
                 Poll::Ready(done) => Poll::Ready(Some(done)),
                 Poll::Pending => deadline.poll(cx).map(|()| None),
@@ -199,7 +201,7 @@ impl Lane {
 impl Received {
     fn answer(&self, stamps: &Stream) -> Answer {
         let [before, latest] = stamps.heads;
-        let last = stamps.last.or(latest).unwrap_or_else(Mono::now);
+        let last = self.left.or(stamps.last).or(latest).unwrap_or_else(Mono::now);
         let headers = if self.trailers { before } else { latest };
         let first_body = stamps.first_content.filter(|_| self.content);
         let (headers, continued) = (headers.unwrap_or(last), None);
@@ -213,6 +215,7 @@ async fn exchange(
     message: Message<'_>,
     judge: &mut Judge,
     number: &mut Option<u32>,
+    connection: &Connection,
 ) -> Result<Received, Fault> {
     poll_fn(|cx| sender.poll_ready(cx)).await?;
     let whole = match message.body {
@@ -220,7 +223,7 @@ async fn exchange(
         Content::Streamed(body, length) => {
             let (response, stream) = sender.send_request(message.head.request(length), false)?;
             *number = Some(response.stream_id().as_u32());
-            return stream_and_receive(stream, body, response, message.expected, judge).await;
+            return stream_and_receive((stream, body), response, message.expected, judge, connection).await;
         }
     };
     let request: Request<()> = message.head.request(Some(whole.len() as u64));
@@ -230,21 +233,21 @@ async fn exchange(
         // If the stream has ended already, the answer says why.
         let _ = stream.send_data(whole.clone(), true);
     }
-    receive(response, message.expected, judge).await
+    receive(response, message.expected, judge, connection).await
 }
 
 /// Sends a body and reads the answer at the same time. A refusal may come before the end of the body.
 async fn stream_and_receive(
-    stream: SendStream<Bytes>,
-    body: &Streamed,
+    (stream, body): (SendStream<Bytes>, &Streamed),
     response: ResponseFuture,
     expected: &Expected,
     judge: &mut Judge,
+    connection: &Connection,
 ) -> Result<Received, Fault> {
     let mut sending = pin!(body::send(stream, body));
     let mut is_sent = false;
     let received = {
-        let mut receiving = pin!(receive(response, expected, judge));
+        let mut receiving = pin!(receive(response, expected, judge, connection));
         let both = poll_fn(|cx| {
             // If the stream has ended already, the answer says why.
             is_sent = is_sent || sending.as_mut().poll(cx).is_ready();
@@ -256,7 +259,12 @@ async fn stream_and_receive(
 }
 
 /// Reads an answer to its end.
-async fn receive(response: ResponseFuture, expected: &Expected, judge: &mut Judge) -> Result<Received, Fault> {
+async fn receive(
+    response: ResponseFuture,
+    expected: &Expected,
+    judge: &mut Judge,
+    connection: &Connection,
+) -> Result<Received, Fault> {
     let (head, mut content) = response.await?.into_parts();
     if head.headers.len() > MOST_FIELDS {
         return Err(Fault::Fields(head.headers.len()));
@@ -264,12 +272,17 @@ async fn receive(response: ResponseFuture, expected: &Expected, judge: &mut Judg
     let has_field =
         |name: &HeaderName, value: &HeaderValue| head.headers.get_all(name).iter().any(|found| found == value);
     judge.head(expected, head.status.as_u16(), has_field);
-    let mut received = Received { content: false, trailers: false };
+    let mut received = Received { content: false, trailers: false, left: None };
     while let Some(part) = content.data().await {
         let part = part?;
         content.flow_control().release_capacity(part.len())?;
         received.content |= !part.is_empty();
-        judge.chunk(expected, &part, Mono::now);
+        judge.chunk(expected, &part, || connection.last_read());
+        if !content.is_end_stream() && judge.leaves(expected) {
+            // The stream is reset here with CANCEL.
+            received.left = Some(connection.last_read());
+            return Ok(received);
+        }
     }
     received.trailers = content.trailers().await?.is_some();
     Ok(received)

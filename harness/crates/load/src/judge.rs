@@ -3,7 +3,7 @@
 use http::header::{HeaderName, HeaderValue};
 
 use super::child_error::RequestError;
-use super::events::EventScan;
+use super::events::{EventScan, ReadEvents};
 use super::header::header;
 use super::pointers::{Scan, Wanted};
 use super::spec::Expect;
@@ -25,10 +25,14 @@ pub(super) struct Expected {
     pointers: Vec<String>,
     values: Option<Values>,
     length: Option<u64>,
-    /// The number of server-sent events; absent if the body is not read as such.
+    /// The number of server-sent events; absent if any number is valid.
     events: Option<u64>,
     /// Whether the body and the fields that describe it are kept for a closer look.
     kept: bool,
+    /// The number of events with a stamp that were asked for; absent if stamps are not read.
+    stamped: Option<u64>,
+    /// The number of events after which the answer is left.
+    leave_after: Option<u64>,
 }
 
 /// The state of judging one answer after the other.
@@ -69,6 +73,8 @@ impl Expected {
             length: expect.length,
             events: expect.events,
             kept: false,
+            stamped: expect.stamped,
+            leave_after: expect.leave_after,
         })
     }
 
@@ -83,8 +89,17 @@ impl Expected {
     }
 
     fn looks_into_body(&self) -> bool {
-        let checked = self.wanted.is_some() || self.values.is_some() || self.length.is_some() || self.events.is_some();
+        let checked = self.wanted.is_some() || self.values.is_some() || self.length.is_some() || self.reads_events();
         checked || self.kept
+    }
+
+    const fn reads_events(&self) -> bool {
+        self.events.is_some() || self.stamped.is_some()
+    }
+
+    /// Returns the number of events with a stamp that were asked for.
+    pub(super) const fn stamped(&self) -> Option<u64> {
+        self.stamped
     }
 
     fn head_holds(&self, status: u16, has_field: impl Fn(&HeaderName, &HeaderValue) -> bool) -> bool {
@@ -106,7 +121,7 @@ impl Judge {
         self.excerpt.clear();
         self.body.clear();
         self.length = 0;
-        self.events.begin();
+        self.events.begin(expected.stamped.is_some());
         if let Some(wanted) = &expected.wanted {
             self.scan.begin(wanted);
         }
@@ -130,7 +145,7 @@ impl Judge {
         if let Some(wanted) = &expected.wanted {
             self.scan.feed(wanted, chunk);
         }
-        if expected.events.is_some() {
+        if expected.reads_events() {
             self.events.feed(chunk, at());
         }
         if expected.kept || expected.values.is_some() {
@@ -164,7 +179,12 @@ impl Judge {
             let events = expected.events.filter(|events| *events != self.events.count())?;
             Some(format!(", {} events instead of {events}", self.events.count()))
         };
-        pointers.or_else(values).or_else(length).or_else(events)
+        let stamps = || {
+            expected.stamped?;
+            let has_one = self.events.read().stamps.iter().any(Option::is_some);
+            (!has_one).then(|| format!(", {} events, none of them from the bundled upstream", self.events.count()))
+        };
+        pointers.or_else(values).or_else(length).or_else(events).or_else(stamps)
     }
 
     fn wrong_pointer(&mut self, expected: &Expected, wanted: &Wanted) -> Option<String> {
@@ -177,9 +197,14 @@ impl Judge {
         Some(format!(", {word} {}", expected.pointers[pointer]))
     }
 
-    /// Returns when the events of the last answer had been read; none unless events are expected.
-    pub(super) fn event_ends(&self) -> &[Mono] {
-        self.events.ends()
+    /// Returns whether enough events of the answer have been read to leave it.
+    pub(super) fn leaves(&self, expected: &Expected) -> bool {
+        expected.leave_after.is_some_and(|events| self.events.count() >= events)
+    }
+
+    /// Returns what is known of the events of the last answer; none unless events are expected.
+    pub(super) fn events(&self) -> ReadEvents<'_> {
+        self.events.read()
     }
 
     /// Returns the body of the last answer, if it was kept.

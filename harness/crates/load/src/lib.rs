@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod pace;
 pub mod pointers;
 pub mod spec;
+pub mod streams;
 pub mod template;
 
 mod arm_client;
@@ -36,6 +37,7 @@ mod read_lag;
 mod release;
 mod slots;
 mod stalls;
+mod stamp;
 mod tally;
 mod trial;
 mod users;

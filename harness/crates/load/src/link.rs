@@ -285,9 +285,10 @@ impl<'e> Exchange<'e> {
             }
         }
         answer.last = at;
+        let leaves = !body.is_complete() && self.judge.leaves(self.message.expected);
         // Bytes after the end belong to no answer.
-        self.keep_alive &= bytes.is_empty();
-        Ok(body.is_complete().then_some(*answer))
+        self.keep_alive &= bytes.is_empty() && !leaves;
+        Ok((body.is_complete() || leaves).then_some(*answer))
     }
 
     /// Handles the end of the connection, which is also the end of some bodies.

@@ -265,6 +265,12 @@ pub struct Expect {
     /// The number of server-sent events of the body.
     #[serde(default)]
     pub events: Option<u64>,
+    /// The number of events with a stamp that the bundled upstream was asked for. At least one must arrive; the others are results.
+    #[serde(default)]
+    pub stamped: Option<u64>,
+    /// The number of events after which the generator leaves a stream, by closing its connection or resetting it; absent to read to the end.
+    #[serde(default)]
+    pub leave_after: Option<u64>,
     /// How the upstream's count must agree with ours.
     pub upstream_hits: LedgerRule,
 }
@@ -272,7 +278,8 @@ pub struct Expect {
 impl Expect {
     /// Returns whether the answer's body is checked.
     pub fn looks_into_body(&self) -> bool {
-        self.looks_for_pointers() || self.compares_values() || self.length.is_some() || self.events.is_some()
+        let reads_events = self.events.is_some() || self.stamped.is_some();
+        self.looks_for_pointers() || self.compares_values() || self.length.is_some() || reads_events
     }
 
     /// Returns whether JSON pointers must or must not be there.

@@ -11,6 +11,7 @@ use crate::facts::{Connections, Events, Latencies};
 use crate::latency::LatencyHistogram;
 use crate::mcp::facts::Mcp;
 use crate::outcome::{Outcome, Outcomes};
+use crate::streams::Streams;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
@@ -65,6 +66,8 @@ pub(super) struct Tally {
     pub(super) continued: Option<Box<LatencyHistogram>>,
     /// Absent if the requests are not those of agents.
     pub(super) mcp: Option<Box<Mcp>>,
+    /// Absent if no event had a stamp.
+    pub(super) streams: Option<Box<Streams>>,
     /// Absent if none was opened, or if connections stay open.
     pub(super) connections: Option<Box<Connections>>,
 }
@@ -257,6 +260,9 @@ impl Tally {
         }
         if let Some(mcp) = &other.mcp {
             self.mcp.get_or_insert_default().merge(mcp);
+        }
+        if let Some(streams) = &other.streams {
+            self.streams.get_or_insert_default().merge(streams);
         }
         if let Some(connections) = &other.connections {
             self.connections.get_or_insert_default().merge(connections);

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use super::arm_client::Completion;
+use super::events::ReadEvents;
 use super::frames::{Job, TrialOrder};
 use super::mcp::facts::{Mark, Sessions};
 use super::pace::{Pace, Schedule};
@@ -77,8 +78,11 @@ pub(super) struct Turn {
 /// What was read of an answer besides its instants.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Seen<'s> {
-    /// When the events of the answer were read.
-    pub(super) events: &'s [Mono],
+    pub(super) events: ReadEvents<'s>,
+    /// When the answer was left, unless it was read to its end.
+    pub(super) left: Option<Mono>,
+    /// The number of events with a stamp that were asked for.
+    pub(super) stamped: Option<u64>,
     /// What the request of an agent was; absent for others.
     pub(super) mcp: Option<Mark>,
 }
@@ -283,8 +287,11 @@ impl Trial {
         let open = !self.is_closed();
         let sent = completion.sent.unwrap_or(turn.sent);
         tally.served(sent, completion);
-        if !seen.events.is_empty() {
-            tally.events.get_or_insert_default().add(sent, seen.events);
+        if !seen.events.ends.is_empty() {
+            tally.events.get_or_insert_default().add(sent, seen.events.ends);
+        }
+        if let Some(asked) = seen.stamped {
+            tally.streams.get_or_insert_default().add(asked, seen.events, seen.left);
         }
         if let (Some(mark), Some(mcp)) = (&seen.mcp, &mut tally.mcp) {
             mcp.took(mark, completion.ended.since(if open { turn.intended } else { sent }));
@@ -352,6 +359,7 @@ impl Trial {
             events: tally.events,
             continued: tally.continued,
             mcp: tally.mcp,
+            streams: tally.streams,
             read_lag: tally.read_lags.facts(),
             seconds: Vec::new(),
             ticks: self.tick.map(|tick| self.ticks(tick, &tally.ticks, first_unsent)),

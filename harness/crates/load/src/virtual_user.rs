@@ -290,7 +290,13 @@ impl VirtualUser {
         // In a closed loop, there is no other time to which the wait for a stream could belong.
         let sent = trial.is_closed().then_some(turn.sent);
         let completion = client.exchange(message, &mut self.judge, &mut self.deadline, sent).await;
-        trial.record(&turn, &completion, Seen { events: self.judge.event_ends(), mcp: None });
+        let left = self.judge.leaves(message.expected()).then(|| {
+            let at = Mono::now();
+            client.leave();
+            at
+        });
+        let seen = Seen { events: self.judge.events(), left, stamped: message.expected().stamped(), mcp: None };
+        trial.record(&turn, &completion, seen);
         if let Some(requests) = trial.requests_per_connection {
             self.lifetime.after_request(trial, requests, client, &completion);
         }

@@ -93,9 +93,10 @@ pub static BANDWIDTH: Measure =
     Measure { better: Better::Higher, ..measure("bandwidth", "Bandwidth", BYTES_PER_SECOND, t_test(0.99)) };
 pub static ACHIEVED: Measure =
     Measure { better: Better::Higher, ..measure("achieved", "Achieved share of the rate", PERCENT, t_test(0.99)) };
+pub static STREAMING: Measure = measure("streaming", "Events not passed on one by one", PERCENT, t_test(0.999));
 
 /// Every measure.
-pub static MEASURES: [&Measure; 21] = [
+pub static MEASURES: [&Measure; 22] = [
     &FILE_SIZE,
     &COUNT,
     &DURATION,
@@ -117,6 +118,7 @@ pub static MEASURES: [&Measure; 21] = [
     &USERS,
     &BANDWIDTH,
     &ACHIEVED,
+    &STREAMING,
 ];
 
 impl Measure {

@@ -75,6 +75,20 @@ pub(crate) fn load_rss(stage: &StageRecord) -> Values {
     proxied(stage, "memory of the target could not be read", |trial| median_bytes(trial.readings.target_memory()))
 }
 
+/// Takes the growth of the target per valid round: its largest memory in the window of the proxied arm − that of the idle instance.
+pub(crate) fn memory_growth(stage: &StageRecord, idle: impl Fn(&InstanceRecord) -> Option<u64>) -> Values {
+    let of = |instance: &InstanceRecord, round: &RoundRecord| {
+        let trial = round.trial(Arm::Proxied)?;
+        let peak = trial.peak_rss_bytes.into_iter().chain(trial.readings.target_memory()).max()?;
+        Some(peak.saturating_sub(idle(instance)?) as f64)
+    };
+    let rounds =
+        |instance: &InstanceRecord| instance.valid_rounds().map(|round| of(instance, round)).collect::<Vec<_>>();
+    let values: Option<Vec<f64>> = stage.instances.iter().flat_map(rounds).collect();
+    let values = values.filter(|values| !values.is_empty());
+    values.ok_or_else(|| Absent("memory of the target could not be read".to_owned()))
+}
+
 pub(crate) fn rps(stage: &StageRecord) -> Values {
     proxied(stage, "no valid round", TrialRecord::rps)
 }

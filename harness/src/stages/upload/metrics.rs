@@ -7,8 +7,8 @@ use crate::measure::metric::bencher::{ACHIEVED, BANDWIDTH, CPU_TIME, ERRORS, GRO
 use crate::measure::metric::fact::Fact;
 use crate::measure::metric::row::{Absent, Metric, Values, row};
 use crate::measure::metric::unit::Unit::{Bytes, MegabytesPerSecond, Micros, Millis, Percent};
-use crate::measure::metric::values::{NO_ANSWER, error_percent, per_round, proxied, quantile_ms};
-use crate::measure::record::{InstanceRecord, RoundRecord, StageRecord};
+use crate::measure::metric::values::{NO_ANSWER, error_percent, memory_growth, per_round, proxied, quantile_ms};
+use crate::measure::record::{RoundRecord, StageRecord};
 use crate::measure::trial::TrialRecord;
 use harness_load::facts::Arm;
 
@@ -75,17 +75,10 @@ fn direct_percent(stage: &StageRecord, size: Size) -> Values {
 }
 
 fn growth(stage: &StageRecord) -> Values {
-    let of = |instance: &InstanceRecord, round: &RoundRecord| {
-        let InstanceFacts::Upload(Instance { idle_bytes }) = instance.facts else { return None };
-        let trial = round.trial(Arm::Proxied)?;
-        let peak = trial.peak_rss_bytes.into_iter().chain(trial.readings.target_memory()).max()?;
-        Some(peak.saturating_sub(idle_bytes?) as f64)
-    };
-    let rounds =
-        |instance: &InstanceRecord| instance.valid_rounds().map(|round| of(instance, round)).collect::<Vec<_>>();
-    let values: Option<Vec<f64>> = stage.instances.iter().flat_map(rounds).collect();
-    let values = values.filter(|values| !values.is_empty());
-    values.ok_or_else(|| Absent("memory of the target could not be read".to_owned()))
+    memory_growth(stage, |instance| match instance.facts {
+        InstanceFacts::Upload(Instance { idle_bytes }) => idle_bytes,
+        _ => None,
+    })
 }
 
 fn cpu_per_megabyte(stage: &StageRecord) -> Values {

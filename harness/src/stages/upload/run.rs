@@ -7,13 +7,6 @@ use crate::run::halt::Halt;
 use crate::run::load;
 use crate::run::rig::Rig;
 use crate::work::Stage;
-use harness_base::clock::Mono;
-use harness_base::units::Nanos;
-
-/// The time in which the idle target is read.
-const IDLE: Nanos = Nanos::from_millis(100);
-/// The time until the sampler has its order.
-const LEAD: Nanos = Nanos::from_millis(5);
 
 /// Runs the stage.
 ///
@@ -25,10 +18,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
 
 /// Records the memory of a target that has had no request: an allocator may keep what the first transfers needed.
 async fn idle(rig: &mut Rig<'_>, bench: &mut Bench) -> Result<(), Halt> {
-    let start = Mono::now().after(LEAD);
-    bench.announce(start, start.after(IDLE));
-    let window = bench.watch(&rig.interrupt).await?;
-    let idle_bytes = window.readings.target_memory().into_iter().min();
+    let idle_bytes = load::idle_memory(rig, bench).await?;
     rig.recorder.instance_facts(bench.index, Instance { idle_bytes });
     Ok(())
 }

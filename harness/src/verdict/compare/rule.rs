@@ -88,7 +88,9 @@ fn default_limits(entry: &Entry) -> Limits {
     let min_abs = match quantity {
         _ if entry.kind == Kind::Exact || category == "binary" => 0.0,
         // CPU time is a duration too, of a few microseconds.
-        Quantity::Duration if matches!(category, "latency" | "ttfb" | "startup" | "overhead" | "connect" | "tls") => {
+        Quantity::Duration
+            if matches!(category, "latency" | "ttfb" | "startup" | "overhead" | "connect" | "tls" | "stream") =>
+        {
             0.1 / scale
         }
         Quantity::Size => 1_048_576.0 / scale,

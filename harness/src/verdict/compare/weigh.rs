@@ -127,7 +127,8 @@ pub(super) fn undecided(entry: &Entry, base: Option<f64>, head: Option<f64>, mes
 /// not.
 fn may_be_zero(entry: &Entry) -> bool {
     let quantity = Quantity::of(&entry.unit).map(|(quantity, _)| quantity);
-    let difference = entry.id.starts_with("overhead/") || entry.metric.starts_with("overhead");
+    let of = |category: &str| entry.id.starts_with(category);
+    let difference = of("overhead/") || of("stream/") || entry.metric.starts_with("overhead");
     difference || matches!(quantity, None | Some(Quantity::Percent | Quantity::Count))
 }
 

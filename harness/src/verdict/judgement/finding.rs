@@ -37,6 +37,8 @@ pub enum Topic {
     Budget,
     /// Whether a target behaved as expected under a fault.
     Fault,
+    /// Whether a target passed streams on as expected.
+    Stream,
 }
 
 /// The comparison of base and head for one metric.

@@ -92,6 +92,7 @@ impl Maker {
             events: None,
             continued: None,
             mcp: None,
+            streams: None,
             read_lag: Some(read_lag(requests)),
             ticks: None,
             examples: Vec::new(),

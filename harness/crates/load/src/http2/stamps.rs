@@ -101,6 +101,11 @@ impl Connection {
         self.seen().received < instant
     }
 
+    /// Returns when bytes were last read from the socket. What a user takes from its stream was read then, or earlier if this side is late.
+    pub(super) fn last_read(&self) -> Mono {
+        self.seen().received
+    }
+
     /// Removes and returns the instants of a stream; without any if nothing of it has passed.
     pub(super) fn take(&self, stream: u32) -> Stream {
         let streams = &mut self.seen().streams;

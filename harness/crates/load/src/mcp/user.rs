@@ -112,7 +112,7 @@ impl User {
             if let Some(page) = &checked.page {
                 self.agent.learn(page, &prepared.workload);
             }
-            trial.record(turn, &completion, Seen { events: &[], mcp: Some(checked.mark) });
+            trial.record(turn, &completion, Seen { mcp: Some(checked.mark), ..Seen::default() });
             if completion.outcome == Outcome::Ok {
                 continue;
             }
