@@ -33,6 +33,7 @@ macro_rules! each_kind {
             Constrained constrained,
             Limits limits,
             Search search,
+            Sessions sessions,
             Soak soak,
             Faults faults,
             Import import,
@@ -56,6 +57,7 @@ macro_rules! each_measured_kind {
             Streaming streaming,
             Constrained constrained,
             Search search,
+            Sessions sessions,
             Soak soak,
             Import import,
         }
@@ -199,6 +201,17 @@ pub mod search {
     pub(crate) mod derive;
     pub mod facts;
     pub mod judge;
+    pub(crate) mod metrics;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod sessions {
+    pub(crate) mod derive;
+    pub mod facts;
+    pub(crate) mod judge;
     pub(crate) mod metrics;
     pub(crate) mod run;
     pub(crate) mod show;

@@ -252,6 +252,14 @@ impl Bench {
         answer.map_err(|error| engine.halt(&error))
     }
 
+    /// Runs `work` while the target lives and no interrupt arrives.
+    ///
+    /// # Errors
+    /// Returns [`Halt::Failed`] if the target ended, or [`Halt::Interrupted`].
+    pub(crate) async fn during<T>(&self, interrupt: &Interrupt, work: impl Future<Output = T>) -> Result<T, Halt> {
+        interrupt.or(alive(&self.target, work)).await?
+    }
+
     /// Waits for the window that was announced last, while the target lives and no interrupt arrives.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Defines what a kind of stage adds to judging.
 
 use super::judgement::metric::Measured;
-use super::judgement::target::FailedRuns;
+use super::judgement::target::{FailedRuns, TargetErrors};
 use crate::measure::Arm;
 use crate::measure::metric::{Absent, Metric};
 use crate::measure::reason::Problem;
@@ -22,6 +22,8 @@ pub(crate) struct Judging {
     pub(crate) flaws: fn(&StageRecord) -> Vec<Problem>,
     /// Counts the runs of a command that failed; `None` if none did, and for a stage without commands.
     pub(crate) failed_runs: fn(&StageRecord) -> Option<FailedRuns>,
+    /// Counts the errors of the target in a stage without rounds; `None` if there were none.
+    pub(crate) errors: fn(&StageRecord) -> Option<TargetErrors>,
     /// Explains metrics of the stage that seem to contradict each other.
     pub(crate) notes: fn(&[&Measured]) -> Vec<String>,
     /// Returns why the value of a metric must not gate.
@@ -37,6 +39,7 @@ impl Judging {
         errors_are_results: false,
         flaws: |_| Vec::new(),
         failed_runs: |_| None,
+        errors: |_| None,
         notes: |_| Vec::new(),
         advisory: |metric, stage| {
             let of = |arm: Arm| {

@@ -12,6 +12,7 @@ mod mistakes;
 mod quick;
 mod search;
 mod shipped;
+mod sessions;
 mod soak;
 mod sockets;
 mod streaming;

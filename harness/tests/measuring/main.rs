@@ -39,6 +39,7 @@ mod retries;
 mod robustness;
 mod sampler;
 mod search;
+mod sessions;
 mod soak;
 mod stalls;
 mod streaming;

@@ -6,6 +6,7 @@ use harness_base::units::{ParseError, Rate};
 
 use super::target::{Target, UpstreamHttp};
 use crate::flags::{FlagError, parse_duration, parse_size};
+use crate::share::parse_share;
 use crate::tls::ListenerFlags;
 
 /// A small reverse proxy whose costs and faults are set by flags and reported at the admin port.
@@ -110,6 +111,16 @@ pub struct Args {
     /// Period of --sawtooth
     #[arg(long, default_value = "4s", value_parser = parse_period)]
     pub sawtooth_period: Duration,
+
+    /// Keep this much memory for each MCP session: from the answer that gives it an id, to the answer of its DELETE
+    #[arg(long, default_value = "0B", value_parser = parse_size)]
+    pub session_memory: usize,
+    /// Leak the memory of this share of the sessions that end, e.g. 10%
+    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = parse_share, requires = "session_memory")]
+    pub session_leak: f64,
+    /// End a session that sent no request for this long; without it, a session that is abandoned keeps its memory for ever
+    #[arg(long, value_name = "SPAN", value_parser = parse_period, requires = "session_memory")]
+    pub session_ttl: Option<Duration>,
 
     /// Pass no more than so many bytes per second of each request body on to the upstream, e.g. 50MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]

@@ -55,6 +55,15 @@ pub(crate) fn start_threads(sidecar: &Arc<Sidecar>) -> Result<(), Error> {
         let sidecar = Arc::clone(sidecar);
         spawn("sawtooth", move || grow_and_release(&sidecar))?;
     }
+    if let Some(ttl) = args.session_ttl {
+        let sidecar = Arc::clone(sidecar);
+        spawn("sessions", move || {
+            loop {
+                std::thread::sleep((ttl / 20).max(Duration::from_millis(1)));
+                sidecar.sessions.expire();
+            }
+        })?;
+    }
     if args.flood_per_second > 0 {
         let sidecar = Arc::clone(sidecar);
         spawn("flood", move || flood::run(&sidecar.flood, &sidecar.truth, sidecar.args.flood_per_second))?;

@@ -124,8 +124,12 @@ async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
         truth.burned.record(clock::burn(Nanos::of(args.burn)));
     }
     delay(sleepers, args.add_latency, &truth.added_request).await;
+    let of_session = sidecar.sessions.note(&request);
     let reply = match forwarder.forward(request).await {
-        Ok(response) => taken(response, connection).await,
+        Ok(response) => {
+            sidecar.sessions.answered(of_session, &response);
+            taken(response, connection).await
+        }
         Err(error) => failed(args.on_upstream_error, error.to_string()).await,
     };
     delay(sleepers, args.add_latency_response, &truth.added_response).await;

@@ -9,6 +9,7 @@ use harness_base::units::Nanos;
 
 use super::gate::Freeze;
 use super::lengths::{Span, Total};
+use super::sessions::SessionsReport;
 use super::state::Sidecar;
 use super::truth::{Truth, instant};
 
@@ -65,6 +66,9 @@ pub struct TruthReport {
     pub sawteeth: u64,
     pub freeze: Freeze,
     pub worker: WorkerReport,
+    /// MCP sessions, if `--session-memory` is set.
+    #[serde(default)]
+    pub sessions: SessionsReport,
 }
 
 /// The latest report of the worker process, at most 0.1 s old.
@@ -134,6 +138,7 @@ fn report(sidecar: &Sidecar) -> TruthReport {
             burned_cpu_ns: truth.worker_burned_ns.load(Relaxed),
             ballast_bytes: truth.worker_ballast.load(Relaxed),
         },
+        sessions: sidecar.sessions.report(),
     }
 }
 
@@ -142,7 +147,7 @@ impl TruthReport {
     #[must_use]
     pub fn prometheus(&self) -> String {
         let mut text = String::new();
-        for (name, kind, value) in self.rows() {
+        for (name, kind, value) in self.rows().into_iter().chain(self.sessions.rows()) {
             if let Some(value) = value {
                 let name = format!("reference_sidecar_{name}");
                 // Writing to a String cannot fail.

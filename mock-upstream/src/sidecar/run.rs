@@ -7,6 +7,7 @@ use std::time::Duration;
 use harness_base::address::Address;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
+use nix::sys::prctl::set_thp_disable;
 use tokio::sync::oneshot;
 
 use super::args::{Args, Role};
@@ -51,6 +52,10 @@ fn exit_at_start(args: &Args, code: u8) -> ! {
 /// Serves the admin side and handles signals on this thread; the proxy has its own threads, which may freeze.
 fn serve(args: Args, main: Mono) -> Result<(), Error> {
     server::raise_descriptor_limit();
+    if args.session_memory > 0 {
+        // Huge pages would make more memory resident than is written. A kernel without them refuses this.
+        let _ = set_thp_disable(true);
+    }
     let listener = Bound::new("--admin", &args.admin)?;
     let sidecar = Sidecar::new(args, main)?;
     faults::start_threads(&sidecar)?;

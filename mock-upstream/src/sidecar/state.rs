@@ -10,6 +10,7 @@ use super::flood::Flood;
 use super::gate::Gate;
 use super::leaks::Leaks;
 use super::queue::Queue;
+use super::sessions::Sessions;
 use super::truth::Truth;
 use super::turns::Turns;
 use crate::error::Error;
@@ -22,6 +23,7 @@ pub struct Sidecar {
     pub(crate) truth: Truth,
     pub(crate) gate: Gate,
     pub(crate) leaks: Leaks,
+    pub(crate) sessions: Sessions,
     pub(crate) flood: Flood,
     pub(crate) turns: Turns,
     /// The queue of `--serve-rate` or `--service-time`; absent without them.
@@ -44,6 +46,7 @@ impl Sidecar {
             truth: Truth::new(main),
             gate: Gate::new(args.freeze_at, args.freeze_for, args.freeze_every),
             leaks: Leaks::with_ballast(args.ballast),
+            sessions: Sessions::new(&args),
             flood: Flood::default(),
             turns: Turns::new(args.one_writer),
             queue: spacing(&args).map(Queue::new),

@@ -7,10 +7,12 @@ use harness_base::units::{grouped, three_digits};
 type Scale = (f64, &'static str);
 
 impl Unit {
-    /// Formats a value: `0.185 ms`, `31.6 MiB`, `15,400 req/s`. Bytes and times are scaled to a suitable unit.
+    /// Formats a value: `0.185 ms`, `31.6 MiB`, `15,400 req/s`. Bytes and times are scaled to a suitable unit; of numbers of things, only small
+    /// ones have decimals: those for each of something else.
     pub fn show(self, value: f64) -> String {
         if self == Self::Count {
-            return grouped(value);
+            let is_share = value.abs() < 10.0 && (value - value.round()).abs() > 1e-6;
+            return if is_share { three_digits(value) } else { grouped(value) };
         }
         let (divisor, unit) = self.scale(value);
         format!("{} {unit}", number(value / divisor))
@@ -89,7 +91,10 @@ mod tests {
         assert_eq!(Unit::PerSecond.show(15_420.4), "15,400 req/s");
         assert_eq!(Unit::PerSecond.show(99_960.0), "100,000 req/s");
         assert_eq!(Unit::PerSecond.show(999.9), "1,000 req/s");
-        assert_eq!(Unit::Count.show(3.0), "3");
+        assert_eq!(
+            [3.0, 2.000_000_000_1, 0.2, 1_234.5].map(|value| Unit::Count.show(value)),
+            ["3", "2", "0.200", "1,234"]
+        );
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! Reads `[stage.sessions]`.
+
+use super::derive::FEWEST_STEPS;
+use super::facts::{Ends, Held, Revision};
+use super::work::Work;
+use crate::measure::audit::Limits;
+use crate::scenario::stage::base::{Base, Common, read_launches};
+use crate::scenario::stage::kind::{Kind, Place};
+use crate::scenario::stage::load::{at_least, longer_than_0};
+use crate::spec::Section;
+use crate::work;
+use harness_base::units::{Nanos, Ratio};
+
+pub(crate) const KIND: Kind = Kind {
+    place: Place::Stage(read),
+    about: "measures what each open MCP session or stream costs, and what comes back",
+};
+
+/// The most sessions or streams: each needs a connection, and a client has some 28,000 ports for one server.
+const MOST: u64 = 20_000;
+
+fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
+    common.read_surroundings(section, base);
+    common.read_limits(section, base);
+    common.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
+    check_wire(section, base);
+    let held = read_held(section);
+    let revision = read_revision(section, held);
+    let external = base.is_external(section);
+    let launches = read_launches(section, if external { 1 } else { 6 });
+    if external && launches > 1 {
+        section.mistake("launches", "harness cannot start an external target", Some("leave it out".to_owned()));
+    }
+    let most =
+        |number: &u64| if *number <= MOST { Ok(()) } else { Err(format!("must be at most {MOST}, is {number}")) };
+    let fewest = FEWEST_STEPS as u64 - 1;
+    let steps = section
+        .field("steps", "steps in which they are opened; a slope goes through them")
+        .check(at_least(fewest, ": a slope needs them"))
+        .check(most)
+        .default(5);
+    let per_connection =
+        section.field("per_connection", "sessions that share a connection").check(at_least(1, "")).default(1);
+    if per_connection > 1 && held == Held::Streams {
+        section.mistake(
+            "per_connection",
+            "is about sessions: a stream needs a connection of its own",
+            Some("leave it out".to_owned()),
+        );
+    }
+    let least = steps.saturating_mul(per_connection);
+    let most = section
+        .field("most", "sessions or streams that are open in the last step")
+        .check(at_least(least, ": each step opens at least one connection"))
+        .check(most)
+        .default(200.max(least));
+    Work {
+        held,
+        revision,
+        path: section.field("path", "path of the MCP endpoint").default("/mcp".to_owned()),
+        headers: section.field("headers", "additional headers of each request").default(Vec::new()),
+        launches,
+        most,
+        steps,
+        per_connection,
+        settle: section
+            .field("settle", "time between the last opening of a step and its window")
+            .default(Nanos::from_millis(300)),
+        hold: section.field("hold", "window of each step").check(longer_than_0).default(Nanos::from_millis(500)),
+        ping: section
+            .field("ping", "interval of pings on each open session, for targets that end idle ones; default: none")
+            .check(longer_than_0)
+            .optional(),
+        ends: read_ends(section, held, revision),
+        wait: section.field("wait", "time between the end of all and the last window").default(Nanos::from_secs(3)),
+        timeout: section
+            .field("timeout", "time limit of each request")
+            .check(longer_than_0)
+            .default(Nanos::from_secs(5)),
+        failed_limit: common.audit.errors.0,
+    }
+    .into()
+}
+
+/// Checks that the client of this stage can speak with the target.
+fn check_wire(section: &Section<'_>, base: &Base<'_>) {
+    if base.target.endpoints.proxy.starts_with("https://") && !section.describing() {
+        section.mistake(
+            "",
+            "opens sessions over HTTP/1.1 without TLS, and target.endpoints.proxy is an https URL",
+            Some("leave the stage out of this scenario".to_owned()),
+        );
+    }
+}
+
+fn read_held(section: &Section<'_>) -> Held {
+    let words = [Held::Sessions, Held::Streams].map(Held::word);
+    let word = section.field("open", "what is opened: sessions, or streams that stay idle").one_of(&words);
+    let word: String = word.default(Held::Sessions.word().to_owned());
+    if word == Held::Streams.word() { Held::Streams } else { Held::Sessions }
+}
+
+fn read_revision(section: &Section<'_>, held: Held) -> Revision {
+    let names = Revision::ALL.map(Revision::name);
+    let about = "revision of MCP; default: 2025-11-25 for sessions, 2026-07-28 for streams";
+    let name: Option<String> = section.field("revision", about).one_of(&names).optional();
+    let default = if held == Held::Sessions { Revision::November2025 } else { Revision::July2026 };
+    let written = name.and_then(|name| Revision::ALL.into_iter().find(|revision| revision.name() == name));
+    let revision = written.unwrap_or(default);
+    if held == Held::Sessions && !revision.has_sessions() {
+        let hint = "write open = \"streams\", or an earlier revision".to_owned();
+        section.mistake("revision", format!("has no sessions: {}", revision.name()), Some(hint));
+    }
+    revision
+}
+
+/// Reads the shares of the ends. What is left is abandoned.
+fn read_ends(section: &Section<'_>, held: Held, revision: Revision) -> Ends {
+    let table =
+        section.table("end", "how they end; the rest is abandoned: the connection stays open and nothing more is sent");
+    let within = |share: &Ratio| match (0.0..=1.0).contains(&share.0) {
+        true => Ok(()),
+        false => Err(format!("must be between 0% and 100%, is {}", share.notation())),
+    };
+    let is_written = table.has("delete") || table.has("close");
+    let usual = match held {
+        Held::Sessions if !is_written => (0.5, 0.5),
+        Held::Streams if !is_written => (0.0, 1.0),
+        _ => (0.0, 0.0),
+    };
+    let share = |key, about, usual| table.field(key, about).check(within).default(Ratio(usual)).0;
+    let delete = share("delete", "share whose client sends DELETE and closes the connection", usual.0);
+    let close = share("close", "share whose client closes the connection without DELETE, as most clients do", usual.1);
+    if delete > 0.0 && !revision.has_sessions() {
+        table.mistake(
+            "delete",
+            "is about sessions, which revision 2026-07-28 does not have",
+            Some("write close".to_owned()),
+        );
+    }
+    if delete + close > 1.0 + 1e-9 {
+        let sum = Ratio(delete + close).notation();
+        table.mistake("", format!("delete and close are {sum} together"), Some("their sum is at most 100%".to_owned()));
+    }
+    Ends { delete, close, abandon: (1.0 - delete - close).max(0.0) }
+}
