@@ -6,7 +6,7 @@ import collections, contextlib, ctypes, os, re, signal, subprocess, sys, time
 
 from leftovers import PATIENCE, WORDS, Run
 
-# What a run may take. Undisturbed it takes less than a tenth.
+# The longest time of a run. An undisturbed one takes less than a tenth of it.
 DEADLINE = 60
 # Requests and events of ptrace(2), and the flag of waitpid(2) for threads.
 TRACEME, CONT, DETACH, SETOPTIONS = 0, 7, 17, 0x4200
@@ -88,7 +88,7 @@ class Attempt(Run):
 
     def resume(self, pid, number, event):
         """Lets a process go on that stopped with a signal or for an event."""
-        # What is killed while it is stopped no longer exists.
+        # A process that is killed while it is stopped no longer exists.
         with contextlib.suppress(ProcessLookupError):
             if event == EVENT_EXEC and WORDS[self.position.role] in command_line(pid):
                 self.hand_over(pid)

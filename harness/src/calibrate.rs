@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_changed_is_checked() {
+    fn changed_values_are_checked() {
         let changed = plan(false, &[Setting::new("stage.noise.rate=500/s")]).unwrap();
         assert_eq!(changed.scenario.overrides, ["stage.noise.rate=500/s"]);
         let error = plan(false, &[Setting::new("stage.noise.rats=500/s")]).unwrap_err();

@@ -1,11 +1,11 @@
 //! `harness` measures sidecars and proxies; every number has a check that it is valid.
 //!
 //! The acting modules start programs and write a record; the judging modules read that record. They share only
-//! `measure`. Modules import only modules below them, which `tests/fast/floors.rs` checks. Code that knows no scenario,
+//! `measure`. Modules import only modules below them, which `tests/fast/architecture.rs` checks. Code that knows no scenario,
 //! stage or report is in separate crates.
 //!
 //! ```text
-//! 6  main → cli                                   argv in, exit code out
+//! 6  main → cli                                   arguments in, exit code out
 //! 5  progress, init → run │ publish │ doctor │ calibrate
 //! 4  plan                                         stages × instances × rounds × arms, every default filled
 //! 3  scenario                                     the TOML as written

@@ -114,7 +114,7 @@ pub async fn execute(
 
 /// Removes what the keeper of this run was to remove, because it was killed.
 async fn clear_without_keeper(home: &Home) {
-    // What cannot be removed now is reported by `harness clean`.
+    // `harness clean` reports the rest that cannot be removed now.
     let _kept = files::remove_tree(&home.scratch);
     let _kept = cgroup::remove_leftovers();
     let _no_engine = target::clean(false).await;

@@ -52,7 +52,7 @@ pub struct Args {
     pub counter: Option<PathBuf>,
 }
 
-/// What a run did, in nanoseconds.
+/// The truth about a run, in nanoseconds.
 #[derive(Debug, Serialize)]
 struct Truth {
     /// From the start of `main` until this report.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::tls::TlsError;
 
-/// Why one of the two programs could not start or continue.
+/// The reason why one of the two programs could not start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address is in use, or does not belong to this host.

@@ -7,7 +7,7 @@ use harness_base::units::{Bytes, Nanos};
 const LARGEST: Bytes = Bytes(1 << 40);
 const LONGEST: Nanos = Nanos::from_secs(365 * 24 * 3600);
 
-/// Why a flag's value is refused.
+/// The reason why a flag's value is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FlagError {
     #[error(transparent)]

@@ -105,7 +105,7 @@ async fn accept_all(
     }
 }
 
-/// Waits until `accepting` has the value `wanted`; for ever when there is no switch.
+/// Waits until `accepting` has the value `wanted`; without end when there is no switch.
 async fn changed(accepting: &mut Option<Accepting>, wanted: bool) {
     if let Some(accepting) = accepting
         && accepting.wait_for(|is| *is == wanted).await.is_ok()

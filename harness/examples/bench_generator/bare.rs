@@ -1,4 +1,4 @@
-//! What the load child is compared with.
+//! Runs the loop that the load child is compared with.
 
 use std::future::Future;
 use std::net::SocketAddr;

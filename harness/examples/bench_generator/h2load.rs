@@ -1,4 +1,4 @@
-//! What the load child costs over HTTP/2, beside h2load.
+//! Measures the cost of the load child over HTTP/2 beside h2load.
 
 use std::fmt::Write;
 use std::process::Command;

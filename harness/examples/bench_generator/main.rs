@@ -1,4 +1,4 @@
-//! What the load child costs: beside wrk, h2load and a bare hyper loop, in turn against one mock upstream, and beside a bare
+//! Measures the cost of the load child: beside wrk, h2load and a bare hyper loop, in turn against one mock upstream, and beside a bare
 //! `clock_nanosleep` loop. Started by `scripts/bench-generator`; prints a table of ratios and fails when a bound is exceeded.
 
 mod bare;
@@ -68,7 +68,7 @@ struct Args {
     part: Vec<Part>,
 }
 
-/// What one table of the output shows.
+/// The subject of one table of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     Cost,
@@ -85,7 +85,7 @@ impl Args {
     }
 }
 
-/// What one run cost per request, and its rate.
+/// The cost of one run per request, and its rate.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     cpu_ns: f64,
@@ -103,7 +103,7 @@ impl Cost {
     }
 }
 
-/// What a process has used.
+/// The resources that a process has used.
 #[derive(Debug, Clone, Copy, Default)]
 struct Used {
     cpu: Nanos,

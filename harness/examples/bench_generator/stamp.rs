@@ -1,4 +1,4 @@
-//! What the kernel's time of arrival costs: reads with it and without it, in turns, on a connection of this process to itself.
+//! Measures the cost of the kernel's time of arrival: reads with it and without it, in turns, on a connection of this process to itself.
 
 use std::io::{IoSliceMut, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! Finds what a run is compared with: the baseline that was asked for, or the one of the branch rules.
+//! Finds the baseline that a run is compared with: the one that was asked for, or that of the branch rules.
 
 use super::args::RunArgs;
 use super::error::{Error, print_warning};
@@ -16,7 +16,7 @@ use harness_rig::host;
 /// The value of `--baseline` that disables the comparison.
 const NO_BASELINE: &str = "none";
 
-/// What was found before the run, so that a wrong name does not waste the time of a run.
+/// The baseline, found before the run, so that a wrong name does not waste the time of a run.
 pub(super) struct Against {
     /// The baseline; absent if the run is not compared with stored runs.
     found: Option<Found>,

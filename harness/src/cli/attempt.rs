@@ -22,7 +22,7 @@ pub(super) struct Attempt {
     pub(super) written: Result<(), Error>,
 }
 
-/// What all attempts of a command need.
+/// The inputs that all attempts of a command share.
 pub(super) struct Attempts<'a> {
     pub(super) plan: &'a Plan,
     pub(super) against: Against,

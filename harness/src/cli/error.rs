@@ -28,7 +28,7 @@ impl Error {
         Self { message: chain(cause), exit: Exit::Usage }
     }
 
-    /// Creates an error from what stopped work that is no run.
+    /// Creates an error from the reason that stopped other work than a run.
     pub(super) fn halted(halt: &Halt) -> Self {
         let (message, exit) = match halt {
             Halt::Interrupted => ("interrupted".to_owned(), Exit::Interrupted),

@@ -11,7 +11,7 @@ use crate::scenario::{Scenario, Setting};
 /// The name of the scenario, and of its folder below the results.
 const NAME: &str = "command";
 
-/// Why a command cannot be measured without a scenario.
+/// The reason why a command cannot be measured without a scenario.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error(

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_good_needs_no_advice_and_nothing_is_no_number() {
+    fn a_good_condition_needs_no_advice_and_every_value_is_a_number() {
         let of = |state| Condition::new("x", "y", state, "z").improve("do").number("a", 1.0).number("b", f64::NAN);
         assert_eq!((of(State::Good).improve, of(State::Unknown).improve), (None, Some("do".to_owned())));
         assert_eq!(of(State::Fair).numbers, BTreeMap::from([("a", 1.0)]));

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_there_is_nothing() {
+    fn a_missing_file_is_nothing() {
         let tree = tree::Tree::new(&[("a/one", " 7 \n"), ("a/empty", "\n")]);
         let read = |path| (word(tree.path(), path), number(tree.path(), path));
         assert_eq!(read("a/one"), (Some("7".to_owned()), Some(7.0)));

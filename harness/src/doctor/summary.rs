@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_measured_is_as_good_as_the_worst_that_it_needs() {
+    fn an_ability_is_as_good_as_the_worst_condition_that_it_needs() {
         use Answer::{Limited, No, Unknown, Yes};
         assert_eq!(answers(&[]), [Yes; 6]);
         assert_eq!(answers(&[("cpus", State::Fair)]), [Yes, Yes, Limited, Yes, Yes, Yes]);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_worst_comes_first_and_tools_spoil_nothing() {
+    fn the_worst_comes_first_and_tools_spoil_nothing() {
         let found = spoilers(&all(&[("cpus", State::Fair), ("engine", State::Poor), ("steal", State::Poor)]));
         assert_eq!(found, ["steal: value", "cpus: value"]);
         assert!(TOOLS.iter().all(|tool| NEEDS.iter().any(|needs| needs.needed.contains(tool))));

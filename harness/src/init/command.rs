@@ -178,7 +178,7 @@ mod tests {
             .iter()
             .map(|file| (file.argument, &command.argv[file.argument][file.place.clone()]))
             .collect();
-        assert_eq!(files.len(), 2, "a program is no configuration: {:?}", command.argv);
+        assert_eq!(files.len(), 2, "a program is not a configuration: {:?}", command.argv);
         assert_eq!(files[0], (4, path.as_str()));
         assert!(files[1].1.ends_with("/Caddyfile"), "{files:?}");
         let written = command.written();

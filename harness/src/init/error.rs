@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use harness_base::units::Nanos;
 use harness_rig::launch::Ending;
 
-/// Why nothing was written.
+/// The reason why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{} exists; choose another file with --out FILE, or replace it with --force", path.display())]

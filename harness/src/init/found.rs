@@ -71,7 +71,7 @@ impl Attempt {
 /// A path at a port.
 pub(super) type At = (SocketAddr, &'static str);
 
-/// What the ports of a program are for.
+/// The purposes of the ports of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Roles {
     pub(super) proxy: SocketAddr,

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::request::INITIALIZE;
 use super::slots::{COMMAND, SERVER, SIDECAR, fill};
 
-/// What kind of program a template is for.
+/// The kind of program that a template is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TemplateKind {
     /// A program with an upstream.

@@ -9,11 +9,11 @@ use super::found::{Found, Port, Roles, Speech};
 /// What `harness init` did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
-    /// What was found; empty for a template.
+    /// The findings about the program; empty for a template.
     pub(super) found: String,
     /// The scenario and its files, the scenario first.
     pub(super) files: Vec<PathBuf>,
-    /// What is missing in the scenario.
+    /// The parts that are missing in the scenario.
     pub(super) missing: Vec<String>,
 }
 

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_what_was_written() {
+    fn a_value_is_read_as_it_was_written() {
         let found = calibration();
         let text = serde_json::to_string(&found).unwrap();
         assert_eq!(parse(&text).as_ref(), Ok(&found));

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_and_nothing_else_is_left() {
+    fn a_written_file_is_read_and_no_other_is_left() {
         let folder = std::env::temp_dir().join(format!("harness-test-calibration-{}", std::process::id()));
         let path = folder.join("deep/calibration.json");
         assert!(read(&path).unwrap().is_none());

@@ -12,7 +12,7 @@ use super::tries::tries;
 /// Pages to search: 10,000 comments.
 const PAGES: usize = 200;
 
-/// What to post, and where.
+/// A comment, and the pull request to post it on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Post<'a> {
     /// Number of the pull request.

@@ -24,7 +24,7 @@ const SCHEMAS: &str = "schemas";
 /// The deepest folder below that of the run.
 const DEEPEST: usize = 8;
 
-/// Why a run could not be packed.
+/// The reason why a run could not be packed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot read {}: {cause}", path.display())]
@@ -37,7 +37,7 @@ pub enum Error {
     Unwritable { path: PathBuf, cause: io::Error },
 }
 
-/// What was packed.
+/// The packed archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
     /// Number of files, with the schemas and without the digests.

@@ -81,7 +81,7 @@ pub(super) struct Document<'a> {
     pairs: &'a [Pair],
 }
 
-/// What a comparison ends in.
+/// The result of a comparison.
 #[cfg(feature = "schema")]
 const EXITS: [Exit; 4] = [Exit::Pass, Exit::InvalidInput, Exit::Regressed, Exit::Invalid];
 

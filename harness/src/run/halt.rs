@@ -14,7 +14,7 @@ pub enum Halt {
     Failed(Box<Failure>),
 }
 
-/// What ends a load while something else runs concurrently.
+/// The event that ends a load while something else runs concurrently.
 pub(crate) enum Stop {
     Load(harness_load::Error),
     /// The concurrent work.

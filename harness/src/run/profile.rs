@@ -45,7 +45,7 @@ const PATIENCE: Nanos = Nanos::from_secs(60);
 /// From this level on, the kernel does not allow sampling without privileges.
 const PARANOID: i64 = 3;
 
-/// Why there is no profile.
+/// The reason why there is no profile.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
     #[error(

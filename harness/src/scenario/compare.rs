@@ -9,7 +9,7 @@ use harness_rig::target::template::{Piece, Template};
 /// Smallest number of fresh starts of each build: two instances of one program can differ more than two builds do.
 pub const FEWEST_INSTANCES: u64 = 2;
 
-/// What the target is compared with.
+/// The build that the target is compared with.
 #[derive(Debug, Clone)]
 pub struct Compare {
     /// The base; absent if there is none.

@@ -14,7 +14,7 @@ use harness_stats::{Estimate, Sample};
 /// Significant digits of a stored round. The scatter of a round is thousands of times larger than the rounding.
 const DIGITS: usize = 6;
 
-/// Why a result is not promoted. Exit code 2.
+/// The reason why a result is not promoted. Exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The run did not end by itself.

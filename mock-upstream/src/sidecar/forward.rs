@@ -19,7 +19,7 @@ use super::target::{Target, UpstreamHttp};
 use crate::server::Socket;
 use crate::tls::{self, Connector};
 
-/// Why a request got no answer from the upstream. The text is the body of the client's answer.
+/// The reason why a request got no answer from the upstream. The text is the body of the client's answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("cannot connect to the upstream {upstream}: {cause}\n")]

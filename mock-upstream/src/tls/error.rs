@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use rustls::pki_types::pem;
 
-/// Why TLS could not be set up from the files that the flags name.
+/// The reason why TLS could not be set up from the files that the flags name.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The file cannot be read, or has no such block.

@@ -35,7 +35,7 @@ pub enum Delay {
     },
 }
 
-/// Why a text is not a distribution of delays.
+/// The reason why a text is not a distribution of delays.
 #[derive(Debug, thiserror::Error)]
 pub enum DelayError {
     #[error(transparent)]

@@ -22,7 +22,7 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// Why a text is not an address.
+/// The reason why a text is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     #[error("`{0}` is not an address; write IP:PORT, or unix:/PATH for a unix socket")]

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_large_is_not_read() {
+    fn a_file_that_is_too_large_is_not_read() {
         let path = std::env::temp_dir().join(format!("harness-test-large-{}", std::process::id()));
         let file = File::create(&path).unwrap();
         file.set_len(LARGEST + 1).unwrap();

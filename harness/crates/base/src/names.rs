@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_leave_a_folder_is_no_name() {
+    fn a_path_that_leaves_its_folder_is_not_a_name() {
         for name in ["main", "pr-7", "a_b", "20261120T183005Z-4f1c"] {
             assert!(is_name(name) && is_file_name(name), "{name}");
         }

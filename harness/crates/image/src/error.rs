@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why an image, or the program for one, cannot be used.
+/// The reason why an image, or the program for one, cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder cannot be read.
@@ -50,7 +50,7 @@ pub enum Error {
     Several { path: PathBuf, images: String },
 }
 
-/// Why a file is not a program.
+/// The reason why a file is not a program.
 #[derive(Debug)]
 pub enum NoProgram {
     NotRegular,
@@ -64,7 +64,7 @@ pub enum NoProgram {
     Library,
 }
 
-/// Why a path cannot be a place in an image.
+/// The reason why a path cannot be a place in an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoPlace {
     Relative,
@@ -74,7 +74,7 @@ pub enum NoPlace {
     IsFile,
 }
 
-/// Why a file or folder is not an image.
+/// The reason why a file or folder is not an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoImage {
     Compressed,
@@ -82,7 +82,7 @@ pub enum NoImage {
     EmptyIndex,
 }
 
-/// What is wrong with a part of an image.
+/// A defect of a part of an image.
 #[derive(Debug)]
 pub enum BadBlob {
     Missing,

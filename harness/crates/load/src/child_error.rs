@@ -8,7 +8,7 @@ use super::pointers::PointerError;
 use super::template::TemplateError;
 use super::wire::TlsError;
 
-/// Why the load child cannot do what it was asked to do.
+/// The reason why the load child cannot do what it was asked to do.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ChildError {
     #[error("cannot use its pipes, or start a thread")]
@@ -47,7 +47,7 @@ pub(super) enum ChildError {
     Users(#[from] tokio::task::JoinError),
 }
 
-/// Why a request cannot be sent.
+/// The reason why a request cannot be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     #[error("{0:?} is not a valid host")]

@@ -1,6 +1,6 @@
 //! Errors of control's side of the load generator.
 
-/// Why a load generator could not do its work.
+/// The reason why a load generator could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The process has exited, or closed its pipe.

@@ -38,7 +38,7 @@ pub(super) use self::link::SharedLink;
 /// The largest number of fields of a head, as on HTTP/1.1.
 const MOST_FIELDS: usize = 100;
 
-/// What a user holds of a connection.
+/// The part of a connection that one user has.
 pub(super) struct Lane {
     link: Arc<Link>,
     sender: SendRequest<Bytes>,
@@ -52,7 +52,7 @@ pub(super) struct Message<'m> {
     pub(super) expected: &'m Expected,
 }
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Clone, Copy)]
 pub(super) enum Content<'m> {
     Whole(&'m Bytes),
@@ -60,7 +60,7 @@ pub(super) enum Content<'m> {
     Streamed(&'m Streamed, Option<u64>),
 }
 
-/// Why there is no answer.
+/// A request without an answer.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) reason: Reason,
@@ -90,7 +90,7 @@ pub(super) enum Reason {
     Fields(usize),
 }
 
-/// What was received besides the instants.
+/// Parts of an answer that were received.
 struct Received {
     content: bool,
     trailers: bool,
@@ -98,7 +98,7 @@ struct Received {
     left: Option<Mono>,
 }
 
-/// What went wrong on a stream.
+/// A failure of a stream.
 enum Fault {
     Http2(h2::Error),
     Fields(usize),

@@ -1,4 +1,4 @@
-//! What a user sends its requests over: one seam for both versions of HTTP.
+//! Carries the requests of one user: one interface for both versions of HTTP.
 
 use std::io;
 
@@ -23,7 +23,7 @@ pub(super) enum Message<'m> {
     Http2(http2::Message<'m>),
 }
 
-/// Why there is no answer.
+/// A request without an answer.
 pub(super) struct Failure {
     pub(super) reason: Reason,
     /// Whether the peer may have processed the request.

@@ -65,7 +65,7 @@ pub(super) struct Answer {
     pub(super) sent: Option<Mono>,
 }
 
-/// Why there is no answer. The link cannot be used afterwards.
+/// A request without an answer. The link cannot be used afterwards.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) reason: Reason,

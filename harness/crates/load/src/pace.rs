@@ -1,4 +1,4 @@
-//! How the requests of a trial arrive, and when those of an open loop are due, as spans since the start of the trial. It uses no clock.
+//! Defines how the requests of a trial arrive, and computes when those of an open loop are due, as spans since the start of the trial. It uses no clock.
 //!
 //! The rate rises linearly from 0 to r over the ramp R, then stays. The number of requests due by t is its integral:
 //! N(t) = r·t²/(2R) up to R, and r·(t − R/2) after it. A request at position x is due when N(t) = x, which solves to t = √(2R·x/r)

@@ -18,7 +18,7 @@ pub struct Template {
     length: usize,
 }
 
-/// Why a text is not a template.
+/// The reason why a text is not a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     #[error("{{{{{0} has no closing }}}}")]

@@ -1,4 +1,4 @@
-//! What a link runs over: a TCP connection, TLS on one, or a unix socket.
+//! Opens the connection of a link: TCP, TLS on TCP, or a unix socket.
 
 mod socket;
 mod tls;

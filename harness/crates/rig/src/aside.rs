@@ -4,7 +4,7 @@ use std::thread::Builder;
 
 use tokio::sync::oneshot;
 
-/// Why there is no result.
+/// The reason why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The thread could not be started.

@@ -67,7 +67,7 @@ pub fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
 /// Values that a scenario uses, and that are overwritten in the environment.
 static USED: OnceLock<BTreeMap<String, String>> = OnceLock::new();
 
-/// Returns the value of a variable, also if [`forget_secrets`] was told to keep it in memory.
+/// Returns the value of a variable, also if [`forget_secrets`] keeps it in memory only.
 pub fn value(name: &str) -> Option<String> {
     USED.get().and_then(|used| used.get(name).cloned()).or_else(|| std::env::var(name).ok())
 }

@@ -176,7 +176,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_not_known_stays_unknown() {
+    fn an_unknown_value_stays_unknown() {
         let fell = usage(0).since(&usage(1), MS);
         assert_eq!((fell.cpu_ns, fell.oom_kills), (None, Some(0)));
         let unlimited = GroupUsage { periods: Some(0), throttled_periods: Some(0), ..GroupUsage::default() };

@@ -46,7 +46,7 @@ pub struct LaunchRecord {
     /// own address; absent for a target that was not ours to start.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = serde_json::json!(["process", "host", "bridge", null]))))]
     pub network: Option<String>,
-    /// What the container engine did; absent when there was none.
+    /// Facts of the container engine; absent without one.
     pub engine: Option<Box<EngineFacts>>,
 }
 

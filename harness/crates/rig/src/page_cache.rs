@@ -21,7 +21,7 @@ pub enum Dropped {
     Files,
 }
 
-/// Why files cannot be dropped.
+/// The reason why files cannot be dropped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{}: {cause}", path.display())]

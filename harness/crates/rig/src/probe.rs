@@ -46,7 +46,7 @@ pub struct Milestones {
     pub probe_gap_ns: u64,
 }
 
-/// Why a target did not come up.
+/// The reason why a target did not come up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(

@@ -23,7 +23,7 @@ pub use launch_watch::LaunchWatch;
 pub use watched::{Tree, Watched};
 pub use window::{Cost, Window};
 
-/// Why the sampler could not start.
+/// The reason why the sampler could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The thread could not be started.

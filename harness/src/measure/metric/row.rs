@@ -39,7 +39,7 @@ pub struct Limit {
     pub value: f64,
 }
 
-/// Why a metric has no value. A missing value is never 0.
+/// The reason why a metric has no value. A missing value is never 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absent(pub String);
 

@@ -17,7 +17,7 @@ const KEPT: usize = 1000;
 /// Largest number of characters of a reason or an address that is printed.
 const SHOWN: usize = 200;
 
-/// Why there is no complete answer.
+/// An answer that is not complete.
 #[derive(Debug)]
 pub(super) enum Failure {
     Broken(reqwest::Error),
@@ -184,7 +184,7 @@ mod tests {
         assert!(matches!(parse::<Page>(b"[{}"), Err(Problem::NotJson { .. })));
         let deep = "[".repeat(100_000) + &"]".repeat(100_000);
         assert!(parse::<Page>(deep.as_bytes()).is_err());
-        // What does not matter is skipped without recursion.
+        // Other parts are skipped without recursion.
         assert!(parse::<Page>(format!("[{{\"other\":{deep}}}]").as_bytes()).is_ok());
     }
 

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_place_is_not_drawn() {
+    fn values_outside_a_chart_are_not_drawn() {
         let mut chart = empty();
         chart.dot("direct", (f64::NAN, 1.0), "");
         chart.line("direct", &[(1.0, f64::INFINITY), (2.0, 1.0)]);

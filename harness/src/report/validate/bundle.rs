@@ -52,7 +52,7 @@ fn content(mut entry: Entry<'_, impl Read>) -> io::Result<(String, Vec<u8>)> {
         entry.header().entry_type().is_file() && path.components().all(|part| matches!(part, Component::Normal(_)));
     let name = path.to_str().filter(|_| is_plain).map(ToOwned::to_owned);
     let name =
-        name.ok_or_else(|| io::Error::other(format!("{} is no plain file below the archive", path.display())))?;
+        name.ok_or_else(|| io::Error::other(format!("{} is not a plain file below the archive", path.display())))?;
     let mut content = Vec::new();
     entry.by_ref().take(LARGEST + 1).read_to_end(&mut content)?;
     if content.len() as u64 > LARGEST {

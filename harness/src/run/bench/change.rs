@@ -11,7 +11,7 @@ use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_load::{self, Generator};
 
-/// What happened to a target that was stopped.
+/// The end of a target that was stopped.
 #[derive(Debug)]
 pub(crate) struct Changed {
     /// The moment just before it was stopped.

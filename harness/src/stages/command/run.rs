@@ -56,7 +56,7 @@ fn failed_turns(record: &StageRecord) -> Vec<u64> {
     turns
 }
 
-/// What the runs of a stage share.
+/// The state that the runs of a stage share.
 struct State<'w> {
     runs: Runs,
     work: &'w Work,

@@ -1,6 +1,6 @@
 //! Parsing of a number followed by its unit.
 
-/// Why a text cannot be parsed as a quantity.
+/// The reason why a text cannot be parsed as a quantity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     #[error("{text:?} is not {expected}{}", listed(units))]

@@ -21,7 +21,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Builds it from header fields that contain the host. Returns `None` if the host is no authority.
+    /// Builds it from header fields that contain the host. Returns `None` if the host is not an authority.
     pub(crate) fn new(
         method: Method,
         is_tls: bool,

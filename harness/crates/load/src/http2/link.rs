@@ -40,7 +40,7 @@ pub(super) struct Link {
 #[derive(Default)]
 pub(crate) struct SharedLink(Mutex<Option<Arc<Link>>>);
 
-/// Why a connection does not carry HTTP/2.
+/// The reason why a connection does not carry HTTP/2.
 #[derive(Debug, thiserror::Error)]
 enum OpenError {
     #[error("the server does not speak HTTP/2: its first frame is not SETTINGS")]

@@ -7,7 +7,7 @@ use super::scanner::{Frame, Kind, Part};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
-/// What is known of a connection, by the task that drives it and by the users of its streams.
+/// The state of a connection that the task that drives it shares with the users of its streams.
 #[derive(Debug, Default)]
 pub(super) struct Connection {
     /// Whether the peer ends it, so that it takes no more requests.

@@ -179,7 +179,7 @@ async fn in_pieces(near: TcpStream, far: DuplexStream, size: usize) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// What the server sends is what the lane reads, whatever its frames are and in whatever pieces they arrive.
+    /// Checks that the lane reads what the server sends, however it is divided into frames and in whatever pieces they arrive.
     #[test]
     fn answers_are_read_as_they_were_sent(answer in answers(), size in prop_oneof![1usize..40, 500usize..70_000]) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -17,7 +17,7 @@ pub(super) enum Body {
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
     state: State,
-    /// What is left of the chunk in bytes; its size while its digits are read.
+    /// The rest of the chunk in bytes; its size while its digits are read.
     left: u64,
     /// The number of bytes in extensions so far.
     extensions: usize,
@@ -42,7 +42,7 @@ enum State {
     Done,
 }
 
-/// Why a body does not follow its framing.
+/// The reason why a body does not follow its framing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error("the size of a chunk is not a hexadecimal number")]

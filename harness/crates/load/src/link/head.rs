@@ -43,7 +43,7 @@ pub(super) enum Framing {
     Close,
 }
 
-/// Why bytes are not the head of an answer.
+/// The reason why bytes are not the head of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HeadError {
     #[error("the answer is not HTTP/1: {0}")]
@@ -87,7 +87,7 @@ pub(super) fn has_end(bytes: &[u8], from: usize) -> bool {
     line_ends.into_iter().any(|(at, _)| matches!(bytes.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
 }
 
-/// What the fields of a head say about the connection and the end of the body. They are read once.
+/// The fields of a head about the connection and the end of the body. They are read once.
 #[derive(Default)]
 struct Said<'f> {
     /// The last `transfer-encoding`.

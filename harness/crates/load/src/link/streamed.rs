@@ -12,7 +12,7 @@ use harness_base::units::Nanos;
 pub(crate) struct Streamed {
     chunk: Bytes,
     chunks: usize,
-    /// What follows the whole chunks.
+    /// The bytes after the whole chunks.
     rest: Bytes,
     /// The time from one chunk to the next; absent without a rate.
     period: Option<Nanos>,

@@ -177,7 +177,7 @@ fn parts() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// What hyper reads is what the link reads; and what hyper refuses is refused.
+    /// Checks that the link reads the answers that hyper reads, and refuses those that hyper refuses.
     #[test]
     fn answers_are_read_as_hyper_reads_them(text in parts(), size in 1usize..40, is_head in any::<bool>()) {
         let (found, known) = (ours(&text, size, is_head), hypers(&text, size, is_head));

@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_cut_short_is_refused_as_serde_json_refuses_it(
+    fn a_truncated_document_is_refused_as_serde_json_refuses_it(
         document in document(), keep in 0.0f64..1.0, cuts in vec(any::<usize>(), 0..3)
     ) {
         let text = serde_json::to_string(&document).unwrap();

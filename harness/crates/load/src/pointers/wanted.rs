@@ -31,7 +31,7 @@ struct Child {
     node: Node,
 }
 
-/// Why a text is not a JSON pointer that can be checked.
+/// The reason why a text is not a JSON pointer that can be checked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PointerError {
     #[error("{0:?} is not a JSON pointer: it must begin with /")]

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::spec::{Tls, TlsVersion};
 
-/// Why TLS cannot be used.
+/// The reason why TLS cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("the certificate of the authority cannot be read: {0}")]
@@ -30,7 +30,7 @@ pub enum TlsError {
 /// The name of HTTP/2 in TLS.
 const HTTP2: &[u8] = b"h2";
 
-/// What a handshake has agreed on.
+/// The result of a handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Negotiated {
     /// The version and the cipher suite, for example `TLS 1.3, AES_256_GCM_SHA384` or `HTTP/2 over TLS 1.3, AES_256_GCM_SHA384`.
@@ -39,7 +39,7 @@ pub(crate) struct Negotiated {
     pub(crate) resumed: bool,
 }
 
-/// Why a server does not speak HTTP/2 over TLS.
+/// The reason why a server does not speak HTTP/2 over TLS.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotAgreed {
     #[error("the server did not agree to HTTP/2 (ALPN h2); it chose {0:?}")]

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
-/// What to do when a group cannot be created.
+/// Ways to run when a group cannot be created.
 const INSTEAD: &str =
     "run as root, or with: systemd-run --user --scope -p Delegate=yes harness …, or put the target into a container";
 
-/// Why a group could not be created.
+/// The reason why a group could not be created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Error {

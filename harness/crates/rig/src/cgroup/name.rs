@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_made_is_not_ours() {
+    fn objects_of_others_are_not_ours() {
         for name in
             ["harness", "harness-", "harness-1-2-3", "harness-1-2-3-4-5", "harness-1-2-x-4", "harnessed-1-2-3-4"]
         {

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_and_nothing_is_left() {
+    fn missing_parts_are_named_and_nothing_is_left() {
         let tree = Tree::new("missing", "cpu memory");
         let limited = tree.create(&ResourceLimits { pids: Some(9), ..ResourceLimits::default() }).unwrap_err();
         assert!(matches!(&limited, Error::NoController { controller, .. } if controller == "pids"), "{limited}");

@@ -174,7 +174,7 @@ fn open(place: &Place, name: &str) -> Option<File> {
     File::open(place.path.join(name)).ok()
 }
 
-/// What a file says now; nothing when it cannot be read.
+/// The present content of a file; empty when it cannot be read.
 struct Text {
     bytes: [u8; TEXT],
     length: usize,

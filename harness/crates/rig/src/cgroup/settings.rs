@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_limited_is_not_written() {
+    fn a_resource_without_a_limit_is_not_written() {
         let none = ResourceLimits::default();
         assert!(written(Version::V1, &none).is_empty() && written(Version::V2, &none).is_empty());
         assert_eq!(Controller::needed(&none).count(), 3);

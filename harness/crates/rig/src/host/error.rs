@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-/// Why the host cannot be described or locked.
+/// The reason why the host cannot be described or locked.
 #[derive(Debug)]
 pub enum Error {
     Unreadable {

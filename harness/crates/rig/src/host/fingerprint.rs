@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_decides_is_in_it_and_nothing_else() {
+    fn the_digest_contains_only_what_decides() {
         let host = host();
         assert_eq!(host.fingerprint(), "AMD EPYC 7763, 2 CPUs, 8 GiB, Linux 6.1, virtual machine (QEMU)");
         let later = HostFacts {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_the_same() {
+    fn unknown_values_are_not_the_same() {
         let nothing =
             HostFacts { cpu_model: "unknown".to_owned(), kernel: "unknown".to_owned(), ..HostFacts::default() };
         assert_eq!(nothing.differs(&nothing).len(), 4, "{:?}", nothing.differs(&nothing));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::refusal::Refusal;
 
-/// Why the keeper cannot do what control asks for.
+/// The reason why the keeper cannot do what control asks for.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The keeper could not be started.

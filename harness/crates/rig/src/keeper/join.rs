@@ -60,7 +60,7 @@ impl Join {
 }
 
 impl JoinResult {
-    /// How long it took, or why not; nothing when the child did not get that far.
+    /// Returns how long it took, or why it failed; nothing when the child did not get that far.
     pub(super) fn receive(&self) -> Option<Result<Nanos, Errno>> {
         let mut bytes = [0; 8];
         let whole = read(&self.0, &mut bytes).is_ok_and(|length| length == bytes.len());

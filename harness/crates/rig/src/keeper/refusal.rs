@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cgroup;
 
-/// Why a process was not started.
+/// The reason why a process was not started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {

@@ -297,7 +297,7 @@ impl Server {
         }
     }
 
-    /// Kills all descendants until no child is left, and removes what was promised to be removed.
+    /// Kills all descendants until no child is left, and removes the containers and folders of the run.
     fn clear(&mut self) {
         let end = Mono::now().after(CLEARING);
         // A descendant always has a chain of parents up to here, so without children there are no descendants.

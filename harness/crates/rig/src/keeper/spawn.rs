@@ -48,7 +48,7 @@ struct Grouped {
 }
 
 impl Grouped {
-    /// How long the child took to enter.
+    /// Returns how long the child took to enter.
     fn joining(&self) -> Option<Nanos> {
         self.report.receive()?.ok()
     }

@@ -11,7 +11,7 @@ use procfs::{ProcError, ticks_per_second};
 
 use crate::usage::ThreadUsage;
 
-/// Why a process yields no levels.
+/// The reason why a process yields no levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Absent {
     /// It ended and was waited for.

@@ -4,7 +4,7 @@ use crate::threads::ThreadsUsage;
 use crate::usage::{Reading, Series};
 use harness_base::units::Nanos;
 
-/// What was seen over one window.
+/// The readings of one window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Window {
     /// From the start edge to the end edge, both included. Shorter where the sampler was stopped in between. The group's peak
@@ -19,7 +19,7 @@ pub struct Window {
     pub target_threads: Option<ThreadsUsage>,
 }
 
-/// What the sampler itself used.
+/// The CPU time of the sampler itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
     /// CPU time of its thread.

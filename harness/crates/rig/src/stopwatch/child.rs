@@ -102,7 +102,7 @@ fn timed(command: &mut Command) -> io::Result<(Mono, u64, ExitStatus)> {
     Ok((begun, Mono::now().since(begun).0, status))
 }
 
-/// What the kernel has counted so far.
+/// The present counts of the kernel.
 struct Counters {
     /// All children that ended.
     children: Usage,

@@ -8,7 +8,7 @@ use super::placeholders;
 use super::ports::Owner;
 use super::url::UrlError;
 
-/// Why a target could not be launched.
+/// The reason why a target could not be launched.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A placeholder of the scenario cannot be replaced.
@@ -100,7 +100,7 @@ pub enum Error {
     NoProcess { pid: u64 },
 }
 
-/// Why a template cannot be rendered into the run's folder.
+/// The reason why a template cannot be rendered into the run's folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     #[error("its name must be a plain relative path")]

@@ -21,7 +21,7 @@ pub struct LaunchRequest<'a> {
     pub upstream: Option<&'a HttpUrl>,
     /// The CPUs that it may run on, instead of those of the target.
     pub cpuset: Option<&'a [u64]>,
-    /// What it may use; it then runs in a own control group.
+    /// Its limits; with limits it runs in a control group of its own.
     pub limits: Option<&'a ResourceLimits>,
     /// The ports and sockets of an earlier launch, which this one reuses; free ones if absent.
     pub allotted: Option<&'a Allotted>,

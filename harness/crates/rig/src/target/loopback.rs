@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::template::{Piece, Template, variable};
 use super::url::{HttpUrl, UNIX, UrlError};
 
-/// Why traffic must not go to a URL.
+/// The reason why traffic must not go to a URL.
 #[derive(Debug, thiserror::Error)]
 pub enum LoopbackError {
     #[error("a file cannot be part of a URL")]

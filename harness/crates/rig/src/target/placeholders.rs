@@ -11,7 +11,7 @@ use super::url::HttpUrl;
 use harness_base::address::{Address, AddressError};
 use harness_base::words::nearest;
 
-/// Why a text cannot be rendered.
+/// The reason why a text cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]

@@ -25,7 +25,7 @@ pub struct Ports {
     allotted: Mutex<BTreeSet<u16>>,
 }
 
-/// What was allotted to one launch, by the names of the placeholders.
+/// The ports and sockets of one launch, by the names of the placeholders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allotted {
     pub ports: BTreeMap<String, u16>,

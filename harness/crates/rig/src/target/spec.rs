@@ -66,7 +66,7 @@ pub struct Input {
     pub content: Content,
 }
 
-/// What a generated file contains. It depends on the seed of the scenario and on the name of the file only.
+/// The content of a generated file. It depends on the seed of the scenario and on the name of the file only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// Random bytes, which cannot be compressed.
@@ -89,7 +89,7 @@ impl Content {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContainerSpec {
-    /// What it is made of.
+    /// Its image.
     pub image: ImageSpec,
     /// Arguments: behind the program of `binary`, or instead of the image's own command.
     pub command: Vec<String>,
@@ -110,7 +110,7 @@ pub struct ContainerSpec {
     pub cpuset: Option<Vec<u64>>,
 }
 
-/// What a container is made of.
+/// The image of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageSpec {
     /// An image that the engine has.

@@ -19,7 +19,7 @@ pub struct HttpUrl {
     pub path: String,
 }
 
-/// Why a text is not a usable URL. The text reads after the URL.
+/// The reason why a text is not a usable URL. The text reads after the URL.
 #[derive(Debug, thiserror::Error)]
 pub enum UrlError {
     #[error("must start with http://, https:// or unix://")]

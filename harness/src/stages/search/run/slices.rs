@@ -37,7 +37,7 @@ pub(super) struct Slices {
     pub(super) always_direct: bool,
 }
 
-/// What the slices came to.
+/// The results of the slices.
 #[derive(Debug, Default)]
 pub(super) struct Done {
     /// The rule by which generator, upstream or host limit the rate.

@@ -18,7 +18,7 @@ struct Line {
     of: fn(&Point) -> Option<f64>,
 }
 
-/// What a chart draws over the rate.
+/// The quantity that a chart draws over the rate.
 struct Quantity {
     kind: &'static str,
     name: &'static str,

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_read_is_absent() {
+    fn a_value_that_was_never_read_is_absent() {
         let mut gathered = Gathering::default();
         gathered.add(&Series(vec![Reading::default(), Reading::default()]));
         let window = gathered.fill(SoakWindow::default());

@@ -1,4 +1,4 @@
-//! What a run makes with the container engine: one network, and an image per binary.
+//! Makes the objects of a run in the container engine: one network, and an image per binary.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;

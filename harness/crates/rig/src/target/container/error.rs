@@ -15,7 +15,7 @@ pub enum Fault {
     Input,
 }
 
-/// Why the container engine cannot do what a launch needs.
+/// The reason why the container engine cannot do what a launch needs.
 #[derive(Debug)]
 pub enum Error {
     NoEngine {
