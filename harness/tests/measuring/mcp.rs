@@ -10,7 +10,7 @@ use harness::measure::record::StageRecord;
 fn scenario(flags: &[&str], revision: &str, more: &str) -> String {
     let stages = format!(
         "[workload.mcp]\nrevision = \"{revision}\"\ntools = 40\ncalls = 5\nburst = [1, 1]\n{more}\n\
-         [stage.mcp]\nrounds = 6\nrate = \"500/s\"\nconnections = 10\nwarmup = \"50ms\"\nwindow = \"300ms\"\n\
+         [stage.mcp]\nrounds = 6\nrate = \"500/s\"\nconnections = 10\nwarmup = \"100ms\"\nwindow = \"500ms\"\n\
          upstream = {{ mcp = {{ tools = 40, sse = \"15%\", progress = 3 }} }}\n"
     );
     sidecar(flags, &stages)
