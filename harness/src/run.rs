@@ -11,7 +11,7 @@ mod flame;
 pub(crate) mod halt;
 mod header;
 mod home;
-mod interrupt;
+pub(crate) mod interrupt;
 pub(crate) mod launches;
 pub(crate) mod ledger;
 pub(crate) mod limits;

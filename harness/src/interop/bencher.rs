@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use crate::measure::metric::bencher::COUNT;
-use crate::measure::metric::{Better, Kind, MEASURES, find};
+use crate::measure::metric::{Better, Kind, find, measures};
 use crate::measure::{Entry, Values};
 
 /// A measure that Bencher defines itself and that no metric of this harness uses.
@@ -53,6 +53,6 @@ fn unit_and_direction(measure: &str) -> (&'static str, Option<Better>) {
     if measure == BUILD_TIME.0 {
         return (BUILD_TIME.1, Some(Better::Lower));
     }
-    let ours = MEASURES.iter().find(|ours| ours.slug == measure);
+    let ours = measures().into_iter().find(|ours| ours.slug == measure);
     ours.map_or(("", None), |ours| (ours.label, Some(ours.better).filter(|_| ours.slug != COUNT.slug)))
 }

@@ -9,8 +9,8 @@ pub(crate) mod table;
 pub(crate) mod unit;
 pub(crate) mod values;
 
-pub use bencher::{MEASURES, Measure};
+pub use bencher::Measure;
 pub use fact::{Fact, FactKind, FactValue};
 pub use row::{Absent, Kind, Limit, Metric, bare, category};
-pub use table::{METRICS, facts, find};
+pub use table::{METRICS, facts, find, measures};
 pub use unit::{Better, Unit};

@@ -151,7 +151,7 @@ names = { "aead/1k" = "import/time@aead" }
 [import.json]
 names = { "heap.json#/blocks/total" = "import/count@allocations", "heap.json#/peak" = "import/size@allocations", "heap.json#/times" = "import/time@parse" }
 [targets]
-"import/throughput@aead" = { limit = "> 1000MB/s" }
+"throughput/import_mbs@aead" = { limit = "> 1000MB/s" }
 "import/count@allocations" = { limit = "< 12" }
 "#;
     let (scratch, file) = scenario(&format!("[stage.artifact]\n{numbers}"));
@@ -173,7 +173,7 @@ names = { "heap.json#/blocks/total" = "import/count@allocations", "heap.json#/pe
         let metric = metrics.iter().find(|metric| metric["id"] == id).unwrap_or_else(|| panic!("{id} is missing"));
         metric["value"].as_f64().unwrap_or_else(|| panic!("{metric}"))
     };
-    assert!((point("import/throughput@aead") - 2_000.0).abs() < 1e-6);
+    assert!((point("throughput/import_mbs@aead") - 2_000.0).abs() < 1e-6);
     assert!((point("import/time@aead") - 0.512).abs() < 1e-9);
     assert_eq!((point("import/count@allocations"), point("import/size@allocations")), (12.0, 200.0));
     assert_eq!(point("import/time@parse"), 4.0);
@@ -181,7 +181,7 @@ names = { "heap.json#/blocks/total" = "import/count@allocations", "heap.json#/pe
         let targets = verdict["targets"].as_array().unwrap();
         targets.iter().find(|target| target["metric"] == id).unwrap()["state"].clone()
     };
-    assert_eq!(state("import/throughput@aead"), json!("met"));
+    assert_eq!(state("throughput/import_mbs@aead"), json!("met"));
     assert_eq!(state("import/count@allocations"), json!("not_met"), "12 are not fewer than 12");
 }
 

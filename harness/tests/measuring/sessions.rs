@@ -43,10 +43,10 @@ fn memory_per_session_and_the_leak_of_a_tenth_of_the_deleted_ones_are_found() {
     // The first ten are not counted, and one of them is leaked before the first step.
     assert_eq!((totals(ran, "opened"), totals(ran, "open")), (vec![70; 3], vec![0; 3]));
     assert!(totals(ran, "leaked").iter().all(|leaked| (6..=8).contains(leaked)), "{:?}", totals(ran, "leaked"));
-    let descriptors = ran.value("sessions/descriptors");
+    let descriptors = ran.value("descriptors/per_session");
     assert!((descriptors - 0.2).abs() < 1e-9, "two for ten sessions: {descriptors}");
-    assert_eq!(ran.value("sessions/descriptors_left"), 0.0);
-    assert_eq!((ran.value("sessions/threads"), ran.value("sessions/processes")), (0.0, 0.0));
+    assert_eq!(ran.value("descriptors/left"), 0.0);
+    assert_eq!((ran.value("threads/per_session"), ran.value("processes/per_session")), (0.0, 0.0));
     let mut again = || first.take().unwrap_or_else(|| without_errors(&scenario));
     settled("KiB per session ÷ 326, and leaked %", 0.9..=1.1, || {
         let ran = again();
@@ -67,7 +67,7 @@ fn sessions_without_delete_come_back_after_their_time_to_live_or_never() {
     let back = ran.value("sessions/reclaimed_percent");
     assert!(back >= 90.0, "{back} %");
     // The abandoned clients keep their connections, and the sidecar one to the upstream for each.
-    assert_eq!(ran.value("sessions/descriptors_left"), 6.0);
+    assert_eq!(ran.value("descriptors/left"), 6.0);
 
     let stage = stage.replace("wait = \"2s\"", "wait = \"200ms\"");
     let ran = without_errors(&sidecar(&MEMORY, &stage));
@@ -82,7 +82,7 @@ fn an_open_stream_costs_two_descriptors_and_gives_them_back() {
     for revision in ["2026-07-28", "2025-06-18"] {
         let more = format!("launches = 1\nopen = \"streams\"\nrevision = \"{revision}\"\nwait = \"300ms\"");
         let ran = without_errors(&sidecar(&[], &stage(&more)));
-        assert_eq!((ran.value("sessions/descriptors"), ran.value("sessions/descriptors_left")), (2.0, 0.0));
+        assert_eq!((ran.value("descriptors/per_session"), ran.value("descriptors/left")), (2.0, 0.0));
         let bytes = ran.value("memory/per_stream_bytes");
         assert!((1.0..200.0 * KIB).contains(&bytes), "{bytes} bytes");
         assert_eq!(ran.metric("memory/per_session_bytes"), None);
@@ -128,6 +128,6 @@ fn ten_thousand_idle_streams_need_little_memory_here() {
     assert_eq!(ran.metric("errors/sessions_percent"), Some(0.0), "{}", ran.stdout);
     println!("{peak:.0} MiB here, {:.1} KiB of the sidecar per stream", ran.value("memory/per_stream_bytes") / KIB);
     assert!((10.0..200.0).contains(&peak), "{peak} MiB");
-    let descriptors = ran.value("sessions/descriptors");
+    let descriptors = ran.value("descriptors/per_session");
     assert!((1.99..=2.01).contains(&descriptors), "{descriptors}");
 }

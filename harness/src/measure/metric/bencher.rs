@@ -1,5 +1,5 @@
 //! Defines the measures of Bencher. `bench_metrics.json`, its reader, `docs/metrics.md` and `scripts/bencher-upload`
-//! (through `harness measures`) all use this list.
+//! (through `harness measures`) use those that a metric has ([`super::measures`]).
 
 use serde::Serialize;
 
@@ -95,32 +95,6 @@ pub static ACHIEVED: Measure =
     Measure { better: Better::Higher, ..measure("achieved", "Achieved share of the rate", PERCENT, t_test(0.99)) };
 pub static STREAMING: Measure = measure("streaming", "Events not passed on one by one", PERCENT, t_test(0.999));
 
-/// Every measure.
-pub static MEASURES: [&Measure; 22] = [
-    &FILE_SIZE,
-    &COUNT,
-    &DURATION,
-    &DURATION_TAIL,
-    &WRITTEN,
-    &LATENCY,
-    &LATENCY_TAIL,
-    &OVERHEAD,
-    &OVERHEAD_PERCENT,
-    &CPU_PERCENT,
-    &CPU_TIME,
-    &THROTTLED,
-    &MEMORY,
-    &GROWTH,
-    &COUNT_GROWTH,
-    &DRIFT,
-    &ERRORS,
-    &THROUGHPUT,
-    &USERS,
-    &BANDWIDTH,
-    &ACHIEVED,
-    &STREAMING,
-];
-
 impl Measure {
     /// Returns the factor from the unit of a metric to that of the measure (ms → ns: 1e6).
     pub const fn scale(&self, unit: Unit) -> f64 {
@@ -134,18 +108,8 @@ impl Measure {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::super::METRICS;
     use super::*;
-
-    #[test]
-    fn every_measure_is_listed_once_and_is_used() {
-        let slugs: BTreeSet<&str> = MEASURES.iter().map(|measure| measure.slug).collect();
-        let used: BTreeSet<&str> = METRICS.iter().map(|metric| metric.bencher.slug).collect();
-        assert_eq!(slugs.len(), MEASURES.len());
-        assert_eq!(slugs, used);
-    }
 
     #[test]
     fn metrics_of_one_measure_share_its_direction_and_end_in_its_unit() {

@@ -1,5 +1,6 @@
 //! Lists all metrics and facts by kind of stage.
 
+use super::bencher::Measure;
 use super::fact::Fact;
 use super::row::{Metric, bare};
 
@@ -14,6 +15,17 @@ each_measured_kind!(tables);
 
 /// Every metric, in the order of `docs/metrics.md`.
 pub const METRICS: &[Metric] = &joined(METRIC_TABLES);
+
+/// Returns every measure that a metric has, once, in the order of the metrics.
+pub fn measures() -> Vec<&'static Measure> {
+    let mut all: Vec<&'static Measure> = Vec::new();
+    for metric in METRICS {
+        if all.iter().all(|known| known.slug != metric.bencher.slug) {
+            all.push(metric.bencher);
+        }
+    }
+    all
+}
 
 /// Returns every fact.
 pub fn facts() -> impl Iterator<Item = &'static Fact> {

@@ -19,7 +19,7 @@ pub(crate) const METRICS: &[Metric] = &[
     row("policy/reload_time", Millis, StageKind::Import, &LATENCY, "In-process time of reloading the policies, measured by Criterion: median of its samples.", reload_time)
         .req("M-POL-003", 100.0),
     row("import/time", Micros, StageKind::Import, &LATENCY, "A time that another tool has measured: median of its samples. The name after the @ is that of the scenario.", time).key(),
-    row("import/throughput", MegabytesPerSecond, StageKind::Import, &BANDWIDTH, "Bytes per second that another tool has measured, for example by the throughput that a benchmark of Criterion declares: median of its samples.", throughput)
+    row("throughput/import_mbs", MegabytesPerSecond, StageKind::Import, &BANDWIDTH, "Bytes per second that another tool has measured, for example by the throughput that a benchmark of Criterion declares: median of its samples.", throughput)
         .key()
         .higher(),
     row("import/count", Count, StageKind::Import, &COUNT, "A count that another tool has measured, for example of allocations.", count).key().exact(),
@@ -45,7 +45,7 @@ fn time(stage: &StageRecord) -> Values {
 }
 
 fn throughput(stage: &StageRecord) -> Values {
-    imported(stage, "import/throughput")
+    imported(stage, "throughput/import_mbs")
 }
 
 fn count(stage: &StageRecord) -> Values {

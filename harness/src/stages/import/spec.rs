@@ -51,11 +51,11 @@ fn read_criterion(section: &Section<'_>) -> Vec<OwnStage> {
     let dir = section.field("dir", "Criterion's directory, for example ../target/criterion").required();
     let about = "Criterion's full benchmark ids, each with its metric: policy/eval (for eval_p50 and eval_p99), policy/eval_p50, policy/eval_p99, policy/reload_time or import/time@NAME";
     let mut names = read_names(section, about, "add \"GROUP/BENCH\" = \"policy/eval\"");
-    let about = "whether a benchmark that becomes import/time@NAME also becomes import/throughput@NAME; it has to declare its bytes";
+    let about = "whether a benchmark that becomes import/time@NAME also becomes throughput/import_mbs@NAME; it has to declare its bytes";
     if section.field("throughput", about).default(false) {
         let named = |(bench, wanted): &(String, Wanted)| {
             (wanted.metric == "import/time")
-                .then(|| (bench.clone(), Wanted { metric: "import/throughput", stage: wanted.stage.clone() }))
+                .then(|| (bench.clone(), Wanted { metric: "throughput/import_mbs", stage: wanted.stage.clone() }))
         };
         let more: Names = names.iter().filter_map(named).collect();
         if more.is_empty() {
@@ -162,7 +162,7 @@ fn ids() -> impl Iterator<Item = &'static str> {
 
 /// Returns whether the scenario names what a metric is of: `import/time@NAME`.
 fn is_of_any_name(id: &str) -> bool {
-    id.starts_with("import/")
+    JSON.contains(&id)
 }
 
 /// Returns the metrics of a name: itself, or all its quantiles.

@@ -9,7 +9,7 @@ use crate::work::planned::StageWork;
 use harness_base::units::Nanos;
 
 /// The metrics that a JSON file can have; each number is in the unit of its metric.
-pub(super) const JSON: [&str; 4] = ["import/time", "import/throughput", "import/count", "import/size"];
+pub(super) const JSON: [&str; 4] = ["import/time", "throughput/import_mbs", "import/count", "import/size"];
 
 /// Which numbers to import as which metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::Outcomes;
 use crate::measure::own::OwnFacts;
+use harness_load::outcome::Outcomes;
 use harness_rig::usage::{Reading, Series};
 
 /// What is opened through the target.

@@ -30,7 +30,7 @@ fn numbers_of_any_name_are_stages_of_that_name() {
         "dir = \"c\"\nthroughput = true\nnames = { \"policy/eval\" = \"policy/eval_p50\", \"aead/1k\" = \"import/time@aead\" }\n\
          [import.json]\nnames = { \"heap.json#/blocks/total\" = \"import/count@allocations\", \"heap.json#/bytes\" = \"import/size@allocations\" }",
     );
-    let text = format!("{text}[targets]\n\"import/throughput@aead\" = {{ limit = \"> 1000MB/s\" }}\n");
+    let text = format!("{text}[targets]\n\"throughput/import_mbs@aead\" = {{ limit = \"> 1000MB/s\" }}\n");
     let plan = Plan::new(&good(&text, &[]), &Options::default()).unwrap();
     let imports: Vec<(&str, Vec<&str>)> = plan
         .stages
@@ -42,7 +42,7 @@ fn numbers_of_any_name_are_stages_of_that_name() {
         .collect();
     let expected = [
         ("import", vec!["policy/eval_p50"]),
-        ("aead", vec!["import/time", "import/throughput"]),
+        ("aead", vec!["import/time", "throughput/import_mbs"]),
         ("allocations", vec!["import/count", "import/size"]),
     ];
     assert_eq!(imports, expected);

@@ -12,11 +12,17 @@ use harness_base::address::Address;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Broken {
     #[error("the connection broke: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     #[error("the connection was closed before the answer was complete")]
     Closed,
     #[error(transparent)]
     NotHttp(#[from] NotHttp),
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 enum Stream {
