@@ -20,7 +20,7 @@ pub enum Held {
 
 /// A revision of MCP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SessionsRevision"))]
 pub enum Revision {
     #[serde(rename = "2025-03-26")]
     March2025,
@@ -110,7 +110,7 @@ pub struct Ended {
 
 /// What the target uses: the median of the readings of a window, and the last value of what is read once a second only.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SessionsLevel"))]
 #[serde(deny_unknown_fields)]
 pub struct Level {
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A request of an agent, by its method in the protocol; the end of a session is one of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "McpMethod"))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     Initialize,
