@@ -104,6 +104,7 @@ fn the_rate_at_which_a_queue_reaches_the_limit_is_between_the_ends() {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn the_number_of_users_that_a_server_serves_in_time_is_found() {
     let _alone = alone();
     // One after another takes 5 ms each, so six users wait 30 ms and seven 35 ms.

@@ -53,6 +53,7 @@ fn a_sidecar_that_holds_whole_bodies_is_found_as_such() {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn the_rate_is_found_over_http2_as_well() {
     let _alone = alone();
     let scenario = sidecar(&["--body-rate", "50MB"], &uploads("wire = \"h2c\""));
@@ -60,6 +61,7 @@ fn the_rate_is_found_over_http2_as_well() {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn the_time_to_the_interim_answer_is_found() {
     let _alone = alone();
     // The sidecar asks for the body after its delay.
