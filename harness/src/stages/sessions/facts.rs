@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::own::OwnFacts;
+use harness_load::mcp::workload::Revision;
 use harness_load::outcome::Outcomes;
 use harness_rig::usage::{Reading, Series};
 
@@ -16,21 +17,6 @@ pub enum Held {
     Sessions,
     /// Streams that stay open and idle: `subscriptions/listen`, or the stream of a GET request within a session.
     Streams,
-}
-
-/// A revision of MCP.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SessionsRevision"))]
-pub enum Revision {
-    #[serde(rename = "2025-03-26")]
-    March2025,
-    #[serde(rename = "2025-06-18")]
-    June2025,
-    #[default]
-    #[serde(rename = "2025-11-25")]
-    November2025,
-    #[serde(rename = "2026-07-28")]
-    July2026,
 }
 
 /// How sessions end, as shares of their connections from 0 to 1. The sessions of one connection end alike.
@@ -130,25 +116,6 @@ pub struct Level {
 impl OwnFacts for Stage {}
 
 impl OwnFacts for Instance {}
-
-impl Revision {
-    pub const ALL: [Self; 4] = [Self::March2025, Self::June2025, Self::November2025, Self::July2026];
-
-    /// Returns its name in the protocol.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::March2025 => "2025-03-26",
-            Self::June2025 => "2025-06-18",
-            Self::November2025 => "2025-11-25",
-            Self::July2026 => "2026-07-28",
-        }
-    }
-
-    /// Returns whether it has sessions.
-    pub const fn has_sessions(self) -> bool {
-        !matches!(self, Self::July2026)
-    }
-}
 
 impl Held {
     /// Returns the word in a scenario and in messages.

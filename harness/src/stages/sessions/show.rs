@@ -15,7 +15,7 @@ fn done(stage: &StageRecord) -> String {
     let Some(facts) = facts(stage) else { return launches };
     let steps = stage.counted_launches().find_map(of_launch).map(|launch| &launch.steps);
     let most = steps.and_then(|steps| steps.last()).map_or(0, |step| step.open);
-    format!("{launches}, up to {} MCP {} ({})", grouped(most as f64), facts.held.word(), facts.revision.name())
+    format!("{launches}, up to {} MCP {} ({})", grouped(most as f64), facts.held.word(), facts.revision.word())
 }
 
 /// States how they ended, and where memory does not grow in proportion to their number.

@@ -1,7 +1,7 @@
 //! Reads `[stage.sessions]`.
 
 use super::derive::FEWEST_STEPS;
-use super::facts::{Ends, Held, Revision};
+use super::facts::{Ends, Held};
 use super::work::Work;
 use crate::measure::audit::Limits;
 use crate::scenario::stage::base::{Base, Common, read_launches};
@@ -10,6 +10,7 @@ use crate::scenario::stage::load::{at_least, longer_than_0};
 use crate::spec::Section;
 use crate::work;
 use harness_base::units::{Nanos, Ratio};
+use harness_load::mcp::workload::Revision;
 
 pub(crate) const KIND: Kind = Kind {
     place: Place::Stage(read),
@@ -101,15 +102,15 @@ fn read_held(section: &Section<'_>) -> Held {
 }
 
 fn read_revision(section: &Section<'_>, held: Held) -> Revision {
-    let names = Revision::ALL.map(Revision::name);
+    let names = Revision::ALL.map(Revision::word);
     let about = "revision of MCP; default: 2025-11-25 for sessions, 2026-07-28 for streams";
     let name: Option<String> = section.field("revision", about).one_of(&names).optional();
     let default = if held == Held::Sessions { Revision::November2025 } else { Revision::July2026 };
-    let written = name.and_then(|name| Revision::ALL.into_iter().find(|revision| revision.name() == name));
+    let written = name.and_then(|name| Revision::ALL.into_iter().find(|revision| revision.word() == name));
     let revision = written.unwrap_or(default);
     if held == Held::Sessions && !revision.has_sessions() {
         let hint = "write open = \"streams\", or an earlier revision".to_owned();
-        section.mistake("revision", format!("has no sessions: {}", revision.name()), Some(hint));
+        section.mistake("revision", format!("has no sessions: {}", revision.word()), Some(hint));
     }
     revision
 }

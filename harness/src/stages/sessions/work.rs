@@ -1,11 +1,12 @@
 //! Plans the steps of a stage of sessions.
 
-use super::facts::{Ends, Held, Revision, Stage};
+use super::facts::{Ends, Held, Stage};
 use crate::measure::facts::StageFacts;
 use crate::measure::metric::Metric;
 use crate::work::load::LAUNCH;
 use crate::work::planned::{StageWork, too_few_launches};
 use harness_base::units::{Nanos, Ratio};
+use harness_load::mcp::workload::Revision;
 
 /// Values of `--quick`. The slope has no interval then.
 const QUICK_LAUNCHES: u64 = 2;
@@ -65,7 +66,7 @@ impl StageWork for Work {
         format!(
             "{launches} launches, each with {most} MCP {} ({}) in {steps} steps that are held {}, then {}, and watched again after {}",
             self.held.word(),
-            self.revision.name(),
+            self.revision.word(),
             hold.notation(),
             ends.join(", "),
             wait.notation()

@@ -1,7 +1,8 @@
 //! Stage `sessions`, and the MCP server of the bundled upstream.
 
 use super::*;
-use harness::stages::sessions::facts::{Ends, Held, Revision};
+use harness::stages::sessions::facts::{Ends, Held};
+use harness_load::mcp::workload::Revision;
 use harness_rig::target::spec::McpServer;
 
 fn named(stage: &str, overrides: &[&str]) -> String {

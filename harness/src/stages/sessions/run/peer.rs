@@ -8,9 +8,10 @@ use super::connection::Connection;
 use super::failure::Failure;
 use super::http::{self, Head};
 use super::tally::Tally;
-use crate::stages::sessions::facts::{Held, Revision};
+use crate::stages::sessions::facts::Held;
 use crate::stages::sessions::work::Work;
 use harness_base::address::Address;
+use harness_load::mcp::workload::Revision;
 use harness_rig::target::HttpUrl;
 
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -155,7 +156,7 @@ impl Peer {
     }
 
     async fn initialize(&self, connection: &mut Connection) -> Result<Session, Failure> {
-        let asked = self.revision.name();
+        let asked = self.revision.word();
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{"protocolVersion":"{asked}","capabilities":{{}},"clientInfo":{CLIENT}}}}}"#
         );
@@ -176,7 +177,7 @@ impl Peer {
 
     /// Opens the stream of a subscription, which begins with its acknowledgement.
     async fn subscribe(&self, connection: &mut Connection) -> Result<(), Failure> {
-        let revision = self.revision.name();
+        let revision = self.revision.word();
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{{"toolsListChanged":true}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"{revision}","io.modelcontextprotocol/clientInfo":{CLIENT},"io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
         );
@@ -225,7 +226,7 @@ impl Peer {
         if let Some(Session { id, revision }) = session {
             text.push_str(&format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: {revision}\r\n"));
         } else if !self.revision.has_sessions() {
-            let revision = self.revision.name();
+            let revision = self.revision.word();
             text.push_str(&format!("MCP-Protocol-Version: {revision}\r\nMcp-Method: subscriptions/listen\r\n"));
         }
         if !body.is_empty() {
