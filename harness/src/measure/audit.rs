@@ -185,9 +185,8 @@ fn stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     Some(Check::new(found, share <= limit, Blame::Generator))
 }
 
-/// Checks the stalls of the upstream. They are dropped whoever caused them, because requests that wait for the upstream are not in time; stolen
-/// time that is known to the tick is left out, because [`steal`] checks it. In quiet runs on a shared virtual machine, at most one of 80 slices
-/// of 200 ms had a stall.
+/// Checks the stalls of the upstream. Requests that wait for a stalled upstream are late, whatever stalled it. The stolen time in `/proc/stat` is
+/// left out, because [`steal`] checks it. In quiet runs on a shared virtual machine, at most one of 80 slices of 200 ms had a stall.
 fn upstream_stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let limit = limits.upstream_stall.0;
     let Some(stalled) = evidence.ledger?.upstream_stall_ns else { return Some(Check::unread(Rule::Stall, limit)) };

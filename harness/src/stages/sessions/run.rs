@@ -65,7 +65,7 @@ async fn hold_all(
     (bench, crowd): (&mut Bench, &mut Crowd),
     facts: &mut Instance,
 ) -> Result<(), Halt> {
-    // What the target allocates for the first client only is no cost of each of them.
+    // The target may allocate memory for its first client only. That is not a cost of each session.
     bench.during(interrupt, crowd.fill(1)).await?;
     bench.during(interrupt, crowd.end(DELETED)).await?;
     for number in 0..=work.steps {

@@ -20,7 +20,7 @@ pub(crate) const JUDGING: Judging = Judging { has_bottleneck: false, advisory: t
 const COALESCES: f64 = 1.25;
 /// The share of the events that come after the last was written from which a target that coalesces buffers.
 const BUFFERS: f64 = 0.9;
-/// Events per read of the direct arm from which the upstream itself, or the generator, is too slow to tell.
+/// Events per read of the direct arm from which there is no verdict, because the upstream or the generator is too slow.
 const DIRECT: f64 = 1.5;
 
 /// How a stage passed streams on.
@@ -34,7 +34,7 @@ pub struct Judged {
     /// What the scenario demands at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Passing>,
-    /// Absent if it could not be told.
+    /// Absent if it could not be determined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passing: Option<Passing>,
     pub proxied: Seen,

@@ -12,7 +12,7 @@ pub(super) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-ver
 pub(super) const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 pub(super) const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
-/// How the value of a header begins and ends that is written in Base64 because it is no plain ASCII text.
+/// The beginning and the end of a header value in Base64. A value that is not plain ASCII text is written so.
 const ENCODED: (&str, &str) = ("=?base64?", "?=");
 
 /// Returns the text of a header; `None` if it is absent or no visible ASCII text.

@@ -23,7 +23,7 @@ const FIRST_IN_BATCH: Failure = Failure::new(-32_600, "initialize cannot be part
 /// Answers a POST request.
 ///
 /// # Errors
-/// Returns [`Refusal`] if it has no session, or is no message that the revision of its session has.
+/// Returns [`Refusal`] if it has no session, or if the revision of its session does not have such a message.
 pub(super) fn post(server: &Server, headers: &HeaderMap, body: &Body<'_>) -> Result<Reply, Refusal> {
     if let Body::One(Message::Request { id, method, params }) = body
         && method == "initialize"

@@ -15,7 +15,7 @@ pub(super) enum Body<'a> {
     Batch(Vec<Message<'a>>),
 }
 
-/// Why a body is no JSON-RPC.
+/// Why a body is not JSON-RPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Malformed {
     /// It is not JSON.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Fault {
     /// Its content type is neither JSON nor a stream of events.
     ContentType,
-    /// It is no JSON-RPC message.
+    /// It is not a JSON-RPC message.
     Unreadable,
     /// The stream has no answer, two of them, or a message that must not be on it.
     Stream,

@@ -25,7 +25,7 @@ pub(super) enum Framing {
     UntilClose,
 }
 
-/// Bytes that are no HTTP/1.1, or a head or body that is too long.
+/// Bytes that are not HTTP/1.1, or a head or body that is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the answer is not HTTP/1.1, or longer than 1 MiB")]
 pub(super) struct NotHttp;

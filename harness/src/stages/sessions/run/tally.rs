@@ -22,7 +22,7 @@ impl Tally {
         }
     }
 
-    /// Counts what is no request of its own, such as opening a connection, only if it failed. Returns its answer.
+    /// Counts a failed step that is not a request, such as opening a connection. Returns the result of the step.
     pub(super) fn beside<T>(&mut self, answer: Result<T, Failure>) -> Option<T> {
         let failure = match answer {
             Ok(answer) => return Some(answer),

@@ -33,9 +33,9 @@ pub enum Wrong {
 pub struct Script {
     pub tools: usize,
     pub wrong: Wrong,
-    /// Every so many calls are answered wrongly.
+    /// One of this many calls is answered wrongly.
     pub every: u64,
-    /// Every so many calls are answered by a stream with two notifications; 0 for none.
+    /// One of this many calls is answered by a stream with two notifications; 0 for none.
     pub streams_every: u64,
     /// How long each call takes.
     pub delay: Duration,
