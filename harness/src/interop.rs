@@ -29,6 +29,9 @@ pub enum Error {
     /// The file exists but cannot be read.
     #[error("{path} cannot be read: {cause}; check its permissions with `ls -l {path}`")]
     Unreadable { path: PathBuf, cause: std::io::Error },
+    /// It is a FIFO, a device or a folder, where a file that a tool has written is needed.
+    #[error("{path} is not a regular file; inspect it with `ls -l {path}`")]
+    NotAFile { path: PathBuf },
     /// The file is empty.
     #[error("{path} is empty; write it again with the tool that measures")]
     Empty { path: PathBuf },

@@ -186,6 +186,18 @@ names = { "heap.json#/blocks/total" = "import/count@allocations", "heap.json#/pe
 }
 
 #[test]
+fn a_file_that_is_not_regular_is_refused_at_once() {
+    let _alone = alone();
+    let import = "[import.json]\nnames = { \"heap.json#/blocks\" = \"import/count@allocations\" }\n";
+    let (scratch, file) = scenario(&format!("{import}[stage.artifact]\n"));
+    nix::unistd::mkfifo(&scratch.0.join("heap.json"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let output = run(&scratch, &file, &[]);
+    let shown = support::ran(scratch, output);
+    shown.expect_code(2);
+    assert!(shown.shows("heap.json is not a regular file"), "{}", shown.stdout);
+}
+
+#[test]
 fn a_tool_that_writes_the_numbers_is_run_first_and_has_to_write_them() {
     let _alone = alone();
     for (tool, expected) in [

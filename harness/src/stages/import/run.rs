@@ -49,7 +49,12 @@ impl Work {
             std::io::ErrorKind::NotFound => Error::Missing { path: file.to_owned() },
             _ => Error::Unreadable { path: file.to_owned(), cause },
         };
-        let written = std::fs::metadata(file).and_then(|file| file.modified()).map_err(unreadable)?;
+        let about = std::fs::metadata(file).map_err(unreadable)?;
+        // A FIFO has no date that means anything, and opening one can wait without end.
+        if !about.is_file() {
+            return Err(Error::NotAFile { path: file.to_owned() });
+        }
+        let written = about.modified().map_err(unreadable)?;
         let age = SystemTime::now().duration_since(written).unwrap_or_default();
         if age > self.max_age.duration() {
             let age = Nanos::from_secs(age.as_secs());
