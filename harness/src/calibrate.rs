@@ -1,5 +1,6 @@
-//! Calibrates a host: runs a scenario whose two arms both end at the upstream, and derives the resolution of the host,
-//! the ceilings of generator and upstream, the cost of the sampler and the pacer lag.
+//! Calibrates a host. The first of its two scenarios has two arms that both end at the upstream, and gives the noise floor, the ceilings of
+//! generator and upstream, the cost of the sampler and the pacer lag. The second one has the bundled sidecar on several fresh instances, and
+//! gives the scatter between and within instances, from which the resolution follows.
 
 mod assess;
 mod table;
@@ -9,12 +10,20 @@ use std::path::{Path, PathBuf};
 use crate::plan::{self, Options, Plan};
 use crate::scenario::{Scenario, Setting};
 
-pub use assess::assess;
+pub(crate) use assess::assess;
 pub use table::table;
 
-const SCENARIO: &str = include_str!("calibrate/scenario.toml");
+/// The scenarios, each with the name that messages give it.
+const SCENARIOS: [(&str, &str); 2] = [
+    ("calibrate/scenario.toml", include_str!("calibrate/scenario.toml")),
+    ("calibrate/instances.toml", include_str!("calibrate/instances.toml")),
+];
 
-const NAME: &str = "calibrate/scenario.toml";
+/// Stage of the second scenario.
+const INSTANCES: &str = "instances";
+
+/// The second scenario with `--quick`.
+const QUICK: [&str; 2] = ["stage.instances.instances=5", "stage.instances.rounds=15"];
 
 /// Stage of the noise floor.
 const NOISE: &str = "noise";
@@ -24,13 +33,26 @@ const SAMPLER: &str = "sampler";
 /// Stages that measure the pacer lag, slowest rate first.
 const PACED: [&str; 3] = ["pacer-200", NOISE, "pacer-5000"];
 
-/// Plans a calibration; every setting is a `KEY=VALUE`, as for `harness run --set`.
+/// Plans the two runs of a calibration; every setting is a `KEY=VALUE`, as for `harness run --set`. A setting of a stage applies to the
+/// scenario that has the stage, every other one to both.
 ///
 /// # Errors
 /// Returns all mistakes in the settings at once.
-pub fn plan(quick: bool, settings: &[Setting]) -> Result<Plan, plan::Error> {
-    // The scenario has no relative paths, and the working copy of the user does not describe the host.
-    let scenario = Scenario::parse(SCENARIO, Path::new(NAME), PathBuf::from("/"), settings)?;
+pub fn plans(quick: bool, settings: &[Setting]) -> Result<[Plan; 2], plan::Error> {
+    let [first, second] = SCENARIOS;
+    let second_stage = format!("stage.{INSTANCES}.");
+    let is_second = |setting: &&Setting| setting.argument.starts_with(&second_stage);
+    let is_first = |setting: &&Setting| setting.argument.starts_with("stage.") && !is_second(setting);
+    let of_first: Vec<Setting> = settings.iter().filter(|setting| !is_second(setting)).cloned().collect();
+    // One instance, as `--quick` has otherwise, does not show how instances differ.
+    let short = QUICK.iter().filter(|_| quick).map(|set| Setting::new(*set));
+    let of_second: Vec<Setting> = short.chain(settings.iter().filter(|setting| !is_first(setting)).cloned()).collect();
+    Ok([plan(first, quick, &of_first)?, plan(second, false, &of_second)?])
+}
+
+fn plan((name, text): (&str, &str), quick: bool, settings: &[Setting]) -> Result<Plan, plan::Error> {
+    // The scenarios have no relative paths, and the working copy of the user does not describe the host.
+    let scenario = Scenario::parse(text, Path::new(name), PathBuf::from("/"), settings)?;
     Plan::new(&scenario, &Options { quick, ..Options::default() })
 }
 
@@ -42,23 +64,30 @@ mod tests {
     use harness_base::units::Nanos;
 
     #[test]
-    fn the_scenario_is_one_and_has_every_stage() {
-        let quick = plan(true, &[]).unwrap();
-        let full = plan(false, &[]).unwrap();
-        assert_eq!((&full.warnings, &quick.warnings), (&vec![], &vec![]));
-        assert!(quick.expected_duration() < Nanos::from_secs(30), "{}", quick.expected_duration());
-        assert!(full.expected_duration() < Nanos::from_secs(120), "{}", full.expected_duration());
-        let kind = |name: &str| full.stages.iter().find(|stage| stage.name == name).map(Stage::kind);
+    fn the_scenarios_have_every_stage() {
+        let (quick, full) = (plans(true, &[]).unwrap(), plans(false, &[]).unwrap());
+        let all = |plans: &[Plan; 2]| plans.iter().map(|plan| plan.expected_duration().0).sum::<u64>();
+        assert!(all(&quick) < Nanos::from_secs(45).0, "{}", Nanos(all(&quick)));
+        assert!(all(&full) < Nanos::from_secs(135).0, "{}", Nanos(all(&full)));
+        assert!(quick.iter().chain(&full).all(|plan| plan.warnings.is_empty()));
+        let [direct, sidecar] = &full;
+        let kind = |name: &str| direct.stages.iter().find(|stage| stage.name == name).map(Stage::kind);
         assert_eq!((kind(CEILING), kind(SAMPLER)), (Some(StageKind::Capacity), Some(StageKind::Idle)));
         assert_eq!(PACED.map(kind), [Some(StageKind::Overhead); 3]);
-        assert_eq!(full.stages.len(), 5);
+        let names: Vec<&str> = sidecar.stages.iter().map(|stage| stage.name.as_str()).collect();
+        assert_eq!((direct.stages.len(), names), (5, vec![INSTANCES]));
     }
 
     #[test]
-    fn changed_values_are_checked() {
-        let changed = plan(false, &[Setting::new("stage.noise.rate=500/s")]).unwrap();
-        assert_eq!(changed.scenario.overrides, ["stage.noise.rate=500/s"]);
-        let error = plan(false, &[Setting::new("stage.noise.rats=500/s")]).unwrap_err();
-        assert!(error.to_string().contains("stage.noise.rats"), "{error}");
+    fn changed_values_are_checked_and_reach_the_scenario_of_their_stage() {
+        let settings = ["stage.noise.rate=500/s", "stage.instances.rate=400/s", "seed=7"].map(Setting::new);
+        let changed = plans(false, &settings).unwrap().map(|plan| plan.scenario.overrides);
+        assert_eq!(changed[0], ["stage.noise.rate=500/s", "seed=7"]);
+        assert_eq!(changed[1], ["stage.instances.rate=400/s", "seed=7"]);
+        for wrong in ["stage.noise.rats=500/s", "stage.instances.rats=1", "stage.nosie.rate=1/s"] {
+            let error = plans(false, &[Setting::new(wrong)]).unwrap_err();
+            let key = wrong.split_once('=').unwrap().0;
+            assert!(error.to_string().contains(key.strip_suffix(".rate").unwrap_or(key)), "{error}");
+        }
     }
 }

@@ -1,14 +1,13 @@
 //! Derives a calibration from the record of its run.
 
-use std::f64::consts::FRAC_PI_2;
-
-use super::{CEILING, NOISE, PACED, SAMPLER};
+use super::{CEILING, INSTANCES, NOISE, PACED, SAMPLER};
 use crate::measure::calibration::{
-    AbsentPart, BoundBy, Calibration, Ceiling, Figure, NOISE_FLOOR, NoiseFloor, PacerLag, Reach, Resolution,
-    SCHEMA_VERSION, SamplerCost, StationCost,
+    self, AbsentPart, BoundBy, Calibration, Ceiling, Figure, InstanceScatter, NOISE_FLOOR, NoiseFloor, PacerLag, Reach,
+    Resolution, SCHEMA_VERSION, SamplerCost, StationCost,
 };
 use crate::measure::metric::Absent;
 use crate::measure::record::{Record, StageRecord, StageStatus};
+use crate::measure::trial::TrialRecord;
 use crate::measure::usage::{ProcessUsage, Reading};
 use crate::measure::{Arm, Pace};
 use crate::measure::{InstanceRecord, LatencyHistogram};
@@ -16,8 +15,10 @@ use crate::plan::proposal::resolved;
 use crate::verdict::Judgement;
 use crate::verdict::bottleneck::Bound;
 use crate::verdict::judgement::Measured;
+use crate::work::load::{GAP, LoadWork};
 use harness_base::units::{Nanos, Rate};
-use harness_stats::{Estimate, Sample, median_error};
+use harness_load::pace::Arrivals;
+use harness_stats::{Estimate, Sample, Undefined, components, deviation};
 
 /// Nanoseconds in the unit of latency metrics.
 const MS: f64 = 1e6;
@@ -28,32 +29,42 @@ const SPANS: [Nanos; 3] = [Nanos::from_secs(10), Nanos::from_secs(60), Nanos::fr
 /// Two latencies whose relative difference is smaller than this are one value in a histogram of three digits.
 const STEP: f64 = 1e-3;
 
-/// Derives the calibration from the record of [`super::plan()`]. Parts of stages that are not valid are absent, with the
-/// reason.
-pub fn assess(record: &Record, judgement: &Judgement) -> Calibration {
+/// One of the two runs of [`super::plans()`], with its judgement.
+pub(crate) type Judged<'a> = (&'a Record, &'a Judgement);
+
+/// Derives the calibration from its two runs; the second one is absent where the first one was interrupted. Parts of stages that are not
+/// valid are absent, with the reason.
+pub(crate) fn assess((record, judgement): Judged<'_>, sidecar: Option<Judged<'_>>) -> Calibration {
     let mut absent = Vec::new();
     let noise_floor = keep(&mut absent, NOISE_FLOOR, noise_floor(record, judgement));
+    let instances = sidecar.ok_or_else(|| Absent("the run ended before it".to_owned()));
+    let instances = instances.and_then(|(record, judgement)| instance_scatter(record, judgement));
+    let instances = keep(&mut absent, calibration::INSTANCES, instances);
     let ceiling = keep(&mut absent, "ceiling", ceiling(record, judgement));
     let sampler = keep(&mut absent, "sampler cost", sampler(record));
     let pacer =
         PACED.iter().filter_map(|name| keep(&mut absent, &format!("pacer lag of stage {name}"), paced(record, name)));
     let pacer = pacer.collect();
-    Calibration {
+    let mut found = Calibration {
         schema_version: SCHEMA_VERSION,
         run_id: record.run_id.clone(),
         taken_at: record.started_at.clone(),
-        took_ns: record.took_ns,
+        took_ns: record.took_ns + sidecar.map_or(0, |(record, _)| record.took_ns),
         quick: record.scenario.quick,
         overrides: record.scenario.overrides.clone(),
         tool: record.tool.clone(),
         host: record.host.clone(),
         fingerprint: record.host.fingerprint(),
         noise_floor,
+        instances,
         ceiling,
         sampler,
         pacer,
         absent,
-    }
+    };
+    let resolves: Vec<Resolution> = SPANS.iter().filter_map(|span| resolution(&found, *span)).collect();
+    found.instances.iter_mut().for_each(|scatter| scatter.resolves.clone_from(&resolves));
+    found
 }
 
 fn keep<T>(absent: &mut Vec<AbsentPart>, part: &str, found: Result<T, Absent>) -> Option<T> {
@@ -87,39 +98,89 @@ fn figure(estimate: &Estimate, scale: f64) -> Figure {
 /// Returns the median of values, one per round or launch; absent if one of them is missing.
 fn median(values: impl Iterator<Item = Option<f64>>, why: &str) -> Result<Figure, Absent> {
     let values: Option<Vec<f64>> = values.collect();
-    let sample = Sample::new(values.ok_or_else(|| Absent(why.to_owned()))?);
-    sample.map(|sample| figure(&Estimate::median(&sample), 1.0)).map_err(|unusable| Absent(unusable.to_string()))
+    let sample = sample(values.ok_or_else(|| Absent(why.to_owned()))?)?;
+    Ok(figure(&Estimate::median(&sample), 1.0))
 }
 
 fn noise_floor(record: &Record, judgement: &Judgement) -> Result<NoiseFloor, Absent> {
     let stage = valid(record, NOISE)?;
     let (measured, difference) = metric(judgement, &format!("overhead/latency_p50@{NOISE}"))?;
     let direct = measured.arms.ok_or_else(|| Absent("one of its arms has no latency".to_owned()))?.direct;
-    let error = median_error(difference).map_err(|undefined| Absent(undefined.to_string()))? * MS;
-    let round = round_ns(stage).ok_or_else(|| Absent("no two rounds follow each other".to_owned()))?;
-    let trial = stage.valid_rounds().find_map(|round| round.trials.first());
-    let trial = trial.ok_or_else(|| Absent("no valid round".to_owned()))?;
+    let differences: Vec<f64> = stage.instances.iter().flat_map(differences_ns).collect();
+    let trial = first_trial(stage)?;
     let (p50_ns, difference_ns) = (figure(&direct, MS), figure(difference, MS));
     let biased = difference_ns.holds_zero() == Some(false);
     let step = STEP * p50_ns.point;
-    let floor = NoiseFloor {
+    Ok(NoiseFloor {
         rate: rate(stage)?,
         connections: trial.connections,
         window_ns: trial.load.window_ns,
-        round_ns: round,
+        round_ns: round_ns(stage)?,
         p50_ns,
         difference_ns,
-        // The standard error of a median of n normal values is √(π ÷ 2n) of their deviation.
-        scatter_ns: error * (difference.n as f64 / FRAC_PI_2).sqrt(),
+        scatter_ns: deviation(&sample(differences)?).map_err(undefined)?,
         least_ns: if biased { difference_ns.point.abs().max(step) } else { step },
         resolves: Vec::new(),
+    })
+}
+
+/// Returns the scatter of the overhead between and within the instances of the bundled sidecar.
+fn instance_scatter(record: &Record, judgement: &Judgement) -> Result<InstanceScatter, Absent> {
+    let stage = valid(record, INSTANCES)?;
+    let (_, overhead) = metric(judgement, &format!("overhead/latency_p50@{INSTANCES}"))?;
+    let of_instances = stage.instances.iter().map(|instance| sample(differences_ns(instance).collect()));
+    let found = components(&of_instances.collect::<Result<Vec<_>, _>>()?).map_err(undefined)?;
+    let trial = first_trial(stage)?;
+    Ok(InstanceScatter {
+        rate: rate(stage)?,
+        connections: trial.connections,
+        window_ns: trial.load.window_ns,
+        round_ns: round_ns(stage)?,
+        overhead_ns: figure(overhead, MS),
+        between_ns: found.between,
+        within_ns: found.within,
+        resolves: Vec::new(),
+    })
+}
+
+/// Returns p50 of the proxied arm − p50 of the direct arm for each valid round.
+fn differences_ns(instance: &InstanceRecord) -> impl Iterator<Item = f64> {
+    instance.valid_rounds().filter_map(|round| {
+        let p50 = |arm| Some(round.trial(arm)?.load.latencies.response.quantile(0.5)?.0 as f64);
+        Some(p50(Arm::Proxied)? - p50(Arm::Direct)?)
+    })
+}
+
+fn sample(values: Vec<f64>) -> Result<Sample, Absent> {
+    Sample::new(values).map_err(|unusable| Absent(unusable.to_string()))
+}
+
+fn undefined(why: Undefined) -> Absent {
+    Absent(why.to_string())
+}
+
+fn first_trial(stage: &StageRecord) -> Result<&TrialRecord, Absent> {
+    let trial = stage.valid_rounds().find_map(|round| round.trials.first());
+    trial.ok_or_else(|| Absent("no valid round".to_owned()))
+}
+
+/// Returns what an overhead stage resolves that takes so long, with as many instances as it has by default.
+fn resolution(found: &Calibration, span: Nanos) -> Option<Resolution> {
+    let scatter = found.instances.as_ref()?;
+    let pace = Pace::Open { rate: scatter.rate, arrivals: Arrivals::Jittered };
+    // What is neither window nor gap is warm-up.
+    let warmup = (scatter.round_ns / 2).saturating_sub(scatter.window_ns + GAP.0);
+    let round = LoadWork::one_round(pace, scatter.connections, Nanos(warmup), Nanos(scatter.window_ns));
+    let round = LoadWork { paired: true, ..round };
+    let load = |rounds| {
+        let load = LoadWork { rounds, ..round.clone() };
+        LoadWork { instances: load.best_instances(), ..load }
     };
-    let resolution = |span: &Nanos| {
-        let rounds = span.0 / round;
-        Some(Resolution { measuring_ns: span.0, rounds, overhead_ns: resolved(&floor, rounds)? })
-    };
-    let resolves = SPANS.iter().filter_map(resolution).collect();
-    Ok(NoiseFloor { resolves, ..floor })
+    let rounds = span.0 / round.round().0;
+    // The launches take a part of the time.
+    let fits = (1..=rounds).rev().map(load).find(|load| load.duration() <= span)?;
+    let overhead_ns = resolved(found, &fits)?;
+    Some(Resolution { measuring_ns: span.0, rounds: fits.rounds, instances: fits.instances, overhead_ns })
 }
 
 /// Returns the arrival rate of a stage.
@@ -131,7 +192,7 @@ fn rate(stage: &StageRecord) -> Result<Rate, Absent> {
 }
 
 /// Returns the median time from the first window of a round to that of the next round of the same instance.
-fn round_ns(stage: &StageRecord) -> Option<u64> {
+fn round_ns(stage: &StageRecord) -> Result<u64, Absent> {
     let starts = |instance: &InstanceRecord| -> Vec<_> {
         instance.rounds.iter().filter_map(|round| Some(round.trials.first()?.load.window_start)).collect()
     };
@@ -141,7 +202,8 @@ fn round_ns(stage: &StageRecord) -> Option<u64> {
     });
     let mut pauses: Vec<u64> = pauses.filter(|pause| *pause > 0).collect();
     pauses.sort_unstable();
-    pauses.get(pauses.len() / 2).copied()
+    let median = pauses.get(pauses.len() / 2).copied();
+    median.ok_or_else(|| Absent("no two rounds follow each other".to_owned()))
 }
 
 fn ceiling(record: &Record, judgement: &Judgement) -> Result<Ceiling, Absent> {

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use crate::measure::Calibration;
-use crate::measure::calibration::{Ceiling, Figure, NoiseFloor, PacerLag, Reach, SamplerCost, StationCost};
+use crate::measure::calibration::{
+    Ceiling, Figure, InstanceScatter, NoiseFloor, PacerLag, Reach, Resolution, SamplerCost, StationCost,
+};
 use crate::measure::metric::Unit;
 use crate::report::calibration::{ns, span};
 use crate::report::text::wrap;
@@ -26,6 +28,7 @@ pub fn table(calibration: &Calibration, path: &Path) -> String {
     text.push_str(&wrap(fingerprint, WIDTH, "", "  "));
     text.extend(calibration.overrides.iter().map(|changed| wrap(&format!("with {changed}"), WIDTH, "", "  ")));
     text.extend(calibration.noise_floor.as_ref().map(noise_floor));
+    text.extend(calibration.instances.as_ref().map(instances));
     text.extend(calibration.ceiling.as_ref().map(ceiling));
     text.extend(calibration.sampler.as_ref().map(sampler));
     if !calibration.pacer.is_empty() {
@@ -65,8 +68,18 @@ fn noise_floor(floor: &NoiseFloor) -> String {
         _ => "",
     };
     text.push_str(&row("difference", &(time(&floor.difference_ns) + truth)));
-    let resolves = floor.resolves.iter().map(|resolution| {
-        let value = format!("overheads of ±{} ({} rounds)", ns(resolution.overhead_ns), resolution.rounds);
+    text
+}
+
+fn instances(scatter: &InstanceScatter) -> String {
+    let mut text =
+        format!("\nfresh instances of the bundled sidecar, {} on {} connections\n", scatter.rate, scatter.connections);
+    text.push_str(&row("overhead p50", &time(&scatter.overhead_ns)));
+    let scatters = format!("{} between instances, {} between rounds", ns(scatter.between_ns), ns(scatter.within_ns));
+    text.push_str(&row("scatter (s)", &scatters));
+    let resolves = scatter.resolves.iter().map(|resolution| {
+        let Resolution { overhead_ns, rounds, instances, .. } = resolution;
+        let value = format!("overheads of ±{} ({rounds} rounds, instances: {instances})", ns(*overhead_ns));
         row(&format!("resolves in {}", span(resolution.measuring_ns)), &value)
     });
     text.extend(resolves);
@@ -117,7 +130,7 @@ fn pacer(paced: &PacerLag) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::calibration::{AbsentPart, BoundBy, Resolution};
+    use crate::measure::calibration::{AbsentPart, BoundBy};
     use crate::measure::latency::Quantiles;
     use harness_base::units::Rate;
 
@@ -133,11 +146,26 @@ mod tests {
                 connections: 10,
                 p50_ns: figure(150_000.0, 33),
                 difference_ns: Figure { point: -1_000.0, ends: Some([-4_000.0, 2_000.0]), n: 33 },
-                resolves: vec![Resolution { measuring_ns: 10_000_000_000, rounds: 7, overhead_ns: 12_345.0 }],
+                resolves: Vec::new(),
                 window_ns: 1_000_000_000,
                 round_ns: 2_500_000_000,
                 scatter_ns: 9_000.0,
                 least_ns: 500.0,
+            }),
+            instances: Some(InstanceScatter {
+                rate: Rate(1_000.0),
+                connections: 10,
+                window_ns: 200_000_000,
+                round_ns: 600_000_000,
+                overhead_ns: figure(70_000.0, 8),
+                between_ns: 1_200.0,
+                within_ns: 6_500.0,
+                resolves: vec![Resolution {
+                    measuring_ns: 60_000_000_000,
+                    rounds: 100,
+                    instances: 10,
+                    overhead_ns: 12_345.0,
+                }],
             }),
             ceiling: Some(Ceiling {
                 vus: 10,
@@ -166,7 +194,11 @@ mod tests {
 noise floor: direct against direct, 1,000/s on 10 connections
   p50                 0.150 ms [0.135, 0.165], n = 33
   difference          -1.00 µs [-4.00, 2.00], n = 33
-  resolves in 10 s    overheads of ±12.3 µs (7 rounds)
+
+fresh instances of the bundled sidecar, 1,000/s on 10 connections
+  overhead p50        70.0 µs [63.0, 77.0], n = 8
+  scatter (s)         1.20 µs between instances, 6.50 µs between rounds
+  resolves in 60 s    overheads of ±12.3 µs (100 rounds, instances: 10)
 
 ceiling: 10 virtual users, no target
   reached             50,000 req/s [45,000, 55,000], n = 8

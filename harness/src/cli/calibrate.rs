@@ -10,6 +10,7 @@ use super::run::alone;
 use crate::calibrate;
 use crate::measure::Calibration;
 use crate::measure::stored_calibration as calibration;
+use crate::plan::Plan;
 use crate::report::Summary;
 use crate::run::Home;
 use crate::scenario::Setting;
@@ -22,21 +23,37 @@ use harness_base::printable::Printable;
 pub(super) fn calibrate(args: &CalibrateArgs) -> Result<Exit, Error> {
     keep::outlive_the_file_limit();
     let settings: Vec<Setting> = args.set.iter().map(Setting::new).collect();
-    let plan = calibrate::plan(args.quick, &settings).map_err(|error| Error::input(&error))?;
+    let [direct, sidecar] = calibrate::plans(args.quick, &settings).map_err(|error| Error::input(&error))?;
     let path = match &args.out {
         Some(path) => path.clone(),
         None => calibration::place().map_err(|error| Error::tooling(&error))?,
     };
     calibration::make_room(&path).map_err(|error| Error::tooling(&error))?;
     let _alone = alone()?;
-    let home = Home::make(&beside(&path), &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
-    let record = Measuring::begin(&plan, false)?.run(&plan, &home, &[])?;
+    let measuring = Measuring::begin(&direct, false)?;
+    let (first, home) = measured(&measuring, &direct, &path)?;
+    let second = match first.judgement.exit {
+        Exit::Pass | Exit::Invalid => Some(measured(&measuring, &sidecar, &path)?),
+        _ => None,
+    };
+    let found = calibrate::assess(
+        (&first.record, &first.judgement),
+        second.as_ref().map(|(second, _)| (&second.record, &second.judgement)),
+    );
+    // The run whose exit code counts is the one that went wrong.
+    let (stored, home) = second.filter(|(second, _)| second.judgement.exit != Exit::Pass).unwrap_or((first, home));
+    finish(&found, &stored.judgement, &path, args.format, &home)
+}
+
+/// Measures one of the scenarios and writes its record and reports beside the calibration.
+fn measured(measuring: &Measuring, plan: &Plan, path: &Path) -> Result<(Stored, Home), Error> {
+    let home = Home::make(&beside(path), &plan.scenario.name).map_err(|error| Error::tooling(&error))?;
+    let record = measuring.run(plan, &home, &[])?;
     let judgement = verdict::judge(&record, &[], verdict::Options::default());
-    let found = calibrate::assess(&record, &judgement);
     let stored = Stored::new(record, judgement).map_err(|error| Error::tooling(&error))?;
     let summary = Summary::new(&stored.record, &stored.judgement).in_folder(&home.shown);
     keep::write(&stored, &summary, &home)?;
-    finish(&found, &stored.judgement, &path, args.format, &home)
+    Ok((stored, home))
 }
 
 /// Returns the folder of the file; `.` for a bare name.

@@ -8,7 +8,7 @@ use harness_load::latency::Quantiles;
 use harness_rig::host::{HostFacts, ToolFacts};
 
 /// Layout version of [`Calibration`]; a reader refuses a higher one.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The results of one calibration. Values that could not be measured are omitted, with the reason in
 /// [`Calibration::absent`].
@@ -17,7 +17,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// See [`SCHEMA_VERSION`].
-    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA_VERSION)))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = SCHEMA_VERSION)))]
     pub schema_version: u32,
     pub run_id: String,
     /// Start of the calibration: RFC 3339, UTC.
@@ -38,6 +38,9 @@ pub struct Calibration {
     /// The difference between two measurements of the same thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise_floor: Option<NoiseFloor>,
+    /// How much fresh instances of the bundled sidecar differ, and the resolution that follows from it. Absent in calibrations of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<InstanceScatter>,
     /// Rate of generator and upstream without a target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Ceiling>,
@@ -52,6 +55,9 @@ pub struct Calibration {
 
 /// Name of the part about the difference between two equal arms.
 pub const NOISE_FLOOR: &str = "noise floor";
+
+/// Name of the part about the differences between instances.
+pub const INSTANCES: &str = "scatter between instances";
 
 /// A number with its interval; its unit is in the name of the field.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -90,16 +96,45 @@ pub struct NoiseFloor {
     pub p50_ns: Figure,
     /// p50 of one arm − p50 of the other, of the same round, in nanoseconds.
     pub difference_ns: Figure,
-    /// Standard deviation of the difference of one round in nanoseconds, computed from the interval as for normal
-    /// scatter.
+    /// Standard deviation of the difference of one round in nanoseconds.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub scatter_ns: f64,
     /// The lower limit of the resolution for any number of rounds, in nanoseconds: the step of the histograms at this
     /// latency, or the difference itself if its interval excludes 0.
     #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub least_ns: f64,
-    /// The smallest overhead that is resolved, for several durations of measuring; durations too short for an interval
-    /// are omitted.
+    /// Contains the resolutions of a calibration of version 1, which did not know the scatter between instances. They are not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resolves: Vec<Resolution>,
+}
+
+/// The overhead of the bundled sidecar on several fresh instances, at the same arrival rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct InstanceScatter {
+    /// Arrival rate on either arm.
+    #[serde(rename = "rate_per_second")]
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
+    pub rate: Rate,
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub connections: u64,
+    /// Measured part of a trial in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub window_ns: u64,
+    /// Time from the start of a round to that of the next one, in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub round_ns: u64,
+    /// p50 through the sidecar − p50 of the direct arm, in nanoseconds: the mean over the instances.
+    pub overhead_ns: Figure,
+    /// Standard deviation of the overhead between instances in nanoseconds, without the scatter of their rounds; 0 if the rounds explain all
+    /// of it.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
+    pub between_ns: f64,
+    /// Standard deviation of the overhead between the rounds of one instance in nanoseconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
+    pub within_ns: f64,
+    /// The smallest overhead that is resolved, for several durations of measuring.
     pub resolves: Vec<Resolution>,
 }
 
@@ -114,6 +149,9 @@ pub struct Resolution {
     /// Rounds that fit into it.
     #[cfg_attr(feature = "schema", schemars(range(min = 6)))]
     pub rounds: u64,
+    /// Fresh instances that share the rounds; 0 in calibrations of version 1.
+    #[serde(default)]
+    pub instances: u64,
     /// An overhead of this size, in nanoseconds, has an interval that excludes 0 in nine of ten measurements of that
     /// duration.
     #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
@@ -255,7 +293,11 @@ impl Calibration {
 
     /// Returns whether it contains no value.
     pub fn is_empty(&self) -> bool {
-        self.noise_floor.is_none() && self.ceiling.is_none() && self.sampler.is_none() && self.pacer.is_empty()
+        self.noise_floor.is_none()
+            && self.instances.is_none()
+            && self.ceiling.is_none()
+            && self.sampler.is_none()
+            && self.pacer.is_empty()
     }
 }
 
@@ -305,7 +347,7 @@ mod tests {
         let text = serde_json::to_string(&found).unwrap();
         assert_eq!(parse(&text).as_ref(), Ok(&found));
         for (from, to, message) in [
-            ("\"schema_version\":1", "\"schema_version\":2", "made by a newer harness: layout 2"),
+            ("\"schema_version\":1", "\"schema_version\":3", "made by a newer harness: layout 3"),
             ("\"schema_version\":1", "\"schema_version\":null", "no schema_version"),
             ("\"cpus\":2", "\"cpus\":3", "its fingerprint is \"Some CPU, 2 CPUs"),
             ("\"quick\"", "\"quack\"", "unknown field `quack`"),

@@ -4,9 +4,10 @@
 use std::f64::consts::SQRT_2;
 
 use super::Plan;
-use crate::measure::calibration::{Calibration, NoiseFloor};
+use crate::measure::calibration::Calibration;
 use crate::measure::metric::{self, Unit};
 use crate::work::Stage;
+use crate::work::load::{FEWEST_ROUNDS, LoadWork};
 use harness_base::units::{Rate, Ratio};
 use harness_load::pace::Pace;
 use harness_stats as stats;
@@ -17,12 +18,22 @@ const SHARE: Ratio = Ratio(0.60);
 /// Nanoseconds in the unit of that metric.
 const MS: f64 = 1e6;
 
+/// Two latencies whose relative difference is smaller than this are one value in a histogram of three digits.
+const STEP: f64 = 1e-3;
+
+/// The largest loads that are proposed.
+const MOST_ROUNDS: u64 = 5_000;
+const MOST_INSTANCES: u64 = 100;
+
+/// Rounds of an instance that are proposed at least.
+const ROUNDS_OF_INSTANCE: u64 = 10;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     /// The reason: the stage, its requirement, and the capability of this host.
     pub message: String,
-    /// The key and value for `--set`; absent if no value is sufficient.
-    pub set: Option<String>,
+    /// The keys and values for `--set`; empty if no value is sufficient.
+    pub sets: Vec<String>,
 }
 
 impl Plan {
@@ -32,45 +43,46 @@ impl Plan {
         let of = |stage: &Stage| {
             let lower = ceiling.and_then(|ceiling| lower_rate(stage, ceiling));
             // --quick changes the number of rounds.
-            let floor = calibration.noise_floor.as_ref().filter(|_| !self.scenario.quick);
-            let more = floor.and_then(|floor| self.more_rounds(stage, floor));
+            let more = if self.scenario.quick { None } else { self.more_rounds(stage, calibration) };
             [more, lower]
         };
         self.stages.iter().flat_map(of).flatten().collect()
     }
 
-    /// Proposes more rounds for a stage that needs a finer resolution. A longer window or another rate is assumed to
+    /// Proposes more rounds, or more instances, for a stage that needs a finer resolution. A longer window or another rate is assumed to
     /// resolve no more than that of the calibration.
-    fn more_rounds(&self, stage: &Stage, floor: &NoiseFloor) -> Option<Proposal> {
+    fn more_rounds(&self, stage: &Stage, calibration: &Calibration) -> Option<Proposal> {
         let load = stage.work.planned().rounds()?;
         let (asked, why) = self.smallest_asked(stage)?;
-        let seen = resolved(floor, load.rounds)?;
+        let seen = resolved(calibration, load)?;
         if seen <= asked {
             return None;
         }
         let name = &stage.name;
         let shown = |ns: f64| Unit::Millis.show(ns / MS);
         let message = format!(
-            "stage {name}: its {} rounds resolve overheads of {} on this host, but {why} needs {}",
+            "stage {name}: its {} rounds on {} resolve overheads of {} on this host, but {why} needs {}",
             load.rounds,
+            instances(load),
             shown(seen),
             shown(asked)
         );
-        Some(match rounds_that_resolve(floor, asked) {
-            Some(rounds) => {
-                let takes = with_rounds(stage, rounds).expected_duration();
-                Proposal {
-                    message: format!("{message}; {rounds} rounds resolve it and take about {takes}"),
-                    set: Some(format!("stage.{name}.rounds={rounds}")),
+        Some(match enough(calibration, load, asked) {
+            Some(more) => {
+                let takes = with_load(stage, &more).expected_duration();
+                let (rounds, instances) = (more.rounds, instances(&more));
+                let mut sets = vec![format!("stage.{name}.rounds={rounds}")];
+                if more.instances != more.best_instances() {
+                    sets.push(format!("stage.{name}.instances={}", more.instances));
                 }
+                let message = format!("{message}; {rounds} rounds on {instances} resolve it and take about {takes}");
+                Proposal { message, sets }
             }
             None => Proposal {
                 message: format!(
-                    "{message}; no number of rounds resolves less than {}: check this host with harness doctor, and \
-                     calibrate again",
-                    shown(floor.least_ns)
+                    "{message}; no number of rounds resolves it: check this host with harness doctor, and calibrate again"
                 ),
-                set: None,
+                sets: Vec::new(),
             },
         })
     }
@@ -94,24 +106,51 @@ impl Plan {
     }
 }
 
-/// Returns the smallest overhead in nanoseconds that so many rounds resolve; `None` for fewer than six, which have no
-/// interval.
-pub fn resolved(floor: &NoiseFloor, rounds: u64) -> Option<f64> {
-    stats::resolution(rounds).map(|deviations| (deviations * floor.scatter_ns).max(floor.least_ns))
+/// Returns the smallest overhead in nanoseconds that a load resolves in nine of ten measurements; `None` for fewer than six rounds, which
+/// have no interval, and without the scatter between instances.
+///
+/// From five instances on, the interval is that of their means, whose variance is between² + within² ÷ rounds of an instance. Below, the
+/// interval is that of the rounds, and the difference between instances, which it does not contain, is added with the normal quantiles.
+pub fn resolved(calibration: &Calibration, load: &LoadWork) -> Option<f64> {
+    let scatter = calibration.instances.as_ref()?;
+    let (rounds, instances) = (load.rounds as f64, load.instances.max(1) as f64);
+    let of_scatter = if let Some(deviations) = stats::mean_resolution(load.instances).ok()? {
+        deviations * scatter.between_ns.hypot(scatter.within_ns * (instances / rounds).sqrt())
+    } else {
+        (stats::resolution(load.rounds)? * scatter.within_ns)
+            .hypot(stats::ERRORS * scatter.between_ns / instances.sqrt())
+    };
+    let least = calibration.noise_floor.as_ref().map_or(0.0, |floor| floor.least_ns);
+    Some(of_scatter.max(least).max(STEP * scatter.overhead_ns.point.abs()))
 }
 
-/// Returns the smallest number of rounds that resolves an overhead in nanoseconds; `None` if no number does.
-fn rounds_that_resolve(floor: &NoiseFloor, overhead_ns: f64) -> Option<u64> {
-    if overhead_ns < floor.least_ns {
-        return None;
-    }
-    stats::rounds_for(overhead_ns / floor.scatter_ns)
+/// Returns the load with the fewest rounds that resolve an overhead in nanoseconds, on the instances that share so many rounds by default;
+/// and where no such number does, with the fewest instances. `None` if neither is enough.
+fn enough(calibration: &Calibration, load: &LoadWork, overhead_ns: f64) -> Option<LoadWork> {
+    let enough = |load: &LoadWork| resolved(calibration, load).is_some_and(|seen| seen <= overhead_ns);
+    let by_default = |rounds| {
+        let load = LoadWork { rounds, ..load.clone() };
+        LoadWork { instances: load.best_instances(), ..load }
+    };
+    let by_instances = |instances| LoadWork {
+        instances,
+        rounds: instances * ROUNDS_OF_INSTANCE.max(load.rounds / load.instances.max(1)),
+        ..load.clone()
+    };
+    (FEWEST_ROUNDS..=MOST_ROUNDS)
+        .map(by_default)
+        .find(enough)
+        .or_else(|| (stats::FEWEST_UNITS as u64..=MOST_INSTANCES).map(by_instances).find(enough))
 }
 
-fn with_rounds(stage: &Stage, rounds: u64) -> Stage {
+fn instances(load: &LoadWork) -> String {
+    if load.instances == 1 { "1 instance".to_owned() } else { format!("{} instances", load.instances) }
+}
+
+fn with_load(stage: &Stage, load: &LoadWork) -> Stage {
     let mut stage = stage.clone();
-    if let Some(load) = stage.work.planned_mut().rounds_mut() {
-        load.rounds = rounds;
+    if let Some(planned) = stage.work.planned_mut().rounds_mut() {
+        *planned = load.clone();
     }
     stage
 }
@@ -132,7 +171,8 @@ fn lower_rate(stage: &Stage, ceiling: f64) -> Option<Proposal> {
         Unit::PerSecond.show(ceiling),
         SHARE.notation()
     );
-    Some(Proposal { message, set: (lower > 0.0).then(|| format!("stage.{name}.rate={}", Rate(lower).notation())) })
+    let set = (lower > 0.0).then(|| format!("stage.{name}.rate={}", Rate(lower).notation()));
+    Some(Proposal { message, sets: set.into_iter().collect() })
 }
 
 /// Rounds down to two significant digits.
@@ -145,7 +185,7 @@ fn two_digits_below(value: f64) -> f64 {
 /// Returns the command that runs a plan with all proposals; `None` if none can be applied.
 pub fn command(plan: &Plan, proposals: &[Proposal]) -> Option<String> {
     let sets: String =
-        proposals.iter().filter_map(|proposal| proposal.set.as_ref()).map(|set| format!(" --set {set}")).collect();
+        proposals.iter().flat_map(|proposal| &proposal.sets).map(|set| format!(" --set {set}")).collect();
     (!sets.is_empty()).then(|| format!("harness run {}{sets}", plan.path.display()))
 }
 
@@ -154,7 +194,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::measure::calibration::{Ceiling, Figure};
+    use crate::measure::calibration::{Ceiling, Figure, InstanceScatter};
     use crate::plan::Options;
     use crate::scenario::Scenario;
 
@@ -169,17 +209,16 @@ mod tests {
         Plan::new(&scenario, &Options::default()).unwrap()
     }
 
-    fn calibration(scatter_us: f64, least_us: f64, ceiling: f64) -> Calibration {
+    fn calibration(within_us: f64, between_us: f64, ceiling: f64) -> Calibration {
         Calibration {
-            noise_floor: Some(NoiseFloor {
-                scatter_ns: scatter_us * 1e3,
-                least_ns: least_us * 1e3,
+            instances: Some(InstanceScatter {
+                within_ns: within_us * 1e3,
+                between_ns: between_us * 1e3,
                 rate: Rate(1_000.0),
                 connections: 10,
                 window_ns: 0,
                 round_ns: 0,
-                p50_ns: Figure::default(),
-                difference_ns: Figure::default(),
+                overhead_ns: Figure::default(),
                 resolves: Vec::new(),
             }),
             ceiling: Some(Ceiling {
@@ -204,21 +243,32 @@ mod tests {
         let found = plan.proposals(&calibration(200.0, 1.0, 50_000.0));
         assert_eq!(found.len(), 1);
         let message = &found[0].message;
-        assert!(message.starts_with("stage overhead: its 16 rounds resolve overheads of 0.2"), "{message}");
-        assert!(message.contains("from 0.1 ms on, needs 70.7 µs; "), "{message}");
-        // 0.1 ms ÷ √2 of 0.2 ms.
-        let rounds = stats::rounds_for(0.5 / SQRT_2).unwrap();
         assert!(
-            (100..180).contains(&rounds) && message.contains(&format!("; {rounds} rounds resolve it and take about ")),
+            message.starts_with("stage overhead: its 16 rounds on 1 instance resolve overheads of 0.2"),
             "{message}"
         );
-        let typed = format!("harness run t.toml --set stage.overhead.rounds={rounds}");
-        assert_eq!(command(&plan, &found), Some(typed));
-        let enough = super::tests::plan(&format!("[stage.overhead]\nrounds = {rounds}\n"));
+        assert!(message.contains("from 0.1 ms on, needs 70.7 µs; "), "{message}");
+        let typed = command(&plan, &found).unwrap();
+        let rounds = typed.strip_prefix("harness run t.toml --set stage.overhead.rounds=").unwrap();
+        // 3.24 · 200 µs ÷ √rounds = 70.7 µs at 84 rounds, and a little more because the interval uses t.
+        assert!((84..130).contains(&rounds.parse::<u64>().unwrap()), "{typed}");
+        assert!(message.contains(&format!("; {rounds} rounds on ")), "{message}");
+        let enough = super::tests::plan(&format!("[stage.overhead]\nrounds = {rounds}\nwindow = \"500ms\"\n"));
         assert_eq!(enough.proposals(&calibration(200.0, 1.0, 50_000.0)), []);
-        let hopeless = &plan.proposals(&calibration(200.0, 90.0, 50_000.0))[0];
-        assert_eq!(hopeless.set, None);
-        assert!(hopeless.message.contains("no number of rounds resolves less than 90.0 µs"), "{}", hopeless.message);
+    }
+
+    #[test]
+    fn instances_that_differ_are_not_resolved_by_more_rounds() {
+        // Ten instances resolve (2.26 + 1.38) · 80 µs ÷ √10 = 92 µs, however many rounds they have.
+        let plan = plan("[stage.overhead]\nrounds = 100\n");
+        let found = plan.proposals(&calibration(1.0, 80.0, 50_000.0));
+        let typed = command(&plan, &found).unwrap();
+        let (_, instances) = typed.split_once(" --set stage.overhead.instances=").unwrap();
+        // 3.24 · 80 µs ÷ √instances = 70.7 µs at 13.4 instances, and a little more because the interval uses t.
+        assert!((14..18).contains(&instances.parse::<u64>().unwrap()), "{typed}");
+        let hopeless = &plan.proposals(&calibration(1.0, 300.0, 50_000.0))[0];
+        assert_eq!(hopeless.sets, [String::new(); 0]);
+        assert!(hopeless.message.contains("; no number of rounds resolves it: "), "{}", hopeless.message);
     }
 
     #[test]
@@ -226,8 +276,7 @@ mod tests {
         let stages = "[stage.overhead-b]\nkind = \"overhead\"\nrounds = 16\n\
                       [targets]\n\"overhead/latency_p50@overhead-b\" = { limit = \"< 20us\" }\n";
         let found = plan(stages).proposals(&calibration(40.0, 1.0, 50_000.0));
-        let rounds = stats::rounds_for(20.0 / 40.0).unwrap();
-        assert_eq!(found[0].set, Some(format!("stage.overhead-b.rounds={rounds}")));
+        assert!(found[0].sets[0].starts_with("stage.overhead-b.rounds="), "{found:?}");
         assert!(found[0].message.contains("[targets] with 0.02 ms needs 20.0 µs"), "{}", found[0].message);
     }
 
@@ -236,7 +285,7 @@ mod tests {
         let plan = plan("[stage.overhead]\nrate = \"9000/s\"\n[stage.soak]\nrate = \"5000/s\"\n[stage.capacity]\n");
         let found = plan.proposals(&calibration(1.0, 1.0, 14_900.0));
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].set.as_deref(), Some("stage.overhead.rate=8900/s"));
+        assert_eq!(found[0].sets, ["stage.overhead.rate=8900/s"]);
         assert!(
             found[0].message.contains("9,000/s is 60.4 % of what generator and bundled upstream reach"),
             "{found:?}"

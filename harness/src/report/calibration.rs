@@ -1,6 +1,6 @@
 //! Formats the calibration of the host for reports.
 
-use crate::measure::calibration::{Calibration, NOISE_FLOOR, NoiseFloor, Resolution};
+use crate::measure::calibration::{Calibration, INSTANCES, InstanceScatter, NoiseFloor, Resolution};
 use crate::measure::metric::Unit;
 use crate::measure::{HostFacts, ToolFacts};
 use harness_base::units::Nanos;
@@ -19,7 +19,9 @@ pub fn quote(calibration: &Calibration, host: &HostFacts, tool: &ToolFacts) -> S
         [] => String::new(),
         overrides => format!(", with {}", overrides.join(", ")),
     };
-    let mut parts = vec![calibration.noise_floor.as_ref().map_or_else(|| no_floor(calibration), resolves)];
+    let resolution = calibration.instances.as_ref().map_or_else(|| unknown(calibration), resolves);
+    let biased = calibration.noise_floor.as_ref().map(biased).unwrap_or_default();
+    let mut parts = vec![resolution + &biased];
     parts.extend(calibration.ceiling.as_ref().map(|ceiling| {
         let rate = Unit::PerSecond.show(ceiling.rate_per_second.point);
         format!("generator and bundled upstream reach {rate}, bounded by {}", ceiling.bound.by)
@@ -27,19 +29,22 @@ pub fn quote(calibration: &Calibration, host: &HostFacts, tool: &ToolFacts) -> S
     format!("{}; measured on {}{quick}{changed}", parts.join("; "), calibration.date())
 }
 
-fn resolves(floor: &NoiseFloor) -> String {
+fn resolves(scatter: &InstanceScatter) -> String {
     let one = |resolution: &Resolution| format!("±{} in {}", ns(resolution.overhead_ns), span(resolution.measuring_ns));
-    let all: Vec<String> = floor.resolves.iter().map(one).collect();
-    let biased = match floor.difference_ns.holds_zero() {
-        Some(false) => format!(" (direct against direct differs by {})", ns(floor.difference_ns.point)),
-        _ => String::new(),
-    };
-    format!("this host resolves overheads of {}{biased}", all.join(", "))
+    let all: Vec<String> = scatter.resolves.iter().map(one).collect();
+    format!("this host resolves overheads of {}", all.join(", "))
 }
 
-fn no_floor(calibration: &Calibration) -> String {
-    let why = calibration.absent.iter().find(|absent| absent.part == NOISE_FLOOR);
-    let why = why.map_or("no reason was recorded", |absent| absent.reason.as_str());
+fn biased(floor: &NoiseFloor) -> String {
+    match floor.difference_ns.holds_zero() {
+        Some(false) => format!(" (direct against direct differs by {})", ns(floor.difference_ns.point)),
+        _ => String::new(),
+    }
+}
+
+fn unknown(calibration: &Calibration) -> String {
+    let why = calibration.absent.iter().find(|absent| absent.part == INSTANCES);
+    let why = why.map_or("it was made by an older harness; run: harness calibrate", |absent| absent.reason.as_str());
     format!("the resolution of this host is unknown ({why})")
 }
 

@@ -9,10 +9,10 @@ use crate::support::{Scratch, harness, newest, settled, sidecar};
 use harness::measure::Arm;
 use harness::measure::calibration::{Calibration, Reach, parse};
 use harness::measure::trial::TrialRecord;
-use harness::measure::{Record, StageRecord};
+use harness::measure::{InstanceRecord, Record, StageRecord};
 use harness::report::schema;
 use harness::verdict::stored;
-use harness_stats::resolution;
+use harness_stats::{mean_resolution, resolution};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -27,13 +27,14 @@ const BUSY: [&str; 5] = [
 ];
 
 /// The stages that are not asked for here, as short as can be.
-const SHORT: [&str; 6] = [
+const SHORT: [&str; 7] = [
     "stage.pacer-200.window=100ms",
     "stage.pacer-5000.window=100ms",
     "stage.pacer-5000.rate=200/s",
     "stage.noise.rate=200/s",
     "stage.noise.window=200ms",
     "stage.ceiling.warmup=100ms",
+    "stage.instances.rounds=10",
 ];
 
 /// A folder with a place for a calibration.
@@ -64,9 +65,10 @@ impl Place {
         parse(&std::fs::read_to_string(self.file()).unwrap()).unwrap()
     }
 
-    /// Returns the record of the calibration.
-    fn record(&self) -> Record {
-        let folder = std::fs::read_dir(self.0.0.join("state/calibrate")).unwrap().flatten().next().unwrap().path();
+    /// Returns the record of one of its two scenarios.
+    fn record(&self, scenario: &str) -> Record {
+        let runs = self.0.0.join("state").join(scenario);
+        let folder = std::fs::read_dir(runs).unwrap().flatten().next().unwrap().path();
         stored::open(&folder).unwrap().record
     }
 }
@@ -104,8 +106,52 @@ fn near(found: f64, expected: f64) {
     assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{found}, expected {expected}");
 }
 
+fn variance(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64
+}
+
+/// Compares the scatter of the instances with their record, and the resolutions with the scatter.
+fn instances_agree(found: &Calibration, record: &Record) {
+    let Some(scatter) = &found.instances else { return };
+    let p50 = |trial: &TrialRecord| trial.load.latencies.response.quantile(0.5).unwrap().0 as f64;
+    let instances = &stage(record, "instances").instances;
+    let of_instance = |instance: &InstanceRecord| -> Vec<f64> {
+        let rounds = instance.valid_rounds();
+        rounds.map(|round| p50(round.trial(Arm::Proxied).unwrap()) - p50(round.trial(Arm::Direct).unwrap())).collect()
+    };
+    let differences: Vec<Vec<f64>> = instances.iter().map(of_instance).collect();
+    assert!(differences.len() >= 5, "{differences:?}");
+    let freedom: usize = differences.iter().map(|rounds| rounds.len() - 1).sum();
+    let squares: f64 = differences.iter().map(|rounds| variance(rounds) * (rounds.len() - 1) as f64).sum();
+    near(scatter.within_ns, (squares / freedom as f64).sqrt());
+    let means: Vec<f64> = differences.iter().map(|rounds| rounds.iter().sum::<f64>() / rounds.len() as f64).collect();
+    let share: f64 = differences.iter().map(|rounds| 1.0 / rounds.len() as f64).sum::<f64>() / means.len() as f64;
+    near(scatter.between_ns, (variance(&means) - share * scatter.within_ns.powi(2)).max(0.0).sqrt());
+    let least = found.noise_floor.as_ref().map_or(0.0, |floor| floor.least_ns).max(1e-3 * scatter.overhead_ns.point);
+    let spans: Vec<u64> = scatter.resolves.iter().map(|resolution| resolution.measuring_ns / 1_000_000_000).collect();
+    assert_eq!(spans, [10, 60, 600]);
+    for shown in &scatter.resolves {
+        let takes = shown.rounds * scatter.round_ns;
+        assert!((0.5..1.0).contains(&(takes as f64 / shown.measuring_ns as f64)), "{shown:?} {scatter:?}");
+        let (rounds, k) = (shown.rounds as f64, shown.instances as f64);
+        let by_rule = match mean_resolution(shown.instances).unwrap() {
+            Some(deviations) => {
+                deviations * (scatter.between_ns.powi(2) + scatter.within_ns.powi(2) * k / rounds).sqrt()
+            }
+            None => {
+                let within = resolution(shown.rounds).unwrap() * scatter.within_ns;
+                (within.powi(2) + (3.241_516 * scatter.between_ns).powi(2) / k).sqrt()
+            }
+        };
+        near(shown.overhead_ns, by_rule.max(least));
+    }
+}
+
 /// Compares the file with the record, from which its values are computed again in another way.
-fn agrees(found: &Calibration, record: &Record) {
+fn agrees(found: &Calibration, place: &Place) {
+    let record = &place.record("calibrate");
+    instances_agree(found, &place.record("calibrate-instances"));
     assert_eq!((&found.run_id, &found.taken_at, &found.host), (&record.run_id, &record.started_at, &record.host));
     assert!(found.quick && found.overrides.len() >= BUSY.len(), "{:?}", found.overrides);
     if let Some(floor) = &found.noise_floor {
@@ -113,19 +159,13 @@ fn agrees(found: &Calibration, record: &Record) {
         let p50 = |trial: &TrialRecord| trial.load.latencies.response.quantile(0.5).unwrap().0 as f64;
         let of = |arm| rounds.iter().map(move |round| p50(round.trial(arm).unwrap()));
         let difference = of(Arm::Proxied).zip(of(Arm::Direct)).map(|(one, other)| one - other);
-        near(floor.difference_ns.point, median(difference.collect()));
+        let differences: Vec<f64> = difference.collect();
+        near(floor.difference_ns.point, median(differences.clone()));
+        near(floor.scatter_ns, variance(&differences).sqrt());
         near(floor.p50_ns.point, median(of(Arm::Direct).collect()));
         assert_eq!(floor.difference_ns.n, rounds.len() as u64);
         let longer = |ns: u64| ns > 2 * floor.window_ns && ns < 60_000_000_000;
         assert!(longer(floor.round_ns), "{floor:?}");
-        let resolves: Vec<u64> =
-            floor.resolves.iter().map(|resolution| resolution.measuring_ns / 1_000_000_000).collect();
-        assert!([10, 60, 600].ends_with(&resolves) && resolves.len() >= 2, "{resolves:?}");
-        for shown in &floor.resolves {
-            assert_eq!(shown.rounds, shown.measuring_ns / floor.round_ns);
-            let by_rule = resolution(shown.rounds).unwrap() * floor.scatter_ns;
-            near(shown.overhead_ns, by_rule.max(floor.least_ns));
-        }
     }
     if let Some(ceiling) = &found.ceiling {
         let trials: Vec<_> =
@@ -153,10 +193,15 @@ fn a_quick_calibration_is_valid_agrees_with_its_record_and_is_quoted() {
     let output = place.calibrate(&[]).output().unwrap();
     let found = place.found();
     ended_well(&output, &found);
-    agrees(&found, &place.record());
-    assert!(found.noise_floor.is_some() && found.ceiling.is_some(), "{:?}", found.absent);
+    agrees(&found, &place);
+    assert!(found.noise_floor.is_some() && found.instances.is_some() && found.ceiling.is_some(), "{:?}", found.absent);
     let shown = text(&output.stdout);
-    for line in ["\nnoise floor: direct against direct, 1,000/s on 10 connections\n", "\nsampler\n", "\npacer lag\n"] {
+    for line in [
+        "\nnoise floor: direct against direct, 1,000/s on 10 connections\n",
+        "\nfresh instances of the bundled sidecar, 1,000/s on 10 connections\n",
+        "\nsampler\n",
+        "\npacer lag\n",
+    ] {
         assert!(shown.contains(line), "{line}{shown}");
     }
     let valid = place.harness().arg("validate").arg(place.file()).output().unwrap();
@@ -240,7 +285,7 @@ fn a_known_delay_is_the_ceiling_and_no_difference() {
         let output = place.calibrate(&sets).output().unwrap();
         let found = place.found();
         ended_well(&output, &found);
-        agrees(&found, &place.record());
+        agrees(&found, &place);
         let ceiling = found.ceiling.unwrap();
         assert_eq!((ceiling.vus, ceiling.bound.by.as_str()), (10, "upstream"), "{ceiling:?}");
         assert_eq!((ceiling.upstream.reach, ceiling.generator.reach), (Reach::Ceiling, Reach::AtLeast));
@@ -258,7 +303,11 @@ fn a_known_delay_is_the_ceiling_and_no_difference() {
 fn an_invalid_value_is_absent_with_its_reason() {
     let _alone = alone();
     let place = Place::new();
-    let late = ["stage.noise.audit.pacer_lag_p99=1ns", "stage.noise.rounds=12", "stage.ceiling.window=200ms"];
+    let late = [
+        "stage.ceiling.window=200ms",
+        "stage.noise.audit.pacer_lag_p99=1ns",
+        "stage.instances.audit.pacer_lag_p99=1ns",
+    ];
     let sets: Vec<&str> = SHORT.iter().chain(&late).copied().collect();
     let output = place.calibrate(&sets).args(["--format", "json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(6), "{}\n{}", text(&output.stdout), text(&output.stderr));
@@ -269,9 +318,12 @@ fn an_invalid_value_is_absent_with_its_reason() {
     assert!(faults.is_empty(), "{faults:?}");
     let absent = place.found().absent;
     let parts: Vec<&str> = absent.iter().map(|absent| absent.part.as_str()).collect();
-    assert!(parts.starts_with(&["noise floor"]) && parts.contains(&"pacer lag of stage noise"), "{parts:?}");
+    assert!(
+        parts.starts_with(&["noise floor", "scatter between instances"]) && parts.contains(&"pacer lag of stage noise"),
+        "{parts:?}"
+    );
     assert!(absent[0].reason.starts_with("INVALID: ") && absent[0].reason.contains("pacer lag"), "{absent:?}");
-    assert!(flat(&output.stderr).contains("error: INVALID: stage noise: "), "{}", text(&output.stderr));
+    assert!(flat(&output.stderr).contains("error: INVALID: stage instances: "), "{}", text(&output.stderr));
     let (quoted, _) = glance(&place);
     assert!(flat(&quoted.stdout).contains("the resolution of this host is unknown (INVALID: "));
 }

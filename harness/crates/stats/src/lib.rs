@@ -8,12 +8,12 @@
 //! - A result is a finite number, or an [`Undefined`] with the reason.
 
 mod adjust;
+mod components;
 mod distribution;
 mod drift;
 mod estimate;
 mod fisher;
 mod mann_whitney;
-mod median_error;
 mod moments;
 mod monotone;
 mod pairs;
@@ -32,16 +32,16 @@ mod undefined;
 mod units;
 
 pub use adjust::benjamini_hochberg;
+pub use components::{Components, components};
 pub use drift::{Drift, OrderEffect, drift, order_effect};
 pub use estimate::{Estimate, Interval};
 pub use fisher::fisher_exact;
 pub use mann_whitney::{MannWhitney, mann_whitney};
-pub use median_error::median_error;
 pub use moments::deviation;
 pub use monotone::{above_zero, greater_head, larger_head};
 pub use pairs::{differences, log_ratios, logarithms};
 pub use prediction::{Prediction, predict};
-pub use resolution::{resolution, rounds_for};
+pub use resolution::{ERRORS, mean_resolution, resolution};
 pub use sample::{Sample, Unusable};
 pub use shares::{Part, binomial, share, total};
 pub use shift::{Shift, shift};

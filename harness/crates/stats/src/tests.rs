@@ -4,4 +4,12 @@
 mod properties;
 mod reference;
 
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
 use crate::sample::tests::sample;
+
+/// Returns a value with mean 0 and variance 1 that is nearly normal: the sum of twelve uniform ones.
+pub(crate) fn normal(random: &mut ChaCha8Rng) -> f64 {
+    (0..12).map(|_| random.random_range(-0.5..0.5)).sum()
+}

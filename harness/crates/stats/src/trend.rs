@@ -147,6 +147,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
+    use crate::tests::normal;
 
     fn times(n: u32) -> Vec<f64> {
         (0..n).map(|at| f64::from(at) * 2.0).collect()
@@ -223,10 +224,6 @@ mod tests {
             few += u32::from(found.independent < FEWEST_INDEPENDENT);
         }
         (f64::from(held) / f64::from(trials), f64::from(few) / f64::from(trials))
-    }
-
-    fn normal(random: &mut ChaCha8Rng) -> f64 {
-        (0..12).map(|_| random.random_range(-0.5..0.5)).sum()
     }
 
     /// Returns normal values divided by uniform ones, which have heavy tails.

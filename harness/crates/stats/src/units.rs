@@ -160,10 +160,7 @@ mod tests {
 
     use super::*;
     use crate::sample::tests::sample;
-
-    fn normal(random: &mut ChaCha8Rng) -> f64 {
-        (0..12).map(|_| random.random_range(-0.5..0.5)).sum()
-    }
+    use crate::tests::normal;
 
     #[test]
     fn a_mean_is_compared_with_zero_as_by_scipy() {

@@ -2,7 +2,7 @@
 
 use harness::measure::Calibration;
 use harness::measure::ToolFacts;
-use harness::measure::calibration::{BoundBy, Ceiling, Figure, NoiseFloor, Resolution};
+use harness::measure::calibration::{BoundBy, Ceiling, Figure, InstanceScatter, NoiseFloor, Resolution};
 
 use harness_base::units::Rate;
 
@@ -12,17 +12,21 @@ use super::*;
 fn calibrated(change: impl FnOnce(&mut Calibration)) -> Record {
     let mut record = sample::record();
     let figure = |point, ends| Figure { point, ends: Some(ends), n: 33 };
-    let resolution =
-        |seconds: u64, rounds, overhead_ns| Resolution { measuring_ns: seconds * 1_000_000_000, rounds, overhead_ns };
+    let resolution = |seconds: u64, rounds, instances, overhead_ns| Resolution {
+        measuring_ns: seconds * 1_000_000_000,
+        rounds,
+        instances,
+        overhead_ns,
+    };
     let mut found = Calibration {
-        schema_version: 1,
+        schema_version: 2,
         taken_at: "2026-11-19T20:00:00Z".to_owned(),
         tool: record.tool.clone(),
         host: record.host.clone(),
         fingerprint: record.host.fingerprint(),
         noise_floor: Some(NoiseFloor {
             difference_ns: figure(-1_000.0, [-4_000.0, 2_000.0]),
-            resolves: vec![resolution(10, 7, 12_345.0), resolution(60, 46, 4_820.0), resolution(600, 461, 1_520.0)],
+            resolves: Vec::new(),
             rate: Rate(1_000.0),
             connections: 10,
             window_ns: 1_000_000_000,
@@ -30,6 +34,20 @@ fn calibrated(change: impl FnOnce(&mut Calibration)) -> Record {
             p50_ns: figure(150_000.0, [149_000.0, 151_000.0]),
             scatter_ns: 9_000.0,
             least_ns: 500.0,
+        }),
+        instances: Some(InstanceScatter {
+            overhead_ns: figure(70_000.0, [66_000.0, 74_000.0]),
+            resolves: vec![
+                resolution(10, 16, 1, 12_345.0),
+                resolution(60, 92, 7, 4_820.0),
+                resolution(600, 990, 10, 1_520.0),
+            ],
+            rate: Rate(1_000.0),
+            connections: 10,
+            window_ns: 200_000_000,
+            round_ns: 600_000_000,
+            between_ns: 1_000.0,
+            within_ns: 6_000.0,
         }),
         ceiling: Some(Ceiling {
             rate_per_second: figure(53_210.0, [53_000.0, 53_400.0]),

@@ -81,8 +81,13 @@ fn the_coverages_in_the_statistics_are_those_of_the_code() {
 
 #[test]
 fn the_resolutions_in_the_calibration_are_those_of_the_code() {
-    let rounds = [6, 7, 8, 9, 10, 15, 20, 50, 100, 500];
+    let rounds = [6, 7, 8, 9, 10, 15, 20, 30, 40];
     let shown = rounds.map(|rounds| format!("{:.2}", harness_stats::resolution(rounds).unwrap()));
-    let row = format!("| c | {} |", shown.join(" | "));
+    let row = format!("| c(N) | {} |", shown.join(" | "));
+    assert!(document("calibrate.md").contains(&row), "{row}");
+    let instances = [5, 6, 7, 8, 9, 10, 20, 40];
+    let shown =
+        instances.map(|instances| format!("{:.2}", harness_stats::mean_resolution(instances).unwrap().unwrap()));
+    let row = format!("| d(k) | {} |", shown.join(" | "));
     assert!(document("calibrate.md").contains(&row), "{row}");
 }
