@@ -176,11 +176,17 @@ fn judged(lags: &LatencyHistogram) -> Option<JudgedLag> {
 fn stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let load = evidence.load;
     let Some(stalls) = load.stalls else { return Some(Check::unread(Rule::Stall, limits.stall.0)) };
-    let (part, of, share_of) = match evidence.offered {
-        Pace::Open { .. } => (stalls.requests, load.scheduled, ShareOf::Requests),
-        Pace::Closed { .. } => (stalls.span_ns, load.window_ns.saturating_add(stalls.span_ns), ShareOf::Window),
+    let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
+    let requests = (share(stalls.requests, load.scheduled), ShareOf::Requests);
+    let (share, share_of) = match evidence.offered {
+        Pace::Open { .. } => requests,
+        // A stall in a closed loop overlaps few of many short requests, but all of a few long ones, such as streams.
+        Pace::Closed { .. } => {
+            let window = share(stalls.span_ns, load.window_ns.saturating_add(stalls.span_ns));
+            if requests.0 > window { requests } else { (window, ShareOf::Window) }
+        }
     };
-    let (share, limit) = (part as f64 / of.max(1) as f64, limits.stall.0);
+    let limit = limits.stall.0;
     let found = Found::Stall { process: OwnProcess::Generator, share, share_of, limit };
     Some(Check::new(found, share <= limit, Blame::Generator))
 }
@@ -243,7 +249,7 @@ fn ledger(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
 }
 
 /// Compares the counted requests in flight with rate × mean service time (J. D. C. Little, "A Proof for the Queuing
-/// Formula L = λW", 1961). A quarter of a request is tolerated in addition to the limit, because the count is sampled.
+/// Formula L = λW", 1961). Four standard errors of the sampled count are tolerated in addition to the limit, at least a quarter of a request.
 fn littles_law(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let load = evidence.load;
     // The samples of the count were not taken when they were due.
@@ -253,7 +259,12 @@ fn littles_law(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let seconds = load.window_ns as f64 / 1e9;
     let mean = load.latencies.service.mean_ns().filter(|_| seconds > 0.0 && load.outcomes.errors() == 0)?;
     let (counted, computed) = (load.mean_in_flight, load.completed_in_window as f64 / seconds * mean / 1e9);
-    let passed = (counted - computed).abs() <= limits.littles_law.0 * computed.max(counted) + 0.25;
+    // Samples that missed a burst vary less than the number in flight does, which varies at least like independent requests: by its mean.
+    let by_chance = load
+        .in_flight_samples
+        .filter(|samples| samples.number > 0)
+        .map_or(0.0, |samples| 4.0 * (samples.variance.max(computed) / samples.number as f64).sqrt());
+    let passed = (counted - computed).abs() <= limits.littles_law.0 * computed.max(counted) + by_chance.max(0.25);
     Some(Check::new(Found::LittlesLaw { counted, computed }, passed, Blame::Instrument))
 }
 

@@ -189,10 +189,10 @@ async fn trial(
     trial.over().await;
     gate.send_replace(Phase::Idle);
     let counts = window_reader.close(send(writer));
-    let mean_in_flight = counts.mean_in_flight();
+    let (mean_in_flight, samples) = counts.in_flight();
     // With slices, the seconds were sent as they passed.
     let seconds = if order.slice.is_some() { Vec::new() } else { counts.seconds };
-    Ok(LoadFacts { mean_in_flight, seconds, ..trial.facts() })
+    Ok(LoadFacts { mean_in_flight, in_flight_samples: Some(samples), seconds, ..trial.facts() })
 }
 
 /// Writes frames to control. Goose prints to stdout, so descriptor 1 is redirected to stderr, and frames go to a copy of the

@@ -241,6 +241,17 @@ pub struct Ticks {
     pub outcomes: Vec<Outcomes>,
 }
 
+/// The samples of the requests in flight.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct InFlightSamples {
+    pub number: u64,
+    /// The variance of the samples, in squared requests.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
+    pub variance: f64,
+}
+
 /// The report of one trial.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -279,6 +290,9 @@ pub struct LoadFacts {
     /// The mean number of requests in flight over the window, from samples.
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub mean_in_flight: f64,
+    /// Absent in records of a harness that did not count the samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight_samples: Option<InFlightSamples>,
     pub latencies: Latencies,
     /// Absent if no request expects events.
     #[serde(default, skip_serializing_if = "Option::is_none")]

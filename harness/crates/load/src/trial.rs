@@ -355,6 +355,7 @@ impl Trial {
                 errors: tally.stalled_errors,
             }),
             mean_in_flight: 0.0,
+            in_flight_samples: None,
             latencies: tally.latencies,
             events: tally.events,
             continued: tally.continued,

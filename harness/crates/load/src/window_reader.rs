@@ -12,8 +12,8 @@ use rand_chacha::ChaCha8Rng;
 use super::frames::FromChild;
 use super::tally::SecondTally;
 use super::trial::Trial;
-use crate::facts::Second;
 use crate::facts::Slice;
+use crate::facts::{InFlightSamples, Second};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
@@ -31,6 +31,8 @@ pub(super) struct WindowReader {
 #[derive(Debug, Default)]
 pub(super) struct WindowCounts {
     in_flight: u64,
+    /// The sum of the squares.
+    in_flight_squares: u64,
     samples: u64,
     pub(super) seconds: Vec<Second>,
     slice: SecondTally,
@@ -71,7 +73,9 @@ impl WindowCounts {
             if now >= trial.window_end {
                 return;
             }
-            self.in_flight += trial.tallies.in_flight();
+            let in_flight = trial.tallies.in_flight();
+            self.in_flight += in_flight;
+            self.in_flight_squares += in_flight * in_flight;
             self.samples += 1;
             let passed = now.since(trial.window_start.after(GRACE)).0 / 1_000_000_000;
             if passed > self.seconds.len() as u64 {
@@ -114,9 +118,15 @@ impl WindowCounts {
         }
     }
 
-    /// Returns the mean number of requests in flight over the window.
-    pub(super) fn mean_in_flight(&self) -> f64 {
-        if self.samples == 0 { 0.0 } else { self.in_flight as f64 / self.samples as f64 }
+    /// Returns the mean number of requests in flight over the window, and how it was sampled.
+    pub(super) fn in_flight(&self) -> (f64, InFlightSamples) {
+        if self.samples == 0 {
+            return (0.0, InFlightSamples::default());
+        }
+        let of = |sum: u64| sum as f64 / self.samples as f64;
+        let mean = of(self.in_flight);
+        let variance = (of(self.in_flight_squares) - mean * mean).max(0.0);
+        (mean, InFlightSamples { number: self.samples, variance })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use harness_base::clock::Mono;
 use harness_base::units::Rate;
-use harness_load::facts::StallTotal;
+use harness_load::facts::{InFlightSamples, StallTotal};
 use harness_load::mcp::facts::{Mcp, MethodFacts};
 use harness_load::mcp::method::Method;
 use harness_load::outcome::Outcomes;
@@ -44,17 +44,21 @@ fn failed_while(
     ledger: Option<Ledger>,
     readings: &Series<Reading>,
 ) -> Vec<(Rule, Option<Blame>)> {
-    let evidence = Evidence {
+    let offered = Pace::constant(Rate(load.scheduled as f64));
+    violated(&Evidence {
         arm,
-        offered: Pace::constant(Rate(load.scheduled as f64)),
+        offered,
         connections: 10,
         load,
         ledger,
         ledger_rule: LedgerRule::Exact,
         readings,
         target_cpus: 2.0,
-    };
-    let checks = audit(&evidence, &Limits::default());
+    })
+}
+
+fn violated(evidence: &Evidence<'_>) -> Vec<(Rule, Option<Blame>)> {
+    let checks = audit(evidence, &Limits::default());
     checks.into_iter().filter(|check| !check.passed).map(|check| (check.rule(), check.blame)).collect()
 }
 
@@ -123,6 +127,30 @@ fn a_stalled_generator_and_a_stalled_upstream_are_to_blame_themselves() {
 }
 
 #[test]
+fn a_stall_of_a_closed_loop_is_a_share_of_the_window_or_of_its_long_requests() {
+    let stalled = |scheduled, span_ns, requests| {
+        let load = LoadFacts {
+            stalls: Some(StallTotal { span_ns, requests, ended_after: 0, errors: 0 }),
+            ..load(scheduled, scheduled)
+        };
+        let readings = Series(vec![at(Mono::default()), at(Mono(1_000_000_000))]);
+        violated(&Evidence {
+            arm: Arm::Proxied,
+            offered: Pace::Closed { vus: 10 },
+            connections: 10,
+            load: &load,
+            ledger: None,
+            ledger_rule: LedgerRule::Exact,
+            readings: &readings,
+            target_cpus: 2.0,
+        })
+    };
+    let stall = [(Rule::Stall, Some(Blame::Generator))];
+    assert_eq!((stalled(1_000, 300_000_000, 10), stalled(1_000, 340_000_000, 10)), (vec![], stall.to_vec()));
+    assert_eq!((stalled(40, 10_000_000, 10), stalled(10, 10_000_000, 10)), (vec![], stall.to_vec()));
+}
+
+#[test]
 fn a_rate_not_achieved_without_lag_is_the_targets_doing() {
     let found = failed(&load(1000, 900), Arm::Proxied, None);
     assert_eq!(found[0], (Rule::Achieved, Some(Blame::Target)));
@@ -185,6 +213,11 @@ fn the_hits_of_each_method_must_match_too() {
 fn concurrency_that_contradicts_latency_is_the_instruments_fault() {
     let mut odd = load(1000, 1000);
     odd.mean_in_flight = 4.0;
+    assert_eq!(failed(&odd, Arm::Proxied, None), [(Rule::LittlesLaw, Some(Blame::Instrument))]);
+    // Bursts of eight requests that 36 samples have met more often than they should; 1,000 samples would not.
+    odd.in_flight_samples = Some(InFlightSamples { number: 36, variance: 20.0 });
+    assert_eq!(failed(&odd, Arm::Proxied, None), []);
+    odd.in_flight_samples = Some(InFlightSamples { number: 1_000, variance: 20.0 });
     assert_eq!(failed(&odd, Arm::Proxied, None), [(Rule::LittlesLaw, Some(Blame::Instrument))]);
 }
 

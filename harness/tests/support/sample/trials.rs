@@ -87,6 +87,7 @@ impl Maker {
             connections: None,
             stalls: Some(StallTotal::default()),
             mean_in_flight: requests as f64 / seconds * mean / 1e9,
+            in_flight_samples: None,
             seconds: per_second.collect(),
             latencies,
             events: None,
