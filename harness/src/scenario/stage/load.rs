@@ -49,7 +49,8 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
     let either = matches!(defaults.arrivals, Loop::Either);
     let open = matches!(defaults.arrivals, Loop::Open) || (either && section.has("rate"));
     let (pace, connections) = if open { read_open(section) } else { read_closed(section, defaults.vus) };
-    if either && section.describing() {
+    let describes_both = either && section.describing();
+    if describes_both {
         read_open(section);
     }
     let rounds = section
@@ -69,7 +70,7 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
     let window = section.field("window", "measured part of a trial").check(longer_than_0).default(defaults.window);
     let ramp = read_ramp(section, warmup, "the window must see the full load: lengthen warmup");
     check_window(section, pace, window);
-    let tail = if open { read_tail(section, rounds) } else { Nanos::ZERO };
+    let tail = if open || describes_both { read_tail(section, rounds) } else { Nanos::ZERO };
     let load = LoadWork { rounds, ramp, tail, ..LoadWork::one_round(pace, connections, warmup, window) };
     let instances = instances.unwrap_or_else(|| if external { 1 } else { load.best_instances() });
     LoadWork { instances, ..load }
