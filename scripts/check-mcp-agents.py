@@ -53,6 +53,7 @@ revision = "{revision}"
 tools = 2
 calls = 6
 burst = [1, 4]
+listen = "100%"
 [stage.mcp]
 vus = 3
 rounds = 6
@@ -107,7 +108,10 @@ def check(folder, revision, is_json):
     wrong = sum(trial["scheduled"] - trial["outcomes"]["ok"] for trial in trials)
     if wrong or calls < 50 or (streamed > 0) == is_json:
         sys.exit(f"check-mcp-agents: version {MAJOR}, {revision}: {wrong} wrong answers, {calls} calls, {streamed} streams")
-    print(f"version {MAJOR} of the SDK, {revision}: {calls} calls, {streamed} answers as event streams")
+    listened = {key: sum(trial["mcp"].get("listened", {}).get(key, 0) for trial in trials) for key in ["asked", "opened", "failed", "wrong"]}
+    if listened["opened"] < 3 or listened["opened"] != listened["asked"] or listened["failed"] or listened["wrong"]:
+        sys.exit(f"check-mcp-agents: version {MAJOR}, {revision}: streams for messages of the server: {listened}")
+    print(f"version {MAJOR} of the SDK, {revision}: {calls} calls, {streamed} answers as event streams, {listened['opened']} streams that stay open")
 
 
 with tempfile.TemporaryDirectory() as folder:

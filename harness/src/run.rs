@@ -3,7 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod bench;
 pub(crate) mod builds;
-mod cancels;
+pub(crate) mod cancels;
 pub(crate) mod disturbers;
 mod engine;
 pub(crate) mod event;

@@ -59,6 +59,7 @@ macro_rules! each_measured_kind {
             Search search,
             Sessions sessions,
             Soak soak,
+            Faults faults,
             Import import,
         }
     };
@@ -234,6 +235,7 @@ pub mod faults {
     pub(crate) mod derive;
     pub mod facts;
     pub mod judge;
+    pub(crate) mod metrics;
     pub(crate) mod run;
     pub(crate) mod show;
     pub(crate) mod spec;

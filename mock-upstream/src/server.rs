@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-pub(crate) use self::http::{Stop, Version, Wire, accept_tls, drive, http2};
+pub(crate) use self::http::{Driven, GRACE, Stop, Version, Wire, accept_tls, drive, http2};
 pub(crate) use self::listener::{Bound, Listener};
 pub(crate) use self::socket::Socket;
 use crate::error::Error;

@@ -5,12 +5,14 @@
 
 mod admin;
 mod args;
+mod calls;
 mod events;
 mod faults;
 mod flood;
 mod forward;
 mod gate;
 mod headers;
+mod held;
 mod inbound;
 mod leaks;
 mod lengths;
@@ -24,17 +26,21 @@ mod run;
 mod serve;
 mod sessions;
 mod state;
+mod stopping;
 mod target;
 mod truth;
 mod turns;
 mod worker;
 
 pub use self::args::{Args, DoubleFork, ErrorKind, OnUpstreamError};
+pub use self::calls::{CallFlags, CallsReport, EveryCall, NotCalls};
 pub use self::gate::Freeze;
+pub use self::held::{HeldFlags, HeldReport};
 pub use self::lengths::{Span, Total};
 pub use self::report::{TruthReport, WorkerReport};
 pub use self::run::main_with;
 pub use self::serve::{serve_admin, serve_proxy};
 pub use self::sessions::SessionsReport;
 pub use self::state::Sidecar;
+pub use self::stopping::StopFlags;
 pub use self::target::{Target, TargetError, UpstreamHttp};

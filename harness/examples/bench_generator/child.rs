@@ -49,6 +49,17 @@ impl Child {
             expect,
             timeout: Nanos::from_secs(10),
         };
+        Self::start_with(args, address, connections, request, http2).await
+    }
+
+    /// Starts one that sends `request`, with its connections open.
+    pub(crate) async fn start_with(
+        args: &Args,
+        address: SocketAddr,
+        connections: u64,
+        request: Request,
+        http2: Option<Http2>,
+    ) -> Result<Self> {
         let host = address.to_string();
         let (address, base_path) = (address.into(), String::new());
         let arms = vec![ArmAddress { arm: Arm::Direct, address, host, base_path, tls: None, http2 }];
@@ -121,6 +132,7 @@ impl Child {
             block: None,
             reconnect: None,
             requests_per_connection: None,
+            lists_streams: false,
         };
         let facts = self.generator.trial(order, |_| {}).await?;
         ensure!(facts.outcomes.errors() == 0, "{}: {:?}", facts.outcomes.describe(), facts.examples);

@@ -1,6 +1,7 @@
 //! Measures the cost of the load child: beside wrk, h2load and a bare hyper loop, in turn against one mock upstream, and beside a bare
 //! `clock_nanosleep` loop. Started by `scripts/bench-generator`; prints a table of ratios and fails when a bound is exceeded.
 
+mod agents;
 mod bare;
 mod calls;
 mod child;
@@ -42,7 +43,7 @@ struct Args {
     /// The `harness` binary
     #[arg(long)]
     harness: PathBuf,
-    /// A mock upstream that answers POST /echo
+    /// A mock upstream that answers POST /echo, and is an MCP server
     #[arg(long)]
     upstream: SocketAddr,
     /// A proxy in front of that upstream, as NAME=ADDRESS, whose capacity is found; may be repeated
@@ -77,6 +78,7 @@ enum Part {
     Stamp,
     Capacity,
     Http2,
+    Agents,
 }
 
 impl Args {
@@ -158,6 +160,9 @@ fn measure(args: &Args) -> Result<bool> {
     }
     if args.wants(Part::Http2) {
         table.http2 = runtime.block_on(h2load::measure(args, &body))?;
+    }
+    if args.wants(Part::Agents) {
+        table.agents = runtime.block_on(agents::measure(args))?;
     }
     let (text, holds) = table.render();
     std::io::stdout().write_all(text.as_bytes())?;

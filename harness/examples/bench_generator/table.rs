@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Cost, Lag, h2load};
+use super::{Cost, Lag, agents, h2load};
 use crate::epoll::Latency;
 use harness_base::units::Nanos;
 
@@ -21,6 +21,7 @@ pub(crate) struct Table {
     pub(crate) stamp: Option<f64>,
     pub(crate) capacities: Vec<Capacity>,
     pub(crate) http2: Vec<h2load::Rows>,
+    pub(crate) agents: Vec<agents::Rows>,
 }
 
 /// The median latencies of one round, as the load child and a bare epoll loop found them.
@@ -133,6 +134,7 @@ impl Table {
             );
         }
         text.push_str(&h2load::render(&self.http2).0);
+        text.push_str(&agents::render(&self.agents).0);
         text.push_str("\n| bound | found | limit | holds |\n|---|---:|---:|---|\n");
         let bounds = self.bounds();
         for bound in &bounds {
@@ -169,6 +171,7 @@ impl Table {
             bounds.push(Bound::least(format!("capacity of {name} ÷ that found by wrk"), found, 0.97));
         }
         bounds.extend(h2load::render(&self.http2).1.into_iter().map(|(name, found)| Bound::most(name, found, 2.5)));
+        bounds.extend(agents::render(&self.agents).1.into_iter().map(|(name, found)| Bound::most(name, found, 1.3)));
         let Some((_, Rows { rss: first, .. })) = self.costs.first() else { return bounds };
         bounds.push(Bound::most("RSS at 10 connections, MiB", *first, 40.0));
         if let Some((connections, rows)) = self.more_costs.last() {

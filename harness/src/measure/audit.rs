@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 mod co_located;
+mod ledger;
 mod limits;
 mod text;
 
@@ -11,11 +12,11 @@ use co_located::{is_held_by_run, saturation};
 use harness_base::units::Nanos;
 use harness_load::facts::{Arm, LedgerRule, LoadFacts};
 use harness_load::latency::LatencyHistogram;
-use harness_load::outcome::Outcomes;
 use harness_load::pace::{Arrivals, Pace};
 use harness_rig::launch::LaunchRecord;
 use harness_rig::stopwatch::TimedRun;
 use harness_rig::usage::{Reading, Series};
+use ledger::ledger;
 
 pub use check::{Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag, by_rule};
 pub use co_located::tags;
@@ -218,34 +219,6 @@ fn unsent(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     };
     let (unsent, limit) = (evidence.load.outcomes.unsent, limits.unsent);
     Some(Check::new(Found::Unsent { unsent, limit }, unsent <= limit, blame_for_rate(evidence, limits)))
-}
-
-/// Compares the hits that the upstream counted with the requests that were sent. A request that failed may or may not have reached the
-/// upstream.
-fn ledger(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
-    let whole = evidence.ledger?;
-    let expected = if evidence.arm == Arm::Direct { LedgerRule::Exact } else { evidence.ledger_rule };
-    let load = evidence.load;
-    let of = |outcomes: &Outcomes| outcomes.errors() + outcomes.in_flight;
-    let unanswered = of(&load.outcomes) + of(&load.outside);
-    if expected == LedgerRule::Unknown {
-        return None;
-    }
-    let holds = |sent: u64, hits: u64| {
-        let fewest = sent.saturating_sub(unanswered);
-        match expected {
-            LedgerRule::Exact => (fewest..=sent).contains(&hits),
-            LedgerRule::AtLeast => hits >= fewest,
-            LedgerRule::None => hits == 0,
-            LedgerRule::Unknown => true,
-        }
-    };
-    let methods = load.mcp.iter().flat_map(|mcp| &mcp.methods);
-    let methods = methods.filter_map(|(method, facts)| Some((Some(*method), facts.sent_total, facts.upstream_hits?)));
-    let mut counts = std::iter::once((None, whole.sent, whole.upstream_hits)).chain(methods);
-    let wrong = counts.find(|(_, sent, hits)| !holds(*sent, *hits));
-    let (method, sent, upstream_hits) = wrong.unwrap_or((None, whole.sent, whole.upstream_hits));
-    Some(Check::new(Found::Ledger { method, sent, upstream_hits, expected }, wrong.is_none(), behind(evidence.arm)))
 }
 
 /// Compares the counted requests in flight with rate × mean service time (J. D. C. Little, "A Proof for the Queuing

@@ -1,9 +1,7 @@
 //! Compares the streams that the generator left with the instants at which the bundled upstream noticed it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::admin::Admin;
 use super::bench::Bench;
 use super::halt::Halt;
 use crate::measure::LoadFacts;
@@ -12,9 +10,9 @@ use harness_base::units::Nanos;
 use mock_upstream::upstream::CancelReport;
 
 /// How long the upstream is watched after the last stream was left. A target that cancels later than that does not cancel.
-const LIMIT: Nanos = Nanos::from_millis(300);
+pub(crate) const LIMIT: Nanos = Nanos::from_millis(300);
 /// The pause between two looks.
-const PAUSE: Nanos = Nanos::from_millis(20);
+pub(crate) const PAUSE: Nanos = Nanos::from_millis(20);
 
 /// The upstream did not say which streams were cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -31,11 +29,14 @@ struct Error {
 pub(crate) async fn settle(bench: &Bench, load: &mut LoadFacts) -> Result<(), Halt> {
     let Some(streams) = load.streams.as_mut() else { return Ok(()) };
     let Some(last) = streams.left.iter().map(|left| left.at).max() else { return Ok(()) };
-    let Some(admin) = bench.admin() else { return Ok(()) };
+    if bench.admin().is_none() {
+        return Ok(());
+    }
     let mut noticed = BTreeMap::new();
     loop {
         let is_last = Mono::now() >= last.after(LIMIT);
-        noticed.extend(take(bench, &admin).await?);
+        let seen = take(bench).await?;
+        noticed.extend(seen.cancelled.iter().map(|cancelled| (cancelled.stream, Mono(cancelled.at_ns))));
         if is_last || streams.unnoticed(&noticed) == 0 {
             break;
         }
@@ -45,9 +46,12 @@ pub(crate) async fn settle(bench: &Bench, load: &mut LoadFacts) -> Result<(), Ha
     Ok(())
 }
 
-/// Returns the streams that the upstream saw cancelled since the last look, with the instants.
-async fn take(bench: &Bench, admin: &Arc<Admin>) -> Result<BTreeMap<u64, Mono>, Halt> {
+/// Returns the streams that the upstream saw cancelled or finished since the last look; none if it is not the bundled one.
+///
+/// # Errors
+/// Returns [`Halt::Failed`] if the upstream does not answer.
+pub(crate) async fn take(bench: &Bench) -> Result<CancelReport, Halt> {
+    let Some(admin) = bench.admin() else { return Ok(CancelReport { cancelled: Vec::new(), finished: Vec::new() }) };
     let report: Result<CancelReport, _> = admin.ask("cancelled").await;
-    let report = report.map_err(|cause| bench.without_upstream(&Error { cause: cause.to_string() }))?;
-    Ok(report.cancelled.iter().map(|cancelled| (cancelled.stream, Mono(cancelled.at_ns))).collect())
+    report.map_err(|cause| bench.without_upstream(&Error { cause: cause.to_string() }))
 }

@@ -29,13 +29,22 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct McpAnswer {
-    methods: Vec<MethodHits>,
+    methods: Vec<Named>,
+    tools: Vec<Named>,
+    sessions: Sessions,
 }
 
 #[derive(Deserialize)]
-struct MethodHits {
+struct Named {
     name: String,
     hits: u64,
+}
+
+/// Sessions so far.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Sessions {
+    opened: u64,
+    deleted: u64,
 }
 
 /// The counts of the upstream so far.
@@ -44,18 +53,40 @@ pub(crate) struct Count {
     pub(crate) hits: u64,
     /// The last spans in which its event loop did not run although it was due; absent where it does not report them.
     pub(crate) stalls: Option<Vec<StallSpan>>,
-    /// The messages of agents by method; absent if it does not count them.
-    methods: Option<BTreeMap<String, u64>>,
+    /// What it counted of agents; absent if it does not count them.
+    mcp: Option<McpCount>,
 }
 
-/// Records how many requests of each method the upstream counted between two readings.
-pub(crate) fn record_methods(before: Option<&Count>, after: Option<&Count>, load: &mut LoadFacts) {
-    let methods = |count: Option<&Count>| count.and_then(|count| count.methods.clone());
-    let (Some(before), Some(after), Some(mcp)) = (methods(before), methods(after), &mut load.mcp) else { return };
+/// What the upstream counted of agents so far.
+#[derive(Debug, Clone)]
+struct McpCount {
+    methods: BTreeMap<String, u64>,
+    tools: BTreeMap<String, u64>,
+    sessions: Sessions,
+}
+
+/// Records what the upstream counted of agents between two readings: requests by method, calls by tool, and sessions.
+pub(crate) fn record_mcp(before: Option<&Count>, after: Option<&Count>, load: &mut LoadFacts) {
+    let Some(mcp) = &mut load.mcp else { return };
+    let of = |count: Option<&Count>| count.and_then(|count| count.mcp.clone());
+    let (Some(before), Some(after)) = (of(before), of(after)) else {
+        mcp.calls.clear();
+        return;
+    };
+    let methods = added(&before.methods, &after.methods);
     for (method, facts) in &mut mcp.methods {
-        let of = |counts: &BTreeMap<String, u64>| counts.get(method.name()).copied().unwrap_or(0);
-        facts.upstream_hits = Some(of(&after).saturating_sub(of(&before)));
+        facts.upstream_hits = Some(methods.get(method.name()).copied().unwrap_or(0));
     }
+    let opened = after.sessions.opened.saturating_sub(before.sessions.opened);
+    let deleted = after.sessions.deleted.saturating_sub(before.sessions.deleted);
+    mcp.settle(&added(&before.tools, &after.tools), (opened, deleted));
+}
+
+/// Returns what was added to each counter, without those that stayed the same.
+fn added(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let since =
+        |(name, hits): (&String, &u64)| (name.clone(), hits.saturating_sub(before.get(name).copied().unwrap_or(0)));
+    after.iter().map(since).filter(|(_, hits)| *hits > 0).collect()
 }
 
 impl Count {
@@ -84,6 +115,11 @@ pub(crate) async fn count(admin: &Admin, requests: &[Request]) -> Result<Count, 
     let answer: Answer = admin.ask("ledger").await.map_err(|cause| Error { cause })?;
     let ours = |hits: &&Hits| requests.iter().any(|request| request.hits(&hits.method, &hits.path));
     let hits = answer.hits.iter().filter(ours).map(|hits| hits.hits).sum();
-    let methods = answer.mcp.map(|mcp| mcp.methods.into_iter().map(|method| (method.name, method.hits)).collect());
-    Ok(Count { hits, stalls: answer.stalls, methods })
+    let by_name = |counts: Vec<Named>| counts.into_iter().map(|count| (count.name, count.hits)).collect();
+    let mcp = answer.mcp.map(|mcp| McpCount {
+        methods: by_name(mcp.methods),
+        tools: by_name(mcp.tools),
+        sessions: mcp.sessions,
+    });
+    Ok(Count { hits, stalls: answer.stalls, mcp })
 }

@@ -94,7 +94,7 @@ pub(crate) async fn changed(
     limits::none_killed(&window.readings, &stage.limits)?;
     cancels::settle(bench, &mut load).await?;
     let after = hits(bench, &stage.requests).await?;
-    ledger::record_methods(before.as_ref(), after.as_ref(), &mut load);
+    ledger::record_mcp(before.as_ref(), after.as_ref(), &mut load);
     let ledger = ledger_of(before, after, &load);
     Ok(judge(stage, work, bench, Measured { arm, load, window, ledger }))
 }
@@ -136,6 +136,7 @@ pub(crate) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> TrialOrder {
         block: None,
         reconnect: None,
         requests_per_connection: work.per_connection.map(|per_connection| per_connection.requests),
+        lists_streams: false,
     }
 }
 

@@ -70,6 +70,8 @@ fn by_default(around: Around<'_>) -> Request {
         session_id: true,
         discover: true,
         progress: true,
+        listen: Ratio(0.0),
+        batches: Ratio(0.0),
     };
     let upstream_hits = if around.counts_hits { LedgerRule::Exact } else { LedgerRule::Unknown };
     Request {
@@ -113,8 +115,12 @@ fn read_workload(section: &Section<'_>, base: &Workload) -> Workload {
     let about = "revision of the protocol; 2026-07-28 has no sessions";
     let word: String = section.field("revision", about).one_of(&words).default(base.revision.word().to_owned());
     let not_empty = |name: &String| if name.is_empty() { Err("must not be empty".to_owned()) } else { Ok(()) };
+    let revision = Revision::ALL.into_iter().find(|revision| revision.word() == word).unwrap_or(base.revision);
+    let listening = "share of the sessions during which agents hold a stream open on which the server can send: GET, or subscriptions/listen without sessions";
     Workload {
-        revision: Revision::ALL.into_iter().find(|revision| revision.word() == word).unwrap_or(base.revision),
+        revision,
+        listen: read_share(section, ("listen", listening), base.listen),
+        batches: read_batches(section, revision, base.batches),
         tools: section
             .field("tools", "number of tools that every list must have; default: any from 1")
             .check(at_least(1, ""))
@@ -136,14 +142,11 @@ fn read_workload(section: &Section<'_>, base: &Workload) -> Workload {
             .default(base.calls),
         burst: read_burst(section, base.burst),
         think: read_think(section, base.think),
-        abandoned: section
-            .field("abandoned", "share of the sessions that agents leave without DELETE")
-            .check(
-                |share: &Ratio| {
-                    if (0.0..=1.0).contains(&share.0) { Ok(()) } else { Err("must be from 0% to 100%".to_owned()) }
-                },
-            )
-            .default(base.abandoned),
+        abandoned: read_share(
+            section,
+            ("abandoned", "share of the sessions that agents leave without DELETE"),
+            base.abandoned,
+        ),
         session_id: section
             .field("session_id", "whether the server must give each session an identifier")
             .default(base.session_id),
@@ -152,6 +155,28 @@ fn read_workload(section: &Section<'_>, base: &Workload) -> Workload {
             .default(base.discover),
         progress: section.field("progress", "whether calls ask for notifications of progress").default(base.progress),
     }
+}
+
+fn read_share(section: &Section<'_>, (key, about): (&'static str, &'static str), base: Ratio) -> Ratio {
+    let within = |share: &Ratio| match (0.0..=1.0).contains(&share.0) {
+        true => Ok(()),
+        false => Err("must be from 0% to 100%".to_owned()),
+    };
+    section.field(key, about).check(within).default(base)
+}
+
+/// Reads the share of the bursts that are batches. A stage with another revision than the scenario has none.
+fn read_batches(section: &Section<'_>, revision: Revision, base: Ratio) -> Ratio {
+    let about = "share of the bursts that agents send as one batch; only revision 2025-03-26 has batches";
+    let share = read_share(section, ("batches", about), base);
+    if revision.has_batches() {
+        return share;
+    }
+    if section.has("batches") && share.0 > 0.0 {
+        let hint = "write revision = \"2025-03-26\", or leave it out".to_owned();
+        section.mistake("batches", format!("{} has no batches", revision.word()), Some(hint));
+    }
+    Ratio(0.0)
 }
 
 fn read_text(section: &Section<'_>, base: &TextSize) -> TextSize {

@@ -13,7 +13,7 @@ use harness::measure::{Ending, RoundStatus, StageStatus};
 use harness::plan::{Options as PlanOptions, Plan};
 use harness::report::{Summary, format};
 use harness::scenario::Scenario;
-use harness::stages::faults::facts::{Expectation, FaultKind, FaultRecord, Instance, Planned, Stage};
+use harness::stages::faults::facts::{Expectation, FaultKind, FaultRecord, Instance, Planned, Stage, StreamsMet};
 use harness::stages::faults::judge::{Judged, RowState};
 use harness::verdict::judgement::{FindingKind, Judgement};
 use harness::verdict::stage::Detail;
@@ -46,7 +46,7 @@ fn half_reset(tick: u64) -> Outcomes {
 
 fn fault(kind: FaultKind) -> FaultRecord {
     let made = kind.is_upstreams().then_some(100);
-    FaultRecord { kind, began_ns: 1_000 * MS, ended_ns: Some(2_000 * MS), made, exit: None }
+    FaultRecord { kind, began_ns: 1_000 * MS, ended_ns: Some(2_000 * MS), made, exit: None, streams: None }
 }
 
 fn record(expect: Expectation, fault: FaultRecord, trial: TrialRecord) -> Record {
@@ -60,6 +60,7 @@ fn record(expect: Expectation, fault: FaultRecord, trial: TrialRecord) -> Record
         slow_ns: 300 * MS,
         readers: 4,
         planned,
+        ..Stage::default()
     };
     let round = RoundRecord { index: 0, status: RoundStatus::Valid, trials: vec![trial] };
     let stage = StageRecord {
@@ -163,6 +164,55 @@ fn a_stop_is_judged_by_what_it_lost_and_how_it_ended() {
 }
 
 #[test]
+fn open_streams_are_judged_by_how_they_ended_and_by_both_witnesses() {
+    let met = |drained, finished, cut, hung| StreamsMet {
+        before: 30,
+        open: drained + finished + cut + hung,
+        drained,
+        finished,
+        cut,
+        hung,
+        last_end_ns: Some(400 * MS),
+        upstream_finished: drained,
+        upstream_cancelled: finished + cut + hung,
+        ..StreamsMet::default()
+    };
+    let fault = |streams| {
+        let exit = Some(ExitFacts { ending: Ending::Code(0), took_ns: 400 * MS, killed: false });
+        FaultRecord { ended_ns: None, exit, streams: Some(streams), ..fault(FaultKind::StopStreams) }
+    };
+    let verdict = |expect, streams| {
+        let (state, message, _) = verdict(expect, fault(streams), trial(|_| ok()));
+        (state, message)
+    };
+    let fine = (RowState::AsExpected, String::new());
+    let not = |message: &str| (RowState::NotAsExpected, message.to_owned());
+    assert_eq!(verdict(Expectation::Answers, met(20, 0, 0, 0)), fine);
+    assert_eq!(verdict(Expectation::Errors, met(8, 0, 12, 0)), fine);
+    let lost = not("12 of 20 open streams lost, none expected (8 drained, 12 cut)");
+    assert_eq!(verdict(Expectation::Answers, met(8, 0, 12, 0)), lost);
+    let short = not("3 of 20 open streams were ended as if they were complete");
+    assert_eq!(verdict(Expectation::Errors, met(17, 3, 0, 0)), short);
+    assert_eq!(verdict(Expectation::ErrorsInBodies, met(17, 3, 0, 0)), fine);
+    assert_eq!(
+        verdict(Expectation::ErrorsInBodies, met(19, 0, 0, 1)),
+        not("1 of 20 open streams neither went on nor ended")
+    );
+    for unknown in [met(0, 0, 0, 0), StreamsMet { contradicted: 1, ..met(20, 0, 0, 0) }] {
+        assert_eq!(verdict(Expectation::Errors, unknown).0, RowState::Unknown);
+    }
+    let record = record(Expectation::Errors, fault(met(8, 0, 12, 0)), trial(|_| ok()));
+    let judgement = judged(&record);
+    let table =
+        String::from_utf8(format("table").unwrap().render(&Summary::new(&record, &judgement)).unwrap()).unwrap();
+    let flat = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    let course = "20 streams were open at SIGTERM and ended, the last of them 400 ms after it: 8 drained, 12 cut; the upstream saw \
+                  8 finished and 12 cancelled";
+    assert!(flat.contains(course), "{table}");
+    assert!(flat.contains("stream/stop_cut_percent") && flat.contains("60.0"), "{table}");
+}
+
+#[test]
 fn an_unknown_value_is_inconclusive_and_never_a_pass() {
     let untouched = FaultRecord { made: Some(0), ..fault(FaultKind::UpstreamReset) };
     let (state, message, exit) = verdict(Expectation::Errors, untouched, trial(|_| ok()));
@@ -226,6 +276,8 @@ fn mistakes_of_faults_are_reported_all_at_once() {
         ("before = \"0s\"", "stage.faults.before: must be longer than 0"),
         ("expect = { stop = \"nothing\" }", "must be one of answers, errors, errors_in_bodies, is \"nothing\""),
         ("faults = [\"stop\"]\nexpect = { restart = \"errors\" }", "is not in faults"),
+        ("streams = 0", "stage.faults.streams: must be 1 to 1000, is 0"),
+        ("stream = \"5ms\"", "stage.faults.stream: must be 100ms to 1m, is 5ms"),
         ("vus = 3", "stage.faults.vus: unknown key"),
         ("rounds = 3", "stage.faults.rounds: unknown key"),
     ] {

@@ -1,6 +1,8 @@
 //! Faults on purpose, on the reference sidecar, whose answers to them are set by flags, before the bundled upstream, which counts what
 //! it made.
 
+use rand::Rng;
+
 use crate::alone;
 use crate::support;
 use crate::support::{Ran, Scratch, harness, measured, newest, ran, run_command, sidecar};
@@ -163,6 +165,63 @@ fn a_restart_recovers_when_it_listens_again() {
     ran.expect_code(3);
     assert_eq!(self::row(&ran, Restart).state, RowState::NotAsExpected);
     assert!(ran.shows("everything was answered again only"), "{}", ran.stdout);
+}
+
+/// Streams of 1 s, a number of them that is drawn, and SIGTERM after 600 ms.
+fn streams() -> (u64, String) {
+    let streams = rand::rng().random_range(15..30_u64);
+    println!("{streams} streams");
+    (streams, stage(&[StopStreams], &format!("streams = {streams}\nstream = \"1s\"")))
+}
+
+#[test]
+fn streams_that_a_stopped_target_cuts_are_counted_and_drained_ones_too() {
+    let _alone = alone();
+    let (number, stage) = streams();
+    // What is left of the streams is spread evenly over a second, so about four tenths of them end by themselves.
+    let ran = measured(&sidecar(&["--grace", "400ms"], &stage));
+    ran.expect_code(0);
+    let seen = seen(&ran, StopStreams);
+    let (met, exit) = (seen.streams.unwrap(), seen.exit.unwrap());
+    assert_eq!((met.finished, met.hung, met.contradicted), (0, 0, 0), "{met:?}");
+    assert!((number - 2..=number).contains(&met.open) && met.before > 0, "{number}: {met:?}");
+    // The sidecar counts the connections that it closed with requests in flight, and the upstream how each of its streams ended.
+    assert_eq!(ran.truths[0]["cut_at_stop"].as_u64(), Some(met.cut), "{met:?}");
+    assert_eq!((met.upstream_finished, met.upstream_cancelled), (met.drained, met.cut), "{met:?}");
+    assert!(met.drained >= number / 8 && met.cut >= number / 4, "{met:?}");
+    let last = met.last_end_ns.unwrap();
+    assert!((400_000_000..1_500_000_000).contains(&last) && !exit.killed, "{last}: {exit:?}");
+    let percent = met.lost() as f64 / met.open as f64 * 100.0;
+    assert!((ran.value("stream/stop_cut_percent") - percent).abs() < 1e-9);
+    assert!((ran.value("stream/stop_last_end") - last as f64 / 1e6).abs() < 1e-6);
+    assert!(ran.shows(&format!("{} drained, {} cut", met.drained, met.cut)), "{}", ran.stdout);
+}
+
+#[test]
+fn a_target_that_waits_for_its_streams_loses_none() {
+    let _alone = alone();
+    let (number, stage) = streams();
+    let ran = measured(&sidecar(&["--grace", "4s"], &format!("{stage}expect = {{ stop_streams = \"answers\" }}\n")));
+    ran.expect_code(0);
+    let met = seen(&ran, StopStreams).streams.unwrap();
+    assert_eq!((met.drained, met.lost(), met.upstream_finished), (met.open, 0, met.open), "{met:?}");
+    assert!((number - 2..=number).contains(&met.open), "{number}: {met:?}");
+    assert_eq!((ran.value("stream/stop_cut_percent"), &ran.truths[0]["cut_at_stop"]), (0.0, &0.into()));
+    let last = met.last_end_ns.unwrap();
+    assert!((500_000_000..=1_600_000_000).contains(&last), "the last stream of a second ended {last} ns after SIGTERM");
+}
+
+#[test]
+fn streams_that_look_complete_although_they_are_not_are_found() {
+    let _alone = alone();
+    let (_, stage) = streams();
+    let ran = measured(&sidecar(&["--grace", "2s", "--end-answers", "200ms"], &stage));
+    ran.expect_code(3);
+    let met = seen(&ran, StopStreams).streams.unwrap();
+    assert_eq!((met.cut, met.hung, met.drained + met.finished), (0, 0, met.open), "{met:?}");
+    assert_eq!((met.upstream_finished, met.upstream_cancelled), (met.drained, met.finished), "{met:?}");
+    assert!(met.finished >= met.open / 3, "{met:?}");
+    assert!(ran.shows("open streams were ended as if they were complete"), "{}", ran.stdout);
 }
 
 #[test]

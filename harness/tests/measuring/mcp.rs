@@ -1,10 +1,14 @@
 //! Stage `mcp` against the reference sidecar and the MCP server of the bundled upstream, whose truths are set by flags.
 
+use rand::Rng;
+
 use crate::alone;
 use crate::known_truth::adds;
-use crate::support::{measured, run, sidecar};
-use harness::measure::Arm;
+use crate::support::{Ran, measured, run, sidecar};
 use harness::measure::record::StageRecord;
+use harness::measure::{Arm, Rule};
+use harness_load::mcp::facts::Mcp;
+use harness_load::mcp::method::Method;
 
 /// Six rounds of agents whose calls do not overlap, so that none waits for the latency of another, with a session every 8 requests.
 fn scenario(flags: &[&str], revision: &str, more: &str) -> String {
@@ -62,6 +66,9 @@ fn assert_ledger(stage: &StageRecord) {
             assert_eq!(facts.upstream_hits, Some(facts.sent_total), "{method:?}");
         }
         assert_eq!(mcp.methods.values().map(|facts| facts.sent_total).sum::<u64>(), trial.load.sent_total);
+        let (ledger, sessions) = (mcp.ledger.as_ref().unwrap(), &mcp.sessions);
+        assert_eq!((ledger.opened, ledger.deleted), (sessions.begun, sessions.deleted));
+        assert!(ledger.tools > 5 && ledger.differing.is_empty() && mcp.calls.is_empty(), "{ledger:?}");
     }
 }
 
@@ -74,10 +81,7 @@ fn bursts_sessions_and_streams_are_counted_alike_by_generator_and_upstream() {
     assert_eq!(ran.value("errors/mcp_percent"), 0.0);
     let stage = ran.stage("mcp");
     assert_ledger(&stage);
-    let sum = |of: fn(&harness_load::mcp::facts::Mcp) -> u64| -> u64 {
-        let proxied = stage.valid_rounds().filter_map(|round| round.trial(Arm::Proxied));
-        proxied.filter_map(|trial| trial.load.mcp.as_deref()).map(of).sum()
-    };
+    let sum = |of: fn(&Mcp) -> u64| sum(&stage, of);
     let (begun, deleted, abandoned) =
         (sum(|mcp| mcp.sessions.begun), sum(|mcp| mcp.sessions.deleted), sum(|mcp| mcp.sessions.abandoned));
     assert!(begun > 40 && deleted > 10 && abandoned > 10, "{begun} begun, {deleted} deleted, {abandoned} abandoned");
@@ -86,6 +90,109 @@ fn bursts_sessions_and_streams_are_counted_alike_by_generator_and_upstream() {
     // 15 % of the calls, of which there are five in eight or nine requests.
     assert!((0.06..=0.13).contains(&streamed), "{streamed} of the answers");
     assert!(ran.shows("answers were streams of events"), "{}", ran.stdout);
+}
+
+/// Returns the finding about the ledger of a run that must be invalid because of it.
+fn rejected(flags: &[&str], revision: &str) -> (Ran, serde_json::Value) {
+    let ran = run(&scenario(flags, revision, ""));
+    ran.expect_code(6);
+    let stage = ran.stage("mcp");
+    let trials = stage.instances.iter().flat_map(|instance| &instance.rounds).flat_map(|round| &round.trials);
+    let check = trials.flat_map(|trial| &trial.audit).find(|check| !check.passed && check.rule() == Rule::Ledger);
+    let found = serde_json::to_value(&check.unwrap().found).unwrap();
+    (ran, found)
+}
+
+#[test]
+fn a_target_that_repeats_or_answers_calls_of_one_tool_is_found_with_the_tool() {
+    let _alone = alone();
+    let tool = format!("tool_{:03}", rand::rng().random_range(1..40));
+    println!("{tool}");
+    for (flag, revision, counted) in
+        [("--repeat-call", "2025-11-25", "repeated"), ("--answer-call", "2026-07-28", "answered")]
+    {
+        let (ran, found) = rejected(&[flag, &format!("{tool}:2")], revision);
+        assert!(ran.truths.iter().all(|truth| truth["calls"][counted].as_u64() > Some(0)), "{:?}", ran.truths);
+        assert_eq!(
+            (&found["kind"], &found["tool"], &found["method"]),
+            (&"ledger".into(), &tool.as_str().into(), &"tools_call".into())
+        );
+        let (sent, hits) = (found["sent"].as_u64().unwrap(), found["upstream_hits"].as_u64().unwrap());
+        assert_eq!(hits > sent, counted == "repeated", "{found}");
+        assert!(ran.shows(&format!("calls of the tool {tool} sent")), "{}", ran.stdout);
+    }
+}
+
+/// Sums what agents did through the target.
+fn sum(stage: &StageRecord, of: fn(&Mcp) -> u64) -> u64 {
+    let proxied = stage.valid_rounds().filter_map(|round| round.trial(Arm::Proxied));
+    proxied.filter_map(|trial| trial.load.mcp.as_deref()).map(of).sum()
+}
+
+/// Checks that generator and upstream counted the same messages of each method, also where several are one request.
+fn assert_methods(stage: &StageRecord) {
+    for mcp in stage.valid_rounds().flat_map(|round| &round.trials).filter_map(|trial| trial.load.mcp.as_deref()) {
+        for (method, facts) in &mcp.methods {
+            assert_eq!(facts.upstream_hits, Some(facts.sent_total), "{method:?}");
+        }
+        assert!(mcp.ledger.as_ref().unwrap().differing.is_empty(), "{:?}", mcp.ledger);
+    }
+}
+
+#[test]
+fn batches_and_streams_for_messages_of_the_server_are_counted_alike_by_both_ends() {
+    let _alone = alone();
+    let notify = "progress = 3 }, args = [\"--mcp-notify\", \"30ms\", \"--mcp-keep-alive\", \"40ms\"] }";
+    let busy = |revision: &str, more: &str| {
+        let scenario = scenario(&[], revision, more).replace("burst = [1, 1]", "burst = [1, 4]");
+        measured(&scenario.replace("progress = 3 } }", notify))
+    };
+    let ran = busy("2025-03-26", "batches = \"50%\"\nlisten = \"100%\"");
+    ran.expect_code(0);
+    let stage = ran.stage("mcp");
+    assert_methods(&stage);
+    let (asked, begun) = (sum(&stage, |mcp| mcp.listened.asked), sum(&stage, |mcp| mcp.sessions.begun));
+    assert!(asked > 20 && asked <= begun + 10, "{asked} streams of {begun} sessions");
+    let failed = sum(&stage, |mcp| mcp.listened.failed + mcp.listened.wrong + mcp.listened.not_offered);
+    assert_eq!((failed, sum(&stage, |mcp| mcp.listened.opened)), (0, asked));
+    let (notifications, comments) =
+        (sum(&stage, |mcp| mcp.listened.notifications), sum(&stage, |mcp| mcp.listened.comments));
+    assert!(notifications > 20 && comments > 20, "{notifications} notifications, {comments} comments");
+    let batches = sum(&stage, |mcp| mcp.batches);
+    let calls = sum(&stage, |mcp| mcp.methods[&Method::ToolsCall].sent_total);
+    // Five calls of a session are about two bursts, three quarters of which have more than one call.
+    assert!(batches * 12 > calls && batches * 2 < calls, "{batches} batches, {calls} calls");
+    assert!(
+        ran.shows("requests were batches of calls") && ran.shows("streams for messages of the server"),
+        "{}",
+        ran.stdout
+    );
+
+    let ran = busy("2026-07-28", "listen = \"50%\"");
+    ran.expect_code(0);
+    let stage = ran.stage("mcp");
+    assert_methods(&stage);
+    let subscribed = sum(&stage, |mcp| mcp.methods.get(&Method::Subscribe).map_or(0, |facts| facts.sent_total));
+    let opened = sum(&stage, |mcp| mcp.listened.opened);
+    assert!(subscribed > 10 && opened == subscribed, "{opened} of {subscribed}");
+    // Each begins with its acknowledgement.
+    assert!(sum(&stage, |mcp| mcp.listened.notifications) > opened / 2);
+    assert_eq!(sum(&stage, |mcp| mcp.listened.failed + mcp.listened.wrong), 0);
+}
+
+#[test]
+fn agents_speak_http2_with_all_calls_of_a_burst_on_one_connection() {
+    let _alone = alone();
+    for revision in ["2025-06-18", "2026-07-28"] {
+        let bursts = scenario(&["--upstream-http", "2"], revision, "").replace("burst = [1, 1]", "burst = [1, 8]");
+        let ran = measured(&format!("{bursts}\n[generator]\nwire = \"h2c\"\n"));
+        ran.expect_code(0);
+        assert_eq!(ran.value("errors/mcp_percent"), 0.0);
+        assert_ledger(&ran.stage("mcp"));
+        // Ten agents, the probes and the preflights.
+        let connections = ran.truths[0]["connections"].as_u64().unwrap();
+        assert!((10..=20).contains(&connections), "{connections} connections");
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Stage `sessions` against the reference sidecar, whose memory per session and whose leaks are set by flags.
 
+use std::ops::Range;
 use std::time::Duration;
+
+use rand::Rng;
 
 use crate::alone;
 use crate::support::{Ran, Scratch, harness, measured, ran, settled, sidecar};
@@ -14,6 +17,13 @@ fn stage(more: &str) -> String {
         "[stage.sessions]\nmost = 60\nsteps = 3\nsettle = \"100ms\"\nhold = \"300ms\"\n\
          upstream = {{ mcp = {{ tools = 1 }} }}\n{more}\n"
     )
+}
+
+/// Draws a value, which the output shows.
+fn drawn(range: Range<u64>) -> u64 {
+    let value = rand::rng().random_range(range);
+    println!("drawn: {value}");
+    value
 }
 
 fn without_errors(scenario: &str) -> Ran {
@@ -87,6 +97,31 @@ fn an_open_stream_costs_two_descriptors_and_gives_them_back() {
         assert!((1.0..200.0 * KIB).contains(&bytes), "{bytes} bytes");
         assert_eq!(ran.metric("memory/per_session_bytes"), None);
     }
+}
+
+#[test]
+fn the_memory_of_a_burst_of_requests_and_the_part_that_never_comes_back_are_found() {
+    let _alone = alone();
+    // Much more than a connection needs. Values that no other test has, and other ones each time.
+    let (kib, leaked) = (drawn(900..1_400), drawn(10..40));
+    let (memory, leak) = (format!("{kib}KiB"), format!("{leaked}%"));
+    let flags = ["--request-memory", &memory, "--request-leak", &leak];
+    let more = "launches = 1\nopen = \"requests\"\nbody = \"2KiB\"\nwait = \"300ms\"";
+    let scenario = sidecar(&flags, &stage(more));
+    let mut first = Some(without_errors(&scenario));
+    let ran = first.as_ref().unwrap();
+    assert!(ran.shows("60 finished"), "{}", ran.stdout);
+    assert_eq!(ran.truths[0]["held"]["most"].as_u64(), Some(60), "all of them were in flight at the same time");
+    assert_eq!((ran.value("descriptors/per_session"), ran.value("descriptors/left")), (2.0, 0.0));
+    let mut again = || first.take().unwrap_or_else(|| without_errors(&scenario));
+    settled("KiB per request ÷ truth, and what stays", 0.9..=1.1, || {
+        let ran = again();
+        let stays = 100.0 - ran.value("sessions/reclaimed_percent");
+        // The sidecar says how many requests have leaked; what the connections needed is less than a tenth.
+        let truth = ran.truths[0]["held"]["leaked"].as_u64().unwrap() as f64 / 60.0 * 100.0;
+        assert!((truth - 5.0..=truth + 10.0).contains(&stays), "{stays} % stay, {truth} % of the requests leaked");
+        ran.value("memory/per_request_bytes") / KIB / kib as f64
+    });
 }
 
 #[test]

@@ -22,8 +22,8 @@ use crate::tls::{self, Acceptor};
 /// Changes when the program stops.
 pub(crate) type Stop = watch::Receiver<()>;
 
-/// Requests in flight have this long to finish after the stop signal.
-const GRACE: Duration = Duration::from_millis(300);
+/// Requests in flight have this long to finish after the stop signal, unless a flag says otherwise.
+pub(crate) const GRACE: Duration = Duration::from_millis(300);
 
 /// The bytes with which a client begins an HTTP/2 connection. They are no request of HTTP/1.1.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -142,12 +142,20 @@ where
     }
 }
 
+/// How a connection ended.
+#[derive(Debug)]
+pub(crate) enum Driven {
+    Ended(hyper::Result<()>),
+    /// It was closed at the end of the grace period, with requests in flight.
+    Cut,
+}
+
 /// Serves one connection until it ends, or until the grace period after the stop signal is over.
-pub(crate) async fn drive(connection: &mut impl Served, stop: &mut Stop) -> hyper::Result<()> {
+pub(crate) async fn drive(connection: &mut impl Served, stop: &mut Stop, grace: Duration) -> Driven {
     tokio::select! {
-        ended = &mut *connection => return ended,
+        ended = &mut *connection => return Driven::Ended(ended),
         _ = stop.changed() => {}
     }
     connection.finish();
-    tokio::time::timeout(GRACE, connection).await.unwrap_or(Ok(()))
+    tokio::time::timeout(grace, connection).await.map_or(Driven::Cut, Driven::Ended)
 }

@@ -26,7 +26,7 @@ pub(crate) async fn serve(stream: Socket, sidecar: Arc<Sidecar>, mut stop: Stop)
     });
     let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // The client sees how its connection ended.
-    let _ = server::drive(&mut served, &mut stop).await;
+    let _ = server::drive(&mut served, &mut stop, server::GRACE).await;
 }
 
 fn answer(sidecar: &Sidecar, path: &str) -> Reply {

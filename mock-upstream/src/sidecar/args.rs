@@ -4,6 +4,9 @@ use std::time::Duration;
 use harness_base::address::Address;
 use harness_base::units::{ParseError, Rate};
 
+use super::calls::CallFlags;
+use super::held::HeldFlags;
+use super::stopping::StopFlags;
 use super::target::{Target, UpstreamHttp};
 use crate::flags::{FlagError, parse_duration, parse_size};
 use crate::share::parse_share;
@@ -122,6 +125,11 @@ pub struct Args {
     #[arg(long, value_name = "SPAN", value_parser = parse_period, requires = "session_memory")]
     pub session_ttl: Option<Duration>,
 
+    #[command(flatten)]
+    pub held: HeldFlags,
+    #[command(flatten)]
+    pub calls: CallFlags,
+
     /// Pass no more than so many bytes per second of each request body on to the upstream, e.g. 50MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub body_rate: Option<usize>,
@@ -193,6 +201,8 @@ pub struct Args {
     /// Exit with code 0 at SIGTERM without answering requests in progress
     #[arg(long, conflicts_with = "ignore_sigterm")]
     pub drop_on_term: bool,
+    #[command(flatten)]
+    pub stop: StopFlags,
     /// Serve from a grandchild in its own session; the process itself exits once the grandchild listens, or stays
     #[arg(long, value_enum, require_equals = true, num_args = 0..=1, default_missing_value = "exit")]
     pub double_fork: Option<DoubleFork>,

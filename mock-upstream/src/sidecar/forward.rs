@@ -51,13 +51,10 @@ impl Forwarder {
         Self { sidecar, links }
     }
 
-    /// Sends the request and returns the response as soon as its headers have arrived. Both bodies are streamed, unless
-    /// `--hold-bodies` is set.
-    pub(crate) async fn forward(&self, request: Request<Incoming>) -> Result<Response<Incoming>, Failure> {
+    /// Sends the request and returns the response as soon as its headers have arrived.
+    pub(crate) async fn forward(&self, request: Request<Outbound>) -> Result<Response<Incoming>, Failure> {
         let args = &self.sidecar.args;
-        let (parts, body) = headers::outbound(request, &args.upstream, args.upstream_http).into_parts();
-        let body = Outbound::new(body, args.body_rate, args.hold_bodies).await.map_err(Failure::Incomplete)?;
-        let mut request = Request::from_parts(parts, body);
+        let mut request = headers::outbound(request, &args.upstream, args.upstream_http);
         loop {
             let (mut link, fresh) = self.links.take(|| self.connect()).await?;
             match link.send(request).await {

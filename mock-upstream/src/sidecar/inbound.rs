@@ -40,17 +40,19 @@ struct Shape {
     hold: Duration,
     /// How long the upstream's answer is read after the client has gone; absent to stop at once.
     cancel_after: Option<Duration>,
+    /// Whether the answer may end before the upstream ends it.
+    may_end: bool,
 }
 
 impl Shape {
     fn of(args: &Args) -> Self {
         let group = args.coalesce.map(|events| usize::try_from(events).unwrap_or(usize::MAX));
         let plan = Plan { group, lose: args.lose_event, repeat: args.repeat_event, swap: args.swap_event };
-        Self { plan, hold: args.hold, cancel_after: args.cancel_after }
+        Self { plan, hold: args.hold, cancel_after: args.cancel_after, may_end: args.stop.end_answers.is_some() }
     }
 
     fn is_plain(&self) -> bool {
-        self.plan.is_plain() && self.hold.is_zero() && self.cancel_after.is_none()
+        self.plan.is_plain() && self.hold.is_zero() && self.cancel_after.is_none() && !self.may_end
     }
 }
 
@@ -117,11 +119,13 @@ impl Shaping {
     /// Reads the body to its end, and passes it on. Ends when the client is gone.
     async fn run(mut self, mut body: Incoming, sidecar: &Sidecar) {
         let (mut sleeper, mut is_over) = (Sleeper::default(), false);
+        let mut ending = std::pin::pin!(sidecar.ending.wait());
         while !is_over || !self.held.is_empty() {
             let due = self.held.front().map(|(arrived, _)| arrived.after(Nanos::of(self.shape.hold)));
             tokio::select! {
                 biased;
                 () = self.send.closed() => break,
+                () = &mut ending => break,
                 () = sleeper.sleep_until(due.unwrap_or_default()), if due.is_some() => {
                     if self.pass_on(sidecar).await.is_err() {
                         break;

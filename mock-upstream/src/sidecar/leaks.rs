@@ -20,6 +20,17 @@ pub(crate) fn touched(bytes: usize) -> Vec<u8> {
     vec![0x5a; bytes]
 }
 
+/// The least capacity of memory that is released exactly. The allocator maps an allocation of more than 32 MiB separately, and unmaps it
+/// when it is freed; smaller ones it may keep.
+const CAPACITY: usize = 33 << 20;
+
+/// Maps memory and writes every byte, so that every page is resident, and released when it is freed.
+pub(crate) fn mapped(bytes: usize) -> Vec<u8> {
+    let mut memory = Vec::with_capacity(bytes.max(CAPACITY));
+    memory.resize(bytes, 0x5a);
+    memory
+}
+
 impl Leaks {
     pub(crate) fn with_ballast(bytes: usize) -> Self {
         Self { ballast: touched(bytes), ..Self::default() }

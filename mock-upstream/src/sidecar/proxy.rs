@@ -19,14 +19,16 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::args::{ErrorKind, OnUpstreamError};
+use super::calls::Fate;
 use super::faults;
-use super::forward::Forwarder;
+use super::forward::{Failure, Forwarder};
 use super::inbound::Inbound;
 use super::lengths::Lengths;
 use super::link::Gated;
+use super::outbound::Outbound;
 use super::state::Sidecar;
 use crate::clock::{self, Sleepers};
-use crate::server::{self, Socket, Stop, Version};
+use crate::server::{self, Driven, Socket, Stop, Version};
 use crate::tls::Acceptor;
 
 /// An answer of the upstream, or of the sidecar itself.
@@ -75,18 +77,22 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let connection = Connection::new(&sidecar, version == Version::Http2);
+    let grace = sidecar.args.stop.grace();
     let service = service_fn(move |request| answer(Arc::clone(&connection), request));
     // The client sees how its connection ended.
-    let _ = match version {
+    let driven = match version {
         Version::Http1 => {
             let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            sidecar.gate.pass(server::drive(&mut served, &mut stop)).await
+            sidecar.gate.pass(server::drive(&mut served, &mut stop, grace)).await
         }
         Version::Http2 => {
             let mut served = server::http2(Box::new(stream), Gated(Arc::clone(&sidecar)), service);
-            sidecar.gate.pass(server::drive(&mut served, &mut stop)).await
+            sidecar.gate.pass(server::drive(&mut served, &mut stop, grace)).await
         }
     };
+    if matches!(driven, Driven::Cut) {
+        sidecar.truth.cut_at_stop.fetch_add(1, Relaxed);
+    }
 }
 
 async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Result<Reply, Infallible> {
@@ -94,6 +100,7 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resu
     let number = sidecar.truth.requests.fetch_add(1, Relaxed) + 1;
     sidecar.gate.request();
     faults::per_request(sidecar, number);
+    let _memory = sidecar.held.hold();
     let args = &sidecar.args;
     let reply = if args.error_every.is_some_and(|n| number.is_multiple_of(n)) {
         sidecar.truth.errors_injected.fetch_add(1, Relaxed);
@@ -125,11 +132,12 @@ async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
     }
     delay(sleepers, args.add_latency, &truth.added_request).await;
     let of_session = sidecar.sessions.note(&request);
-    let reply = match forwarder.forward(request).await {
-        Ok(response) => {
+    let reply = match forward(sidecar, forwarder, request).await {
+        Ok(Forwarded::Answer(response)) => {
             sidecar.sessions.answered(of_session, &response);
             taken(response, connection).await
         }
+        Ok(Forwarded::Own(text)) => own(StatusCode::OK, "application/json", text),
         Err(error) => failed(args.on_upstream_error, error.to_string()).await,
     };
     delay(sleepers, args.add_latency_response, &truth.added_response).await;
@@ -145,6 +153,35 @@ async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
         sleepers.sleep_until(Mono(Mono::now().0.next_multiple_of(grid))).await;
     }
     reply
+}
+
+/// What answers a request.
+enum Forwarded {
+    Answer(Response<Incoming>),
+    /// A message of the sidecar itself.
+    Own(String),
+}
+
+/// Sends a request to the upstream: once, unless a flag says that it is a call to be repeated or answered here.
+async fn forward(sidecar: &Sidecar, forwarder: &Forwarder, request: Request<Incoming>) -> Result<Forwarded, Failure> {
+    let (head, body) = request.into_parts();
+    if sidecar.calls.pass_all() {
+        let (rate, held) = (sidecar.args.body_rate, sidecar.args.hold_bodies);
+        let body = Outbound::new(body, rate, held).await.map_err(Failure::Incomplete)?;
+        return forwarder.forward(Request::from_parts(head, body)).await.map(Forwarded::Answer);
+    }
+    let body = body.collect().await.map_err(Failure::Incomplete)?.to_bytes();
+    let copy = || Request::from_parts(head.clone(), Outbound::Held(Full::new(body.clone())));
+    match sidecar.calls.fate(&body) {
+        Fate::Answered(text) => return Ok(Forwarded::Own(text)),
+        Fate::Repeated => {
+            let first = forwarder.forward(copy()).await?;
+            // Read to its end, so that the connection can be used again.
+            first.into_body().collect().await.map_err(Failure::Broken)?;
+        }
+        Fate::Passed => {}
+    }
+    forwarder.forward(copy()).await.map(Forwarded::Answer)
 }
 
 /// Takes an answer of the upstream over.

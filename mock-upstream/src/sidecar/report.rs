@@ -7,7 +7,9 @@ use std::time::Duration;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
+use super::calls::CallsReport;
 use super::gate::Freeze;
+use super::held::HeldReport;
 use super::lengths::{Span, Total};
 use super::sessions::SessionsReport;
 use super::state::Sidecar;
@@ -69,6 +71,15 @@ pub struct TruthReport {
     /// MCP sessions, if `--session-memory` is set.
     #[serde(default)]
     pub sessions: SessionsReport,
+    /// Connections that were closed with requests in flight at the end of the grace period after SIGTERM.
+    #[serde(default)]
+    pub cut_at_stop: u64,
+    /// Requests with memory, if `--request-memory` is set.
+    #[serde(default)]
+    pub held: HeldReport,
+    /// Calls of MCP tools that were repeated or answered, as flags say.
+    #[serde(default)]
+    pub calls: CallsReport,
 }
 
 /// The latest report of the worker process, at most 0.1 s old.
@@ -139,6 +150,9 @@ fn report(sidecar: &Sidecar) -> TruthReport {
             ballast_bytes: truth.worker_ballast.load(Relaxed),
         },
         sessions: sidecar.sessions.report(),
+        cut_at_stop: truth.cut_at_stop.load(Relaxed),
+        held: sidecar.held.report(),
+        calls: sidecar.calls.report(),
     }
 }
 
@@ -157,7 +171,7 @@ impl TruthReport {
         text
     }
 
-    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 39] {
+    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 44] {
         let counter = |name, value| (name, "counter", Some(value));
         let gauge = |name, value| (name, "gauge", value);
         let (request, response) = (&self.added_request_ns, &self.added_response_ns);
@@ -201,6 +215,11 @@ impl TruthReport {
             gauge("freeze_ended_ns", self.freeze.ended_ns),
             counter("worker_burned_cpu_ns_total", self.worker.burned_cpu_ns),
             gauge("worker_ballast_bytes", Some(self.worker.ballast_bytes)),
+            counter("cut_at_stop_total", self.cut_at_stop),
+            gauge("requests_held_most", Some(self.held.most)),
+            gauge("requests_leaked", Some(self.held.leaked)),
+            counter("calls_repeated_total", self.calls.repeated),
+            counter("calls_answered_total", self.calls.answered),
         ]
     }
 }

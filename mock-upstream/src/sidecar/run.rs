@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use harness_base::address::Address;
 use harness_base::clock::Mono;
@@ -17,9 +16,6 @@ use super::{faults, process, worker};
 use crate::clock::Sleeper;
 use crate::error::Error;
 use crate::server::{self, Bound};
-
-/// How long the exit waits for the proxy to stop; a frozen one does not.
-const STOP_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Runs the whole program: serves until SIGTERM or SIGINT, or runs the role in `args`.
 ///
@@ -52,7 +48,7 @@ fn exit_at_start(args: &Args, code: u8) -> ! {
 /// Serves the admin side and handles signals on this thread; the proxy has its own threads, which may freeze.
 fn serve(args: Args, main: Mono) -> Result<(), Error> {
     server::raise_descriptor_limit();
-    if args.session_memory > 0 {
+    if args.session_memory > 0 || args.held.request_memory > 0 {
         // Huge pages would make more memory resident than is written. A kernel without them refuses this.
         let _ = set_thp_disable(true);
     }
@@ -84,7 +80,7 @@ fn serve(args: Args, main: Mono) -> Result<(), Error> {
             return result;
         }
         drop(stop_proxy);
-        match tokio::time::timeout(STOP_DEADLINE, ended).await {
+        match tokio::time::timeout(sidecar.args.stop.deadline(), ended).await {
             Ok(end) => end.unwrap_or_else(|_| Err(proxy_died())),
             Err(_) => Ok(()),
         }

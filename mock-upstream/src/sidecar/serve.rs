@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use super::state::Sidecar;
-use super::{admin, proxy};
+use super::{admin, proxy, stopping};
 use crate::server::{self, Listener};
 
 /// Serves the proxy side until `shutdown` resolves and every connection has ended (at most 0.3 s later).
@@ -18,6 +18,10 @@ pub async fn serve_proxy(listener: TcpListener, sidecar: Arc<Sidecar>, shutdown:
 
 pub(crate) async fn proxy_at(listener: Listener, sidecar: Arc<Sidecar>, shutdown: impl Future<Output = ()>) {
     sidecar.truth.set_listening();
+    let shutdown = async {
+        shutdown.await;
+        stopping::begin(&sidecar);
+    };
     if let Some(tls) = &sidecar.acceptor {
         let serve = |socket, stop| proxy::serve_tls(socket, tls.clone(), Arc::clone(&sidecar), stop);
         server::accept_until(listener, None, shutdown, serve).await;

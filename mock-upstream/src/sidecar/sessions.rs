@@ -9,13 +9,10 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, Request, Response};
 
 use super::args::Args;
+use super::leaks::mapped;
 use crate::share::belongs;
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
-
-/// The least capacity of a session's memory, of which only a part is used. The allocator maps an allocation of more than 32 MiB separately,
-/// and unmaps it when it is freed; smaller ones it may keep.
-const CAPACITY: usize = 33 << 20;
 
 /// The sessions whose ids the sidecar has seen, each with its memory.
 ///
@@ -132,13 +129,6 @@ impl Sessions {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Maps memory and writes every byte, so that every page is resident.
-fn mapped(bytes: usize) -> Vec<u8> {
-    let mut memory = Vec::with_capacity(bytes.max(CAPACITY));
-    memory.resize(bytes, 0x5a);
-    memory
 }
 
 impl Table {

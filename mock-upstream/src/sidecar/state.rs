@@ -6,11 +6,14 @@ use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
 use super::args::Args;
+use super::calls::Calls;
 use super::flood::Flood;
 use super::gate::Gate;
+use super::held::Held;
 use super::leaks::Leaks;
 use super::queue::Queue;
 use super::sessions::Sessions;
+use super::stopping::Ending;
 use super::truth::Truth;
 use super::turns::Turns;
 use crate::error::Error;
@@ -24,6 +27,9 @@ pub struct Sidecar {
     pub(crate) gate: Gate,
     pub(crate) leaks: Leaks,
     pub(crate) sessions: Sessions,
+    pub(crate) held: Held,
+    pub(crate) calls: Calls,
+    pub(crate) ending: Ending,
     pub(crate) flood: Flood,
     pub(crate) turns: Turns,
     /// The queue of `--serve-rate` or `--service-time`; absent without them.
@@ -47,6 +53,9 @@ impl Sidecar {
             gate: Gate::new(args.freeze_at, args.freeze_for, args.freeze_every),
             leaks: Leaks::with_ballast(args.ballast),
             sessions: Sessions::new(&args),
+            held: Held::new(&args.held),
+            calls: Calls::new(&args.calls),
+            ending: Ending::default(),
             flood: Flood::default(),
             turns: Turns::new(args.one_writer),
             queue: spacing(&args).map(Queue::new),

@@ -12,7 +12,7 @@ use crate::tls::ListenerFlags;
 ///
 /// Routes: /mcp and /mcp/v1 (without --mcp, POST requests with one JSON-RPC message each, without sessions), /echo, /sink, /sse, /health, /ready; every other path answers
 /// with the fixed body. GET /__upstream/ledger returns the hits by method and path; GET /__upstream/cancelled the streams whose client went
-/// away before their end, since the last such request; GET /__upstream/fault/NAME sets a fault: none, down,
+/// away before their end, and those that came to their end, since the last such request; GET /__upstream/fault/NAME sets a fault: none, down,
 /// slow/500ms, reset, half-close, garbage. A request to any path with the field `x-upstream-stream: events=40, interval=5ms, size=64B` is
 /// answered with so many server-sent events, each of which says when it was written. With TLS, errors and faults break the TCP connection below it. A unix
 /// socket knows no reset, and is closed instead.

@@ -1,21 +1,30 @@
-//! Streams whose client went away before their end, and when the upstream noticed it.
+//! How streams ended: their last event was written, or their client went away before that, and when the upstream noticed it.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use harness_base::clock::Mono;
 
-/// The number of streams that are kept until they are asked for, which bounds the memory.
+/// The number of streams of each kind that are kept until they are asked for, which bounds the memory.
 const MOST: usize = 1 << 16;
 
 #[derive(Debug, Default)]
-pub(crate) struct Cancels(Mutex<VecDeque<Cancelled>>);
+pub(crate) struct Cancels(Mutex<Ends>);
+
+#[derive(Debug, Default)]
+struct Ends {
+    cancelled: VecDeque<Cancelled>,
+    finished: VecDeque<u64>,
+}
 
 /// The answer of `/__upstream/cancelled`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CancelReport {
     /// Those since the last time they were asked for; the last 65,536, if there are more.
     pub cancelled: Vec<Cancelled>,
+    /// The streams whose last event was written, since then.
+    #[serde(default)]
+    pub finished: Vec<u64>,
 }
 
 /// A stream whose client went away before its end.
@@ -31,18 +40,30 @@ impl Cancels {
     /// Records that a stream has no client any more.
     pub(crate) fn record(&self, stream: u64) {
         let at_ns = Mono::now().0;
-        let mut cancelled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if cancelled.len() == MOST {
-            cancelled.pop_front();
-        }
-        cancelled.push_back(Cancelled { stream, at_ns });
+        keep(&mut self.ends().cancelled, Cancelled { stream, at_ns });
+    }
+
+    /// Records that the last event of a stream was written.
+    pub(crate) fn finish(&self, stream: u64) {
+        keep(&mut self.ends().finished, stream);
     }
 
     /// Takes what was recorded since the last call.
     pub(crate) fn take(&self) -> CancelReport {
-        let cancelled = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        CancelReport { cancelled: cancelled.into() }
+        let Ends { cancelled, finished } = std::mem::take(&mut *self.ends());
+        CancelReport { cancelled: cancelled.into(), finished: finished.into() }
     }
+
+    fn ends(&self) -> MutexGuard<'_, Ends> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn keep<T>(kept: &mut VecDeque<T>, one: T) {
+    if kept.len() == MOST {
+        kept.pop_front();
+    }
+    kept.push_back(one);
 }
 
 #[cfg(test)]
@@ -53,8 +74,10 @@ mod tests {
     fn what_was_recorded_is_taken_once_and_bounded() {
         let cancels = Cancels::default();
         (0..MOST as u64 + 2).for_each(|stream| cancels.record(stream));
-        let taken = cancels.take().cancelled;
-        assert_eq!((taken.len(), taken[0].stream), (MOST, 2));
-        assert!(taken.is_sorted_by_key(|cancelled| cancelled.at_ns) && cancels.take().cancelled.is_empty());
+        cancels.finish(7);
+        let CancelReport { cancelled: taken, finished } = cancels.take();
+        assert_eq!((taken.len(), taken[0].stream, finished), (MOST, 2, vec![7]));
+        assert!(taken.is_sorted_by_key(|cancelled| cancelled.at_ns));
+        assert_eq!(cancels.take(), CancelReport { cancelled: Vec::new(), finished: Vec::new() });
     }
 }

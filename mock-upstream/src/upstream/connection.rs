@@ -20,7 +20,7 @@ use super::socket::{Transport, break_off};
 use super::state::Upstream;
 use super::stream::{Asked, Refused, Stamped};
 use crate::clock::Sleepers;
-use crate::server::{self, Accepting, Socket, Stop, Version, Wire};
+use crate::server::{self, Accepting, Driven, Socket, Stop, Version, Wire};
 use crate::tls::Acceptor;
 
 const RECEIVED: HeaderName = HeaderName::from_static("x-upstream-received-ns");
@@ -84,10 +84,10 @@ async fn serve_http1<T: Transport>(stream: T, upstream: Arc<Upstream>, mut stop:
     let service = service_fn(move |request| answer(Arc::clone(&shared), request));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let driven = tokio::select! {
-        driven = server::drive(&mut connection, &mut stop) => driven,
+        driven = server::drive(&mut connection, &mut stop, server::GRACE) => driven,
         () = goes_down(&state, &mut accepting) => return state.upstream.ledger.record_fault(Fault::Down),
     };
-    let Err(error) = driven else {
+    let Driven::Ended(Err(error)) = driven else {
         return;
     };
     let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
@@ -109,7 +109,7 @@ async fn serve_http2(stream: Wire, upstream: Arc<Upstream>, mut stop: Stop) {
     let mut connection = server::http2(stream, TokioExecutor::new(), service);
     tokio::select! {
         // The client sees how its connection ended.
-        _ = server::drive(&mut connection, &mut stop) => {}
+        _ = server::drive(&mut connection, &mut stop, server::GRACE) => {}
         () = goes_down(&state, &mut accepting) => state.upstream.ledger.record_fault(Fault::Down),
     }
 }

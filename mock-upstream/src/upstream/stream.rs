@@ -179,9 +179,11 @@ impl Stamped {
 }
 
 impl Drop for Stamped {
-    /// Records a stream that ends early: the connection drops the body when it notices that its client is gone.
+    /// Records how the stream ended. The connection drops the body of one that is not over when it notices that its client is gone.
     fn drop(&mut self) {
-        if !self.is_over() {
+        if self.is_over() {
+            self.cancels.finish(self.id);
+        } else {
             self.cancels.record(self.id);
         }
     }
@@ -261,8 +263,10 @@ mod tests {
         let (cancels, asked) = (Arc::<Cancels>::default(), Asked { events: 2, interval: Duration::ZERO, size: 0 });
         let mut whole = Stamped::new(asked, 1, 1, Arc::clone(&cancels));
         while poll_fn(|context| whole.poll(context)).await.is_some() {}
+        let id = whole.id;
         drop(whole);
-        assert!(cancels.take().cancelled.is_empty());
+        let ended = cancels.take();
+        assert!(ended.cancelled.is_empty() && ended.finished == [id], "{ended:?}");
         let left = Stamped::new(asked, 1, 2, Arc::clone(&cancels));
         let id = left.id;
         drop(left);

@@ -189,12 +189,12 @@ async fn a_stream_stays_open_until_its_session_or_its_client_ends() {
     for _ in 0..3 {
         assert_eq!(stream.frame().await.unwrap().unwrap().into_data().unwrap(), ":\n\n");
     }
-    assert_eq!(counted(&server).await.streams, McpStreams { open: 2, opened: 2 });
+    assert_eq!(counted(&server).await.streams, McpStreams { open: 2, opened: 2, notified: 0 });
     drop((second, listener));
     counted_once(&server, |report| report.streams.open == 1).await;
     send(&mut client, Method::DELETE, &mine, String::new()).await;
     tokio::time::timeout(PATIENCE, stream.collect()).await.unwrap().unwrap();
-    counted_once(&server, |report| report.streams == McpStreams { open: 0, opened: 2 }).await;
+    counted_once(&server, |report| report.streams == McpStreams { open: 0, opened: 2, notified: 0 }).await;
     let modern = [("mcp-protocol-version", "2026-07-28")];
     assert_eq!(send(&mut client, Method::GET, &modern, String::new()).await.status, StatusCode::METHOD_NOT_ALLOWED);
 }
@@ -266,7 +266,31 @@ async fn a_subscription_is_acknowledged_and_stays_open() {
         assert_eq!(stream.frame().await.unwrap().unwrap().into_data().unwrap(), ":\n\n");
     }
     drop((stream, client));
-    counted_once(&server, |report| report.streams == McpStreams { open: 0, opened: 1 }).await;
+    counted_once(&server, |report| report.streams == McpStreams { open: 0, opened: 1, notified: 0 }).await;
+}
+
+#[tokio::test]
+async fn notifications_come_on_the_streams_of_both_eras_and_are_counted() {
+    let server = upstream(&["--mcp", "--mcp-notify", "5ms"]).await;
+    let mut client = Client::connect(server.address).await;
+    let (session, _) = initialize(&mut client, "2025-11-25").await;
+    let mut listener = Client::connect(server.address).await;
+    let mine = [("mcp-session-id", session.as_str())];
+    let mut legacy = begin(&mut listener, Method::GET, &mine, String::new()).await.into_body();
+    let mut subscriber = Client::connect(server.address).await;
+    let (headers, message) = modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut modern = begin(&mut subscriber, Method::POST, &headers, message.to_string()).await.into_body();
+    for (stream, subscription) in [(&mut legacy, Value::Null), (&mut modern, json!(7))] {
+        // The first is a comment or an acknowledgement.
+        stream.frame().await.unwrap().unwrap();
+        let data = stream.frame().await.unwrap().unwrap().into_data().unwrap();
+        let text = std::str::from_utf8(&data).unwrap().strip_prefix("event: message\ndata: ").unwrap();
+        let message: Value = serde_json::from_str(text.split("\n\n").next().unwrap()).unwrap();
+        assert_eq!(message["method"], "notifications/tools/list_changed");
+        assert_eq!(message["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], subscription);
+    }
+    counted_once(&server, |report| report.streams.notified >= 2).await;
 }
 
 #[tokio::test]

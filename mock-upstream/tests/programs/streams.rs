@@ -76,3 +76,35 @@ async fn a_hold_delays_each_chunk_and_reports_for_how_long() {
     let held = pair.truth().held_ns;
     assert!(held.count >= 1 && held.min >= Some(20_000_000), "{held:?}");
 }
+
+/// Reads a stream of 2 s through a sidecar that is stopped after its first event. Returns whether it ended as usual, its events, and how
+/// many connections the sidecar cut.
+async fn stopped(flags: &[&str]) -> (bool, usize, u64) {
+    let pair = pair(flags, &[]).await;
+    let mut client = Client::connect(pair.proxy.address).await;
+    let answer = client.begin(request(Method::GET, "events=200, interval=10ms, size=0B")).await.unwrap();
+    let (mut body, mut text, mut is_whole) = (answer.into_body(), Vec::new(), true);
+    body.frame().await.unwrap().unwrap();
+    let stopping = tokio::spawn(pair.proxy.stop());
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => text.extend(frame.into_data().unwrap()),
+            Err(_) => is_whole = false,
+        }
+        if !is_whole {
+            break;
+        }
+    }
+    stopping.await.unwrap();
+    (is_whole, String::from_utf8(text).unwrap().matches("\n\n").count(), pair.sidecar.truth().cut_at_stop)
+}
+
+#[tokio::test]
+async fn a_stream_is_cut_at_the_end_of_the_grace_period_or_ended_as_if_it_were_complete() {
+    let (is_whole, events, cut) = stopped(&["--grace", "200ms"]).await;
+    assert!(!is_whole && events < 190 && cut == 1, "{events} events, {cut} cut");
+    let (is_whole, events, cut) = stopped(&["--grace", "10s", "--end-answers", "200ms"]).await;
+    assert!(is_whole && events < 190 && cut == 0, "{events} events, {cut} cut");
+    let (is_whole, events, cut) = stopped(&["--grace", "10s"]).await;
+    assert!(is_whole && events == 199 && cut == 0, "{events} events, {cut} cut");
+}

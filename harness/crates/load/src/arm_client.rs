@@ -35,7 +35,7 @@ enum State {
 }
 
 /// The result of a request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Completion {
     pub(super) outcome: Outcome,
     /// The instant of the last byte, or of the failure.

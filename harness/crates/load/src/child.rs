@@ -92,7 +92,7 @@ fn enough_descriptors(job: &Job) -> Result<(), ChildError> {
 
 /// Returns the number of descriptors for the connections and the timers of all users, and the others.
 fn descriptors(job: &Job) -> u64 {
-    let lanes = job.requests.iter().map(Request::lanes).max().unwrap_or(1);
+    let lanes = job.requests.iter().map(Request::descriptors).max().unwrap_or(1);
     let users = job.connections.saturating_mul(lanes);
     let of_arm = |arm: &ArmAddress| users.div_ceil(arm.http2.map_or(1, |http2| http2.streams.max(1)));
     let arms = job.arms.iter().map(of_arm).fold(0, u64::saturating_add);

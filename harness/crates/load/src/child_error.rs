@@ -68,8 +68,6 @@ pub enum RequestError {
     StreamedRaw,
     #[error("agents that speak MCP are the only request of a stage; use stage mcp, without others")]
     McpAmongOthers,
-    #[error("agents speak MCP over HTTP/1.1 only; use wire = \"h1\" or \"tls\"")]
-    McpOverHttp2,
     #[error("its weight {0} is too large")]
     Weight(u64),
     #[error(transparent)]

@@ -74,6 +74,9 @@ pub struct TrialOrder {
     /// How many requests each connection carries before it is closed; absent when connections stay open.
     #[serde(default)]
     pub requests_per_connection: Option<u64>,
+    /// Whether it is listed when each stream began and how it ended, also of those that broke off.
+    #[serde(default)]
+    pub lists_streams: bool,
 }
 
 /// From control to the child.

@@ -272,6 +272,10 @@ async fn receive(
     let has_field =
         |name: &HeaderName, value: &HeaderValue| head.headers.get_all(name).iter().any(|found| found == value);
     judge.head(expected, head.status.as_u16(), has_field);
+    if expected.keeps() {
+        let field = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
+        judge.keep_fields(field("content-type"), field("mcp-session-id"));
+    }
     let mut received = Received { content: false, trailers: false, left: None };
     while let Some(part) = content.data().await {
         let part = part?;

@@ -202,6 +202,11 @@ impl Judge {
         expected.leave_after.is_some_and(|events| self.events.count() >= events)
     }
 
+    /// Forgets the events of the last answer.
+    pub(super) fn forget_events(&mut self) {
+        self.events.begin(false);
+    }
+
     /// Returns what is known of the events of the last answer; none unless events are expected.
     pub(super) fn events(&self) -> ReadEvents<'_> {
         self.events.read()

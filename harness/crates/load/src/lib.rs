@@ -7,6 +7,7 @@
 //! control: generator ── frames ── child: users (Goose) → virtual user → trial (slots, window), lane (HTTP/1.1 or HTTP/2), tally
 //! ```
 
+pub mod asked_stream;
 pub mod child;
 pub mod facts;
 pub mod frames;

@@ -5,6 +5,7 @@
 
 mod body;
 mod head;
+mod listen;
 mod streamed;
 mod write;
 
@@ -18,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use self::body::Body;
+pub(super) use self::listen::{ListenError, Listening};
 pub(super) use self::streamed::Streamed;
 use super::deadline::Deadline;
 use super::judge::{Expected, Judge};

@@ -15,10 +15,15 @@ pub mod workload;
 
 mod agent;
 mod answer;
+mod batch;
+mod counts;
+mod heads;
 mod lane;
+mod listener;
 mod message;
 mod preflight;
 mod prepared;
+mod quick;
 mod stream;
 mod text;
 mod tool;

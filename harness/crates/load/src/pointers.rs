@@ -5,6 +5,7 @@
 //! numbers. When a key is repeated the last one counts, as in serde_json.
 
 mod key;
+pub(crate) mod object;
 mod skip;
 mod text;
 mod wanted;

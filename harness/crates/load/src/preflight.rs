@@ -19,7 +19,8 @@ pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
     if let Some(prepared) = &shared.mcp {
         let client = ArmClient::new(shared.routes[arm].clone(), Arc::default());
         let agent = (shared.job.seed, shared.job.connections);
-        let (answers, tls) = Box::pin(mcp::preflight(client, &prepared[arm], agent)).await;
+        let (answers, tls) =
+            Box::pin(mcp::preflight((shared.routes[arm].clone(), client), &prepared[arm], agent)).await;
         return Preflight { arm: address.arm, answers, tls };
     }
     let mut client = PreflightClient {

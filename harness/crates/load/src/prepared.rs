@@ -223,7 +223,7 @@ fn end_head(text: &mut Vec<u8>, length: u64) {
 }
 
 /// Returns the method, and the path below `base_path`.
-fn target(request: &spec::Request, base_path: &str) -> Result<(Method, PathAndQuery), RequestError> {
+pub(super) fn target(request: &spec::Request, base_path: &str) -> Result<(Method, PathAndQuery), RequestError> {
     let method =
         Method::from_bytes(request.method.as_bytes()).map_err(|_| RequestError::Method(request.method.clone()))?;
     let path = format!("{}{}", base_path.trim_end_matches('/'), request.path);
@@ -245,7 +245,7 @@ pub(super) fn head(request: &spec::Request, host: &str, base_path: &str) -> Resu
 }
 
 /// Returns the header fields. HTTP asks for the host first (RFC 9110, section 7.2).
-fn headers(request: &spec::Request, host: &str) -> Result<HeaderMap, RequestError> {
+pub(super) fn headers(request: &spec::Request, host: &str) -> Result<HeaderMap, RequestError> {
     let mut headers = HeaderMap::with_capacity(request.headers.len() + 1);
     let own = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(HOST.as_str()));
     let host = own.map_or(host, |(_, value)| value);

@@ -131,9 +131,15 @@ impl Request {
     /// Returns whether a hit of the upstream on this method and path can be one of this request.
     pub fn hits(&self, method: &str, path: &str) -> bool {
         let own = self.path.split('?').next().unwrap_or_default();
-        // Sessions of agents end with DELETE.
-        let ends = matches!(self.body, Body::Mcp(_)) && method == "DELETE";
-        path == own && (method == self.method || ends)
+        // Sessions of agents end with DELETE, and their streams begin with GET.
+        let of_agents = matches!(self.body, Body::Mcp(_)) && matches!(method, "DELETE" | "GET");
+        path == own && (method == self.method || of_agents)
+    }
+
+    /// Returns how many descriptors the connections of a user need: those of its requests, and that of a stream beside them.
+    pub fn descriptors(&self) -> u64 {
+        let listens = matches!(&self.body, Body::Mcp(workload) if workload.listen.0 > 0.0);
+        self.lanes() + u64::from(listens)
     }
 
     /// Returns how many requests of a user can be under way at the same time.

@@ -4,10 +4,13 @@
 //! The bundled upstream stamps each event when it writes it, by the clock that all processes of a host share. An event arrives when the read
 //! that returns its end has returned, so events whose ends are in one read arrive at the same instant.
 
+mod ends;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::ends::StreamEnd;
 use super::events::ReadEvents;
 use super::stamp::Stamp;
 use crate::latency::LatencyHistogram;
@@ -54,6 +57,9 @@ pub struct Streams {
     /// Absent if all streams were read to their end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancels: Option<Cancels>,
+    /// Every stream that was asked for, also before the window, if the order says so; empty in a record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ends: Vec<StreamEnd>,
 }
 
 /// A stream that the generator left before its end.
@@ -175,6 +181,7 @@ impl Streams {
         self.delay.merge(&other.delay);
         self.distortion.merge(&other.distortion);
         self.left.extend_from_slice(&other.left);
+        self.ends.extend_from_slice(&other.ends);
         if let Some(more) = &other.cancels {
             let cancels = self.cancels.get_or_insert_default();
             cancels.times.merge(&more.times);

@@ -9,10 +9,11 @@ use tokio::sync::Notify;
 use super::arm_client::Completion;
 use super::events::ReadEvents;
 use super::frames::{Job, TrialOrder};
-use super::mcp::facts::{Mark, Sessions};
+use super::mcp::facts::Mark;
 use super::pace::{Pace, Schedule};
 use super::slots::Slots;
 use super::stalls::Stalls;
+use super::streams::StreamEnd;
 use super::tally::{Mean, Tallies, Tally};
 use crate::facts::{Halves, LoadFacts, StallTotal, Ticks};
 use crate::outcome::{Outcome, Outcomes};
@@ -37,6 +38,7 @@ pub(super) struct Trial {
     pub(super) tallies: Tallies,
     /// The length of the ticks in which outcomes are counted.
     tick: Option<Nanos>,
+    lists_streams: bool,
     /// The length of the blocks whose response times are recorded separately.
     block: Option<Nanos>,
     /// The span in which every request has a new connection.
@@ -118,6 +120,7 @@ impl Trial {
             drain_until: window_end.after(timeout),
             tallies: Tallies::new(workers),
             tick: order.tick.filter(|tick| tick.0 > 0),
+            lists_streams: order.lists_streams,
             block: order.block.filter(|block| block.0 > 0),
             reconnect: order.reconnect,
             requests_per_connection: order.requests_per_connection.filter(|requests| *requests > 0),
@@ -220,13 +223,6 @@ impl Trial {
         self.tallies.start(self.in_window(turn.intended));
     }
 
-    /// Counts what became of sessions of agents.
-    pub(super) fn count_sessions(&self, sessions: &Sessions) {
-        if *sessions != Sessions::default() {
-            self.tallies.current().mcp.get_or_insert_default().sessions.merge(sessions);
-        }
-    }
-
     /// Counts a request as no longer in flight, although it is recorded later, together with others.
     pub(super) fn end(&self) {
         self.tallies.end();
@@ -239,7 +235,7 @@ impl Trial {
         let mut tally = if seen.mcp.is_some() { self.tallies.current() } else { self.tallies.finish() };
         tally.sent_total += completion.writes;
         if let Some(mark) = &seen.mcp {
-            tally.mcp.get_or_insert_default().sent(mark, completion.writes);
+            tally.mcp.get_or_insert_default().sent(mark);
         }
         tally.reconnects += completion.reconnects;
         if self.in_window(completion.ended) {
@@ -250,6 +246,10 @@ impl Trial {
                 completion.outcome,
                 completion.ended.since(turn.intended),
             );
+        }
+        if let Some(asked) = seen.stamped.filter(|_| self.lists_streams) {
+            let end = StreamEnd::of(asked, turn.sent, (completion.ended, completion.outcome), seen.events);
+            tally.streams.get_or_insert_default().ends.push(end);
         }
         let outcome = self.outcome(turn, completion);
         if !self.in_window(turn.intended) {

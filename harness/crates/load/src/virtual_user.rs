@@ -126,9 +126,9 @@ impl Shared {
 
     /// Returns the agents of user `index`, by arm.
     fn agents(&self, index: u64) -> Vec<mcp::User> {
-        let agent = |arm| {
+        let agent = |arm: usize| {
             let lanes = self.job.requests.first().map_or(1, Request::lanes);
-            mcp::User::new(self.job.seed, index, (0..lanes).map(|_| self.client(arm, index)))
+            mcp::User::new(self.job.seed, index, self.routes[arm].clone(), (0..lanes).map(|_| self.client(arm, index)))
         };
         self.mcp.iter().flat_map(|prepared| 0..prepared.len()).map(agent).collect()
     }
@@ -213,16 +213,21 @@ impl VirtualUser {
                 return;
             }
             self.retire(&trial);
+            if let Some(agent) = self.agents.get_mut(trial.arm) {
+                agent.leave(&trial);
+            }
             trial.leave();
         }
     }
 
-    /// Sends the next request, or takes the next step of the agent. Returns false when the trial has none left for this user.
+    /// Sends the next request, or takes all steps of the agent. Returns false when the trial has none left for this user.
     async fn takes_part(&mut self, trial: &Trial, kind: usize) -> bool {
         match (self.agents.get_mut(trial.arm), &self.shared.mcp) {
-            // Boxed, so that it does not enlarge the future of every other request.
+            // Boxed, so that it does not enlarge the future of every other request; once for all steps, because an agent has nothing to
+            // choose from.
             (Some(agent), Some(prepared)) => {
-                Box::pin(agent.take_step(&prepared[trial.arm], trial, &mut self.timer)).await
+                Box::pin(agent.take_part(&prepared[trial.arm], trial, &mut self.timer)).await;
+                false
             }
             _ => self.send_next(trial, kind).await,
         }
@@ -287,6 +292,10 @@ impl VirtualUser {
         }
         self.deadline.set(turn.sent, turn.sent.after(prepared.timeout).min(trial.drain_until));
         let client = &mut self.clients[trial.arm];
+        if message.expected().stamped().is_some() {
+            // A stream without an answer has none of the events of the one before.
+            self.judge.forget_events();
+        }
         // In a closed loop, there is no other time to which the wait for a stream could belong.
         let sent = trial.is_closed().then_some(turn.sent);
         let completion = client.exchange(message, &mut self.judge, &mut self.deadline, sent).await;

@@ -142,8 +142,19 @@ pub enum Found {
         /// The method of agents to which the numbers belong; absent for all requests.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         method: Option<Method>,
+        /// The tool to whose calls they belong; absent for all tools.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tool: Option<String>,
         sent: u64,
         upstream_hits: u64,
+        expected: LedgerRule,
+    },
+    /// Sessions of agents.
+    LedgerSessions {
+        /// Whether sessions were deleted or, otherwise, opened.
+        deleted: bool,
+        agents: u64,
+        upstream: u64,
         expected: LedgerRule,
     },
     LittlesLaw {
@@ -280,7 +291,7 @@ impl Found {
             Self::Cold { .. } => Rule::Cold,
             Self::Unread { rule } => *rule,
             Self::Unsent { .. } => Rule::Unsent,
-            Self::Ledger { .. } => Rule::Ledger,
+            Self::Ledger { .. } | Self::LedgerSessions { .. } => Rule::Ledger,
             Self::LittlesLaw { .. } => Rule::LittlesLaw,
             Self::Readings { .. } => Rule::Readings,
             Self::TargetCpu { .. } => Rule::TargetCpu,

@@ -4,7 +4,7 @@ use super::*;
 use harness_base::clock::Mono;
 use harness_base::units::Rate;
 use harness_load::facts::{InFlightSamples, StallTotal};
-use harness_load::mcp::facts::{Mcp, MethodFacts};
+use harness_load::mcp::facts::{Mcp, McpLedger, MethodFacts, Sessions, ToolCalls};
 use harness_load::mcp::method::Method;
 use harness_load::outcome::Outcomes;
 use harness_rig::usage::{HostUsage, ProcessUsage, TreeUsage};
@@ -207,6 +207,44 @@ fn the_hits_of_each_method_must_match_too() {
     assert_eq!(found(Some(900), Some(100)), []);
     assert_eq!(found(None, None), []);
     assert_eq!(found(Some(901), Some(99)), [(Rule::Ledger, Some(Blame::Target))]);
+}
+
+#[test]
+fn the_calls_of_each_tool_and_the_sessions_must_match_and_the_tool_is_named() {
+    let ledger = Ledger { upstream_hits: 1000, sent: 1000, upstream_stall_ns: Some(0) };
+    let checked = |sent, upstream_hits, (opened, deleted)| {
+        let sessions = Sessions { begun: 40, deleted: 20, ..Sessions::default() };
+        let calls = ToolCalls { name: "tool_007".to_owned(), sent, upstream_hits };
+        let differing = if sent == upstream_hits { Vec::new() } else { vec![calls] };
+        let counted = McpLedger { tools: 40, differing, opened, deleted };
+        let mut mcp = Mcp { sessions, ledger: Some(counted), ..Mcp::default() };
+        let calls =
+            MethodFacts { sent_total: 900, upstream_hits: Some(900 + upstream_hits - sent), ..MethodFacts::default() };
+        mcp.methods.insert(Method::ToolsCall, calls);
+        let load = LoadFacts { mcp: Some(Box::new(mcp)), ..load(1000, 1000) };
+        let limits = Limits::default();
+        let series = Series::default();
+        let evidence = Evidence {
+            arm: Arm::Proxied,
+            offered: Pace::constant(Rate(1000.0)),
+            connections: 10,
+            load: &load,
+            ledger: Some(ledger),
+            ledger_rule: LedgerRule::Exact,
+            readings: &series,
+            target_cpus: 1.0,
+        };
+        let check = super::ledger(&evidence, &limits).unwrap();
+        (check.passed, check.to_string())
+    };
+    let (passed, _) = checked(30, 30, (40, 20));
+    assert!(passed);
+    let (passed, text) = checked(30, 33, (40, 20));
+    assert!(!passed && text.starts_with("30 calls of the tool tool_007 sent, the upstream received 33"), "{text}");
+    let (passed, text) = checked(30, 30, (41, 20));
+    assert!(!passed && text.starts_with("agents opened 40 sessions, the upstream opened 41"), "{text}");
+    let (passed, text) = checked(30, 30, (40, 19));
+    assert!(!passed && text.starts_with("agents deleted 20 sessions, the upstream deleted 19"), "{text}");
 }
 
 #[test]

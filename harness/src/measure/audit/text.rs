@@ -72,14 +72,20 @@ impl fmt::Display for Found {
                 }
             }
             Self::Unsent { unsent, limit } => write!(out, "{} unsent, limit {limit}", count(*unsent)),
-            Self::Ledger { method, sent, upstream_hits, expected } => write!(
-                out,
-                "{} requests{} sent, the upstream received {} ({} expected)",
-                count(*sent),
-                method.map(|method| format!(" of {}", method.name())).unwrap_or_default(),
-                count(*upstream_hits),
-                demand(*expected)
-            ),
+            Self::Ledger { method, tool, sent, upstream_hits, expected } => {
+                let what = match (tool, method) {
+                    (Some(tool), _) => format!("calls of the tool {tool}"),
+                    (None, Some(method)) => format!("requests of {}", method.name()),
+                    (None, None) => "requests".to_owned(),
+                };
+                let (sent, hits, demand) = (count(*sent), count(*upstream_hits), demand(*expected));
+                write!(out, "{sent} {what} sent, the upstream received {hits} ({demand} expected)")
+            }
+            Self::LedgerSessions { deleted, agents, upstream, expected } => {
+                let (did, demand) = (if *deleted { "deleted" } else { "opened" }, demand(*expected));
+                let (agents, upstream) = (count(*agents), count(*upstream));
+                write!(out, "agents {did} {agents} sessions, the upstream {did} {upstream} ({demand} expected)")
+            }
             Self::LittlesLaw { counted, computed } => write!(
                 out,
                 "{} requests in flight as counted, {} as rate × mean service time",
@@ -178,7 +184,7 @@ impl Check {
             Found::Unread { .. } => {
                 "make /proc readable for harness; a limit of 1 for the rule in [audit] goes without it"
             }
-            Found::Ledger { .. } => {
+            Found::Ledger { .. } | Found::LedgerSessions { .. } => {
                 "the target answers requests itself, retries or drops them: see its log and `expect.upstream_hits`"
             }
             Found::LittlesLaw { .. } => {

@@ -113,10 +113,6 @@ impl Common {
         self.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
         self.requests = workload::of_stage(section, base.agents, base.around);
         self.wire = wire::read(section, &base.target.endpoints.proxy).or(base.generator.wire);
-        if self.wire.is_some_and(WireSpec::is_http2) {
-            let hint = "set wire = \"h1\" or \"tls\" in this stage".to_owned();
-            section.mistake("wire", "agents speak MCP over HTTP/1.1 only", Some(hint));
-        }
     }
 
     /// Reads the load of a stage whose direct arm may run too, and checks that both arms can speak the same.

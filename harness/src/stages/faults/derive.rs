@@ -1,6 +1,6 @@
 //! Selects the trial that shows a fault, or the reason why it was not measured.
 
-use super::facts::{FaultKind, FaultRecord, errors_before};
+use super::facts::{FaultKind, FaultRecord, StreamsMet, errors_before};
 use crate::measure::audit::{Blame, Check, Found};
 use crate::measure::facts::InstanceFacts;
 use crate::measure::reason::{Problem, Reason, Scope};
@@ -15,6 +15,19 @@ pub(crate) fn check_before(ticks: &Ticks, before: Nanos, example: Option<&String
     let (errors, of) = errors_before(ticks, before.0);
     let example = example.filter(|_| errors > 0).cloned();
     Check::new(Found::ErrorsBefore { errors, of, example }, errors == 0 && of > 0, Blame::Target)
+}
+
+/// Applies the rule `errors` to the streams that ended before the target was stopped.
+pub(crate) fn check_streams_before(streams: &StreamsMet, example: Option<&String>) -> Check {
+    let StreamsMet { before: of, failed_before: errors, .. } = *streams;
+    let example = example.filter(|_| errors > 0).cloned();
+    Check::new(Found::ErrorsBefore { errors, of, example }, errors == 0 && of > 0, Blame::Target)
+}
+
+/// Returns the streams that were open when the target was stopped; `None` if their load was disturbed, or there were none.
+pub(crate) fn streams_met(stage: &StageRecord) -> Option<StreamsMet> {
+    let (_, fault, trial) = trial_of(stage, FaultKind::StopStreams)?;
+    fault.streams.filter(|streams| trial.is_valid() && streams.open > 0 && streams.contradicted == 0)
 }
 
 /// Returns the trial of a fault with its instance: a valid one, else the last attempt.

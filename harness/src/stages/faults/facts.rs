@@ -1,7 +1,10 @@
 //! Defines faults: what fails while the target is under load, the recorded facts, and the arithmetic on them.
 
+mod streams;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::streams::StreamsMet;
 use crate::measure::exit::ExitFacts;
 use crate::measure::own::OwnFacts;
 use harness_load::facts::Ticks;
@@ -28,6 +31,8 @@ pub enum FaultKind {
     SlowReaders,
     /// The target is stopped (SIGTERM).
     Stop,
+    /// The target is stopped while streams are open through it.
+    StopStreams,
     /// The target is stopped and started again.
     Restart,
 }
@@ -80,6 +85,12 @@ pub struct Stage {
     pub slow_ns: u64,
     #[serde(default)]
     pub readers: u64,
+    /// Streams that are open at the same time, for the fault that is about streams.
+    #[serde(default)]
+    pub streams: u64,
+    /// Mean length of such a stream.
+    #[serde(default)]
+    pub stream_ns: u64,
     /// The faults, in their planned order.
     pub planned: Vec<Planned>,
 }
@@ -115,6 +126,9 @@ pub struct FaultRecord {
     /// How the target exited, if it was stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitFacts>,
+    /// What became of the streams; absent for other faults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<StreamsMet>,
 }
 
 /// The effect of a fault on the requests.
@@ -136,7 +150,7 @@ pub struct Effect {
 
 impl FaultKind {
     /// Every kind, in the order in which they are caused.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::UpstreamDown,
         Self::UpstreamSlow,
         Self::UpstreamReset,
@@ -146,6 +160,7 @@ impl FaultKind {
         Self::SlowReaders,
         Self::Restart,
         Self::Stop,
+        Self::StopStreams,
     ];
 
     /// Returns its name in a scenario.
@@ -159,18 +174,29 @@ impl FaultKind {
             Self::Reconnects => "reconnects",
             Self::SlowReaders => "slow_readers",
             Self::Stop => "stop",
+            Self::StopStreams => "stop_streams",
             Self::Restart => "restart",
         }
     }
 
     /// Returns whether the upstream causes the fault.
     pub const fn is_upstreams(self) -> bool {
-        !matches!(self, Self::Reconnects | Self::SlowReaders | Self::Stop | Self::Restart)
+        !matches!(self, Self::Reconnects | Self::SlowReaders) && !self.ends_target()
+    }
+
+    /// Returns whether there must be an upstream.
+    pub const fn needs_upstream(self) -> bool {
+        self.is_upstreams() || matches!(self, Self::StopStreams)
     }
 
     /// Returns whether the fault stops the target.
     pub const fn ends_target(self) -> bool {
-        matches!(self, Self::Stop | Self::Restart)
+        matches!(self, Self::Stop | Self::StopStreams | Self::Restart)
+    }
+
+    /// Returns whether the target is not started again.
+    pub const fn ends_for_good(self) -> bool {
+        matches!(self, Self::Stop | Self::StopStreams)
     }
 
     /// Returns the behaviour that is expected unless the scenario says otherwise.
@@ -259,7 +285,7 @@ mod tests {
     }
 
     fn fault(kind: FaultKind, ended_ns: Option<u64>) -> FaultRecord {
-        FaultRecord { kind, began_ns: 110, ended_ns, made: None, exit: None }
+        FaultRecord { kind, began_ns: 110, ended_ns, made: None, exit: None, streams: None }
     }
 
     fn recovery_of(reset: &[u64], ended_ns: u64) -> Option<u64> {

@@ -7,7 +7,7 @@ mod message;
 use serde::{Deserialize, Serialize};
 
 use super::derive::{is_measured, trial_of};
-use super::facts::{Effect, Expectation, FaultKind, Planned, Stage};
+use super::facts::{Effect, Expectation, FaultKind, Planned, Stage, StreamsMet};
 use crate::measure::exit::ExitFacts;
 use crate::measure::facts::StageFacts;
 use crate::measure::launch::Ending;
@@ -81,6 +81,9 @@ pub struct Seen {
     /// How the target exited, if it was stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitFacts>,
+    /// What became of the streams that were open when it was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<StreamsMet>,
 }
 
 /// Whether a target behaved as expected.
@@ -131,6 +134,9 @@ fn row(stage: &StageRecord, facts: &Stage, planned: &Planned) -> Row {
     if !is_measured(stage, *kind) {
         return row(RowState::Unknown, Some(seen), vec!["its load was disturbed, see the rejected rounds".to_owned()]);
     }
+    if let Some(why) = seen.streams.as_ref().and_then(message::unknown_streams) {
+        return row(RowState::Unknown, Some(seen), vec![why]);
+    }
     // An upstream that is down closes no connection if the target keeps none, but a refused connection was observed.
     if seen.made == Some(0) && *kind != FaultKind::UpstreamDown {
         return row(RowState::Unknown, Some(seen), vec![message::not_met(*kind)]);
@@ -143,23 +149,28 @@ fn row(stage: &StageRecord, facts: &Stage, planned: &Planned) -> Row {
 fn seen(stage: &StageRecord, kind: FaultKind) -> Option<Seen> {
     let (_, fault, trial) = trial_of(stage, kind)?;
     let Effect { scheduled, outcomes, lost, errors_ns, recovery_ns } = fault.effect(trial.load.ticks.as_ref()?);
-    Some(Seen { scheduled, outcomes, lost, made: fault.made, errors_ns, recovery_ns, exit: fault.exit.clone() })
+    let (made, exit, streams) = (fault.made, fault.exit.clone(), fault.streams);
+    // Requests that began at the very moment of SIGTERM are no open streams.
+    let lost = streams.as_ref().map_or(lost, StreamsMet::lost);
+    Some(Seen { scheduled, outcomes, lost, made, errors_ns, recovery_ns, exit, streams })
 }
 
 /// Describes every violated expectation in a sentence.
 fn broken(seen: &Seen, facts: &Stage, planned: &Planned) -> Vec<String> {
     let Planned { kind, expect, .. } = planned;
     let mut broken = Vec::new();
-    if *expect == Expectation::Answers && seen.lost > 0 {
-        broken.push(message::lost(seen));
+    match &seen.streams {
+        Some(streams) => broken.extend(broken_by_streams(streams, *expect)),
+        None if *expect == Expectation::Answers && seen.lost > 0 => broken.push(message::lost(seen)),
+        None => {}
     }
-    if seen.outcomes.timeout > 0 {
+    if seen.streams.is_none() && seen.outcomes.timeout > 0 {
         broken.push(message::hung(seen, facts.timeout_ns));
     }
     if seen.outcomes.wrong_body > 0 && *expect != Expectation::ErrorsInBodies {
         broken.push(message::masked(seen));
     }
-    if *kind != FaultKind::Stop {
+    if !kind.ends_for_good() {
         match seen.recovery_ns {
             None => broken.push(message::never_recovered(facts.after_ns)),
             Some(recovery) if recovery > facts.recover_ns => broken.push(message::late(recovery, facts.recover_ns)),
@@ -167,12 +178,28 @@ fn broken(seen: &Seen, facts: &Stage, planned: &Planned) -> Vec<String> {
         }
     }
     if let Some(exit) = &seen.exit {
-        let graceful = *kind != FaultKind::Stop || *expect != Expectation::Answers || exit.ending == Ending::Code(0);
+        let graceful = !kind.ends_for_good() || *expect != Expectation::Answers || exit.ending == Ending::Code(0);
         if exit.killed {
             broken.push(message::killed(exit));
         } else if !graceful {
             broken.push(message::wrong_exit(exit));
         }
+    }
+    broken
+}
+
+/// Describes what must not become of open streams: none is lost if the target is to answer, none hangs, and none looks complete although it
+/// is not, unless errors in bodies are expected.
+fn broken_by_streams(streams: &StreamsMet, expect: Expectation) -> Vec<String> {
+    let mut broken = Vec::new();
+    if expect == Expectation::Answers && streams.lost() > 0 {
+        broken.push(message::lost_streams(streams));
+    }
+    if streams.hung > 0 {
+        broken.push(message::hung_streams(streams));
+    }
+    if streams.finished > 0 && expect == Expectation::Errors {
+        broken.push(message::short_streams(streams));
     }
     broken
 }

@@ -1,6 +1,7 @@
 //! Causes faults: starts an instance and a load for each, and causes the fault in the middle of the load.
 
 mod readers;
+mod streams;
 mod switch;
 
 use super::derive;
@@ -11,6 +12,7 @@ use crate::measure::reason::Scope;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{Arm, LoadFacts, Rule, Series, Warning};
 use crate::run::bench::Bench;
+use crate::run::cancels;
 use crate::run::event::Event;
 use crate::run::halt::{Halt, Stop};
 use crate::run::rig::Rig;
@@ -71,6 +73,8 @@ async fn one(
     (index, kind): (u64, FaultKind),
 ) -> Result<RoundStatus, Halt> {
     let load = work.load_of(kind);
+    let asking = streams::asking(stage, work, kind);
+    let stage = &*asking;
     let mut bench = Bench::start(rig, stage, (index, Build::Head), Some(&load)).await?;
     let done = watched(rig, stage, work, (kind, &load), &mut bench).await;
     bench.stop(rig).await;
@@ -101,7 +105,8 @@ async fn watched(
     let span = Span { start, from, until: from.after(work.fault) };
     bench.announce(start, start.after(load.window));
     let reconnect = (kind == FaultKind::Reconnects).then_some((span.from, span.until));
-    let order = TrialOrder { tick: Some(TICK), reconnect, ..trial::order(load, Arm::Proxied, begun) };
+    let lists_streams = kind == FaultKind::StopStreams;
+    let order = TrialOrder { tick: Some(TICK), reconnect, lists_streams, ..trial::order(load, Arm::Proxied, begun) };
     let (facts, fault) = if kind.is_upstreams() {
         upstream_fails(rig, bench, work, (kind, span), order).await?
     } else if kind == FaultKind::SlowReaders {
@@ -112,9 +117,9 @@ async fn watched(
         clients_misbehave(rig, bench, (kind, span), order).await?
     };
     let window = edges(&bench.window().await);
-    rig.recorder.instance_facts(bench.index, Instance { fault: Some(fault) });
     let measured = Measured { arm: Arm::Proxied, load: facts, window, ledger: None };
-    let trial = audited(trial::judge(stage, load, bench, measured), kind, work);
+    let trial = audited(trial::judge(stage, load, bench, measured), &fault, work);
+    rig.recorder.instance_facts(bench.index, Instance { fault: Some(fault) });
     let failed = trial.audit.iter().find(|check| !check.passed).cloned();
     let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
     rig.recorder.trial(bench.index, ROUND, trial);
@@ -132,11 +137,15 @@ fn edges(window: &Window) -> Window {
 
 /// Applies the audit rules that hold for the fault. The CPU time of a target that exits is no longer assigned to it and
 /// looks like that of other processes.
-fn audited(mut trial: TrialRecord, kind: FaultKind, work: &Work) -> TrialRecord {
-    let holds = |rule: Rule| RULES.contains(&rule) && !(kind.ends_target() && rule == Rule::ForeignCpu);
+fn audited(mut trial: TrialRecord, fault: &FaultRecord, work: &Work) -> TrialRecord {
+    let holds = |rule: Rule| RULES.contains(&rule) && !(fault.kind.ends_target() && rule == Rule::ForeignCpu);
     trial.audit.retain(|check| holds(check.rule()));
-    if let Some(ticks) = &trial.load.ticks {
-        let before = derive::check_before(ticks, work.before, trial.load.examples.first());
+    let example = trial.load.examples.first();
+    let before = match (&fault.streams, &trial.load.ticks) {
+        (Some(streams), _) => Some(derive::check_streams_before(streams, example)),
+        (None, ticks) => ticks.as_ref().map(|ticks| derive::check_before(ticks, work.before, example)),
+    };
+    if let Some(before) = before {
         trial.audit.insert(trial.audit.len().min(1), before);
     }
     trial
@@ -208,13 +217,22 @@ async fn target_ends(
 ) -> Result<(LoadFacts, FaultRecord), Halt> {
     let again = kind == FaultKind::Restart;
     let follow = async |generator: &mut Generator| generator.follow(order, |_| {}).await;
-    let (load, changed) = bench.change(rig, stage, (span.from, again), follow).await?;
+    if kind == FaultKind::StopStreams {
+        // Those of the preflight do not count.
+        cancels::take(bench).await?;
+    }
+    let (mut load, changed) = bench.change(rig, stage, (span.from, again), follow).await?;
+    let streams = match kind {
+        FaultKind::StopStreams => Some(streams::met(bench, &mut load, changed.asked).await?),
+        _ => None,
+    };
     let fault = FaultRecord {
         kind,
         began_ns: changed.asked.since(span.start).0,
         ended_ns: changed.started.map(|started| started.since(span.start).0),
         made: None,
         exit: Some(changed.exit),
+        streams,
     };
     Ok((load, fault))
 }
@@ -232,7 +250,7 @@ async fn clients_misbehave(
     let load = bench.drive(interrupt, follow).await?;
     let since = |at: Mono| at.since(span.start).0;
     let (began_ns, ended_ns) = (since(span.from), Some(since(span.until)));
-    Ok((load, FaultRecord { kind, began_ns, ended_ns, made: None, exit: None }))
+    Ok((load, FaultRecord { kind, began_ns, ended_ns, made: None, exit: None, streams: None }))
 }
 
 fn emit(events: &mut (dyn FnMut(Event) + Send), reported: LoadEvent) {

@@ -24,6 +24,11 @@ const WARMUP: Nanos = Nanos::from_millis(200);
 /// Largest number of slow readers: each needs a descriptor, and some hundred kilobytes of the kernel.
 const MOST_READERS: u64 = 256;
 
+/// Bounds of the streams that are open when the target is stopped.
+const MOST_STREAMS: u64 = 1_000;
+const SHORTEST_STREAM: Nanos = Nanos::from_millis(100);
+const LONGEST_STREAM: Nanos = Nanos::from_secs(60);
+
 fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Work {
     common.read_surroundings(section, base);
     common.read_limits(section, base);
@@ -61,6 +66,7 @@ fn read_faults(section: &Section<'_>, common: &Common, target: &Spec) -> Work {
             }
         })
         .default(4);
+    let (streams, stream) = read_streams(section);
     if recover >= after {
         let message =
             format!("{} is not shorter than the load after a fault, {}", recover.notation(), after.notation());
@@ -78,7 +84,29 @@ fn read_faults(section: &Section<'_>, common: &Common, target: &Spec) -> Work {
     };
     let planned = kinds.into_iter().map(planned).collect();
     let load = LoadWork::one_round(Pace::constant(rate), connections, WARMUP, before.plus(fault).plus(after));
-    Work { load, before, fault, after, recover, timeout, slow, readers, planned }
+    Work { load, before, fault, after, recover, timeout, slow, readers, streams, stream, planned }
+}
+
+/// Reads how many streams are open when the target is stopped, and their length.
+fn read_streams(section: &Section<'_>) -> (u64, Nanos) {
+    let fits = |streams: &u64| {
+        if (1..=MOST_STREAMS).contains(streams) {
+            Ok(())
+        } else {
+            Err(format!("must be 1 to {MOST_STREAMS}, is {streams}"))
+        }
+    };
+    let about = "streams that are open when the target is stopped, for stop_streams";
+    let streams = section.field("streams", about).check(fits).default(20);
+    let about = "mean length of these streams, which end at different times";
+    let within = |stream: &Nanos| match (SHORTEST_STREAM..=LONGEST_STREAM).contains(stream) {
+        true => Ok(()),
+        false => {
+            let (shortest, longest) = (SHORTEST_STREAM.notation(), LONGEST_STREAM.notation());
+            Err(format!("must be {shortest} to {longest}, is {}", stream.notation()))
+        }
+    };
+    (streams, section.field("stream", about).check(within).default(Nanos::from_secs(1)))
 }
 
 /// Reads the named faults; without names, all that are possible with this upstream.
@@ -86,7 +114,7 @@ fn read_kinds(section: &Section<'_>, has_upstream: bool) -> Vec<FaultKind> {
     let names: Option<Vec<String>> =
         section.field("faults", "faults to cause, for example [\"upstream_down\", \"stop\"]; default: all").optional();
     let Some(names) = names else {
-        return FaultKind::ALL.into_iter().filter(|kind| has_upstream || !kind.is_upstreams()).collect();
+        return FaultKind::ALL.into_iter().filter(|kind| has_upstream || !kind.needs_upstream()).collect();
     };
     if names.is_empty() {
         section.mistake("faults", "must name at least one; leave the key out for all", None);
@@ -127,6 +155,9 @@ fn read_expectations(section: &Section<'_>, kinds: &[FaultKind]) -> Vec<(FaultKi
 
 /// Returns why a fault cannot be caused here.
 fn impossible(kind: FaultKind, upstream: Option<&Upstream>, target: &Spec, wire: Option<WireSpec>) -> Option<String> {
+    if kind == FaultKind::StopStreams && !matches!(upstream, Some(Upstream::Builtin(_))) {
+        return Some("only the bundled upstream says how its streams end: use [upstream.builtin]".to_owned());
+    }
     if kind.is_upstreams() {
         return match upstream {
             Some(Upstream::Builtin(_)) => None,

@@ -8,7 +8,7 @@ use crate::spec::Section;
 use crate::work;
 use harness_base::units::Nanos;
 use harness_load::mcp::workload::Revision;
-use harness_load::spec::{Body, Request};
+use harness_load::spec::{Body, Request, WireSpec};
 
 pub(crate) const KIND: Kind =
     Kind { place: Place::Stage(read), about: "loads both arms with agents that speak the Model Context Protocol" };
@@ -36,7 +36,16 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
         );
         section.mistake(key, message, Some("lower it, or the burst of the workload".to_owned()));
     }
+    if common.wire.is_some_and(WireSpec::is_http2) && common.requests.iter().any(listens) && !section.describing() {
+        let hint = "leave `listen` out for this stage, or speak HTTP/1.1".to_owned();
+        section.mistake("wire", "agents open the streams of `listen` over HTTP/1.1 only", Some(hint));
+    }
     Work { load, revision: revision(&common.requests) }.into()
+}
+
+/// Returns whether agents hold a stream open beside their requests.
+fn listens(request: &Request) -> bool {
+    matches!(&request.body, Body::Mcp(workload) if workload.listen.0 > 0.0)
 }
 
 fn revision(requests: &[Request]) -> Revision {

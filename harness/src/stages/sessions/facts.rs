@@ -17,6 +17,8 @@ pub enum Held {
     Sessions,
     /// Streams that stay open and idle: `subscriptions/listen`, or the stream of a GET request within a session.
     Streams,
+    /// Requests whose bodies are under way: all but the last byte was sent. A burst of them is what a target needs most memory for.
+    Requests,
 }
 
 /// How sessions end, as shares of their connections from 0 to 1. The sessions of one connection end alike.
@@ -30,6 +32,9 @@ pub struct Ends {
     pub close: f64,
     /// The client leaves the connection open and sends nothing more.
     pub abandon: f64,
+    /// The client sends the last byte of the body, reads the answer, and closes the connection.
+    #[serde(default)]
+    pub finish: f64,
 }
 
 /// Facts of the stage.
@@ -39,8 +44,11 @@ pub struct Ends {
 pub struct Stage {
     pub held: Held,
     pub revision: Revision,
-    /// Sessions that share a connection; 1 for streams.
+    /// Sessions that share a connection; 1 for streams and requests.
     pub per_connection: u64,
+    /// Size of the body of each request, in bytes; 0 for sessions and streams.
+    #[serde(default)]
+    pub body_bytes: u64,
     pub ends: Ends,
     /// Time between the end of all and the last reading, in nanoseconds.
     pub wait_ns: u64,
@@ -88,6 +96,9 @@ pub struct Ended {
     pub deleted: u64,
     pub closed: u64,
     pub abandoned: u64,
+    /// Requests that were completed and answered.
+    #[serde(default)]
+    pub finished: u64,
     /// Sessions whose DELETE was answered with 405, which servers may do; the connection was closed.
     #[serde(default)]
     pub not_deletable: u64,
@@ -118,11 +129,23 @@ impl OwnFacts for Stage {}
 impl OwnFacts for Instance {}
 
 impl Held {
+    pub const ALL: [Self; 3] = [Self::Sessions, Self::Streams, Self::Requests];
+
+    /// Returns what is opened, for messages: `MCP sessions`.
+    pub const fn described(self) -> &'static str {
+        match self {
+            Self::Sessions => "MCP sessions",
+            Self::Streams => "MCP streams",
+            Self::Requests => "requests in flight",
+        }
+    }
+
     /// Returns the word in a scenario and in messages.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Sessions => "sessions",
             Self::Streams => "streams",
+            Self::Requests => "requests",
         }
     }
 }

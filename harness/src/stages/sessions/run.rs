@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use self::crowd::Crowd;
 use self::peer::Peer;
-use super::facts::{Ended, Ends, Instance, Level, Step};
+use super::facts::{Ended, Ends, Held, Instance, Level, Step};
 use super::work::Work;
 use crate::measure::audit::Check;
 use crate::run::bench::Bench;
@@ -28,8 +28,11 @@ use harness_base::units::Nanos;
 /// Descriptors that this process needs for other things.
 const OTHERS: u64 = 256;
 
-/// All sessions of the first client are deleted.
-const DELETED: Ends = Ends { delete: 1.0, close: 0.0, abandon: 0.0 };
+/// How the first client ends, which leaves as little behind as possible.
+const fn first_end(held: Held) -> Ends {
+    let (delete, finish) = if matches!(held, Held::Requests) { (0.0, 1.0) } else { (1.0, 0.0) };
+    Ends { delete, close: 0.0, abandon: 0.0, finish }
+}
 
 /// Launches each build `launches` times. What other processes do to the CPUs does not change the memory of the target, so no launch is
 /// repeated because of it.
@@ -43,7 +46,7 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
 
 async fn one(rig: &mut Rig<'_>, stage: &Stage, work: &Work, launching: Launching) -> Result<Vec<Check>, Halt> {
     let Launching { index, build, turn } = launching;
-    rig.emit(Event::Doing(format!("{}, {} MCP {}", launch(stage, build, turn), work.most, work.held.word())));
+    rig.emit(Event::Doing(format!("{}, {} {}", launch(stage, build, turn), work.most, work.held.described())));
     let mut bench = Bench::start(rig, stage, (index.into(), build), None).await?;
     let mut crowd = Crowd::new(Peer::new(bench.proxied(), work), work.held);
     let mut facts = Instance::default();
@@ -67,7 +70,7 @@ async fn hold_all(
 ) -> Result<(), Halt> {
     // The target may allocate memory for its first client only. That is not a cost of each session.
     bench.during(interrupt, crowd.fill(1)).await?;
-    bench.during(interrupt, crowd.end(DELETED)).await?;
+    bench.during(interrupt, crowd.end(first_end(work.held))).await?;
     for number in 0..=work.steps {
         bench.during(interrupt, crowd.fill(work.open_after(number) / work.per_connection)).await?;
         if work.ping.is_some() {

@@ -1,6 +1,7 @@
 //! Shows what was opened and how it ended.
 
 use super::derive::{facts, line, memory, of_launch};
+use super::facts::Held;
 use crate::measure::record::StageRecord;
 use crate::report::show::Show;
 use harness_base::units::{Bytes, grouped};
@@ -15,14 +16,23 @@ fn done(stage: &StageRecord) -> String {
     let Some(facts) = facts(stage) else { return launches };
     let steps = stage.counted_launches().find_map(of_launch).map(|launch| &launch.steps);
     let most = steps.and_then(|steps| steps.last()).map_or(0, |step| step.open);
-    format!("{launches}, up to {} MCP {} ({})", grouped(most as f64), facts.held.word(), facts.revision.word())
+    let details = match facts.held {
+        Held::Requests => format!("bodies of {}", Bytes(facts.body_bytes).notation()),
+        Held::Sessions | Held::Streams => facts.revision.word().to_owned(),
+    };
+    format!("{launches}, up to {} {} ({details})", grouped(most as f64), facts.held.described())
 }
 
 /// States how they ended, and where memory does not grow in proportion to their number.
 fn notes(stage: &StageRecord) -> Vec<String> {
     let launches = || stage.counted_launches().filter_map(of_launch);
     let ended = launches().find_map(|launch| launch.ended.as_ref()).map(|ended| {
-        let counts = [(ended.deleted, "deleted"), (ended.closed, "closed"), (ended.abandoned, "abandoned")];
+        let counts = [
+            (ended.finished, "finished"),
+            (ended.deleted, "deleted"),
+            (ended.closed, "closed"),
+            (ended.abandoned, "abandoned"),
+        ];
         let counts = counts.into_iter().filter(|(count, _)| *count > 0);
         let counts: Vec<String> = counts.map(|(count, word)| format!("{count} {word}")).collect();
         format!("in each launch, {}", counts.join(", "))

@@ -5,7 +5,7 @@ use crate::measure::facts::StageFacts;
 use crate::measure::metric::Metric;
 use crate::work::load::LAUNCH;
 use crate::work::planned::{StageWork, too_few_launches};
-use harness_base::units::{Nanos, Ratio};
+use harness_base::units::{Bytes, Nanos, Ratio};
 use harness_load::mcp::workload::Revision;
 
 /// Values of `--quick`. The slope has no interval then.
@@ -33,6 +33,8 @@ pub struct Work {
     pub steps: u64,
     /// Sessions that share a connection.
     pub per_connection: u64,
+    /// Size of the body of each request.
+    pub body: Bytes,
     /// Time between the last opening of a step and its window.
     pub settle: Nanos,
     /// Window of each step.
@@ -60,13 +62,17 @@ impl StageWork for Work {
     fn describe(&self) -> String {
         let Self { launches, most, steps, hold, wait, .. } = self;
         let share = |share: f64, word: &str| (share > 0.0).then(|| format!("{} {word}", Ratio(share).notation()));
-        let Ends { delete, close, abandon } = self.ends;
-        let ends = [share(delete, "deleted"), share(close, "closed"), share(abandon, "abandoned")];
+        let Ends { delete, close, abandon, finish } = self.ends;
+        let ends =
+            [share(finish, "finished"), share(delete, "deleted"), share(close, "closed"), share(abandon, "abandoned")];
         let ends: Vec<String> = ends.into_iter().flatten().collect();
+        let details = match self.held {
+            Held::Requests => format!("bodies of {}", self.body.notation()),
+            Held::Sessions | Held::Streams => self.revision.word().to_owned(),
+        };
         format!(
-            "{launches} launches, each with {most} MCP {} ({}) in {steps} steps that are held {}, then {}, and watched again after {}",
-            self.held.word(),
-            self.revision.word(),
+            "{launches} launches, each with {most} {} ({details}) in {steps} steps that are held {}, then {}, and watched again after {}",
+            self.held.described(),
             hold.notation(),
             ends.join(", "),
             wait.notation()
@@ -102,12 +108,14 @@ impl StageWork for Work {
     }
 
     fn does_not_measure(&self, metric: &Metric) -> Option<(String, String)> {
-        let (absent, word) = match self.held {
-            Held::Sessions => ("memory/per_stream_bytes", Held::Streams.word()),
-            Held::Streams => ("memory/per_session_bytes", Held::Sessions.word()),
+        let of = |held| match held {
+            Held::Sessions => "memory/per_session_bytes",
+            Held::Streams => "memory/per_stream_bytes",
+            Held::Requests => "memory/per_request_bytes",
         };
-        let hint = || format!("write open = \"{word}\" in the stage");
-        (metric.id == absent).then(|| (format!("the stage opens {}", self.held.word()), hint()))
+        let other = Held::ALL.into_iter().find(|held| *held != self.held && metric.id == of(*held))?;
+        let hint = format!("write open = \"{}\" in the stage", other.word());
+        Some((format!("the stage opens {}", self.held.word()), hint))
     }
 
     fn facts(&self) -> StageFacts {
@@ -115,6 +123,7 @@ impl StageWork for Work {
             held: self.held,
             revision: self.revision,
             per_connection: self.per_connection,
+            body_bytes: if self.held == Held::Requests { self.body.0 } else { 0 },
             ends: self.ends,
             wait_ns: self.wait.0,
             failed_limit: self.failed_limit,

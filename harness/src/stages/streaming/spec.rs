@@ -1,7 +1,7 @@
 //! Reads `[stage.streaming]`.
 
 use super::facts::{Passing, Stage};
-use super::work::{Work, length};
+use super::work::{Work, asked, length};
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
 use crate::scenario::stage::load::{CONNECTIONS, Defaults, Loop, longer_than_0};
@@ -9,16 +9,12 @@ use crate::spec::Section;
 use crate::work;
 use crate::work::load::LoadWork;
 use harness_base::units::{Bytes, Nanos};
-use harness_load::spec::{Expect, Request};
 use harness_rig::target::spec::Upstream;
 
 pub(crate) const KIND: Kind = Kind {
     place: Place::Stage(read),
     about: "reads streams of events, and compares how they arrive with how they were written",
 };
-
-/// The field of a request by which the bundled upstream answers with a stream.
-const FIELD: &str = "x-upstream-stream";
 
 /// Rounds, and the instances that share them.
 const ROUNDS: u64 = 10;
@@ -40,7 +36,7 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
         let hint = "add [upstream.builtin]".to_owned();
         section.mistake("", "needs the bundled upstream, which writes into each event when it was written", Some(hint));
     }
-    common.requests.iter_mut().for_each(|request| ask(request, &facts));
+    common.requests.iter_mut().for_each(|request| asked(&facts).ask(request));
     Work { load, facts }.into()
 }
 
@@ -106,16 +102,4 @@ fn read_load(section: &Section<'_>, base: &Base<'_>, common: &Common, facts: &St
         );
     }
     load
-}
-
-/// Makes a request ask for a stream instead of the answer of its path, and wait for its end.
-fn ask(request: &mut Request, facts: &Stage) {
-    let Stage { events, interval_ns, size_bytes, leave_after, .. } = facts;
-    let value = format!("events={events}, interval={interval_ns}ns, size={size_bytes}B");
-    request.headers.push((FIELD.to_owned(), value));
-    let Expect { status, headers, upstream_hits, .. } = std::mem::take(&mut request.expect);
-    let (stamped, leave_after) = (Some(*events), *leave_after);
-    request.expect = Expect { status, headers, upstream_hits, stamped, leave_after, ..Expect::default() };
-    // Each time between two events is at most one and a half of the interval.
-    request.timeout = request.timeout.plus(length(facts).times(3));
 }

@@ -5,6 +5,7 @@ use crate::measure::facts::StageFacts;
 use crate::work::load::{FEWEST_ROUNDS, LoadWork};
 use crate::work::planned::StageWork;
 use harness_base::units::{Bytes, Nanos};
+use harness_load::asked_stream::AskedStream;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Work {
@@ -22,7 +23,13 @@ impl Work {
 
 /// Returns how long a stream takes on average.
 pub(super) fn length(stream: &Stage) -> Nanos {
-    Nanos(stream.interval_ns).times(stream.events)
+    asked(stream).length()
+}
+
+/// Returns the streams that the upstream is asked for.
+pub(super) const fn asked(stream: &Stage) -> AskedStream {
+    let Stage { events, interval_ns, size_bytes, leave_after, .. } = *stream;
+    AskedStream { events, interval: Nanos(interval_ns), size: Bytes(size_bytes), leave_after }
 }
 
 impl StageWork for Work {

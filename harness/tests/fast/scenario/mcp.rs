@@ -34,12 +34,25 @@ fn agents_have_defaults_and_a_stage_changes_them() {
     assert_eq!((legacy.text, modern.text), (text, text));
     let request = &found.stages.last().unwrap().requests[0];
     assert_eq!((request.path.as_str(), request.expect.upstream_hits), ("/mcp", LedgerRule::Exact));
-    assert!(request.hits("POST", "/mcp") && request.hits("DELETE", "/mcp") && !request.hits("GET", "/mcp"));
+    assert!(request.hits("POST", "/mcp") && request.hits("DELETE", "/mcp") && request.hits("GET", "/mcp"));
+    assert!(!request.hits("PUT", "/mcp") && !request.hits("GET", "/health"));
     assert_eq!(request.lanes(), 4);
     let described = Plan::new(&found, &Options::default()).unwrap().to_string();
     let flat = described.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flat.contains("agents that speak MCP 2026-07-28, 5 calls per list in bursts of 2 to 4"), "{described}");
     assert!(flat.contains("expects valid messages, hits the upstream once"), "{described}");
+}
+
+#[test]
+fn streams_and_batches_are_shares_and_a_stage_of_another_revision_has_no_batches() {
+    let stage = "[stage.modern]\nkind = \"mcp\"\nvus = 3\nworkload = { revision = \"2026-07-28\" }\n";
+    let found = good(&with("revision = \"2025-03-26\"\nlisten = \"25%\"\nbatches = \"50%\"", stage), &[]);
+    let (old, modern) = (agents(&found, "mcp"), agents(&found, "modern"));
+    assert_eq!((old.listen, old.batches), (Ratio(0.25), Ratio(0.5)));
+    assert_eq!((modern.listen, modern.batches), (Ratio(0.25), Ratio(0.0)));
+    let described = Plan::new(&found, &Options::default()).unwrap().to_string();
+    let flat = described.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("50% of bursts as a batch") && flat.contains("25% of agents with an open stream"), "{flat}");
 }
 
 #[test]
@@ -63,6 +76,8 @@ fn wrong_values_of_a_workload_are_refused() {
         ("burst", "[1]"),
         ("think", "[\"2s\", \"1s\"]"),
         ("abandoned", "\"101%\""),
+        ("listen", "\"-1%\""),
+        ("batches", "\"101%\""),
         ("path", "\"mcp\""),
         ("timeout", "\"0s\""),
     ] {
@@ -73,8 +88,10 @@ fn wrong_values_of_a_workload_are_refused() {
     assert!(text.contains("1KiB is below the median of 2KiB"), "{text}");
     let text = named(&with("headers = { Accept = \"*/*\" }", ""), &[]);
     assert!(text.contains("is written by the agent itself"), "{text}");
-    let text = named(&with("", ""), &["stage.mcp.wire=h2c"]);
-    assert!(text.contains("agents speak MCP over HTTP/1.1 only"), "{text}");
+    let text = named(&with("listen = \"50%\"", ""), &["stage.mcp.wire=h2c"]);
+    assert!(text.contains("agents open the streams of `listen` over HTTP/1.1 only"), "{text}");
+    let text = named(&with("revision = \"2025-11-25\"\nbatches = \"50%\"", ""), &[]);
+    assert!(text.contains("2025-11-25 has no batches"), "{text}");
     let text = named(&with("", ""), &["stage.mcp.connections=5000"]);
     assert!(
         text.contains("5000 agents with up to 8 calls at the same time need more than 20000 connections"),

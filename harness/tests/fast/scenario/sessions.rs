@@ -2,6 +2,7 @@
 
 use super::*;
 use harness::stages::sessions::facts::{Ends, Held};
+use harness_base::units::Bytes;
 use harness_load::mcp::workload::Revision;
 use harness_rig::target::spec::McpServer;
 
@@ -22,12 +23,26 @@ fn sessions_and_streams_have_their_defaults() {
     let sessions = work("");
     assert_eq!((sessions.held, sessions.revision), (Held::Sessions, Revision::November2025));
     assert_eq!((sessions.launches, sessions.most, sessions.steps, sessions.per_connection), (6, 200, 5, 1));
-    assert_eq!(sessions.ends, Ends { delete: 0.5, close: 0.5, abandon: 0.0 });
+    assert_eq!(sessions.ends, Ends { delete: 0.5, close: 0.5, abandon: 0.0, finish: 0.0 });
     let opened: Vec<u64> = (0..=5).map(|step| sessions.open_after(step)).collect();
     assert_eq!(opened, [0, 40, 80, 120, 160, 200]);
     let streams = work("open = \"streams\"");
     assert_eq!((streams.held, streams.revision), (Held::Streams, Revision::July2026));
-    assert_eq!(streams.ends, Ends { delete: 0.0, close: 1.0, abandon: 0.0 });
+    assert_eq!(streams.ends, Ends { delete: 0.0, close: 1.0, abandon: 0.0, finish: 0.0 });
+}
+
+#[test]
+fn requests_in_flight_have_bodies_and_are_finished() {
+    let requests = work("open = \"requests\"\nbody = \"1MiB\"");
+    assert_eq!((requests.held, requests.body, requests.path.as_str()), (Held::Requests, Bytes(1 << 20), "/"));
+    assert_eq!(requests.ends, Ends { delete: 0.0, close: 0.0, abandon: 0.0, finish: 1.0 });
+    let some = work("open = \"requests\"\nend = { finish = \"70%\", close = \"20%\" }").ends;
+    assert!((some.abandon - 0.1).abs() < 1e-9 && some.finish == 0.7, "{some:?}");
+    assert!(named("open = \"requests\"\nend = { delete = \"10%\" }", &[]).contains("is about sessions"));
+    assert!(named("end = { finish = \"10%\" }", &[]).contains("is about requests"));
+    assert!(named("body = \"1MiB\"", &[]).contains("is about requests"));
+    assert!(named("open = \"requests\"\nbody = \"1GiB\"", &[]).contains("must be 1B to"));
+    assert!(named("open = \"requests\"\nper_connection = 2", &[]).contains("a connection of its own"));
 }
 
 #[test]

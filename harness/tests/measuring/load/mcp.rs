@@ -35,6 +35,8 @@ fn workload(revision: Revision) -> Workload {
         session_id: true,
         discover: true,
         progress: true,
+        listen: Ratio(0.0),
+        batches: Ratio(0.0),
     }
 }
 
@@ -60,6 +62,12 @@ fn assert_counted(facts: &LoadFacts, server: &McpServer) {
         sent += counted.sent_total;
     }
     assert_eq!((outcomes, sent), (facts.outcomes, facts.sent_total));
+    // The tools of the server are t0 to t4, and each call is counted as sent, answered or not.
+    let calls = &mcp(facts).calls;
+    assert_eq!(calls.values().sum::<u64>(), server.hits("tools/call"));
+    for (tool, sent) in calls {
+        assert_eq!(*sent, server.hits(&format!("tool {tool}")), "{tool}");
+    }
     assert_eq!(mcp(facts).faults.values().sum::<u64>(), facts.outcomes.wrong_body);
 }
 

@@ -67,6 +67,9 @@ pub struct McpSessions {
 pub struct McpStreams {
     pub open: u64,
     pub opened: u64,
+    /// Notifications that were sent on them, without the acknowledgements of subscriptions.
+    #[serde(default)]
+    pub notified: u64,
 }
 
 /// How often a fault was injected.
@@ -85,6 +88,7 @@ pub(super) struct Counts {
     tools: Vec<AtomicU64>,
     streams_open: AtomicU64,
     streams_opened: AtomicU64,
+    notified: AtomicU64,
     pub(super) event_answers: AtomicU64,
     pub(super) progress: AtomicU64,
     pub(super) refused: AtomicU64,
@@ -103,6 +107,7 @@ impl Counts {
             tools: (0..tools).map(|_| zero()).collect(),
             streams_open: zero(),
             streams_opened: zero(),
+            notified: zero(),
             event_answers: zero(),
             progress: zero(),
             refused: zero(),
@@ -134,12 +139,23 @@ impl Counts {
             methods: methods.chain([hits(OTHER, &self.others)]).filter(|method| method.hits > 0).collect(),
             tools: tools.filter(|tool| tool.hits > 0).collect(),
             sessions,
-            streams: McpStreams { open: self.streams_open.load(Relaxed), opened: self.streams_opened.load(Relaxed) },
+            streams: McpStreams {
+                open: self.streams_open.load(Relaxed),
+                opened: self.streams_opened.load(Relaxed),
+                notified: self.notified.load(Relaxed),
+            },
             event_answers: self.event_answers.load(Relaxed),
             progress: self.progress.load(Relaxed),
             refused: self.refused.load(Relaxed),
             faults,
         }
+    }
+}
+
+impl OpenStream {
+    /// Counts a notification on it.
+    pub(super) fn notified(&self) {
+        self.0.notified.fetch_add(1, Relaxed);
     }
 }
 
@@ -174,8 +190,9 @@ mod tests {
         let streams = || counts.report(McpSessions::default(), Vec::new()).streams;
         let first = counts.open_stream();
         let second = counts.open_stream();
-        assert_eq!(streams(), McpStreams { open: 2, opened: 2 });
+        first.notified();
+        assert_eq!(streams(), McpStreams { open: 2, opened: 2, notified: 1 });
         drop((first, second));
-        assert_eq!(streams(), McpStreams { open: 0, opened: 2 });
+        assert_eq!(streams(), McpStreams { open: 0, opened: 2, notified: 1 });
     }
 }

@@ -29,6 +29,9 @@ pub struct McpFlags {
     /// Time between two comments on a stream that stays open: that of a GET request, and that of subscriptions/listen
     #[arg(long, value_name = "SPAN", default_value = "15s", requires = "mcp", value_parser = parse_period)]
     pub mcp_keep_alive: Duration,
+    /// Time between two notifications that the list of tools has changed, on each such stream; without it, the server sends none
+    #[arg(long, value_name = "SPAN", requires = "mcp", value_parser = parse_period)]
+    pub mcp_notify: Option<Duration>,
     /// Number of sessions that can be open at the same time; initialize is refused with 503 beyond it
     #[arg(long, value_name = "N", default_value_t = 100_000, requires = "mcp", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub mcp_sessions: u64,

@@ -10,7 +10,7 @@ use super::message::{Body, Message, Params};
 use super::refusal::Refusal;
 use super::revision::{Legacy, MODERN};
 use super::server::Server;
-use super::stream;
+use super::stream::{self, Open};
 use super::write::{self, Era, Failure, SERVER};
 use crate::upstream::reply::{self, Reply};
 
@@ -43,7 +43,7 @@ pub(super) fn post(server: &Server, headers: &HeaderMap, body: &Body<'_>) -> Res
     }
 }
 
-/// Opens the stream of a GET request, on which this server sends nothing but comments.
+/// Opens the stream of a GET request, on which this server sends comments, and notifications if a flag says so.
 ///
 /// # Errors
 /// Returns [`Refusal`] if it has no session or accepts no event stream.
@@ -53,7 +53,9 @@ pub(super) fn listen(server: &Server, headers: &HeaderMap) -> Result<Reply, Refu
         return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, NO_STREAM));
     }
     let ended = server.sessions.listen(id).ok_or(Refusal::new(StatusCode::NOT_FOUND, GONE))?;
-    Ok(stream::open(None, server.flags.mcp_keep_alive, Some(ended), server.counts.open_stream()))
+    let again = server.flags.mcp_notify.map(|span| (write::changed(None), span));
+    let open = Open { first: None, keep_alive: server.flags.mcp_keep_alive, again };
+    Ok(stream::open(open, Some(ended), server.counts.open_stream()))
 }
 
 /// Ends the session of a DELETE request.
@@ -90,7 +92,9 @@ fn initialize(server: &Server, id: &str, params: &Params<'_>) -> Result<Reply, R
         return Ok(reply::json(StatusCode::OK, write::error(Some(id), &Failure::PARAMS)));
     };
     let name = revision.name();
-    let value = format!(r#"{{"protocolVersion":"{name}","capabilities":{{"tools":{{}}}},"serverInfo":{SERVER}}}"#);
+    let changes = if server.flags.mcp_notify.is_some() { r#""listChanged":true"# } else { "" };
+    let value =
+        format!(r#"{{"protocolVersion":"{name}","capabilities":{{"tools":{{{changes}}}}},"serverInfo":{SERVER}}}"#);
     let mut reply = reply::json(StatusCode::OK, write::result(id, &[value.as_bytes()]));
     if server.faults.of_initialize() {
         return Ok(reply);

@@ -8,7 +8,7 @@ use super::message::{Message, Params};
 use super::refusal::Refusal;
 use super::revision::{MODERN, SUPPORTED};
 use super::server::Server;
-use super::stream;
+use super::stream::{self, Open};
 use super::write::{self, Era, Failure};
 use crate::upstream::reply::{self, Reply};
 
@@ -98,11 +98,13 @@ fn discover(id: &str) -> bytes::Bytes {
     write::result(id, &[Era::Modern.open(), rest.as_bytes()])
 }
 
-/// Opens a stream that begins with its acknowledgement. The tools never change, so only comments follow.
+/// Opens a stream that begins with its acknowledgement. The tools never change, so only comments follow, unless a flag says otherwise.
 fn listen(server: &Server, id: &str, tools: bool) -> Reply {
     let filter = if tools { r#"{"toolsListChanged":true}"# } else { "{}" };
     let first = format!(
         r#"{{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}},"notifications":{filter}}}}}"#
     );
-    stream::open(Some(&first.into()), server.flags.mcp_keep_alive, None, server.counts.open_stream())
+    let again = server.flags.mcp_notify.filter(|_| tools).map(|span| (write::changed(Some(id)), span));
+    let open = Open { first: Some(first.into()), keep_alive: server.flags.mcp_keep_alive, again };
+    stream::open(open, None, server.counts.open_stream())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::counts::OpenStream;
 use crate::clock::Sleeper;
@@ -41,30 +42,57 @@ pub(super) fn answer(messages: Vec<Bytes>, every: Duration) -> Reply {
     events(receive)
 }
 
-/// Answers with a stream that begins with `first` and stays open until the client closes it or `ended` is closed.
-pub(super) fn open(
-    first: Option<&Bytes>,
-    keep_alive: Duration,
-    ended: Option<watch::Receiver<()>>,
-    counted: OpenStream,
-) -> Reply {
+/// What is sent on a stream that stays open.
+#[derive(Debug)]
+pub(super) struct Open {
+    /// The first message; a comment where absent.
+    pub(super) first: Option<Bytes>,
+    /// The time between two comments.
+    pub(super) keep_alive: Duration,
+    /// A message that is sent again and again, and the time between two of them.
+    pub(super) again: Option<(Bytes, Duration)>,
+}
+
+/// Answers with a stream that stays open until the client closes it or `ended` is closed.
+pub(super) fn open(open: Open, ended: Option<watch::Receiver<()>>, counted: OpenStream) -> Reply {
+    let Open { first, keep_alive, again } = open;
     let (send, receive) = mpsc::channel(2);
     // The channel has room for it.
-    let _ = send.try_send(first.map_or(Bytes::from_static(COMMENT), |message| event(message)));
+    let _ = send.try_send(first.map_or(Bytes::from_static(COMMENT), |message| event(&message)));
     tokio::spawn(async move {
-        let _counted = counted;
         let mut over = std::pin::pin!(over(ended));
+        let mut comments = every(keep_alive);
+        let mut messages = again.as_ref().map(|(_, span)| every(*span));
         loop {
-            tokio::select! {
+            let sent = tokio::select! {
                 () = send.closed() => return,
                 () = &mut over => return,
-                () = tokio::time::sleep(keep_alive) => {}
+                _ = comments.tick() => Bytes::from_static(COMMENT),
+                () = next(&mut messages) => again.as_ref().map(|(message, _)| event(message)).unwrap_or_default(),
+            };
+            let is_message = sent != COMMENT;
+            // A client that does not read gets no more.
+            if send.try_send(sent).is_ok() && is_message {
+                counted.notified();
             }
-            // A client that does not read gets no further comments.
-            let _ = send.try_send(Bytes::from_static(COMMENT));
         }
     });
     events(receive)
+}
+
+/// Creates a timer whose first tick comes after `span`.
+fn every(span: Duration) -> Interval {
+    let mut interval = tokio::time::interval_at(Instant::now() + span, span);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Waits for the next message; for ever if there is none.
+async fn next(messages: &mut Option<Interval>) {
+    match messages {
+        Some(messages) => drop(messages.tick().await),
+        None => std::future::pending().await,
+    }
 }
 
 /// Resolves when the session has ended; never without a session.

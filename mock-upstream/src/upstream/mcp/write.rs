@@ -99,6 +99,14 @@ pub(super) fn progress(token: &str, progress: u64, total: u64) -> Bytes {
     .into()
 }
 
+/// Writes a notification that the list of tools has changed; `subscription` is the id of the request that asked for it.
+pub(super) fn changed(subscription: Option<&str>) -> Bytes {
+    let params = subscription.map_or_else(String::new, |id| {
+        format!(r#","params":{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}}}"#)
+    });
+    format!(r#"{{"jsonrpc":"2.0","method":"notifications/tools/list_changed"{params}}}"#).into()
+}
+
 /// Writes several messages as one batch.
 pub(super) fn batch(messages: &[Bytes]) -> Bytes {
     let size: usize = messages.iter().map(|message| message.len() + 1).sum();

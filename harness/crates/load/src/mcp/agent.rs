@@ -1,5 +1,7 @@
 //! Decides what an agent does next. It uses no clock and no socket.
 
+use std::borrow::Cow;
+
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -9,7 +11,7 @@ use super::method::Method;
 use super::tool::Tool;
 use super::workload::{TextSize, Workload};
 use crate::outcome::Outcome;
-use harness_base::units::Nanos;
+use harness_base::units::{Nanos, Ratio};
 
 /// The number of places among the prepared letters at which the text of a call can begin.
 pub(super) const OFFSETS: usize = 4096;
@@ -26,12 +28,18 @@ pub(super) struct Agent {
     left: u64,
     /// The calls of the next burst; 0 until they are drawn.
     burst: u64,
+    /// Whether they are sent as one batch.
+    batched: bool,
+    /// Whether a stream is open on which the server can send.
+    listens: bool,
     /// The identifier of the session; empty without one.
     session: Vec<u8>,
     tools: Vec<Tool>,
     /// The tools of the pages of a list that is not complete, and where it goes on.
     listed: Vec<String>,
     cursor: Option<String>,
+    /// Calls of tools that a later list does not have.
+    former: Vec<(String, u64)>,
 }
 
 /// Where an agent is in its session.
@@ -52,6 +60,8 @@ enum Place {
 pub(super) struct Step {
     pub(super) method: Method,
     pub(super) requests: u64,
+    /// Whether they are sent as one batch.
+    pub(super) batched: bool,
 }
 
 /// A request that an agent is about to send.
@@ -90,10 +100,13 @@ impl Agent {
             place: Place::Begin,
             left: 0,
             burst: 0,
+            batched: false,
+            listens: false,
             session: Vec::new(),
             tools: Vec::new(),
             listed: Vec::new(),
             cursor: None,
+            former: Vec::new(),
         }
     }
 
@@ -107,7 +120,7 @@ impl Agent {
 
     /// Returns what is next. Returns the same until [`Agent::after`] is called.
     pub(super) fn step(&mut self, workload: &Workload) -> Step {
-        let one = |method| Step { method, requests: 1 };
+        let one = |method| Step { method, requests: 1, batched: false };
         match self.place {
             Place::Begin if workload.revision.has_sessions() => one(Method::Initialize),
             Place::Begin if workload.discover => one(Method::Discover),
@@ -117,8 +130,10 @@ impl Agent {
                 if self.burst == 0 {
                     let (fewest, most) = workload.burst;
                     self.burst = self.random.random_range(fewest..=most);
+                    self.batched = workload.revision.has_batches() && self.draws(workload.batches);
                 }
-                Step { method: Method::ToolsCall, requests: self.burst.min(self.left).max(1) }
+                let requests = self.burst.min(self.left).max(1);
+                Step { method: Method::ToolsCall, requests, batched: self.batched && requests > 1 }
             }
             Place::End => one(Method::Delete),
         }
@@ -146,6 +161,22 @@ impl Agent {
         let (one, other): (f64, f64) = (self.random.random(), self.random.random());
         let normal = (-2.0 * (1.0 - one).ln()).sqrt() * (std::f64::consts::TAU * other).cos();
         (text.median.0 as f64 * (text.sigma * normal).exp()).round() as usize
+    }
+
+    /// Draws whether something belongs to a share. Nothing is drawn for an empty share.
+    fn draws(&mut self, share: Ratio) -> bool {
+        share.0 > 0.0 && self.random.random_bool(share.0.min(1.0))
+    }
+
+    /// Returns whether the agent holds a stream open on which the server can send.
+    pub(super) const fn listens(&self) -> bool {
+        self.listens
+    }
+
+    /// Returns the request that opens this stream.
+    pub(super) fn listen(&mut self, workload: &Workload) -> Request {
+        let method = if workload.revision.has_sessions() { Method::Listen } else { Method::Subscribe };
+        self.request(method, workload)
     }
 
     /// Draws how long the agent pauses after a burst.
@@ -186,8 +217,25 @@ impl Agent {
                 self.tools = vec![Tool::new(only)];
             }
         } else if !self.tools.iter().map(Tool::name).eq(names.clone()) {
-            self.tools = names.map(Tool::new).collect();
+            let tools = names.map(Tool::new).collect();
+            let before = std::mem::replace(&mut self.tools, tools);
+            self.former.extend(before.into_iter().map(|mut tool| (tool.name().to_owned(), tool.take_calls())));
+            self.former.retain(|(_, calls)| *calls > 0);
         }
+    }
+
+    /// Counts how often a call was written.
+    pub(super) fn called(&mut self, request: &Request, writes: u64) {
+        if let Some(tool) = request.call.and_then(|call| self.tools.get_mut(call.tool)) {
+            tool.called(writes);
+        }
+    }
+
+    /// Returns the calls of each tool since the last time this was asked.
+    pub(super) fn take_calls(&mut self) -> impl Iterator<Item = (Cow<'_, str>, u64)> {
+        let former = self.former.drain(..).map(|(name, calls)| (Cow::Owned(name), calls));
+        let now = self.tools.iter_mut().map(|tool| (tool.take_calls(), tool));
+        former.chain(now.filter(|(calls, _)| *calls > 0).map(|(calls, tool)| (Cow::Borrowed(tool.name()), calls)))
     }
 
     /// Moves on after a step of `requests`. Returns what became of the session.
@@ -201,7 +249,7 @@ impl Agent {
         }
         self.place = match step.method {
             Method::Initialize if ok => {
-                sessions.begun = 1;
+                sessions.begun = u64::from(!self.session.is_empty());
                 Place::Initialized
             }
             Method::Initialize => Place::Begin,
@@ -213,6 +261,8 @@ impl Agent {
             Method::ToolsList if self.cursor.is_some() || self.tools.is_empty() => Place::List,
             Method::ToolsList => self.begin_calls(workload),
             Method::ToolsCall => return self.after_calls(step.requests, workload),
+            // These are no steps: they open a stream beside the others.
+            Method::Listen | Method::Subscribe => self.place,
             Method::Delete => {
                 sessions.deleted = u64::from(ok);
                 self.begin();
@@ -224,6 +274,7 @@ impl Agent {
 
     fn begin_calls(&mut self, workload: &Workload) -> Place {
         self.left = workload.calls;
+        self.listens = self.draws(workload.listen);
         Place::Call
     }
 
@@ -266,6 +317,7 @@ impl Agent {
     fn begin(&mut self) {
         self.place = Place::Begin;
         self.burst = 0;
+        self.listens = false;
         self.session.clear();
         self.forget_pages();
     }

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use super::fault::Fault;
 use super::message::{Answer, Id, Message};
 use super::method::Method;
+use super::quick::is_valid_call;
 use super::stream::Events;
 use super::workload::Workload;
 
 /// The value of `resultType` of a result that needs no further input.
 const COMPLETE: &str = "complete";
-const PROGRESS: &str = "notifications/progress";
+pub(super) const PROGRESS: &str = "notifications/progress";
 /// The largest number of characters of an error message that is shown.
 const SHOWN: usize = 80;
 
@@ -93,6 +94,9 @@ impl Form {
 pub(super) fn read<'b>(asked: Asked<'_>, form: Form, body: &'b [u8]) -> Result<Read<'b>, Wrong> {
     match form {
         Form::Other => wrong(Fault::ContentType, "neither application/json nor text/event-stream"),
+        Form::Json if asked.method == Method::ToolsCall && is_valid_call(body, asked.id, asked.workload.revision) => {
+            Ok(Read::default())
+        }
         Form::Json => {
             let message = parse(body)?;
             if message.method.is_some() {
@@ -104,7 +108,11 @@ pub(super) fn read<'b>(asked: Asked<'_>, form: Form, body: &'b [u8]) -> Result<R
     }
 }
 
-fn parse(text: &[u8]) -> Result<Message<'_>, Wrong> {
+/// Reads one message.
+///
+/// # Errors
+/// Returns what is wrong if it is none.
+pub(super) fn parse(text: &[u8]) -> Result<Message<'_>, Wrong> {
     serde_json::from_slice(text).or_else(|error| wrong(Fault::Unreadable, error.to_string()))
 }
 
@@ -156,7 +164,7 @@ impl Asked<'_> {
     }
 
     /// Checks an answer. Returns the page of a list.
-    fn check<'b>(self, message: Message<'b>) -> Result<Option<Page<'b>>, Wrong> {
+    pub(super) fn check<'b>(self, message: Message<'b>) -> Result<Option<Page<'b>>, Wrong> {
         if message.jsonrpc.as_deref() != Some("2.0") {
             let found = message.jsonrpc.as_deref().unwrap_or("nothing");
             return wrong(Fault::Jsonrpc, format!("{found} instead of 2.0"));

@@ -1,13 +1,17 @@
 //! One of the connections of an agent: sends a request over it, and checks the answer.
 
+use bytes::Bytes;
+
 use super::agent::{Agent, Request};
 use super::answer::{self, Asked, Form, Page, Wrong};
+use super::batch;
 use super::facts::Mark;
 use super::fault::Fault;
 use super::method::Method;
 use super::prepared::Prepared;
 use crate::arm_client::{ArmClient, Completion};
 use crate::deadline::Deadline;
+use crate::http2;
 use crate::judge::{Expected, Judge};
 use crate::lane::Message;
 use crate::link;
@@ -23,9 +27,11 @@ pub(super) struct Lane {
     client: ArmClient,
     judge: Judge,
     deadline: Deadline,
-    /// The request that is sent next.
+    /// The request that is sent next, and memory for its body.
     text: Vec<u8>,
     body: Vec<u8>,
+    /// The same on HTTP/2; absent on HTTP/1.1.
+    frames: Option<(http2::Head, Bytes)>,
 }
 
 /// When a request is sent, and when its answer is awaited no longer.
@@ -46,12 +52,14 @@ pub(super) struct Checked<'l> {
     pub(super) page: Option<Page<'l>>,
     /// The identifier of a session that was opened.
     pub(super) session: Option<&'l [u8]>,
+    /// What is wrong with the answer to a call of a batch.
+    pub(super) wrong: Option<Wrong>,
 }
 
 impl Lane {
     pub(super) fn new(client: ArmClient) -> Self {
         let (judge, deadline) = (Judge::default(), Deadline::new());
-        Self { client, judge, deadline, text: Vec::new(), body: Vec::new() }
+        Self { client, judge, deadline, text: Vec::new(), body: Vec::new(), frames: None }
     }
 
     /// Opens the connection unless it is open. Returns the outcome and the message of a failure.
@@ -66,15 +74,25 @@ impl Lane {
         self.client.negotiated()
     }
 
-    /// Writes down the request that is sent next.
-    pub(super) fn prepare(&mut self, request: &Request, agent: &Agent, prepared: &Prepared) {
-        prepared.texts.write(request, agent, &prepared.workload, (&mut self.text, &mut self.body));
+    /// Writes down the request that is sent next, or several that are sent as one batch.
+    pub(super) fn prepare(&mut self, requests: &[Request], agent: &Agent, prepared: &Prepared) {
+        let (texts, workload) = (&prepared.texts, &prepared.workload);
+        let Some(heads) = &prepared.heads else {
+            return texts.write(requests, agent, workload, (&mut self.text, &mut self.body));
+        };
+        self.body.clear();
+        texts.messages(requests, agent, workload, &mut self.body);
+        let head = requests.first().and_then(|request| heads.write(request, agent, workload));
+        self.frames = head.map(|head| (head, Bytes::copy_from_slice(&self.body)));
     }
 
     /// Sends the request and reads the answer to its end.
     pub(super) async fn exchange(&mut self, expected: &Expected, times: Times) -> Completion {
         self.deadline.set(times.now, times.until);
-        let message = Message::Http1(link::Message { text: &self.text, body: None, is_head: false, expected });
+        let message = match &self.frames {
+            None => Message::Http1(link::Message { text: &self.text, body: None, is_head: false, expected }),
+            Some((head, body)) => Message::Http2(http2::Message { head, body: http2::Content::Whole(body), expected }),
+        };
         self.client.exchange(message, &mut self.judge, &mut self.deadline, times.sent).await
     }
 
@@ -92,11 +110,10 @@ impl Lane {
         if method == Method::Delete && status == METHOD_NOT_ALLOWED {
             completion.outcome = Outcome::Ok;
         }
-        let mark = Mark { method, fault: None, streamed: false, notifications: 0 };
-        let mut checked = Checked { mark, status, page: None, session: None };
+        let mark = Mark { method, fault: None, streamed: false, notifications: 0, writes: completion.writes };
+        let mut checked = Checked { mark, status, page: None, session: None, wrong: None };
         if completion.outcome != Outcome::Ok {
-            let what = completion.message.take().unwrap_or_else(|| self.judge.example());
-            completion.message = Some(format!("{}: {what}", method.name()));
+            completion.message = Some(self.describe_failure(method, completion));
         } else if !matches!(method, Method::Initialized | Method::Delete) {
             match self.read(request, agent, prepared) {
                 Ok(read) => {
@@ -104,15 +121,52 @@ impl Lane {
                     checked.page = read.page;
                     checked.session = (method == Method::Initialize).then(|| self.judge.session());
                 }
-                Err(Wrong { fault, found }) => {
-                    checked.mark.fault = Some(fault);
+                Err(wrong) => {
+                    checked.mark.fault = Some(wrong.fault);
                     completion.outcome = Outcome::WrongBody;
-                    let (method, words, example) = (method.name(), fault.words(), self.judge.example());
-                    completion.message = Some(format!("{method}: {words} ({found}): {example}"));
+                    completion.message = Some(self.describe(method, &wrong));
                 }
             }
         }
         checked
+    }
+
+    /// Checks the answer to a batch of calls. Returns what it says about each of them.
+    pub(super) fn check_batch(
+        &self,
+        requests: &[Request],
+        whole: &Completion,
+        prepared: &Prepared,
+    ) -> Vec<Checked<'_>> {
+        let answered = matches!(whole.outcome, Outcome::Ok | Outcome::WrongStatus | Outcome::WrongBody);
+        let status = if answered { self.judge.status() } else { 0 };
+        let method = Method::ToolsCall;
+        let mark = Mark { method, fault: None, streamed: false, notifications: 0, writes: whole.writes };
+        let checked = |mark, wrong: Option<Wrong>| Checked { mark, status, page: None, session: None, wrong };
+        if whole.outcome != Outcome::Ok {
+            return requests.iter().map(|_| checked(mark, None)).collect();
+        }
+        let ids: Vec<u64> = requests.iter().map(|request| request.id).collect();
+        let read = match self.judge.is_too_long() {
+            true => vec![Err(Wrong { fault: Fault::Unreadable, found: "too long to be read".to_owned() }); ids.len()],
+            false => batch::read(&ids, Form::of(self.judge.content_type()), self.judge.body(), &prepared.workload),
+        };
+        let of = |read| match read {
+            Ok(batch::Read { streamed, notifications }) => checked(Mark { streamed, notifications, ..mark }, None),
+            Err(wrong) => checked(mark, Some(wrong)),
+        };
+        read.into_iter().map(of).collect()
+    }
+
+    /// Describes a request without an answer, or one whose status is wrong.
+    pub(super) fn describe_failure(&self, method: Method, completion: &Completion) -> String {
+        let what = completion.message.clone().unwrap_or_else(|| self.judge.example());
+        format!("{}: {what}", method.name())
+    }
+
+    /// Describes an answer that is wrong.
+    pub(super) fn describe(&self, method: Method, Wrong { fault, found }: &Wrong) -> String {
+        format!("{}: {} ({found}): {}", method.name(), fault.words(), self.judge.example())
     }
 
     fn read(&self, request: &Request, agent: &Agent, prepared: &Prepared) -> Result<answer::Read<'_>, Wrong> {

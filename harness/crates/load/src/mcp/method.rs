@@ -14,11 +14,23 @@ pub enum Method {
     ToolsCall,
     /// DELETE, which ends a session.
     Delete,
+    /// GET, which opens the stream of a session.
+    Listen,
+    /// The stream of an agent without a session.
+    Subscribe,
 }
 
 impl Method {
-    pub const ALL: [Self; 6] =
-        [Self::Initialize, Self::Initialized, Self::Discover, Self::ToolsList, Self::ToolsCall, Self::Delete];
+    pub const ALL: [Self; 8] = [
+        Self::Initialize,
+        Self::Initialized,
+        Self::Discover,
+        Self::ToolsList,
+        Self::ToolsCall,
+        Self::Delete,
+        Self::Listen,
+        Self::Subscribe,
+    ];
 
     /// Returns its name in the protocol; that of HTTP for the end of a session.
     pub const fn name(self) -> &'static str {
@@ -29,6 +41,8 @@ impl Method {
             Self::ToolsList => "tools/list",
             Self::ToolsCall => "tools/call",
             Self::Delete => "DELETE",
+            Self::Listen => "GET",
+            Self::Subscribe => "subscriptions/listen",
         }
     }
 }

@@ -6,15 +6,16 @@ use super::user::User;
 use crate::arm_client::ArmClient;
 use crate::frames::PreflightAnswer;
 use crate::outcome::Outcome;
+use crate::wire::Route;
 use harness_base::clock::Mono;
 
 /// Sends the requests of one session over `client`, up to the first that fails. Returns the answers, and what was negotiated.
 pub(crate) async fn preflight(
-    client: ArmClient,
+    (route, client): (Route, ArmClient),
     prepared: &Prepared,
     (seed, index): (u64, u64),
 ) -> (Vec<PreflightAnswer>, Option<String>) {
-    let mut user = User::new(seed, index, std::iter::once(client));
+    let mut user = User::new(seed, index, route, std::iter::once(client));
     let mut answers = Vec::new();
     loop {
         let begun = Mono::now();

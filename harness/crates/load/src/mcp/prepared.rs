@@ -1,5 +1,6 @@
 //! The requests of agents to one arm, prepared once.
 
+use super::heads::Heads;
 use super::method::Method;
 use super::text::Texts;
 use super::workload::Workload;
@@ -14,6 +15,8 @@ use harness_base::units::Nanos;
 pub(crate) struct Prepared {
     pub(super) workload: Workload,
     pub(super) texts: Texts,
+    /// The heads for HTTP/2; absent on HTTP/1.1.
+    pub(super) heads: Option<Heads>,
     pub(crate) timeout: Nanos,
     /// The answer to a request, whose body is read as messages.
     pub(super) answer: Expected,
@@ -37,15 +40,13 @@ impl Prepared {
 
     fn new(request: &Request, arm: &ArmAddress) -> Result<Self, RequestError> {
         let Body::Mcp(workload) = &request.body else { return Err(RequestError::McpAmongOthers) };
-        if arm.http2.is_some() {
-            return Err(RequestError::McpOverHttp2);
-        }
         let line =
             |method: &str| head(&Request { method: method.to_owned(), ..request.clone() }, &arm.host, &arm.base_path);
         let status = |status| Expect { status, ..Expect::default() };
         Ok(Self {
             workload: Workload::clone(workload),
-            texts: Texts::new(line("POST")?, line("DELETE")?, workload),
+            texts: Texts::new([line("POST")?, line("DELETE")?, line("GET")?], workload),
+            heads: arm.http2.map(|_| Heads::new(request, arm)).transpose()?,
             timeout: request.timeout,
             answer: Expected::kept(&status(Some(200)))?,
             accepted: Expected::kept(&status(Some(202)))?,
@@ -58,7 +59,7 @@ impl Prepared {
         match method {
             Method::Initialized => &self.accepted,
             Method::Delete => &self.ended,
-            Method::Initialize | Method::Discover | Method::ToolsList | Method::ToolsCall => &self.answer,
+            _ => &self.answer,
         }
     }
 }

@@ -14,11 +14,13 @@ pub(super) struct Tool {
     json: String,
     /// As the value of `Mcp-Name`.
     header: String,
+    /// Calls that were sent and not yet counted elsewhere.
+    calls: u64,
 }
 
 impl Tool {
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), json: quoted(name), header: header_value(name) }
+        Self { name: name.to_owned(), json: quoted(name), header: header_value(name), calls: 0 }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -31,6 +33,16 @@ impl Tool {
 
     pub(super) fn header(&self) -> &str {
         &self.header
+    }
+
+    /// Counts calls.
+    pub(super) fn called(&mut self, calls: u64) {
+        self.calls += calls;
+    }
+
+    /// Returns the number of calls since the last time this was asked.
+    pub(super) fn take_calls(&mut self) -> u64 {
+        std::mem::take(&mut self.calls)
     }
 }
 

@@ -42,6 +42,11 @@ impl Revision {
         !matches!(self, Self::July2026)
     }
 
+    /// Returns whether several messages can be sent as one batch.
+    pub const fn has_batches(self) -> bool {
+        matches!(self, Self::March2025)
+    }
+
     /// Returns whether requests after the first name the revision in a header field.
     pub(super) const fn is_named_in_header(self) -> bool {
         !matches!(self, Self::March2025)
@@ -83,6 +88,10 @@ pub struct Workload {
     pub discover: bool,
     /// Whether calls ask for notifications of progress.
     pub progress: bool,
+    /// The share of sessions, or of lists without sessions, during which the agent holds a stream open on which the server can send.
+    pub listen: Ratio,
+    /// The share of bursts that are sent as one batch, in a revision that has batches.
+    pub batches: Ratio,
 }
 
 impl Workload {
@@ -93,7 +102,7 @@ impl Workload {
 
     /// Describes it for people: `agents that speak MCP 2025-11-25, 20 calls per session in bursts of 1 to 8, …`.
     pub fn describe(&self) -> String {
-        let Self { revision, calls, burst: (fewest, most), text, abandoned, .. } = self;
+        let Self { revision, calls, burst: (fewest, most), text, abandoned, listen, batches, .. } = self;
         let per = if revision.has_sessions() { "session" } else { "list" };
         let bursts = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
         let size = if text.sigma == 0.0 {
@@ -106,8 +115,13 @@ impl Workload {
         } else {
             String::new()
         };
+        let some = |share: &Ratio, what: &str| {
+            if share.0 > 0.0 { format!(", {} {what}", share.notation()) } else { String::new() }
+        };
+        let (batched, listening) =
+            (some(batches, "of bursts as a batch"), some(listen, "of agents with an open stream"));
         format!(
-            "agents that speak MCP {}, {calls} calls per {per} in bursts of {bursts}, {size}{left}",
+            "agents that speak MCP {}, {calls} calls per {per} in bursts of {bursts}{batched}, {size}{left}{listening}",
             revision.word()
         )
     }

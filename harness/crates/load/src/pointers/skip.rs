@@ -44,7 +44,7 @@ pub(super) fn container(is_array: bool, text: &[u8]) -> Option<usize> {
 }
 
 #[inline]
-fn blanks(text: &[u8], mut at: usize) -> usize {
+pub(super) fn blanks(text: &[u8], mut at: usize) -> usize {
     while matches!(text.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
         at += 1;
     }
@@ -53,7 +53,7 @@ fn blanks(text: &[u8], mut at: usize) -> usize {
 
 /// Skips a key, its colon and the blanks around it.
 #[inline]
-fn key(text: &[u8], at: usize) -> Option<usize> {
+pub(super) fn key(text: &[u8], at: usize) -> Option<usize> {
     let end = match *text.get(at)? {
         b'"' => blanks(text, string(text, at + 1)?),
         _ => return None,
@@ -62,7 +62,7 @@ fn key(text: &[u8], at: usize) -> Option<usize> {
 }
 
 #[inline]
-fn scalar(text: &[u8], at: usize, first: u8) -> Option<usize> {
+pub(super) fn scalar(text: &[u8], at: usize, first: u8) -> Option<usize> {
     let word = |word: &[u8]| text[at..].starts_with(word).then_some(at + word.len());
     match first {
         b'"' => string(text, at + 1),
@@ -76,7 +76,7 @@ fn scalar(text: &[u8], at: usize, first: u8) -> Option<usize> {
 
 /// Returns the end of a string whose content begins at `at`.
 #[inline]
-fn string(text: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn string(text: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += text::plain(&text[at..]);
         match *text.get(at)? {

@@ -2,7 +2,7 @@
 
 use super::{Judged, Row, Seen};
 use crate::measure::exit::ExitFacts;
-use crate::stages::faults::facts::FaultKind;
+use crate::stages::faults::facts::{FaultKind, StreamsMet};
 use harness_base::units::{Nanos, grouped};
 
 impl Judged {
@@ -22,7 +22,7 @@ impl Row {
     pub fn recovery(&self) -> String {
         match &self.seen {
             Some(Seen { recovery_ns: Some(recovery), .. }) => Nanos(*recovery).to_string(),
-            Some(_) if self.kind != FaultKind::Stop => "never".to_owned(),
+            Some(_) if !self.kind.ends_for_good() => "never".to_owned(),
             _ => "–".to_owned(),
         }
     }
@@ -34,7 +34,8 @@ impl Row {
             format!("{}; from {} to {} after the fault began", seen.outcomes.describe(), signed(first), signed(last))
         });
         let exit = seen.exit.as_ref().map(|exit| format!("the target {} {} after SIGTERM", exit.ending, took(exit)));
-        let parts: Vec<String> = errors.into_iter().chain(exit).collect();
+        let streams = seen.streams.as_ref().map(met);
+        let parts: Vec<String> = streams.into_iter().chain(errors).chain(exit).collect();
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 }
@@ -103,4 +104,48 @@ pub(super) fn killed(exit: &ExitFacts) -> String {
 
 pub(super) fn wrong_exit(exit: &ExitFacts) -> String {
     format!("it {}, and should have exited with code 0", exit.ending)
+}
+
+/// Describes what became of open streams, as both ends saw it.
+fn met(streams: &StreamsMet) -> String {
+    let last =
+        streams.last_end_ns.map_or_else(String::new, |last| format!(", the last of them {} after it", Nanos(last)));
+    format!(
+        "{} streams were open at SIGTERM and ended{last}: {}; the upstream saw {} finished and {} cancelled",
+        streams.open,
+        kinds(streams),
+        streams.upstream_finished,
+        streams.upstream_cancelled
+    )
+}
+
+/// Counts the kinds of ends: `12 drained, 8 cut`.
+fn kinds(streams: &StreamsMet) -> String {
+    let kinds =
+        [(streams.drained, "drained"), (streams.finished, "ended early"), (streams.cut, "cut"), (streams.hung, "hung")];
+    let counted = kinds.into_iter().filter(|(count, _)| *count > 0);
+    counted.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Explains why nothing is known of open streams; `None` if something is.
+pub(super) fn unknown_streams(streams: &StreamsMet) -> Option<String> {
+    if streams.open == 0 {
+        return Some("no stream was open when the target was stopped".to_owned());
+    }
+    (streams.contradicted > 0).then(|| {
+        let StreamsMet { contradicted, open, .. } = streams;
+        format!("of {contradicted} of {open} streams all events arrived, and the upstream saw them cancelled: this is a bug of harness, report it")
+    })
+}
+
+pub(super) fn lost_streams(streams: &StreamsMet) -> String {
+    format!("{} of {} open streams lost, none expected ({})", streams.lost(), streams.open, kinds(streams))
+}
+
+pub(super) fn hung_streams(streams: &StreamsMet) -> String {
+    format!("{} of {} open streams neither went on nor ended", streams.hung, streams.open)
+}
+
+pub(super) fn short_streams(streams: &StreamsMet) -> String {
+    format!("{} of {} open streams were ended as if they were complete", streams.finished, streams.open)
 }

@@ -46,6 +46,7 @@ pub(super) async fn read_slowly(address: SocketAddr, request: Vec<u8>, readers: 
         ended_ns: Some(since(Mono::now())),
         made: Some(answered as u64),
         exit: None,
+        streams: None,
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) async fn fail(
     let ended = Mono::now();
     let since = |at: Mono| at.since(span.start).0;
     let made = totals.of(kind);
-    Ok(FaultRecord { kind, began_ns: since(began), ended_ns: Some(since(ended)), made, exit: None })
+    Ok(FaultRecord { kind, began_ns: since(began), ended_ns: Some(since(ended)), made, exit: None, streams: None })
 }
 
 fn words(kind: FaultKind, slow: Nanos) -> String {
@@ -77,7 +77,7 @@ fn words(kind: FaultKind, slow: Nanos) -> String {
         FaultKind::UpstreamReset => "reset".to_owned(),
         FaultKind::UpstreamHalfClose => "half-close".to_owned(),
         FaultKind::UpstreamGarbage => "garbage".to_owned(),
-        FaultKind::Reconnects | FaultKind::SlowReaders | FaultKind::Stop | FaultKind::Restart => "none".to_owned(),
+        _ => "none".to_owned(),
     }
 }
 
@@ -89,7 +89,7 @@ impl Totals {
             FaultKind::UpstreamReset => Some(self.reset),
             FaultKind::UpstreamHalfClose => Some(self.half_close),
             FaultKind::UpstreamGarbage => Some(self.garbage),
-            FaultKind::Reconnects | FaultKind::SlowReaders | FaultKind::Stop | FaultKind::Restart => None,
+            _ => None,
         }
     }
 }

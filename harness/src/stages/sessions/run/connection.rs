@@ -61,11 +61,7 @@ impl Connection {
     /// # Errors
     /// Returns [`Broken`] if no head arrives.
     pub(super) async fn begin(&mut self, request: &[u8]) -> Result<Head, Broken> {
-        self.usable = false;
-        match &mut self.stream {
-            Stream::Tcp(stream) => stream.write_all(request).await?,
-            Stream::Unix(stream) => stream.write_all(request).await?,
-        }
+        self.send(request).await?;
         loop {
             if let Some((head, length)) = http::head(&self.arrived)? {
                 self.arrived.drain(..length);
@@ -73,6 +69,19 @@ impl Connection {
             }
             self.read().await?;
         }
+    }
+
+    /// Sends a part of a request.
+    ///
+    /// # Errors
+    /// Returns [`Broken`] if the connection does not take it.
+    pub(super) async fn send(&mut self, part: &[u8]) -> Result<(), Broken> {
+        self.usable = false;
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.write_all(part).await?,
+            Stream::Unix(stream) => stream.write_all(part).await?,
+        }
+        Ok(())
     }
 
     /// Reads the body that follows a head to its end.

@@ -19,6 +19,7 @@ const GROUP: u64 = 64;
 /// How one client leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
+    Finish,
     Delete,
     Close,
     Abandon,
@@ -46,7 +47,7 @@ impl Crowd {
     pub(super) fn open(&self) -> u64 {
         match self.held {
             Held::Sessions => self.lines.iter().map(|line| line.sessions.len() as u64).sum(),
-            Held::Streams => self.lines.len() as u64,
+            Held::Streams | Held::Requests => self.lines.len() as u64,
         }
     }
 
@@ -116,10 +117,11 @@ impl Crowd {
     /// Ends everything that is open.
     pub(super) async fn end(&mut self, ends: Ends) -> Ended {
         let mut ended = Ended::default();
-        let mut deleting = Vec::new();
+        let (mut deleting, mut finishing) = (Vec::new(), Vec::new());
         for (line, way) in self.lines.drain(..).zip(ways(ends)) {
             let count = if self.held == Held::Sessions { line.sessions.len() as u64 } else { 1 };
             match way {
+                Way::Finish => finishing.push(line),
                 Way::Delete => deleting.push(line),
                 Way::Close => ended.closed += count,
                 Way::Abandon => {
@@ -140,26 +142,38 @@ impl Crowd {
             ended.not_deletable += of(Deleted::NotDeletable);
             self.tally.merge(tally);
         }
+        let finished = each(finishing, |mut line| {
+            let peer = Arc::clone(peer);
+            async move { peer.finish(&mut line).await }
+        })
+        .await;
+        for tally in finished {
+            ended.finished += tally.outcomes.ok;
+            self.tally.merge(tally);
+        }
         ended
     }
 }
 
-/// Returns how each client leaves, so that any run of clients has nearly the shares of all.
+/// Returns how each client leaves, so that any run of clients has nearly the shares of all: the way that is furthest behind its share.
 fn ways(ends: Ends) -> impl Iterator<Item = Way> {
-    let (mut deleted, mut closed) = (0.0, 0.0);
+    let Ends { delete, close, abandon, finish } = ends;
+    let mut ways = [
+        (Way::Finish, finish, 0.0),
+        (Way::Delete, delete, 0.0),
+        (Way::Close, close, 0.0),
+        (Way::Abandon, abandon, 0.0),
+    ];
     (1..).map(move |number| {
-        let due = |share: f64, done: f64| share * f64::from(number) - done;
-        let (delete, close) = (due(ends.delete, deleted), due(ends.close, closed));
-        let abandon = due(ends.abandon, f64::from(number - 1) - deleted - closed);
-        if delete >= close && delete >= abandon {
-            deleted += 1.0;
-            Way::Delete
-        } else if close >= abandon {
-            closed += 1.0;
-            Way::Close
-        } else {
-            Way::Abandon
+        let mut next = 0;
+        let due = |(_, share, done): &(Way, f64, f64)| share * f64::from(number) - done;
+        for place in 1..ways.len() {
+            if due(&ways[place]) > due(&ways[next]) {
+                next = place;
+            }
         }
+        ways[next].2 += 1.0;
+        ways[next].0
     })
 }
 
@@ -186,7 +200,7 @@ mod tests {
 
     #[test]
     fn ends_have_their_shares_in_every_run_of_clients() {
-        let shares = Ends { delete: 0.5, close: 0.3, abandon: 0.2 };
+        let shares = Ends { delete: 0.5, close: 0.3, abandon: 0.2, finish: 0.0 };
         let found: Vec<Way> = ways(shares).take(100).collect();
         for (way, share) in [(Way::Delete, 0.5), (Way::Close, 0.3), (Way::Abandon, 0.2)] {
             for part in found.chunks(10) {
@@ -194,7 +208,7 @@ mod tests {
                 assert!((count - 10.0 * share).abs() <= 1.0, "{way:?}: {part:?}");
             }
         }
-        let all = ways(Ends { delete: 1.0, close: 0.0, abandon: 0.0 }).take(50);
+        let all = ways(Ends { delete: 1.0, close: 0.0, abandon: 0.0, finish: 0.0 }).take(50);
         assert!(all.into_iter().all(|way| way == Way::Delete));
     }
 }

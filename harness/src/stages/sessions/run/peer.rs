@@ -11,12 +11,15 @@ use super::tally::Tally;
 use crate::stages::sessions::facts::Held;
 use crate::stages::sessions::work::Work;
 use harness_base::address::Address;
+use harness_base::units::Bytes;
 use harness_load::mcp::workload::Revision;
 use harness_rig::target::HttpUrl;
 
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 const PING: &str = r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#;
 const CLIENT: &str = concat!(r#"{"name":"harness","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+/// The last byte of a body.
+const LAST: &[u8] = b"x";
 /// The first message of a subscription.
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 
@@ -28,6 +31,8 @@ pub(super) struct Peer {
     revision: Revision,
     per_connection: u64,
     timeout: Duration,
+    /// The head and the body of a request in flight, without the last byte; empty for sessions and streams.
+    upload: Vec<u8>,
     /// The lines of the head that all requests have, from the path on.
     common: String,
 }
@@ -43,7 +48,7 @@ pub(super) struct Session {
 pub(super) struct Line {
     pub(super) connection: Connection,
     pub(super) sessions: Vec<Session>,
-    /// Whether the connection carries a stream, so that it can send no request.
+    /// Whether the connection carries a stream or a request in flight, so that it can send no other request.
     pub(super) streaming: bool,
 }
 
@@ -78,20 +83,33 @@ impl Peer {
             None => url.host.clone(),
         };
         let more: String = work.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let common =
+            format!("{} HTTP/1.1\r\nHost: {host}\r\nAccept: application/json, text/event-stream\r\n{more}", work.path);
         Self {
             address: url.address.clone(),
             held: work.held,
             revision: work.revision,
             per_connection: work.per_connection,
             timeout: work.timeout.duration(),
-            common: format!(
-                "{} HTTP/1.1\r\nHost: {host}\r\nAccept: application/json, text/event-stream\r\n{more}",
-                work.path
-            ),
+            upload: if work.held == Held::Requests { upload(&common, work.body) } else { Vec::new() },
+            common,
         }
     }
 
-    /// Opens a connection with its sessions or its stream. Returns `None` if none of them could be opened.
+    /// Sends the last byte of a request, and reads the answer.
+    pub(super) async fn finish(&self, line: &mut Line) -> Tally {
+        let mut tally = Tally::default();
+        tally.note(self.within(self.complete(&mut line.connection)).await);
+        tally
+    }
+
+    async fn complete(&self, connection: &mut Connection) -> Result<(), Failure> {
+        let head = self.begin(connection, LAST).await?;
+        connection.body(&head).await?;
+        Ok(())
+    }
+
+    /// Opens a connection with its sessions, its stream or its request. Returns `None` if none of them could be opened.
     pub(super) async fn open(&self) -> (Option<Line>, Tally) {
         let mut tally = Tally::default();
         let connected = self.within(async { Connection::open(&self.address).await.map_err(Failure::Connect) }).await;
@@ -100,6 +118,11 @@ impl Peer {
             Err(failure) => return (None, tally.failed(&failure)),
         };
         let mut line = Line { connection, sessions: Vec::new(), streaming: false };
+        if self.held == Held::Requests {
+            let sent = self.within(async { line.connection.send(&self.upload).await.map_err(Failure::from) }).await;
+            line.streaming = tally.beside(sent).is_some();
+            return (line.streaming.then_some(line), tally);
+        }
         if self.revision.has_sessions() {
             for _ in 0..self.per_connection {
                 match tally.note(self.within(self.initialize(&mut line.connection)).await) {
@@ -236,6 +259,14 @@ impl Peer {
         text.push_str(body);
         text.into_bytes()
     }
+}
+
+/// Writes the head and the body of a request, without its last byte.
+fn upload(common: &str, body: Bytes) -> Vec<u8> {
+    let mut text = format!("POST {common}Content-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n", body.0);
+    let rest = usize::try_from(body.0.saturating_sub(1)).unwrap_or_default();
+    text.extend(std::iter::repeat_n('x', rest));
+    text.into_bytes()
 }
 
 fn lossy(body: &[u8]) -> String {

@@ -176,6 +176,9 @@ async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Answer
     {
         let mut state = shared.state.lock().unwrap();
         *state.hits.entry(method.clone()).or_default() += 1;
+        if let Some(tool) = message["params"]["name"].as_str() {
+            *state.hits.entry(format!("tool {tool}")).or_default() += 1;
+        }
         state.violations.extend(violations);
         let is_modern = head.headers.contains_key("mcp-method");
         if !is_modern && method != "initialize" && !state.sessions.contains(&session) {

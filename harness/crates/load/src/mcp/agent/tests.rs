@@ -16,6 +16,8 @@ fn workload(revision: Revision) -> Workload {
         session_id: true,
         discover: true,
         progress: true,
+        listen: Ratio(0.0),
+        batches: Ratio(0.0),
     }
 }
 
@@ -63,6 +65,29 @@ fn sessions_have_all_their_calls_and_are_abandoned_or_deleted() {
     assert!(bursts.iter().all(|burst| (1..=4).contains(burst)) && bursts.contains(&4));
     assert_eq!(methods[..3], [Method::Initialize, Method::Initialized, Method::ToolsList]);
     assert_eq!(methods.iter().filter(|method| **method == Method::Delete).count() as u64, sum.deleted);
+}
+
+#[test]
+fn a_share_of_the_sessions_has_a_stream_and_a_share_of_the_bursts_is_a_batch() {
+    let workload = Workload { listen: Ratio(0.5), batches: Ratio(0.3), burst: (2, 2), ..workload(Revision::March2025) };
+    let (mut agent, mut sessions, mut listening) = (Agent::new(1, 0), 0, 0);
+    let (mut bursts, mut batches) = (0, 0);
+    while sessions < 400 {
+        let (step, ended) = take(&mut agent, &workload, OK);
+        sessions += ended.begun;
+        listening += u64::from(step.method == Method::ToolsList && agent.listens());
+        bursts += u64::from(step.requests == 2);
+        batches += u64::from(step.batched);
+        assert!(step.method != Method::Initialize || !agent.listens(), "a stream ends with its session");
+        assert!(!step.batched || step.requests == 2, "one call is no batch");
+    }
+    // Give or take five standard deviations.
+    assert!((150..=250).contains(&listening), "{listening} of 400 sessions");
+    assert!((bursts * 25 / 100..=bursts * 35 / 100).contains(&batches), "{batches} of {bursts} bursts");
+    let request = agent.listen(&workload);
+    assert_eq!((request.method, request.call), (Method::Listen, None));
+    let later = Workload { revision: Revision::June2025, ..workload.clone() };
+    assert!((0..500).all(|_| !take(&mut agent, &later, OK).0.batched), "this revision has no batches");
 }
 
 #[test]

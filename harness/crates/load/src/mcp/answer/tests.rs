@@ -16,6 +16,8 @@ fn workload(revision: Revision) -> Workload {
         session_id: true,
         discover: true,
         progress: true,
+        listen: Ratio(0.0),
+        batches: Ratio(0.0),
     }
 }
 
