@@ -124,6 +124,7 @@ fn digest(parts: &Parts, folder: &Path) -> String {
         Launch::Process(process) => drop(process.command.splice(..1.min(process.command.len()), [])),
         Launch::Container(container) => container.image = ImageSpec::Image(String::new()),
         Launch::Command(command) => drop(command.run.command.splice(..1.min(command.run.command.len()), [])),
+        Launch::Stdio(stdio) => drop(stdio.shim.command.splice(..1.min(stdio.shim.command.len()), [])),
         Launch::External(_) => {}
     }
     let Parts { seed, generator, stages, .. } = parts;
@@ -180,11 +181,13 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
         None => false,
         Some(Upstream::Builtin(builtin)) => builtin.address.is_some(),
         Some(Upstream::Process { .. } | Upstream::Url(_)) => true,
+        Some(Upstream::Stdio(_)) => false,
     };
     let upstream_at_socket = match &upstream {
         None => false,
         Some(Upstream::Builtin(builtin)) => builtin.unix,
         Some(Upstream::Process { url, .. } | Upstream::Url(url)) => url.starts_with("unix:"),
+        Some(Upstream::Stdio(_)) => false,
     };
     let has_upstream = root.has("upstream");
     let around_target = Around { folder, has_upstream, upstream_on_loopback, upstream_at_socket };

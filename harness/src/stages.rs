@@ -28,6 +28,7 @@ macro_rules! each_kind {
             Command command,
             Connections connections,
             Mcp mcp,
+            Stdio stdio,
             Upload upload,
             Streaming streaming,
             Constrained constrained,
@@ -53,6 +54,7 @@ macro_rules! each_measured_kind {
             Command command,
             Connections connections,
             Mcp mcp,
+            Stdio stdio,
             Upload upload,
             Streaming streaming,
             Constrained constrained,
@@ -150,6 +152,16 @@ pub mod connections {
 }
 
 pub mod mcp {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod stdio {
     pub mod facts;
     pub(crate) mod judge;
     pub(crate) mod metrics;

@@ -26,6 +26,7 @@ mod run;
 mod serve;
 mod sessions;
 mod state;
+mod stdio;
 mod stopping;
 mod target;
 mod truth;

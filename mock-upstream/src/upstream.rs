@@ -14,6 +14,7 @@ mod routes;
 mod serve;
 mod socket;
 mod state;
+mod stdio;
 mod stream;
 
 pub use self::args::Args;

@@ -1,4 +1,4 @@
-//! Dispatches to the programs inside this binary: keeper, stopwatch, load generator, mock upstream, reference sidecar,
+//! Dispatches to the programs inside this binary: keeper, stopwatch, the start of programs between pipes, load generator, mock upstream, reference sidecar,
 //! reference command and image builder.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use harness_base::clock::Mono;
 use harness_base::error::chain;
 use harness_base::exit::Exit;
 use harness_image::{self, BuildRequest};
-use harness_rig::{keeper, stopwatch, target};
+use harness_rig::{keeper, stdio, stopwatch, target};
 
 /// Runs the hidden program that argv names, if it names one.
 pub(super) fn dispatch(argv: &[OsString], start: Mono) -> Option<ExitCode> {
@@ -22,6 +22,7 @@ pub(super) fn dispatch(argv: &[OsString], start: Mono) -> Option<ExitCode> {
     match program {
         "__keeper" => Some(keeper::main()),
         stopwatch::COMMAND => Some(stopwatch::main(argv.get(2..)?)),
+        stdio::COMMAND => Some(stdio::main(argv.get(2..)?)),
         "__load" => Some(harness_load::child::main()),
         "__sweep" => Some(target::sweep_main(argv.get(2)?.to_str()?)),
         "__upstream" => Some(bundled(argv, upstream::main_with)),

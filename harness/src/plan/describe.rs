@@ -59,6 +59,9 @@ impl Plan {
         if let Launch::Command(command) = &self.target.launch {
             return describe_command(out, command);
         }
+        if let Launch::Stdio(_) = &self.target.launch {
+            return Ok(());
+        }
         let endpoints = &self.target.endpoints;
         line(out, "", &format!("proxy  {}", endpoints.proxy))?;
         for (name, url) in [("health", &endpoints.health), ("ready ", &endpoints.ready)] {
@@ -134,6 +137,7 @@ fn describe_launch(out: &mut fmt::Formatter<'_>, label: &str, launch: &Launch) -
         Launch::Process(process) => (process.command.join(" "), Some(&process.env)),
         Launch::Container(container) => (describe_container(container), Some(&container.env)),
         Launch::Command(command) => (command.run.command.join(" "), Some(&command.run.env)),
+        Launch::Stdio(stdio) => (stdio.shim.command.join(" "), Some(&stdio.shim.env)),
         Launch::External(External::Pid(pid)) => (format!("process {pid}, which runs already"), None),
         Launch::External(External::Port(port)) => (format!("the process that listens on port {port}"), None),
     };
@@ -206,6 +210,7 @@ fn describe_upstream(upstream: &Upstream) -> String {
         }
         Upstream::Process { process, url } => format!("{} at {url}", process.command.join(" ")),
         Upstream::Url(url) => format!("{url}, which runs already"),
+        Upstream::Stdio(stdio) => format!("{}, over its stdin and stdout", stdio.server.join(" ")),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Finds the environment variables that a plan needs.
 
 use super::Plan;
-use harness_rig::target::spec::{CommandSpec, ContainerSpec, ImageSpec, Launch, ProcessSpec, Spec, Upstream};
+use harness_rig::target::spec::{
+    CommandSpec, ContainerSpec, ImageSpec, Launch, ProcessSpec, Spec, StdioSpec, Upstream,
+};
 use harness_rig::target::template::{Piece, Template, variable};
 
 impl Plan {
@@ -39,6 +41,7 @@ fn target_texts(target: &Spec) -> Vec<&str> {
         Launch::Process(process) => process_texts(process),
         Launch::Container(container) => container_texts(container),
         Launch::Command(command) => command_texts(command),
+        Launch::Stdio(stdio) => stdio_texts(stdio),
         Launch::External(_) => Vec::new(),
     };
     let endpoints = [Some(&target.endpoints.proxy), target.endpoints.health.as_ref(), target.endpoints.ready.as_ref()];
@@ -55,6 +58,7 @@ fn upstream_texts(upstream: &Upstream) -> Vec<&str> {
             texts.push(url);
             texts
         }
+        Upstream::Stdio(stdio) => stdio_texts(stdio),
     }
 }
 
@@ -67,6 +71,10 @@ fn container_texts(container: &ContainerSpec) -> Vec<&str> {
 fn command_texts(command: &CommandSpec) -> Vec<&str> {
     let beside = command.prepare.iter().chain(&command.cleanup).map(String::as_str);
     process_texts(&command.run).into_iter().chain(beside).collect()
+}
+
+fn stdio_texts(stdio: &StdioSpec) -> Vec<&str> {
+    process_texts(&stdio.shim).into_iter().chain(stdio.server.iter().map(String::as_str)).collect()
 }
 
 fn process_texts(process: &ProcessSpec) -> Vec<&str> {

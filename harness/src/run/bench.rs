@@ -348,6 +348,7 @@ fn cpus(rig: &Rig<'_>, stage: &Stage, build: Build) -> f64 {
         Launch::Process(process) => process.cpuset.as_ref(),
         Launch::Container(container) => container.cpuset.as_ref(),
         Launch::Command(command) => command.run.cpuset.as_ref(),
+        Launch::Stdio(stdio) => stdio.shim.cpuset.as_ref(),
         Launch::External(_) => None,
     };
     let all = stage.cpuset.as_ref().or(own).map_or(rig.cpus, |cpuset| cpuset.len() as f64);

@@ -17,6 +17,7 @@ use harness_load::{self, Generator};
 use harness_rig::keeper::{Child, Command, clean_env};
 use harness_rig::target::HttpUrl;
 use harness_rig::target::certificates::NAMES;
+use harness_rig::target::spec::Upstream;
 
 /// Time between SIGTERM and SIGKILL.
 const PATIENCE: Nanos = Nanos::from_secs(1);
@@ -117,7 +118,8 @@ fn address(rig: &Rig<'_>, stage: &Stage, arm: Arm, url: &HttpUrl, resumption: bo
     let base_path = url.path.trim_end_matches('/').to_owned();
     let tls = url.tls.then(|| tls(rig, url, resumption)).transpose()?;
     let http2 = stage.wire.filter(|wire| wire.is_http2()).map(|_| rig.plan.generator.http2);
-    Ok(ArmAddress { arm, address: url.address.clone(), host: url.authority(), base_path, tls, http2 })
+    let stdio = matches!(stage.upstream, Some(Upstream::Stdio(_)));
+    Ok(ArmAddress { arm, address: url.address.clone(), host: url.authority(), base_path, tls, http2, stdio })
 }
 
 /// Returns how TLS is spoken with a server of this run.

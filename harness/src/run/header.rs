@@ -57,6 +57,7 @@ fn facts(build: Build, spec: &Spec, site: &Site) -> BuildFacts {
             (named.clone(), published(&container.env))
         }
         Launch::Command(command) => (first(&command.run), published(&command.run.env)),
+        Launch::Stdio(stdio) => (first(&stdio.shim), published(&stdio.shim.env)),
         Launch::External(_) => ("external".to_owned(), Vec::new()),
     };
     BuildFacts {
@@ -88,6 +89,7 @@ fn arguments(spec: &Spec) -> (&[String], BTreeMap<&str, &str>) {
         Launch::Process(process) => (process.command.get(1..).unwrap_or_default(), process.env.as_slice()),
         Launch::Container(container) => (container.command.as_slice(), container.env.as_slice()),
         Launch::Command(command) => (command.run.command.get(1..).unwrap_or_default(), command.run.env.as_slice()),
+        Launch::Stdio(stdio) => (stdio.shim.command.get(1..).unwrap_or_default(), stdio.shim.env.as_slice()),
         Launch::External(_) => return (&[], BTreeMap::new()),
     };
     (arguments, env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect())

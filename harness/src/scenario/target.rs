@@ -4,6 +4,7 @@ mod base;
 mod command;
 mod container;
 mod met;
+mod stdio;
 mod upstream;
 
 use std::path::{Path, PathBuf};
@@ -48,6 +49,7 @@ pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
     let passed_on = met.places();
     let endpoints = match &launch {
         Some(Launch::Command(_)) if !section.describing() => command::no_endpoints(section),
+        Some(Launch::Stdio(_)) if !section.describing() => stdio::endpoints(section),
         _ => read_endpoints(&section.table("endpoints", "where it answers"), &mut met),
     };
     let generated = launch.as_ref().map(command::inputs).unwrap_or_default();
@@ -64,6 +66,7 @@ pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
         }
         Some(Launch::External(_)) => check_external(section, &met, &files),
         Some(Launch::Command(_)) => command::check(section, &met, around),
+        Some(Launch::Stdio(_)) => stdio::check(section, around),
         _ => {}
     }
     let launch = launch.unwrap_or(Launch::External(External::Pid(0)));
@@ -119,7 +122,7 @@ fn check_builtin(program: &str) -> Result<(), String> {
 /// Reads how the target is launched; `None` if that is missing, which is a mistake.
 fn read_launch(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Option<Launch> {
     if !section.describing() {
-        section.exactly_one(&["process", "container", "external", "command"]);
+        section.exactly_one(&["process", "container", "external", "command", "stdio"]);
     }
     let external = section.optional_table("external", "a process that already runs and is never stopped");
     let external = external.map(|external| Launch::External(read_external(&external)));
@@ -129,7 +132,10 @@ fn read_launch(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Opti
     let container = container.map(|container| Launch::Container(container::read(&container, around, met)));
     let command = section.optional_table("command", "a program that runs to its end, once per measurement");
     let command = command.map(|command| Launch::Command(command::read(&command, around, met)));
-    process.or(container).or(external).or(command)
+    let stdio =
+        section.optional_table("stdio", "a program that stands between a client and a server on its stdin and stdout");
+    let stdio = stdio.map(|stdio| Launch::Stdio(stdio::read(&stdio, met)));
+    process.or(container).or(external).or(command).or(stdio)
 }
 
 fn read_external(section: &Section<'_>) -> External {

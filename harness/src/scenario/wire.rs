@@ -33,6 +33,7 @@ pub(crate) fn check_direct(section: &Section<'_>, wire: Option<WireSpec>, upstre
     let tls = match upstream {
         Upstream::Builtin(builtin) => Some(builtin.tls),
         Upstream::Process { url, .. } | Upstream::Url(url) => is_tls(url),
+        Upstream::Stdio(_) => None,
     };
     let Some(tls) = tls.filter(|tls| *tls != wire.is_tls()) else { return };
     let how = if tls { "speaks TLS" } else { "does not speak TLS" };

@@ -55,6 +55,21 @@ pub(super) fn of_stage(section: &Section<'_>, agents: Option<&Request>, around: 
     }
 }
 
+/// Reads the messages of a stage whose arms are the pipes of a server: the calls of one user after the other, whose texts have one size.
+pub(super) fn of_pipes(section: &Section<'_>, around: Around<'_>) -> Request {
+    let agents = by_default(Around { counts_hits: false, ..around });
+    let Body::Mcp(by_default) = &agents.body else { return agents };
+    let texts =
+        section.field("text", "size of the text of a call").check(|size: &Bytes| check_text(*size)).default(Bytes(256));
+    let text = TextSize { median: texts, sigma: 0.0, largest: texts };
+    let base = Workload { text, burst: (1, 1), progress: false, ..Workload::clone(by_default) };
+    Request {
+        timeout: read_timeout(section, agents.timeout),
+        body: Body::Mcp(Box::new(read_calls(section, &base))),
+        ..agents
+    }
+}
+
 /// Returns agents as measured in front of real servers: most bodies are short, and a few are long.
 fn by_default(around: Around<'_>) -> Request {
     let workload = Workload {
@@ -99,10 +114,7 @@ fn read_mcp(section: &Section<'_>, around: Around<'_>, base: &Request) -> Reques
     let Body::Mcp(workload) = &base.body else { return base.clone() };
     Request {
         path: section.field("path", "path of the MCP endpoint").check(check_path).default(base.path.clone()),
-        timeout: section
-            .field("timeout", "a request without a complete answer within this time is a timeout, not a latency")
-            .check(check_timeout)
-            .default(base.timeout),
+        timeout: read_timeout(section, base.timeout),
         headers,
         expect: Expect { upstream_hits, ..base.expect.clone() },
         body: Body::Mcp(Box::new(read_workload(section, workload))),
@@ -110,7 +122,19 @@ fn read_mcp(section: &Section<'_>, around: Around<'_>, base: &Request) -> Reques
     }
 }
 
-fn read_workload(section: &Section<'_>, base: &Workload) -> Workload {
+fn read_timeout(section: &Section<'_>, default: Nanos) -> Nanos {
+    section
+        .field("timeout", "a request without a complete answer within this time is a timeout, not a latency")
+        .check(check_timeout)
+        .default(default)
+}
+
+fn check_text(size: Bytes) -> Result<(), String> {
+    if size <= LARGEST_TEXT { Ok(()) } else { Err(format!("must be at most {}", LARGEST_TEXT.notation())) }
+}
+
+/// Reads which revision is spoken, and which tools are called.
+fn read_calls(section: &Section<'_>, base: &Workload) -> Workload {
     let words = Revision::ALL.map(Revision::word);
     let about = "revision of the protocol; 2026-07-28 has no sessions";
     let word: String = section.field("revision", about).one_of(&words).default(base.revision.word().to_owned());
@@ -135,6 +159,15 @@ fn read_workload(section: &Section<'_>, base: &Workload) -> Workload {
             .field("argument", "name of the argument that is a text")
             .check(not_empty)
             .default(base.argument.clone()),
+        discover: section
+            .field("discover", "whether agents without sessions send server/discover before they list the tools")
+            .default(base.discover),
+        ..base.clone()
+    }
+}
+
+fn read_workload(section: &Section<'_>, base: &Workload) -> Workload {
+    Workload {
         text: read_text(&section.table("text", "size of the text of a call, which is lognormal"), &base.text),
         calls: section
             .field("calls", "calls of a session; without sessions, calls between two lists")
@@ -150,10 +183,8 @@ fn read_workload(section: &Section<'_>, base: &Workload) -> Workload {
         session_id: section
             .field("session_id", "whether the server must give each session an identifier")
             .default(base.session_id),
-        discover: section
-            .field("discover", "whether agents without sessions send server/discover before they list the tools")
-            .default(base.discover),
         progress: section.field("progress", "whether calls ask for notifications of progress").default(base.progress),
+        ..read_calls(section, base)
     }
 }
 
@@ -180,9 +211,7 @@ fn read_batches(section: &Section<'_>, revision: Revision, base: Ratio) -> Ratio
 }
 
 fn read_text(section: &Section<'_>, base: &TextSize) -> TextSize {
-    let fits = |size: &Bytes| {
-        if *size <= LARGEST_TEXT { Ok(()) } else { Err(format!("must be at most {}", LARGEST_TEXT.notation())) }
-    };
+    let fits = |size: &Bytes| check_text(*size);
     let spread = |sigma: &f64| {
         if (0.0..=LARGEST_SIGMA).contains(sigma) { Ok(()) } else { Err(format!("must be from 0 to {LARGEST_SIGMA}")) }
     };

@@ -97,13 +97,27 @@ pub trait RoundsWork {
         None
     }
 
+    /// See [`StageWork::describe`].
+    fn describe(&self) -> String {
+        RoundsWork::load(self).describe()
+    }
+
+    /// See [`StageWork::does_not_measure`].
+    fn does_not_measure(&self, _metric: &Metric) -> Option<(String, String)> {
+        None
+    }
+
     /// See [`StageWork::facts`].
     fn facts(&self) -> StageFacts;
 }
 
 impl<W: RoundsWork> StageWork for W {
     fn describe(&self) -> String {
-        RoundsWork::load(self).describe()
+        RoundsWork::describe(self)
+    }
+
+    fn does_not_measure(&self, metric: &Metric) -> Option<(String, String)> {
+        RoundsWork::does_not_measure(self, metric)
     }
 
     fn duration(&self) -> Nanos {

@@ -15,6 +15,7 @@ mod sessions;
 mod shipped;
 mod soak;
 mod sockets;
+mod stdio;
 mod streaming;
 mod targets;
 mod tls;

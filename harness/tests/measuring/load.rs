@@ -61,6 +61,7 @@ impl Load {
             base_path: String::new(),
             tls: None,
             http2,
+            stdio: false,
         };
         let job = Job { arms: vec![arm], requests, connections, workers: 0, seed: 7 };
         let (child, generator) = launch(job).await;
@@ -134,6 +135,7 @@ async fn a_preflight_reports_what_came() {
         base_path: "/base".to_owned(),
         tls: None,
         http2: None,
+        stdio: false,
     };
     let requests = vec![good, request("lost", 1, "/lost")];
     let (mut child, generator) =
@@ -163,6 +165,7 @@ async fn impossible_orders_are_refused_with_the_reason() {
         base_path: String::new(),
         tls: None,
         http2: None,
+        stdio: false,
     };
     let odd = Request { body: Body::Template("{{uid}}".to_owned()), ..request("call", 1, "/") };
     let job = Job { arms: vec![direct], requests: vec![odd], connections: 1, workers: 0, seed: 1 };

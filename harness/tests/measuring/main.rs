@@ -42,6 +42,7 @@ mod search;
 mod sessions;
 mod soak;
 mod stalls;
+mod stdio;
 mod streaming;
 mod target;
 mod upload;

@@ -216,6 +216,24 @@ pub struct Args {
     #[arg(long, default_value = "0B", value_parser = parse_size)]
     pub worker_ballast: usize,
 
+    /// Stand between a client on stdin and stdout and the server that the command after -- starts, instead of listening: pass on every line
+    /// of both, until the server ends, and exit with its exit code. Of the other flags, --add-latency, --add-latency-response, --serve-rate,
+    /// --burn and --truth-on-exit apply, the last on stderr
+    #[arg(long, requires = "server", conflicts_with_all = ["listen", "admin", "upstream", "announce", "double_fork", "worker_child"])]
+    pub stdio: bool,
+    /// Do not pass every Nth answer of the server on
+    #[arg(long, value_name = "N", requires = "stdio", value_parser = clap::value_parser!(u64).range(1..))]
+    pub lose_every: Option<u64>,
+    /// Pass every Nth answer of the server on with the id of no request
+    #[arg(long, value_name = "N", requires = "stdio", value_parser = clap::value_parser!(u64).range(1..))]
+    pub wrong_id_every: Option<u64>,
+    /// Pass every Nth answer of the server on twice
+    #[arg(long, value_name = "N", requires = "stdio", value_parser = clap::value_parser!(u64).range(1..))]
+    pub repeat_every: Option<u64>,
+    /// The server that --stdio starts, and its arguments
+    #[arg(last = true, value_name = "SERVER", requires = "stdio")]
+    pub server: Vec<String>,
+
     /// Role of a process that the sidecar itself started
     #[arg(long, value_enum, hide = true, overrides_with = "role")]
     pub(crate) role: Option<Role>,

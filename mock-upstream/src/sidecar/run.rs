@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::args::{Args, Role};
 use super::serve::{admin_at, proxy_at};
 use super::state::Sidecar;
-use super::{faults, process, worker};
+use super::{faults, process, stdio, worker};
 use crate::clock::Sleeper;
 use crate::error::Error;
 use crate::server::{self, Bound};
@@ -20,7 +20,7 @@ use crate::server::{self, Bound};
 /// Runs the whole program: serves until SIGTERM or SIGINT, or runs the role in `args`.
 ///
 /// `main` is the instant at which `main` was entered. With `--exit-at-start` and `--exit-after` the process exits from here
-/// with the given code.
+/// with the given code, and with `--stdio` with that of the server.
 ///
 /// # Errors
 /// Returns an error when a file of TLS cannot be used, an address cannot be bound, or a runtime, thread or child process cannot be started.
@@ -33,6 +33,7 @@ pub fn main_with(args: Args, main: Mono) -> Result<(), Error> {
         (Some(Role::Session), ..) => process::start_session(),
         (None, Some(code), _) => exit_at_start(&args, code),
         (None, None, Some(mode)) => process::double_fork(mode),
+        _ if args.stdio => stdio::main(&args),
         _ => serve(args, main),
     }
 }

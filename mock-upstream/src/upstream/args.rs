@@ -69,6 +69,10 @@ pub struct Args {
     /// Size of the data of one event
     #[arg(long, default_value = "64B", value_parser = parse_size)]
     pub sse_size: usize,
+    /// Speak MCP on stdin and stdout instead of listening: one message per line, in the revisions of --mcp, until the end of stdin. Only
+    /// --body and the flags of --mcp apply; the progress of a call is written at once
+    #[arg(long, conflicts_with_all = ["listen", "announce", "admin_stdio", "delay", "delay_distribution", "status", "error_every", "tls_cert"])]
+    pub stdio: bool,
     #[command(flatten)]
     pub mcp: McpFlags,
     /// Answer the commands `ledger`, `cancelled`, `health` and `fault/NAME`, one per line, on stdin and stdout instead of below /__upstream/, so that

@@ -1,4 +1,5 @@
-//! MCP over HTTP at `/mcp`: the whole protocol with `--mcp`, and a minimal server for proxies that parse MCP without it.
+//! MCP over HTTP at `/mcp`: the whole protocol with `--mcp`, and a minimal server for proxies that parse MCP without it. With `--stdio`, MCP
+//! over stdin and stdout.
 
 mod call;
 mod counts;
@@ -14,6 +15,7 @@ mod refusal;
 mod revision;
 mod server;
 mod sessions;
+mod stdio;
 mod stream;
 mod tools;
 mod write;
@@ -24,3 +26,4 @@ pub use self::fault::{McpFault, McpFaultError, McpFaultKind};
 pub use self::flags::McpFlags;
 pub(crate) use self::plain::{Answer, answer};
 pub(crate) use self::server::Server;
+pub(crate) use self::stdio::Session;

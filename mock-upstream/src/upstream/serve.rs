@@ -10,6 +10,7 @@ use super::args::Args;
 use super::behaviour::Behaviour;
 use super::connection;
 use super::state::Upstream;
+use super::stdio;
 use crate::error::Error;
 use crate::server::{self, Bound, Listener};
 use crate::tls::Acceptor;
@@ -38,11 +39,16 @@ async fn serve_with(
     upstream.heartbeat.beat_until(served, |stall| upstream.ledger.record_stall(stall)).await;
 }
 
-/// Runs the whole program: serves until SIGTERM or SIGINT.
+/// Runs the whole program: serves until SIGTERM or SIGINT, or with `--stdio` until the end of stdin.
 ///
 /// # Errors
-/// Returns an error when a file of TLS cannot be used, the address cannot be bound, or the runtime cannot be built.
+/// Returns an error when a file of TLS cannot be used, the address cannot be bound, or the runtime cannot be built; with `--stdio`, when
+/// stdin cannot be read.
 pub fn main_with(args: Args) -> Result<(), Error> {
+    if args.stdio {
+        let Args { mcp, body, .. } = args;
+        return stdio::serve(mcp, body).map_err(Error::setup("--stdio: stdin"));
+    }
     server::raise_descriptor_limit();
     let tls = args.tls.acceptor()?;
     let listener = Bound::new("--listen", &args.listen)?;

@@ -16,6 +16,7 @@ mod process;
 mod sidecar;
 mod sidecar_costs;
 mod spawned;
+mod stdio;
 mod streams;
 mod tls;
 mod unix;

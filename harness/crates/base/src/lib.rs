@@ -7,6 +7,7 @@ pub mod exit;
 pub mod files;
 #[cfg(feature = "timer")]
 pub mod heartbeat;
+pub mod lines;
 pub mod names;
 pub mod printable;
 #[cfg(feature = "timer")]

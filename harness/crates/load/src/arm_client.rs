@@ -57,7 +57,7 @@ pub(super) struct Completion {
 }
 
 impl Completion {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let none = Mono::default();
         Self {
             outcome: Outcome::Ok,
@@ -73,7 +73,7 @@ impl Completion {
         }
     }
 
-    fn answered(mut self, answer: Answer, outcome: Outcome) -> Self {
+    pub(super) fn answered(mut self, answer: Answer, outcome: Outcome) -> Self {
         self.writes += 1;
         self.outcome = outcome;
         self.headers = answer.headers;
@@ -85,7 +85,7 @@ impl Completion {
         self
     }
 
-    fn failed(mut self, outcome: Outcome, message: impl Into<String>) -> Self {
+    pub(super) fn failed(mut self, outcome: Outcome, message: impl Into<String>) -> Self {
         self.outcome = outcome;
         self.ended = Mono::now();
         self.message = Some(message.into());

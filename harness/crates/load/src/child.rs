@@ -184,6 +184,9 @@ async fn trial(
         let writer = Arc::clone(writer);
         move |frame: FromChild| writer.send(&frame)
     };
+    if let Some(pipe) = &shared.pipes[arm] {
+        pipe.begin((trial.window_start, trial.window_end));
+    }
     let window_reader = WindowReader::start(&trial, job.seed, send(writer))?;
     gate.send_replace(Phase::Trial(Arc::clone(&trial)));
     trial.over().await;
@@ -192,7 +195,11 @@ async fn trial(
     let (mean_in_flight, samples) = counts.in_flight();
     // With slices, the seconds were sent as they passed.
     let seconds = if order.slice.is_some() { Vec::new() } else { counts.seconds };
-    Ok(LoadFacts { mean_in_flight, in_flight_samples: Some(samples), seconds, ..trial.facts() })
+    let facts = LoadFacts { mean_in_flight, in_flight_samples: Some(samples), seconds, ..trial.facts() };
+    Ok(match &shared.pipes[arm] {
+        Some(pipe) => pipe.end().charged(facts),
+        None => facts,
+    })
 }
 
 /// Writes frames to control. Goose prints to stdout, so descriptor 1 is redirected to stderr, and frames go to a copy of the

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::latency::{LatencyHistogram, Quantiles};
 use crate::mcp::facts::Mcp;
+use crate::mcp::stdio::facts::Stdio;
 use crate::outcome::Outcomes;
 use crate::streams::Streams;
 use harness_base::clock::Mono;
@@ -303,6 +304,9 @@ pub struct LoadFacts {
     /// What agents did; absent if the requests are not those of agents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mcp: Option<Box<Mcp>>,
+    /// What the server wrote besides answers; absent if messages are not lines of pipes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdio: Option<Box<Stdio>>,
     /// Absent if no request asks for events with stamps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streams: Option<Box<Streams>>,

@@ -39,6 +39,9 @@ pub struct ArmAddress {
     /// How HTTP/2 is spoken; absent for HTTP/1.1.
     #[serde(default)]
     pub http2: Option<Http2>,
+    /// Whether messages are lines of pipes, whose other ends are sent to `address`.
+    #[serde(default)]
+    pub stdio: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -13,9 +13,13 @@ use super::virtual_user::Shared;
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
 
-/// Sends the requests over a separate connection, which is closed afterwards.
+/// Sends the requests over a separate connection, which is closed afterwards; those of pipes, of which there is one pair, over that.
 pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
     let address = &shared.job.arms[arm];
+    if let (Some(pipe), Some(prepared)) = (&shared.pipes[arm], &shared.mcp) {
+        let answers = Box::pin(mcp::stdio::preflight(pipe, &prepared[arm])).await;
+        return Preflight { arm: address.arm, answers, tls: None };
+    }
     if let Some(prepared) = &shared.mcp {
         let client = ArmClient::new(shared.routes[arm].clone(), Arc::default());
         let agent = (shared.job.seed, shared.job.connections);

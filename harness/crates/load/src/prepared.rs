@@ -299,6 +299,7 @@ mod tests {
             base_path: "/base/".to_owned(),
             tls: None,
             http2: None,
+            stdio: false,
         }
     }
 

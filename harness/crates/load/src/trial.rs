@@ -360,6 +360,7 @@ impl Trial {
             events: tally.events,
             continued: tally.continued,
             mcp: tally.mcp,
+            stdio: None,
             streams: tally.streams,
             read_lag: tally.read_lags.facts(),
             seconds: Vec::new(),

@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) routes: Vec<Route>,
     /// By arm, the connections that users share on HTTP/2; the others are not used.
     links: Vec<Vec<Arc<SharedLink>>>,
+    /// By arm, the pipes that all users share; absent for an arm that is reached over HTTP.
+    pub(super) pipes: Vec<Option<Arc<mcp::stdio::Pipe>>>,
     pub(super) opening: Semaphore,
     /// The longest timeout of the requests.
     pub(super) timeout: Nanos,
@@ -78,7 +80,7 @@ pub(super) struct VirtualUser {
     gate: watch::Receiver<Phase>,
     clients: Vec<ArmClient>,
     /// By arm; empty if the requests are not those of agents.
-    agents: Vec<mcp::User>,
+    agents: Vec<mcp::Client>,
     lifetime: Lifetime,
     timer: Timer,
     deadline: Deadline,
@@ -102,6 +104,7 @@ impl Shared {
             routes: job.arms.iter().map(route).collect::<Result<_, _>>()?,
             timeout,
             links: job.arms.iter().map(|arm| links(arm, job.connections)).collect(),
+            pipes: job.arms.iter().map(|arm| pipe(arm, job.seed)).collect(),
             opening: Semaphore::new(OPENING),
             gate,
             arrived: AtomicU64::new(0),
@@ -125,10 +128,14 @@ impl Shared {
     }
 
     /// Returns the agents of user `index`, by arm.
-    fn agents(&self, index: u64) -> Vec<mcp::User> {
+    fn agents(&self, index: u64) -> Vec<mcp::Client> {
         let agent = |arm: usize| {
+            if let Some(pipe) = &self.pipes[arm] {
+                return mcp::Client::Stdio(mcp::stdio::User::new(Arc::clone(pipe)));
+            }
             let lanes = self.job.requests.first().map_or(1, Request::lanes);
-            mcp::User::new(self.job.seed, index, self.routes[arm].clone(), (0..lanes).map(|_| self.client(arm, index)))
+            let clients = (0..lanes).map(|_| self.client(arm, index));
+            mcp::Client::Http(mcp::User::new(self.job.seed, index, self.routes[arm].clone(), clients))
         };
         self.mcp.iter().flat_map(|prepared| 0..prepared.len()).map(agent).collect()
     }
@@ -150,6 +157,12 @@ impl Shared {
 fn links(arm: &ArmAddress, users: u64) -> Vec<Arc<SharedLink>> {
     let number = arm.http2.map_or(1, |http2| users.div_ceil(http2.streams.max(1)));
     (0..number).map(|_| Arc::default()).collect()
+}
+
+/// Returns the pipes that all users of an arm share; `None` over HTTP.
+fn pipe(arm: &ArmAddress, seed: u64) -> Option<Arc<mcp::stdio::Pipe>> {
+    let door = arm.address.path().filter(|_| arm.stdio)?;
+    Some(Arc::new(mcp::stdio::Pipe::new(door.to_owned(), seed)))
 }
 
 fn gcd(a: u64, b: u64) -> u64 {
@@ -264,8 +277,8 @@ impl VirtualUser {
     async fn open(&mut self, opening: &Opening) {
         let _permit = self.shared.opening.acquire().await;
         let (timeout, users) = (self.shared.timeout, self.shared.job.connections);
-        if let Some(agent) = self.agents.get_mut(opening.arm) {
-            opening.count(Box::pin(agent.open(timeout)).await.err(), users);
+        if let (Some(agent), Some(prepared)) = (self.agents.get_mut(opening.arm), &self.shared.mcp) {
+            opening.count(Box::pin(agent.open(&prepared[opening.arm])).await.err(), users);
             return;
         }
         let now = Mono::now();

@@ -22,6 +22,7 @@ pub mod neighbours;
 pub mod page_cache;
 pub mod probe;
 pub mod sampler;
+pub mod stdio;
 pub mod stopwatch;
 pub mod target;
 pub mod threads;

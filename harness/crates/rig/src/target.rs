@@ -22,6 +22,7 @@ mod process;
 mod running;
 mod site;
 pub mod spec;
+mod stdio;
 pub mod template;
 mod upstream;
 mod url;

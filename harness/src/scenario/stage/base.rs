@@ -12,7 +12,7 @@ use crate::scenario::workload;
 use crate::spec::Section;
 use crate::work::load::LoadWork;
 use harness_load::spec::{Body, GeneratorSpec, Request, WireSpec};
-use harness_rig::target::spec::{Builtin, Launch, Spec as TargetSpec, Upstream};
+use harness_rig::target::spec::{Builtin, Launch, Spec as TargetSpec, StdioSpec, Upstream};
 
 /// Defaults of all stages.
 pub(crate) struct Base<'a> {
@@ -47,6 +47,14 @@ impl Base<'_> {
         matches!(self.target.launch, Launch::Command(_)) && !section.describing()
     }
 
+    /// Returns the shim that stands between pipes, if the target is one.
+    pub(crate) fn stdio(&self, section: &Section<'_>) -> Option<&StdioSpec> {
+        match &self.target.launch {
+            Launch::Stdio(stdio) if !section.describing() => Some(stdio),
+            _ => None,
+        }
+    }
+
     /// Returns the defaults of a stage.
     pub(crate) fn common(&self) -> Common {
         Common {
@@ -66,6 +74,10 @@ impl Common {
         if base.is_command(section) {
             let hint = "measure a command with [stage.command], or start a server with [target.process]".to_owned();
             section.mistake("", "needs a server, and [target.command] runs to its end", Some(hint));
+        }
+        if base.stdio(section).is_some() {
+            let hint = "measure it with [stage.stdio], or start a server with [target.process]".to_owned();
+            section.mistake("", "needs a server that listens, and [target.stdio] has pipes", Some(hint));
         }
         self.upstream = read_upstream(section, base.upstream);
         self.cpuset = section.cpuset();
@@ -113,6 +125,14 @@ impl Common {
         self.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
         self.requests = workload::of_stage(section, base.agents, base.around);
         self.wire = wire::read(section, &base.target.endpoints.proxy).or(base.generator.wire);
+    }
+
+    /// Reads the messages of a stage whose arms are the pipes of a server, and the limits of its audit.
+    pub(crate) fn read_messages(&mut self, section: &Section<'_>, base: &Base<'_>) {
+        self.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
+        self.requests = vec![workload::of_pipes(section, base.around)];
+        self.upstream = base.stdio(section).cloned().map(Upstream::Stdio);
+        self.cpuset = section.cpuset();
     }
 
     /// Reads the load of a stage whose direct arm may run too, and checks that both arms can speak the same.

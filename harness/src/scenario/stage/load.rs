@@ -49,10 +49,19 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
     let either = matches!(defaults.arrivals, Loop::Either);
     let open = matches!(defaults.arrivals, Loop::Open) || (either && section.has("rate"));
     let (pace, connections) = if open { read_open(section) } else { read_closed(section, defaults.vus) };
-    let describes_both = either && section.describing();
-    if describes_both {
+    if either && section.describing() {
         read_open(section);
     }
+    read_rounds(section, defaults, external, (pace, connections))
+}
+
+/// Reads the rounds of a load whose pace is known.
+pub(crate) fn read_rounds(
+    section: &Section<'_>,
+    defaults: &Defaults,
+    external: bool,
+    (pace, connections): (Pace, u64),
+) -> LoadWork {
     let rounds = section
         .field("rounds", "number of valid rounds; each runs every arm once")
         .check(at_least(FEWEST_ROUNDS, ": fewer rounds have no 95 % interval"))
@@ -70,7 +79,9 @@ pub(crate) fn read(section: &Section<'_>, defaults: &Defaults, external: bool) -
     let window = section.field("window", "measured part of a trial").check(longer_than_0).default(defaults.window);
     let ramp = read_ramp(section, warmup, "the window must see the full load: lengthen warmup");
     check_window(section, pace, window);
-    let tail = if open || describes_both { read_tail(section, rounds) } else { Nanos::ZERO };
+    let describes_both = matches!(defaults.arrivals, Loop::Either) && section.describing();
+    let is_open = matches!(pace, Pace::Open { .. });
+    let tail = if is_open || describes_both { read_tail(section, rounds) } else { Nanos::ZERO };
     let load = LoadWork { rounds, ramp, tail, ..LoadWork::one_round(pace, connections, warmup, window) };
     let instances = instances.unwrap_or_else(|| if external { 1 } else { load.best_instances() });
     LoadWork { instances, ..load }

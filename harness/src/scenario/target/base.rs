@@ -6,7 +6,7 @@ use super::container::check_network;
 use super::met::Met;
 use super::{Around, check_builtin, command};
 use crate::spec::Section;
-use harness_rig::target::spec::{External, ImageSpec, Launch, Spec};
+use harness_rig::target::spec::{External, ImageSpec, Launch, ProcessSpec, SERVER, Spec};
 use harness_rig::target::template::Template;
 
 /// The written keys of the base.
@@ -74,10 +74,12 @@ fn read_written(section: &Section<'_>, head: &Spec, met: &mut Met) -> Written {
     if let Some(build) = &against {
         met.note(section, "", "against", build);
     }
-    for (index, word) in command.iter().flatten().enumerate() {
+    let is_stdio = matches!(head.launch, Launch::Stdio(_));
+    let is_server = |word: &str| is_stdio && word == SERVER;
+    for (index, word) in command.iter().flatten().enumerate().filter(|(_, word)| !is_server(word)) {
         met.note(section, "", &format!("command.{index}"), word);
     }
-    let is_process = matches!(head.launch, Launch::Process(_) | Launch::Command(_));
+    let is_process = matches!(head.launch, Launch::Process(_) | Launch::Command(_) | Launch::Stdio(_));
     if is_process && command.as_ref().is_some_and(|words| words.first().is_none_or(String::is_empty)) {
         section.mistake("command", "must name a program", None);
     }
@@ -111,13 +113,7 @@ fn changed(launch: &Launch, written: Written) -> Launch {
     let Written { against, command, env } = written;
     let mut launch = launch.clone();
     let own = match &mut launch {
-        Launch::Process(process) => {
-            process.command = command.unwrap_or_else(|| std::mem::take(&mut process.command));
-            if let Some((program, first)) = against.zip(process.command.first_mut()) {
-                *first = program;
-            }
-            &mut process.env
-        }
+        Launch::Process(process) => replaced(process, command, against),
         Launch::Container(container) => {
             container.command = command.unwrap_or_else(|| std::mem::take(&mut container.command));
             if let Some(build) = against {
@@ -126,19 +122,26 @@ fn changed(launch: &Launch, written: Written) -> Launch {
             }
             &mut container.env
         }
-        Launch::Command(command_line) => {
-            let process = &mut command_line.run;
-            process.command = command.unwrap_or_else(|| std::mem::take(&mut process.command));
-            if let Some((program, first)) = against.zip(process.command.first_mut()) {
-                *first = program;
-            }
-            &mut process.env
-        }
+        Launch::Command(command_line) => replaced(&mut command_line.run, command, against),
+        Launch::Stdio(stdio) => replaced(&mut stdio.shim, command, against),
         Launch::External(_) => return launch,
     };
     own.retain(|(name, _)| !env.iter().any(|(new, _)| new == name));
     own.extend(env);
     launch
+}
+
+/// Replaces the command of a process, or its program only. Returns its environment.
+fn replaced(
+    process: &mut ProcessSpec,
+    command: Option<Vec<String>>,
+    against: Option<String>,
+) -> &mut Vec<(String, String)> {
+    process.command = command.unwrap_or_else(|| std::mem::take(&mut process.command));
+    if let Some((program, first)) = against.zip(process.command.first_mut()) {
+        *first = program;
+    }
+    &mut process.env
 }
 
 /// Checks that the base receives the ports and sockets of the endpoints, which are those of the target.
@@ -147,7 +150,7 @@ fn check_places(section: &Section<'_>, base: &Spec, key: &str) {
     let (command, env) = match &base.launch {
         Launch::Process(process) => (&process.command, &process.env),
         Launch::Container(container) => (&container.command, &container.env),
-        Launch::External(_) | Launch::Command(_) => return,
+        Launch::External(_) | Launch::Command(_) | Launch::Stdio(_) => return,
     };
     let values = env.iter().map(|(_, value)| value);
     for template in command.iter().chain(values).filter_map(|text| Template::parse(text).ok()) {

@@ -57,7 +57,8 @@ impl TlsServer {
         let (server_name, authority) = ("localhost".to_owned(), self.authority.clone());
         let tls = Some(Tls { server_name, authority, client: None, version: None, resumption });
         let (host, base_path) = (address.to_string(), String::new());
-        let arm = ArmAddress { arm: Arm::Direct, address: address.into(), host, base_path, tls, http2: None };
+        let arm =
+            ArmAddress { arm: Arm::Direct, address: address.into(), host, base_path, tls, http2: None, stdio: false };
         let (child, generator) =
             launch(Job { arms: vec![arm], requests: vec![request], connections, workers: 0, seed: 7 }).await;
         Load { child, generator: generator.unwrap() }

@@ -93,6 +93,7 @@ impl Maker {
             events: None,
             continued: None,
             mcp: None,
+            stdio: None,
             streams: None,
             read_lag: Some(read_lag(requests)),
             ticks: None,

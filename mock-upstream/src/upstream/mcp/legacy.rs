@@ -87,15 +87,10 @@ fn session<'h>(server: &Server, headers: &'h HeaderMap) -> Result<(&'h str, Lega
 }
 
 fn initialize(server: &Server, id: &str, params: &Params<'_>) -> Result<Reply, Refusal> {
-    let asked = params.read.protocol_version.as_deref().filter(|_| params.valid);
-    let Some(revision) = asked.map(Legacy::negotiated) else {
+    let Some(revision) = agreed(params) else {
         return Ok(reply::json(StatusCode::OK, write::error(Some(id), &Failure::PARAMS)));
     };
-    let name = revision.name();
-    let changes = if server.flags.mcp_notify.is_some() { r#""listChanged":true"# } else { "" };
-    let value =
-        format!(r#"{{"protocolVersion":"{name}","capabilities":{{"tools":{{{changes}}}}},"serverInfo":{SERVER}}}"#);
-    let mut reply = reply::json(StatusCode::OK, write::result(id, &[value.as_bytes()]));
+    let mut reply = reply::json(StatusCode::OK, welcome(id, revision, server.flags.mcp_notify.is_some()));
     if server.faults.of_initialize() {
         return Ok(reply);
     }
@@ -106,7 +101,22 @@ fn initialize(server: &Server, id: &str, params: &Params<'_>) -> Result<Reply, R
     Ok(reply)
 }
 
-fn answer(server: &Server, id: &str, method: &str, params: &Params<'_>) -> Called {
+/// Returns the revision that the parameters of `initialize` lead to; `None` if they name none.
+pub(super) fn agreed(params: &Params<'_>) -> Option<Legacy> {
+    params.read.protocol_version.as_deref().filter(|_| params.valid).map(Legacy::negotiated)
+}
+
+/// Writes the answer to `initialize`, which announces changes of the tools if they are `notified`.
+pub(super) fn welcome(id: &str, revision: Legacy, notified: bool) -> Bytes {
+    let name = revision.name();
+    let changes = if notified { r#""listChanged":true"# } else { "" };
+    let value =
+        format!(r#"{{"protocolVersion":"{name}","capabilities":{{"tools":{{{changes}}}}},"serverInfo":{SERVER}}}"#);
+    write::result(id, &[value.as_bytes()])
+}
+
+/// Answers a request of a session.
+pub(super) fn answer(server: &Server, id: &str, method: &str, params: &Params<'_>) -> Called {
     let failed = |failure| Called::Message(write::error(Some(id), failure));
     match method {
         "tools/call" => call(server, Era::Legacy, id, params),

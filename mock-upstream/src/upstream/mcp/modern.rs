@@ -40,33 +40,44 @@ pub(super) fn post(server: &Server, headers: &HeaderMap, message: &Message<'_>) 
         };
     };
     check(headers, method, params)?;
-    let list = |text| reply::json(StatusCode::OK, text);
-    let failed = |failure: &Failure| reply::json(StatusCode::OK, write::error(Some(id), failure));
     Ok(match &**method {
-        "tools/call" => match call(server, Era::Modern, id, params) {
+        "tools/call" | "tools/list" | "server/discover" => match answer(server, id, method, params) {
             Called::Message(text) => reply::json(StatusCode::OK, text),
             Called::Events(messages) => stream::answer(messages, server.flags.mcp_progress_every),
             Called::Gone => return Err(Refusal::new(StatusCode::NOT_FOUND, Failure::METHOD)),
         },
-        "tools/list" => {
-            let page = server.tools.list(Era::Modern, id, params.read.cursor.as_deref());
-            page.map_or_else(|| failed(&Failure::CURSOR), list)
-        }
-        "server/discover" => list(discover(id)),
         "subscriptions/listen" => match params.read.notifications {
             Some(filter) => listen(server, id, filter.tools_list_changed),
-            None => failed(&Failure::PARAMS),
+            None => reply::json(StatusCode::OK, write::error(Some(id), &Failure::PARAMS)),
         },
         _ => return Err(Refusal::new(StatusCode::NOT_FOUND, Failure::METHOD)),
     })
 }
 
-/// Checks the metadata of a request, and that its headers say the same as its body.
-fn check(headers: &HeaderMap, method: &str, params: &Params<'_>) -> Result<(), Refusal> {
+/// Answers a request that opens no stream.
+pub(super) fn answer(server: &Server, id: &str, method: &str, params: &Params<'_>) -> Called {
+    let failed = |failure: &Failure| Called::Message(write::error(Some(id), failure));
+    match method {
+        "tools/call" => call(server, Era::Modern, id, params),
+        "tools/list" => {
+            let page = server.tools.list(Era::Modern, id, params.read.cursor.as_deref());
+            page.map_or_else(|| failed(&Failure::CURSOR), Called::Message)
+        }
+        "server/discover" => Called::Message(discover(id)),
+        _ => failed(&Failure::METHOD),
+    }
+}
+
+/// Returns the revision that a request names in its metadata; `None` if these are incomplete.
+pub(super) fn revision<'p>(params: &'p Params<'_>) -> Option<&'p str> {
     let meta = params.read.meta.as_ref().filter(|_| params.valid);
     let capable = meta.and_then(|meta| meta.client_capabilities).is_some_and(|json| json.get().starts_with('{'));
-    let version = meta.and_then(|meta| meta.protocol_version.as_deref()).filter(|_| capable);
-    let Some(version) = version else {
+    meta.and_then(|meta| meta.protocol_version.as_deref()).filter(|_| capable)
+}
+
+/// Checks the metadata of a request, and that its headers say the same as its body.
+fn check(headers: &HeaderMap, method: &str, params: &Params<'_>) -> Result<(), Refusal> {
+    let Some(version) = revision(params) else {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, Failure::PARAMS));
     };
     let mismatch = |message| Err(Refusal::new(StatusCode::BAD_REQUEST, Failure::new(MISMATCH, message)));

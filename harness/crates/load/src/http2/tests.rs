@@ -74,7 +74,8 @@ impl User {
 
     fn with_body(address: SocketAddr, shared: &Arc<SharedLink>, expect: Expect, body: Body) -> Self {
         let (host, base_path, http2) = (address.to_string(), String::new(), Some(Http2::default()));
-        let arm = ArmAddress { arm: Arm::Proxied, address: address.into(), host, base_path, tls: None, http2 };
+        let arm =
+            ArmAddress { arm: Arm::Proxied, address: address.into(), host, base_path, tls: None, http2, stdio: false };
         let request = spec::Request {
             name: "request".to_owned(),
             weight: 1,

@@ -118,6 +118,11 @@ impl Agent {
         &self.tools
     }
 
+    /// Returns the identifier of its last request; 0 before the first.
+    pub(super) const fn last_id(&self) -> u64 {
+        self.id
+    }
+
     /// Returns what is next. Returns the same until [`Agent::after`] is called.
     pub(super) fn step(&mut self, workload: &Workload) -> Step {
         let one = |method| Step { method, requests: 1, batched: false };

@@ -67,7 +67,7 @@ fn wrong<T>(fault: Fault, found: impl Into<String>) -> Result<T, Wrong> {
 }
 
 impl Page<'_> {
-    fn into_owned(self) -> Page<'static> {
+    pub(super) fn into_owned(self) -> Page<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         Page { tools: self.tools.into_iter().map(owned).collect(), cursor: self.cursor.map(owned) }
     }

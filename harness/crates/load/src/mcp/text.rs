@@ -97,6 +97,13 @@ impl Texts {
         }
     }
 
+    /// Writes `request` as one line to `line`, which is emptied first.
+    pub(super) fn write_line(&self, request: &Request, agent: &Agent, workload: &Workload, line: &mut Vec<u8>) {
+        line.clear();
+        self.body(request, agent, workload, line);
+        line.push(b'\n');
+    }
+
     /// Writes the message. The results of writing are dropped, because writing to a `Vec` cannot fail.
     fn body(&self, request: &Request, agent: &Agent, workload: &Workload, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"jsonrpc\":\"2.0\",");

@@ -83,7 +83,8 @@ async fn exchange_with(
     requests: usize,
 ) -> Vec<(Completion, Option<Negotiated>)> {
     let (host, base_path) = (address.to_string(), String::new());
-    let arm = ArmAddress { arm: Arm::Proxied, address: address.into(), host, base_path, tls: Some(tls), http2 };
+    let arm =
+        ArmAddress { arm: Arm::Proxied, address: address.into(), host, base_path, tls: Some(tls), http2, stdio: false };
     let request = Request {
         name: "request".to_owned(),
         weight: 1,
@@ -233,9 +234,16 @@ async fn a_connection_ends_with_close_notify_and_a_reset() {
         });
         let tls = is_tls.then(|| tls(&certificate));
         let (host, base_path) = (String::new(), String::new());
-        let route =
-            Route::new(&ArmAddress { arm: Arm::Direct, address: address.into(), host, base_path, tls, http2: None })
-                .unwrap();
+        let route = Route::new(&ArmAddress {
+            arm: Arm::Direct,
+            address: address.into(),
+            host,
+            base_path,
+            tls,
+            http2: None,
+            stdio: false,
+        })
+        .unwrap();
         let mut opening = Opening::default();
         let mut wire = Wire::open(&route, &mut opening).await.unwrap();
         wire.read_exact(&mut [0; ANSWER.len()]).await.unwrap();
@@ -257,6 +265,7 @@ fn mistakes_are_named() {
         base_path: String::new(),
         tls: Some(tls),
         http2: None,
+        stdio: false,
     };
     let message = |tls: Tls| Route::new(&arm(tls)).err().unwrap().to_string();
     assert!(message(tls("")).contains("authority"));

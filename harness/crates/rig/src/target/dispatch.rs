@@ -6,7 +6,7 @@ use super::error::Error;
 use super::launcher::{Executable, LaunchRequest, Launcher};
 use super::running::Running;
 use super::site::Site;
-use super::{command, container, external, process, spec};
+use super::{command, container, external, process, spec, stdio};
 
 impl Launcher for spec::Launch {
     async fn launch(&self, request: &LaunchRequest<'_>) -> Result<Running, Error> {
@@ -15,6 +15,7 @@ impl Launcher for spec::Launch {
             Self::Container(container) => container.launch(request).await,
             Self::External(external) => external.launch(request).await,
             Self::Command(_) => Err(Error::RunsOnce),
+            Self::Stdio(stdio) => stdio.launch(request).await,
         }
     }
 }
@@ -34,7 +35,9 @@ pub async fn launch(request: &LaunchRequest<'_>) -> Result<Running, Error> {
 pub async fn prepare(spec: &spec::Spec, site: &Site) -> Result<(), Error> {
     match &spec.launch {
         spec::Launch::Container(container) => container::prepare(container, site).await,
-        spec::Launch::Process(_) | spec::Launch::External(_) | spec::Launch::Command(_) => Ok(()),
+        spec::Launch::Process(_) | spec::Launch::External(_) | spec::Launch::Command(_) | spec::Launch::Stdio(_) => {
+            Ok(())
+        }
     }
 }
 
@@ -45,7 +48,9 @@ pub async fn prepare(spec: &spec::Spec, site: &Site) -> Result<(), Error> {
 pub async fn saved_image(spec: &spec::Spec, site: &Site) -> Result<Option<PathBuf>, Error> {
     match &spec.launch {
         spec::Launch::Container(container) => container::saved_image(container, site).await,
-        spec::Launch::Process(_) | spec::Launch::External(_) | spec::Launch::Command(_) => Ok(None),
+        spec::Launch::Process(_) | spec::Launch::External(_) | spec::Launch::Command(_) | spec::Launch::Stdio(_) => {
+            Ok(None)
+        }
     }
 }
 
@@ -59,5 +64,6 @@ pub fn executable(spec: &spec::Spec, site: &Site) -> Result<Executable, Error> {
         spec::Launch::Container(container) => container::find(site, container),
         spec::Launch::External(external) => external::find(*external),
         spec::Launch::Command(command) => process::find(site, &command.run, command::RUN),
+        spec::Launch::Stdio(stdio) => stdio::find(site, stdio),
     }
 }

@@ -12,6 +12,7 @@ use super::ports::Allotted;
 use super::running::{Hold, Running};
 use super::site::{Site, fresh_folder};
 use super::spec::{self, ProcessSpec};
+use super::stdio;
 use super::url::HttpUrl;
 use crate::group::ResourceLimits;
 use crate::keeper::{self, Command, clean_env, find_program};
@@ -32,6 +33,8 @@ pub(super) struct Wanted<'a> {
     pub(super) allotted: Option<&'a Allotted>,
     /// Whether its stdin and stdout are pipes to control.
     pub(super) pipes: bool,
+    /// The server of a process whose stdin and stdout are pipes to the generator; absent for others.
+    pub(super) server: Option<&'a [String]>,
 }
 
 /// A command ready to be executed.
@@ -54,6 +57,7 @@ impl Launcher for ProcessSpec {
             upstream: request.upstream,
             allotted: request.allotted,
             pipes: false,
+            server: None,
         };
         start(request.site, &wanted)
     }
@@ -69,21 +73,29 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
     for (name, template) in wanted.files {
         render_file(&mut values, name, &site.folder.join(template), &cwd)?;
     }
-    let process_key = |key: &str| format!("{}.process.{key}", wanted.section);
-    let argv = render_command(&mut values, &wanted.process.command, &process_key("command"))?;
+    let table = if wanted.server.is_some() { "stdio" } else { "process" };
+    let process_key = |key: &str| format!("{}.{table}.{key}", wanted.section);
     let mut env = Vec::with_capacity(wanted.process.env.len());
     for (name, text) in &wanted.process.env {
         env.push((name.clone(), render(&mut values, text, &process_key(&format!("env.{name}")))?));
     }
     let env = clean_env(&site.scratch, &env);
+    let words = match wanted.server {
+        Some(server) => stdio::with_server(site, &mut values, (wanted.process.command.as_slice(), server), &env)?,
+        None => render_command(&mut values, &wanted.process.command, &process_key("command"))?,
+    };
     let endpoints = endpoints(&mut values, wanted.section, wanted.endpoints)?;
-    let program = program(site, argv, &env, process_key("command"))?;
+    let program = program(site, words, &env, process_key("command"))?;
     let allotted = values.allotted().clone();
     check_free(&endpoints, &allotted, wanted.upstream)?;
 
     let name = cwd.file_name().map_or_else(|| wanted.name.into(), |name| name.to_string_lossy());
     let log = site.logs.join(format!("{name}.log"));
-    let mut command = Command::new(&name, program.argv.clone(), env, cwd.clone(), log.clone());
+    let argv = match wanted.server {
+        Some(_) => stdio::behind_door(site, &endpoints.proxy, &program.argv),
+        None => program.argv.clone(),
+    };
+    let mut command = Command::new(&name, argv, env, cwd.clone(), log.clone());
     command.cpuset = wanted.cpuset.map(<[u64]>::to_vec);
     command.limits = wanted.limits.copied();
     command.pipes = wanted.pipes;

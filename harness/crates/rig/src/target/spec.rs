@@ -30,6 +30,34 @@ pub enum Launch {
     External(External),
     /// `[target.command]`: it runs to its end, once per measurement.
     Command(CommandSpec),
+    /// `[target.stdio]`: it stands between its stdin and stdout and those of a server that it starts.
+    Stdio(StdioSpec),
+}
+
+/// Where the pipes of such a target are asked for.
+pub const STDIO_URL: &str = "unix://{socket.stdio}";
+
+/// The word of a command that stands for the server and its arguments.
+pub const SERVER: &str = "{server}";
+
+/// The server of a scenario that names none: the bundled one, with the whole of MCP.
+pub const BUNDLED_SERVER: [&str; 3] = ["builtin:upstream", "--stdio", "--mcp"];
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StdioSpec {
+    /// The command that is measured, in which [`SERVER`] stands for the server.
+    pub shim: ProcessSpec,
+    /// The server's program and arguments.
+    pub server: Vec<String>,
+}
+
+impl StdioSpec {
+    /// Returns the server without the shim, with the same environment and the same CPUs.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        let shim = ProcessSpec { command: vec![SERVER.to_owned()], ..self.shim.clone() };
+        Self { shim, server: self.server.clone() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -173,6 +201,8 @@ pub enum Upstream {
     Process { process: ProcessSpec, url: String },
     /// `[upstream.url]`: it runs already.
     Url(String),
+    /// The server of `[target.stdio]` without the shim.
+    Stdio(StdioSpec),
 }
 
 /// Settings of the bundled upstream.

@@ -10,6 +10,7 @@ use super::process::{Wanted, resolve, start};
 use super::running::Running;
 use super::site::Site;
 use super::spec::{Builtin, Endpoints, McpServer, ProcessSpec, Upstream};
+use super::stdio;
 use super::url::HttpUrl;
 
 #[derive(Debug)]
@@ -44,6 +45,10 @@ pub async fn launch_upstream(upstream: &Upstream, site: &Site, name: &str) -> Re
             let mut values = Values::new(&site.ports, None, BTreeMap::new());
             Ok(RunningUpstream { url: resolve(&mut values, url, "upstream.url")?, running: None, admin: None })
         }
+        Upstream::Stdio(stdio) => {
+            let running = stdio::start_alone(site, name, stdio)?;
+            Ok(RunningUpstream { url: running.endpoints.proxy.clone(), running: Some(running), admin: None })
+        }
     }
 }
 
@@ -66,6 +71,7 @@ fn begin(site: &Site, name: &str, process: &ProcessSpec, url: &str) -> Result<Ru
         upstream: None,
         allotted: None,
         pipes,
+        server: None,
     };
     let running = start(site, &wanted)?;
     let admin = running.take_pipes();

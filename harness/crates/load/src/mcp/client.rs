@@ -1,0 +1,31 @@
+//! What a user does as an agent, over HTTP or over the pipes of a server.
+
+use super::prepared::Prepared;
+use super::{User, stdio};
+use crate::outcome::Outcome;
+use crate::trial::Trial;
+use harness_base::timer::Timer;
+
+/// The agent of one user and one arm.
+pub(crate) enum Client {
+    Http(User),
+    Stdio(stdio::User),
+}
+
+impl Client {
+    /// Opens the connections that are not open. Returns the outcome and the message of the first failure.
+    pub(crate) async fn open(&mut self, prepared: &Prepared) -> Result<(), (Outcome, String)> {
+        match self {
+            Self::Http(user) => user.open(prepared.timeout).await,
+            Self::Stdio(user) => user.open(prepared).await,
+        }
+    }
+
+    /// Sends what comes next. Returns false when the trial has no more requests.
+    pub(crate) async fn take_step(&mut self, prepared: &Prepared, trial: &Trial, timer: &mut Timer) -> bool {
+        match self {
+            Self::Http(user) => user.take_step(prepared, trial, timer).await,
+            Self::Stdio(user) => user.take_step(prepared, trial, timer).await,
+        }
+    }
+}

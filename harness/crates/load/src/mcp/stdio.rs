@@ -1,0 +1,23 @@
+//! Speaks MCP over the pipes of a server: one message per line, in both directions.
+//!
+//! All users of an arm share the pipes, and answers are matched by their id. The first user opens them and shakes hands; from then on every
+//! user sends one `tools/call` after the other. So as many messages are under way at the same time as there are users.
+
+pub mod facts;
+
+mod door;
+mod link;
+mod pipe;
+mod strays;
+mod user;
+
+pub(crate) use pipe::{Pipe, preflight};
+pub(crate) use user::User;
+
+use super::answer::Wrong;
+use super::method::Method;
+
+/// Describes a wrong answer, which is shown from its beginning.
+fn words(method: Method, (wrong, beginning): &(Wrong, String)) -> String {
+    format!("{}: {} ({}): {beginning}", method.name(), wrong.fault.words(), wrong.found)
+}

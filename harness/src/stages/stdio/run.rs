@@ -1,0 +1,3 @@
+//! Runs the rounds.
+
+pub(crate) use crate::run::load::planned as run;
