@@ -6,6 +6,8 @@ use harness_base::units::{ParseError, Rate};
 
 use super::calls::CallFlags;
 use super::held::HeldFlags;
+use super::policy::PolicyFlags;
+use super::reload::ReloadFlags;
 use super::stopping::StopFlags;
 use super::target::{Target, UpstreamHttp};
 use crate::flags::{FlagError, parse_duration, parse_size};
@@ -95,6 +97,11 @@ pub struct Args {
     /// Write this many bytes of lines to stdout per second, from a separate thread
     #[arg(long, default_value = "0B", value_parser = parse_size)]
     pub flood_per_second: usize,
+
+    #[command(flatten)]
+    pub policy: PolicyFlags,
+    #[command(flatten)]
+    pub reload: ReloadFlags,
 
     /// Allocate and touch this much memory at the start
     #[arg(long, default_value = "0B", value_parser = parse_size)]

@@ -26,6 +26,7 @@ use super::inbound::Inbound;
 use super::lengths::Lengths;
 use super::link::Gated;
 use super::outbound::Outbound;
+use super::reload::VERSION;
 use super::state::Sidecar;
 use crate::clock::{self, Sleepers};
 use crate::server::{self, Driven, Socket, Stop, Version};
@@ -40,43 +41,45 @@ const EXIT_DELAY: Duration = Duration::from_millis(5);
 /// The state of one client connection.
 struct Connection {
     sidecar: Arc<Sidecar>,
+    /// From 1, in the order in which connections were accepted.
+    number: u64,
     forwarder: Forwarder,
     sleepers: Sleepers,
 }
 
 impl Connection {
     /// Creates the state of a connection whose requests come one after another, or at the same time if it is `multiplexed`.
-    fn new(sidecar: &Arc<Sidecar>, multiplexed: bool) -> Arc<Self> {
+    fn new(sidecar: &Arc<Sidecar>, number: u64, multiplexed: bool) -> Arc<Self> {
         let forwarder = Forwarder::new(Arc::clone(sidecar), multiplexed);
-        Arc::new(Self { sidecar: Arc::clone(sidecar), forwarder, sleepers: Sleepers::default() })
+        Arc::new(Self { sidecar: Arc::clone(sidecar), number, forwarder, sleepers: Sleepers::default() })
     }
 }
 
 /// Serves a connection without TLS, whose client speaks either version.
 pub(crate) async fn serve(socket: Socket, sidecar: Arc<Sidecar>, mut stop: Stop) {
-    sidecar.truth.connections.fetch_add(1, Relaxed);
+    let number = sidecar.truth.connections.fetch_add(1, Relaxed) + 1;
     let version = tokio::select! {
         version = sidecar.gate.pass(Version::of(&socket)) => version,
         _ = stop.changed() => return,
     };
     let stream = sidecar.turns.of(socket);
-    serve_version(version, stream, sidecar, stop).await;
+    serve_version(version, stream, (sidecar, number), stop).await;
 }
 
 /// Serves a connection with TLS, which is a connection of the client even if the handshake fails.
 pub(crate) async fn serve_tls(socket: Socket, tls: Acceptor, sidecar: Arc<Sidecar>, mut stop: Stop) {
-    sidecar.truth.connections.fetch_add(1, Relaxed);
+    let number = sidecar.truth.connections.fetch_add(1, Relaxed) + 1;
     let stream = sidecar.turns.of(socket);
     if let Some(stream) = sidecar.gate.pass(server::accept_tls(&tls, stream, &mut stop)).await {
-        serve_version(Version::agreed(&stream), stream, sidecar, stop).await;
+        serve_version(Version::agreed(&stream), stream, (sidecar, number), stop).await;
     }
 }
 
-async fn serve_version<I>(version: Version, stream: I, sidecar: Arc<Sidecar>, mut stop: Stop)
+async fn serve_version<I>(version: Version, stream: I, (sidecar, number): (Arc<Sidecar>, u64), mut stop: Stop)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let connection = Connection::new(&sidecar, version == Version::Http2);
+    let connection = Connection::new(&sidecar, number, version == Version::Http2);
     let grace = sidecar.args.stop.grace();
     let service = service_fn(move |request| answer(Arc::clone(&connection), request));
     // The client sees how its connection ended.
@@ -102,12 +105,17 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resu
     faults::per_request(sidecar, number);
     let _memory = sidecar.held.hold();
     let args = &sidecar.args;
-    let reply = if args.error_every.is_some_and(|n| number.is_multiple_of(n)) {
+    let mut reply = if args.error_every.is_some_and(|n| number.is_multiple_of(n)) {
         sidecar.truth.errors_injected.fetch_add(1, Relaxed);
         refuse(args.error_kind, request).await
+    } else if sidecar.reloads.drops() {
+        drop_one(request).await
     } else {
         pass(&connection, request).await
     };
+    if let Some(version) = sidecar.reloads.version(connection.number) {
+        reply.headers_mut().insert(VERSION, version);
+    }
     if args.exit_after == Some(number) {
         let code = args.exit_code.into();
         tokio::spawn(async move {
@@ -119,7 +127,7 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resu
 }
 
 async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
-    let Connection { sidecar, forwarder, sleepers } = connection;
+    let Connection { sidecar, forwarder, sleepers, .. } = connection;
     let (args, truth) = (&sidecar.args, &sidecar.truth);
     let received = Mono::now();
     let turn = sidecar.queue.as_ref().map(|queue| queue.enter(received));
@@ -131,6 +139,7 @@ async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
         truth.burned.record(clock::burn(Nanos::of(args.burn)));
     }
     delay(sleepers, args.add_latency, &truth.added_request).await;
+    sidecar.policy.evaluate();
     let of_session = sidecar.sessions.note(&request);
     let reply = match forward(sidecar, forwarder, request).await {
         Ok(Forwarded::Answer(response)) => {
@@ -211,12 +220,20 @@ async fn delay(sleepers: &Sleepers, delay: Duration, lengths: &Lengths) {
     }
 }
 
-/// Answers without the upstream. Reads the body, so that the connection stays usable.
+/// Reads the body of a request that is not passed on, so that the connection stays usable.
+async fn body_of(request: Request<Incoming>) -> Bytes {
+    request.into_body().collect().await.map_or_else(|_| Bytes::new(), |body| body.to_bytes())
+}
+
+/// Answers a request that a reload drops.
+async fn drop_one(request: Request<Incoming>) -> Reply {
+    body_of(request).await;
+    own(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "reloading\n".to_owned())
+}
+
+/// Answers without the upstream.
 async fn refuse(kind: ErrorKind, request: Request<Incoming>) -> Reply {
-    let body = match request.into_body().collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(_) => Bytes::new(),
-    };
+    let body = body_of(request).await;
     match kind {
         ErrorKind::Http500 => {
             let text = "injected error\n".to_owned();

@@ -68,6 +68,15 @@ pub struct TruthReport {
     pub sawteeth: u64,
     pub freeze: Freeze,
     pub worker: WorkerReport,
+    /// Evaluations of the policy, if `--policy-takes` is set.
+    #[serde(default)]
+    pub policy_ns: Span,
+    /// How long loading the policies took, in nanoseconds; 0 without `--policy-load`.
+    #[serde(default)]
+    pub policy_load_ns: u64,
+    /// Reloads that have begun.
+    #[serde(default)]
+    pub reloads: u64,
     /// MCP sessions, if `--session-memory` is set.
     #[serde(default)]
     pub sessions: SessionsReport,
@@ -149,6 +158,9 @@ fn report(sidecar: &Sidecar) -> TruthReport {
             burned_cpu_ns: truth.worker_burned_ns.load(Relaxed),
             ballast_bytes: truth.worker_ballast.load(Relaxed),
         },
+        policy_ns: sidecar.policy.evaluated.span(),
+        policy_load_ns: sidecar.policy.load_ns.load(Relaxed),
+        reloads: sidecar.reloads.count(),
         sessions: sidecar.sessions.report(),
         cut_at_stop: truth.cut_at_stop.load(Relaxed),
         held: sidecar.held.report(),

@@ -1,5 +1,6 @@
 //! The process, from `main` to its exit code.
 
+use std::future::Future;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use harness_base::address::Address;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use nix::sys::prctl::set_thp_disable;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::args::{Args, Role};
@@ -55,6 +57,7 @@ fn serve(args: Args, main: Mono) -> Result<(), Error> {
     }
     let listener = Bound::new("--admin", &args.admin)?;
     let sidecar = Sidecar::new(args, main)?;
+    sidecar.policy.load();
     faults::start_threads(&sidecar)?;
     let _worker = match sidecar.args.worker_child {
         true => Some(worker::start(&sidecar)?),
@@ -62,6 +65,7 @@ fn serve(args: Args, main: Mono) -> Result<(), Error> {
     };
     let ending = server::runtime(1)?.block_on(async {
         let stop = server::stop_signal(sidecar.args.ignore_sigterm)?;
+        let reload = reload(&sidecar)?;
         let admin = listener.start()?;
         let address = admin.address().map_err(Error::setup("the listener"))?;
         let (stop_proxy, mut ended) = start_proxy(&sidecar, address)?;
@@ -73,6 +77,7 @@ fn serve(args: Args, main: Mono) -> Result<(), Error> {
                         std::process::exit(0);
                     }
                 }
+                () = reload => {}
                 end = &mut ended => early = Some(end.unwrap_or_else(|_| Err(proxy_died()))),
             }
         };
@@ -91,6 +96,21 @@ fn serve(args: Args, main: Mono) -> Result<(), Error> {
         print_truth(&sidecar);
     }
     ending
+}
+
+/// Begins a reload at each SIGHUP, without end, if there are reloads.
+fn reload(sidecar: &Arc<Sidecar>) -> Result<impl Future<Output = ()> + use<>, Error> {
+    let hangups = sidecar.reloads.is_on().then(|| signal(SignalKind::hangup())).transpose();
+    let hangups = hangups.map_err(Error::setup("the SIGHUP handler"))?;
+    let sidecar = Arc::clone(sidecar);
+    Ok(async move {
+        if let Some(mut hangups) = hangups {
+            while hangups.recv().await.is_some() {
+                sidecar.reloads.begin();
+            }
+        }
+        std::future::pending().await
+    })
 }
 
 /// Prints the truth as one line, so that it can be read from the log after the exit.

@@ -11,7 +11,9 @@ use super::flood::Flood;
 use super::gate::Gate;
 use super::held::Held;
 use super::leaks::Leaks;
+use super::policy::Policy;
 use super::queue::Queue;
+use super::reload::Reloads;
 use super::sessions::Sessions;
 use super::stopping::Ending;
 use super::truth::Truth;
@@ -30,6 +32,8 @@ pub struct Sidecar {
     pub(crate) held: Held,
     pub(crate) calls: Calls,
     pub(crate) ending: Ending,
+    pub(crate) policy: Policy,
+    pub(crate) reloads: Reloads,
     pub(crate) flood: Flood,
     pub(crate) turns: Turns,
     /// The queue of `--serve-rate` or `--service-time`; absent without them.
@@ -56,6 +60,8 @@ impl Sidecar {
             held: Held::new(&args.held),
             calls: Calls::new(&args.calls),
             ending: Ending::default(),
+            policy: Policy::new(&args.policy),
+            reloads: Reloads::new(&args.reload),
             flood: Flood::default(),
             turns: Turns::new(args.one_writer),
             queue: spacing(&args).map(Queue::new),

@@ -52,9 +52,10 @@ impl Session {
         let failed = |failure: &Failure| Called::Message(write::error(Some(id), failure));
         if method == "initialize" {
             self.revision = legacy::agreed(params);
-            return self
-                .revision
-                .map_or_else(|| failed(&Failure::PARAMS), |revision| Called::Message(legacy::welcome(id, revision, false)));
+            return self.revision.map_or_else(
+                || failed(&Failure::PARAMS),
+                |revision| Called::Message(legacy::welcome(id, revision, false)),
+            );
         }
         let is_modern = params.read.meta.as_ref().is_some_and(|meta| meta.protocol_version.is_some());
         let called = match (is_modern, self.revision) {
