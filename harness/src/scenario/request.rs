@@ -167,6 +167,7 @@ fn read_expect(section: &Section<'_>, counts_hits: bool) -> Expect {
         events,
         stamped: None,
         leave_after: None,
+        watch: None,
         upstream_hits: read_ledger_rule(section, counts_hits),
     }
 }
@@ -219,7 +220,7 @@ pub(super) fn check_timeout(span: &Nanos) -> Result<(), String> {
     if fits { Ok(()) } else { Err("must be longer than 0 and at most 120s".to_owned()) }
 }
 
-pub(super) fn check_path(path: &String) -> Result<(), String> {
+pub(crate) fn check_path(path: &String) -> Result<(), String> {
     if !path.starts_with('/') {
         return Err(format!("{path:?} must start with /; the host belongs to [target.endpoints]"));
     }
@@ -227,7 +228,7 @@ pub(super) fn check_path(path: &String) -> Result<(), String> {
     parsed.map(|_| ()).map_err(|error| format!("{path:?} is not a path: {error}"))
 }
 
-pub(super) fn check_headers(section: &Section<'_>, key: &str, headers: &[(String, String)]) {
+pub(crate) fn check_headers(section: &Section<'_>, key: &str, headers: &[(String, String)]) {
     for (field, value) in headers {
         let at = format!("{key}.{field}");
         if HeaderName::from_bytes(field.as_bytes()).is_err() {

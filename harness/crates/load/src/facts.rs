@@ -7,6 +7,7 @@ use crate::mcp::facts::Mcp;
 use crate::mcp::stdio::facts::Stdio;
 use crate::outcome::Outcomes;
 use crate::streams::Streams;
+use crate::watched::Watched;
 use harness_base::clock::Mono;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -307,6 +308,9 @@ pub struct LoadFacts {
     /// What the server wrote besides answers; absent if messages are not lines of pipes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdio: Option<Box<Stdio>>,
+    /// Absent if no value is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Box<Watched>>,
     /// Absent if no request asks for events with stamps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streams: Option<Box<Streams>>,

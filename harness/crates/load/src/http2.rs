@@ -276,6 +276,9 @@ async fn receive(
         let field = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
         judge.keep_fields(field("content-type"), field("mcp-session-id"));
     }
+    if let Some(name) = expected.watched_field() {
+        judge.watch_field(head.headers.get(name).map(HeaderValue::as_bytes));
+    }
     let mut received = Received { content: false, trailers: false, left: None };
     while let Some(part) = content.data().await {
         let part = part?;

@@ -8,6 +8,7 @@ use super::header::header;
 use super::pointers::{Scan, Wanted};
 use super::spec::Expect;
 use super::values::{self, Values};
+use super::watch::{self, Watched};
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
 
@@ -33,6 +34,8 @@ pub(super) struct Expected {
     stamped: Option<u64>,
     /// The number of events after which the answer is left.
     leave_after: Option<u64>,
+    /// The value whose changes are reported.
+    watched: Option<Watched>,
 }
 
 /// The state of judging one answer after the other.
@@ -51,6 +54,8 @@ pub(super) struct Judge {
     events: EventScan,
     /// The expectation that was not met.
     why: String,
+    /// The watched header field of the last answer, as a number; absent without one.
+    field: Option<u64>,
 }
 
 impl Expected {
@@ -75,6 +80,7 @@ impl Expected {
             kept: false,
             stamped: expect.stamped,
             leave_after: expect.leave_after,
+            watched: expect.watch.as_ref().map(Watched::new).transpose()?,
         })
     }
 
@@ -90,7 +96,22 @@ impl Expected {
 
     fn looks_into_body(&self) -> bool {
         let checked = self.wanted.is_some() || self.values.is_some() || self.length.is_some() || self.reads_events();
-        checked || self.kept
+        checked || self.keeps_body()
+    }
+
+    /// Returns whether the whole body is needed at its end.
+    fn keeps_body(&self) -> bool {
+        self.kept || self.values.is_some() || self.watched.as_ref().is_some_and(Watched::is_in_body)
+    }
+
+    /// Returns the header field whose value is watched.
+    pub(super) fn watched_field(&self) -> Option<&HeaderName> {
+        self.watched.as_ref()?.field()
+    }
+
+    /// Returns whether changes of a value are reported.
+    pub(super) const fn watches(&self) -> bool {
+        self.watched.is_some()
     }
 
     const fn reads_events(&self) -> bool {
@@ -127,6 +148,17 @@ impl Judge {
         }
     }
 
+    /// Keeps the watched header field.
+    pub(super) fn watch_field(&mut self, value: Option<&[u8]>) {
+        self.field = value.map(watch::number);
+    }
+
+    /// Returns a number that stands for the watched value of the last answer; `None` without one.
+    pub(super) fn watched(&self, expected: &Expected) -> Option<u64> {
+        let watched = expected.watched.as_ref()?;
+        if watched.is_in_body() { watched.in_body(&self.body) } else { self.field }
+    }
+
     /// Keeps fields of the head.
     pub(super) fn keep_fields(&mut self, content_type: Option<&[u8]>, session: Option<&[u8]>) {
         for (kept, value) in [(&mut self.content_type, content_type), (&mut self.session, session)] {
@@ -148,7 +180,7 @@ impl Judge {
         if expected.reads_events() {
             self.events.feed(chunk, at());
         }
-        if expected.kept || expected.values.is_some() {
+        if expected.keeps_body() {
             values::keep(&mut self.body, chunk);
         }
     }

@@ -20,6 +20,7 @@ pub mod pointers;
 pub mod spec;
 pub mod streams;
 pub mod template;
+pub mod watched;
 
 mod arm_client;
 mod child_error;
@@ -45,6 +46,8 @@ mod users;
 mod values;
 mod virtual_user;
 mod wakeups;
+mod watch;
+mod watcher;
 mod window_reader;
 mod wire;
 

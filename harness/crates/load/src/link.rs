@@ -243,6 +243,9 @@ impl<'e> Exchange<'e> {
                 let is_final = head.status == 101 || !matches!(head.status, 100..=199);
                 if is_final {
                     judge.head(expected, head.status, |name, value| head.has(name.as_str(), value.as_bytes()));
+                    if let Some(name) = expected.watched_field() {
+                        judge.watch_field(head.first(name.as_str()));
+                    }
                     if expected.keeps() {
                         judge.keep_fields(head.first("content-type"), head.first("mcp-session-id"));
                     }

@@ -277,8 +277,21 @@ pub struct Expect {
     /// The number of events after which the generator leaves a stream, by closing its connection or resetting it; absent to read to the end.
     #[serde(default)]
     pub leave_after: Option<u64>,
+    /// The value whose changes are reported; absent without.
+    #[serde(default)]
+    pub watch: Option<Watch>,
     /// How the upstream's count must agree with ours.
     pub upstream_hits: LedgerRule,
+}
+
+/// A value of an answer whose changes are reported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Watch {
+    /// The first header field of this name.
+    Header(String),
+    /// What is at this JSON pointer of the body.
+    Pointer(String),
 }
 
 impl Expect {

@@ -12,6 +12,7 @@ use crate::latency::LatencyHistogram;
 use crate::mcp::facts::Mcp;
 use crate::outcome::{Outcome, Outcomes};
 use crate::streams::Streams;
+use crate::watched::Watched;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
@@ -66,6 +67,8 @@ pub(super) struct Tally {
     pub(super) continued: Option<Box<LatencyHistogram>>,
     /// Absent if the requests are not those of agents.
     pub(super) mcp: Option<Box<Mcp>>,
+    /// Absent if no value is watched.
+    pub(super) watched: Option<Box<Watched>>,
     /// Absent if no event had a stamp.
     pub(super) streams: Option<Box<Streams>>,
     /// Absent if none was opened, or if connections stay open.
@@ -260,6 +263,9 @@ impl Tally {
         }
         if let Some(mcp) = &other.mcp {
             self.mcp.get_or_insert_default().merge(mcp);
+        }
+        if let Some(watched) = &other.watched {
+            self.watched.get_or_insert_default().merge(watched);
         }
         if let Some(streams) = &other.streams {
             self.streams.get_or_insert_default().merge(streams);

@@ -361,6 +361,7 @@ impl Trial {
             continued: tally.continued,
             mcp: tally.mcp,
             stdio: None,
+            watched: tally.watched.map(|watched| Box::new(watched.sorted())),
             streams: tally.streams,
             read_lag: tally.read_lags.facts(),
             seconds: Vec::new(),

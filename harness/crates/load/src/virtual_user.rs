@@ -19,6 +19,7 @@ use super::release::release;
 use super::spec::Request;
 use super::template::Fields;
 use super::trial::{NextRequest, Seen, Trial};
+use super::watcher::Watcher;
 use super::wire::Route;
 use crate::facts::Arm;
 use crate::outcome::Outcome;
@@ -82,6 +83,7 @@ pub(super) struct VirtualUser {
     /// By arm; empty if the requests are not those of agents.
     agents: Vec<mcp::Client>,
     lifetime: Lifetime,
+    watcher: Watcher,
     timer: Timer,
     deadline: Deadline,
     fields: Fields,
@@ -185,6 +187,7 @@ impl VirtualUser {
             clients: (0..shared.routes.len()).map(|arm| shared.client(arm, index)).collect(),
             agents: shared.agents(index),
             lifetime: Lifetime::default(),
+            watcher: Watcher::default(),
             timer: Timer::default(),
             deadline: Deadline::new(),
             fields: shared.fields(index),
@@ -219,7 +222,10 @@ impl VirtualUser {
         loop {
             let trial = match self.trial.take() {
                 Some(trial) => trial,
-                None => Box::pin(self.wait_for_trial()).await,
+                None => {
+                    self.watcher = Watcher::default();
+                    Box::pin(self.wait_for_trial()).await
+                }
             };
             if self.takes_part(&trial, kind).await {
                 self.trial = Some(trial);
@@ -319,6 +325,9 @@ impl VirtualUser {
         });
         let seen = Seen { events: self.judge.events(), left, stamped: message.expected().stamped(), mcp: None };
         trial.record(&turn, &completion, seen);
+        if message.expected().watches() && completion.outcome == Outcome::Ok {
+            self.watcher.see(trial, self.index, self.judge.watched(message.expected()), (turn.sent, completion.ended));
+        }
         if let Some(requests) = trial.requests_per_connection {
             self.lifetime.after_request(trial, requests, client, &completion);
         }

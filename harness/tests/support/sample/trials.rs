@@ -94,6 +94,7 @@ impl Maker {
             continued: None,
             mcp: None,
             stdio: None,
+            watched: None,
             streams: None,
             read_lag: Some(read_lag(requests)),
             ticks: None,
