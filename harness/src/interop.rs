@@ -5,6 +5,7 @@ mod bencher;
 pub(crate) mod budget;
 mod copybook;
 pub(crate) mod criterion;
+pub mod exposition;
 mod fields;
 mod flat;
 pub(crate) mod strict;

@@ -16,6 +16,7 @@ pub mod profile;
 pub mod reason;
 pub mod record;
 pub mod rejection;
+pub mod scraped;
 #[cfg(feature = "schema")]
 pub(crate) mod shape;
 pub mod stored_calibration;

@@ -95,7 +95,7 @@ impl Plan {
             let instances = if options.quick { FEWEST_INSTANCES } else { scenario.compare.instances };
             stages.iter_mut().for_each(|stage| compare(stage, instances));
         }
-        let has_stage = |claim: &&Claim| stages.iter().any(|stage| stage.name == claim.stage());
+        let has_stage = |claim: &&Claim| stages.iter().any(|stage| claim.is_of(&stage.name));
         let claims = scenario.claims.iter().filter(has_stage).cloned().collect();
         let mut plan = Self {
             scenario: ScenarioFacts { quick: options.quick, ..scenario.facts.clone() },

@@ -16,10 +16,13 @@ pub(crate) mod launches;
 pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod load;
+pub(crate) mod on_launch;
 pub(crate) mod profile;
 pub(crate) mod recorder;
 pub(crate) mod rig;
 pub(crate) mod rounds;
+pub(crate) mod scrape;
+pub(crate) mod scraped;
 mod tail;
 pub(crate) mod trial;
 pub(crate) mod whole_lines;
@@ -97,7 +100,7 @@ pub async fn execute(
     let header = Record { retries: retries.to_vec(), ..header::header(plan, home, &site) };
     let cpus = header.host.cpus as f64;
     let recorder = Recorder::begin(&home.results, header).map_err(journal)?;
-    let mut rig = Rig { plan, site, interrupt, recorder, cpus, events };
+    let mut rig = Rig { plan, site, interrupt, recorder, cpus, scraped: Vec::new(), events };
     stages(&mut rig).await;
     if let Err(error) = keeper.shutdown().await {
         clear_without_keeper(home).await;

@@ -4,7 +4,8 @@ mod claims;
 pub mod compare;
 mod name;
 pub(crate) mod redact;
-mod request;
+mod reported;
+pub(crate) mod request;
 mod requests;
 mod schema;
 pub(crate) mod stage;
@@ -191,7 +192,9 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     };
     let has_upstream = root.has("upstream");
     let around_target = Around { folder, has_upstream, upstream_on_loopback, upstream_at_socket };
-    let target = target::read_target(&root.table("target", "what is measured"), around_target);
+    let mut target = target::read_target(&root.table("target", "what is measured"), around_target);
+    let own = stage::read_own_tables(root);
+    target.endpoints.others = own.endpoints;
     let counts_hits = matches!(upstream, Some(Upstream::Builtin(_)));
     let around = self::request::Around { folder, counts_hits };
     let requests = requests::read_all(root, around);
@@ -210,8 +213,9 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
         around,
     };
     // Imports run first, so that an unreadable file does not waste a whole run.
-    let mut stages = stage::read_own_tables(root, &base);
+    let mut stages = stage::own_stages(own.stages, &base);
     stages.extend(stage::read_all(root, &base, &mut warnings));
+    let stages = reported::attach(root, stages, own.on_launch);
     let rest = compare::Rest { target: &target, upstream: upstream.as_ref(), stages: &stages, around: around_target };
     let compare = compare::read(root, &rest);
     let claims = claims::read_all(root, &stages, &mut warnings);

@@ -38,6 +38,7 @@ macro_rules! each_kind {
             Soak soak,
             Faults faults,
             Import import,
+            Scrape scrape,
         }
     };
 }
@@ -63,6 +64,7 @@ macro_rules! each_measured_kind {
             Soak soak,
             Faults faults,
             Import import,
+            Scrape scrape,
         }
     };
 }
@@ -255,6 +257,17 @@ pub mod faults {
 }
 
 pub mod import {
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod scrape {
+    pub(crate) mod derive;
     pub mod facts;
     pub(crate) mod judge;
     pub(crate) mod metrics;

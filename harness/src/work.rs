@@ -2,6 +2,7 @@
 
 pub mod load;
 pub mod planned;
+pub mod reported;
 
 use harness_base::units::Nanos;
 use harness_load::spec::{Request, WireSpec};
@@ -11,6 +12,7 @@ use crate::measure::audit::Limits;
 use crate::measure::group::ResourceLimits;
 use crate::measure::kind::StageKind;
 use planned::StageWork;
+use reported::Reports;
 
 #[derive(Debug, Clone)]
 pub struct Stage {
@@ -28,6 +30,8 @@ pub struct Stage {
     pub cpuset: Option<Vec<u64>>,
     /// What is spoken with the endpoints; HTTP/1.1 by the scheme of the endpoint where absent.
     pub wire: Option<WireSpec>,
+    /// What is read of its targets, which report it themselves.
+    pub reports: Reports,
     /// Whether the base is measured too, which the plan decides.
     pub compared: bool,
     pub work: Work,

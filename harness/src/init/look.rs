@@ -129,7 +129,8 @@ async fn start(stand: &Stand, command: &Command) -> Result<Running, Halt> {
     let braced = |word: &String| word.replace('{', "{{").replace('}', "}}");
     let process = ProcessSpec { command: command.argv.iter().map(braced).collect(), env: Vec::new(), cpuset: None };
     // Where it listens is not known yet; nothing connects to this free port.
-    let endpoints = Endpoints { proxy: "http://127.0.0.1:{port.unused}".to_owned(), health: None, ready: None };
+    let endpoints =
+        Endpoints { proxy: "http://127.0.0.1:{port.unused}".to_owned(), health: None, ready: None, others: Vec::new() };
     let launch = Launch::Process(process);
     let spec = Spec { deadline: DEADLINE, stop_within: PATIENCE, launch, files: Vec::new(), endpoints };
     let request = LaunchRequest {

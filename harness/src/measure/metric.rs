@@ -12,5 +12,5 @@ pub(crate) mod values;
 pub use bencher::Measure;
 pub use fact::{Fact, FactKind, FactValue};
 pub use row::{Absent, Kind, Limit, Metric, bare, category};
-pub use table::{METRICS, facts, find, measures};
+pub use table::{METRICS, facts, find, measures, rows};
 pub use unit::{Better, Unit};

@@ -92,6 +92,8 @@ pub enum Problem {
     },
     /// A soak has too few whole windows for a slope.
     TooFewWindows { whole: u64, needed: u64 },
+    /// The stage that is described by what its targets reported is not valid.
+    Described { stage: String },
     /// A quantity could not be read in some windows of a soak.
     Unread { quantity: String, missing: u64, windows: u64 },
 }
@@ -206,7 +208,7 @@ impl Reason {
             Problem::Rejected(Rejection { check, .. }) | Problem::Broken(check) | Problem::Disturbed { check, .. } => {
                 check.blame
             }
-            Problem::TooFewRounds { .. } | Problem::TooFewLaunches { .. } => None,
+            Problem::TooFewRounds { .. } | Problem::TooFewLaunches { .. } | Problem::Described { .. } => None,
             Problem::Disturber(_) | Problem::Blank { .. } => Some(Blame::Host),
             Problem::Selection(_) => Some(Blame::Instrument),
             Problem::Preflight { arm: Arm::Direct, .. } => Some(Blame::Upstream),

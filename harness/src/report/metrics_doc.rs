@@ -41,6 +41,9 @@ regenerates it.
   the scenario's budget decides about them ([soak](soak.md)). Other metrics of a soak have one value per window.
 - Imported metrics (stage `import`, `[import.criterion]`) have one value per sample of the other tool. Their interval describes the
   scatter within one process, not between runs. See [formats](formats.md).
+- Metrics that targets report of themselves (stage `scrape`, `[scrape.NAME]`) have one value per instance of the described stage
+  ([scrape](scrape.md)). An id that several stages have answers one requirement, observed from different places: in the process, as the
+  target reports it, or as clients see it. Such values are not to be compared with each other.
 - The column *Bencher measure* includes the factor between the metric's unit and the measure's (ms → ns: 1,000,000). All metrics
   of one measure share unit, direction and noise, because Bencher's thresholds belong to measures. Far quantiles therefore have a
   measure of their own, `latency-tail`, and keep their plain id when they are advisory.

@@ -4,6 +4,7 @@ mod alive;
 mod change;
 mod launch;
 
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use alive::LINES;
@@ -230,6 +231,16 @@ impl Bench {
     /// Returns the address of the upstream, if there is one.
     pub(crate) fn upstream_address(&self) -> Option<Address> {
         self.upstream.as_ref().map(|upstream| upstream.url.address.clone())
+    }
+
+    /// Returns the URL at a key of the scenario.
+    pub(crate) fn endpoint(&self, key: &str) -> Option<&HttpUrl> {
+        self.target.endpoints.other(key)
+    }
+
+    /// Returns the log of the target; `None` if it is not ours.
+    pub(crate) fn log(&self) -> Option<&Path> {
+        self.target.log.as_deref()
     }
 
     /// Returns where requests to the target go.

@@ -100,6 +100,11 @@ impl Recorder {
         self.replay.record.stages.last()
     }
 
+    /// Returns a stage as recorded so far; `None` if it has not begun.
+    pub(crate) fn stage_named(&self, name: &str) -> Option<&StageRecord> {
+        self.replay.record.stages.iter().find(|stage| stage.name == name)
+    }
+
     /// Returns an instance of the present stage as recorded so far, including rounds.
     pub(crate) fn instance(&self, index: u32) -> Option<&InstanceRecord> {
         self.present_stage()?.instances.iter().find(|instance| instance.index == index)

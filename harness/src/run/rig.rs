@@ -3,6 +3,7 @@
 use super::event::Event;
 use super::interrupt::Interrupt;
 use super::recorder::Recorder;
+use super::scraped::Scraped;
 use crate::plan::Plan;
 use harness_rig::target::Site;
 
@@ -15,6 +16,8 @@ pub(crate) struct Rig<'a> {
     pub(crate) interrupt: Interrupt,
     pub(crate) recorder: Recorder,
     pub(crate) cpus: f64,
+    /// What targets reported of themselves, until the stage that describes it records it.
+    pub(crate) scraped: Vec<Scraped>,
     pub(crate) events: &'a mut (dyn FnMut(Event) + Send),
 }
 

@@ -11,6 +11,7 @@ use super::event::Event;
 use super::halt::Halt;
 use super::profile;
 use super::rig::Rig;
+use super::scrape::Scraping;
 use super::tail;
 use super::trial;
 use crate::measure::Arm;
@@ -110,6 +111,7 @@ impl Driver<'_, '_> {
         self.preflight().await?;
         tally.begun = tally.begun.or_else(|| Some(Mono::now()));
         self.round(WARM_UP, tally.extent).await?;
+        let scraping = Scraping::begin(self.rig, self.stage, &self.benches).await?;
         let mut index = WARM_UP + 1;
         while tally.valid < self.until {
             match self.round(index, tally.extent).await? {
@@ -123,7 +125,7 @@ impl Driver<'_, '_> {
             }
             index += 1;
         }
-        Ok(())
+        scraping.end(self.rig, self.stage, &self.benches).await
     }
 
     /// Sends one request of every kind through every arm. Both builds are tried, so that the reasons show whether only one of them

@@ -28,10 +28,17 @@ pub(super) fn read_all(root: &Section<'_>, stages: &[Stage], warnings: &mut Vec<
 
 /// Returns why no stage measures the metric of a claim, and what to change.
 fn unmeasured(claim: &Claim, stages: &[Stage]) -> Option<(String, String)> {
-    let row = metric::find(&claim.metric)?;
+    let fitting = |stage: &&Stage| claim.is_of(&stage.name);
+    let row_of = |stage: &Stage| metric::rows(&claim.metric).find(|row| row.stage == stage.kind());
+    let measures =
+        |stage: &&Stage| row_of(stage).is_some_and(|row| stage.work.planned().does_not_measure(row).is_none());
+    // Several kinds can have the metric: one that measures it decides.
+    let measuring = stages.iter().filter(fitting).find(measures);
+    let chosen = measuring.or_else(|| stages.iter().find(fitting));
+    let row = chosen.and_then(row_of).or_else(|| metric::find(&claim.metric))?;
     let kind = row.stage;
-    let wanted = claim.stage();
-    let Some(stage) = stages.iter().find(|stage| stage.name == wanted) else {
+    let wanted = chosen.map_or_else(|| claim.stage(), |stage| stage.name.as_str());
+    let Some(stage) = chosen else {
         let near = stages.iter().filter(|stage| stage.kind() == kind).map(|stage| stage.name.as_str());
         let near: Vec<&str> = near.collect();
         let hint = nearest(wanted, near.iter().copied()).or(near.first().copied()).map_or_else(

@@ -68,6 +68,7 @@ fn check_ports(section: &Section<'_>, rest: &Rest<'_>) {
     let mut urls = vec![("target.endpoints.proxy", &endpoints.proxy)];
     urls.extend(endpoints.health.iter().map(|url| ("target.endpoints.health", url)));
     urls.extend(endpoints.ready.iter().map(|url| ("target.endpoints.ready", url)));
+    urls.extend(endpoints.others.iter().map(|(key, url)| (key.as_str(), url)));
     if let Some(Upstream::Process { url, .. }) = rest.upstream {
         urls.push(("upstream.process.url", url));
     }

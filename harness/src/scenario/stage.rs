@@ -8,10 +8,11 @@ pub(crate) mod load;
 use super::name::check_name;
 use crate::measure::kind::StageKind;
 use crate::spec::Section;
+use crate::work::reported::Reports;
 use crate::work::{Stage, Work};
 use base::{Base, Common};
 use harness_base::words::nearest;
-use kind::{Kind, OwnStage, Place};
+use kind::{Kind, Own, OwnStage, Place};
 
 macro_rules! specs {
     ($($Kind:ident $kind:ident,)+) => {
@@ -72,15 +73,24 @@ pub(super) fn read_all(root: &Section<'_>, base: &Base<'_>, warnings: &mut Vec<S
     stages
 }
 
-/// Reads the stages that have tables of their own.
-pub(super) fn read_own_tables(root: &Section<'_>, base: &Base<'_>) -> Vec<Stage> {
-    let own = |kind: &StageKind| match written(*kind).place {
-        Place::Own { read, .. } => read(root),
-        Place::Stage(_) => Vec::new(),
-    };
+/// Reads the tables that stages have of their own.
+pub(super) fn read_own_tables(root: &Section<'_>) -> Own {
+    let mut all = Own::default();
+    for kind in StageKind::ALL {
+        if let Place::Own { read, .. } = written(*kind).place {
+            let Own { stages, endpoints, on_launch } = read(root);
+            all.stages.extend(stages);
+            all.endpoints.extend(endpoints);
+            all.on_launch.extend(on_launch);
+        }
+    }
+    all
+}
+
+/// Returns the stages that are written in tables of their own.
+pub(super) fn own_stages(own: Vec<OwnStage>, base: &Base<'_>) -> Vec<Stage> {
     let common = || Common { upstream: None, ..base.common() };
-    let stages = StageKind::ALL.iter().flat_map(own);
-    stages.map(|OwnStage { name, optional, work }| stage(&name, optional, common(), work)).collect()
+    own.into_iter().map(|OwnStage { name, optional, work }| stage(&name, optional, common(), work)).collect()
 }
 
 fn refuse_name_of_own_table(name: &str, section: &Section<'_>) {
@@ -139,5 +149,6 @@ fn read(name: &str, how: Read, section: &Section<'_>, base: &Base<'_>) -> Stage 
 
 fn stage(name: &str, optional: bool, common: Common, work: Work) -> Stage {
     let Common { upstream, requests, audit, limits, cpuset, wire } = common;
-    Stage { name: name.to_owned(), optional, upstream, requests, audit, limits, cpuset, wire, compared: false, work }
+    let (name, reports, compared) = (name.to_owned(), Reports::default(), false);
+    Stage { name, optional, upstream, requests, audit, limits, cpuset, wire, reports, compared, work }
 }

@@ -200,7 +200,7 @@ fn read_endpoints(section: &Section<'_>, met: &mut Met) -> Endpoints {
             }
         }
     }
-    Endpoints { proxy, health, ready }
+    Endpoints { proxy, health, ready, others: Vec::new() }
 }
 
 fn check_external(section: &Section<'_>, met: &Met, files: &[(String, PathBuf)]) {

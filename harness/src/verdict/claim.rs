@@ -48,8 +48,16 @@ impl Claim {
         }
     }
 
-    /// Returns the name of the stage that measures it: the part after `@` of its id, else the kind of stage of the
-    /// metric.
+    /// Returns whether a stage of this name can measure it: the part after `@` of its id, or a kind of stage of the metric.
+    pub fn is_of(&self, stage: &str) -> bool {
+        match self.metric.split_once('@') {
+            Some((_, named)) => named == stage,
+            None => metric::rows(&self.metric).any(|row| row.stage.name() == stage),
+        }
+    }
+
+    /// Returns the name of the stage that measures it: the part after `@` of its id, else the first kind
+    /// of stage that has the metric.
     pub fn stage(&self) -> &str {
         let named = self.metric.split_once('@').map(|(_, stage)| stage);
         named.or_else(|| metric::find(&self.metric).map(|row| row.stage.name())).unwrap_or_default()

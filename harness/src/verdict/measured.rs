@@ -21,12 +21,27 @@ pub(super) fn metrics(record: &Record, details: &[Option<Detail>]) -> Vec<Measur
     let rows = |stage: &StageRecord| METRICS.iter().filter(|metric| metric.stage == stage.kind()).collect::<Vec<_>>();
     let details = details.iter().map(Option::as_ref).chain(std::iter::repeat(None));
     let stages = record.stages.iter().zip(details);
-    stages
+    let all: Vec<Measured> = stages
         .flat_map(|(stage, detail)| {
             let parts = Parts::of(stage);
             rows(stage).into_iter().map(|metric| measured(metric, stage, &parts, detail)).collect::<Vec<_>>()
         })
-        .collect()
+        .collect();
+    without_doubles(all)
+}
+
+/// Leaves out a metric without a value that another stage has too: several kinds can measure it, and one of them did.
+fn without_doubles(all: Vec<Measured>) -> Vec<Measured> {
+    let is_absent = |metric: &Measured| matches!(metric.value, Value::Absent { .. });
+    let mut kept: Vec<Measured> = Vec::with_capacity(all.len());
+    for metric in all {
+        match kept.iter_mut().find(|known| known.id == metric.id) {
+            None => kept.push(metric),
+            Some(known) if is_absent(known) => *known = metric,
+            Some(_) => {}
+        }
+    }
+    kept
 }
 
 /// The parts of a stage of which each is one value.

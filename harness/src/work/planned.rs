@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::load::{FEWEST_ROUNDS, LoadWork};
+use super::reported::Described;
 use crate::measure::facts::StageFacts;
 use crate::measure::metric::Metric;
 use harness_base::units::Nanos;
@@ -65,6 +66,16 @@ pub trait StageWork {
     /// Returns the metric whose smallest difference its rounds have to resolve.
     fn resolves(&self) -> Option<&'static str> {
         None
+    }
+
+    /// Returns what it describes of another stage, if that is its work.
+    fn described(&self) -> Option<&Described> {
+        None
+    }
+
+    /// Returns whether it reads what targets report after their launch.
+    fn reads_on_launch(&self) -> bool {
+        false
     }
 
     /// Returns a warning if what it needs in the scenario's folder is missing.

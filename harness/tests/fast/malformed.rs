@@ -128,6 +128,11 @@ fn nothing_panics_at_a_broken_answer_of_a_health_endpoint() {
     break_it("probe");
 }
 
+#[test]
+fn nothing_panics_at_a_broken_answer_of_a_metrics_endpoint() {
+    break_it("exposition");
+}
+
 /// A target whose whole file is refused at once would test nothing.
 #[test]
 fn the_made_up_files_are_whole() {

@@ -38,6 +38,7 @@ mod profile;
 mod retries;
 mod robustness;
 mod sampler;
+mod scrape;
 mod search;
 mod sessions;
 mod soak;

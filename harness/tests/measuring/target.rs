@@ -89,6 +89,7 @@ fn process(command: &[&str], env: &[(&str, &str)]) -> Spec {
             proxy: "http://127.0.0.1:{port.proxy}".to_owned(),
             health: Some("http://127.0.0.1:{port.proxy}/health".to_owned()),
             ready: Some("http://127.0.0.1:{port.proxy}/ready".to_owned()),
+            others: Vec::new(),
         },
     }
 }

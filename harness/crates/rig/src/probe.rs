@@ -17,7 +17,7 @@ use std::thread::Builder;
 
 use http::{Answer, Connection};
 
-pub use exchange::{Call, Exchange, exchange};
+pub use exchange::{Call, Exchange, Unfetched, exchange, fetch};
 pub use http::Miss;
 
 use crate::launch::Ending;

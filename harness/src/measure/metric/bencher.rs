@@ -70,6 +70,7 @@ const MEMORY_CHANGE: Threshold =
 
 pub static FILE_SIZE: Measure = measure("file-size", "File size", BYTES, exact(0.05));
 pub static COUNT: Measure = measure("count", "Count", NUMBER, exact(0.0));
+pub static REPORTED: Measure = measure("reported", "Reported by the target", NUMBER, t_test(0.99));
 pub static DURATION: Measure = measure("duration", "Duration", NANOSECONDS, t_test(0.99));
 pub static DURATION_TAIL: Measure = measure("duration-tail", "Duration tail", NANOSECONDS, t_test(0.999));
 pub static WRITTEN: Measure = measure("written", "Bytes written", BYTES, exact(0.05));

@@ -56,10 +56,15 @@ const fn joined(tables: &[&[Metric]]) -> [Metric; COUNT] {
     all
 }
 
-/// Returns the row that matches `id`, ignoring placeholders and `@stage`.
+/// Returns the first row that matches `id`, ignoring placeholders and `@stage`. Rows with the same id differ in the kind of stage only.
 pub fn find(id: &str) -> Option<&'static Metric> {
+    rows(id).next()
+}
+
+/// Iterates over the rows that match `id`, one for each kind of stage that measures it.
+pub fn rows(id: &str) -> impl Iterator<Item = &'static Metric> {
     let bare = bare(id);
-    METRICS.iter().find(|metric| match metric.id.split_once("{vus}") {
+    METRICS.iter().filter(move |metric| match metric.id.split_once("{vus}") {
         None => metric.id == bare,
         Some((before, after)) => bare
             .strip_prefix(before)
@@ -76,8 +81,13 @@ mod tests {
 
     #[test]
     fn ids_are_unique_and_well_formed() {
+        let kinds: BTreeSet<(&str, &str)> = METRICS.iter().map(|metric| (metric.id, metric.stage.name())).collect();
+        assert_eq!(kinds.len(), METRICS.len(), "a kind has two rows with one id");
+        for (one, first) in METRICS.iter().filter_map(|one| Some((one, find(one.id)?))) {
+            let same = |metric: &Metric| (metric.unit, metric.better, metric.kind, metric.bencher.slug, metric.req);
+            assert_eq!(same(one), same(first), "{} means two things", one.id);
+        }
         let ids: BTreeSet<&str> = METRICS.iter().map(|metric| metric.id).collect();
-        assert_eq!(ids.len(), METRICS.len());
         for id in ids {
             let parts: Vec<&str> = id.split('/').collect();
             assert!(parts.len() == 2 && parts.iter().all(|part| !part.is_empty()), "{id}");

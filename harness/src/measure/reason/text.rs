@@ -86,6 +86,9 @@ impl fmt::Display for Problem {
                 out,
                 "{whole} whole windows, {needed} are needed for a slope; lengthen `duration` or shorten `window`"
             ),
+            Self::Described { stage } => {
+                write!(out, "stage {stage}, over which the target reported this, is not valid or did not run")
+            }
             Self::Unread { quantity, missing, windows } => write!(
                 out,
                 "{quantity} of the target could not be read in {missing} of {windows} windows, so a leak cannot be \

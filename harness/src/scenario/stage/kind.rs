@@ -3,6 +3,7 @@
 use super::base::{Base, Common};
 use crate::spec::Section;
 use crate::work::Work;
+use crate::work::reported::OnLaunch;
 
 /// How one kind is written.
 pub(crate) struct Kind {
@@ -19,8 +20,18 @@ pub(crate) enum Place {
         /// Its key.
         table: &'static str,
         /// Reads its stages from the root; none if the table is not written.
-        read: fn(&Section<'_>) -> Vec<OwnStage>,
+        read: fn(&Section<'_>) -> Own,
     },
+}
+
+/// What a table of its own contains.
+#[derive(Default)]
+pub(crate) struct Own {
+    pub(crate) stages: Vec<OwnStage>,
+    /// URLs of the target: the key of each, and its text.
+    pub(crate) endpoints: Vec<(String, String)>,
+    /// What is read after launches, with the key at which it is written.
+    pub(crate) on_launch: Vec<(String, OnLaunch)>,
 }
 
 /// A stage that is not written as `[stage.NAME]`.

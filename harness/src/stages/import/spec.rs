@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::metrics::METRICS;
 use super::work::{JSON, Source, Tool, Work};
 use crate::measure::kind::StageKind;
-use crate::scenario::stage::kind::{Kind, OwnStage, Place};
+use crate::scenario::stage::kind::{Kind, Own, OwnStage, Place};
 use crate::spec::Section;
 use harness_base::names::is_name;
 use harness_base::units::Nanos;
@@ -25,9 +25,9 @@ struct Wanted {
     stage: String,
 }
 
-fn read(root: &Section<'_>) -> Vec<OwnStage> {
+fn read(root: &Section<'_>) -> Own {
     let Some(import) = root.optional_table("import", "results of other tools") else {
-        return Vec::new();
+        return Own::default();
     };
     let criterion = import.optional_table("criterion", "benchmarks of Criterion that become metrics");
     let json = import.optional_table("json", "numbers in JSON files that become metrics");
@@ -44,7 +44,7 @@ fn read(root: &Section<'_>) -> Vec<OwnStage> {
         let hint = "give it another name after the @".to_owned();
         import.mistake("", format!("{} is the name of a stage", stage.name), Some(hint));
     }
-    stages
+    Own { stages, ..Own::default() }
 }
 
 fn read_criterion(section: &Section<'_>) -> Vec<OwnStage> {

@@ -1,9 +1,11 @@
 //! Defines the metrics of launches.
 
+use super::facts::Reported;
+use crate::measure::facts::InstanceFacts;
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::LATENCY;
 use crate::measure::metric::fact::Fact;
-use crate::measure::metric::row::{Metric, Values, row};
+use crate::measure::metric::row::{Absent, Metric, Values, row};
 use crate::measure::metric::unit::Unit::Millis;
 use crate::measure::metric::values::per_launch;
 use crate::measure::record::{InstanceRecord, StageRecord};
@@ -36,6 +38,15 @@ pub(crate) const METRICS: &[Metric] = &[
     )
     .key()
     .req("M-START-003", 150.0),
+    row(
+        "startup/policy_load",
+        Millis,
+        StageKind::Startup,
+        &LATENCY,
+        "Time of loading policies, as the target reports it after a launch: in a gauge (`[scrape.NAME]`), or in a line of its log (`[log.NAME]`). Absent unless one of them is read.",
+        policy_load,
+    )
+    .req("M-START-002", 50.0),
 ];
 
 pub(crate) const FACTS: &[Fact] = &[];
@@ -54,4 +65,19 @@ fn to_healthy(stage: &StageRecord) -> Values {
 
 fn to_ready(stage: &StageRecord) -> Values {
     launch_ms(stage, "no ready endpoint in the scenario", |instance| instance.launch.ready_ns)
+}
+
+fn policy_load(stage: &StageRecord) -> Values {
+    let reported = |instance: &InstanceRecord| match &instance.facts {
+        InstanceFacts::Startup(facts) => match facts.policy_load.clone()? {
+            Reported::Ms(ms) => Some(Ok(ms)),
+            Reported::Missing(reason) => Some(Err(Absent(reason))),
+        },
+        _ => None,
+    };
+    let values = stage.counted_launches().filter_map(reported).collect::<Result<Vec<f64>, Absent>>()?;
+    if values.is_empty() {
+        return Err(Absent("neither [scrape.NAME] nor [log.NAME] reads it".to_owned()));
+    }
+    Ok(values)
 }

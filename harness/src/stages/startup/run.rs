@@ -1,6 +1,6 @@
 //! Launches the target repeatedly.
 
-use super::facts::Instance;
+use super::facts::{Instance, Reported};
 use super::work::Work;
 use crate::measure::audit::{Check, launch_disturbances};
 use crate::measure::{Reading, Series};
@@ -9,6 +9,7 @@ use crate::run::builds::{launch, named};
 use crate::run::event::Event;
 use crate::run::halt::Halt;
 use crate::run::launches::{self, Launching, cold};
+use crate::run::on_launch;
 use crate::run::rig::Rig;
 use crate::work::Stage;
 
@@ -26,11 +27,14 @@ async fn one(rig: &mut Rig<'_>, stage: &Stage, launching: Launching) -> Result<V
     let mut bench = Bench::start(rig, stage, (index.into(), build), None).await?;
     let watched = bench.launch_readings(&rig.interrupt).await;
     let record = bench.launch().clone();
-    if let Ok(readings) = &watched {
-        rig.recorder.instance_facts(index, Instance { readings: Some(readings.clone()) });
+    let reported = if watched.is_ok() { on_launch::read(rig, stage, &bench).await } else { Ok(None) };
+    if let (Ok(readings), Ok(reported)) = (&watched, &reported) {
+        let policy_load = reported.clone().map(|found| found.map_or_else(Reported::Missing, Reported::Ms));
+        rig.recorder.instance_facts(index, Instance { readings: Some(readings.clone()), policy_load });
     }
     bench.stop(rig).await;
     let readings: Series<Reading> = watched.map_err(|halt| named(rig, stage, build, halt))?;
+    reported.map_err(|halt| named(rig, stage, build, halt))?;
     let faults = readings.0.last().and_then(|reading| reading.target?.major_faults);
     let disturbed = launch_disturbances(&record, &readings, &stage.audit);
     Ok(disturbed.into_iter().chain(cold(launching, faults)).collect())

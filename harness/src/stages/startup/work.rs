@@ -26,6 +26,10 @@ impl StageWork for Work {
         self.launches = self.launches.min(FEWEST_ROUNDS);
     }
 
+    fn reads_on_launch(&self) -> bool {
+        true
+    }
+
     fn wanted(&self) -> u64 {
         self.launches
     }

@@ -83,7 +83,7 @@ fn spec(container: ContainerSpec) -> Spec {
         stop_within: Nanos::from_secs(2),
         launch: Launch::Container(container),
         files: Vec::new(),
-        endpoints: Endpoints { proxy, health: None, ready: None },
+        endpoints: Endpoints { proxy, health: None, ready: None, others: Vec::new() },
     }
 }
 

@@ -156,6 +156,7 @@ pub fn whole(target: &str) -> Vec<String> {
         ]
         .map(str::to_owned)
         .to_vec(),
+        "exposition" => files(&root().join("harness/fuzz/corpus/exposition")),
         "program" => vec![characters(&smallest_program())],
         other => panic!("no seeds for {other}"),
     };

@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 pub type Target = fn(&str);
 
 /// Every one of them with its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("scenario", scenario),
     ("record", record),
     ("journal", journal),
@@ -36,6 +36,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("image", image),
     ("program", program),
     ("probe", probe),
+    ("exposition", exposition),
 ];
 
 /// Separates the files in the text of a target that reads several.
@@ -126,6 +127,17 @@ pub fn interop(text: &str) {
                 let values = [entry.values.value, entry.values.p50, entry.values.p95];
                 assert!(values.iter().flatten().all(|value| value.is_finite()), "{entry:?}");
             }
+        }
+    }
+}
+
+/// The answer of a metrics endpoint is refused with the line, or has named samples.
+pub fn exposition(text: &str) {
+    match interop::exposition::Exposition::parse(text) {
+        Err(error) => assert!((1..=text.lines().count()).contains(&error.line), "{error}"),
+        Ok(read) => {
+            let mut names = read.samples.iter().map(|sample| sample.name.as_str());
+            assert!(names.all(interop::exposition::is_metric_name));
         }
     }
 }

@@ -119,7 +119,7 @@ fn an_external_target_is_found_watched_and_never_stopped() {
     let port = ours.endpoints.proxy.port.unwrap();
     let external = |which: External| {
         let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
-        let endpoints = Endpoints { proxy: url(""), health: Some(url("/health")), ready: None };
+        let endpoints = Endpoints { proxy: url(""), health: Some(url("/health")), ready: None, others: Vec::new() };
         let launch = Launch::External(which);
         Spec { launch, endpoints, ..serving(0, 0) }
     };

@@ -82,7 +82,8 @@ fn not_ready_not_listening_and_silent_are_distinguished() {
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = HttpUrl::parse(&format!("http://{}/health", listener.local_addr().unwrap())).unwrap();
-    let silent = harness_rig::target::Endpoints { proxy: url.clone(), health: Some(url), ready: None };
+    let silent =
+        harness_rig::target::Endpoints { proxy: url.clone(), health: Some(url), ready: None, others: Vec::new() };
     let error = watch(&silent, Mono::now(), deadline, &AtomicBool::new(false), || None).unwrap_err();
     assert!(matches!(error, probe::Error::TimedOut { endpoint: probe::Endpoint::Health, .. }), "{error}");
 }

@@ -53,6 +53,8 @@ pub(super) struct Connection {
     request: Vec<u8>,
     /// Received bytes that were not used yet.
     buffer: Vec<u8>,
+    /// The longest body that is read to its end, in bytes.
+    most: usize,
 }
 
 impl Connection {
@@ -66,7 +68,13 @@ impl Connection {
 
     /// Connects within `timeout`, for a request that is complete.
     pub(super) fn open_for(url: &HttpUrl, timeout: Nanos, request: Vec<u8>) -> io::Result<Self> {
-        Ok(Self { stream: Stream::open(url, timeout, TIMEOUT)?, request, buffer: Vec::new() })
+        Ok(Self { stream: Stream::open(url, timeout, TIMEOUT)?, request, buffer: Vec::new(), most: BODY })
+    }
+
+    /// Sets the longest body that is read to its end, in bytes.
+    pub(super) fn reads_up_to(mut self, most: usize) -> Self {
+        self.most = most;
+        self
     }
 
     /// Sends the request and reads the answer to its end, within the timeout of an answer. Returns the status and the body, and whether the
@@ -80,13 +88,13 @@ impl Connection {
         let mut body = Vec::new();
         let ended = input.body(framing, status, &mut body)?;
         body.append(&mut self.buffer);
-        let is_whole = ended || (framing == Framing::UntilClosed && body.len() <= BODY);
+        let is_whole = ended || (framing == Framing::UntilClosed && body.len() <= self.most);
         Ok((status, body, is_whole))
     }
 
     /// Uses a connection that is open, for a request without a path.
     pub(super) const fn over(socket: UnixStream) -> Self {
-        Self { stream: Stream::Unix(socket), request: Vec::new(), buffer: Vec::new() }
+        Self { stream: Stream::Unix(socket), request: Vec::new(), buffer: Vec::new(), most: BODY }
     }
 
     /// Sends one request and reads the status line of a 2xx, of which nothing more is waited for. Another answer is read to the end of
@@ -237,13 +245,14 @@ impl<F: Fn() -> bool> Input<'_, F> {
 
     /// Reads the body. Returns whether it was read to its end.
     fn body(&mut self, framing: Framing, status: u16, body: &mut Vec<u8>) -> Result<bool, Miss> {
+        let most = self.connection.most;
         match framing {
             _ if matches!(status, 204 | 304) => Ok(true),
-            Framing::Length(length) if length > BODY => Ok(false),
+            Framing::Length(length) if length > most => Ok(false),
             Framing::Length(length) => self.take(length, body).map(|()| true),
             Framing::Chunked => self.chunks(body),
             Framing::UntilClosed => {
-                while self.connection.buffer.len() <= BODY && self.fill()? > 0 {}
+                while self.connection.buffer.len() <= most && self.fill()? > 0 {}
                 Ok(false)
             }
         }
@@ -258,7 +267,7 @@ impl<F: Fn() -> bool> Input<'_, F> {
                 while !self.line()?.is_empty() {}
                 return Ok(true);
             }
-            if length > BODY || body.len() > BODY {
+            if length > self.connection.most || body.len() > self.connection.most {
                 return Ok(false);
             }
             self.take(length, body)?;

@@ -117,6 +117,7 @@ fn running(
         program: wanted.image.program(&wanted.command),
         executable: wanted.image.binary.clone().unwrap_or_default(),
         builtin: wanted.image.builtin,
+        folder: None,
         log: Some(log),
         limited: request.limits.is_some_and(|limits| !limits.is_empty()),
         network: Some(network.name().to_owned()),

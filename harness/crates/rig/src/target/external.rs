@@ -8,7 +8,7 @@ use super::error::Error;
 use super::launcher::{Executable, LaunchRequest, Launcher};
 use super::placeholders::Values;
 use super::ports::{Listening, listening};
-use super::process::resolve;
+use super::process::{others, resolve};
 use super::running::{Hold, Running};
 use super::spec::External;
 
@@ -29,14 +29,16 @@ impl Launcher for External {
         let proxy = url(&urls.proxy, "proxy")?;
         let health = urls.health.as_ref().map(|text| url(text, "health")).transpose()?;
         let ready = urls.ready.as_ref().map(|text| url(text, "ready")).transpose()?;
+        let others = others(&mut values, &urls.others)?;
         Ok(Running {
             pid: number,
             mark: None,
             spawned: None,
-            endpoints: Endpoints { proxy, health, ready },
+            endpoints: Endpoints { proxy, health, ready, others },
             program: process.cmdline().unwrap_or_default(),
             executable: process.exe().unwrap_or_default(),
             builtin: false,
+            folder: None,
             log: None,
             limited: false,
             network: None,

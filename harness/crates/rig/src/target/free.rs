@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn endpoints(url: &str) -> Endpoints {
-        Endpoints { proxy: HttpUrl::parse(url).unwrap(), health: None, ready: None }
+        Endpoints { proxy: HttpUrl::parse(url).unwrap(), health: None, ready: None, others: Vec::new() }
     }
 
     #[test]

@@ -108,6 +108,7 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
         program: program.argv,
         executable: program.executable,
         builtin: program.builtin,
+        folder: Some(cwd),
         log: Some(log),
         limited: child.group.is_some(),
         network: Some("process".to_owned()),
@@ -157,7 +158,13 @@ pub(super) fn endpoints(values: &mut Values<'_>, section: &str, urls: &spec::End
     let proxy = url(&urls.proxy, "proxy")?;
     let health = urls.health.as_ref().map(|text| url(text, "health")).transpose()?;
     let ready = urls.ready.as_ref().map(|text| url(text, "ready")).transpose()?;
-    Ok(Endpoints { proxy, health, ready })
+    let others = others(values, &urls.others)?;
+    Ok(Endpoints { proxy, health, ready, others })
+}
+
+/// Renders the URLs that have keys of their own.
+pub(super) fn others(values: &mut Values<'_>, urls: &[(String, String)]) -> Result<Vec<(String, HttpUrl)>, Error> {
+    urls.iter().map(|(key, text)| Ok((key.clone(), resolve(values, text, key)?))).collect()
 }
 
 /// Renders one URL.

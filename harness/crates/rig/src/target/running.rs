@@ -10,7 +10,7 @@ use super::container::watch::Contained;
 use super::endpoints::Endpoints;
 use super::ports::{Allotted, Owner, owner};
 use crate::cgroup::Group;
-use crate::keeper::{Child, Stopped, log_tail};
+use crate::keeper::{self, Child, Stopped, log_tail};
 use crate::launch::{Ending, EngineFacts};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
@@ -29,6 +29,8 @@ pub struct Running {
     pub executable: PathBuf,
     /// Whether it is a bundled program, whose file size is meaningless.
     pub builtin: bool,
+    /// Its working folder, in which its files are; absent unless it is a process of ours.
+    pub folder: Option<PathBuf>,
     /// The log; absent if it is not ours.
     pub log: Option<PathBuf>,
     /// It runs in a own control group, with limits that we set.
@@ -93,6 +95,18 @@ impl Running {
         match group.filter(|group| group.read().oom_kills.is_some_and(|kills| kills > 0)) {
             Some(group) => Ending::OutOfMemory(group.limits().memory.map(|memory| memory.0)),
             None => ending,
+        }
+    }
+
+    /// Sends a signal to the process that was started, and to no other. Returns whether that was possible: only a process of ours is
+    /// signalled.
+    ///
+    /// # Errors
+    /// Returns an error if the keeper has ended.
+    pub fn signal(&self, signal: Signal) -> Result<bool, keeper::Error> {
+        match &self.hold {
+            Hold::Ours(child) => child.signal(signal).map(|()| true),
+            Hold::Container(_) | Hold::Theirs(_) => Ok(false),
         }
     }
 

@@ -190,6 +190,8 @@ pub struct Endpoints {
     pub health: Option<String>,
     /// Answers 2xx once it can serve.
     pub ready: Option<String>,
+    /// Others: the key of the scenario at which each is written, and the URL.
+    pub others: Vec<(String, String)>,
 }
 
 /// `[upstream]`: what stands behind the target.

@@ -53,7 +53,7 @@ pub async fn launch_upstream(upstream: &Upstream, site: &Site, name: &str) -> Re
 }
 
 fn begin(site: &Site, name: &str, process: &ProcessSpec, url: &str) -> Result<RunningUpstream, Error> {
-    let endpoints = Endpoints { proxy: url.to_owned(), health: None, ready: None };
+    let endpoints = Endpoints { proxy: url.to_owned(), health: None, ready: None, others: Vec::new() };
     let pipes = process.command.first().is_some_and(|program| program == BUNDLED);
     let mut process = process.clone();
     if pipes {

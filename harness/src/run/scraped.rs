@@ -1,0 +1,20 @@
+//! Defines what is kept of the reports of a target until the stage that describes it runs.
+
+use crate::measure::scraped::Found;
+use crate::measure::trial::Build;
+use harness_base::units::Nanos;
+
+/// What an instance reported over its counted rounds.
+#[derive(Debug, Clone)]
+pub(crate) struct Scraped {
+    /// The stage that describes it.
+    pub(crate) into: String,
+    pub(crate) index: u32,
+    pub(crate) build: Build,
+    /// The time between the two answers.
+    pub(crate) span: Nanos,
+    /// Requests that were sent to the target in between.
+    pub(crate) sent: u64,
+    /// By the order of what is asked for.
+    pub(crate) found: Vec<Found>,
+}
