@@ -39,6 +39,7 @@ macro_rules! each_kind {
             Faults faults,
             Import import,
             Scrape scrape,
+            Reload reload,
         }
     };
 }
@@ -65,6 +66,7 @@ macro_rules! each_measured_kind {
             Faults faults,
             Import import,
             Scrape scrape,
+            Reload reload,
         }
     };
 }
@@ -267,6 +269,17 @@ pub mod import {
 }
 
 pub mod scrape {
+    pub(crate) mod derive;
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod reload {
     pub(crate) mod derive;
     pub mod facts;
     pub(crate) mod judge;

@@ -1,6 +1,7 @@
 //! Runs one instance: starts upstream, target, sampler and generator in this order, and stops them in reverse.
 
 mod alive;
+mod beside;
 mod change;
 mod launch;
 

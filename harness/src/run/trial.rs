@@ -9,6 +9,7 @@ use super::limits;
 use super::rig::Rig;
 use crate::measure::LedgerRule;
 use crate::measure::Outcome;
+use crate::measure::Series;
 use crate::measure::audit::{Evidence, audit, tags};
 use crate::measure::reason::Problem;
 use crate::measure::trial::{Ledger, TrialRecord};
@@ -146,6 +147,13 @@ pub(crate) struct Measured {
     pub(crate) load: LoadFacts,
     pub(crate) window: Window,
     pub(crate) ledger: Option<Ledger>,
+}
+
+/// Returns the first and the last reading, which the audit needs of a long window.
+pub(crate) fn edges(window: &Window) -> Window {
+    let readings = &window.readings.0;
+    let edges = readings.first().into_iter().chain(readings.last()).cloned();
+    Window { readings: Series(edges.collect()), peak_rss_bytes: None, target_threads: None }
 }
 
 /// Audits the measurement and converts it for the record.

@@ -10,6 +10,7 @@ mod limits;
 mod mcp;
 mod mistakes;
 mod quick;
+mod reload;
 mod scrape;
 mod search;
 mod sessions;

@@ -35,6 +35,7 @@ mod limits;
 mod load;
 mod mcp;
 mod profile;
+mod reload;
 mod retries;
 mod robustness;
 mod sampler;

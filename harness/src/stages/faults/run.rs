@@ -10,20 +10,19 @@ use super::work::Work;
 use crate::measure::RoundStatus;
 use crate::measure::reason::Scope;
 use crate::measure::trial::{Build, TrialRecord};
-use crate::measure::{Arm, LoadFacts, Rule, Series, Warning};
+use crate::measure::{Arm, LoadFacts, Rule, Warning};
 use crate::run::bench::Bench;
 use crate::run::cancels;
 use crate::run::event::Event;
 use crate::run::halt::{Halt, Stop};
 use crate::run::rig::Rig;
-use crate::run::trial::{self, LEAD, Measured};
+use crate::run::trial::{self, LEAD, Measured, edges};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use harness_load::frames::TrialOrder;
 use harness_load::{self, Generator, LoadEngine, LoadEvent};
-use harness_rig::sampler::Window;
 
 /// Number of attempts for a fault whose load was disturbed.
 const TRIES: u32 = 2;
@@ -126,13 +125,6 @@ async fn watched(
     rig.recorder.round(bench.index, ROUND, status);
     rig.emit(Event::Round { status, broken: failed.map(|check| (check, None)) });
     Ok(status)
-}
-
-/// Returns the first and the last reading, which the audit needs.
-fn edges(window: &Window) -> Window {
-    let readings = &window.readings.0;
-    let edges = readings.first().into_iter().chain(readings.last()).cloned();
-    Window { readings: Series(edges.collect()), peak_rss_bytes: None, target_threads: None }
 }
 
 /// Applies the audit rules that hold for the fault. The CPU time of a target that exits is no longer assigned to it and

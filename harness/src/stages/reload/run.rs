@@ -1,0 +1,110 @@
+//! Reloads the target again and again while it is under load.
+
+mod trigger;
+
+use super::facts::{Instance, Triggered};
+use super::work::Work;
+use crate::measure::reason::Problem;
+use crate::measure::trial::{Build, TrialRecord};
+use crate::measure::{Arm, Reason, RoundStatus, Rule, Warning, rejection};
+use crate::run::bench::Bench;
+use crate::run::event::Event;
+use crate::run::halt::Halt;
+use crate::run::rig::Rig;
+use crate::run::trial::{self, LEAD, Measured, edges};
+use crate::work::Stage;
+use harness_base::clock::Mono;
+use harness_load::{Generator, LoadEngine, LoadEvent};
+use harness_rig::target::Running;
+
+/// How many times as many instances as wanted are started, because others were disturbed.
+const PATIENCE: u64 = 2;
+
+/// Index of the only round of an instance.
+const ROUND: u32 = 1;
+
+/// Rules that apply while the target is reloaded. Its behaviour is the result of the stage, so no rule concerns it.
+const RULES: [Rule; 4] = [Rule::Accounting, Rule::PacerLagP99, Rule::Steal, Rule::ForeignCpu];
+
+/// Starts instances until enough of them were reloaded under a valid load.
+///
+/// # Errors
+/// Returns [`Halt::Invalid`] if too many loads were disturbed, [`Halt::Failed`] if the target ends, cannot be triggered or a tool fails,
+/// or [`Halt::Interrupted`]. Earlier instances are recorded.
+pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
+    if rig.plan.base.is_some() {
+        rig.recorder.warn(Warning::HeadOnly);
+    }
+    let wanted = work.load.instances;
+    let (mut valid, mut rejected) = (0, 0);
+    while valid < wanted {
+        rig.emit(Event::Doing(format!("instance {}", valid + rejected + 1)));
+        match one(rig, stage, work, valid + rejected).await? {
+            RoundStatus::Valid => valid += 1,
+            _ => rejected += 1,
+        }
+        rig.emit(Event::Step { done: valid, of: wanted });
+        if valid < wanted && valid + rejected >= PATIENCE * wanted {
+            let found = rig.recorder.present_stage().map(rejection::rejections).unwrap_or_default();
+            let problems = found.into_iter().map(Problem::Rejected);
+            let few = Problem::TooFewRounds { valid, wanted, rejected };
+            return Err(Halt::Invalid(problems.chain([few]).map(Reason::from).collect()));
+        }
+    }
+    Ok(())
+}
+
+async fn one(rig: &mut Rig<'_>, stage: &Stage, work: &Work, index: u64) -> Result<RoundStatus, Halt> {
+    let mut bench = Bench::start(rig, stage, (index, Build::Head), Some(&work.load)).await?;
+    let done = watched(rig, stage, work, &mut bench).await;
+    bench.stop(rig).await;
+    done
+}
+
+/// Drives the load, triggers the reloads at their times, and records both.
+async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Bench) -> Result<RoundStatus, Halt> {
+    trial::preflight(rig, stage, bench, Arm::Proxied).await?;
+    bench.drive(&rig.interrupt, async |generator| generator.open(Arm::Proxied).await).await?;
+    let begun = Mono::now().after(LEAD);
+    let start = begun.after(work.load.warmup);
+    bench.announce(start, start.after(work.load.window));
+    let order = trial::order(&work.load, Arm::Proxied, begun);
+    let Rig { interrupt, events, .. } = rig;
+    let events = &mut **events;
+    let reported = |reported: LoadEvent| {
+        if let LoadEvent::Second(second) = reported {
+            events(Event::Second(Arm::Proxied, second));
+        }
+    };
+    let load = async |generator: &mut Generator| generator.follow(order, reported).await;
+    let triggers = async |target: &Running| triggered(work, target, start).await;
+    let (facts, reloads) = bench.drive_beside(interrupt, load, triggers).await?;
+    let window = edges(&bench.window().await);
+    rig.recorder.instance_facts(bench.index, Instance { reloads });
+    let measured = Measured { arm: Arm::Proxied, load: facts, window, ledger: None };
+    let trial = audited(trial::judge(stage, &work.load, bench, measured));
+    let failed = trial.audit.iter().find(|check| !check.passed).cloned();
+    let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
+    rig.recorder.trial(bench.index, ROUND, trial);
+    rig.recorder.round(bench.index, ROUND, status);
+    rig.emit(Event::Round { status, broken: failed.map(|check| (check, None)) });
+    Ok(status)
+}
+
+/// Triggers every reload at its time.
+async fn triggered(work: &Work, target: &Running, start: Mono) -> Result<Vec<Triggered>, Halt> {
+    let files = trigger::Contents::read(&work.trigger, target)?;
+    let mut reloads = Vec::new();
+    for number in 0..work.reloads {
+        let due = start.after(work.before).after(work.every.times(number));
+        tokio::time::sleep(due.remaining().duration()).await;
+        let (at, took) = trigger::fire(&work.trigger, target, &files, number).await?;
+        reloads.push(Triggered { at_ns: at.since(start).0, took_ns: took.0 });
+    }
+    Ok(reloads)
+}
+
+fn audited(mut trial: TrialRecord) -> TrialRecord {
+    trial.audit.retain(|check| RULES.contains(&check.rule()));
+    trial
+}

@@ -1,0 +1,128 @@
+//! Stage `reload` against the reference sidecar, whose reloads take as long as its flags say, and against nginx and HAProxy.
+
+use std::path::Path;
+
+use crate::alone;
+use crate::support::{Ran, Scratch, measured, settled, sidecar};
+use harness::measure::{Arm, InstanceFacts};
+use rand::Rng as _;
+
+fn stage(keys: &str) -> String {
+    format!(
+        "[stage.reload]\nbefore = \"200ms\"\nevery = \"300ms\"\ntrigger = {{ signal = \"HUP\" }}\nobserve = {{ header = \"x-version\" }}\n{keys}\n"
+    )
+}
+
+fn reloaded(scenario: &str) -> Ran {
+    let ran = measured(scenario);
+    ran.expect_code(0);
+    ran
+}
+
+#[test]
+fn a_reload_takes_as_long_as_was_drawn() {
+    let _alone = alone();
+    let takes_ms: u64 = rand::rng().random_range(40..=120);
+    let flags = ["--reload-takes", &format!("{takes_ms}ms")];
+    // Two connections, each asked every millisecond.
+    let scenario = sidecar(&flags, &stage("instances = 2\nreloads = 3\nconnections = 2\nrate = \"2000/s\""));
+    let bound = (takes_ms as f64 * 0.05).max(2.0);
+    settled("ms that a reload was found late", -0.1..=bound, || {
+        let ran = reloaded(&scenario);
+        assert_eq!(ran.truths.iter().map(|truth| truth["reloads"].as_u64().unwrap()).sum::<u64>(), 6);
+        assert_eq!(ran.metric("errors/reload_percent"), Some(0.0), "{}", ran.stdout);
+        let (first, last) = (ran.value("reload/first"), ran.value("policy/reload_time"));
+        assert!(first <= last, "{first} {last}");
+        assert!(ran.shows("times are known to"), "{}", ran.stdout);
+        last - takes_ms as f64
+    });
+}
+
+#[test]
+fn the_last_connection_and_what_is_dropped_are_found() {
+    let _alone = alone();
+    let flags = ["--reload-takes", "40ms", "--reload-spread", "80ms", "--reload-drops", "3"];
+    let scenario = sidecar(&flags, &stage("instances = 1\nreloads = 3\nconnections = 10\nrate = \"4000/s\""));
+    settled("ms between the first and the last connection", 76.0..=86.0, || {
+        let ran = reloaded(&scenario);
+        let outcomes = ran.stage("reload").instances[0].rounds[0].trial(Arm::Proxied).unwrap().load.outcomes;
+        assert_eq!(
+            (outcomes.wrong_status, outcomes.total() - outcomes.ok),
+            (9, 9),
+            "three requests of each of three reloads"
+        );
+        assert!(ran.shows("9 wrong status"), "{}", ran.stdout);
+        ran.value("policy/reload_time") - ran.value("reload/first")
+    });
+}
+
+#[test]
+fn a_reload_that_is_too_slow_to_be_seen_has_no_time() {
+    let _alone = alone();
+    let ran = reloaded(&sidecar(&["--reload-takes", "5s"], &stage("instances = 1\nreloads = 1\nconnections = 2")));
+    assert_eq!(ran.metric("policy/reload_time"), None);
+    assert!(ran.shows("1 of 1 reloads were not seen by all connections"), "{}", ran.stdout);
+}
+
+/// Returns a scenario of a program that is installed. Its shipped configuration is there twice, and each `text` of it has another version
+/// behind it. `None` if the program is missing.
+fn installed(
+    folder: &Scratch,
+    program: &str,
+    file: &str,
+    text: &str,
+    lines: [&str; 2],
+    command: &str,
+) -> Option<String> {
+    if !Path::new(program).exists() {
+        eprintln!("SKIPPED: {program} is not installed");
+        return None;
+    }
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/conf").join(file);
+    let conf = std::fs::read_to_string(shipped).unwrap();
+    assert!(conf.contains(text), "{file} has no {text:?}");
+    let mut files = "[target.files]\n".to_owned();
+    for (name, line) in [file, "other"].into_iter().zip(lines) {
+        let path = folder.0.join(name);
+        std::fs::write(&path, conf.replace(text, &format!("{text}\n    {line}"))).unwrap();
+        files.push_str(&format!("{name:?} = {:?}\n", path.display().to_string()));
+    }
+    let plain = sidecar(&[], &stage("instances = 1\nreloads = 2").replace("every = \"300ms\"", "every = \"600ms\""));
+    let (from, until) = (plain.find("command = [").unwrap(), plain.find("[target.endpoints]").unwrap());
+    Some(format!("{}{command}\n\n{files}\n{}", &plain[..from], &plain[until..]))
+}
+
+/// Checks that every reload of a real proxy was seen by all connections, on one instance.
+fn is_seen(ran: &Ran) {
+    ran.expect_code(0);
+    let (first, last) = (ran.value("reload/first"), ran.value("policy/reload_time"));
+    eprintln!("first {first} ms, last {last} ms\n{}", ran.stdout);
+    assert!(first > 0.0 && first <= last && last < 600.0, "{first} {last}");
+    let instances = ran.stage("reload").instances;
+    let InstanceFacts::Reload(facts) = &instances[0].facts else { panic!("{instances:?}") };
+    assert_eq!((instances.len(), facts.reloads.len()), (1, 2));
+}
+
+#[test]
+fn nginx_reads_a_rewritten_configuration_at_a_hangup() {
+    let _alone = alone();
+    let folder = Scratch::new();
+    let command = "command = [\"/usr/sbin/nginx\", \"-p\", \".\", \"-e\", \"stderr\", \"-c\", \"{file.nginx.conf}\"]";
+    let lines = ["add_header x-version 1;", "add_header x-version 2;"];
+    let found = installed(&folder, "/usr/sbin/nginx", "nginx.conf", "proxy_pass http://behind;", lines, command);
+    let Some(scenario) = found else { return };
+    let rewrite = "signal = \"HUP\", rewrite = \"nginx.conf\", from = \"other\"";
+    is_seen(&measured(&scenario.replace("signal = \"HUP\"", rewrite)));
+}
+
+#[test]
+fn haproxy_exchanges_its_worker_at_usr2() {
+    let _alone = alone();
+    let folder = Scratch::new();
+    let command = "command = [\"/usr/sbin/haproxy\", \"-W\", \"-db\", \"-f\", \"{file.haproxy.cfg}\"]";
+    // The process of the worker is another one after each reload.
+    let lines = ["http-response set-header x-version %pid"; 2];
+    let found = installed(&folder, "/usr/sbin/haproxy", "haproxy.cfg", "default_backend behind", lines, command);
+    let Some(scenario) = found else { return };
+    is_seen(&measured(&scenario.replace("signal = \"HUP\"", "signal = \"USR2\"")));
+}
