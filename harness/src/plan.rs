@@ -19,7 +19,7 @@ use crate::work::Stage;
 use harness_base::units::Nanos;
 use harness_base::words::nearest;
 use harness_load::spec::GeneratorSpec;
-use harness_rig::target::spec::Spec as TargetSpec;
+use harness_rig::target::spec::{EgressHost, Spec as TargetSpec};
 
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -32,6 +32,8 @@ pub struct Plan {
     pub target: TargetSpec,
     /// The base that the head is compared with; absent if nothing is compared.
     pub base: Option<TargetSpec>,
+    /// The foreign hosts that the harness plays.
+    pub egress: Vec<EgressHost>,
     /// The process that sends the requests.
     pub generator: GeneratorSpec,
     /// The stages, in the order in which they run.
@@ -103,6 +105,7 @@ impl Plan {
             folder: scenario.folder.clone(),
             target: scenario.target.clone(),
             base: scenario.compare.base.clone(),
+            egress: scenario.egress.clone(),
             generator: scenario.generator.clone(),
             stages,
             claims,

@@ -5,7 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod builds;
 pub(crate) mod cancels;
 pub(crate) mod disturbers;
-mod engine;
+pub(crate) mod engine;
 pub(crate) mod event;
 mod flame;
 pub(crate) mod halt;
@@ -87,11 +87,13 @@ pub async fn execute(
     let keeper = Keeper::start(&logs)?;
     remove_leftovers(plan);
     keeper.scratch(&home.scratch)?;
+    let egress = plan.egress.iter().map(|host| host.host.clone());
+    let names = plan.generator.tls.server_name.iter().cloned().chain(egress);
     let site = Site {
         keeper: keeper.clone(),
         ports: Arc::default(),
-        certificates: Arc::new(Certificates::new(&home.scratch.join("tls"), plan.generator.tls.server_name.as_deref())),
-        containers: Arc::new(Containers::of(&home.run_id)),
+        certificates: Arc::new(Certificates::new(&home.scratch.join("tls"), names)),
+        containers: Arc::new(Containers::of(&home.run_id).sealed(!plan.egress.is_empty())),
         scratch: home.scratch.clone(),
         logs,
         folder: plan.folder.clone(),

@@ -2,6 +2,7 @@
 
 mod claims;
 pub mod compare;
+mod egress;
 mod name;
 pub(crate) mod redact;
 mod reported;
@@ -30,7 +31,7 @@ use crate::work::Stage;
 use harness_base::files;
 use harness_base::units::hexadecimal;
 use harness_load::spec::GeneratorSpec;
-use harness_rig::target::spec::{ImageSpec, Launch, Spec as TargetSpec, Upstream};
+use harness_rig::target::spec::{EgressHost, ImageSpec, Launch, Spec as TargetSpec, Upstream};
 
 pub use compare::Compare;
 pub use redact::Setting;
@@ -46,6 +47,8 @@ pub struct Scenario {
     pub folder: PathBuf,
     /// `[target]`.
     pub target: TargetSpec,
+    /// `[egress.NAME]`: the foreign hosts that the harness plays.
+    pub egress: Vec<EgressHost>,
     /// `[compare]`.
     pub compare: Compare,
     /// `[generator]`.
@@ -111,8 +114,8 @@ impl Scenario {
             seed: parts.seed,
         };
         let path = path.to_owned();
-        let Parts { target, compare, generator, stages, claims, gates, artifacts, warnings, .. } = parts;
-        Ok(Self { facts, path, folder, target, compare, generator, stages, claims, gates, artifacts, warnings })
+        let Parts { target, egress, compare, generator, stages, claims, gates, artifacts, warnings, .. } = parts;
+        Ok(Self { facts, path, folder, target, egress, compare, generator, stages, claims, gates, artifacts, warnings })
     }
 }
 
@@ -128,8 +131,12 @@ fn digest(parts: &Parts, folder: &Path) -> String {
         Launch::Stdio(stdio) => drop(stdio.shim.command.splice(..1.min(stdio.shim.command.len()), [])),
         Launch::External(_) => {}
     }
-    let Parts { seed, generator, stages, .. } = parts;
-    let text = format!("{seed} {target:?} {generator:?} {stages:?}");
+    let Parts { seed, generator, stages, egress, .. } = parts;
+    let mut text = format!("{seed} {target:?} {generator:?} {stages:?}");
+    // Digests of scenarios without foreign hosts are older than these.
+    if !egress.is_empty() {
+        text.push_str(&format!(" {egress:?}"));
+    }
     let folder = format!("{:?}", folder.display().to_string());
     hexadecimal(&Sha256::digest(text.replace(folder.trim_matches('"'), ".").as_bytes()))
 }
@@ -163,6 +170,7 @@ struct Parts {
     name: String,
     seed: u64,
     target: TargetSpec,
+    egress: Vec<EgressHost>,
     compare: Compare,
     generator: GeneratorSpec,
     stages: Vec<Stage>,
@@ -191,8 +199,11 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
         Some(Upstream::Stdio(_)) => false,
     };
     let has_upstream = root.has("upstream");
-    let around_target = Around { folder, has_upstream, upstream_on_loopback, upstream_at_socket };
+    let egress = egress::read_all(root);
+    let has_egress = !egress.is_empty();
+    let around_target = Around { folder, has_upstream, upstream_on_loopback, upstream_at_socket, has_egress };
     let mut target = target::read_target(&root.table("target", "what is measured"), around_target);
+    egress::check(root, &egress, &target);
     let own = stage::read_own_tables(root);
     target.endpoints.others = own.endpoints;
     let counts_hits = matches!(upstream, Some(Upstream::Builtin(_)));
@@ -206,6 +217,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let base = stage::base::Base {
         target: &target,
         upstream: upstream.as_ref(),
+        egress: &egress,
         generator: &generator,
         requests: &requests,
         agents: agents.as_ref(),
@@ -221,7 +233,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let claims = claims::read_all(root, &stages, &mut warnings);
     let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
     let gates = gate::read(root, Some(&names));
-    Parts { name, seed, target, compare, generator, stages, claims, gates, artifacts, warnings }
+    Parts { name, seed, target, egress, compare, generator, stages, claims, gates, artifacts, warnings }
 }
 
 fn apply(document: &mut Document, argument: &str) {

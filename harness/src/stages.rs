@@ -35,6 +35,7 @@ macro_rules! each_kind {
             Limits limits,
             Search search,
             Sessions sessions,
+            Approval approval,
             Soak soak,
             Faults faults,
             Import import,
@@ -62,6 +63,7 @@ macro_rules! each_measured_kind {
             Constrained constrained,
             Search search,
             Sessions sessions,
+            Approval approval,
             Soak soak,
             Faults faults,
             Import import,
@@ -226,6 +228,17 @@ pub mod search {
 }
 
 pub mod sessions {
+    pub(crate) mod derive;
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod approval {
     pub(crate) mod derive;
     pub mod facts;
     pub(crate) mod judge;

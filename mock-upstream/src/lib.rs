@@ -5,6 +5,8 @@
 //! exports what it really did, measured by its own clock. Both speak HTTP/1.1 and HTTP/2, and TLS if their
 //! flags name a certificate.
 //!
+//! [`egress`] plays the foreign HTTPS hosts that a target calls, and a proxy that lets it reach no others.
+//!
 //! [`command`] is a program that runs to its end, with costs and failures that flags set.
 //!
 //! Callers own the listener and the stop signal, so a test can bind port 0. `main_with` is the whole program for a `main`
@@ -12,9 +14,11 @@
 
 pub mod clock;
 pub mod command;
+pub mod egress;
 mod error;
 pub mod flags;
 pub mod healthy;
+mod pipes;
 mod server;
 mod share;
 pub mod sidecar;

@@ -4,6 +4,7 @@
 //! clock, so that tests can compare a measurement with it.
 
 mod admin;
+mod approve;
 mod args;
 mod calls;
 mod events;

@@ -61,7 +61,11 @@ impl ListenerFlags {
 pub(crate) struct Acceptor(Arc<ServerConfig>);
 
 impl Acceptor {
-    fn new(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Self, TlsError> {
+    /// Reads the files of `--tls-cert` and `--tls-key`; with `client_ca`, only clients with a certificate of that CA are accepted.
+    ///
+    /// # Errors
+    /// Returns an error when a file cannot be read, or the files do not fit together.
+    pub(crate) fn new(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Self, TlsError> {
         let chain = files::certificates("--tls-cert", cert)?;
         let private = files::key("--tls-key", key)?;
         let provider = provider();

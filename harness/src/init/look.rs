@@ -138,6 +138,7 @@ async fn start(stand: &Stand, command: &Command) -> Result<Running, Halt> {
         name: "program",
         spec: &spec,
         upstream: None,
+        egress: None,
         cpuset: None,
         limits: None,
         allotted: None,

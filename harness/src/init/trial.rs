@@ -90,6 +90,7 @@ async fn through(stand: &Stand, target: Spec, mock: Option<&Mock>, roles: &Roles
         name: "trial",
         spec: &target,
         upstream,
+        egress: None,
         cpuset: None,
         limits: None,
         allotted: None,

@@ -178,6 +178,10 @@ pub enum Warning {
         build: Option<Build>,
         patience_ns: u64,
     },
+    /// The target asked the proxy of the foreign hosts for one that is not declared, and was refused.
+    UndeclaredEgress { host: String, requests: u64 },
+    /// The TLS handshake with a foreign host that the harness plays failed.
+    UntrustedEgress { handshakes: u64 },
     /// Only one arm speaks TLS or HTTP/2, or both speak them differently.
     OtherTls {
         /// Absent for HTTP/1.1 without TLS.

@@ -9,7 +9,9 @@ use crate::verdict::claim::Claim;
 use crate::work::Stage;
 use harness_base::units::{Bytes, Nanos, grouped, three_digits};
 use harness_load::spec::{Body, Framing, Request, StreamedBody};
-use harness_rig::target::spec::{CommandSpec, ContainerSpec, External, ImageSpec, Launch, Upstream};
+use harness_rig::target::spec::{
+    CommandSpec, ContainerSpec, EgressAnswers, EgressHost, External, ImageSpec, Launch, Upstream,
+};
 
 /// Width of a line.
 const WIDTH: usize = 80;
@@ -28,6 +30,9 @@ impl fmt::Display for Plan {
         self.describe_target(out)?;
         if !matches!(self.target.launch, Launch::Command(_)) {
             line(out, "upstream", &self.upstreams())?;
+        }
+        if !self.egress.is_empty() {
+            line(out, "egress", &self.foreign_hosts())?;
         }
         if let Some(wires) = self.wires() {
             line(out, "wire", &wires)?;
@@ -76,6 +81,21 @@ impl Plan {
     fn upstreams(&self) -> String {
         let describe = |stage: &Stage| stage.upstream.as_ref().map_or_else(|| "none".to_owned(), describe_upstream);
         by_text(self.stages.iter().map(|stage| (describe(stage), stage.name.as_str())))
+    }
+
+    /// Describes the foreign hosts that the harness plays.
+    fn foreign_hosts(&self) -> String {
+        let describe = |host: &EgressHost| {
+            let answers = match &host.answers {
+                EgressAnswers::Slack { .. } => "the API of Slack".to_owned(),
+                EgressAnswers::Routes(routes) => format!("{} routes", routes.len()),
+            };
+            let asked =
+                if host.is_asked() { format!(", approves after {}", span(host.approve_after)) } else { String::new() };
+            let direct = if host.direct { ", at its name in the container" } else { "" };
+            format!("{} ({answers}{asked}{direct})", host.host)
+        };
+        self.egress.iter().map(describe).collect::<Vec<_>>().join("; ")
     }
 
     /// Describes what is spoken in the stages that say so; `None` if none does.

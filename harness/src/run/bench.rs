@@ -3,6 +3,7 @@
 mod alive;
 mod beside;
 mod change;
+mod foreign;
 mod launch;
 
 use std::path::Path;
@@ -10,8 +11,9 @@ use std::sync::Arc;
 
 pub(crate) use alive::LINES;
 use alive::{alive, gone};
+use foreign::Foreign;
+use launch::{Behind, start_target, start_upstream};
 pub(crate) use launch::{come_up, launch_halt};
-use launch::{start_target, start_upstream};
 
 use super::admin::Admin;
 use super::builds::{named, of_two};
@@ -52,6 +54,8 @@ pub(crate) struct Bench {
     upstream: Option<RunningUpstream>,
     /// Commands to the upstream, if it is the bundled one.
     admin: Option<Arc<Admin>>,
+    /// The foreign hosts, if the scenario has any.
+    foreign: Option<Foreign>,
     target: Running,
     /// How the target ended, if it was stopped under load.
     stopped: Option<Stopped>,
@@ -76,6 +80,8 @@ struct Ended {
     /// Readings of the window of an incomplete trial.
     cut_short: Option<Window>,
     of_two: Option<Build>,
+    /// What the foreign hosts refused.
+    warnings: Vec<Warning>,
 }
 
 impl Bench {
@@ -108,15 +114,12 @@ impl Bench {
         let mut upstream = start_upstream(rig, stage, &name).await?;
         let pipes = upstream.as_mut().and_then(|upstream| upstream.admin.take());
         let admin = pipes.map(Admin::over).transpose().map_err(|error| Halt::tooling(&error))?.map(Arc::new);
+        let foreign = Foreign::start(rig, &name).await?;
         let url = upstream.as_ref().map(|upstream| &upstream.url);
-        let surroundings = Watched {
-            target: None,
-            generator: None,
-            upstream: upstream.as_ref().and_then(|upstream| Some(upstream.running.as_ref()?.pid)),
-            keeper: Some(rig.site.keeper.pid()),
-        };
+        let behind = Behind { upstream: url, egress: foreign.as_ref().map(|foreign| &foreign.place) };
+        let surroundings = surroundings(rig, upstream.as_ref(), foreign.as_ref());
         let before = work.is_none().then(|| LaunchWatch::begin(&surroundings));
-        let (target, launch) = start_target(rig, stage, build, (&name, None), url).await?;
+        let (target, launch) = start_target(rig, stage, build, (&name, None), behind).await?;
         let few = work.and_then(|work| limits::few_descriptors(&target, work.connections));
         few.into_iter().for_each(|warning| rig.recorder.warn(warning));
         let engine = match work {
@@ -138,6 +141,7 @@ impl Bench {
             build,
             upstream,
             admin,
+            foreign,
             target,
             stopped,
             engine,
@@ -190,8 +194,8 @@ impl Bench {
 
     /// Lists the living processes of the target, and those of the harness beside it.
     pub(crate) fn own_processes(&self) -> Vec<i32> {
-        let Watched { generator, upstream, keeper, .. } = self.watched;
-        self.processes().into_iter().chain([generator, upstream, keeper].into_iter().flatten()).collect()
+        let Watched { generator, upstream, egress, keeper, .. } = self.watched;
+        self.processes().into_iter().chain([generator, upstream, egress, keeper].into_iter().flatten()).collect()
     }
 
     /// Returns how the target ended, if it did.
@@ -210,6 +214,11 @@ impl Bench {
     /// Returns the way to give commands to the upstream; `None` if it is not the bundled one.
     pub(crate) fn admin(&self) -> Option<Arc<Admin>> {
         self.admin.clone()
+    }
+
+    /// Returns the way to give commands to the foreign hosts; `None` if the scenario has none.
+    pub(crate) fn foreign(&self) -> Option<Arc<Admin>> {
+        self.foreign.as_ref().map(|foreign| Arc::clone(&foreign.admin))
     }
 
     /// Creates the failure of a run whose bundled upstream gives no answer. It is a part of the harness, so the target is not at fault.
@@ -328,7 +337,11 @@ impl Bench {
         if let Some(running) = self.upstream.and_then(|upstream| upstream.running) {
             running.stop(PATIENCE).await;
         }
-        Ended { index: self.index, launch, cost, cut_short, of_two: self.of_two }
+        let warnings = match self.foreign {
+            Some(foreign) => foreign.stop().await,
+            None => Vec::new(),
+        };
+        Ended { index: self.index, launch, cost, cut_short, of_two: self.of_two, warnings }
     }
 }
 
@@ -341,7 +354,18 @@ impl Ended {
         if self.launch.killed && !rig.interrupt.requested() {
             rig.recorder.warn(Warning::IgnoredSigterm { build: self.of_two, patience_ns: patience.0 });
         }
+        self.warnings.into_iter().for_each(|warning| rig.recorder.warn(warning));
         rig.recorder.instance_ended(self.index, self.launch);
+    }
+}
+
+/// Returns the processes of the harness that run beside a target.
+fn surroundings(rig: &Rig<'_>, upstream: Option<&RunningUpstream>, foreign: Option<&Foreign>) -> Watched {
+    Watched {
+        upstream: upstream.and_then(|upstream| Some(upstream.running.as_ref()?.pid)),
+        egress: foreign.map(Foreign::pid),
+        keeper: Some(rig.site.keeper.pid()),
+        ..Watched::default()
     }
 }
 

@@ -113,6 +113,16 @@ fn check_wire(stage: &Stage, arm: Arm, url: &HttpUrl) -> Result<(), Halt> {
     }
 }
 
+/// Returns the address of the proxied arm, for a client beside the load generator.
+///
+/// # Errors
+/// Returns [`Halt::Failed`] if the stage's wire cannot be spoken there, or the certificates cannot be made.
+pub(crate) fn proxied(rig: &Rig<'_>, stage: &Stage, proxy: &HttpUrl) -> Result<ArmAddress, Halt> {
+    check_wire(stage, Arm::Proxied, proxy)?;
+    let resumption = rig.plan.generator.tls.resumption;
+    address(rig, stage, Arm::Proxied, proxy, resumption).map_err(|error| Halt::tooling(&error))
+}
+
 /// Returns the address of an arm, and what is spoken with it.
 fn address(rig: &Rig<'_>, stage: &Stage, arm: Arm, url: &HttpUrl, resumption: bool) -> io::Result<ArmAddress> {
     let base_path = url.path.trim_end_matches('/').to_owned();

@@ -17,6 +17,7 @@ pub fn schema() -> Json {
     let mut schema = document.schema("A scenario of harness");
     schema["$id"] = json!(ID);
     one_or_named(&mut schema["properties"]["request"]);
+    short_or_named(&mut schema["properties"]["egress"]);
     each_stage(&mut schema["properties"]["stage"]);
     exactly_one(&mut schema["properties"]["upstream"], &["builtin", "process", "url"]);
     exactly_one(&mut schema["properties"]["target"], &["process", "container", "external", "command"]);
@@ -32,6 +33,13 @@ fn one_or_named(place: &mut Json) {
     single["additionalProperties"] = json!(false);
     let named = json!({ "type": "object", "minProperties": 1, "additionalProperties": place["additionalProperties"] });
     *place = json!({ "description": place["description"], "anyOf": [single, named] });
+}
+
+/// Allows `egress` to be the word of the bundled host, or named tables.
+fn short_or_named(place: &mut Json) {
+    exactly_one(&mut place["additionalProperties"], &["builtin", "routes"]);
+    let short = json!({ "const": super::egress::SHORT });
+    *place = json!({ "description": place["description"], "anyOf": [short, place.clone()] });
 }
 
 fn each_stage(stages: &mut Json) {

@@ -31,6 +31,8 @@ pub(super) struct Around<'a> {
     pub upstream_on_loopback: bool,
     /// Whether the upstream listens at a unix socket, which no container can reach.
     pub upstream_at_socket: bool,
+    /// Whether the scenario has foreign hosts, so that `{egress.proxy}` has a value.
+    pub has_egress: bool,
 }
 
 /// Reads `[target]`.
@@ -54,7 +56,7 @@ pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
     };
     let generated = launch.as_ref().map(command::inputs).unwrap_or_default();
     let names = files.iter().map(|(name, _)| name.as_str()).chain(generated).collect::<Vec<_>>();
-    met.check_names(section, &names, around.has_upstream);
+    met.check_names(section, &names, around);
     met.check_address(section);
     match &launch {
         Some(Launch::Process(process)) if !process.command.is_empty() => {

@@ -181,9 +181,10 @@ impl Gate {
             _ => (0.10, 0.25),
         };
         let min_abs = match (category, unit) {
-            ("latency" | "ttfb" | "startup" | "overhead" | "connect" | "tls" | "command" | "stream", Unit::Millis) => {
-                0.1
-            }
+            (
+                "latency" | "ttfb" | "startup" | "overhead" | "connect" | "tls" | "command" | "stream" | "approval",
+                Unit::Millis,
+            ) => 0.1,
             ("memory", Unit::Bytes) => 1_048_576.0,
             ("cpu", Unit::Micros) => 10.0,
             // Percentage points of the direct latency: a smaller floor would make overhead in percent more sensitive than latency itself.

@@ -1,4 +1,5 @@
 //! Containers as targets: measured end to end on both networks, refused with the next command to type, and never left behind.
+mod egress;
 mod launching;
 mod leaving;
 

@@ -1,5 +1,6 @@
 //! Reads scenarios, refuses mistakes with messages, and plans them.
 
+mod approval;
 mod command;
 mod connections;
 mod constrained;

@@ -15,6 +15,7 @@ mod docker;
 mod support;
 
 mod against;
+mod approval;
 mod artifacts;
 mod bottleneck;
 mod calibrate;

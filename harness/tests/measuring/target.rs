@@ -60,6 +60,7 @@ impl Place {
             name: "target",
             spec,
             upstream: None,
+            egress: None,
             cpuset: None,
             limits: None,
             allotted: None,

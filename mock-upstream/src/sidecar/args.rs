@@ -165,6 +165,18 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     pub swap_event: Option<u64>,
 
+    /// Ask for approval of each POST request before it is forwarded: post a message to URL/api/chat.postMessage, and poll
+    /// URL/api/reactions.get until it has a reaction. The connection goes through the proxy in HTTPS_PROXY, if it is set; the CA is the file in
+    /// SSL_CERT_FILE
+    #[arg(long, value_name = "URL")]
+    pub approve_via: Option<Target>,
+    /// Time between two polls of --approve-via
+    #[arg(long, value_name = "SPAN", default_value = "5ms", value_parser = parse_period, requires = "approve_via")]
+    pub approve_poll: Duration,
+    /// Wait this long before the message of --approve-via is posted
+    #[arg(long, value_name = "SPAN", default_value = "0ms", value_parser = parse_duration, requires = "approve_via")]
+    pub approve_delay: Duration,
+
     /// Answer every Nth request directly instead of forwarding it
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub error_every: Option<u64>,

@@ -13,11 +13,12 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::approve;
 use super::args::{ErrorKind, OnUpstreamError};
 use super::calls::Fate;
 use super::faults;
@@ -127,7 +128,7 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resu
 }
 
 async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
-    let Connection { sidecar, forwarder, sleepers, .. } = connection;
+    let Connection { sidecar, sleepers, .. } = connection;
     let (args, truth) = (&sidecar.args, &sidecar.truth);
     let received = Mono::now();
     let turn = sidecar.queue.as_ref().map(|queue| queue.enter(received));
@@ -140,13 +141,8 @@ async fn pass(connection: &Connection, request: Request<Incoming>) -> Reply {
     }
     delay(sleepers, args.add_latency, &truth.added_request).await;
     sidecar.policy.evaluate();
-    let of_session = sidecar.sessions.note(&request);
-    let reply = match forward(sidecar, forwarder, request).await {
-        Ok(Forwarded::Answer(response)) => {
-            sidecar.sessions.answered(of_session, &response);
-            taken(response, connection).await
-        }
-        Ok(Forwarded::Own(text)) => own(StatusCode::OK, "application/json", text),
+    let reply = match approved(connection, &request, received).await {
+        Ok(()) => forwarded(connection, request).await,
         Err(error) => failed(args.on_upstream_error, error.to_string()).await,
     };
     delay(sleepers, args.add_latency_response, &truth.added_response).await;
@@ -191,6 +187,33 @@ async fn forward(sidecar: &Sidecar, forwarder: &Forwarder, request: Request<Inco
         Fate::Passed => {}
     }
     forwarder.forward(copy()).await.map(Forwarded::Answer)
+}
+
+/// Waits for the approval of a POST request, if `--approve-via` is set.
+async fn approved(
+    connection: &Connection,
+    request: &Request<Incoming>,
+    received: Mono,
+) -> Result<(), approve::Failure> {
+    let Connection { sidecar, sleepers, .. } = connection;
+    let Some(approver) = sidecar.approver.as_ref().filter(|_| *request.method() == Method::POST) else { return Ok(()) };
+    sleepers.sleep(sidecar.args.approve_delay).await;
+    sidecar.truth.asked.record(Mono::now().since(received));
+    approver.approve(sleepers).await
+}
+
+/// Forwards a request and takes its answer over.
+async fn forwarded(connection: &Connection, request: Request<Incoming>) -> Reply {
+    let Connection { sidecar, forwarder, .. } = connection;
+    let of_session = sidecar.sessions.note(&request);
+    match forward(sidecar, forwarder, request).await {
+        Ok(Forwarded::Answer(response)) => {
+            sidecar.sessions.answered(of_session, &response);
+            taken(response, connection).await
+        }
+        Ok(Forwarded::Own(text)) => own(StatusCode::OK, "application/json", text),
+        Err(error) => failed(sidecar.args.on_upstream_error, error.to_string()).await,
+    }
 }
 
 /// Takes an answer of the upstream over.

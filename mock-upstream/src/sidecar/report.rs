@@ -44,6 +44,9 @@ pub struct TruthReport {
     pub added_request_ns: Span,
     /// Delays added before returning the response.
     pub added_response_ns: Span,
+    /// From the arrival of requests to just before approval was asked for, if `--approve-via` is set.
+    #[serde(default)]
+    pub asked_ns: Span,
     /// From requests to their answers, if `--answer-after` is set.
     pub answered_ns: Span,
     /// Waits of requests for their turn, if `--serve-rate` or `--service-time` is set.
@@ -141,6 +144,7 @@ fn report(sidecar: &Sidecar) -> TruthReport {
         upstream_connect_failures: truth.connect_failures.load(Relaxed),
         added_request_ns: truth.added_request.span(),
         added_response_ns: truth.added_response.span(),
+        asked_ns: truth.asked.span(),
         answered_ns: truth.answered.span(),
         queued_ns: truth.queued.span(),
         held_ns: truth.held.span(),
@@ -183,7 +187,7 @@ impl TruthReport {
         text
     }
 
-    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 44] {
+    fn rows(&self) -> [(&'static str, &'static str, Option<u64>); 46] {
         let counter = |name, value| (name, "counter", Some(value));
         let gauge = |name, value| (name, "gauge", value);
         let (request, response) = (&self.added_request_ns, &self.added_response_ns);
@@ -207,6 +211,8 @@ impl TruthReport {
             counter("added_response_ns_total", response.sum),
             gauge("added_response_ns_min", response.min),
             gauge("added_response_ns_max", response.max),
+            counter("asked_total", self.asked_ns.count),
+            counter("asked_ns_total", self.asked_ns.sum),
             counter("answered_total", self.answered_ns.count),
             counter("answered_ns_total", self.answered_ns.sum),
             counter("queued_total", self.queued_ns.count),

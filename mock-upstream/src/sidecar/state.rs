@@ -5,6 +5,7 @@ use std::sync::Arc;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 
+use super::approve::Approver;
 use super::args::Args;
 use super::calls::Calls;
 use super::flood::Flood;
@@ -40,6 +41,8 @@ pub struct Sidecar {
     pub(crate) queue: Option<Queue>,
     /// TLS of the listener.
     pub(crate) acceptor: Option<Acceptor>,
+    /// The place of `--approve-via`; absent without it.
+    pub(crate) approver: Option<Approver>,
     /// TLS of the upstream.
     pub(crate) connector: Option<Connector>,
 }
@@ -48,11 +51,12 @@ impl Sidecar {
     /// Creates a sidecar whose `main` was entered at `main`, reads the files of its TLS, and allocates its ballast.
     ///
     /// # Errors
-    /// Returns an error when a file of TLS cannot be used.
+    /// Returns an error when a file of TLS, or the place of approvals, cannot be used.
     pub fn new(args: Args, main: Mono) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
             acceptor: args.tls.acceptor()?,
             connector: args.upstream.connector(args.upstream_ca.as_deref(), args.upstream_http)?,
+            approver: Approver::new(&args).map_err(|cause| Error::Approve(Box::new(cause)))?,
             truth: Truth::new(main),
             gate: Gate::new(args.freeze_at, args.freeze_for, args.freeze_every),
             leaks: Leaks::with_ballast(args.ballast),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::admin::Pipes;
+use super::admin;
 use super::args::Args;
 use super::behaviour::Behaviour;
 use super::connection;
 use super::state::Upstream;
 use super::stdio;
 use crate::error::Error;
+use crate::pipes::Pipes;
 use crate::server::{self, Bound, Listener};
 use crate::tls::Acceptor;
 
@@ -61,7 +62,8 @@ pub fn main_with(args: Args) -> Result<(), Error> {
         }
         let upstream = Arc::new(Upstream::new(args.behaviour()));
         if args.admin_stdio {
-            tokio::spawn(Pipes::take()?.serve(Arc::clone(&upstream)));
+            let commanded = Arc::clone(&upstream);
+            tokio::spawn(Pipes::take()?.serve(move |command| admin::obey(&commanded, command).1));
         }
         serve_with(listener, upstream, tls, stop).await;
         Ok(())

@@ -202,6 +202,19 @@ impl fmt::Display for Warning {
                      in [upstream.builtin] both speak TLS"
                 )
             }
+            Self::UndeclaredEgress { host, requests } => {
+                let many = if *requests == 1 { "" } else { "s" };
+                write!(
+                    out,
+                    "the target asked for {host}, which is not declared as egress ({requests} request{many}, refused with 403); if the \
+                     target needs it, add [egress.NAME] with host = {host:?}"
+                )
+            }
+            Self::UntrustedEgress { handshakes } => write!(
+                out,
+                "{handshakes} TLS handshakes of the target with the hosts of [egress] failed; it must trust the certificate in {{egress.ca}}, for \
+                 example by SSL_CERT_FILE = \"{{egress.ca}}\" in its environment"
+            ),
             Self::JournalIncomplete { folder, cause } => write!(
                 out,
                 "the journal in {folder} is incomplete: {cause}; the record itself is complete; check with: df -h \

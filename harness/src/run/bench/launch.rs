@@ -21,7 +21,9 @@ use harness_rig::aside::aside;
 use harness_rig::keeper;
 use harness_rig::probe::{self, Milestones};
 use harness_rig::target::spec::Upstream;
-use harness_rig::target::{self, ATTEMPTS, Allotted, Fault, HttpUrl, LaunchRequest, Running, RunningUpstream};
+use harness_rig::target::{
+    self, ATTEMPTS, Allotted, EgressPlace, Fault, HttpUrl, LaunchRequest, Running, RunningUpstream,
+};
 
 /// Time limit for the upstream to listen.
 const UPSTREAM_DEADLINE: Nanos = Nanos::from_secs(10);
@@ -44,6 +46,14 @@ pub(super) async fn start_upstream(rig: &Rig<'_>, stage: &Stage, name: &str) -> 
     Ok(Some(upstream))
 }
 
+/// What a target finds behind it.
+#[derive(Clone, Copy)]
+pub(super) struct Behind<'a> {
+    pub(super) upstream: Option<&'a HttpUrl>,
+    /// Where the foreign hosts are, if there are any.
+    pub(super) egress: Option<&'a EgressPlace>,
+}
+
 /// Launches the target and waits until it is ready; repeats this only if another process took one of its ports. It may
 /// reuse the ports and sockets of an earlier launch.
 pub(super) async fn start_target(
@@ -51,13 +61,14 @@ pub(super) async fn start_target(
     stage: &Stage,
     build: Build,
     (name, allotted): (&str, Option<&Allotted>),
-    upstream: Option<&HttpUrl>,
+    Behind { upstream, egress }: Behind<'_>,
 ) -> Result<(Running, LaunchRecord), Halt> {
     let name = format!("target-{name}");
     let spec = rig.plan.target_of(build);
     let limited = Some(&stage.limits).filter(|limits| !limits.is_empty());
     let cpuset = stage.cpuset.as_deref();
-    let order = LaunchRequest { site: &rig.site, name: &name, spec, upstream, cpuset, limits: limited, allotted };
+    let site = &rig.site;
+    let order = LaunchRequest { site, name: &name, spec, upstream, egress, cpuset, limits: limited, allotted };
     let mut attempts = 1;
     loop {
         let running = target::launch(&order).await.map_err(|error| launch_halt(&error))?;

@@ -12,12 +12,13 @@ use crate::scenario::workload;
 use crate::spec::Section;
 use crate::work::load::LoadWork;
 use harness_load::spec::{Body, GeneratorSpec, Request, WireSpec};
-use harness_rig::target::spec::{Builtin, Launch, Spec as TargetSpec, StdioSpec, Upstream};
+use harness_rig::target::spec::{Builtin, EgressHost, Launch, Spec as TargetSpec, StdioSpec, Upstream};
 
 /// Defaults of all stages.
 pub(crate) struct Base<'a> {
     pub(crate) target: &'a TargetSpec,
     pub(crate) upstream: Option<&'a Upstream>,
+    pub(crate) egress: &'a [EgressHost],
     pub(crate) generator: &'a GeneratorSpec,
     pub(crate) requests: &'a [Request],
     /// The requests of `[workload.mcp]`.

@@ -36,7 +36,7 @@ pub(in crate::scenario) fn read_base(section: &Section<'_>, head: &Spec, around:
     let base = Spec { launch, ..head.clone() };
     let generated = command::inputs(&head.launch);
     let names = head.files.iter().map(|(name, _)| name.as_str()).chain(generated).collect::<Vec<_>>();
-    met.check_names(section, &names, around.has_upstream);
+    met.check_names(section, &names, around);
     met.check_address(section);
     if let Launch::Container(container) = &base.launch {
         check_network(container, section, &met, around);

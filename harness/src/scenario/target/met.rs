@@ -1,5 +1,6 @@
 //! Collects the placeholders of a target or an upstream while it is read, and checks them at the end.
 
+use super::Around;
 use crate::spec::Section;
 use harness_base::words::nearest;
 use harness_rig::target::template::{Piece, Template};
@@ -42,8 +43,8 @@ impl Met {
         self.pieces(is_place).map(|(_, piece)| piece.written()).collect()
     }
 
-    /// Checks that every `{file.NAME}` is in `files`, and that there is an upstream for `{upstream.…}`.
-    pub(super) fn check_names(&self, section: &Section<'_>, files: &[&str], has_upstream: bool) {
+    /// Checks that every `{file.NAME}` is in `files`, and that there is an upstream for `{upstream.…}` and a foreign host for `{egress.…}`.
+    pub(super) fn check_names(&self, section: &Section<'_>, files: &[&str], around: Around<'_>) {
         for (key, piece) in &self.found {
             match piece {
                 Piece::File(name) if !files.contains(&name.as_str()) => {
@@ -54,9 +55,13 @@ impl Met {
                     );
                     section.mistake(key, format!("{{file.{name}}} is not in [target.files]"), Some(hint));
                 }
-                Piece::UpstreamUrl | Piece::UpstreamAddress | Piece::UpstreamPath if !has_upstream => {
+                Piece::UpstreamUrl | Piece::UpstreamAddress | Piece::UpstreamPath if !around.has_upstream => {
                     let message = format!("{} has no meaning: the scenario has no [upstream]", piece.written());
                     section.mistake(key, message, Some("add [upstream.builtin]".to_owned()));
+                }
+                Piece::EgressProxy | Piece::EgressAuthority if !around.has_egress => {
+                    let message = format!("{} has no meaning: the scenario has no [egress.NAME]", piece.written());
+                    section.mistake(key, message, Some("add egress = \"builtin:slack\"".to_owned()));
                 }
                 _ => {}
             }
@@ -96,7 +101,10 @@ impl Met {
 
     /// Refuses placeholders that have no meaning for an upstream.
     pub(super) fn check_upstream(&self, section: &Section<'_>) {
-        let foreign = |piece: &Piece| matches!(piece, Piece::File(_) | Piece::TargetAddress) || is_upstream(piece);
+        let foreign = |piece: &Piece| {
+            matches!(piece, Piece::File(_) | Piece::TargetAddress | Piece::EgressProxy | Piece::EgressAuthority)
+                || is_upstream(piece)
+        };
         for (key, piece) in self.pieces(foreign) {
             section.mistake(key, format!("{} belongs to the target, not to the upstream", piece.written()), None);
         }

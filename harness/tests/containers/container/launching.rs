@@ -45,6 +45,7 @@ impl Place {
             name: "target",
             spec,
             upstream: None,
+            egress: None,
             cpuset: Some(&[0]),
             limits,
             allotted: None,

@@ -23,11 +23,14 @@ pub(super) struct Scene {
     generator: Option<Subject>,
     upstream: Option<Subject>,
     keeper: Option<i32>,
+    egress: Option<i32>,
     group: Option<Group>,
     quota: Quota,
     cpus: Vec<usize>,
     /// The last known CPU time of the keeper, in nanoseconds.
     keeper_ns: u64,
+    /// The last known CPU time of the process that plays foreign hosts, in nanoseconds.
+    egress_ns: u64,
     /// The last known state of the host.
     host: HostUsage,
 }
@@ -39,10 +42,12 @@ impl Scene {
             generator: watched.generator.and_then(Subject::open),
             upstream: watched.upstream.and_then(Subject::open),
             keeper: watched.keeper,
+            egress: watched.egress,
             group: watched.target.as_ref().filter(|tree| tree.group).and_then(|tree| Group::of(tree.pid)),
             quota: Quota::of_self(),
             cpus: usable_cpus(watched),
             keeper_ns: 0,
+            egress_ns: 0,
             host: HostUsage::default(),
         }
     }
@@ -61,7 +66,8 @@ impl Scene {
         self.tree.clock();
         self.generator.iter_mut().chain(&mut self.upstream).for_each(Subject::clock);
         self.keeper_ns = self.keeper.and_then(cpu_clock).unwrap_or(0).max(self.keeper_ns);
-        let control_cpu_ns = process_cpu().0 + self.keeper_ns;
+        self.egress_ns = self.egress.and_then(cpu_clock).unwrap_or(0).max(self.egress_ns);
+        let control_cpu_ns = process_cpu().0 + self.keeper_ns + self.egress_ns;
         self.host = host(&self.cpus).unwrap_or(self.host);
         self.host.throttled_ns = self.quota.throttled_ns();
         self.host.memory_stall_ns = if edge { memory_stall_ns() } else { None };

@@ -17,6 +17,8 @@ pub struct Watched {
     pub generator: Option<i32>,
     /// The upstream, if it is ours.
     pub upstream: Option<i32>,
+    /// The process that plays foreign hosts, if there is one.
+    pub egress: Option<i32>,
     /// The keeper, to which orphans of the target are re-parented.
     pub keeper: Option<i32>,
 }

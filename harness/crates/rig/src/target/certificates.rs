@@ -61,6 +61,14 @@ impl CertificateFile {
         }
     }
 
+    /// Returns the permissions of the file. A target may run as another user, and must trust the authority.
+    const fn mode(self) -> u32 {
+        match self {
+            Self::Authority | Self::Certificate => 0o644,
+            Self::Key => 0o600,
+        }
+    }
+
     fn text(self, made: &Made) -> &str {
         match self {
             Self::Authority => &made.authority,
@@ -71,9 +79,9 @@ impl CertificateFile {
 }
 
 impl Certificates {
-    /// Prepares the certificates of a run, whose files will be in `folder`. The certificate has `name`, if there is one, besides [`NAMES`].
-    pub fn new(folder: &Path, name: Option<&str>) -> Self {
-        let names = NAMES.into_iter().chain(name).map(ToOwned::to_owned).collect();
+    /// Prepares the certificates of a run, whose files will be in `folder`. The certificate has `more` names besides [`NAMES`].
+    pub fn new(folder: &Path, more: impl IntoIterator<Item = String>) -> Self {
+        let names = NAMES.into_iter().map(ToOwned::to_owned).chain(more).collect();
         Self { folder: folder.to_owned(), names, made: OnceLock::new(), making: Mutex::new(()) }
     }
 
@@ -89,7 +97,7 @@ impl Certificates {
         let made = make(&self.names).map_err(io::Error::other)?;
         fs::DirBuilder::new().recursive(true).mode(0o755).create(&self.folder)?;
         for file in CertificateFile::ALL {
-            write(&self.folder.join(file.name()), file.text(&made))?;
+            write(&self.folder.join(file.name()), file.mode(), file.text(&made))?;
         }
         Ok(self.made.get_or_init(|| made))
     }
@@ -104,8 +112,8 @@ impl Certificates {
     }
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?.write_all(text.as_bytes())
 }
 
 fn make(names: &[String]) -> Result<Made, rcgen::Error> {
@@ -135,7 +143,7 @@ mod tests {
     #[test]
     fn openssl_verifies_what_was_made() {
         let folder = std::env::temp_dir().join(format!("harness-certificates-{}", std::process::id()));
-        let certificates = Certificates::new(&folder, Some("proxy.test"));
+        let certificates = Certificates::new(&folder, ["proxy.test".to_owned()]);
         let [authority, certificate, key] = CertificateFile::ALL.map(|file| certificates.file(file).unwrap());
         let says = |arguments: &[&str]| {
             let output = Command::new("openssl").args(arguments).output().unwrap();

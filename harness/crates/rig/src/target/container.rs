@@ -53,6 +53,7 @@ impl Launcher for ContainerSpec {
             mark: format!("{}-c{number}", site.keeper.pid()),
             rendered: std::mem::take(&mut filled.files),
             bridge: bridge.map(|bridge| bridge.name.as_str()),
+            hosts: request.egress.map_or(&[], |place| place.direct.as_slice()),
             cpuset: request.cpuset.or(self.cpuset.as_deref()),
             limits: request.limits,
         };
@@ -78,8 +79,11 @@ fn fill<'a>(spec: &ContainerSpec, request: &LaunchRequest<'a>) -> Result<Filled<
     let cwd = fresh_folder(&site.scratch, request.name)?;
     let files: BTreeMap<String, PathBuf> =
         request.spec.files.iter().map(|(name, _)| (name.clone(), cwd.join(name))).collect();
-    let rendered = files.values().cloned().collect();
-    let mut values = Values::new(&site.ports, request.upstream, files).again(request.allotted);
+    // The program reads the authority of the foreign hosts at the same path as here.
+    let authority = request.egress.map(|place| place.authority.clone());
+    let rendered = files.values().cloned().chain(authority).collect();
+    let values = Values::new(&site.ports, request.upstream, files).with_egress(request.egress);
+    let mut values = values.again(request.allotted);
     for (name, template) in &request.spec.files {
         render_file(&mut values, name, &site.folder.join(template), &cwd)?;
     }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::PathBuf;
 
+use super::egress_place::EgressPlace;
 use super::error::Error;
 use super::ports::Allotted;
 use super::running::Running;
@@ -19,6 +20,8 @@ pub struct LaunchRequest<'a> {
     pub name: &'a str,
     pub spec: &'a spec::Spec,
     pub upstream: Option<&'a HttpUrl>,
+    /// Where it finds the foreign hosts that the harness plays; absent without any.
+    pub egress: Option<&'a EgressPlace>,
     /// The CPUs that it may run on, instead of those of the target.
     pub cpuset: Option<&'a [u64]>,
     /// Its limits; with limits it runs in a control group of its own.

@@ -30,8 +30,8 @@ pub fn check(template: &Template, base_only: bool) -> Result<(), LoopbackError> 
         Piece::Text(text) => Ok(text.clone()),
         Piece::Port(_) => Ok("9".to_owned()),
         Piece::Socket(_) | Piece::UpstreamPath => Ok("/stand-in.sock".to_owned()),
-        Piece::File(_) | Piece::Certificate(_) => Err(Some(LoopbackError::File)),
-        Piece::UpstreamUrl => Ok("http://127.0.0.1:9".to_owned()),
+        Piece::File(_) | Piece::Certificate(_) | Piece::EgressAuthority => Err(Some(LoopbackError::File)),
+        Piece::UpstreamUrl | Piece::EgressProxy => Ok("http://127.0.0.1:9".to_owned()),
         Piece::UpstreamAddress => Ok("127.0.0.1:9".to_owned()),
         // Loopback, or a container's own address on this host.
         Piece::TargetAddress => Ok("127.0.0.1".to_owned()),

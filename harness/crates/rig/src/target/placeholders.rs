@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use super::certificates::Certificates;
+use super::egress_place::EgressPlace;
 use super::ports::{Allotted, Ports};
 use super::template::{Piece, Template, TemplateError, variable};
 use super::url::HttpUrl;
@@ -18,6 +19,8 @@ pub enum Error {
     Malformed(#[from] TemplateError),
     #[error("it names the upstream, but the scenario has none; add [upstream.builtin]")]
     NoUpstream,
+    #[error("it names the foreign hosts, but the scenario has none; add [egress.NAME]")]
+    NoEgress,
     #[error("{{file.{name}}}: [target.files] has no {name:?}{}", near.as_ref().map_or_else(String::new, |near| format!(" (did you mean {{file.{near}}}?)")))]
     NoFile {
         name: String,
@@ -51,6 +54,7 @@ pub struct Values<'a> {
     ports: &'a Ports,
     allotted: Allotted,
     upstream: Option<&'a HttpUrl>,
+    egress: Option<&'a EgressPlace>,
     files: BTreeMap<String, PathBuf>,
     address: IpAddr,
     certificates: Option<&'a Certificates>,
@@ -61,13 +65,29 @@ pub struct Values<'a> {
 impl<'a> Values<'a> {
     pub fn new(ports: &'a Ports, upstream: Option<&'a HttpUrl>, files: BTreeMap<String, PathBuf>) -> Self {
         let address = IpAddr::from(Ipv4Addr::LOCALHOST);
-        Self { ports, allotted: Allotted::default(), upstream, files, address, certificates: None, sockets: None }
+        Self {
+            ports,
+            allotted: Allotted::default(),
+            upstream,
+            egress: None,
+            files,
+            address,
+            certificates: None,
+            sockets: None,
+        }
     }
 
     /// Sets the certificates whose files the program can read.
     #[must_use]
     pub fn with_certificates(mut self, certificates: &'a Certificates) -> Self {
         self.certificates = Some(certificates);
+        self
+    }
+
+    /// Sets where the program finds the foreign hosts.
+    #[must_use]
+    pub const fn with_egress(mut self, egress: Option<&'a EgressPlace>) -> Self {
+        self.egress = egress;
         self
     }
 
@@ -127,6 +147,7 @@ impl<'a> Values<'a> {
 
     fn value(&mut self, piece: &Piece) -> Result<String, Error> {
         let upstream = || self.upstream.ok_or(Error::NoUpstream);
+        let egress = || self.egress.ok_or(Error::NoEgress);
         match piece {
             Piece::Text(text) => Ok(text.clone()),
             Piece::Port(name) => self.port(name).map(|port| port.to_string()),
@@ -142,6 +163,8 @@ impl<'a> Values<'a> {
                 let path = url.address.path().ok_or_else(|| Error::NoPath(url.to_string()))?;
                 Ok(path.to_string_lossy().into_owned())
             }
+            Piece::EgressProxy => egress().map(|place| place.proxy.to_string()),
+            Piece::EgressAuthority => egress().map(|place| place.authority.to_string_lossy().into_owned()),
             Piece::TargetAddress => Ok(self.address.to_string()),
             Piece::Certificate(file) => {
                 let certificates = self.certificates.ok_or_else(|| Error::NoCertificates(piece.written()))?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use super::egress_place::EgressPlace;
 use super::endpoints::Endpoints;
 use super::error::{Error, FileError};
 use super::free::check_free;
@@ -29,6 +30,7 @@ pub(super) struct Wanted<'a> {
     pub(super) files: &'a [(String, PathBuf)],
     pub(super) endpoints: &'a spec::Endpoints,
     pub(super) upstream: Option<&'a HttpUrl>,
+    pub(super) egress: Option<&'a EgressPlace>,
     /// The ports and sockets of an earlier launch.
     pub(super) allotted: Option<&'a Allotted>,
     /// Whether its stdin and stdout are pipes to control.
@@ -55,6 +57,7 @@ impl Launcher for ProcessSpec {
             files: &request.spec.files,
             endpoints: &request.spec.endpoints,
             upstream: request.upstream,
+            egress: request.egress,
             allotted: request.allotted,
             pipes: false,
             server: None,
@@ -69,7 +72,11 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
     let files: BTreeMap<String, PathBuf> =
         wanted.files.iter().map(|(name, _)| (name.clone(), cwd.join(name))).collect();
     let mut values = Values::new(&site.ports, wanted.upstream, files);
-    values = values.with_certificates(&site.certificates).with_sockets(&cwd).again(wanted.allotted);
+    values = values
+        .with_egress(wanted.egress)
+        .with_certificates(&site.certificates)
+        .with_sockets(&cwd)
+        .again(wanted.allotted);
     for (name, template) in wanted.files {
         render_file(&mut values, name, &site.folder.join(template), &cwd)?;
     }
@@ -191,7 +198,7 @@ pub(super) fn program(site: &Site, argv: Vec<String>, env: &[(String, String)], 
     let mut argv = argv.into_iter();
     let first = argv.next().filter(|first| !first.is_empty()).ok_or(Error::NoProgram { key })?;
     if let Some(name) = first.strip_prefix("builtin:") {
-        if !["sidecar", "upstream", "command"].contains(&name) {
+        if !["sidecar", "upstream", "command", "egress"].contains(&name) {
             return Err(Error::NoBuiltin { name: name.to_owned() });
         }
         let front = [site.exe.to_string_lossy().into_owned(), format!("__{name}")];

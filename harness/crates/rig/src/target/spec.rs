@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use harness_base::units::{Bytes, Nanos, Ratio};
+use serde_json::Value;
 
 /// `[target]`: what is measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -244,6 +245,54 @@ pub struct McpServer {
 impl Default for McpServer {
     fn default() -> Self {
         Self { tools: 10, sse: None, progress: 3, progress_every: Nanos::ZERO }
+    }
+}
+
+/// `[egress.NAME]`: a foreign HTTPS host that the harness plays.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EgressHost {
+    pub name: String,
+    /// Its DNS name, in lower case.
+    pub host: String,
+    pub answers: EgressAnswers,
+    /// The time from a request for approval until the approval is given.
+    pub approve_after: Nanos,
+    /// Whether a container finds the host by its name, without the proxy.
+    pub direct: bool,
+}
+
+/// What a foreign host answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EgressAnswers {
+    /// The part of Slack's API that approvals need; the approval is this reaction to a message.
+    Slack {
+        reaction: String,
+    },
+    Routes(Vec<EgressRoute>),
+}
+
+/// A route of a foreign host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EgressRoute {
+    pub method: String,
+    /// The path without a query.
+    pub path: String,
+    pub status: u64,
+    /// The body of the answer.
+    pub json: Value,
+    /// The body from the last approval on; absent if it does not change.
+    pub approved: Option<Value>,
+    /// Whether a request to it asks for approval.
+    pub asks: bool,
+}
+
+impl EgressHost {
+    /// Returns whether it can be asked for approval.
+    pub fn is_asked(&self) -> bool {
+        match &self.answers {
+            EgressAnswers::Slack { .. } => true,
+            EgressAnswers::Routes(routes) => routes.iter().any(|route| route.asks),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Placeholders: `{port.NAME}`, `{socket.NAME}`, `{file.NAME}`, `{upstream.url}`, `{upstream.address}`, `{upstream.path}`, `{target.address}`, `{ca.file}`, `{cert.file}`,
+//! Placeholders: `{port.NAME}`, `{socket.NAME}`, `{file.NAME}`, `{upstream.url}`, `{upstream.address}`, `{upstream.path}`, `{target.address}`, `{egress.proxy}`, `{egress.ca}`, `{ca.file}`, `{cert.file}`,
 //! `{key.file}` and, outside files, `${VAR}` and
 //! `${VAR:-default}`.
 //!
@@ -25,6 +25,10 @@ pub enum Piece {
     UpstreamPath,
     /// `{target.address}`: the address of the target, known once it runs.
     TargetAddress,
+    /// `{egress.proxy}`: the URL of the proxy that connects to the foreign hosts of the scenario.
+    EgressProxy,
+    /// `{egress.ca}`: the path of the certificate that signed those of the foreign hosts.
+    EgressAuthority,
     /// `{ca.file}`, `{cert.file}` or `{key.file}`: the path of a certificate of the run.
     Certificate(CertificateFile),
     /// `${NAME}` or `${NAME:-default}`; as in a shell, the default also stands in for an empty value.
@@ -46,7 +50,7 @@ pub enum TemplateError {
     UnmatchedOpen(String),
     #[error(
         "{{{0}}} is not a placeholder; there are {{port.NAME}}, {{socket.NAME}}, {{file.NAME}}, {{upstream.url}}, \
-         {{upstream.address}}, {{upstream.path}}, {{target.address}}, {{ca.file}}, {{cert.file}}, {{key.file}} and ${{VAR:-default}}"
+         {{upstream.address}}, {{upstream.path}}, {{target.address}}, {{egress.proxy}}, {{egress.ca}}, {{ca.file}}, {{cert.file}}, {{key.file}} and ${{VAR:-default}}"
     )]
     Unknown(String),
     #[error("${{{0}}} names no environment variable; write ${{VAR}} or ${{VAR:-default}}")]
@@ -65,6 +69,8 @@ impl Piece {
             Self::UpstreamAddress => "{upstream.address}".to_owned(),
             Self::UpstreamPath => "{upstream.path}".to_owned(),
             Self::TargetAddress => "{target.address}".to_owned(),
+            Self::EgressProxy => "{egress.proxy}".to_owned(),
+            Self::EgressAuthority => "{egress.ca}".to_owned(),
             Self::Certificate(file) => format!("{{{}}}", file.placeholder()),
             Self::Variable { name, .. } => format!("${{{name}}}"),
         }
@@ -177,6 +183,8 @@ fn placeholder(inside: &str) -> Result<Piece, TemplateError> {
         Some(("upstream", "address")) => Ok(Piece::UpstreamAddress),
         Some(("upstream", "path")) => Ok(Piece::UpstreamPath),
         Some(("target", "address")) => Ok(Piece::TargetAddress),
+        Some(("egress", "proxy")) => Ok(Piece::EgressProxy),
+        Some(("egress", "ca")) => Ok(Piece::EgressAuthority),
         _ => Err(TemplateError::Unknown(inside.to_owned())),
     }
 }

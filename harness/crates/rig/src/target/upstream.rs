@@ -69,6 +69,7 @@ fn begin(site: &Site, name: &str, process: &ProcessSpec, url: &str) -> Result<Ru
         files: &[],
         endpoints: &endpoints,
         upstream: None,
+        egress: None,
         allotted: None,
         pipes,
         server: None,

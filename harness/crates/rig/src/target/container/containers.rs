@@ -22,6 +22,8 @@ use crate::target::error::Error as TargetError;
 #[derive(Debug, Default)]
 pub struct Containers {
     run: String,
+    /// Whether its network leads nowhere but to this host.
+    sealed: bool,
     engine: OnceCell<Engine>,
     network: OnceCell<()>,
     bridge: OnceLock<Bridge>,
@@ -40,6 +42,13 @@ impl Containers {
     /// Creates the containers of the run with this id.
     pub fn of(run: &str) -> Self {
         Self { run: run.to_owned(), ..Self::default() }
+    }
+
+    /// Makes a network that leads to this host and to no other.
+    #[must_use]
+    pub const fn sealed(mut self, sealed: bool) -> Self {
+        self.sealed = sealed;
+        self
     }
 
     /// This host's address on the run's network, once there is one: what listens there is reached from inside.
@@ -69,7 +78,7 @@ impl Containers {
     /// Returns the run's network, and creates it on first use.
     pub(super) async fn bridge(&self, engine: &Engine) -> Result<&Bridge, Error> {
         let make = async || {
-            let bridge = make_bridge(engine, &self.run).await?;
+            let bridge = make_bridge(engine, &self.run, self.sealed).await?;
             self.bridge.get_or_init(|| bridge);
             Ok::<(), Error>(())
         };
@@ -85,11 +94,12 @@ impl Containers {
     }
 }
 
-async fn make_bridge(engine: &Engine, run: &str) -> Result<Bridge, Error> {
+async fn make_bridge(engine: &Engine, run: &str, sealed: bool) -> Result<Bridge, Error> {
     let name = format!("harness-{run}");
     let request = NetworkCreateRequest {
         name: name.clone(),
         driver: Some("bridge".to_owned()),
+        internal: Some(sealed),
         labels: Some(engine.labels.all()),
         options: Some(HashMap::new()),
         ..NetworkCreateRequest::default()

@@ -1,6 +1,7 @@
 //! Creates a container from the scenario.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits};
@@ -29,6 +30,8 @@ pub(super) struct Wanted<'a> {
     pub(super) rendered: Vec<PathBuf>,
     /// The bridge network; the host's network if absent.
     pub(super) bridge: Option<&'a str>,
+    /// Names that the container finds at these addresses.
+    pub(super) hosts: &'a [(String, IpAddr)],
     pub(super) cpuset: Option<&'a [u64]>,
     pub(super) limits: Option<&'a ResourceLimits>,
 }
@@ -80,6 +83,7 @@ fn host_config(wanted: &Wanted<'_>) -> HostConfig {
     HostConfig {
         network_mode: Some(wanted.bridge.unwrap_or("host").to_owned()),
         mounts: Some(mounts(wanted)),
+        extra_hosts: (!wanted.hosts.is_empty()).then(|| extra_hosts(wanted.hosts)),
         log_config: Some(HostConfigLogConfig { typ: Some("json-file".to_owned()), config: Some(log) }),
         ulimits: Some(ulimits.collect()),
         cpuset_cpus: cpus.map(|cpus| cpus.join(",")),
@@ -95,6 +99,11 @@ fn host_config(wanted: &Wanted<'_>) -> HostConfig {
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
         ..HostConfig::default()
     }
+}
+
+/// Returns entries for `/etc/hosts` of the container.
+fn extra_hosts(hosts: &[(String, IpAddr)]) -> Vec<String> {
+    hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect()
 }
 
 /// Returns the read-only mounts of this host.

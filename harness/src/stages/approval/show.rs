@@ -1,0 +1,28 @@
+//! Shows how many requests were approved, and what was wrong with the others.
+
+use super::derive::{facts, of_launch};
+use super::facts::Faults;
+use crate::measure::record::StageRecord;
+use crate::report::show::Show;
+use harness_base::units::{Nanos, grouped};
+
+pub(crate) const SHOW: Show = Show { done, notes, ..Show::LAUNCHES };
+
+fn done(stage: &StageRecord) -> String {
+    let launches = (Show::LAUNCHES.done)(stage);
+    let Some(facts) = facts(stage) else { return launches };
+    let approvals: usize = stage.counted_launches().filter_map(of_launch).map(|launch| launch.approvals.len()).sum();
+    format!("{launches}, {} approvals, each given after {}", grouped(approvals as f64), Nanos(facts.approve_after_ns))
+}
+
+/// States how many requests had which fault.
+fn notes(stage: &StageRecord) -> Vec<String> {
+    let mut faults = Faults::default();
+    stage.counted_launches().filter_map(of_launch).for_each(|launch| faults.add(launch.faults));
+    let written = faults.each().into_iter().filter(|(count, _)| *count > 0);
+    let written = written.map(|(count, words)| {
+        let many = if count == 1 { "" } else { "s" };
+        format!("in {count} request{many}, the target {words}")
+    });
+    written.collect()
+}
