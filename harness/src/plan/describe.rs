@@ -245,6 +245,13 @@ fn describe_streamed(body: &StreamedBody) -> String {
 }
 
 fn describe_request(request: &Request) -> String {
+    if let (Body::Mcp(workload), "") = (&request.body, request.method.as_str()) {
+        let (revision, text) = (workload.revision.word(), workload.text.median.notation());
+        let timeout = span(request.timeout);
+        return format!(
+            "tools/call of MCP {revision} over pipes, texts of {text}, timeout {timeout}; expects valid messages"
+        );
+    }
     let body = match &request.body {
         Body::Empty => "no body".to_owned(),
         Body::Fixed(text) => format!("body of {}", Bytes(text.len() as u64)),

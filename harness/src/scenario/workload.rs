@@ -63,7 +63,9 @@ pub(super) fn of_pipes(section: &Section<'_>, around: Around<'_>) -> Request {
         section.field("text", "size of the text of a call").check(|size: &Bytes| check_text(*size)).default(Bytes(256));
     let text = TextSize { median: texts, sigma: 0.0, largest: texts };
     let base = Workload { text, burst: (1, 1), progress: false, ..Workload::clone(by_default) };
+    // Messages of pipes have no method of HTTP.
     Request {
+        method: String::new(),
         timeout: read_timeout(section, agents.timeout),
         body: Body::Mcp(Box::new(read_calls(section, &base))),
         ..agents

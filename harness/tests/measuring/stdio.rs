@@ -68,6 +68,7 @@ fn a_delay_is_found_within_10_percent() {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn a_server_that_is_its_own_shim_adds_nothing() {
     let _alone = alone();
     let rounds =
@@ -104,57 +105,29 @@ fn counted(ran: &Ran) -> (Stdio, BTreeMap<&'static str, u64>) {
     (all, outcomes)
 }
 
-/// Runs a stage whose shim has a fault in every 40th answer. The handshake has two answers, and the preflight one.
-fn faulty(flag: &str) -> Ran {
-    let stage = format!("{OPEN}\ntimeout = \"100ms\"\n");
-    let ran = run(&shim(&[flag, "40"], &stage).replace("[audit]", "[audit]\nerrors = \"10%\"\nachieved = \"50%\""));
+#[test]
+fn answers_that_are_lost_or_repeated_or_belong_to_no_request_are_counted_exactly() {
+    let _alone = alone();
+    let stage = format!("{CLOSED}\ntimeout = \"100ms\"\n").replace("in_flight = 16", "in_flight = 2");
+    let flags = ["--lose-every", "401", "--wrong-id-every", "403", "--repeat-every", "409"];
+    let ran = run(&shim(&flags, &stage).replace("[audit]", "[audit]\nerrors = \"10%\""));
     ran.expect_code(0);
+    let (stdio, outcomes) = counted(&ran);
+    let truth = ran.truths.last().unwrap_or_else(|| panic!("no truth\n{}", ran.stdout));
+    let [lost, wrong, repeated] = ["lost", "wrong_ids", "repeated"].map(|key| truth[key].as_u64().unwrap());
+    eprintln!("{truth}\n{outcomes:?}");
+    assert!(lost > 3 && wrong > 3 && repeated > 3, "{truth}");
+    assert_eq!(stdio.strays, [(Stray::Unknown, wrong), (Stray::Repeated, repeated)].into());
+    // A request without an answer accounts for the answer with the id of no request.
+    assert_eq!((outcomes["timeout"], outcomes["wrong body"]), (lost + wrong, repeated), "{outcomes:?}");
     let percent = ran.value("errors/stdio_percent");
-    assert!((1.0..=4.5).contains(&percent), "{percent} %, one in 40 is 2.5 %\n{}", ran.stdout);
-    ran
-}
-
-/// Returns a count of the shim at its end.
-fn truth(ran: &Ran, key: &str) -> u64 {
-    ran.truths.last().unwrap_or_else(|| panic!("no truth\n{}", ran.stdout))[key].as_u64().unwrap()
+    assert!((0.4..=1.2).contains(&percent), "{percent} %, three in 404 are 0.74 %\n{}", ran.stdout);
+    assert!(ran.shows("unknown id") && ran.shows("answered twice"), "{}", ran.stdout);
 }
 
 #[test]
-fn answers_that_are_lost_are_counted_exactly() {
-    let _alone = alone();
-    let ran = faulty("--lose-every");
-    let (stdio, outcomes) = counted(&ran);
-    let lost = truth(&ran, "lost");
-    assert!(lost > 20, "{lost}");
-    assert_eq!((outcomes["timeout"], outcomes["wrong body"]), (lost, 0), "{outcomes:?}");
-    assert_eq!(stdio.strays, BTreeMap::new());
-}
-
-#[test]
-fn answers_with_the_id_of_no_request_are_counted_exactly() {
-    let _alone = alone();
-    let ran = faulty("--wrong-id-every");
-    let (stdio, outcomes) = counted(&ran);
-    let wrong = truth(&ran, "wrong_ids");
-    assert!(wrong > 20, "{wrong}");
-    assert_eq!(stdio.strays, [(Stray::Unknown, wrong)].into());
-    assert_eq!((outcomes["timeout"], outcomes["wrong body"]), (wrong, 0), "their requests got no answer: {outcomes:?}");
-    assert!(ran.shows("unknown id"), "{}", ran.stdout);
-}
-
-#[test]
-fn answers_that_come_twice_are_counted_exactly() {
-    let _alone = alone();
-    let ran = faulty("--repeat-every");
-    let (stdio, outcomes) = counted(&ran);
-    let repeated = truth(&ran, "repeated");
-    assert!(repeated > 20, "{repeated}");
-    assert_eq!(stdio.strays, [(Stray::Repeated, repeated)].into());
-    assert_eq!((outcomes["timeout"], outcomes["wrong body"]), (0, repeated), "{outcomes:?}");
-}
-
-#[test]
-fn a_rate_that_the_shim_limits_and_its_cpu_time_are_found() {
+#[ignore = "runs by night: scripts/nightly-tests"]
+fn a_rate_that_the_shim_limits_is_found() {
     let _alone = alone();
     recovered(0.10, "messages per second", || {
         let ran = measured(&shim(&["--serve-rate", "2000/s"], CLOSED));
@@ -183,7 +156,7 @@ fn nothing_is_left_of_a_run_that_is_killed() {
     command.env("TMPDIR", &scratch.0);
     let mut running = command.spawn().unwrap();
     let out = scratch.0.join("out");
-    eventually("a round is recorded", || journal(&out).contains("\"stdio\""));
+    eventually("two trials are recorded", || journal(&out).matches("{\"trial\":").count() >= 2);
     let names = |name: &str| processes_naming(&scratch.0).iter().filter(|(_, line)| line.contains(name)).count();
     eventually("both servers and the shim run", || names("__upstream") >= 2 && names("__sidecar") >= 1);
     kill(Pid::from_raw(running.id().cast_signed()), Signal::SIGKILL).unwrap();
@@ -192,6 +165,7 @@ fn nothing_is_left_of_a_run_that_is_killed() {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn a_server_that_ends_is_a_failed_target() {
     let _alone = alone();
     let server = "server = [\"sh\", \"-c\", \"echo 'cannot work' >&2; exit 3\"]";

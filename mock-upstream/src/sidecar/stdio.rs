@@ -2,25 +2,24 @@
 
 mod answers;
 mod lines;
+mod truth;
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
-use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 
 use self::answers::Answers;
 use self::lines::Lines;
+use self::truth::Truth;
 use super::args::Args;
-use super::lengths::{Lengths, Span};
 use super::queue::Queue;
 use crate::clock::{Sleeper, burn};
 use crate::error::Error;
@@ -28,60 +27,6 @@ use crate::server;
 
 /// What a shell adds to the number of the signal that ended a process.
 const BY_SIGNAL: i32 = 128;
-
-/// What the sidecar did, by its own clock.
-#[derive(Debug)]
-struct Truth {
-    added_request: Lengths,
-    added_response: Lengths,
-    burned: Lengths,
-    /// Answers of the server, whatever became of them; counted only with one of the faults.
-    answers: AtomicU64,
-    lost: AtomicU64,
-    wrong_ids: AtomicU64,
-    repeated: AtomicU64,
-}
-
-/// [`Truth`] as it is printed. The spans are from the arrival of a line to just before it was passed on.
-#[derive(Debug, Serialize)]
-struct Report {
-    added_request_ns: Span,
-    added_response_ns: Span,
-    burned_ns: Span,
-    answers: u64,
-    lost: u64,
-    wrong_ids: u64,
-    repeated: u64,
-}
-
-impl Default for Truth {
-    fn default() -> Self {
-        let (spans, counts) = (Lengths::new, AtomicU64::default);
-        Self {
-            added_request: spans(),
-            added_response: spans(),
-            burned: spans(),
-            answers: counts(),
-            lost: counts(),
-            wrong_ids: counts(),
-            repeated: counts(),
-        }
-    }
-}
-
-impl Truth {
-    fn report(&self) -> Report {
-        Report {
-            added_request_ns: self.added_request.span(),
-            added_response_ns: self.added_response.span(),
-            burned_ns: self.burned.span(),
-            answers: self.answers.load(Relaxed),
-            lost: self.lost.load(Relaxed),
-            wrong_ids: self.wrong_ids.load(Relaxed),
-            repeated: self.repeated.load(Relaxed),
-        }
-    }
-}
 
 /// Passes lines on until the server ends, and exits with its exit code; a signal that ended it counts as in a shell. At SIGTERM, SIGINT and
 /// the end of its stdin, it closes the pipes of the server, and waits for the server to end.

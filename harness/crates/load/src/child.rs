@@ -20,6 +20,7 @@ use super::users;
 use super::virtual_user::{Opening, Phase, Shared};
 use super::window_reader::WindowReader;
 use crate::facts::{Arm, LoadFacts};
+use crate::outcome::Outcomes;
 use harness_base::error::chain;
 
 /// Runs the child until it exits.
@@ -195,11 +196,15 @@ async fn trial(
     let (mean_in_flight, samples) = counts.in_flight();
     // With slices, the seconds were sent as they passed.
     let seconds = if order.slice.is_some() { Vec::new() } else { counts.seconds };
-    let facts = LoadFacts { mean_in_flight, in_flight_samples: Some(samples), seconds, ..trial.facts() };
-    Ok(match &shared.pipes[arm] {
-        Some(pipe) => pipe.end().charged(facts),
-        None => facts,
-    })
+    let mut facts = LoadFacts { mean_in_flight, in_flight_samples: Some(samples), seconds, ..trial.facts() };
+    if let Some(pipe) = &shared.pipes[arm] {
+        facts = pipe.end().charged(facts);
+    }
+    if facts.outside.are_ok() {
+        // All *ok* is not recorded, so that a record that is read again is the same.
+        facts.outside = Outcomes::default();
+    }
+    Ok(facts)
 }
 
 /// Writes frames to control. Goose prints to stdout, so descriptor 1 is redirected to stderr, and frames go to a copy of the

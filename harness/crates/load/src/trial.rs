@@ -338,8 +338,7 @@ impl Trial {
             window_ns: self.window_end.since(self.window_start).minus(without).0,
             scheduled,
             outcomes: tally.outcomes,
-            // All *ok* is not recorded, so that a record that is read again is the same.
-            outside: if tally.outside.are_ok() { Outcomes::default() } else { tally.outside },
+            outside: tally.outside,
             first_error_ns: tally.first_error.map(|at| at.since(self.window_start).0),
             completed_in_window: tally.completed_in_window,
             late: tally.late,

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 
-use super::Truth;
 use super::lines::Lines;
+use super::truth::Truth;
 use crate::clock::Sleeper;
 use crate::sidecar::args::Args;
 

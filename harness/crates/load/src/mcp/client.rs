@@ -1,7 +1,8 @@
 //! What a user does as an agent, over HTTP or over the pipes of a server.
 
 use super::prepared::Prepared;
-use super::{User, stdio};
+use super::stdio;
+use super::user::User;
 use crate::outcome::Outcome;
 use crate::trial::Trial;
 use harness_base::timer::Timer;

@@ -13,11 +13,3 @@ mod user;
 
 pub(crate) use pipe::{Pipe, preflight};
 pub(crate) use user::User;
-
-use super::answer::Wrong;
-use super::method::Method;
-
-/// Describes a wrong answer, which is shown from its beginning.
-fn words(method: Method, (wrong, beginning): &(Wrong, String)) -> String {
-    format!("{}: {} ({}): {beginning}", method.name(), wrong.fault.words(), wrong.found)
-}

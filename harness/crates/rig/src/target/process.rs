@@ -12,11 +12,15 @@ use super::placeholders::Values;
 use super::ports::Allotted;
 use super::running::{Hold, Running};
 use super::site::{Site, fresh_folder};
-use super::spec::{self, ProcessSpec};
-use super::stdio;
+use super::spec::{self, ProcessSpec, SERVER};
 use super::url::HttpUrl;
 use crate::group::ResourceLimits;
 use crate::keeper::{self, Command, clean_env, find_program};
+use crate::stdio::COMMAND;
+
+/// The keys of a command whose stdin and stdout are pipes to the generator, and of its server.
+pub(super) const STDIO: &str = "target.stdio.command";
+pub(super) const STDIO_SERVER: &str = "target.stdio.server";
 
 /// The process to start, before placeholders are replaced.
 #[derive(Debug)]
@@ -88,7 +92,7 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
     }
     let env = clean_env(&site.scratch, &env);
     let words = match wanted.server {
-        Some(server) => stdio::with_server(site, &mut values, (wanted.process.command.as_slice(), server), &env)?,
+        Some(server) => with_server(site, &mut values, (wanted.process.command.as_slice(), server), &env)?,
         None => render_command(&mut values, &wanted.process.command, &process_key("command"))?,
     };
     let endpoints = endpoints(&mut values, wanted.section, wanted.endpoints)?;
@@ -99,7 +103,7 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
     let name = cwd.file_name().map_or_else(|| wanted.name.into(), |name| name.to_string_lossy());
     let log = site.logs.join(format!("{name}.log"));
     let argv = match wanted.server {
-        Some(_) => stdio::behind_door(site, &endpoints.proxy, &program.argv),
+        Some(_) => behind_door(site, &endpoints.proxy, &program.argv),
         None => program.argv.clone(),
     };
     let mut command = Command::new(&name, argv, env, cwd.clone(), log.clone());
@@ -122,6 +126,36 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
         allotted,
         hold: Hold::Ours(Box::new(child)),
     })
+}
+
+/// Renders a command, and puts the program and the arguments of the server in the place of [`SERVER`]. The path of the server's program is
+/// absolute, so that it does not matter where the shim starts it.
+fn with_server(
+    site: &Site,
+    values: &mut Values<'_>,
+    (command, server): (&[String], &[String]),
+    env: &[(String, String)],
+) -> Result<Vec<String>, Error> {
+    let server = render_command(values, server, STDIO_SERVER)?;
+    let server = program(site, server, env, STDIO_SERVER.to_owned())?.argv;
+    let Some((first, rest)) = command.split_first() else { return Ok(Vec::new()) };
+    let mut argv =
+        if first == SERVER { server.clone() } else { render_command(values, std::slice::from_ref(first), STDIO)? };
+    for word in rest {
+        if word == SERVER {
+            argv.extend(server.iter().cloned());
+        } else {
+            argv.extend(render_all(values, std::slice::from_ref(word), STDIO)?);
+        }
+    }
+    Ok(argv)
+}
+
+/// Returns the command that gives the pipes of `argv` to whoever asks for them at `url`.
+fn behind_door(site: &Site, url: &HttpUrl, argv: &[String]) -> Vec<String> {
+    let socket = url.address.path().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+    let front = [site.exe.to_string_lossy().into_owned(), COMMAND.to_owned(), socket];
+    front.into_iter().chain(argv.iter().cloned()).collect()
 }
 
 pub(super) fn render(values: &mut Values<'_>, text: &str, key: &str) -> Result<String, Error> {

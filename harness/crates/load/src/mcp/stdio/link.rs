@@ -75,6 +75,11 @@ pub(super) enum Failure {
     Closed,
 }
 
+/// Describes a wrong answer, which is shown from its beginning.
+pub(super) fn words(method: Method, (wrong, beginning): &(Wrong, String)) -> String {
+    format!("{}: {} ({}): {beginning}", method.name(), wrong.fault.words(), wrong.found)
+}
+
 impl Failure {
     pub(super) const fn outcome(self) -> Outcome {
         match self {

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::door;
-use super::link::{Failure, Link};
+use super::link::{Failure, Link, words};
 use super::strays::{Counted, Counter};
-use super::words;
 use crate::deadline::Deadline;
 use crate::frames::PreflightAnswer;
 use crate::mcp::answer::Page;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::link::Link;
+use super::link::{Link, words};
 use super::pipe::Pipe;
-use super::words;
 use crate::arm_client::Completion;
 use crate::deadline::Deadline;
 use crate::link::Answer;
