@@ -20,7 +20,7 @@ pub fn schema() -> Json {
     short_or_named(&mut schema["properties"]["egress"]);
     each_stage(&mut schema["properties"]["stage"]);
     exactly_one(&mut schema["properties"]["upstream"], &["builtin", "process", "url"]);
-    exactly_one(&mut schema["properties"]["target"], &["process", "container", "external", "command"]);
+    exactly_one(&mut schema["properties"]["target"], &["process", "container", "external", "command", "stdio"]);
     exactly_one(&mut schema["properties"]["target"]["properties"]["container"], &["image", "binary"]);
     exactly_one(&mut schema["properties"]["target"]["properties"]["external"], &["pid", "port"]);
     schema["required"] = json!(["name", "target", "stage"]);
