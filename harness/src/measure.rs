@@ -25,6 +25,7 @@ pub mod trial;
 pub use harness_image::types::{self as image, ImageFacts};
 pub use harness_load::facts::{Arm, Latencies, LedgerRule, LoadFacts, Second, Slice, Ticks};
 pub use harness_load::latency::{self, LatencyHistogram, Quantiles};
+pub use harness_load::mcp::facts::Listened;
 pub use harness_load::outcome::{self, Outcome, Outcomes};
 pub use harness_load::pace::{Arrivals, Pace};
 pub use harness_load::streams::{self, Streams};

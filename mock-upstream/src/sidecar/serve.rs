@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use super::state::Sidecar;
-use super::{admin, proxy, stopping};
+use super::{admin, proxy};
 use crate::server::{self, Listener};
 
 /// Serves the proxy side until `shutdown` resolves and every connection has ended (at most 0.3 s later).
@@ -20,7 +20,9 @@ pub(crate) async fn proxy_at(listener: Listener, sidecar: Arc<Sidecar>, shutdown
     sidecar.truth.set_listening();
     let shutdown = async {
         shutdown.await;
-        stopping::begin(&sidecar);
+        if let Some(span) = sidecar.args.stop.end_answers {
+            sidecar.ending.begin_after(span);
+        }
     };
     if let Some(tls) = &sidecar.acceptor {
         let serve = |socket, stop| proxy::serve_tls(socket, tls.clone(), Arc::clone(&sidecar), stop);

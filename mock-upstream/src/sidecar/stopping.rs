@@ -1,11 +1,9 @@
 //! What becomes of answers that are under way at SIGTERM.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::state::Sidecar;
 use crate::flags::parse_duration;
 use crate::server::GRACE;
 
@@ -34,6 +32,15 @@ impl Default for Ending {
 }
 
 impl Ending {
+    /// Ends answers after `span`.
+    pub(crate) fn begin_after(&self, span: Duration) {
+        let ending = self.0.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(span).await;
+            ending.send_replace(true);
+        });
+    }
+
     /// Waits until answers are to end.
     pub(crate) fn wait(&self) -> impl Future<Output = ()> + use<> {
         let mut ending = self.0.subscribe();
@@ -56,14 +63,4 @@ impl StopFlags {
     pub(crate) fn deadline(&self) -> Duration {
         self.grace() + MARGIN
     }
-}
-
-/// Ends answers at their time after SIGTERM, which is now.
-pub(crate) fn begin(sidecar: &Arc<Sidecar>) {
-    let Some(span) = sidecar.args.stop.end_answers else { return };
-    let sidecar = Arc::clone(sidecar);
-    tokio::spawn(async move {
-        tokio::time::sleep(span).await;
-        sidecar.ending.0.send_replace(true);
-    });
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::measure::Arm;
 use crate::measure::facts::StageFacts;
 use crate::measure::record::StageRecord;
+use crate::measure::{Arm, Listened};
 use crate::report::show::Show;
 use harness_base::units::grouped;
-use harness_load::mcp::facts::Listened;
 
 pub(crate) const SHOW: Show = Show { done, notes, ..Show::ROUNDS };
 
