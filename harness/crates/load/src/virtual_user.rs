@@ -137,7 +137,8 @@ impl Shared {
             }
             let lanes = self.job.requests.first().map_or(1, Request::lanes);
             let clients = (0..lanes).map(|_| self.client(arm, index));
-            mcp::Client::Http(mcp::User::new(self.job.seed, index, self.routes[arm].clone(), clients))
+            let user = mcp::User::new(self.job.seed, index, self.routes[arm].clone(), clients);
+            mcp::Client::Http(Box::new(user))
         };
         self.mcp.iter().flat_map(|prepared| 0..prepared.len()).map(agent).collect()
     }

@@ -9,7 +9,8 @@ use harness_base::timer::Timer;
 
 /// The agent of one user and one arm.
 pub(crate) enum Client {
-    Http(User),
+    /// Boxed, because it is much larger than the other.
+    Http(Box<User>),
     Stdio(stdio::User),
 }
 
