@@ -11,7 +11,7 @@ const EVALUATION: &str = "reference_sidecar_policy_evaluation_duration_ms";
 /// Returns an overhead stage of short slices, and an endpoint whose values become these metrics.
 fn scraping(instances: u64, metrics: &str) -> String {
     format!(
-        "[stage.overhead]\ninstances = {instances}\nrounds = 6\nrate = \"500/s\"\nconnections = 5\nwarmup = \"30ms\"\nwindow = \"100ms\"\n\
+        "[stage.overhead]\ninstances = {instances}\nrounds = 6\nrate = \"1000/s\"\nconnections = 5\nwarmup = \"30ms\"\nwindow = \"60ms\"\n\
          [scrape.policy]\nurl = \"http://127.0.0.1:{{port.admin}}/metrics\"\n[scrape.policy.metrics]\n{metrics}\n"
     )
 }
@@ -36,7 +36,7 @@ fn what_a_target_reports_of_its_policy_is_what_it_did() {
          \"scrape/time@mistyped\" = {{ histogram = \"reference_sidecar_polisy_evaluation_duration_ms\" }}\n\
          \"startup/policy_load\" = {{ gauge = \"reference_sidecar_policy_load_ms\" }}"
     );
-    let scenario = sidecar(&flags, &format!("[stage.startup]\nlaunches = 6\n{}", scraping(5, &metrics)));
+    let scenario = sidecar(&flags, &format!("[stage.startup]\nlaunches = 3\n{}", scraping(5, &metrics)));
     let ran = measured(&scenario);
     ran.expect_code(0);
     let found = |ran: &Ran| (ran.value("policy/eval_mean"), f64::from(takes_us));
@@ -78,8 +78,8 @@ fn loads_are_those_of_the_sidecars(ran: &Ran, least_ms: u64) {
 #[test]
 fn a_counter_that_was_set_back_is_noticed_and_its_window_dropped() {
     let _alone = alone();
-    // The preflight and the warm-up round have some 66 requests, and each later round 65: the count after it is lower than before.
-    let flags = ["--policy-takes", "20us", "--metrics-reset-every", "70"];
+    // The preflight and the warm-up round have some 91 requests, and each later round 90: the count after it is lower than before.
+    let flags = ["--policy-takes", "20us", "--metrics-reset-every", "95"];
     let metrics = format!("\"policy/eval_mean\" = {{ histogram = \"{EVALUATION}\" }}");
     let ran = measured(&sidecar(&flags, &scraping(1, &metrics)));
     ran.expect_code(0);
@@ -96,7 +96,7 @@ fn an_answer_without_end_is_left_and_a_log_is_read_without_an_endpoint() {
     let metrics = format!("\"policy/eval_mean\" = {{ histogram = \"{EVALUATION}\" }}");
     let log = "[log.load]\npattern = \"policies loaded in (?P<ms>[0-9.]+) ms\"\n";
     let flags = ["--metrics-endless", "--policy-load", &format!("{load_ms}ms")];
-    let stages = format!("[stage.startup]\nlaunches = 6\n{}{log}", scraping(1, &metrics));
+    let stages = format!("[stage.startup]\nlaunches = 3\n{}{log}", scraping(1, &metrics));
     let ran = measured(&sidecar(&flags, &stages));
     ran.expect_code(0);
     assert!(absent(&ran, "policy/eval_mean").contains("could not be read"), "{}", ran.stdout);

@@ -1,10 +1,13 @@
 //! Records what the targets of another stage reported while that stage ran.
 
+use std::collections::BTreeSet;
+
 use super::derive::is_reset;
 use super::facts::Instance;
 use super::work::Work;
 use crate::measure::group::ResourceLimits;
 use crate::measure::reason::Problem;
+use crate::measure::trial::Build;
 use crate::measure::{LaunchRecord, RoundStatus, StageStatus};
 use crate::run::halt::Halt;
 use crate::run::rig::Rig;
@@ -14,7 +17,8 @@ use crate::work::Stage;
 /// Index of the only round of an instance, which stands for its window.
 const ROUND: u32 = 1;
 
-/// Records one window per instance. One in which a counter was set back does not count.
+/// Records one window per instance. One in which a counter was set back does not count, nor does that of the other build in the same turn,
+/// so that valid windows stay pairs.
 ///
 /// # Errors
 /// Returns [`Halt::Invalid`] if the described stage is not valid.
@@ -24,9 +28,17 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     rig.scraped = others;
     let described = rig.recorder.stage_named(&work.0.of);
     let is_valid = described.is_some_and(|stage| stage.status == StageStatus::Valid);
-    for Scraped { index, build, span, sent, found, .. } in mine {
-        let facts = Instance { span_ns: span.0, sent, found };
-        let status = if is_reset(&facts) { RoundStatus::Rejected } else { RoundStatus::Valid };
+    let mine: Vec<(u32, Build, Instance)> = mine
+        .into_iter()
+        .map(|Scraped { index, build, span, sent, found, .. }| {
+            (index, build, Instance { span_ns: span.0, sent, found })
+        })
+        .collect();
+    let turn = |index: u32| index / if stage.compared { 2 } else { 1 };
+    let lost: BTreeSet<u32> =
+        mine.iter().filter(|(.., facts)| is_reset(facts)).map(|(index, ..)| turn(*index)).collect();
+    for (index, build, facts) in mine {
+        let status = if lost.contains(&turn(index)) { RoundStatus::Rejected } else { RoundStatus::Valid };
         rig.recorder.instance_begun(index, build, LaunchRecord::default(), ResourceLimits::default());
         rig.recorder.instance_facts(index, facts);
         rig.recorder.instance_ended(index, LaunchRecord::default());
