@@ -17,7 +17,6 @@ use crate::verdict::bottleneck::Bound;
 use crate::verdict::judgement::Measured;
 use crate::work::load::{GAP, LoadWork};
 use harness_base::units::{Nanos, Rate};
-use harness_load::pace::Arrivals;
 use harness_stats::{Estimate, Sample, Undefined, components, deviation};
 
 /// Nanoseconds in the unit of latency metrics.
@@ -167,7 +166,7 @@ fn first_trial(stage: &StageRecord) -> Result<&TrialRecord, Absent> {
 /// Returns what an overhead stage resolves that takes so long, with as many instances as it has by default.
 fn resolution(found: &Calibration, span: Nanos) -> Option<Resolution> {
     let scatter = found.instances.as_ref()?;
-    let pace = Pace::Open { rate: scatter.rate, arrivals: Arrivals::Jittered };
+    let pace = Pace::constant(scatter.rate);
     // What is neither window nor gap is warm-up.
     let warmup = (scatter.round_ns / 2).saturating_sub(scatter.window_ns + GAP.0);
     let round = LoadWork::one_round(pace, scatter.connections, Nanos(warmup), Nanos(scatter.window_ns));

@@ -134,10 +134,9 @@ mod tests {
     use crate::measure::latency::Quantiles;
     use harness_base::units::Rate;
 
-    #[test]
-    fn it_reads_like_this() {
+    fn calibration() -> Calibration {
         let figure = |point, n| Figure { point, ends: Some([point * 0.9, point * 1.1]), n };
-        let found = Calibration {
+        Calibration {
             taken_at: "2026-11-21T22:40:00Z".to_owned(),
             took_ns: 90_000_000_000,
             fingerprint: "Some CPU, 2 CPUs".to_owned(),
@@ -187,8 +186,12 @@ mod tests {
             }],
             absent: vec![AbsentPart { part: "sampler cost".to_owned(), reason: "INVALID: so it is".to_owned() }],
             ..Calibration::default()
-        };
-        let text = table(&found, Path::new("x.json"));
+        }
+    }
+
+    #[test]
+    fn it_reads_like_this() {
+        let text = table(&calibration(), Path::new("x.json"));
         let body = text.split_once("Some CPU, 2 CPUs\n").unwrap().1;
         let expected = "
 noise floor: direct against direct, 1,000/s on 10 connections

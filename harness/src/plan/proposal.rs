@@ -267,7 +267,7 @@ mod tests {
         // 3.24 · 80 µs ÷ √instances = 70.7 µs at 13.4 instances, and a little more because the interval uses t.
         assert!((14..18).contains(&instances.parse::<u64>().unwrap()), "{typed}");
         let hopeless = &plan.proposals(&calibration(1.0, 300.0, 50_000.0))[0];
-        assert_eq!(hopeless.sets, [String::new(); 0]);
+        assert!(hopeless.sets.is_empty(), "{hopeless:?}");
         assert!(hopeless.message.contains("; no number of rounds resolves it: "), "{}", hopeless.message);
     }
 

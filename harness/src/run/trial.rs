@@ -12,6 +12,7 @@ use crate::measure::Outcome;
 use crate::measure::Series;
 use crate::measure::audit::{Evidence, audit, tags};
 use crate::measure::reason::Problem;
+use crate::measure::record::RoundStatus;
 use crate::measure::trial::{Ledger, TrialRecord};
 use crate::measure::{Arm, LoadFacts};
 use crate::work::Stage;
@@ -192,6 +193,16 @@ fn ledger_rule(requests: &[Request]) -> LedgerRule {
         _ if rules.iter().all(|rule| matches!(rule, LedgerRule::Exact | LedgerRule::AtLeast)) => LedgerRule::AtLeast,
         _ => LedgerRule::Unknown,
     }
+}
+
+/// Records the only trial of a round, which is valid if no rule was violated.
+pub(crate) fn record_alone(rig: &mut Rig<'_>, bench: &Bench, round: u32, trial: TrialRecord) -> RoundStatus {
+    let failed = trial.audit.iter().find(|check| !check.passed).cloned();
+    let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
+    rig.recorder.trial(bench.index, round, trial);
+    rig.recorder.round(bench.index, round, status);
+    rig.emit(Event::Round { status, broken: failed.map(|check| (check, None)) });
+    status
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ mod targets;
 
 use crate::support::Scratch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use harness::interop::exposition::Exposition;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use seeds::{group, layout, seeds, smallest_program, whole};
@@ -150,4 +151,18 @@ fn the_made_up_files_are_whole() {
     assert_eq!(image.layers, Some(1));
     let usage = targets::group_usage(&group());
     assert_eq!(usage.and_then(|usage| usage.oom_kills), Some(1));
+}
+
+/// The corpus begins with what a target really answers.
+#[test]
+fn an_answer_of_thoughtgate_is_read_as_it_was_written() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/exposition/thoughtgate");
+    let text = std::fs::read_to_string(path).unwrap();
+    let read = Exposition::parse(&text).unwrap();
+    assert_eq!(read.samples.len(), text.lines().filter(|line| !line.starts_with('#')).count());
+    let value = |name: &str| read.of(name, std::iter::empty()).map(|sample| sample.value).collect::<Vec<_>>();
+    assert_eq!(value("thoughtgate_requests_total_total"), [918_104.0]);
+    assert_eq!(value("thoughtgate_request_duration_ms_sum"), [318_703.270_251_016_6]);
+    assert_eq!(value("thoughtgate_request_payload_size_bytes_count").len(), 2, "one series for each direction");
+    assert!(value("thoughtgate_cedar_evaluation_duration_ms_count").is_empty(), "nothing was evaluated yet");
 }

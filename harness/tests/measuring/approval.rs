@@ -48,26 +48,28 @@ fn asked_ms(ran: &Ran) -> f64 {
     sum("sum") / sum("count") / 1e6
 }
 
+/// Compares two delays, because a virtual machine wakes what has been idle for so long late: 0.7 ms after 150 ms for each process on the way
+/// (median of 20, measured with a pipe between two processes), and 0.05 ms where nothing was idle.
 #[test]
 fn the_time_until_approval_is_asked_for_is_found_within_a_millisecond() {
     let _alone = alone();
     let mut random = rand::rng();
-    let (delay_ms, after_ms) = (random.random_range(100..=200), random.random_range(30..=80));
-    println!("{delay_ms} ms until the request for approval, approval after {after_ms} ms");
-    settled("ms beyond the delay and a sidecar without it", -1.0..=1.0, || {
-        let without = asking_after(0, after_ms);
-        let ran = asking_after(delay_ms, after_ms);
-        let truth = asked_ms(&ran);
-        assert!((truth - delay_ms as f64).abs() < 1.0, "the sidecar waited {truth} ms instead of {delay_ms}");
-        let decision = ran.value("approval/decision");
-        assert!((0.0..POLL_MS + 5.0).contains(&decision), "{decision} ms after the approval");
-        let parts = ran.value("approval/overhead") + after_ms as f64 + decision;
-        let total = ran.value("approval/total");
-        assert!((total - parts).abs() < 3.0, "{total} ms in all, {parts} ms in parts");
-        let (rest, own) = (without.value("approval/overhead"), asked_ms(&without));
-        println!("without delay {rest} ms ({own} ms until it asked), decision {decision} ms");
-        assert!(rest >= own.min(0.5), "the request takes time");
-        ran.value("approval/overhead") - rest - delay_ms as f64
+    let (more_ms, after_ms) = (random.random_range(40..=120), random.random_range(30..=80));
+    println!("{more_ms} ms more until the request for approval, approval after {after_ms} ms");
+    settled("ms beyond the difference of two delays", -1.0..=1.0, || {
+        let overhead = |delay_ms: u64| {
+            let ran = asking_after(delay_ms, after_ms);
+            let (overhead, truth) = (ran.value("approval/overhead"), asked_ms(&ran));
+            assert!((truth - delay_ms as f64).abs() < 1.0, "the sidecar waited {truth} ms instead of {delay_ms}");
+            let decision = ran.value("approval/decision");
+            assert!((0.0..POLL_MS + 5.0).contains(&decision), "{decision} ms after the approval");
+            let (total, parts) = (ran.value("approval/total"), overhead + after_ms as f64 + decision);
+            assert!((total - parts).abs() < 3.0, "{total} ms in all, {parts} ms in parts");
+            assert!(overhead >= delay_ms as f64, "{overhead} ms, although it waited {truth} ms");
+            println!("{overhead} ms after a delay of {delay_ms} ms, decision {decision} ms");
+            overhead
+        };
+        overhead(100 + more_ms) - overhead(100) - more_ms as f64
     });
 }
 

@@ -185,9 +185,11 @@ fn streams_that_a_stopped_target_cuts_are_counted_and_drained_ones_too() {
     let (met, exit) = (seen.streams.unwrap(), seen.exit.unwrap());
     assert_eq!((met.finished, met.hung, met.contradicted), (0, 0, 0), "{met:?}");
     assert!((number - 2..=number).contains(&met.open) && met.before > 0, "{number}: {met:?}");
-    // The sidecar counts the connections that it closed with requests in flight, and the upstream how each of its streams ended.
-    assert_eq!(ran.truths[0]["cut_at_stop"].as_u64(), Some(met.cut), "{met:?}");
+    // The upstream counts how each of its streams ended, and the sidecar the connections that it closed with requests in flight. A stream whose
+    // end it has passed on, but not yet noted, is one of the latter: in one of four runs it counted 12, and both ends agreed on 11.
     assert_eq!((met.upstream_finished, met.upstream_cancelled), (met.drained, met.cut), "{met:?}");
+    let at_stop = ran.truths[0]["cut_at_stop"].as_u64().unwrap();
+    assert!((met.cut..=met.cut + 1).contains(&at_stop), "{at_stop}: {met:?}");
     assert!(met.drained >= number / 8 && met.cut >= number / 4, "{met:?}");
     let last = met.last_end_ns.unwrap();
     assert!((400_000_000..1_500_000_000).contains(&last) && !exit.killed, "{last}: {exit:?}");

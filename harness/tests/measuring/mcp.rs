@@ -94,7 +94,7 @@ fn bursts_sessions_and_streams_are_counted_alike_by_generator_and_upstream() {
 
 /// Returns the finding about the ledger of a run that must be invalid because of it.
 fn rejected(flags: &[&str], revision: &str) -> (Ran, serde_json::Value) {
-    let ran = run(&scenario(flags, revision, "").replace("rounds = 6", "rounds = 2"));
+    let ran = run(&scenario(flags, revision, ""));
     ran.expect_code(6);
     let stage = ran.stage("mcp");
     let trials = stage.instances.iter().flat_map(|instance| &instance.rounds).flat_map(|round| &round.trials);

@@ -42,11 +42,11 @@ where
     let _ = match version {
         Version::Http1 => {
             let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            server::drive(&mut served, &mut stop).await
+            server::drive(&mut served, &mut stop, server::GRACE).await
         }
         Version::Http2 => {
             let mut served = server::http2(Box::new(stream), TokioExecutor::new(), service);
-            server::drive(&mut served, &mut stop).await
+            server::drive(&mut served, &mut stop, server::GRACE).await
         }
     };
 }

@@ -36,13 +36,13 @@ pub(crate) enum Failure {
     #[error("cannot connect to {to} for an approval: {cause}\n")]
     Connect { to: String, cause: std::io::Error },
     #[error("the proxy {proxy} did not connect to {via}: {answer}\n")]
-    Proxy { proxy: String, via: Target, answer: String },
+    Proxy { proxy: String, via: String, answer: String },
     #[error("cannot agree on TLS with {via}: {cause}; check that the CA in SSL_CERT_FILE signed its certificate\n")]
-    Handshake { via: Target, cause: std::io::Error },
+    Handshake { via: String, cause: std::io::Error },
     #[error("the connection to {via} broke: {cause}\n")]
-    Broken { via: Target, cause: hyper::Error },
+    Broken { via: String, cause: hyper::Error },
     #[error("{via} gave no approval, but answered: {answer}\n")]
-    Refused { via: Target, answer: String },
+    Refused { via: String, answer: String },
 }
 
 /// Why approvals cannot be asked for.
@@ -127,14 +127,14 @@ impl Approver {
 
     fn read<'a, T: Deserialize<'a>>(&self, answer: &'a [u8]) -> Result<T, Failure> {
         serde_json::from_slice(answer).map_err(|_| Failure::Refused {
-            via: self.via.clone(),
+            via: self.via.to_string(),
             answer: String::from_utf8_lossy(answer).chars().take(200).collect(),
         })
     }
 
     /// Sends a request and returns the body of its answer. Requests of several clients follow each other on one connection.
     async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, Failure> {
-        let broken = |cause| Failure::Broken { via: self.via.clone(), cause };
+        let broken = |cause| Failure::Broken { via: self.via.to_string(), cause };
         let mut kept = self.kept.lock().await;
         let mut link = match kept.take().filter(|link| !link.is_closed()) {
             Some(link) => link,
@@ -146,7 +146,7 @@ impl Approver {
         let request = request.header(CONTENT_TYPE, "application/json; charset=utf-8").body(Full::from(body));
         // The parts of the request are constants and what a server of ours has sent.
         let Ok(request) = request else {
-            return Err(Failure::Refused { via: self.via.clone(), answer: format!("{path} is no path") });
+            return Err(Failure::Refused { via: self.via.to_string(), answer: format!("{path} is no path") });
         };
         let answer = link.send_request(request).await.map_err(broken)?;
         let answer = answer.into_body().collect().await.map_err(broken)?.to_bytes();
@@ -162,9 +162,9 @@ impl Approver {
             self.pass_proxy(proxy, &mut socket).await?;
         }
         let stream = self.tls.connect(socket).await;
-        let stream = stream.map_err(|cause| Failure::Handshake { via: self.via.clone(), cause })?;
+        let stream = stream.map_err(|cause| Failure::Handshake { via: self.via.to_string(), cause })?;
         let opened = http1::handshake(TokioIo::new(stream)).await;
-        let (link, connection) = opened.map_err(|cause| Failure::Broken { via: self.via.clone(), cause })?;
+        let (link, connection) = opened.map_err(|cause| Failure::Broken { via: self.via.to_string(), cause })?;
         tokio::spawn(async move {
             // The affected call reports a broken connection.
             let _ = connection.await;
@@ -189,7 +189,7 @@ impl Approver {
         let line = head.lines().next().unwrap_or_default();
         match line.split(' ').nth(1) {
             Some("200") => Ok(()),
-            _ => Err(Failure::Proxy { proxy: proxy.to_string(), via: self.via.clone(), answer: line.to_owned() }),
+            _ => Err(Failure::Proxy { proxy: proxy.to_string(), via: self.via.to_string(), answer: line.to_owned() }),
         }
     }
 }

@@ -133,7 +133,8 @@ fn a_stall_of_a_closed_loop_is_a_share_of_the_window_or_of_its_long_requests() {
             stalls: Some(StallTotal { span_ns, requests, ended_after: 0, errors: 0 }),
             ..load(scheduled, scheduled)
         };
-        let readings = Series(vec![at(Mono::default()), at(Mono(1_000_000_000))]);
+        // The window of a closed loop is longer by its stalls.
+        let readings = Series(vec![at(Mono::default()), at(Mono(1_000_000_000 + span_ns))]);
         violated(&Evidence {
             arm: Arm::Proxied,
             offered: Pace::Closed { vus: 10 },

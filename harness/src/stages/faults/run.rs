@@ -119,12 +119,7 @@ async fn watched(
     let measured = Measured { arm: Arm::Proxied, load: facts, window, ledger: None };
     let trial = audited(trial::judge(stage, load, bench, measured), &fault, work);
     rig.recorder.instance_facts(bench.index, Instance { fault: Some(fault) });
-    let failed = trial.audit.iter().find(|check| !check.passed).cloned();
-    let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
-    rig.recorder.trial(bench.index, ROUND, trial);
-    rig.recorder.round(bench.index, ROUND, status);
-    rig.emit(Event::Round { status, broken: failed.map(|check| (check, None)) });
-    Ok(status)
+    Ok(trial::record_alone(rig, bench, ROUND, trial))
 }
 
 /// Applies the audit rules that hold for the fault. The CPU time of a target that exits is no longer assigned to it and

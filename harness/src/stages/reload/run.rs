@@ -83,12 +83,7 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Benc
     rig.recorder.instance_facts(bench.index, Instance { reloads });
     let measured = Measured { arm: Arm::Proxied, load: facts, window, ledger: None };
     let trial = audited(trial::judge(stage, &work.load, bench, measured));
-    let failed = trial.audit.iter().find(|check| !check.passed).cloned();
-    let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
-    rig.recorder.trial(bench.index, ROUND, trial);
-    rig.recorder.round(bench.index, ROUND, status);
-    rig.emit(Event::Round { status, broken: failed.map(|check| (check, None)) });
-    Ok(status)
+    Ok(trial::record_alone(rig, bench, ROUND, trial))
 }
 
 /// Triggers every reload at its time.

@@ -86,26 +86,11 @@ impl Batch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mcp::workload::{Revision, TextSize};
-    use harness_base::units::{Bytes, Nanos, Ratio};
+    use crate::mcp::workload::Revision;
+    use harness_base::units::Ratio;
 
     fn workload() -> Workload {
-        Workload {
-            revision: Revision::March2025,
-            tools: None,
-            tool: None,
-            argument: "text".to_owned(),
-            text: TextSize { median: Bytes(10), sigma: 0.0, largest: Bytes(10) },
-            calls: 4,
-            burst: (2, 2),
-            think: (Nanos::ZERO, Nanos::ZERO),
-            abandoned: Ratio(0.0),
-            session_id: true,
-            discover: true,
-            progress: true,
-            listen: Ratio(0.0),
-            batches: Ratio(1.0),
-        }
+        Workload { burst: (2, 2), batches: Ratio(1.0), ..Workload::plain(Revision::March2025) }
     }
 
     fn answer(id: u64, failed: bool) -> String {

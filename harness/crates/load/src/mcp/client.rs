@@ -23,11 +23,19 @@ impl Client {
         }
     }
 
-    /// Sends what comes next. Returns false when the trial has no more requests.
-    pub(crate) async fn take_step(&mut self, prepared: &Prepared, trial: &Trial, timer: &mut Timer) -> bool {
+    /// Takes steps until the trial has no more requests.
+    pub(crate) async fn take_part(&mut self, prepared: &Prepared, trial: &Trial, timer: &mut Timer) {
         match self {
-            Self::Http(user) => user.take_step(prepared, trial, timer).await,
-            Self::Stdio(user) => user.take_step(prepared, trial, timer).await,
+            Self::Http(user) => user.take_part(prepared, trial, timer).await,
+            Self::Stdio(user) => while user.take_step(prepared, trial, timer).await {},
+        }
+    }
+
+    /// Hands what it counted in the trial over to its counts.
+    pub(crate) fn leave(&mut self, trial: &Trial) {
+        match self {
+            Self::Http(user) => user.leave(trial),
+            Self::Stdio(_) => {}
         }
     }
 }

@@ -94,6 +94,29 @@ pub struct Workload {
     pub batches: Ratio,
 }
 
+#[cfg(test)]
+impl Workload {
+    /// Creates agents for tests, with single calls and nothing optional.
+    pub(super) fn plain(revision: Revision) -> Self {
+        Self {
+            revision,
+            tools: None,
+            tool: None,
+            argument: "text".to_owned(),
+            text: TextSize { median: Bytes(10), sigma: 0.0, largest: Bytes(10) },
+            calls: 4,
+            burst: (1, 1),
+            think: (Nanos::ZERO, Nanos::ZERO),
+            abandoned: Ratio(0.0),
+            session_id: true,
+            discover: true,
+            progress: true,
+            listen: Ratio(0.0),
+            batches: Ratio(0.0),
+        }
+    }
+}
+
 impl Workload {
     /// Returns how many requests of an agent can be under way at the same time.
     pub const fn lanes(&self) -> u64 {

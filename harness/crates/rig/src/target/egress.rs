@@ -42,11 +42,12 @@ pub fn launch_egress(hosts: &[EgressHost], site: &Site, name: &str) -> Result<Ru
         cpuset: None,
         limits: None,
         files: &[],
-        endpoints: &Endpoints { proxy, health: None, ready: None },
+        endpoints: &Endpoints { proxy, ..Endpoints::default() },
         upstream: None,
         egress: None,
         allotted: None,
         pipes: true,
+        server: None,
     };
     let running = start(site, &wanted)?;
     let unmade =

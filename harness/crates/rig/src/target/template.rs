@@ -223,6 +223,8 @@ mod tests {
                 Piece::UpstreamAddress => "<address>".to_owned(),
                 Piece::UpstreamPath => "<path>".to_owned(),
                 Piece::TargetAddress => "<target>".to_owned(),
+                Piece::EgressProxy => "<egress proxy>".to_owned(),
+                Piece::EgressAuthority => "<egress authority>".to_owned(),
                 Piece::Certificate(file) => format!("<{}>", file.placeholder()),
                 Piece::Variable { name, default } => format!("<{name} or {}>", default.as_deref().unwrap_or("-")),
             })
@@ -232,9 +234,9 @@ mod tests {
 
     #[test]
     fn every_placeholder_is_found_and_the_rest_is_kept() {
-        let text = "a{{b}} ${X:-builtin:y} ${Z} http://127.0.0.1:{port.proxy}/{file.a.conf}?{upstream.url}|{upstream.address}|{upstream.path}|{socket.a}|{target.address}|{ca.file}|{key.file}$";
+        let text = "a{{b}} ${X:-builtin:y} ${Z} http://127.0.0.1:{port.proxy}/{file.a.conf}?{upstream.url}|{upstream.address}|{upstream.path}|{socket.a}|{target.address}|{ca.file}|{key.file}|{egress.proxy}|{egress.ca}$";
         let shown = Template::parse(text).map(|template| show(&template));
-        let expected = "a{b} <X or builtin:y> <Z or -> http://127.0.0.1:<port proxy>/<file a.conf>?<url>|<address>|<path>|<socket a>|<target>|<ca.file>|<key.file>$";
+        let expected = "a{b} <X or builtin:y> <Z or -> http://127.0.0.1:<port proxy>/<file a.conf>?<url>|<address>|<path>|<socket a>|<target>|<ca.file>|<key.file>|<egress proxy>|<egress authority>$";
         assert_eq!(shown.as_deref(), Ok(expected));
     }
 

@@ -3,22 +3,8 @@ use crate::mcp::workload::Revision;
 use harness_base::units::{Bytes, Ratio};
 
 fn workload(revision: Revision) -> Workload {
-    Workload {
-        revision,
-        tools: None,
-        tool: None,
-        argument: "text".to_owned(),
-        text: TextSize { median: Bytes(1000), sigma: 1.0, largest: Bytes(8000) },
-        calls: 9,
-        burst: (1, 4),
-        think: (Nanos::ZERO, Nanos::ZERO),
-        abandoned: Ratio(0.5),
-        session_id: true,
-        discover: true,
-        progress: true,
-        listen: Ratio(0.0),
-        batches: Ratio(0.0),
-    }
+    let text = TextSize { median: Bytes(1000), sigma: 1.0, largest: Bytes(8000) };
+    Workload { text, calls: 9, burst: (1, 4), abandoned: Ratio(0.5), ..Workload::plain(revision) }
 }
 
 fn page(tools: &[&'static str], cursor: Option<&'static str>) -> Page<'static> {

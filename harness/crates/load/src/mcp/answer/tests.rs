@@ -1,24 +1,8 @@
 use super::*;
-use crate::mcp::workload::{Revision, TextSize};
-use harness_base::units::{Bytes, Nanos, Ratio};
+use crate::mcp::workload::Revision;
 
 fn workload(revision: Revision) -> Workload {
-    Workload {
-        revision,
-        tools: Some(2),
-        tool: None,
-        argument: "text".to_owned(),
-        text: TextSize { median: Bytes(10), sigma: 0.0, largest: Bytes(10) },
-        calls: 4,
-        burst: (1, 2),
-        think: (Nanos::ZERO, Nanos::ZERO),
-        abandoned: Ratio(0.0),
-        session_id: true,
-        discover: true,
-        progress: true,
-        listen: Ratio(0.0),
-        batches: Ratio(0.0),
-    }
+    Workload { tools: Some(2), burst: (1, 2), ..Workload::plain(revision) }
 }
 
 fn found(revision: Revision, method: Method, form: Form, body: &str) -> Result<(bool, u64), Fault> {

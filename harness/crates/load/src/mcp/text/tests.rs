@@ -1,26 +1,10 @@
 use super::*;
 use crate::mcp::answer::Page;
-use crate::mcp::workload::{Revision, TextSize};
-use harness_base::units::{Bytes, Nanos, Ratio};
+use crate::mcp::workload::Revision;
 use serde_json::{Value, json};
 
 fn workload(revision: Revision) -> Workload {
-    Workload {
-        revision,
-        tools: None,
-        tool: None,
-        argument: "te\"xt".to_owned(),
-        text: TextSize { median: Bytes(10), sigma: 0.0, largest: Bytes(10) },
-        calls: 4,
-        burst: (1, 1),
-        think: (Nanos::ZERO, Nanos::ZERO),
-        abandoned: Ratio(0.0),
-        session_id: true,
-        discover: true,
-        progress: true,
-        listen: Ratio(0.0),
-        batches: Ratio(0.0),
-    }
+    Workload { argument: "te\"xt".to_owned(), ..Workload::plain(revision) }
 }
 
 /// Writes a request in a session, and returns its head and its message.
