@@ -47,7 +47,7 @@ fn the_last_connection_and_what_is_dropped_are_found() {
     settled("ms between the first and the last connection", 76.0..=86.0, || {
         let ran = reloaded(&scenario);
         let outcomes = ran.stage("reload").instances[0].rounds[0].trial(Arm::Proxied).unwrap().load.outcomes;
-        // What a busy machine keeps from being sent is no drop of the sidecar.
+        // Requests that a busy machine did not send are not dropped by the sidecar.
         assert_eq!(outcomes.wrong_status, 9, "three requests of each of three reloads: {outcomes:?}");
         assert!(ran.shows("9 wrong status"), "{}", ran.stdout);
         ran.value("policy/reload_time") - ran.value("reload/first")

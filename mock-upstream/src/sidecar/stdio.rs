@@ -45,14 +45,14 @@ pub(crate) fn main(args: &Args) -> Result<(), Error> {
         }
     });
     if passed.is_err() {
-        // Without its pipes, the server has nobody to talk to.
+        // The server cannot be used without its pipes.
         let _ = child.kill();
     }
     let status = child.wait().map_err(Error::setup("waiting for the server"))?;
     if args.truth_on_exit
         && let Ok(truth) = serde_json::to_string(&truth.report())
     {
-        // If stderr is closed, there is nobody to read the truth.
+        // A closed stderr is no error: the truth is not read then.
         let _ = writeln!(io::stderr(), "truth {truth}");
     }
     passed?;

@@ -46,7 +46,7 @@ impl Ending {
         let mut ending = self.0.subscribe();
         async move {
             if ending.wait_for(|ending| *ending).await.is_err() {
-                // Nobody can say so any more.
+                // The sender is gone, so answers are no longer ended.
                 std::future::pending::<()>().await;
             }
         }

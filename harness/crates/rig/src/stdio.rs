@@ -42,7 +42,7 @@ fn take_pipes(socket: &Path) -> io::Result<()> {
         let Some([stdin, stdout]) = receive(&client)? else { continue };
         dup2_stdin(stdin)?;
         dup2_stdout(stdout)?;
-        // Nobody else is served, so the path is free for the next launch.
+        // No other client is served, so the next launch can use the path.
         return std::fs::remove_file(socket);
     }
 }

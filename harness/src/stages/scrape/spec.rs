@@ -138,7 +138,7 @@ fn read_asked(id: &str, section: &Section<'_>, labels: &[(String, String)]) -> O
     let form = section.exactly_one(&["histogram", "counter", "gauge"])?;
     let name = histogram.or(counter).or(gauge)?;
     if !is_metric_name(&name) || name.len() > 200 {
-        section.mistake(form, format!("{name:?} is no name of a metric"), None);
+        section.mistake(form, format!("{name:?} is not a valid name of a metric"), None);
     }
     let (metric, stage) = wanted(id, section)?;
     for (key, _) in

@@ -63,7 +63,7 @@ fn mistakes_are_reported_with_what_to_do() {
         ("\"scrape/per_request@x\" = { counter = \"x_total\" }", "write per = \"request\""),
         ("\"scrape/value@x\" = { gauge = \"x\", unit = \"ms\" }", "is no time"),
         ("\"scrape/value@x\" = { gauge = \"x\", quantile = 0.5 }", "has no meaning for a gauge"),
-        ("\"scrape/value@x\" = { gauge = \"x y\" }", "is no name of a metric"),
+        ("\"scrape/value@x\" = { gauge = \"x y\" }", "is not a valid name of a metric"),
         ("\"scrape/value@x\" = { gauge = \"x\", counter = \"y\" }", "only one of"),
         ("\"scrape/value@capacity\" = { gauge = \"x\" }", "capacity is the name of a stage"),
         ("\"startup/policy_load\" = { gauge = \"x_ms\" }", "add [stage.startup]"),

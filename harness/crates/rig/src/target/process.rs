@@ -151,7 +151,7 @@ fn with_server(
     Ok(argv)
 }
 
-/// Returns the command that gives the pipes of `argv` to whoever asks for them at `url`.
+/// Returns the command that starts `argv` with the pipes that a client sends to the socket at `url`.
 fn behind_door(site: &Site, url: &HttpUrl, argv: &[String]) -> Vec<String> {
     let socket = url.address.path().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
     let front = [site.exe.to_string_lossy().into_owned(), COMMAND.to_owned(), socket];
