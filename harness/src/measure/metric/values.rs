@@ -5,6 +5,7 @@ use crate::measure::record::{InstanceRecord, RoundRecord, StageRecord};
 use crate::measure::trial::TrialRecord;
 use harness_load::facts::Arm;
 use harness_load::latency::LatencyHistogram;
+use harness_load::outcome::Outcomes;
 use harness_load::pace::Pace;
 
 /// Why values of the target's control group are absent.
@@ -16,6 +17,16 @@ pub(crate) const NO_ANSWER: &str = "no valid round with a valid answer";
 pub(crate) fn per_launch(stage: &StageRecord, why: &str, of: impl Fn(&InstanceRecord) -> Option<f64>) -> Values {
     let values: Option<Vec<f64>> = stage.counted_launches().map(of).collect();
     values.filter(|values| !values.is_empty()).ok_or_else(|| Absent(why.to_owned()))
+}
+
+/// Returns the share of requests that failed, in percent, over the outcomes of all launches: one value.
+pub(crate) fn failed_percent<'o>(launches: impl Iterator<Item = &'o Outcomes>) -> Values {
+    let mut all = Outcomes::default();
+    launches.for_each(|outcomes| all.merge(outcomes));
+    match all.total() {
+        0 => Err(Absent("no request was sent".to_owned())),
+        requests => Ok(vec![all.errors() as f64 / requests as f64 * 100.0]),
+    }
 }
 
 /// Takes one value per valid round; absent if one round has none.

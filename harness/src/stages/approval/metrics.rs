@@ -5,9 +5,9 @@ use super::facts::Approval;
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{ERRORS, LATENCY, OVERHEAD};
 use crate::measure::metric::fact::Fact;
-use crate::measure::metric::row::{Absent, Metric, Values, row};
+use crate::measure::metric::row::{Metric, Values, row};
 use crate::measure::metric::unit::Unit::{Millis, Percent};
-use crate::measure::metric::values::per_launch;
+use crate::measure::metric::values::{failed_percent, per_launch};
 use crate::measure::record::StageRecord;
 
 pub(crate) const METRICS: &[Metric] = &[
@@ -68,11 +68,5 @@ fn total(stage: &StageRecord) -> Values {
 }
 
 fn failed(stage: &StageRecord) -> Values {
-    let launches = || stage.counted_launches().filter_map(of_launch);
-    let requests: u64 = launches().map(|launch| launch.outcomes.total()).sum();
-    let failed: u64 = launches().map(|launch| launch.outcomes.errors()).sum();
-    match requests {
-        0 => Err(Absent("no request was sent".to_owned())),
-        requests => Ok(vec![failed as f64 / requests as f64 * 100.0]),
-    }
+    failed_percent(stage.counted_launches().filter_map(of_launch).map(|launch| &launch.outcomes))
 }

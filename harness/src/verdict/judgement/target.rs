@@ -69,6 +69,22 @@ impl fmt::Display for FailedRuns {
     }
 }
 
+impl TargetErrors {
+    /// Adds up the outcomes of launches, each with an example of a wrong answer; `None` if no request failed.
+    pub(crate) fn of_launches<'l>(
+        launches: impl Iterator<Item = (&'l Outcomes, Option<&'l String>)>,
+        limit: f64,
+    ) -> Option<Self> {
+        let (mut errors, mut example) = (Outcomes::default(), None);
+        for (outcomes, of_launch) in launches {
+            errors.merge(outcomes);
+            example = example.or(of_launch);
+        }
+        let requests = errors.total();
+        (errors.errors() > 0).then(|| Self { requests, errors, limit, first_ns: None, example: example.cloned() })
+    }
+}
+
 impl fmt::Display for TargetErrors {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (errors, requests) = (grouped(self.errors.errors() as f64), grouped(self.requests as f64));
