@@ -4,6 +4,7 @@ pub mod audit;
 pub mod builds;
 pub mod calibration;
 pub mod canonical;
+pub mod cell;
 pub mod disturber;
 pub mod exit;
 pub mod facts;
@@ -39,6 +40,7 @@ pub use harness_rig::usage::{self, Reading, Series};
 
 pub use audit::{Blame, Check, Rule, Tag};
 pub use calibration::Calibration;
+pub use cell::{CellFacts, CellValue};
 pub use facts::{InstanceFacts, StageFacts};
 pub use kind::StageKind;
 pub use metric::Metric;

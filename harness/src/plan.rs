@@ -3,6 +3,7 @@
 
 mod describe;
 mod environment;
+mod matrix;
 pub mod proposal;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::scenario::{self, Scenario, Setting};
 use crate::verdict::claim::Claim;
 use crate::verdict::gate::Gates;
 use crate::work::Stage;
+use crate::work::matrix::Matrix;
 use harness_base::units::Nanos;
 use harness_base::words::nearest;
 use harness_load::spec::GeneratorSpec;
@@ -36,8 +38,10 @@ pub struct Plan {
     pub egress: Vec<EgressHost>,
     /// The process that sends the requests.
     pub generator: GeneratorSpec,
-    /// The stages, in the order in which they run.
+    /// The stages, in the order in which they begin.
     pub stages: Vec<Stage>,
+    /// Which of the stages are cells, whose instances take turns.
+    pub matrix: Matrix,
     /// `[targets]`: claims about the metrics of these stages.
     pub claims: Vec<Claim>,
     /// `[gate]`: thresholds of changes against a base.
@@ -73,6 +77,23 @@ pub enum Error {
         /// A similar name, or all existing ones.
         hint: String,
     },
+    /// The budget of the matrix is too short for a plan whose intervals mean something.
+    #[error(
+        "{}: matrix.budget: {} is too short for {cells} cells: 5 instances with 2 rounds each take {}\nhint: write budget = \"{}\" or a longer one, or \
+         remove values", path.display(), budget.notation(), needs, rounded_up(*needs)
+    )]
+    Budget {
+        path: PathBuf,
+        budget: Nanos,
+        cells: usize,
+        /// The time of the least plan.
+        needs: Nanos,
+    },
+}
+
+/// Writes a time in whole seconds, rounded up.
+fn rounded_up(time: Nanos) -> String {
+    format!("{}s", time.0.div_ceil(1_000_000_000))
 }
 
 impl Plan {
@@ -87,16 +108,18 @@ impl Plan {
     /// Plans a scenario.
     ///
     /// # Errors
-    /// A stage in `options` that the scenario does not have.
+    /// A stage in `options` that the scenario does not have, or a budget that is too short.
     pub fn new(scenario: &Scenario, options: &Options) -> Result<Self, Error> {
         let mut stages = chosen(scenario, &options.stages)?;
         if options.quick {
             stages.iter_mut().for_each(|stage| stage.work.planned_mut().shorten());
         }
+        let mut fewest = 1;
         if scenario.compare.base.is_some() {
-            let instances = if options.quick { FEWEST_INSTANCES } else { scenario.compare.instances };
-            stages.iter_mut().for_each(|stage| compare(stage, instances));
+            fewest = if options.quick { FEWEST_INSTANCES } else { scenario.compare.instances };
+            stages.iter_mut().for_each(|stage| compare(stage, fewest));
         }
+        fit(scenario, &mut stages, options.quick, fewest)?;
         let has_stage = |claim: &&Claim| stages.iter().any(|stage| claim.is_of(&stage.name));
         let claims = scenario.claims.iter().filter(has_stage).cloned().collect();
         let mut plan = Self {
@@ -108,6 +131,7 @@ impl Plan {
             egress: scenario.egress.clone(),
             generator: scenario.generator.clone(),
             stages,
+            matrix: scenario.matrix.clone(),
             claims,
             gates: scenario.gates.clone(),
             artifacts: scenario.artifacts.clone(),
@@ -144,6 +168,41 @@ impl Plan {
             Build::Head => &self.target,
         }
     }
+
+    /// Returns the target of a build in a stage, which is another one in cells of a matrix that varies it.
+    pub fn target_in(&self, stage: &str, build: Build) -> &TargetSpec {
+        let own = self.matrix.cell(stage).and_then(|cell| cell.targets.as_ref());
+        let (head, base) = own.map_or((&self.target, &self.base), |own| (&own.head, &own.base));
+        match build {
+            Build::Base => base.as_ref().unwrap_or(head),
+            Build::Head => head,
+        }
+    }
+
+    /// Describes the cells of each stage that varies, with the time that they take.
+    pub fn cells(&self) -> Vec<String> {
+        let cells = matrix::describe(&self.matrix, &self.stages).into_iter();
+        cells.map(|(name, text)| format!("{name}: {text}")).collect()
+    }
+}
+
+/// Formats a time span exactly, like a scenario writes it.
+fn span(span: Nanos) -> String {
+    span.notation()
+}
+
+/// Fits the cells of the matrix into its budget, or shortens them for `--quick`.
+fn fit(scenario: &Scenario, stages: &mut [Stage], quick: bool, fewest: u64) -> Result<(), Error> {
+    let matrix = &scenario.matrix;
+    if quick {
+        matrix::shorten(matrix, stages);
+        return Ok(());
+    }
+    let too_short = |matrix::TooShort { cells, needs }| {
+        let budget = matrix.budget.unwrap_or_default();
+        Error::Budget { path: scenario.path.clone(), budget, cells, needs }
+    };
+    matrix::fit(matrix, stages, fewest).map_err(too_short)
 }
 
 /// Changes a stage to measure two builds, if its kind compares them.
@@ -156,13 +215,17 @@ fn compare(stage: &mut Stage, instances: u64) {
 
 /// Selects the stages to run, in the order of the scenario.
 fn chosen(scenario: &Scenario, names: &[String]) -> Result<Vec<Stage>, Error> {
-    let known = || scenario.stages.iter().map(|stage| stage.name.as_str());
+    let written = |stage: &'_ Stage| scenario.matrix.stage_of(&stage.name).to_owned();
+    let known =
+        || scenario.stages.iter().flat_map(|stage| [stage.name.as_str(), scenario.matrix.stage_of(&stage.name)]);
     if let Some(name) = names.iter().find(|name| !known().any(|known| known == name.as_str())) {
-        let all = known().collect::<Vec<_>>().join(", ");
+        let mut all: Vec<&str> = scenario.stages.iter().map(|stage| scenario.matrix.stage_of(&stage.name)).collect();
+        all.dedup();
+        let all = all.join(", ");
         let hint =
             nearest(name, known()).map_or_else(|| format!("it has {all}"), |near| format!("did you mean {near}?"));
         return Err(Error::NoSuchStage { path: scenario.path.clone(), name: name.clone(), hint });
     }
-    let wanted = |stage: &&Stage| names.is_empty() || names.contains(&stage.name);
+    let wanted = |stage: &&Stage| names.is_empty() || names.contains(&stage.name) || names.contains(&written(stage));
     Ok(scenario.stages.iter().filter(wanted).cloned().collect())
 }

@@ -70,7 +70,7 @@ impl Progress {
     }
 
     /// Prints a line above the bar.
-    fn print(&self, line: String) {
+    pub fn print(&self, line: String) {
         self.bar.println(Printable::of(&line).as_str());
     }
 

@@ -18,6 +18,7 @@ pub(crate) mod html;
 mod junit;
 mod lines;
 pub(crate) mod markdown;
+mod matrix;
 pub mod metrics_doc;
 pub mod one_command;
 mod openmetrics;
@@ -44,7 +45,8 @@ use harness_base::files;
 
 pub use artifacts::{ALL, Artifacts, UnknownArtifact};
 pub use compared::Compared;
-pub use summary::{Group, Row, Summary};
+pub use matrix::Grid;
+pub use summary::{Group, Part, Row, Summary};
 
 /// Errors of reports.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod builds;
 pub(crate) mod cancels;
 pub(crate) mod disturbers;
+mod ended;
 pub(crate) mod engine;
 pub(crate) mod event;
 mod flame;
@@ -16,6 +17,7 @@ pub(crate) mod launches;
 pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod load;
+mod matrix;
 pub(crate) mod on_launch;
 pub(crate) mod profile;
 pub(crate) mod recorder;
@@ -25,6 +27,7 @@ pub(crate) mod scrape;
 pub(crate) mod scraped;
 mod tail;
 pub(crate) mod trial;
+pub(crate) mod turn;
 pub(crate) mod whole_lines;
 
 pub use event::Event;
@@ -36,7 +39,7 @@ pub use profile::no_profile;
 use std::sync::Arc;
 
 use crate::measure::record::Retry;
-use crate::measure::{Failure, Record, StageRecord, StageStatus};
+use crate::measure::{Failure, Record};
 use crate::plan::Plan;
 use crate::work::{Stage, Work};
 use harness_base::exit::Exit;
@@ -102,7 +105,7 @@ pub async fn execute(
     let header = Record { retries: retries.to_vec(), ..header::header(plan, home, &site) };
     let cpus = header.host.cpus as f64;
     let recorder = Recorder::begin(&home.results, header).map_err(journal)?;
-    let mut rig = Rig { plan, site, interrupt, recorder, cpus, scraped: Vec::new(), events };
+    let mut rig = Rig { plan, site, interrupt, recorder, cpus, scraped: Vec::new(), turn: None, events };
     stages(&mut rig).await;
     if let Err(error) = keeper.shutdown().await {
         clear_without_keeper(home).await;
@@ -135,42 +138,40 @@ fn remove_leftovers(plan: &Plan) {
     }
 }
 
-/// Runs the stages in order. After an invalid stage, the next one still runs; a failed target or an interrupt ends the
-/// run.
+/// Runs the stages in order, the cells of a stage together. After an invalid stage, the next one still runs; a failed target or an
+/// interrupt ends the run.
 async fn stages(rig: &mut Rig<'_>) {
-    for stage in &rig.plan.stages {
-        let expected = stage.expected_duration();
-        rig.emit(Event::StageBegun { name: stage.name.clone(), kind: stage.kind(), expected });
-        rig.recorder.stage_begun(stage_record(stage));
-        let ended = work(rig, stage).await;
-        let (status, go_on) = match ended {
-            Ok(()) => (StageStatus::Valid, true),
-            Err(Halt::Invalid(reasons)) => (StageStatus::Invalid(reasons), true),
-            Err(Halt::Failed(failure)) if stage.optional => (StageStatus::Skipped(*failure), true),
-            Err(Halt::Failed(failure)) => (StageStatus::Failed(*failure), false),
-            Err(Halt::Interrupted) => (StageStatus::Incomplete, false),
+    let plan = rig.plan;
+    let mut varied: Vec<&str> = Vec::new();
+    for stage in &plan.stages {
+        let name = plan.matrix.stage_of(&stage.name);
+        let is_cell = plan.matrix.cell(&stage.name).is_some();
+        if is_cell && varied.contains(&name) {
+            continue;
+        }
+        let go_on = if is_cell {
+            varied.push(name);
+            let of_stage = |other: &&Stage| plan.matrix.cell(&other.name).is_some_and(|cell| cell.facts.stage == name);
+            let cells: Vec<&Stage> = plan.stages.iter().filter(of_stage).collect();
+            matrix::run(rig, &cells, work).await
+        } else {
+            one(rig, stage).await
         };
-        rig.recorder.stage_ended(status.clone());
-        rig.emit(Event::StageEnded { name: stage.name.clone(), status });
         if !go_on {
             break;
         }
     }
 }
 
-/// Returns the record of a stage that has not begun.
-fn stage_record(stage: &Stage) -> StageRecord {
-    let work = stage.work.planned();
-    StageRecord {
-        name: stage.name.clone(),
-        facts: work.facts(),
-        optional: stage.optional,
-        offered: work.load().map(|load| load.pace),
-        upstream_delay_ns: stage.upstream.as_ref().and_then(|upstream| upstream.delay()).map(|delay| delay.0),
-        limits: Some(stage.limits).filter(|limits| !limits.is_empty()),
-        wanted: work.wanted(),
-        ..StageRecord::default()
-    }
+/// Runs a stage that is not a cell. Returns whether the run goes on.
+async fn one(rig: &mut Rig<'_>, stage: &Stage) -> bool {
+    let expected = stage.expected_duration();
+    rig.emit(Event::StageBegun { name: stage.name.clone(), kind: stage.kind(), expected });
+    rig.recorder.stage_begun(ended::record(rig.plan, stage));
+    let (status, go_on) = ended::status(stage, work(rig, stage).await);
+    rig.recorder.stage_ended(status.clone());
+    rig.emit(Event::StageEnded { name: stage.name.clone(), status });
+    go_on
 }
 
 macro_rules! runs {

@@ -3,6 +3,7 @@
 mod claims;
 pub mod compare;
 mod egress;
+mod matrix;
 mod name;
 pub(crate) mod redact;
 mod reported;
@@ -28,6 +29,7 @@ use crate::spec::{Document, Mistake, Section};
 use crate::verdict::claim::Claim;
 use crate::verdict::gate::{self, Gates};
 use crate::work::Stage;
+use crate::work::matrix::Matrix;
 use harness_base::files;
 use harness_base::units::hexadecimal;
 use harness_load::spec::GeneratorSpec;
@@ -53,8 +55,10 @@ pub struct Scenario {
     pub compare: Compare,
     /// `[generator]`.
     pub generator: GeneratorSpec,
-    /// `[stage.NAME]`, in the order written.
+    /// `[stage.NAME]`, in the order written; a stage that varies is replaced by its cells.
     pub stages: Vec<Stage>,
+    /// `[matrix]`: which of the stages are cells.
+    pub matrix: Matrix,
     /// `[targets]`.
     pub claims: Vec<Claim>,
     /// `[gate]`.
@@ -114,8 +118,23 @@ impl Scenario {
             seed: parts.seed,
         };
         let path = path.to_owned();
-        let Parts { target, egress, compare, generator, stages, claims, gates, artifacts, warnings, .. } = parts;
-        Ok(Self { facts, path, folder, target, egress, compare, generator, stages, claims, gates, artifacts, warnings })
+        let Parts { target, egress, compare, generator, stages, matrix, claims, gates, artifacts, warnings, .. } =
+            parts;
+        Ok(Self {
+            facts,
+            path,
+            folder,
+            target,
+            egress,
+            compare,
+            generator,
+            stages,
+            matrix,
+            claims,
+            gates,
+            artifacts,
+            warnings,
+        })
     }
 }
 
@@ -123,7 +142,23 @@ impl Scenario {
 /// compared; the folder of the scenario is left out, because it is another one on each machine. Values from the environment are not
 /// resolved yet.
 fn digest(parts: &Parts, folder: &Path) -> String {
-    let mut target = parts.target.clone();
+    let target = without_program(&parts.target);
+    let Parts { seed, generator, stages, egress, matrix, .. } = parts;
+    let mut text = format!("{seed} {target:?} {generator:?} {stages:?}");
+    // Digests of scenarios without foreign hosts are older than these.
+    if !egress.is_empty() {
+        text.push_str(&format!(" {egress:?}"));
+    }
+    if let Some(budget) = matrix.budget {
+        text.push_str(&format!(" {budget:?}"));
+    }
+    text.extend(matrix.targets().map(|target| format!(" {:?}", without_program(target))));
+    let folder = format!("{:?}", folder.display().to_string());
+    hexadecimal(&Sha256::digest(text.replace(folder.trim_matches('"'), ".").as_bytes()))
+}
+
+fn without_program(target: &TargetSpec) -> TargetSpec {
+    let mut target = target.clone();
     match &mut target.launch {
         Launch::Process(process) => drop(process.command.splice(..1.min(process.command.len()), [])),
         Launch::Container(container) => container.image = ImageSpec::Image(String::new()),
@@ -131,14 +166,7 @@ fn digest(parts: &Parts, folder: &Path) -> String {
         Launch::Stdio(stdio) => drop(stdio.shim.command.splice(..1.min(stdio.shim.command.len()), [])),
         Launch::External(_) => {}
     }
-    let Parts { seed, generator, stages, egress, .. } = parts;
-    let mut text = format!("{seed} {target:?} {generator:?} {stages:?}");
-    // Digests of scenarios without foreign hosts are older than these.
-    if !egress.is_empty() {
-        text.push_str(&format!(" {egress:?}"));
-    }
-    let folder = format!("{:?}", folder.display().to_string());
-    hexadecimal(&Sha256::digest(text.replace(folder.trim_matches('"'), ".").as_bytes()))
+    target
 }
 
 /// Reads the claims of a scenario from its stored text. Its files may no longer exist, so other mistakes are ignored.
@@ -174,10 +202,34 @@ struct Parts {
     compare: Compare,
     generator: GeneratorSpec,
     stages: Vec<Stage>,
+    matrix: Matrix,
     claims: Vec<Claim>,
     gates: Gates,
     artifacts: Artifacts,
     warnings: Vec<String>,
+}
+
+/// Returns what the target and its stages need to know of the upstream and of the foreign hosts.
+fn surroundings<'a>(
+    root: &Section<'_>,
+    folder: &'a Path,
+    upstream: Option<&Upstream>,
+    egress: &[EgressHost],
+) -> Around<'a> {
+    let upstream_on_loopback = match upstream {
+        None => false,
+        Some(Upstream::Builtin(builtin)) => builtin.address.is_some(),
+        Some(Upstream::Process { .. } | Upstream::Url(_)) => true,
+        Some(Upstream::Stdio(_)) => false,
+    };
+    let upstream_at_socket = match upstream {
+        None => false,
+        Some(Upstream::Builtin(builtin)) => builtin.unix,
+        Some(Upstream::Process { url, .. } | Upstream::Url(url)) => url.starts_with("unix:"),
+        Some(Upstream::Stdio(_)) => false,
+    };
+    let (has_upstream, has_egress) = (root.has("upstream"), !egress.is_empty());
+    Around { folder, has_upstream, upstream_on_loopback, upstream_at_socket, has_egress }
 }
 
 fn compose(root: &Section<'_>, folder: &Path) -> Parts {
@@ -186,22 +238,8 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let seed = root.field("seed", "seed of all random values").default(42);
     let artifacts = read_artifacts(root);
     let upstream = target::read_upstream(&root.table("upstream", "server behind the target"));
-    let upstream_on_loopback = match &upstream {
-        None => false,
-        Some(Upstream::Builtin(builtin)) => builtin.address.is_some(),
-        Some(Upstream::Process { .. } | Upstream::Url(_)) => true,
-        Some(Upstream::Stdio(_)) => false,
-    };
-    let upstream_at_socket = match &upstream {
-        None => false,
-        Some(Upstream::Builtin(builtin)) => builtin.unix,
-        Some(Upstream::Process { url, .. } | Upstream::Url(url)) => url.starts_with("unix:"),
-        Some(Upstream::Stdio(_)) => false,
-    };
-    let has_upstream = root.has("upstream");
     let egress = egress::read_all(root);
-    let has_egress = !egress.is_empty();
-    let around_target = Around { folder, has_upstream, upstream_on_loopback, upstream_at_socket, has_egress };
+    let around_target = surroundings(root, folder, upstream.as_ref(), &egress);
     let mut target = target::read_target(&root.table("target", "what is measured"), around_target);
     egress::check(root, &egress, &target);
     let own = stage::read_own_tables(root);
@@ -227,13 +265,17 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     // Imports run first, so that an unreadable file does not waste a whole run.
     let mut stages = stage::own_stages(own.stages, &base);
     stages.extend(stage::read_all(root, &base, &mut warnings));
+    let (stages, matrix) = matrix::expand(root, matrix::read(root), (stages, &target), &|variant| {
+        let Parts { stages, target, compare, .. } = compose(variant, folder);
+        matrix::Composed { stages, target, base: compare.base }
+    });
     let stages = reported::attach(root, stages, own.on_launch);
     let rest = compare::Rest { target: &target, upstream: upstream.as_ref(), stages: &stages, around: around_target };
     let compare = compare::read(root, &rest);
     let claims = claims::read_all(root, &stages, &mut warnings);
     let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
     let gates = gate::read(root, Some(&names));
-    Parts { name, seed, target, egress, compare, generator, stages, claims, gates, artifacts, warnings }
+    Parts { name, seed, target, egress, compare, generator, stages, matrix, claims, gates, artifacts, warnings }
 }
 
 fn apply(document: &mut Document, argument: &str) {

@@ -62,9 +62,23 @@ impl Document {
 
     /// Sets the key at the dotted path to `value`, read as a TOML value and, failing that, as a string.
     pub fn set(&mut self, path: &str, value: &str) {
-        if let Err(message) = self.tree.set(path.trim(), tree::parse_value(value)) {
+        let node = Node { tree: tree::parse_value(value), line: None };
+        if let Err(message) = self.tree.put(path.trim(), node) {
             self.mistake(Mistake { key: path.to_owned(), line: None, message, hint: None });
         }
+    }
+
+    /// Returns a copy without some of the tables and without mistakes, in which other nodes are at the dotted paths; a node that cannot be
+    /// there is a mistake of the copy.
+    fn variant(&self, nodes: &[(String, Node)], without: &[&str]) -> Self {
+        let mut copy = Self { tree: self.tree.clone(), ..Self::default() };
+        without.iter().for_each(|key| copy.tree.remove(key));
+        for (path, node) in nodes {
+            if let Err(message) = copy.tree.put(path, node.clone()) {
+                copy.mistake(Mistake { key: path.clone(), line: node.line, message, hint: None });
+            }
+        }
+        copy
     }
 
     /// Returns the section of the whole document.

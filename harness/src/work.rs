@@ -1,6 +1,7 @@
 //! Defines the planned work of stages: plain data with every default filled in and every unit typed.
 
 pub mod load;
+pub mod matrix;
 pub mod planned;
 pub mod reported;
 

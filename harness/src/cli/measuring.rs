@@ -36,6 +36,7 @@ impl Measuring {
             before => format!("{}, attempt {}", plan.scenario.name, before + 1),
         };
         let mut progress = Progress::new(&name, plan.expected_duration(), self.quiet);
+        plan.cells().into_iter().for_each(|cells| progress.print(cells));
         let show = &mut |event| progress.show(event);
         let record = self.runtime.block_on(run::execute(plan, home, retries, self.interrupt.clone(), show));
         progress.finish();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::{Check, rejecting};
 use super::calibration::Calibration;
+use super::cell::CellFacts;
 use super::disturber::Disturber;
 use super::facts::{InstanceFacts, StageFacts};
 use super::profile::Profile;
@@ -165,6 +166,9 @@ pub enum StageStatus {
 pub struct StageRecord {
     /// Its name in the scenario.
     pub name: String,
+    /// Its place in the matrix; absent for a stage that the scenario names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<CellFacts>,
     pub status: StageStatus,
     /// Whether the stage is optional.
     pub optional: bool,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Plan;
+use super::{Plan, matrix, span};
 use crate::measure::LedgerRule;
 use crate::measure::metric::{self, Unit};
 use crate::verdict::claim::Claim;
@@ -41,9 +41,10 @@ impl fmt::Display for Plan {
             line(out, "request", &describe_request(request))?;
         }
         writeln!(out)?;
-        let longest = self.stages.iter().map(|stage| stage.name.chars().count() + 2).max().unwrap_or(LABEL);
-        for stage in &self.stages {
-            columns(out, longest.max(LABEL), &stage.name, &describe_stage(stage))?;
+        let stages = self.described_stages();
+        let longest = stages.iter().map(|(name, _)| name.chars().count() + 2).max().unwrap_or(LABEL);
+        for (name, text) in &stages {
+            columns(out, longest.max(LABEL), name, text)?;
         }
         self.describe_claims(out)?;
         self.describe_gates(out)?;
@@ -80,7 +81,7 @@ impl Plan {
     /// Describes the upstream, and the stages in which it differs.
     fn upstreams(&self) -> String {
         let describe = |stage: &Stage| stage.upstream.as_ref().map_or_else(|| "none".to_owned(), describe_upstream);
-        by_text(self.stages.iter().map(|stage| (describe(stage), stage.name.as_str())))
+        by_text(self.stages.iter().map(|stage| (describe(stage), self.matrix.stage_of(&stage.name))))
     }
 
     /// Describes the foreign hosts that the harness plays.
@@ -106,8 +107,24 @@ impl Plan {
             let shared = if streams == 1 { String::new() } else { format!(", {streams} users per connection") };
             Some(format!("{} ({}{shared})", wire.word(), wire.describe()))
         };
-        let stages = self.stages.iter().filter_map(|stage| Some((describe(stage)?, stage.name.as_str())));
+        let stages = self.stages.iter().filter_map(|stage| Some((describe(stage)?, self.matrix.stage_of(&stage.name))));
         Some(by_text(stages)).filter(|text| !text.is_empty())
+    }
+
+    /// Describes each stage, with its name; the cells of a stage together.
+    fn described_stages(&self) -> Vec<(String, String)> {
+        let mut cells = matrix::describe(&self.matrix, &self.stages).into_iter();
+        let mut described: Vec<(String, String)> = Vec::new();
+        for stage in &self.stages {
+            let Some(cell) = self.matrix.cell(&stage.name) else {
+                described.push((stage.name.clone(), describe_stage(stage)));
+                continue;
+            };
+            if !described.iter().any(|(name, _)| *name == cell.facts.stage) {
+                described.extend(cells.next());
+            }
+        }
+        described
     }
 
     /// Lists every request that a stage sends, once.
@@ -137,6 +154,7 @@ fn by_text<'n>(all: impl Iterator<Item = (String, &'n str)>) -> String {
     let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
     for (text, name) in all {
         match kinds.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, names)) if names.contains(&name) => {}
             Some((_, names)) => names.push(name),
             None => kinds.push((text, vec![name])),
         }
@@ -305,11 +323,6 @@ fn describe_stage(stage: &Stage) -> String {
         takes => format!("; about {takes}"),
     };
     format!("{named}{what}{limits}{compared}{optional}{takes}")
-}
-
-/// Formats a time span exactly, like a scenario writes it.
-fn span(span: Nanos) -> String {
-    span.notation()
 }
 
 fn describe_claim(claim: &Claim) -> String {

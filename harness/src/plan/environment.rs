@@ -26,7 +26,8 @@ impl Plan {
     /// Returns each reference to a variable, with its default.
     fn references(&self) -> Vec<(String, Option<String>)> {
         let upstreams = self.stages.iter().filter_map(|stage| stage.upstream.as_ref()).flat_map(upstream_texts);
-        let texts = [&self.target].into_iter().chain(&self.base).flat_map(target_texts).chain(upstreams);
+        let targets = [&self.target].into_iter().chain(&self.base).chain(self.matrix.targets());
+        let texts = targets.flat_map(target_texts).chain(upstreams);
         let templates: Vec<Template> = texts.filter_map(|text| Template::parse(text).ok()).collect();
         let references = templates.iter().flat_map(Template::pieces).filter_map(|piece| match piece {
             Piece::Variable { name, default } => Some((name.clone(), default.clone())),

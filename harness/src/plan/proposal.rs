@@ -46,7 +46,9 @@ impl Plan {
             let more = if self.scenario.quick { None } else { self.more_rounds(stage, calibration) };
             [more, lower]
         };
-        self.stages.iter().flat_map(of).flatten().collect()
+        // The keys of a cell are those of its stage, and its rounds those of the budget.
+        let single = self.stages.iter().filter(|stage| self.matrix.cell(&stage.name).is_none());
+        single.flat_map(of).flatten().collect()
     }
 
     /// Proposes more rounds, or more instances, for a stage that needs a finer resolution. A longer window or another rate is assumed to

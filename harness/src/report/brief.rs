@@ -2,6 +2,7 @@
 
 use super::Summary;
 use super::compared::Change;
+use super::matrix;
 use super::summary::Row;
 use super::text::wrap;
 use crate::measure::metric;
@@ -10,6 +11,8 @@ use crate::verdict::judgement::{ClaimFinding, ClaimState, FindingKind};
 const WIDTH: usize = 80;
 /// How many lines of one kind are shown before the rest is counted.
 const LINES: usize = 5;
+/// How many tables of each stage that varies are shown.
+const TABLES: usize = 2;
 
 /// Renders the summary in 80 columns.
 pub fn render(summary: &Summary<'_>) -> String {
@@ -21,6 +24,9 @@ pub fn render(summary: &Summary<'_>) -> String {
     }
     text.push_str(&wrap(&summary.run, WIDTH, "", "  "));
     text.push_str(&table(summary));
+    if !summary.grids.is_empty() {
+        text.push_str(&format!("{}\n", matrix::text::tables(&summary.grids, TABLES)));
+    }
     text.push_str(&few(claims(summary), "targets"));
     text.push_str(&few(changes(summary), "changes"));
     text.push_str(&few(summary.warnings.iter().map(|warning| format!("warning: {warning}")).collect(), "warnings"));
@@ -37,7 +43,7 @@ fn few(lines: Vec<String>, kind: &str) -> String {
 
 /// Formats the main values, those with a claim and those that changed; counts the rest.
 fn table(summary: &Summary<'_>) -> String {
-    let rows: Vec<&Row<'_>> = summary.groups.iter().flat_map(|group| &group.rows).collect();
+    let rows: Vec<&Row<'_>> = summary.single.groups.iter().flat_map(|group| &group.rows).collect();
     let (main, rest): (Vec<&Row<'_>>, Vec<&Row<'_>>) = rows.into_iter().partition(|row| is_main(row, summary));
     if main.is_empty() {
         return String::new();

@@ -68,7 +68,7 @@ pub fn body(summary: &Summary<'_>, options: &Options) -> String {
     page.table("", HEAD, &rows, first.len(), TAIL);
     let rows: Vec<String> = unchanged.iter().take(MOST).map(|line| row(line, 300)).collect();
     page.table(&format!("{} unchanged", counted(unchanged.len(), "finding")), HEAD, &rows, unchanged.len(), TAIL);
-    let rows: Vec<String> = summary.groups.iter().flat_map(|group| &group.rows).map(metric).collect();
+    let rows: Vec<String> = summary.all_groups().flat_map(|group| &group.rows).map(metric).collect();
     page.table(&counted(rows.len(), "metric"), METRICS, &rows, rows.len(), TAIL);
     foot(&mut page, summary);
     page.text

@@ -48,12 +48,13 @@ fn trials(stage: &StageRecord) -> impl Iterator<Item = &TrialRecord> {
 }
 
 /// Describes what bounds each rate; the tags of valid rounds, with the ceiling of the direct arm; and outliers.
-pub(super) fn notes(record: &Record, judgement: &Judgement) -> Vec<String> {
-    let of = |stage| {
+pub(super) fn notes(stages: &[&StageRecord], judgement: &Judgement) -> Vec<String> {
+    let of = |stage: &StageRecord| {
         let notes = bottleneck(stage, judgement).into_iter().chain(stage_notes(stage, judgement));
-        notes.chain(throttling(stage, judgement)).chain(outliers(stage, judgement)).chain(judged(stage, judgement))
+        let rest = throttling(stage, judgement).into_iter().chain(outliers(stage, judgement));
+        notes.chain(rest).chain(judged(stage, judgement)).collect::<Vec<_>>()
     };
-    record.stages.iter().flat_map(of).collect()
+    stages.iter().copied().flat_map(of).collect()
 }
 
 fn bottleneck(stage: &StageRecord, judgement: &Judgement) -> Option<String> {
@@ -139,8 +140,8 @@ fn ceiling(stage: &StageRecord, judgement: &Judgement) -> String {
 }
 
 /// Formats the worst value of every audit quantity over the valid rounds of each stage with load.
-pub(super) fn audit(record: &Record) -> Vec<String> {
-    record.stages.iter().filter(|stage| trials(stage).next().is_some()).map(audit_of).collect()
+pub(super) fn audit(stages: &[&StageRecord]) -> Vec<String> {
+    stages.iter().copied().filter(|stage| trials(stage).next().is_some()).map(audit_of).collect()
 }
 
 fn audit_of(stage: &StageRecord) -> String {
@@ -193,27 +194,25 @@ fn larger(found: Option<f64>, next: f64) -> Option<f64> {
 }
 
 /// Lists reasons of stages that are neither in the verdict nor among the rejected rounds.
-pub(super) fn further(record: &Record, judgement: &Judgement) -> Vec<String> {
+pub(super) fn further(stages: &[&StageRecord], judgement: &Judgement) -> Vec<String> {
     // A stage that was skipped, or is optional and invalid, is in the warnings.
-    let required = judgement
-        .stages
-        .iter()
-        .filter(|found| !record.stages.iter().any(|stage| stage.name == found.name && stage.optional));
+    let is_required = |found: &&StageFinding| stages.iter().any(|stage| stage.name == found.name && !stage.optional);
+    let required = judgement.stages.iter().filter(is_required);
     let open = |found: &StageFinding| {
         let StageStatus::Invalid(reasons) = &found.status else { return Vec::new() };
         let line = |reason: &Reason| format!("{}: {reason}", found.name);
-        reasons.iter().filter(|reason| !stands_elsewhere(reason, &found.name, record, judgement)).map(line).collect()
+        reasons.iter().filter(|reason| !stands_elsewhere(reason, &found.name, stages, judgement)).map(line).collect()
     };
     required.flat_map(open).collect()
 }
 
 /// Returns whether a reason is the ground of the verdict or one of the rules that rejected rounds of the stage.
-fn stands_elsewhere(reason: &Reason, stage: &str, record: &Record, judgement: &Judgement) -> bool {
+fn stands_elsewhere(reason: &Reason, stage: &str, stages: &[&StageRecord], judgement: &Judgement) -> bool {
     let is_ground = judgement.grounds.iter().any(|ground| {
         matches!(ground, Ground::Invalid { stage: name, reason: Some(first) } if name == stage && first == reason)
     });
     let Problem::Rejected(rejection) = &reason.problem else { return is_ground };
-    let recorded = record.stages.iter().find(|recorded| recorded.name == stage);
+    let recorded = stages.iter().find(|recorded| recorded.name == stage);
     is_ground || (reason.scope.is_empty() && recorded.is_some_and(|stage| rejections(stage).contains(rejection)))
 }
 
@@ -243,7 +242,13 @@ pub(super) fn warnings(record: &Record, judgement: &Judgement) -> Vec<String> {
             let why = reasons.first().map_or_else(|| "no reason was recorded".to_owned(), ToString::to_string);
             warnings.push(format!("optional stage {} is invalid: {why}", stage.name));
         }
-        warnings.extend(stage.warnings.iter().map(|warning| format!("{}: {warning}", stage.name)));
+        // Cells of one stage often have the same warning.
+        let name = stage.cell.as_ref().map_or(&stage.name, |cell| &cell.stage);
+        for warning in stage.warnings.iter().map(|warning| format!("{name}: {warning}")) {
+            if stage.cell.is_none() || !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
     }
     warnings
 }

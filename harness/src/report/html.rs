@@ -4,6 +4,7 @@
 mod audit;
 pub(crate) mod chart;
 mod forest;
+mod heat;
 pub(crate) mod latency;
 pub(crate) mod rounds;
 pub(crate) mod scale;
@@ -17,7 +18,7 @@ pub(crate) mod view;
 use maud::{DOCTYPE, Markup, html};
 
 use super::stage::{self, show};
-use super::{Error, ReportFormat, Summary};
+use super::{Error, Part, ReportFormat, Summary};
 use crate::measure::record::{BuildFacts, Record, StageRecord, StageStatus};
 use crate::measure::trial::Build;
 use crate::verdict::Judgement;
@@ -127,34 +128,66 @@ fn build(target: &BuildFacts) -> (&'static str, String) {
 fn sections(summary: &Summary<'_>) -> Markup {
     joined([
         section("targets", "Targets", &tables::targets(summary)),
-        section("metrics", "Metrics", &tables::metrics(summary)),
+        section("matrix", "Matrix", &matrix(summary)),
+        section("metrics", "Metrics", &tables::metrics(summary, &summary.single)),
         section("findings", "Findings", &tables::findings(summary)),
-        stage::html(summary.judgement),
-        section("notes", "Notes", &list(&summary.notes)),
+        stage::html(&summary.single.details),
+        section("notes", "Notes", &list(&summary.single.notes)),
         section("profiles", "Profiles", &super::profile::html(summary.record)),
         section("charts", "Charts", &charts(summary)),
         section("stages", "Stages", &tables::stages(summary)),
-        section("audit", "Audit: worst values of the valid rounds", &audit::audit(summary)),
-        section("rejected", "Rejected rounds and further reasons", &reasons(summary)),
+        section("audit", "Audit: worst values of the valid rounds", &audit::audit(&summary.single)),
+        section("rejected", "Rejected rounds and further reasons", &reasons(&summary.single)),
         section("warnings", "Warnings", &list(&summary.warnings)),
-        section("absent", "Metrics without a value", &tables::absent(summary)),
+        section("absent", "Metrics without a value", &tables::absent(&summary.single)),
         section("host", "Measured on", &list(&summary.host)),
         section("scenario", "Scenario", &scenario(summary.record)),
     ])
 }
 
-fn reasons(summary: &Summary<'_>) -> Markup {
-    list(summary.rejected.iter().chain(&summary.further))
+fn reasons(part: &Part<'_>) -> Markup {
+    list(part.rejected.iter().chain(&part.further))
 }
 
 fn charts(summary: &Summary<'_>) -> Markup {
     let changes = forest::chart(&summary.judgement.changes());
-    let stages = summary.record.stages.iter().map(|stage| of_stage(summary.judgement, stage));
-    let figures = joined(std::iter::once(changes).chain(stages));
+    grid(joined([changes, of_stages(summary.judgement, &summary.single)]))
+}
+
+fn of_stages(judgement: &Judgement, part: &Part<'_>) -> Markup {
+    joined(part.records.iter().map(|stage| of_stage(judgement, stage)))
+}
+
+/// Arranges figures side by side.
+fn grid(figures: Markup) -> Markup {
     if figures.0.is_empty() {
         figures
     } else {
         html! { div class="charts" { "\n" (figures) } "\n" }
+    }
+}
+
+/// Shows the cells of every stage that varies: heat maps and tables, and on demand everything about each cell.
+fn matrix(summary: &Summary<'_>) -> Markup {
+    if summary.grids.is_empty() {
+        return nothing();
+    }
+    let cells = &summary.cells;
+    let parts = [
+        ("All values of each cell", joined([tables::cells(summary), tables::metrics(summary, cells)])),
+        ("Detail of each cell", stage::html(&cells.details)),
+        ("Notes and reasons of each cell", joined([list(&cells.notes), reasons(cells), tables::absent(cells)])),
+        ("Audit of each cell", audit::audit(cells)),
+        ("Charts of each cell", grid(of_stages(summary.judgement, cells))),
+    ];
+    html! {
+        (grid(joined(summary.grids.iter().map(heat::figures))))
+        (joined(summary.grids.iter().map(heat::tables)))
+        @for (title, content) in parts {
+            @if !content.0.is_empty() {
+                details { "\n" summary { (title) } "\n" (content) } "\n"
+            }
+        }
     }
 }
 

@@ -25,18 +25,19 @@ impl ReportFormat for Markdown {
         let parts = [
             head(summary),
             summary.compared.as_ref().map(super::compared::markdown).unwrap_or_default(),
+            super::matrix::text::markdown(&summary.grids),
             metrics(summary),
         ]
         .into_iter()
-        .chain(super::stage::markdown(summary.judgement))
+        .chain(super::stage::markdown(&summary.single.details))
         .chain([
             unmeasured_targets(summary),
-            list("Notes", &summary.notes),
+            list("Notes", &summary.single.notes),
             escaped_list("Profiles", &super::profile::markdown(summary.record)),
             stages(summary),
-            list("Audit: worst values of the valid rounds", &summary.audit),
-            list("Further reasons", &summary.further),
-            list("Rejected rounds", &summary.rejected),
+            list("Audit: worst values of the valid rounds", &summary.single.audit),
+            list("Further reasons", &summary.single.further),
+            list("Rejected rounds", &summary.single.rejected),
             list("Warnings", &summary.warnings),
             absent(summary),
             list("Measured on", &summary.host),
@@ -58,7 +59,7 @@ fn head(summary: &Summary<'_>) -> String {
 }
 
 fn metrics(summary: &Summary<'_>) -> String {
-    let rows: Vec<&Row<'_>> = summary.groups.iter().flat_map(|group| &group.rows).collect();
+    let rows: Vec<&Row<'_>> = summary.single.groups.iter().flat_map(|group| &group.rows).collect();
     if rows.is_empty() {
         return String::new();
     }
@@ -105,18 +106,20 @@ fn unmeasured_targets(summary: &Summary<'_>) -> String {
 }
 
 fn stages(summary: &Summary<'_>) -> String {
-    let rows = summary.stages.iter().map(|[name, state, work]| format!("| {name} | {state} | {} |\n", escaped(work)));
+    let stages = summary.stages();
+    let rows = stages.iter().map(|[name, state, work]| format!("| {name} | {state} | {} |\n", escaped(work)));
     let rows: String = rows.collect();
     if rows.is_empty() { rows } else { format!("| stage | state | work |\n|---|---|---|\n{rows}") }
 }
 
 fn absent(summary: &Summary<'_>) -> String {
-    if summary.absent.is_empty() {
+    let absent = &summary.single.absent;
+    if absent.is_empty() {
         return String::new();
     }
-    let count: usize = summary.absent.iter().map(|(_, ids)| ids.len()).sum();
+    let count: usize = absent.iter().map(|(_, ids)| ids.len()).sum();
     let line = |(reason, ids): &(String, Vec<String>)| format!("- {}: {}\n", escaped(&ids.join(", ")), escaped(reason));
-    let lines: String = summary.absent.iter().map(line).collect();
+    let lines: String = absent.iter().map(line).collect();
     format!("<details><summary>{} without a value</summary>\n\n{lines}\n</details>\n", counted(count, "metric"))
 }
 

@@ -14,7 +14,7 @@ pub fn render(summary: &Summary<'_>) -> String {
     let mut text = wrap(&summary.headline, WIDTH, "", "  ");
     let also = summary.judgement.reasons().into_iter().skip(1).map(|reason| format!("also: {reason}"));
     also.for_each(|reason| text.push_str(&wrap(&reason, WIDTH, "  ", "    ")));
-    for [name, state, done] in &summary.stages {
+    for [name, state, done] in &summary.single.stages {
         text.push_str(&wrap(&format!("{name}: {state}, {done}"), WIDTH, "", "  "));
     }
     let lines: Vec<String> =
@@ -28,7 +28,7 @@ pub fn render(summary: &Summary<'_>) -> String {
         let line = format!("{}: {}: {}", finding.kind.word(), finding.subject, finding.message);
         text.push_str(&wrap(&line, WIDTH, "  ", "    "));
     }
-    let remarks = summary.notes.iter().cloned().chain(unknown_peak(summary)).map(|note| format!("note: {note}"));
+    let remarks = summary.single.notes.iter().cloned().chain(unknown_peak(summary)).map(|note| format!("note: {note}"));
     let warnings = summary.warnings.iter().map(|warning| format!("warning: {warning}"));
     remarks.chain(warnings).for_each(|line| text.push_str(&wrap(&line, WIDTH, "  ", "    ")));
     if let Some(folder) = &summary.folder {

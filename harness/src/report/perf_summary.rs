@@ -87,8 +87,7 @@ fn environment(record: &Record) -> String {
 
 fn benchmarks(summary: &Summary<'_>) -> String {
     let rows: String = summary
-        .groups
-        .iter()
+        .all_groups()
         .flat_map(|group| &group.rows)
         .map(|row| {
             let interval = row.interval.as_ref().map(|ends| format!(" {ends}")).unwrap_or_default();

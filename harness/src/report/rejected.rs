@@ -1,19 +1,19 @@
 //! Describes the rounds and launches that were repeated because a rule of the audit did not hold.
 
 use crate::measure::audit::{by_rule, rejecting};
-use crate::measure::record::{InstanceRecord, Record, StageRecord};
+use crate::measure::record::{InstanceRecord, StageRecord};
 use crate::measure::rejection::rejections;
 use crate::measure::trial::Build;
 use crate::measure::{Arm, Check};
 use harness_base::units::Ratio;
 
 /// Describes why rounds were rejected, for each stage.
-pub(super) fn rejected(record: &Record) -> Vec<String> {
+pub(super) fn rejected(stages: &[&StageRecord]) -> Vec<String> {
     let of = |stage: &StageRecord| -> Vec<String> {
         let rounds = rejections(stage).into_iter().map(|rejection| format!("{}: {rejection}", stage.name));
         rounds.chain(dropped(stage)).chain(left_out(stage)).chain(disturbers(stage)).collect()
     };
-    record.stages.iter().flat_map(of).collect()
+    stages.iter().copied().flat_map(of).collect()
 }
 
 /// Describes the launches whose values do not count, by rule.

@@ -5,7 +5,6 @@ use maud::Markup;
 use super::html::text::{joined, section};
 use super::show::Show;
 use crate::measure::kind::StageKind;
-use crate::verdict::Judgement;
 use crate::verdict::stage::Detail;
 
 macro_rules! shows {
@@ -23,9 +22,9 @@ each_kind!(shows);
 macro_rules! details {
     ($($Kind:ident $kind:ident,)+) => {
         /// Returns the tables for the terminal, with a title for each kind.
-        pub(super) fn tables(judgement: &Judgement) -> Vec<(&'static str, Vec<String>)> {
+        pub(super) fn tables(details: &[&Detail]) -> Vec<(&'static str, Vec<String>)> {
             vec![$((crate::stages::$kind::show::TITLE, {
-                let found = judgement.details().filter_map(|detail| match detail {
+                let found = details.iter().filter_map(|detail| match detail {
                     Detail::$Kind(found) => Some(crate::stages::$kind::show::table(found)),
                     _ => None,
                 });
@@ -34,9 +33,9 @@ macro_rules! details {
         }
 
         /// Returns the tables in Markdown, grouped by kind.
-        pub(super) fn markdown(judgement: &Judgement) -> Vec<String> {
+        pub(super) fn markdown(details: &[&Detail]) -> Vec<String> {
             vec![$({
-                let found = judgement.details().filter_map(|detail| match detail {
+                let found = details.iter().filter_map(|detail| match detail {
                     Detail::$Kind(found) => Some(crate::stages::$kind::show::markdown(found)),
                     _ => None,
                 });
@@ -45,9 +44,9 @@ macro_rules! details {
         }
 
         /// Renders the tables of the page, a section for each kind.
-        pub(super) fn html(judgement: &Judgement) -> Markup {
+        pub(super) fn html(details: &[&Detail]) -> Markup {
             joined([$({
-                let found = judgement.details().filter_map(|detail| match detail {
+                let found = details.iter().filter_map(|detail| match detail {
                     Detail::$Kind(found) => Some(crate::stages::$kind::show::html(found)),
                     _ => None,
                 });

@@ -3,11 +3,13 @@
 use super::Artifacts;
 use super::compared::Compared;
 use super::facts;
+use super::matrix::{self, Grid};
 use super::rejected;
 use crate::measure::metric::{METRICS, Unit};
-use crate::measure::record::{Record, StageStatus};
+use crate::measure::record::{Record, StageRecord, StageStatus};
 use crate::verdict::Judgement;
 use crate::verdict::judgement::{ClaimFinding, Measured};
+use crate::verdict::stage::Detail;
 use harness_stats::Estimate;
 
 #[derive(Debug)]
@@ -19,10 +21,30 @@ pub struct Summary<'a> {
     /// Whether the record was rebuilt from the journal of a run that did not finish.
     pub partial: bool,
     pub run: String,
-    /// One line per stage: its name, its state, and its work.
-    pub stages: Vec<[String; 3]>,
+    /// The stages that are not cells.
+    pub single: Part<'a>,
+    /// The cells, which are shown as tables, and one by one only on demand.
+    pub cells: Part<'a>,
+    /// The cells of each stage that varies, in rows and columns.
+    pub grids: Vec<Grid<'a>>,
     /// The changes against a base, if there is one or should be.
     pub compared: Option<Compared<'a>>,
+    /// Problems that should be corrected.
+    pub warnings: Vec<String>,
+    /// Host, builds and tool.
+    pub host: Vec<String>,
+    /// The folder of the run as the user would type it.
+    pub folder: Option<String>,
+    /// The artifacts that are written.
+    pub artifacts: Artifacts,
+}
+
+/// What is shown of some of the stages.
+#[derive(Debug)]
+pub struct Part<'a> {
+    pub records: Vec<&'a StageRecord>,
+    /// One line per stage: its name, its state, and its work.
+    pub stages: Vec<[String; 3]>,
     /// Metrics that have a value, by category.
     pub groups: Vec<Group<'a>>,
     /// Notes in addition to the numbers, for example that generator and target shared the CPUs.
@@ -34,14 +56,7 @@ pub struct Summary<'a> {
     pub rejected: Vec<String>,
     /// Metrics without a value: the reason, and the ids that it applies to.
     pub absent: Vec<(String, Vec<String>)>,
-    /// Problems that should be corrected.
-    pub warnings: Vec<String>,
-    /// Host, builds and tool.
-    pub host: Vec<String>,
-    /// The folder of the run as the user would type it.
-    pub folder: Option<String>,
-    /// The artifacts that are written.
-    pub artifacts: Artifacts,
+    pub(super) details: Vec<&'a Detail>,
 }
 
 #[derive(Debug)]
@@ -75,25 +90,32 @@ pub struct Row<'a> {
 impl<'a> Summary<'a> {
     /// Creates the view of a record and its judgement.
     pub fn new(record: &'a Record, judgement: &'a Judgement) -> Self {
+        let (cells, single) = record.stages.iter().partition(|stage| stage.cell.is_some());
         Self {
             record,
             judgement,
             headline: judgement.headline(),
             partial: false,
             run: facts::run(record),
-            stages: facts::stages(record, judgement),
+            single: Part::new(record, judgement, single),
+            cells: Part::new(record, judgement, cells),
+            grids: matrix::grids(record, judgement),
             compared: Compared::new(record, judgement),
-            groups: groups(judgement),
-            notes: facts::notes(record, judgement),
-            audit: facts::audit(record),
-            further: facts::further(record, judgement),
-            rejected: rejected::rejected(record),
-            absent: absent(judgement),
             warnings: facts::warnings(record, judgement),
             host: facts::host(record),
             folder: None,
             artifacts: Artifacts::default(),
         }
+    }
+
+    /// Returns one line per stage: its name, its state, and its work; one line for the cells of a stage.
+    pub fn stages(&self) -> Vec<[String; 3]> {
+        self.single.stages.iter().cloned().chain(self.grids.iter().map(Grid::line)).collect()
+    }
+
+    /// Iterates over the metrics of all stages that have a value, those of cells last.
+    pub fn all_groups(&self) -> impl Iterator<Item = &Group<'a>> {
+        self.single.groups.iter().chain(&self.cells.groups)
     }
 
     /// Adds the folder of the files.
@@ -128,9 +150,31 @@ impl<'a> Summary<'a> {
     }
 }
 
-fn groups(judgement: &Judgement) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    for metric in &judgement.metrics {
+impl<'a> Part<'a> {
+    fn new(record: &'a Record, judgement: &'a Judgement, records: Vec<&'a StageRecord>) -> Self {
+        let has = |name: &str| records.iter().any(|stage| stage.name == name);
+        let mut stages = facts::stages(record, judgement);
+        stages.retain(|[name, ..]| has(name));
+        let details =
+            judgement.stages.iter().filter(|found| has(&found.name)).filter_map(|found| found.detail.as_ref());
+        let metrics: Vec<&'a Measured> = judgement.metrics.iter().filter(|metric| has(&metric.stage)).collect();
+        Self {
+            stages,
+            groups: groups(&metrics, judgement),
+            notes: facts::notes(&records, judgement),
+            audit: facts::audit(&records),
+            further: facts::further(&records, judgement),
+            rejected: rejected::rejected(&records),
+            absent: absent(&metrics, judgement),
+            details: details.collect(),
+            records,
+        }
+    }
+}
+
+fn groups<'a>(metrics: &[&'a Measured], judgement: &'a Judgement) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    for metric in metrics {
         let Some(estimate) = metric.estimate() else { continue };
         let claim = judgement.targets.iter().find(|target| target.metric == metric.id);
         let row = row(metric, estimate, claim);
@@ -171,9 +215,9 @@ fn row<'a>(metric: &'a Measured, estimate: &Estimate, claim: Option<&'a ClaimFin
 }
 
 /// Groups absent metrics by reason, in the order of their first occurrence. Those of a stage without numbers are counted.
-fn absent(judgement: &Judgement) -> Vec<(String, Vec<String>)> {
+fn absent(metrics: &[&Measured], judgement: &Judgement) -> Vec<(String, Vec<String>)> {
     let mut folded: Vec<(String, Vec<String>)> = Vec::new();
-    for metric in &judgement.metrics {
+    for metric in metrics {
         let Some(reason) = metric.absence() else { continue };
         match folded.iter_mut().find(|(known, _)| known == reason) {
             Some((_, ids)) => ids.push(metric.id.clone()),

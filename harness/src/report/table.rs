@@ -19,17 +19,19 @@ impl ReportFormat for Table {
 
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
         let mut text = head(summary);
-        text.push_str(&section("stages", summary.stages.iter().map(stage).collect()));
+        text.push_str(&section("stages", summary.stages().iter().map(stage).collect()));
         text.extend(summary.compared.iter().map(|compared| format!("\n{}", super::compared::table(compared))));
-        text.push_str(&metrics(&summary.groups));
-        text.extend(tables(summary.judgement).into_iter().map(|(title, tables)| section(title, tables)));
+        let single = &summary.single;
+        text.push_str(&metrics(&single.groups));
+        text.push_str(&super::matrix::text::tables(&summary.grids, usize::MAX));
+        text.extend(tables(&single.details).into_iter().map(|(title, tables)| section(title, tables)));
         text.push_str(&section("targets", targets(summary)));
-        text.push_str(&section("notes", items(&summary.notes)));
+        text.push_str(&section("notes", items(&single.notes)));
         text.push_str(&section("profiles", items(&super::profile::text(summary.record))));
-        text.push_str(&section("audit: worst values of the valid rounds", items(&summary.audit)));
-        text.push_str(&section("further reasons", items(&summary.further)));
-        text.push_str(&section("rejected rounds", items(&summary.rejected)));
-        text.push_str(&section("absent", summary.absent.iter().map(absent).collect()));
+        text.push_str(&section("audit: worst values of the valid rounds", items(&single.audit)));
+        text.push_str(&section("further reasons", items(&single.further)));
+        text.push_str(&section("rejected rounds", items(&single.rejected)));
+        text.push_str(&section("absent", single.absent.iter().map(absent).collect()));
         text.push_str(&section("warnings", items(&summary.warnings)));
         text.push_str(&section("measured on", items(&summary.host)));
         text.push_str(&section("files", files(summary)));

@@ -109,7 +109,7 @@ impl Bench {
         let suffix = if stage.compared { format!("-{}", build.name()) } else { String::new() };
         let name = format!("{}-{index}{suffix}", stage.name);
         let index = u32::try_from(index).unwrap_or(u32::MAX);
-        let prepared = rig.interrupt.or(target::prepare(rig.plan.target_of(build), &rig.site)).await?;
+        let prepared = rig.interrupt.or(target::prepare(rig.plan.target_in(&stage.name, build), &rig.site)).await?;
         prepared.map_err(|error| launch_halt(&error))?;
         let mut upstream = start_upstream(rig, stage, &name).await?;
         let pipes = upstream.as_mut().and_then(|upstream| upstream.admin.take());
@@ -380,7 +380,7 @@ fn patience(rig: &Rig<'_>) -> Nanos {
 
 /// Returns the number of CPUs that the target may use: those of its cpuset, or all, but at most its limit.
 fn cpus(rig: &Rig<'_>, stage: &Stage, build: Build) -> f64 {
-    let own = match &rig.plan.target_of(build).launch {
+    let own = match &rig.plan.target_in(&stage.name, build).launch {
         Launch::Process(process) => process.cpuset.as_ref(),
         Launch::Container(container) => container.cpuset.as_ref(),
         Launch::Command(command) => command.run.cpuset.as_ref(),

@@ -23,8 +23,8 @@ pub(crate) async fn planned(rig: &mut Rig<'_>, stage: &Stage, work: &impl Rounds
     rounds(rig, stage, work.load()).await
 }
 
-/// Runs the rounds, distributed over fresh instances. Each round is recorded when it ends, so that an abort loses
-/// nothing.
+/// Runs the rounds, distributed over fresh instances; of a cell, those of one instance. Each round is recorded when it ends, so that an
+/// abort loses nothing.
 ///
 /// # Errors
 /// Returns [`Halt::Invalid`] if too few rounds are valid, [`Halt::Failed`] if the target or a tool fails.
@@ -42,11 +42,20 @@ pub(crate) async fn rounds_after(
     work: &LoadWork,
     before: impl AsyncFn(&mut Rig<'_>, &mut Bench) -> Result<(), Halt>,
 ) -> Result<(), Halt> {
-    let mut tally = Tally::new(work.rounds, (stage, work), (0, work.rounds), Extent::Stage);
-    for turn in 0..work.instances {
+    let (turns, progress, known) = match &mut rig.turn {
+        Some(turn) => (turn.index..turn.index + 1, turn.progress, turn.tally.take()),
+        None => (0..work.instances, (0, work.rounds), None),
+    };
+    let mut tally = known.unwrap_or_else(|| Tally::new(work.rounds, (stage, work), progress, Extent::Stage));
+    tally.stage = progress;
+    for turn in turns {
         let share = work.rounds / work.instances + u64::from(turn < work.rounds % work.instances);
         let until = tally.valid + share;
         rounds::rounds(rig, stage, work, turn, &mut tally, until, &before).await?;
+    }
+    if let Some(turn) = &mut rig.turn {
+        tally.pause();
+        turn.tally = Some(tally);
     }
     Ok(())
 }

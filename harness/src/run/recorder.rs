@@ -26,6 +26,8 @@ pub(crate) struct Recorder {
     begun: Mono,
     stage: StageRecord,
     stage_begun: Mono,
+    /// Cells that wait for their next turn, and those that have ended.
+    waiting: Vec<(StageRecord, Mono)>,
     /// The running instances: one, or one of each build.
     open: Vec<InstanceRecord>,
     sampler_cpu: Nanos,
@@ -46,6 +48,7 @@ impl Recorder {
             begun: Mono::now(),
             stage: StageRecord::default(),
             stage_begun: Mono::now(),
+            waiting: Vec::new(),
             open: Vec::new(),
             sampler_cpu: Nanos::ZERO,
             sampler_ran: Nanos::ZERO,
@@ -61,9 +64,21 @@ impl Recorder {
 
     pub(crate) fn stage_begun(&mut self, stage: StageRecord) {
         self.push(JournalLine::stage(&stage));
-        self.stage = stage;
+        let before = std::mem::replace(&mut self.stage, stage);
+        if before.cell.is_some() {
+            self.waiting.push((before, self.stage_begun));
+        }
         self.stage_begun = Mono::now();
         self.open.clear();
+    }
+
+    /// Continues with a cell that has begun.
+    pub(crate) fn stage_resumed(&mut self, name: &str) {
+        if let Some(place) = self.waiting.iter().position(|(stage, _)| stage.name == name) {
+            let (stage, begun) = self.waiting.swap_remove(place);
+            let before = (std::mem::replace(&mut self.stage, stage), std::mem::replace(&mut self.stage_begun, begun));
+            self.waiting.push(before);
+        }
     }
 
     /// Returns when the present stage began.
@@ -97,7 +112,7 @@ impl Recorder {
 
     /// Returns the stage as recorded so far, including instances.
     pub(crate) fn present_stage(&self) -> Option<&StageRecord> {
-        self.replay.record.stages.last()
+        self.stage_named(&self.stage.name)
     }
 
     /// Returns a stage as recorded so far; `None` if it has not begun.

@@ -4,6 +4,7 @@ use super::event::Event;
 use super::interrupt::Interrupt;
 use super::recorder::Recorder;
 use super::scraped::Scraped;
+use super::turn::Turn;
 use crate::plan::Plan;
 use harness_rig::target::Site;
 
@@ -18,6 +19,8 @@ pub(crate) struct Rig<'a> {
     pub(crate) cpus: f64,
     /// What targets reported of themselves, until the stage that describes it records it.
     pub(crate) scraped: Vec<Scraped>,
+    /// The turn of the cell that runs; absent in a stage that is not a cell.
+    pub(crate) turn: Option<Turn>,
     pub(crate) events: &'a mut (dyn FnMut(Event) + Send),
 }
 

@@ -2,7 +2,7 @@
 //! rounds are repeated.
 
 mod order;
-mod tally;
+pub(crate) mod tally;
 
 use super::bench::Bench;
 use super::builds::{builds, named, of_two};

@@ -19,6 +19,7 @@ pub fn schema() -> Json {
     one_or_named(&mut schema["properties"]["request"]);
     short_or_named(&mut schema["properties"]["egress"]);
     each_stage(&mut schema["properties"]["stage"]);
+    lists(&mut schema["properties"]["matrix"]);
     exactly_one(&mut schema["properties"]["upstream"], &["builtin", "process", "url"]);
     exactly_one(&mut schema["properties"]["target"], &["process", "container", "external", "command", "stdio"]);
     exactly_one(&mut schema["properties"]["target"]["properties"]["container"], &["image", "binary"]);
@@ -40,6 +41,12 @@ fn short_or_named(place: &mut Json) {
     exactly_one(&mut place["additionalProperties"], &["builtin", "routes"]);
     let short = json!({ "const": super::egress::SHORT });
     *place = json!({ "description": place["description"], "anyOf": [short, place.clone()] });
+}
+
+/// Allows keys with lists of values, and tables whose names continue a dotted key.
+fn lists(place: &mut Json) {
+    let list = json!({ "type": "array", "minItems": 1 });
+    place["additionalProperties"] = json!({ "anyOf": [list, { "type": "object" }] });
 }
 
 fn each_stage(stages: &mut Json) {

@@ -136,6 +136,31 @@ impl<'d> Section<'d> {
         Some(section)
     }
 
+    /// Returns the keys of this section with their values, and abandons it.
+    pub fn entries(&self) -> &'d [(String, Node)] {
+        self.pass_over();
+        self.node.map_or(&[][..], Node::entries)
+    }
+
+    /// Returns whether something is written at the dotted `path` below this section.
+    pub fn writes(&self, path: &str) -> bool {
+        self.node.is_some_and(|node| node.at(path).is_some())
+    }
+
+    /// Returns a copy of the document in which other nodes are at these dotted paths, without some tables of the root.
+    pub fn variant(&self, nodes: &[(String, Node)], without: &[&str]) -> Document {
+        self.document.variant(nodes, without)
+    }
+
+    /// Adds the mistakes of a variant of the document that it does not have yet.
+    pub fn adopt(&self, variant: &Document) {
+        for mistake in variant.mistakes() {
+            if !self.document.mistakes.borrow().contains(&mistake) {
+                self.document.mistake(mistake);
+            }
+        }
+    }
+
     /// Abandons this section: keys that were not read are not reported.
     pub fn pass_over(&self) {
         self.passed_over.set(true);
@@ -173,6 +198,11 @@ impl<'d> Section<'d> {
             let node = self.node.and_then(|node| node.deepest(key));
             self.mistake_at(key, node, message.into(), hint);
         }
+    }
+
+    /// Reports a mistake at the line of `node`.
+    pub fn mistake_on(&self, key: &str, node: &Node, message: impl Into<String>, hint: Option<String>) {
+        self.mistake_at(key, Some(node), message.into(), hint);
     }
 
     /// Requires exactly one of `keys`, and returns it.

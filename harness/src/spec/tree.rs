@@ -87,8 +87,22 @@ impl Node {
         }
     }
 
-    /// Sets `value` at the dotted `path`, creating the tables on the way.
-    pub(super) fn set(&mut self, path: &str, value: Tree) -> Result<(), String> {
+    /// Returns the node at the dotted `path` below this one.
+    pub(super) fn at(&self, path: &str) -> Option<&Self> {
+        let (head, rest) = first_key(path);
+        let child = self.get(head)?;
+        rest.map_or(Some(child), |rest| child.at(rest))
+    }
+
+    /// Removes an entry of a table.
+    pub(super) fn remove(&mut self, key: &str) {
+        if let Tree::Table(entries) = &mut self.tree {
+            entries.retain(|(name, _)| name != key);
+        }
+    }
+
+    /// Puts `node` at the dotted `path`, creating the tables on the way.
+    pub(super) fn put(&mut self, path: &str, node: Self) -> Result<(), String> {
         let Tree::Table(entries) = &mut self.tree else {
             return Err(format!("cannot set {path:?} inside {}", self.tree.kind()));
         };
@@ -97,14 +111,14 @@ impl Node {
             return Err("the key is empty; write KEY=VALUE with a dotted key such as stage.overhead.rate".to_owned());
         }
         let place = entries.iter().position(|(name, _)| name == head).unwrap_or_else(|| {
-            entries.push((head.to_owned(), Self::default()));
+            entries.push((head.to_owned(), Self { line: node.line, ..Self::default() }));
             entries.len() - 1
         });
         let child = &mut entries[place].1;
         match rest {
-            Some(rest) => child.set(rest, value),
+            Some(rest) => child.put(rest, node),
             None => {
-                *child = Self { tree: value, line: None };
+                *child = node;
                 Ok(())
             }
         }

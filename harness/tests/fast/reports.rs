@@ -11,6 +11,7 @@ mod guides;
 mod html;
 mod journal;
 mod judging;
+mod matrix;
 mod requirements;
 mod search;
 mod small;

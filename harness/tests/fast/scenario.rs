@@ -8,6 +8,7 @@ mod expect;
 mod gates;
 mod import;
 mod limits;
+mod matrix;
 mod mcp;
 mod mistakes;
 mod quick;

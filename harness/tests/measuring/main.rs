@@ -34,6 +34,7 @@ mod keeper;
 mod known_truth;
 mod limits;
 mod load;
+mod matrix;
 mod mcp;
 mod profile;
 mod reload;

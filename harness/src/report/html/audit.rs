@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::super::Summary;
+use super::super::Part;
 use super::table::Heading::{Number, Text};
 use super::table::{body, cell, head, number, or_dash, row, scrolling};
 use super::text::{joined, list};
@@ -16,20 +16,20 @@ use crate::measure::{Check, Rule};
 use harness_base::units::grouped;
 
 /// Shows how often each rule passed, and the outcomes of all requests.
-pub(super) fn audit(summary: &Summary<'_>) -> Markup {
-    let stages = &summary.record.stages;
-    let rules = joined(stages.iter().map(rules_of));
+pub(super) fn audit(part: &Part<'_>) -> Markup {
+    let stages = &part.records;
+    let rules = joined(stages.iter().copied().map(rules_of));
     if rules.0.is_empty() {
         return rules;
     }
     let rule_headings = [Text("stage"), Text("rule"), Number("passed"), Number("failed"), Text("first failure")];
     let outcome_headings = [Text("stage"), Text("arm"), Number("scheduled"), Text("outcomes")];
     html! {
-        (list(&summary.audit))
+        (list(&part.audit))
         h3 { "Rules" } "\n"
         (scrolling("rules of the audit", None, &rule_headings, &rules))
         h3 { "Outcomes of the requests in valid rounds" } "\n"
-        (scrolling("outcomes", None, &outcome_headings, &body(stages.iter().flat_map(outcomes_of))))
+        (scrolling("outcomes", None, &outcome_headings, &body(stages.iter().copied().flat_map(outcomes_of))))
     }
 }
 

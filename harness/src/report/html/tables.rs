@@ -3,14 +3,14 @@
 use maud::{Markup, html};
 
 use super::super::compared::change;
-use super::super::{Group, Row, Summary};
+use super::super::{Grid, Group, Part, Row, Summary};
 use super::spark;
 use super::table::Heading::{Number, Text};
 use super::table::{Heading, body, cell, head, number, or_dash, row, scrolling, table};
 use super::text::{chip, joined, list, note, nothing};
 use crate::measure::record::StageStatus;
 use crate::verdict::Judgement;
-use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind, StageFinding};
+use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind};
 
 /// Shows every target with its state and the value that was found.
 pub(super) fn targets(summary: &Summary<'_>) -> Markup {
@@ -95,15 +95,15 @@ impl Columns {
     }
 }
 
-/// Shows every metric that has a value.
-pub(super) fn metrics(summary: &Summary<'_>) -> Markup {
-    if summary.groups.is_empty() {
+/// Shows every metric of these stages that has a value.
+pub(super) fn metrics(summary: &Summary<'_>, part: &Part<'_>) -> Markup {
+    if part.groups.is_empty() {
         return nothing();
     }
     let columns = Columns::of(summary.judgement);
     let headings = columns.headings();
-    let groups = summary.groups.iter().map(|group| of_group(summary.judgement, group, columns, headings.len()));
-    let rows = summary.groups.iter().flat_map(|group| &group.rows);
+    let groups = part.groups.iter().map(|group| of_group(summary.judgement, group, columns, headings.len()));
+    let rows = part.groups.iter().flat_map(|group| &group.rows);
     let advisories = rows.filter_map(|row| Some((&row.metric.id, row.metric.advisory.as_ref()?)));
     html! {
         (scrolling("metrics", Some("metrics"), &headings, &joined(groups)))
@@ -165,20 +165,37 @@ fn earlier(judgement: &Judgement, row: &Row<'_>) -> Markup {
 }
 
 /// Lists the metrics without a value, with the reason.
-pub(super) fn absent(summary: &Summary<'_>) -> Markup {
-    list(summary.absent.iter().map(|(reason, ids)| format!("{}: {reason}", ids.join(", "))))
+pub(super) fn absent(part: &Part<'_>) -> Markup {
+    list(part.absent.iter().map(|(reason, ids)| format!("{}: {reason}", ids.join(", "))))
 }
 
 /// Shows the state of each stage and the work that was done in it.
 pub(super) fn stages(summary: &Summary<'_>) -> Markup {
-    let of = |([name, state, work], found): (&[String; 3], &StageFinding)| {
-        let tone = match found.status {
-            StageStatus::Valid => "good",
-            StageStatus::Invalid(_) | StageStatus::Failed(_) => "bad",
-            StageStatus::Skipped(_) | StageStatus::Incomplete => "open",
-        };
-        row([cell(chip(tone, state)), head(name), cell(work)])
+    let grid = |grid: &Grid<'_>| line(if grid.is_valid() { "good" } else { "bad" }, &grid.line());
+    let rows = single(summary, &summary.single).into_iter().chain(summary.grids.iter().map(grid));
+    table("stages", &[Text("state"), Text("stage"), Text("work")], rows)
+}
+
+/// Shows the state of each cell.
+pub(super) fn cells(summary: &Summary<'_>) -> Markup {
+    table("cells", &[Text("state"), Text("cell"), Text("work")], single(summary, &summary.cells))
+}
+
+fn single(summary: &Summary<'_>, part: &Part<'_>) -> Vec<Markup> {
+    let tone = |name: &str| match summary
+        .judgement
+        .stages
+        .iter()
+        .find(|found| found.name == name)
+        .map(|found| &found.status)
+    {
+        Some(StageStatus::Valid) => "good",
+        Some(StageStatus::Invalid(_) | StageStatus::Failed(_)) => "bad",
+        Some(StageStatus::Skipped(_) | StageStatus::Incomplete) | None => "open",
     };
-    let stages = summary.stages.iter().zip(&summary.judgement.stages);
-    table("stages", &[Text("state"), Text("stage"), Text("work")], stages.map(of))
+    part.stages.iter().map(|stage| line(tone(&stage[0]), stage)).collect()
+}
+
+fn line(tone: &str, [name, state, work]: &[String; 3]) -> Markup {
+    row([cell(chip(tone, state)), head(name), cell(work)])
 }

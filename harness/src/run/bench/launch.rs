@@ -64,7 +64,7 @@ pub(super) async fn start_target(
     Behind { upstream, egress }: Behind<'_>,
 ) -> Result<(Running, LaunchRecord), Halt> {
     let name = format!("target-{name}");
-    let spec = rig.plan.target_of(build);
+    let spec = rig.plan.target_in(&stage.name, build);
     let limited = Some(&stage.limits).filter(|limits| !limits.is_empty());
     let cpuset = stage.cpuset.as_deref();
     let site = &rig.site;

@@ -16,8 +16,10 @@ pub(crate) struct Tally {
     pub(crate) rejected: u64,
     /// Rejected rounds in which the host was disturbed.
     pub(crate) disturbed: u64,
-    /// When the first round began.
+    /// When the first round began, or the first since the rounds were resumed.
     pub(super) begun: Option<Mono>,
+    /// How long the rounds took before they were paused.
+    paused: Nanos,
     /// Time that the wanted rounds take on a quiet host.
     pub(crate) planned: Nanos,
     /// Earlier rounds of the stage, and all rounds, for progress.
@@ -39,12 +41,19 @@ impl Tally {
     pub(crate) fn new(wanted: u64, (stage, work): (&Stage, &LoadWork), progress: (u64, u64), extent: Extent) -> Self {
         let builds = if stage.compared { 2 } else { 1 };
         let planned = work.round().times(wanted.saturating_add(work.instances)).times(builds);
-        Self { wanted, valid: 0, rejected: 0, disturbed: 0, begun: None, planned, stage: progress, extent }
+        let (begun, paused) = (None, Nanos::ZERO);
+        Self { wanted, valid: 0, rejected: 0, disturbed: 0, begun, paused, planned, stage: progress, extent }
     }
 
     /// Returns how long the rounds have taken.
     pub(super) fn took(&self) -> Nanos {
-        self.begun.map_or(Nanos::ZERO, |begun| Mono::now().since(begun))
+        self.begun.map_or(self.paused, |begun| self.paused.plus(Mono::now().since(begun)))
+    }
+
+    /// Stops its clock until the next round begins, because other cells run meanwhile.
+    pub(crate) fn pause(&mut self) {
+        self.paused = self.took();
+        self.begun = None;
     }
 
     /// Returns whether no further round may be rejected after `took`. A round that a disturbed host spoiled costs time and not truth, so the
@@ -61,6 +70,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn time_between_turns_does_not_count() {
+        let mut tally = Tally {
+            wanted: 1,
+            valid: 0,
+            rejected: 0,
+            disturbed: 0,
+            begun: Some(Mono::now()),
+            paused: Nanos::from_secs(3),
+            planned: Nanos::ZERO,
+            stage: (0, 1),
+            extent: Extent::Stage,
+        };
+        tally.pause();
+        let took = tally.took();
+        assert!(took >= Nanos::from_secs(3) && tally.begun.is_none(), "{took}");
+        assert_eq!(tally.took(), took, "its clock stands still");
+    }
+
+    #[test]
     fn half_as_many_rounds_again_may_be_rejected() {
         let planned = Nanos::from_secs(60);
         let tally = |wanted, rejected| Tally {
@@ -69,6 +97,7 @@ mod tests {
             rejected,
             disturbed: 0,
             begun: None,
+            paused: Nanos::ZERO,
             planned,
             stage: (0, wanted),
             extent: Extent::Stage,
