@@ -17,6 +17,10 @@ pub(in crate::report) fn tables(grids: &[Grid<'_>], most: usize) -> String {
         if more > 0 {
             text.push_str(&format!("  and {more} more tables of {}\n", grid.stage));
         }
+        let mut shown = grid.tables.iter().take(most).flat_map(|table| &table.entries).flatten();
+        if shown.any(|entry| entry.measured.advisory.is_some()) {
+            text.push_str("  * advisory: too few requests to decide anything\n");
+        }
     }
     text
 }
@@ -24,7 +28,9 @@ pub(in crate::report) fn tables(grids: &[Grid<'_>], most: usize) -> String {
 /// Formats every table in Markdown.
 pub(in crate::report) fn markdown(grids: &[Grid<'_>]) -> String {
     let of_grid = |grid: &Grid<'_>| grid.tables.iter().map(|table| of_markdown(grid, table)).collect::<Vec<_>>();
-    grids.iter().flat_map(of_grid).collect::<Vec<_>>().join("\n")
+    let tables: Vec<String> = grids.iter().flat_map(of_grid).collect();
+    let note = "Intervals cover 95 % or more. A factor relates the last column to the first, with the quotients of the opposite ends of both intervals.\n";
+    if tables.is_empty() { String::new() } else { format!("{}\n{note}", tables.join("\n")) }
 }
 
 /// Formats `latency/p50 of overhead by body and vus`.
@@ -117,7 +123,7 @@ fn compact(table: &Table<'_>, entry: &Entry<'_>) -> String {
     let point = entry.estimate.point;
     let half = entry.estimate.interval.map(|ends| (ends.high - point).max(point - ends.low) / point.abs() * 100.0);
     let half = half.filter(|half| half.is_finite()).map_or_else(String::new, |half| match half {
-        few if few < 9.5 => format!(" ± {few:.1} %"),
+        few if few < 0.95 => format!(" ± {few:.1} %"),
         many => format!(" ± {many:.0} %"),
     });
     let mark = if entry.measured.advisory.is_some() { " *" } else { "" };
