@@ -97,7 +97,9 @@ fn grid<'a>(name: &'a str, record: &'a Record, judgement: &'a Judgement) -> Grid
     let states = placed.iter().map(state).collect();
     let kind = cells.first().map(|(stage, _)| stage.kind());
     let main = METRICS.iter().filter(|metric| metric.key && Some(metric.stage) == kind);
-    let tables = main.filter_map(|metric| table(metric, &placed, columns.len(), judgement)).collect();
+    // With one key, every value is related to the first; else to the first in its row.
+    let related = if keys.len() > 1 { columns.len() } else { placed.len().max(1) };
+    let tables = main.filter_map(|metric| table(metric, &placed, related, judgement)).collect();
     Grid { stage: name, keys: short(keys), rows, columns, states, tables }
 }
 
@@ -124,10 +126,11 @@ fn short(keys: Vec<&str>) -> Vec<&str> {
     if unique { ends } else { keys }
 }
 
+/// Collects the values of a metric; so many cells are related to the first of them.
 fn table<'a>(
     metric: &Metric,
     placed: &[Option<&Valued<'a>>],
-    columns: usize,
+    related: usize,
     judgement: &'a Judgement,
 ) -> Option<Table<'a>> {
     let found = |cell: &Option<&Valued<'a>>| {
@@ -142,7 +145,7 @@ fn table<'a>(
     let id = if ids.all(|id| id == first) { first.to_owned() } else { metric.id.replace("{vus}", "N") };
     let entry = |(place, found): (usize, &Option<Found<'a>>)| {
         let (measured, estimate, value) = (*found)?;
-        let from = if columns > 1 { place - place % columns } else { 0 };
+        let from = place - place % related;
         let scaling =
             values[from].filter(|_| from != place && metric.unit != Unit::Percent).and_then(|(_, base, first)| {
                 let of = value.zip(first).map(|(value, first)| value / first);

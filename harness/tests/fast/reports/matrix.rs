@@ -96,6 +96,23 @@ fn an_invalid_cell_leaves_the_others_their_values() {
 }
 
 #[test]
+fn with_one_key_each_value_is_a_row_and_a_single_column_is_related_to_nothing() {
+    let mut record = record();
+    record.stages.retain(|stage| stage.cell.is_none() || stage.name.ends_with("-8vus"));
+    let text = rendered("table", &record, &judged(&record, &[]));
+    assert!(text.contains("throughput/rps_8vu of capacity by body and vus") && !text.contains('÷'), "{text}");
+    for stage in &mut record.stages {
+        stage.cell.iter_mut().for_each(|cell| drop(cell.values.pop()));
+    }
+    let text = rendered("table", &record, &judged(&record, &[]));
+    assert!(text.contains("throughput/rps_8vu of capacity by body\n"), "{text}");
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.contains("rps_8vu of capacity")).collect();
+    assert!(lines[1].contains("value") && lines[1].contains("scaling"), "{text}");
+    assert!(lines[2].contains("1KiB") && !lines[2].contains('×'), "{text}");
+    assert!(lines[3].contains("1MiB") && lines[3].contains("×0.0500 of 1024"), "{text}");
+}
+
+#[test]
 fn the_ids_of_cells_are_unique_and_known() {
     let record = record();
     let judgement = judged(&record, &[claim("throughput/rps_8vu@capacity-1KiB-8vus", false, 1.0)]);
