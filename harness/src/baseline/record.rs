@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::metric::{Better, Kind, Unit};
+use crate::measure::metric::{Better, Kind, Source, Unit};
 use crate::measure::record::References;
 use crate::measure::{GitFacts, HostFacts, ToolFacts};
 
@@ -90,6 +90,9 @@ pub struct StoredMetric {
     pub direction: Better,
     /// How the values are obtained.
     pub kind: Kind,
+    /// Who found its values; absent if only one kind of stage has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// Median of `rounds`, finite.
     pub point: f64,
     /// The value of each valid round or launch, in order, at least one; rounded to six significant digits, whole

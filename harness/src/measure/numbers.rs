@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::metric::{Better, Kind};
+use super::metric::{Better, Kind, Source};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Numbers {
@@ -49,6 +49,8 @@ pub struct Entry {
     pub better: Option<Better>,
     /// How the values are obtained.
     pub kind: Kind,
+    /// Who found the values, if the layout says so.
+    pub source: Option<Source>,
     pub values: Values,
     /// Lower and upper end of the interval of the value.
     pub interval: Option<(f64, f64)>,
@@ -136,6 +138,7 @@ impl Entry {
             unit: unit.to_owned(),
             better: Quantity::of(unit).and_then(|(quantity, _)| quantity.better()),
             kind: Kind::Sampled,
+            source: None,
             values,
             interval: None,
             n: None,

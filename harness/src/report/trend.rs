@@ -56,7 +56,7 @@ struct Point {
     interval: Option<Interval>,
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     n: u64,
-    /// Same scenario, options, harness and host as the newest run.
+    /// Same scenario, options, harness, host and source of the values as in the newest run.
     comparable: bool,
     override_reason: Option<String>,
 }
@@ -96,7 +96,10 @@ impl Trend {
         let stored = newest.metric(metric)?;
         // The newest run is comparable with itself, even if facts of its host are unknown.
         let comparable = |run: &Promoted| run.run_id == newest.run_id || run.differs(newest).is_empty();
-        let points = baseline.runs.iter().map(|run| point(run, run.metric(metric)?, comparable(run)));
+        let points = baseline.runs.iter().map(|run| {
+            let found = run.metric(metric)?;
+            point(run, found, comparable(run) && found.source == stored.source)
+        });
         let runs: Vec<Point> = points.flatten().collect();
         let comparable: Vec<f64> = runs.iter().filter(|point| point.comparable).map(|point| point.value).collect();
         Some(Self {

@@ -39,7 +39,10 @@ fn widened(estimate: &Estimate, scatter: f64) -> Option<Interval> {
 /// Returns the relative scatter of the stored runs of this machine, if there are enough.
 fn history(metric: &Measured, against: Option<&Against>) -> Option<f64> {
     let against = against.filter(|against| against.elsewhere.is_none() && against.caps.is_empty())?;
-    let past = against.metrics.iter().find(|past| past.id == metric.id && past.history.len() >= HISTORY)?;
+    let past = against
+        .metrics
+        .iter()
+        .find(|past| past.id == metric.id && past.source == metric.source && past.history.len() >= HISTORY)?;
     relative(&past.history)
 }
 

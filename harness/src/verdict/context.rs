@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::judgement::finding::FindingKind;
 use crate::baseline::{Baseline, Direct};
-use crate::measure::metric::Unit;
+use crate::measure::metric::{Source, Unit};
 use crate::measure::record::References;
 
 /// Number of newest runs that are kept.
@@ -66,6 +66,9 @@ pub struct Past {
     /// `category/name`, with `@stage` where needed.
     pub id: String,
     pub unit: Unit,
+    /// Who found its values; absent if only one kind of stage has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// The value of each round or launch of the newest run that has the metric.
     pub rounds: Vec<f64>,
     /// The point of every run that has it, oldest first; at least one.
@@ -134,7 +137,9 @@ impl Against {
         let runs = &baseline.runs[baseline.runs.len().saturating_sub(RUNS)..];
         let mut metrics: Vec<Past> = Vec::new();
         for metric in runs.iter().flat_map(|run| &run.metrics) {
-            let known = metrics.iter_mut().find(|past| past.id == metric.id && past.unit == metric.unit);
+            let same =
+                |past: &&mut Past| past.id == metric.id && past.unit == metric.unit && past.source == metric.source;
+            let known = metrics.iter_mut().find(same);
             if let Some(past) = known {
                 past.rounds.clone_from(&metric.rounds);
                 past.advisory.clone_from(&metric.advisory);
@@ -144,6 +149,7 @@ impl Against {
                 metrics.push(Past {
                     id: metric.id.clone(),
                     unit: metric.unit,
+                    source: metric.source,
                     rounds: metric.rounds.clone(),
                     history: vec![metric.point],
                     direct: metric.direct,

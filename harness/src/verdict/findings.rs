@@ -10,7 +10,7 @@ use super::published::{Draft, publish};
 use super::reference;
 use super::stage::judging;
 use super::weigh::{Question, undecided, weigh};
-use crate::measure::metric::{self, Kind, Unit};
+use crate::measure::metric::{self, Kind, Source, Unit};
 use crate::measure::record::{Record, StageRecord, StageStatus};
 use harness_stats::benjamini_hochberg;
 
@@ -53,6 +53,9 @@ fn paired(head: &Measured, base: &Measured, options: &Options) -> Option<Finding
         (Value::Absent { reason }, _) => return Some(undecided(&head.id, format!("the base has no value: {reason}"))),
         (_, Value::Absent { reason }) => return Some(undecided(&head.id, format!("the head has no value: {reason}"))),
     };
+    if let Some(why) = other_source(base.source, head.source) {
+        return Some(undecided(&head.id, why));
+    }
     let advisory = base.advisory.as_deref().or(head.advisory.as_deref());
     let gate = options.gates.of_pairs(&head.id, head.unit);
     let finding = weigh(&Question { gate, ..question(head, advisory, &[], &options.gates) }, &grounds);
@@ -95,8 +98,17 @@ fn stored(record: &Record, head: &[Measured], against: &Against, options: &Optio
     findings
 }
 
+/// Finds the stored values of a metric: those of its own source, if there are any.
 fn past_of<'a>(head: &Measured, against: &'a Against) -> Option<&'a Past> {
-    against.metrics.iter().find(|past| past.id == head.id)
+    let all = || against.metrics.iter().filter(|past| past.id == head.id);
+    all().find(|past| past.source == head.source).or_else(|| all().next())
+}
+
+/// Explains why values of two sources are not comparable; `None` for one source.
+pub(super) fn other_source(base: Option<Source>, head: Option<Source>) -> Option<String> {
+    let words = |source: Option<Source>| source.map_or("of unknown source", Source::words);
+    let (one, other) = (words(base), words(head));
+    (base != head).then(|| format!("not comparable: the values of the base are {one}, those of the head are {other}"))
 }
 
 fn is_of_invalid_stage(metric: &Measured, record: &Record) -> bool {
@@ -128,6 +140,9 @@ fn one_stored(head: &Measured, past: Option<&Past>, against: &Against, options: 
     if past.unit != head.unit {
         let (one, other) = (past.unit.label(), head.unit.label());
         return Some(undecided(&head.id, format!("the units differ: {one} in the baseline, {other} here")));
+    }
+    if let Some(why) = other_source(past.source, head.source) {
+        return Some(undecided(&head.id, why));
     }
     let grounds = Grounds::Stored { base: past.rounds.clone(), history: past.history.clone(), head: rounds.clone() };
     let advisory = past.advisory.as_deref().or(head.advisory.as_deref());

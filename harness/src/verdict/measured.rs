@@ -115,6 +115,7 @@ fn measured(metric: &Metric, stage: &StageRecord, parts: &Parts, detail: Option<
         unit: metric.unit,
         direction: metric.better,
         kind: metric.kind,
+        source: metric.source,
         stage: stage.name.clone(),
         value,
         between_runs: None,

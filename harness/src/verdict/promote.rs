@@ -166,6 +166,7 @@ fn kept(metric: &Measured) -> Option<StoredMetric> {
         unit: metric.unit,
         direction: metric.direction,
         kind: metric.kind,
+        source: metric.source,
         point: Estimate::median(&sample).point,
         rounds: sample.values().to_vec(),
         direct: metric.arms.and_then(|arms| direct(&arms.direct)),

@@ -2,6 +2,7 @@
 mod machines;
 mod properties;
 mod publishing;
+mod sources;
 mod stored;
 mod weighing;
 

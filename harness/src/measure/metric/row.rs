@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bencher::Measure;
+use super::source::Source;
 use super::unit::{Better, Unit};
 use crate::measure::kind::StageKind;
 use crate::measure::record::StageRecord;
@@ -55,6 +56,8 @@ pub struct Metric {
     pub kind: Kind,
     /// The kind of stage that it is taken from.
     pub stage: StageKind,
+    /// Who finds its values; present if several kinds of stages have a metric with this id.
+    pub source: Option<Source>,
     /// Its measure in Bencher.
     pub bencher: &'static Measure,
     /// The claim of REQ-OBS-001, if there is one.
@@ -128,6 +131,7 @@ pub(crate) const fn row(
         better: Better::Lower,
         kind: Kind::Sampled,
         stage,
+        source: None,
         bencher,
         target: None,
         about,
@@ -147,6 +151,12 @@ impl Metric {
     pub(crate) const fn req(mut self, req: &'static str, target: f64) -> Self {
         self.req = Some(req);
         self.target = Some(Limit { value: target });
+        self
+    }
+
+    /// Names who finds the values, for an id that several kinds of stages have.
+    pub(crate) const fn source(mut self, source: Source) -> Self {
+        self.source = Some(source);
         self
     }
 

@@ -86,6 +86,9 @@ mod tests {
         for (one, first) in METRICS.iter().filter_map(|one| Some((one, find(one.id)?))) {
             let same = |metric: &Metric| (metric.unit, metric.better, metric.kind, metric.bencher.slug, metric.req);
             assert_eq!(same(one), same(first), "{} means two things", one.id);
+            let others = rows(one.id).filter(|other| other.stage != one.stage);
+            let told = others.map(|other| other.source).all(|other| other.is_some() && other != one.source);
+            assert!(told, "the values of {} in several kinds of stages cannot be told apart", one.id);
         }
         let ids: BTreeSet<&str> = METRICS.iter().map(|metric| metric.id).collect();
         for id in ids {

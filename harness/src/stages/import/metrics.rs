@@ -6,17 +6,18 @@ use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{BANDWIDTH, COUNT, LATENCY, LATENCY_TAIL, MEMORY};
 use crate::measure::metric::fact::Fact;
 use crate::measure::metric::row::{Absent, Metric, Values, row};
+use crate::measure::metric::source::Source::Imported;
 use crate::measure::metric::unit::Unit::{Bytes, Count, MegabytesPerSecond, Micros, Millis};
 use crate::measure::record::StageRecord;
 
 const EVALUATION: &str = "In-process evaluation time of one policy, measured by Criterion.";
 
 pub(crate) const METRICS: &[Metric] = &[
-    row("policy/eval_p50", Micros, StageKind::Import, &LATENCY, "In-process evaluation time of one policy, measured by Criterion: median of its samples, each the mean of one batch of iterations.", eval_p50).help(EVALUATION)
+    row("policy/eval_p50", Micros, StageKind::Import, &LATENCY, "In-process evaluation time of one policy, measured by Criterion: median of its samples, each the mean of one batch of iterations.", eval_p50).help(EVALUATION).source(Imported)
         .req("M-POL-001", 100.0),
-    row("policy/eval_p99", Micros, StageKind::Import, &LATENCY_TAIL, "The same, quantile 0.99 of the samples. Advisory, because the mean of a batch hides its slowest evaluations.", eval_p99).help(EVALUATION)
+    row("policy/eval_p99", Micros, StageKind::Import, &LATENCY_TAIL, "The same, quantile 0.99 of the samples. Advisory, because the mean of a batch hides its slowest evaluations.", eval_p99).help(EVALUATION).source(Imported)
         .req("M-POL-002", 500.0),
-    row("policy/reload_time", Millis, StageKind::Import, &LATENCY, "In-process time of reloading the policies, measured by Criterion: median of its samples.", reload_time)
+    row("policy/reload_time", Millis, StageKind::Import, &LATENCY, "In-process time of reloading the policies, measured by Criterion: median of its samples.", reload_time).source(Imported)
         .req("M-POL-003", 100.0),
     row("import/time", Micros, StageKind::Import, &LATENCY, "A time that another tool has measured: median of its samples. The name after the @ is that of the scenario.", time).key(),
     row("throughput/import_mbs", MegabytesPerSecond, StageKind::Import, &BANDWIDTH, "Bytes per second that another tool has measured, for example by the throughput that a benchmark of Criterion declares: median of its samples.", throughput)

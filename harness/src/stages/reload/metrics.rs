@@ -5,12 +5,13 @@ use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{ERRORS, LATENCY};
 use crate::measure::metric::fact::Fact;
 use crate::measure::metric::row::{Absent, Metric, Values, row};
+use crate::measure::metric::source::Source::Observed;
 use crate::measure::metric::unit::Unit::{Millis, Percent};
 use crate::measure::metric::values::error_percent;
 use crate::measure::record::StageRecord;
 
 pub(crate) const METRICS: &[Metric] = &[
-    row("policy/reload_time", Millis, StageKind::Reload, &LATENCY, "Time from a trigger until the last connection of the load saw the new behaviour, one value per reload. A connection that was closed sees it when its successor does.", |stage| per_reload(stage, |seen| seen.last_ns)).key()
+    row("policy/reload_time", Millis, StageKind::Reload, &LATENCY, "Time from a trigger until the last connection of the load saw the new behaviour, one value per reload. A connection that was closed sees it when its successor does.", |stage| per_reload(stage, |seen| seen.last_ns)).key().source(Observed)
         .req("M-POL-003", 100.0),
     row("reload/first", Millis, StageKind::Reload, &LATENCY, "The same until the first connection saw it.", |stage| per_reload(stage, |seen| seen.first_ns)).key(),
     row("errors/reload_percent", Percent, StageKind::Reload, &ERRORS, "Requests that were not answered as expected while the target was reloaded again and again ÷ all requests.", error_percent).exact(),

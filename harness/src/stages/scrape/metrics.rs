@@ -5,6 +5,7 @@ use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{LATENCY, LATENCY_TAIL, REPORTED};
 use crate::measure::metric::fact::Fact;
 use crate::measure::metric::row::{Absent, Metric, Values, row};
+use crate::measure::metric::source::Source::Reported;
 use crate::measure::metric::unit::Unit::{Count, Micros};
 use crate::measure::record::StageRecord;
 
@@ -12,9 +13,9 @@ const EVALUATION: &str = "Evaluation time of one policy, as the target reports i
 
 pub(crate) const METRICS: &[Metric] = &[
     row("policy/eval_mean", Micros, StageKind::Scrape, &LATENCY, "Evaluation time of one policy, as the target reports it: increase of the sum of a histogram ÷ increase of its count, over the counted rounds of an instance.", |stage| values(stage, "policy/eval_mean")).help(EVALUATION).key(),
-    row("policy/eval_p50", Micros, StageKind::Scrape, &LATENCY, "The same, quantile 0.5, interpolated within its bucket. Advisory, because only the ends of the bucket are known.", |stage| values(stage, "policy/eval_p50")).help(EVALUATION)
+    row("policy/eval_p50", Micros, StageKind::Scrape, &LATENCY, "The same, quantile 0.5, interpolated within its bucket. Advisory, because only the ends of the bucket are known.", |stage| values(stage, "policy/eval_p50")).help(EVALUATION).source(Reported)
         .req("M-POL-001", 100.0),
-    row("policy/eval_p99", Micros, StageKind::Scrape, &LATENCY_TAIL, "The same for quantile 0.99.", |stage| values(stage, "policy/eval_p99")).help(EVALUATION)
+    row("policy/eval_p99", Micros, StageKind::Scrape, &LATENCY_TAIL, "The same for quantile 0.99.", |stage| values(stage, "policy/eval_p99")).help(EVALUATION).source(Reported)
         .req("M-POL-002", 500.0),
     row("scrape/time", Micros, StageKind::Scrape, &LATENCY, "A time that the target reports: mean or quantile of a histogram over the counted rounds of an instance, or a gauge at their end. The name after the @ is that of the scenario.", |stage| values(stage, "scrape/time")).key(),
     row("scrape/per_request", Count, StageKind::Scrape, &REPORTED, "Increase of a counter of the target ÷ requests that were sent to it, over the counted rounds of an instance.", |stage| values(stage, "scrape/per_request")).key(),

@@ -43,7 +43,9 @@ fn same(runs: &[Numbers], of: impl Fn(&Numbers) -> Option<String>) -> Option<Str
 }
 
 fn merged(entry: Entry, runs: &[Numbers]) -> Result<Entry, String> {
-    let all: Vec<&Entry> = runs.iter().flat_map(|run| &run.entries).filter(|other| other.is_of(&entry)).collect();
+    // Values of another source are another quantity, so they are no history of this one.
+    let is_same = |other: &&Entry| other.is_of(&entry) && other.source == entry.source;
+    let all: Vec<&Entry> = runs.iter().flat_map(|run| &run.entries).filter(is_same).collect();
     if let Some(other) = all.iter().find(|other| other.unit != entry.unit) {
         return Err(format!(
             "base: the unit of {} is {} in one run and {} in another",

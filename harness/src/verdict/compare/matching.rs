@@ -3,6 +3,7 @@
 use super::weigh::{Context, undecided, weigh};
 use super::{Change, Problem};
 use crate::measure::{Entry, Numbers};
+use crate::verdict::findings::other_source;
 
 /// Returns a change for every number of either side, most serious first, including those that could not be compared.
 pub(super) fn changes(base: &Numbers, head: &Numbers, context: &Context<'_>) -> (Vec<Change>, Vec<Problem>) {
@@ -13,9 +14,12 @@ pub(super) fn changes(base: &Numbers, head: &Numbers, context: &Context<'_>) -> 
     for entry in &head.entries {
         match base.entries.iter().find(|other| other.is_of(entry)) {
             Some(other) if other.unit != entry.unit => changes.push(other_unit(other, entry)),
-            Some(other) => match weigh(other, entry, context) {
-                Ok(change) => changes.push(change),
-                Err(problem) => problems.push(problem),
+            Some(other) => match other_source(other.source, entry.source) {
+                Some(why) => changes.push(undecided(entry, None, None, format!("{}: {why}", entry.label()))),
+                None => match weigh(other, entry, context) {
+                    Ok(change) => changes.push(change),
+                    Err(problem) => problems.push(problem),
+                },
             },
             None => changes.push(missing(entry, "base", base)),
         }

@@ -135,6 +135,7 @@ fn entry(metric: &Measured) -> Option<Entry> {
     Some(Entry {
         better: Some(metric.direction),
         kind: metric.kind,
+        source: metric.source,
         interval: estimate.interval.map(|interval| (interval.low, interval.high)),
         n: Some(estimate.n),
         rounds: rounds.clone(),

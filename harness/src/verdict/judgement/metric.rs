@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::metric::{Better, Kind, Unit, category};
+use crate::measure::metric::{Better, Kind, Source, Unit, category};
 use harness_stats::{Estimate, Interval};
 
 /// One metric of one stage.
@@ -18,6 +18,9 @@ pub struct Measured {
     pub direction: Better,
     /// How the values are obtained.
     pub kind: Kind,
+    /// Who found its values; absent if only one kind of stage has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// The stage it is from.
     pub stage: String,
     pub value: Value,

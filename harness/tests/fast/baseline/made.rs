@@ -129,6 +129,7 @@ pub fn metric(id: &str, unit: Unit, direction: Better, rounds: &[f64]) -> Stored
         unit,
         direction,
         kind: Kind::Sampled,
+        source: None,
         point,
         rounds,
         direct: None,

@@ -76,6 +76,7 @@ fn a_stored_base_its_caps_and_its_absence_are_reported() {
         Some(Past {
             id: metric.id.clone(),
             unit: metric.unit,
+            source: metric.source,
             rounds,
             history: vec![point * 0.68],
             direct: None,

@@ -155,6 +155,7 @@ fn compared() -> (Record, Judgement) {
     let past = Past {
         id: "latency/p50".to_owned(),
         unit: Unit::Millis,
+        source: None,
         rounds: vec![0.263; 6],
         history: vec![0.26, 0.27, 0.25, 0.26, 0.28, 0.26, 0.25, 0.27, 0.263],
         direct: None,
