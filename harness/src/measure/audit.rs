@@ -196,7 +196,12 @@ fn stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
 /// left out, because [`steal`] checks it. In quiet runs on a shared virtual machine, at most one of 80 slices of 200 ms had a stall.
 fn upstream_stall(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let limit = limits.upstream_stall.0;
-    let Some(stalled) = evidence.ledger?.upstream_stall_ns else { return Some(Check::unread(Rule::Stall, limit)) };
+    let on_pipes = || evidence.load.stdio.as_ref()?.server_stall_ns;
+    let known = match evidence.ledger {
+        Some(ledger) => ledger.upstream_stall_ns,
+        None => Some(on_pipes()?),
+    };
+    let Some(stalled) = known else { return Some(Check::unread(Rule::Stall, limit)) };
     let share = stalled as f64 / evidence.load.window_ns.max(1) as f64;
     let found = Found::Stall { process: OwnProcess::Upstream, share, share_of: ShareOf::Window, limit };
     Some(Check::new(found, share <= limit, Blame::Upstream))

@@ -57,6 +57,8 @@ pub enum Found {
         before: f64,
         after: f64,
     },
+    /// The whole answer was the same before and after requests, so it is older than they are.
+    Stale,
     /// There is no value, with the reason.
     Missing(String),
 }
@@ -91,6 +93,11 @@ impl Asked {
         let name = &self.name;
         let value = match (found, self.how) {
             (Found::Missing(reason), _) => return Err(reason.clone()),
+            (Found::Stale, _) => {
+                return Err(format!(
+                    "the answer with {name} did not change while requests were sent: it was made before them"
+                ));
+            }
             (Found::Reset { before, after }, _) => {
                 return Err(format!("{name} went back from {before} to {after}: it was set to 0 in between"));
             }
@@ -130,13 +137,41 @@ impl Asked {
 }
 
 impl Found {
+    /// Adds what was reported over a later span to this; a gauge has its later value. A series that was not there before counts from 0; what was
+    /// set back or stale stays so.
+    #[must_use]
+    pub fn plus(self, later: Self) -> Self {
+        match (self, later) {
+            (lost @ (Self::Reset { .. } | Self::Stale), _) | (_, lost @ (Self::Reset { .. } | Self::Stale)) => lost,
+            (
+                Self::Histogram { count, sum, buckets },
+                Self::Histogram { count: more, sum: more_sum, buckets: more_buckets },
+            ) => Self::Histogram { count: count + more, sum: sum + more_sum, buckets: added(buckets, more_buckets) },
+            (Self::Counter(increase), Self::Counter(more)) => Self::Counter(increase + more),
+            (_, later) => later,
+        }
+    }
+
     /// Returns how often something was counted; `None` for a gauge, and without a value.
     pub const fn count(&self) -> Option<f64> {
         match self {
             Self::Histogram { count, .. } | Self::Counter(count) => Some(*count),
-            Self::Gauge(_) | Self::Reset { .. } | Self::Missing(_) => None,
+            Self::Gauge(_) | Self::Reset { .. } | Self::Stale | Self::Missing(_) => None,
         }
     }
+}
+
+/// Adds the increases of buckets by their upper ends, in the order of these.
+fn added(mut buckets: Vec<Bucket>, more: Vec<Bucket>) -> Vec<Bucket> {
+    for bucket in more {
+        match buckets.iter_mut().find(|known| known.upper == bucket.upper) {
+            Some(known) => known.count += bucket.count,
+            None => buckets.push(bucket),
+        }
+    }
+    let end = |bucket: &Bucket| bucket.upper.unwrap_or(f64::INFINITY);
+    buckets.sort_by(|one, other| end(one).total_cmp(&end(other)));
+    buckets
 }
 
 #[cfg(test)]
@@ -177,5 +212,30 @@ mod tests {
         assert_eq!(asked(How::PerRequest, 1.0).value(&Found::Counter(30.0), 20), Ok(1.5));
         assert!(asked(How::PerRequest, 1.0).value(&Found::Counter(30.0), 0).is_err());
         assert!(asked(How::Gauge, 1.0).value(&Found::Gauge(f64::NAN), 0).is_err());
+    }
+
+    #[test]
+    fn spans_are_added_and_what_was_set_back_in_one_of_them_is_lost() {
+        let Found::Histogram { count, sum, buckets } = histogram([1.0, 2.0, 0.0]).plus(histogram([3.0, 0.0, 5.0]))
+        else {
+            panic!("no histogram")
+        };
+        let counts: Vec<f64> = buckets.iter().map(|bucket| bucket.count).collect();
+        assert_eq!((count, sum, counts), (11.0, 60.0, vec![4.0, 2.0, 5.0]));
+        let finer = added(buckets, vec![Bucket { upper: Some(0.3), count: 7.0 }]);
+        assert_eq!(
+            finer.iter().map(|bucket| bucket.upper).collect::<Vec<_>>(),
+            [Some(0.1), Some(0.3), Some(0.5), None]
+        );
+        assert_eq!(Found::Counter(3.0).plus(Found::Counter(4.0)), Found::Counter(7.0));
+        assert_eq!(Found::Gauge(3.0).plus(Found::Gauge(4.0)), Found::Gauge(4.0));
+        let reset = Found::Reset { before: 9.0, after: 2.0 };
+        assert_eq!(Found::Counter(3.0).plus(reset.clone()), reset);
+        assert_eq!(Found::Stale.plus(Found::Counter(3.0)), Found::Stale);
+        let missing = || Found::Missing("why".to_owned());
+        assert_eq!(
+            (missing().plus(Found::Counter(1.0)), Found::Counter(1.0).plus(missing())),
+            (Found::Counter(1.0), missing())
+        );
     }
 }

@@ -5,6 +5,7 @@ mod beside;
 mod change;
 mod foreign;
 mod launch;
+mod servers;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -111,14 +111,16 @@ impl Driver<'_, '_> {
         self.preflight().await?;
         tally.begun = tally.begun.or_else(|| Some(Mono::now()));
         self.round(WARM_UP, tally.extent).await?;
-        let scraping = Scraping::begin(self.rig, self.stage, &self.benches).await?;
+        let mut scraping = Scraping::begin(self.rig, self.stage, &self.benches).await?;
         let mut index = WARM_UP + 1;
         while tally.valid < self.until {
-            match self.round(index, tally.extent).await? {
+            let (status, is_disturbed) = self.round(index, tally.extent).await?;
+            match (status, is_disturbed) {
                 (RoundStatus::Valid, _) => tally.valid += 1,
                 (_, true) => tally.disturbed += 1,
                 (_, false) => tally.rejected += 1,
             }
+            scraping.after(self.rig, self.stage, &self.benches, status).await?;
             self.rig.emit(Event::Step { done: tally.stage.0 + tally.valid, of: tally.stage.1 });
             if tally.valid < self.until && tally.exhausted(tally.took()) {
                 return Err(self.too_few(tally));

@@ -1,18 +1,20 @@
-//! Reads what a target reports of itself: before the first and after the last counted round of an instance, and once after a launch. The
-//! target is idle meanwhile.
+//! Reads what a target reports of itself: before the first counted round of an instance and after each of its rounds, and once after a
+//! launch. The target is idle meanwhile.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::bench::Bench;
 use super::halt::Halt;
 use super::rig::Rig;
 use super::scraped::Scraped;
 use crate::interop::exposition::{Exposition, Sample};
-use crate::measure::Arm;
 use crate::measure::scraped::{Asked, Bucket, Found, How};
+use crate::measure::{Arm, RoundStatus};
 use crate::work::Stage;
 use crate::work::reported::Read;
 use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 use harness_base::words::nearest;
 use harness_rig::aside::aside;
 use harness_rig::probe;
@@ -22,6 +24,8 @@ use harness_rig::target::HttpUrl;
 const LONGEST: usize = 2 << 20;
 /// The most buckets of a histogram.
 const MOST_BUCKETS: usize = 1_000;
+/// How long a target is left alone after its last round, to see what grows without requests.
+const IDLE: Duration = Duration::from_millis(50);
 
 type Answer = Result<Exposition, String>;
 
@@ -32,9 +36,21 @@ struct Look {
     answers: BTreeMap<String, Answer>,
 }
 
-/// The first look at the instances of a turn.
+/// What an instance has reported so far.
+#[derive(Debug)]
+struct Window {
+    index: u32,
+    /// The answers after the last round.
+    last: Look,
+    /// The time of the valid rounds, each from the answers before it to those after it.
+    span: Nanos,
+    /// What the valid rounds added, by the stage that describes it and the order of what is asked for; absent before the first of them.
+    found: Option<Vec<Vec<Found>>>,
+}
+
+/// The windows of the instances of a turn.
 #[derive(Debug, Default)]
-pub(crate) struct Scraping(Vec<(u32, Look)>);
+pub(crate) struct Scraping(Vec<Window>);
 
 impl Scraping {
     /// Looks at the instances before their first counted round, if anything is read of them.
@@ -42,37 +58,82 @@ impl Scraping {
     /// # Errors
     /// Returns [`Halt::Failed`] if a target ended, or [`Halt::Interrupted`]. An endpoint that does not answer is part of the result.
     pub(crate) async fn begin(rig: &Rig<'_>, stage: &Stage, benches: &[Bench]) -> Result<Self, Halt> {
-        let mut looks = Vec::new();
+        let mut windows = Vec::new();
         if !stage.reports.windows.is_empty() {
             for bench in benches {
-                looks.push((bench.index, look(rig, stage, bench).await?));
+                let last = look(rig, stage, bench, None).await?;
+                windows.push(Window { index: bench.index, last, span: Nanos::ZERO, found: None });
             }
         }
-        Ok(Self(looks))
+        Ok(Self(windows))
     }
 
-    /// Looks at the instances again after their last round, and keeps what they reported in between.
+    /// Looks at the instances after a round. What they reported since the look before it counts if the round does.
+    ///
+    /// # Errors
+    /// See [`Scraping::begin`].
+    pub(crate) async fn after(
+        &mut self,
+        rig: &Rig<'_>,
+        stage: &Stage,
+        benches: &[Bench],
+        status: RoundStatus,
+    ) -> Result<(), Halt> {
+        for window in &mut self.0 {
+            let Some(bench) = benches.iter().find(|bench| bench.index == window.index) else { continue };
+            let now = look(rig, stage, bench, Some(&window.last)).await?;
+            if status == RoundStatus::Valid {
+                window.span = window.span.plus(now.at.since(window.last.at));
+                let found = increases(stage, &window.last, &now);
+                window.found = Some(match window.found.take() {
+                    None => found,
+                    Some(sums) => sums.into_iter().zip(found).map(added).collect(),
+                });
+            }
+            window.last = now;
+        }
+        Ok(())
+    }
+
+    /// Looks at the instances once more while they are idle, and keeps what they reported.
     ///
     /// # Errors
     /// See [`Scraping::begin`].
     pub(crate) async fn end(self, rig: &mut Rig<'_>, stage: &Stage, benches: &[Bench]) -> Result<(), Halt> {
-        for (index, before) in self.0 {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        rig.interrupt.or(tokio::time::sleep(IDLE)).await?;
+        for Window { index, last, span, found } in self.0 {
             let Some(bench) = benches.iter().find(|bench| bench.index == index) else { continue };
-            let after = look(rig, stage, bench).await?;
-            let (sent, span) = (sent(rig, index), after.at.since(before.at));
-            for (into, reads) in &stage.reports.windows {
-                let found = reads.iter().map(|read| found(read, &before, &after)).collect();
-                rig.scraped.push(Scraped { into: into.clone(), index, build: bench.build, span, sent, found });
+            let now = look(rig, stage, bench, Some(&last)).await?;
+            let (sent, idle_span) = (sent(rig, index), now.at.since(last.at));
+            let idle = increases(stage, &last, &now);
+            let found = found.unwrap_or_default().into_iter().zip(idle);
+            for ((into, _), (found, idle)) in stage.reports.windows.iter().zip(found) {
+                let idle = idle.iter().map(|found| found.count().unwrap_or(0.0)).collect();
+                let (into, build) = (into.clone(), bench.build);
+                rig.scraped.push(Scraped { into, index, build, span, sent, found, idle_span, idle });
             }
         }
         Ok(())
     }
 }
 
-/// Counts the requests that the rounds after the warm-up round sent to the target.
+/// Returns what was reported between two looks, by the stage that describes it and the order of what is asked for.
+fn increases(stage: &Stage, before: &Look, after: &Look) -> Vec<Vec<Found>> {
+    let of = |(_, reads): &(String, Vec<Read>)| reads.iter().map(|read| found(read, before, after)).collect();
+    stage.reports.windows.iter().map(of).collect()
+}
+
+fn added((sums, found): (Vec<Found>, Vec<Found>)) -> Vec<Found> {
+    sums.into_iter().zip(found).map(|(sum, found)| sum.plus(found)).collect()
+}
+
+/// Counts the requests that the valid rounds sent to the target.
 fn sent(rig: &Rig<'_>, index: u32) -> u64 {
     let rounds = rig.recorder.instance(index).map_or(&[][..], |instance| &instance.rounds);
-    let trials = rounds.iter().filter(|round| round.index > 0).flat_map(|round| &round.trials);
+    let trials = rounds.iter().filter(|round| round.status == RoundStatus::Valid).flat_map(|round| &round.trials);
     trials.filter(|trial| trial.arm == Arm::Proxied).map(|trial| trial.load.sent_total).sum()
 }
 
@@ -85,12 +146,18 @@ pub(crate) async fn gauge(rig: &Rig<'_>, bench: &Bench, read: &Read) -> Result<R
     Ok(answer.and_then(|answer| read.asked.value(&gauge_of(&read.asked, &answer), 0)))
 }
 
-async fn look(rig: &Rig<'_>, stage: &Stage, bench: &Bench) -> Result<Look, Halt> {
+/// Asks each endpoint once. One that could not be read before is not asked again, because the whole window is lost already.
+async fn look(rig: &Rig<'_>, stage: &Stage, bench: &Bench, last: Option<&Look>) -> Result<Look, Halt> {
     let mut answers = BTreeMap::new();
     for read in stage.reports.windows.iter().flat_map(|(_, reads)| reads) {
-        if !answers.contains_key(&read.endpoint) {
-            answers.insert(read.endpoint.clone(), answer(rig, bench, &read.endpoint).await?);
+        if answers.contains_key(&read.endpoint) {
+            continue;
         }
+        let answer = match last.and_then(|last| last.answers.get(&read.endpoint)) {
+            Some(Err(why)) => Err(why.clone()),
+            _ => answer(rig, bench, &read.endpoint).await?,
+        };
+        answers.insert(read.endpoint.clone(), answer);
     }
     Ok(Look { at: Mono::now(), answers })
 }
@@ -119,6 +186,7 @@ fn found(read: &Read, before: &Look, after: &Look) -> Found {
         _ => return Found::Missing("it was not read".to_owned()),
     };
     match read.asked.how {
+        How::Mean | How::Quantile(_) | How::PerRequest if before == after => Found::Stale,
         How::Gauge => gauge_of(&read.asked, after),
         How::PerRequest => counter_of(&read.asked, before, after),
         How::Mean | How::Quantile(_) => histogram_of(&read.asked, before, after),

@@ -95,6 +95,7 @@ pub(crate) async fn changed(
     let window = bench.window().await;
     limits::none_killed(&window.readings, &stage.limits)?;
     cancels::settle(bench, &mut load).await?;
+    bench.add_server_stalls(arm, &mut load);
     let after = hits(bench, &stage.requests).await?;
     ledger::record_mcp(before.as_ref(), after.as_ref(), &mut load);
     let ledger = ledger_of(before, after, &load);

@@ -2,6 +2,7 @@
 mod egress;
 mod launching;
 mod leaving;
+mod reloading;
 
 use crate::docker;
 use std::os::unix::process::CommandExt;

@@ -14,19 +14,19 @@ use crate::alone;
 use crate::support::waiting::eventually;
 use crate::support::{Ran, Scratch, measured, processes_naming, ran, run, run_command, settled, sidecar};
 
-const VIA_SLACK: [&str; 2] = ["--approve-via", "https://slack.com"];
+pub const VIA_SLACK: [&str; 2] = ["--approve-via", "https://slack.com"];
 const STAGE: &str = "[stage.approval]\nlaunches = 2\ncount = 5\nrate = \"20/s\"\n";
 /// The time between two polls of the sidecar for the approval.
 const POLL_MS: f64 = 5.0;
 
 /// Returns the sidecar with its way to the foreign hosts of `egress`.
-fn scenario(flags: &[&str], egress: &str, stage: &str) -> String {
+pub fn scenario(flags: &[&str], egress: &str, stage: &str) -> String {
     let env =
         "[target.process.env]\nHTTPS_PROXY = \"{egress.proxy}\"\nSSL_CERT_FILE = \"{egress.ca}\"\n\n[target.endpoints]";
     sidecar(flags, &format!("{egress}\n{stage}")).replace("[target.endpoints]", env)
 }
 
-fn slack(approve_after_ms: u64) -> String {
+pub fn slack(approve_after_ms: u64) -> String {
     format!("[egress.slack]\nbuiltin = \"slack\"\napprove_after = \"{approve_after_ms}ms\"\n")
 }
 

@@ -28,6 +28,7 @@ mod errors;
 mod events;
 mod failures;
 mod faults;
+mod freezes;
 mod hostile;
 mod init;
 mod keeper;

@@ -6,10 +6,10 @@ use harness::measure::{InstanceFacts, RoundStatus};
 use harness::stages::startup::facts::Reported;
 use rand::Rng as _;
 
-const EVALUATION: &str = "reference_sidecar_policy_evaluation_duration_ms";
+pub const EVALUATION: &str = "reference_sidecar_policy_evaluation_duration_ms";
 
 /// Returns an overhead stage of short slices, and an endpoint whose values become these metrics.
-fn scraping(instances: u64, metrics: &str) -> String {
+pub fn scraping(instances: u64, metrics: &str) -> String {
     format!(
         "[stage.overhead]\ninstances = {instances}\nrounds = 6\nrate = \"1000/s\"\nconnections = 5\nwarmup = \"30ms\"\nwindow = \"60ms\"\n\
          [scrape.policy]\nurl = \"http://127.0.0.1:{{port.admin}}/metrics\"\n[scrape.policy.metrics]\n{metrics}\n"
@@ -87,6 +87,29 @@ fn a_counter_that_was_set_back_is_noticed_and_its_window_dropped() {
     assert_eq!(stage.instances[0].rounds[0].status, RoundStatus::Rejected, "{:?}", stage.instances[0].facts);
     assert!(absent(&ran, "policy/eval_mean").contains("went back"), "{}", ran.stdout);
     assert!(ran.shows("window was dropped, because a counter was set back"), "{}", ran.stdout);
+}
+
+#[test]
+fn counters_that_stand_still_or_grow_without_requests_have_no_value() {
+    let _alone = alone();
+    let metrics = format!(
+        "\"policy/eval_mean\" = {{ histogram = \"{EVALUATION}\" }}\n\
+         \"scrape/per_request@decisions\" = {{ counter = \"reference_sidecar_policy_decisions_total\", per = \"request\" }}"
+    );
+    let lying = |flag: &[&str]| {
+        let ran = measured(&sidecar(&[&["--policy-takes", "20us"], flag].concat(), &scraping(1, &metrics)));
+        ran.expect_code(0);
+        ["policy/eval_mean", "scrape/per_request@decisions"].map(|id| (absent(&ran, id), ran.metric(id)))
+    };
+    let ghosts: u64 = rand::rng().random_range(1_000..=3_000);
+    for (why, value) in lying(&["--metrics-ghosts", &ghosts.to_string()]) {
+        assert!(why.contains("does not come from requests: it grows without them"), "{why}");
+        assert_eq!(value, None);
+    }
+    for (why, value) in lying(&["--metrics-frozen"]) {
+        assert!(why.contains("did not change while requests were sent"), "{why}");
+        assert_eq!(value, None);
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ server = ["builtin:upstream", "--stdio", "--mcp", "--mcp-tools", "3"]
 }
 
 /// Returns a scenario of the sidecar with these flags.
-fn shim(flags: &[&str], stage: &str) -> String {
+pub fn shim(flags: &[&str], stage: &str) -> String {
     let flags: String = flags.iter().map(|flag| format!("\"{flag}\", ")).collect();
     scenario(&format!("\"builtin:sidecar\", \"--stdio\", \"--truth-on-exit\", {flags}\"--\", \"{{server}}\""), stage)
 }

@@ -5,9 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use harness_base::clock::Mono;
+use harness_base::heartbeat::Stall;
+
+use crate::upstream::StallSpan;
 
 /// The number of hits that are kept until they are asked for, which bounds the memory.
 const MOST_HITS: usize = 1 << 16;
+/// The number of stalls that are kept until they are asked for.
+const MOST_STALLS: usize = 1024;
 /// The number of refused hosts that are counted by name.
 const MOST_REFUSED: usize = 256;
 /// The name under which all further hosts are counted.
@@ -18,6 +23,7 @@ const LONGEST: usize = 200;
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     seen: Mutex<Seen>,
+    stalls: Mutex<VecDeque<Stall>>,
     failed_handshakes: AtomicU64,
 }
 
@@ -51,6 +57,10 @@ pub struct Hit {
 pub struct HitsReport {
     /// Those since the last time they were asked for; the last 65,536, if there are more.
     pub hits: Vec<Hit>,
+    /// The spans since then in which the event loop did not run although it was due; the last 1,024, if there are more. Absent where the
+    /// kernel keeps no account of waiting threads.
+    #[serde(default)]
+    pub stalls: Option<Vec<StallSpan>>,
 }
 
 /// The answer of the command `refused`.
@@ -111,9 +121,20 @@ impl Ledger {
         self.failed_handshakes.fetch_add(1, Relaxed);
     }
 
-    /// Takes the hits since the last call.
-    pub(crate) fn take_hits(&self) -> HitsReport {
-        HitsReport { hits: std::mem::take(&mut self.seen().hits).into() }
+    /// Counts a stall of the event loop.
+    pub(crate) fn stall(&self, stall: Stall) {
+        let mut stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
+        if stalls.len() == MOST_STALLS {
+            stalls.pop_front();
+        }
+        stalls.push_back(stall);
+    }
+
+    /// Takes the hits and the stalls since the last call. `watched` is whether stalls can be detected.
+    pub(crate) fn take_hits(&self, watched: bool) -> HitsReport {
+        let stalls = std::mem::take(&mut *self.stalls.lock().unwrap_or_else(PoisonError::into_inner));
+        let stalls = watched.then(|| stalls.iter().map(StallSpan::from).collect());
+        HitsReport { hits: std::mem::take(&mut self.seen().hits).into(), stalls }
     }
 
     /// Reports what was refused so far.
@@ -134,6 +155,8 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use harness_base::units::Nanos;
+
     use super::*;
 
     #[test]
@@ -143,10 +166,13 @@ mod tests {
         let seeing =
             Seeing { at: Mono(7), egress: "a", method: "GET", path: &long, status: 200, approved: Some(Mono(9)) };
         (0..MOST_HITS + 2).for_each(|_| ledger.hit(&seeing));
-        let taken = ledger.take_hits().hits;
+        ledger.stall(Stall { from: Mono(1), until: Mono(5), stolen: Nanos(2) });
+        let HitsReport { hits: taken, stalls } = ledger.take_hits(true);
+        assert_eq!(stalls, Some(vec![StallSpan { from_ns: 1, until_ns: 5, stolen_ns: 2 }]));
         assert_eq!((taken.len(), taken[0].number, taken[0].path.len()), (MOST_HITS, 2, LONGEST));
         assert_eq!((taken[0].at_ns, taken[0].approved_ns), (7, Some(9)));
-        assert!(ledger.take_hits().hits.is_empty());
+        assert_eq!(ledger.take_hits(true), HitsReport { hits: Vec::new(), stalls: Some(Vec::new()) });
+        assert_eq!(ledger.take_hits(false).stalls, None);
     }
 
     #[test]

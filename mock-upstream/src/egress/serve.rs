@@ -36,7 +36,11 @@ pub fn main_with(args: Args) -> Result<(), Error> {
             stop.await;
             drop(sender);
         });
-        tokio::join!(serve_proxy(proxy, Arc::clone(&egress), stopped.clone()), serve_direct(direct, egress, stopped));
+        let served = async {
+            let direct = serve_direct(direct, Arc::clone(&egress), stopped.clone());
+            tokio::join!(serve_proxy(proxy, Arc::clone(&egress), stopped.clone()), direct);
+        };
+        egress.heartbeat.beat_until(served, |stall| egress.ledger.stall(stall)).await;
         Ok(())
     })
 }

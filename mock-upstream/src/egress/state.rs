@@ -1,5 +1,8 @@
 //! What all connections to the foreign hosts share.
 
+use harness_base::clock::Mono;
+use harness_base::heartbeat::Heartbeat;
+
 use super::args::HostSpec;
 use super::host::Host;
 use super::ledger::Ledger;
@@ -8,12 +11,14 @@ use crate::tls::Acceptor;
 pub(crate) struct Egress {
     hosts: Vec<Host>,
     pub(crate) ledger: Ledger,
+    pub(crate) heartbeat: Heartbeat,
     pub(crate) tls: Acceptor,
 }
 
 impl Egress {
     pub(crate) fn new(hosts: Vec<HostSpec>, tls: Acceptor) -> Self {
-        Self { hosts: hosts.into_iter().map(Host::new).collect(), ledger: Ledger::default(), tls }
+        let hosts = hosts.into_iter().map(Host::new).collect();
+        Self { hosts, ledger: Ledger::default(), heartbeat: Heartbeat::default(), tls }
     }
 
     /// Returns the declared host with this DNS name.
@@ -24,7 +29,12 @@ impl Egress {
     /// Obeys a command of the process that started this one. Returns the JSON of the answer.
     pub(crate) fn obey(&self, command: &str) -> Vec<u8> {
         let answer = match command {
-            "hits" => serde_json::to_vec(&self.ledger.take_hits()),
+            "hits" => {
+                if let Some(stall) = self.heartbeat.check(Mono::now()) {
+                    self.ledger.stall(stall);
+                }
+                serde_json::to_vec(&self.ledger.take_hits(self.heartbeat.is_known()))
+            }
             "refused" => serde_json::to_vec(&self.ledger.refused()),
             _ => Ok(br#"{"error":"no such command; there are hits and refused"}"#.to_vec()),
         };

@@ -11,7 +11,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 
 use super::report;
@@ -59,7 +59,7 @@ const JSON: &str = "application/json";
 
 pub(crate) async fn serve(stream: Socket, sidecar: Arc<Sidecar>, mut stop: Stop) {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let reply = answer(&sidecar, request.uri().path());
+        let reply = answer(&sidecar, request.method(), request.uri().path());
         std::future::ready(Ok::<_, Infallible>(reply))
     });
     let mut served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -67,7 +67,7 @@ pub(crate) async fn serve(stream: Socket, sidecar: Arc<Sidecar>, mut stop: Stop)
     let _ = server::drive(&mut served, &mut stop, server::GRACE).await;
 }
 
-fn answer(sidecar: &Sidecar, path: &str) -> Reply {
+fn answer(sidecar: &Sidecar, method: &Method, path: &str) -> Reply {
     match path {
         "/health" => state(report::healthy(sidecar).is_some(), "healthy", "starting"),
         "/ready" => state(report::ready(sidecar).is_some(), "ready", "not ready"),
@@ -77,13 +77,17 @@ fn answer(sidecar: &Sidecar, path: &str) -> Reply {
         },
         "/metrics" if sidecar.args.policy.metrics_endless => with(StatusCode::OK, "text/plain", Content::Endless),
         "/metrics" => {
-            let text = sidecar.truth().prometheus() + &sidecar.policy.prometheus();
+            let text = sidecar.policy.answer(sidecar.truth().prometheus() + &sidecar.policy.prometheus());
             reply(StatusCode::OK, "text/plain; version=0.0.4", text)
+        }
+        "/reload" if *method == Method::POST && sidecar.reloads.is_on() => {
+            sidecar.reloads.ask();
+            reply(StatusCode::OK, JSON, r#"{"status":"reloaded"}"#)
         }
         _ => reply(
             StatusCode::NOT_FOUND,
             JSON,
-            r#"{"error":"no such path; there are /health, /ready, /truth and /metrics"}"#,
+            r#"{"error":"no such path; there are /health, /ready, /truth, /metrics and, with --reload-takes, POST of /reload"}"#,
         ),
     }
 }

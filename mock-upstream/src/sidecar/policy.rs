@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use harness_base::clock::Mono;
@@ -25,6 +25,12 @@ pub struct PolicyFlags {
     /// Set the counters of the policy in /metrics to 0 after every Nth evaluation
     #[arg(long, value_name = "N", requires = "policy_takes", value_parser = clap::value_parser!(u64).range(1..))]
     pub metrics_reset_every: Option<u64>,
+    /// Count N more evaluations per second in /metrics, of 1 ms each, with or without requests
+    #[arg(long, value_name = "N", requires = "policy_takes", default_value_t = 0)]
+    pub metrics_ghosts: u64,
+    /// Answer /metrics each time as the first time
+    #[arg(long)]
+    pub metrics_frozen: bool,
     /// Answer /metrics without end
     #[arg(long)]
     pub metrics_endless: bool,
@@ -42,6 +48,10 @@ const LOAD: &str = "reference_sidecar_policy_load_ms";
 pub(crate) struct Policy {
     flags: PolicyFlags,
     reported: Mutex<Reported>,
+    /// When it began to count.
+    born: Mono,
+    /// The first answer of `/metrics`.
+    first: OnceLock<String>,
     /// All evaluations, also those before a reset.
     pub(crate) evaluated: Lengths,
     /// How long loading took; 0 before, and without.
@@ -49,7 +59,7 @@ pub(crate) struct Policy {
 }
 
 /// The counters in `/metrics`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Reported {
     count: u64,
     sum_ms: f64,
@@ -59,7 +69,14 @@ struct Reported {
 
 impl Policy {
     pub(crate) fn new(flags: &PolicyFlags) -> Self {
-        Self { flags: flags.clone(), reported: Mutex::default(), evaluated: Lengths::new(), load_ns: AtomicU64::new(0) }
+        Self {
+            flags: flags.clone(),
+            reported: Mutex::default(),
+            born: Mono::now(),
+            first: OnceLock::new(),
+            evaluated: Lengths::new(),
+            load_ns: AtomicU64::new(0),
+        }
     }
 
     /// Loads the policies, which blocks, and says how long that took.
@@ -85,7 +102,10 @@ impl Policy {
     pub(crate) fn prometheus(&self) -> String {
         let mut text = String::new();
         if self.flags.policy_takes.is_some() {
-            self.reported().write(&mut text);
+            let mut reported = self.reported().clone();
+            let lived = Mono::now().since(self.born);
+            reported.add_ghosts((lived.as_millis_f64() / 1e3 * self.flags.metrics_ghosts as f64) as u64);
+            reported.write(&mut text);
         }
         if self.flags.policy_load.is_some() {
             let ms = Nanos(self.load_ns.load(Relaxed)).as_millis_f64();
@@ -93,6 +113,11 @@ impl Policy {
             let _ = writeln!(text, "# TYPE {LOAD} gauge\n{LOAD} {ms:.3}");
         }
         text
+    }
+
+    /// Returns an answer of `/metrics`: this text, or the first one if a flag says so.
+    pub(crate) fn answer(&self, text: String) -> String {
+        if self.flags.metrics_frozen { self.first.get_or_init(|| text).clone() } else { text }
     }
 
     fn reported(&self) -> MutexGuard<'_, Reported> {
@@ -110,6 +135,15 @@ impl Reported {
         }
         if reset_every.is_some_and(|every| self.count >= every) {
             *self = Self::default();
+        }
+    }
+
+    /// Adds evaluations of 1 ms that did not happen.
+    fn add_ghosts(&mut self, ghosts: u64) {
+        self.count += ghosts;
+        self.sum_ms += ghosts as f64;
+        if let Some(place) = BUCKETS.iter().position(|end| 1.0 <= *end) {
+            self.buckets[place] += ghosts;
         }
     }
 
@@ -160,5 +194,14 @@ mod tests {
         reported.add(Nanos(1), Some(7));
         reported.add(Nanos(1), Some(7));
         assert_eq!(reported.count, 0);
+        reported.add_ghosts(3);
+        assert_eq!((reported.count, reported.sum_ms, reported.buckets[5]), (3, 3.0, 3));
+    }
+
+    #[test]
+    fn an_answer_can_stay_as_the_first_one() {
+        let frozen = Policy::new(&PolicyFlags { metrics_frozen: true, ..PolicyFlags::default() });
+        assert_eq!(frozen.answer("1".to_owned()), frozen.answer("2".to_owned()));
+        assert_eq!(Policy::new(&PolicyFlags::default()).answer("2".to_owned()), "2");
     }
 }

@@ -1,6 +1,5 @@
 //! One client connection of the proxy: applies costs and faults, and forwards the requests.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -27,7 +26,7 @@ use super::inbound::Inbound;
 use super::lengths::Lengths;
 use super::link::Gated;
 use super::outbound::Outbound;
-use super::reload::VERSION;
+use super::reload::{VERSION, with_version};
 use super::state::Sidecar;
 use crate::clock::{self, Sleepers};
 use crate::server::{self, Driven, Socket, Stop, Version};
@@ -99,13 +98,21 @@ where
     }
 }
 
-async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+/// A connection that a reload closes.
+#[derive(Debug, thiserror::Error)]
+#[error("a reload closes the connection")]
+struct Closed;
+
+async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Result<Reply, Closed> {
     let sidecar = &*connection.sidecar;
     let number = sidecar.truth.requests.fetch_add(1, Relaxed) + 1;
     sidecar.gate.request();
     faults::per_request(sidecar, number);
     let _memory = sidecar.held.hold();
     let args = &sidecar.args;
+    if sidecar.reloads.closes() {
+        return Err(Closed);
+    }
     let mut reply = if args.error_every.is_some_and(|n| number.is_multiple_of(n)) {
         sidecar.truth.errors_injected.fetch_add(1, Relaxed);
         refuse(args.error_kind, request).await
@@ -115,7 +122,10 @@ async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Resu
         pass(&connection, request).await
     };
     if let Some(version) = sidecar.reloads.version(connection.number) {
-        reply.headers_mut().insert(VERSION, version);
+        reply.headers_mut().insert(VERSION, HeaderValue::from(version));
+        if sidecar.reloads.is_in_body() {
+            reply = versioned(reply, version, args.on_upstream_error).await;
+        }
     }
     if args.exit_after == Some(number) {
         let code = args.exit_code.into();
@@ -225,6 +235,18 @@ async fn taken(response: Response<Incoming>, connection: &Connection) -> Reply {
             let message = format!("the answer of the upstream is incomplete: {error}\n");
             failed(connection.sidecar.args.on_upstream_error, message).await
         }
+    }
+}
+
+/// Puts a version into the body of an answer.
+async fn versioned(reply: Reply, version: u64, on_error: OnUpstreamError) -> Reply {
+    let (mut head, body) = reply.into_parts();
+    match body.collect().await {
+        Ok(body) => {
+            head.headers.remove(CONTENT_LENGTH);
+            Response::from_parts(head, Inbound::Own(Full::from(with_version(&body.to_bytes(), version))))
+        }
+        Err(error) => failed(on_error, format!("the answer of the upstream is incomplete: {error}\n")).await,
     }
 }
 

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use harness_base::address::Address;
@@ -73,6 +74,10 @@ pub struct Args {
     /// --body and the flags of --mcp apply; the progress of a call is written at once
     #[arg(long, conflicts_with_all = ["listen", "announce", "admin_stdio", "delay", "delay_distribution", "status", "error_every", "tls_cert"])]
     pub stdio: bool,
+    /// Write when this process did not run although it was due into this file: a line for each span, with begin, end and the part that the
+    /// hypervisor can have taken, in nanoseconds of the monotonic clock
+    #[arg(long, value_name = "FILE", requires = "stdio")]
+    pub stalls: Option<PathBuf>,
     #[command(flatten)]
     pub mcp: McpFlags,
     /// Answer the commands `ledger`, `cancelled`, `health` and `fault/NAME`, one per line, on stdin and stdout instead of below /__upstream/, so that

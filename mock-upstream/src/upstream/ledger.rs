@@ -62,6 +62,12 @@ pub struct StallSpan {
     pub stolen_ns: u64,
 }
 
+impl From<&Stall> for StallSpan {
+    fn from(stall: &Stall) -> Self {
+        Self { from_ns: stall.from.0, until_ns: stall.until.0, stolen_ns: stall.stolen.0 }
+    }
+}
+
 /// Requests of one method to one path.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Hits {
@@ -128,9 +134,7 @@ impl Ledger {
 
     fn stalls(&self) -> Vec<StallSpan> {
         let stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
-        let span =
-            |stall: &Stall| StallSpan { from_ns: stall.from.0, until_ns: stall.until.0, stolen_ns: stall.stolen.0 };
-        stalls.iter().map(span).collect()
+        stalls.iter().map(StallSpan::from).collect()
     }
 
     fn faults(&self) -> FaultTotals {

@@ -47,7 +47,10 @@ async fn serve_with(
 /// stdin cannot be read.
 pub fn main_with(args: Args) -> Result<(), Error> {
     if args.stdio {
-        let Args { mcp, body, .. } = args;
+        let Args { mcp, body, stalls, .. } = args;
+        if let Some(file) = stalls {
+            stdio::watch(&file).map_err(Error::setup("--stalls"))?;
+        }
         return stdio::serve(mcp, body).map_err(Error::setup("--stdio: stdin"));
     }
     server::raise_descriptor_limit();

@@ -1,13 +1,41 @@
 //! The MCP server on stdin and stdout: one message per line.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
+use std::thread;
 
+use harness_base::clock::Mono;
+use harness_base::heartbeat::Heartbeat;
 use harness_base::lines::Lines;
+use harness_base::units::Nanos;
 
 use super::mcp::{McpFlags, Server, Session};
 
 /// The bytes that one call reads.
 const CHUNK: usize = 64 << 10;
+
+/// The time between two beats of the thread that notices stalls. A beat takes some 20 µs of CPU time.
+const BEAT: Nanos = Nanos::from_millis(20);
+
+/// Begins to write the stalls of this process into a new file.
+///
+/// # Errors
+/// Returns an error when the file cannot be created, or the thread cannot be started.
+pub(super) fn watch(path: &Path) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    let watch = move || {
+        let heartbeat = Heartbeat::every(BEAT);
+        loop {
+            thread::sleep(BEAT.duration());
+            if let Some(stall) = heartbeat.beat(Mono::now()) {
+                // Without the file, the server answers nevertheless.
+                let _ = writeln!(file, "{} {} {}", stall.from.0, stall.until.0, stall.stolen.0);
+            }
+        }
+    };
+    thread::Builder::new().name("stalls".to_owned()).spawn(watch).map(drop)
+}
 
 /// Answers the messages on stdin on stdout, until one of them is closed. A message that has no end at the end of stdin is not answered.
 ///

@@ -45,6 +45,8 @@ impl Stall {
 /// find nothing.
 #[derive(Debug)]
 pub struct Heartbeat {
+    /// The time between two beats.
+    period: Nanos,
     /// The instant from which a missing beat is a stall.
     late_at: AtomicU64,
     last: Mutex<Beat>,
@@ -76,30 +78,36 @@ struct Account {
 }
 
 impl Default for Heartbeat {
-    /// Starts a heartbeat with a first beat now.
+    /// Starts a heartbeat with a beat every [`PERIOD`].
     fn default() -> Self {
-        let beat = Beat::now(Mono::now());
-        Self {
-            late_at: AtomicU64::new(late_after(beat.at)),
-            last: Mutex::new(beat),
-            steal: Mutex::new(Steal::now(beat.at)),
-        }
+        Self::every(PERIOD)
     }
 }
 
 impl Heartbeat {
+    /// Starts a heartbeat of another period with a first beat now, of the calling thread.
+    pub fn every(period: Nanos) -> Self {
+        let beat = Beat::now(Mono::now());
+        Self {
+            period,
+            late_at: AtomicU64::new(late_after(beat.at, period)),
+            last: Mutex::new(beat),
+            steal: Mutex::new(Steal::now(beat.at)),
+        }
+    }
+
     /// Returns whether stalls can be distinguished from waiting for a CPU: the kernel has `/proc/thread-self/schedstat`.
     pub fn is_known(&self) -> bool {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).account.is_some()
     }
 
-    /// Beats every [`PERIOD`] until `end` resolves, and reports each stall to `found`.
+    /// Beats every period until `end` resolves, and reports each stall to `found`.
     pub async fn beat_until<T>(&self, end: impl Future<Output = T>, found: impl Fn(Stall)) -> T {
         let mut timer = Timer::default();
         let beats = async {
             self.restart(Mono::now());
             loop {
-                let woke = timer.until(Mono::now().after(PERIOD)).await;
+                let woke = timer.until(Mono::now().after(self.period)).await;
                 if let Some(stall) = self.beat(woke) {
                     found(stall);
                 }
@@ -120,11 +128,11 @@ impl Heartbeat {
     /// Makes the calling thread the one that is watched.
     fn restart(&self, now: Mono) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Beat::now(now);
-        self.late_at.store(late_after(now), Relaxed);
+        self.late_at.store(late_after(now, self.period), Relaxed);
     }
 
-    /// Records that the loop runs at `now`.
-    fn beat(&self, now: Mono) -> Option<Stall> {
+    /// Records that the loop runs at `now`, which must be at most a period after the last beat. Returns the stall if it is not.
+    pub fn beat(&self, now: Mono) -> Option<Stall> {
         let beat = Beat::now(now);
         let last = {
             let mut known = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,8 +141,8 @@ impl Heartbeat {
             }
             std::mem::replace(&mut *known, beat)
         };
-        self.late_at.store(late_after(now), Relaxed);
-        let unexplained = now.since(last.at).minus(PERIOD).minus(beat.explained_since(&last)?);
+        self.late_at.store(late_after(now, self.period), Relaxed);
+        let unexplained = now.since(last.at).minus(self.period).minus(beat.explained_since(&last)?);
         let is_stall = unexplained >= LEAST;
         let stolen = self.stolen(now, is_stall);
         is_stall.then(|| Stall { from: last.at, until: now, stolen: stolen.min(now.since(last.at)) })
@@ -170,8 +178,8 @@ impl Beat {
     }
 }
 
-const fn late_after(beat: Mono) -> u64 {
-    beat.after(PERIOD.plus(LEAST)).0
+const fn late_after(beat: Mono, period: Nanos) -> u64 {
+    beat.after(period.plus(LEAST)).0
 }
 
 /// Returns the stolen time of all CPUs since the host started: the eighth figure of the first line of `/proc/stat`.
@@ -215,6 +223,15 @@ mod tests {
             sum = std::hint::black_box(sum + 1);
         }
         assert_eq!(heartbeat.check(Mono::now()), None, "the time was the thread's own");
+    }
+
+    #[test]
+    fn a_beat_of_another_period_is_late_after_that() {
+        let heartbeat = Heartbeat::every(Nanos::from_millis(20));
+        thread::sleep(std::time::Duration::from_millis(60));
+        let stall = heartbeat.beat(Mono::now()).unwrap();
+        assert!(stall.span() >= Nanos::from_millis(60), "{stall:?}");
+        assert_eq!(heartbeat.beat(Mono::now()), None);
     }
 
     fn thread_cpu_since(start: Mono) -> Nanos {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::watched::Stalled;
 use harness_base::clock::Mono;
 use harness_base::heartbeat::Stall;
 use harness_base::units::Nanos;
@@ -64,6 +65,13 @@ impl Stalls {
         self.spans().iter().map(inside).fold(Nanos::ZERO, Nanos::plus)
     }
 
+    /// Returns the stalls as spans since `start`.
+    pub(super) fn since(&self, start: Mono) -> Vec<Stalled> {
+        let since = |at: Mono| at.0 as i64 - start.0 as i64;
+        let stalled = |span: &Span| Stalled { from_ns: since(span.stall.from), until_ns: since(span.stall.until) };
+        self.spans().iter().map(stalled).collect()
+    }
+
     fn spans(&self) -> MutexGuard<'_, Vec<Span>> {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,5 +110,8 @@ mod tests {
         stalls.add(stall(300, 350));
         assert_eq!(stalls.within(ms(150), ms(320)), Nanos::from_millis(70));
         assert_eq!(stalls.within(ms(200), ms(300)), Nanos::ZERO);
+        let since = stalls.since(ms(150));
+        assert_eq!(since[0], Stalled { from_ns: -50_000_000, until_ns: 50_000_000 });
+        assert_eq!((since.len(), since[1].from_ns), (2, 150_000_000));
     }
 }

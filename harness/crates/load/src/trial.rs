@@ -17,6 +17,7 @@ use super::streams::StreamEnd;
 use super::tally::{Mean, Tallies, Tally};
 use crate::facts::{Halves, LoadFacts, StallTotal, Ticks};
 use crate::outcome::{Outcome, Outcomes};
+use crate::watched::Watched;
 use harness_base::clock::Mono;
 use harness_base::heartbeat::Heartbeat;
 use harness_base::units::Nanos;
@@ -360,7 +361,9 @@ impl Trial {
             continued: tally.continued,
             mcp: tally.mcp,
             stdio: None,
-            watched: tally.watched.map(|watched| Box::new(watched.sorted())),
+            watched: tally
+                .watched
+                .map(|watched| Box::new(Watched { stalls: self.stalls.since(self.window_start), ..watched.sorted() })),
             streams: tally.streams,
             read_lag: tally.read_lags.facts(),
             seconds: Vec::new(),

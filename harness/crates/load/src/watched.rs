@@ -17,6 +17,18 @@ pub struct Watched {
     /// Changes beyond those that are kept.
     #[serde(default)]
     pub dropped: u64,
+    /// When the generator was stalled, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stalls: Vec<Stalled>,
+}
+
+/// A span in which the generator did not run although it was due, in nanoseconds since the start of the window, negative before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "WatchedStall"))]
+#[serde(deny_unknown_fields)]
+pub struct Stalled {
+    pub from_ns: i64,
+    pub until_ns: i64,
 }
 
 /// The first answer of a connection with another value than the answer before it.

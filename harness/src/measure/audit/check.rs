@@ -205,6 +205,8 @@ pub enum ShareOf {
     Requests,
     /// The length of the window; the part is that of the stalls.
     Window,
+    /// The time of one reload; the part is that of the stalls.
+    Reload,
 }
 
 /// A process of the harness that takes part in a trial.
@@ -216,6 +218,10 @@ pub enum OwnProcess {
     Upstream,
     /// What measures the runs of a command.
     Stopwatch,
+    /// What plays the foreign hosts.
+    Egress,
+    /// What starts and signals all others.
+    Keeper,
 }
 
 /// Remark about a trial that readers of its numbers need.

@@ -69,6 +69,7 @@ impl fmt::Display for Found {
                         write!(out, "stalls of the {name} overlap {share} % of the requests, limit {limit}")
                     }
                     ShareOf::Window => write!(out, "the {name} was stalled for {share} % of the window, limit {limit}"),
+                    ShareOf::Reload => write!(out, "the {name} was stalled for {share} % of a reload, limit {limit}"),
                 }
             }
             Self::Unsent { unsent, limit } => write!(out, "{} unsent, limit {limit}", count(*unsent)),
@@ -224,6 +225,8 @@ impl OwnProcess {
             Self::Generator => "generator",
             Self::Upstream => "upstream",
             Self::Stopwatch => "stopwatch",
+            Self::Egress => "foreign host",
+            Self::Keeper => "keeper",
         }
     }
 }

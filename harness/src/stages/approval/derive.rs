@@ -1,9 +1,11 @@
 //! Matches a request with what the foreign host saw, and computes the value of a launch.
 
 use super::facts::{Approval, Faults, Instance, Stage};
+use crate::measure::audit::OwnProcess;
 use crate::measure::facts::{InstanceFacts, StageFacts};
 use crate::measure::record::{InstanceRecord, StageRecord};
 use harness_base::clock::Mono;
+use harness_base::units::Nanos;
 
 /// A request for approval, as the foreign host saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +14,21 @@ pub(crate) struct Asked {
     /// When the approval is given.
     pub(crate) approved: Mono,
 }
+
+/// A span in which a process of the harness did not run although it was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paused {
+    pub(crate) process: OwnProcess,
+    pub(crate) from: Mono,
+    pub(crate) until: Mono,
+}
+
+/// The processes of the harness whose stalls make a request look longer.
+pub(crate) const INVOLVED: [OwnProcess; 3] = [OwnProcess::Generator, OwnProcess::Egress, OwnProcess::Upstream];
+
+/// A request is left out if stalls take more than 1/10 of a span that is measured. A smaller part changes it by less than the 10 % within
+/// which results must be correct.
+const LARGEST_PART: u64 = 10;
 
 /// Returns the facts of a stage; `None` for a stage of another kind.
 pub(crate) const fn facts(stage: &StageRecord) -> Option<&Stage> {
@@ -54,6 +71,18 @@ pub(crate) fn matched((sent, answered): (Mono, Mono), asked: &[Asked]) -> Result
     })
 }
 
+/// Returns the process whose stalls take too large a part of the time until approval was asked for, or of the time from the approval to the
+/// answer. Between them the target waits for the approval.
+pub(crate) fn disturbed((sent, answered): (Mono, Mono), asked: Asked, paused: &[Paused]) -> Option<OwnProcess> {
+    let takes_much = |process: OwnProcess, (from, until): (Mono, Mono)| {
+        let own = paused.iter().filter(|paused| paused.process == process);
+        let inside = own.map(|paused| paused.until.min(until).since(paused.from.max(from)));
+        inside.fold(Nanos::ZERO, Nanos::plus).times(LARGEST_PART) > until.since(from)
+    };
+    let spans = [(sent, asked.at), (asked.approved, answered)];
+    INVOLVED.into_iter().find(|process| spans.iter().any(|span| takes_much(*process, *span)))
+}
+
 /// Returns the median of a span over the requests of a launch, in milliseconds. `None` without a valid one.
 pub(crate) fn median_ms(instance: &Instance, of: fn(&Approval) -> u64) -> Option<f64> {
     let mut spans: Vec<u64> = instance.approvals.iter().map(of).collect();
@@ -92,6 +121,19 @@ mod tests {
         assert_eq!(seen(&[(999, 2_000)]), Err(Faults { out_of_order: 1, ..none }));
         assert_eq!(seen(&[(9_001, 9_002)]), Err(Faults { out_of_order: 1, ..none }));
         assert_eq!(seen(&[(8_000, 9_001)]), Err(Faults { early: 1, ..none }));
+    }
+
+    #[test]
+    fn a_stall_within_a_measured_span_disturbs_a_request_and_one_during_the_wait_does_not() {
+        let asked = Asked { at: Mono(2_000), approved: Mono(8_000) };
+        let of = |process, from, until| {
+            disturbed((SENT, ANSWERED), asked, &[Paused { process, from: Mono(from), until: Mono(until) }])
+        };
+        assert_eq!(of(OwnProcess::Egress, 1_500, 1_601), Some(OwnProcess::Egress));
+        assert_eq!(of(OwnProcess::Upstream, 7_000, 8_200), Some(OwnProcess::Upstream));
+        assert_eq!(of(OwnProcess::Generator, 1_500, 1_600), None, "a tenth of the time until it was asked");
+        assert_eq!((of(OwnProcess::Egress, 2_000, 8_000), of(OwnProcess::Egress, 0, 1_000)), (None, None));
+        assert_eq!(of(OwnProcess::Egress, 9_000, 9_900), None);
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub struct Instance {
     /// The requests that were approved and answered as expected, in their order.
     #[serde(default)]
     pub approvals: Vec<Approval>,
+    /// Requests that were approved and answered as expected, but that stalls of the harness made longer; they are not in `approvals`.
+    #[serde(default)]
+    pub disturbed: u64,
     /// What became of all requests. Those of [`Instance::faults`] count as wrong bodies.
     #[serde(default)]
     pub outcomes: Outcomes,

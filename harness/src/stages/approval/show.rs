@@ -11,11 +11,12 @@ pub(crate) const SHOW: Show = Show { done, notes, ..Show::LAUNCHES };
 fn done(stage: &StageRecord) -> String {
     let launches = (Show::LAUNCHES.done)(stage);
     let Some(facts) = facts(stage) else { return launches };
-    let approvals: usize = stage.counted_launches().filter_map(of_launch).map(|launch| launch.approvals.len()).sum();
+    let launched = stage.counted_launches().filter_map(of_launch);
+    let approvals: u64 = launched.map(|launch| launch.approvals.len() as u64 + launch.disturbed).sum();
     format!("{launches}, {} approvals, each given after {}", grouped(approvals as f64), Nanos(facts.approve_after_ns))
 }
 
-/// States how many requests had which fault.
+/// States how many requests had which fault, and how many are left out.
 fn notes(stage: &StageRecord) -> Vec<String> {
     let mut faults = Faults::default();
     stage.counted_launches().filter_map(of_launch).for_each(|launch| faults.add(launch.faults));
@@ -24,5 +25,8 @@ fn notes(stage: &StageRecord) -> Vec<String> {
         let many = if count == 1 { "" } else { "s" };
         format!("in {count} request{many}, the target {words}")
     });
-    written.collect()
+    let disturbed: u64 = stage.counted_launches().filter_map(of_launch).map(|launch| launch.disturbed).sum();
+    let disturbed = (disturbed > 0)
+        .then(|| format!("{disturbed} approvals are left out, because a process of the harness was stalled meanwhile"));
+    written.chain(disturbed).collect()
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::measure::audit::OwnProcess;
 use crate::measure::own::OwnFacts;
 
 /// Settings of the stage.
@@ -28,6 +29,9 @@ impl OwnFacts for Stage {}
 pub struct Instance {
     /// In order.
     pub reloads: Vec<Triggered>,
+    /// When processes of the harness that take part in it did not run although they were due.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stalls: Vec<Stall>,
 }
 
 impl OwnFacts for Instance {}
@@ -41,4 +45,14 @@ pub struct Triggered {
     pub at_ns: u64,
     /// How long the trigger itself took, in nanoseconds: until the signal was sent, or the request was answered.
     pub took_ns: u64,
+}
+
+/// A span in which a process of the harness did not run, in nanoseconds since the start of the window, negative before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ReloadStall"))]
+#[serde(deny_unknown_fields)]
+pub struct Stall {
+    pub process: OwnProcess,
+    pub from_ns: i64,
+    pub until_ns: i64,
 }

@@ -1,6 +1,6 @@
 //! Defines the metrics of reloads.
 
-use super::derive::{Seen, all};
+use super::derive::{Seen, Unstable, all, unstable};
 use crate::measure::kind::StageKind;
 use crate::measure::metric::bencher::{ERRORS, LATENCY};
 use crate::measure::metric::fact::Fact;
@@ -11,7 +11,7 @@ use crate::measure::metric::values::error_percent;
 use crate::measure::record::StageRecord;
 
 pub(crate) const METRICS: &[Metric] = &[
-    row("policy/reload_time", Millis, StageKind::Reload, &LATENCY, "Time from a trigger until the last connection of the load saw the new behaviour, one value per reload. A connection that was closed sees it when its successor does.", |stage| per_reload(stage, |seen| seen.last_ns)).key().source(Observed)
+    row("policy/reload_time", Millis, StageKind::Reload, &LATENCY, "Time from a trigger until the last connection of the load saw the new behaviour and no longer the old one, one value per reload. A connection that was closed sees it when its successor does.", |stage| per_reload(stage, |seen| seen.last_ns)).key().source(Observed)
         .req("M-POL-003", 100.0),
     row("reload/first", Millis, StageKind::Reload, &LATENCY, "The same until the first connection saw it.", |stage| per_reload(stage, |seen| seen.first_ns)).key(),
     row("errors/reload_percent", Percent, StageKind::Reload, &ERRORS, "Requests that were not answered as expected while the target was reloaded again and again ÷ all requests.", error_percent).exact(),
@@ -24,6 +24,15 @@ fn per_reload(stage: &StageRecord, of: impl Fn(&Seen) -> Option<u64>) -> Values 
     let seen = all(stage);
     if seen.is_empty() {
         return Err(Absent("no reload under a valid load".to_owned()));
+    }
+    match unstable(stage) {
+        Unstable { before: 0, dropped: 0 } => {}
+        Unstable { before, dropped } => {
+            let changes = before + dropped;
+            return Err(Absent(format!(
+                "the observed value changed {changes} times without a reload: observe another one"
+            )));
+        }
     }
     let values: Option<Vec<f64>> = seen.iter().map(|seen| of(seen).map(|ns| ns as f64 / 1e6)).collect();
     values.ok_or_else(|| {

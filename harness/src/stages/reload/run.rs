@@ -2,20 +2,25 @@
 
 mod trigger;
 
-use super::facts::{Instance, Triggered};
-use super::work::Work;
+use super::derive::{LARGEST_PART, disturbance};
+use super::facts::{Instance, Stall, Triggered};
+use super::work::{Act, Work};
+use crate::measure::audit::{Blame, Check, Found, OwnProcess, ShareOf};
 use crate::measure::reason::Problem;
 use crate::measure::trial::{Build, TrialRecord};
-use crate::measure::{Arm, Reason, RoundStatus, Rule, Warning, rejection};
+use crate::measure::{Arm, LoadFacts, Reason, RoundStatus, Rule, Warning, rejection};
 use crate::run::bench::Bench;
 use crate::run::event::Event;
 use crate::run::halt::Halt;
+use crate::run::ledger::Count;
 use crate::run::rig::Rig;
 use crate::run::trial::{self, LEAD, Measured, edges};
 use crate::work::Stage;
 use harness_base::clock::Mono;
+use harness_base::heartbeat::LEAST;
 use harness_load::{Generator, LoadEngine, LoadEvent};
 use harness_rig::target::Running;
+use harness_rig::target::spec::Launch;
 
 /// How many times as many instances as wanted are started, because others were disturbed.
 const PATIENCE: u64 = 2;
@@ -78,11 +83,17 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Benc
     };
     let load = async |generator: &mut Generator| generator.follow(order, reported).await;
     let triggers = async |target: &Running| triggered(work, target, start).await;
-    let (facts, reloads) = bench.drive_beside(interrupt, load, triggers).await?;
+    let (mut load, reloads) = bench.drive_beside(interrupt, load, triggers).await?;
     let window = edges(&bench.window().await);
-    rig.recorder.instance_facts(bench.index, Instance { reloads });
-    let measured = Measured { arm: Arm::Proxied, load: facts, window, ledger: None };
-    let trial = audited(trial::judge(stage, &work.load, bench, measured));
+    let upstream = trial::hits(bench, &stage.requests).await?;
+    let is_signalled = matches!(work.trigger.act, Some(Act::Signal(_)))
+        && matches!(rig.plan.target_of(Build::Head).launch, Launch::Process(_));
+    let signals = if is_signalled { reloads.as_slice() } else { &[] };
+    let stalls = stalls(&mut load, upstream.as_ref(), signals);
+    let instance = Instance { reloads, stalls };
+    let measured = Measured { arm: Arm::Proxied, load, window, ledger: None };
+    let trial = audited(trial::judge(stage, &work.load, bench, measured), &instance);
+    rig.recorder.instance_facts(bench.index, instance);
     Ok(trial::record_alone(rig, bench, ROUND, trial))
 }
 
@@ -99,7 +110,33 @@ async fn triggered(work: &Work, target: &Running, start: Mono) -> Result<Vec<Tri
     Ok(reloads)
 }
 
-fn audited(mut trial: TrialRecord) -> TrialRecord {
+/// Collects when the generator and the upstream were stalled, and when the keeper was, which sends the signals.
+fn stalls(load: &mut LoadFacts, upstream: Option<&Count>, signals: &[Triggered]) -> Vec<Stall> {
+    let of_generator = load.watched.as_mut().map(|watched| std::mem::take(&mut watched.stalls)).unwrap_or_default();
+    let of_generator = of_generator.into_iter().map(|stall| (OwnProcess::Generator, stall.from_ns, stall.until_ns));
+    let since = |ns: u64| ns as i64 - load.window_start.0 as i64;
+    let of_upstream = upstream.and_then(|count| count.stalls.as_ref()).into_iter().flatten();
+    let of_upstream = of_upstream.map(|span| (OwnProcess::Upstream, since(span.from_ns), since(span.until_ns)));
+    // A shorter time is that of the way to the keeper and back.
+    let late = signals.iter().filter(|signal| signal.took_ns >= LEAST.0);
+    let of_keeper = late
+        .map(|signal| (OwnProcess::Keeper, signal.at_ns as i64, signal.at_ns.saturating_add(signal.took_ns) as i64));
+    let all = of_generator.chain(of_upstream).chain(of_keeper);
+    all.map(|(process, from_ns, until_ns)| Stall { process, from_ns, until_ns }).collect()
+}
+
+/// Keeps the rules that apply, and adds that of stalls within a reload.
+fn audited(mut trial: TrialRecord, instance: &Instance) -> TrialRecord {
     trial.audit.retain(|check| RULES.contains(&check.rule()));
+    let disturbed = trial.load.watched.as_deref().and_then(|watched| disturbance(instance, watched));
+    trial.audit.extend(disturbed.map(|(process, share)| {
+        let found = Found::Stall { process, share, share_of: ShareOf::Reload, limit: LARGEST_PART };
+        let blame = match process {
+            OwnProcess::Generator => Blame::Generator,
+            OwnProcess::Upstream => Blame::Upstream,
+            OwnProcess::Stopwatch | OwnProcess::Egress | OwnProcess::Keeper => Blame::Host,
+        };
+        Check::new(found, false, blame)
+    }));
     trial
 }

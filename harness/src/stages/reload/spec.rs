@@ -57,7 +57,7 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
 
 fn read_trigger(section: &Section<'_>, target: &Spec) -> Trigger {
     let signals = Signal::ALL.map(Signal::word);
-    let about = "signal to the process that harness started: HUP, USR1 or USR2";
+    let about = "signal to the process that harness started, or to the first one of the container: HUP, USR1 or USR2";
     let signal: Option<String> = section.field("signal", about).one_of(&signals).optional();
     let path: Option<String> =
         section.field("path", "path of a request that makes it reload").check(check_path).optional();
@@ -71,9 +71,9 @@ fn read_trigger(section: &Section<'_>, target: &Spec) -> Trigger {
     if !section.describing() && (rewrite.is_none() || (section.has("signal") && section.has("path"))) {
         section.exactly_one(&["signal", "path"]);
     }
-    if signal.is_some() && !matches!(target.launch, Launch::Process(_)) && !section.describing() {
-        let hint = "start the target with [target.process], or trigger the reload with a request".to_owned();
-        section.mistake("signal", "only a process that harness starts can be signalled", Some(hint));
+    if signal.is_some() && !is_started(target) && !section.describing() {
+        let hint = "start the target with [target.process] or [target.container], or trigger the reload with a request";
+        section.mistake("signal", "only a target that harness starts can be signalled", Some(hint.to_owned()));
     }
     let place = Place::ALL.into_iter().find(|known| known.word() == place).unwrap_or(Place::Health);
     if let Some(path) = path {
@@ -91,6 +91,11 @@ fn read_trigger(section: &Section<'_>, target: &Spec) -> Trigger {
     }
     let signal = Signal::ALL.into_iter().find(|known| signal.as_deref() == Some(known.word()));
     Trigger { rewrite, act: signal.map(Act::Signal) }
+}
+
+/// Returns whether harness starts the target as a server.
+const fn is_started(target: &Spec) -> bool {
+    matches!(target.launch, Launch::Process(_) | Launch::Container(_))
 }
 
 /// Reads the file to rewrite. It and the one that it is rewritten from are rendered at the launch, like all files of the target.
@@ -113,8 +118,8 @@ fn read_rewrite(section: &Section<'_>, target: &Spec) -> Option<Rewrite> {
             Some(_) => {}
         }
     }
-    if !matches!(target.launch, Launch::Process(_)) {
-        section.mistake("rewrite", "only the files of a process that harness starts can be rewritten", None);
+    if !is_started(target) {
+        section.mistake("rewrite", "only the files of a target that harness starts can be rewritten", None);
     }
     file.zip(from).map(|(file, from)| Rewrite { file, from })
 }

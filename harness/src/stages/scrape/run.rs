@@ -30,8 +30,8 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     let is_valid = described.is_some_and(|stage| stage.status == StageStatus::Valid);
     let mine: Vec<(u32, Build, Instance)> = mine
         .into_iter()
-        .map(|Scraped { index, build, span, sent, found, .. }| {
-            (index, build, Instance { span_ns: span.0, sent, found })
+        .map(|Scraped { index, build, span, sent, found, idle_span, idle, .. }| {
+            (index, build, Instance { span_ns: span.0, sent, found, idle_ns: idle_span.0, idle })
         })
         .collect();
     let turn = |index: u32| index / if stage.compared { 2 } else { 1 };

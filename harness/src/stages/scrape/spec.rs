@@ -51,8 +51,7 @@ fn read(root: &Section<'_>) -> Own {
 fn read_endpoint(name: &str, section: &Section<'_>, own: &mut Own) {
     let about = "URL of the endpoint, for example \"http://127.0.0.1:{port.admin}/metrics\"";
     let url: String = section.field("url", about).required();
-    let about =
-        "stage whose rounds are described: before and after the counted rounds of each instance, the endpoint is read";
+    let about = "stage whose rounds are described: before the counted rounds of each instance and after each, the endpoint is read";
     let of = section.field("stage", about).default(OF.to_owned());
     let labels: Vec<(String, String)> =
         section.field("labels", "labels that a series must have; several series are added").default(Vec::new());

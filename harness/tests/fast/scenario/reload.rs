@@ -66,9 +66,18 @@ fn mistakes_of_a_reload_are_reported() {
         let found = one(stage);
         assert!(found.contains(message), "{stage}: {found}");
     }
-    let container = with("trigger = { signal = \"HUP\" }\nobserve = { header = \"x\" }").replace(
+}
+
+#[test]
+fn a_container_is_reloaded_like_a_process_and_a_target_that_runs_already_by_a_request_only() {
+    let stage = "trigger = { signal = \"HUP\" }\nobserve = { header = \"x-version\" }\ninstances = 1";
+    let container = with(stage).replace(
         "[target.process]\ncommand = [\"builtin:sidecar\", ",
         "[target.container]\nimage = \"x\"\ncommand = [",
     );
-    assert!(mistakes(&container, &[]).join("\n").contains("only a process that harness starts can be signalled"));
+    good(&container, &[]);
+    let (from, until) = (GOOD.find("[target.process]").unwrap(), GOOD.find("[target.endpoints]").unwrap());
+    let running = GOOD.replace(&GOOD[from..until], "[target.external]\npid = 1\n");
+    let found = mistakes(&format!("{running}[stage.reload]\n{stage}\n"), &[]).join("\n");
+    assert!(found.contains("only a target that harness starts can be signalled"), "{found}");
 }

@@ -7,6 +7,10 @@ use serde_json::Value;
 
 use super::{Site, journal, may_mount, said};
 use crate::alone;
+use crate::approval::{VIA_SLACK, scenario as approving, slack};
+use crate::reload::stage as reloading;
+use crate::scrape::{EVALUATION, scraping};
+use crate::stdio::shim;
 use crate::support::{harness, newest, sidecar};
 
 const CAPACITY: &str = "[stage.capacity]\nrounds = 6\nvus = 2\nwarmup = \"100ms\"\nwindow = \"300ms\"\n";
@@ -14,15 +18,15 @@ const CAPACITY: &str = "[stage.capacity]\nrounds = 6\nvus = 2\nwarmup = \"100ms\
 /// A mount that only this shell and its children see. Its files are copied before they vanish with it.
 const WITHIN: &[&str] = &["unshare", "-rm"];
 
-/// Checks that the result is in the only temporary folder of the site, complete and valid, and returns it.
-fn is_kept(site: &Site, stderr: &str) -> Value {
+/// Checks that the result is in the only temporary folder of the site, complete and valid with these metrics, and returns it.
+fn is_kept(site: &Site, stderr: &str, metrics: &[&str]) -> Value {
     let kept = site.temporary();
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert!(stderr.contains(&format!("the result was saved in {} instead; free space", kept[0].display())), "{stderr}");
     let valid = harness().arg("validate").arg(kept[0].join("result.json")).output().unwrap();
     assert!(valid.status.success(), "{:?}", said(&valid));
     let (summary, _) = said(&harness().arg("report").arg(&kept[0]).output().unwrap());
-    assert!(summary.contains("rps_2vu") && !summary.contains("partial"), "{summary}");
+    assert!(metrics.iter().all(|id| summary.contains(id)) && !summary.contains("partial"), "{summary}");
     site.nothing_is_left_but(&kept);
     serde_json::from_str(&std::fs::read_to_string(kept[0].join("result.json")).unwrap()).unwrap()
 }
@@ -79,10 +83,40 @@ fn a_disk_that_fills_up_costs_no_number() {
     }
     assert!(!stderr.contains("panicked"), "{stderr}");
     assert!(!stdout.contains("report.html") && !stdout.contains("harness report"), "no file that is absent: {stdout}");
-    let kept = is_kept(&site, &stderr);
+    let kept = is_kept(&site, &stderr, &["rps_2vu"]);
     let warnings = kept["record"]["stages"][0]["warnings"].to_string();
     assert!(warnings.contains("journal_incomplete") && warnings.contains("No space left on device"), "{warnings}");
     is_partial(&copy);
+}
+
+#[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
+fn a_disk_that_fills_up_costs_no_number_of_stages_with_instants_of_their_own() {
+    let _alone = alone();
+    if !may_mount("a_disk_that_fills_up_costs_no_number_of_stages_with_instants_of_their_own") {
+        return;
+    }
+    let metrics = format!("\"policy/eval_mean\" = {{ histogram = \"{EVALUATION}\" }}");
+    let reload = reloading("instances = 1\nreloads = 2\nconnections = 2");
+    let reported =
+        sidecar(&["--policy-takes", "50us", "--reload-takes", "40ms"], &format!("{}{reload}", scraping(1, &metrics)));
+    let approval = approving(&VIA_SLACK, &slack(20), "[stage.approval]\nlaunches = 1\ncount = 2\n");
+    let stdio = shim(&[], "rate = \"500/s\"\nrounds = 6\ninstances = 1\nwarmup = \"50ms\"\nwindow = \"200ms\"");
+    for (scenario, size, ids) in [
+        (reported, "48k", &["policy/reload_time", "policy/eval_mean"][..]),
+        (approval, "24k", &["approval/overhead"]),
+        (stdio, "40k", &["overhead/stdio_p50"]),
+    ] {
+        let site = Site::new(&scenario);
+        let script = "mkdir \"$OUT\" && mount -t tmpfs -o size=$SIZE tmpfs \"$OUT\" || exit 99\n\
+                      exec \"$HARNESS\" run \"$SCENARIO\" --out \"$OUT\"";
+        let output = site.shell(WITHIN, script).env("SIZE", size).output().unwrap();
+        let (stdout, stderr) = said(&output);
+        assert_eq!(output.status.code(), Some(4), "{stdout}\n{stderr}");
+        assert!(stdout.contains("PASS"), "the summary is printed nevertheless: {stdout}");
+        assert!(stderr.contains("No space left on device") && !stderr.contains("panicked"), "{stderr}");
+        is_kept(&site, &stderr, ids);
+    }
 }
 
 #[test]
@@ -133,7 +167,7 @@ fn a_results_folder_that_is_removed_in_the_middle_costs_no_number() {
     assert_eq!(output.status.code(), Some(4), "{stdout}\n{stderr}");
     assert!(stdout.contains("rps_2vu"), "{stdout}");
     assert!(stderr.contains("No such file or directory"), "{stderr}");
-    is_kept(&site, &stderr);
+    is_kept(&site, &stderr, &["rps_2vu"]);
 }
 
 #[test]

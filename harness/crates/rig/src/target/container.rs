@@ -51,7 +51,7 @@ impl Launcher for ContainerSpec {
             command: std::mem::take(&mut filled.command),
             env: std::mem::take(&mut filled.env),
             mark: format!("{}-c{number}", site.keeper.pid()),
-            rendered: std::mem::take(&mut filled.files),
+            rendered: std::mem::take(&mut filled.rendered),
             bridge: bridge.map(|bridge| bridge.name.as_str()),
             hosts: request.egress.map_or(&[], |place| place.direct.as_slice()),
             cpuset: request.cpuset.or(self.cpuset.as_deref()),
@@ -59,7 +59,7 @@ impl Launcher for ContainerSpec {
         };
         let log = site.logs.join(format!("{}.log", filled.name));
         let started = start::start(engine, &wanted, &log).await?;
-        running(&wanted, request, filled.values, started, log)
+        running(&wanted, request, (filled.values, filled.folder), started, log)
     }
 }
 
@@ -70,7 +70,10 @@ struct Filled<'a> {
     values: Values<'a>,
     command: Vec<String>,
     env: Vec<(String, String)>,
-    files: Vec<PathBuf>,
+    /// What is mounted at the same path.
+    rendered: Vec<PathBuf>,
+    /// The folder of the rendered files.
+    folder: PathBuf,
 }
 
 /// Renders the texts of the container, and checks the ports of this host that it will use.
@@ -81,7 +84,8 @@ fn fill<'a>(spec: &ContainerSpec, request: &LaunchRequest<'a>) -> Result<Filled<
         request.spec.files.iter().map(|(name, _)| (name.clone(), cwd.join(name))).collect();
     // The program reads the authority of the foreign hosts at the same path as here.
     let authority = request.egress.map(|place| place.authority.clone());
-    let rendered = files.values().cloned().chain(authority).collect();
+    // The folder instead of its files, because a file that is exchanged under its name is another one.
+    let rendered = (!files.is_empty()).then(|| cwd.clone()).into_iter().chain(authority).collect();
     let values = Values::new(&site.ports, request.upstream, files).with_egress(request.egress);
     let mut values = values.again(request.allotted);
     for (name, template) in &request.spec.files {
@@ -97,14 +101,14 @@ fn fill<'a>(spec: &ContainerSpec, request: &LaunchRequest<'a>) -> Result<Filled<
         check_free(&endpoints, values.allotted(), request.upstream)?;
     }
     let name = cwd.file_name().map_or_else(|| request.name.to_owned(), |name| name.to_string_lossy().into_owned());
-    Ok(Filled { name, values, command, env, files: rendered })
+    Ok(Filled { name, values, command, env, rendered, folder: cwd })
 }
 
 /// Creates the running target of a started container.
 fn running(
     wanted: &create::Wanted<'_>,
     request: &LaunchRequest<'_>,
-    mut values: Values<'_>,
+    (mut values, folder): (Values<'_>, PathBuf),
     started: start::Started,
     log: PathBuf,
 ) -> Result<Running, Error> {
@@ -121,7 +125,8 @@ fn running(
         program: wanted.image.program(&wanted.command),
         executable: wanted.image.binary.clone().unwrap_or_default(),
         builtin: wanted.image.builtin,
-        folder: None,
+        folder: Some(folder),
+        stalls: None,
         log: Some(log),
         limited: request.limits.is_some_and(|limits| !limits.is_empty()),
         network: Some(network.name().to_owned()),

@@ -39,6 +39,7 @@ impl Launcher for External {
             executable: process.exe().unwrap_or_default(),
             builtin: false,
             folder: None,
+            stalls: None,
             log: None,
             limited: false,
             network: None,

@@ -12,7 +12,7 @@ use super::placeholders::Values;
 use super::ports::Allotted;
 use super::running::{Hold, Running};
 use super::site::{Site, fresh_folder};
-use super::spec::{self, ProcessSpec, SERVER};
+use super::spec::{self, BUNDLED_SERVER, ProcessSpec, SERVER};
 use super::url::HttpUrl;
 use crate::group::ResourceLimits;
 use crate::keeper::{self, Command, clean_env, find_program};
@@ -91,8 +91,12 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
         env.push((name.clone(), render(&mut values, text, &process_key(&format!("env.{name}")))?));
     }
     let env = clean_env(&site.scratch, &env);
+    let stalls = wanted.server.filter(|server| is_bundled(server)).map(|_| cwd.join(STALLS));
     let words = match wanted.server {
-        Some(server) => with_server(site, &mut values, (wanted.process.command.as_slice(), server), &env)?,
+        Some(server) => {
+            let server = (server, stalls.as_deref());
+            with_server(site, &mut values, (wanted.process.command.as_slice(), server), &env)?
+        }
         None => render_command(&mut values, &wanted.process.command, &process_key("command"))?,
     };
     let endpoints = endpoints(&mut values, wanted.section, wanted.endpoints)?;
@@ -120,6 +124,7 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
         executable: program.executable,
         builtin: program.builtin,
         folder: Some(cwd),
+        stalls,
         log: Some(log),
         limited: child.group.is_some(),
         network: Some("process".to_owned()),
@@ -128,16 +133,27 @@ pub(super) fn start(site: &Site, wanted: &Wanted<'_>) -> Result<Running, Error> 
     })
 }
 
-/// Renders a command, and puts the program and the arguments of the server in the place of [`SERVER`]. The path of the server's program is
-/// absolute, so that it does not matter where the shim starts it.
+/// The file in the working folder in which the bundled server writes its stalls.
+const STALLS: &str = "stalls";
+
+/// Returns whether a server is the bundled one, which can write its stalls.
+fn is_bundled(server: &[String]) -> bool {
+    server.first().map(String::as_str) == Some(BUNDLED_SERVER[0])
+}
+
+/// Renders a command, and puts the program and the arguments of the server in the place of [`SERVER`], with the file for its stalls if it can
+/// write them. The path of the server's program is absolute, so that it does not matter where the shim starts it.
 fn with_server(
     site: &Site,
     values: &mut Values<'_>,
-    (command, server): (&[String], &[String]),
+    (command, (server, stalls)): (&[String], (&[String], Option<&Path>)),
     env: &[(String, String)],
 ) -> Result<Vec<String>, Error> {
     let server = render_command(values, server, STDIO_SERVER)?;
-    let server = program(site, server, env, STDIO_SERVER.to_owned())?.argv;
+    let mut server = program(site, server, env, STDIO_SERVER.to_owned())?.argv;
+    if let Some(stalls) = stalls {
+        server.extend(["--stalls".to_owned(), stalls.to_string_lossy().into_owned()]);
+    }
     let Some((first, rest)) = command.split_first() else { return Ok(Vec::new()) };
     let mut argv =
         if first == SERVER { server.clone() } else { render_command(values, std::slice::from_ref(first), STDIO)? };

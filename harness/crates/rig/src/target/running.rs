@@ -8,9 +8,10 @@ use nix::sys::signal::Signal;
 
 use super::container::watch::Contained;
 use super::endpoints::Endpoints;
+use super::error::Error;
 use super::ports::{Allotted, Owner, owner};
 use crate::cgroup::Group;
-use crate::keeper::{self, Child, Stopped, log_tail};
+use crate::keeper::{Child, Stopped, log_tail};
 use crate::launch::{Ending, EngineFacts};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
@@ -29,8 +30,10 @@ pub struct Running {
     pub executable: PathBuf,
     /// Whether it is a bundled program, whose file size is meaningless.
     pub builtin: bool,
-    /// Its working folder, in which its files are; absent unless it is a process of ours.
+    /// The folder of this host in which its files are, which a container finds at the same path; absent if it is not ours.
     pub folder: Option<PathBuf>,
+    /// The file in which the bundled server behind its pipes writes its stalls; absent for others.
+    pub stalls: Option<PathBuf>,
     /// The log; absent if it is not ours.
     pub log: Option<PathBuf>,
     /// It runs in a own control group, with limits that we set.
@@ -98,16 +101,18 @@ impl Running {
         }
     }
 
-    /// Sends a signal to the process that was started, and to no other. Returns whether that was possible: only a process of ours is
-    /// signalled.
+    /// Sends a signal to the process that was started, or by the engine to the first process of a container, and to no other. Returns
+    /// whether that was possible: a target that is not ours is not signalled.
     ///
     /// # Errors
-    /// Returns an error if the keeper has ended.
-    pub fn signal(&self, signal: Signal) -> Result<bool, keeper::Error> {
+    /// Returns an error if the keeper has ended, or if the engine refuses.
+    pub async fn signal(&self, signal: Signal) -> Result<bool, Error> {
         match &self.hold {
-            Hold::Ours(child) => child.signal(signal).map(|()| true),
-            Hold::Container(_) | Hold::Theirs(_) => Ok(false),
+            Hold::Ours(child) => child.signal(signal)?,
+            Hold::Container(contained) => contained.signal(signal).await?,
+            Hold::Theirs(_) => return Ok(false),
         }
+        Ok(true)
     }
 
     /// Stops it and kills what it leaves behind. Returns how it ended, also when it was stopped before. Does not stop a target that

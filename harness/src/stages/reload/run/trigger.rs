@@ -35,7 +35,7 @@ impl Contents {
         let Some(rewrite) = &trigger.rewrite else { return Ok(Self(None)) };
         let folder = target.folder.as_deref();
         let folder =
-            folder.ok_or_else(|| Halt::tool("only the files of a process that harness started can be rewritten"))?;
+            folder.ok_or_else(|| Halt::tool("only the files of a target that harness started can be rewritten"))?;
         let read = |name: &str| {
             let path = folder.join(name);
             std::fs::read(&path).map_err(|cause| Halt::tooling(&Unusable { path, cause }))
@@ -74,9 +74,9 @@ pub(super) async fn fire(
     match &trigger.act {
         None => {}
         Some(Act::Signal(signal)) => {
-            let sent = target.signal(numbered(*signal)).map_err(|error| Halt::tooling(&error))?;
+            let sent = target.signal(numbered(*signal)).await.map_err(|error| Halt::tooling(&error))?;
             if !sent {
-                return Err(Halt::tool("only a process that harness started can be signalled"));
+                return Err(Halt::tool("only a target that harness started can be signalled"));
             }
         }
         Some(Act::Request { call, path, place }) => ask(target, call, path, *place).await?,

@@ -51,6 +51,9 @@ pub struct Stdio {
     /// The same of warm-up and drain.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outside: Strays,
+    /// How long the server did not run in the window although it was due, in nanoseconds; known for the bundled one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_stall_ns: Option<u64>,
 }
 
 /// Makes wrong answers of as many valid ones as there are lines of which no request accounts, in the window and outside of it.
@@ -83,7 +86,7 @@ mod tests {
         let outcomes = |timeout| Outcomes { ok: 10, timeout, ..Outcomes::default() };
         let (mut window, mut rest) = (outcomes(timeouts.0), outcomes(timeouts.1));
         let (strays, outside) = (strays.iter().copied().collect(), outside.iter().copied().collect());
-        charge(&mut window, &mut rest, &Stdio { notifications: 0, strays, outside });
+        charge(&mut window, &mut rest, &Stdio { strays, outside, ..Stdio::default() });
         assert_eq!([window.total(), rest.total()], [10 + timeouts.0, 10 + timeouts.1], "no request is lost");
         (window.wrong_body, rest.wrong_body)
     }

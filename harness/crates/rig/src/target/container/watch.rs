@@ -146,6 +146,16 @@ impl Contained {
         Stopped { ending, took, killed, strays: 0 }
     }
 
+    /// Sends a signal to its first process. Returns when the engine has done so.
+    ///
+    /// # Errors
+    /// Returns [`Error::Refused`] with the message of the engine.
+    pub(crate) async fn signal(&self, signal: Signal) -> Result<(), Error> {
+        let options = KillContainerOptions { signal: signal.as_str().to_owned() };
+        let sent = self.docker.kill_container(&self.id, Some(options)).await;
+        sent.map_err(Error::refused("signal the container"))
+    }
+
     /// Sends a signal and waits for the end.
     async fn terminate(&self, grace: Nanos, signal: Signal) -> Option<Ended> {
         let options = KillContainerOptions { signal: signal.as_str().to_owned() };
