@@ -103,8 +103,8 @@ fn a_disk_that_fills_up_costs_no_number_of_stages_with_instants_of_their_own() {
     let approval = approving(&VIA_SLACK, &slack(20), "[stage.approval]\nlaunches = 1\ncount = 2\n");
     let stdio = shim(&[], "rate = \"500/s\"\nrounds = 6\ninstances = 1\nwarmup = \"50ms\"\nwindow = \"200ms\"");
     for (scenario, size, ids) in [
-        (reported, "48k", &["policy/reload_time", "policy/eval_mean"][..]),
-        (approval, "24k", &["approval/overhead"]),
+        (reported, "48k", &["reload/first", "policy/eval_mean"][..]),
+        (approval, "16k", &["approval/overhead"]),
         (stdio, "40k", &["overhead/stdio_p50"]),
     ] {
         let site = Site::new(&scenario);
