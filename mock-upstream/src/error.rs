@@ -40,6 +40,9 @@ pub enum Error {
     /// Approvals cannot be asked for.
     #[error(transparent)]
     Approve(Box<dyn std::error::Error + Send + Sync>),
+    /// Flags contradict each other.
+    #[error(transparent)]
+    Flags(Box<dyn std::error::Error + Send + Sync>),
     /// The process that should serve after `--double-fork` exited before it listened.
     #[error("the double-forked process exited before it listened; run it without --double-fork to see why")]
     ForkedProcessDied,

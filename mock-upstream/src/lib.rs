@@ -7,6 +7,8 @@
 //!
 //! [`egress`] plays the foreign HTTPS hosts that a target calls, and a proxy that lets it reach no others.
 //!
+//! [`relay`] passes connections or packets on, with the delays, limits and faults of a network.
+//!
 //! [`command`] is a program that runs to its end, with costs and failures that flags set.
 //!
 //! Callers own the listener and the stop signal, so a test can bind port 0. `main_with` is the whole program for a `main`
@@ -19,6 +21,7 @@ mod error;
 pub mod flags;
 pub mod healthy;
 mod pipes;
+pub mod relay;
 mod server;
 mod share;
 pub mod sidecar;
