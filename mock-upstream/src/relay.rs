@@ -19,4 +19,4 @@ mod udp;
 pub use self::args::{Args, ArgsError, Protocol};
 pub use self::counts::{DirectionReport, LagCount, RelayReport, RouteReport};
 pub use self::impairment::{Impairment, Reset, Stall};
-pub use self::serve::main_with;
+pub use self::serve::{Relaying, main_with};

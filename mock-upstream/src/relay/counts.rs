@@ -19,10 +19,16 @@ const BUCKETS: usize = 62 * STEPS;
 /// The answer of the command `counts`: everything since the start.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RelayReport {
+    /// When it was made, by the monotonic clock.
+    pub at_ns: u64,
+    /// CPU time of the relay.
+    pub cpu_ns: u64,
     /// In the order of the flags --listen.
     pub routes: Vec<RouteReport>,
     /// How much later than it was due each chunk or packet was written, sorted. What the receiver did not take earlier is left out.
     pub lags: Vec<LagCount>,
+    /// How late the event loop noticed that a timer was due, every 2 ms: as long as what arrives waits before it is read.
+    pub waits: Vec<LagCount>,
     /// The last spans in which the event loop did not run although it was due. Absent where the kernel keeps no account of waiting threads.
     pub stalls: Option<Vec<StallSpan>>,
 }
@@ -96,7 +102,7 @@ pub(crate) struct RouteCounts {
     pub(crate) reset: AtomicU64,
 }
 
-/// How late the relay was, by all its connections.
+/// How late something was, as a histogram.
 #[derive(Debug)]
 pub(crate) struct Lags(Box<[AtomicU64]>);
 

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-use harness_base::clock::Mono;
+use harness_base::clock::{Mono, process_cpu};
 use harness_base::heartbeat::Heartbeat;
 
 use super::counts::{Lags, RelayReport, RouteCounts, RouteReport, Stalls};
@@ -16,6 +17,8 @@ pub(crate) struct Relay {
     pub(crate) routes: Vec<Arc<Route>>,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) stalls: Stalls,
+    /// How late the event loop noticed that a timer was due.
+    pub(crate) waits: Lags,
 }
 
 /// One --listen and its destination.
@@ -50,7 +53,7 @@ impl Relay {
             })
         };
         let routes = pairs.iter().enumerate().map(route).collect();
-        Self { routes, heartbeat: Heartbeat::default(), stalls: Stalls::default() }
+        Self { routes, heartbeat: Heartbeat::default(), stalls: Stalls::default(), waits: Lags::default() }
     }
 
     /// Obeys a command of the process that started this one. Returns the JSON of the answer.
@@ -62,13 +65,16 @@ impl Relay {
         answer.unwrap_or_else(|_| br#"{"error":"the report has no JSON form"}"#.to_vec())
     }
 
-    fn report(&self) -> RelayReport {
+    pub(crate) fn report(&self) -> RelayReport {
         if let Some(stall) = self.heartbeat.check(Mono::now()) {
             self.stalls.record(stall);
         }
         RelayReport {
+            at_ns: Mono::now().0,
+            cpu_ns: process_cpu().0,
             routes: self.routes.iter().map(|route| route.report()).collect(),
             lags: self.routes.first().map(|route| route.lags.report()).unwrap_or_default(),
+            waits: self.waits.report(),
             stalls: self.heartbeat.is_known().then(|| self.stalls.report()),
         }
     }
@@ -76,7 +82,6 @@ impl Relay {
 
 impl Route {
     fn report(&self) -> RouteReport {
-        use std::sync::atomic::Ordering::Relaxed;
         let mut forward = self.forward.counts.report();
         forward.kernel_dropped = self.inode.and_then(dropped).unwrap_or(0);
         RouteReport {
@@ -93,7 +98,8 @@ impl Route {
 
 /// Returns how many packets the kernel dropped at the socket with this inode, because its buffer was full.
 fn dropped(inode: u64) -> Option<u64> {
-    let tables = ["/proc/self/net/udp", "/proc/self/net/udp6"].map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    let tables = ["/proc/self/net/udp", "/proc/self/net/udp6"];
+    let tables = tables.map(|path| std::fs::read_to_string(path).unwrap_or_default());
     tables.iter().flat_map(|table| table.lines()).find_map(|line| {
         let mut fields = line.split_ascii_whitespace();
         (fields.nth(9)?.parse() == Ok(inode)).then(|| fields.next_back()?.parse().ok())?

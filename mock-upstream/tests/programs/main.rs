@@ -1,4 +1,4 @@
-//! Tests both programs: in-process on port 0, and as spawned binaries where a process ends.
+//! Tests the bundled programs: in-process on port 0, and as spawned binaries where a process ends.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +13,7 @@ mod fault;
 mod http2;
 mod mcp;
 mod process;
+mod relay;
 mod sidecar;
 mod sidecar_costs;
 mod spawned;
