@@ -21,6 +21,7 @@ mod matrix;
 pub(crate) mod on_launch;
 pub(crate) mod profile;
 pub(crate) mod recorder;
+pub(crate) mod relays;
 pub(crate) mod rig;
 pub(crate) mod rounds;
 pub(crate) mod scrape;

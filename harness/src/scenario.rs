@@ -5,6 +5,7 @@ pub mod compare;
 mod egress;
 mod matrix;
 mod name;
+pub(crate) mod network;
 pub(crate) mod redact;
 mod reported;
 pub(crate) mod request;
@@ -242,6 +243,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let around_target = surroundings(root, folder, upstream.as_ref(), &egress);
     let mut target = target::read_target(&root.table("target", "what is measured"), around_target);
     egress::check(root, &egress, &target);
+    let network = network::read(root, network::Ends { target: &target, upstream: upstream.as_ref() });
     let own = stage::read_own_tables(root);
     target.endpoints.others = own.endpoints;
     let counts_hits = matches!(upstream, Some(Upstream::Builtin(_)));
@@ -256,6 +258,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
         target: &target,
         upstream: upstream.as_ref(),
         egress: &egress,
+        network,
         generator: &generator,
         requests: &requests,
         agents: agents.as_ref(),
@@ -270,6 +273,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
         matrix::Composed { stages, target, base: compare.base }
     });
     let stages = reported::attach(root, stages, own.on_launch);
+    network::check_used(root, network, &stages);
     let rest = compare::Rest { target: &target, upstream: upstream.as_ref(), stages: &stages, around: around_target };
     let compare = compare::read(root, &rest);
     let claims = claims::read_all(root, &stages, &mut warnings);

@@ -7,6 +7,7 @@ pub mod reported;
 
 use harness_base::units::Nanos;
 use harness_load::spec::{Request, WireSpec};
+use harness_rig::paths::Paths;
 use harness_rig::target::spec::Upstream;
 
 use crate::measure::audit::Limits;
@@ -31,6 +32,8 @@ pub struct Stage {
     pub cpuset: Option<Vec<u64>>,
     /// What is spoken with the endpoints; HTTP/1.1 by the scheme of the endpoint where absent.
     pub wire: Option<WireSpec>,
+    /// The impaired paths between generator, target and upstream; empty if nothing crosses a relay.
+    pub network: Paths,
     /// What is read of its targets, which report it themselves.
     pub reports: Reports,
     /// Whether the base is measured too, which the plan decides.

@@ -1,5 +1,5 @@
-//! Dispatches to the programs inside this binary: keeper, stopwatch, the start of programs between pipes, load generator, mock upstream, foreign hosts, relay,
-//! reference sidecar, reference command and image builder.
+//! Dispatches to the programs inside this binary: keeper, stopwatch, the start of programs between pipes, load generator, mock upstream, foreign hosts,
+//! relay, reference sidecar, reference command and image builder.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

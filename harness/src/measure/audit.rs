@@ -4,8 +4,10 @@ pub(crate) mod check;
 mod co_located;
 mod ledger;
 mod limits;
+mod relays;
 mod text;
 
+use super::relays::RelayFacts;
 use super::trial::Ledger;
 
 use co_located::{is_held_by_run, saturation};
@@ -17,6 +19,7 @@ use harness_rig::launch::LaunchRecord;
 use harness_rig::stopwatch::TimedRun;
 use harness_rig::usage::{Reading, Series};
 use ledger::ledger;
+use relays::{relay_lag, relay_stall};
 
 pub use check::{Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag, by_rule};
 pub use co_located::tags;
@@ -33,6 +36,8 @@ pub struct Evidence<'a> {
     /// The count of the upstream, if it is the bundled one.
     pub ledger: Option<Ledger>,
     pub ledger_rule: LedgerRule,
+    /// What the relays of the network did; empty without a network.
+    pub relays: &'a [RelayFacts],
     pub readings: &'a Series<Reading>,
     /// CPUs that the target may use.
     pub target_cpus: f64,
@@ -40,15 +45,17 @@ pub struct Evidence<'a> {
 
 /// Applies every rule. The first failed rule is the headline, so their order matters.
 pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
-    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 15] = [
+    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 17] = [
         accounting,
         errors,
         stall,
         upstream_stall,
+        relay_stall,
         throttled,
         achieved,
         pacer_lag,
         read_lag,
+        relay_lag,
         unsent,
         ledger,
         littles_law,

@@ -16,6 +16,7 @@ use harness_load::pace::Pace;
 use harness_rig::group::ResourceLimits;
 use harness_rig::host::{GitFacts, HostFacts, Reference, ToolFacts};
 use harness_rig::launch::LaunchRecord;
+use harness_rig::paths::Paths;
 use harness_rig::usage::{Reading, Series};
 
 pub use super::kind::StageKind;
@@ -179,6 +180,9 @@ pub struct StageRecord {
     /// The limits of the target; absent if nothing is limited, and if each instance has its own limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
+    /// The impaired paths; absent if nothing crosses a relay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Paths>,
     /// The result of `--profile`; absent if no profile was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,

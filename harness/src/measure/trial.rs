@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::check::{Check, Tag};
+use super::relays::RelayFacts;
 use harness_load::facts::{Arm, LoadFacts};
 use harness_load::pace::Pace;
 use harness_rig::threads::ThreadsUsage;
@@ -47,6 +48,9 @@ pub struct TrialRecord {
     pub load: LoadFacts,
     /// The count of the upstream; absent if it is not the bundled one.
     pub ledger: Option<Ledger>,
+    /// What the relays of the network did; empty without a network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relays: Vec<RelayFacts>,
     /// Readings of all processes; the first and the last one were taken at the edges of the window.
     pub readings: Series<Reading>,
     /// Peak RSS of the target in the window in bytes, if the kernel allows it to be reset.
@@ -73,6 +77,7 @@ impl TrialRecord {
             connections: 1,
             load,
             ledger: None,
+            relays: Vec::new(),
             readings: Series(Vec::new()),
             peak_rss_bytes: None,
             target_cpus: None,

@@ -37,6 +37,9 @@ impl fmt::Display for Plan {
         if let Some(wires) = self.wires() {
             line(out, "wire", &wires)?;
         }
+        if let Some(networks) = self.networks() {
+            line(out, "network", &networks)?;
+        }
         for request in self.requests() {
             line(out, "request", &describe_request(request))?;
         }
@@ -125,6 +128,21 @@ impl Plan {
             }
         }
         described
+    }
+
+    /// Describes the impaired paths of the stages that have some; `None` if none has.
+    fn networks(&self) -> Option<String> {
+        let impaired = self.stages.iter().filter(|stage| !stage.network.is_empty());
+        let paths: Vec<(String, &str)> =
+            impaired.map(|stage| (stage.network.to_string(), self.matrix.stage_of(&stage.name))).collect();
+        let mut names: Vec<&str> = paths.iter().map(|(_, name)| *name).collect();
+        // The cells of a stage stand together.
+        names.dedup();
+        let everywhere = paths.first().filter(|(first, _)| paths.iter().all(|(text, _)| text == first));
+        match everywhere {
+            Some((text, _)) if paths.len() < self.stages.len() => Some(format!("{text} in {}", names.join(", "))),
+            _ => Some(by_text(paths.iter().map(|(text, name)| (text.clone(), *name)))).filter(|text| !text.is_empty()),
+        }
     }
 
     /// Lists every request that a stage sends, once.

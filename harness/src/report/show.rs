@@ -66,8 +66,13 @@ fn spacing(arrivals: Arrivals) -> String {
     if arrivals == Arrivals::Constant { String::new() } else { format!(" ({})", arrivals.word()) }
 }
 
-/// Formats the load of a stage.
+/// Formats the load of a stage, and the impaired paths that it crosses.
 pub(crate) fn load(stage: &StageRecord) -> String {
+    let network = stage.network.map_or_else(String::new, |network| format!("; {network}"));
+    format!("{}{network}", pace(stage))
+}
+
+fn pace(stage: &StageRecord) -> String {
     let mut trials = stage.valid_rounds().flat_map(|round| &round.trials);
     let connections = trials.next().map(|trial: &TrialRecord| trial.connections);
     match (stage.offered, connections) {

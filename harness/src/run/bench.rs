@@ -3,8 +3,10 @@
 mod alive;
 mod beside;
 mod change;
+mod ended;
 mod foreign;
 mod launch;
+mod relays;
 mod servers;
 
 use std::path::Path;
@@ -12,9 +14,11 @@ use std::sync::Arc;
 
 pub(crate) use alive::LINES;
 use alive::{alive, gone};
+use ended::Ended;
 use foreign::Foreign;
 use launch::{Behind, start_target, start_upstream};
 pub(crate) use launch::{come_up, launch_halt};
+use relays::Relays;
 
 use super::admin::Admin;
 use super::builds::{named, of_two};
@@ -22,8 +26,8 @@ use super::engine::Engine;
 use super::halt::Halt;
 use super::interrupt::Interrupt;
 use super::limits;
+use super::relays::RelayCount;
 use super::rig::Rig;
-use crate::measure::Warning;
 use crate::measure::reason::Cause;
 use crate::measure::trial::Build;
 use crate::measure::{Ending, Failure, LaunchRecord, Reading, Series};
@@ -37,7 +41,7 @@ use harness_base::units::Nanos;
 use harness_load::Generator;
 use harness_rig::keeper;
 use harness_rig::keeper::Stopped;
-use harness_rig::sampler::{Cost, LaunchWatch, Pending, Sampler, Tree, Watched, Window};
+use harness_rig::sampler::{LaunchWatch, Pending, Sampler, Tree, Watched, Window};
 use harness_rig::target::spec::Launch;
 use harness_rig::target::{self, HttpUrl, Running, RunningUpstream};
 
@@ -57,6 +61,9 @@ pub(crate) struct Bench {
     admin: Option<Arc<Admin>>,
     /// The foreign hosts, if the scenario has any.
     foreign: Option<Foreign>,
+    relays: Relays,
+    /// Where the target finds its upstream: at a relay, if the network has one there.
+    behind: Option<HttpUrl>,
     target: Running,
     /// How the target ended, if it was stopped under load.
     stopped: Option<Stopped>,
@@ -71,18 +78,6 @@ pub(crate) struct Bench {
     /// The state before the launch; absent with load.
     before: Option<LaunchWatch>,
     watched: Watched,
-}
-
-/// A bench that was stopped, and its last facts.
-struct Ended {
-    index: u32,
-    launch: LaunchRecord,
-    cost: Cost,
-    /// Readings of the window of an incomplete trial.
-    cut_short: Option<Window>,
-    of_two: Option<Build>,
-    /// What the foreign hosts refused.
-    warnings: Vec<Warning>,
 }
 
 impl Bench {
@@ -116,20 +111,19 @@ impl Bench {
         let pipes = upstream.as_mut().and_then(|upstream| upstream.admin.take());
         let admin = pipes.map(Admin::over).transpose().map_err(|error| Halt::tooling(&error))?.map(Arc::new);
         let foreign = Foreign::start(rig, &name).await?;
-        let url = upstream.as_ref().map(|upstream| &upstream.url);
-        let behind = Behind { upstream: url, egress: foreign.as_ref().map(|foreign| &foreign.place) };
+        let (url, mut relays) = (upstream.as_ref().map(|upstream| &upstream.url), Relays::default());
+        let url = relays.behind(rig, stage, &name, url).await?;
+        let behind = Behind { upstream: url.as_ref(), egress: foreign.as_ref().map(|foreign| &foreign.place) };
         let surroundings = surroundings(rig, upstream.as_ref(), foreign.as_ref());
         let before = work.is_none().then(|| LaunchWatch::begin(&surroundings));
         let (target, launch) = start_target(rig, stage, build, (&name, None), behind).await?;
         let few = work.and_then(|work| limits::few_descriptors(&target, work.connections));
         few.into_iter().for_each(|warning| rig.recorder.warn(warning));
-        let engine = match work {
-            Some(work) => Some(Engine::start(rig, stage, work, &name, &target.endpoints.proxy, url).await?),
-            None => None,
-        };
+        let engine = relays.engine(rig, stage, work, (&name, &target.endpoints.proxy, url.as_ref())).await?;
         let watched = Watched {
             target: Some(Tree { pid: target.pid, mark: target.mark.clone(), group: target.limited }),
             generator: engine.as_ref().map(|engine| engine.child.pid),
+            relays: relays.pids(),
             ..surroundings
         };
         let sampler = Sampler::start(watched.clone()).map_err(|error| Halt::tooling(&error))?;
@@ -143,6 +137,8 @@ impl Bench {
             upstream,
             admin,
             foreign,
+            relays,
+            behind: url,
             target,
             stopped,
             engine,
@@ -195,8 +191,9 @@ impl Bench {
 
     /// Lists the living processes of the target, and those of the harness beside it.
     pub(crate) fn own_processes(&self) -> Vec<i32> {
-        let Watched { generator, upstream, egress, keeper, .. } = self.watched;
-        self.processes().into_iter().chain([generator, upstream, egress, keeper].into_iter().flatten()).collect()
+        let Watched { generator, upstream, egress, relays, keeper, .. } = &self.watched;
+        let single = [generator, upstream, egress, keeper].into_iter().copied().flatten();
+        self.processes().into_iter().chain(single).chain(relays.iter().copied()).collect()
     }
 
     /// Returns how the target ended, if it did.
@@ -220,6 +217,14 @@ impl Bench {
     /// Returns the way to give commands to the foreign hosts; `None` if the scenario has none.
     pub(crate) fn foreign(&self) -> Option<Arc<Admin>> {
         self.foreign.as_ref().map(|foreign| Arc::clone(&foreign.admin))
+    }
+
+    /// Reads what the relays of the network did so far; nothing without a network.
+    ///
+    /// # Errors
+    /// Returns [`Halt::Failed`] if one gives no answer.
+    pub(crate) async fn relay_counts(&self) -> Result<Vec<RelayCount>, Halt> {
+        self.relays.counts().await
     }
 
     /// Creates the failure of a run whose bundled upstream gives no answer. It is a part of the harness, so the target is not at fault.
@@ -335,6 +340,7 @@ impl Bench {
             launch.ending = Some(ended.unwrap_or(stopped.ending));
             launch.killed = stopped.killed;
         }
+        self.relays.stop().await;
         if let Some(running) = self.upstream.and_then(|upstream| upstream.running) {
             running.stop(PATIENCE).await;
         }
@@ -343,20 +349,6 @@ impl Bench {
             None => Vec::new(),
         };
         Ended { index: self.index, launch, cost, cut_short, of_two: self.of_two, warnings }
-    }
-}
-
-impl Ended {
-    fn record(self, rig: &mut Rig<'_>, patience: Nanos) {
-        rig.recorder.sampler(self.cost.cpu, self.cost.ran);
-        if let Some(window) = self.cut_short {
-            rig.recorder.last_readings(self.index, window.readings);
-        }
-        if self.launch.killed && !rig.interrupt.requested() {
-            rig.recorder.warn(Warning::IgnoredSigterm { build: self.of_two, patience_ns: patience.0 });
-        }
-        self.warnings.into_iter().for_each(|warning| rig.recorder.warn(warning));
-        rig.recorder.instance_ended(self.index, self.launch);
     }
 }
 

@@ -92,12 +92,17 @@ fn added(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTree
 impl Count {
     /// Returns how long it was stalled in the `window` from `start` on, without what the hypervisor can have taken.
     pub(crate) fn stalled(&self, start: Mono, window: Nanos) -> Option<Nanos> {
-        let end = start.after(window);
-        let inside = |span: &StallSpan| {
-            Mono(span.until_ns).min(end).since(Mono(span.from_ns).max(start)).minus(Nanos(span.stolen_ns))
-        };
-        Some(self.stalls.as_ref()?.iter().map(inside).fold(Nanos::ZERO, Nanos::plus))
+        Some(stalled(self.stalls.as_ref()?, start, window))
     }
+}
+
+/// Returns how long the spans last in the `window` from `start` on, without what the hypervisor can have taken.
+pub(crate) fn stalled(spans: &[StallSpan], start: Mono, window: Nanos) -> Nanos {
+    let end = start.after(window);
+    let inside = |span: &StallSpan| {
+        Mono(span.until_ns).min(end).since(Mono(span.from_ns).max(start)).minus(Nanos(span.stolen_ns))
+    };
+    spans.iter().map(inside).fold(Nanos::ZERO, Nanos::plus)
 }
 
 #[derive(Deserialize)]

@@ -228,6 +228,7 @@ pub(crate) fn is_disturbed(trial: &TrialRecord) -> bool {
     trial.audit.iter().any(|check| match check.blame {
         Some(Blame::Host) => true,
         Some(Blame::Generator | Blame::Upstream) => others,
+        Some(Blame::Instrument) => others && matches!(check.rule(), Rule::RelayLagP99 | Rule::Stall),
         _ => false,
     })
 }

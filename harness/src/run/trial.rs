@@ -6,9 +6,11 @@ use super::event::Event;
 use super::halt::Halt;
 use super::ledger::{self, Count};
 use super::limits;
+use super::relays;
 use super::rig::Rig;
 use crate::measure::LedgerRule;
 use crate::measure::Outcome;
+use crate::measure::RelayFacts;
 use crate::measure::Series;
 use crate::measure::audit::{Evidence, audit, tags};
 use crate::measure::reason::Problem;
@@ -82,6 +84,7 @@ pub(crate) async fn changed(
         bench.drive(&rig.interrupt, async |generator| generator.open(arm).await).await?;
     }
     let before = hits(bench, &stage.requests).await?;
+    let relayed = bench.relay_counts().await?;
     let start_at = Mono::now().after(LEAD);
     let window_start = start_at.after(work.warmup);
     bench.announce(window_start, window_start.after(work.window));
@@ -99,7 +102,8 @@ pub(crate) async fn changed(
     let after = hits(bench, &stage.requests).await?;
     ledger::record_mcp(before.as_ref(), after.as_ref(), &mut load);
     let ledger = ledger_of(before, after, &load);
-    Ok(judge(stage, work, bench, Measured { arm, load, window, ledger }))
+    let relays = relays::between(&relayed, &bench.relay_counts().await?, &load);
+    Ok(judge(stage, work, bench, Measured { arm, load, window, ledger, relays }))
 }
 
 /// Combines the hits that the upstream counted between two readings with the requests that were sent.
@@ -149,6 +153,7 @@ pub(crate) struct Measured {
     pub(crate) load: LoadFacts,
     pub(crate) window: Window,
     pub(crate) ledger: Option<Ledger>,
+    pub(crate) relays: Vec<RelayFacts>,
 }
 
 /// Returns the first and the last reading, which the audit needs of a long window.
@@ -160,7 +165,7 @@ pub(crate) fn edges(window: &Window) -> Window {
 
 /// Audits the measurement and converts it for the record.
 pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Measured) -> TrialRecord {
-    let Measured { arm, load, window, ledger } = measured;
+    let Measured { arm, load, window, ledger, relays } = measured;
     let evidence = Evidence {
         arm,
         offered: work.pace,
@@ -168,6 +173,7 @@ pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
         load: &load,
         ledger,
         ledger_rule: ledger_rule(&stage.requests),
+        relays: &relays,
         readings: &window.readings,
         target_cpus: bench.target_cpus,
     };
@@ -176,6 +182,7 @@ pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
         build: bench.build,
         connections: work.connections,
         ledger,
+        relays,
         peak_rss_bytes: window.peak_rss_bytes.filter(|_| arm == Arm::Proxied),
         target_cpus: Some(bench.target_cpus),
         target_threads: window.target_threads.filter(|_| arm == Arm::Proxied),

@@ -148,7 +148,7 @@ fn read(name: &str, how: Read, section: &Section<'_>, base: &Base<'_>) -> Stage 
 }
 
 fn stage(name: &str, optional: bool, common: Common, work: Work) -> Stage {
-    let Common { upstream, requests, audit, limits, cpuset, wire } = common;
+    let Common { upstream, requests, audit, limits, cpuset, wire, network } = common;
     let (name, reports, compared) = (name.to_owned(), Reports::default(), false);
-    Stage { name, optional, upstream, requests, audit, limits, cpuset, wire, reports, compared, work }
+    Stage { name, optional, upstream, requests, audit, limits, cpuset, wire, network, reports, compared, work }
 }

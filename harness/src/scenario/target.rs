@@ -75,6 +75,23 @@ pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
     Spec { deadline, stop_within, launch, files, endpoints }
 }
 
+/// Returns whether the command, the environment or a file of a target names the upstream, so that it can be told another address.
+pub(super) fn is_told_upstream(spec: &Spec) -> bool {
+    let (command, env) = match &spec.launch {
+        Launch::Process(process) => (&process.command, &process.env),
+        Launch::Container(container) => (&container.command, &container.env),
+        Launch::External(_) | Launch::Command(_) | Launch::Stdio(_) => return false,
+    };
+    let names = |template: Template| template.pieces().iter().any(met::is_upstream);
+    let texts = command.iter().chain(env.iter().map(|(_, value)| value));
+    let mut templates = texts.filter_map(|text| Template::parse(text).ok());
+    // An unreadable template is a mistake in the target; its placeholders stay unknown.
+    let is_named = |(_, path): &(String, PathBuf)| {
+        std::fs::read_to_string(path).map_or(true, |text| names(Template::parse_file(&text)))
+    };
+    templates.any(names) || spec.files.iter().any(is_named)
+}
+
 /// Reads the table of a program to start.
 fn read_process(section: &Section<'_>, prefix: &str, met: &mut Met) -> ProcessSpec {
     const ABOUT: &str = "program and arguments, for example [\"my-proxy\", \"--port\", \"{port.proxy}\"]; no shell";

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::tree::{Node, Tree};
-use harness_base::units::{Bytes, BytesPerDay, CountPerDay, Nanos, Rate, Ratio};
+use harness_base::units::{BitRate, Bytes, BytesPerDay, CountPerDay, Nanos, Rate, Ratio};
 
 /// A type that can be read from one TOML value.
 pub trait Value: Sized + Clone {
@@ -63,6 +63,7 @@ notation!(
     r"^[0-9._]+ ?(B|kB|KB|MB|GB|KiB|MiB|GiB)/(day|h|m)$"
 );
 notation!(CountPerDay, Self(0.0), "a growth such as \"100/day\"", r"^[0-9._]+ ?/(day|h|m)$");
+notation!(BitRate, Self(1), "a bandwidth such as \"10Mbit/s\"", r"^[0-9._]+ ?(bit|kbit|Mbit|Gbit)/s$");
 notation!(Ratio, Self(0.0), "a share such as \"5%\"", r"^[+-]?[0-9.]+ ?%$");
 
 /// Implements values that TOML has natively.

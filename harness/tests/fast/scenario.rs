@@ -11,6 +11,7 @@ mod limits;
 mod matrix;
 mod mcp;
 mod mistakes;
+mod network;
 mod quick;
 mod reload;
 mod scrape;

@@ -37,6 +37,7 @@ mod limits;
 mod load;
 mod matrix;
 mod mcp;
+mod network;
 mod profile;
 mod reload;
 mod retries;

@@ -86,6 +86,16 @@ fn a_stopped_upstream_makes_the_run_invalid_and_is_named() {
 
 #[test]
 #[ignore = "runs by night: scripts/nightly-tests"]
+fn a_stopped_relay_makes_the_run_invalid_and_is_not_charged_to_the_target() {
+    let _alone = alone();
+    let stage = format!("{OVERHEAD}network = {{ client = {{ delay = \"2ms\" }} }}\n");
+    let ran = run_stopped_for(LASTS, EVERY, "__relay", &stage);
+    ran.expect_code(6);
+    assert!(ran.shows("the relay was stalled for"), "{}", ran.stdout);
+}
+
+#[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn a_short_stop_of_the_upstream_costs_rounds_and_no_truth() {
     let _alone = alone();
     let stage = OVERHEAD.replace("rounds = 6", "rounds = 20").replace("100ms", "50ms").replace("600ms", "200ms");

@@ -5,6 +5,7 @@
 //! - [`probe`] finds out when a target listens and answers;
 //! - [`listeners`] finds the ports at which processes listen;
 //! - [`sampler`] reads `/proc` and control groups over a window;
+//! - [`paths`] describes the impaired paths of a network;
 //! - [`stopwatch`] runs a command to its end and measures it; [`page_cache`] drops files from the page cache;
 //! - [`environment`] removes secrets before anything is started;
 //! - [`cgroup`] creates and reads control groups; [`host`] describes the machine.
@@ -20,6 +21,7 @@ pub mod launch;
 pub mod listeners;
 pub mod neighbours;
 pub mod page_cache;
+pub mod paths;
 pub mod probe;
 pub mod sampler;
 pub mod stdio;

@@ -86,7 +86,7 @@ pub struct Reading {
     pub generator: Option<ProcessUsage>,
     /// The upstream, if it is ours.
     pub upstream: Option<ProcessUsage>,
-    /// CPU time of the control process, the keeper and the process that plays foreign hosts so far, in nanoseconds.
+    /// CPU time of the control process, the keeper, the relays and the process that plays foreign hosts so far, in nanoseconds.
     pub control_cpu_ns: u64,
     pub host: HostUsage,
     /// The target's control group, where it has one of its own. It outlives the target.

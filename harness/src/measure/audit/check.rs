@@ -6,6 +6,7 @@ use harness_base::units::Rate;
 use harness_load::facts::LedgerRule;
 use harness_load::mcp::method::Method;
 use harness_load::outcome::Outcomes;
+use harness_rig::paths::PathName;
 
 /// A rule of the audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,7 +23,9 @@ pub enum Rule {
     PacerLagP99,
     /// Answers were read on time.
     ReadLagP99,
-    /// Generator and upstream ran when they were due.
+    /// The relays of the network wrote and read on time.
+    RelayLagP99,
+    /// Generator, upstream and relays ran when they were due.
     Stall,
     /// The CPU quota of the harness did not throttle it.
     Throttled,
@@ -59,7 +62,7 @@ pub enum Blame {
     Upstream,
     /// Other processes or guests disturbed the host.
     Host,
-    /// The measurement contradicts itself.
+    /// A relay of the network was late, or the measurement contradicts itself.
     Instrument,
 }
 
@@ -101,6 +104,14 @@ pub enum Found {
         limit_ns: u64,
     },
     ReadLag {
+        /// From 0 to 1.
+        quantile: f64,
+        lag_ns: u64,
+        limit_ns: u64,
+    },
+    /// How late a relay of the network wrote what was due, or read what had arrived.
+    RelayLag {
+        path: PathName,
         /// From 0 to 1.
         quantile: f64,
         lag_ns: u64,
@@ -216,6 +227,8 @@ pub enum ShareOf {
 pub enum OwnProcess {
     Generator,
     Upstream,
+    /// What impairs a path of the network.
+    Relay,
     /// What measures the runs of a command.
     Stopwatch,
     /// What plays the foreign hosts.
@@ -229,7 +242,7 @@ pub enum OwnProcess {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Tag {
-    /// A thread of generator or upstream was runnable for most of the window, so the rate may be the limit of the host.
+    /// A thread of generator, upstream or a relay was busy for most of the window, so the rate may be the limit of the host.
     CoLocated {
         process: OwnProcess,
         /// Share of the window, from 0 to 1.
@@ -240,12 +253,13 @@ pub enum Tag {
 
 impl Rule {
     /// Every rule, in the order in which the audit applies them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Accounting,
         Self::Errors,
         Self::Achieved,
         Self::PacerLagP99,
         Self::ReadLagP99,
+        Self::RelayLagP99,
         Self::Stall,
         Self::Throttled,
         Self::ProbeGap,
@@ -267,6 +281,7 @@ impl Rule {
             Self::Achieved => "achieved",
             Self::PacerLagP99 => "pacer_lag_p99",
             Self::ReadLagP99 => "read_lag_p99",
+            Self::RelayLagP99 => "relay_lag_p99",
             Self::Stall => "stall",
             Self::Throttled => "throttled",
             Self::ProbeGap => "probe_gap",
@@ -291,6 +306,7 @@ impl Found {
             Self::Achieved { .. } => Rule::Achieved,
             Self::PacerLag { .. } => Rule::PacerLagP99,
             Self::ReadLag { .. } => Rule::ReadLagP99,
+            Self::RelayLag { .. } => Rule::RelayLagP99,
             Self::Stall { .. } => Rule::Stall,
             Self::Throttled { .. } => Rule::Throttled,
             Self::ProbeGap { .. } => Rule::ProbeGap,

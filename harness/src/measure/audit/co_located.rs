@@ -1,7 +1,7 @@
 //! Decides whether processes of the run held the CPUs. Generator, upstream and target share them, which is reported and not dropped: it is
 //! so because of the target, and dropping it would select the rounds in which the target did little.
 
-use super::{Evidence, Limits, OwnProcess, Tag, judged_lag, judged_read_lag};
+use super::{Evidence, Limits, OwnProcess, RelayFacts, Tag, judged_lag, judged_read_lag};
 use harness_load::pace::Pace;
 
 /// Largest share of CPU time of others and of the hypervisor at which they are not why the generator waited.
@@ -11,12 +11,12 @@ const OURS: f64 = 0.20;
 /// Smallest share of the window for which the generator was runnable without a CPU.
 const WAITED: f64 = 0.005;
 
-/// Returns the tags of a valid trial: [`Tag::CoLocated`] if a generator or upstream thread was runnable for so much of
+/// Returns the tags of a valid trial: [`Tag::CoLocated`] if a generator or upstream thread was runnable, or a relay busy, for so much of
 /// a closed-loop window that the rate may be the limit of the host rather than of the target, or if only the target or the
 /// upstream kept the generator of an open loop waiting for a CPU.
 pub fn tags(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Tag> {
     let closed = matches!(evidence.offered, Pace::Closed { .. });
-    let busiest = saturation(evidence, limits).filter(|_| closed);
+    let busiest = saturation(evidence, limits).or_else(|| relaying(evidence, limits)).filter(|_| closed);
     let held = || is_held_by_run(evidence, limits).then(|| (OwnProcess::Generator, runnable(evidence)));
     busiest.or_else(held).map(|(process, share)| Tag::CoLocated { process, share }).into_iter().collect()
 }
@@ -29,6 +29,12 @@ pub(super) fn saturation(evidence: &Evidence<'_>, limits: &Limits) -> Option<(Ow
     let saturated = |share: &f64| *share >= limits.saturated.0;
     let generator = generator.filter(saturated).map(|share| (OwnProcess::Generator, share));
     generator.or_else(|| upstream.filter(saturated).map(|share| (OwnProcess::Upstream, share)))
+}
+
+/// Returns for what share of the time the busiest relay used a CPU, if it is at least the saturation share. A relay has one thread.
+fn relaying(evidence: &Evidence<'_>, limits: &Limits) -> Option<(OwnProcess, f64)> {
+    let busiest = evidence.relays.iter().map(RelayFacts::busy).max_by(f64::total_cmp)?;
+    (busiest >= limits.saturated.0).then_some((OwnProcess::Relay, busiest))
 }
 
 /// Returns whether only the target or the upstream kept the generator of an open loop waiting for a CPU, so that it released requests or

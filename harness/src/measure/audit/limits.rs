@@ -16,11 +16,14 @@ pub struct Limits {
     /// Largest read lag at quantile 0.99.
     #[serde(default = "read_lag_p99")]
     pub read_lag_p99: Nanos,
+    /// Largest lag of a relay at quantile 0.99.
+    #[serde(default = "relay_lag_p99")]
+    pub relay_lag_p99: Nanos,
     /// Largest share of a window's requests that stalls of the generator may overlap, and in a closed loop the largest share of the
     /// window that they may last.
     #[serde(default = "stall")]
     pub stall: Ratio,
-    /// Largest share of the window that stalls of the upstream may last.
+    /// Largest share of the window that stalls of the upstream, or of a relay, may last.
     #[serde(default = "upstream_stall")]
     pub upstream_stall: Ratio,
     /// Largest share of the window for which the CPU quota of the harness may throttle it.
@@ -50,6 +53,11 @@ pub struct Limits {
 
 /// The limit of the pacer lag, because both have the same cause.
 const fn read_lag_p99() -> Nanos {
+    Nanos::from_millis(1)
+}
+
+/// The limit of the pacer lag: a relay adds to the times of both arms what it is late.
+const fn relay_lag_p99() -> Nanos {
     Nanos::from_millis(1)
 }
 
@@ -84,6 +92,7 @@ impl Default for Limits {
             achieved: Ratio(0.99),
             pacer_lag_p99: Nanos::from_millis(1),
             read_lag_p99: read_lag_p99(),
+            relay_lag_p99: relay_lag_p99(),
             stall: stall(),
             upstream_stall: upstream_stall(),
             throttled: throttled(),
@@ -117,6 +126,9 @@ impl Limits {
                     "largest read lag (read − arrived) at p99; default: 1ms, or pacer_lag_p99 if longer",
                 )
                 .default(base.read_lag_p99.max(pacer_lag_p99)),
+            relay_lag_p99: section
+                .field("relay_lag_p99", "largest lag of a relay of the network (written − due, or read − arrived) at p99")
+                .default(base.relay_lag_p99),
             stall: section
                 .field(
                     "stall",
@@ -124,7 +136,7 @@ impl Limits {
                 )
                 .default(base.stall),
             upstream_stall: section
-                .field("upstream_stall", "largest share of the window in which the upstream was stalled")
+                .field("upstream_stall", "largest share of the window in which the upstream, or a relay of the network, was stalled")
                 .default(base.upstream_stall),
             throttled: section
                 .field(

@@ -52,6 +52,7 @@ fn failed_while(
         load,
         ledger,
         ledger_rule: LedgerRule::Exact,
+        relays: &[],
         readings,
         target_cpus: 2.0,
     })
@@ -142,6 +143,7 @@ fn a_stall_of_a_closed_loop_is_a_share_of_the_window_or_of_its_long_requests() {
             load: &load,
             ledger: None,
             ledger_rule: LedgerRule::Exact,
+            relays: &[],
             readings: &readings,
             target_cpus: 2.0,
         })
@@ -232,6 +234,7 @@ fn the_calls_of_each_tool_and_the_sessions_must_match_and_the_tool_is_named() {
             load: &load,
             ledger: Some(ledger),
             ledger_rule: LedgerRule::Exact,
+            relays: &[],
             readings: &series,
             target_cpus: 1.0,
         };

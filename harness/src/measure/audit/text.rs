@@ -102,6 +102,10 @@ impl Found {
     /// Formats what was found about the host and the processes on it, rather than about requests.
     fn write_about_host(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::RelayLag { path, quantile, lag_ns, limit_ns } => {
+                let (name, lag, limit) = (quantile_name(*quantile), Nanos(*lag_ns), Nanos(*limit_ns));
+                write!(out, "lag of the relay of the {} path {name} {lag}, limit {limit}", path.name())
+            }
             Self::Throttled { share, limit } => {
                 let share = percent(*share);
                 write!(
@@ -167,6 +171,9 @@ impl Check {
             Found::PacerLag { .. } | Found::ReadLag { .. } => {
                 "the generator woke up late: use a quieter host, a lower `rate`, or a `cpuset` of its own"
             }
+            Found::RelayLag { .. } => {
+                "a relay of `network` was late: use a quieter host, a lower `rate`, or a host with more CPUs"
+            }
             Found::Stall { process: OwnProcess::Stopwatch, .. } => {
                 "other programs kept the stopwatch from running: stop them (see `top`), then repeat"
             }
@@ -224,6 +231,7 @@ impl OwnProcess {
         match self {
             Self::Generator => "generator",
             Self::Upstream => "upstream",
+            Self::Relay => "relay",
             Self::Stopwatch => "stopwatch",
             Self::Egress => "foreign host",
             Self::Keeper => "keeper",

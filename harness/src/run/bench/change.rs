@@ -37,7 +37,7 @@ impl Bench {
     ) -> Result<(T, Changed), Halt> {
         let name = format!("{}-{}", stage.name, self.index);
         let patience = rig.plan.target.stop_within;
-        let Self { engine, target, upstream, foreign, launch, stopped, build, .. } = self;
+        let Self { engine, target, behind, foreign, launch, stopped, build, .. } = self;
         let Some(engine) = engine else { return Err(Halt::tool("this stage has no load generator")) };
         let load = async { work(&mut engine.generator).await.map_err(Stop::Load) };
         let change = async {
@@ -56,8 +56,7 @@ impl Bench {
                 return Ok(Changed { asked, started: None, exit });
             }
             let allotted = target.allotted.clone();
-            let upstream = upstream.as_ref().map(|upstream| &upstream.url);
-            let behind = Behind { upstream, egress: foreign.as_ref().map(|foreign| &foreign.place) };
+            let behind = Behind { upstream: behind.as_ref(), egress: foreign.as_ref().map(|foreign| &foreign.place) };
             let started = start_target(rig, stage, *build, (&name, Some(&allotted)), behind).await;
             (*target, *launch) = started.map_err(Stop::Halt)?;
             Ok(Changed { asked, started: target.spawned, exit })

@@ -4,6 +4,7 @@ use super::limits;
 use super::load::{self, Defaults, at_least};
 use crate::measure::audit::Limits;
 use crate::measure::group::ResourceLimits;
+use crate::scenario::network::{self, Ends};
 use crate::scenario::request::Around;
 use crate::scenario::requests;
 use crate::scenario::target::read_builtin;
@@ -12,6 +13,7 @@ use crate::scenario::workload;
 use crate::spec::Section;
 use crate::work::load::LoadWork;
 use harness_load::spec::{Body, GeneratorSpec, Request, WireSpec};
+use harness_rig::paths::Paths;
 use harness_rig::target::spec::{Builtin, EgressHost, Launch, Spec as TargetSpec, StdioSpec, Upstream};
 
 /// Defaults of all stages.
@@ -19,6 +21,7 @@ pub(crate) struct Base<'a> {
     pub(crate) target: &'a TargetSpec,
     pub(crate) upstream: Option<&'a Upstream>,
     pub(crate) egress: &'a [EgressHost],
+    pub(crate) network: Paths,
     pub(crate) generator: &'a GeneratorSpec,
     pub(crate) requests: &'a [Request],
     /// The requests of `[workload.mcp]`.
@@ -35,6 +38,7 @@ pub(crate) struct Common {
     pub(crate) limits: ResourceLimits,
     pub(crate) cpuset: Option<Vec<u64>>,
     pub(crate) wire: Option<WireSpec>,
+    pub(crate) network: Paths,
 }
 
 impl Base<'_> {
@@ -65,6 +69,7 @@ impl Base<'_> {
             limits: ResourceLimits::default(),
             cpuset: None,
             wire: None,
+            network: Paths::default(),
         }
     }
 }
@@ -100,6 +105,7 @@ impl Common {
     pub(crate) fn read_requests(&mut self, section: &Section<'_>, base: &Base<'_>) {
         self.read_uncounted_requests(section, base);
         requests::check_one_rule(section, &self.requests);
+        self.read_network(section, base);
     }
 
     pub(crate) fn read_uncounted_requests(&mut self, section: &Section<'_>, base: &Base<'_>) {
@@ -126,6 +132,13 @@ impl Common {
         self.audit = Limits::read(&section.table("audit", "limits of the audit for this stage"), base.audit);
         self.requests = workload::of_stage(section, base.agents, base.around);
         self.wire = wire::read(section, &base.target.endpoints.proxy).or(base.generator.wire);
+        self.read_network(section, base);
+    }
+
+    /// Reads the impaired paths of a stage whose audit knows what the relays did.
+    fn read_network(&mut self, section: &Section<'_>, base: &Base<'_>) {
+        let ends = Ends { target: base.target, upstream: self.upstream.as_ref() };
+        self.network = network::read_stage(section, base.network, ends);
     }
 
     /// Reads the messages of a stage whose arms are the pipes of a server, and the limits of its audit.

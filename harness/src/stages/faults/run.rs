@@ -116,7 +116,7 @@ async fn watched(
         clients_misbehave(rig, bench, (kind, span), order).await?
     };
     let window = edges(&bench.window().await);
-    let measured = Measured { arm: Arm::Proxied, load: facts, window, ledger: None };
+    let measured = Measured { arm: Arm::Proxied, load: facts, window, ledger: None, relays: Vec::new() };
     let trial = audited(trial::judge(stage, load, bench, measured), &fault, work);
     rig.recorder.instance_facts(bench.index, Instance { fault: Some(fault) });
     Ok(trial::record_alone(rig, bench, ROUND, trial))

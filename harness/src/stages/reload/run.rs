@@ -91,7 +91,7 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Benc
     let signals = if is_signalled { reloads.as_slice() } else { &[] };
     let stalls = stalls(&mut load, upstream.as_ref(), signals);
     let instance = Instance { reloads, stalls };
-    let measured = Measured { arm: Arm::Proxied, load, window, ledger: None };
+    let measured = Measured { arm: Arm::Proxied, load, window, ledger: None, relays: Vec::new() };
     let trial = audited(trial::judge(stage, &work.load, bench, measured), &instance);
     rig.recorder.instance_facts(bench.index, instance);
     Ok(trial::record_alone(rig, bench, ROUND, trial))

@@ -26,6 +26,7 @@ use crate::run::halt::{Halt, Stop};
 use crate::run::limits;
 use crate::run::profile;
 use crate::run::recorder::Recorder;
+use crate::run::relays;
 use crate::run::rig::Rig;
 use crate::run::trial::{self, LEAD, Measured};
 use crate::work::Stage;
@@ -72,6 +73,7 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Benc
     trial::preflight(rig, stage, bench, Arm::Proxied).await?;
     bench.drive(&rig.interrupt, async |generator| generator.open(Arm::Proxied).await).await?;
     let before = trial::hits(bench, &stage.requests).await?;
+    let relayed = bench.relay_counts().await?;
     let begun = Mono::now().after(LEAD);
     let mut watch = Watch::new(work, bench, begun);
     let load = match watch.follow(rig, stage, work, bench).await {
@@ -80,8 +82,10 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Benc
     };
     let after = trial::hits(bench, &stage.requests).await?;
     let ledger = trial::ledger_of(before, after, &load);
+    let relays = relays::between(&relayed, &bench.relay_counts().await?, &load);
     let window = Window { readings: watch.whole.edges(), peak_rss_bytes: None, target_threads: None };
-    let trial = trial::judge(stage, &work.load, bench, Measured { arm: Arm::Proxied, load, window, ledger });
+    let measured = Measured { arm: Arm::Proxied, load, window, ledger, relays };
+    let trial = trial::judge(stage, &work.load, bench, measured);
     let failed = rejecting(&trial.audit).cloned();
     let status = if failed.is_none() { RoundStatus::Valid } else { RoundStatus::Rejected };
     rig.recorder.trial(INSTANCE, ROUND, trial);

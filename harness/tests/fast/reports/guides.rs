@@ -10,7 +10,7 @@ use harness::measure::launch::LaunchRecord;
 use harness::measure::outcome::Outcomes;
 use harness::measure::trial::Ledger;
 use harness::measure::usage::{HostUsage, Reading, Series, TreeUsage};
-use harness::measure::{Arm, LoadFacts, Pace};
+use harness::measure::{Arm, LoadFacts, Pace, PathName, RelayFacts, RelayLag};
 use harness::scenario::Scenario;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
@@ -220,6 +220,24 @@ fn the_readme_has_the_two_commands_the_workflow_of_its_page_and_lines_of_a_real_
     }
 }
 
+/// Returns what a relay did that was 9 ms late.
+fn late_relay() -> RelayFacts {
+    RelayFacts {
+        path: PathName::Client,
+        span_ns: 1_000_000_000,
+        cpu_ns: 0,
+        connections: 10,
+        refused: 0,
+        reset: 0,
+        bytes: 4_000,
+        chunks: 40,
+        delay_sum_ns: 0,
+        lag: RelayLag::of(&[(9_000_000, 40)]),
+        wait: None,
+        stall_ns: Some(0),
+    }
+}
+
 /// Returns the checks of trials that together violate every rule.
 fn broken() -> Vec<Check> {
     let reading = |seconds: u64| Reading {
@@ -262,6 +280,7 @@ fn broken() -> Vec<Check> {
             load: &load,
             ledger: Some(Ledger { upstream_hits: 3, sent: 401, upstream_stall_ns: None }),
             ledger_rule: LedgerRule::Exact,
+            relays: &[late_relay()],
             readings: &readings,
             target_cpus: 2.0,
         };

@@ -43,6 +43,7 @@ impl Maker {
             load: &load,
             ledger,
             ledger_rule: LedgerRule::Exact,
+            relays: &[],
             readings: &readings,
             target_cpus: CPUS,
         };

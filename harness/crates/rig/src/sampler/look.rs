@@ -24,6 +24,7 @@ pub(super) struct Scene {
     upstream: Option<Subject>,
     keeper: Option<i32>,
     egress: Option<i32>,
+    relays: Vec<Counted>,
     group: Option<Group>,
     quota: Quota,
     cpus: Vec<usize>,
@@ -35,6 +36,21 @@ pub(super) struct Scene {
     host: HostUsage,
 }
 
+/// A process of ours whose CPU time is counted with that of control.
+#[derive(Debug)]
+struct Counted {
+    pid: i32,
+    /// The last known CPU time, in nanoseconds.
+    cpu_ns: u64,
+}
+
+impl Counted {
+    fn cpu_ns(&mut self) -> u64 {
+        self.cpu_ns = cpu_clock(self.pid).unwrap_or(0).max(self.cpu_ns);
+        self.cpu_ns
+    }
+}
+
 impl Scene {
     pub(super) fn new(watched: &Watched) -> Self {
         Self {
@@ -43,6 +59,7 @@ impl Scene {
             upstream: watched.upstream.and_then(Subject::open),
             keeper: watched.keeper,
             egress: watched.egress,
+            relays: watched.relays.iter().map(|pid| Counted { pid: *pid, cpu_ns: 0 }).collect(),
             group: watched.target.as_ref().filter(|tree| tree.group).and_then(|tree| Group::of(tree.pid)),
             quota: Quota::of_self(),
             cpus: usable_cpus(watched),
@@ -67,7 +84,8 @@ impl Scene {
         self.generator.iter_mut().chain(&mut self.upstream).for_each(Subject::clock);
         self.keeper_ns = self.keeper.and_then(cpu_clock).unwrap_or(0).max(self.keeper_ns);
         self.egress_ns = self.egress.and_then(cpu_clock).unwrap_or(0).max(self.egress_ns);
-        let control_cpu_ns = process_cpu().0 + self.keeper_ns + self.egress_ns;
+        let relays_ns: u64 = self.relays.iter_mut().map(Counted::cpu_ns).sum();
+        let control_cpu_ns = process_cpu().0 + self.keeper_ns + self.egress_ns + relays_ns;
         self.host = host(&self.cpus).unwrap_or(self.host);
         self.host.throttled_ns = self.quota.throttled_ns();
         self.host.memory_stall_ns = if edge { memory_stall_ns() } else { None };

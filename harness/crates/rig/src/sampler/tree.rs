@@ -55,7 +55,8 @@ impl ProcessTree {
         let target = watched.target.as_ref();
         let root = target.and_then(|tree| Subject::open(tree.pid));
         let mark = target.and_then(|tree| tree.mark.as_ref()).map(|mark| format!("{MARK}={mark}"));
-        let others = [watched.generator, watched.upstream, watched.egress].into_iter().flatten().collect();
+        let own = [watched.generator, watched.upstream, watched.egress].into_iter().flatten();
+        let others = own.chain(watched.relays.iter().copied()).collect();
         let keeper = watched.keeper.and_then(Subject::open);
         let members = root.into_iter().map(Member::from).collect();
         Self { members, keeper, others, mark, ended_ns: 0, cpu_ns: 0 }

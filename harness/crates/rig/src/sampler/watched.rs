@@ -19,6 +19,8 @@ pub struct Watched {
     pub upstream: Option<i32>,
     /// The process that plays foreign hosts, if there is one.
     pub egress: Option<i32>,
+    /// The relays of the network.
+    pub relays: Vec<i32>,
     /// The keeper, to which orphans of the target are re-parented.
     pub keeper: Option<i32>,
 }

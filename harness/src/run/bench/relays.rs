@@ -1,0 +1,171 @@
+//! Runs the relays of the network around a target, and reads what they did.
+
+use std::iter;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::alive::LINES;
+use super::launch::{come_up, launch_halt};
+use crate::measure::reason::Cause;
+use crate::measure::{Failure, PathName};
+use crate::run::admin::Admin;
+use crate::run::engine::Engine;
+use crate::run::halt::Halt;
+use crate::run::relays::RelayCount;
+use crate::run::rig::Rig;
+use crate::work::Stage;
+use crate::work::load::LoadWork;
+use harness_base::address::Address;
+use harness_base::error::causes;
+use harness_base::exit::Exit;
+use harness_base::units::Nanos;
+use harness_rig::paths::Path;
+use harness_rig::target::{self, HttpUrl, Running, RunningRelay, Way};
+use mock_upstream::relay::RelayReport;
+
+/// Time limit for a relay to listen.
+const DEADLINE: Nanos = Nanos::from_secs(10);
+/// Time between SIGTERM and SIGKILL.
+const PATIENCE: Nanos = Nanos::from_millis(1500);
+
+/// The relays around a target: none without a network.
+#[derive(Default)]
+pub(super) struct Relays(Vec<Relay>);
+
+/// A relay that listens.
+struct Relay {
+    path: PathName,
+    addresses: Vec<SocketAddr>,
+    admin: Admin,
+    running: Running,
+}
+
+/// Where the arms of a generator go.
+struct Arms {
+    proxied: HttpUrl,
+    /// Absent without an upstream.
+    direct: Option<HttpUrl>,
+}
+
+impl Relays {
+    /// Starts the relay of the upstream path, if the stage has one. Returns where the target, and the direct arm, find the upstream.
+    ///
+    /// # Errors
+    /// Returns [`Halt::Failed`] if it does not listen. It is a part of the harness, so the target is not at fault.
+    pub(super) async fn behind(
+        &mut self,
+        rig: &Rig<'_>,
+        stage: &Stage,
+        name: &str,
+        upstream: Option<&HttpUrl>,
+    ) -> Result<Option<HttpUrl>, Halt> {
+        let (Some(path), Some(url)) = (stage.network.upstream, upstream) else { return Ok(upstream.cloned()) };
+        let to = port(url)?;
+        let relay = start(rig, (PathName::Upstream, &path), &[(to.ip(), to)], name).await?;
+        let relayed = relay.addresses.first().map(|address| HttpUrl {
+            address: Address::Inet(*address),
+            port: Some(address.port()),
+            ..url.clone()
+        });
+        self.0.push(relay);
+        Ok(relayed)
+    }
+
+    /// Starts the relay of the client path, if the stage has one. Returns where the generator sends the requests of both arms. The name of
+    /// the server stays the same, and with it the field `host`.
+    ///
+    /// # Errors
+    /// See [`Relays::behind`].
+    async fn before(
+        &mut self,
+        rig: &Rig<'_>,
+        stage: &Stage,
+        name: &str,
+        (proxied, direct): (&HttpUrl, Option<&HttpUrl>),
+    ) -> Result<Arms, Halt> {
+        let Some(path) = stage.network.client else {
+            return Ok(Arms { proxied: proxied.clone(), direct: direct.cloned() });
+        };
+        let urls = || iter::once(proxied).chain(direct);
+        let ways = urls().map(|url| port(url).map(beside)).collect::<Result<Vec<Way>, Halt>>()?;
+        let relay = start(rig, (PathName::Client, &path), &ways, name).await?;
+        let through = |(url, address): (&HttpUrl, &SocketAddr)| HttpUrl { address: Address::Inet(*address), ..url.clone() };
+        let mut arms = urls().zip(&relay.addresses).map(through);
+        let proxied = arms.next().ok_or_else(|| Halt::tool("the relay of the client path has no address"))?;
+        let direct = arms.next();
+        self.0.push(relay);
+        Ok(Arms { proxied, direct })
+    }
+
+    /// Starts the generator of a stage with load, and the relay before it.
+    ///
+    /// # Errors
+    /// See [`Relays::before`] and [`Engine::start`].
+    pub(super) async fn engine(
+        &mut self,
+        rig: &Rig<'_>,
+        stage: &Stage,
+        work: Option<&LoadWork>,
+        (name, proxied, direct): (&str, &HttpUrl, Option<&HttpUrl>),
+    ) -> Result<Option<Engine>, Halt> {
+        let Some(work) = work else { return Ok(None) };
+        let Arms { proxied, direct } = self.before(rig, stage, name, (proxied, direct)).await?;
+        Engine::start(rig, stage, work, name, &proxied, direct.as_ref()).await.map(Some)
+    }
+
+    pub(super) fn pids(&self) -> Vec<i32> {
+        self.0.iter().map(|relay| relay.running.pid).collect()
+    }
+
+    /// Reads what the relays did so far.
+    ///
+    /// # Errors
+    /// Returns [`Halt::Failed`] if one gives no answer within ten seconds, or has ended.
+    pub(super) async fn counts(&self) -> Result<Vec<RelayCount>, Halt> {
+        let mut counts = Vec::with_capacity(self.0.len());
+        for Relay { path, admin, running, .. } in &self.0 {
+            let report = match admin.ask::<RelayReport>("counts").await {
+                Ok(report) => report,
+                Err(error) => {
+                    let what = format!("the relay of the {} path does not say what it did", path.name());
+                    let failure = Failure::new(Cause::Error(iter::once(what).chain(causes(&*error)).collect()), Exit::Usage);
+                    return Err(Halt::from(failure.with_log(running.log_tail(LINES))));
+                }
+            };
+            counts.push(RelayCount { path: *path, report });
+        }
+        Ok(counts)
+    }
+
+    /// Stops all relays.
+    pub(super) async fn stop(self) {
+        for relay in self.0.iter().rev() {
+            relay.running.stop(PATIENCE).await;
+        }
+    }
+}
+
+/// Returns the port at which a server listens.
+fn port(url: &HttpUrl) -> Result<SocketAddr, Halt> {
+    url.address.inet().ok_or_else(|| Halt::tool("a relay passes on connections between TCP ports, and this is a unix socket"))
+}
+
+/// Returns the way to an address for a client on this host: a container has an address that only it can listen on.
+fn beside(to: SocketAddr) -> Way {
+    let own = if to.ip().is_loopback() { to.ip() } else { IpAddr::from(Ipv4Addr::LOCALHOST) };
+    (own, to)
+}
+
+async fn start(rig: &Rig<'_>, (path_name, path): (PathName, &Path), ways: &[Way], name: &str) -> Result<Relay, Halt> {
+    let name = format!("relay-{}-{name}", path_name.name());
+    let launched = target::launch_relay(path, ways, &rig.site, (&name, rig.plan.scenario.seed));
+    let RunningRelay { addresses, running, admin } = launched.map_err(|error| launch_halt(&error))?;
+    let (running, came_up) = come_up(&rig.interrupt, running, DEADLINE).await?;
+    if let Err(error) = came_up {
+        let what = format!("the relay of the {} path did not come up", path_name.name());
+        let failure = Failure::new(Cause::Error(iter::once(what).chain(causes(&error)).collect()), Exit::Usage);
+        return Err(Halt::from(failure.with_log(running.log_tail(LINES))));
+    }
+    let pipes = admin.ok_or_else(|| Halt::tool("the keeper gave a relay no pipes"))?;
+    let admin = Admin::over(pipes).map_err(|error| Halt::tooling(&error))?;
+    Ok(Relay { path: path_name, addresses, admin, running })
+}

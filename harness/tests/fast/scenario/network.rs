@@ -1,0 +1,106 @@
+//! Reads the impaired paths, and says what cannot be kept.
+
+use harness_base::units::{BitRate, Bytes};
+use harness_rig::paths::{Path, PathReset, PathStall, Paths};
+
+use super::*;
+
+/// Returns the scenario whose target is told where its upstream is, with a network.
+fn with(network: &str) -> String {
+    let told = GOOD.replace("\"127.0.0.1:{port.admin}\"]", "\"127.0.0.1:{port.admin}\", \"--upstream\", \"{upstream.url}\"]");
+    format!("{told}\n{network}\n")
+}
+
+fn of(scenario: &Scenario, name: &str) -> Paths {
+    scenario.stages.iter().find(|stage| stage.name == name).unwrap().network
+}
+
+#[test]
+fn a_stage_has_the_network_of_the_scenario_unless_it_has_its_own() {
+    assert!(good(GOOD, &[]).stages.iter().all(|stage| stage.network.is_empty()));
+    let text = with(
+        "[network]\nclient = { delay = \"10ms\", jitter = \"1ms\", bandwidth = \"10Mbit/s\" }\n[stage.capacity.network.upstream]\n\
+         stall = { every = \"2s\", for = \"100ms\" }\nreset = { after = \"64KiB\", share = \"5%\" }\n[stage.startup]\n[stage.bare]\n\
+         kind = \"overhead\"\nnetwork = {}",
+    );
+    let scenario = good(&text.replace("[stage.capacity]\nvus = 20\n", ""), &[]);
+    let client = Path {
+        delay_ns: Nanos::from_millis(10),
+        jitter_ns: Nanos::from_millis(1),
+        bits_per_second: Some(BitRate(10_000_000)),
+        ..Path::default()
+    };
+    assert_eq!(of(&scenario, "overhead"), Paths { client: Some(client), upstream: None });
+    let upstream = Path {
+        stall: Some(PathStall { every_ns: Nanos::from_secs(2), for_ns: Nanos::from_millis(100) }),
+        reset: Some(PathReset { after_bytes: Bytes(65_536), share: 0.05 }),
+        ..Path::default()
+    };
+    assert_eq!(of(&scenario, "capacity"), Paths { client: None, upstream: Some(upstream) });
+    assert!(of(&scenario, "bare").is_empty() && of(&scenario, "startup").is_empty());
+}
+
+#[test]
+fn the_plan_says_how_long_a_round_trip_takes_and_in_which_stages() {
+    let plan = |text: &str| Plan::new(&good(text, &[]), &Options::default()).unwrap().to_string();
+    let words = |text: &str| plan(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let everywhere = words(&with("[network]\nclient = { delay = \"10ms\" }\nupstream = { bandwidth = \"10Mbit/s\" }"));
+    assert!(
+        everywhere.contains("network client path: 10ms each way (round trip 20ms); upstream path: 10.0 Mbit/s request"),
+        "{everywhere}"
+    );
+    let one = words(&with("[stage.far]\nkind = \"overhead\"\nnetwork = { client = { delay = \"7ms\" } }"));
+    assert!(one.contains("network client path: 7ms each way (round trip 14ms) in far"), "{one}");
+    assert!(!words(GOOD).contains("network"));
+}
+
+#[test]
+fn other_networks_are_other_measurements() {
+    let digest = |network: &str, overrides: &[&str]| good(&with(network), overrides).facts.plan_sha256.unwrap();
+    let network = "[network]\nclient = { delay = \"10ms\" }";
+    assert_eq!(digest(network, &[]), digest(&format!("# A comment.\n{network}"), &[]));
+    assert_ne!(digest(network, &[]), digest("", &[]));
+    assert_ne!(digest(network, &[]), digest(network, &["network.client.delay=11ms"]));
+    assert_ne!(digest("", &[]), digest("[network]\nclient = {}", &[]), "the cost of a relay is in the numbers");
+}
+
+#[test]
+fn what_a_relay_cannot_do_is_refused_with_the_reason_and_the_way_out() {
+    for (network, words) in [
+        ("client = { loss = \"1%\" }", ["network.client.loss", "kernel acknowledges and repairs them", "needs netem"].as_slice()),
+        ("client = { reorder = \"1%\" }", &["network.client.reorder", "puts them in order"]),
+        ("upstream = { duplicate = \"1%\" }", &["network.upstream.duplicate", "drops duplicates"]),
+        ("netem = true", &["network.netem", "this edition has no netem", "remove it"]),
+        ("client = { delai = \"1ms\" }", &["network.client.delai", "did you mean delay?"]),
+        ("clients = { delay = \"1ms\" }", &["network.clients", "did you mean client?"]),
+        ("client = { delay = \"11s\" }", &["network.client.delay", "must be at most 10s"]),
+        ("client = { delay = \"1ms\", jitter = \"2ms\" }", &["network.client.jitter", "more than the delay of 1ms"]),
+        ("client = { bandwidth = \"10MB/s\" }", &["network.client.bandwidth", "10Mbit/s"]),
+        ("client = { stall = { every = \"1s\" } }", &["network.client.stall.for", "is missing"]),
+        ("client = { stall = { every = \"1s\", for = \"1s\" } }", &["network.client.stall.for", "shorter than every"]),
+        ("client = { reset = { share = \"5%\" } }", &["network.client.reset.after", "is missing"]),
+        ("client = { reset = { after = \"1B\", share = \"0%\" } }", &["network.client.reset.share", "more than 0%"]),
+    ] {
+        let found = mistakes(&with(&format!("[network]\n{network}")), &[]);
+        assert!(found.iter().any(|mistake| words.iter().all(|word| mistake.contains(word))), "{network}: {found:#?}");
+        assert!(found.iter().any(|mistake| mistake.contains("line ")), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_path_that_nothing_would_cross_is_refused() {
+    let found = |text: &str, words: &str| {
+        let found = mistakes(text, &[]);
+        assert!(found.iter().any(|mistake| mistake.contains(words)), "{words}: {found:#?}");
+    };
+    let upstream = "[network]\nupstream = { delay = \"1ms\" }\n";
+    found(&format!("{GOOD}\n{upstream}"), "the target is not told where its upstream is");
+    found(&with(upstream).replace("[upstream.builtin]", "[upstream.builtin]\nunix = true"), "the upstream listens at no port");
+    let client = "[network]\nclient = { delay = \"1ms\" }\n";
+    let at_socket = with(client).replace("proxy = \"http://127.0.0.1:{port.proxy}\"", "proxy = \"unix://{socket.proxy}\"");
+    found(&at_socket.replace("127.0.0.1:{port.proxy}", "unix:{socket.proxy}"), "the target listens at a unix socket");
+    let idle = with(client).replace("[stage.overhead]\n[stage.capacity]\nvus = 20\n", "[stage.idle]\n");
+    found(&idle, "impairs nothing: no stage of this scenario uses it");
+    let faults = with("[stage.faults]\nnetwork = { client = {} }\nfaults = [\"restart\"]");
+    found(&faults, "stage.faults.network: unknown key");
+}
