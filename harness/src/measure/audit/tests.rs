@@ -1,12 +1,14 @@
 //! The rules against trials whose truth is known.
 
 use super::*;
+use crate::measure::relays::RelayLag;
 use harness_base::clock::Mono;
 use harness_base::units::Rate;
 use harness_load::facts::{InFlightSamples, StallTotal};
 use harness_load::mcp::facts::{Mcp, McpLedger, MethodFacts, Sessions, ToolCalls};
 use harness_load::mcp::method::Method;
 use harness_load::outcome::Outcomes;
+use harness_rig::paths::PathName;
 use harness_rig::usage::{HostUsage, ProcessUsage, TreeUsage};
 
 fn load(rate: u64, answered: u64) -> LoadFacts {
@@ -318,4 +320,45 @@ fn a_generator_that_waits_for_the_target_is_co_located_and_one_that_waits_for_ot
     };
     assert_eq!(found(0), []);
     assert_eq!(found(60_000_000), [(Rule::PacerLagP99, Some(Blame::Generator))]);
+}
+
+#[test]
+fn a_relay_that_is_late_or_stalled_is_the_instruments_doing_and_a_busy_one_is_named() {
+    let relay = |lag_ns: u64, stall_ns: Option<u64>, cpu_ns: u64| RelayFacts {
+        path: PathName::Client,
+        span_ns: 1_000_000_000,
+        cpu_ns,
+        connections: 1,
+        refused: 0,
+        reset: 0,
+        bytes: 100,
+        chunks: 2,
+        delay_sum_ns: 0,
+        lag: RelayLag::of(&[(lag_ns, 2_000)]),
+        wait: RelayLag::of(&[(5, 2_000)]),
+        stall_ns,
+    };
+    let (load, end) = (load(1000, 1000), Mono(1_000_000_000));
+    let readings = Series(vec![at(Mono::default()), at(end)]);
+    let evidence = |offered, relays| Evidence {
+        arm: Arm::Proxied,
+        offered,
+        connections: 10,
+        load: &load,
+        ledger: None,
+        ledger_rule: LedgerRule::Exact,
+        relays,
+        readings: &readings,
+        target_cpus: 2.0,
+    };
+    let open = Pace::constant(Rate(1000.0));
+    let found = |lag_ns, stall_ns| violated(&evidence(open, &[relay(lag_ns, stall_ns, 0)]));
+    assert_eq!(found(1_000_000, Some(2_000_000)), []);
+    assert_eq!(found(1_100_000, Some(0)), [(Rule::RelayLagP99, Some(Blame::Instrument))]);
+    assert_eq!(found(0, Some(2_100_000)), [(Rule::Stall, Some(Blame::Instrument))]);
+    assert_eq!(found(0, None), [(Rule::Stall, Some(Blame::Instrument))], "what is not known does not pass");
+    let busy = [relay(9_000_000, Some(0), 950_000_000)];
+    let closed = evidence(Pace::Closed { vus: 10 }, &busy);
+    assert_eq!(violated(&closed), []);
+    assert_eq!(tags(&closed, &Limits::default()), [Tag::CoLocated { process: OwnProcess::Relay, share: 0.95 }]);
 }
