@@ -4,7 +4,7 @@ use std::time::Duration;
 use harness_base::units::{BitRate, Bytes, Nanos, ParseError};
 
 use super::impairment::{Impairment, Reset, Stall};
-use crate::flags::{FlagError, parse_duration, parse_size};
+use crate::flags::{parse_duration, parse_size};
 use crate::share::parse_share;
 
 /// Relays TCP connections or UDP packets to an address, with the delays, limits and faults of a network.
@@ -112,7 +112,7 @@ impl Args {
         let shares = [("--loss", self.loss), ("--duplicate", self.duplicate), ("--reorder", self.reorder)];
         let packets = shares.iter().find(|(_, share)| *share > 0.0);
         match (self.protocol, packets) {
-            (Protocol::Tcp, Some((flag, _))) => return Err(ArgsError::PacketsOnly { flag }),
+            (Protocol::Tcp, Some((flag, _))) => return Err(ArgsError::PacketsOnly { flag: *flag }),
             (Protocol::Udp, _) if self.reset_after.is_some() => return Err(ArgsError::ConnectionsOnly),
             _ => {}
         }
