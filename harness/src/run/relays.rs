@@ -61,7 +61,8 @@ mod tests {
     use mock_upstream::upstream::StallSpan;
 
     fn report(at_ns: u64, chunks: u64, lags: &[(u64, u64)]) -> RelayReport {
-        let direction = DirectionReport { bytes: 10 * chunks, chunks, delay_sum_ns: 5 * chunks, ..DirectionReport::default() };
+        let direction =
+            DirectionReport { bytes: 10 * chunks, chunks, delay_sum_ns: 5 * chunks, ..DirectionReport::default() };
         let route = RouteReport {
             listen: String::new(),
             to: String::new(),

@@ -14,14 +14,16 @@ const LONGEST: Nanos = Nanos::from_secs(10);
 
 /// What TCP hides from a relay: the key, and what it means.
 const PACKETS: [(&str, &str); 3] = [
-    ("loss", "a relay cannot lose packets of TCP, because the kernel acknowledges and repairs them before and behind it"),
+    (
+        "loss",
+        "a relay cannot lose packets of TCP, because the kernel acknowledges and repairs them before and behind it",
+    ),
     ("duplicate", "a relay cannot duplicate packets of TCP, because the kernel drops duplicates before and behind it"),
     ("reorder", "a relay cannot reorder packets of TCP, because the kernel puts them in order before and behind it"),
 ];
 
 /// What to write instead of the keys that need packets.
-const WITHOUT_PACKETS: &str =
-    "leave it out; stalls and resets show how a target bears a bad path, and packets need netem, which this edition does not have";
+const WITHOUT_PACKETS: &str = "leave it out; stalls and resets show how a target bears a bad path, and packets need netem, which this edition does not have";
 
 /// What the paths are between.
 #[derive(Debug, Clone, Copy)]

@@ -32,8 +32,7 @@ fn scenario(flags: &[&str], rounds: u32, stages: &[(&str, &str)]) -> String {
 /// Returns the median of an arm's median response times, in microseconds.
 fn median_us(stage: &StageRecord, arm: Arm) -> f64 {
     let trials = stage.valid_rounds().filter_map(|round| round.trial(arm));
-    let mut medians: Vec<u64> =
-        trials.map(|trial| trial.load.latencies.response.quantile(0.5).unwrap().0).collect();
+    let mut medians: Vec<u64> = trials.map(|trial| trial.load.latencies.response.quantile(0.5).unwrap().0).collect();
     medians.sort_unstable();
     medians[medians.len() / 2] as f64 / 1e3
 }
@@ -62,10 +61,16 @@ fn relays_tell_the_truth(ran: &Ran, delay_ns: u64) {
     let stage = ran.stage("far");
     assert_eq!(stage.network.unwrap().client.unwrap().delay_ns.0, delay_ns);
     for trial in stage.valid_rounds().flat_map(|round| &round.trials) {
-        assert_eq!(trial.relays.iter().map(|relay| relay.path).collect::<Vec<_>>(), [PathName::Upstream, PathName::Client]);
+        assert_eq!(
+            trial.relays.iter().map(|relay| relay.path).collect::<Vec<_>>(),
+            [PathName::Upstream, PathName::Client]
+        );
         for relay in &trial.relays {
             assert!(relay.bytes > 1_000 * trial.load.sent_total, "{} requests, {relay:?}", trial.load.sent_total);
-            assert!(relay.chunks >= 2 * trial.load.sent_total && relay.lag.is_some() && relay.wait.is_some(), "{relay:?}");
+            assert!(
+                relay.chunks >= 2 * trial.load.sent_total && relay.lag.is_some() && relay.wait.is_some(),
+                "{relay:?}"
+            );
         }
         let client = &trial.relays[1];
         assert!(client.delay_sum_ns >= client.chunks * delay_ns, "{client:?}");

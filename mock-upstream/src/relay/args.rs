@@ -82,13 +82,19 @@ pub enum Protocol {
 pub enum ArgsError {
     #[error("there are {listen} --listen and {to} --to; write one --to for each --listen")]
     Pairs { listen: usize, to: usize },
-    #[error("{flag} is about packets, and a relay of TCP has none to lose: the kernel would repair it; pass --protocol udp, or leave it out")]
+    #[error(
+        "{flag} is about packets, and a relay of TCP has none to lose: the kernel would repair it; pass --protocol udp, or leave it out"
+    )]
     PacketsOnly { flag: &'static str },
     #[error("--reset-after is about connections, and UDP has none; pass --protocol tcp, or leave it out")]
     ConnectionsOnly,
-    #[error("--jitter {jitter:?} is more than --delay {delay:?}; nothing can arrive before it was sent, so pass a smaller jitter")]
+    #[error(
+        "--jitter {jitter:?} is more than --delay {delay:?}; nothing can arrive before it was sent, so pass a smaller jitter"
+    )]
     Jitter { jitter: Duration, delay: Duration },
-    #[error("--stall-for {stall:?} is not less than --stall-every {every:?}, so nothing would ever pass; pass a shorter stall")]
+    #[error(
+        "--stall-for {stall:?} is not less than --stall-every {every:?}, so nothing would ever pass; pass a shorter stall"
+    )]
     Stall { stall: Duration, every: Duration },
 }
 
@@ -156,7 +162,18 @@ mod tests {
 
     #[test]
     fn flags_become_an_impairment() {
-        let all = ["--delay", "10ms", "--jitter", "1ms", "--bandwidth", "10Mbit/s", "--stall-every", "1s", "--stall-for", "50ms"];
+        let all = [
+            "--delay",
+            "10ms",
+            "--jitter",
+            "1ms",
+            "--bandwidth",
+            "10Mbit/s",
+            "--stall-every",
+            "1s",
+            "--stall-for",
+            "50ms",
+        ];
         let impairment = read(&all).unwrap();
         assert_eq!((impairment.delay, impairment.jitter), (Nanos::from_millis(10), Nanos::from_millis(1)));
         assert_eq!(impairment.bandwidth, Some(BitRate(10_000_000)));

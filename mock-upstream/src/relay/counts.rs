@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn a_step_of_the_histogram_is_at_most_an_eighth_of_its_value() {
-        for value in (0..1_000).chain((10..64).flat_map(|power| [(1_u64 << power) - 1, 1 << power, (1 << power) + 77])) {
+        for value in (0..1_000).chain((10..64).flat_map(|power| [(1_u64 << power) - 1, 1 << power, (1 << power) + 77]))
+        {
             let step = largest(bucket(value));
             assert!(step >= value && step - value <= value / 8, "{value} in the step up to {step}");
         }

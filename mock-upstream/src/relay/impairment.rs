@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn what_is_due_in_a_stall_passes_at_its_end() {
         let stall = Stall { every: Nanos(1_000), span: Nanos(100) };
-        let at = |due| stall.passed(Mono(50), Mono(50 + due)).0 - 50;
+        let at = |due: u64| stall.passed(Mono(50), Mono(50 + due)).0 - 50;
         assert_eq!([at(0), at(99), at(999)], [0, 99, 999], "the first starts after `every`");
         assert_eq!([at(1_000), at(1_099), at(1_100)], [1_100, 1_100, 1_100]);
         assert_eq!([at(5_020), at(5_999)], [5_100, 5_999]);

@@ -102,16 +102,19 @@ impl fmt::Display for Paths {
 impl fmt::Display for Path {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { delay_ns: delay, jitter_ns: jitter, bits_per_second, stall, reset } = *self;
-        let delay = (delay > Nanos::ZERO).then(|| {
-            format!("{} each way (round trip {})", delay.notation(), delay.times(2).notation())
-        });
+        let delay = (delay > Nanos::ZERO)
+            .then(|| format!("{} each way (round trip {})", delay.notation(), delay.times(2).notation()));
         let jitter = (jitter > Nanos::ZERO).then(|| format!("jitter {}", jitter.notation()));
         let bandwidth = bits_per_second.map(|rate| rate.to_string());
         let stall = stall.map(|PathStall { every_ns, for_ns }| {
             format!("stalled for {} every {}", for_ns.notation(), every_ns.notation())
         });
         let reset = reset.map(|PathReset { after_bytes, share }| {
-            let share = if share >= 1.0 { "every connection".to_owned() } else { format!("{} of the connections", Ratio(share).notation()) };
+            let share = if share >= 1.0 {
+                "every connection".to_owned()
+            } else {
+                format!("{} of the connections", Ratio(share).notation())
+            };
             format!("{share} reset after {}", after_bytes.notation())
         });
         let parts: Vec<String> = [delay, jitter, bandwidth, stall, reset].into_iter().flatten().collect();
@@ -139,7 +142,10 @@ mod tests {
             "client path: 10ms each way (round trip 20ms), jitter 1ms, 10.0 Mbit/s; upstream path: stalled for 50ms every 1s, 1% of the \
              connections reset after 64KiB"
         );
-        assert_eq!(Paths { client: Some(Path::default()), upstream: None }.to_string(), "client path: a relay without impairment");
+        assert_eq!(
+            Paths { client: Some(Path::default()), upstream: None }.to_string(),
+            "client path: a relay without impairment"
+        );
         assert_eq!(Paths::default().to_string(), "no relay");
     }
 

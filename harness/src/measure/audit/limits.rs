@@ -127,7 +127,10 @@ impl Limits {
                 )
                 .default(base.read_lag_p99.max(pacer_lag_p99)),
             relay_lag_p99: section
-                .field("relay_lag_p99", "largest lag of a relay of the network (written − due, or read − arrived) at p99")
+                .field(
+                    "relay_lag_p99",
+                    "largest lag of a relay of the network (written − due, or read − arrived) at p99",
+                )
                 .default(base.relay_lag_p99),
             stall: section
                 .field(
@@ -136,7 +139,10 @@ impl Limits {
                 )
                 .default(base.stall),
             upstream_stall: section
-                .field("upstream_stall", "largest share of the window in which the upstream, or a relay of the network, was stalled")
+                .field(
+                    "upstream_stall",
+                    "largest share of the window in which the upstream, or a relay of the network, was stalled",
+                )
                 .default(base.upstream_stall),
             throttled: section
                 .field(

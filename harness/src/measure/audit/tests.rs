@@ -340,25 +340,27 @@ fn a_relay_that_is_late_or_stalled_is_the_instruments_doing_and_a_busy_one_is_na
     };
     let (load, end) = (load(1000, 1000), Mono(1_000_000_000));
     let readings = Series(vec![at(Mono::default()), at(end)]);
-    let evidence = |offered, relays| Evidence {
-        arm: Arm::Proxied,
-        offered,
-        connections: 10,
-        load: &load,
-        ledger: None,
-        ledger_rule: LedgerRule::Exact,
-        relays,
-        readings: &readings,
-        target_cpus: 2.0,
+    let judged = |offered, relays: &[RelayFacts]| {
+        let evidence = Evidence {
+            arm: Arm::Proxied,
+            offered,
+            connections: 10,
+            load: &load,
+            ledger: None,
+            ledger_rule: LedgerRule::Exact,
+            relays,
+            readings: &readings,
+            target_cpus: 2.0,
+        };
+        (violated(&evidence), tags(&evidence, &Limits::default()))
     };
     let open = Pace::constant(Rate(1000.0));
-    let found = |lag_ns, stall_ns| violated(&evidence(open, &[relay(lag_ns, stall_ns, 0)]));
+    let found = |lag_ns, stall_ns| judged(open, &[relay(lag_ns, stall_ns, 0)]).0;
     assert_eq!(found(1_000_000, Some(2_000_000)), []);
     assert_eq!(found(1_100_000, Some(0)), [(Rule::RelayLagP99, Some(Blame::Instrument))]);
     assert_eq!(found(0, Some(2_100_000)), [(Rule::Stall, Some(Blame::Instrument))]);
     assert_eq!(found(0, None), [(Rule::Stall, Some(Blame::Instrument))], "what is not known does not pass");
     let busy = [relay(9_000_000, Some(0), 950_000_000)];
-    let closed = evidence(Pace::Closed { vus: 10 }, &busy);
-    assert_eq!(violated(&closed), []);
-    assert_eq!(tags(&closed, &Limits::default()), [Tag::CoLocated { process: OwnProcess::Relay, share: 0.95 }]);
+    let tag = Tag::CoLocated { process: OwnProcess::Relay, share: 0.95 };
+    assert_eq!(judged(Pace::Closed { vus: 10 }, &busy), (vec![], vec![tag]));
 }

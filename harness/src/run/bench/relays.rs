@@ -88,7 +88,8 @@ impl Relays {
         let urls = || iter::once(proxied).chain(direct);
         let ways = urls().map(|url| port(url).map(beside)).collect::<Result<Vec<Way>, Halt>>()?;
         let relay = start(rig, (PathName::Client, &path), &ways, name).await?;
-        let through = |(url, address): (&HttpUrl, &SocketAddr)| HttpUrl { address: Address::Inet(*address), ..url.clone() };
+        let through =
+            |(url, address): (&HttpUrl, &SocketAddr)| HttpUrl { address: Address::Inet(*address), ..url.clone() };
         let mut arms = urls().zip(&relay.addresses).map(through);
         let proxied = arms.next().ok_or_else(|| Halt::tool("the relay of the client path has no address"))?;
         let direct = arms.next();
@@ -127,7 +128,8 @@ impl Relays {
                 Ok(report) => report,
                 Err(error) => {
                     let what = format!("the relay of the {} path does not say what it did", path.name());
-                    let failure = Failure::new(Cause::Error(iter::once(what).chain(causes(&*error)).collect()), Exit::Usage);
+                    let failure =
+                        Failure::new(Cause::Error(iter::once(what).chain(causes(&*error)).collect()), Exit::Usage);
                     return Err(Halt::from(failure.with_log(running.log_tail(LINES))));
                 }
             };
@@ -146,7 +148,9 @@ impl Relays {
 
 /// Returns the port at which a server listens.
 fn port(url: &HttpUrl) -> Result<SocketAddr, Halt> {
-    url.address.inet().ok_or_else(|| Halt::tool("a relay passes on connections between TCP ports, and this is a unix socket"))
+    url.address
+        .inet()
+        .ok_or_else(|| Halt::tool("a relay passes on connections between TCP ports, and this is a unix socket"))
 }
 
 /// Returns the way to an address for a client on this host: a container has an address that only it can listen on.

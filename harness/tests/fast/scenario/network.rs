@@ -7,7 +7,8 @@ use super::*;
 
 /// Returns the scenario whose target is told where its upstream is, with a network.
 fn with(network: &str) -> String {
-    let told = GOOD.replace("\"127.0.0.1:{port.admin}\"]", "\"127.0.0.1:{port.admin}\", \"--upstream\", \"{upstream.url}\"]");
+    let told =
+        GOOD.replace("\"127.0.0.1:{port.admin}\"]", "\"127.0.0.1:{port.admin}\", \"--upstream\", \"{upstream.url}\"]");
     format!("{told}\n{network}\n")
 }
 
@@ -67,7 +68,10 @@ fn other_networks_are_other_measurements() {
 #[test]
 fn what_a_relay_cannot_do_is_refused_with_the_reason_and_the_way_out() {
     for (network, words) in [
-        ("client = { loss = \"1%\" }", ["network.client.loss", "kernel acknowledges and repairs them", "needs netem"].as_slice()),
+        (
+            "client = { loss = \"1%\" }",
+            ["network.client.loss", "kernel acknowledges and repairs them", "needs netem"].as_slice(),
+        ),
         ("client = { reorder = \"1%\" }", &["network.client.reorder", "puts them in order"]),
         ("upstream = { duplicate = \"1%\" }", &["network.upstream.duplicate", "drops duplicates"]),
         ("netem = true", &["network.netem", "this edition has no netem", "remove it"]),
@@ -95,9 +99,13 @@ fn a_path_that_nothing_would_cross_is_refused() {
     };
     let upstream = "[network]\nupstream = { delay = \"1ms\" }\n";
     found(&format!("{GOOD}\n{upstream}"), "the target is not told where its upstream is");
-    found(&with(upstream).replace("[upstream.builtin]", "[upstream.builtin]\nunix = true"), "the upstream listens at no port");
+    found(
+        &with(upstream).replace("[upstream.builtin]", "[upstream.builtin]\nunix = true"),
+        "the upstream listens at no port",
+    );
     let client = "[network]\nclient = { delay = \"1ms\" }\n";
-    let at_socket = with(client).replace("proxy = \"http://127.0.0.1:{port.proxy}\"", "proxy = \"unix://{socket.proxy}\"");
+    let at_socket =
+        with(client).replace("proxy = \"http://127.0.0.1:{port.proxy}\"", "proxy = \"unix://{socket.proxy}\"");
     found(&at_socket.replace("127.0.0.1:{port.proxy}", "unix:{socket.proxy}"), "the target listens at a unix socket");
     let idle = with(client).replace("[stage.overhead]\n[stage.capacity]\nvus = 20\n", "[stage.idle]\n");
     found(&idle, "impairs nothing: no stage of this scenario uses it");

@@ -31,12 +31,7 @@ const BUNDLED: &str = "builtin:relay";
 ///
 /// # Errors
 /// Returns [`Error`], with the next command to type.
-pub fn launch_relay(
-    path: &Path,
-    ways: &[Way],
-    site: &Site,
-    (name, seed): (&str, u64),
-) -> Result<RunningRelay, Error> {
+pub fn launch_relay(path: &Path, ways: &[Way], site: &Site, (name, seed): (&str, u64)) -> Result<RunningRelay, Error> {
     let process = ProcessSpec { command: command(path, ways, seed), env: Vec::new(), cpuset: None };
     let urls = ways.iter().enumerate().map(|(number, (ip, _))| format!("http://{}", listen(*ip, number)));
     let mut others: Vec<(String, String)> = urls.enumerate().map(|(number, url)| (key(number), url)).collect();
@@ -78,9 +73,10 @@ fn listen(ip: IpAddr, number: usize) -> String {
 
 /// Returns the command of the relay, with exact times in nanoseconds.
 fn command(path: &Path, ways: &[Way], seed: u64) -> Vec<String> {
-    let ways = ways.iter().enumerate().flat_map(|(number, (ip, to))| {
-        ["--listen".to_owned(), listen(*ip, number), "--to".to_owned(), to.to_string()]
-    });
+    let ways = ways
+        .iter()
+        .enumerate()
+        .flat_map(|(number, (ip, to))| ["--listen".to_owned(), listen(*ip, number), "--to".to_owned(), to.to_string()]);
     let ns = |flag: &str, span: harness_base::units::Nanos| [flag.to_owned(), format!("{}ns", span.0)];
     let times = ns("--delay", path.delay_ns).into_iter().chain(ns("--jitter", path.jitter_ns));
     let bandwidth = path.bits_per_second.map(|rate| ["--bandwidth".to_owned(), rate.notation()]);
