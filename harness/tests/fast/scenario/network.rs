@@ -70,7 +70,7 @@ fn what_a_relay_cannot_do_is_refused_with_the_reason_and_the_way_out() {
     for (network, words) in [
         (
             "client = { loss = \"1%\" }",
-            ["network.client.loss", "kernel acknowledges and repairs them", "needs netem"].as_slice(),
+            ["network.client.loss", "kernel acknowledges and repairs them", "need netem"].as_slice(),
         ),
         ("client = { reorder = \"1%\" }", &["network.client.reorder", "puts them in order"]),
         ("upstream = { duplicate = \"1%\" }", &["network.upstream.duplicate", "drops duplicates"]),
