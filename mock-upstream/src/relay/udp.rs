@@ -143,9 +143,10 @@ impl Packets {
             }
             while let Some(packet) = outbox.pop(Mono::now()) {
                 let now = Mono::now();
+                // A socket that was opened just now is not known to be writable yet, so the packet waits until it is.
                 let sent = match is_forward {
-                    true => packet.way.socket.try_send(&packet.bytes),
-                    false => self.listener.try_send_to(&packet.bytes, packet.way.client),
+                    true => packet.way.socket.send(&packet.bytes).await,
+                    false => self.listener.send_to(&packet.bytes, packet.way.client).await,
                 };
                 self.route.lags.record(now.since(packet.due));
                 match sent {
