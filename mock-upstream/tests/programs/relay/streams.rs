@@ -72,6 +72,7 @@ fn everything_arrives_in_order_and_the_end_after_it() {
     stream.read_to_end(&mut received).unwrap();
     writer.join().unwrap();
     assert!(received == sent, "{} of {} bytes, or other ones", received.len(), sent.len());
+    wait_for("the last bytes to be counted", || relay.counts().routes[0].backward.bytes == 300_000);
     let route = relay.counts().routes.remove(0);
     assert_eq!((route.connections, route.forward.bytes, route.backward.bytes), (1, 300_000, 300_000));
 }
@@ -85,6 +86,8 @@ fn nothing_arrives_before_its_delay_has_passed() {
         let took = ping(&mut stream);
         assert!(took >= Duration::from_micros(2 * delay_us), "{took:?} with {delay_us} µs each way");
     }
+    // The client can read a byte before the relay has counted it.
+    wait_for("the last byte to be counted", || relay.counts().routes[0].backward.chunks == 5);
     let report = relay.counts();
     for direction in [report.routes[0].forward, report.routes[0].backward] {
         assert_eq!((direction.bytes, direction.chunks), (5, 5));
