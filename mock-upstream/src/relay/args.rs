@@ -118,7 +118,7 @@ impl Args {
         let shares = [("--loss", self.loss), ("--duplicate", self.duplicate), ("--reorder", self.reorder)];
         let packets = shares.iter().find(|(_, share)| *share > 0.0);
         match (self.protocol, packets) {
-            (Protocol::Tcp, Some((flag, _))) => return Err(ArgsError::PacketsOnly { flag: *flag }),
+            (Protocol::Tcp, Some((flag, _))) => return Err(ArgsError::PacketsOnly { flag }),
             (Protocol::Udp, _) if self.reset_after.is_some() => return Err(ArgsError::ConnectionsOnly),
             _ => {}
         }

@@ -126,12 +126,7 @@ impl Limits {
                     "largest read lag (read − arrived) at p99; default: 1ms, or pacer_lag_p99 if longer",
                 )
                 .default(base.read_lag_p99.max(pacer_lag_p99)),
-            relay_lag_p99: section
-                .field(
-                    "relay_lag_p99",
-                    "largest lag of a relay of the network (written − due, or read − arrived) at p99",
-                )
-                .default(base.relay_lag_p99),
+            relay_lag_p99: read_relay_lag(section, base.relay_lag_p99),
             stall: section
                 .field(
                     "stall",
@@ -175,4 +170,9 @@ impl Limits {
                 .default(base.littles_law),
         }
     }
+}
+
+fn read_relay_lag(section: &Section<'_>, base: Nanos) -> Nanos {
+    let about = "largest lag of a relay of the network (written − due, or read − arrived) at p99";
+    section.field("relay_lag_p99", about).default(base)
 }
