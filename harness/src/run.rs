@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod builds;
 pub(crate) mod cancels;
 pub(crate) mod disturbers;
+mod doors;
 mod ended;
 pub(crate) mod engine;
 pub(crate) mod event;

@@ -41,6 +41,7 @@ macro_rules! each_kind {
             Import import,
             Scrape scrape,
             Reload reload,
+            Echo echo,
         }
     };
 }
@@ -69,6 +70,7 @@ macro_rules! each_measured_kind {
             Import import,
             Scrape scrape,
             Reload reload,
+            Echo echo,
         }
     };
 }
@@ -294,6 +296,16 @@ pub mod scrape {
 
 pub mod reload {
     pub(crate) mod derive;
+    pub mod facts;
+    pub(crate) mod judge;
+    pub(crate) mod metrics;
+    pub(crate) mod run;
+    pub(crate) mod show;
+    pub(crate) mod spec;
+    pub mod work;
+}
+
+pub mod echo {
     pub mod facts;
     pub(crate) mod judge;
     pub(crate) mod metrics;

@@ -4,6 +4,7 @@ pub mod load;
 pub mod matrix;
 pub mod planned;
 pub mod reported;
+pub mod transports;
 
 use harness_base::units::Nanos;
 use harness_load::spec::{Request, WireSpec};

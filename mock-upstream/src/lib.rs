@@ -9,6 +9,8 @@
 //!
 //! [`relay`] passes connections or packets on, with the delays, limits and faults of a network.
 //!
+//! [`echo`] sends back every byte, over TCP and over QUIC.
+//!
 //! [`command`] is a program that runs to its end, with costs and failures that flags set.
 //!
 //! Callers own the listener and the stop signal, so a test can bind port 0. `main_with` is the whole program for a `main`
@@ -16,6 +18,7 @@
 
 pub mod clock;
 pub mod command;
+pub mod echo;
 pub mod egress;
 mod error;
 pub mod flags;

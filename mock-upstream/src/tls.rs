@@ -84,6 +84,22 @@ impl Acceptor {
         Ok(Self(Arc::new(config)))
     }
 
+    /// Returns the same for `protocol` instead of HTTP.
+    #[must_use]
+    pub(crate) fn speaking(&self, protocol: &[u8]) -> Self {
+        let mut config = ServerConfig::clone(&self.0);
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Self(Arc::new(config))
+    }
+
+    /// Returns its configuration for QUIC. With `early`, data are accepted before the end of a resumed handshake.
+    pub(crate) fn for_quic(&self, early: bool) -> ServerConfig {
+        let mut config = ServerConfig::clone(&self.0);
+        // QUIC has no other limits than all and nothing.
+        config.max_early_data_size = if early { u32::MAX } else { 0 };
+        config
+    }
+
     /// Accepts TLS on `stream`.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! Dispatches to the programs inside this binary: keeper, stopwatch, the start of programs between pipes, load generator, mock upstream, foreign hosts,
-//! relay, reference sidecar, reference command and image builder.
+//! relay, echo server, reference sidecar, reference command and image builder.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mock_upstream::{command, egress, relay, sidecar, upstream};
+use mock_upstream::{command, echo, egress, relay, sidecar, upstream};
 
 use super::error::{print_error, print_text, print_warning};
 use harness_base::clock::Mono;
@@ -26,6 +26,7 @@ pub(super) fn dispatch(argv: &[OsString], start: Mono) -> Option<ExitCode> {
         "__load" => Some(harness_load::child::main()),
         "__sweep" => Some(target::sweep_main(argv.get(2)?.to_str()?)),
         "__upstream" => Some(bundled(argv, upstream::main_with)),
+        "__echo" => Some(bundled(argv, echo::main_with)),
         "__egress" => Some(bundled(argv, egress::main_with)),
         "__relay" => Some(bundled(argv, relay::main_with)),
         "__command" => Some(bundled(argv, |args| command::main_with(&args, start))),

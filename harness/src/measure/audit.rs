@@ -41,6 +41,8 @@ pub struct Evidence<'a> {
     pub readings: &'a Series<Reading>,
     /// CPUs that the target may use.
     pub target_cpus: f64,
+    /// Whether the direct arm leads to the target too, over another transport.
+    pub both_to_target: bool,
 }
 
 /// Applies every rule. The first failed rule is the headline, so their order matters.
@@ -89,7 +91,7 @@ fn errors(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let example = load.examples.first().filter(|_| errors > 0).cloned();
     let passed = errors as f64 / scheduled.max(1) as f64 <= limit;
     let found = Found::Errors { errors, scheduled, outcomes: load.outcomes, example, limit };
-    let blame = if load.own_errors() > 0 { behind(evidence.arm) } else { Blame::Generator };
+    let blame = if load.own_errors() > 0 { behind(evidence) } else { Blame::Generator };
     Some(Check::new(found, passed, blame))
 }
 
@@ -122,7 +124,7 @@ fn blame_for_rate(evidence: &Evidence<'_>, limits: &Limits) -> Blame {
     let Pace::Open { rate, .. } = evidence.offered else { return Blame::Instrument };
     let beyond = generator_ceiling(evidence).is_some_and(|ceiling| rate.0 > ceiling);
     let lagging = lagging && !is_held_by_run(evidence, limits);
-    if lagging || stalled || saturated || beyond { Blame::Generator } else { behind(evidence.arm) }
+    if lagging || stalled || saturated || beyond { Blame::Generator } else { behind(evidence) }
 }
 
 /// Estimates the maximum rate of the generator with all CPUs of the host, from its CPU time per request in this trial.
@@ -344,10 +346,11 @@ pub fn run_disturbances(run: &TimedRun, readings: &Series<Reading>, limits: &Lim
     found
 }
 
-const fn behind(arm: Arm) -> Blame {
-    match arm {
-        Arm::Direct => Blame::Upstream,
-        Arm::Proxied => Blame::Target,
+/// Returns what answers on the arm of a trial.
+fn behind(evidence: &Evidence<'_>) -> Blame {
+    match evidence.arm {
+        Arm::Direct if !evidence.both_to_target => Blame::Upstream,
+        Arm::Direct | Arm::Proxied => Blame::Target,
     }
 }
 

@@ -288,12 +288,17 @@ fn describe_request(request: &Request) -> String {
             "tools/call of MCP {revision} over pipes, texts of {text}, timeout {timeout}; expects valid messages"
         );
     }
+    if let Body::Echo(workload) = &request.body {
+        let (what, timeout) = (workload.describe(), span(request.timeout));
+        return format!("{what}, timeout {timeout}; expects every byte back");
+    }
     let body = match &request.body {
         Body::Empty => "no body".to_owned(),
         Body::Fixed(text) => format!("body of {}", Bytes(text.len() as u64)),
         Body::Template(_) => "seeded body".to_owned(),
         Body::Streamed(body) => describe_streamed(body),
         Body::Mcp(workload) => workload.describe(),
+        Body::Echo(workload) => workload.describe(),
     };
     let expect = &request.expect;
     let mut parts = vec![match (&request.body, expect.status) {

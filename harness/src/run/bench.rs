@@ -123,7 +123,7 @@ impl Bench {
         let watched = Watched {
             target: Some(Tree { pid: target.pid, mark: target.mark.clone(), group: target.limited }),
             generator: engine.as_ref().map(|engine| engine.child.pid),
-            relays: relays.pids(),
+            relays: relays.pids().into_iter().chain(engine.iter().flat_map(Engine::relays)).collect(),
             ..surroundings
         };
         let sampler = Sampler::start(watched.clone()).map_err(|error| Halt::tooling(&error))?;

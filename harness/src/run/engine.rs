@@ -3,6 +3,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 
+use super::doors::Doors;
 use super::halt::Halt;
 use super::rig::Rig;
 use crate::measure::Arm;
@@ -25,6 +26,8 @@ const PATIENCE: Nanos = Nanos::from_secs(1);
 pub(crate) struct Engine {
     pub(crate) generator: Generator,
     pub(crate) child: Child,
+    /// The ways to the target; absent for arms that lead to upstream and target.
+    doors: Option<Doors>,
 }
 
 impl Engine {
@@ -40,6 +43,11 @@ impl Engine {
         proxy: &HttpUrl,
         upstream: Option<&HttpUrl>,
     ) -> Result<Self, Halt> {
+        let doors = Doors::open(rig, stage, name, proxy).await?;
+        let (proxy, upstream) = match &doors {
+            Some(doors) => (&doors.quic, doors.tcp.as_ref()),
+            None => (proxy, upstream),
+        };
         let resumption = work.per_connection.and_then(|used| used.resumption);
         let resumption = resumption.unwrap_or(rig.plan.generator.tls.resumption);
         check_wire(stage, Arm::Proxied, proxy)?;
@@ -61,7 +69,7 @@ impl Engine {
             return Err(Halt::tool("the keeper gave the load generator no pipes"));
         };
         match rig.interrupt.or(Generator::start(stdin, stdout, job)).await? {
-            Ok(generator) => Ok(Self { generator, child }),
+            Ok(generator) => Ok(Self { generator, child, doors }),
             Err(error) => Err(failed(&child, &error)),
         }
     }
@@ -71,10 +79,18 @@ impl Engine {
         failed(&self.child, error)
     }
 
+    /// Lists the processes of the harness through which the arms lead.
+    pub(crate) fn relays(&self) -> Vec<i32> {
+        self.doors.as_ref().map(Doors::pids).unwrap_or_default()
+    }
+
     pub(crate) async fn stop(self) {
         // If the child has exited already, nothing has to be sent.
         let _ = self.generator.stop().await;
         self.child.stop(PATIENCE).await;
+        if let Some(doors) = self.doors {
+            doors.stop().await;
+        }
     }
 }
 

@@ -176,6 +176,7 @@ pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
         relays: &relays,
         readings: &window.readings,
         target_cpus: bench.target_cpus,
+        both_to_target: stage.work.planned().transports().is_some(),
     };
     let (audit, tags) = (audit(&evidence, &stage.audit), tags(&evidence, &stage.audit));
     TrialRecord {

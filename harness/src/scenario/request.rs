@@ -215,7 +215,7 @@ fn check_method(method: &String) -> Result<(), String> {
     Err(format!("{method:?} is not one of {}", METHODS.join(", ")))
 }
 
-pub(super) fn check_timeout(span: &Nanos) -> Result<(), String> {
+pub(crate) fn check_timeout(span: &Nanos) -> Result<(), String> {
     let fits = *span > Nanos::ZERO && *span <= Nanos::from_secs(120);
     if fits { Ok(()) } else { Err("must be longer than 0 and at most 120s".to_owned()) }
 }

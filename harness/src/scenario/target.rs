@@ -133,7 +133,7 @@ fn positive(span: Nanos) -> Result<(), String> {
 }
 
 fn check_builtin(program: &str) -> Result<(), String> {
-    const BUILTINS: [&str; 3] = ["builtin:sidecar", "builtin:upstream", "builtin:command"];
+    const BUILTINS: [&str; 4] = ["builtin:sidecar", "builtin:upstream", "builtin:command", "builtin:echo"];
     let unknown = program.starts_with("builtin:") && !BUILTINS.contains(&program);
     if unknown { Err(format!("{program:?} is not bundled; there are {}", BUILTINS.join(", "))) } else { Ok(()) }
 }

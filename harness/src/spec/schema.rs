@@ -56,10 +56,33 @@ fn list<'a>(place: &'a mut Json, key: &str) -> Option<&'a mut Vec<Json>> {
     place[key].as_array_mut()
 }
 
-/// Merges a schema: a leaf replaces the object created for it; a table keeps its nested keys.
+/// Merges a schema: a leaf replaces the object created for it; a table keeps its nested keys. A key that is a leaf in one kind of stage and a
+/// table in another can be both.
 fn merge(place: &mut Json, schema: &Json) {
-    let is_table = schema == &json!({ "type": "object" });
-    if !is_table {
-        *place = Json::Object(schema.as_object().cloned().unwrap_or_else(Map::new));
+    let leaf = |schema: &Json| schema["type"].as_str().filter(|word| *word != "object").map(str::to_owned);
+    let nested = place["properties"].as_object().is_some_and(|nested| !nested.is_empty());
+    if schema == &json!({ "type": "object" }) {
+        if let Some(leaf) = leaf(place) {
+            let mut both = object();
+            both["type"] = json!([leaf, "object"]);
+            add(&mut both, place);
+            *place = both;
+        }
+        return;
+    }
+    let mut both = Json::Object(schema.as_object().cloned().unwrap_or_else(Map::new));
+    if let Some(leaf) = leaf(schema).filter(|_| nested) {
+        both["type"] = json!([leaf, "object"]);
+        add(&mut both, place);
+    }
+    *place = both;
+}
+
+/// Adds the keywords that `to` does not have. Each concerns values of one type alone.
+fn add(to: &mut Json, keywords: &Json) {
+    for (keyword, value) in keywords.as_object().into_iter().flatten() {
+        if to[keyword.as_str()].is_null() {
+            to[keyword.as_str()] = value.clone();
+        }
     }
 }

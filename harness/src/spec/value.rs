@@ -55,6 +55,7 @@ macro_rules! notation {
 
 notation!(Nanos, Self::ZERO, "a duration such as \"30s\"", r"^[0-9._]+ ?(ns|us|µs|ms|s|m|h)$");
 notation!(Bytes, Self(0), "a size such as \"128MiB\"", r"^[0-9._]+ ?(B|kB|KB|MB|GB|KiB|MiB|GiB)$");
+notation!(BitRate, Self(1), "a bandwidth such as \"10Mbit/s\"", r"^[0-9._]+ ?(bit|kbit|Mbit|Gbit)/s$");
 notation!(Rate, Self(1.0), "a rate such as \"1000/s\"", r"^[0-9._]+ ?/(s|m)$");
 notation!(
     BytesPerDay,
@@ -63,7 +64,6 @@ notation!(
     r"^[0-9._]+ ?(B|kB|KB|MB|GB|KiB|MiB|GiB)/(day|h|m)$"
 );
 notation!(CountPerDay, Self(0.0), "a growth such as \"100/day\"", r"^[0-9._]+ ?/(day|h|m)$");
-notation!(BitRate, Self(1), "a bandwidth such as \"10Mbit/s\"", r"^[0-9._]+ ?(bit|kbit|Mbit|Gbit)/s$");
 notation!(Ratio, Self(0.0), "a share such as \"5%\"", r"^[+-]?[0-9.]+ ?%$");
 
 /// Implements values that TOML has natively.

@@ -201,9 +201,14 @@ fn missed(check: &Check) -> Option<(f64, Rate)> {
     }
 }
 
-/// Iterates over the proxied trials of all rounds.
+/// Returns whether a rule about errors does not hold because of the target.
+fn is_own_error(check: &Check) -> bool {
+    matches!(check.found, Found::Errors { .. }) && check.blame == Some(Blame::Target)
+}
+
+/// Iterates over the trials of all rounds in which the target answers: the proxied ones, and direct ones whose errors are its own.
 fn trials(stage: &StageRecord) -> impl Iterator<Item = (&RoundRecord, &TrialRecord)> {
     let rounds = stage.instances.iter().flat_map(|instance| &instance.rounds);
     let trials = rounds.flat_map(|round| round.trials.iter().map(move |trial| (round, trial)));
-    trials.filter(|(_, trial)| trial.arm == Arm::Proxied)
+    trials.filter(|(_, trial)| trial.arm == Arm::Proxied || trial.audit.iter().any(is_own_error))
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::load::{FEWEST_ROUNDS, LoadWork};
 use super::reported::Described;
+use super::transports::Transports;
 use crate::measure::facts::StageFacts;
 use crate::measure::metric::Metric;
 use harness_base::units::Nanos;
@@ -65,6 +66,11 @@ pub trait StageWork {
 
     /// Returns the metric whose smallest difference its rounds have to resolve.
     fn resolves(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns how both arms reach the target, if the direct one leads to it too instead of to the upstream.
+    fn transports(&self) -> Option<&Transports> {
         None
     }
 

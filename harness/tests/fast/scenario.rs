@@ -4,6 +4,7 @@ mod approval;
 mod command;
 mod connections;
 mod constrained;
+mod echo;
 mod expect;
 mod gates;
 mod import;

@@ -24,6 +24,7 @@ mod command;
 mod connections;
 mod disturbed;
 mod doctor;
+mod echo;
 mod errors;
 mod events;
 mod failures;

@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
 use super::child_error::ChildError;
+use super::echo;
 use super::frames::{ArmAddress, FromChild, Job, Opened, ToChild, TrialOrder};
 use super::preflight::preflight;
 use super::spec::Request;
@@ -155,6 +156,11 @@ async fn execute(
     match command {
         ToChild::Open(arm) => Ok(FromChild::Opened(open(position(arm)?, shared, gate).await)),
         ToChild::Preflight(arm) => Ok(FromChild::Preflighted(preflight(shared, position(arm)?).await)),
+        ToChild::Handshakes { arm, count } => {
+            let (position, places) = (position(arm)?, shared.echo.as_ref().ok_or(ChildError::NoEcho)?);
+            let handshakes = Box::pin(echo::handshakes(&places[position], count)).await;
+            Ok(FromChild::Handshaken(Box::new(handshakes)))
+        }
         ToChild::Trial(order) => {
             let arm = position(order.arm)?;
             trial(&order, arm, shared, gate, writer).await.map(|facts| FromChild::Done(Box::new(facts)))

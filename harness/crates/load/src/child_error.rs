@@ -33,6 +33,8 @@ pub(super) enum ChildError {
     Descriptors { connections: u64, arms: usize, needed: u64, limit: u64 },
     #[error("the job has no {arm} arm")]
     NoArm { arm: &'static str },
+    #[error("the job has no messages to echo, so it has no handshakes of its own")]
+    NoEcho,
     #[error("stopped")]
     Stopped,
     #[error("request {request}: {reason}")]
@@ -68,6 +70,10 @@ pub enum RequestError {
     StreamedRaw,
     #[error("agents that speak MCP are the only request of a stage; use stage mcp, without others")]
     McpAmongOthers,
+    #[error("messages to echo are the only request of a stage; use stage echo, without others")]
+    EchoAmongOthers,
+    #[error("QUIC needs an IP address and certificates; use stage echo, which has both")]
+    NoQuic,
     #[error("its weight {0} is too large")]
     Weight(u64),
     #[error(transparent)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::echo::facts::Handshakes;
 use super::pace::Pace;
 use super::spec::{Http2, Request, Tls};
 use crate::facts::Slice;
@@ -91,6 +92,11 @@ pub enum ToChild {
     Open(Arm),
     /// Sends one request of each kind.
     Preflight(Arm),
+    /// Opens so many connections of an arm one after the other, whose messages are echoed.
+    Handshakes {
+        arm: Arm,
+        count: u64,
+    },
     Trial(TrialOrder),
     Stop,
 }
@@ -105,6 +111,8 @@ pub enum FromChild {
     Opened(Opened),
     /// The answer to [`ToChild::Preflight`].
     Preflighted(Preflight),
+    /// The answer to [`ToChild::Handshakes`].
+    Handshaken(Box<Handshakes>),
     /// A second of the running trial has passed.
     Second(Second),
     /// A slice of the running trial has passed.

@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::unix::pipe;
 use tokio::time::timeout;
 
+use super::echo::facts::Handshakes;
 use super::error::Error;
 use super::frames::{FromChild, Job, Opened, Preflight, ToChild, TrialOrder};
 use crate::facts::Slice;
@@ -107,6 +108,21 @@ impl Generator {
                 FromChild::Done(facts) => return Ok(*facts),
                 other => return Err(unexpected(doing, &other)),
             }
+        }
+    }
+
+    /// Opens `count` connections of an arm one after the other, and as many again that resume a session, if the arm has that.
+    ///
+    /// # Errors
+    /// Returns an error when the engine has exited or does not answer. Connections that fail are part of the answer.
+    pub async fn handshakes(&mut self, arm: Arm, count: u64) -> Result<Handshakes, Error> {
+        let doing = "opening connections one after the other";
+        self.send(doing, &ToChild::Handshakes { arm, count }).await?;
+        // Of each kind, up to three times as many are tried, and resuming can take two.
+        let within = self.longest_timeout.times(count.saturating_mul(9)).duration() + SLACK;
+        match self.receive(doing, within).await? {
+            FromChild::Handshaken(handshakes) => Ok(*handshakes),
+            other => Err(unexpected(doing, &other)),
         }
     }
 

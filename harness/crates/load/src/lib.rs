@@ -9,6 +9,7 @@
 
 pub mod asked_stream;
 pub mod child;
+pub mod echo;
 pub mod facts;
 pub mod frames;
 pub mod generator;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::arm_client::ArmClient;
 use super::deadline::Deadline;
+use super::echo;
 use super::frames::{Preflight, PreflightAnswer};
 use super::judge::Judge;
 use super::mcp;
@@ -16,6 +17,11 @@ use harness_base::clock::Mono;
 /// Sends the requests over a separate connection, which is closed afterwards; those of pipes, of which there is one pair, over that.
 pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
     let address = &shared.job.arms[arm];
+    if let Some(places) = &shared.echo {
+        let request = shared.job.requests.first().map_or("", |request| &request.name);
+        let answer = Box::pin(echo::preflight(&places[arm], request)).await;
+        return Preflight { arm: address.arm, answers: vec![answer], tls: None };
+    }
     if let (Some(pipe), Some(prepared)) = (&shared.pipes[arm], &shared.mcp) {
         let answers = Box::pin(mcp::stdio::preflight(pipe, &prepared[arm])).await;
         return Preflight { arm: address.arm, answers, tls: None };

@@ -113,6 +113,7 @@ impl Form {
                 Content::Streamed(Box::new(Streamed::new(&plain)), length)
             }
             Body::Mcp(_) => return Err(RequestError::McpAmongOthers),
+            Body::Echo(_) => return Err(RequestError::EchoAmongOthers),
         };
         Ok(Self::Http2 { head: head.ok_or_else(|| RequestError::Host(arm.host.clone()))?, body })
     }
@@ -194,6 +195,7 @@ impl Text {
                 Self::Streamed { head: text, body: Box::new(Streamed::new(body)) }
             }
             Body::Mcp(_) => return Err(RequestError::McpAmongOthers),
+            Body::Echo(_) => return Err(RequestError::EchoAmongOthers),
         })
     }
 }
@@ -268,7 +270,7 @@ fn says_length(value: &HeaderValue, body: &Body) -> bool {
     match body {
         Body::Empty => value == "0",
         Body::Fixed(body) => value.as_bytes() == body.len().to_string().as_bytes(),
-        Body::Template(_) | Body::Streamed(_) | Body::Mcp(_) => false,
+        Body::Template(_) | Body::Streamed(_) | Body::Mcp(_) | Body::Echo(_) => false,
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::echo::workload::Workload as EchoWorkload;
 use crate::facts::LedgerRule;
 use crate::mcp::workload::Workload;
 use harness_base::units::{Bytes, Nanos};
@@ -146,7 +147,7 @@ impl Request {
     pub fn lanes(&self) -> u64 {
         match &self.body {
             Body::Mcp(workload) => workload.lanes(),
-            Body::Empty | Body::Fixed(_) | Body::Template(_) | Body::Streamed(_) => 1,
+            Body::Empty | Body::Fixed(_) | Body::Template(_) | Body::Streamed(_) | Body::Echo(_) => 1,
         }
     }
 }
@@ -163,6 +164,8 @@ pub enum Body {
     Streamed(StreamedBody),
     /// Messages of the Model Context Protocol, one after the other, as agents send them.
     Mcp(Box<Workload>),
+    /// No request of HTTP, but messages whose every byte the server sends back.
+    Echo(EchoWorkload),
 }
 
 /// A body of random bytes that is made while it is sent, and never in memory as a whole.

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use super::arm_client::{ArmClient, Completion};
 use super::child_error::ChildError;
 use super::deadline::Deadline;
+use super::echo;
 use super::frames::{ArmAddress, Job, Opened};
 use super::http2::SharedLink;
 use super::judge::Judge;
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) prepared: Vec<Vec<Prepared>>,
     /// By arm; absent if the requests are not those of agents.
     pub(super) mcp: Option<Vec<mcp::Prepared>>,
+    /// By arm; absent if the requests are no messages to echo.
+    pub(super) echo: Option<Vec<echo::Place>>,
     /// By arm.
     pub(super) routes: Vec<Route>,
     /// By arm, the connections that users share on HTTP/2; the others are not used.
@@ -82,6 +85,8 @@ pub(super) struct VirtualUser {
     clients: Vec<ArmClient>,
     /// By arm; empty if the requests are not those of agents.
     agents: Vec<mcp::Client>,
+    /// By arm; empty if the requests are no messages to echo.
+    echoes: Vec<echo::User>,
     lifetime: Lifetime,
     watcher: Watcher,
     timer: Timer,
@@ -94,8 +99,8 @@ pub(super) struct VirtualUser {
 
 impl Shared {
     pub(super) fn new(job: Job, gate: watch::Receiver<Phase>) -> Result<Self, ChildError> {
-        let mcp = mcp::Prepared::of(&job)?;
-        let plain = if mcp.is_some() { &[][..] } else { &job.requests };
+        let (mcp, echo) = (mcp::Prepared::of(&job)?, echo::Place::of(&job)?);
+        let plain = if mcp.is_some() || echo.is_some() { &[][..] } else { &job.requests };
         let for_arm = |arm: &ArmAddress| plain.iter().map(|request| Prepared::new(request, arm)).collect();
         let prepared = job.arms.iter().map(for_arm).collect::<Result<_, ChildError>>()?;
         let timeout = job.requests.iter().map(|request| request.timeout).max().ok_or(ChildError::NoRequests)?;
@@ -103,6 +108,7 @@ impl Shared {
         Ok(Self {
             prepared,
             mcp,
+            echo,
             routes: job.arms.iter().map(route).collect::<Result<_, _>>()?,
             timeout,
             links: job.arms.iter().map(|arm| links(arm, job.connections)).collect(),
@@ -187,6 +193,7 @@ impl VirtualUser {
             gate: shared.gate.clone(),
             clients: (0..shared.routes.len()).map(|arm| shared.client(arm, index)).collect(),
             agents: shared.agents(index),
+            echoes: shared.echo.iter().flatten().map(|_| echo::User::new(index)).collect(),
             lifetime: Lifetime::default(),
             watcher: Watcher::default(),
             timer: Timer::default(),
@@ -242,6 +249,9 @@ impl VirtualUser {
 
     /// Sends the next request, or takes all steps of the agent. Returns false when the trial has none left for this user.
     async fn takes_part(&mut self, trial: &Trial, kind: usize) -> bool {
+        if let (Some(user), Some(places)) = (self.echoes.get_mut(trial.arm), &self.shared.echo) {
+            return Box::pin(user.take_step(&places[trial.arm], trial, &mut self.timer)).await;
+        }
         match (self.agents.get_mut(trial.arm), &self.shared.mcp) {
             // Boxed, so that it does not enlarge the future of every other request; once for all steps, because an agent has nothing to
             // choose from.
@@ -286,6 +296,10 @@ impl VirtualUser {
         let (timeout, users) = (self.shared.timeout, self.shared.job.connections);
         if let (Some(agent), Some(prepared)) = (self.agents.get_mut(opening.arm), &self.shared.mcp) {
             opening.count(Box::pin(agent.open(&prepared[opening.arm])).await.err(), users);
+            return;
+        }
+        if let (Some(user), Some(places)) = (self.echoes.get_mut(opening.arm), &self.shared.echo) {
+            opening.count(Box::pin(user.open(&places[opening.arm])).await.err(), users);
             return;
         }
         let now = Mono::now();

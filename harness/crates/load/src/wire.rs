@@ -5,6 +5,7 @@ mod tls;
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use rustls::pki_types::ServerName;
@@ -22,6 +23,7 @@ use harness_base::units::Nanos;
 use harness_base::unix;
 pub(super) use tls::Negotiated;
 pub use tls::TlsError;
+pub(super) use tls::config as tls_config;
 
 /// How an arm is reached. Clones share the configuration of TLS, and with it the sessions that can be resumed.
 #[derive(Clone)]
@@ -55,6 +57,13 @@ impl Route {
     pub(super) fn new(arm: &ArmAddress) -> Result<Self, TlsError> {
         let tls = arm.tls.as_ref().map(|tls| tls::prepare(tls, arm.http2.is_some())).transpose()?;
         Ok(Self { address: arm.address.clone(), tls, http2: arm.http2 })
+    }
+
+    /// Returns the way to a server of another protocol than HTTP, whose name is offered with TLS.
+    pub(super) fn speaking(arm: &ArmAddress, protocol: &str) -> Result<Self, TlsError> {
+        let tls = arm.tls.as_ref().map(|tls| tls::config(tls, protocol.as_bytes())).transpose()?;
+        let tls = tls.map(|(config, name)| (TlsConnector::from(Arc::new(config)), name));
+        Ok(Self { address: arm.address.clone(), tls, http2: None })
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn ledger(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
     let mut of_agents = load.mcp.iter().flat_map(|mcp| counts_of_agents(mcp, expected));
     let wrong = of_agents.find(is_wrong).or_else(|| Some(all()).filter(is_wrong));
     let passed = wrong.is_none();
-    Some(Check::new(wrong.unwrap_or_else(all), passed, behind(evidence.arm)))
+    Some(Check::new(wrong.unwrap_or_else(all), passed, behind(evidence)))
 }
 
 /// Returns whether a number of hits is one that the rule permits for requests of which `sent` can have arrived.

@@ -57,6 +57,7 @@ fn failed_while(
         relays: &[],
         readings,
         target_cpus: 2.0,
+        both_to_target: false,
     })
 }
 
@@ -148,6 +149,7 @@ fn a_stall_of_a_closed_loop_is_a_share_of_the_window_or_of_its_long_requests() {
             relays: &[],
             readings: &readings,
             target_cpus: 2.0,
+            both_to_target: false,
         })
     };
     let stall = [(Rule::Stall, Some(Blame::Generator))];
@@ -239,6 +241,7 @@ fn the_calls_of_each_tool_and_the_sessions_must_match_and_the_tool_is_named() {
             relays: &[],
             readings: &series,
             target_cpus: 1.0,
+            both_to_target: false,
         };
         let check = super::ledger(&evidence, &limits).unwrap();
         (check.passed, check.to_string())
@@ -351,6 +354,7 @@ fn a_relay_that_is_late_or_stalled_is_the_instruments_doing_and_a_busy_one_is_na
             relays,
             readings: &readings,
             target_cpus: 2.0,
+            both_to_target: false,
         };
         (violated(&evidence), tags(&evidence, &Limits::default()))
     };

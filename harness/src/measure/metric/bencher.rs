@@ -94,6 +94,7 @@ pub static BANDWIDTH: Measure =
     Measure { better: Better::Higher, ..measure("bandwidth", "Bandwidth", BYTES_PER_SECOND, t_test(0.99)) };
 pub static ACHIEVED: Measure =
     Measure { better: Better::Higher, ..measure("achieved", "Achieved share of the rate", PERCENT, t_test(0.99)) };
+pub static GAIN: Measure = Measure { better: Better::Higher, ..measure("gain", "Gain", NANOSECONDS, t_test(0.99)) };
 pub static STREAMING: Measure = measure("streaming", "Events not passed on one by one", PERCENT, t_test(0.999));
 
 impl Measure {

@@ -51,7 +51,7 @@ fn listens(request: &Request) -> bool {
 fn revision(requests: &[Request]) -> Revision {
     let of = |request: &Request| match &request.body {
         Body::Mcp(workload) => Some(workload.revision),
-        Body::Empty | Body::Fixed(_) | Body::Template(_) | Body::Streamed(_) => None,
+        Body::Empty | Body::Fixed(_) | Body::Template(_) | Body::Streamed(_) | Body::Echo(_) => None,
     };
     requests.iter().find_map(of).unwrap_or_default()
 }

@@ -54,7 +54,7 @@ fn read_rate(section: &Section<'_>) -> Pace {
 fn revision(requests: &[Request]) -> Revision {
     let of = |request: &Request| match &request.body {
         Body::Mcp(workload) => Some(workload.revision),
-        Body::Empty | Body::Fixed(_) | Body::Template(_) | Body::Streamed(_) => None,
+        Body::Empty | Body::Fixed(_) | Body::Template(_) | Body::Streamed(_) | Body::Echo(_) => None,
     };
     requests.iter().find_map(of).unwrap_or_default()
 }

@@ -31,7 +31,7 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
 fn read_sizes(section: &Section<'_>, requests: &[Request]) -> Stage {
     let streamed = |request: &Request| match &request.body {
         Body::Streamed(body) => Some(body.size.0),
-        Body::Empty | Body::Fixed(_) | Body::Template(_) | Body::Mcp(_) => None,
+        Body::Empty | Body::Fixed(_) | Body::Template(_) | Body::Mcp(_) | Body::Echo(_) => None,
     };
     let facts = match common_size(requests, streamed) {
         Some(size) => Stage { upload_bytes: Some(size), download_bytes: None },

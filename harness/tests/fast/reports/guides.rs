@@ -283,6 +283,7 @@ fn broken() -> Vec<Check> {
             relays: &[late_relay()],
             readings: &readings,
             target_cpus: 2.0,
+            both_to_target: false,
         };
         checks.extend(audit(&evidence, &Limits::default()));
     }

@@ -46,6 +46,7 @@ impl Maker {
             relays: &[],
             readings: &readings,
             target_cpus: CPUS,
+            both_to_target: false,
         };
         let (audit, tags) = (audit(&evidence, &Limits::default()), tags(&evidence, &Limits::default()));
         TrialRecord {

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use quinn::crypto::rustls::NoInitialCipherSuite;
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName, pem};
@@ -25,6 +26,8 @@ pub enum TlsError {
     Name { name: String, cause: InvalidDnsNameError },
     #[error(transparent)]
     Rustls(#[from] rustls::Error),
+    #[error("QUIC cannot be spoken: {0}")]
+    Quic(NoInitialCipherSuite),
 }
 
 /// The name of HTTP/2 in TLS.
@@ -80,6 +83,12 @@ pub(super) fn refused(error: &io::Error) -> Option<NotAgreed> {
 
 /// Prepares connections to a server. Offers HTTP/2 alone, or HTTP/1.1 alone.
 pub(super) fn prepare(tls: &Tls, is_http2: bool) -> Result<(TlsConnector, ServerName<'static>), TlsError> {
+    let (config, name) = config(tls, if is_http2 { HTTP2 } else { b"http/1.1" })?;
+    Ok((TlsConnector::from(Arc::new(config)), name))
+}
+
+/// Returns the configuration of connections that offer `protocol` alone, and the name of the server.
+pub(crate) fn config(tls: &Tls, protocol: &[u8]) -> Result<(ClientConfig, ServerName<'static>), TlsError> {
     let name = ServerName::try_from(tls.server_name.clone())
         .map_err(|cause| TlsError::Name { name: tls.server_name.clone(), cause })?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -93,11 +102,11 @@ pub(super) fn prepare(tls: &Tls, is_http2: bool) -> Result<(TlsConnector, Server
             builder.with_client_auth_cert(chain, key)?
         }
     };
-    config.alpn_protocols = vec![if is_http2 { HTTP2 } else { b"http/1.1" }.to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     if !tls.resumption {
         config.resumption = Resumption::disabled();
     }
-    Ok((TlsConnector::from(Arc::new(config)), name))
+    Ok((config, name))
 }
 
 fn versions(version: Option<TlsVersion>) -> &'static [&'static SupportedProtocolVersion] {

@@ -64,7 +64,9 @@ pub enum Error {
     #[error("the path of the program {} is not UTF-8; name it by another path, for example a link: ln -s PROGRAM /tmp/program", path.display())]
     NotText { path: PathBuf },
     /// `builtin:` with an unknown name.
-    #[error("builtin:{name} does not exist; there are builtin:sidecar, builtin:upstream and builtin:command")]
+    #[error(
+        "builtin:{name} does not exist; there are builtin:sidecar, builtin:upstream, builtin:command and builtin:echo"
+    )]
     NoBuiltin { name: String },
     #[error(transparent)]
     Container(#[from] ContainerError),

@@ -248,7 +248,7 @@ pub(super) fn program(site: &Site, argv: Vec<String>, env: &[(String, String)], 
     let mut argv = argv.into_iter();
     let first = argv.next().filter(|first| !first.is_empty()).ok_or(Error::NoProgram { key })?;
     if let Some(name) = first.strip_prefix("builtin:") {
-        if !["sidecar", "upstream", "command", "egress", "relay"].contains(&name) {
+        if !["sidecar", "upstream", "command", "echo", "egress", "relay"].contains(&name) {
             return Err(Error::NoBuiltin { name: name.to_owned() });
         }
         let front = [site.exe.to_string_lossy().into_owned(), format!("__{name}")];

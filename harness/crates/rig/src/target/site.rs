@@ -25,7 +25,7 @@ pub struct Site {
     pub logs: PathBuf,
     /// The folder of the scenario file, to which paths of templates and programs are relative.
     pub folder: PathBuf,
-    /// The binary behind `builtin:sidecar`, `builtin:upstream` and `builtin:command`; see [`own_binary`].
+    /// The binary behind `builtin:sidecar`, `builtin:upstream`, `builtin:command` and `builtin:echo`; see [`own_binary`].
     pub exe: PathBuf,
 }
 
