@@ -39,9 +39,24 @@ pub struct Taken {
     /// Samples of the processes of the target.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub samples: u64,
-    /// Length of the window in nanoseconds.
+    /// Length of the window, or of all profiled runs of a program, in nanoseconds.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub window_ns: u64,
+    /// The ten functions in which most samples were taken, without the time of those that they call, in descending order; empty in
+    /// records of a harness that did not list them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub top: Vec<SelfTime>,
+}
+
+/// The samples that were taken in a function itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SelfTime {
+    /// Its name as `perf` has it; an address if the program has no symbols.
+    pub function: String,
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub samples: u64,
 }
 
 impl Stacks {

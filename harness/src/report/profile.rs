@@ -93,6 +93,7 @@ mod tests {
             event: "cpu-clock".to_owned(),
             samples: 1234,
             window_ns: 3_000_000_000,
+            top: Vec::new(),
         })));
         let html = html(&taken).0;
         assert!(html.contains("<a href=\"profile/overhead.svg\">profile/overhead.svg</a>"), "{html}");

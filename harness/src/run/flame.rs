@@ -1,13 +1,16 @@
 //! Folds the output of `perf script` into stacks, and draws them as a flame graph.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use inferno::collapse::Collapse;
 use inferno::collapse::perf::Folder;
 use inferno::flamegraph;
 
+use crate::measure::profile::SelfTime;
+
 /// Stacks, each on one line with the number of its samples.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Folded {
     /// `process;outermost;…;innermost 42`, sorted.
     pub(crate) text: Vec<u8>,
@@ -29,8 +32,38 @@ pub(crate) fn fold(script: impl Read) -> io::Result<Folded> {
     if !first.is_empty() {
         Folder::default().collapse(Cursor::new(first).chain(script), &mut text)?;
     }
-    let samples = String::from_utf8_lossy(&text).lines().filter_map(count).sum();
+    let samples = String::from_utf8_lossy(&text).lines().filter_map(parts).map(|(_, count)| count).sum();
     Ok(Folded { text, event, samples })
+}
+
+impl Folded {
+    /// Adds the samples of another recording.
+    pub(crate) fn add(&mut self, other: Self) {
+        if self.event.is_empty() {
+            self.event = other.event;
+        }
+        self.samples += other.samples;
+        let texts = [&self.text, &other.text].map(|text| String::from_utf8_lossy(text).into_owned());
+        let mut stacks: BTreeMap<&str, u64> = BTreeMap::new();
+        for (stack, count) in texts.iter().flat_map(|text| text.lines()).filter_map(parts) {
+            *stacks.entry(stack).or_insert(0) += count;
+        }
+        self.text = stacks.iter().map(|(stack, count)| format!("{stack} {count}\n")).collect::<String>().into_bytes();
+    }
+
+    /// Returns the `most` functions in which most samples were taken, without the time of those that they call.
+    pub(crate) fn top(&self, most: usize) -> Vec<SelfTime> {
+        let text = String::from_utf8_lossy(&self.text);
+        let mut functions: BTreeMap<&str, u64> = BTreeMap::new();
+        for (stack, count) in text.lines().filter_map(parts) {
+            let innermost = stack.rsplit(';').next().unwrap_or(stack);
+            *functions.entry(innermost).or_insert(0) += count;
+        }
+        let mut sorted: Vec<(&str, u64)> = functions.into_iter().collect();
+        sorted.sort_by_key(|(_, samples)| std::cmp::Reverse(*samples));
+        let one = |(function, samples): (&str, u64)| SelfTime { function: function.to_owned(), samples };
+        sorted.into_iter().take(most).map(one).collect()
+    }
 }
 
 /// Draws the stacks.
@@ -55,9 +88,10 @@ fn event(line: &str) -> String {
     word.split(':').next().unwrap_or_default().to_owned()
 }
 
-/// Returns the number after a stack.
-fn count(line: &str) -> Option<u64> {
-    line.rsplit_once(' ')?.1.parse().ok()
+/// Returns a stack, and the number after it.
+fn parts(line: &str) -> Option<(&str, u64)> {
+    let (stack, count) = line.rsplit_once(' ')?;
+    Some((stack, count.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -91,6 +125,19 @@ proxy 4711/4712 12.347700: cpu-clock:pppH: \n\
         assert_eq!((folded.event.as_str(), folded.samples), ("cpu-clock", 3));
         let graph = String::from_utf8(draw(&folded, "a title", "below it").unwrap()).unwrap();
         assert!(graph.contains("<svg ") && graph.contains("mock_upstream::clock::burn") && graph.contains("a title"));
+    }
+
+    #[test]
+    fn recordings_add_up_and_the_innermost_function_has_the_time() {
+        let mut folded = Folded::default();
+        folded.add(fold(SCRIPT.as_bytes()).unwrap());
+        folded.add(fold(SCRIPT.as_bytes()).unwrap());
+        assert_eq!((folded.event.as_str(), folded.samples), ("cpu-clock", 6));
+        let text = String::from_utf8(folded.text.clone()).unwrap();
+        assert!(text.starts_with("proxy;main;do_syscall_64 2\n") && text.ends_with("mock_upstream::clock::burn 4\n"));
+        let top = |most| folded.top(most).into_iter().map(|one| (one.function, one.samples)).collect::<Vec<_>>();
+        let (burn, call) = (("mock_upstream::clock::burn".to_owned(), 4), ("do_syscall_64".to_owned(), 2));
+        assert_eq!((top(10), top(1)), (vec![burn.clone(), call], vec![burn]));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 mod egress;
 mod launching;
 mod leaving;
+mod profiled;
 mod reloading;
 
 use crate::docker;

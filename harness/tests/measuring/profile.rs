@@ -1,10 +1,12 @@
 //! `--profile`: a flame graph where perf can sample, a reason where it cannot, and the same numbers either way.
 
+mod programs;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::alone;
+use crate::support::perf::perf_works;
 use crate::support::{Ran, Scratch, harness, newest, processes_naming, ran, run_command, sidecar};
 use harness::measure::profile::{Profile, Stacks, Taken};
 use harness::measure::{RoundStatus, StageRecord};
@@ -146,21 +148,6 @@ fn the_output_of_perf_becomes_stacks_and_a_graph_that_the_reports_link() {
     assert!(markdown.contains("[profile/capacity.svg](profile/capacity.svg)"), "{markdown}");
     assert!(text.contains("profile/capacity.svg") && text.contains("this window is in no number"), "{text}");
     found.is_measured();
-}
-
-/// Returns whether perf can sample here. If not, prints that the test is skipped.
-fn perf_works(test: &str) -> bool {
-    let scratch = Scratch::new();
-    let data = scratch.0.join("data");
-    let output =
-        Command::new("perf").arg("record").arg("-o").arg(&data).args(["-e", "cpu-clock", "--", "true"]).output();
-    let works = output.as_ref().is_ok_and(|output| output.status.success());
-    if !works {
-        let why = output
-            .map_or_else(|error| error.to_string(), |output| String::from_utf8_lossy(&output.stderr).into_owned());
-        eprintln!("SKIPPED {test}: perf cannot sample here: {why}; try: scripts/install-tools, then as root");
-    }
-    works
 }
 
 #[test]

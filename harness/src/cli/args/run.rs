@@ -54,7 +54,7 @@ pub(in crate::cli) struct RunArgs {
     pub(in crate::cli) retry_invalid: u8,
     #[command(flatten)]
     pub(in crate::cli) detail: DetailArgs,
-    /// Add a flame graph of the target for each stage with load, sampled by `perf` in an additional window that contributes to no metric; `=fp` uses frame pointers instead of unwind tables (Go, or programs built with them)
+    /// Add a flame graph of the target for each stage with load or with a program that runs to its end, sampled by `perf` in an additional window or in additional runs that contribute to no metric; `=fp` uses frame pointers instead of unwind tables (Go, or programs built with them)
     #[arg(long, value_enum, value_name = "STACKS", num_args = 0..=1, require_equals = true, default_missing_value = "dwarf")]
     pub(in crate::cli) profile: Option<Stacks>,
     #[command(flatten)]

@@ -10,11 +10,12 @@ use super::work::Work;
 use crate::measure::audit::{Check, disturbances, run_disturbances};
 use crate::measure::reason::Cause;
 use crate::measure::trial::Build;
-use crate::measure::{Failure, LaunchRecord, StageRecord, TimedRun};
+use crate::measure::{Ending, Failure, LaunchRecord, StageRecord, TimedRun};
 use crate::run::builds::{builds, named};
 use crate::run::event::Event;
 use crate::run::halt::Halt;
 use crate::run::launches::{self, Launching, cold};
+use crate::run::profile::{self, Under};
 use crate::run::rig::Rig;
 use crate::work::Stage;
 use harness_base::exit::Exit;
@@ -46,7 +47,8 @@ pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result
     if rig.recorder.present_stage().is_none_or(is_empty) {
         return Err(without_success(work, Vec::new()));
     }
-    Ok(())
+    let under = async |rig: &Rig<'_>, words: &[String], number: u64| state.under(rig, stage, (words, number)).await;
+    profile::of_program(rig, stage, under).await
 }
 
 /// Lists the turns in which a run failed.
@@ -92,6 +94,15 @@ impl State<'_> {
         let Some(run) = run else { return Ok(disturbances(&readings, &stage.audit)) };
         let fetched = run.fetched_bytes.filter(|_| !self.work.cold).map(|bytes| bytes / PAGE);
         Ok(run_disturbances(&run, &readings, &stage.audit).into_iter().chain(cold(launching, fetched)).collect())
+    }
+
+    /// Makes one run behind other words, which is not recorded.
+    async fn under(&self, rig: &Rig<'_>, stage: &Stage, (words, number): (&[String], u64)) -> Result<Under, Halt> {
+        let name = format!("{}-profiled-{number}", stage.name);
+        let (ending, log) = self.runs.under(rig, stage, (&name, words)).await?;
+        let permits = |code: i32| self.work.exit_codes.iter().any(|permitted| u64::try_from(code) == Ok(*permitted));
+        let is_success = matches!(ending, Some(Ending::Code(code)) if permits(code));
+        Ok(Under { ending, is_success, log })
     }
 
     async fn one(&self, rig: &mut Rig<'_>, stage: &Stage, build: Build, name: &str) -> Result<Finished, Halt> {

@@ -56,6 +56,10 @@ impl StageWork for Work {
         })
     }
 
+    fn is_profiled(&self) -> bool {
+        true
+    }
+
     fn facts(&self) -> StageFacts {
         Stage::from(self).into()
     }

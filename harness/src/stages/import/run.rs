@@ -11,6 +11,7 @@ use super::facts::{self, Import};
 use super::work::{Source, Work};
 use crate::interop::Error;
 use crate::run::halt::Halt;
+use crate::run::profile;
 use crate::run::rig::Rig;
 use crate::work::Stage;
 use harness_base::units::Nanos;
@@ -21,14 +22,17 @@ use harness_base::units::Nanos;
 /// Returns [`Halt::Failed`] if the tool fails, or a file or a number is missing, outdated or malformed.
 pub(crate) async fn run(rig: &mut Rig<'_>, stage: &Stage, work: &Work) -> Result<(), Halt> {
     let mut work = work.clone();
-    if let Some(tool) = work.run.take() {
+    let tool = work.run.take();
+    if let Some(tool) = &tool {
         let took = tool.run(rig, &stage.name).await?;
         // A file that the tool did not write is not its result.
         work.max_age = work.max_age.min(took);
     }
     let found = work.collect(&rig.plan.folder).map_err(|error| Halt::failed(error.exit(), &error))?;
     rig.recorder.stage_facts(facts::Stage { imports: found });
-    Ok(())
+    let Some(tool) = &tool else { return Ok(()) };
+    let under = async |rig: &Rig<'_>, words: &[String], number: u64| tool.under(rig, stage, (words, number)).await;
+    profile::of_program(rig, stage, under).await
 }
 
 impl Work {

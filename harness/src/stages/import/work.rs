@@ -64,6 +64,10 @@ impl StageWork for Work {
         1
     }
 
+    fn is_profiled(&self) -> bool {
+        self.run.is_some()
+    }
+
     fn missing(&self, folder: &Path, optional: bool) -> Option<String> {
         if self.run.is_some() {
             return None;

@@ -139,6 +139,15 @@ impl CommandLine {
         Ok(site.keeper.spawn(command)?)
     }
 
+    /// Starts a run that is not measured, behind the words of another program that starts it.
+    ///
+    /// # Errors
+    /// Returns [`Error::Keeper`].
+    pub fn start_under(&self, site: &Site, request: &RunRequest<'_>, front: &[String]) -> Result<Child, Error> {
+        let argv = front.iter().chain(&self.run).cloned().collect();
+        Ok(site.keeper.spawn(self.command(site, request, argv))?)
+    }
+
     /// Starts the command before or after a run.
     ///
     /// # Errors

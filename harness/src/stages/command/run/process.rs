@@ -24,6 +24,8 @@ use harness_rig::target::{CommandLine, CommandSite, RunRequest};
 
 /// Time for the stopwatch to start and to report.
 const STARTING: Nanos = Nanos::from_secs(1);
+/// Time that a run takes longer while another program samples it and writes what it has.
+const SAMPLING: Nanos = Nanos::from_secs(60);
 /// Time between SIGTERM and SIGKILL for a run beyond its time limit.
 const PATIENCE: Nanos = Nanos::from_millis(500);
 
@@ -78,32 +80,56 @@ impl Runs {
 
     /// Makes one run, with the commands before and after it.
     pub(super) async fn one(&self, rig: &Rig<'_>, stage: &Stage, build: Build, name: &str) -> Result<Finished, Halt> {
+        let how = async |line: &CommandLine, request: &RunRequest<'_>| self.measured(rig, line, request).await;
+        self.around(rig, stage, (build, name), how).await
+    }
+
+    /// Makes one run of the head behind the words of another program, with the commands before and after it.
+    pub(super) async fn under(
+        &self,
+        rig: &Rig<'_>,
+        stage: &Stage,
+        (name, front): (&str, &[String]),
+    ) -> Result<(Option<Ending>, Vec<String>), Halt> {
+        let how = async |line: &CommandLine, request: &RunRequest<'_>| self.behind(rig, line, request, front).await;
+        self.around(rig, stage, (Build::Head, name), how).await
+    }
+
+    /// Makes one run by `how` in its working folder.
+    async fn around<T>(
+        &self,
+        rig: &Rig<'_>,
+        stage: &Stage,
+        (build, name): (Build, &str),
+        how: impl AsyncFn(&CommandLine, &RunRequest<'_>) -> Result<T, Halt>,
+    ) -> Result<T, Halt> {
         let line = self.lines.iter().find(|(of, _)| *of == build).map(|(_, line)| line);
         let line = line.ok_or_else(|| Halt::tool("this build has no command"))?;
         if let Some(cwd) = &line.cwd {
-            return self.in_folder(rig, stage, line, (name, cwd)).await;
+            return self.in_folder(rig, stage, line, (name, cwd), how).await;
         }
         let cwd = line.fresh_folder().map_err(|error| launch_halt(&error))?;
-        let finished = self.in_folder(rig, stage, line, (name, &cwd)).await;
+        let finished = self.in_folder(rig, stage, line, (name, &cwd), how).await;
         // The run's scratch folder is removed at the end in any case.
         let _kept = files::remove_tree(&cwd);
         finished
     }
 
-    async fn in_folder(
+    async fn in_folder<T>(
         &self,
         rig: &Rig<'_>,
         stage: &Stage,
         line: &CommandLine,
         (name, cwd): (&str, &Path),
-    ) -> Result<Finished, Halt> {
+        how: impl AsyncFn(&CommandLine, &RunRequest<'_>) -> Result<T, Halt>,
+    ) -> Result<T, Halt> {
         let (limits, cpuset) = (Some(&stage.limits).filter(|limits| !limits.is_empty()), stage.cpuset.as_deref());
         let request = RunRequest { name, cwd, cpuset, limits, logs: self.logs };
         self.beside(rig, line, &request, ("prepare", line.prepare.as_deref())).await?;
         if self.cold {
             page_cache::drop_files(&self.cached(line)).map_err(|error| uncold(&error))?;
         }
-        let finished = self.measured(rig, line, &request).await?;
+        let finished = how(line, &request).await?;
         self.beside(rig, line, &request, ("cleanup", line.cleanup.as_deref())).await?;
         Ok(finished)
     }
@@ -129,6 +155,21 @@ impl Runs {
         };
         child.stop(PATIENCE).await;
         Ok(Finished { run, readings, log: child.log_tail(LINES) })
+    }
+
+    /// Waits for the end of a run behind another program; `None` if it was stopped at the time limit.
+    async fn behind(
+        &self,
+        rig: &Rig<'_>,
+        line: &CommandLine,
+        request: &RunRequest<'_>,
+        front: &[String],
+    ) -> Result<(Option<Ending>, Vec<String>), Halt> {
+        let child = line.start_under(&rig.site, request, front).map_err(|error| launch_halt(&error))?;
+        let limit = self.time_limit.plus(SAMPLING).duration();
+        let ended = rig.interrupt.or(tokio::time::timeout(limit, child.wait())).await?;
+        child.stop(PATIENCE).await;
+        Ok((ended.ok(), child.log_tail(LINES)))
     }
 
     /// Runs a command before or after a run, which must succeed.
