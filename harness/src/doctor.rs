@@ -18,6 +18,7 @@ mod summary;
 mod table;
 mod time;
 mod tools;
+mod tuning;
 mod window;
 
 use std::path::Path;
@@ -32,6 +33,7 @@ use harness_rig::host::{self, Lock};
 pub use condition::{Condition, State};
 pub use summary::{Ability, Answer};
 pub use table::table;
+pub use tuning::Tunable;
 
 use source::Source;
 
@@ -83,6 +85,8 @@ pub struct Examination {
     /// Conditions that would disturb measurements, the worst first, as `name: value`.
     #[cfg_attr(feature = "schema", schemars(inner(length(min = 1))))]
     pub spoilers: Vec<String>,
+    /// The settings of the CPUs, with the commands that set them. The doctor changes none of them.
+    pub tuning: Vec<Tunable>,
 }
 
 /// Errors that prevent an examination.
@@ -109,6 +113,7 @@ pub fn examine(results: &Path, window: Nanos) -> Result<Examination, Error> {
     let measured = window::measure(root, window, tools::undisturbed(&lock))?;
     let source = Source { root, results, host: &host, window: &measured, lock: &lock };
     let conditions: Vec<Condition> = ROWS.iter().map(|row| row(&source)).collect();
+    let tuning = tuning::tunables(&host);
     let (abilities, spoilers) = (summary::abilities(&conditions), summary::spoilers(&conditions));
     Ok(Examination {
         schema_version: 1,
@@ -119,6 +124,7 @@ pub fn examine(results: &Path, window: Nanos) -> Result<Examination, Error> {
         conditions,
         abilities,
         spoilers,
+        tuning,
     })
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::condition::{Condition, State};
-use super::source::{Source, number, word};
+use super::source::{Source, word};
 use harness_base::units::three_digits;
 use harness_rig::cgroup::{Group, Place, Places};
+use harness_rig::host::{SET_GOVERNOR, SET_SMT, Tuning};
 
 /// One each for target, generator, upstream, and other processes.
 const GOOD_CPUS: f64 = 4.0;
@@ -103,7 +104,7 @@ fn judge_smt(active: Option<&str>) -> Condition {
     };
     let condition = Condition::new("smt", why, state, message);
     if state == State::Fair {
-        return condition.improve("echo off | sudo tee /sys/devices/system/cpu/smt/control");
+        return condition.improve(SET_SMT);
     }
     condition.improve("check with: lscpu | grep Thread")
 }
@@ -126,18 +127,8 @@ fn judge_governor(found: &BTreeSet<String>) -> Condition {
             .improve("check on the host itself: cpupower frequency-info");
     }
     let message = found.iter().cloned().collect::<Vec<_>>().join(", ");
-    Condition::new("governor", why, state, message).improve("sudo cpupower frequency-set -g performance")
+    Condition::new("governor", why, state, message).improve(SET_GOVERNOR)
 }
-
-/// The switches of turbo: the file, its value if turbo is on, and the command that disables it.
-const TURBO: [(&str, f64, &str); 2] = [
-    (
-        "sys/devices/system/cpu/intel_pstate/no_turbo",
-        0.0,
-        "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo",
-    ),
-    ("sys/devices/system/cpu/cpufreq/boost", 1.0, "echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost"),
-];
 
 /// Checks whether CPUs run faster than their sustained frequency.
 pub(super) fn turbo(source: &Source<'_>) -> Condition {
@@ -146,8 +137,7 @@ pub(super) fn turbo(source: &Source<'_>) -> Condition {
 
 fn judge_turbo(root: &Path) -> Condition {
     let why = "turbo ends when the chip is hot, so the first rounds are faster than the last ones";
-    let found = TURBO.iter().find_map(|(file, on, off)| Some((number(root, file)?, *on, *off)));
-    match found {
+    match Tuning::read(root).boost {
         None => Condition::new(
             "turbo",
             why,
@@ -155,9 +145,7 @@ fn judge_turbo(root: &Path) -> Condition {
             "not visible; in a virtual machine, the hypervisor controls it",
         )
         .improve("check on the host itself: cpupower frequency-info"),
-        Some((value, on, off)) if (value - on).abs() < 0.5 => {
-            Condition::new("turbo", why, State::Fair, "on").improve(off)
-        }
+        Some(boost) if boost.on => Condition::new("turbo", why, State::Fair, "on").improve(boost.switch.set()),
         Some(_) => Condition::new("turbo", why, State::Good, "off"),
     }
 }
@@ -166,6 +154,7 @@ fn judge_turbo(root: &Path) -> Condition {
 mod tests {
     use super::super::source::tree::Tree;
     use super::*;
+    use harness_rig::host::BoostSwitch;
 
     const CPU: &str = "sys/devices/system/cpu";
 
@@ -227,7 +216,7 @@ mod tests {
     #[test]
     fn both_switches_of_turbo_are_understood() {
         let of = |file: &str, text: &str| judge_turbo(Tree::new(&[(file, text)]).path());
-        let [(intel, ..), (boost, ..)] = TURBO;
+        let [intel, boost] = BoostSwitch::ALL.map(BoostSwitch::file);
         let states =
             [of(intel, "1"), of(intel, "0"), of(boost, "1"), of(boost, "0"), of("none", "")].map(|one| one.state);
         assert_eq!(states, [State::Good, State::Fair, State::Fair, State::Good, State::Unknown]);

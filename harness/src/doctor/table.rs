@@ -3,6 +3,7 @@
 use super::Examination;
 use super::condition::{Condition, State};
 use super::summary::{Ability, Answer};
+use super::tuning::Tunable;
 use crate::report::text::wrap;
 use harness_base::units::Bytes;
 
@@ -22,7 +23,18 @@ pub fn table(found: &Examination) -> String {
         text.push_str("  no condition was found\n");
     }
     text.extend(found.spoilers.iter().map(|spoiler| wrap(spoiler, WIDTH, "  ", "    ")));
+    text.push_str("\ncommands that tune this host (harness runs none of them)\n");
+    if found.tuning.iter().all(|tunable| tunable.command.is_none()) {
+        text.push_str("  every setting that this host shows is set\n");
+    }
+    text.extend(found.tuning.iter().filter_map(tunable));
     text
+}
+
+/// Formats a comment with the present state, and the command on a line of its own, ready to be pasted.
+fn tunable(tunable: &Tunable) -> Option<String> {
+    let state = tunable.state.as_deref().unwrap_or("not known");
+    Some(format!("  # {}: {state}\n  {}\n", tunable.name, tunable.command.as_ref()?))
 }
 
 fn head(found: &Examination) -> String {
@@ -80,6 +92,10 @@ mod tests {
                 Ability { name: "containers", answer: Answer::No, because: Some("engine: none".to_owned()) },
             ],
             spoilers: vec!["turbo: on".to_owned()],
+            tuning: vec![
+                Tunable { name: "boost", state: Some("on".to_owned()), command: Some("echo 1".to_owned()) },
+                Tunable { name: "SMT", state: Some("off".to_owned()), command: None },
+            ],
         };
         let text = table(&found);
         let body = text.split_once('\n').unwrap().1;
@@ -96,6 +112,10 @@ what can be measured here
 
 what would disturb it
   turbo: on
+
+commands that tune this host (harness runs none of them)
+  # boost: on
+  echo 1
 ";
         assert!(text.starts_with("Some CPU, 0 B, Linux , ; measured for 3.00 s at 2026"), "{text}");
         assert!(body.ends_with(expected), "{text}");

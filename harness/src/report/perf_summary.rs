@@ -1,10 +1,12 @@
-//! Renders `perf-summary.md`, the summary that QNet's playbook requires: metadata, hardware, environment, benchmarks,
+//! Renders `perf-summary.md`, the summary that QNet's playbook requires: metadata, hardware, environment, tuning, benchmarks, profile,
 //! results against the baseline, regressions, summary.
 
 use super::{Error, ReportFormat, Summary};
-use crate::measure::record::Record;
+use crate::measure::Setting;
+use crate::measure::profile::{Profile, SelfTime};
+use crate::measure::record::{Record, StageRecord};
 use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind};
-use harness_base::units::{Bytes, Nanos};
+use harness_base::units::{Bytes, Nanos, Ratio, grouped};
 
 pub(super) struct PerfSummary;
 
@@ -20,13 +22,15 @@ impl ReportFormat for PerfSummary {
     fn render(&self, summary: &Summary<'_>) -> Result<Vec<u8>, Error> {
         let record = summary.record;
         let text = format!(
-            "# Performance summary: {}\n\n## Run metadata\n\n{}\n## Hardware profile\n\n{}\n## Environment\n\n{}\n## Benchmarks\n\n{}\n\
-             ## Results against the baseline\n\n{}\n## Regressions\n\n{}\n## Acceptance checklist\n\n{}\n## Summary\n\n{}\n",
+            "# Performance summary: {}\n\n## Run metadata\n\n{}\n## Hardware profile\n\n{}\n## Environment\n\n{}\n## Host tuning\n\n{}\n## Benchmarks\n\n{}\n\
+             ## Profile\n\n{}\n## Results against the baseline\n\n{}\n## Regressions\n\n{}\n## Acceptance checklist\n\n{}\n## Summary\n\n{}\n",
             plain(&record.scenario.name),
             metadata(record),
             hardware(record),
             environment(record),
+            tuning(record),
             benchmarks(summary),
+            profiles(record),
             changes(summary),
             regressions(summary),
             checklist(summary),
@@ -83,6 +87,44 @@ fn environment(record: &Record) -> String {
         ("environment of the target", Some(env).filter(|env| !env.is_empty())),
         ("measured with", Some(format!("harness {} ({})", record.tool.version, record.tool.profile))),
     ])
+}
+
+/// Lists the settings of the CPUs with the commands that set them for measurements.
+fn tuning(record: &Record) -> String {
+    let Some(tuning) = &record.host.tuning else { return "It was not recorded.\n".to_owned() };
+    let line = |setting: Setting| {
+        let state = tuning.state(setting).unwrap_or_else(|| "not visible to this system".to_owned());
+        let command = tuning.command(setting, record.host.cpus);
+        let set = command.map(|command| format!("; set it with `{command}`")).unwrap_or_default();
+        format!("- {}: {}{set}\n", setting.name(), plain(&state))
+    };
+    let lines: String = Setting::ALL.into_iter().map(line).collect();
+    format!("{lines}\nHarness changes none of these settings.\n")
+}
+
+/// Lists the functions of each profile in which most samples were taken.
+fn profiles(record: &Record) -> String {
+    let tables: Vec<String> = record.stages.iter().filter_map(profile).collect();
+    if tables.is_empty() { "Nothing was profiled; add --profile to the run.\n".to_owned() } else { tables.join("\n") }
+}
+
+fn profile(stage: &StageRecord) -> Option<String> {
+    let name = plain(&stage.name);
+    let taken = match stage.profile.as_ref()? {
+        Profile::Taken(taken) => taken,
+        Profile::Absent(why) => return Some(format!("{name}: no profile: {}\n", plain(why))),
+    };
+    let share = |samples: u64| Ratio(samples as f64 / taken.samples.max(1) as f64);
+    let row = |one: &SelfTime| {
+        let function = plain(&one.function).replace('`', "'");
+        format!("| `{function}` | {} | {} |\n", share(one.samples), grouped(one.samples as f64))
+    };
+    let rows: String = taken.top.iter().map(row).collect();
+    let samples = grouped(taken.samples as f64);
+    Some(format!(
+        "{name}: {samples} samples of {}, by the function in which they were taken\n\n| function | share | samples |\n|---|---:|---:|\n{rows}",
+        plain(&taken.event)
+    ))
 }
 
 fn benchmarks(summary: &Summary<'_>) -> String {

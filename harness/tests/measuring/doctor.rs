@@ -67,6 +67,12 @@ fn the_report_is_valid_complete_and_documented() {
     for ability in found["abilities"].as_array().unwrap() {
         assert_eq!(ability["because"].is_null(), ability["answer"] == "yes", "{ability}");
     }
+    let tuning = found["tuning"].as_array().unwrap();
+    let names: Vec<&str> = tuning.iter().map(|setting| setting["name"].as_str().unwrap()).collect();
+    assert!(names.iter().all(|name| page.contains(&format!("\n| {name} |"))), "{names:?}");
+    let smt = std::fs::read_to_string("/sys/devices/system/cpu/smt/active").unwrap_or_default();
+    let is_on = smt.trim() == "1";
+    assert_eq!((tuning[2]["state"] == "on", tuning[2]["command"].is_string()), (is_on, is_on), "{tuning:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use harness::measure::launch::{Ending, LaunchRecord};
 use harness::measure::reason::{Cause, Failure, Problem, Reason};
 use harness::measure::record::*;
 use harness::measure::trial::{Build, TrialRecord};
-use harness::measure::{Arm, GitFacts, HostFacts, Pace, StageFacts, ToolFacts};
+use harness::measure::{Arm, GitFacts, HostFacts, Pace, StageFacts, ToolFacts, Tuning};
 use harness::stages::artifact::facts as artifact;
 use harness::stages::idle::facts as idle;
 use harness_base::clock::Mono;
@@ -76,6 +76,7 @@ pub fn record() -> Record {
             virtualization: Some("kvm".to_owned()),
             cgroup: Some("hybrid".to_owned()),
             governor: None,
+            tuning: Some(Tuning { smt: Some(true), ..Tuning::default() }),
             clock_source: Some("tsc".to_owned()),
             cpu_quota: None,
             load_average: 0.31,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::tuning::Tuning;
+
 /// State of a git working copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -46,6 +48,9 @@ pub struct HostFacts {
     pub cgroup: Option<String>,
     /// The CPU frequency governor, if there is one.
     pub governor: Option<String>,
+    /// The settings of the CPUs; absent in records of a harness that did not read them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<Tuning>,
     /// Clock source of the kernel.
     pub clock_source: Option<String>,
     /// Identifies this machine since it started: the first half of the SHA-256 of its id and its boot's, hexadecimal. Machines of one

@@ -10,6 +10,8 @@ use procfs::{CpuInfo, Current, FromRead, LoadAverage, Meminfo};
 use sha2::{Digest, Sha256};
 
 use super::data::HostFacts;
+use super::tuning::Tuning;
+use super::word::word;
 use crate::cgroup::Quota;
 
 /// Gathers the facts. What the kernel does not report is absent, or `unknown` where the record needs a text.
@@ -26,6 +28,7 @@ pub fn facts() -> HostFacts {
         virtualization: virtualization(Path::new("/")),
         cgroup: cgroup(),
         governor: word(Path::new("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
+        tuning: Some(Tuning::read(Path::new("/"))),
         clock_source: word(Path::new("/sys/devices/system/clocksource/clocksource0/current_clocksource")),
         machine: machine(),
         load_average: LoadAverage::current().map_or(0.0, |load| f64::from(load.one)),
@@ -100,12 +103,6 @@ fn cgroup_version(kinds: &[&str]) -> Option<&'static str> {
         (false, true) => Some("v2"),
         (false, false) => None,
     }
-}
-
-/// Returns the text of a one-line file, if it exists and is not empty.
-pub fn word(path: &Path) -> Option<String> {
-    let text = read_to_string(path).ok()?;
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
