@@ -16,6 +16,7 @@ pub(super) fn record(plan: &Plan, stage: &Stage) -> StageRecord {
         offered: work.load().map(|load| load.pace),
         upstream_delay_ns: stage.upstream.as_ref().and_then(|upstream| upstream.delay()).map(|delay| delay.0),
         limits: Some(stage.limits).filter(|limits| !limits.is_empty()),
+        network: Some(stage.network).filter(|network| !network.is_empty()),
         wanted: work.wanted(),
         ..StageRecord::default()
     }

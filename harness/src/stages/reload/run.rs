@@ -134,7 +134,7 @@ fn audited(mut trial: TrialRecord, instance: &Instance) -> TrialRecord {
         let blame = match process {
             OwnProcess::Generator => Blame::Generator,
             OwnProcess::Upstream => Blame::Upstream,
-            OwnProcess::Stopwatch | OwnProcess::Egress | OwnProcess::Keeper => Blame::Host,
+            OwnProcess::Stopwatch | OwnProcess::Egress | OwnProcess::Keeper | OwnProcess::Relay => Blame::Host,
         };
         Check::new(found, false, blame)
     }));
