@@ -183,7 +183,7 @@ impl Gate {
         let min_abs = match (category, unit) {
             (
                 "latency" | "ttfb" | "startup" | "overhead" | "connect" | "tls" | "command" | "stream" | "approval"
-                | "echo",
+                | "echo" | "gain",
                 Unit::Millis,
             ) => 0.1,
             ("memory", Unit::Bytes) => 1_048_576.0,
@@ -219,7 +219,7 @@ pub(super) fn beyond(change: f64, threshold: f64) -> bool {
 /// Returns whether values of a metric may be zero or negative, so that they are compared by differences instead of
 /// ratios.
 pub(super) fn is_signed(id: &str, unit: Unit) -> bool {
-    matches!(category(id), "overhead" | "stream" | "echo") || matches!(unit, Unit::Percent | Unit::Count)
+    matches!(category(id), "overhead" | "stream" | "gain") || matches!(unit, Unit::Percent | Unit::Count)
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ fn echoes_that_are_changed_or_swallowed_are_counted_exactly() {
     assert_eq!((outcomes["wrong body"], outcomes["timeout"]), (corrupted, swallowed), "{outcomes:?}");
     // The preflight sent one message over each transport.
     assert_eq!(outcomes.values().sum::<u64>() + 2, truth["messages"].as_u64().unwrap(), "{outcomes:?}");
-    assert!(ran.value("errors/echo_percent") > 0.0 && ran.value("echo/tcp_throughput") > 0.0);
+    assert!(ran.value("errors/echo_percent") > 0.0 && ran.value("throughput/echo_tcp") > 0.0);
     let shows = |words: &str| ran.shows(words);
     assert!(shows("differs from the message from byte 1023 on") || shows("no complete echo"), "{}", ran.stdout);
     assert!(ran.metric("echo/quic_rtt_p50").is_none(), "a closed loop has no intended starts");
@@ -172,11 +172,11 @@ fn a_path_that_loses_packets_is_measured_over_quic_alone() {
             SHORT.replace("250ms", "2s")
         )
     };
-    let claim = "[targets]\n\"echo/quic_gain_p50@lossy\" = { limit = \"> 50ms\" }\n";
+    let claim = "[targets]\n\"gain/quic_rtt_p50@lossy\" = { limit = \"> 50ms\" }\n";
     let text = scenario(&[], &[stage("lossy", loss), stage("whole", 0), claim.to_owned()].concat());
     let ran = measured(&text);
     ran.expect_code(0);
-    for absent in ["echo/quic_gain_p50@lossy", "echo/tcp_rtt_p50@lossy", "echo/tcp_handshake_p50@lossy"] {
+    for absent in ["gain/quic_rtt_p50@lossy", "echo/tcp_rtt_p50@lossy", "echo/tcp_handshake_p50@lossy"] {
         assert_eq!(ran.metric(absent), None);
     }
     assert!(ran.shows("for segments of TCP that needs netem"), "{}", ran.stdout);
@@ -202,10 +202,10 @@ fn the_limit_of_the_path_is_the_throughput() {
     recovered(0.05, "MB/s over TCP", || {
         let ran = measured(&scenario(&[], &stage));
         ran.expect_code(0);
-        let quic = ran.value("echo/quic_throughput");
+        let quic = ran.value("throughput/echo_quic");
         // Headers and tags take 4 % of each packet, and its congestion control leaves room.
         assert!((0.6 * truth..=truth).contains(&quic), "{quic} of {truth} MB/s over QUIC");
-        (ran.value("echo/tcp_throughput"), truth)
+        (ran.value("throughput/echo_tcp"), truth)
     });
 }
 

@@ -23,7 +23,7 @@ const HANDSHAKE: &str = "Time of a full handshake, from its start until a messag
 const FIRST: &str = "Time from the start of a full handshake until the first byte of the first echo is read.";
 
 pub(crate) const METRICS: &[Metric] = &[
-    row("echo/quic_gain_p50", Millis, StageKind::Echo, &GAIN, "p50(TCP) − p50(QUIC) of the response time in a round, at the same rate through the same path: how much sooner the echo of a message comes over QUIC.", gain).key().higher(),
+    row("gain/quic_rtt_p50", Millis, StageKind::Echo, &GAIN, "p50(TCP) − p50(QUIC) of the response time in a round, at the same rate through the same path: how much sooner the echo of a message comes over QUIC.", gain).key().higher(),
     row("echo/tcp_rtt_p50", Millis, StageKind::Echo, &LATENCY, "Response time (last byte of the echo read − intended start) of a message over TCP, with TLS 1.3 unless `tcp = \"plain\"`, quantile 0.5.", |stage| rtt(stage, TCP, 0.5)).key().help(RTT),
     row("echo/tcp_rtt_p95", Millis, StageKind::Echo, &LATENCY, "The same for quantile 0.95.", |stage| rtt(stage, TCP, 0.95)).help(RTT),
     row("echo/quic_rtt_p50", Millis, StageKind::Echo, &LATENCY, "Response time of a message over a stream of QUIC, quantile 0.5.", |stage| rtt(stage, QUIC, 0.5)).key().benchmark().help(RTT),
@@ -33,8 +33,8 @@ pub(crate) const METRICS: &[Metric] = &[
     row("echo/tcp_first_byte_p50", Millis, StageKind::Echo, &LATENCY, "Time from the start of a full handshake over TCP until the first byte of the first echo is read: the median of an instance.", |stage| opened(stage, TCP, (first_byte, NO_HANDSHAKE))).help(FIRST),
     row("echo/quic_first_byte_p50", Millis, StageKind::Echo, &LATENCY, "The same over QUIC.", |stage| opened(stage, QUIC, (first_byte, NO_HANDSHAKE))).help(FIRST),
     row("echo/quic_0rtt_p50", Millis, StageKind::Echo, &LATENCY, "The same over QUIC if a session is resumed and the message is sent with the first packet (0-RTT). Only connections whose early message the server accepted count.", |stage| opened(stage, QUIC, (early, NO_EARLY))).key(),
-    row("echo/tcp_throughput", MegabytesPerSecond, StageKind::Echo, &BANDWIDTH, "Bytes of the messages whose valid echo was read in the window ÷ its length over TCP, with `closed = true`. A message and its echo count once. Segments of TCP on loopback have up to 64 KiB, packets of QUIC 1,452 bytes.", |stage| throughput(stage, TCP)).key().higher(),
-    row("echo/quic_throughput", MegabytesPerSecond, StageKind::Echo, &BANDWIDTH, "The same over QUIC.", |stage| throughput(stage, QUIC)).key().higher(),
+    row("throughput/echo_tcp", MegabytesPerSecond, StageKind::Echo, &BANDWIDTH, "Bytes of the messages whose valid echo was read in the window ÷ its length over TCP, with `closed = true`. A message and its echo count once. Segments of TCP on loopback have up to 64 KiB, packets of QUIC 1,452 bytes.", |stage| throughput(stage, TCP)).key().higher(),
+    row("throughput/echo_quic", MegabytesPerSecond, StageKind::Echo, &BANDWIDTH, "The same over QUIC.", |stage| throughput(stage, QUIC)).key().higher(),
     row("errors/echo_percent", Percent, StageKind::Echo, &ERRORS, "Messages over both transports whose echo was changed, lost or late ÷ messages of all valid rounds.", errors).exact(),
 ];
 

@@ -22,6 +22,8 @@ use harness_rig::target::EchoPath;
 pub(crate) const KIND: Kind =
     Kind { place: Place::Stage(read), about: "compares echoes over TCP with echoes over QUIC, through the same path" };
 
+/// The most streams that the bundled server permits of one connection.
+const MOST_STREAMS: u64 = 1_024;
 /// The streams of the connection of QUIC, and the connections of TCP.
 const STREAMS: u64 = 8;
 /// Connections that are opened one after the other on each instance.
@@ -161,7 +163,11 @@ fn read_load(section: &Section<'_>, base: &Base<'_>, transports: &Transports) ->
     let about = "whether each echo is followed by the next message at once, to find the throughput, instead of sending at a rate";
     let closed = section.field("closed", about).default(false);
     let about = "messages that can be under way at the same time: streams of one connection of QUIC, and as many connections of TCP";
-    let streams = load::read_connections(section, "streams", about, STREAMS);
+    let within = |n: &u64| match n {
+        1..=MOST_STREAMS => Ok(()),
+        _ => Err(format!("must be 1 to {MOST_STREAMS}, is {n}")),
+    };
+    let streams = section.field("streams", about).check(within).default(STREAMS);
     let pace = if closed && !section.describing() {
         section.refuse("rate", "is not sent at in a closed loop", "leave rate or closed out");
         Pace::Closed { vus: streams }

@@ -15,10 +15,10 @@ const QUICK_HANDSHAKES: u64 = 5;
 const ROUND_TRIPS: u64 = 9;
 
 /// The metrics that only a closed loop measures.
-const OF_CLOSED: [&str; 2] = ["echo/tcp_throughput", "echo/quic_throughput"];
+const OF_CLOSED: [&str; 2] = ["throughput/echo_tcp", "throughput/echo_quic"];
 /// The metrics that only an open loop measures.
 const OF_OPEN: [&str; 5] =
-    ["echo/tcp_rtt_p50", "echo/tcp_rtt_p95", "echo/quic_rtt_p50", "echo/quic_rtt_p95", "echo/quic_gain_p50"];
+    ["echo/tcp_rtt_p50", "echo/tcp_rtt_p95", "echo/quic_rtt_p50", "echo/quic_rtt_p95", "gain/quic_rtt_p50"];
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Work {
@@ -93,7 +93,7 @@ impl StageWork for Work {
     }
 
     fn resolves(&self) -> Option<&'static str> {
-        (self.load.paired && matches!(self.load.pace, Pace::Open { .. })).then_some("echo/quic_gain_p50")
+        (self.load.paired && matches!(self.load.pace, Pace::Open { .. })).then_some("gain/quic_rtt_p50")
     }
 
     fn transports(&self) -> Option<&Transports> {

@@ -24,9 +24,9 @@ kind = "echo"
 tcp = "plain"
 closed = true
 [targets]
-"echo/quic_gain_p50" = { limit = "> 50ms" }
-"echo/quic_gain_p50@lossy" = { limit = "> 50ms" }
-"echo/quic_throughput@most" = { limit = "> 10MB/s" }
+"gain/quic_rtt_p50" = { limit = "> 50ms" }
+"gain/quic_rtt_p50@lossy" = { limit = "> 50ms" }
+"throughput/echo_quic@most" = { limit = "> 10MB/s" }
 "#;
 
 #[test]
@@ -62,7 +62,7 @@ fn both_transports_are_measured_unless_the_path_loses_packets() {
 fn mistakes_of_echoes_are_named() {
     for (from, to, message) in [
         ("size = \"4KiB\"", "size = \"15B\"", "must be 16B to 4MiB, is 15B"),
-        ("streams = 64", "streams = 0", "must be 1 to 20000, is 0"),
+        ("streams = 64", "streams = 0", "must be 1 to 1024, is 0"),
         ("streams = 64", "streams = 2", "lower it, or set streams to more than 2"),
         ("delay = \"10ms\" }", "delay = \"6s\" }", "must be at most 5s, is 6s"),
         ("jitter = \"1ms\"", "jitter = \"11ms\"", "11ms is more than the delay of 10ms"),
@@ -72,8 +72,8 @@ fn mistakes_of_echoes_are_named() {
         ("tcp = \"plain\"", "tcp = \"ssl\"", "must be one of tls, plain"),
         ("closed = true", "closed = true\nrate = \"5/s\"", "is not sent at in a closed loop"),
         ("closed = true", "closed = true\nhandshakes = 1001", "must be at most 1000, is 1001"),
-        ("throughput@most", "throughput", "sends at a rate that is given"),
-        ("gain_p50@lossy", "gain_p50@most", "the stage is a closed loop"),
+        ("echo_quic@most", "echo_quic", "sends at a rate that is given"),
+        ("quic_rtt_p50@lossy", "quic_rtt_p50@most", "the stage is a closed loop"),
         ("https://127.0.0.1:{port.echo}", "unix://{socket.echo}", "needs a server with a port"),
     ] {
         let found = mistakes(&ECHO.replacen(from, to, 1), &[]);
