@@ -219,12 +219,16 @@ impl Bench {
         self.foreign.as_ref().map(|foreign| Arc::clone(&foreign.admin))
     }
 
-    /// Reads what the relays of the network did so far; nothing without a network.
+    /// Reads what the relays of the network, or of the path of a stage, did so far; nothing without them.
     ///
     /// # Errors
     /// Returns [`Halt::Failed`] if one gives no answer.
     pub(crate) async fn relay_counts(&self) -> Result<Vec<RelayCount>, Halt> {
-        self.relays.counts().await
+        let mut counts = self.relays.counts().await?;
+        if let Some(engine) = &self.engine {
+            counts.extend(engine.relay_counts().await?);
+        }
+        Ok(counts)
     }
 
     /// Creates the failure of a run whose bundled upstream gives no answer. It is a part of the harness, so the target is not at fault.

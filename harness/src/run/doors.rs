@@ -5,28 +5,27 @@ use std::net::SocketAddr;
 
 use super::admin::Admin;
 use super::halt::Halt;
+use super::relays::{self, LINES, Relay, RelayCount};
 use super::rig::Rig;
-use crate::measure::Failure;
 use crate::measure::reason::Cause;
+use crate::measure::{Failure, PathName};
 use crate::work::Stage;
 use crate::work::transports::Transports;
 use harness_base::address::Address;
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
-use harness_rig::target::{Carried, EchoPath, EchoRelay, HttpUrl, Running, launch_echo_relay};
+use harness_rig::target::{Carried, EchoPath, EchoRelay, HttpUrl, launch_echo_relay};
 use mock_upstream::relay::RelayReport;
 
 /// Time between SIGTERM and SIGKILL.
 const PATIENCE: Nanos = Nanos::from_secs(1);
-/// Number of log lines that a failure contains.
-const LINES: usize = 8;
 
 /// Where the arms of such a stage lead.
 pub(crate) struct Doors {
     /// Absent if the path cannot be made for TCP.
     pub(crate) tcp: Option<HttpUrl>,
     pub(crate) quic: HttpUrl,
-    relays: Vec<Running>,
+    relays: Vec<Relay>,
 }
 
 impl Doors {
@@ -44,24 +43,32 @@ impl Doors {
         let Some(path) = path else {
             return Ok(Some(Self { tcp: Some(at(target, tls_over_tcp)), quic: at(target, true), relays: Vec::new() }));
         };
-        let (udp, running) = relay(rig, &path, (Carried::Udp, target), &format!("relay-udp-{name}")).await?;
-        let mut doors = Self { tcp: None, quic: at(udp, true), relays: vec![running] };
+        let (udp, of_udp) = relay(rig, &path, (Carried::Udp, target), &format!("relay-udp-{name}")).await?;
+        let mut doors = Self { tcp: None, quic: at(udp, true), relays: vec![of_udp] };
         if transports.has_tcp() {
-            let (tcp, running) = relay(rig, &path, (Carried::Tcp, target), &format!("relay-tcp-{name}")).await?;
+            let (tcp, of_tcp) = relay(rig, &path, (Carried::Tcp, target), &format!("relay-tcp-{name}")).await?;
             doors.tcp = Some(at(tcp, tls_over_tcp));
-            doors.relays.push(running);
+            doors.relays.push(of_tcp);
         }
         Ok(Some(doors))
     }
 
     /// Lists the processes of the relays.
     pub(crate) fn pids(&self) -> Vec<i32> {
-        self.relays.iter().map(|relay| relay.pid).collect()
+        self.relays.iter().map(|relay| relay.running.pid).collect()
+    }
+
+    /// Reads what the relays did so far.
+    ///
+    /// # Errors
+    /// See [`relays::counts`].
+    pub(crate) async fn counts(&self) -> Result<Vec<RelayCount>, Halt> {
+        relays::counts(&self.relays).await
     }
 
     pub(crate) async fn stop(self) {
         for relay in self.relays {
-            relay.stop(PATIENCE).await;
+            relay.running.stop(PATIENCE).await;
         }
     }
 }
@@ -72,7 +79,7 @@ async fn relay(
     path: &EchoPath,
     way: (Carried, SocketAddr),
     name: &str,
-) -> Result<(SocketAddr, Running), Halt> {
+) -> Result<(SocketAddr, Relay), Halt> {
     let launched = launch_echo_relay(path, way, (&rig.site, name), rig.plan.scenario.seed);
     let EchoRelay { running, admin } = launched.map_err(|error| Halt::tooling(&error))?;
     let pipes = admin.ok_or_else(|| Halt::tool("the keeper gave the relay no pipes"))?;
@@ -84,7 +91,7 @@ async fn relay(
         Address::Unix(_) => return Err(Halt::tool("a relay has a port")),
     };
     match answered {
-        Ok(_) => Ok((address, running)),
+        Ok(_) => Ok((address, Relay { path: PathName::Client, admin, running })),
         Err(cause) => {
             let causes = iter::once("the relay of the path did not come up".to_owned()).chain([cause.to_string()]);
             let failure = Failure::new(Cause::Error(causes.collect()), Exit::Usage);

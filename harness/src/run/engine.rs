@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::doors::Doors;
 use super::halt::Halt;
+use super::relays::RelayCount;
 use super::rig::Rig;
 use crate::measure::Arm;
 use crate::measure::Failure;
@@ -82,6 +83,17 @@ impl Engine {
     /// Lists the processes of the harness through which the arms lead.
     pub(crate) fn relays(&self) -> Vec<i32> {
         self.doors.as_ref().map(Doors::pids).unwrap_or_default()
+    }
+
+    /// Reads what these processes did so far; nothing without them.
+    ///
+    /// # Errors
+    /// Returns [`Halt::Failed`] if one gives no answer.
+    pub(crate) async fn relay_counts(&self) -> Result<Vec<RelayCount>, Halt> {
+        match &self.doors {
+            Some(doors) => doors.counts().await,
+            None => Ok(Vec::new()),
+        }
     }
 
     pub(crate) async fn stop(self) {

@@ -1,9 +1,27 @@
-//! Computes what the relays of a network did between two of their reports.
+//! Asks the relays of a path what they did, and computes it between two of their reports.
 
+use std::iter;
+
+use super::admin::Admin;
+use super::halt::Halt;
 use super::ledger::stalled;
-use crate::measure::{LoadFacts, PathName, RelayFacts, RelayLag};
+use crate::measure::reason::Cause;
+use crate::measure::{Failure, LoadFacts, PathName, RelayFacts, RelayLag};
+use harness_base::error::causes;
+use harness_base::exit::Exit;
 use harness_base::units::Nanos;
+use harness_rig::target::Running;
 use mock_upstream::relay::{DirectionReport, LagCount, RelayReport, RouteReport};
+
+/// Number of log lines that a failure contains.
+pub(crate) const LINES: usize = 8;
+
+/// A relay that listens.
+pub(crate) struct Relay {
+    pub(crate) path: PathName,
+    pub(crate) admin: Admin,
+    pub(crate) running: Running,
+}
 
 /// What a relay did since its start.
 #[derive(Debug, Clone)]
@@ -12,13 +30,37 @@ pub(crate) struct RelayCount {
     pub(crate) report: RelayReport,
 }
 
-/// Returns what each relay did between two readings, around the trial with this load.
+impl Relay {
+    async fn count(&self) -> Result<RelayCount, Halt> {
+        let Self { path, admin, running } = self;
+        match admin.ask("counts").await {
+            Ok(report) => Ok(RelayCount { path: *path, report }),
+            Err(error) => {
+                let what = format!("the relay of the {} path does not say what it did", path.name());
+                let causes = iter::once(what).chain(causes(&*error)).collect();
+                let failure = Failure::new(Cause::Error(causes), Exit::Usage);
+                Err(Halt::from(failure.with_log(running.log_tail(LINES))))
+            }
+        }
+    }
+}
+
+/// Reads what relays did so far, in their order.
+///
+/// # Errors
+/// Returns [`Halt::Failed`] if one gives no answer within ten seconds, or has ended.
+pub(crate) async fn counts(relays: &[Relay]) -> Result<Vec<RelayCount>, Halt> {
+    let mut counts = Vec::with_capacity(relays.len());
+    for relay in relays {
+        counts.push(relay.count().await?);
+    }
+    Ok(counts)
+}
+
+/// Returns what each relay did between two readings of the same relays, around the trial with this load.
 pub(crate) fn between(before: &[RelayCount], after: &[RelayCount], load: &LoadFacts) -> Vec<RelayFacts> {
-    let facts = |after: &RelayCount| {
-        let before = before.iter().find(|before| before.path == after.path)?;
-        Some(facts(after.path, &before.report, &after.report, load))
-    };
-    after.iter().filter_map(facts).collect()
+    let facts = |(before, after): (&RelayCount, &RelayCount)| facts(after.path, &before.report, &after.report, load);
+    before.iter().zip(after).map(facts).collect()
 }
 
 fn facts(path: PathName, before: &RelayReport, after: &RelayReport, load: &LoadFacts) -> RelayFacts {

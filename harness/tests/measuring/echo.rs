@@ -1,8 +1,10 @@
 //! Stage `echo` against the bundled server and relay, whose truths are drawn at run time or counted by the server itself.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::alone;
+use crate::stalls::scenario_stopped_for;
 use crate::support::waiting::{eventually, journal};
 use crate::support::{Ran, Scratch, measured, processes_naming, recovered, recovered_from, run, run_command};
 use harness::measure::Outcome;
@@ -24,6 +26,7 @@ seed = 42
 [audit]
 pacer_lag_p99 = "100ms"
 read_lag_p99 = "100ms"
+relay_lag_p99 = "100ms"
 foreign_cpu = "100%"
 steal = "50%"
 littles_law = "50%"
@@ -82,6 +85,7 @@ fn each_round_trip_takes_the_delay_of_the_path_twice() {
     assert!(
         first.metric("echo/tcp_handshake_p50@near").is_none() && first.metric("echo/tcp_first_byte_p50@far").is_none()
     );
+    relays_say_what_they_did(&first, "near", near * 1_000);
     let quic: Vec<Handshakes> = ["near", "far"].into_iter().flat_map(|stage| of_quic(&first, stage)).collect();
     assert!(quic.iter().all(|one| one.outcomes.are_ok() && one.early_refused == 0), "{quic:?}");
     // The server counts early streams too, those included that a stall overlapped.
@@ -89,6 +93,17 @@ fn each_round_trip_takes_the_delay_of_the_path_twice() {
     let stalled: u64 = quic.iter().map(|one| one.stalled).sum();
     let early: u64 = first.truths.iter().map(|truth| truth["early_streams"].as_u64().unwrap()).sum();
     assert!(accepted >= 10 && (accepted..=accepted + stalled).contains(&early), "{accepted}, {stalled}, {early}");
+}
+
+/// Each trial has the account of both relays, of which that of its transport delayed every chunk or packet by `delay_ns` or more.
+fn relays_say_what_they_did(ran: &Ran, stage: &str, delay_ns: u64) {
+    let stage = ran.stage(stage);
+    let rounds = stage.instances.iter().flat_map(|instance| &instance.rounds);
+    for trial in rounds.flat_map(|round| &round.trials) {
+        let used: Vec<_> = trial.relays.iter().filter(|relay| relay.chunks > 0).collect();
+        let is_delayed = used.iter().all(|relay| relay.delay_sum_ns >= relay.chunks * delay_ns && relay.lag.is_some());
+        assert!(trial.relays.len() == 2 && !used.is_empty() && is_delayed, "{:?}", trial.relays);
+    }
 }
 
 /// Returns the connections of QUIC that each instance of a stage opened for themselves.
@@ -186,6 +201,17 @@ fn a_path_that_loses_packets_is_measured_over_quic_alone() {
     let [lossy, whole] = ["lossy", "whole"].map(|stage| ran.value(&format!("echo/quic_rtt_p95@{stage}")));
     assert!(lossy > whole + 10.0, "{lossy} and {whole} ms");
     assert_eq!(ran.value("errors/echo_percent@lossy"), 0.0, "what is lost is sent again");
+}
+
+#[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
+fn a_stopped_relay_makes_the_run_invalid_and_is_not_charged_to_a_transport() {
+    let _alone = alone();
+    let stage = format!("[stage.echo]\n{SHORT}\nrate = \"100/s\"\nhandshakes = 0\npath = {{ delay = \"2ms\" }}");
+    let (lasts, every) = (Duration::from_millis(30), Duration::from_millis(200));
+    let ran = scenario_stopped_for(lasts, every, "__relay", &scenario(&[], &stage));
+    ran.expect_code(6);
+    assert!(ran.shows("the relay was stalled for"), "{}", ran.stdout);
 }
 
 #[test]

@@ -32,9 +32,14 @@ fn run_while_stopped(command: &str) -> Ran {
 }
 
 fn run_stopped_for(lasts: Duration, every: Duration, command: &str, stage: &str) -> Ran {
+    scenario_stopped_for(lasts, every, command, &sidecar(&[], stage))
+}
+
+/// Runs a scenario while every process of the run whose command line contains `command` is stopped for `lasts` in each span of `every`.
+pub(crate) fn scenario_stopped_for(lasts: Duration, every: Duration, command: &str, text: &str) -> Ran {
     let scratch = Scratch::new();
     let (scenario, out) = (scratch.0.join("scenario.toml"), scratch.0.join("out"));
-    fs::write(&scenario, sidecar(&[], stage)).unwrap();
+    fs::write(&scenario, text).unwrap();
     let mut child = harness()
         .args(["run".as_ref(), "--verbose".as_ref(), scenario.as_os_str(), "--out".as_ref(), out.as_os_str()])
         .stdout(Stdio::piped())

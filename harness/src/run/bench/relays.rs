@@ -3,14 +3,13 @@
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::alive::LINES;
 use super::launch::{come_up, launch_halt};
 use crate::measure::reason::Cause;
 use crate::measure::{Failure, PathName};
 use crate::run::admin::Admin;
 use crate::run::engine::Engine;
 use crate::run::halt::Halt;
-use crate::run::relays::RelayCount;
+use crate::run::relays::{self, LINES, Relay, RelayCount};
 use crate::run::rig::Rig;
 use crate::work::Stage;
 use crate::work::load::LoadWork;
@@ -19,8 +18,7 @@ use harness_base::error::causes;
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 use harness_rig::paths::Path;
-use harness_rig::target::{self, HttpUrl, Running, RunningRelay, Way};
-use mock_upstream::relay::RelayReport;
+use harness_rig::target::{self, HttpUrl, RunningRelay, Way};
 
 /// Time limit for a relay to listen.
 const DEADLINE: Nanos = Nanos::from_secs(10);
@@ -30,14 +28,6 @@ const PATIENCE: Nanos = Nanos::from_millis(1500);
 /// The relays around a target: none without a network.
 #[derive(Default)]
 pub(super) struct Relays(Vec<Relay>);
-
-/// A relay that listens.
-struct Relay {
-    path: PathName,
-    addresses: Vec<SocketAddr>,
-    admin: Admin,
-    running: Running,
-}
 
 /// Where the arms of a generator go.
 struct Arms {
@@ -60,8 +50,8 @@ impl Relays {
     ) -> Result<Option<HttpUrl>, Halt> {
         let (Some(path), Some(url)) = (stage.network.upstream, upstream) else { return Ok(upstream.cloned()) };
         let to = port(url)?;
-        let relay = start(rig, (PathName::Upstream, &path), &[(to.ip(), to)], name).await?;
-        let relayed = relay.addresses.first().map(|address| HttpUrl {
+        let (relay, addresses) = start(rig, (PathName::Upstream, &path), &[(to.ip(), to)], name).await?;
+        let relayed = addresses.first().map(|address| HttpUrl {
             address: Address::Inet(*address),
             port: Some(address.port()),
             ..url.clone()
@@ -87,10 +77,10 @@ impl Relays {
         };
         let urls = || iter::once(proxied).chain(direct);
         let ways = urls().map(|url| port(url).map(beside)).collect::<Result<Vec<Way>, Halt>>()?;
-        let relay = start(rig, (PathName::Client, &path), &ways, name).await?;
+        let (relay, addresses) = start(rig, (PathName::Client, &path), &ways, name).await?;
         let through =
             |(url, address): (&HttpUrl, &SocketAddr)| HttpUrl { address: Address::Inet(*address), ..url.clone() };
-        let mut arms = urls().zip(&relay.addresses).map(through);
+        let mut arms = urls().zip(&addresses).map(through);
         let proxied = arms.next().ok_or_else(|| Halt::tool("the relay of the client path has no address"))?;
         let direct = arms.next();
         self.0.push(relay);
@@ -122,20 +112,7 @@ impl Relays {
     /// # Errors
     /// Returns [`Halt::Failed`] if one gives no answer within ten seconds, or has ended.
     pub(super) async fn counts(&self) -> Result<Vec<RelayCount>, Halt> {
-        let mut counts = Vec::with_capacity(self.0.len());
-        for Relay { path, admin, running, .. } in &self.0 {
-            let report = match admin.ask::<RelayReport>("counts").await {
-                Ok(report) => report,
-                Err(error) => {
-                    let what = format!("the relay of the {} path does not say what it did", path.name());
-                    let failure =
-                        Failure::new(Cause::Error(iter::once(what).chain(causes(&*error)).collect()), Exit::Usage);
-                    return Err(Halt::from(failure.with_log(running.log_tail(LINES))));
-                }
-            };
-            counts.push(RelayCount { path: *path, report });
-        }
-        Ok(counts)
+        relays::counts(&self.0).await
     }
 
     /// Stops all relays.
@@ -159,7 +136,13 @@ fn beside(to: SocketAddr) -> Way {
     (own, to)
 }
 
-async fn start(rig: &Rig<'_>, (path_name, path): (PathName, &Path), ways: &[Way], name: &str) -> Result<Relay, Halt> {
+/// Starts a relay. Returns it with the addresses at which it listens.
+async fn start(
+    rig: &Rig<'_>,
+    (path_name, path): (PathName, &Path),
+    ways: &[Way],
+    name: &str,
+) -> Result<(Relay, Vec<SocketAddr>), Halt> {
     let name = format!("relay-{}-{name}", path_name.name());
     let launched = target::launch_relay(path, ways, &rig.site, (&name, rig.plan.scenario.seed));
     let RunningRelay { addresses, running, admin } = launched.map_err(|error| launch_halt(&error))?;
@@ -171,5 +154,5 @@ async fn start(rig: &Rig<'_>, (path_name, path): (PathName, &Path), ways: &[Way]
     }
     let pipes = admin.ok_or_else(|| Halt::tool("the keeper gave a relay no pipes"))?;
     let admin = Admin::over(pipes).map_err(|error| Halt::tooling(&error))?;
-    Ok(Relay { path: path_name, addresses, admin, running })
+    Ok((Relay { path: path_name, admin, running }, addresses))
 }
