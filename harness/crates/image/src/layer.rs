@@ -126,8 +126,9 @@ mod tests {
         let weight = weigh(&bomb[..], &mut Look::default()).unwrap();
         assert_eq!(weight.stored, bomb.len() as u64);
         assert_eq!(weight.compressed, None);
-        // Other tests of this process also use memory.
-        assert!(peak() - before < UNPACKED / 2, "{} bytes more", peak() - before);
+        // Other tests of this process also use memory. The kernel adds up its counters of threads late, so a later peak can even be smaller.
+        let more = peak().saturating_sub(before);
+        assert!(more < UNPACKED / 2, "{more} bytes more");
     }
 
     /// Largest resident memory of this process so far, in bytes.
