@@ -37,7 +37,9 @@ impl Doors {
         let Some(transports) = stage.work.planned().transports() else { return Ok(None) };
         let Transports { tls_over_tcp, path } = *transports;
         let Address::Inet(target) = proxy.address else {
-            return Err(Halt::tool(format!("{proxy} is no address of IP, which QUIC needs; write a port")));
+            return Err(Halt::tool(format!(
+                "{proxy} is a unix socket, and QUIC needs an IP address with a port; write one in target.endpoints.proxy"
+            )));
         };
         let at = |address: SocketAddr, tls| HttpUrl { address: address.into(), tls, ..proxy.clone() };
         let Some(path) = path else {

@@ -23,7 +23,7 @@ const PACKETS: [(&str, &str); 3] = [
 ];
 
 /// What to write instead of the keys that need packets.
-const WITHOUT_PACKETS: &str = "leave it out; stalls and resets show how a target bears a bad path, and packets need netem, which this edition does not have";
+const WITHOUT_PACKETS: &str = "leave it out; stalls and resets show how a target handles a bad path, and packets need netem, which this edition does not have";
 
 /// What the paths are between.
 #[derive(Debug, Clone, Copy)]

@@ -78,7 +78,7 @@ async fn both(client: &TcpStream, server: &TcpStream, route: &Route) -> Ending {
     match other {
         Ending::Demanded => Ending::Demanded,
         Ending::Closed if first == Ending::Closed => Ending::Closed,
-        // Whoever takes nothing more has reset its connection, even if a read does not say so any more.
+        // A side that takes nothing more has reset its connection, even if a read does not report it any more.
         _ => Ending::Reset,
     }
 }

@@ -4,7 +4,7 @@ use crate::work::Stage;
 use harness_base::words::nearest;
 
 /// Tables whose values can vary.
-const VARY: [&str; 5] = ["upstream", "request", "workload", "target", "stage"];
+const VARY: [&str; 6] = ["upstream", "request", "workload", "network", "target", "stage"];
 /// Keys that are one for the whole run.
 const ONE: [&str; 13] = [
     "name",
@@ -40,7 +40,7 @@ pub(super) fn of_key(key: &str) -> Option<(String, String)> {
         }
         ["stage", _, _, ..] => None,
         ["stage", ..] => Some((
-            "is no key of a stage".to_owned(),
+            "is not a key of a stage".to_owned(),
             "write stage.NAME.KEY, for example \"stage.capacity.vus\"".to_owned(),
         )),
         [table, _, ..] if VARY.contains(table) => None,
@@ -48,7 +48,8 @@ pub(super) fn of_key(key: &str) -> Option<(String, String)> {
             let message = "is one value for the whole run".to_owned();
             Some((
                 message,
-                "give each value a scenario, or vary values of upstream, request, target or a stage".to_owned(),
+                "give each value a scenario, or vary values of upstream, request, network, target or a stage"
+                    .to_owned(),
             ))
         }
         [table] if VARY.contains(table) => {
@@ -56,10 +57,10 @@ pub(super) fn of_key(key: &str) -> Option<(String, String)> {
         }
         [first, ..] => {
             let hint = nearest(first, VARY.into_iter().chain(["wire"])).map_or_else(
-                || "values of upstream, request, workload, target, a stage and wire can vary".to_owned(),
+                || "values of upstream, request, workload, network, target, a stage and wire can vary".to_owned(),
                 |near| format!("did you mean {near}?"),
             );
-            Some(("is no key of a scenario that can vary".to_owned(), hint))
+            Some(("is not a key of a scenario that can vary".to_owned(), hint))
         }
         [] => None,
     }

@@ -66,6 +66,14 @@ fn a_matrix_without_keys_of_a_stage_varies_every_stage_with_rounds() {
 }
 
 #[test]
+fn the_delay_of_a_path_can_vary() {
+    let scenario = good(&with("[matrix.network.client]\ndelay = [\"1ms\", \"20ms\"]\n"), &[]);
+    assert_eq!(names(&scenario.stages), ["overhead-1ms", "overhead-20ms", "capacity-1ms", "capacity-20ms"]);
+    let delays: Vec<u64> = scenario.stages.iter().map(|stage| stage.network.client.unwrap().delay_ns.0).collect();
+    assert_eq!(delays, [1_000_000, 20_000_000, 1_000_000, 20_000_000]);
+}
+
+#[test]
 fn values_of_several_keys_vary_together_and_the_target_with_them() {
     let wires = r#"
 [matrix]
@@ -115,7 +123,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("matrix = { \"audit.steal\" = [\"1%\"] }", "line 3: matrix.audit.steal: is one value for the whole run"),
     (
         "matrix = { \"upstrem.body\" = [1, 2] }",
-        "line 3: matrix.upstrem.body: is no key of a scenario that can vary (did you mean upstream?)",
+        "line 3: matrix.upstrem.body: is not a key of a scenario that can vary (did you mean upstream?)",
     ),
     ("matrix = { \"upstream.builtin.body\" = [] }", "line 3: matrix.upstream.builtin.body: has no value"),
     (
