@@ -17,18 +17,17 @@ use super::rig::Rig;
 use super::trial::{self, LEAD};
 use crate::measure::Arm;
 use crate::measure::LoadFacts;
-use crate::measure::profile::{Profile, Stacks, Taken};
+use crate::measure::profile::{Stacks, Taken};
 use crate::measure::trial::Build;
 use crate::plan::Plan;
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
-use harness_base::error::chain;
 use harness_base::units::Nanos;
 use harness_load::LoadEngine;
 use harness_load::frames::TrialOrder;
 use harness_rig::target::Site;
-use perf::{PATIENCE, Trouble, stopped};
+use perf::{PATIENCE, Trouble, into_record, stopped};
 
 /// Limits of the window, which is otherwise as long as that of the stage.
 const SHORTEST: Nanos = Nanos::from_secs(2);
@@ -75,13 +74,8 @@ pub(crate) async fn of_rounds(
 pub(crate) async fn window(rig: &mut Rig<'_>, stage: &Stage, work: &LoadWork, bench: &mut Bench) -> Result<(), Halt> {
     let Some(stacks) = rig.plan.profile else { return Ok(()) };
     rig.emit(Event::Doing("profiling; this window is not measured".to_owned()));
-    let profile = match taken(rig, stage, work, bench, stacks).await {
-        Ok(taken) => Profile::Taken(taken),
-        Err(Trouble::Interrupted) => return Err(Halt::Interrupted),
-        Err(trouble) => Profile::Absent(chain(&trouble)),
-    };
-    rig.recorder.stage_fact(|stage| stage.profile = Some(profile));
-    Ok(())
+    let taken = taken(rig, stage, work, bench, stacks).await;
+    into_record(rig, taken)
 }
 
 async fn taken(

@@ -121,7 +121,7 @@ fn read_reset(section: &Section<'_>) -> PathReset {
     PathReset { after_bytes, share: share.0 }
 }
 
-/// Checks that both ends of each path are at TCP ports, and that the target is told where the relay is.
+/// Checks that both ends of each path are at TCP ports, and that the target gets the address of the relay.
 fn check(section: &Section<'_>, paths: Paths, Ends { target, upstream }: Ends<'_>) {
     let at_port = "a relay passes on connections between TCP ports".to_owned();
     if let (Some(_), Launch::Command(_) | Launch::Stdio(_)) = (paths.client.or(paths.upstream), &target.launch) {

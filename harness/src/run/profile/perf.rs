@@ -4,10 +4,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::measure::Ending;
-use crate::measure::profile::{Stacks, Taken};
+use crate::measure::profile::{Profile, Stacks, Taken};
 use crate::run::flame::{self, Folded};
 use crate::run::halt::Halt;
+use crate::run::rig::Rig;
 use crate::work::Stage;
+use harness_base::error::chain;
 use harness_base::units::Nanos;
 use harness_rig::aside::aside;
 use harness_rig::keeper::{self, Child, Command, Refusal, clean_env};
@@ -69,6 +71,20 @@ fn advice(level: Option<i64>) -> String {
 pub(super) fn is_found(folder: &Path) -> bool {
     let path = std::env::var("PATH").unwrap_or_default();
     keeper::find_program(PERF, folder, &path).is_ok()
+}
+
+/// Records the profile of a stage, or why it has none.
+///
+/// # Errors
+/// Returns [`Halt::Interrupted`] if that is the reason.
+pub(super) fn into_record(rig: &mut Rig<'_>, taken: Result<Taken, Trouble>) -> Result<(), Halt> {
+    let profile = match taken {
+        Ok(taken) => Profile::Taken(taken),
+        Err(Trouble::Interrupted) => return Err(Halt::Interrupted),
+        Err(trouble) => Profile::Absent(chain(&trouble)),
+    };
+    rig.recorder.stage_fact(|stage| stage.profile = Some(profile));
+    Ok(())
 }
 
 /// Converts the end of an incomplete window: the run continues unless it was interrupted.

@@ -1,15 +1,14 @@
 //! Profiles a program that runs to its end, in additional runs under `perf`. They contribute to no number.
 
-use super::perf::{self, PERF, Trouble, stopped};
+use super::perf::{self, PERF, Trouble, into_record, stopped};
 use crate::measure::Ending;
-use crate::measure::profile::{Profile, Stacks, Taken};
+use crate::measure::profile::{Stacks, Taken};
 use crate::run::event::Event;
 use crate::run::flame::Folded;
 use crate::run::halt::Halt;
 use crate::run::rig::Rig;
 use crate::work::Stage;
 use harness_base::clock::Mono;
-use harness_base::error::chain;
 use harness_base::units::Nanos;
 
 /// Runs are repeated until they have taken this long.
@@ -39,13 +38,8 @@ pub(crate) async fn of_program(
 ) -> Result<(), Halt> {
     let Some(stacks) = rig.plan.profile else { return Ok(()) };
     rig.emit(Event::Doing("profiling; these runs are not measured".to_owned()));
-    let profile = match taken(rig, stage, stacks, run).await {
-        Ok(taken) => Profile::Taken(taken),
-        Err(Trouble::Interrupted) => return Err(Halt::Interrupted),
-        Err(trouble) => Profile::Absent(chain(&trouble)),
-    };
-    rig.recorder.stage_fact(|stage| stage.profile = Some(profile));
-    Ok(())
+    let taken = taken(rig, stage, stacks, run).await;
+    into_record(rig, taken)
 }
 
 async fn taken(

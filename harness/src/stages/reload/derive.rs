@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(disturbance(&unseen, &watched(&changes)), None);
         let stall = Stall { process: OwnProcess::Generator, from_ns: 400, until_ns: 900 };
         let waited = Instance { stalls: vec![stall], ..unseen };
-        assert!(disturbance(&waited, &watched(&changes)).is_some(), "nobody could see it");
+        assert!(disturbance(&waited, &watched(&changes)).is_some(), "no answer could show it");
     }
 
     #[test]

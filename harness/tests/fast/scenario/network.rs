@@ -5,7 +5,7 @@ use harness_rig::paths::{Path, PathReset, PathStall, Paths};
 
 use super::*;
 
-/// Returns the scenario whose target is told where its upstream is, with a network.
+/// Returns a scenario with a network, whose target gets the address of its upstream.
 fn with(network: &str) -> String {
     let told =
         GOOD.replace("\"127.0.0.1:{port.admin}\"]", "\"127.0.0.1:{port.admin}\", \"--upstream\", \"{upstream.url}\"]");
