@@ -54,7 +54,8 @@ fn the_last_connection_and_what_is_dropped_are_found() {
     let scenario = sidecar(&flags, &stage("instances = 1\nreloads = 3\nconnections = 10\nrate = \"4000/s\""));
     settled("ms between the first and the last connection", 76.0..=86.0, || {
         let ran = reloaded(&scenario);
-        let outcomes = ran.stage("reload").instances[0].rounds[0].trial(Arm::Proxied).unwrap().load.outcomes;
+        let stage = ran.stage("reload");
+        let outcomes = stage.valid_rounds().next().unwrap().trial(Arm::Proxied).unwrap().load.outcomes;
         // A busy machine leaves requests unsent, and nothing else fails.
         assert_eq!((outcomes.wrong_status, outcomes.errors()), (9, 9), "three in each of three reloads: {outcomes:?}");
         assert!(ran.shows("9 wrong status"), "{}", ran.stdout);
@@ -159,15 +160,18 @@ fn installed(
     Some(format!("{}{command}\n\n{files}\n{}", &plain[..from], &plain[until..]))
 }
 
-/// Checks that every reload of a real proxy was seen by all connections, on one instance.
+/// Checks that every reload of a real proxy was seen by all connections. An instance that the host disturbed is started again, and counts
+/// neither here nor in the values.
 fn is_seen(ran: &Ran) {
     ran.expect_code(0);
     let (first, last) = (ran.value("reload/first"), ran.value("policy/reload_time"));
     eprintln!("first {first} ms, last {last} ms\n{}", ran.stdout);
     assert!(first > 0.0 && first <= last && last < 600.0, "{first} {last}");
-    let instances = ran.stage("reload").instances;
-    let InstanceFacts::Reload(facts) = &instances[0].facts else { panic!("{instances:?}") };
-    assert_eq!((instances.len(), facts.reloads.len()), (1, 2));
+    let stage = ran.stage("reload");
+    let valid: Vec<_> =
+        stage.instances.iter().filter(|instance| instance.valid_rounds().next().is_some()).collect();
+    let InstanceFacts::Reload(facts) = &valid[0].facts else { panic!("{valid:?}") };
+    assert_eq!((valid.len(), facts.reloads.len()), (1, 2));
 }
 
 #[test]

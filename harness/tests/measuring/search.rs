@@ -91,6 +91,7 @@ fn queue_rate(service_ms: f64, limit_ms: f64, beyond: f64) -> f64 {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn the_rate_at_which_a_queue_reaches_the_limit_is_between_the_ends() {
     let _alone = alone();
     // P(W > x) = 1 − (1 − ρ) e^{ρx} below one service time.
