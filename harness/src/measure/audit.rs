@@ -13,7 +13,7 @@ use super::trial::Ledger;
 use co_located::{is_held_by_run, saturation};
 use harness_base::units::Nanos;
 use harness_load::facts::{Arm, LedgerRule, LoadFacts};
-use harness_load::latency::LatencyHistogram;
+use harness_load::latency::{Lag, LatencyHistogram};
 use harness_load::pace::{Arrivals, Pace};
 use harness_rig::launch::LaunchRecord;
 use harness_rig::stopwatch::TimedRun;
@@ -176,10 +176,8 @@ pub fn judged_read_lag(load: &LoadFacts) -> Option<JudgedLag> {
     judged(&load.read_lag.as_ref()?.lags)
 }
 
-/// Returns p99, or a lower quantile if fewer than ten values are beyond p99, because one late wake-up would decide it.
 fn judged(lags: &LatencyHistogram) -> Option<JudgedLag> {
-    let quantile = 1.0 - (10.0 / lags.count().max(20) as f64).max(0.01);
-    Some(JudgedLag { quantile, lag: lags.quantile(quantile)? })
+    lags.judged().map(|Lag { quantile, lag_ns }| JudgedLag { quantile, lag: Nanos(lag_ns) })
 }
 
 /// Checks the stalls of the generator. The requests that they overlap are not in the latencies.

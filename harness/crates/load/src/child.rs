@@ -14,11 +14,12 @@ use tokio::sync::{mpsc, watch};
 use super::child_error::ChildError;
 use super::echo;
 use super::frames::{ArmAddress, FromChild, Job, Opened, ToChild, TrialOrder};
+use super::opening::Opening;
 use super::preflight::preflight;
 use super::spec::Request;
 use super::trial::Trial;
 use super::users;
-use super::virtual_user::{Opening, Phase, Shared};
+use super::virtual_user::{Phase, Shared};
 use super::window_reader::WindowReader;
 use crate::facts::{Arm, LoadFacts};
 use crate::outcome::Outcomes;
@@ -47,7 +48,7 @@ fn run(writer: &Arc<FrameWriter>) -> Result<(), ChildError> {
     let ToChild::Job(job) = serde_json::from_str(&first).map_err(ChildError::Job)? else {
         return Err(ChildError::NoJob);
     };
-    if job.connections == 0 {
+    if job.users() == 0 {
         return Err(ChildError::NoConnections);
     }
     enough_descriptors(&job)?;
@@ -85,7 +86,7 @@ fn enough_descriptors(job: &Job) -> Result<(), ChildError> {
     let needed = descriptors(job);
     match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((limit, _)) if limit < needed => {
-            Err(ChildError::Descriptors { connections: job.connections, arms: job.arms.len(), needed, limit })
+            Err(ChildError::Descriptors { connections: job.users(), arms: job.arms.len(), needed, limit })
         }
         // If the limit cannot be read, opening the connections reports it.
         _ => Ok(()),
@@ -95,10 +96,10 @@ fn enough_descriptors(job: &Job) -> Result<(), ChildError> {
 /// Returns the number of descriptors for the connections and the timers of all users, and the others.
 fn descriptors(job: &Job) -> u64 {
     let lanes = job.requests.iter().map(Request::descriptors).max().unwrap_or(1);
-    let users = job.connections.saturating_mul(lanes);
+    let users = job.users().saturating_mul(lanes);
     let of_arm = |arm: &ArmAddress| users.div_ceil(arm.http2.map_or(1, |http2| http2.streams.max(1)));
     let arms = job.arms.iter().map(of_arm).fold(0, u64::saturating_add);
-    arms.saturating_add(job.connections).saturating_add(OTHER_DESCRIPTORS)
+    arms.saturating_add(job.users()).saturating_add(OTHER_DESCRIPTORS)
 }
 
 /// Reads commands on a separate thread. When stdin closes, control has exited, so the process exits at once.

@@ -1,5 +1,7 @@
 //! Errors of control's side of the load generator.
 
+use super::lost::LostNode;
+
 /// The reason why a load generator could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -29,6 +31,9 @@ pub enum Error {
         /// The beginning of the frame.
         frame: String,
     },
+    /// One of several generators was lost.
+    #[error("{0}")]
+    Lost(LostNode),
     #[error("cannot use the pipes of the load generator")]
     Pipe(#[from] std::io::Error),
 }

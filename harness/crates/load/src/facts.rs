@@ -1,10 +1,14 @@
 //! The report of one trial by the load generator: plain data for the record.
 
+pub(crate) mod stall_total;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::stall_total::StallTotal;
 use crate::latency::{LatencyHistogram, Quantiles};
 use crate::mcp::facts::Mcp;
 use crate::mcp::stdio::facts::Stdio;
+use crate::nodes::{FirstRelease, NodeTrial};
 use crate::outcome::Outcomes;
 use crate::streams::Streams;
 use crate::watched::Watched;
@@ -172,24 +176,6 @@ impl Connections {
     }
 }
 
-/// The spans of a window in which the generator did not run although it had work, and no other thread had its CPU: it was stopped or
-/// frozen, or the hypervisor had the CPU.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct StallTotal {
-    /// The length of all stalls in nanoseconds, within the window.
-    pub span_ns: u64,
-    /// Requests of the window that were under way during a stall or waited behind its backlog. They are in the outcomes, but not in
-    /// the latencies: that time is not the target's.
-    pub requests: u64,
-    /// Those of them that ended after the window.
-    pub ended_after: u64,
-    /// Those of them that are errors. The stall can have caused them, for example a timeout.
-    #[serde(default)]
-    pub errors: u64,
-}
-
 /// The times from the arrival of the last byte of an answer, as stamped by the kernel, to the end of the read that returned it, which
 /// includes its decryption. They are the generator's, and part of every response time. Only a sample of the answers has one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -324,8 +310,14 @@ pub struct LoadFacts {
     /// The response times of a long window, by the block of its length in which each request was due; empty without blocks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocks: Vec<LatencyHistogram>,
+    /// The first request that one generator of several released; absent for a generator alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_release: Option<FirstRelease>,
     /// Up to five examples of failures, for people.
     pub examples: Vec<String>,
+    /// What each of several generators did; empty in a record, where it is in a file of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeTrial>,
 }
 
 /// The counts of one window of a soak, for requests that ended in it.

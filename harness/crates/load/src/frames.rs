@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::echo::facts::Handshakes;
+use super::lost::LostNode;
 use super::pace::Pace;
 use super::spec::{Http2, Request, Tls};
+use super::stripe::Stripe;
 use crate::facts::Slice;
 use crate::facts::{Arm, LoadFacts, Second};
+use crate::latency::LatencyHistogram;
 use crate::outcome::Outcome;
 use harness_base::address::Address;
 use harness_base::clock::Mono;
@@ -18,12 +21,34 @@ pub struct Job {
     pub arms: Vec<ArmAddress>,
     /// The kinds of requests; at least one.
     pub requests: Vec<Request>,
-    /// The number of virtual users, each with one connection per arm: from 1 to about 20,000, which the descriptor limit allows.
+    /// The number of virtual users of all generators, each with one connection per arm: for one generator from 1 to about 20,000, which
+    /// the descriptor limit allows.
     pub connections: u64,
     /// The number of worker threads; 0 for the default.
     pub workers: usize,
     /// The seed of all random values.
     pub seed: u64,
+    /// The share of the users that this generator has; absent for a generator alone. One of several sends its seconds and slices with
+    /// their histograms, so that they can be merged.
+    #[serde(default)]
+    pub stripe: Option<Stripe>,
+}
+
+impl Job {
+    /// Returns the share of this generator; all for one that is alone.
+    pub(crate) fn share(&self) -> Stripe {
+        self.stripe.unwrap_or_default()
+    }
+
+    /// Returns the number of virtual users of this generator.
+    pub fn users(&self) -> u64 {
+        self.share().share(self.connections)
+    }
+
+    /// Returns the number of this generator's preflight, which is that of no user of any generator.
+    pub(crate) fn preflight_number(&self) -> u64 {
+        self.connections.saturating_add(self.share().index)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,7 +77,7 @@ pub struct TrialOrder {
     /// Selects the random arrivals, together with the seed of the job: trials with the same sequence have the same.
     #[serde(default)]
     pub sequence: u64,
-    /// How many of the job's users take part, at most all of them.
+    /// How many of the job's users take part, at most all of them; those of all generators together.
     pub connections: u64,
     /// Open loop: the rate rises from 0 over this span; closed loop: the users join over it.
     pub ramp: Nanos,
@@ -81,6 +106,9 @@ pub struct TrialOrder {
     /// Whether it is listed when each stream began and how it ended, also of those that broke off.
     #[serde(default)]
     pub lists_streams: bool,
+    /// The share of the slots and users that this generator takes; absent for a generator alone.
+    #[serde(default)]
+    pub stripe: Option<Stripe>,
 }
 
 /// From control to the child.
@@ -117,10 +145,48 @@ pub enum FromChild {
     Second(Second),
     /// A slice of the running trial has passed.
     Slice(Box<Slice>),
+    /// A second has passed on one generator of several.
+    DetailedSecond(Box<SecondDetail>),
+    /// A slice has passed on one generator of several.
+    DetailedSlice(Box<SliceDetail>),
     /// The answer to [`ToChild::Trial`].
     Done(Box<LoadFacts>),
     /// The command failed. The message is for people.
     Failed { message: String },
+    /// A generator of several was lost, and with it the job.
+    Lost(LostNode),
+}
+
+/// A second of one generator of several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecondDetail {
+    /// Without quantiles, which are those of `response`.
+    pub second: Second,
+    /// The response times of valid completions, to two digits.
+    pub response: LatencyHistogram,
+}
+
+/// A slice of one generator of several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SliceDetail {
+    /// Without quantiles, which are those of `response`.
+    pub slice: Slice,
+    /// The response times of valid completions, to two digits.
+    pub response: LatencyHistogram,
+}
+
+impl SecondDetail {
+    /// Returns the second as a generator alone reports it.
+    pub fn second(&self) -> Second {
+        Second { response: self.response.quantiles(), ..self.second }
+    }
+}
+
+impl SliceDetail {
+    /// Returns the slice as a generator alone reports it.
+    pub fn slice(&self) -> Slice {
+        Slice { response: self.response.quantiles(), ..self.slice }
+    }
 }
 
 /// The result of opening an arm's connections.

@@ -38,6 +38,17 @@ pub struct Quantiles {
     pub max_ns: u64,
 }
 
+/// A lag of the generator that is compared with its limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Lag {
+    /// From 0 to 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
+    pub quantile: f64,
+    pub lag_ns: u64,
+}
+
 impl Default for LatencyHistogram {
     fn default() -> Self {
         Self::with_digits(3)
@@ -83,11 +94,18 @@ impl LatencyHistogram {
     /// Adds the counts of `other`. Associative and commutative.
     pub fn merge(&mut self, other: &Self) {
         let Some(histogram) = self.counting() else { return };
-        // This cannot fail, because both have the same bounds.
-        let _ = match &other.0 {
-            Form::Counting(more) => histogram.add(more).ok(),
-            Form::Read(more) => packed::histogram(more.text()).ok().and_then(|more| histogram.add(more).ok()),
-        };
+        match &other.0 {
+            Form::Counting(more) => {
+                // This cannot fail, because both have the same bounds.
+                let _ = histogram.add(more);
+            }
+            // Those in use, because unpacking all buckets would take ten times as long.
+            Form::Read(more) => {
+                for (shortest, count) in more.buckets().iter().map(packed::Bucket::beginning) {
+                    histogram.saturating_record_n(shortest, count);
+                }
+            }
+        }
     }
 
     /// Resets all counts and keeps the memory.
@@ -165,6 +183,12 @@ impl LatencyHistogram {
             p99_ns: self.value_at(0.99),
             max_ns: self.max_value(),
         })
+    }
+
+    /// Returns p99, or a lower quantile if fewer than ten values are beyond p99, because one late wake-up would decide it; `None` when empty.
+    pub fn judged(&self) -> Option<Lag> {
+        let quantile = 1.0 - (10.0 / self.count().max(20) as f64).max(0.01);
+        Some(Lag { quantile, lag_ns: self.quantile(quantile)?.0 })
     }
 
     /// Reads the form written by [`Serialize`].

@@ -6,6 +6,8 @@
 //! ```text
 //! control: generator ── frames ── child: users (Goose) → virtual user → trial (slots, window), lane (HTTP/1.1 or HTTP/2), tally
 //! ```
+//!
+//! Several children on several machines share one job: it is split by stripes, and what they report is merged exactly.
 
 pub mod asked_stream;
 pub mod child;
@@ -14,12 +16,19 @@ pub mod facts;
 pub mod frames;
 pub mod generator;
 pub mod latency;
+pub mod lost;
 pub mod mcp;
+pub mod merge;
+pub mod nodes;
 pub mod outcome;
 pub mod pace;
 pub mod pointers;
+pub mod seconds;
+pub mod shift;
 pub mod spec;
+pub mod split;
 pub mod streams;
+pub mod stripe;
 pub mod template;
 pub mod watched;
 
@@ -34,6 +43,7 @@ mod judge;
 mod lane;
 mod lifetime;
 mod link;
+mod opening;
 mod preflight;
 mod prepared;
 mod read_lag;
@@ -56,9 +66,10 @@ mod wire;
 pub use child_error::RequestError;
 pub use error::Error;
 pub use frames::{ArmAddress, Job, Opened, Preflight, TrialOrder};
-pub use generator::{Generator, LoadEngine, LoadEvent};
+pub use generator::{Generator, LoadEngine, LoadEvent, Streams};
 pub use prepared::raw;
 pub use single::{Answered, Single, SingleError};
+pub use stripe::Stripe;
 pub use values::check_pattern;
 pub use wakeups::wakeups;
 pub use wire::TlsError;

@@ -28,14 +28,14 @@ pub(super) async fn preflight(shared: &Shared, arm: usize) -> Preflight {
     }
     if let Some(prepared) = &shared.mcp {
         let client = ArmClient::new(shared.routes[arm].clone(), Arc::default());
-        let agent = (shared.job.seed, shared.job.connections);
+        let agent = (shared.job.seed, shared.job.preflight_number());
         let (answers, tls) =
             Box::pin(mcp::preflight((shared.routes[arm].clone(), client), &prepared[arm], agent)).await;
         return Preflight { arm: address.arm, answers, tls };
     }
     let mut client = PreflightClient {
         client: ArmClient::new(shared.routes[arm].clone(), Arc::default()),
-        fields: shared.fields(shared.job.connections),
+        fields: shared.fields(shared.job.preflight_number()),
         judge: Judge::default(),
         deadline: Deadline::new(),
     };

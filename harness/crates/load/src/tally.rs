@@ -139,11 +139,13 @@ impl Tallies {
         &self.shards[THREAD.get() % self.shards.len()]
     }
 
-    /// Counts the start of a request. The count is independent of the outcomes, so that their sum can be checked against it.
-    pub(super) fn start(&self, in_window: bool) {
+    /// Counts the start of a request. The count is independent of the outcomes, so that their sum can be checked against it. Returns whether
+    /// it is the first of its thread.
+    pub(super) fn start(&self, in_window: bool) -> bool {
         let shard = self.shard();
-        shard.started.fetch_add(1, Relaxed);
+        let is_first = shard.started.fetch_add(1, Relaxed) == 0;
         shard.scheduled.fetch_add(u64::from(in_window), Relaxed);
+        is_first
     }
 
     /// Returns the number of started requests of the window.

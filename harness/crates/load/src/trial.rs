@@ -1,6 +1,7 @@
 //! The state of one trial, shared by all users: its instants, slots and counts.
 
-use std::collections::BTreeMap;
+mod report;
+
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,12 +15,13 @@ use super::pace::{Pace, Schedule};
 use super::slots::Slots;
 use super::stalls::Stalls;
 use super::streams::StreamEnd;
-use super::tally::{Mean, Tallies, Tally};
-use crate::facts::{Halves, LoadFacts, StallTotal, Ticks};
-use crate::outcome::{Outcome, Outcomes};
-use crate::watched::Watched;
+use super::stripe::Stripe;
+use super::tally::{Tallies, Tally};
+use crate::nodes::FirstRelease;
+use crate::outcome::Outcome;
 use harness_base::clock::Mono;
 use harness_base::heartbeat::Heartbeat;
+use harness_base::timer::Timer;
 use harness_base::units::Nanos;
 
 /// The number of examples of failures that are kept.
@@ -28,8 +30,14 @@ const EXAMPLES: usize = 5;
 pub(super) struct Trial {
     /// The position of its arm in the job.
     pub(super) arm: usize,
-    /// How many users take part.
+    /// How many users of this generator take part.
     pub(super) users: u64,
+    /// How many users of all generators take part.
+    everyone: u64,
+    /// The share of this generator; absent for one that is alone.
+    stripe: Option<Stripe>,
+    /// Whether seconds and slices are reported with their histograms.
+    pub(super) detailed: bool,
     pub(super) window_start: Mono,
     pub(super) window_end: Mono,
     /// The length of a slice in seconds; absent without slices.
@@ -47,8 +55,12 @@ pub(super) struct Trial {
     /// How many requests each connection carries; absent when connections stay open.
     pub(super) requests_per_connection: Option<u64>,
     start: Mono,
+    /// How much later than ordered it starts.
+    delay: Nanos,
     ramp: Nanos,
     slots: Option<Slots>,
+    /// The request that was sent first of those that threads released first, and when.
+    first: Mutex<Option<(Mono, FirstRelease)>>,
     heartbeat: Heartbeat,
     stalls: Stalls,
     inside: AtomicUsize,
@@ -90,31 +102,31 @@ pub(super) struct Seen<'s> {
     pub(super) mcp: Option<Mark>,
 }
 
-/// Returns the means of both halves, if both have one.
-fn halves([first, second]: [Mean; 2]) -> Option<Halves> {
-    Some(Halves { first_ns: first.ns()?, second_ns: second.ns()? })
-}
-
 impl Trial {
     /// Creates a trial on the arm at position `arm` of `job`; `timeout` is the longest timeout of a request.
     pub(super) fn new(order: &TrialOrder, arm: usize, job: &Job, timeout: Nanos) -> Self {
-        let Job { connections: users, workers, seed, .. } = *job;
+        let Job { connections, workers, seed, .. } = *job;
+        let stripe = order.stripe.unwrap_or_default();
         let start = order.start_at.max(Mono::now());
         let lead = order.ramp.plus(order.warmup);
         let window_start = start.after(lead);
         let window_end = window_start.after(order.window);
-        let users = order.connections.clamp(1, users.max(1));
+        let everyone = order.connections.clamp(1, connections.max(1));
+        let users = stripe.share(everyone).min(job.users());
         let slots = match order.pace {
             Pace::Closed { .. } => None,
             Pace::Open { rate, arrivals } => {
                 let schedule = Schedule::new(rate, order.ramp, arrivals, seed.wrapping_add(order.sequence));
                 let (before, all) = (schedule.due_before(lead), schedule.due_before(lead.plus(order.window)));
-                Some(Slots::new(schedule, before, all))
+                Some(Slots::new(schedule, stripe, (before, all)))
             }
         };
         Self {
             arm,
             users,
+            everyone,
+            stripe: order.stripe,
+            detailed: job.stripe.is_some(),
             window_start,
             window_end,
             slice_seconds: order.slice.map(|slice| (slice.0 / 1_000_000_000).max(1)),
@@ -126,8 +138,10 @@ impl Trial {
             reconnect: order.reconnect,
             requests_per_connection: order.requests_per_connection.filter(|requests| *requests > 0),
             start,
+            delay: start.since(order.start_at),
             ramp: order.ramp,
             slots,
+            first: Mutex::default(),
             heartbeat: Heartbeat::default(),
             stalls: Stalls::default(),
             inside: AtomicUsize::new(usize::try_from(users).unwrap_or(usize::MAX)),
@@ -137,11 +151,11 @@ impl Trial {
         }
     }
 
-    /// Returns when user `index` may send its first request. The users of a closed loop join evenly over the ramp.
-    pub(super) fn joins(&self, index: u64) -> Mono {
+    /// Returns when user `number` of all generators may send its first request. The users of a closed loop join evenly over the ramp.
+    pub(super) fn joins(&self, number: u64) -> Mono {
         match self.slots {
             Some(_) => self.start,
-            None => self.start.after(Nanos((self.ramp.0 as f64 * index as f64 / self.users as f64) as u64)),
+            None => self.start.after(Nanos((self.ramp.0 as f64 * number as f64 / self.everyone as f64) as u64)),
         }
     }
 
@@ -164,7 +178,7 @@ impl Trial {
         if slot >= slots.all {
             return (NextRequest::Over, 0);
         }
-        let intended = self.start.after(slots.schedule.due(slot));
+        let intended = self.start.after(slots.due(slot));
         let late = now > intended;
         if late {
             self.stalls.late(intended, now);
@@ -189,9 +203,17 @@ impl Trial {
         }
     }
 
-    /// Waits until every user has left, and watches meanwhile for stalls of the event loop.
+    /// Waits until every user has left, and watches meanwhile for stalls of the event loop. Without a user, because others have them all,
+    /// waits until the end of the window.
     pub(super) async fn over(&self) {
-        self.heartbeat.beat_until(self.empty.notified(), |stall| self.stalls.add(stall)).await;
+        let end = async {
+            if self.users == 0 {
+                Timer::default().until(self.window_end).await;
+            } else {
+                self.empty.notified().await;
+            }
+        };
+        self.heartbeat.beat_until(end, |stall| self.stalls.add(stall)).await;
     }
 
     /// Returns whether a stall of the generator overlaps what took from one instant to another.
@@ -221,7 +243,22 @@ impl Trial {
 
     /// Writes down a request that is on its way.
     pub(super) fn begin(&self, turn: &Turn) {
-        self.tallies.start(self.in_window(turn.intended));
+        if self.tallies.start(self.in_window(turn.intended)) {
+            self.note_first(turn);
+        }
+    }
+
+    /// Notes the first request that a thread released, if this generator is one of several.
+    fn note_first(&self, turn: &Turn) {
+        let Some(stripe) = self.stripe else { return };
+        // In a closed loop, a request is due when its user is free, and the first one when its user joins.
+        let intended = if self.is_closed() { self.joins(stripe.index) } else { turn.intended };
+        let lag = turn.sent.since(intended).plus(self.delay);
+        let release = FirstRelease { intended_ns: intended.since(self.start).0, lag_ns: lag.0 };
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.is_none_or(|(sent, _)| turn.sent < sent) {
+            *first = Some((turn.sent, release));
+        }
     }
 
     /// Counts a request as no longer in flight, although it is recorded later, together with others.
@@ -317,75 +354,7 @@ impl Trial {
         let cut_off = turn.sent > self.window_end && completion.ended >= self.drain_until;
         if completion.outcome == Outcome::Timeout && cut_off { Outcome::InFlight } else { completion.outcome }
     }
-
-    /// Returns the facts, without the seconds and the mean in flight. Must be called after every user has left.
-    pub(super) fn facts(&self) -> LoadFacts {
-        let mut tally = self.tallies.merged();
-        let mut scheduled = self.tallies.scheduled();
-        let mut first_unsent = u64::MAX;
-        if let Some(slots) = &self.slots {
-            scheduled = slots.all - slots.before;
-            let claimed = slots.claimed();
-            tally.outcomes.unsent = scheduled - claimed;
-            first_unsent = slots.before + claimed;
-            tally.late += tally.outcomes.unsent;
-        } else {
-            tally.latencies.response = tally.latencies.service.clone();
-        }
-        let stalled = self.stalls.within(self.window_start, self.window_end);
-        let without = if self.slots.is_some() { Nanos::ZERO } else { stalled };
-        LoadFacts {
-            window_start: self.window_start,
-            window_ns: self.window_end.since(self.window_start).minus(without).0,
-            scheduled,
-            outcomes: tally.outcomes,
-            outside: tally.outside,
-            first_error_ns: tally.first_error.map(|at| at.since(self.window_start).0),
-            completed_in_window: tally.completed_in_window,
-            late: tally.late,
-            blocks: tally.blocks.into_values().collect(),
-            halves: halves(tally.halves),
-            sent_total: tally.sent_total,
-            reconnects: tally.reconnects,
-            connections: tally.connections,
-            stalls: self.heartbeat.is_known().then_some(StallTotal {
-                span_ns: stalled.0,
-                requests: tally.stalled,
-                ended_after: tally.stalled_after,
-                errors: tally.stalled_errors,
-            }),
-            mean_in_flight: 0.0,
-            in_flight_samples: None,
-            latencies: tally.latencies,
-            events: tally.events,
-            continued: tally.continued,
-            mcp: tally.mcp,
-            stdio: None,
-            watched: tally
-                .watched
-                .map(|watched| Box::new(Watched { stalls: self.stalls.since(self.window_start), ..watched.sorted() })),
-            streams: tally.streams,
-            read_lag: tally.read_lags.facts(),
-            seconds: Vec::new(),
-            ticks: self.tick.map(|tick| self.ticks(tick, &tally.ticks, first_unsent)),
-            examples: std::mem::take(&mut *self.examples.lock().unwrap_or_else(PoisonError::into_inner)),
-        }
-    }
-
-    /// Returns the ticks of the window. Slots from `first_unsent` on were never claimed.
-    fn ticks(&self, tick: Nanos, counted: &BTreeMap<u64, Outcomes>, first_unsent: u64) -> Ticks {
-        let number = self.window_end.since(self.window_start).0.div_ceil(tick.0);
-        let mut outcomes: Vec<Outcomes> =
-            (0..number).map(|number| counted.get(&number).copied().unwrap_or_default()).collect();
-        if let Some(slots) = &self.slots {
-            for slot in first_unsent..slots.all {
-                let intended = self.start.after(slots.schedule.due(slot));
-                let place = usize::try_from(intended.since(self.window_start).0 / tick.0).unwrap_or(usize::MAX);
-                if let Some(outcomes) = outcomes.get_mut(place) {
-                    outcomes.unsent += 1;
-                }
-            }
-        }
-        Ticks { length_ns: tick.0, outcomes }
-    }
 }
+
+#[cfg(test)]
+mod tests;

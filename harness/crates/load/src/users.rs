@@ -37,7 +37,7 @@ fn attack(shared: &Arc<Shared>) -> Result<GooseAttack, ChildError> {
         let transaction = Transaction::new(turn(shared, kind)).set_name(&request.name);
         scenario = scenario.register_transaction(transaction.set_weight(weight).map_err(failed)?);
     }
-    let users = usize::try_from(shared.job.connections).unwrap_or(usize::MAX);
+    let users = usize::try_from(shared.job.users()).unwrap_or(usize::MAX);
     let client = GooseClientBuilder::new().without_cookies();
     let attack = GooseAttack::initialize_with_config(GooseConfiguration::default())
         .and_then(|attack| attack.set_default(GooseDefault::Host, "http://127.0.0.1/"))

@@ -1,7 +1,7 @@
 //! A virtual user: its connections, and what it does each time Goose calls it.
 
-use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
@@ -10,11 +10,12 @@ use super::arm_client::{ArmClient, Completion};
 use super::child_error::ChildError;
 use super::deadline::Deadline;
 use super::echo;
-use super::frames::{ArmAddress, Job, Opened};
+use super::frames::{ArmAddress, Job};
 use super::http2::SharedLink;
 use super::judge::Judge;
 use super::lifetime::Lifetime;
 use super::mcp;
+use super::opening::Opening;
 use super::prepared::{Prepared, Scratch};
 use super::release::release;
 use super::spec::Request;
@@ -22,7 +23,6 @@ use super::template::Fields;
 use super::trial::{NextRequest, Seen, Trial};
 use super::watcher::Watcher;
 use super::wire::Route;
-use crate::facts::Arm;
 use crate::outcome::Outcome;
 use harness_base::clock::Mono;
 use harness_base::timer::Timer;
@@ -66,19 +66,12 @@ pub(super) enum Phase {
     Trial(Arc<Trial>),
 }
 
-/// The progress of opening an arm's connections.
-pub(super) struct Opening {
-    arm: usize,
-    open: AtomicU64,
-    failed: AtomicU64,
-    tried: AtomicU64,
-    example: Mutex<Option<String>>,
-    pub(super) done: Notify,
-}
-
 pub(super) struct VirtualUser {
     shared: Arc<Shared>,
+    /// Its number among the users of this generator.
     index: u64,
+    /// Its number among those of all generators, on which its random values depend.
+    number: u64,
     /// Turns to skip, so that users do not all begin with the same request.
     skip: u64,
     gate: watch::Receiver<Phase>,
@@ -111,7 +104,7 @@ impl Shared {
             echo,
             routes: job.arms.iter().map(route).collect::<Result<_, _>>()?,
             timeout,
-            links: job.arms.iter().map(|arm| links(arm, job.connections)).collect(),
+            links: job.arms.iter().map(|arm| links(arm, job.users())).collect(),
             pipes: job.arms.iter().map(|arm| pipe(arm, job.seed)).collect(),
             opening: Semaphore::new(OPENING),
             gate,
@@ -135,6 +128,11 @@ impl Shared {
         ArmClient::new(route, link.cloned().unwrap_or_default())
     }
 
+    /// Returns the number of user `index` among the users of all generators.
+    fn number(&self, index: u64) -> u64 {
+        self.job.share().global(index)
+    }
+
     /// Returns the agents of user `index`, by arm.
     fn agents(&self, index: u64) -> Vec<mcp::Client> {
         let agent = |arm: usize| {
@@ -143,15 +141,16 @@ impl Shared {
             }
             let lanes = self.job.requests.first().map_or(1, Request::lanes);
             let clients = (0..lanes).map(|_| self.client(arm, index));
-            let user = mcp::User::new(self.job.seed, index, self.routes[arm].clone(), clients);
+            let user = mcp::User::new(self.job.seed, self.number(index), self.routes[arm].clone(), clients);
             mcp::Client::Http(Box::new(user))
         };
         self.mcp.iter().flat_map(|prepared| 0..prepared.len()).map(agent).collect()
     }
 
-    /// Returns the template fields of user `index`; number `connections` belongs to the preflight.
-    pub(super) fn fields(&self, index: u64) -> Fields {
-        Fields::new(self.job.seed, index, self.job.connections + 1)
+    /// Returns the template fields of a user by its number among those of all generators. Those after the last user belong to the preflights,
+    /// of which each generator has one.
+    pub(super) fn fields(&self, number: u64) -> Fields {
+        Fields::new(self.job.seed, number, self.job.connections.saturating_add(self.job.share().of))
     }
 
     /// Returns the number of turns after which Goose's order of the requests repeats.
@@ -187,18 +186,20 @@ impl Clone for VirtualUser {
 
 impl VirtualUser {
     pub(super) fn new(shared: Arc<Shared>, index: u64) -> Self {
+        let number = shared.number(index);
         Self {
             index,
-            skip: index % shared.period(),
+            number,
+            skip: number % shared.period(),
             gate: shared.gate.clone(),
             clients: (0..shared.routes.len()).map(|arm| shared.client(arm, index)).collect(),
             agents: shared.agents(index),
-            echoes: shared.echo.iter().flatten().map(|_| echo::User::new(index)).collect(),
+            echoes: shared.echo.iter().flatten().map(|_| echo::User::new(number)).collect(),
             lifetime: Lifetime::default(),
             watcher: Watcher::default(),
             timer: Timer::default(),
             deadline: Deadline::new(),
-            fields: shared.fields(index),
+            fields: shared.fields(number),
             judge: Judge::default(),
             scratch: Scratch::default(),
             trial: None,
@@ -208,7 +209,7 @@ impl VirtualUser {
 
     /// Counts the user as created.
     pub(super) fn arrive(&self) {
-        if self.shared.arrived.fetch_add(1, Relaxed) + 1 == self.shared.job.connections {
+        if self.shared.arrived.fetch_add(1, Relaxed) + 1 == self.shared.job.users() {
             self.shared.complete.notify_one();
         }
     }
@@ -283,7 +284,7 @@ impl VirtualUser {
                 Phase::Open(opening) => self.open(&opening).await,
                 Phase::Trial(trial) if self.index < trial.users => {
                     self.retire(&trial);
-                    self.timer.until(trial.joins(self.index)).await;
+                    self.timer.until(trial.joins(self.number)).await;
                     return trial;
                 }
                 Phase::Trial(_) => {}
@@ -293,7 +294,7 @@ impl VirtualUser {
 
     async fn open(&mut self, opening: &Opening) {
         let _permit = self.shared.opening.acquire().await;
-        let (timeout, users) = (self.shared.timeout, self.shared.job.connections);
+        let (timeout, users) = (self.shared.timeout, self.shared.job.users());
         if let (Some(agent), Some(prepared)) = (self.agents.get_mut(opening.arm), &self.shared.mcp) {
             opening.count(Box::pin(agent.open(&prepared[opening.arm])).await.err(), users);
             return;
@@ -341,7 +342,7 @@ impl VirtualUser {
         let seen = Seen { events: self.judge.events(), left, stamped: message.expected().stamped(), mcp: None };
         trial.record(&turn, &completion, seen);
         if message.expected().watches() && completion.outcome == Outcome::Ok {
-            self.watcher.see(trial, self.index, self.judge.watched(message.expected()), (turn.sent, completion.ended));
+            self.watcher.see(trial, self.number, self.judge.watched(message.expected()), (turn.sent, completion.ended));
         }
         if let Some(requests) = trial.requests_per_connection {
             self.lifetime.after_request(trial, requests, client, &completion);
@@ -361,36 +362,6 @@ impl VirtualUser {
         match claim {
             NextRequest::Now if refused => tokio::time::sleep(CONNECT_PAUSE).await,
             _ => tokio::task::yield_now().await,
-        }
-    }
-}
-
-impl Opening {
-    pub(super) fn new(arm: usize) -> Self {
-        let count = || AtomicU64::new(0);
-        Self { arm, open: count(), failed: count(), tried: count(), example: Mutex::default(), done: Notify::new() }
-    }
-
-    pub(super) fn report(&self, arm: Arm) -> Opened {
-        Opened {
-            arm,
-            connections: self.open.load(Relaxed),
-            failed: self.failed.load(Relaxed),
-            example: self.example.lock().unwrap_or_else(PoisonError::into_inner).take(),
-        }
-    }
-
-    /// Counts one of `all` connections.
-    fn count(&self, failure: Option<(Outcome, String)>, all: u64) {
-        match failure {
-            None => self.open.fetch_add(1, Relaxed),
-            Some((_, message)) => {
-                self.example.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
-                self.failed.fetch_add(1, Relaxed)
-            }
-        };
-        if self.tried.fetch_add(1, AcqRel) + 1 == all {
-            self.done.notify_one();
         }
     }
 }

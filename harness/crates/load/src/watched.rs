@@ -62,11 +62,13 @@ impl Watched {
         other.changes.iter().for_each(|change| self.add(*change));
         self.without += other.without;
         self.dropped += other.dropped;
+        self.stalls.extend_from_slice(&other.stalls);
     }
 
-    /// Returns the same, with the changes in order.
+    /// Returns the same, with the changes and the stalls in order.
     pub(crate) fn sorted(mut self) -> Self {
         self.changes.sort_by_key(|change| (change.at_ns, change.connection));
+        self.stalls.sort_by_key(|stall| (stall.from_ns, stall.until_ns));
         self
     }
 }

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::frames::FromChild;
+use super::frames::{FromChild, SecondDetail, SliceDetail};
 use super::tally::SecondTally;
 use super::trial::Trial;
 use crate::facts::Slice;
@@ -102,7 +102,12 @@ impl WindowCounts {
             let tally = fresh.remove(&number).unwrap_or_default();
             let second = summary(trial, number, &tally);
             self.seconds.push(second);
-            report(FromChild::Second(second));
+            report(if trial.detailed {
+                let (second, response) = (Second { response: None, ..second }, tally.response.clone());
+                FromChild::DetailedSecond(Box::new(SecondDetail { second, response }))
+            } else {
+                FromChild::Second(second)
+            });
             self.add_to_slice(trial, number, &tally, report);
         }
     }
@@ -113,8 +118,12 @@ impl WindowCounts {
         self.slice.merge(tally);
         if (number + 1).is_multiple_of(length) {
             let SecondTally { outcomes, response } = std::mem::take(&mut self.slice);
-            let slice = Slice { index: number / length, outcomes, response: response.quantiles() };
-            report(FromChild::Slice(Box::new(slice)));
+            let slice = Slice { index: number / length, outcomes, response: None };
+            report(if trial.detailed {
+                FromChild::DetailedSlice(Box::new(SliceDetail { slice, response }))
+            } else {
+                FromChild::Slice(Box::new(Slice { response: response.quantiles(), ..slice }))
+            });
         }
     }
 

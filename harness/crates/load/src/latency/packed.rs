@@ -66,6 +66,11 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
+    /// Returns the shortest span and the number of spans.
+    pub(super) const fn beginning(&self) -> (u64, u64) {
+        (self.lowest, self.count)
+    }
+
     /// Returns the longest span and the number of spans.
     pub(super) const fn step(&self) -> (u64, u64) {
         (self.highest, self.count)

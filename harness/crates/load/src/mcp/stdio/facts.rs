@@ -56,6 +56,19 @@ pub struct Stdio {
     pub server_stall_ns: Option<u64>,
 }
 
+impl Stdio {
+    /// Adds the counts of `other`.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.notifications += other.notifications;
+        for (mine, theirs) in [(&mut self.strays, &other.strays), (&mut self.outside, &other.outside)] {
+            theirs.iter().for_each(|(stray, count)| *mine.entry(*stray).or_default() += count);
+        }
+        if let Some(stalled) = other.server_stall_ns {
+            *self.server_stall_ns.get_or_insert(0) += stalled;
+        }
+    }
+}
+
 /// Makes wrong answers of as many valid ones as there are lines of which no request accounts, in the window and outside of it.
 ///
 /// A request that is answered twice has failed. A line with an unknown id, or without a message, can be the answer of a request that got
