@@ -63,7 +63,7 @@ impl Load {
             http2,
             stdio: false,
         };
-        let job = Job { arms: vec![arm], requests, connections, workers: 0, seed: 7 };
+        let job = Job { arms: vec![arm], requests, connections, workers: 0, seed: 7, stripe: None };
         let (child, generator) = launch(job).await;
         Self { child, generator: generator.unwrap() }
     }
@@ -103,6 +103,7 @@ fn open_loop(rate_per_second: f64, warmup_ms: u64, window_ms: u64) -> TrialOrder
 fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> TrialOrder {
     TrialOrder {
         arm: Arm::Direct,
+        stripe: None,
         pace,
         sequence: 0,
         connections: u64::MAX,
@@ -130,6 +131,7 @@ async fn a_preflight_reports_what_came() {
     good.expect.present = vec!["/result/id".to_owned()];
     let direct = ArmAddress {
         arm: Arm::Direct,
+        stripe: None,
         address: server.address().into(),
         host: "upstream".to_owned(),
         base_path: "/base".to_owned(),
@@ -139,7 +141,7 @@ async fn a_preflight_reports_what_came() {
     };
     let requests = vec![good, request("lost", 1, "/lost")];
     let (mut child, generator) =
-        launch(Job { arms: vec![direct], requests, connections: 1, workers: 2, seed: 1 }).await;
+        launch(Job { arms: vec![direct], requests, connections: 1, workers: 2, seed: 1, stripe: None }).await;
     let mut generator = generator.unwrap();
     let preflight = generator.preflight(Arm::Direct).await.unwrap();
     assert!(!preflight.is_ok());
@@ -160,6 +162,7 @@ async fn impossible_orders_are_refused_with_the_reason() {
     let address = server.address();
     let direct = ArmAddress {
         arm: Arm::Direct,
+        stripe: None,
         address: address.into(),
         host: "upstream".to_owned(),
         base_path: String::new(),
@@ -168,7 +171,7 @@ async fn impossible_orders_are_refused_with_the_reason() {
         stdio: false,
     };
     let odd = Request { body: Body::Template("{{uid}}".to_owned()), ..request("call", 1, "/") };
-    let job = Job { arms: vec![direct], requests: vec![odd], connections: 1, workers: 0, seed: 1 };
+    let job = Job { arms: vec![direct], requests: vec![odd], connections: 1, workers: 0, seed: 1, stripe: None };
     let (mut child, refused) = launch(job.clone()).await;
     let message = refused.unwrap_err().to_string();
     assert!(message.contains("request call") && message.contains("{{uid}}"), "{message}");

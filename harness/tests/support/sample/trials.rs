@@ -75,6 +75,8 @@ impl Maker {
         });
         LoadFacts {
             window_start: self.now,
+            first_release: None,
+            nodes: Vec::new(),
             window_ns: shape.window_ms * MS,
             scheduled: requests,
             outcomes: Outcomes { ok: requests, ..Outcomes::default() },
