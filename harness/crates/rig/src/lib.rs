@@ -2,6 +2,7 @@
 //!
 //! - [`keeper`] starts every process of a run, and kills them all when its socket to control closes;
 //! - [`target`] launches what is measured, and the upstream behind it;
+//! - [`swarm`] places the nodes of a fleet on the engines of a Docker Swarm;
 //! - [`probe`] finds out when a target listens and answers;
 //! - [`listeners`] finds the ports at which processes listen;
 //! - [`sampler`] reads `/proc` and control groups over a window;
@@ -26,6 +27,7 @@ pub mod probe;
 pub mod sampler;
 pub mod stdio;
 pub mod stopwatch;
+pub mod swarm;
 pub mod target;
 pub mod threads;
 pub mod usage;

@@ -6,7 +6,7 @@
 pub mod capability;
 pub mod certificates;
 mod command;
-mod container;
+pub(crate) mod container;
 mod descriptors;
 mod dispatch;
 mod echo_path;
@@ -35,7 +35,8 @@ pub use command::{CommandLine, CommandSite, RunRequest};
 pub use container::containers::Containers;
 pub use container::engine::version as engine_version;
 pub use container::error::{Error as ContainerError, Fault};
-pub use container::sweep::{Kind as LeftoverKind, Leftover, clean, sweep_main};
+pub use container::leftover::{Kind as LeftoverKind, Leftover};
+pub use container::sweep::{clean, sweep_main};
 pub use dispatch::{executable, launch, prepare, saved_image};
 pub use echo_path::{Carried, EchoPath, EchoRelay, launch_echo_relay};
 pub use egress::{RunningEgress, launch_egress};

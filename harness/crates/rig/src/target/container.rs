@@ -5,14 +5,17 @@
 
 mod advice;
 mod calls;
-pub(super) mod containers;
+pub(crate) mod containers;
 mod create;
-pub(super) mod engine;
-pub(super) mod error;
+pub(crate) mod engine;
+pub(crate) mod error;
 mod exec;
 mod image;
 mod label;
+pub(super) mod leftover;
+pub(crate) mod load;
 mod nonce;
+mod placed;
 mod resolve;
 mod start;
 pub(super) mod sweep;

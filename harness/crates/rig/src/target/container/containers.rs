@@ -58,7 +58,7 @@ impl Containers {
 
     /// Returns the engine. On first use, registers the run's label with the keeper, which removes everything with it at the end, and
     /// removes what ended runs left behind.
-    pub(super) async fn engine(&self, keeper: &Keeper) -> Result<&Engine, TargetError> {
+    pub(crate) async fn engine(&self, keeper: &Keeper) -> Result<&Engine, TargetError> {
         let found = async || {
             let docker = connect().await?;
             let unwritable = |error: std::io::Error| Error::Refused {
@@ -88,8 +88,8 @@ impl Containers {
             .ok_or_else(|| Error::Refused { doing: "make a network".to_owned(), message: "nothing".to_owned() })
     }
 
-    /// Returns the run's id and a new container number.
-    pub(super) fn next(&self) -> (&str, u64) {
+    /// Returns the run's id and a new number for what is created.
+    pub(crate) fn next(&self) -> (&str, u64) {
         (&self.run, self.started.fetch_add(1, Ordering::Relaxed) + 1)
     }
 }

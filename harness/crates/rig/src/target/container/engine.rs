@@ -19,16 +19,16 @@ const HEAD: u64 = 35;
 
 /// A connection to the engine.
 #[derive(Debug, Clone)]
-pub(super) struct Engine {
-    pub(super) docker: Docker,
-    pub(super) labels: Labels,
+pub(crate) struct Engine {
+    pub(crate) docker: Docker,
+    pub(crate) labels: Labels,
     /// Where control groups are mounted. Read only once, because each container changes the table of mounts, and a table that changes
     /// while it is read can lack lines.
     pub(super) hierarchies: Arc<Vec<PathBuf>>,
 }
 
 /// Connects to the engine of `DOCKER_HOST` or at the default socket, with the newest API version that it supports.
-pub(super) async fn connect() -> Result<Docker, Error> {
+pub(crate) async fn connect() -> Result<Docker, Error> {
     let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
     let socket = match &host {
         Some(host) => host.strip_prefix("unix://").ok_or_else(|| Error::NotLocal { host: host.clone() })?,

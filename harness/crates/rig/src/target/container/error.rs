@@ -162,7 +162,7 @@ impl Error {
     }
 
     /// Creates the error of a call that has no error of its own.
-    pub(super) fn refused(doing: &str) -> impl FnOnce(bollard::errors::Error) -> Self {
+    pub(crate) fn refused(doing: &str) -> impl FnOnce(bollard::errors::Error) -> Self {
         let doing = doing.to_owned();
         move |error| Self::Refused { doing, message: engine_message(&error) }
     }
@@ -186,7 +186,7 @@ pub(super) fn engine_message(error: &bollard::errors::Error) -> String {
 }
 
 /// Returns whether the engine answered that the object does not exist.
-pub(super) fn is_absent(error: &bollard::errors::Error) -> bool {
+pub(crate) fn is_absent(error: &bollard::errors::Error) -> bool {
     status(error) == Some(404)
 }
 

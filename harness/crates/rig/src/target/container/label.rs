@@ -16,7 +16,7 @@ const NONCE: &str = "harness.nonce";
 
 /// The labels of a run.
 #[derive(Debug, Clone)]
-pub(super) struct Labels {
+pub(crate) struct Labels {
     run: String,
     keeper: Maker,
     nonce: String,
@@ -29,7 +29,7 @@ impl Labels {
     }
 
     /// Returns all labels with their values.
-    pub(super) fn all(&self) -> HashMap<String, String> {
+    pub(crate) fn all(&self) -> HashMap<String, String> {
         let Maker { namespace, pid, started } = self.keeper;
         let (keeper, space) = (format!("{pid}-{started}"), format!("pid:[{namespace}]"));
         [(RUN, self.run.clone()), (KEEPER, keeper), (NAMESPACE, space), (NONCE, self.nonce.clone())]

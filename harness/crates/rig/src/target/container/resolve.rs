@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use bollard::body_full;
-use bollard::query_parameters::ImportImageOptions;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
 use super::engine::Engine;
 use super::error::{Error, is_absent};
 use super::image::Image;
+use super::load::load;
 use crate::aside::aside;
 use crate::keeper::clean_env;
 use crate::target::error::Error as TargetError;
@@ -93,14 +92,7 @@ async fn binary_image(engine: &Engine, site: &Site, binary: &Path, files: &[Plac
     };
     let failed = |message: String| Error::Refused { doing: "load an image".to_owned(), message };
     let built = aside(build).await.map_err(|error| failed(error.to_string()))??;
-    let bytes = std::fs::read(&archive).map_err(|error| failed(format!("{}: {error}", archive.display())))?;
-    // If this fails, the archive remains in the scratch folder until the run ends.
-    let _kept = std::fs::remove_file(&archive);
-    let mut loading =
-        std::pin::pin!(engine.docker.import_image(ImportImageOptions::default(), body_full(bytes.into()), None));
-    while let Some(step) = loading.next().await {
-        step.map_err(Error::refused("load an image"))?;
-    }
+    load(&engine.docker, &archive).await?;
     let image = inspect(engine, &built.id).await?;
     Ok(Image { entrypoint: Some(vec![built.entrypoint]), ..image })
 }

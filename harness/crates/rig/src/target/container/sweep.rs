@@ -1,7 +1,6 @@
 //! Removes what has our labels: everything of one run, or what ended runs left behind.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,40 +12,14 @@ use bollard::query_parameters::{
 use super::engine::connect;
 use super::error::{Error, is_absent, status};
 use super::label::{self, KEEPER, is_abandoned};
+use super::leftover::{Kind, Leftover};
+use super::placed;
 use harness_base::exit::Exit;
 
 /// The time between two searches. A container that was being created when its run was killed appears only after the first search.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The largest number of searches; the keeper's timeout ends earlier.
 const SEARCHES: u32 = 40;
-
-/// The kind of a leftover.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Container,
-    Network,
-    Image,
-}
-
-/// A container, network or image with one of our labels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leftover {
-    pub kind: Kind,
-    pub id: String,
-    pub name: String,
-    labels: HashMap<String, String>,
-}
-
-impl fmt::Display for Leftover {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            Kind::Container => "container",
-            Kind::Network => "network",
-            Kind::Image => "image",
-        };
-        write!(out, "{kind} {}", self.name)
-    }
-}
 
 /// The entry point of `harness __sweep`, which the keeper starts: removes everything with this label.
 pub fn sweep_main(label: &str) -> ExitCode {
@@ -72,12 +45,15 @@ pub fn sweep_main(label: &str) -> ExitCode {
 
 /// Removes everything with `label` until two searches in a row find nothing.
 async fn sweep(docker: &Docker, label: &str) -> Result<(), Error> {
+    let manager = placed::is_manager(docker).await;
+    let is_manager = matches!(manager, Ok(true));
     let (mut quiet, mut removed) = (0, Ok(()));
     for _ in 0..SEARCHES {
-        let found = labelled(docker, label).await?;
+        let found = labelled(docker, label, is_manager).await?;
         quiet = if found.is_empty() { quiet + 1 } else { 0 };
         if quiet == 2 {
-            return Ok(());
+            // Everything is removed, unless the engine did not say whether it has services.
+            return manager.map(drop);
         }
         for leftover in &found {
             removed = remove(docker, leftover).await;
@@ -97,16 +73,19 @@ pub async fn clean(dry_run: bool) -> Result<Vec<Leftover>, Error> {
 }
 
 pub(super) async fn clean_with(docker: &Docker, dry_run: bool) -> Result<Vec<Leftover>, Error> {
-    let mut abandoned = labelled(docker, KEEPER).await?;
+    let manager = placed::is_manager(docker).await;
+    let mut abandoned = labelled(docker, KEEPER, matches!(manager, Ok(true))).await?;
     abandoned.retain(|leftover| is_abandoned(&leftover.labels));
     for leftover in abandoned.iter().filter(|_| !dry_run) {
         remove(docker, leftover).await?;
     }
-    Ok(abandoned)
+    manager.map(|_| abandoned)
 }
 
 /// Lists everything with `label`, in the order in which it can be removed.
-async fn labelled(docker: &Docker, label: &str) -> Result<Vec<Leftover>, Error> {
+async fn labelled(docker: &Docker, label: &str, is_manager: bool) -> Result<Vec<Leftover>, Error> {
+    // The services first, because they hold secrets, and their containers appear again.
+    let mut found = if is_manager { placed::labelled(docker, label).await? } else { Vec::new() };
     let filters = || Some(HashMap::from([("label".to_owned(), vec![label.to_owned()])]));
     let refused = |_: ()| Error::refused("list what is ours");
     let options = ListContainersOptions { all: true, filters: filters(), ..ListContainersOptions::default() };
@@ -115,25 +94,18 @@ async fn labelled(docker: &Docker, label: &str) -> Result<Vec<Leftover>, Error> 
     let options = ListImagesOptions { filters: filters(), ..ListImagesOptions::default() };
     let images = docker.list_images(Some(options)).await.map_err(refused(()))?;
 
-    let mut found = Vec::new();
     for container in containers {
         let name = container.names.and_then(|names| names.first().map(|name| name.trim_start_matches('/').to_owned()));
-        found.push(leftover(Kind::Container, container.id, name, container.labels));
+        found.push(Leftover::new(Kind::Container, container.id, name, container.labels));
     }
     for network in networks {
-        found.push(leftover(Kind::Network, network.id, network.name, network.labels));
+        found.push(Leftover::new(Kind::Network, network.id, network.name, network.labels));
     }
     for image in images {
         let name = image.repo_tags.first().cloned();
-        found.push(leftover(Kind::Image, Some(image.id), name, Some(image.labels)));
+        found.push(Leftover::new(Kind::Image, Some(image.id), name, Some(image.labels)));
     }
     Ok(found)
-}
-
-fn leftover(kind: Kind, id: Option<String>, name: Option<String>, labels: Option<HashMap<String, String>>) -> Leftover {
-    let id = id.unwrap_or_default();
-    let name = name.unwrap_or_else(|| id.clone());
-    Leftover { kind, id, name, labels: labels.unwrap_or_default() }
 }
 
 /// The status of a request that conflicts with the state of its object.
@@ -157,6 +129,8 @@ async fn remove(docker: &Docker, leftover: &Leftover) -> Result<(), Error> {
             let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
             docker.remove_image(&leftover.id, Some(options), None).await.map(|_| ())
         }
+        Kind::Service => docker.delete_service(&leftover.id).await,
+        Kind::Secret => docker.delete_secret(&leftover.id).await,
     };
     match removed {
         Err(error) if !is_absent(&error) && !is_being_removed(leftover.kind, &error) => {

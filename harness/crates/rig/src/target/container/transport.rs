@@ -25,6 +25,8 @@ pub(super) const ANSWER: Nanos = Nanos::from_secs(30);
 const IMAGE: Nanos = Nanos::from_secs(600);
 /// The largest answer. Objects in memory are up to a hundred times larger than the shortest text that describes them.
 const SIZE: Bytes = Bytes(512 << 10);
+/// The largest list of the engines or tasks of a Swarm: a thousand of up to 4 KiB, twice.
+const LIST: Bytes = Bytes::from_mebi(8);
 
 /// Bounds of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,7 @@ impl Bounds {
             ["containers", _, "logs"] => Self { within: None, size: None },
             ["containers", _, "wait"] => Self { within: None, size: Some(SIZE) },
             ["images", "load"] => Self { within: Some(IMAGE), size: Some(SIZE) },
+            ["nodes" | "tasks"] => Self { within: Some(ANSWER), size: Some(LIST) },
             ["images", .., "get"] => Self { within: Some(IMAGE), size: None },
             _ => Self { within: Some(ANSWER), size: Some(SIZE) },
         }
@@ -150,5 +153,7 @@ mod tests {
         assert_eq!(Bounds::of("/containers/a/wait").size, Some(SIZE));
         assert_eq!(Bounds::of("/images/registry/name:1/get"), Bounds { within: Some(IMAGE), size: None });
         assert_eq!(Bounds::of("/images/load").within, Some(IMAGE));
+        assert_eq!(Bounds::of("/v1.41/tasks"), Bounds { within: Some(ANSWER), size: Some(LIST) });
+        assert_eq!(Bounds::of("/v1.41/nodes/a").size, Some(SIZE));
     }
 }
