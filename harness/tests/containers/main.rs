@@ -15,3 +15,4 @@ mod support;
 
 mod container;
 mod image;
+mod swarm;
