@@ -35,7 +35,7 @@ fn lines(kind: &str, paths: &[PathBuf]) -> Vec<String> {
     paths.iter().map(|path| format!("{kind} {}", path.display())).collect()
 }
 
-/// Finds containers, networks and images whose keeper has exited.
+/// Finds containers, networks, images, services and secrets whose keeper has exited.
 fn containers(dry_run: bool) -> Result<Vec<String>, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::tooling(&error))?;

@@ -111,7 +111,7 @@ impl Keeper {
         }
     }
 
-    /// Makes the keeper remove all containers, networks and images with `label` (`NAME=VALUE`) at the end, however control ends.
+    /// Makes the keeper remove all services, secrets, containers, networks and images with `label` (`NAME=VALUE`) at the end, however control ends.
     /// Containers are children of the engine, so killing descendants does not end them.
     ///
     /// # Errors

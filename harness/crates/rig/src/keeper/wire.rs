@@ -48,7 +48,7 @@ pub(super) enum Request {
         #[serde(with = "super::raw_path")]
         path: PathBuf,
     },
-    /// Removes the containers, networks and images with this label at the end.
+    /// Removes the services, secrets, containers, networks and images with this label at the end.
     Containers {
         label: String,
     },

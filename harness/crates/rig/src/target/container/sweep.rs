@@ -53,7 +53,7 @@ async fn sweep(docker: &Docker, label: &str) -> Result<(), Error> {
         quiet = if found.is_empty() { quiet + 1 } else { 0 };
         if quiet == 2 {
             // Everything is removed, unless the engine did not say whether it has services.
-            return manager.map(drop);
+            return manager.map(|_| ());
         }
         for leftover in &found {
             removed = remove(docker, leftover).await;
