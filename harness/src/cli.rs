@@ -13,12 +13,14 @@ mod confirm;
 mod convert;
 mod doctor;
 mod error;
+mod fleet;
 mod github;
 mod hidden;
 mod init;
 mod keep;
 mod measures;
 mod measuring;
+mod node;
 mod one_command;
 mod previous;
 mod report;
@@ -66,12 +68,14 @@ fn command(command: Command) -> Result<Exit, Error> {
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Clean(args) => clean::clean(&args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Fleet(args) => fleet::fleet(&args),
         Command::Init(args) => init::init(&args),
         Command::Report(args) => report::report(&args),
         Command::Comment(args) => comment::comment(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man => shell::man(),
         Command::Measures => measures::measures(),
+        Command::Node(args) => node::node(&args),
         Command::Validate(args) => validate::validate(&args),
     }
 }

@@ -178,7 +178,15 @@ pub fn parse(text: &str, path: &Path) -> Result<Numbers, Error> {
     if let Some(status) = copybook::failed(&value).filter(|_| layout == Layout::Copybook) {
         return Err(Error::FailedRun { path: path.to_owned(), status });
     }
-    checked(Numbers { source: path.display().to_string(), layout, host, scenario: None, entries, absent: Vec::new() })
+    checked(Numbers {
+        source: path.display().to_string(),
+        layout,
+        host,
+        scenario: None,
+        fleet: None,
+        entries,
+        absent: Vec::new(),
+    })
 }
 
 fn tampered(path: &Path, wrong: &copybook::Tampered) -> Error {
@@ -196,6 +204,7 @@ pub fn criterion(root: &Path) -> Result<Numbers, Error> {
         layout: Layout::Criterion,
         host: None,
         scenario: None,
+        fleet: None,
         entries: criterion::read(root)?,
         absent: Vec::new(),
     })

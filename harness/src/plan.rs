@@ -3,6 +3,7 @@
 
 mod describe;
 mod environment;
+mod fleet;
 mod matrix;
 pub mod proposal;
 
@@ -20,6 +21,7 @@ use crate::work::Stage;
 use crate::work::matrix::Matrix;
 use harness_base::units::Nanos;
 use harness_base::words::nearest;
+use harness_fleet::spec::{FleetEngine, FleetSpec};
 use harness_load::spec::GeneratorSpec;
 use harness_rig::target::spec::{EgressHost, Spec as TargetSpec};
 
@@ -38,6 +40,8 @@ pub struct Plan {
     pub egress: Vec<EgressHost>,
     /// The process that sends the requests.
     pub generator: GeneratorSpec,
+    /// The nodes that send them together instead; absent for one process of this machine.
+    pub fleet: Option<FleetSpec>,
     /// The stages, in the order in which they begin.
     pub stages: Vec<Stage>,
     /// Which of the stages are cells, whose instances take turns.
@@ -130,6 +134,7 @@ impl Plan {
             base: scenario.compare.base.clone(),
             egress: scenario.egress.clone(),
             generator: scenario.generator.clone(),
+            fleet: scenario.fleet.clone(),
             stages,
             matrix: scenario.matrix.clone(),
             claims,
@@ -154,6 +159,11 @@ impl Plan {
         let mut plan = Self { claims: Vec::new(), profile: None, ..self.clone() };
         plan.stages.retain(|stage| stages.contains(&stage.name));
         plan
+    }
+
+    /// Returns whether it can run again at once: nodes that joined a fleet have left it at its end.
+    pub fn is_repeatable(&self) -> bool {
+        self.fleet.as_ref().is_none_or(|fleet| fleet.engine != FleetEngine::Joined)
     }
 
     /// Returns how long it will take if no round has to be repeated.

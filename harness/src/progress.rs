@@ -55,6 +55,7 @@ impl Progress {
                 self.stage = Stage { name, expected, begun: Mono::now(), ..Stage::default() };
             }
             Event::Doing(what) => self.stage.doing = what,
+            Event::Note(line) => self.print(line),
             Event::Step { done, of } => (self.stage.done, self.stage.of) = (done, of),
             Event::Second(_, second) => {
                 self.stage.rate = format!(", {}/s", grouped(second.ok as f64 / second.length_s.max(1e-9)));

@@ -10,6 +10,7 @@ mod ended;
 pub(crate) mod engine;
 pub(crate) mod event;
 mod flame;
+pub(crate) mod fleet;
 pub(crate) mod halt;
 mod header;
 mod home;
@@ -19,6 +20,7 @@ pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod load;
 mod matrix;
+mod nodes_file;
 pub(crate) mod on_launch;
 pub(crate) mod profile;
 pub(crate) mod recorder;
@@ -40,6 +42,7 @@ pub use profile::no_profile;
 
 use std::sync::Arc;
 
+use crate::measure::reason::Cause;
 use crate::measure::record::Retry;
 use crate::measure::{Failure, Record};
 use crate::plan::Plan;
@@ -104,11 +107,23 @@ pub async fn execute(
         folder: plan.folder.clone(),
         exe: target::own_binary(),
     };
-    let header = Record { retries: retries.to_vec(), ..header::header(plan, home, &site) };
+    let fleet = match fleet::start(plan, (&site, &home.run_id), &interrupt, events).await {
+        Ok(fleet) => fleet,
+        // The record then says that no stage ran.
+        Err(Halt::Interrupted) => None,
+        Err(halt) => return Err(without_fleet(halt, &keeper, home).await),
+    };
+    let facts = fleet.as_ref().map(|fleet| fleet.facts().clone());
+    let header = Record { retries: retries.to_vec(), fleet: facts, ..header::header(plan, home, &site) };
     let cpus = header.host.cpus as f64;
     let recorder = Recorder::begin(&home.results, header).map_err(journal)?;
-    let mut rig = Rig { plan, site, interrupt, recorder, cpus, scraped: Vec::new(), turn: None, events };
-    stages(&mut rig).await;
+    let mut rig = Rig { plan, site, interrupt, recorder, cpus, fleet, scraped: Vec::new(), turn: None, events };
+    if !rig.interrupt.requested() {
+        stages(&mut rig).await;
+    }
+    if let Some(fleet) = &rig.fleet {
+        fleet.end().await;
+    }
     if let Err(error) = keeper.shutdown().await {
         clear_without_keeper(home).await;
         rig.recorder.stage_failed(Failure::of(&error, Exit::Usage))?;
@@ -120,6 +135,21 @@ pub async fn execute(
     let interrupted = rig.interrupt.requested();
     let reference = if interrupted { None } else { host::reference() };
     Ok(rig.recorder.end(interrupted, reference))
+}
+
+/// Ends a run whose fleet did not come together. Returns why.
+async fn without_fleet(halt: Halt, keeper: &Keeper, home: &Home) -> Error {
+    if keeper.shutdown().await.is_err() {
+        clear_without_keeper(home).await;
+    }
+    let failure = match halt {
+        Halt::Failed(failure) => failure,
+        Halt::Invalid(_) | Halt::Interrupted => {
+            let cause = Cause::Error(vec!["the fleet did not come together".to_owned()]);
+            Box::new(Failure::new(cause, Exit::Usage))
+        }
+    };
+    Error::NoStage(failure)
 }
 
 /// Removes what the keeper of this run was to remove, because it was killed.

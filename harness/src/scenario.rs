@@ -3,6 +3,7 @@
 mod claims;
 pub mod compare;
 mod egress;
+mod fleet;
 mod matrix;
 mod name;
 pub(crate) mod network;
@@ -33,6 +34,7 @@ use crate::work::Stage;
 use crate::work::matrix::Matrix;
 use harness_base::files;
 use harness_base::units::hexadecimal;
+use harness_fleet::spec::{FleetSpec, Range};
 use harness_load::spec::GeneratorSpec;
 use harness_rig::target::spec::{EgressHost, ImageSpec, Launch, Spec as TargetSpec, Upstream};
 
@@ -56,6 +58,8 @@ pub struct Scenario {
     pub compare: Compare,
     /// `[generator]`.
     pub generator: GeneratorSpec,
+    /// `[fleet]`: the nodes that send the load; absent if a process of this machine does.
+    pub fleet: Option<FleetSpec>,
     /// `[stage.NAME]`, in the order written; a stage that varies is replaced by its cells.
     pub stages: Vec<Stage>,
     /// `[matrix]`: which of the stages are cells.
@@ -119,8 +123,9 @@ impl Scenario {
             seed: parts.seed,
         };
         let path = path.to_owned();
-        let Parts { target, egress, compare, generator, stages, matrix, claims, gates, artifacts, warnings, .. } =
-            parts;
+        let Parts {
+            target, egress, compare, generator, fleet, stages, matrix, claims, gates, artifacts, warnings, ..
+        } = parts;
         Ok(Self {
             facts,
             path,
@@ -129,6 +134,7 @@ impl Scenario {
             egress,
             compare,
             generator,
+            fleet,
             stages,
             matrix,
             claims,
@@ -144,11 +150,14 @@ impl Scenario {
 /// resolved yet.
 fn digest(parts: &Parts, folder: &Path) -> String {
     let target = without_program(&parts.target);
-    let Parts { seed, generator, stages, egress, matrix, .. } = parts;
+    let Parts { seed, generator, fleet, stages, egress, matrix, .. } = parts;
     let mut text = format!("{seed} {target:?} {generator:?} {stages:?}");
     // Digests of scenarios without foreign hosts are older than these.
     if !egress.is_empty() {
         text.push_str(&format!(" {egress:?}"));
+    }
+    if let Some(fleet) = fleet {
+        text.push_str(&format!(" {:?} {} {:?}", fleet.engine, fleet.nodes, fleet.each));
     }
     if let Some(budget) = matrix.budget {
         text.push_str(&format!(" {budget:?}"));
@@ -202,6 +211,7 @@ struct Parts {
     egress: Vec<EgressHost>,
     compare: Compare,
     generator: GeneratorSpec,
+    fleet: Option<FleetSpec>,
     stages: Vec<Stage>,
     matrix: Matrix,
     claims: Vec<Claim>,
@@ -216,6 +226,7 @@ fn surroundings<'a>(
     folder: &'a Path,
     upstream: Option<&Upstream>,
     egress: &[EgressHost],
+    reach: &'a [Range],
 ) -> Around<'a> {
     let upstream_on_loopback = match upstream {
         None => false,
@@ -230,7 +241,7 @@ fn surroundings<'a>(
         Some(Upstream::Stdio(_)) => false,
     };
     let (has_upstream, has_egress) = (root.has("upstream"), !egress.is_empty());
-    Around { folder, has_upstream, upstream_on_loopback, upstream_at_socket, has_egress }
+    Around { folder, has_upstream, upstream_on_loopback, upstream_at_socket, has_egress, reach }
 }
 
 fn compose(root: &Section<'_>, folder: &Path) -> Parts {
@@ -238,9 +249,12 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
         root.field("name", "name of the scenario, and of its folder below results/").check(check_name).required();
     let seed = root.field("seed", "seed of all random values").default(42);
     let artifacts = read_artifacts(root);
-    let upstream = target::read_upstream(&root.table("upstream", "server behind the target"));
+    let fleet = fleet::read(root);
+    let reach = fleet.as_ref().map(|fleet| fleet.reach.as_slice()).unwrap_or_default();
+    let upstream = target::read_upstream(&root.table("upstream", "server behind the target"), reach);
+    let upstream = fleet::placed(upstream, fleet.as_ref());
     let egress = egress::read_all(root);
-    let around_target = surroundings(root, folder, upstream.as_ref(), &egress);
+    let around_target = surroundings(root, folder, upstream.as_ref(), &egress, reach);
     let mut target = target::read_target(&root.table("target", "what is measured"), around_target);
     egress::check(root, &egress, &target);
     let network = network::read(root, network::Ends { target: &target, upstream: upstream.as_ref() });
@@ -276,10 +290,13 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     network::check_used(root, network, &stages);
     let rest = compare::Rest { target: &target, upstream: upstream.as_ref(), stages: &stages, around: around_target };
     let compare = compare::read(root, &rest);
+    let compares = compare.base.is_some();
+    let rest = fleet::Rest { target: &target, upstream: upstream.as_ref(), stages: &stages, compares };
+    fleet::check(root, fleet.as_ref(), &rest);
     let claims = claims::read_all(root, &stages, &mut warnings);
     let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
     let gates = gate::read(root, Some(&names));
-    Parts { name, seed, target, egress, compare, generator, stages, matrix, claims, gates, artifacts, warnings }
+    Parts { name, seed, target, egress, compare, generator, fleet, stages, matrix, claims, gates, artifacts, warnings }
 }
 
 fn apply(document: &mut Document, argument: &str) {

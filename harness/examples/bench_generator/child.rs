@@ -134,6 +134,7 @@ impl Child {
             reconnect: None,
             requests_per_connection: None,
             lists_streams: false,
+            stripe: None,
         };
         let facts = self.generator.trial(order, |_| {}).await?;
         ensure!(facts.outcomes.errors() == 0, "{}: {:?}", facts.outcomes.describe(), facts.examples);

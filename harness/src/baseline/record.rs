@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::metric::{Better, Kind, Source, Unit};
 use crate::measure::record::References;
-use crate::measure::{GitFacts, HostFacts, ToolFacts};
+use crate::measure::{FleetShape, GitFacts, HostFacts, ToolFacts};
 
 /// Layout version of [`Baseline`]; a reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -44,6 +44,9 @@ pub struct Promoted {
     /// State of the working copy it was started in.
     pub git: Option<GitFacts>,
     pub host: HostFacts,
+    /// The shape of the fleet that sent the load; absent if a process of the host did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetShape>,
     /// The harness that measured it.
     pub tool: ToolFacts,
     /// The measured program: its file name without the folder, or the name of the image.

@@ -2,7 +2,7 @@
 
 use super::record::Promoted;
 use crate::measure::Record;
-use crate::measure::{HostFacts, ToolFacts};
+use crate::measure::{FleetFacts, FleetShape, HostFacts, ToolFacts};
 
 /// How and where a run was made.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,7 @@ pub(super) struct Setup<'a> {
     overrides: &'a [String],
     tool: &'a ToolFacts,
     host: &'a HostFacts,
+    fleet: Option<FleetShape>,
 }
 
 impl<'a> Setup<'a> {
@@ -26,6 +27,7 @@ impl<'a> Setup<'a> {
             overrides: &facts.overrides,
             tool: &record.tool,
             host: &record.host,
+            fleet: record.fleet.as_ref().map(FleetFacts::shape),
         }
     }
 
@@ -37,6 +39,7 @@ impl<'a> Setup<'a> {
             overrides: &run.overrides,
             tool: &run.tool,
             host: &run.host,
+            fleet: run.fleet,
         }
     }
 
@@ -61,6 +64,13 @@ impl<'a> Setup<'a> {
         if self.tool.profile != there.tool.profile {
             let (here, there) = (&self.tool.profile, &there.tool.profile);
             differs.push(format!("the harness is a {here} build, that of the baseline a {there} build"));
+        }
+        if self.fleet != there.fleet {
+            let named = |fleet: Option<FleetShape>| {
+                fleet.map_or_else(|| "a process of the host".to_owned(), |fleet| fleet.to_string())
+            };
+            let (here, there) = (named(self.fleet), named(there.fleet));
+            differs.push(format!("the load came from {here}, in the baseline from {there}"));
         }
         differs
     }

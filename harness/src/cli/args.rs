@@ -4,6 +4,7 @@ mod baseline;
 mod calibrate;
 mod compare;
 mod doctor;
+mod fleet;
 mod init;
 mod publish;
 mod report;
@@ -19,6 +20,7 @@ pub(super) use baseline::{
 pub(super) use calibrate::{CalibrateArgs, CalibrateFormat};
 pub(super) use compare::{CompareArgs, CompareFormat, Rule};
 pub(super) use doctor::{DoctorArgs, DoctorFormat};
+pub(super) use fleet::{CheckFleetArgs, FleetAction, FleetArgs, JoinArgs, NodeAction, NodeArgs};
 pub(super) use init::{InitArgs, InitKind};
 pub(super) use publish::{CommentArgs, CommentMode, CompletionsArgs, GithubArgs};
 pub(super) use report::{CleanArgs, ReportArgs, ValidateArgs};
@@ -75,7 +77,11 @@ pub(super) enum Command {
     Doctor(DoctorArgs),
     /// Measure the resolution and the maximum rates of this host
     Calibrate(CalibrateArgs),
-    /// Remove containers, networks and images that killed runs left behind
+    /// Make the secret of a fleet of load generators, or check that its engine can run one
+    Fleet(FleetArgs),
+    /// Be a node of a fleet: send the load that the hub of a run orders
+    Node(NodeArgs),
+    /// Remove containers, networks, images and services that killed runs left behind
     Clean(CleanArgs),
     /// Print shell completions
     Completions(CompletionsArgs),

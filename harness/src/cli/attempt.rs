@@ -37,7 +37,8 @@ impl Attempts<'_> {
         let first = Home::make(&self.args.out, &self.plan.scenario.name).map_err(|error| Error::tooling(&error))?;
         let mut last = self.attempt(first.clone(), Vec::new())?;
         let mut retries = Vec::new();
-        while last.is_invalid() && retries.len() < usize::from(self.args.retry_invalid) {
+        let permitted = if self.plan.is_repeatable() { usize::from(self.args.retry_invalid) } else { 0 };
+        while last.is_invalid() && retries.len() < permitted {
             if self.measuring.is_interrupted() {
                 print_warning("interrupted before the run was measured again");
                 return Ok((last, Exit::Interrupted));

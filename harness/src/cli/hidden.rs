@@ -1,5 +1,5 @@
-//! Dispatches to the programs inside this binary: keeper, stopwatch, the start of programs between pipes, load generator, mock upstream, foreign hosts,
-//! relay, echo server, reference sidecar, reference command and image builder.
+//! Dispatches to the programs inside this binary: keeper, stopwatch, the start of programs between pipes, load generator, hub of a fleet, mock upstream,
+//! foreign hosts, relay, echo server, reference sidecar, reference command and image builder.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -24,6 +24,7 @@ pub(super) fn dispatch(argv: &[OsString], start: Mono) -> Option<ExitCode> {
         stopwatch::COMMAND => Some(stopwatch::main(argv.get(2..)?)),
         stdio::COMMAND => Some(stdio::main(argv.get(2..)?)),
         "__load" => Some(harness_load::child::main()),
+        "__hub" => Some(harness_fleet::hub::main()),
         "__sweep" => Some(target::sweep_main(argv.get(2)?.to_str()?)),
         "__upstream" => Some(bundled(argv, upstream::main_with)),
         "__echo" => Some(bundled(argv, echo::main_with)),

@@ -8,6 +8,7 @@ use crate::measure::record::Retry;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::run::{self, Home, Interrupt};
+use harness_fleet::secret::HUB_VARIABLE;
 use harness_rig::cgroup::ProcessLimit;
 use harness_rig::{environment, keeper};
 
@@ -25,6 +26,9 @@ impl Measuring {
     /// # Errors
     /// As [`begin`].
     pub(super) fn begin(plan: &Plan, quiet: bool) -> Result<Self, Error> {
+        if !plan.is_repeatable() {
+            environment::hold(HUB_VARIABLE);
+        }
         let (runtime, interrupt) = begin(plan.variables())?;
         Ok(Self { runtime, interrupt, quiet })
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 mod co_located;
+mod fleet;
 mod ledger;
 mod limits;
 mod relays;
@@ -21,7 +22,7 @@ use harness_rig::usage::{Reading, Series};
 use ledger::ledger;
 use relays::{relay_lag, relay_stall};
 
-pub use check::{Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag, by_rule};
+pub use check::{AtNode, Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag, by_rule};
 pub use co_located::tags;
 pub use limits::Limits;
 
@@ -43,6 +44,8 @@ pub struct Evidence<'a> {
     pub target_cpus: f64,
     /// Whether the direct arm leads to the target too, over another transport.
     pub both_to_target: bool,
+    /// Indexes of the nodes of a fleet that run on the host of the target.
+    pub on_host: &'a [u64],
 }
 
 /// Applies every rule. The first failed rule is the headline, so their order matters.
@@ -66,7 +69,14 @@ pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
         steal,
         foreign_cpu,
     ];
-    rules.iter().filter_map(|rule| rule(evidence, limits)).collect()
+    // The numbers of all nodes together are of no use if one of them could not do its part.
+    let (first, rest) = rules.split_at(2);
+    let apply = |rules: &[fn(&Evidence<'_>, &Limits) -> Option<Check>]| {
+        let found = rules.iter().filter_map(|rule| rule(evidence, limits));
+        found.filter(|check| !fleet::replaces(evidence, check)).collect::<Vec<_>>()
+    };
+    let of_nodes = fleet::checks(evidence, limits);
+    apply(first).into_iter().chain(of_nodes).chain(apply(rest)).collect()
 }
 
 /// Returns the first check that makes a trial unusable. What the target caused is a result: errors, a missed rate, and its use of the
@@ -298,19 +308,21 @@ fn stolen(readings: &Series<Reading>, limits: &Limits) -> Check {
 }
 
 fn foreign_cpu(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    Some(foreign(evidence.readings, limits))
+    Some(foreign(evidence.readings, limits, fleet::share_on_host(evidence)))
 }
 
-fn foreign(readings: &Series<Reading>, limits: &Limits) -> Check {
+/// Checks the CPU time of other processes; `ours` is the share of processes of the run that the readings do not know.
+fn foreign(readings: &Series<Reading>, limits: &Limits, ours: f64) -> Check {
     let limit = limits.foreign_cpu.0;
     let Some(share) = readings.foreign_cpu() else { return Check::unread(Rule::ForeignCpu, limit) };
+    let share = (share - ours).max(0.0);
     Check::new(Found::ForeignCpu { share, limit }, share <= limit, Blame::Host)
 }
 
 /// Returns what disturbed the host during a window without load; empty if nothing did. The CPU time of a guest keeps
 /// running while the hypervisor has its processor, so a disturbance also affects the numbers of the target.
 pub fn disturbances(readings: &Series<Reading>, limits: &Limits) -> Vec<Check> {
-    let checks = [Some(stolen(readings, limits)), Some(foreign(readings, limits)), held_back(readings, limits)];
+    let checks = [Some(stolen(readings, limits)), Some(foreign(readings, limits, 0.0)), held_back(readings, limits)];
     checks.into_iter().flatten().filter(|check| !check.passed).collect()
 }
 

@@ -3,6 +3,7 @@
 
 pub mod bencher;
 pub(crate) mod fact;
+pub mod fleet;
 pub(crate) mod row;
 mod shown;
 pub(crate) mod source;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fleet::FleetShape;
 use super::metric::{Better, Kind, Source};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +14,8 @@ pub struct Numbers {
     pub host: Option<String>,
     /// The scenario, if the file names it. Equal texts are equal scenarios.
     pub scenario: Option<String>,
+    /// The shape of the fleet that sent the load, if the file names one.
+    pub fleet: Option<FleetShape>,
     /// Its numbers, at least one; each combination of id and metric is unique.
     pub entries: Vec<Entry>,
     /// Ids that have no value, with the reason.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::{Blame, Check};
 use super::disturber::Disturber;
+use super::fleet::Loss;
 use super::trial::Build;
 use harness_base::error::causes;
 use harness_base::exit::Exit;
@@ -94,6 +95,20 @@ pub enum Problem {
     TooFewWindows { whole: u64, needed: u64 },
     /// The stage that is described by what its targets reported is not valid.
     Described { stage: String },
+    /// A node of the fleet was lost.
+    NodeLost {
+        /// From 0.
+        node: u64,
+        /// Number of nodes.
+        of: u64,
+        name: String,
+        /// The instance that was running, from 0 within the stage.
+        instance: u32,
+        /// Time since the instance began; absent if it had not begun.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_ns: Option<u64>,
+        why: Loss,
+    },
     /// A quantity could not be read in some windows of a soak.
     Unread { quantity: String, missing: u64, windows: u64 },
 }
@@ -217,6 +232,7 @@ impl Reason {
             Problem::Selection(_) => Some(Blame::Instrument),
             Problem::Preflight { arm: Arm::Direct, .. } => Some(Blame::Upstream),
             Problem::Preflight { arm: Arm::Proxied, .. } => Some(Blame::Target),
+            Problem::NodeLost { .. } => Some(Blame::Generator),
             Problem::TooFewWindows { .. } | Problem::Unread { .. } => Some(Blame::Instrument),
         }
     }

@@ -8,6 +8,7 @@ use super::calibration::Calibration;
 use super::cell::CellFacts;
 use super::disturber::Disturber;
 use super::facts::{InstanceFacts, StageFacts};
+use super::fleet::FleetFacts;
 use super::profile::Profile;
 use super::reason::{Failure, Reason, Warning};
 use super::trial::{Build, TrialRecord};
@@ -46,6 +47,9 @@ pub struct Record {
     /// The builds measured, the head first; one unless builds are compared.
     pub targets: Vec<BuildFacts>,
     pub host: HostFacts,
+    /// The nodes that sent the load; absent if a process of the host did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetFacts>,
     /// The calibration of the host, if there was one; it may belong to another host, see [`Calibration::unfit`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,

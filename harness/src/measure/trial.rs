@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::check::{Check, Tag};
+use super::fleet::FleetTrial;
 use super::relays::RelayFacts;
 use harness_load::facts::{Arm, LoadFacts};
 use harness_load::pace::Pace;
@@ -51,6 +52,9 @@ pub struct TrialRecord {
     /// What the relays of the network did; empty without a network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relays: Vec<RelayFacts>,
+    /// How well the nodes of the fleet kept together; absent if a process of the host sent the load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetTrial>,
     /// Readings of all processes; the first and the last one were taken at the edges of the window.
     pub readings: Series<Reading>,
     /// Peak RSS of the target in the window in bytes, if the kernel allows it to be reset.
@@ -78,6 +82,7 @@ impl TrialRecord {
             load,
             ledger: None,
             relays: Vec::new(),
+            fleet: None,
             readings: Series(Vec::new()),
             peak_rss_bytes: None,
             target_cpus: None,

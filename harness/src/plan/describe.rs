@@ -40,6 +40,9 @@ impl fmt::Display for Plan {
         if let Some(networks) = self.networks() {
             line(out, "network", &networks)?;
         }
+        if let Some(fleet) = &self.fleet {
+            line(out, "fleet", &super::fleet::describe(fleet))?;
+        }
         for request in self.requests() {
             line(out, "request", &describe_request(request))?;
         }

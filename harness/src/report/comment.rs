@@ -51,7 +51,9 @@ pub fn marker(record: &Record, testbed: Option<&str>) -> String {
 /// testbeds are never compared.
 pub(super) fn testbed_name(record: &Record, testbed: Option<&str>) -> String {
     let testbed = testbed.map_or_else(|| testbed_of(&record.host), slug);
-    format!("{}/{testbed}", slug(&record.scenario.name))
+    let fleet = record.fleet.as_ref().map(|fleet| slug(&fleet.shape().to_string()));
+    let fleet = fleet.map(|fleet| format!("-{fleet}")).unwrap_or_default();
+    format!("{}/{testbed}{fleet}", slug(&record.scenario.name))
 }
 
 /// Renders the whole comment, at most [`LIMIT`] characters, ending in a newline.
@@ -111,8 +113,10 @@ fn metric(row: &super::Row<'_>) -> String {
 fn foot(page: &mut Page, summary: &Summary<'_>) {
     let Record { run_id, host, scenario, tool, .. } = summary.record;
     let quick = if scenario.quick { ", with --quick: not for publication" } else { "" };
+    let load = summary.record.fleet.as_ref().map(|fleet| format!(", with load from {}", fleet.shape()));
+    let load = load.unwrap_or_default();
     page.push(&format!(
-        "Measured on {}, {} CPUs, {}; run {}{quick}.\n",
+        "Measured on {}, {} CPUs, {}{load}; run {}{quick}.\n",
         public(&host.cpu_model, 100),
         host.cpus,
         public(&host.os, 100),

@@ -262,6 +262,10 @@ fn retried(retry: &Retry) -> String {
 /// Describes host, builds, tool and sampler.
 pub(super) fn host(record: &Record) -> Vec<String> {
     let mut lines = vec![machine(&record.host)];
+    if let Some(fleet) = &record.fleet {
+        lines.push(format!("load from {}", fleet.shape()));
+        lines.extend(fleet.machines().into_iter().map(|machine| format!("node {machine}")));
+    }
     lines.extend(record.targets.iter().map(|target| {
         let size = target.size_bytes.filter(|_| !target.builtin).map(|bytes| format!(", {}", Bytes(bytes)));
         let digest =

@@ -66,7 +66,7 @@ fn metadata(record: &Record) -> String {
 }
 
 /// Lists the hardware without storage and network cards, because no number depends on them: all traffic stays on this
-/// host.
+/// host, unless a fleet sends the load.
 fn hardware(record: &Record) -> String {
     let host = &record.host;
     lines(&[
@@ -74,6 +74,7 @@ fn hardware(record: &Record) -> String {
         ("memory", Some(Bytes(host.memory_bytes).to_string())),
         ("system", Some(format!("{}, Linux {}", host.os, host.kernel))),
         ("virtualization", host.virtualization.clone()),
+        ("load from", record.fleet.as_ref().map(|fleet| format!("{}: {}", fleet.shape(), fleet.machines().join("; ")))),
     ])
 }
 

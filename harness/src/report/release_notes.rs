@@ -102,9 +102,11 @@ fn kept(summary: &Summary<'_>, id: &str) -> Option<String> {
 
 fn footnote(summary: &Summary<'_>) -> String {
     let host = summary.host.first().map(String::as_str).unwrap_or_default();
+    let load = summary.record.fleet.as_ref().map(|fleet| format!(", with load from {}", fleet.shape()));
+    let load = load.unwrap_or_default();
     format!(
         "MiB are 1,048,576 bytes. Values are over instances, rounds or launches with intervals that cover 95 % or more. Measured on \
-         {host}; run {}, verdict {}.\n",
+         {host}{load}; run {}, verdict {}.\n",
         summary.record.run_id,
         summary.judgement.exit.word()
     )

@@ -184,7 +184,9 @@ fn groups<'a>(metrics: &[&'a Measured], judgement: &'a Judgement) -> Vec<Group<'
         }
     }
     // Stages come in the order of the scenario; the table of metrics has one order for all reports.
-    groups.sort_by_key(|group| METRICS.iter().position(|metric| metric.category() == group.category));
+    // Those of a fleet are about the instrument, and last.
+    let place = |group: &Group<'_>| METRICS.iter().position(|metric| metric.category() == group.category);
+    groups.sort_by_key(|group| place(group).unwrap_or(METRICS.len()));
     groups
 }
 

@@ -76,7 +76,7 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, Absent> {
     Ok(files)
 }
 
-/// Returns whether a file in the folder of a run has a schema or a reader; the series of a soak has neither.
+/// Returns whether a file in the folder of a run has a schema or a reader; the series of a soak and the lines of nodes have neither.
 fn is_artifact(path: &Path) -> bool {
     kind::has_extension(path, &["json"]) || path.file_name().is_some_and(|name| name == journal::FILE)
 }

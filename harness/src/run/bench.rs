@@ -73,6 +73,8 @@ pub(crate) struct Bench {
     pending: Option<Pending>,
     /// CPUs the target may use.
     pub(crate) target_cpus: f64,
+    /// Indexes of the nodes of the fleet that run on this host.
+    pub(crate) on_host: Vec<u64>,
     launch: LaunchRecord,
     of_two: Option<Build>,
     /// The state before the launch; absent with load.
@@ -119,10 +121,10 @@ impl Bench {
         let (target, launch) = start_target(rig, stage, build, (&name, None), behind).await?;
         let few = work.and_then(|work| limits::few_descriptors(&target, work.connections));
         few.into_iter().for_each(|warning| rig.recorder.warn(warning));
-        let engine = relays.engine(rig, stage, work, (&name, &target.endpoints.proxy, url.as_ref())).await?;
+        let engine = relays.engine(rig, stage, work, ((&name, index), &target.endpoints.proxy, url.as_ref())).await?;
         let watched = Watched {
             target: Some(Tree { pid: target.pid, mark: target.mark.clone(), group: target.limited }),
-            generator: engine.as_ref().map(|engine| engine.child.pid),
+            generator: engine.as_ref().and_then(Engine::pid),
             relays: relays.pids().into_iter().chain(engine.iter().flat_map(Engine::relays)).collect(),
             ..surroundings
         };
@@ -145,6 +147,7 @@ impl Bench {
             sampler,
             pending,
             target_cpus,
+            on_host: rig.fleet.as_ref().map(|fleet| fleet.facts().on_host()).unwrap_or_default(),
             launch,
             of_two,
             before,

@@ -1,9 +1,11 @@
-//! Controls the load generator process of one instance.
+//! Controls the load generator of one instance: a process, or the nodes of a fleet.
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use super::doors::Doors;
+use super::fleet::Fleet;
 use super::halt::Halt;
 use super::relays::RelayCount;
 use super::rig::Rig;
@@ -15,7 +17,7 @@ use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 use harness_load::frames::{ArmAddress, Job};
 use harness_load::spec::{ClientCertificate, Tls, WireSpec};
-use harness_load::{self, Generator};
+use harness_load::{self, Generator, Streams};
 use harness_rig::keeper::{Child, Command, clean_env};
 use harness_rig::target::HttpUrl;
 use harness_rig::target::certificates::NAMES;
@@ -26,21 +28,42 @@ const PATIENCE: Nanos = Nanos::from_secs(1);
 
 pub(crate) struct Engine {
     pub(crate) generator: Generator,
-    pub(crate) child: Child,
+    source: Source,
     /// The ways to the target; absent for arms that lead to upstream and target.
     doors: Option<Doors>,
 }
 
+/// What sends the load.
+enum Source {
+    Child(Child),
+    /// The nodes of a fleet, during the instance with this index.
+    Fleet {
+        fleet: Arc<Fleet>,
+        instance: u32,
+    },
+}
+
+impl Source {
+    /// Converts an error of the generator for the stage.
+    fn halt(&self, error: &harness_load::Error) -> Halt {
+        match (self, error) {
+            (Self::Fleet { fleet, instance }, harness_load::Error::Lost(lost)) => fleet.lost(lost, *instance),
+            (Self::Fleet { fleet, .. }, error) => fleet.failed(error),
+            (Self::Child(child), error) => Failure::of(error, Exit::Usage).with_log(child.log_tail(8)).into(),
+        }
+    }
+}
+
 impl Engine {
-    /// Starts a load child for both arms, or for the proxied one if there is no upstream.
+    /// Starts a load child for both arms, or for the proxied one if there is no upstream; or gives this job to the fleet, if the run has one.
     ///
     /// # Errors
-    /// Returns [`Halt::Failed`] if it does not start.
+    /// Returns [`Halt::Failed`] if it does not start, or [`Halt::Invalid`] if a node of the fleet is lost.
     pub(crate) async fn start(
         rig: &Rig<'_>,
         stage: &Stage,
         work: &LoadWork,
-        name: &str,
+        (name, instance): (&str, u32),
         proxy: &HttpUrl,
         upstream: Option<&HttpUrl>,
     ) -> Result<Self, Halt> {
@@ -64,25 +87,35 @@ impl Engine {
             connections: work.connections,
             workers: usize::try_from(rig.plan.generator.workers).unwrap_or(0),
             seed: rig.plan.scenario.seed,
+            stripe: None,
         };
-        let child = rig.site.keeper.spawn(command(rig, name)).map_err(|error| Halt::tooling(&error))?;
-        let Some((stdin, stdout)) = child.take_pipes() else {
-            return Err(Halt::tool("the keeper gave the load generator no pipes"));
-        };
-        match rig.interrupt.or(Generator::start(stdin, stdout, job)).await? {
-            Ok(generator) => Ok(Self { generator, child, doors }),
-            Err(error) => Err(failed(&child, &error)),
+        let (source, streams) = source(rig, name, instance)?;
+        match rig.interrupt.or(Generator::over(streams, job)).await? {
+            Ok(generator) => Ok(Self { generator, source, doors }),
+            Err(error) => Err(source.halt(&error)),
         }
     }
 
     /// Converts an error of the generator for the stage.
     pub(crate) fn halt(&self, error: &harness_load::Error) -> Halt {
-        failed(&self.child, error)
+        self.source.halt(error)
     }
 
-    /// Lists the processes of the harness through which the arms lead.
+    /// Returns the process that sends the load; `None` if the nodes of a fleet do.
+    pub(crate) const fn pid(&self) -> Option<i32> {
+        match &self.source {
+            Source::Child(child) => Some(child.pid),
+            Source::Fleet { .. } => None,
+        }
+    }
+
+    /// Lists the processes of the harness through which the arms lead, and the hub of a fleet.
     pub(crate) fn relays(&self) -> Vec<i32> {
-        self.doors.as_ref().map(Doors::pids).unwrap_or_default()
+        let mut pids = self.doors.as_ref().map(Doors::pids).unwrap_or_default();
+        if let Source::Fleet { fleet, .. } = &self.source {
+            pids.push(fleet.pid());
+        }
+        pids
     }
 
     /// Reads what these processes did so far; nothing without them.
@@ -97,17 +130,32 @@ impl Engine {
     }
 
     pub(crate) async fn stop(self) {
-        // If the child has exited already, nothing has to be sent.
-        let _ = self.generator.stop().await;
-        self.child.stop(PATIENCE).await;
+        match self.source {
+            Source::Child(child) => {
+                // If the child has exited already, nothing has to be sent.
+                let _ = self.generator.stop().await;
+                child.stop(PATIENCE).await;
+            }
+            Source::Fleet { fleet, .. } => fleet.give_back(self.generator).await,
+        }
         if let Some(doors) = self.doors {
             doors.stop().await;
         }
     }
 }
 
-fn failed(child: &Child, error: &harness_load::Error) -> Halt {
-    Halt::from(Failure::of(error, Exit::Usage).with_log(child.log_tail(8)))
+/// Returns what sends the load of an instance, and the streams to it: the fleet of the run, or a new process.
+fn source(rig: &Rig<'_>, name: &str, instance: u32) -> Result<(Source, Streams), Halt> {
+    if let Some(fleet) = &rig.fleet {
+        let streams = fleet.take()?;
+        return Ok((Source::Fleet { fleet: Arc::clone(fleet), instance }, streams));
+    }
+    let child = rig.site.keeper.spawn(command(rig, name)).map_err(|error| Halt::tooling(&error))?;
+    let Some((stdin, stdout)) = child.take_pipes() else {
+        return Err(Halt::tool("the keeper gave the load generator no pipes"));
+    };
+    let streams = Streams::of(stdin, stdout).map_err(|error| Halt::tooling(&error))?;
+    Ok((Source::Child(child), streams))
 }
 
 fn command(rig: &Rig<'_>, name: &str) -> Command {

@@ -15,6 +15,8 @@ pub enum Event {
     },
     /// Short description of the present work.
     Doing(String),
+    /// A line that stays, for example a command to type elsewhere.
+    Note(String),
     /// `done` of `of` launches or rounds of the stage.
     Step {
         done: u64,

@@ -14,7 +14,7 @@ use super::bench::Bench;
 use super::event::Event;
 use super::halt::Halt;
 use super::rig::Rig;
-use super::trial::{self, LEAD};
+use super::trial;
 use crate::measure::Arm;
 use crate::measure::LoadFacts;
 use crate::measure::profile::{Stacks, Taken};
@@ -89,7 +89,7 @@ async fn taken(
     let data = rig.site.scratch.join(format!("{}.perf", stage.name));
     let processes = bench.processes();
     bench.drive(&rig.interrupt, async |generator| generator.open(Arm::Proxied).await).await.map_err(stopped)?;
-    let start_at = Mono::now().after(LEAD);
+    let start_at = Mono::now().after(rig.lead());
     let warmup = work.warmup.minus(work.ramp).min(WARMUP);
     let order = TrialOrder { ramp: Nanos::ZERO, warmup, window: length, ..trial::order(work, Arm::Proxied, start_at) };
     let recording = record(&rig.site, stage, &data, (stacks, &processes), (start_at.after(warmup), length));

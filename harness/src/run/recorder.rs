@@ -4,10 +4,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::nodes_file::NodesFile;
 use super::whole_lines::WholeLines;
 use crate::measure::disturber::Disturber;
 use crate::measure::group::ResourceLimits;
 use crate::measure::journal::{self, JournalLine, Replay};
+use crate::measure::node_line::NodeLine;
 use crate::measure::trial::{Build, TrialRecord};
 use crate::measure::{Check, Failure, Warning};
 use crate::measure::{
@@ -34,6 +36,7 @@ pub(crate) struct Recorder {
     sampler_ran: Nanos,
     /// The first line that could not be written, for a warning at the end.
     unwritten: Option<io::Error>,
+    nodes: NodesFile,
 }
 
 impl Recorder {
@@ -53,6 +56,7 @@ impl Recorder {
             sampler_cpu: Nanos::ZERO,
             sampler_ran: Nanos::ZERO,
             unwritten: None,
+            nodes: NodesFile::default(),
             replay: Replay { record: header.clone(), complete: false },
         };
         recorder.write(&JournalLine::run(&header));
@@ -217,8 +221,13 @@ impl Recorder {
         self.unwritten.get_or_insert(cause);
     }
 
-    pub(crate) fn trial(&mut self, instance: u32, round: u32, trial: TrialRecord) {
+    /// Records a trial. What the nodes of a fleet reported of it goes to a file of its own.
+    pub(crate) fn trial(&mut self, instance: u32, round: u32, mut trial: TrialRecord) {
         let stage = self.stage.name.clone();
+        let (build, arm) = (trial.build, trial.arm);
+        for node in std::mem::take(&mut trial.load.nodes) {
+            self.nodes.add(&self.folder, &NodeLine { stage: stage.clone(), instance, round, build, arm, node });
+        }
         self.push(JournalLine::Trial { stage, instance, round, trial: Box::new(trial) });
     }
 
@@ -240,7 +249,7 @@ impl Recorder {
 
     /// Ends the run and returns its record. `reference` is the speed of the machine after the stages.
     pub(crate) fn end(mut self, interrupted: bool, reference: Option<Reference>) -> Record {
-        if let Some(cause) = self.unwritten.take() {
+        if let Some(cause) = self.unwritten.take().or(self.nodes.take_unwritten()) {
             self.warn(Warning::JournalIncomplete {
                 folder: self.folder.display().to_string(),
                 cause: cause.to_string(),

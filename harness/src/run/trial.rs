@@ -13,6 +13,7 @@ use crate::measure::Outcome;
 use crate::measure::RelayFacts;
 use crate::measure::Series;
 use crate::measure::audit::{Evidence, audit, tags};
+use crate::measure::fleet::FleetTrial;
 use crate::measure::reason::Problem;
 use crate::measure::record::RoundStatus;
 use crate::measure::trial::{Ledger, TrialRecord};
@@ -25,9 +26,6 @@ use harness_load::LoadEngine;
 use harness_load::frames::{PreflightAnswer, TrialOrder};
 use harness_load::spec::Request;
 use harness_rig::sampler::Window;
-
-/// Time between the order and the start of the trial, so that all processes are ready.
-pub(crate) const LEAD: Nanos = Nanos::from_millis(10);
 
 /// Sends one request of every kind through `arm` before anything is measured. Returns what was negotiated; `None` for HTTP/1.1 without TLS.
 ///
@@ -85,7 +83,7 @@ pub(crate) async fn changed(
     }
     let before = hits(bench, &stage.requests).await?;
     let relayed = bench.relay_counts().await?;
-    let start_at = Mono::now().after(LEAD);
+    let start_at = Mono::now().after(rig.lead());
     let window_start = start_at.after(work.warmup);
     bench.announce(window_start, window_start.after(work.window));
     let order = change(order(work, arm, start_at));
@@ -144,6 +142,7 @@ pub(crate) fn order(work: &LoadWork, arm: Arm, start_at: Mono) -> TrialOrder {
         reconnect: None,
         requests_per_connection: work.per_connection.map(|per_connection| per_connection.requests),
         lists_streams: false,
+        stripe: None,
     }
 }
 
@@ -177,6 +176,7 @@ pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
         readings: &window.readings,
         target_cpus: bench.target_cpus,
         both_to_target: stage.work.planned().transports().is_some(),
+        on_host: &bench.on_host,
     };
     let (audit, tags) = (audit(&evidence, &stage.audit), tags(&evidence, &stage.audit));
     TrialRecord {
@@ -184,6 +184,7 @@ pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
         connections: work.connections,
         ledger,
         relays,
+        fleet: FleetTrial::of(&load),
         peak_rss_bytes: window.peak_rss_bytes.filter(|_| arm == Arm::Proxied),
         target_cpus: Some(bench.target_cpus),
         target_threads: window.target_threads.filter(|_| arm == Arm::Proxied),

@@ -9,9 +9,11 @@ mod upstream;
 
 use std::path::{Path, PathBuf};
 
+use super::fleet::may_reach;
 use crate::spec::Section;
 use harness_base::units::Nanos;
-use harness_rig::target::loopback;
+use harness_fleet::spec::Range;
+use harness_rig::target::loopback::{self, LoopbackError};
 use harness_rig::target::spec::{Endpoints, External, Launch, ProcessSpec, Spec};
 use harness_rig::target::template::{Piece, Template};
 
@@ -33,6 +35,8 @@ pub(super) struct Around<'a> {
     pub upstream_at_socket: bool,
     /// Whether the scenario has foreign hosts, so that `{egress.proxy}` has a value.
     pub has_egress: bool,
+    /// The addresses that may be loaded besides loopback.
+    pub reach: &'a [Range],
 }
 
 /// Reads `[target]`.
@@ -52,7 +56,7 @@ pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
     let endpoints = match &launch {
         Some(Launch::Command(_)) if !section.describing() => command::no_endpoints(section),
         Some(Launch::Stdio(_)) if !section.describing() => stdio::endpoints(section),
-        _ => read_endpoints(&section.table("endpoints", "where it answers"), &mut met),
+        _ => read_endpoints(&section.table("endpoints", "where it answers"), around.reach, &mut met),
     };
     let generated = launch.as_ref().map(command::inputs).unwrap_or_default();
     let names = files.iter().map(|(name, _)| name.as_str()).chain(generated).collect::<Vec<_>>();
@@ -201,7 +205,7 @@ fn read_files(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Vec<(
     written.into_iter().map(|(name, path)| (name, around.folder.join(path))).collect()
 }
 
-fn read_endpoints(section: &Section<'_>, met: &mut Met) -> Endpoints {
+fn read_endpoints(section: &Section<'_>, reach: &[Range], met: &mut Met) -> Endpoints {
     let proxy: String = section
         .field("proxy", "where requests go, for example \"http://127.0.0.1:{port.proxy}\" or \"unix://{socket.proxy}\"")
         .required();
@@ -214,12 +218,17 @@ fn read_endpoints(section: &Section<'_>, met: &mut Met) -> Endpoints {
         }
         if let Some(template) = met.note(section, "endpoints", key, text) {
             let base_only = key == "proxy";
-            if let Err(error) = loopback::check(&template, base_only) {
+            if let Err(error) = check_url(&template, base_only, reach) {
                 section.mistake(key, error.to_string(), Some("for example http://127.0.0.1:{port.proxy}".to_owned()));
             }
         }
     }
     Endpoints { proxy, health, ready, others: Vec::new() }
+}
+
+/// Checks that traffic may go to a URL.
+fn check_url(template: &Template, base_only: bool, reach: &[Range]) -> Result<(), LoopbackError> {
+    loopback::check_within(template, base_only, &|address| may_reach(reach, address))
 }
 
 fn check_external(section: &Section<'_>, met: &Met, files: &[(String, PathBuf)]) {

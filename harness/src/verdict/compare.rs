@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::judgement::{FindingKind, Weighed};
 use super::options::FailOn;
 use crate::measure::metric::Better;
-use crate::measure::{Entry, Layout, Numbers};
+use crate::measure::{Entry, FleetShape, Layout, Numbers};
 use harness_base::error::chain;
 use harness_base::exit::Exit;
 
@@ -161,6 +161,10 @@ fn judge_runs(pair: &mut Pair, base: Vec<Run>, mut head: Vec<Run>, rule: Option<
         let (one, other) = (base.layout.word(), head.layout.word());
         return Err(format!("base is {one}, head is {other}; compare two files of one kind"));
     }
+    if base.fleet != head.fleet {
+        let (one, other) = (load_of(base.fleet.as_ref()), load_of(head.fleet.as_ref()));
+        return Err(format!("not comparable: the load of base came from {one}, that of head from {other}"));
+    }
     pair.layout = Some(head.layout);
     let rule = rule.unwrap_or_else(|| Rule::of(head.layout));
     pair.rule = Some(rule);
@@ -185,6 +189,11 @@ fn judge_runs(pair: &mut Pair, base: Vec<Run>, mut head: Vec<Run>, rule: Option<
     pair.problems.extend(problems);
     pair.changes = changes;
     Ok(())
+}
+
+/// Names what sent a load.
+fn load_of(fleet: Option<&FleetShape>) -> String {
+    fleet.map_or_else(|| "a process of the host".to_owned(), ToString::to_string)
 }
 
 /// States which quantile of the files the rule does not look at.

@@ -8,6 +8,7 @@ use super::parts::instances;
 use super::stage::{Detail, judging};
 use super::tail::{self, MS, pooled_estimate};
 use crate::measure::Arm;
+use crate::measure::metric::fleet::{ADVISORY, FLEET, has_fleet};
 use crate::measure::metric::row::{Pooled, Values};
 use crate::measure::metric::values::NO_ANSWER;
 use crate::measure::metric::{Absent, Kind, METRICS, Metric};
@@ -24,10 +25,23 @@ pub(super) fn metrics(record: &Record, details: &[Option<Detail>]) -> Vec<Measur
     let all: Vec<Measured> = stages
         .flat_map(|(stage, detail)| {
             let parts = Parts::of(stage);
-            rows(stage).into_iter().map(|metric| measured(metric, stage, &parts, detail)).collect::<Vec<_>>()
+            let of_kind = rows(stage).into_iter().map(|metric| measured(metric, stage, &parts, detail));
+            of_kind.chain(of_fleet(stage)).collect::<Vec<_>>()
         })
         .collect();
     without_doubles(all)
+}
+
+/// Computes the metrics of the fleet that sent the load of a stage, from its rounds; nothing without a fleet.
+fn of_fleet(stage: &StageRecord) -> Vec<Measured> {
+    let rows = if has_fleet(stage) { FLEET } else { &[] };
+    let of = |metric: &Metric| Measured {
+        // Every stage has them.
+        id: format!("{}@{}", metric.id, stage.name),
+        advisory: Some(ADVISORY.to_owned()),
+        ..measured(metric, stage, &Parts::Rounds, None)
+    };
+    rows.iter().map(of).collect()
 }
 
 /// Leaves out a metric without a value that another stage has too: several kinds can measure it, and one of them did.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::judgement::{Judgement, Measured};
 use super::stored::{RESULT, Stored};
 use crate::baseline::{Direct, Promoted, StoredMetric};
+use crate::measure::FleetFacts;
 use crate::measure::journal;
 use crate::measure::record::{BuildFacts, Record};
 use crate::measure::trial::Build;
@@ -99,6 +100,7 @@ pub fn promoted(stored: &Stored, again: &Judgement, reason: Option<&str>, now: S
         promoted_at: now,
         git: record.git.clone(),
         host: record.host.clone(),
+        fleet: record.fleet.as_ref().map(FleetFacts::shape),
         tool: record.tool.clone(),
         program: head.map_or_else(|| "unknown".to_owned(), program),
         program_sha256: head.and_then(|head| head.sha256.clone()),

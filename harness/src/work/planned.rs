@@ -64,6 +64,11 @@ pub trait StageWork {
         self.load().is_some()
     }
 
+    /// Returns whether a fleet of generators can send its load. Work without load needs no generator.
+    fn runs_on_fleet(&self) -> bool {
+        self.load().is_none() && self.rounds().is_none()
+    }
+
     /// Returns the metric whose smallest difference its rounds have to resolve.
     fn resolves(&self) -> Option<&'static str> {
         None
@@ -112,6 +117,11 @@ pub trait RoundsWork {
     /// See [`StageWork::resolves`].
     fn resolves(&self) -> Option<&'static str> {
         None
+    }
+
+    /// See [`StageWork::runs_on_fleet`].
+    fn runs_on_fleet(&self) -> bool {
+        false
     }
 
     /// See [`StageWork::describe`].
@@ -165,6 +175,10 @@ impl<W: RoundsWork> StageWork for W {
         true
     }
 
+    fn runs_on_fleet(&self) -> bool {
+        RoundsWork::runs_on_fleet(self)
+    }
+
     fn resolves(&self) -> Option<&'static str> {
         RoundsWork::resolves(self)
     }
@@ -183,6 +197,10 @@ pub struct Rounds<F> {
 }
 
 impl<F: Clone + Into<StageFacts>> RoundsWork for Rounds<F> {
+    fn runs_on_fleet(&self) -> bool {
+        true
+    }
+
     fn load(&self) -> &LoadWork {
         &self.load
     }

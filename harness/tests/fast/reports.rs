@@ -6,6 +6,7 @@ mod comment;
 mod compared;
 mod curve;
 mod docs;
+mod fleet;
 mod formats;
 mod guides;
 mod html;

@@ -6,6 +6,7 @@ mod connections;
 mod constrained;
 mod echo;
 mod expect;
+mod fleet;
 mod gates;
 mod import;
 mod limits;

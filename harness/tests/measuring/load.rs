@@ -117,6 +117,7 @@ fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> TrialOrder {
         reconnect: None,
         requests_per_connection: None,
         lists_streams: false,
+        stripe: None,
     }
 }
 

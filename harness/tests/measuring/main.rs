@@ -29,6 +29,7 @@ mod errors;
 mod events;
 mod failures;
 mod faults;
+mod fleet;
 mod freezes;
 mod hostile;
 mod init;

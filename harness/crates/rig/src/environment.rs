@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use nix::libc::c_char;
 
@@ -53,8 +53,14 @@ const KEPT: &[&str] = &[
 /// Beginnings of such variables.
 const KEPT_BEGINNINGS: &[&str] = &["FAKETIME", "HARNESS_", "LC_", "LLVM_PROFILE_", "RUST_", "XDG_"];
 
+/// The end of the name of a variable of the harness that holds a secret.
+const SECRET: &[u8] = b"_SECRET";
+
 /// Returns whether a variable is kept.
 fn is_kept(name: &[u8]) -> bool {
+    if name.ends_with(SECRET) {
+        return false;
+    }
     KEPT.iter().any(|kept| kept.as_bytes() == name)
         || KEPT_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning.as_bytes()))
 }
@@ -70,6 +76,21 @@ static USED: OnceLock<BTreeMap<String, String>> = OnceLock::new();
 /// Returns the value of a variable, also if [`forget_secrets`] keeps it in memory only.
 pub fn value(name: &str) -> Option<String> {
     USED.get().and_then(|used| used.get(name).cloned()).or_else(|| std::env::var(name).ok())
+}
+
+/// Values that are needed once, and that [`take`] removes.
+static HELD: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+/// Keeps the value of a variable in memory until [`take`] removes it, because [`forget_secrets`] overwrites it. Does nothing if it is not set.
+pub fn hold(name: &str) {
+    if let Some(value) = std::env::var(name).ok().filter(|value| !value.is_empty()) {
+        HELD.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), value);
+    }
+}
+
+/// Removes a value that [`hold`] kept, and returns it.
+pub fn take(name: &str) -> Option<String> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(name)
 }
 
 /// Overwrites the values of all variables that are not known to be harmless. Those of `used`, which a scenario passes to its programs,
@@ -139,6 +160,8 @@ mod tests {
         };
         assert_eq!(after("PATH=/bin"), "PATH=/bin");
         assert_eq!(after("HARNESS_PROFILE=dev"), "HARNESS_PROFILE=dev");
+        assert_eq!(after("HARNESS_FLEET_SECRET=ab"), "HARNESS_FLEET_SECRET=\0\0");
+        assert_eq!(after("HARNESS_FLEET_SECRET_FILE=/run/s"), "HARNESS_FLEET_SECRET_FILE=/run/s");
         assert_eq!(after("GITHUB_TOKEN=abc"), "GITHUB_TOKEN=\0\0\0");
         assert_eq!(after("DATABASE_URL=x=y"), "DATABASE_URL=\0\0\0");
         assert_eq!(after("EMPTY="), "EMPTY=");

@@ -47,6 +47,12 @@ pub enum Rule {
     Steal,
     /// Other processes took little CPU time.
     ForeignCpu,
+    /// The nodes of a fleet began at the same time.
+    Skew,
+    /// The clock of each node of a fleet was known well.
+    ClockError,
+    /// Each node of a fleet had its share of the schedule.
+    NodeShare,
 }
 
 /// Cause of a violated rule.
@@ -194,6 +200,34 @@ pub enum Found {
         share: f64,
         limit: f64,
     },
+    /// How far apart the nodes of a fleet released their first requests.
+    Skew {
+        skew_ns: u64,
+        limit_ns: u64,
+    },
+    /// By how much the clock of a node can differ from what was assumed.
+    ClockError {
+        error_ns: u64,
+        limit_ns: u64,
+    },
+    NodeShare {
+        scheduled: u64,
+        /// Requests of each node if all had equally many.
+        share: f64,
+        limit: f64,
+    },
+}
+
+/// A node of a fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AtNode {
+    /// From 0.
+    pub index: u64,
+    /// Number of nodes.
+    pub of: u64,
+    pub name: String,
 }
 
 /// One rule applied to one trial.
@@ -202,6 +236,9 @@ pub enum Found {
 #[serde(deny_unknown_fields)]
 pub struct Check {
     pub found: Found,
+    /// The node of the fleet on which it was found: the furthest from the limit; absent if it concerns no single node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<AtNode>,
     pub passed: bool,
     /// Absent when the rule holds.
     pub blame: Option<Blame>,
@@ -253,7 +290,7 @@ pub enum Tag {
 
 impl Rule {
     /// Every rule, in the order in which the audit applies them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Accounting,
         Self::Errors,
         Self::Achieved,
@@ -271,6 +308,9 @@ impl Rule {
         Self::TargetCpu,
         Self::Steal,
         Self::ForeignCpu,
+        Self::Skew,
+        Self::ClockError,
+        Self::NodeShare,
     ];
 
     /// Returns the name under `[audit]` and in reports.
@@ -293,6 +333,9 @@ impl Rule {
             Self::TargetCpu => "target_cpu",
             Self::Steal => "steal",
             Self::ForeignCpu => "foreign_cpu",
+            Self::Skew => "skew",
+            Self::ClockError => "clock_error",
+            Self::NodeShare => "node_share",
         }
     }
 }
@@ -319,6 +362,9 @@ impl Found {
             Self::TargetCpu { .. } => Rule::TargetCpu,
             Self::Steal { .. } => Rule::Steal,
             Self::ForeignCpu { .. } => Rule::ForeignCpu,
+            Self::Skew { .. } => Rule::Skew,
+            Self::ClockError { .. } => Rule::ClockError,
+            Self::NodeShare { .. } => Rule::NodeShare,
         }
     }
 }
@@ -338,7 +384,7 @@ pub fn by_rule<'a, T>(items: impl IntoIterator<Item = (&'a Check, T)>) -> Vec<(&
 impl Check {
     /// Creates a check. The blame is kept only if the rule does not hold.
     pub fn new(found: Found, passed: bool, blame: Blame) -> Self {
-        Self { found, passed, blame: (!passed).then_some(blame) }
+        Self { found, node: None, passed, blame: (!passed).then_some(blame) }
     }
 
     /// Creates the check of a rule whose values could not be read. It passes only if its limit, a share, permits every value.

@@ -49,6 +49,15 @@ pub struct Limits {
     pub saturated: Ratio,
     /// Largest relative difference between counted requests in flight and rate × mean service time.
     pub littles_law: Ratio,
+    /// Largest time between the beginnings of two nodes of a fleet.
+    #[serde(default = "skew")]
+    pub skew: Nanos,
+    /// Largest error of the clock of a node of a fleet.
+    #[serde(default = "clock_error")]
+    pub clock_error: Nanos,
+    /// Largest difference of a node's requests from an equal share, unless it is one request.
+    #[serde(default = "node_share")]
+    pub node_share: Ratio,
 }
 
 /// The limit of the pacer lag, because both have the same cause.
@@ -81,6 +90,21 @@ const fn probe_gap() -> Nanos {
     Nanos::from_millis(1)
 }
 
+/// The limit of the pacer lag, which is the same for one request.
+const fn skew() -> Nanos {
+    Nanos::from_millis(1)
+}
+
+/// Half of the skew that is permitted: a clock that is known worse could hide it.
+const fn clock_error() -> Nanos {
+    Nanos::from_micros(500)
+}
+
+/// Nodes take turns, so their numbers of requests in a window differ by one.
+const fn node_share() -> Ratio {
+    Ratio(0.01)
+}
+
 /// CPU times are then correct within 10 %.
 const fn readings() -> Ratio {
     Ratio(0.9)
@@ -105,6 +129,9 @@ impl Default for Limits {
             target_cpu: Ratio(0.60),
             saturated: Ratio(0.90),
             littles_law: Ratio(0.20),
+            skew: skew(),
+            clock_error: clock_error(),
+            node_share: node_share(),
         }
     }
 }
@@ -168,6 +195,15 @@ impl Limits {
             littles_law: section
                 .field("littles_law", "largest disagreement between counted and computed requests in flight")
                 .default(base.littles_law),
+            skew: section
+                .field("skew", "fleet: largest time between the beginnings of two nodes, each compared with its order")
+                .default(base.skew),
+            clock_error: section
+                .field("clock_error", "fleet: largest error of what is known of the clock of a node")
+                .default(base.clock_error),
+            node_share: section
+                .field("node_share", "fleet: largest difference of the requests of a node from an equal share")
+                .default(base.node_share),
         }
     }
 }

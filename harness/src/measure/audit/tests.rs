@@ -58,6 +58,7 @@ fn failed_while(
         readings,
         target_cpus: 2.0,
         both_to_target: false,
+        on_host: &[],
     })
 }
 
@@ -150,6 +151,7 @@ fn a_stall_of_a_closed_loop_is_a_share_of_the_window_or_of_its_long_requests() {
             readings: &readings,
             target_cpus: 2.0,
             both_to_target: false,
+            on_host: &[],
         })
     };
     let stall = [(Rule::Stall, Some(Blame::Generator))];
@@ -242,6 +244,7 @@ fn the_calls_of_each_tool_and_the_sessions_must_match_and_the_tool_is_named() {
             readings: &series,
             target_cpus: 1.0,
             both_to_target: false,
+            on_host: &[],
         };
         let check = super::ledger(&evidence, &limits).unwrap();
         (check.passed, check.to_string())
@@ -355,6 +358,7 @@ fn a_relay_that_is_late_or_stalled_is_the_instruments_doing_and_a_busy_one_is_na
             readings: &readings,
             target_cpus: 2.0,
             both_to_target: false,
+            on_host: &[],
         };
         (violated(&evidence), tags(&evidence, &Limits::default()))
     };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Blame, Check, Found, JudgedLag, OwnProcess, ShareOf, Tag};
+use super::{AtNode, Blame, Check, Found, JudgedLag, OwnProcess, ShareOf, Tag};
 use harness_base::units::{Nanos, Ratio, grouped, three_digits};
 use harness_load::facts::LedgerRule;
 
@@ -19,6 +19,9 @@ fn quantile_name(quantile: f64) -> String {
 
 impl fmt::Display for Check {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(AtNode { index, of, name }) = &self.node {
+            write!(out, "node {} of {of} ({name}): ", index + 1)?;
+        }
         self.found.fmt(out)?;
         match (&self.found, self.blame) {
             (Found::Achieved { .. }, Some(Blame::Generator)) => {
@@ -93,12 +96,32 @@ impl fmt::Display for Found {
                 three_digits(*counted),
                 three_digits(*computed)
             ),
+            Self::Skew { .. } | Self::ClockError { .. } | Self::NodeShare { .. } => self.write_about_fleet(out),
             _ => self.write_about_host(out),
         }
     }
 }
 
 impl Found {
+    /// Formats what was found about the nodes of a fleet.
+    fn write_about_fleet(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Skew { skew_ns, limit_ns } => {
+                let (skew, limit) = (Nanos(*skew_ns), Nanos(*limit_ns));
+                write!(out, "began {skew} after the first node, compared with their orders, limit {limit}")
+            }
+            Self::ClockError { error_ns, limit_ns } => {
+                let (error, limit) = (Nanos(*error_ns), Nanos(*limit_ns));
+                write!(out, "its clock is known to {error} only, limit {limit}")
+            }
+            Self::NodeShare { scheduled, share, limit } => {
+                let (scheduled, share) = (count(*scheduled), grouped(share.round()));
+                write!(out, "{scheduled} requests scheduled, an equal share is {share}, limit ± {}", Ratio(*limit))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Formats what was found about the host and the processes on it, rather than about requests.
     fn write_about_host(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -204,6 +227,9 @@ impl Check {
             Found::TargetCpu { .. } => "near saturation latency is queueing, not overhead: lower `rate`",
             Found::Steal { .. } => "the hypervisor gave CPU time to other guests: repeat later or on another host",
             Found::ForeignCpu { .. } => "stop other programs on this host (see `top`), then repeat",
+            Found::Skew { .. } => "a node began late: use quieter nodes, or nodes with more CPUs",
+            Found::ClockError { .. } => "the way to this node is long or busy: use a nearer node or a quieter network",
+            Found::NodeShare { .. } => "the nodes did not share one schedule, which is a bug of harness: report it",
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::bencher::Measure;
 use super::fact::Fact;
+use super::fleet::FLEET;
 use super::row::{Metric, bare};
 
 macro_rules! tables {
@@ -61,10 +62,10 @@ pub fn find(id: &str) -> Option<&'static Metric> {
     rows(id).next()
 }
 
-/// Iterates over the rows that match `id`, one for each kind of stage that measures it.
+/// Iterates over the rows that match `id`, one for each kind of stage that measures it; those of a fleet belong to no kind.
 pub fn rows(id: &str) -> impl Iterator<Item = &'static Metric> {
     let bare = bare(id);
-    METRICS.iter().filter(move |metric| match metric.id.split_once("{vus}") {
+    METRICS.iter().chain(FLEET).filter(move |metric| match metric.id.split_once("{vus}") {
         None => metric.id == bare,
         Some((before, after)) => bare
             .strip_prefix(before)

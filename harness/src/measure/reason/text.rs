@@ -89,6 +89,14 @@ impl fmt::Display for Problem {
             Self::Described { stage } => {
                 write!(out, "stage {stage}, over which the target reported this, is not valid or did not run")
             }
+            Self::NodeLost { node, of, name, instance, after_ns, why } => {
+                let (node, instance) = (node + 1, instance + 1);
+                let when = after_ns.map_or_else(
+                    || format!("before instance {instance} began"),
+                    |after| format!("{:.1} s into instance {instance}", Nanos(after).as_secs_f64()),
+                );
+                write!(out, "node {node} of {of} ({name}) was lost {when}: {why}")
+            }
             Self::Unread { quantity, missing, windows } => write!(
                 out,
                 "{quantity} of the target could not be read in {missing} of {windows} windows, so a leak cannot be \

@@ -96,11 +96,11 @@ impl Relays {
         rig: &Rig<'_>,
         stage: &Stage,
         work: Option<&LoadWork>,
-        (name, proxied, direct): (&str, &HttpUrl, Option<&HttpUrl>),
+        ((name, instance), proxied, direct): ((&str, u32), &HttpUrl, Option<&HttpUrl>),
     ) -> Result<Option<Engine>, Halt> {
         let Some(work) = work else { return Ok(None) };
         let Arms { proxied, direct } = self.before(rig, stage, name, (proxied, direct)).await?;
-        Engine::start(rig, stage, work, name, &proxied, direct.as_ref()).await.map(Some)
+        Engine::start(rig, stage, work, (name, instance), &proxied, direct.as_ref()).await.map(Some)
     }
 
     pub(super) fn pids(&self) -> Vec<i32> {

@@ -6,7 +6,7 @@ use harness_base::words::nearest;
 /// Tables whose values can vary.
 const VARY: [&str; 6] = ["upstream", "request", "workload", "network", "target", "stage"];
 /// Keys that are one for the whole run.
-const ONE: [&str; 13] = [
+const ONE: [&str; 14] = [
     "name",
     "seed",
     "audit",
@@ -19,6 +19,7 @@ const ONE: [&str; 13] = [
     "scrape",
     "log",
     "egress",
+    "fleet",
     "matrix",
 ];
 /// Keys of a stage that say what it is instead of what is measured.

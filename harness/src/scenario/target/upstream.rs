@@ -2,22 +2,23 @@
 
 use std::net::IpAddr;
 
+use super::check_url;
 use super::met::Met;
 use crate::spec::Section;
 use harness_base::units::Ratio;
-use harness_rig::target::loopback;
+use harness_fleet::spec::Range;
 use harness_rig::target::spec::{Builtin, McpServer, Upstream};
 
 /// Reads `[upstream]`; `None` if it is not written.
-pub(in crate::scenario) fn read_upstream(section: &Section<'_>) -> Option<Upstream> {
+pub(in crate::scenario) fn read_upstream(section: &Section<'_>, reach: &[Range]) -> Option<Upstream> {
     if !section.is_written() && !section.describing() {
         return None;
     }
     if !section.describing() {
         section.exactly_one(&["builtin", "process", "url"]);
     }
-    let url = read_url(section).map(Upstream::Url);
-    let process = section.optional_table("process", "a program to start").map(|process| read_process(&process));
+    let url = read_url(section, reach).map(Upstream::Url);
+    let process = section.optional_table("process", "a program to start").map(|process| read_process(&process, reach));
     let builtin = section.optional_table("builtin", "the bundled mock upstream");
     let builtin = builtin.map(|builtin| Upstream::Builtin(read_builtin(&builtin, &Builtin::default())));
     builtin.or(process).or(url)
@@ -92,11 +93,11 @@ fn read_mcp(section: &Section<'_>, base: &McpServer) -> McpServer {
     }
 }
 
-fn read_url(section: &Section<'_>) -> Option<String> {
+fn read_url(section: &Section<'_>, reach: &[Range]) -> Option<String> {
     let url: Option<String> = section.field("url", "URL of an upstream that already runs").optional();
     let mut met = Met::default();
     let template = met.note(section, "", "url", url.as_ref()?);
-    if let Some(Err(error)) = template.map(|template| loopback::check(&template, true)) {
+    if let Some(Err(error)) = template.map(|template| check_url(&template, true, reach)) {
         section.mistake("url", error.to_string(), None);
     }
     if !met.places().is_empty() {
@@ -109,7 +110,7 @@ fn read_url(section: &Section<'_>) -> Option<String> {
     url
 }
 
-fn read_process(section: &Section<'_>) -> Upstream {
+fn read_process(section: &Section<'_>, reach: &[Range]) -> Upstream {
     let mut met = Met::default();
     let process = super::read_process(section, "", &mut met);
     let passed_on = met.places();
@@ -117,7 +118,7 @@ fn read_process(section: &Section<'_>) -> Upstream {
         section.field("url", "where it answers, for example \"http://127.0.0.1:{port.upstream}\"").required();
     if section.has("url")
         && let Some(template) = met.note(section, "", "url", &url)
-        && let Err(error) = loopback::check(&template, true)
+        && let Err(error) = check_url(&template, true, reach)
     {
         section.mistake("url", error.to_string(), None);
     }

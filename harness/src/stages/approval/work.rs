@@ -53,6 +53,10 @@ impl StageWork for Work {
         too_few_launches(stage, self.launches)
     }
 
+    fn runs_on_fleet(&self) -> bool {
+        false
+    }
+
     fn facts(&self) -> StageFacts {
         Stage {
             egress: self.egress.clone(),

@@ -16,7 +16,7 @@ use crate::run::cancels;
 use crate::run::event::Event;
 use crate::run::halt::{Halt, Stop};
 use crate::run::rig::Rig;
-use crate::run::trial::{self, LEAD, Measured, edges};
+use crate::run::trial::{self, Measured, edges};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
 use harness_base::clock::Mono;
@@ -98,7 +98,7 @@ async fn watched(
 ) -> Result<RoundStatus, Halt> {
     trial::preflight(rig, stage, bench, Arm::Proxied).await?;
     bench.drive(&rig.interrupt, async |generator| generator.open(Arm::Proxied).await).await?;
-    let begun = Mono::now().after(LEAD);
+    let begun = Mono::now().after(rig.lead());
     let start = begun.after(load.warmup);
     let from = start.after(work.before);
     let span = Span { start, from, until: from.after(work.fault) };

@@ -17,6 +17,10 @@ impl RoundsWork for Work {
         &mut self.0
     }
 
+    fn runs_on_fleet(&self) -> bool {
+        true
+    }
+
     fn resolves(&self) -> Option<&'static str> {
         Some("overhead/latency_p50")
     }

@@ -14,7 +14,7 @@ use crate::run::event::Event;
 use crate::run::halt::Halt;
 use crate::run::ledger::Count;
 use crate::run::rig::Rig;
-use crate::run::trial::{self, LEAD, Measured, edges};
+use crate::run::trial::{self, Measured, edges};
 use crate::work::Stage;
 use harness_base::clock::Mono;
 use harness_base::heartbeat::LEAST;
@@ -70,7 +70,7 @@ async fn one(rig: &mut Rig<'_>, stage: &Stage, work: &Work, index: u64) -> Resul
 async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Bench) -> Result<RoundStatus, Halt> {
     trial::preflight(rig, stage, bench, Arm::Proxied).await?;
     bench.drive(&rig.interrupt, async |generator| generator.open(Arm::Proxied).await).await?;
-    let begun = Mono::now().after(LEAD);
+    let begun = Mono::now().after(rig.lead());
     let start = begun.after(work.load.warmup);
     bench.announce(start, start.after(work.load.window));
     let order = trial::order(&work.load, Arm::Proxied, begun);

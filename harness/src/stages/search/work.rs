@@ -92,6 +92,10 @@ impl StageWork for Work {
         false
     }
 
+    fn runs_on_fleet(&self) -> bool {
+        false
+    }
+
     fn facts(&self) -> StageFacts {
         Stage {
             objective: self.objective,

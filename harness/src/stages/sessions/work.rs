@@ -118,6 +118,10 @@ impl StageWork for Work {
         Some((format!("the stage opens {}", self.held.word()), hint))
     }
 
+    fn runs_on_fleet(&self) -> bool {
+        false
+    }
+
     fn facts(&self) -> StageFacts {
         Stage {
             held: self.held,

@@ -28,7 +28,7 @@ use crate::run::profile;
 use crate::run::recorder::Recorder;
 use crate::run::relays;
 use crate::run::rig::Rig;
-use crate::run::trial::{self, LEAD, Measured};
+use crate::run::trial::{self, Measured};
 use crate::work::Stage;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
@@ -74,7 +74,7 @@ async fn watched(rig: &mut Rig<'_>, stage: &Stage, work: &Work, bench: &mut Benc
     bench.drive(&rig.interrupt, async |generator| generator.open(Arm::Proxied).await).await?;
     let before = trial::hits(bench, &stage.requests).await?;
     let relayed = bench.relay_counts().await?;
-    let begun = Mono::now().after(LEAD);
+    let begun = Mono::now().after(rig.lead());
     let mut watch = Watch::new(work, bench, begun);
     let load = match watch.follow(rig, stage, work, bench).await {
         Ok(load) => load,

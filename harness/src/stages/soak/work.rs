@@ -79,6 +79,10 @@ impl StageWork for Work {
         true
     }
 
+    fn runs_on_fleet(&self) -> bool {
+        true
+    }
+
     fn facts(&self) -> StageFacts {
         Stage { window_ns: self.window.0, warmup_ns: self.load.warmup.0, budget: self.budget, min_abs: self.min_abs }
             .into()

@@ -21,6 +21,12 @@ pub(super) fn median(mut runs: Vec<Numbers>) -> Result<Numbers, String> {
             newest.source, other.source
         ));
     }
+    if let Some(other) = runs.iter().find(|run| run.fleet != newest.fleet) {
+        return Err(format!(
+            "base: the load of {} and {} came from fleets of different shapes, or from none; keep runs of one shape together",
+            newest.source, other.source
+        ));
+    }
     // A number that only older runs have still counts: it must not vanish because the newest run lacks it.
     let mut entries = newest.entries.clone();
     for entry in runs.iter().rev().flat_map(|run| &run.entries) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::interop;
 use crate::measure::journal;
 use crate::measure::record::Record;
-use crate::measure::{Entry, Layout, Numbers, Values};
+use crate::measure::{Entry, FleetFacts, Layout, Numbers, Values};
 use crate::verdict::checked::checked;
 use crate::verdict::gate::{self, Gates};
 use crate::verdict::judgement::{Measured, Value};
@@ -125,6 +125,7 @@ fn of_record(record: &Record, path: &Path) -> Numbers {
         layout: Layout::Result,
         host: Some(record.host.fingerprint()),
         scenario: Some(format!("{} {digest}{quick}{set}", facts.name)),
+        fleet: record.fleet.as_ref().map(FleetFacts::shape),
         entries: metrics.iter().filter_map(entry).collect(),
         absent: metrics.iter().filter_map(|metric| Some((metric.id.clone(), metric.absence()?.to_owned()))).collect(),
     }

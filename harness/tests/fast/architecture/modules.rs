@@ -67,6 +67,7 @@ pub const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("harness_load", &["measure", "work", "scenario", "plan", "run", "doctor", "cli"]),
     ("harness_rig", &["measure", "work", "scenario", "plan", "run", "doctor", "init", "cli"]),
     ("harness_image", &["measure", "run", "cli"]),
+    ("harness_fleet", &["measure", "scenario", "plan", "run", "cli"]),
     ("harness_stats", &["measure", "verdict", "report", "plan", "calibrate"]),
     ("hyper", &["scenario"]),
     ("indicatif", &["progress"]),

@@ -150,6 +150,7 @@ pub fn run(n: u64, value: f64) -> Promoted {
             dirty: false,
         }),
         host: host(),
+        fleet: None,
         tool: ToolFacts { version: "0.1.0".to_owned(), profile: "release".to_owned() },
         program: "builtin:sidecar".to_owned(),
         program_sha256: None,

@@ -53,6 +53,21 @@ fn of<'a>(comparison: &'a Comparison, id: &str) -> &'a Change {
     comparison.pairs[0].changes.iter().find(|change| change.id == id).unwrap_or_else(|| panic!("{comparison:#?}"))
 }
 
+#[test]
+fn loads_of_fleets_of_other_shapes_are_not_comparable() {
+    let fleet = |nodes: usize| {
+        let nodes = vec![harness_fleet::order::NodeFacts::default(); nodes];
+        let engine = harness::measure::fleet::Placed::Joined;
+        Some(harness::measure::FleetFacts { engine, cpus: None, memory_bytes: None, nodes })
+    };
+    let of = |nodes: usize| Record { fleet: fleet(nodes), ..launches(1.0) };
+    assert!(judged(&of(2), &of(2)).pairs[0].problems.is_empty());
+    let found = judged(&of(2), &launches(1.0));
+    let words =
+        "not comparable: the load of base came from 2 nodes joined by hand, that of head from a process of the host";
+    assert_eq!((found.pairs[0].problems[0].message.as_str(), found.pairs[0].changes.len()), (words, 0));
+}
+
 fn ready(base: &Record, head: &Record) -> FindingKind {
     of(&judged(base, head), "startup/to_ready").finding
 }

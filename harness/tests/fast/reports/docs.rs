@@ -33,6 +33,9 @@ fn the_limits_in_the_glossary_are_the_defaults() {
         target_cpu,
         saturated,
         littles_law,
+        skew,
+        clock_error,
+        node_share,
     } = Limits::default();
     let limits = [
         ("achieved", achieved.notation()),
@@ -51,6 +54,9 @@ fn the_limits_in_the_glossary_are_the_defaults() {
         ("target_cpu", target_cpu.notation()),
         ("saturated", saturated.notation()),
         ("littles_law", littles_law.notation()),
+        ("skew", skew.notation()),
+        ("clock_error", clock_error.notation()),
+        ("node_share", node_share.notation()),
     ];
     let glossary = document("glossary.md");
     let rows = glossary.lines().filter(|line| line.starts_with("| `"));

@@ -16,6 +16,7 @@ use harness_base::clock::Mono;
 use harness_base::exit::Exit;
 use harness_base::units::{Nanos, Rate};
 use harness_load::facts::{ReadLag, StallTotal};
+use harness_load::nodes::{NodeClock, NodeTrial};
 
 use super::*;
 
@@ -238,6 +239,35 @@ fn late_relay() -> RelayFacts {
     }
 }
 
+/// Returns the checks of a trial whose nodes do not keep together.
+fn of_nodes(readings: &Series<Reading>) -> Vec<Check> {
+    let node = |index: u64, scheduled: u64| NodeTrial {
+        index,
+        name: format!("worker-{index}"),
+        scheduled,
+        first_lag_ns: Some(index * 2_000_000),
+        clock: NodeClock { offset_ns: 0, error_ns: index * 900_000 },
+        ..NodeTrial::default()
+    };
+    let load = LoadFacts { nodes: vec![node(0, 290), node(1, 210)], ..LoadFacts::default() };
+    let evidence = Evidence {
+        arm: Arm::Direct,
+        offered: Pace::constant(Rate(1_000.0)),
+        connections: 10,
+        load: &load,
+        ledger: None,
+        ledger_rule: LedgerRule::Exact,
+        relays: &[],
+        readings,
+        target_cpus: 2.0,
+        both_to_target: false,
+        on_host: &[],
+    };
+    let mut checks = audit(&evidence, &Limits::default());
+    checks.retain(|check| check.node.is_some());
+    checks
+}
+
 /// Returns the checks of trials that together violate every rule.
 fn broken() -> Vec<Check> {
     let reading = |seconds: u64| Reading {
@@ -284,9 +314,11 @@ fn broken() -> Vec<Check> {
             readings: &readings,
             target_cpus: 2.0,
             both_to_target: false,
+            on_host: &[],
         };
         checks.extend(audit(&evidence, &Limits::default()));
     }
+    checks.extend(of_nodes(&readings));
     let launch = LaunchRecord { ready_ns: Some(14_000_000), probe_gap_ns: 1_900_000, ..LaunchRecord::default() };
     checks.extend(launch_disturbances(&launch, &readings, &Limits::default()));
     checks.push(Check::new(Found::Cold { pages: 212 }, false, Blame::Host));

@@ -60,7 +60,8 @@ impl TlsServer {
         let arm =
             ArmAddress { arm: Arm::Direct, address: address.into(), host, base_path, tls, http2: None, stdio: false };
         let (child, generator) =
-            launch(Job { arms: vec![arm], requests: vec![request], connections, workers: 0, seed: 7, stripe: None }).await;
+            launch(Job { arms: vec![arm], requests: vec![request], connections, workers: 0, seed: 7, stripe: None })
+                .await;
         Load { child, generator: generator.unwrap() }
     }
 }

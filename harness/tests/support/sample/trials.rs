@@ -47,6 +47,7 @@ impl Maker {
             readings: &readings,
             target_cpus: CPUS,
             both_to_target: false,
+            on_host: &[],
         };
         let (audit, tags) = (audit(&evidence, &Limits::default()), tags(&evidence, &Limits::default()));
         TrialRecord {

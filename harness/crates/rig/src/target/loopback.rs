@@ -1,4 +1,4 @@
-//! The check that traffic stays on this host.
+//! The check that traffic stays on this host, or within the ranges that a fleet may load.
 
 use std::net::IpAddr;
 
@@ -26,6 +26,15 @@ pub enum LoopbackError {
 /// # Errors
 /// Returns an error when traffic must not go there.
 pub fn check(template: &Template, base_only: bool) -> Result<(), LoopbackError> {
+    check_within(template, base_only, &|_| false)
+}
+
+/// Checks a URL like [`check`], and also allows addresses for which `reach` returns true. Names of hosts are not resolved, so they are
+/// refused.
+///
+/// # Errors
+/// Returns an error when traffic must not go there.
+pub fn check_within(template: &Template, base_only: bool, reach: &dyn Fn(IpAddr) -> bool) -> Result<(), LoopbackError> {
     let stand_in = template.render(|piece| match piece {
         Piece::Text(text) => Ok(text.clone()),
         Piece::Port(_) => Ok("9".to_owned()),
@@ -38,15 +47,15 @@ pub fn check(template: &Template, base_only: bool) -> Result<(), LoopbackError> 
         Piece::Variable { name, default } => variable(name, default.as_deref()).ok_or(None),
     });
     match stand_in {
-        Ok(text) => check_text(&text, base_only),
+        Ok(text) => check_text(&text, base_only, reach),
         Err(Some(error)) => Err(error),
         Err(None) => Ok(()),
     }
 }
 
-fn check_text(text: &str, base_only: bool) -> Result<(), LoopbackError> {
+fn check_text(text: &str, base_only: bool, reach: &dyn Fn(IpAddr) -> bool) -> Result<(), LoopbackError> {
     if !text.starts_with(UNIX) {
-        check_host(text)?;
+        check_host(text, reach)?;
     }
     let url = HttpUrl::parse(text).map_err(|cause| LoopbackError::Url { text: text.to_owned(), cause })?;
     if base_only && url.path != "/" {
@@ -56,7 +65,7 @@ fn check_text(text: &str, base_only: bool) -> Result<(), LoopbackError> {
 }
 
 /// Checks the host of a URL. This comes first, so that the names of other hosts are never looked up.
-fn check_host(text: &str) -> Result<(), LoopbackError> {
+fn check_host(text: &str, reach: &dyn Fn(IpAddr) -> bool) -> Result<(), LoopbackError> {
     let plain = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let rest = plain.ok_or_else(|| LoopbackError::Scheme(text.to_owned()))?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -64,12 +73,12 @@ fn check_host(text: &str) -> Result<(), LoopbackError> {
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,
     };
-    if is_loopback(host) { Ok(()) } else { Err(LoopbackError::OtherHost(host.to_owned())) }
+    if is_allowed(host, reach) { Ok(()) } else { Err(LoopbackError::OtherHost(host.to_owned())) }
 }
 
-fn is_loopback(host: &str) -> bool {
+fn is_allowed(host: &str, reach: &dyn Fn(IpAddr) -> bool) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback() || reach(address))
 }
 
 #[cfg(test)]
@@ -111,5 +120,15 @@ mod tests {
         assert!(judged("unix://{socket.proxy}:/x", false).is_ok());
         assert!(judged("http://127.0.0.1:1/x", false).is_ok());
         assert!(judged("${HARNESS_TEST_NEVER_SET}/x", true).is_ok());
+    }
+
+    #[test]
+    fn addresses_in_reach_are_allowed_and_names_are_not() {
+        let reach = |address: IpAddr| address == IpAddr::from([198, 18, 0, 1]);
+        let judged = |text: &str| check_within(&Template::parse(text).unwrap(), true, &reach);
+        assert!(judged("http://198.18.0.1:{port.a}").is_ok());
+        for wrong in ["http://198.18.0.2:80", "http://host.test:80", "http://198.18.0.1.test:80"] {
+            assert!(matches!(judged(wrong), Err(LoopbackError::OtherHost(_))), "{wrong}");
+        }
     }
 }
