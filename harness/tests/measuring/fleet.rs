@@ -19,7 +19,7 @@ const OVERHEAD: &str =
 /// Returns the nodes of a fleet, of which two have clocks that differ by days from that of the hub, if the kernel permits it.
 fn four_nodes() -> Vec<Node> {
     let days = |days: u64| if joined::may_shift_clocks() { days } else { 0 };
-    [0, 3, 0, 11].map(|n| Node { days: days(n), ..Node::default() }).to_vec()
+    [0, 3, 0, 11].map(|n| Node { days: days(n) }).to_vec()
 }
 
 /// Checks that the hits of the upstream are the requests of all nodes, in every trial.
@@ -107,7 +107,7 @@ fn nodes_whose_clocks_differ_by_days_begin_within_a_fifth_of_a_millisecond() {
         return;
     }
     let stages = OVERHEAD.replace("rounds = 6", "rounds = 50");
-    let nodes = [3, 7, 11, 15].map(|days| Node { days, ..Node::default() }).to_vec();
+    let nodes = [3, 7, 11, 15].map(|days| Node { days }).to_vec();
     let fleet = Fleet::new(nodes, &[], &stages);
     let begins = || {
         let stage = undisturbed(|| fleet.run().0).stage("overhead");
