@@ -1,0 +1,34 @@
+//! A fleet: load generators on several machines that work as one.
+//!
+//! Control speaks the load child's protocol with the hub. The hub passes each command on to all nodes, each of which gives it to a load
+//! child of its own, and merges their answers into one.
+//!
+//! ```text
+//! control: client ── lines ── hub: door → session (one per node) → conductor (barrier, start, merge)
+//!                               └── frames over TLS ── node: load child, sampler
+//! ```
+
+pub mod clock;
+pub mod frame;
+pub mod hello;
+pub mod hub;
+pub mod message;
+pub mod node;
+pub mod order;
+pub mod secret;
+pub mod spec;
+pub mod tls;
+
+mod binary;
+mod client;
+mod upward;
+
+pub use client::{AssembleError, assemble};
+pub use hello::Refusal;
+pub use node::{JoinError, JoinOptions, Served, join};
+pub use order::{HubEvent, HubOrder, LEAD, NodeFacts, RefusedPeer};
+pub use secret::{HUB_VARIABLE, HubSecret, NODE_FILE_VARIABLE, NODE_VARIABLE, NodeSecret, SecretError};
+pub use spec::{Each, FleetEngine, FleetSpec, Range, RangeError};
+
+#[cfg(test)]
+mod tests;
