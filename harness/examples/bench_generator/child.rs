@@ -134,7 +134,6 @@ impl Child {
             reconnect: None,
             requests_per_connection: None,
             lists_streams: false,
-            stripe: None,
         };
         let facts = self.generator.trial(order, |_| {}).await?;
         ensure!(facts.outcomes.errors() == 0, "{}: {:?}", facts.outcomes.describe(), facts.examples);

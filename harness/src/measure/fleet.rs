@@ -116,6 +116,11 @@ impl FleetFacts {
         FleetShape { engine: *engine, nodes: nodes.len() as u64, cpus: *cpus, memory_bytes: *memory_bytes }
     }
 
+    /// Describes the shape and every node in one line.
+    pub fn described(&self) -> String {
+        format!("{}: {}", self.shape(), self.machines().join("; "))
+    }
+
     /// Lists the indexes of the nodes that run on the host of the target.
     pub fn on_host(&self) -> Vec<u64> {
         self.nodes.iter().filter(|node| node.shares_host).map(|node| node.index).collect()

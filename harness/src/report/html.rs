@@ -111,9 +111,7 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
     }));
     let host = &record.host;
     facts.push(("host", format!("{}, {} CPUs, {}", host.cpu_model, host.cpus, Bytes(host.memory_bytes))));
-    facts.extend(
-        record.fleet.as_ref().map(|fleet| ("load from", format!("{}: {}", fleet.shape(), fleet.machines().join("; ")))),
-    );
+    facts.extend(record.fleet.as_ref().map(|fleet| ("load from", fleet.described())));
     let quick = if record.scenario.quick { ", quick: not for publication" } else { "" };
     facts.push(("when", format!("{}, took {}{quick}", record.started_at, Nanos(record.took_ns))));
     facts.push(("run", record.run_id.clone()));

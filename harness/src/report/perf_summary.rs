@@ -3,6 +3,7 @@
 
 use super::{Error, ReportFormat, Summary};
 use crate::measure::Setting;
+use crate::measure::fleet::FleetFacts;
 use crate::measure::profile::{Profile, SelfTime};
 use crate::measure::record::{Record, StageRecord};
 use crate::verdict::judgement::{ClaimFinding, ClaimState, Finding, FindingKind};
@@ -74,7 +75,7 @@ fn hardware(record: &Record) -> String {
         ("memory", Some(Bytes(host.memory_bytes).to_string())),
         ("system", Some(format!("{}, Linux {}", host.os, host.kernel))),
         ("virtualization", host.virtualization.clone()),
-        ("load from", record.fleet.as_ref().map(|fleet| format!("{}: {}", fleet.shape(), fleet.machines().join("; ")))),
+        ("load from", Some(record.fleet.as_ref().map_or_else(|| "this machine".to_owned(), FleetFacts::described))),
     ])
 }
 

@@ -103,7 +103,6 @@ fn open_loop(rate_per_second: f64, warmup_ms: u64, window_ms: u64) -> TrialOrder
 fn order(pace: Pace, warmup_ms: u64, window_ms: u64) -> TrialOrder {
     TrialOrder {
         arm: Arm::Direct,
-        stripe: None,
         pace,
         sequence: 0,
         connections: u64::MAX,
@@ -132,7 +131,6 @@ async fn a_preflight_reports_what_came() {
     good.expect.present = vec!["/result/id".to_owned()];
     let direct = ArmAddress {
         arm: Arm::Direct,
-        stripe: None,
         address: server.address().into(),
         host: "upstream".to_owned(),
         base_path: "/base".to_owned(),
@@ -163,7 +161,6 @@ async fn impossible_orders_are_refused_with_the_reason() {
     let address = server.address();
     let direct = ArmAddress {
         arm: Arm::Direct,
-        stripe: None,
         address: address.into(),
         host: "upstream".to_owned(),
         base_path: String::new(),

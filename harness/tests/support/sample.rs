@@ -87,6 +87,7 @@ pub fn record() -> Record {
         interrupted: false,
         sampler_cost_ratio: Some(0.0031),
         retries: Vec::new(),
+        fleet: None,
     }
 }
 

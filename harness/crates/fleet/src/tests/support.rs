@@ -99,6 +99,7 @@ impl Fake {
             outcomes: Outcomes { ok: self.response.count(), ..Outcomes::default() },
             completed_in_window: self.response.count(),
             sent_total: self.response.count(),
+            seconds: vec![second],
             ..LoadFacts::default()
         };
         facts.latencies.response = self.response.clone();
