@@ -13,6 +13,7 @@ const LATE: Duration = Duration::from_millis(100);
 const MEMORY: u64 = 64 << 10;
 
 const VERSION: Answer = |peer| json(peer, 200, "{\"ApiVersion\":\"1.48\"}");
+const ALONE: Answer = |peer| json(peer, 200, "{\"Swarm\":{\"LocalNodeState\":\"inactive\"}}");
 const NOTHING: Answer = |peer| json(peer, 200, "[]");
 
 /// Lists what ended runs left behind in this engine.
@@ -28,12 +29,21 @@ fn clean(choose: impl Fn(&str) -> Answer + Send + Copy + 'static) -> (Watched, K
 /// Attacks the first request, or the second.
 fn attacked(attack: Attack, first: bool) -> (Watched, Kept) {
     let answer = attack.answer;
-    clean(move |request| if !first && request.contains("/version ") { VERSION } else { answer })
+    clean(move |request| match request {
+        version if !first && version.contains("/version ") => VERSION,
+        // It has a time limit of its own.
+        info if !first && info.contains("/info ") => ALONE,
+        _ => answer,
+    })
 }
 
 #[test]
 fn hostile_answers_instead_of_an_engines_end_in_time_and_take_no_memory() {
-    let (normal, _) = clean(|request| if request.contains("/version ") { VERSION } else { NOTHING });
+    let (normal, _) = clean(|request| match request {
+        version if version.contains("/version ") => VERSION,
+        info if info.contains("/info ") => ALONE,
+        _ => NOTHING,
+    });
     assert_eq!(normal.code, Some(0), "{}", normal.stderr);
     // All at a time, because those that wait do so for half a minute.
     std::thread::scope(|scope| {

@@ -31,20 +31,25 @@ pub struct Estimate {
     pub error_ns: u64,
     /// By the hub's clock.
     pub at: Mono,
+    /// Whether both clocks are of one kernel, and so never drift apart: a time namespace only shifts its clock.
+    pub of_one_kernel: bool,
 }
 
 impl Estimate {
     /// Computes it from one probe.
-    pub fn of(sample: Sample) -> Self {
+    pub fn of(sample: Sample, of_one_kernel: bool) -> Self {
         let round_trip = sample.heard.since(sample.sent).0;
         let middle = sample.sent.0.saturating_add(round_trip / 2);
         let ahead = i128::from(sample.stamped.0) - i128::from(middle);
         let offset_ns = i64::try_from(ahead).unwrap_or(if ahead < 0 { i64::MIN } else { i64::MAX });
-        Self { offset_ns, error_ns: round_trip.div_ceil(2), at: sample.heard }
+        Self { offset_ns, error_ns: round_trip.div_ceil(2), at: sample.heard, of_one_kernel }
     }
 
-    /// Returns how far the offset can be off at another instant: the clocks drift apart meanwhile.
+    /// Returns how far the offset can be off at another instant: the clocks of two kernels drift apart meanwhile.
     pub fn error_at(self, instant: Mono) -> u64 {
+        if self.of_one_kernel {
+            return self.error_ns;
+        }
         let age = instant.since(self.at).max(self.at.since(instant));
         self.error_ns.saturating_add(age.0.div_ceil(1_000_000).saturating_mul(DRIFT_NS_PER_MS))
     }
@@ -73,19 +78,25 @@ mod tests {
     #[test]
     fn equal_ways_give_the_exact_offset() {
         let sample = Sample { sent: Mono(1_000), stamped: Mono(51_100), heard: Mono(1_200) };
-        let estimate = Estimate::of(sample);
+        let estimate = Estimate::of(sample, false);
         assert_eq!((estimate.offset_ns, estimate.error_ns, estimate.at), (50_000, 100, Mono(1_200)));
         assert_eq!(estimate.round_trip(), Nanos(200));
     }
 
     #[test]
     fn an_old_estimate_is_replaced_by_a_worse_one_when_it_has_drifted_further() {
-        let old = Estimate { offset_ns: 5, error_ns: 20_000, at: Mono(0) };
-        let soon = Estimate { offset_ns: 6, error_ns: 90_000, at: Mono(500_000_000) };
+        let old = Estimate { offset_ns: 5, error_ns: 20_000, at: Mono(0), of_one_kernel: false };
+        let soon = Estimate { offset_ns: 6, error_ns: 90_000, at: Mono(500_000_000), of_one_kernel: false };
         let late = Estimate { at: Mono(1_000_000_000), ..soon };
         assert_eq!(old.or_better(soon), old, "it is off by 70 µs then");
         assert_eq!(old.or_better(late), late, "it is off by 120 µs then");
         assert_eq!(late.or_better(old), late);
+        let shifted = Estimate { of_one_kernel: true, ..old };
+        assert_eq!(
+            shifted.or_better(Estimate { of_one_kernel: true, ..late }),
+            shifted,
+            "clocks of one kernel do not drift"
+        );
     }
 
     proptest! {
@@ -103,7 +114,7 @@ mod tests {
             let mut known: Option<Estimate> = None;
             for (there, back, pause) in ways {
                 let sample = Sample { sent: Mono(now), stamped: node(now + there), heard: Mono(now + there + back) };
-                let fresh = Estimate::of(sample);
+                let fresh = Estimate::of(sample, false);
                 prop_assert_eq!(fresh.error_ns, (there + back).div_ceil(2));
                 let best = known.map_or(fresh, |known| known.or_better(fresh));
                 now += there + back + pause;
@@ -117,7 +128,7 @@ mod tests {
 
         #[test]
         fn the_smallest_round_trip_of_probes_at_one_instant_decides(trips in prop::collection::vec(1u64..1_000_000, 1..16)) {
-            let best = trips.iter().map(|trip| Estimate { offset_ns: 0, error_ns: *trip, at: Mono(7) });
+            let best = trips.iter().map(|trip| Estimate { offset_ns: 0, error_ns: *trip, at: Mono(7), of_one_kernel: false });
             let best = best.reduce(Estimate::or_better).map(|best| best.error_ns);
             prop_assert_eq!(best, trips.iter().min().copied());
         }

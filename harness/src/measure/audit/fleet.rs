@@ -125,11 +125,16 @@ fn clock_error(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     Some(at(evidence, node, Found::ClockError { error_ns, limit_ns }, error_ns <= limit_ns, Blame::Instrument))
 }
 
+/// The share of a window by which the users of a closed loop may begin apart. They begin before the window, whose ends are instants of the
+/// clock: only what they leave out of the warm-up depends on it.
+const BEGUN_APART: u64 = 100;
+
 /// Checks how far apart the nodes began. The check names the node that began last.
 fn skew(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
     let skew_ns = skew_ns(&evidence.load.nodes)?;
     let (node, _) = worst(evidence, |node| node.first_lag_ns.map(|lag| lag as f64))?;
-    let limit_ns = limits.skew.0;
+    let limit_ns =
+        if is_open(evidence) { limits.skew.0 } else { limits.skew.0.max(evidence.load.window_ns / BEGUN_APART) };
     Some(at(evidence, node, Found::Skew { skew_ns, limit_ns }, skew_ns <= limit_ns, Blame::Generator))
 }
 

@@ -72,6 +72,8 @@ enum Outgoing {
 struct Line {
     clock: Mutex<Option<Estimate>>,
     probed: Notify,
+    /// Whether the node's clock is of the kernel of the hub.
+    of_one_kernel: bool,
 }
 
 impl Session {
@@ -92,7 +94,7 @@ impl Session {
             // The receiver is there until the writer ends.
             drop(outbox.send(Outgoing::Message(first)));
         }
-        let line = Arc::new(Line::default());
+        let line = Arc::new(Line { of_one_kernel: facts.shares_host, ..Line::default() });
         let reader = FrameReader::new(read, LARGEST_MESSAGE);
         let reader = tokio::spawn(listen(reader, node, Arc::clone(&line), events)).abort_handle();
         let writer = tokio::spawn(speak(write, outgoing));
@@ -152,7 +154,7 @@ impl Drop for Session {
 impl Line {
     /// Learns from a probe.
     fn learn(&self, sample: Sample) {
-        let fresh = Estimate::of(sample);
+        let fresh = Estimate::of(sample, self.of_one_kernel);
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         *clock = Some(clock.map_or(fresh, |known| known.or_better(fresh)));
         drop(clock);
