@@ -35,7 +35,7 @@ pub(crate) struct Engine {
 
 /// What sends the load.
 enum Source {
-    Child(Child),
+    Child(Box<Child>),
     /// The nodes of a fleet, during the instance with this index.
     Fleet {
         fleet: Arc<Fleet>,
@@ -155,7 +155,7 @@ fn source(rig: &Rig<'_>, name: &str, instance: u32) -> Result<(Source, Streams),
         return Err(Halt::tool("the keeper gave the load generator no pipes"));
     };
     let streams = Streams::of(stdin, stdout).map_err(|error| Halt::tooling(&error))?;
-    Ok((Source::Child(child), streams))
+    Ok((Source::Child(Box::new(child)), streams))
 }
 
 fn command(rig: &Rig<'_>, name: &str) -> Command {

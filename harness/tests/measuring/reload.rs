@@ -168,8 +168,7 @@ fn is_seen(ran: &Ran) {
     eprintln!("first {first} ms, last {last} ms\n{}", ran.stdout);
     assert!(first > 0.0 && first <= last && last < 600.0, "{first} {last}");
     let stage = ran.stage("reload");
-    let valid: Vec<_> =
-        stage.instances.iter().filter(|instance| instance.valid_rounds().next().is_some()).collect();
+    let valid: Vec<_> = stage.instances.iter().filter(|instance| instance.valid_rounds().next().is_some()).collect();
     let InstanceFacts::Reload(facts) = &valid[0].facts else { panic!("{valid:?}") };
     assert_eq!((valid.len(), facts.reloads.len()), (1, 2));
 }

@@ -139,9 +139,9 @@ impl Default for Limits {
 impl Limits {
     /// Reads an `[audit]` section; missing keys are taken from `base`.
     pub fn read(section: &Section<'_>, base: Self) -> Self {
-        let pacer_lag_p99 = section
-            .field("pacer_lag_p99", "largest pacer lag (released − intended) at p99")
-            .default(base.pacer_lag_p99);
+        let pacer_lag = "largest pacer lag (released − intended) at p99";
+        let pacer_lag_p99 = section.field("pacer_lag_p99", pacer_lag).default(base.pacer_lag_p99);
+        let (skew, clock_error, node_share) = read_limits_of_nodes(section, base);
         Self {
             achieved: section
                 .field("achieved", "smallest share of the offered rate that must be achieved")
@@ -195,17 +195,21 @@ impl Limits {
             littles_law: section
                 .field("littles_law", "largest disagreement between counted and computed requests in flight")
                 .default(base.littles_law),
-            skew: section
-                .field("skew", "fleet: largest time between the beginnings of two nodes, each compared with its order")
-                .default(base.skew),
-            clock_error: section
-                .field("clock_error", "fleet: largest error of what is known of the clock of a node")
-                .default(base.clock_error),
-            node_share: section
-                .field("node_share", "fleet: largest difference of the requests of a node from an equal share")
-                .default(base.node_share),
+            skew,
+            clock_error,
+            node_share,
         }
     }
+}
+
+/// Reads the largest skew, clock error and difference of a share of the nodes of a fleet.
+fn read_limits_of_nodes(section: &Section<'_>, base: Limits) -> (Nanos, Nanos, Ratio) {
+    let skew = "fleet: largest time between the beginnings of two nodes, each compared with its order; closed loop: at least 1 % of the window";
+    let clock_error = "fleet: largest error of what is known of the clock of a node";
+    let share = "fleet: largest difference of the requests of a node from an equal share";
+    let skew = section.field("skew", skew).default(base.skew);
+    let clock_error = section.field("clock_error", clock_error).default(base.clock_error);
+    (skew, clock_error, section.field("node_share", share).default(base.node_share))
 }
 
 fn read_relay_lag(section: &Section<'_>, base: Nanos) -> Nanos {

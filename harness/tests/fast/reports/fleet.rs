@@ -1,7 +1,7 @@
 //! A run whose load came from a fleet: as it is recorded, audited, shown and compared.
 
 use harness::baseline::Promoted;
-use harness::measure::audit::{AtNode, Evidence, Limits, audit};
+use harness::measure::audit::{AtNode, Check, Evidence, Limits, Rule, audit};
 use harness::measure::fleet::{FleetFacts, FleetTrial, Loss, Placed};
 use harness::measure::trial::TrialRecord;
 use harness::measure::{Arm, LedgerRule, LoadFacts, Pace, Series};
@@ -56,10 +56,15 @@ fn node(index: u64) -> NodeTrial {
 
 /// Returns the failed checks about nodes of an open loop.
 fn failed(nodes: Vec<NodeTrial>, on_host: &[u64]) -> Vec<Check> {
-    let load = LoadFacts { nodes, ..LoadFacts::default() };
+    failed_at(Pace::constant(Rate(1_000.0)), nodes, on_host)
+}
+
+/// Returns the failed checks about nodes in a window of a second.
+fn failed_at(offered: Pace, nodes: Vec<NodeTrial>, on_host: &[u64]) -> Vec<Check> {
+    let load = LoadFacts { window_ns: 1_000 * MS, nodes, ..LoadFacts::default() };
     let evidence = Evidence {
         arm: Arm::Direct,
-        offered: Pace::constant(Rate(1_000.0)),
+        offered,
         connections: 10,
         load: &load,
         ledger: None,
@@ -83,7 +88,8 @@ fn every_node_is_audited_and_the_worst_is_named() {
         change(&mut nodes[1]);
         nodes
     };
-    let changes: [(fn(&mut NodeTrial), &str); 9] = [
+    type Change = fn(&mut NodeTrial);
+    let changes: [(Change, &str); 9] = [
         (|node| node.pacer_lag = Some(Lag { quantile: 0.99, lag_ns: 3 * MS }), "pacer lag p99 3.00 ms, limit 1.00 ms"),
         (|node| node.read_lag = Some(Lag { quantile: 0.99, lag_ns: 3 * MS }), "read lag p99 3.00 ms, limit 1.00 ms"),
         (
@@ -106,6 +112,20 @@ fn every_node_is_audited_and_the_worst_is_named() {
     let foreign = failed(with(|node| node.host.foreign_cpu = Some(0.5)), &[1]);
     assert!(foreign.is_empty(), "its host is that of the target: {foreign:?}");
     assert!(failed(with(|node| node.scheduled = 251), &[]).is_empty(), "requests are whole");
+}
+
+#[test]
+fn the_nodes_of_a_closed_loop_may_begin_apart_by_a_hundredth_of_the_window() {
+    let nodes = |apart: u64| {
+        let mut nodes: Vec<NodeTrial> = (0..4).map(node).collect();
+        nodes[1].first_lag_ns = Some(apart);
+        nodes
+    };
+    // The window is a second long.
+    for (apart, rules) in [(9 * MS, vec![]), (12 * MS, vec![Rule::Skew])] {
+        let failed = failed_at(Pace::Closed { vus: 10 }, nodes(apart), &[]);
+        assert_eq!(failed.iter().map(Check::rule).collect::<Vec<_>>(), rules, "{failed:?}");
+    }
 }
 
 #[test]
