@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use harness_base::units::{Bytes, Nanos, three_digits};
+use harness_base::units::{Bytes, three_digits};
+use harness_fleet::FleetEngine;
 use harness_fleet::order::NodeFacts;
 use harness_load::facts::LoadFacts;
-use harness_load::lost::LostWhy;
 use harness_load::nodes::NodeTrial;
 
 /// The fleet that sent the load of a run.
@@ -13,7 +13,7 @@ use harness_load::nodes::NodeTrial;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FleetFacts {
-    pub engine: Placed,
+    pub engine: FleetEngine,
     /// CPUs to which each node was limited by the engine; absent without a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpus: Option<f64>,
@@ -24,23 +24,12 @@ pub struct FleetFacts {
     pub nodes: Vec<NodeFacts>,
 }
 
-/// Who started the nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Placed {
-    /// Somebody else.
-    Joined,
-    /// Docker Swarm.
-    Swarm,
-}
-
 /// What two fleets must have in common so that their numbers can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FleetShape {
-    pub engine: Placed,
+    pub engine: FleetEngine,
     /// Number of nodes.
     pub nodes: u64,
     /// CPUs of each; absent without a limit.
@@ -67,47 +56,6 @@ pub struct FleetTrial {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub share_off: Option<f64>,
-}
-
-/// Why a node was lost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Loss {
-    /// It sent nothing for this time.
-    Silent { ns: u64 },
-    /// It closed its connection.
-    Closed,
-    /// Its connection broke.
-    Reset { message: String },
-    /// Its load generator ended or failed.
-    Child { message: String },
-    /// It sent something that is not of the protocol.
-    Protocol { message: String },
-}
-
-impl From<&LostWhy> for Loss {
-    fn from(why: &LostWhy) -> Self {
-        match why {
-            LostWhy::Silent { seconds_ns } => Self::Silent { ns: *seconds_ns },
-            LostWhy::Closed => Self::Closed,
-            LostWhy::Reset { message } => Self::Reset { message: message.clone() },
-            LostWhy::Child { message } => Self::Child { message: message.clone() },
-            LostWhy::Protocol { message } => Self::Protocol { message: message.clone() },
-        }
-    }
-}
-
-impl std::fmt::Display for Loss {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Silent { ns } => write!(out, "nothing was heard from it for {}", Nanos(*ns)),
-            Self::Closed => out.write_str("it closed the connection"),
-            Self::Reset { message } => out.write_str(message),
-            Self::Child { message } => write!(out, "its load generator failed: {message}"),
-            Self::Protocol { message } => write!(out, "it sent what is not of the protocol: {message}"),
-        }
-    }
 }
 
 impl FleetFacts {
@@ -147,8 +95,8 @@ impl std::fmt::Display for FleetShape {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let many = if self.nodes == 1 { "" } else { "s" };
         let engine = match self.engine {
-            Placed::Joined => "joined by hand",
-            Placed::Swarm => "on Docker Swarm",
+            FleetEngine::Joined => "joined by hand",
+            FleetEngine::Swarm => "on Docker Swarm",
         };
         write!(out, "{} node{many} {engine}", self.nodes)?;
         self.cpus.map_or(Ok(()), |cpus| write!(out, ", {} CPUs each", three_digits(cpus)))?;

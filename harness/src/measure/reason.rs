@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::{Blame, Check};
 use super::disturber::Disturber;
-use super::fleet::Loss;
 use super::trial::Build;
 use harness_base::error::causes;
 use harness_base::exit::Exit;
 use harness_load::facts::Arm;
+use harness_load::lost::LostWhy;
 use harness_load::outcome::{Outcome, Outcomes};
 use harness_rig::group::ResourceLimits;
 use harness_rig::launch::Ending;
@@ -107,7 +107,7 @@ pub enum Problem {
         /// Time since the instance began; absent if it had not begun.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after_ns: Option<u64>,
-        why: Loss,
+        why: LostWhy,
     },
     /// A quantity could not be read in some windows of a soak.
     Unread { quantity: String, missing: u64, windows: u64 },

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::event::Event;
 use super::halt::Halt;
 use super::interrupt::Interrupt;
-use crate::measure::fleet::{FleetFacts, Loss, Placed};
+use crate::measure::fleet::FleetFacts;
 use crate::measure::reason::Problem;
 use crate::measure::{Failure, Reason};
 use crate::plan::Plan;
@@ -151,11 +151,8 @@ async fn assemble(
 }
 
 fn facts(spec: &FleetSpec, nodes: Vec<NodeFacts>) -> FleetFacts {
-    let engine = match spec.engine {
-        FleetEngine::Joined => Placed::Joined,
-        FleetEngine::Swarm => Placed::Swarm,
-    };
-    FleetFacts { engine, cpus: spec.each.cpus, memory_bytes: spec.each.memory.map(|memory| memory.0), nodes }
+    let memory_bytes = spec.each.memory.map(|memory| memory.0);
+    FleetFacts { engine: spec.engine, cpus: spec.each.cpus, memory_bytes, nodes }
 }
 
 impl Fleet {
@@ -204,7 +201,7 @@ impl Fleet {
             name: name.clone(),
             instance,
             after_ns: *after_ns,
-            why: Loss::from(why),
+            why: why.clone(),
         });
         // A node whose load child ended starts another one for the next instance.
         if !matches!(why, LostWhy::Child { .. }) {

@@ -51,6 +51,7 @@ fn four_nodes_are_one_generator_and_their_ledger_is_exact() {
     let trials = stage.instances.iter().flat_map(|instance| &instance.rounds).flat_map(|round| &round.trials);
     let sent: u64 = trials.map(|trial| trial.load.sent_total).sum();
     assert_eq!(lines.borrow().iter().map(|line| line.node.sent_total).sum::<u64>(), sent, "the lines of all nodes");
+    clocks_are_known(&lines.borrow());
     assert!(ran.shows("4 nodes joined by hand"), "{}", ran.stdout);
     assert!(ran.metric("fleet/skew_p50@overhead").is_some(), "{}", ran.stdout);
 }
@@ -99,6 +100,16 @@ fn half_a_millisecond_is_inside_the_interval_in_17_of_20_runs_of_four_nodes() {
     assert!(inside.count() >= 17);
 }
 
+/// Checks that each clock is known within its stated error. The clocks of nodes on this machine differ by whole days from the hub's.
+fn clocks_are_known(lines: &[NodeLine]) {
+    const DAY: i64 = 86_400_000_000_000;
+    for NodeLine { node, .. } in lines {
+        let days = (node.clock.offset_ns + DAY / 2).div_euclid(DAY);
+        let off = (node.clock.offset_ns - days * DAY).unsigned_abs();
+        assert!(off <= node.clock.error_ns, "{off} ns off after {days} days: {node:?}");
+    }
+}
+
 #[test]
 #[ignore = "runs by night: scripts/nightly-tests"]
 fn nodes_whose_clocks_differ_by_days_begin_within_a_fifth_of_a_millisecond() {
@@ -106,18 +117,25 @@ fn nodes_whose_clocks_differ_by_days_begin_within_a_fifth_of_a_millisecond() {
     if !joined::may_shift_clocks() {
         return;
     }
-    let stages = OVERHEAD.replace("rounds = 6", "rounds = 50");
+    let stages = OVERHEAD.replace("rounds = 6", "rounds = 100");
     let nodes = [3, 7, 11, 15].map(|days| Node { days }).to_vec();
     let fleet = Fleet::new(nodes, &[], &stages);
-    let begins = || {
-        let stage = undisturbed(|| fleet.run().0).stage("overhead");
-        let trials = stage.valid_rounds().flat_map(|round| &round.trials);
+    // p50 and p99 of 200 starts and more, also of those in rejected rounds.
+    let begins = |_: usize| {
+        let (ran, lines) = fleet.run();
+        clocks_are_known(&lines);
+        let stage = ran.stage("overhead");
+        let trials = stage.instances.iter().flat_map(|instance| &instance.rounds).flat_map(|round| &round.trials);
         let mut skews: Vec<f64> =
             trials.filter_map(|trial| Some(trial.fleet.as_ref()?.skew_ns? as f64 / 1e6)).collect();
         skews.sort_by(f64::total_cmp);
+        assert!(skews.len() >= 200, "{} starts", skews.len());
         (skews[skews.len() / 2], skews[skews.len() * 99 / 100])
     };
-    assert!((0..5).map(|_| begins()).any(|(half, most)| half <= 0.2 && most <= 1.0), "skew in five runs");
+    let found: Vec<(f64, f64)> = (0..3).map(begins).collect();
+    eprintln!("skew in ms, p50 and p99: {found:?}");
+    let within = found.iter().filter(|(half, most)| *half <= 0.2 && *most <= 1.0).count();
+    assert!(within >= 2, "skew in ms, p50 and p99: {found:?}");
 }
 
 #[test]

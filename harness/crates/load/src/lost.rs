@@ -23,10 +23,11 @@ pub struct LostNode {
 
 /// Why a generator was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum LostWhy {
-    /// It sent nothing for so long.
-    Silent { seconds_ns: u64 },
+    /// It sent nothing for this time.
+    Silent { ns: u64 },
     /// It closed its connection.
     Closed,
     /// Its connection broke.
@@ -50,7 +51,7 @@ impl fmt::Display for LostNode {
 impl fmt::Display for LostWhy {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Silent { seconds_ns } => write!(out, "it sent nothing for {}", Nanos(*seconds_ns)),
+            Self::Silent { ns } => write!(out, "nothing was heard from it for {}", Nanos(*ns)),
             Self::Closed => out.write_str("it closed the connection"),
             Self::Reset { message } => out.write_str(message),
             Self::Child { message } => write!(out, "its load generator failed: {message}"),
@@ -69,8 +70,8 @@ mod tests {
         let after_ns = Some(4_200_000_000);
         let lost = LostNode { index: 1, of: 4, name: "worker-b".to_owned(), why: reset, after_ns };
         assert_eq!(lost.to_string(), "node 2 of 4 (worker-b) was lost after 4.20 s: connection reset");
-        let early = LostNode { why: LostWhy::Silent { seconds_ns: 3_000_000_000 }, after_ns: None, ..lost };
-        assert_eq!(early.to_string(), "node 2 of 4 (worker-b) was lost: it sent nothing for 3.00 s");
+        let early = LostNode { why: LostWhy::Silent { ns: 3_000_000_000 }, after_ns: None, ..lost };
+        assert_eq!(early.to_string(), "node 2 of 4 (worker-b) was lost: nothing was heard from it for 3.00 s");
         let json = serde_json::to_string(&early).unwrap();
         assert_eq!(serde_json::from_str::<LostNode>(&json).unwrap(), early);
     }

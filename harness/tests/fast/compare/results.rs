@@ -57,7 +57,7 @@ fn of<'a>(comparison: &'a Comparison, id: &str) -> &'a Change {
 fn loads_of_fleets_of_other_shapes_are_not_comparable() {
     let fleet = |nodes: usize| {
         let nodes = vec![harness_fleet::order::NodeFacts::default(); nodes];
-        let engine = harness::measure::fleet::Placed::Joined;
+        let engine = harness_fleet::FleetEngine::Joined;
         Some(harness::measure::FleetFacts { engine, cpus: None, memory_bytes: None, nodes })
     };
     let of = |nodes: usize| Record { fleet: fleet(nodes), ..launches(1.0) };

@@ -2,12 +2,14 @@
 
 use harness::baseline::Promoted;
 use harness::measure::audit::{AtNode, Check, Evidence, Limits, Rule, audit};
-use harness::measure::fleet::{FleetFacts, FleetTrial, Loss, Placed};
+use harness::measure::fleet::{FleetFacts, FleetTrial};
 use harness::measure::trial::TrialRecord;
 use harness::measure::{Arm, LedgerRule, LoadFacts, Pace, Series};
+use harness_fleet::FleetEngine;
 use harness_fleet::order::NodeFacts;
 use harness_load::facts::StallTotal;
 use harness_load::latency::Lag;
+use harness_load::lost::LostWhy;
 use harness_load::nodes::{NodeClock, NodeHost, NodeTrial};
 
 use super::*;
@@ -25,7 +27,7 @@ fn facts(nodes: u64) -> FleetFacts {
         address: format!("10.0.0.{}", index + 10),
         ..NodeFacts::default()
     };
-    FleetFacts { engine: Placed::Joined, cpus: None, memory_bytes: None, nodes: (0..nodes).map(node).collect() }
+    FleetFacts { engine: FleetEngine::Joined, cpus: None, memory_bytes: None, nodes: (0..nodes).map(node).collect() }
 }
 
 /// Returns the sample with load from two nodes that began `skew_ms` apart.
@@ -164,13 +166,13 @@ fn a_fleet_is_in_the_record_and_in_every_report() {
 fn a_lost_node_is_the_reason_of_its_stage() {
     let lost =
         |after_ns, why| Problem::NodeLost { node: 1, of: 4, name: "worker-b".to_owned(), instance: 4, after_ns, why };
-    let reset = Loss::Reset { message: "connection reset".to_owned() };
+    let reset = LostWhy::Reset { message: "connection reset".to_owned() };
     let message = "node 2 of 4 (worker-b) was lost 4.2 s into instance 5: connection reset";
     assert_eq!(lost(Some(4_200 * MS), reset).to_string(), message);
-    let early = lost(None, Loss::Silent { ns: 3_000 * MS }).to_string();
+    let early = lost(None, LostWhy::Silent { ns: 3_000 * MS }).to_string();
     assert!(early.starts_with("node 2 of 4 (worker-b) was lost before instance 5 began: nothing was heard"), "{early}");
     let mut record = sample_of_two(0);
-    stage(&mut record, "overhead").status = StageStatus::Invalid(vec![lost(None, Loss::Closed).into()]);
+    stage(&mut record, "overhead").status = StageStatus::Invalid(vec![lost(None, LostWhy::Closed).into()]);
     let judgement = judged(&record, &[]);
     assert_eq!(judgement.exit, harness_base::exit::Exit::Invalid);
     assert!(judgement.headline().contains("node 2 of 4 (worker-b) was lost"), "{}", judgement.headline());

@@ -122,15 +122,20 @@ fn a_stopped_node_is_noticed_by_its_silence() {
 #[ignore = "runs by night: scripts/nightly-tests"]
 fn a_killed_node_is_noticed_within_a_second_and_a_stopped_one_within_five() {
     let _alone = alone();
-    assert!((0..5).any(|_| loses(Signal::SIGKILL).0 < Duration::from_secs(1)), "kill -9 in five runs");
-    assert!((0..5).any(|_| loses(Signal::SIGSTOP).0 < SOON), "SIGSTOP in five runs");
+    for (by, limit) in [(Signal::SIGKILL, Duration::from_secs(1)), (Signal::SIGSTOP, SOON)] {
+        let mut took: Vec<Duration> = (0..5).map(|_| loses(by).0).collect();
+        took.sort();
+        eprintln!("{by}: noticed after {took:?}");
+        assert!(took[2] <= limit, "{by}: {took:?}");
+    }
 }
 
 /// Checks that the load ends after its run was killed, and the nodes with it.
 fn load_ends(loads: &[i32], nodes: &mut [Running]) {
     let begun = Instant::now();
     assert!(!loads.is_empty(), "no load was under way");
-    assert!(comes_true(|| !loads.iter().any(|pid| lives(*pid)) || begun.elapsed() > SOON * 2));
+    assert!(comes_true(|| !loads.iter().any(|pid| lives(*pid)) || begun.elapsed() > SOON));
+    eprintln!("the load ended after {:?}", begun.elapsed());
     assert!(!loads.iter().any(|pid| lives(*pid)), "load goes on");
     assert!(nodes.iter_mut().all(|node| node.ends_within(SOON)), "a node goes on");
 }

@@ -128,7 +128,7 @@ impl Session {
             };
             let event = match timeout(SILENCE.duration(), probes).await {
                 Ok(()) => Event::Measured { session },
-                Err(_) => Event::Lost { node, why: LostWhy::Silent { seconds_ns: SILENCE.0 } },
+                Err(_) => Event::Lost { node, why: LostWhy::Silent { ns: SILENCE.0 } },
             };
             drop(events.send(event));
         });
@@ -200,7 +200,7 @@ where
 
 fn lost(error: &FrameError) -> LostWhy {
     match error {
-        FrameError::Silent(silence) => LostWhy::Silent { seconds_ns: silence.0 },
+        FrameError::Silent(silence) => LostWhy::Silent { ns: silence.0 },
         FrameError::Closed => LostWhy::Closed,
         FrameError::Io(cause) => LostWhy::Reset { message: cause.to_string() },
         other => LostWhy::Protocol { message: chain(other) },

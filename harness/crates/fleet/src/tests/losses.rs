@@ -42,7 +42,7 @@ async fn a_connection_that_ends_is_noticed_at_once() {
 #[tokio::test]
 async fn a_silent_node_is_noticed_within_five_seconds() {
     let (lost, took) = loss(InTrial::FallsSilent).await;
-    assert_eq!(lost.why, LostWhy::Silent { seconds_ns: 3_000_000_000 });
+    assert_eq!(lost.why, LostWhy::Silent { ns: 3_000_000_000 });
     assert!(took < Nanos::from_secs(5), "{took}");
 }
 
