@@ -25,7 +25,9 @@ pub(super) fn dispatch(argv: &[OsString], start: Mono) -> Option<ExitCode> {
         stdio::COMMAND => Some(stdio::main(argv.get(2..)?)),
         "__load" => Some(harness_load::child::main()),
         "__hub" => Some(harness_fleet::hub::main()),
-        "__sweep" => Some(target::sweep_main(argv.get(2)?.to_str()?)),
+        "__sweep" => {
+            Some(target::sweep_main(argv.get(2)?.to_str()?, argv.get(3).is_some_and(|state| state == keeper::BUSY)))
+        }
         "__upstream" => Some(bundled(argv, upstream::main_with)),
         "__echo" => Some(bundled(argv, echo::main_with)),
         "__egress" => Some(bundled(argv, egress::main_with)),

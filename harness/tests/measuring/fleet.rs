@@ -2,6 +2,7 @@
 
 mod joined;
 mod leaving;
+mod namespaces;
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::support::{Ran, recovered_from, undisturbed};
 use harness::measure::StageRecord;
 use harness::measure::node_line::NodeLine;
 use joined::{Fleet, Node, secrets};
+use namespaces::Network;
 
 /// Six short rounds at a rate that a shared two-core machine carries with ease.
 const OVERHEAD: &str =
@@ -19,7 +21,7 @@ const OVERHEAD: &str =
 /// Returns the nodes of a fleet, of which two have clocks that differ by days from that of the hub, if the kernel permits it.
 fn four_nodes() -> Vec<Node> {
     let days = |days: u64| if joined::may_shift_clocks() { days } else { 0 };
-    [0, 3, 0, 11].map(|n| Node { days: days(n) }).to_vec()
+    [0, 3, 0, 11].map(|n| Node { days: days(n), ..Node::default() }).to_vec()
 }
 
 /// Checks that the hits of the upstream are the requests of all nodes, in every trial.
@@ -54,6 +56,22 @@ fn four_nodes_are_one_generator_and_their_ledger_is_exact() {
     clocks_are_known(&lines.borrow());
     assert!(ran.shows("4 nodes joined by hand"), "{}", ran.stdout);
     assert!(ran.metric("fleet/skew_p50@overhead").is_some(), "{}", ran.stdout);
+}
+
+#[test]
+fn nodes_at_other_addresses_load_what_the_scenario_says_they_may() {
+    let _alone = alone();
+    let Some(network) = Network::new(2) else { return };
+    let nodes = [0, 1].map(|node| Node { namespace: Some(network.namespace(node)), ..Node::default() });
+    let fleet = Fleet::new(nodes.to_vec(), &[], OVERHEAD).at(&network.address());
+    let ran = undisturbed(|| fleet.run().0);
+    ran.expect_code(0);
+    is_exact(&ran.stage("overhead"));
+    let mut at: Vec<String> = ran.record().fleet.unwrap().nodes.into_iter().map(|node| node.address).collect();
+    at.sort();
+    let network = network.address();
+    let expected = ["2", "3"].map(|last| format!("{}{last}", network.strip_suffix('1').unwrap()));
+    assert_eq!(at, expected);
 }
 
 /// Returns two runs of a fleet whose sidecar adds so much latency.
@@ -118,7 +136,7 @@ fn nodes_whose_clocks_differ_by_days_begin_within_a_fifth_of_a_millisecond() {
         return;
     }
     let stages = OVERHEAD.replace("rounds = 6", "rounds = 100");
-    let nodes = [3, 7, 11, 15].map(|days| Node { days }).to_vec();
+    let nodes = [3, 7, 11, 15].map(|days| Node { days, ..Node::default() }).to_vec();
     let fleet = Fleet::new(nodes, &[], &stages);
     // p50 and p99 of 200 starts and more, also of those in rejected rounds.
     let begins = |_: usize| {

@@ -42,4 +42,5 @@ pub use refusal::Refusal;
 pub use scratch::scratch_leftovers;
 pub use serve::main;
 pub use stopped::Stopped;
+pub use sweep::BUSY;
 pub use tree::{bearers, family, marked};

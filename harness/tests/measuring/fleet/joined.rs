@@ -34,6 +34,8 @@ pub(super) fn secrets() -> Secrets {
 pub(super) struct Node {
     /// Days by which its monotonic clock is ahead of that of this machine.
     pub(super) days: u64,
+    /// The network namespace in which it runs; absent for that of this machine.
+    pub(super) namespace: Option<String>,
 }
 
 /// Returns whether processes can have other monotonic clocks here. Says so if they cannot.
@@ -85,6 +87,7 @@ impl Drop for Running {
 pub(super) struct Fleet {
     nodes: Vec<Node>,
     pub(super) secrets: Secrets,
+    address: String,
     port: u16,
     has_secret: bool,
     pub(super) scenario: String,
@@ -95,7 +98,18 @@ impl Fleet {
     pub(super) fn new(nodes: Vec<Node>, flags: &[&str], stages: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let scenario = scenario(port, "30s", nodes.len(), &sidecar(flags, stages));
-        Self { nodes, secrets: secrets(), port, has_secret: true, scenario }
+        let address = "127.0.0.1".to_owned();
+        Self { nodes, secrets: secrets(), address, port, has_secret: true, scenario }
+    }
+
+    /// Lets hub, upstream and target listen at another address of this machine, which nodes may load.
+    pub(super) fn at(mut self, address: &str) -> Self {
+        for end in [format!("{}\"", self.port), "{port.proxy}".to_owned()] {
+            self.scenario = self.scenario.replace(&format!("127.0.0.1:{end}"), &format!("{address}:{end}"));
+        }
+        self.scenario = self.scenario.replace("[fleet]\n", &format!("[fleet]\nreach = [\"{address}/32\"]\n"));
+        address.clone_into(&mut self.address);
+        self
     }
 
     /// Waits so long for so many nodes.
@@ -119,10 +133,14 @@ impl Fleet {
             let ahead = (node.days * 86_400).to_string();
             command.args(["--time", "--monotonic", &ahead, "--fork", "--kill-child"]).arg(program);
             command
+        } else if let Some(namespace) = &node.namespace {
+            let mut command = Command::new("nsenter");
+            command.arg(format!("--net=/run/netns/{namespace}")).arg(program);
+            command
         } else {
             own
         };
-        let hub = format!("127.0.0.1:{}", self.port);
+        let hub = format!("{}:{}", self.address, self.port);
         command.args(["node", "join", &hub, "--wait", "60s"]).env(NODE, secret).env_remove(HUB);
         Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
     }

@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::joined::{Fleet, Node, Running};
+use super::namespaces::Network;
 use crate::alone;
 use crate::support::waiting::{comes_true, eventually, journal};
 use crate::support::{Ran, Scratch, processes_naming, ran};
@@ -31,12 +32,23 @@ struct UnderWay {
 
 impl UnderWay {
     fn start() -> Self {
-        let fleet = Fleet::new(vec![Node::default(); 2], &[], LONG);
+        Self::of(Fleet::new(vec![Node::default(); 2], &[], LONG))
+    }
+
+    fn of(fleet: Fleet) -> Self {
         let (scratch, nodes) = (Scratch::new(), fleet.start());
         let mut command = fleet.command(&scratch);
         let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let under_way = Self { fleet, scratch, run, nodes };
-        eventually("the first trial of a fleet", || under_way.journal().contains("\n{\"trial\":"));
+        let mut under_way = Self { fleet, scratch, run, nodes };
+        let mut has_ended = false;
+        eventually("the first trial of a fleet", || {
+            has_ended = under_way.run.try_wait().unwrap().is_some();
+            has_ended || under_way.journal().contains("\n{\"trial\":")
+        });
+        if has_ended {
+            let ran = under_way.end();
+            panic!("the run has ended: {}\n{}", ran.stdout, ran.stderr);
+        }
         under_way
     }
 
@@ -98,6 +110,7 @@ fn loses(by: Signal) -> (Duration, Ran) {
     signal(under_way.nodes[1].pid(), by);
     eventually("the loss of a node", || under_way.journal().contains("node_lost"));
     let took = begun.elapsed();
+    eprintln!("{by}: noticed after {took:?}");
     (took, under_way.end())
 }
 
@@ -115,6 +128,21 @@ fn a_stopped_node_is_noticed_by_its_silence() {
     let _alone = alone();
     let (took, ran) = loses(Signal::SIGSTOP);
     names_the_lost_node(&ran);
+    assert!(took < SOON * 2, "{took:?}");
+}
+
+#[test]
+fn a_node_whose_link_is_down_is_noticed_by_its_silence() {
+    let _alone = alone();
+    let Some(network) = Network::new(2) else { return };
+    let nodes = [0, 1].map(|node| Node { namespace: Some(network.namespace(node)), ..Node::default() });
+    let under_way = UnderWay::of(Fleet::new(nodes.to_vec(), &[], LONG).at(&network.address()));
+    let begun = Instant::now();
+    network.cut(1);
+    eventually("the loss of a node", || under_way.journal().contains("node_lost"));
+    let took = begun.elapsed();
+    eprintln!("noticed after {took:?}");
+    names_the_lost_node(&under_way.end());
     assert!(took < SOON * 2, "{took:?}");
 }
 

@@ -110,7 +110,7 @@ impl Server {
     /// Serves until the control process is gone or asks for the end; then clears up in any case.
     fn run(mut self) -> io::Result<()> {
         let farewell = self.serve();
-        self.clear();
+        self.clear(matches!(farewell, Ok(Some(_))));
         match farewell {
             Ok(Some(id)) => self.answer(id, Reply::Done, &[]),
             Ok(None) => Ok(()),
@@ -297,8 +297,9 @@ impl Server {
         }
     }
 
-    /// Kills all descendants until no child is left, and removes the containers and folders of the run.
-    fn clear(&mut self) {
+    /// Kills all descendants until no child is left, and removes the containers and folders of the run. The engine can still be busy with
+    /// what the control process wanted, unless this one asked for the end.
+    fn clear(&mut self, is_asked: bool) {
         let end = Mono::now().after(CLEARING);
         // A descendant always has a chain of parents up to here, so without children there are no descendants.
         while self.reap() && Mono::now() < end {
@@ -310,7 +311,7 @@ impl Server {
         }
         self.children.values_mut().for_each(Entry::release);
         if let Some(label) = self.containers.take() {
-            sweep::sweep(&label, end.max(Mono::now().after(SWEEPING)));
+            sweep::sweep(&label, is_asked, end.max(Mono::now().after(SWEEPING)));
         }
         for mut log in std::mem::take(&mut self.logs) {
             log.drain(LAST_OUTPUT);

@@ -20,14 +20,20 @@ use harness_base::exit::Exit;
 const PAUSE: Duration = Duration::from_millis(100);
 /// The largest number of searches; the keeper's timeout ends earlier.
 const SEARCHES: u32 = 40;
+/// The number of searches in a row that must find nothing.
+const QUIET: u32 = 2;
+/// The same for a busy engine. It goes on loading an image whose client is gone: one of 20 MB within a second.
+const QUIET_AFTER_BUSY: u32 = 20;
 
 /// The entry point of `harness __sweep`, which the keeper starts: removes everything with this label.
-pub fn sweep_main(label: &str) -> ExitCode {
+pub fn sweep_main(label: &str, is_busy: bool) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let swept = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
         runtime.block_on(async {
             let docker = connect().await.map_err(|error| error.to_string())?;
-            sweep(&docker, label).await.map_err(|error| error.to_string())?;
+            sweep(&docker, label, if is_busy { QUIET_AFTER_BUSY } else { QUIET })
+                .await
+                .map_err(|error| error.to_string())?;
             label::forget(label);
             Ok(())
         })
@@ -43,15 +49,15 @@ pub fn sweep_main(label: &str) -> ExitCode {
     }
 }
 
-/// Removes everything with `label` until two searches in a row find nothing.
-async fn sweep(docker: &Docker, label: &str) -> Result<(), Error> {
+/// Removes everything with `label` until so many searches in a row find nothing.
+async fn sweep(docker: &Docker, label: &str, wanted: u32) -> Result<(), Error> {
     let manager = placed::is_manager(docker).await;
     let is_manager = matches!(manager, Ok(true));
     let (mut quiet, mut removed) = (0, Ok(()));
     for _ in 0..SEARCHES {
         let found = labelled(docker, label, is_manager).await?;
         quiet = if found.is_empty() { quiet + 1 } else { 0 };
-        if quiet == 2 {
+        if quiet == wanted {
             // Everything is removed, unless the engine did not say whether it has services.
             return manager.map(|_| ());
         }
