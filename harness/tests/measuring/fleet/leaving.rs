@@ -192,6 +192,17 @@ fn a_killed_hub_leaves_no_load_behind_and_its_run_fails() {
     under_way.end().expect_code(4);
 }
 
+#[test]
+fn a_killed_keeper_leaves_no_load_behind_and_its_run_fails() {
+    let _alone = alone();
+    let mut under_way = UnderWay::start();
+    let loads = under_way.loads();
+    let [keeper] = children(i32::try_from(under_way.run.id()).unwrap()).try_into().unwrap();
+    signal(keeper, Signal::SIGKILL);
+    load_ends(&loads, &mut under_way.nodes);
+    under_way.end().expect_code(4);
+}
+
 /// Finds the hub below a run: a child of its keeper.
 fn hub_of(run: u32) -> Option<i32> {
     let keepers = children(i32::try_from(run).unwrap());
