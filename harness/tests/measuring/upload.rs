@@ -38,6 +38,7 @@ fn a_sidecar_that_passes_50_megabytes_per_second_is_found_as_such_and_holds_noth
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
 fn a_sidecar_that_holds_whole_bodies_is_found_as_such() {
     let _alone = alone();
     // A client is not slowed by the upstream, which reads at 50 MB/s, but waits for the answer.
