@@ -15,7 +15,7 @@ pub(super) struct NodesFile {
 }
 
 impl NodesFile {
-    /// Adds a line. If that fails, [`NodesFile::take_unwritten`] tells why.
+    /// Adds a line. If that fails, [`NodesFile::take_unwritten`] returns the reason.
     pub(super) fn add(&mut self, folder: &Path, line: &NodeLine) {
         if self.unwritten.is_none()
             && let Err(error) = self.append(folder, line)

@@ -56,7 +56,7 @@ pub struct Each {
 pub enum FleetEngine {
     /// Docker Swarm, as a service of the run.
     Swarm,
-    /// Anything: whoever has the secret joins.
+    /// Something else: every node that has the secret may join.
     Joined,
 }
 

@@ -13,7 +13,7 @@ use crate::order::{HubEvent, HubOrder, NodeFacts, RefusedPeer};
 use crate::upward::Upward;
 use harness_base::clock::Mono;
 
-/// How many refusals are reported. Whoever reaches the port can cause them.
+/// How many refusals are reported. Any process that reaches the port can cause one.
 const REFUSALS: usize = 32;
 
 /// The places of a fleet.

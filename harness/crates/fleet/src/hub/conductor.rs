@@ -71,7 +71,7 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
         Self { nodes, events, up, session: 1, state: State::Idle, barrier: None, lost: None, turns }
     }
 
-    /// Serves control until `commands` ends. Then the nodes are told that the run is over.
+    /// Serves control until `commands` ends. Then it sends the nodes the end of the run.
     pub(super) async fn run<C: AsyncBufRead + Unpin>(mut self, mut commands: Lines<C>) -> io::Result<()> {
         let ended = loop {
             let served = tokio::select! {

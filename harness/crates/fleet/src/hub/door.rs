@@ -92,7 +92,7 @@ impl Door {
     }
 }
 
-/// Tells a peer why it may not join, and closes the connection.
+/// Sends a peer the reason why it may not join, and closes the connection.
 pub(super) async fn refuse(mut stream: TlsStream<TcpStream>, why: Refusal) {
     let told = async {
         frame::write(&mut stream, &text(&Reply::Refused(why))).await?;

@@ -111,7 +111,7 @@ impl Session {
         *self.line.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Measures the node's clock anew, as soon as one of the `turns` is free: probes that wait for each other would have long round trips.
+    /// Measures the node's clock again as soon as one of the `turns` is free, because probes that wait for each other have long round trips.
     pub(super) fn measure(&self, node: usize, session: u64, turns: Arc<Semaphore>, events: UnboundedSender<Event>) {
         let (line, outbox) = (Arc::clone(&self.line), self.outbox.clone());
         tokio::spawn(async move {
@@ -134,7 +134,7 @@ impl Session {
         });
     }
 
-    /// Tells the node that the run is over, and waits shortly until it was sent.
+    /// Sends the node the end of the run, and waits shortly until it is sent.
     pub(super) async fn end(mut self) {
         self.send(&ToNode::End);
         // The writer ends with the last sender.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The ranges that belong to nobody in public: private use, tests of networks, link-local and loopback (RFC 1918, 2544, 3927, 4193, 4291).
+/// The ranges that are not routed on the public internet: private use, tests of networks, link-local and loopback (RFC 1918, 2544, 3927, 4193, 4291).
 const NOT_PUBLIC: [Range; 9] = [
     Range::v4([10, 0, 0, 0], 8),
     Range::v4([172, 16, 0, 0], 12),

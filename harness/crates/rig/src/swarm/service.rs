@@ -1,4 +1,4 @@
-//! The service of a fleet, as the engine is told it.
+//! Describes the service of a fleet for the engine.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
