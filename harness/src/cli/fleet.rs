@@ -47,7 +47,7 @@ fn check(args: &CheckFleetArgs) -> Result<Exit, Error> {
     }
     let lacks = lacks(spec)?;
     for lack in &lacks {
-        let kind = if lack.is_fatal() { "lacks" } else { "note " };
+        let kind = if lack.is_fatal() { "error:" } else { "note: " };
         print_text(format!("{kind} {lack}\n"));
     }
     if lacks.iter().any(Lack::is_fatal) {
