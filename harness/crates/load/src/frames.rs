@@ -1,6 +1,7 @@
 //! The protocol between control and the load child: one JSON object per line, in both directions.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::echo::facts::Handshakes;
 use super::lost::LostNode;
@@ -155,6 +156,8 @@ pub enum FromChild {
     Failed { message: String },
     /// A generator of several was lost, and with it the job.
     Lost(LostNode),
+    /// What somebody beside the generators reported, which the generators do not look at.
+    Beside(Value),
 }
 
 /// A second of one generator of several.

@@ -1,14 +1,16 @@
 //! Control's side of the load child, or of what speaks its protocol.
 
-use std::fmt;
+mod streams;
+
 use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, Lines};
-use tokio::net::unix::pipe;
-use tokio::time::timeout;
+use serde_json::Value;
 
+pub use self::streams::Streams;
+
+use self::streams::beginning;
 use super::echo::facts::Handshakes;
 use super::error::Error;
 use super::frames::{FromChild, Job, Opened, Preflight, ToChild, TrialOrder};
@@ -53,42 +55,14 @@ pub enum LoadEvent {
     Slice(Slice),
 }
 
-/// The two directions of the protocol, over any streams of bytes.
-pub struct Streams {
-    pub commands: Box<dyn AsyncWrite + Send + Unpin>,
-    pub answers: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
-}
-
-impl Streams {
-    pub fn new(
-        commands: impl AsyncWrite + Send + Unpin + 'static,
-        answers: impl AsyncRead + Send + Unpin + 'static,
-    ) -> Self {
-        let answers: Box<dyn AsyncRead + Send + Unpin> = Box::new(answers);
-        Self { commands: Box::new(commands), answers: BufReader::new(answers).lines() }
-    }
-
-    /// Takes our ends of the pipes of a process.
-    ///
-    /// # Errors
-    /// Returns an error when they are not pipes.
-    pub fn of(stdin: OwnedFd, stdout: OwnedFd) -> Result<Self, Error> {
-        Ok(Self::new(pipe::Sender::from_owned_fd(stdin)?, pipe::Receiver::from_owned_fd(stdout)?))
-    }
-}
-
-impl fmt::Debug for Streams {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Streams").finish_non_exhaustive()
-    }
-}
-
 /// A load child, or several behind a hub.
 #[derive(Debug)]
 pub struct Generator {
     streams: Streams,
     /// The longest timeout of the job's requests.
     longest_timeout: Nanos,
+    /// What was reported from beside the generators.
+    beside: Vec<Value>,
 }
 
 impl Generator {
@@ -111,12 +85,15 @@ impl Generator {
 
     async fn begin(streams: Streams, job: Job, skips: bool) -> Result<Self, Error> {
         let longest_timeout = job.requests.iter().map(|request| request.timeout).max().unwrap_or_default();
-        let mut generator = Self { streams, longest_timeout };
+        let mut generator = Self { streams, longest_timeout, beside: Vec::new() };
         let doing = "starting";
         generator.send(doing, &ToChild::Job(job)).await?;
         loop {
             match generator.receive(doing, SLACK).await? {
-                FromChild::Ready => return Ok(generator),
+                FromChild::Ready => {
+                    generator.beside.clear();
+                    return Ok(generator);
+                }
                 other if !skips => return Err(unexpected(doing, &other)),
                 _ => {}
             }
@@ -182,24 +159,24 @@ impl Generator {
         }
     }
 
-    async fn send(&mut self, doing: &'static str, command: &ToChild) -> Result<(), Error> {
-        let mut line = serde_json::to_vec(command).map_err(std::io::Error::other)?;
-        line.push(b'\n');
-        let commands = &mut self.streams.commands;
-        commands.write_all(&line).await.map_err(|_| Error::Died { doing })?;
-        commands.flush().await.map_err(|_| Error::Died { doing })
+    /// Returns what was reported from beside the generators since the last call, in its order.
+    pub fn take_beside(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.beside)
     }
 
-    /// Receives the child's next frame. A reported failure is an error.
+    async fn send(&mut self, doing: &'static str, command: &ToChild) -> Result<(), Error> {
+        self.streams.send(doing, command).await
+    }
+
+    /// Receives the child's next frame. A reported failure is an error. What comes from beside the generators is kept.
     async fn receive(&mut self, doing: &'static str, within: Duration) -> Result<FromChild, Error> {
-        let next = timeout(within, self.streams.answers.next_line()).await;
-        let line = next.map_err(|_| Error::Silent { doing, seconds: within.as_secs() })??;
-        let line = line.ok_or(Error::Died { doing })?;
-        match serde_json::from_str(&line) {
-            Ok(FromChild::Failed { message }) => Err(Error::Failed { doing, message }),
-            Ok(FromChild::Lost(lost)) => Err(Error::Lost(lost)),
-            Ok(frame) => Ok(frame),
-            Err(source) => Err(Error::Malformed { doing, line: beginning(&line), source }),
+        loop {
+            match self.streams.frame(doing, within).await? {
+                FromChild::Failed { message } => return Err(Error::Failed { doing, message }),
+                FromChild::Lost(lost) => return Err(Error::Lost(lost)),
+                FromChild::Beside(value) => self.beside.push(value),
+                frame => return Ok(frame),
+            }
         }
     }
 }
@@ -238,53 +215,5 @@ fn unexpected(doing: &'static str, frame: &FromChild) -> Error {
     Error::Unexpected { doing, frame: beginning(&format!("{frame:?}")) }
 }
 
-fn beginning(line: &str) -> String {
-    line.chars().take(200).collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lost::{LostNode, LostWhy};
-
-    fn job() -> Job {
-        Job { arms: Vec::new(), requests: Vec::new(), connections: 1, workers: 0, seed: 1, stripe: None }
-    }
-
-    /// The second job begins while a frame of the first, which was stopped, is on its way.
-    #[tokio::test]
-    async fn a_hub_takes_one_job_after_the_other_and_reports_a_lost_node() {
-        let lost = LostNode { index: 1, of: 4, name: "b".to_owned(), why: LostWhy::Closed, after_ns: None };
-        let replies = [
-            vec![FromChild::Ready],
-            vec![FromChild::Second(Second::default())],
-            vec![FromChild::Ready],
-            vec![FromChild::Lost(lost.clone())],
-        ];
-        let (ours, hub) = tokio::io::duplex(1 << 16);
-        let (answers, commands) = tokio::io::split(ours);
-        let (heard, mut said) = tokio::io::split(hub);
-        let mut heard = BufReader::new(heard).lines();
-        let hub = async move {
-            let mut commands = Vec::new();
-            for frames in replies {
-                let line = heard.next_line().await.unwrap().unwrap();
-                commands.push(serde_json::from_str::<ToChild>(&line).unwrap());
-                for frame in frames {
-                    let line = serde_json::to_string(&frame).unwrap() + "\n";
-                    said.write_all(line.as_bytes()).await.unwrap();
-                }
-            }
-            commands
-        };
-        let control = async {
-            let first = Generator::over(Streams::new(commands, answers), job()).await.unwrap();
-            let streams = first.release().await.unwrap();
-            let mut second = Generator::over(streams, job()).await.unwrap();
-            second.open(Arm::Direct).await.unwrap_err()
-        };
-        let (error, heard) = tokio::join!(control, hub);
-        assert!(matches!(&error, Error::Lost(found) if *found == lost), "{error}");
-        assert_eq!(heard, [ToChild::Job(job()), ToChild::Stop, ToChild::Job(job()), ToChild::Open(Arm::Direct)]);
-    }
-}
+mod tests;

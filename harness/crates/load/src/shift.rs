@@ -25,7 +25,8 @@ pub fn shift_facts(facts: &mut LoadFacts, by_ns: i64) {
     }
 }
 
-const fn shifted(at: Mono, by_ns: i64) -> Mono {
+/// Returns the instant moved by a span, negative for earlier.
+pub const fn shifted(at: Mono, by_ns: i64) -> Mono {
     Mono(at.0.saturating_add_signed(by_ns))
 }
 
