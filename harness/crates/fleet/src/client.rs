@@ -60,9 +60,20 @@ pub async fn assemble(
     stdin: OwnedFd,
     stdout: OwnedFd,
     order: &HubOrder,
+    events: impl FnMut(&HubEvent),
+) -> Result<(Streams, Vec<NodeFacts>), AssembleError> {
+    assemble_over(Streams::of(stdin, stdout)?, order, events).await
+}
+
+/// Does what [`assemble`] does with a hub at the other end of `streams`, which can be on another machine.
+///
+/// # Errors
+/// Returns an error when too few nodes join, or the hub fails.
+pub async fn assemble_over(
+    mut streams: Streams,
+    order: &HubOrder,
     mut events: impl FnMut(&HubEvent),
 ) -> Result<(Streams, Vec<NodeFacts>), AssembleError> {
-    let mut streams = Streams::of(stdin, stdout)?;
     let mut line = text(order);
     line.push(b'\n');
     streams.commands.write_all(&line).await.map_err(|_| AssembleError::Ended)?;

@@ -40,8 +40,7 @@ impl Estimate {
     pub fn of(sample: Sample, of_one_kernel: bool) -> Self {
         let round_trip = sample.heard.since(sample.sent).0;
         let middle = sample.sent.0.saturating_add(round_trip / 2);
-        let ahead = i128::from(sample.stamped.0) - i128::from(middle);
-        let offset_ns = i64::try_from(ahead).unwrap_or(if ahead < 0 { i64::MIN } else { i64::MAX });
+        let offset_ns = ahead_ns(sample.stamped, Mono(middle));
         Self { offset_ns, error_ns: round_trip.div_ceil(2), at: sample.heard, of_one_kernel }
     }
 
@@ -65,6 +64,12 @@ impl Estimate {
         let now = self.at.max(other.at);
         if other.error_at(now) <= self.error_at(now) { other } else { self }
     }
+}
+
+/// Returns how far a clock is ahead of another that was read at the same instant, in nanoseconds.
+pub fn ahead_ns(clock: Mono, other: Mono) -> i64 {
+    let ahead = i128::from(clock.0) - i128::from(other.0);
+    i64::try_from(ahead).unwrap_or(if ahead < 0 { i64::MIN } else { i64::MAX })
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! How a node joins: it says hello, and is welcome or refused by name.
+//! How a node or the agent in a pod joins: it says hello, and is welcome or refused by name.
 
 use serde::{Deserialize, Serialize};
 
 use super::secret::Token;
 use harness_base::printable;
 
-/// The version of the protocol between hub and nodes.
-pub const PROTOCOL: u32 = 1;
+/// The version of the protocol between hub and nodes, and hub and agents.
+pub const PROTOCOL: u32 = 2;
 
 /// The longest hello in bytes. A peer that has not said it is not known.
 pub const LONGEST_HELLO: usize = 16 << 10;
@@ -14,13 +14,26 @@ pub const LONGEST_HELLO: usize = 16 << 10;
 /// The longest name of a node, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// The first message of a node.
+/// What a peer wants to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It loads the target.
+    #[default]
+    Node,
+    /// It watches the target in a pod.
+    Agent,
+}
+
+/// The first message of a node or an agent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Hello {
     pub protocol: u32,
     pub token: Token,
     /// The SHA-256 of its program, hexadecimal.
     pub binary: String,
+    #[serde(default)]
+    pub role: Role,
     pub about: About,
 }
 
@@ -47,7 +60,7 @@ pub enum Reply {
     Refused(Refusal),
 }
 
-/// The place of a node in its fleet.
+/// The place of a node in its fleet; an agent has the only place of its pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// From 0.
@@ -108,7 +121,7 @@ pub fn judge(message: &[u8], token: &Token, binary: &str) -> Result<Hello, Refus
 }
 
 /// Shortens a text of a peer and makes it printable.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let line = |letter: char| if letter.is_control() { ' ' } else { printable::letter(letter) };
     text.trim().chars().take(LONGEST_NAME).map(line).collect()
 }
@@ -121,7 +134,7 @@ mod tests {
 
     fn hello(secret: &HubSecret) -> Hello {
         let about = About { name: "worker\n\u{1b}[2Ja".to_owned(), cpus: 2.0, ..About::default() };
-        Hello { protocol: PROTOCOL, token: secret.token(), binary: "ab".to_owned(), about }
+        Hello { protocol: PROTOCOL, token: secret.token(), binary: "ab".to_owned(), role: Role::Node, about }
     }
 
     #[test]
@@ -138,7 +151,7 @@ mod tests {
         assert_eq!(judged(&old, "ab").unwrap_err(), Refusal::Protocol { node: 0, hub: PROTOCOL });
         let odd = judge(br#"{"protocol":7,"other":true}"#, &secret.token(), "ab");
         assert_eq!(odd.unwrap_err(), Refusal::Protocol { node: 7, hub: PROTOCOL });
-        for wrong in [&b"GET / HTTP/1.1"[..], b"", b"{}", br#"{"protocol":1}"#] {
+        for wrong in [&b"GET / HTTP/1.1"[..], b"", b"{}", br#"{"protocol":2}"#] {
             assert_eq!(judge(wrong, &secret.token(), "ab").unwrap_err(), Refusal::Malformed);
         }
         let mut endless = fine;

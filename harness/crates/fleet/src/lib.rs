@@ -4,10 +4,14 @@
 //! child of its own, and merges their answers into one.
 //!
 //! ```text
-//! control: client ── lines ── hub: door → session (one per node) → conductor (barrier, start, merge)
-//!                               └── frames over TLS ── node: load child, sampler
+//! control: client ── lines ── hub: door → session (one per node) → conductor (barrier, start, merge) → agents
+//!                               ├── frames over TLS ── node: load child, sampler
+//!                               └── frames over TLS ── agent in the pod of the target: sampler
 //! ```
+//!
+//! An [`agent`] joins the hub like a node, and samples the target in whose pod it runs.
 
+pub mod agent;
 pub mod clock;
 pub mod frame;
 pub mod hello;
@@ -15,6 +19,7 @@ pub mod hub;
 pub mod message;
 pub mod node;
 pub mod order;
+pub mod pod;
 pub mod secret;
 pub mod spec;
 pub mod tls;
@@ -23,7 +28,7 @@ mod binary;
 mod client;
 mod upward;
 
-pub use client::{AssembleError, assemble};
+pub use client::{AssembleError, assemble, assemble_over};
 pub use hello::Refusal;
 pub use node::{JoinError, JoinOptions, Served, join};
 pub use order::{HubEvent, HubOrder, LEAD, NodeFacts, RefusedPeer};

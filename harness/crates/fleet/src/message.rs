@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::frame::text;
+use super::pod::{FromAgent, ToAgent};
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use harness_load::frames::ToChild;
@@ -30,6 +31,8 @@ pub enum ToNode {
     Command { session: u64, command: Box<ToChild> },
     /// Ends the load child.
     Stop { session: u64 },
+    /// An order for the agent in a pod, which no node gets.
+    Agent(ToAgent),
     /// The run is over.
     End,
 }
@@ -54,6 +57,8 @@ pub enum FromNode {
     },
     /// The load child has ended, or could not be started. The message is for people.
     Ended { session: u64, message: String },
+    /// What the agent in a pod has to say, which no node says.
+    Agent(Box<FromAgent>),
 }
 
 /// Returns the message with an answer of the load child.

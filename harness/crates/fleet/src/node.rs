@@ -1,11 +1,11 @@
 //! A node, `harness node join`: dials the hub, and loads the target when the hub says so.
 
-mod about;
+pub(crate) mod about;
 mod child;
-mod dial;
+pub(crate) mod dial;
 mod error;
 mod instance;
-mod serve;
+pub(crate) mod serve;
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use self::about::about;
 use self::dial::{dial, greet};
 use self::serve::serve;
 use super::binary::sha256;
-use super::hello::{Hello, PROTOCOL};
+use super::hello::{Hello, PROTOCOL, Role};
 use super::secret::NodeSecret;
 use super::tls::connector;
 use harness_base::units::Nanos;
@@ -66,7 +66,7 @@ async fn take_part(options: JoinOptions) -> Result<Served, JoinError> {
     let about = about(name);
     let (connector, token, cpus) = (connector(&secret)?, secret.token(), about.cpus);
     let stream = dial(&hub, wait, &connector).await?;
-    let hello = Hello { protocol: PROTOCOL, token, binary, about };
+    let hello = Hello { protocol: PROTOCOL, token, binary, role: Role::Node, about };
     let instances = work(stream, &hub, &hello, &exe, cpus).await?;
     Ok(Served { instances })
 }
@@ -81,7 +81,7 @@ where
 }
 
 /// Waits for a signal. As the first process of a container, the node would not be ended by one otherwise.
-async fn told_to_end() -> Result<Served, JoinError> {
+pub(crate) async fn told_to_end<T>() -> Result<T, JoinError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(JoinError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(JoinError::Runtime)?;
     tokio::select! {

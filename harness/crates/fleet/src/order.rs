@@ -1,11 +1,12 @@
 //! What control orders from the hub, and what the hub reports until its fleet is complete. One JSON object per line, in both directions.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::hello::Refusal;
+use super::hello::{About, Refusal};
+use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use harness_load::lost::LostWhy;
 
@@ -24,16 +25,21 @@ pub struct HubOrder {
     /// How long the hub waits for the nodes.
     pub wait: Nanos,
     pub run_id: String,
+    /// Control's clock when it sent the order, for a hub on another machine, which then answers by that clock; absent for a hub that
+    /// shares control's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Mono>,
 }
 
 impl fmt::Debug for HubOrder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { listen, nodes, secret: _, wait, run_id } = self;
+        let Self { listen, nodes, secret: _, wait, run_id, now } = self;
         out.debug_struct("HubOrder")
             .field("listen", listen)
             .field("nodes", nodes)
             .field("wait", wait)
             .field("run_id", run_id)
+            .field("now", now)
             .finish_non_exhaustive()
     }
 }
@@ -106,6 +112,22 @@ pub struct NodeFacts {
     pub shares_host: bool,
 }
 
+impl NodeFacts {
+    /// Takes what a peer says about itself. `boot` identifies the start of the kernel of the hub's machine.
+    pub(crate) fn of(about: About, index: u64, address: IpAddr, boot: Option<&str>) -> Self {
+        Self {
+            index,
+            shares_host: about.boot.is_some() && about.boot.as_deref() == boot,
+            name: about.name,
+            cpus: about.cpus,
+            memory_bytes: about.memory_bytes,
+            kernel: about.kernel,
+            cpu_model: about.cpu_model,
+            address: address.to_string(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +136,7 @@ mod tests {
     fn an_order_does_not_show_its_secret() {
         let listen = SocketAddr::from(([127, 0, 0, 1], 7411));
         let secret = "hub-abc".to_owned();
-        let order = HubOrder { listen, nodes: 2, secret, wait: Nanos::from_secs(1), run_id: "r".to_owned() };
+        let order = HubOrder { listen, nodes: 2, secret, wait: Nanos::from_secs(1), run_id: "r".to_owned(), now: None };
         let shown = format!("{order:?}");
         assert!(!shown.contains("abc") && shown.contains("7411"), "{shown}");
     }

@@ -8,7 +8,7 @@ use super::door::{Guest, Knock, refuse};
 use super::error::HubError;
 use super::session::{Event, Events, Session};
 use crate::frame::text;
-use crate::hello::{Refusal, Reply, Welcome};
+use crate::hello::{Refusal, Reply, Role, Welcome};
 use crate::order::{HubEvent, HubOrder, NodeFacts, RefusedPeer};
 use crate::upward::Upward;
 use harness_base::clock::Mono;
@@ -75,15 +75,6 @@ where
     Ok(Some(nodes))
 }
 
-/// Refuses everybody who comes after the fleet was complete.
-pub(super) async fn refuse_all(mut knocks: UnboundedReceiver<Knock>) {
-    while let Some(knock) = knocks.recv().await {
-        if let Knock::Guest(guest) = knock {
-            refuse(guest.stream, Refusal::Full).await;
-        }
-    }
-}
-
 impl Places {
     fn are_taken(&self) -> bool {
         self.nodes.iter().all(Option::is_some)
@@ -93,27 +84,19 @@ impl Places {
         self.nodes.iter().flatten().count() as u64
     }
 
-    /// Gives a node the first place that is free.
+    /// Gives a node the first place that is free. There is none for an agent before the fleet is complete.
     fn seat(&mut self, guest: Guest, events: &UnboundedSender<Event>) -> Option<HubEvent> {
         let Guest { peer, hello, stream } = guest;
         let of = self.nodes.len() as u64;
-        let Some(index) = self.nodes.iter().position(Option::is_none) else {
+        let free = self.nodes.iter().position(Option::is_none).filter(|_| hello.role == Role::Node);
+        let Some(index) = free else {
             tokio::spawn(refuse(stream, Refusal::Full));
             return Some(HubEvent::Refused(RefusedPeer { peer, why: Refusal::Full }));
         };
-        let about = hello.about;
-        let facts = NodeFacts {
-            index: index as u64,
-            name: about.name,
-            cpus: about.cpus,
-            memory_bytes: about.memory_bytes,
-            kernel: about.kernel,
-            cpu_model: about.cpu_model,
-            address: peer.ip().to_string(),
-            shares_host: about.boot.is_some() && about.boot == self.boot,
-        };
+        let boot = hello.about.boot.clone();
+        let facts = NodeFacts::of(hello.about, index as u64, peer.ip(), self.boot.as_deref());
         let welcome = text(&Reply::Welcome(Welcome { index: index as u64, of }));
-        let session = Session::start(stream, index, facts.clone(), Some(welcome), events.clone());
+        let session = Session::start(stream, index, (facts.clone(), boot), Some(welcome), events.clone());
         self.nodes[index] = Some(session);
         Some(HubEvent::Joined(facts))
     }

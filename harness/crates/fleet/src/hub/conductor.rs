@@ -2,6 +2,8 @@
 //!
 //! A session is one instance: from a job to its stop. When a node is lost in it, or a load child fails, the load of all nodes ends, and every
 //! further command of the session is answered by that. Nothing of a part of the nodes is ever reported.
+//!
+//! While an agent watches the target in a pod, what it found is sent before the end of each trial. Its loss ends no session.
 
 use std::io;
 use std::sync::Arc;
@@ -10,13 +12,16 @@ use tokio::io::{AsyncBufRead, AsyncWrite, Lines};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::agents::Agents;
+use super::control::{Command, Control};
 use super::gather::{Gather, Gathered, Received, Slots};
+use super::lead::earliest;
 use super::session::{Event, Events, Session};
+use super::state::State;
 use crate::clock::Estimate;
 use crate::message::ToNode;
-use crate::upward::Upward;
+use crate::pod::{PodAnswer, PodCommand};
 use harness_base::clock::Mono;
-use harness_base::units::Nanos;
 use harness_load::frames::{FromChild, Job, ToChild, TrialOrder};
 use harness_load::lost::{LostNode, LostWhy};
 use harness_load::nodes::{NodeClock, NodeHost};
@@ -27,17 +32,12 @@ use harness_load::stripe::Stripe;
 /// How many clocks are measured at the same time.
 const MEASURED_AT_ONCE: usize = 8;
 
-/// How much earlier than its start a trial must be ordered, besides the longest round trip.
-const LEAST_LEAD: Nanos = Nanos::from_millis(5);
-
-/// The time to send an order to one node, at most.
-const SENDING: Nanos = Nanos::from_micros(20);
-
 #[derive(Debug)]
 pub(super) struct Conductor<A> {
     nodes: Vec<Session>,
     events: Events,
-    up: Upward<A>,
+    control: Control<A>,
+    agents: Agents,
     /// The number of the current session, or of the next one.
     session: u64,
     state: State,
@@ -49,29 +49,13 @@ pub(super) struct Conductor<A> {
     turns: Arc<Semaphore>,
 }
 
-#[derive(Debug)]
-enum State {
-    /// No session.
-    Idle,
-    /// Load children get ready.
-    Starting(Slots<()>),
-    /// So many clocks are still to be measured.
-    Measuring(usize),
-    /// No command is under way.
-    Open,
-    /// A command is under way.
-    Working(Gather),
-    /// The session has failed. This is the answer to every command of it.
-    Failed(FromChild),
-}
-
 impl<A: AsyncWrite + Unpin> Conductor<A> {
-    pub(super) fn new(nodes: Vec<Session>, events: Events, up: Upward<A>) -> Self {
+    pub(super) fn new(nodes: Vec<Session>, events: Events, agents: Agents, control: Control<A>) -> Self {
         let turns = Arc::new(Semaphore::new(MEASURED_AT_ONCE));
-        Self { nodes, events, up, session: 1, state: State::Idle, barrier: None, lost: None, turns }
+        Self { nodes, events, control, agents, session: 1, state: State::Idle, barrier: None, lost: None, turns }
     }
 
-    /// Serves control until `commands` ends. Then it sends the nodes the end of the run.
+    /// Serves control until `commands` ends. Then it sends nodes and agents the end of the run.
     pub(super) async fn run<C: AsyncBufRead + Unpin>(mut self, mut commands: Lines<C>) -> io::Result<()> {
         let ended = loop {
             let served = tokio::select! {
@@ -81,6 +65,7 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
                     Ok(None) | Err(_) => break Ok(()),
                 },
                 Some(event) = self.events.receiver.recv() => self.notice(event).await,
+                answer = self.agents.next() => self.report(answer).await,
             };
             if let Err(error) = served {
                 break Err(error);
@@ -88,23 +73,40 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
         };
         let mut endings = JoinSet::new();
         self.nodes.into_iter().for_each(|node| drop(endings.spawn(node.end())));
+        endings.spawn(self.agents.end());
         while endings.join_next().await.is_some() {}
         ended
     }
 
     /// Carries out a command.
     async fn obey(&mut self, line: &str) -> io::Result<()> {
-        let command = match serde_json::from_str(line) {
-            Ok(command) => command,
-            Err(error) => return self.refuse(format!("the command cannot be parsed: {error}")).await,
+        match self.control.command(line) {
+            Ok(Command::Load(command)) => self.load(*command).await,
+            Ok(Command::Pod(command)) => self.ask(command).await,
+            Err(error) => self.refuse(format!("the command cannot be parsed: {error}")).await,
+        }
+    }
+
+    /// Carries out a command about the pod, which changes no session.
+    async fn ask(&mut self, command: PodCommand) -> io::Result<()> {
+        let answer = match self.state {
+            State::Idle => self.agents.obey(command),
+            _ => {
+                Some(PodAnswer::Failed { message: "the agent of the pod is not asked while a job is open".to_owned() })
+            }
         };
+        self.control.beside(answer).await
+    }
+
+    /// Carries out a command for the load children.
+    async fn load(&mut self, command: ToChild) -> io::Result<()> {
         match (command, &self.state) {
             (ToChild::Stop, _) => {
                 self.halt();
                 (self.state, self.barrier) = (State::Idle, None);
                 Ok(())
             }
-            (_, State::Failed(answer)) => self.up.line(answer).await,
+            (_, State::Failed(answer)) => self.control.answer(answer.clone()).await,
             (ToChild::Job(job), State::Idle) => self.begin(&job).await,
             (_, State::Idle) => self.refuse("the first command must be a job".to_owned()).await,
             (ToChild::Job(_), _) => self.refuse("the hub has a job already".to_owned()).await,
@@ -117,9 +119,8 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
     async fn begin(&mut self, job: &Job) -> io::Result<()> {
         if let Some(lost) = self.lost.clone() {
             let answer = FromChild::Lost(LostNode { after_ns: None, ..lost });
-            self.up.line(&answer).await?;
-            self.state = State::Failed(answer);
-            return Ok(());
+            self.state = State::Failed(answer.clone());
+            return self.control.answer(answer).await;
         }
         self.each(|stripe, _| ToChild::Job(split_job(job, stripe)));
         self.state = State::Starting(Slots::new(self.nodes.len()));
@@ -133,8 +134,11 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
         };
         let (command, start) = match command {
             ToChild::Trial(order) => {
-                let start_at = order.start_at.max(self.earliest(&clocks));
-                (ToChild::Trial(TrialOrder { start_at, ..order }), start_at)
+                let start_at = order.start_at.max(earliest(&clocks, self.agents.is_wanted()));
+                let order = TrialOrder { start_at, ..order };
+                let refused = self.agents.watch(&order);
+                self.control.beside(refused).await?;
+                (ToChild::Trial(order), start_at)
             }
             other => (other, Mono::now()),
         };
@@ -155,10 +159,15 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
         Ok(())
     }
 
-    /// Returns the earliest start of a trial that reaches all nodes in time.
-    fn earliest(&self, clocks: &[Estimate]) -> Mono {
-        let trip = clocks.iter().map(|clock| clock.round_trip()).max().unwrap_or_default();
-        Mono::now().after(trip).after(LEAST_LEAD).after(SENDING.times(self.nodes.len() as u64))
+    /// Passes on what the agent says, and then the end of the trial that waits for it.
+    async fn report(&mut self, answer: PodAnswer) -> io::Result<()> {
+        self.control.beside(Some(answer)).await?;
+        if matches!(self.state, State::Held(_))
+            && let State::Held(done) = std::mem::replace(&mut self.state, State::Open)
+        {
+            return self.control.answer(done).await;
+        }
+        Ok(())
     }
 
     /// Sends each node the command that `make` returns for its stripe and position.
@@ -170,8 +179,9 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
         }
     }
 
-    /// Ends the load of all nodes. Their answers that are still under way are ignored.
+    /// Ends the load of all nodes. Their answers that are still under way are ignored, and so is that of the agent.
     fn halt(&mut self) {
+        self.agents.give_up();
         self.nodes.iter().for_each(|node| node.send(&ToNode::Stop { session: self.session }));
         self.session += 1;
     }
@@ -190,6 +200,10 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
             }
             Event::Measured { session } if session == self.session => self.measured().await,
             Event::Lost { node, why } => self.lose(node, why).await,
+            Event::Agent { node, .. } => {
+                let message = "a frame of an agent".to_owned();
+                self.lose(node, LostWhy::Protocol { message }).await
+            }
             Event::Answer { .. } | Event::Ended { .. } | Event::Measured { .. } => Ok(()),
         }
     }
@@ -214,10 +228,14 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
         };
         match gathered {
             Gathered::Waiting => Ok(()),
-            Gathered::Passed(frame) => self.up.line(&frame).await,
+            Gathered::Passed(frame) => self.control.answer(frame).await,
+            Gathered::Complete(frame) if self.agents.finish() => {
+                self.state = State::Held(frame);
+                Ok(())
+            }
             Gathered::Complete(frame) => {
                 self.state = State::Open;
-                self.up.line(&frame).await
+                self.control.answer(frame).await
             }
             Gathered::Unexpected => {
                 let message = "a frame that does not answer the command".to_owned();
@@ -243,7 +261,7 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
         }
         self.barrier = Some(Mono::now());
         self.state = State::Open;
-        self.up.line(&FromChild::Ready).await
+        self.control.answer(FromChild::Ready).await
     }
 
     /// Handles the loss of a node or of its load child.
@@ -269,7 +287,7 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
             self.halt();
             self.state = State::Failed(answer.clone());
         }
-        self.up.line(&answer).await
+        self.control.answer(answer).await
     }
 
     /// Ends a session in which a load child has failed.
@@ -285,7 +303,7 @@ impl<A: AsyncWrite + Unpin> Conductor<A> {
         self.halt();
         let is_asked = !matches!(self.state, State::Open);
         self.state = State::Failed(answer.clone());
-        if is_asked { self.up.line(&answer).await } else { Ok(()) }
+        if is_asked { self.control.answer(answer).await } else { Ok(()) }
     }
 
     /// Names a node for people.

@@ -1,4 +1,4 @@
-//! The hub's side of one node that has joined: a task that reads, one that writes, and what is known of its clock.
+//! The hub's side of one node or agent that has joined: a task that reads, one that writes, and what is known of its clock.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,6 +12,7 @@ use crate::clock::{Estimate, Sample};
 use crate::frame::{self, FrameError, FrameReader, LARGEST_MESSAGE, text};
 use crate::message::{self, BEAT, FromNode, SILENCE, ToNode};
 use crate::order::NodeFacts;
+use crate::pod::FromAgent;
 use harness_base::clock::Mono;
 use harness_base::error::chain;
 use harness_base::units::Nanos;
@@ -24,7 +25,7 @@ const PROBES: u32 = 16;
 /// A node has this long to take the last messages when the hub ends.
 const ENDING: Nanos = Nanos::from_millis(500);
 
-/// What a node does.
+/// What a node or an agent does.
 #[derive(Debug)]
 pub(super) enum Event {
     /// Its load child has sent a frame.
@@ -33,11 +34,13 @@ pub(super) enum Event {
     Ended { node: usize, session: u64, message: String },
     /// Its clock was measured for the barrier of a session.
     Measured { session: u64 },
+    /// The agent in a pod has said something.
+    Agent { node: usize, message: Box<FromAgent> },
     /// It is lost. No other event of it follows, except for another one of this kind.
     Lost { node: usize, why: LostWhy },
 }
 
-/// The events of all nodes.
+/// The events of all nodes, or of all agents.
 #[derive(Debug)]
 pub(super) struct Events {
     pub(super) sender: UnboundedSender<Event>,
@@ -51,10 +54,12 @@ impl Default for Events {
     }
 }
 
-/// A node that has joined. When it is dropped, its connection is closed.
+/// A node or an agent that has joined. When it is dropped, its connection is closed.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) facts: NodeFacts,
+    /// Identifies the start of its machine's kernel; absent where it is not known.
+    pub(super) boot: Option<String>,
     outbox: UnboundedSender<Outgoing>,
     line: Arc<Line>,
     reader: AbortHandle,
@@ -81,7 +86,7 @@ impl Session {
     pub(super) fn start<S>(
         stream: S,
         node: usize,
-        facts: NodeFacts,
+        (facts, boot): (NodeFacts, Option<String>),
         first: Option<Vec<u8>>,
         events: UnboundedSender<Event>,
     ) -> Self
@@ -98,7 +103,7 @@ impl Session {
         let reader = FrameReader::new(read, LARGEST_MESSAGE);
         let reader = tokio::spawn(listen(reader, node, Arc::clone(&line), events)).abort_handle();
         let writer = tokio::spawn(speak(write, outgoing));
-        Self { facts, outbox, line, reader, writer }
+        Self { facts, boot, outbox, line, reader, writer }
     }
 
     /// Sends a message, unless the connection is lost, which its reader reports.
@@ -189,6 +194,7 @@ where
                 Event::Answer { node, session, host, frame: frame.to_vec() }
             }
             Ok((FromNode::Ended { session, message }, _)) => Event::Ended { node, session, message },
+            Ok((FromNode::Agent(message), _)) => Event::Agent { node, message },
             Err(error) => break LostWhy::Protocol { message: error.to_string() },
         };
         if events.send(event).is_err() {

@@ -8,7 +8,7 @@ use crate::hello::About;
 use harness_rig::host::{facts, word};
 
 /// Gathers what the hub wants to know.
-pub(super) fn about(name: Option<String>) -> About {
+pub(crate) fn about(name: Option<String>) -> About {
     let facts = facts();
     let cpus = facts.cpus as f64;
     let host_name = || gethostname().map_or_else(|_| "unknown".to_owned(), |name| name.to_string_lossy().into_owned());

@@ -25,7 +25,7 @@ const PAUSE: Nanos = Nanos::from_millis(250);
 const REPLY: Nanos = Nanos::from_secs(10);
 
 /// Tries to reach the hub until `wait` is over.
-pub(super) async fn dial(hub: &str, wait: Nanos, connector: &TlsConnector) -> Result<TlsStream<TcpStream>, JoinError> {
+pub(crate) async fn dial(hub: &str, wait: Nanos, connector: &TlsConnector) -> Result<TlsStream<TcpStream>, JoinError> {
     let end = Mono::now().after(wait);
     loop {
         let cause = match timeout(ATTEMPT.duration(), attempt(hub, connector)).await {
@@ -49,7 +49,7 @@ async fn attempt(hub: &str, connector: &TlsConnector) -> Result<TlsStream<TcpStr
 }
 
 /// Says hello over a stream to the hub.
-pub(super) async fn greet<S>(stream: &mut S, hub: &str, hello: &Hello) -> Result<Welcome, JoinError>
+pub(crate) async fn greet<S>(stream: &mut S, hub: &str, hello: &Hello) -> Result<Welcome, JoinError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

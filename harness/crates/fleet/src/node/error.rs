@@ -12,6 +12,8 @@ use harness_base::units::Nanos;
 pub enum JoinError {
     #[error("cannot start its event loop")]
     Runtime(#[source] io::Error),
+    #[error("cannot watch the processes of the pod")]
+    Watch(#[source] io::Error),
     #[error("cannot read the program {}", .path.display())]
     Program { path: PathBuf, source: io::Error },
     #[error("TLS cannot be used")]

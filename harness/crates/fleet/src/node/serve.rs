@@ -15,7 +15,7 @@ use crate::message::{FromNode, SILENCE, ToNode};
 use harness_base::clock::Mono;
 use harness_load::frames::ToChild;
 
-type Orders = UnboundedSender<Result<ToNode, FrameError>>;
+pub(crate) type Orders = UnboundedSender<Result<ToNode, FrameError>>;
 
 /// A node that serves its hub.
 struct Server<'a> {
@@ -45,7 +45,8 @@ where
                 Some(Ok(ToNode::Command { session, command })) => server.command(session, &command).await,
                 Some(Ok(ToNode::Stop { session })) => server.stop(session).await,
                 Some(Ok(ToNode::End)) => return Ok(server.instances),
-                Some(Ok(ToNode::Probe { .. })) => {}
+                // Probes are answered where they are read, and a node is no agent.
+                Some(Ok(ToNode::Probe { .. } | ToNode::Agent(_))) => {}
                 Some(Err(error)) => return Err(JoinError::Lost(error)),
                 None => return Err(JoinError::Lost(FrameError::Closed)),
             },
@@ -124,7 +125,7 @@ impl Server<'_> {
 }
 
 /// Reads what the hub sends, and answers its probes at once.
-async fn listen<S>(mut reader: FrameReader<ReadHalf<S>>, orders: Orders, out: UnboundedSender<Vec<u8>>)
+pub(crate) async fn listen<S>(mut reader: FrameReader<ReadHalf<S>>, orders: Orders, out: UnboundedSender<Vec<u8>>)
 where
     S: AsyncRead + AsyncWrite,
 {
@@ -143,7 +144,7 @@ where
 }
 
 /// Sends messages until there are no more senders, or the connection is lost.
-async fn speak<S>(mut stream: WriteHalf<S>, mut outgoing: UnboundedReceiver<Vec<u8>>)
+pub(crate) async fn speak<S>(mut stream: WriteHalf<S>, mut outgoing: UnboundedReceiver<Vec<u8>>)
 where
     S: AsyncRead + AsyncWrite,
 {

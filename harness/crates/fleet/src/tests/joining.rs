@@ -1,76 +1,22 @@
 //! Who may join a hub, over TCP and TLS.
 
-use std::net::SocketAddr;
-
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
-use super::support::{Commands, Fake, control};
-use crate::frame::{self, FrameReader, text};
-use crate::hello::{About, Hello, LONGEST_HELLO, PROTOCOL, Refusal, Reply, Welcome};
+use super::listening::{BINARY, Listening};
+use super::support::{Fake, control};
+use crate::frame::text;
+use crate::hello::{Hello, PROTOCOL, Refusal, Reply, Role, Welcome};
 use crate::hub::serve;
 use crate::order::{HubEvent, HubOrder, RefusedPeer};
 use crate::secret::HubSecret;
 use crate::tls::{ConnectError, connect, connector};
 use harness_base::units::Nanos;
-use harness_load::Streams;
-
-/// A hub that listens, and what control reads of it.
-struct Listening {
-    secret: HubSecret,
-    address: SocketAddr,
-    streams: Streams,
-}
-
-const BINARY: &str = "ab12";
-
-impl Listening {
-    async fn start(nodes: u64, wait: Nanos) -> Self {
-        let secret = HubSecret::generate().unwrap();
-        let (mut streams, commands, answers): (Streams, Commands, _) = control();
-        tokio::spawn(async move { serve(BINARY, commands, answers).await });
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let order = HubOrder { listen, nodes, secret: secret.text(), wait, run_id: "run".to_owned() };
-        streams.commands.write_all(&[text(&order), b"\n".to_vec()].concat()).await.unwrap();
-        let mut hub = Self { secret, address: listen, streams };
-        let HubEvent::Listening { address } = hub.event().await else { panic!("it does not listen") };
-        hub.address = address;
-        hub
-    }
-
-    async fn event(&mut self) -> HubEvent {
-        let line = self.streams.answers.next_line().await.unwrap().unwrap();
-        serde_json::from_str(&line).unwrap()
-    }
-
-    fn hello(&self, name: &str) -> Hello {
-        let about = About { name: name.to_owned(), cpus: 1.5, ..About::default() };
-        Hello { protocol: PROTOCOL, token: self.secret.token(), binary: BINARY.to_owned(), about }
-    }
-
-    async fn knock(&self, hello: &Hello) -> (TlsStream<TcpStream>, Reply) {
-        let connector = connector(&self.secret.node()).unwrap();
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        let mut stream = connect(&connector, stream).await.unwrap();
-        frame::write(&mut stream, &text(hello)).await.unwrap();
-        let reply = FrameReader::new(&mut stream, LONGEST_HELLO).next().await.unwrap();
-        (stream, serde_json::from_slice(&reply).unwrap())
-    }
-
-    async fn refused(&mut self, hello: &Hello) -> Refusal {
-        let (_stream, reply) = self.knock(hello).await;
-        let Reply::Refused(why) = reply else { panic!("{reply:?}") };
-        let HubEvent::Refused(RefusedPeer { why: reported, .. }) = self.event().await else { panic!("not reported") };
-        assert_eq!(reported, why);
-        why
-    }
-}
 
 #[tokio::test]
 async fn another_protocol_token_or_program_is_refused_by_name() {
-    let mut hub = Listening::start(2, Nanos::from_secs(60)).await;
-    let fine = hub.hello("a");
+    let mut hub = Listening::start(2, Nanos::from_secs(60), None).await;
+    let fine = hub.way.hello("a");
     let old = Hello { protocol: PROTOCOL + 1, ..fine.clone() };
     assert_eq!(hub.refused(&old).await, Refusal::Protocol { node: PROTOCOL + 1, hub: PROTOCOL });
     let program = Hello { binary: "cd34".to_owned(), ..fine.clone() };
@@ -80,10 +26,14 @@ async fn another_protocol_token_or_program_is_refused_by_name() {
     assert_eq!(hub.refused(&stranger).await, Refusal::Token);
 
     let wrong = connector(&HubSecret::generate().unwrap().node()).unwrap();
-    let refused = connect(&wrong, TcpStream::connect(hub.address).await.unwrap()).await;
+    let refused = connect(&wrong, TcpStream::connect(hub.way.address).await.unwrap()).await;
     assert!(matches!(refused, Err(ConnectError::Certificate)));
 
-    let (mut stream, reply) = hub.knock(&fine).await;
+    // An agent has nothing to watch before the fleet is complete.
+    let agent = Hello { role: Role::Agent, ..fine.clone() };
+    assert_eq!(hub.refused(&agent).await, Refusal::Full);
+
+    let (mut stream, reply) = hub.way.knock(&fine).await;
     assert_eq!(reply, Reply::Welcome(Welcome { index: 0, of: 2 }));
     assert!(matches!(hub.event().await, HubEvent::Joined(node) if node.name == "a" && node.cpus == 1.5));
     // A node that leaves before the fleet is complete frees its place.
@@ -92,28 +42,28 @@ async fn another_protocol_token_or_program_is_refused_by_name() {
     assert!(matches!(hub.event().await, HubEvent::Left { index: 0, .. }));
 
     for (index, name) in ["b", "c"].into_iter().enumerate() {
-        let (stream, reply) = hub.knock(&hub.hello(name)).await;
+        let (stream, reply) = hub.way.knock(&hub.way.hello(name)).await;
         assert_eq!(reply, Reply::Welcome(Welcome { index: index as u64, of: 2 }));
         assert!(matches!(hub.event().await, HubEvent::Joined(node) if node.address == "127.0.0.1"));
         tokio::spawn(Fake::default().serve(stream));
     }
     let HubEvent::Assembled { nodes } = hub.event().await else { panic!("it is not complete") };
     assert_eq!(nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["b", "c"]);
-    let (_stream, reply) = hub.knock(&fine).await;
+    let (_stream, reply) = hub.way.knock(&fine).await;
     assert_eq!(reply, Reply::Refused(Refusal::Full));
 }
 
 #[tokio::test]
 async fn what_is_no_hello_is_refused_and_too_few_nodes_are_reported() {
-    let mut hub = Listening::start(2, Nanos::from_secs(2)).await;
-    let node = connector(&hub.secret.node()).unwrap();
-    let mut stream = connect(&node, TcpStream::connect(hub.address).await.unwrap()).await.unwrap();
+    let mut hub = Listening::start(2, Nanos::from_secs(2), None).await;
+    let node = connector(&hub.way.secret.node()).unwrap();
+    let mut stream = connect(&node, TcpStream::connect(hub.way.address).await.unwrap()).await.unwrap();
     // A frame that claims to be as long as no frame is.
     stream.write_all(&[0xff; 8]).await.unwrap();
     stream.flush().await.unwrap();
     let HubEvent::Refused(RefusedPeer { why, .. }) = hub.event().await else { panic!("not reported") };
     assert_eq!(why, Refusal::Malformed);
-    let (_stream, _) = hub.knock(&hub.hello("a")).await;
+    let (_stream, _) = hub.way.knock(&hub.way.hello("a")).await;
     assert!(matches!(hub.event().await, HubEvent::Joined(_)));
     let HubEvent::TooFew { joined, wanted, refused, waited } = hub.event().await else { panic!("it still waits") };
     assert_eq!((joined, wanted, refused.len()), (1, 2, 1));
@@ -131,6 +81,7 @@ async fn an_order_that_cannot_be_carried_out_is_reported() {
         secret: secret.to_owned(),
         wait: Nanos::from_secs(1),
         run_id: String::new(),
+        now: None,
     };
     for (order, said) in [
         (order(1, &secret.text()), "cannot listen at 127.0.0.1"),

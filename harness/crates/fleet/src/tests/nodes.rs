@@ -81,6 +81,7 @@ async fn pair(
         secret: secret.text(),
         wait: Nanos::from_secs(60),
         run_id: "run".to_owned(),
+        now: None,
     };
     streams.commands.write_all(&[text(&order), b"\n".to_vec()].concat()).await.unwrap();
     let (mut node, exe) = (None, folder.child());

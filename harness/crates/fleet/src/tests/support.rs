@@ -69,7 +69,7 @@ impl Fake {
                     },
                     other => vec![answer(session, None, &line(&self.answer(other)))],
                 },
-                ToNode::Stop { .. } => Vec::new(),
+                ToNode::Stop { .. } | ToNode::Agent(_) => Vec::new(),
                 ToNode::End => return,
             };
             for reply in replies {
