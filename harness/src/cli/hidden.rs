@@ -1,5 +1,5 @@
-//! Dispatches to the programs inside this binary: keeper, stopwatch, the start of programs between pipes, load generator, hub of a fleet, mock upstream,
-//! foreign hosts, relay, echo server, reference sidecar, reference command and image builder.
+//! Dispatches to the programs inside this binary: keeper, stopwatch, the start of programs between pipes, load generator, hub of a fleet, agent in a
+//! pod, mock upstream, foreign hosts, relay, echo server, reference sidecar, reference command and image builder.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use mock_upstream::{command, echo, egress, relay, sidecar, upstream};
 
+use super::agent::agent;
 use super::error::{print_error, print_text, print_warning};
 use harness_base::clock::Mono;
 use harness_base::error::chain;
@@ -24,7 +25,8 @@ pub(super) fn dispatch(argv: &[OsString], start: Mono) -> Option<ExitCode> {
         stopwatch::COMMAND => Some(stopwatch::main(argv.get(2..)?)),
         stdio::COMMAND => Some(stdio::main(argv.get(2..)?)),
         "__load" => Some(harness_load::child::main()),
-        "__hub" => Some(harness_fleet::hub::main()),
+        "__hub" => Some(harness_fleet::hub::main(argv.get(2..)?)),
+        "__agent" => Some(in_pod(argv)),
         "__sweep" => {
             Some(target::sweep_main(argv.get(2)?.to_str()?, argv.get(3).is_some_and(|state| state == keeper::BUSY)))
         }
@@ -70,6 +72,14 @@ fn image(argv: &[OsString]) -> ExitCode {
             print_error(&chain(&error), None);
             ExitCode::from(Exit::InvalidInput.code())
         }
+    }
+}
+
+/// Runs the agent in a pod.
+fn in_pod(argv: &[OsString]) -> ExitCode {
+    match agent(&argv[1..]) {
+        Ok(done) => ExitCode::from(done.unwrap_or_else(|error| error.print()).code()),
+        Err(error) => usage(&error),
     }
 }
 

@@ -11,7 +11,7 @@ use harness_fleet::node::{JoinOptions, Served, join};
 use harness_fleet::secret::{NODE_FILE_VARIABLE, NODE_VARIABLE, NodeSecret, SecretError};
 use harness_rig::{environment, target};
 
-/// Why a node cannot join.
+/// Why a node or an agent cannot join.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("--wait {text}: {message}; write for example --wait 60s")]
@@ -37,15 +37,20 @@ pub(super) fn node(args: &NodeArgs) -> Result<Exit, Error> {
 fn run(args: &JoinArgs) -> Result<Exit, Error> {
     let wait = Nanos::parse(&args.wait)
         .map_err(|error| Error::input(&Refused::Wait { text: args.wait.clone(), message: error.to_string() }))?;
-    let secret = secret().map_err(|error| Error::input(&error))?;
-    // Everything else in the environment is of no use to a node, and its children could read it.
-    environment::forget_secrets([]).map_err(|error| Error::tooling(&error))?;
+    let secret = only_secret()?;
     let options =
         JoinOptions { hub: args.hub.clone(), name: args.name.clone(), wait, secret, exe: target::own_binary() };
     let Served { instances } = join(options).map_err(|error| Error::tooling(&error))?;
     let many = if instances == 1 { "" } else { "s" };
     print_note(&format!("the run has ended; this node sent the load of {instances} instance{many}"));
     Ok(Exit::Pass)
+}
+
+/// Reads the secret of a node, and removes everything else from the environment: it is of no use to a node, and its children could read it.
+pub(super) fn only_secret() -> Result<NodeSecret, Error> {
+    let secret = secret().map_err(|error| Error::input(&error))?;
+    environment::forget_secrets([]).map_err(|error| Error::tooling(&error))?;
+    Ok(secret)
 }
 
 /// Reads the secret from the environment, or from the file that it names.

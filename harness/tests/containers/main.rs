@@ -13,6 +13,7 @@ mod docker;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agent;
 mod container;
 mod image;
 mod swarm;

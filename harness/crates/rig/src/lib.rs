@@ -5,6 +5,7 @@
 //! - [`swarm`] places the nodes of a fleet on the engines of a Docker Swarm;
 //! - [`probe`] finds out when a target listens and answers;
 //! - [`listeners`] finds the ports at which processes listen;
+//! - [`pod`] looks at the other containers of a pod from inside one of them;
 //! - [`sampler`] reads `/proc` and control groups over a window;
 //! - [`paths`] describes the impaired paths of a network;
 //! - [`stopwatch`] runs a command to its end and measures it; [`page_cache`] drops files from the page cache;
@@ -23,6 +24,7 @@ pub mod listeners;
 pub mod neighbours;
 pub mod page_cache;
 pub mod paths;
+pub mod pod;
 pub mod probe;
 pub mod sampler;
 pub mod stdio;

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use harness_base::clock::Mono;
 
 pub use launch_watch::LaunchWatch;
-pub use watched::{Tree, Watched};
+pub use watched::{Container, Tree, Watched};
 pub use window::{Cost, Window};
 
 /// The reason why the sampler could not start.

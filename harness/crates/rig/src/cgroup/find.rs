@@ -141,8 +141,21 @@ impl Places {
     /// Returns the directories of process `pid`, and the files below `root` instead of `/`. `None` when there is no such process.
     pub fn of(root: &Path, pid: i32) -> Option<Self> {
         let proc = root.join("proc");
-        let cgroup = std::fs::read_to_string(proc.join(pid.to_string()).join("cgroup")).ok()?;
-        let mountinfo = std::fs::read_to_string(proc.join("self/mountinfo")).ok()?;
+        Self::read(&proc.join(pid.to_string()).join("cgroup"), &proc.join("self/mountinfo"), root)
+    }
+
+    /// Returns the directories of process `pid` of another container, as that container has mounted them. The kernel writes both files for
+    /// this process, the reader, so they agree on the names of groups wherever the container's own tree begins. `None` when there is no
+    /// such process.
+    pub fn through(pid: i32) -> Option<Self> {
+        let folder = Path::new("/proc").join(pid.to_string());
+        Self::read(&folder.join("cgroup"), &folder.join("mountinfo"), &folder.join("root"))
+    }
+
+    /// Reads both files of `/proc`, and puts `root` before the directories.
+    fn read(cgroup: &Path, mountinfo: &Path, root: &Path) -> Option<Self> {
+        let cgroup = std::fs::read_to_string(cgroup).ok()?;
+        let mountinfo = std::fs::read_to_string(mountinfo).ok()?;
         let mut places = find(&cgroup, &mountinfo);
         for place in places.each_mut() {
             for path in [&mut place.path, &mut place.mount] {
@@ -198,6 +211,33 @@ mod tests {
         assert_eq!(cpu("1:name=systemd:/docker/abc\n"), None);
         // Another namespace's group, above ours.
         assert_eq!(find("0::/../other\n", "1 2 0:3 / /c rw - cgroup2 none rw\n"), Places::default());
+    }
+
+    #[test]
+    fn the_group_of_a_neighbour_is_found_by_names_that_lead_out_of_our_namespace() {
+        // As a container with a namespace of its own reads the files of another one.
+        let mountinfo =
+            "40 39 0:26 /../cri-containerd-b.scope /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw,nsdelegate\n";
+        let memory = |cgroup: &str| find(cgroup, mountinfo).memory;
+        assert_eq!(path(memory("0::/../cri-containerd-b.scope\n").as_ref()), Some("/sys/fs/cgroup"));
+        let below = memory("0::/../cri-containerd-b.scope/worker\n");
+        assert_eq!(path(below.as_ref()), Some("/sys/fs/cgroup/worker"));
+        assert_eq!(memory("0::/../cri-containerd-c.scope\n"), None);
+        assert_eq!(memory("0::/\n"), None, "our own group is not shown there");
+        // A mount of version 2 that shows the groups of the whole pod.
+        let above = "40 39 0:26 /.. /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
+        assert_eq!(path(find("0::/../b\n", above).cpu.as_ref()), Some("/sys/fs/cgroup/b"));
+        assert_eq!(find("0::/../../b\n", above).cpu, None);
+    }
+
+    #[test]
+    fn this_process_has_the_same_group_through_its_own_folder() {
+        let own = std::process::id().cast_signed();
+        let (plain, through) = (Places::of(Path::new("/"), own).unwrap(), Places::through(own).unwrap());
+        let root = Path::new("/proc").join(own.to_string()).join("root");
+        let below: Vec<PathBuf> = plain.each().map(|place| root.join(place.path.strip_prefix("/").unwrap())).collect();
+        assert_eq!(through.each().map(|place| place.path.clone()).collect::<Vec<_>>(), below);
+        assert_eq!(Places::through(5_000_000), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::look::{Scene, with_costly};
 use super::watched::Watched;
-use crate::usage::{Reading, Series, TreeUsage};
+use crate::usage::{ProcessUsage, Reading, Series, TreeUsage};
 use harness_base::clock::Mono;
 
 /// The state before a launch.
@@ -25,11 +25,15 @@ impl LaunchWatch {
         self.first.at
     }
 
-    /// Takes the last reading, with the target that was launched meanwhile: it has used no CPU time before.
+    /// Takes the last reading, with the target that was launched meanwhile: it has used no CPU time before, and neither has an upstream
+    /// that was launched meanwhile.
     pub fn end(mut self, watched: &Watched) -> Series<Reading> {
         self.scene.watch(watched);
         let last = self.scene.reading(true);
         let last = with_costly(last, self.scene.tree.costly());
+        if self.first.upstream.is_none() {
+            self.first.upstream = last.upstream.as_ref().map(|_| ProcessUsage::default());
+        }
         Series(vec![self.first, last])
     }
 

@@ -60,7 +60,7 @@ impl Scene {
             keeper: watched.keeper,
             egress: watched.egress,
             relays: watched.relays.iter().map(|pid| Counted { pid: *pid, cpu_ns: 0 }).collect(),
-            group: watched.target.as_ref().filter(|tree| tree.group).and_then(|tree| Group::of(tree.pid)),
+            group: group_of(watched),
             quota: Quota::of_self(),
             cpus: usable_cpus(watched),
             keeper_ns: 0,
@@ -69,10 +69,13 @@ impl Scene {
         }
     }
 
-    /// Watches a target that was launched meanwhile.
+    /// Watches a target that was launched meanwhile, and the upstream if it was not there before.
     pub(super) fn watch(&mut self, watched: &Watched) {
         self.tree = ProcessTree::new(watched);
         self.tree.refresh();
+        if self.upstream.is_none() {
+            self.upstream = watched.upstream.and_then(Subject::open);
+        }
         self.cpus = usable_cpus(watched);
     }
 
@@ -127,6 +130,14 @@ fn own(subject: &mut Option<Subject>, threads: bool) -> Option<ProcessUsage> {
     let levels = subject.levels().ok()?;
     let threads = if threads { subject.threads() } else { None };
     Some(ProcessUsage { cpu_ns: subject.cpu_ns, rss_bytes: levels.rss_bytes, threads })
+}
+
+/// Opens the control group of the target, if it is to be read.
+fn group_of(watched: &Watched) -> Option<Group> {
+    match &watched.container {
+        Some(container) => container.places.clone().and_then(Group::open),
+        None => watched.target.as_ref().filter(|tree| tree.group).and_then(|tree| Group::of(tree.pid)),
+    }
 }
 
 /// Returns the CPUs that this process or the target may use, in order. The generator and the upstream may use no others.

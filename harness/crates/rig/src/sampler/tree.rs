@@ -1,10 +1,14 @@
-//! The target's process tree: its root and all descendants, including those that were re-parented to the keeper.
+//! The target's process tree: its root and all descendants, including those that were re-parented to the keeper; or all processes of its
+//! container, if that is one beside ours.
+
+use std::path::Path;
 
 use procfs::process::all_processes;
 
 use super::process::{Absent, Levels, Subject};
 use super::watched::Watched;
 use crate::launch::MARK;
+use crate::pod::{PROC, cgroup, pids};
 use crate::threads::ThreadsUsage;
 use crate::usage::{ThreadUsage, TreeUsage};
 use harness_base::clock::Mono;
@@ -36,6 +40,8 @@ pub(super) struct ProcessTree {
     others: Vec<i32>,
     /// `NAME=value` in the environment of the target's processes.
     mark: Option<String>,
+    /// The control groups of all processes of the target; absent if they are found by their parents.
+    cgroup: Option<String>,
     /// The CPU time of ended processes whose parent is not a member, in nanoseconds.
     ended_ns: u64,
     /// The largest sum so far, because the CPU time of the tree never falls.
@@ -59,13 +65,17 @@ impl ProcessTree {
         let others = own.chain(watched.relays.iter().copied()).collect();
         let keeper = watched.keeper.and_then(Subject::open);
         let members = root.into_iter().map(Member::from).collect();
-        Self { members, keeper, others, mark, ended_ns: 0, cpu_ns: 0 }
+        let cgroup = watched.container.as_ref().map(|container| container.cgroup.clone());
+        Self { members, keeper, others, mark, cgroup, ended_ns: 0, cpu_ns: 0 }
     }
 
     /// Finds new processes, and drops those that have ended.
     pub(super) fn refresh(&mut self) {
         let gone: Vec<bool> = self.members.iter_mut().map(|member| !member.subject.refresh()).collect();
         self.retire(&gone);
+        if let Some(cgroup) = self.cgroup.clone() {
+            return self.adopt_all_in(&cgroup);
+        }
         let children_lists = ChildLists::now();
         self.adopt_orphans(&children_lists);
         let mut next = 0;
@@ -147,6 +157,17 @@ impl ProcessTree {
         }
     }
 
+    /// Adds the new processes with these control groups, whoever started them.
+    fn adopt_all_in(&mut self, groups: &str) {
+        let proc = Path::new(PROC);
+        for pid in pids(proc) {
+            let is_known = self.members.iter().any(|member| member.subject.pid == pid);
+            if !is_known && cgroup(proc, pid).is_some_and(|found| found == groups) {
+                self.members.extend(Subject::open(pid).map(Member::from));
+            }
+        }
+    }
+
     /// Adds `pid` if it is new, still a child of `parent`, and has `mark` if one is given.
     fn adopt(&mut self, pid: i32, parent: i32, mark: Option<&str>) {
         if self.others.contains(&pid) || self.members.iter().any(|member| member.subject.pid == pid) {
@@ -205,7 +226,7 @@ enum ChildLists {
 
 impl ChildLists {
     fn now() -> Self {
-        if std::path::Path::new("/proc/thread-self/children").exists() { Self::Files } else { Self::table() }
+        if Path::new("/proc/thread-self/children").exists() { Self::Files } else { Self::table() }
     }
 
     fn table() -> Self {
@@ -226,7 +247,28 @@ impl ChildLists {
 
 #[cfg(test)]
 mod tests {
+    use super::super::watched::{Container, Tree};
     use super::*;
+
+    #[test]
+    fn all_processes_of_the_container_are_the_targets_whoever_started_them() {
+        let mut sleepers = [(), ()].map(|()| std::process::Command::new("sleep").arg("60").spawn().unwrap());
+        let [root, other] = sleepers.each_ref().map(|sleeper| sleeper.id().cast_signed());
+        let found = |groups: Option<String>| {
+            let container = groups.map(|cgroup| Container { cgroup, places: None });
+            let target = Some(Tree { pid: root, mark: None, group: true });
+            let mut tree = ProcessTree::new(&Watched { target, container, ..Watched::default() });
+            tree.refresh();
+            [root, other].map(|pid| tree.members.iter().filter(|member| member.subject.pid == pid).count())
+        };
+        let same = cgroup(Path::new(PROC), root);
+        let counts = [found(None), found(Some("0::/elsewhere\n".to_owned())), found(same)];
+        for sleeper in &mut sleepers {
+            sleeper.kill().unwrap();
+            sleeper.wait().unwrap();
+        }
+        assert_eq!(counts, [[1, 0], [1, 0], [1, 1]]);
+    }
 
     #[test]
     fn a_sum_skips_the_ended_and_refuses_the_unreadable() {

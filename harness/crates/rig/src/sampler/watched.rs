@@ -1,5 +1,7 @@
 //! The processes that a sampler watches.
 
+use crate::cgroup::Places;
+
 /// A target and its descendants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
@@ -10,10 +12,21 @@ pub struct Tree {
     pub group: bool,
 }
 
+/// The container of a target that others have started, beside that of this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// The text of `/proc/PID/cgroup` of its processes. Every process with this text belongs to the target.
+    pub cgroup: String,
+    /// Its control group; absent if that is not visible. Read in place of the one that the target's process has by our own mounts.
+    pub places: Option<Places>,
+}
+
 /// The processes to watch, by pid. Each must be alive when the sampler starts; after that, a reused number is recognized.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Watched {
     pub target: Option<Tree>,
+    /// The container of the target; absent if its processes are found by their parents.
+    pub container: Option<Container>,
     pub generator: Option<i32>,
     /// The upstream, if it is ours.
     pub upstream: Option<i32>,
