@@ -1,12 +1,14 @@
 //! Parses the command line, runs the command and returns the exit code.
 
 mod against;
+mod agent;
 mod args;
 mod attempt;
 mod baseline;
 mod calibrate;
 mod check;
 mod clean;
+mod cluster;
 mod comment;
 mod compare;
 mod confirm;

@@ -35,7 +35,7 @@ pub use harness_load::pace::{Arrivals, Pace};
 pub use harness_load::streams::{self, Streams};
 pub use harness_rig::group::{self, GroupDelta, GroupUsage, ResourceLimits};
 pub use harness_rig::host::{GitFacts, HostFacts, Reference, Setting, ToolFacts, Tuning};
-pub use harness_rig::launch::{self, Ending, EngineFacts, LaunchRecord};
+pub use harness_rig::launch::{self, Ending, EngineFacts, LaunchRecord, PodFacts};
 pub use harness_rig::page_cache::Dropped;
 pub use harness_rig::paths::{self, PathName, Paths};
 pub use harness_rig::stopwatch::TimedRun;

@@ -5,6 +5,7 @@ mod describe;
 mod environment;
 mod fleet;
 mod matrix;
+mod pod;
 pub mod proposal;
 
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use harness_base::units::Nanos;
 use harness_base::words::nearest;
 use harness_fleet::spec::{FleetEngine, FleetSpec};
 use harness_load::spec::GeneratorSpec;
-use harness_rig::target::spec::{EgressHost, Spec as TargetSpec};
+use harness_rig::target::spec::{EgressHost, Launch, Spec as TargetSpec};
 
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -169,6 +170,11 @@ impl Plan {
     /// Returns how long it will take if no round has to be repeated.
     pub fn expected_duration(&self) -> Nanos {
         self.stages.iter().map(Stage::expected_duration).fold(Nanos::ZERO, Nanos::plus)
+    }
+
+    /// Returns whether the target runs in a pod, on another machine than this process.
+    pub const fn is_in_pod(&self) -> bool {
+        matches!(self.target.launch, Launch::Pod(_))
     }
 
     /// Returns the target of a build; the only one if nothing is compared.

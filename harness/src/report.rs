@@ -23,6 +23,7 @@ pub mod metrics_doc;
 pub mod one_command;
 mod openmetrics;
 mod perf_summary;
+pub(crate) mod pods;
 mod profile;
 mod receipt;
 mod rejected;

@@ -4,9 +4,11 @@ mod claims;
 pub mod compare;
 mod egress;
 mod fleet;
+pub(crate) mod manifest;
 mod matrix;
 mod name;
 pub(crate) mod network;
+mod pod;
 pub(crate) mod redact;
 mod reported;
 pub(crate) mod request;
@@ -34,9 +36,9 @@ use crate::work::Stage;
 use crate::work::matrix::Matrix;
 use harness_base::files;
 use harness_base::units::hexadecimal;
-use harness_fleet::spec::{FleetSpec, Range};
+use harness_fleet::spec::{FleetEngine, FleetSpec, Range};
 use harness_load::spec::GeneratorSpec;
-use harness_rig::target::spec::{EgressHost, ImageSpec, Launch, Spec as TargetSpec, Upstream};
+use harness_rig::target::spec::{EgressHost, ImageSpec, Launch, PodShape, PodSpec, Spec as TargetSpec, Upstream};
 
 pub use compare::Compare;
 pub use redact::Setting;
@@ -158,6 +160,9 @@ fn digest(parts: &Parts, folder: &Path) -> String {
     }
     if let Some(fleet) = fleet {
         text.push_str(&format!(" {:?} {} {:?}", fleet.engine, fleet.nodes, fleet.each));
+        if fleet.engine == FleetEngine::Kubernetes {
+            text.push_str(&format!(" {:?} {}", fleet.node_selector, fleet.co_located));
+        }
     }
     if let Some(budget) = matrix.budget {
         text.push_str(&format!(" {budget:?}"));
@@ -174,9 +179,19 @@ fn without_program(target: &TargetSpec) -> TargetSpec {
         Launch::Container(container) => container.image = ImageSpec::Image(String::new()),
         Launch::Command(command) => drop(command.run.command.splice(..1.min(command.run.command.len()), [])),
         Launch::Stdio(stdio) => drop(stdio.shim.command.splice(..1.min(stdio.shim.command.len()), [])),
+        Launch::Pod(pod) => without_image(pod),
         Launch::External(_) => {}
     }
     target
+}
+
+/// Removes the program from a pod that the harness makes: its image, or the word of the bundled one.
+fn without_image(pod: &mut PodSpec) {
+    let bundled = pod.is_bundled();
+    if let PodShape::Made(made) = &mut pod.shape {
+        made.image = None;
+        drop(made.command.splice(..usize::from(bundled), []));
+    }
 }
 
 /// Reads the claims of a scenario from its stored text. Its files may no longer exist, so other mistakes are ignored.
@@ -251,7 +266,8 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let artifacts = read_artifacts(root);
     let fleet = fleet::read(root);
     let reach = fleet.as_ref().map(|fleet| fleet.reach.as_slice()).unwrap_or_default();
-    let upstream = target::read_upstream(&root.table("upstream", "server behind the target"), reach);
+    let in_pod = root.writes("target.pod");
+    let upstream = target::read_upstream(&root.table("upstream", "server behind the target"), reach, in_pod);
     let upstream = fleet::placed(upstream, fleet.as_ref());
     let egress = egress::read_all(root);
     let around_target = surroundings(root, folder, upstream.as_ref(), &egress, reach);
@@ -293,6 +309,7 @@ fn compose(root: &Section<'_>, folder: &Path) -> Parts {
     let compares = compare.base.is_some();
     let rest = fleet::Rest { target: &target, upstream: upstream.as_ref(), stages: &stages, compares };
     fleet::check(root, fleet.as_ref(), &rest);
+    pod::check(root, fleet.as_ref(), &rest);
     let claims = claims::read_all(root, &stages, &mut warnings);
     let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
     let gates = gate::read(root, Some(&names));

@@ -20,7 +20,7 @@ pub(super) use baseline::{
 pub(super) use calibrate::{CalibrateArgs, CalibrateFormat};
 pub(super) use compare::{CompareArgs, CompareFormat, Rule};
 pub(super) use doctor::{DoctorArgs, DoctorFormat};
-pub(super) use fleet::{CheckFleetArgs, FleetAction, FleetArgs, JoinArgs, NodeAction, NodeArgs};
+pub(super) use fleet::{CheckFleetArgs, FleetAction, FleetArgs, JoinArgs, NodeAction, NodeArgs, RbacArgs};
 pub(super) use init::{InitArgs, InitKind};
 pub(super) use publish::{CommentArgs, CommentMode, CompletionsArgs, GithubArgs};
 pub(super) use report::{CleanArgs, ReportArgs, ValidateArgs};
@@ -77,7 +77,7 @@ pub(super) enum Command {
     Doctor(DoctorArgs),
     /// Measure the resolution and the maximum rates of this host
     Calibrate(CalibrateArgs),
-    /// Make the secret of a fleet of load generators, or check that its engine can run one
+    /// Make the secret of a fleet of load generators, print its rights, or check that its engine can run one
     Fleet(FleetArgs),
     /// Be a node of a fleet: send the load that the hub of a run orders
     Node(NodeArgs),

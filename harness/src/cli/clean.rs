@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::CleanArgs;
+use super::cluster;
 use super::error::{Error, print_text};
 use harness_base::exit::Exit;
 use harness_base::files;
@@ -11,7 +12,9 @@ use harness_rig::{cgroup, keeper};
 
 /// Removes leftovers, or only lists them.
 pub(super) fn clean(args: &CleanArgs) -> Result<Exit, Error> {
-    let mut found = processes(args.dry_run);
+    // A cluster can refuse, which must not hide what was removed from this machine.
+    let mut found = in_cluster(args)?;
+    found.extend(processes(args.dry_run));
     found.extend(containers(args.dry_run)?);
     found.extend(lines("control group", &groups(args.dry_run)?));
     found.extend(lines("folder", &folders(args.dry_run)?));
@@ -23,6 +26,14 @@ pub(super) fn clean(args: &CleanArgs) -> Result<Exit, Error> {
         print_text("nothing was left behind\n");
     }
     Ok(Exit::Pass)
+}
+
+/// Finds the runs in a namespace of Kubernetes, if that was asked for.
+fn in_cluster(args: &CleanArgs) -> Result<Vec<String>, Error> {
+    if !args.kubernetes {
+        return Ok(Vec::new());
+    }
+    cluster::leftovers(args.context.as_deref(), args.namespace.as_deref(), args.dry_run)
 }
 
 /// Finds processes whose keeper was killed.

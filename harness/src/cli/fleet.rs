@@ -1,6 +1,7 @@
-//! Implements `harness fleet`: the secret of a fleet, and whether its engine can run it.
+//! Implements `harness fleet`: the secret of a fleet, its rights on Kubernetes, and whether its engine can run it.
 
-use super::args::{CheckFleetArgs, FleetAction, FleetArgs};
+use super::args::{CheckFleetArgs, FleetAction, FleetArgs, RbacArgs};
+use super::cluster;
 use super::convert::plan;
 use super::error::{Error, print_text};
 use crate::scenario::Scenario;
@@ -19,6 +20,7 @@ pub(super) fn fleet(args: &FleetArgs) -> Result<Exit, Error> {
     match &args.action {
         FleetAction::Secret => secret(),
         FleetAction::Check(args) => check(args),
+        FleetAction::Rbac(args) => Ok(rights(args)),
     }
 }
 
@@ -36,33 +38,54 @@ fn check(args: &CheckFleetArgs) -> Result<Exit, Error> {
     let plan = plan(&scenario, &args.selection)?;
     let no_fleet = || Error::input(&NoFleet(args.scenario.display().to_string()));
     let spec = plan.fleet.as_ref().ok_or_else(no_fleet)?;
-    if spec.engine == FleetEngine::Joined {
-        let set = std::env::var_os(HUB_VARIABLE).is_some_and(|value| !value.is_empty());
-        if set {
-            print_text(format!("type on each of {} nodes: harness node join {}\n", spec.nodes, spec.listen));
-            return Ok(Exit::Pass);
+    match spec.engine {
+        FleetEngine::Joined => Ok(check_secret(spec)),
+        FleetEngine::Swarm => Ok(state(&lacks(spec)?, &format!("Docker Swarm can run {} nodes", spec.nodes))),
+        FleetEngine::Kubernetes => {
+            let found = cluster::lacks(spec.context.as_deref(), spec.namespace.as_deref())?;
+            Ok(state(&found, &format!("Kubernetes can be asked for {} nodes", spec.nodes)))
         }
-        print_text(format!("{HUB_VARIABLE} is not set; type: eval \"$(harness fleet secret)\"\n"));
-        return Ok(Exit::Usage);
     }
-    let lacks = lacks(spec)?;
-    for lack in &lacks {
-        let kind = if lack.is_fatal() { "error:" } else { "note: " };
-        print_text(format!("{kind} {lack}\n"));
-    }
-    if lacks.iter().any(Lack::is_fatal) {
-        return Ok(Exit::Usage);
-    }
-    print_text(format!("Docker Swarm can run {} nodes\n", spec.nodes));
-    Ok(Exit::Pass)
 }
 
-fn lacks(spec: &FleetSpec) -> Result<Vec<Lack>, Error> {
+/// Prints the rights that a fleet on Kubernetes needs, and who gets them.
+fn rights(args: &RbacArgs) -> Exit {
+    print_text(harness_kube::rights::yaml(&args.namespace, args.subject.as_deref()));
+    Exit::Pass
+}
+
+/// States whether this shell has the secret that joined nodes need.
+fn check_secret(spec: &FleetSpec) -> Exit {
+    let set = std::env::var_os(HUB_VARIABLE).is_some_and(|value| !value.is_empty());
+    if set {
+        print_text(format!("type on each of {} nodes: harness node join {}\n", spec.nodes, spec.listen));
+        return Exit::Pass;
+    }
+    print_text(format!("{HUB_VARIABLE} is not set; type: eval \"$(harness fleet secret)\"\n"));
+    Exit::Usage
+}
+
+/// Prints what an engine lacks, each with whether it is fatal, or `fine` if nothing is.
+fn state(lacks: &[(bool, String)], fine: &str) -> Exit {
+    for (is_fatal, lack) in lacks {
+        let kind = if *is_fatal { "error:" } else { "note: " };
+        print_text(format!("{kind} {lack}\n"));
+    }
+    if lacks.iter().any(|(is_fatal, _)| *is_fatal) {
+        return Exit::Usage;
+    }
+    print_text(format!("{fine}\n"));
+    Exit::Pass
+}
+
+/// Lists what Docker Swarm lacks.
+fn lacks(spec: &FleetSpec) -> Result<Vec<(bool, String)>, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::tooling(&error))?;
     let found: Result<Vec<Lack>, ContainerError> = runtime.block_on(async {
         let swarm = Swarm::connect().await?;
         swarm.check(spec.nodes, &spec.constraints, spec.image.as_deref()).await
     });
-    found.map_err(|error| Error::tooling(&error))
+    let found = found.map_err(|error| Error::tooling(&error))?;
+    Ok(found.iter().map(|lack| (lack.is_fatal(), lack.to_string())).collect())
 }

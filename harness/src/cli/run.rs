@@ -18,9 +18,15 @@ use crate::run;
 use crate::scenario::Scenario;
 use harness_base::exit::Exit;
 use harness_rig::host;
+use harness_rig::target::spec::Launch;
 
 /// How long a run waits for another one on this host.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A profile needs the processes of the target on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("--profile samples processes of this machine, and this target runs in a pod; leave it out")]
+struct ProfileInPod;
 
 /// Plans, runs and judges a scenario, and prints the result.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
@@ -31,6 +37,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
         None => one_command::scenario(&args.one, &settings)?,
     };
     let plan = Plan { profile: args.profile.map(stacks), ..plan(&scenario, &args.selection)? };
+    if plan.profile.is_some() && matches!(plan.target.launch, Launch::Pod(_)) {
+        return Err(Error::input(&ProfileInPod));
+    }
     run::no_profile(&plan).iter().for_each(|why| print_warning(&format!("no profile: {why}")));
     let against = Against::find(args, &plan)?;
     let _alone = alone()?;

@@ -5,11 +5,15 @@ mod co_located;
 mod fleet;
 mod ledger;
 mod limits;
+mod redirected;
 mod relays;
+mod rule;
 mod text;
 
 use super::relays::RelayFacts;
 use super::trial::Ledger;
+
+use std::net::IpAddr;
 
 use co_located::{is_held_by_run, saturation};
 use harness_base::units::Nanos;
@@ -20,11 +24,13 @@ use harness_rig::launch::LaunchRecord;
 use harness_rig::stopwatch::TimedRun;
 use harness_rig::usage::{Reading, Series};
 use ledger::ledger;
+use redirected::redirected;
 use relays::{relay_lag, relay_stall};
 
-pub use check::{AtNode, Blame, Check, Found, OwnProcess, Rule, ShareOf, Tag, by_rule};
+pub use check::{AtNode, Blame, Check, Found, OwnProcess, ShareOf, Tag, by_rule};
 pub use co_located::tags;
 pub use limits::Limits;
+pub use rule::Rule;
 
 /// Input of the rules.
 #[derive(Debug, Clone, Copy)]
@@ -46,13 +52,18 @@ pub struct Evidence<'a> {
     pub both_to_target: bool,
     /// Indexes of the nodes of a fleet that run on the host of the target.
     pub on_host: &'a [u64],
+    /// From where the connections of the window reached the upstream in the pod of the target; absent where nobody looked.
+    pub peers: Option<&'a [IpAddr]>,
+    /// The addresses of the nodes of a fleet.
+    pub nodes_at: &'a [IpAddr],
 }
 
 /// Applies every rule. The first failed rule is the headline, so their order matters.
 pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
-    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 17] = [
+    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 18] = [
         accounting,
         errors,
+        redirected,
         stall,
         upstream_stall,
         relay_stall,
@@ -330,9 +341,10 @@ pub fn disturbances(readings: &Series<Reading>, limits: &Limits) -> Vec<Check> {
 const PROBE_GAP: f64 = 0.05;
 
 /// Returns why the times of a launch are not those of the target: what disturbed the host from before the launch until after it, and
-/// probes that came late. With a container, the engine's own work is not distinguished from that of other processes.
+/// probes that came late. With a container or a pod, the engine's own work is not distinguished from that of other processes.
 pub fn launch_disturbances(launch: &LaunchRecord, readings: &Series<Reading>, limits: &Limits) -> Vec<Check> {
-    let is_engines = |check: &Check| check.rule() == Rule::ForeignCpu && launch.engine.is_some();
+    let has_engine = launch.engine.is_some() || launch.pod.is_some();
+    let is_engines = |check: &Check| check.rule() == Rule::ForeignCpu && has_engine;
     let mut found = disturbances(readings, limits);
     found.retain(|check| !is_engines(check));
     let took = [launch.listening_ns, launch.healthy_ns, launch.ready_ns].into_iter().flatten().max().unwrap_or(0);

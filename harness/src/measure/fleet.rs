@@ -1,5 +1,7 @@
 //! Defines what is recorded of a fleet of generators: its nodes, and what they did in a trial.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use harness_base::units::{Bytes, three_digits};
@@ -74,6 +76,11 @@ impl FleetFacts {
         self.nodes.iter().filter(|node| node.shares_host).map(|node| node.index).collect()
     }
 
+    /// Lists the addresses from which nodes send.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.nodes.iter().filter_map(|node| node.address.parse().ok()).collect()
+    }
+
     /// Describes each node: its name, its address and its machine.
     pub fn machines(&self) -> Vec<String> {
         let of = |node: &NodeFacts| {
@@ -97,6 +104,7 @@ impl std::fmt::Display for FleetShape {
         let engine = match self.engine {
             FleetEngine::Joined => "joined by hand",
             FleetEngine::Swarm => "on Docker Swarm",
+            FleetEngine::Kubernetes => "on Kubernetes",
         };
         write!(out, "{} node{many} {engine}", self.nodes)?;
         self.cpus.map_or(Ok(()), |cpus| write!(out, ", {} CPUs each", three_digits(cpus)))?;

@@ -197,6 +197,7 @@ fn describe_launch(out: &mut fmt::Formatter<'_>, label: &str, launch: &Launch) -
         Launch::Container(container) => (describe_container(container), Some(&container.env)),
         Launch::Command(command) => (command.run.command.join(" "), Some(&command.run.env)),
         Launch::Stdio(stdio) => (stdio.shim.command.join(" "), Some(&stdio.shim.env)),
+        Launch::Pod(pod) => (super::pod::describe(pod), pod.made().map(|made| &made.env)),
         Launch::External(External::Pid(pid)) => (format!("process {pid}, which runs already"), None),
         Launch::External(External::Port(port)) => (format!("the process that listens on port {port}"), None),
     };

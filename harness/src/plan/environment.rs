@@ -2,7 +2,7 @@
 
 use super::Plan;
 use harness_rig::target::spec::{
-    CommandSpec, ContainerSpec, ImageSpec, Launch, ProcessSpec, Spec, StdioSpec, Upstream,
+    CommandSpec, ContainerSpec, ImageSpec, Launch, PodSpec, ProcessSpec, Spec, StdioSpec, Upstream,
 };
 use harness_rig::target::template::{Piece, Template, variable};
 
@@ -43,6 +43,7 @@ fn target_texts(target: &Spec) -> Vec<&str> {
         Launch::Container(container) => container_texts(container),
         Launch::Command(command) => command_texts(command),
         Launch::Stdio(stdio) => stdio_texts(stdio),
+        Launch::Pod(pod) => pod_texts(pod),
         Launch::External(_) => Vec::new(),
     };
     let endpoints = [Some(&target.endpoints.proxy), target.endpoints.health.as_ref(), target.endpoints.ready.as_ref()];
@@ -67,6 +68,16 @@ fn container_texts(container: &ContainerSpec) -> Vec<&str> {
     let (ImageSpec::Image(named) | ImageSpec::Binary(named)) = &container.image;
     let values = container.env.iter().map(|(_, value)| value);
     [named].into_iter().chain(&container.command).chain(values).map(String::as_str).collect()
+}
+
+/// Returns the texts of a pod that the harness makes. In a manifest nothing is replaced.
+fn pod_texts(pod: &PodSpec) -> Vec<&str> {
+    let Some(made) = pod.made() else { return Vec::new() };
+    let app = made.app.as_ref();
+    let images = made.image.iter().chain(app.and_then(|app| app.image.as_ref()));
+    let commands = made.command.iter().chain(app.into_iter().flat_map(|app| &app.command));
+    let env = made.env.iter().chain(app.into_iter().flat_map(|app| &app.env)).map(|(_, value)| value);
+    images.chain(commands).chain(env).map(String::as_str).collect()
 }
 
 fn command_texts(command: &CommandSpec) -> Vec<&str> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::calibration::quote;
+use super::pods;
 use super::stage::show;
 use crate::measure::Arm;
 use crate::measure::HostFacts;
@@ -266,6 +267,7 @@ pub(super) fn host(record: &Record) -> Vec<String> {
         lines.push(format!("load from {}", fleet.shape()));
         lines.extend(fleet.machines().into_iter().map(|machine| format!("node {machine}")));
     }
+    lines.extend(pods::places(record).into_iter().map(|place| format!("target in {place}")));
     lines.extend(record.targets.iter().map(|target| {
         let size = target.size_bytes.filter(|_| !target.builtin).map(|bytes| format!(", {}", Bytes(bytes)));
         let digest =

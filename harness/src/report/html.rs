@@ -18,7 +18,7 @@ pub(crate) mod view;
 use maud::{DOCTYPE, Markup, html};
 
 use super::stage::{self, show};
-use super::{Error, Part, ReportFormat, Summary};
+use super::{Error, Part, ReportFormat, Summary, pods};
 use crate::measure::record::{BuildFacts, Record, StageRecord, StageStatus};
 use crate::measure::trial::Build;
 use crate::verdict::Judgement;
@@ -112,6 +112,7 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
     let host = &record.host;
     facts.push(("host", format!("{}, {} CPUs, {}", host.cpu_model, host.cpus, Bytes(host.memory_bytes))));
     facts.extend(record.fleet.as_ref().map(|fleet| ("load from", fleet.described())));
+    facts.extend(pods::places(record).into_iter().map(|place| ("target in", place)));
     let quick = if record.scenario.quick { ", quick: not for publication" } else { "" };
     facts.push(("when", format!("{}, took {}{quick}", record.started_at, Nanos(record.took_ns))));
     facts.push(("run", record.run_id.clone()));

@@ -137,9 +137,9 @@ pub(super) fn check(root: &Section<'_>, hosts: &[EgressHost], target: &TargetSpe
                 root.mistake(&format!("egress.{}.direct", host.name), message, Some(hint));
             }
         }
-        Launch::External(_) | Launch::Command(_) | Launch::Stdio(_) => {
+        Launch::External(_) | Launch::Command(_) | Launch::Stdio(_) | Launch::Pod(_) => {
             let hint = Some("start it with [target.process] or [target.container]".to_owned());
-            root.mistake("egress", "needs a target that the harness starts as a server", hint);
+            root.mistake("egress", "needs a target that the harness starts as a server on this machine", hint);
         }
     }
 }

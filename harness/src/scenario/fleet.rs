@@ -1,10 +1,13 @@
 //! Reads `[fleet]`: the load comes from several nodes instead of one process of this machine.
 
+mod engine;
+
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::spec::Section;
 use crate::work::Stage;
+use engine::Cluster;
 use harness_base::units::{Bytes, Nanos};
 use harness_fleet::spec::{Each, FleetEngine, FleetSpec, Range};
 use harness_rig::target::spec::{Launch, Spec as TargetSpec, Upstream};
@@ -18,8 +21,8 @@ const MOST_NODES: u64 = 1_000;
 /// Where the hub listens if the scenario does not say so.
 const LISTEN: &str = "127.0.0.1:7411";
 
-/// Keys that only an engine uses that places the nodes.
-const OF_SWARM: [&str; 3] = ["image", "each", "constraints"];
+/// Where nodes join in the pod of the hub.
+const IN_POD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 7411);
 
 /// Parts of a scenario that a fleet is checked against.
 pub(super) struct Rest<'a> {
@@ -33,9 +36,7 @@ pub(super) struct Rest<'a> {
 /// Reads `[fleet]`; `None` if it is not written.
 pub(super) fn read(root: &Section<'_>) -> Option<FleetSpec> {
     let section = root.optional_table("fleet", ABOUT)?;
-    let about = "who starts the nodes: \"joined\" (you do, with harness node join) or \"swarm\" (Docker Swarm does)";
-    let word = section.field("engine", about).one_of(&["joined", "swarm"]).required();
-    let engine = if word == "swarm" { FleetEngine::Swarm } else { FleetEngine::Joined };
+    let engine = engine::read(&section);
     let many = |nodes: &u64| match (1..=MOST_NODES).contains(nodes) {
         true => Ok(()),
         false => Err(format!("must be between 1 and {MOST_NODES}, is {nodes}")),
@@ -53,21 +54,34 @@ pub(super) fn read(root: &Section<'_>) -> Option<FleetSpec> {
     let positive = |span: &Nanos| if *span > Nanos::ZERO { Ok(()) } else { Err("must be longer than 0".to_owned()) };
     let wait = section.field("wait", "how long all nodes may take to join").check(positive);
     let wait = wait.default(Nanos::from_secs(60));
-    let image =
-        section.field("image", "swarm: image of the nodes; default: one that is made of this program").optional();
-    let each = section.optional_table("each", "swarm: limits of each node").map(|each| read_each(&each));
+    let about = "swarm and kubernetes: image of the nodes; default with swarm: one that is made of this program";
+    let image = section.field("image", about).optional();
+    let each = section.optional_table("each", "swarm and kubernetes: limits of each node").map(|each| read_each(&each));
     let constraints = section
         .field("constraints", "swarm: constraints of the placement, for example [\"node.labels.load==yes\"]")
         .default(Vec::new());
-    if engine == FleetEngine::Joined {
-        for key in OF_SWARM.into_iter().filter(|key| section.has(key)) {
-            let hint = "remove it, or write engine = \"swarm\"".to_owned();
-            section.mistake(key, "is for nodes that the harness places; joined nodes are started by you", Some(hint));
-        }
+    let Cluster { context, namespace, node_selector, co_located } = engine::read_cluster(&section);
+    engine::check_keys(&section, engine);
+    let in_cluster = engine == FleetEngine::Kubernetes;
+    if in_cluster && !section.has("image") {
+        let hint = "name an image whose entrypoint is harness; harness __image makes one of this program".to_owned();
+        section.mistake("image", "is missing: Kubernetes runs hub, nodes and agent from it", Some(hint));
     }
-    let each = each.unwrap_or_default();
-    let spec = FleetSpec { engine, nodes, listen, reach, wait, image, each, constraints };
-    (!section.describing()).then_some(spec)
+    let (listen, each) = (if in_cluster { IN_POD } else { listen }, each.unwrap_or_default());
+    (!section.describing()).then_some(FleetSpec {
+        engine,
+        nodes,
+        listen,
+        reach,
+        wait,
+        image,
+        each,
+        constraints,
+        context,
+        namespace,
+        node_selector,
+        co_located,
+    })
 }
 
 fn read_each(section: &Section<'_>) -> Each {
@@ -129,7 +143,9 @@ pub(super) fn may_reach(reach: &[Range], address: IpAddr) -> bool {
 /// Returns what the bundled upstream is with a fleet: it listens where the nodes reach it, unless the scenario says where.
 pub(super) fn placed(upstream: Option<Upstream>, fleet: Option<&FleetSpec>) -> Option<Upstream> {
     match (upstream, fleet) {
-        (Some(Upstream::Builtin(mut builtin)), Some(fleet)) if !builtin.unix => {
+        (Some(Upstream::Builtin(mut builtin)), Some(fleet))
+            if !builtin.unix && fleet.engine != FleetEngine::Kubernetes =>
+        {
             builtin.address = builtin.address.or(Some(fleet.listen.ip()));
             Some(Upstream::Builtin(builtin))
         }
@@ -140,8 +156,11 @@ pub(super) fn placed(upstream: Option<Upstream>, fleet: Option<&FleetSpec>) -> O
 /// Checks that a fleet can do what the scenario asks for.
 pub(super) fn check(root: &Section<'_>, fleet: Option<&FleetSpec>, rest: &Rest<'_>) {
     let Some(fleet) = fleet else { return };
-    check_target(root, fleet, rest.target);
-    check_upstream(root, fleet, rest.upstream);
+    // In a cluster, target and upstream are checked together with their pod.
+    if fleet.engine != FleetEngine::Kubernetes {
+        check_target(root, fleet, rest.target);
+        check_upstream(root, fleet, rest.upstream);
+    }
     if root.has("network") || rest.stages.iter().any(|stage| !stage.network.is_empty()) {
         let hint = "remove [network] or [fleet]".to_owned();
         root.mistake("network", "relays are on this machine, and the nodes of [fleet] do not cross them", Some(hint));
@@ -160,7 +179,7 @@ pub(super) fn check(root: &Section<'_>, fleet: Option<&FleetSpec>, rest: &Rest<'
 
 fn check_target(root: &Section<'_>, fleet: &FleetSpec, target: &TargetSpec) {
     let message = match &target.launch {
-        Launch::Process(_) | Launch::External(_) => None,
+        Launch::Process(_) | Launch::External(_) | Launch::Pod(_) => None,
         Launch::Container(_) => Some("a container is not published at an address that the nodes of [fleet] reach"),
         Launch::Command(_) => Some("a command has no address that the nodes of [fleet] could load"),
         Launch::Stdio(_) => Some("pipes have no address that the nodes of [fleet] could load"),

@@ -227,6 +227,10 @@ fn program(target: &TargetSpec) -> Option<&str> {
             let (ImageSpec::Image(named) | ImageSpec::Binary(named)) = &container.image;
             Some(named)
         }
+        Launch::Pod(pod) => {
+            let made = pod.made()?;
+            made.image.as_deref().or(made.command.first().map(String::as_str))
+        }
         Launch::External(_) => None,
     }
 }

@@ -21,9 +21,10 @@ pub fn schema() -> Json {
     each_stage(&mut schema["properties"]["stage"]);
     lists(&mut schema["properties"]["matrix"]);
     exactly_one(&mut schema["properties"]["upstream"], &["builtin", "process", "url"]);
-    exactly_one(&mut schema["properties"]["target"], &["process", "container", "external", "command", "stdio"]);
+    exactly_one(&mut schema["properties"]["target"], &["process", "container", "external", "command", "stdio", "pod"]);
     exactly_one(&mut schema["properties"]["target"]["properties"]["container"], &["image", "binary"]);
     exactly_one(&mut schema["properties"]["target"]["properties"]["external"], &["pid", "port"]);
+    exactly_one(&mut schema["properties"]["target"]["properties"]["pod"], &["limits", "manifest"]);
     schema["required"] = json!(["name", "target", "stage"]);
     schema
 }

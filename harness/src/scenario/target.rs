@@ -4,6 +4,7 @@ mod base;
 mod command;
 mod container;
 mod met;
+mod pod;
 mod stdio;
 mod upstream;
 
@@ -60,8 +61,12 @@ pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
     };
     let generated = launch.as_ref().map(command::inputs).unwrap_or_default();
     let names = files.iter().map(|(name, _)| name.as_str()).chain(generated).collect::<Vec<_>>();
-    met.check_names(section, &names, around);
-    met.check_address(section);
+    let in_pod = matches!(launch, Some(Launch::Pod(_)));
+    met.check_pod(section, in_pod);
+    if !in_pod {
+        met.check_names(section, &names, around);
+        met.check_address(section);
+    }
     match &launch {
         Some(Launch::Process(process)) if !process.command.is_empty() => {
             met.check_places(section, &passed_on, "endpoints");
@@ -73,6 +78,7 @@ pub(super) fn read_target(section: &Section<'_>, around: Around<'_>) -> Spec {
         Some(Launch::External(_)) => check_external(section, &met, &files),
         Some(Launch::Command(_)) => command::check(section, &met, around),
         Some(Launch::Stdio(_)) => stdio::check(section, around),
+        Some(Launch::Pod(_)) => pod::check(section, &met, around),
         _ => {}
     }
     let launch = launch.unwrap_or(Launch::External(External::Pid(0)));
@@ -85,6 +91,8 @@ pub(super) fn is_told_upstream(spec: &Spec) -> bool {
         Launch::Process(process) => (&process.command, &process.env),
         Launch::Container(container) => (&container.command, &container.env),
         Launch::External(_) | Launch::Command(_) | Launch::Stdio(_) => return false,
+        // A pod is never measured over relays, which are on this machine.
+        Launch::Pod(_) => return true,
     };
     let names = |template: Template| template.pieces().iter().any(met::is_upstream);
     let texts = command.iter().chain(env.iter().map(|(_, value)| value));
@@ -145,7 +153,7 @@ fn check_builtin(program: &str) -> Result<(), String> {
 /// Reads how the target is launched; `None` if that is missing, which is a mistake.
 fn read_launch(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Option<Launch> {
     if !section.describing() {
-        section.exactly_one(&["process", "container", "external", "command", "stdio"]);
+        section.exactly_one(&["process", "container", "external", "command", "stdio", "pod"]);
     }
     let external = section.optional_table("external", "a process that already runs and is never stopped");
     let external = external.map(|external| Launch::External(read_external(&external)));
@@ -158,7 +166,9 @@ fn read_launch(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> Opti
     let stdio =
         section.optional_table("stdio", "a program that stands between a client and a server on its stdin and stdout");
     let stdio = stdio.map(|stdio| Launch::Stdio(stdio::read(&stdio, met)));
-    process.or(container).or(external).or(command).or(stdio)
+    let pod = section.optional_table("pod", "a pod of Kubernetes to start, with the target and its upstream");
+    let pod = pod.map(|pod| Launch::Pod(pod::read(&pod, around, met)));
+    process.or(container).or(external).or(command).or(stdio).or(pod)
 }
 
 fn read_external(section: &Section<'_>) -> External {

@@ -69,6 +69,11 @@ pub trait StageWork {
         self.load().is_none() && self.rounds().is_none()
     }
 
+    /// Returns whether it can measure a target in a pod, which only an agent inside of it observes.
+    fn runs_in_pod(&self) -> bool {
+        false
+    }
+
     /// Returns the metric whose smallest difference its rounds have to resolve.
     fn resolves(&self) -> Option<&'static str> {
         None
@@ -121,6 +126,11 @@ pub trait RoundsWork {
 
     /// See [`StageWork::runs_on_fleet`].
     fn runs_on_fleet(&self) -> bool {
+        false
+    }
+
+    /// See [`StageWork::runs_in_pod`].
+    fn runs_in_pod(&self) -> bool {
         false
     }
 
@@ -179,6 +189,10 @@ impl<W: RoundsWork> StageWork for W {
         RoundsWork::runs_on_fleet(self)
     }
 
+    fn runs_in_pod(&self) -> bool {
+        RoundsWork::runs_in_pod(self)
+    }
+
     fn resolves(&self) -> Option<&'static str> {
         RoundsWork::resolves(self)
     }
@@ -198,6 +212,10 @@ pub struct Rounds<F> {
 
 impl<F: Clone + Into<StageFacts>> RoundsWork for Rounds<F> {
     fn runs_on_fleet(&self) -> bool {
+        true
+    }
+
+    fn runs_in_pod(&self) -> bool {
         true
     }
 

@@ -2,6 +2,7 @@
 
 mod range;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ pub struct FleetSpec {
     /// The number of nodes.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
     pub nodes: u64,
-    /// Where nodes join.
+    /// Where nodes join; on Kubernetes every address of the hub's pod.
     pub listen: SocketAddr,
     /// The addresses that may be loaded besides loopback.
     #[serde(default)]
@@ -34,6 +35,18 @@ pub struct FleetSpec {
     /// Constraints of the engine on where nodes run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<String>,
+    /// The context of the Kubernetes configuration; absent for the current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// The namespace of Kubernetes; absent for that of the context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The labels of the Kubernetes nodes on which hub, nodes and target may run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Whether hub, nodes and target may run on one Kubernetes node.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub co_located: bool,
 }
 
 /// The limits of each node.
@@ -56,17 +69,20 @@ pub struct Each {
 pub enum FleetEngine {
     /// Docker Swarm, as a service of the run.
     Swarm,
+    /// Kubernetes, as Jobs of the run.
+    Kubernetes,
     /// Something else: every node that has the secret may join.
     Joined,
 }
 
 impl FleetEngine {
-    pub const ALL: [Self; 2] = [Self::Swarm, Self::Joined];
+    pub const ALL: [Self; 3] = [Self::Swarm, Self::Kubernetes, Self::Joined];
 
     /// Returns the word in scenarios and reports.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Swarm => "swarm",
+            Self::Kubernetes => "kubernetes",
             Self::Joined => "joined",
         }
     }

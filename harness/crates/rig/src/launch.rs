@@ -43,11 +43,14 @@ pub struct LaunchRecord {
     pub ending: Option<Ending>,
     pub killed: bool,
     /// The network at which the target is reached: `process` on loopback, a container in the `host`'s network, or one on a `bridge` at its
-    /// own address; absent for a target that was not ours to start.
-    #[cfg_attr(feature = "schema", schemars(extend("enum" = serde_json::json!(["process", "host", "bridge", null]))))]
+    /// own address, or one in a `pod`; absent for a target that was not ours to start.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = serde_json::json!(["process", "host", "bridge", "pod", null]))))]
     pub network: Option<String>,
     /// Facts of the container engine; absent without one.
     pub engine: Option<Box<EngineFacts>>,
+    /// Facts of the pod; absent for a target outside of Kubernetes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<Box<PodFacts>>,
 }
 
 /// The container engine's part of a launch. None of it is charged to the target, whose spans count from its exec.
@@ -70,6 +73,36 @@ pub struct EngineFacts {
     pub start_ns: Option<u64>,
     /// From the start call until the engine reported the process id, in nanoseconds; absent when it never did.
     pub pid_ns: Option<u64>,
+}
+
+/// The pod of a launch, as Kubernetes describes it. Its instants are texts in RFC 3339 by the clocks of the cluster, with a resolution of
+/// one second: they stand beside the spans of [`LaunchRecord`] and are never part of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PodFacts {
+    pub name: String,
+    /// The Kubernetes node on which it ran.
+    pub node: String,
+    pub address: String,
+    /// The quality of service that Kubernetes gave it, for example `Guaranteed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qos: Option<String>,
+    /// The instant at which it was given to a node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<String>,
+    /// The instant at which its init containers had started or ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initialized: Option<String>,
+    /// The instant at which the container of the target started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_started: Option<String>,
+    /// The instant at which all of its containers were ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containers_ready: Option<String>,
+    /// The instant at which it was ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<String>,
 }
 
 impl std::fmt::Display for Ending {

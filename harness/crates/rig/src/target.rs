@@ -16,6 +16,7 @@ mod endpoints;
 mod error;
 mod external;
 mod free;
+mod in_pod;
 mod inputs;
 mod launcher;
 pub mod loopback;
@@ -43,12 +44,13 @@ pub use egress::{RunningEgress, launch_egress};
 pub use egress_place::EgressPlace;
 pub use endpoints::Endpoints;
 pub use error::Error;
+pub use in_pod::{UPSTREAM_PORT, endpoints_in_pod, render_in_pod, url_host, url_in_pod};
 pub use launcher::{Executable, LaunchRequest, Launcher};
 pub use ports::{Allotted, Owner, Ports};
 pub use relay::{RunningRelay, Way, launch_relay};
-pub use running::Running;
+pub use running::{Elsewhere, Running};
 pub use site::{Site, own_binary};
-pub use upstream::{RunningUpstream, launch_upstream};
+pub use upstream::{RunningUpstream, launch_upstream, upstream_arguments};
 pub use url::{HttpUrl, UrlError};
 
 /// How often a launch is tried when its port is taken before the target binds it; see [`Running::lost_port`].

@@ -8,7 +8,9 @@ use super::Selection;
 
 const FLEET_EXAMPLES: &str = "Examples:
   eval \"$(harness fleet secret)\"                     set the secrets of a fleet in this shell
-  harness fleet check scenarios/fleet.toml           what the engine lacks, without starting anything";
+  harness fleet check scenarios/fleet.toml           what the engine lacks, without starting anything
+  harness fleet rbac --namespace bench --subject ci:runner | kubectl apply -f -
+                                                     the rights of a fleet on Kubernetes";
 
 /// Arguments of `harness fleet`.
 #[derive(Debug, Args)]
@@ -24,6 +26,8 @@ pub(in crate::cli) enum FleetAction {
     Secret,
     /// State what the engine lacks for the fleet of a scenario, without starting anything
     Check(CheckFleetArgs),
+    /// Print the Role with everything that a fleet on Kubernetes is allowed to do, for kubectl apply
+    Rbac(RbacArgs),
 }
 
 /// Arguments of `harness fleet check`.
@@ -33,6 +37,17 @@ pub(in crate::cli) struct CheckFleetArgs {
     pub(in crate::cli) scenario: PathBuf,
     #[command(flatten)]
     pub(in crate::cli) selection: Selection,
+}
+
+/// Arguments of `harness fleet rbac`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RbacArgs {
+    /// The namespace of the runs, to which the rights are limited
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(in crate::cli) namespace: String,
+    /// Who gets the rights, in a RoleBinding: a user, or a service account with its namespace
+    #[arg(long, value_name = "USER|NAMESPACE:NAME")]
+    pub(in crate::cli) subject: Option<String>,
 }
 
 const NODE_EXAMPLES: &str = "Examples:

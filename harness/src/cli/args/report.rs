@@ -62,4 +62,13 @@ pub(in crate::cli) struct CleanArgs {
     /// Only print what would be removed
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
+    /// Remove every run of harness in a namespace of Kubernetes too, also one that is going on
+    #[arg(long)]
+    pub(in crate::cli) kubernetes: bool,
+    /// Context of the Kubernetes configuration [default: the current one]
+    #[arg(long, value_name = "NAME", requires = "kubernetes")]
+    pub(in crate::cli) context: Option<String>,
+    /// Namespace of the runs [default: that of the context]
+    #[arg(long, value_name = "NAME", requires = "kubernetes")]
+    pub(in crate::cli) namespace: Option<String>,
 }

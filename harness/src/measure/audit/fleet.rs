@@ -108,15 +108,33 @@ fn throttled(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
 }
 
 fn steal(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    let (node, share) = worst(evidence, |node| node.host.steal.filter(|_| !is_on_host(evidence, node)))?;
-    let limit = limits.steal.0;
+    let (limit, of) = (limits.steal.0, |node: &NodeTrial| node.host.steal);
+    if let Some(unread) = unread(evidence, (Rule::Steal, limit), of) {
+        return Some(unread);
+    }
+    let (node, share) = worst(evidence, |node| of(node).filter(|_| !is_on_host(evidence, node)))?;
     Some(at(evidence, node, Found::Steal { share, limit }, share <= limit, Blame::Host))
 }
 
 fn foreign_cpu(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {
-    let (node, share) = worst(evidence, |node| node.host.foreign_cpu.filter(|_| !is_on_host(evidence, node)))?;
-    let limit = limits.foreign_cpu.0;
+    let (limit, of) = (limits.foreign_cpu.0, |node: &NodeTrial| node.host.foreign_cpu);
+    if let Some(unread) = unread(evidence, (Rule::ForeignCpu, limit), of) {
+        return Some(unread);
+    }
+    let (node, share) = worst(evidence, |node| of(node).filter(|_| !is_on_host(evidence, node)))?;
     Some(at(evidence, node, Found::ForeignCpu { share, limit }, share <= limit, Blame::Host))
+}
+
+/// Returns the check of a rule about hosts that one of the nodes on other hosts than the target's could not read; it names the first one.
+fn unread(
+    evidence: &Evidence<'_>,
+    (rule, limit): (Rule, f64),
+    of: impl Fn(&NodeTrial) -> Option<f64>,
+) -> Option<Check> {
+    let is_unread = |node: &&NodeTrial| !is_on_host(evidence, node) && of(node).is_none();
+    let node = evidence.load.nodes.iter().find(is_unread)?;
+    let Check { found, passed, .. } = Check::unread(rule, limit);
+    Some(at(evidence, node, found, passed, Blame::Instrument))
 }
 
 fn clock_error(evidence: &Evidence<'_>, limits: &Limits) -> Option<Check> {

@@ -59,6 +59,8 @@ fn failed_while(
         target_cpus: 2.0,
         both_to_target: false,
         on_host: &[],
+        peers: None,
+        nodes_at: &[],
     })
 }
 
@@ -152,6 +154,8 @@ fn a_stall_of_a_closed_loop_is_a_share_of_the_window_or_of_its_long_requests() {
             target_cpus: 2.0,
             both_to_target: false,
             on_host: &[],
+            peers: None,
+            nodes_at: &[],
         })
     };
     let stall = [(Rule::Stall, Some(Blame::Generator))];
@@ -245,6 +249,8 @@ fn the_calls_of_each_tool_and_the_sessions_must_match_and_the_tool_is_named() {
             target_cpus: 1.0,
             both_to_target: false,
             on_host: &[],
+            peers: None,
+            nodes_at: &[],
         };
         let check = super::ledger(&evidence, &limits).unwrap();
         (check.passed, check.to_string())
@@ -359,6 +365,8 @@ fn a_relay_that_is_late_or_stalled_is_the_instruments_doing_and_a_busy_one_is_na
             target_cpus: 2.0,
             both_to_target: false,
             on_host: &[],
+            peers: None,
+            nodes_at: &[],
         };
         (violated(&evidence), tags(&evidence, &Limits::default()))
     };

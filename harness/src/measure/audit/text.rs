@@ -96,7 +96,6 @@ impl fmt::Display for Found {
                 three_digits(*counted),
                 three_digits(*computed)
             ),
-            Self::Skew { .. } | Self::ClockError { .. } | Self::NodeShare { .. } => self.write_about_fleet(out),
             _ => self.write_about_host(out),
         }
     }
@@ -118,6 +117,11 @@ impl Found {
                 let (scheduled, share) = (count(*scheduled), grouped(share.round()));
                 write!(out, "{scheduled} requests scheduled, an equal share is {share}, limit ± {}", Ratio(*limit))
             }
+            Self::Redirected { from: Some(from), .. } => write!(
+                out,
+                "the direct arm reached the upstream from {from}, which is no node: something in the pod or the mesh redirects it"
+            ),
+            Self::Redirected { from: None, .. } => out.write_str("the direct arm reached the upstream from nodes only"),
             _ => Ok(()),
         }
     }
@@ -155,7 +159,7 @@ impl Found {
             Self::ForeignCpu { share, limit } => {
                 write!(out, "{} % of CPU time used by other processes, limit {}", percent(*share), Ratio(*limit))
             }
-            _ => Ok(()),
+            _ => self.write_about_fleet(out),
         }
     }
 }
@@ -230,6 +234,9 @@ impl Check {
             Found::Skew { .. } => "a node began late: use quieter nodes, or nodes with more CPUs",
             Found::ClockError { .. } => "the way to this node is long or busy: use a nearer node or a quieter network",
             Found::NodeShare { .. } => "the nodes did not share one schedule, which is a bug of harness: report it",
+            Found::Redirected { .. } => {
+                "let the mesh leave this pod alone, for example with the annotation sidecar.istio.io/inject: \"false\""
+            }
         })
     }
 }

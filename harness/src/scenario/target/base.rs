@@ -38,6 +38,7 @@ pub(in crate::scenario) fn read_base(section: &Section<'_>, head: &Spec, around:
     let names = head.files.iter().map(|(name, _)| name.as_str()).chain(generated).collect::<Vec<_>>();
     met.check_names(section, &names, around);
     met.check_address(section);
+    met.check_pod(section, false);
     if let Launch::Container(container) = &base.launch {
         check_network(container, section, &met, around);
     }
@@ -124,7 +125,8 @@ fn changed(launch: &Launch, written: Written) -> Launch {
         }
         Launch::Command(command_line) => replaced(&mut command_line.run, command, against),
         Launch::Stdio(stdio) => replaced(&mut stdio.shim, command, against),
-        Launch::External(_) => return launch,
+        // Two builds are refused with a fleet, and a pod has one.
+        Launch::External(_) | Launch::Pod(_) => return launch,
     };
     own.retain(|(name, _)| !env.iter().any(|(new, _)| new == name));
     own.extend(env);
@@ -150,7 +152,7 @@ fn check_places(section: &Section<'_>, base: &Spec, key: &str) {
     let (command, env) = match &base.launch {
         Launch::Process(process) => (&process.command, &process.env),
         Launch::Container(container) => (&container.command, &container.env),
-        Launch::External(_) | Launch::Command(_) | Launch::Stdio(_) => return,
+        Launch::External(_) | Launch::Command(_) | Launch::Stdio(_) | Launch::Pod(_) => return,
     };
     let values = env.iter().map(|(_, value)| value);
     for template in command.iter().chain(values).filter_map(|text| Template::parse(text).ok()) {

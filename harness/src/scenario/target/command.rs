@@ -92,7 +92,9 @@ pub(super) fn check(section: &Section<'_>, met: &Met, around: Around<'_>) {
 
 /// Refuses placeholders without a value.
 pub(super) fn check_pieces(section: &Section<'_>, met: &Met) {
-    let is_foreign = |piece: &Piece| !matches!(piece, Piece::Text(_) | Piece::File(_) | Piece::Variable { .. });
+    // `{pod}` is refused for every target that is not in a pod.
+    let is_foreign =
+        |piece: &Piece| !matches!(piece, Piece::Text(_) | Piece::File(_) | Piece::Pod | Piece::Variable { .. });
     for (key, piece) in met.pieces(is_foreign) {
         let message = format!("{} has no value in a command", piece.written());
         section.mistake(key, message, Some("a command can use {file.NAME} and ${VAR}".to_owned()));

@@ -43,7 +43,7 @@ pub(super) fn read(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> 
         .one_of(&["host", "bridge"])
         .default("host".to_owned());
     let user = section.field("user", "user, or user:group, to run as; default: the image's").optional();
-    let env = read_env(section, met);
+    let env = read_env(section, "container", met);
     for (index, word) in command.iter().enumerate() {
         met.note(section, "container", &format!("command.{index}"), word);
     }
@@ -124,14 +124,15 @@ fn read_image(section: &Section<'_>, met: &mut Met) -> ImageSpec {
     binary.map(ImageSpec::Binary).or(image.map(ImageSpec::Image)).unwrap_or_else(|| ImageSpec::Image(String::new()))
 }
 
-fn read_env(section: &Section<'_>, met: &mut Met) -> Vec<(String, String)> {
+/// Reads the environment of a container at `prefix`, and collects its placeholders.
+pub(super) fn read_env(section: &Section<'_>, prefix: &str, met: &mut Met) -> Vec<(String, String)> {
     let env: Vec<(String, String)> =
         section.field("env", "environment, in addition to the image's").default(Vec::new());
     for (name, value) in &env {
         if name.is_empty() || name.contains(['=', '\0']) {
             section.mistake(&format!("env.{name}"), format!("{name:?} cannot name a variable"), None);
         }
-        met.note(section, "container", &format!("env.{name}"), value);
+        met.note(section, prefix, &format!("env.{name}"), value);
     }
     env
 }

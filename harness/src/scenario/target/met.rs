@@ -99,11 +99,28 @@ impl Met {
         }
     }
 
+    /// Checks that only endpoints of a target in a pod contain `{pod}`, which is the address of that pod.
+    pub(super) fn check_pod(&self, section: &Section<'_>, in_pod: bool) {
+        for (key, _) in self.pieces(|piece| matches!(piece, Piece::Pod)) {
+            let (message, hint) = match in_pod {
+                true if key.starts_with("endpoints") => continue,
+                true => (
+                    "{pod} is known only once the pod runs: it belongs to [target.endpoints] and upstream.url",
+                    "let the program listen on 0.0.0.0",
+                ),
+                false => ("{pod} has no value: the target is not in a pod", "write an address, or [target.pod]"),
+            };
+            section.mistake(key, message, Some(hint.to_owned()));
+        }
+    }
+
     /// Refuses placeholders that have no meaning for an upstream.
     pub(super) fn check_upstream(&self, section: &Section<'_>) {
         let foreign = |piece: &Piece| {
-            matches!(piece, Piece::File(_) | Piece::TargetAddress | Piece::EgressProxy | Piece::EgressAuthority)
-                || is_upstream(piece)
+            matches!(
+                piece,
+                Piece::File(_) | Piece::TargetAddress | Piece::Pod | Piece::EgressProxy | Piece::EgressAuthority
+            ) || is_upstream(piece)
         };
         for (key, piece) in self.pieces(foreign) {
             section.mistake(key, format!("{} belongs to the target, not to the upstream", piece.written()), None);

@@ -9,15 +9,15 @@ use harness_base::units::Ratio;
 use harness_fleet::spec::Range;
 use harness_rig::target::spec::{Builtin, McpServer, Upstream};
 
-/// Reads `[upstream]`; `None` if it is not written.
-pub(in crate::scenario) fn read_upstream(section: &Section<'_>, reach: &[Range]) -> Option<Upstream> {
+/// Reads `[upstream]`; `None` if it is not written. `in_pod` says whether the target is in a pod, whose address its URL may contain.
+pub(in crate::scenario) fn read_upstream(section: &Section<'_>, reach: &[Range], in_pod: bool) -> Option<Upstream> {
     if !section.is_written() && !section.describing() {
         return None;
     }
     if !section.describing() {
         section.exactly_one(&["builtin", "process", "url"]);
     }
-    let url = read_url(section, reach).map(Upstream::Url);
+    let url = read_url(section, reach, in_pod).map(Upstream::Url);
     let process = section.optional_table("process", "a program to start").map(|process| read_process(&process, reach));
     let builtin = section.optional_table("builtin", "the bundled mock upstream");
     let builtin = builtin.map(|builtin| Upstream::Builtin(read_builtin(&builtin, &Builtin::default())));
@@ -93,12 +93,15 @@ fn read_mcp(section: &Section<'_>, base: &McpServer) -> McpServer {
     }
 }
 
-fn read_url(section: &Section<'_>, reach: &[Range]) -> Option<String> {
+fn read_url(section: &Section<'_>, reach: &[Range], in_pod: bool) -> Option<String> {
     let url: Option<String> = section.field("url", "URL of an upstream that already runs").optional();
     let mut met = Met::default();
     let template = met.note(section, "", "url", url.as_ref()?);
     if let Some(Err(error)) = template.map(|template| check_url(&template, true, reach)) {
         section.mistake("url", error.to_string(), None);
+    }
+    if !in_pod {
+        met.check_pod(section, false);
     }
     if !met.places().is_empty() {
         section.mistake(

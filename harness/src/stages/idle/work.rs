@@ -35,6 +35,10 @@ impl StageWork for Work {
         self.window = self.window.min(QUICK_PART);
     }
 
+    fn runs_in_pod(&self) -> bool {
+        true
+    }
+
     fn wanted(&self) -> u64 {
         self.launches
     }

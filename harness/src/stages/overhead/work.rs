@@ -21,6 +21,10 @@ impl RoundsWork for Work {
         true
     }
 
+    fn runs_in_pod(&self) -> bool {
+        true
+    }
+
     fn resolves(&self) -> Option<&'static str> {
         Some("overhead/latency_p50")
     }

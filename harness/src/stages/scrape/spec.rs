@@ -16,7 +16,7 @@ use crate::work::reported::{Described, OnLaunch, Read};
 use harness_base::names::is_name;
 use harness_base::words::nearest;
 use harness_rig::target::loopback;
-use harness_rig::target::template::Template;
+use harness_rig::target::template::{Piece, Template};
 
 pub(crate) const KIND: Kind = Kind {
     place: Place::Own { table: "scrape", read },
@@ -90,6 +90,8 @@ fn check_url(section: &Section<'_>, url: &str) {
         Ok(template) => {
             if let Err(error) = loopback::check(&template, false) {
                 section.mistake("url", error.to_string(), hint);
+            } else if template.pieces().contains(&Piece::Pod) {
+                section.mistake("url", "{pod} has no value here: nothing is read of a target in a pod", hint);
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::report::html::chart::{Axis, Caption, Chart};
 use crate::report::html::scale::{Readable, Scale};
 use crate::report::html::text::{joined, nothing};
 use crate::report::html::view::{builds, instances, median};
+use crate::report::pods;
 use crate::report::show::Show;
 use crate::verdict::stage::Detail;
 
@@ -24,7 +25,16 @@ const MOMENTS: [Moment; 3] = [
     ("ready", "ready", |launch| launch.ready_ns),
 ];
 
-pub(crate) const SHOW: Show = Show { charts, ..Show::LAUNCHES };
+pub(crate) const SHOW: Show = Show { charts, notes, ..Show::LAUNCHES };
+
+/// States what Kubernetes says of the first launch, if the target was in a pod. The record has the others.
+fn notes(stage: &StageRecord) -> Vec<String> {
+    let first = stage.instances.iter().find_map(|instance| {
+        let (launch, said) = (instance.index + 1, pods::instants(instance.launch.pod.as_deref()?)?);
+        Some(format!("{}: Kubernetes says of launch {launch}, to the second and by its own clocks: {said}", stage.name))
+    });
+    first.into_iter().collect()
+}
 
 /// Draws one chart for each build.
 fn charts(stage: &StageRecord, _detail: Option<&Detail>) -> Markup {

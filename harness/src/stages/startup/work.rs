@@ -30,6 +30,10 @@ impl StageWork for Work {
         true
     }
 
+    fn runs_in_pod(&self) -> bool {
+        true
+    }
+
     fn wanted(&self) -> u64 {
         self.launches
     }

@@ -16,6 +16,7 @@ impl Launcher for spec::Launch {
             Self::External(external) => external.launch(request).await,
             Self::Command(_) => Err(Error::RunsOnce),
             Self::Stdio(stdio) => stdio.launch(request).await,
+            Self::Pod(_) => Err(Error::InPod),
         }
     }
 }
@@ -35,9 +36,11 @@ pub async fn launch(request: &LaunchRequest<'_>) -> Result<Running, Error> {
 pub async fn prepare(spec: &spec::Spec, site: &Site) -> Result<(), Error> {
     match &spec.launch {
         spec::Launch::Container(container) => container::prepare(container, site).await,
-        spec::Launch::Process(_) | spec::Launch::External(_) | spec::Launch::Command(_) | spec::Launch::Stdio(_) => {
-            Ok(())
-        }
+        spec::Launch::Process(_)
+        | spec::Launch::External(_)
+        | spec::Launch::Command(_)
+        | spec::Launch::Stdio(_)
+        | spec::Launch::Pod(_) => Ok(()),
     }
 }
 
@@ -48,9 +51,11 @@ pub async fn prepare(spec: &spec::Spec, site: &Site) -> Result<(), Error> {
 pub async fn saved_image(spec: &spec::Spec, site: &Site) -> Result<Option<PathBuf>, Error> {
     match &spec.launch {
         spec::Launch::Container(container) => container::saved_image(container, site).await,
-        spec::Launch::Process(_) | spec::Launch::External(_) | spec::Launch::Command(_) | spec::Launch::Stdio(_) => {
-            Ok(None)
-        }
+        spec::Launch::Process(_)
+        | spec::Launch::External(_)
+        | spec::Launch::Command(_)
+        | spec::Launch::Stdio(_)
+        | spec::Launch::Pod(_) => Ok(None),
     }
 }
 
@@ -65,5 +70,9 @@ pub fn executable(spec: &spec::Spec, site: &Site) -> Result<Executable, Error> {
         spec::Launch::External(external) => external::find(*external),
         spec::Launch::Command(command) => process::find(site, &command.run, command::RUN),
         spec::Launch::Stdio(stdio) => stdio::find(site, stdio),
+        // Its program is in an image that only the cluster has.
+        spec::Launch::Pod(pod) => {
+            Ok(Executable { named: pod.named(), path: PathBuf::new(), builtin: pod.is_bundled() })
+        }
     }
 }

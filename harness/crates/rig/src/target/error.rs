@@ -90,6 +90,11 @@ pub enum Error {
     /// A command is not a server.
     #[error("target.command runs to its end and answers no requests; start a server with target.process")]
     RunsOnce,
+    /// A target that only Kubernetes starts.
+    #[error(
+        "a target in a pod is started by Kubernetes, and not by this machine; write [fleet] engine = \"kubernetes\""
+    )]
+    InPod,
     /// A generated input cannot be written.
     #[error("target.command.inputs.{name}: {}: {cause}; check with: df -h {}", path.display(), path.display())]
     Input {

@@ -44,6 +44,8 @@ pub fn check_within(template: &Template, base_only: bool, reach: &dyn Fn(IpAddr)
         Piece::UpstreamAddress => Ok("127.0.0.1:9".to_owned()),
         // Loopback, or a container's own address on this host.
         Piece::TargetAddress => Ok("127.0.0.1".to_owned()),
+        // A pod that the run makes, and that only its nodes reach.
+        Piece::Pod => Ok("127.0.0.1".to_owned()),
         Piece::Variable { name, default } => variable(name, default.as_deref()).ok_or(None),
     });
     match stand_in {
@@ -94,6 +96,7 @@ mod tests {
             "http://localhost:3000/",
             "{upstream.url}",
             "http://{target.address}:80",
+            "http://{pod}:80",
             "https://127.0.0.1:1",
             "unix://{socket.proxy}",
             "unix:///run/proxy.sock",

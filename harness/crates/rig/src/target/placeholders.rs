@@ -44,6 +44,8 @@ pub enum Error {
     NoPath(String),
     #[error("{{socket.{name}}}: {cause}: set TMPDIR to a folder with a short path")]
     Socket { name: String, cause: AddressError },
+    #[error("{{pod}} is the address of a target in a pod, and this scenario has none; write [target.pod]")]
+    NoPod,
     #[error("no free port: {0}; check with: ss -ltn | wc -l")]
     NoPort(std::io::Error),
 }
@@ -57,6 +59,8 @@ pub struct Values<'a> {
     egress: Option<&'a EgressPlace>,
     files: BTreeMap<String, PathBuf>,
     address: IpAddr,
+    /// The address of the target's pod, as it is written in a URL.
+    pod: Option<String>,
     certificates: Option<&'a Certificates>,
     /// The folder in which sockets are.
     sockets: Option<PathBuf>,
@@ -72,6 +76,7 @@ impl<'a> Values<'a> {
             egress: None,
             files,
             address,
+            pod: None,
             certificates: None,
             sockets: None,
         }
@@ -88,6 +93,13 @@ impl<'a> Values<'a> {
     #[must_use]
     pub const fn with_egress(mut self, egress: Option<&'a EgressPlace>) -> Self {
         self.egress = egress;
+        self
+    }
+
+    /// Sets the address of the target's pod, as it is written in a URL.
+    #[must_use]
+    pub fn in_pod(mut self, host: &str) -> Self {
+        self.pod = Some(host.to_owned());
         self
     }
 
@@ -166,6 +178,7 @@ impl<'a> Values<'a> {
             Piece::EgressProxy => egress().map(|place| place.proxy.to_string()),
             Piece::EgressAuthority => egress().map(|place| place.authority.to_string_lossy().into_owned()),
             Piece::TargetAddress => Ok(self.address.to_string()),
+            Piece::Pod => self.pod.clone().ok_or(Error::NoPod),
             Piece::Certificate(file) => {
                 let certificates = self.certificates.ok_or_else(|| Error::NoCertificates(piece.written()))?;
                 let path = certificates.file(*file).map_err(Error::Certificates)?;
@@ -259,6 +272,13 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_has_the_address_that_it_is_given() {
+        let ports = Ports::default();
+        let mut values = Values::new(&ports, None, BTreeMap::new()).in_pod("[fd00::7]");
+        assert_eq!(values.render("http://{pod}:8080/health").expect("rendered"), "http://[fd00::7]:8080/health");
+    }
+
+    #[test]
     fn a_mistake_says_what_to_write() {
         let message = |text: &str| rendered(text).expect_err("refused");
         assert!(message("{file.proxi.yaml}").contains("did you mean {file.proxy.yaml}"));
@@ -267,6 +287,7 @@ mod tests {
         );
         assert!(message("{socket.a}").contains("available to processes only"));
         assert!(message("${HARNESS_NOT_SET}").contains("export HARNESS_NOT_SET="));
+        assert!(message("http://{pod}:1").ends_with("write [target.pod]"));
         assert!(message("{prot.a}").contains("is not a placeholder"));
     }
 }

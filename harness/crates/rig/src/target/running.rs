@@ -1,5 +1,6 @@
 //! A running target.
 
+use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -54,19 +55,62 @@ pub(super) enum Hold {
     Container(Contained),
     /// A process that is not ours, with a pidfd that shows its end.
     Theirs(OwnedFd),
+    /// A process on another machine, which something else started.
+    Elsewhere(Elsewhere),
+}
+
+/// Shows whether a target on another machine has ended.
+pub struct Elsewhere(Box<dyn Fn() -> Option<Ending> + Send + Sync>);
+
+impl Elsewhere {
+    /// Asks `ended` how the target ended; `None` while it runs.
+    pub fn new(ended: impl Fn() -> Option<Ending> + Send + Sync + 'static) -> Self {
+        Self(Box::new(ended))
+    }
+
+    /// Returns how the target ended; `None` while it runs.
+    pub fn ended(&self) -> Option<Ending> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Elsewhere {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Elsewhere").field(&self.ended()).finish()
+    }
 }
 
 impl Running {
+    /// Describes a target on another machine, whose processes cannot be looked at from here: its pid is 0.
+    pub fn elsewhere(endpoints: Endpoints, program: Vec<String>, spawned: Mono, watched: Elsewhere) -> Self {
+        Self {
+            pid: 0,
+            mark: None,
+            spawned: Some(spawned),
+            endpoints,
+            program,
+            executable: PathBuf::new(),
+            builtin: false,
+            folder: None,
+            stalls: None,
+            log: None,
+            limited: false,
+            network: None,
+            allotted: Allotted::default(),
+            hold: Hold::Elsewhere(watched),
+        }
+    }
+
     /// Returns whether we started it and may stop it.
     pub fn ours(&self) -> bool {
-        !matches!(self.hold, Hold::Theirs(_))
+        !matches!(self.hold, Hold::Theirs(_) | Hold::Elsewhere(_))
     }
 
     /// Returns its stdin and stdout, once, if it was started with pipes.
     pub(super) fn take_pipes(&self) -> Option<(OwnedFd, OwnedFd)> {
         match &self.hold {
             Hold::Ours(child) => child.take_pipes(),
-            Hold::Container(_) | Hold::Theirs(_) => None,
+            Hold::Container(_) | Hold::Theirs(_) | Hold::Elsewhere(_) => None,
         }
     }
 
@@ -76,6 +120,7 @@ impl Running {
         match &self.hold {
             Hold::Ours(child) if child.group.is_some() => child.group.clone().and_then(Group::open),
             Hold::Ours(_) | Hold::Container(_) | Hold::Theirs(_) => Group::of(self.pid),
+            Hold::Elsewhere(_) => None,
         }
     }
 
@@ -88,6 +133,7 @@ impl Running {
                 let mut polled = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
                 poll(&mut polled, PollTimeout::ZERO).is_ok_and(|count| count > 0).then_some(Ending::Unknown)
             }
+            Hold::Elsewhere(watched) => watched.ended(),
         }
     }
 
@@ -110,7 +156,7 @@ impl Running {
         match &self.hold {
             Hold::Ours(child) => child.signal(signal)?,
             Hold::Container(contained) => contained.signal(signal).await?,
-            Hold::Theirs(_) => return Ok(false),
+            Hold::Theirs(_) | Hold::Elsewhere(_) => return Ok(false),
         }
         Ok(true)
     }
@@ -121,7 +167,7 @@ impl Running {
         match &self.hold {
             Hold::Ours(child) => Some(child.stop(timeout).await),
             Hold::Container(contained) => Some(contained.stop(timeout).await),
-            Hold::Theirs(_) => None,
+            Hold::Theirs(_) | Hold::Elsewhere(_) => None,
         }
     }
 
@@ -129,7 +175,7 @@ impl Running {
     pub async fn engine(&self) -> Option<EngineFacts> {
         match &self.hold {
             Hold::Container(contained) => Some(contained.facts().await),
-            Hold::Ours(_) | Hold::Theirs(_) => None,
+            Hold::Ours(_) | Hold::Theirs(_) | Hold::Elsewhere(_) => None,
         }
     }
 
@@ -142,7 +188,7 @@ impl Running {
     pub fn advice(&self, tail: &[String]) -> Option<String> {
         match &self.hold {
             Hold::Container(contained) => contained.advice(tail),
-            Hold::Ours(_) | Hold::Theirs(_) => None,
+            Hold::Ours(_) | Hold::Theirs(_) | Hold::Elsewhere(_) => None,
         }
     }
 

@@ -1,10 +1,14 @@
 //! The target's and the upstream's part of a scenario, as written: placeholders are still in the texts.
 
+mod pod;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use harness_base::units::{Bytes, Nanos, Ratio};
 use serde_json::Value;
+
+pub use pod::{AppSpec, BUNDLED_SIDECAR, MadePod, PodShape, PodSpec};
 
 /// `[target]`: what is measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +37,8 @@ pub enum Launch {
     Command(CommandSpec),
     /// `[target.stdio]`: it stands between its stdin and stdout and those of a server that it starts.
     Stdio(StdioSpec),
+    /// `[target.pod]`: Kubernetes starts it beside its upstream.
+    Pod(PodSpec),
 }
 
 /// Where the pipes of such a target are asked for.

@@ -1,4 +1,4 @@
-//! Placeholders: `{port.NAME}`, `{socket.NAME}`, `{file.NAME}`, `{upstream.url}`, `{upstream.address}`, `{upstream.path}`, `{target.address}`, `{egress.proxy}`, `{egress.ca}`, `{ca.file}`, `{cert.file}`,
+//! Placeholders: `{port.NAME}`, `{socket.NAME}`, `{file.NAME}`, `{upstream.url}`, `{upstream.address}`, `{upstream.path}`, `{target.address}`, `{pod}`, `{egress.proxy}`, `{egress.ca}`, `{ca.file}`, `{cert.file}`,
 //! `{key.file}` and, outside files, `${VAR}` and
 //! `${VAR:-default}`.
 //!
@@ -25,6 +25,8 @@ pub enum Piece {
     UpstreamPath,
     /// `{target.address}`: the address of the target, known once it runs.
     TargetAddress,
+    /// `{pod}`: the address of the pod of the target, known once it runs.
+    Pod,
     /// `{egress.proxy}`: the URL of the proxy that connects to the foreign hosts of the scenario.
     EgressProxy,
     /// `{egress.ca}`: the path of the certificate that signed those of the foreign hosts.
@@ -50,7 +52,7 @@ pub enum TemplateError {
     UnmatchedOpen(String),
     #[error(
         "{{{0}}} is not a placeholder; there are {{port.NAME}}, {{socket.NAME}}, {{file.NAME}}, {{upstream.url}}, \
-         {{upstream.address}}, {{upstream.path}}, {{target.address}}, {{egress.proxy}}, {{egress.ca}}, {{ca.file}}, {{cert.file}}, {{key.file}} and ${{VAR:-default}}"
+         {{upstream.address}}, {{upstream.path}}, {{target.address}}, {{pod}}, {{egress.proxy}}, {{egress.ca}}, {{ca.file}}, {{cert.file}}, {{key.file}} and ${{VAR:-default}}"
     )]
     Unknown(String),
     #[error("${{{0}}} names no environment variable; write ${{VAR}} or ${{VAR:-default}}")]
@@ -69,6 +71,7 @@ impl Piece {
             Self::UpstreamAddress => "{upstream.address}".to_owned(),
             Self::UpstreamPath => "{upstream.path}".to_owned(),
             Self::TargetAddress => "{target.address}".to_owned(),
+            Self::Pod => "{pod}".to_owned(),
             Self::EgressProxy => "{egress.proxy}".to_owned(),
             Self::EgressAuthority => "{egress.ca}".to_owned(),
             Self::Certificate(file) => format!("{{{}}}", file.placeholder()),
@@ -113,7 +116,8 @@ impl Template {
         while let Some(at) = rest[from..].find('{').map(|at| at + from) {
             let inside = rest[at + 1..].split_once('}').map(|(inside, _)| inside);
             match inside.map(|inside| (inside, placeholder(inside))) {
-                Some((inside, Ok(piece))) => {
+                // The address of a pod is not known where files are made, and `{pod}` is what other programs write too.
+                Some((inside, Ok(piece))) if piece != Piece::Pod => {
                     push_text(&mut pieces, &rest[..at]);
                     pieces.push(piece);
                     rest = &rest[at + inside.len() + 2..];
@@ -175,6 +179,9 @@ fn placeholder(inside: &str) -> Result<Piece, TemplateError> {
     if let Some(file) = CertificateFile::ALL.into_iter().find(|file| file.placeholder() == inside) {
         return Ok(Piece::Certificate(file));
     }
+    if inside == "pod" {
+        return Ok(Piece::Pod);
+    }
     match inside.split_once('.') {
         Some(("port", name)) if is_name(name) => Ok(Piece::Port(name.to_owned())),
         Some(("socket", name)) if is_name(name) && !name.contains('/') => Ok(Piece::Socket(name.to_owned())),
@@ -223,6 +230,7 @@ mod tests {
                 Piece::UpstreamAddress => "<address>".to_owned(),
                 Piece::UpstreamPath => "<path>".to_owned(),
                 Piece::TargetAddress => "<target>".to_owned(),
+                Piece::Pod => "<pod>".to_owned(),
                 Piece::EgressProxy => "<egress proxy>".to_owned(),
                 Piece::EgressAuthority => "<egress authority>".to_owned(),
                 Piece::Certificate(file) => format!("<{}>", file.placeholder()),
@@ -234,9 +242,9 @@ mod tests {
 
     #[test]
     fn every_placeholder_is_found_and_the_rest_is_kept() {
-        let text = "a{{b}} ${X:-builtin:y} ${Z} http://127.0.0.1:{port.proxy}/{file.a.conf}?{upstream.url}|{upstream.address}|{upstream.path}|{socket.a}|{target.address}|{ca.file}|{key.file}|{egress.proxy}|{egress.ca}$";
+        let text = "a{{b}} ${X:-builtin:y} ${Z} http://127.0.0.1:{port.proxy}/{file.a.conf}?{upstream.url}|{upstream.address}|{upstream.path}|{socket.a}|{target.address}|{pod}|{ca.file}|{key.file}|{egress.proxy}|{egress.ca}$";
         let shown = Template::parse(text).map(|template| show(&template));
-        let expected = "a{b} <X or builtin:y> <Z or -> http://127.0.0.1:<port proxy>/<file a.conf>?<url>|<address>|<path>|<socket a>|<target>|<ca.file>|<key.file>|<egress proxy>|<egress authority>$";
+        let expected = "a{b} <X or builtin:y> <Z or -> http://127.0.0.1:<port proxy>/<file a.conf>?<url>|<address>|<path>|<socket a>|<target>|<pod>|<ca.file>|<key.file>|<egress proxy>|<egress authority>$";
         assert_eq!(shown.as_deref(), Ok(expected));
     }
 
@@ -259,9 +267,9 @@ mod tests {
 
     #[test]
     fn a_file_keeps_its_own_braces() {
-        let text =
-            "http { server { listen 127.0.0.1:{port.proxy}; } } url: \"${UPSTREAM}\" {{ {upstream.address}} {prot.x}";
-        let expected = "http { server { listen 127.0.0.1:<port proxy>; } } url: \"${UPSTREAM}\" {{ <address>} {prot.x}";
+        let text = "http { server { listen 127.0.0.1:{port.proxy}; } } url: \"${UPSTREAM}\" {{ {upstream.address}} {prot.x} {pod}";
+        let expected =
+            "http { server { listen 127.0.0.1:<port proxy>; } } url: \"${UPSTREAM}\" {{ <address>} {prot.x} {pod}";
         assert_eq!(show(&Template::parse_file(text)), expected);
     }
 }

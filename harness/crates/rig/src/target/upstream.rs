@@ -102,6 +102,14 @@ fn mock(builtin: &Builtin, listen: &str) -> Vec<String> {
     own.into_iter().chain(tls).map(str::to_owned).chain(mcp).chain(builtin.args.iter().cloned()).collect()
 }
 
+/// Returns the arguments with which this program is the bundled upstream at an address, where it has neither TLS nor a socket.
+#[must_use]
+pub fn upstream_arguments(builtin: &Builtin, listen: &str) -> Vec<String> {
+    let plain = Builtin { tls: false, unix: false, ..builtin.clone() };
+    let flags = mock(&plain, listen).into_iter().skip(1);
+    std::iter::once("__upstream".to_owned()).chain(flags).collect()
+}
+
 /// Returns the flags of its MCP server.
 fn mcp(server: &McpServer) -> Vec<String> {
     let McpServer { tools, sse, progress, progress_every } = server;

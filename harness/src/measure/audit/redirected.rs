@@ -1,0 +1,62 @@
+//! Checks that the direct arm reached the upstream without anything between.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::{Blame, Check, Evidence, Found, Limits};
+use harness_load::facts::Arm;
+
+/// Checks from where the upstream in the pod of the target was reached by the direct arm: from nodes only. A mesh that redirects
+/// connections to its own proxy opens new ones, which come from the pod itself. No limit switches this off, because both arms are
+/// proxied then, and their difference is that of two proxies.
+pub(super) fn redirected(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
+    let peers = evidence.peers.filter(|_| evidence.arm == Arm::Direct && !evidence.both_to_target)?;
+    let nodes: BTreeSet<IpAddr> = evidence.nodes_at.iter().map(IpAddr::to_canonical).collect();
+    let others: BTreeSet<IpAddr> =
+        peers.iter().map(IpAddr::to_canonical).filter(|peer| !nodes.contains(peer)).collect();
+    let (from, others) = (others.first().copied(), others.len() as u64);
+    Some(Check::new(Found::Redirected { from, others }, from.is_none(), Blame::Host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rejecting;
+    use super::*;
+    use harness_base::units::Rate;
+    use harness_load::facts::{LedgerRule, LoadFacts};
+    use harness_load::pace::Pace;
+    use harness_rig::usage::Series;
+
+    #[test]
+    fn a_direct_arm_that_reaches_the_upstream_from_elsewhere_is_redirected() {
+        let nodes = [IpAddr::from([10, 0, 0, 7]), IpAddr::from([10, 0, 0, 8])];
+        let mapped = "::ffff:10.0.0.7".parse().unwrap();
+        let inside = IpAddr::from([127, 0, 0, 6]);
+        let found = |arm, peers: Option<&[IpAddr]>| {
+            let (load, series) = (LoadFacts::default(), Series::default());
+            let evidence = Evidence {
+                arm,
+                offered: Pace::constant(Rate(1000.0)),
+                connections: 10,
+                load: &load,
+                ledger: None,
+                ledger_rule: LedgerRule::Exact,
+                relays: &[],
+                readings: &series,
+                target_cpus: 1.0,
+                both_to_target: false,
+                on_host: &[],
+                peers,
+                nodes_at: &nodes,
+            };
+            redirected(&evidence, &Limits::default())
+        };
+        assert!(found(Arm::Direct, Some(&[nodes[1], mapped])).unwrap().passed, "a mapped address is the same address");
+        assert!(found(Arm::Proxied, Some(&[inside])).is_none(), "the target itself reaches the upstream");
+        assert!(found(Arm::Direct, None).is_none());
+        let check = found(Arm::Direct, Some(&[nodes[0], inside])).unwrap();
+        let text = "the direct arm reached the upstream from 127.0.0.6, which is no node: something in the pod or the mesh redirects it";
+        assert_eq!((check.passed, check.blame, check.to_string().as_str()), (false, Some(Blame::Host), text));
+        assert_eq!(rejecting(std::slice::from_ref(&check)), Some(&check));
+    }
+}

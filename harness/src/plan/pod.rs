@@ -1,0 +1,30 @@
+//! Describes a target in a pod for `harness check`.
+
+use harness_base::units::Bytes;
+use harness_rig::target::spec::{AppSpec, MadePod, PodShape, PodSpec};
+
+/// Describes the pod: its containers with their limits, or the manifest that it is made of.
+pub(super) fn describe(pod: &PodSpec) -> String {
+    match &pod.shape {
+        PodShape::Manifest { path, container } => format!("container {container} of the pod in {}", path.display()),
+        PodShape::Made(made) => of_made(made),
+    }
+}
+
+fn of_made(made: &MadePod) -> String {
+    let MadePod { image, command, native, cpus, memory, app, env: _ } = made;
+    let kind = if *native { "native sidecar" } else { "container" };
+    let app = app.as_ref().map(|app| {
+        let AppSpec { image, command, cpus, memory, env: _ } = app;
+        format!(", beside the app {}", container(image.as_deref(), command, *cpus, *memory))
+    });
+    let target = container(image.as_deref(), command, *cpus, *memory);
+    format!("{kind} in a pod of Kubernetes: {target}{}", app.unwrap_or_default())
+}
+
+fn container(image: Option<&str>, command: &[String], cpus: f64, memory: Bytes) -> String {
+    let image = image.map(|image| format!("image {image}"));
+    let command = (!command.is_empty()).then(|| command.join(" "));
+    let program = image.into_iter().chain(command).collect::<Vec<_>>().join(", ");
+    format!("{program}, {cpus} CPUs, {}", memory.notation())
+}
