@@ -133,7 +133,7 @@ pub async fn execute(
         rig.recorder.stage_failed(Failure::of(&Error::Kept { folder }, Exit::Usage))?;
     }
     let interrupted = rig.interrupt.requested();
-    let reference = if interrupted { None } else { host::reference() };
+    let reference = if interrupted || plan.is_in_pod() { None } else { host::reference() };
     Ok(rig.recorder.end(interrupted, reference))
 }
 

@@ -6,10 +6,12 @@ mod change;
 mod ended;
 mod foreign;
 mod launch;
+mod parts;
+mod pod;
 mod relays;
 mod servers;
 
-use std::path::Path;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub(crate) use alive::LINES;
@@ -18,6 +20,7 @@ use ended::Ended;
 use foreign::Foreign;
 use launch::{Behind, start_target, start_upstream};
 pub(crate) use launch::{come_up, launch_halt};
+use pod::Pod;
 use relays::Relays;
 
 use super::admin::Admin;
@@ -26,20 +29,14 @@ use super::engine::Engine;
 use super::halt::Halt;
 use super::interrupt::Interrupt;
 use super::limits;
-use super::relays::RelayCount;
 use super::rig::Rig;
-use crate::measure::reason::Cause;
 use crate::measure::trial::Build;
-use crate::measure::{Ending, Failure, LaunchRecord, Reading, Series};
+use crate::measure::{Ending, LaunchRecord, Reading, Series};
 use crate::work::Stage;
 use crate::work::load::LoadWork;
-use harness_base::address::Address;
 use harness_base::clock::Mono;
-use harness_base::error::causes;
-use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 use harness_load::Generator;
-use harness_rig::keeper;
 use harness_rig::keeper::Stopped;
 use harness_rig::sampler::{LaunchWatch, Pending, Sampler, Tree, Watched, Window};
 use harness_rig::target::spec::Launch;
@@ -65,6 +62,8 @@ pub(crate) struct Bench {
     /// Where the target finds its upstream: at a relay, if the network has one there.
     behind: Option<HttpUrl>,
     target: Running,
+    /// The pod of a target on another machine.
+    pod: Option<Pod>,
     /// How the target ended, if it was stopped under load.
     stopped: Option<Stopped>,
     engine: Option<Engine>,
@@ -73,8 +72,10 @@ pub(crate) struct Bench {
     pending: Option<Pending>,
     /// CPUs the target may use.
     pub(crate) target_cpus: f64,
-    /// Indexes of the nodes of the fleet that run on this host.
+    /// Indexes of the nodes of the fleet that run on the host of the target.
     pub(crate) on_host: Vec<u64>,
+    /// Where the requests of a fleet come from.
+    pub(crate) nodes_at: Vec<IpAddr>,
     launch: LaunchRecord,
     of_two: Option<Build>,
     /// The state before the launch; absent with load.
@@ -107,6 +108,9 @@ impl Bench {
         let suffix = if stage.compared { format!("-{}", build.name()) } else { String::new() };
         let name = format!("{}-{index}{suffix}", stage.name);
         let index = u32::try_from(index).unwrap_or(u32::MAX);
+        if matches!(rig.plan.target_in(&stage.name, build).launch, Launch::Pod(_)) {
+            return Self::in_pod(rig, stage, (index, &name), work).await;
+        }
         let prepared = rig.interrupt.or(target::prepare(rig.plan.target_in(&stage.name, build), &rig.site)).await?;
         prepared.map_err(|error| launch_halt(&error))?;
         let mut upstream = start_upstream(rig, stage, &name).await?;
@@ -147,7 +151,9 @@ impl Bench {
             sampler,
             pending,
             target_cpus,
+            pod: None,
             on_host: rig.fleet.as_ref().map(|fleet| fleet.facts().on_host()).unwrap_or_default(),
+            nodes_at: Vec::new(),
             launch,
             of_two,
             before,
@@ -166,6 +172,9 @@ impl Bench {
     /// # Errors
     /// Returns [`Halt::Failed`] if the target ended, or [`Halt::Interrupted`].
     pub(crate) async fn launch_readings(&mut self, interrupt: &Interrupt) -> Result<Series<Reading>, Halt> {
+        if let Some(pod) = &mut self.pod {
+            return Ok(pod.launch_readings());
+        }
         let Some(before) = self.before.take() else { return Ok(Series::default()) };
         let left = before.begun().after(LAUNCH_SPAN).remaining();
         interrupt.or(alive(&self.target, tokio::time::sleep(left.duration()))).await??;
@@ -174,7 +183,10 @@ impl Bench {
 
     /// Announces a window to the sampler; [`Bench::window`] waits for its end.
     pub(crate) fn announce(&mut self, start: Mono, end: Mono) {
-        self.pending = Some(self.sampler.window(start, end));
+        match &mut self.pod {
+            Some(pod) => pod.announce(start, end),
+            None => self.pending = Some(self.sampler.window(start, end)),
+        }
     }
 
     /// Announces a window after those announced before; the caller waits for it.
@@ -185,18 +197,6 @@ impl Bench {
     /// Leaves an interrupted window to the bench, which records its readings when it stops.
     pub(crate) fn leave(&mut self, cut_short: Option<Pending>) {
         self.pending = cut_short;
-    }
-
-    /// Lists the living processes of the target.
-    pub(crate) fn processes(&self) -> Vec<i32> {
-        keeper::family(self.target.pid, self.target.mark.as_deref())
-    }
-
-    /// Lists the living processes of the target, and those of the harness beside it.
-    pub(crate) fn own_processes(&self) -> Vec<i32> {
-        let Watched { generator, upstream, egress, relays, keeper, .. } = &self.watched;
-        let single = [generator, upstream, egress, keeper].into_iter().copied().flatten();
-        self.processes().into_iter().chain(single).chain(relays.iter().copied()).collect()
     }
 
     /// Returns how the target ended, if it did.
@@ -210,65 +210,6 @@ impl Bench {
             Some(mut pending) => pending.finish().await,
             None => Window::default(),
         }
-    }
-
-    /// Returns the way to give commands to the upstream; `None` if it is not the bundled one.
-    pub(crate) fn admin(&self) -> Option<Arc<Admin>> {
-        self.admin.clone()
-    }
-
-    /// Returns the way to give commands to the foreign hosts; `None` if the scenario has none.
-    pub(crate) fn foreign(&self) -> Option<Arc<Admin>> {
-        self.foreign.as_ref().map(|foreign| Arc::clone(&foreign.admin))
-    }
-
-    /// Reads what the relays of the network, or of the path of a stage, did so far; nothing without them.
-    ///
-    /// # Errors
-    /// Returns [`Halt::Failed`] if one gives no answer.
-    pub(crate) async fn relay_counts(&self) -> Result<Vec<RelayCount>, Halt> {
-        let mut counts = self.relays.counts().await?;
-        if let Some(engine) = &self.engine {
-            counts.extend(engine.relay_counts().await?);
-        }
-        Ok(counts)
-    }
-
-    /// Creates the failure of a run whose bundled upstream gives no answer. It is a part of the harness, so the target is not at fault.
-    pub(crate) fn without_upstream(&self, error: &dyn std::error::Error) -> Halt {
-        let ended = self.upstream_ending().map(ended_early);
-        self.upstream_failed(ended.into_iter().chain(causes(error)).collect())
-    }
-
-    /// Returns how the upstream ended; `None` if it lives or is not ours.
-    fn upstream_ending(&self) -> Option<Ending> {
-        self.upstream.as_ref()?.running.as_ref()?.ended()
-    }
-
-    fn upstream_failed(&self, causes: Vec<String>) -> Halt {
-        let running = self.upstream.as_ref().and_then(|upstream| upstream.running.as_ref());
-        let failure = Failure::new(Cause::Error(causes), Exit::Usage);
-        Halt::from(failure.with_log(running.map(|running| running.log_tail(LINES)).unwrap_or_default()))
-    }
-
-    /// Returns the address of the upstream, if there is one.
-    pub(crate) fn upstream_address(&self) -> Option<Address> {
-        self.upstream.as_ref().map(|upstream| upstream.url.address.clone())
-    }
-
-    /// Returns the URL at a key of the scenario.
-    pub(crate) fn endpoint(&self, key: &str) -> Option<&HttpUrl> {
-        self.target.endpoints.other(key)
-    }
-
-    /// Returns the log of the target; `None` if it is not ours.
-    pub(crate) fn log(&self) -> Option<&Path> {
-        self.target.log.as_deref()
-    }
-
-    /// Returns where requests to the target go.
-    pub(crate) fn proxied(&self) -> &HttpUrl {
-        &self.target.endpoints.proxy
     }
 
     /// Runs `work` of the generator while the target lives and no interrupt arrives.
@@ -299,6 +240,9 @@ impl Bench {
     /// # Errors
     /// Returns [`Halt::Failed`] if the target or the upstream ended, or [`Halt::Interrupted`].
     pub(crate) async fn watch(&mut self, interrupt: &Interrupt) -> Result<Window, Halt> {
+        if let Some(pod) = &mut self.pod {
+            return pod.watch(interrupt, &self.target).await;
+        }
         let Some(pending) = &mut self.pending else { return Ok(Window::default()) };
         let window = interrupt.or(alive(&self.target, pending.finish())).await??;
         self.pending = None;
@@ -347,6 +291,9 @@ impl Bench {
             launch.ending = Some(ended.unwrap_or(stopped.ending));
             launch.killed = stopped.killed;
         }
+        if let Some(pod) = self.pod {
+            launch.pod = pod.end().await.or(launch.pod);
+        }
         self.relays.stop().await;
         if let Some(running) = self.upstream.and_then(|upstream| upstream.running) {
             running.stop(PATIENCE).await;
@@ -385,7 +332,7 @@ fn cpus(rig: &Rig<'_>, stage: &Stage, build: Build) -> f64 {
         Launch::Container(container) => container.cpuset.as_ref(),
         Launch::Command(command) => command.run.cpuset.as_ref(),
         Launch::Stdio(stdio) => stdio.shim.cpuset.as_ref(),
-        Launch::External(_) => None,
+        Launch::External(_) | Launch::Pod(_) => None,
     };
     let all = stage.cpuset.as_ref().or(own).map_or(rig.cpus, |cpuset| cpuset.len() as f64);
     stage.limits.cpus.map_or(all, |limit| limit.min(all))

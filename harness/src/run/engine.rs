@@ -113,7 +113,7 @@ impl Engine {
     pub(crate) fn relays(&self) -> Vec<i32> {
         let mut pids = self.doors.as_ref().map(Doors::pids).unwrap_or_default();
         if let Source::Fleet { fleet, .. } = &self.source {
-            pids.push(fleet.pid());
+            pids.extend(fleet.pid());
         }
         pids
     }

@@ -30,6 +30,8 @@ pub(crate) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
         .as_ref()
         .zip(base.as_ref())
         .is_some_and(|(spec, base)| is_same_program(base, &head) && arguments(spec) == arguments(&plan.target));
+    // How fast this machine is says nothing about that of a pod.
+    let in_pod = plan.is_in_pod();
     Record {
         schema_version: SCHEMA_VERSION,
         run_id: home.run_id.clone(),
@@ -39,8 +41,8 @@ pub(crate) fn header(plan: &Plan, home: &Home, site: &Site) -> Record {
         tool: host::tool(),
         targets: [head].into_iter().chain(base).collect(),
         host: host::facts(),
-        calibration,
-        reference: host::reference().map(|before| References { before, after: None }),
+        calibration: calibration.filter(|_| !in_pod),
+        reference: host::reference().filter(|_| !in_pod).map(|before| References { before, after: None }),
         warnings: plan.warnings.iter().cloned().chain(same.then(|| SAME.to_owned())).chain(unusable).collect(),
         ..Record::default()
     }
@@ -58,6 +60,7 @@ fn facts(build: Build, spec: &Spec, site: &Site) -> BuildFacts {
         }
         Launch::Command(command) => (first(&command.run), published(&command.run.env)),
         Launch::Stdio(stdio) => (first(&stdio.shim), published(&stdio.shim.env)),
+        Launch::Pod(pod) => (pod.named(), pod.made().map(|made| published(&made.env)).unwrap_or_default()),
         Launch::External(_) => ("external".to_owned(), Vec::new()),
     };
     BuildFacts {
@@ -90,7 +93,8 @@ fn arguments(spec: &Spec) -> (&[String], BTreeMap<&str, &str>) {
         Launch::Container(container) => (container.command.as_slice(), container.env.as_slice()),
         Launch::Command(command) => (command.run.command.get(1..).unwrap_or_default(), command.run.env.as_slice()),
         Launch::Stdio(stdio) => (stdio.shim.command.get(1..).unwrap_or_default(), stdio.shim.env.as_slice()),
-        Launch::External(_) => return (&[], BTreeMap::new()),
+        // Two builds are never compared in pods.
+        Launch::External(_) | Launch::Pod(_) => return (&[], BTreeMap::new()),
     };
     (arguments, env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect())
 }

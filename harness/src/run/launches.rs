@@ -47,7 +47,7 @@ pub(crate) async fn repeat(
             counted += 1;
         } else {
             indices.into_iter().for_each(|index| rig.recorder.left_out(index, &found));
-            if found.iter().any(|check| check.rule() == Rule::ForeignCpu) {
+            if found.iter().any(|check| check.rule() == Rule::ForeignCpu) && !rig.plan.is_in_pod() {
                 neighbours.record(&mut rig.recorder, &[rig.site.keeper.pid()]);
             }
             left_out.push(found);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::admin::{Admin, Cause};
 use harness_base::clock::Mono;
@@ -118,6 +119,23 @@ struct Hits {
 /// Returns an error if there is no valid answer within ten seconds.
 pub(crate) async fn count(admin: &Admin, requests: &[Request]) -> Result<Count, Error> {
     let answer: Answer = admin.ask("ledger").await.map_err(|cause| Error { cause })?;
+    Ok(of(answer, requests))
+}
+
+/// Reads the hits of a report of the upstream, whose clock is `offset_ns` ahead of that of this process.
+///
+/// # Errors
+/// Returns an error if it is no such report.
+pub(crate) fn read(report: &Value, requests: &[Request], offset_ns: i64) -> Result<Count, Error> {
+    let mut answer: Answer = Answer::deserialize(report).map_err(|cause| Error { cause: Box::new(cause) })?;
+    for span in answer.stalls.iter_mut().flatten() {
+        span.from_ns = span.from_ns.saturating_add_signed(offset_ns.saturating_neg());
+        span.until_ns = span.until_ns.saturating_add_signed(offset_ns.saturating_neg());
+    }
+    Ok(of(answer, requests))
+}
+
+fn of(answer: Answer, requests: &[Request]) -> Count {
     let ours = |hits: &&Hits| requests.iter().any(|request| request.hits(&hits.method, &hits.path));
     let hits = answer.hits.iter().filter(ours).map(|hits| hits.hits).sum();
     let by_name = |counts: Vec<Named>| counts.into_iter().map(|count| (count.name, count.hits)).collect();
@@ -126,5 +144,5 @@ pub(crate) async fn count(admin: &Admin, requests: &[Request]) -> Result<Count, 
         tools: by_name(mcp.tools),
         sessions: mcp.sessions,
     });
-    Ok(Count { hits, stalls: answer.stalls, mcp })
+    Count { hits, stalls: answer.stalls, mcp }
 }

@@ -200,7 +200,8 @@ impl Driver<'_, '_> {
                 break;
             }
         }
-        if rejected.as_ref().is_some_and(|(check, _)| check.rule() == Rule::ForeignCpu) {
+        let is_foreign = rejected.as_ref().is_some_and(|(check, _)| check.rule() == Rule::ForeignCpu);
+        if is_foreign && !self.rig.plan.is_in_pod() {
             let own: Vec<i32> = self.benches.iter().flat_map(Bench::own_processes).collect();
             self.neighbours.record(&mut self.rig.recorder, &own);
         }

@@ -93,13 +93,16 @@ pub(crate) async fn changed(
             generator.trial(order, |second| emit(Event::Second(arm, second))).await
         })
         .await?;
-    let window = bench.window().await;
+    let window = bench.sampled().await?;
     limits::none_killed(&window.readings, &stage.limits)?;
     cancels::settle(bench, &mut load).await?;
     bench.add_server_stalls(arm, &mut load);
     let after = hits(bench, &stage.requests).await?;
     ledger::record_mcp(before.as_ref(), after.as_ref(), &mut load);
-    let ledger = ledger_of(before, after, &load);
+    let ledger = match bench.counted(&stage.requests)? {
+        Some((before, after)) => ledger_of(Some(before), Some(after), &load),
+        None => ledger_of(before, after, &load),
+    };
     let relays = relays::between(&relayed, &bench.relay_counts().await?, &load);
     Ok(judge(stage, work, bench, Measured { arm, load, window, ledger, relays }))
 }
@@ -177,6 +180,8 @@ pub(crate) fn judge(stage: &Stage, work: &LoadWork, bench: &Bench, measured: Mea
         target_cpus: bench.target_cpus,
         both_to_target: stage.work.planned().transports().is_some(),
         on_host: &bench.on_host,
+        peers: bench.peers(),
+        nodes_at: &bench.nodes_at,
     };
     let (audit, tags) = (audit(&evidence, &stage.audit), tags(&evidence, &stage.audit));
     TrialRecord {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Event;
-use super::swarm::OnSwarm;
+use super::placing::Placing;
 use super::trouble::Trouble;
 use harness_fleet::order::HubEvent;
 use harness_fleet::secret::{NODE_VARIABLE, NodeSecret};
@@ -40,7 +40,7 @@ pub(super) struct Waiting<'a> {
     pub(super) site: &'a Site,
     pub(super) run_id: &'a str,
     pub(super) node_secret: NodeSecret,
-    pub(super) swarm: Option<OnSwarm>,
+    pub(super) placing: Placing,
     pub(super) joined: u64,
 }
 
@@ -57,9 +57,7 @@ impl Waiting<'_> {
                         "  type on each node, with {NODE_VARIABLE} set: harness node join {hub}"
                     )));
                 }
-                if let Some(swarm) = &mut self.swarm {
-                    swarm.place(self.spec, (self.site, self.run_id), (&self.node_secret, hub)).await?;
-                }
+                self.placing.place(self.spec, (self.site, self.run_id), (&self.node_secret, hub)).await?;
             }
             Seen::Joined(name) => {
                 self.joined += 1;
@@ -78,9 +76,9 @@ impl Waiting<'_> {
 
     /// Adds the reasons of the engine to those of the hub.
     pub(super) async fn explained(&self, trouble: Trouble) -> Trouble {
-        match (trouble, &self.swarm) {
-            (Trouble::Assemble(cause), Some(swarm)) => Trouble::Placed { cause, failures: swarm.failures().await },
-            (trouble, _) => trouble,
+        match trouble {
+            Trouble::Assemble(cause) => Trouble::Placed { cause, failures: self.placing.failures().await },
+            trouble => trouble,
         }
     }
 }
