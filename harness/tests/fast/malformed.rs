@@ -36,8 +36,11 @@ fn the_seeds_are_written() {
     for (name, _) in TARGETS {
         std::fs::create_dir_all(folder.join(name)).unwrap();
         for (index, seed) in seeds(name).iter().enumerate() {
-            let seed =
-                if matches!(name, "program" | "probe") { targets::bytes(seed) } else { seed.clone().into_bytes() };
+            let seed = if matches!(name, "program" | "probe" | "frames") {
+                targets::bytes(seed)
+            } else {
+                seed.clone().into_bytes()
+            };
             std::fs::write(folder.join(name).join(index.to_string()), seed).unwrap();
         }
     }
@@ -132,6 +135,11 @@ fn nothing_panics_at_a_broken_answer_of_a_health_endpoint() {
 #[test]
 fn nothing_panics_at_a_broken_answer_of_a_metrics_endpoint() {
     break_it("exposition");
+}
+
+#[test]
+fn nothing_panics_at_a_broken_message_of_a_fleet() {
+    break_it("frames");
 }
 
 /// A target whose whole file is refused at once would test nothing.

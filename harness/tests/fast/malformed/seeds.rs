@@ -4,9 +4,14 @@ use std::path::{Path, PathBuf};
 
 use harness::measure::LatencyHistogram;
 use harness::measure::journal::JournalLine;
+use harness_base::clock::Mono;
 use harness_base::units::Nanos;
+use harness_fleet::frame::text;
+use harness_fleet::hello::{About, Hello, PROTOCOL, Role};
+use harness_fleet::message::{self, FromNode, ToNode};
+use harness_fleet::secret::Token;
 
-use super::targets::{NEXT_FILE, characters};
+use super::targets::{NEXT_FILE, TOKEN, characters};
 use crate::{github, sample};
 
 fn root() -> PathBuf {
@@ -158,10 +163,29 @@ pub fn whole(target: &str) -> Vec<String> {
         .to_vec(),
         "exposition" => files(&root().join("harness/fuzz/corpus/exposition")),
         "program" => vec![characters(&smallest_program())],
+        "frames" => frames(),
         other => panic!("no seeds for {other}"),
     };
     assert!(!seeds.is_empty() && seeds.iter().all(|seed| !seed.is_empty()), "{target}: a seed is missing");
     seeds
+}
+
+/// Returns what a node sends: a hello, and the answer to a probe.
+fn frames() -> Vec<String> {
+    let about = About { name: "worker-a".to_owned(), cpus: 2.0, ..About::default() };
+    let token = Token::try_from(TOKEN.to_owned()).unwrap();
+    let hello = Hello { protocol: PROTOCOL, token, binary: "ab".to_owned(), about, role: Role::Node };
+    let probed = FromNode::Probed { sent: Mono(7), now: Mono(9) };
+    let answer = message::answer(1, None, "{\"ready\":null}");
+    let mut written = Vec::new();
+    // Each is shorter than a frame.
+    for message in [text(&hello), text(&probed), answer, text(&ToNode::Stop { session: 1 })] {
+        let length = u32::try_from(message.len() + 1).unwrap();
+        written.extend(length.to_be_bytes());
+        written.push(1);
+        written.extend(message);
+    }
+    vec![characters(&written)]
 }
 
 /// Returns whole files and the corpus.

@@ -14,6 +14,10 @@ use harness::report::{FORMATS, Summary};
 use harness::scenario::{self, Scenario};
 use harness::verdict::{Context, Options, gate, judge, stored};
 use harness::{baseline, interop};
+use harness_fleet::frame::FrameReader;
+use harness_fleet::hello;
+use harness_fleet::message::{self, ToNode};
+use harness_fleet::secret::Token;
 use harness_image::types::ImageFacts;
 use harness_rig::cgroup::{Group, find};
 use harness_rig::group::GroupUsage;
@@ -24,7 +28,7 @@ use sha2::{Digest as _, Sha256};
 pub type Target = fn(&str);
 
 /// Every one of them with its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("scenario", scenario),
     ("record", record),
     ("journal", journal),
@@ -37,6 +41,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("program", program),
     ("probe", probe),
     ("exposition", exposition),
+    ("frames", frames),
 ];
 
 /// Separates the files in the text of a target that reads several.
@@ -256,6 +261,43 @@ pub fn probe(text: &str) {
         Ok(status) => assert!(status == 101 || (200..600).contains(&status), "{status}"),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
+}
+
+/// The longest message of the peer in [`frames`].
+const MESSAGE: usize = 16 << 10;
+
+/// What a peer of a fleet sends is read up to a limit, or refused, and so is each message in it. Each byte is a character up to U+00FF.
+pub fn frames(text: &str) {
+    let sent = bytes(text);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mut reader = FrameReader::new(sent.as_slice(), MESSAGE);
+        loop {
+            match reader.next().await {
+                Ok(message) => {
+                    assert!(message.len() <= MESSAGE);
+                    fleet_message(&message);
+                }
+                Err(error) => break assert!(!error.to_string().is_empty()),
+            }
+        }
+    });
+}
+
+/// The token of nobody.
+pub const TOKEN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Reads a message as each of those that a hub or a node receives.
+fn fleet_message(message: &[u8]) {
+    let token = Token::try_from(TOKEN.to_owned()).unwrap();
+    match hello::judge(message, &token, "ab") {
+        Ok(hello) => assert!(hello.about.cpus >= 0.0 && !hello.about.name.contains('\n')),
+        Err(refusal) => assert!(!refusal.to_string().is_empty()),
+    }
+    if let Ok((_, frame)) = message::parse(message) {
+        assert!(frame.len() <= message.len());
+    }
+    let _refused = serde_json::from_slice::<ToNode>(message);
 }
 
 /// An executable is refused, or has its libraries found. Each byte is a character up to U+00FF.
