@@ -29,6 +29,7 @@ mod malformed;
 mod power;
 mod publish;
 mod reports;
+mod rights;
 mod scenario;
 mod schemas;
 mod soak;

@@ -13,6 +13,7 @@ mod html;
 mod journal;
 mod judging;
 mod matrix;
+mod pods;
 mod requirements;
 mod search;
 mod small;

@@ -14,6 +14,7 @@ mod matrix;
 mod mcp;
 mod mistakes;
 mod network;
+mod pod;
 mod quick;
 mod reload;
 mod scrape;

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use crate::alone;
-use crate::support::{Ran, recovered_from, undisturbed};
+use crate::support::{Ran, clocks, recovered_from, undisturbed};
 use harness::measure::StageRecord;
 use harness::measure::node_line::NodeLine;
 use joined::{Fleet, Node, secrets};
@@ -20,12 +20,12 @@ const OVERHEAD: &str =
 
 /// Returns the nodes of a fleet, of which two have clocks that differ by days from that of the hub, if the kernel permits it.
 fn four_nodes() -> Vec<Node> {
-    let days = |days: u64| if joined::may_shift_clocks() { days } else { 0 };
+    let days = |days: u64| if clocks::may_shift() { days } else { 0 };
     [0, 3, 0, 11].map(|n| Node { days: days(n), ..Node::default() }).to_vec()
 }
 
 /// Checks that the hits of the upstream are the requests of all nodes, in every trial.
-fn is_exact(stage: &StageRecord) {
+pub(crate) fn is_exact(stage: &StageRecord) {
     let trials: Vec<_> = stage.valid_rounds().flat_map(|round| &round.trials).collect();
     assert!(!trials.is_empty());
     for trial in trials {
@@ -133,7 +133,7 @@ fn clocks_are_known(lines: &[NodeLine]) {
 #[ignore = "runs by night: scripts/nightly-tests"]
 fn nodes_whose_clocks_differ_by_days_begin_within_a_fifth_of_a_millisecond() {
     let _alone = alone();
-    if !joined::may_shift_clocks() {
+    if !clocks::may_shift() {
         return;
     }
     let stages = OVERHEAD.replace("rounds = 6", "rounds = 100");

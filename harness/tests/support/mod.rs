@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::print_stderr, reason = "every test file uses a part of it")]
 
+pub mod clocks;
 pub mod perf;
 pub mod snapshot;
 pub mod waiting;

@@ -206,6 +206,7 @@ impl Maker {
             killed: false,
             network: Some("process".to_owned()),
             engine: None,
+            pod: None,
         };
         InstanceRecord { index, launch, ..InstanceRecord::default() }
     }

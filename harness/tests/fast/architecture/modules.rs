@@ -68,6 +68,8 @@ pub const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("harness_rig", &["measure", "work", "scenario", "plan", "run", "doctor", "init", "cli"]),
     ("harness_image", &["measure", "run", "cli"]),
     ("harness_fleet", &["measure", "scenario", "plan", "run", "cli"]),
+    ("harness_kube", &["run", "cli"]),
+    ("serde_saphyr", &["scenario"]),
     ("harness_stats", &["measure", "verdict", "report", "plan", "calibrate"]),
     ("hyper", &["scenario"]),
     ("indicatif", &["progress"]),

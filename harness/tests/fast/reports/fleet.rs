@@ -76,6 +76,8 @@ fn failed_at(offered: Pace, nodes: Vec<NodeTrial>, on_host: &[u64]) -> Vec<Check
         target_cpus: 2.0,
         both_to_target: false,
         on_host,
+        peers: None,
+        nodes_at: &[],
     };
     let mut checks = audit(&evidence, &Limits::default());
     checks.retain(|check| check.node.is_some() && !check.passed);

@@ -1,6 +1,7 @@
 //! README and guides: links lead somewhere, scenarios can be read, commands can be typed, and reasons are those of the audit.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -262,6 +263,8 @@ fn of_nodes(readings: &Series<Reading>) -> Vec<Check> {
         target_cpus: 2.0,
         both_to_target: false,
         on_host: &[],
+        peers: None,
+        nodes_at: &[],
     };
     let mut checks = audit(&evidence, &Limits::default());
     checks.retain(|check| check.node.is_some());
@@ -284,6 +287,7 @@ fn broken() -> Vec<Check> {
     };
     // The window takes one second, the readings two.
     let readings = Series(vec![reading(0), reading(2)]);
+    let redirected = [IpAddr::from([127, 0, 0, 6])];
     let mut checks = Vec::new();
     for (arm, wrong, lag) in [(Arm::Direct, 1, 0), (Arm::Proxied, 1, 0), (Arm::Proxied, 1, 9), (Arm::Proxied, 0, 0)] {
         let mut load = LoadFacts {
@@ -315,6 +319,8 @@ fn broken() -> Vec<Check> {
             target_cpus: 2.0,
             both_to_target: false,
             on_host: &[],
+            peers: Some(&redirected),
+            nodes_at: &[],
         };
         checks.extend(audit(&evidence, &Limits::default()));
     }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::support::waiting::comes_true;
@@ -36,19 +35,6 @@ pub(super) struct Node {
     pub(super) days: u64,
     /// The network namespace in which it runs; absent for that of this machine.
     pub(super) namespace: Option<String>,
-}
-
-/// Returns whether processes can have other monotonic clocks here. Says so if they cannot.
-pub(super) fn may_shift_clocks() -> bool {
-    static MAY: OnceLock<bool> = OnceLock::new();
-    *MAY.get_or_init(|| {
-        let tried = Command::new("unshare").args(["--time", "--monotonic", "86400", "--fork", "true"]).output();
-        let may = tried.is_ok_and(|output| output.status.success());
-        if !may {
-            eprintln!("SKIPPED: nodes with other clocks, because unshare --time is not permitted here");
-        }
-        may
-    })
 }
 
 /// A node that runs, which is killed when it is dropped.

@@ -48,6 +48,8 @@ impl Maker {
             target_cpus: CPUS,
             both_to_target: false,
             on_host: &[],
+            peers: None,
+            nodes_at: &[],
         };
         let (audit, tags) = (audit(&evidence, &Limits::default()), tags(&evidence, &Limits::default()));
         TrialRecord {
