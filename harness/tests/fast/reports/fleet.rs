@@ -113,6 +113,14 @@ fn every_node_is_audited_and_the_worst_is_named() {
         assert_eq!(found.node, Some(at));
         assert!(found.to_string().starts_with(&format!("node 2 of 4 (worker-1): {message}")), "{found}");
     }
+    for (change, rule) in [
+        ((|node| node.host.steal = None) as Change, Rule::Steal),
+        (|node| node.host.foreign_cpu = None, Rule::ForeignCpu),
+    ] {
+        let [found] = failed(with(change), &[]).try_into().unwrap();
+        assert_eq!((found.rule(), found.node.map(|node| node.index)), (rule, Some(1)), "what is unknown does not pass");
+        assert!(failed(with(change), &[1]).is_empty(), "the readings of the run count");
+    }
     let foreign = failed(with(|node| node.host.foreign_cpu = Some(0.5)), &[1]);
     assert!(foreign.is_empty(), "its host is that of the target: {foreign:?}");
     assert!(failed(with(|node| node.scheduled = 251), &[]).is_empty(), "requests are whole");
