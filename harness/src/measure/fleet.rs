@@ -22,6 +22,9 @@ pub struct FleetFacts {
     /// Memory to which each node was limited by the engine, in bytes; absent without a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// Whether nodes of the fleet may have run on the machine of the target, with which they share its CPUs then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub co_located: bool,
     /// In the order of their share of the schedule.
     pub nodes: Vec<NodeFacts>,
 }
@@ -40,6 +43,9 @@ pub struct FleetShape {
     /// Memory of each in bytes; absent without a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// See [`FleetFacts::co_located`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub co_located: bool,
 }
 
 /// How well the nodes of a fleet kept together in a trial.
@@ -62,8 +68,9 @@ pub struct FleetTrial {
 
 impl FleetFacts {
     pub fn shape(&self) -> FleetShape {
-        let Self { engine, cpus, memory_bytes, nodes } = self;
-        FleetShape { engine: *engine, nodes: nodes.len() as u64, cpus: *cpus, memory_bytes: *memory_bytes }
+        let Self { engine, cpus, memory_bytes, co_located, nodes } = self;
+        let nodes = nodes.len() as u64;
+        FleetShape { engine: *engine, nodes, cpus: *cpus, memory_bytes: *memory_bytes, co_located: *co_located }
     }
 
     /// Describes the shape and every node in one line.
@@ -108,7 +115,8 @@ impl std::fmt::Display for FleetShape {
         };
         write!(out, "{} node{many} {engine}", self.nodes)?;
         self.cpus.map_or(Ok(()), |cpus| write!(out, ", {} CPUs each", three_digits(cpus)))?;
-        self.memory_bytes.map_or(Ok(()), |bytes| write!(out, ", {} each", Bytes(bytes)))
+        self.memory_bytes.map_or(Ok(()), |bytes| write!(out, ", {} each", Bytes(bytes)))?;
+        if self.co_located { write!(out, ", sharing machines with the target") } else { Ok(()) }
     }
 }
 

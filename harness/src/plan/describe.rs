@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Plan, matrix, span};
+use super::{Plan, matrix, pod, span};
 use crate::measure::LedgerRule;
 use crate::measure::metric::{self, Unit};
 use crate::verdict::claim::Claim;
@@ -58,7 +58,8 @@ impl fmt::Display for Plan {
             line(out, "warning", warning)?;
         }
         writeln!(out)?;
-        line(out, "takes", &format!("about {}, more where rounds must be repeated", self.expected_duration()))
+        let pods = pod::starts(self);
+        line(out, "takes", &format!("about {}{pods}, more where rounds must be repeated", self.expected_duration()))
     }
 }
 

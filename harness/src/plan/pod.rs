@@ -1,5 +1,6 @@
 //! Describes a target in a pod for `harness check`.
 
+use super::Plan;
 use harness_base::units::Bytes;
 use harness_rig::target::spec::{AppSpec, MadePod, PodShape, PodSpec};
 
@@ -9,6 +10,16 @@ pub(super) fn describe(pod: &PodSpec) -> String {
         PodShape::Manifest { path, container } => format!("container {container} of the pod in {}", path.display()),
         PodShape::Made(made) => of_made(made),
     }
+}
+
+/// States that the pods of a plan take time to start too, which depends on the cluster; empty without pods.
+pub(super) fn starts(plan: &Plan) -> String {
+    if !plan.is_in_pod() {
+        return String::new();
+    }
+    let planned = plan.stages.iter().map(|stage| stage.work.planned());
+    let pods: u64 = planned.map(|work| work.rounds().map_or_else(|| work.wanted(), |load| load.instances)).sum();
+    format!(" and the time to start {pods} pods one after the other")
 }
 
 fn of_made(made: &MadePod) -> String {

@@ -184,7 +184,8 @@ async fn assemble(
 
 fn facts(spec: &FleetSpec, nodes: Vec<NodeFacts>) -> FleetFacts {
     let memory_bytes = spec.each.memory.map(|memory| memory.0);
-    FleetFacts { engine: spec.engine, cpus: spec.each.cpus, memory_bytes, nodes }
+    let (engine, cpus, co_located) = (spec.engine, spec.each.cpus, spec.co_located);
+    FleetFacts { engine, cpus, memory_bytes, co_located, nodes }
 }
 
 impl Fleet {

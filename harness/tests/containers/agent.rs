@@ -25,8 +25,11 @@ use crate::support::settled;
 const WINDOW: Nanos = Nanos::from_secs(2);
 /// One clock tick: the kernel states the start of a process up to this much too early.
 const TICK: Nanos = Nanos::from_millis(10);
-/// The time from the exec of a program with half a CPU on a busy machine until its `main`.
-const LOADING: Nanos = Nanos::from_millis(300);
+/// The time from the exec of a program with half a CPU on a busy machine until its `main`, at most: 452 ms were found for its first start in a
+/// fresh clone, whose program was not in the page cache.
+const LOADING: Nanos = Nanos::from_secs(1);
+/// The time after which a target that listens is found, at most, with an agent that loses its CPU to others.
+const FINDING: Nanos = Nanos::from_millis(300);
 
 /// The host's own reading of a group, and when it began.
 type HostReading = (Mono, GroupUsage);
@@ -93,7 +96,7 @@ fn startup_is_true(up: &Up, address: IpAddr, called: Mono) {
     let found = up.spawned.after(Nanos(up.listening_ns));
     // The sidecar reads its clock after it listens, and can lose its CPU for a period in between.
     assert!(found.after(Nanos::from_millis(150)) >= listening, "found before it was true");
-    assert!(found.since(listening) < LOADING, "found {} after it was true", found.since(listening));
+    assert!(found.since(listening) < FINDING, "found {} after it was true", found.since(listening));
     assert!(up.healthy_ns.is_some_and(|healthy| healthy < Nanos::from_secs(5).0) && up.ready_ns.is_none(), "{up:?}");
 }
 

@@ -3,26 +3,9 @@
 use std::path::Path;
 use std::process::Output;
 
+use crate::scenario::pod::POD;
 use crate::support::{Scratch, harness};
 use harness_base::exit::Exit;
-
-const SCENARIO: &str = r#"
-name = "x"
-[fleet]
-engine = "kubernetes"
-nodes = 2
-image = "registry.example/harness:1"
-[upstream.builtin]
-[target.pod]
-command = ["builtin:sidecar", "--listen", "0.0.0.0:8080", "--upstream", "{upstream.url}"]
-limits = { cpus = 0.5, memory = "128MiB" }
-[target.endpoints]
-proxy = "http://{pod}:8080"
-[request]
-path = "/a"
-expect = { status = 200 }
-[stage.overhead]
-"#;
 
 /// Runs a command without any cluster that it could reach.
 fn typed(arguments: &[&str], folder: &Path) -> Output {
@@ -50,7 +33,7 @@ fn the_rights_are_those_of_one_namespace_and_never_read_secrets() {
 #[test]
 fn a_cluster_that_is_not_there_is_an_error_of_tooling() {
     let folder = Scratch::new();
-    std::fs::write(folder.0.join("x.toml"), SCENARIO).unwrap();
+    std::fs::write(folder.0.join("x.toml"), POD).unwrap();
     for arguments in [&["fleet", "check", "x.toml"][..], &["clean", "--kubernetes", "--dry-run"]] {
         let output = typed(arguments, &folder.0);
         let said = text(&output.stderr);
@@ -62,7 +45,7 @@ fn a_cluster_that_is_not_there_is_an_error_of_tooling() {
 #[test]
 fn a_target_in_a_pod_has_no_profile() {
     let folder = Scratch::new();
-    std::fs::write(folder.0.join("x.toml"), SCENARIO).unwrap();
+    std::fs::write(folder.0.join("x.toml"), POD).unwrap();
     let output = typed(&["run", "x.toml", "--profile"], &folder.0);
     assert_eq!(output.status.code(), Some(i32::from(Exit::InvalidInput.code())));
     assert!(text(&output.stderr).contains("--profile samples processes of this machine"), "{output:?}");

@@ -14,7 +14,7 @@ mod matrix;
 mod mcp;
 mod mistakes;
 mod network;
-mod pod;
+pub(crate) mod pod;
 mod quick;
 mod reload;
 mod scrape;

@@ -9,10 +9,10 @@ use crate::alone;
 use crate::cluster::{Cluster, Faults, Right};
 use crate::fleet::is_exact;
 use crate::support::waiting::eventually;
-use crate::support::{Ran, harness, recovered_from, undisturbed};
+use crate::support::{Ran, Scratch, harness, recovered_from, undisturbed};
 use harness::measure::ResourceLimits;
 use harness_base::units::Bytes;
-use scenario::{OVERHEAD, STARTUP, in_pod, run_on};
+use scenario::{OVERHEAD, STARTUP, by_manifest, in_pod, run_in, run_on};
 
 /// Checks that a run used no right that it does not have, and that nothing of it exists any more.
 fn nothing_is_left(cluster: &Cluster) {
@@ -77,6 +77,22 @@ fn a_sidecar_in_its_pod_is_measured_with_exactly_the_rights_of_the_role() {
     assert!(cleaned.status.success(), "{}", String::from_utf8_lossy(&cleaned.stderr));
     nothing_is_left(&cluster);
     assert_eq!(&cluster.used(), cluster.role(), "the rights that were used, and those of the Role");
+}
+
+#[test]
+fn the_pod_of_a_manifest_is_measured_with_an_agent_added() {
+    let _alone = alone();
+    let Some(cluster) = Cluster::start("manifest", Faults::default()) else { return };
+    let ran = undisturbed(|| {
+        let scratch = Scratch::new();
+        let scenario = by_manifest(&scratch, OVERHEAD);
+        run_in(&cluster, scratch, &scenario)
+    });
+    ran.expect_code(0);
+    nothing_is_left(&cluster);
+    let instances = ran.stage("overhead").instances;
+    assert!(instances.iter().all(|instance| instance.launch.pod.is_some() && instance.launch.ready_ns.is_some()));
+    assert!(ran.value("overhead/latency_p50") > 0.0 && ran.value("memory/under_load_rss") > 0.0);
 }
 
 #[test]

@@ -73,11 +73,7 @@ pub fn binding(namespace: &str, subject: &str) -> Value {
 
 /// Returns the Role as YAML with the reason for each rule, and the binding for a subject, for `kubectl apply -f -`.
 pub fn yaml(namespace: &str, subject: Option<&str>) -> String {
-    let mut text = format!(
-        "apiVersion: {}\nkind: Role\nmetadata:\n  name: {NAME}\n  namespace: {}\nrules:\n",
-        version(),
-        json!(namespace)
-    );
+    let mut text = format!("{}rules:\n", head("Role", namespace));
     for rule in RULES {
         let Rule { group, resource, verbs, why } = rule;
         let verbs = verbs.join(", ");
@@ -86,10 +82,24 @@ pub fn yaml(namespace: &str, subject: Option<&str>) -> String {
             write!(text, "# {why}\n- apiGroups: [\"{group}\"]\n  resources: [\"{resource}\"]\n  verbs: [{verbs}]\n");
     }
     if let Some(subject) = subject {
-        // JSON is YAML.
-        let _written = write!(text, "---\n{}\n", binding(namespace, subject));
+        let (of_subject, of_role) =
+            (&binding(namespace, subject)["subjects"][0], &binding(namespace, subject)["roleRef"]);
+        let _written = write!(text, "---\n{}", head("RoleBinding", namespace));
+        let _written = write!(text, "subjects:\n- {}\nroleRef: {}\n", flow(of_subject), flow(of_role));
     }
     text
+}
+
+/// Returns the first lines of an object.
+fn head(kind: &str, namespace: &str) -> String {
+    let version = version();
+    format!("apiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {NAME}\n  namespace: {}\n", json!(namespace))
+}
+
+/// Writes the fields of an object on one line.
+fn flow(object: &Value) -> String {
+    let fields = object.as_object().into_iter().flatten().map(|(key, value)| format!("{key}: {value}"));
+    format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
 }
 
 fn rule(rule: &Rule) -> Value {
@@ -146,8 +156,10 @@ mod tests {
     #[test]
     fn a_subject_is_a_user_or_a_service_account() {
         let text = yaml("bench", Some("ci:runner"));
-        let bound: Value = serde_json::from_str(text.split("---\n").nth(1).unwrap()).unwrap();
-        assert_eq!(bound["subjects"][0], json!({ "kind": "ServiceAccount", "name": "runner", "namespace": "ci" }));
+        let bound = text.split("---\n").nth(1).unwrap();
+        let subject = "- { kind: \"ServiceAccount\", name: \"runner\", namespace: \"ci\" }\n";
+        assert!(bound.starts_with("apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n"), "{bound}");
+        assert!(bound.contains(subject) && bound.contains("kind: \"Role\", name: \"harness\" }\n"), "{bound}");
         for user in ["ada", "oidc:ada@example.com", "system:serviceaccount:ci:runner", ":x"] {
             let subject = &binding("bench", user)["subjects"][0];
             assert_eq!((&subject["kind"], &subject["name"]), (&json!("User"), &json!(user)));

@@ -58,7 +58,7 @@ fn loads_of_fleets_of_other_shapes_are_not_comparable() {
     let fleet = |nodes: usize| {
         let nodes = vec![harness_fleet::order::NodeFacts::default(); nodes];
         let engine = harness_fleet::FleetEngine::Joined;
-        Some(harness::measure::FleetFacts { engine, cpus: None, memory_bytes: None, nodes })
+        Some(harness::measure::FleetFacts { engine, cpus: None, memory_bytes: None, co_located: false, nodes })
     };
     let of = |nodes: usize| Record { fleet: fleet(nodes), ..launches(1.0) };
     assert!(judged(&of(2), &of(2)).pairs[0].problems.is_empty());

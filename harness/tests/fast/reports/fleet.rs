@@ -27,7 +27,8 @@ fn facts(nodes: u64) -> FleetFacts {
         address: format!("10.0.0.{}", index + 10),
         ..NodeFacts::default()
     };
-    FleetFacts { engine: FleetEngine::Joined, cpus: None, memory_bytes: None, nodes: (0..nodes).map(node).collect() }
+    let nodes = (0..nodes).map(node).collect();
+    FleetFacts { engine: FleetEngine::Joined, cpus: None, memory_bytes: None, co_located: false, nodes }
 }
 
 /// Returns the sample with load from two nodes that began `skew_ms` apart.

@@ -6,7 +6,7 @@ use harness_rig::target::spec::{MadePod, PodShape};
 
 use super::*;
 
-const POD: &str = r#"
+pub(crate) const POD: &str = r#"
 name = "x"
 [fleet]
 engine = "kubernetes"

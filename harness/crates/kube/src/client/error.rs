@@ -42,8 +42,8 @@ impl fmt::Display for Call {
 #[derive(Debug, thiserror::Error)]
 pub enum KubeError {
     #[error(
-        "no cluster can be used: {message}; list the contexts of the kubeconfig with: kubectl config get-contexts, and name one in \
-         fleet.context"
+        "no cluster can be used: {message}; name the file of its configuration in KUBECONFIG, and one of the contexts that kubectl config \
+         get-contexts lists in fleet.context"
     )]
     NoConfig { message: String },
     #[error("the API of Kubernetes cannot be reached for: {call}: {message}; check with: kubectl cluster-info")]
