@@ -129,6 +129,8 @@ struct Probing {
 struct Probed {
     /// The instant from which their times count.
     base: Mono,
+    /// When they began.
+    begun: Mono,
     result: Result<Milestones, probe::Error>,
 }
 
@@ -154,14 +156,15 @@ impl Probing {
                 (&mut self.result).await
             }
         };
-        let Probed { base, result } = probed.map_err(|_| NotUp::Unprobed)?;
+        let Probed { base, begun, result } = probed.map_err(|_| NotUp::Unprobed)?;
         let seen = result?;
         let since_spawn = |ns: u64| base.after(Nanos(ns)).since(found.spawned).0;
         Ok(Milestones {
             listening_ns: since_spawn(seen.listening_ns),
             healthy_ns: seen.healthy_ns.map(since_spawn),
             ready_ns: seen.ready_ns.map(since_spawn),
-            probe_gap_ns: seen.probe_gap_ns,
+            // What was true at the first attempt may have been so since the spawn.
+            probe_gap_ns: seen.probe_gap_ns.max(begun.since(found.spawned).0),
         })
     }
 }
@@ -183,5 +186,6 @@ fn probed(watch: &Watch, endpoints: &Endpoints, target: &OnceLock<Found>, cancel
     };
     let base = first.map_or_else(Mono::now, |first| first.spawned);
     let alive = || target.get().filter(|target| !target.lives()).map(|_| Ending::Unknown);
-    Probed { base, result: probe::watch(endpoints, base, NO_LIMIT, cancelled, alive) }
+    let begun = Mono::now();
+    Probed { base, begun, result: probe::watch(endpoints, base, NO_LIMIT, cancelled, alive) }
 }
