@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use nix::sys::prctl::set_dumpable;
+
 use super::args::{JoinArgs, NodeAction, NodeArgs};
 use super::error::{Error, print_note};
 use harness_base::exit::Exit;
@@ -46,8 +48,10 @@ fn run(args: &JoinArgs) -> Result<Exit, Error> {
     Ok(Exit::Pass)
 }
 
-/// Reads the secret of a node, and removes everything else from the environment: it is of no use to a node, and its children could read it.
+/// Reads the secret of a node, and removes everything else from the environment: it is of no use to a node, and its children could read it. A
+/// target beside it that runs as the same user can neither read its memory nor, through its root, the file of the secret.
 pub(super) fn only_secret() -> Result<NodeSecret, Error> {
+    set_dumpable(false).map_err(|errno| Error::tooling(&std::io::Error::from(errno)))?;
     let secret = secret().map_err(|error| Error::input(&error))?;
     environment::forget_secrets([]).map_err(|error| Error::tooling(&error))?;
     Ok(secret)

@@ -6,6 +6,7 @@ mod hub;
 mod pod;
 
 use std::net::{IpAddr, TcpStream};
+use std::process::Command;
 
 use harness::measure::{GroupUsage, Reading};
 use harness_base::clock::Mono;
@@ -17,7 +18,7 @@ use harness_rig::probe::fetch;
 use harness_rig::target::HttpUrl;
 
 use self::hub::Hub;
-use self::pod::{Container, Network, image, order};
+use self::pod::{Container, Network, USER, image, order};
 use crate::docker::{docker, there_is_an_engine};
 use crate::support::settled;
 
@@ -100,6 +101,14 @@ fn startup_is_true(up: &Up, address: IpAddr, called: Mono) {
     assert!(up.healthy_ns.is_some_and(|healthy| healthy < Nanos::from_secs(5).0) && up.ready_ns.is_none(), "{up:?}");
 }
 
+/// Returns whether a process with the user of the sidecar, and no capabilities, may read the environment of another one.
+fn may_read(pid: i32) -> bool {
+    let (user, group) = USER.split_once(':').unwrap();
+    let (user, group) = (format!("--reuid={user}"), format!("--regid={group}"));
+    let words = [&user, &group, "--clear-groups", "--bounding-set=-all", "cat", &format!("/proc/{pid}/environ")];
+    Command::new("setpriv").args(words).output().expect("util-linux is installed").status.success()
+}
+
 fn is_the_sidecar(up: &Up) {
     assert_eq!(up.program.get(1).map(String::as_str), Some("__sidecar"), "{:?}", up.program);
     assert_eq!(Some(up.executable.as_path()), up.program.first().map(std::path::Path::new));
@@ -125,6 +134,8 @@ fn a_sidecar_with_limits_is_sampled_as_the_host_sees_it_from_its_start_to_its_en
     assert!(asked.in_force(&up.limits), "asked for {asked}, in force are {}", up.limits);
     let (first, last) = up.readings.edges().expect("before and after the launch");
     assert!(last.at.since(first.at) >= Nanos::from_millis(200) && first.at < up.spawned);
+
+    assert!(may_read(sidecar.pid()) && !may_read(agent.pid()), "the target can read what the agent holds");
 
     let group = Group::of(sidecar.pid()).expect("the host shows its group");
     settled("the difference between agent and host", 0.0..=0.01, || difference(&mut hub, &group));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::docker::{Image, docker};
 
 /// The user of all containers, who has no rights and no name.
-const USER: &str = "65532:65532";
+pub const USER: &str = "65532:65532";
 
 /// Makes the image of all containers, whose program is the harness.
 pub fn image(name: &str) -> Image {
