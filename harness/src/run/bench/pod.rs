@@ -262,7 +262,7 @@ impl Pod {
         match answer {
             PodAnswer::Sampled(sampled) if sampled.target_ended => {
                 limits::none_killed(&sampled.readings, &self.limits)?;
-                Err(ended(target).await)
+                Err(ended(reported(target).await.unwrap_or(Ending::Unknown)))
             }
             PodAnswer::Sampled(sampled) => {
                 let Sampled { readings, peak_rss_bytes, target_threads, .. } = sampled.as_ref().clone();
@@ -270,7 +270,7 @@ impl Pod {
                 Ok(Window { readings, peak_rss_bytes, target_threads })
             }
             // A pod that was killed takes its agent with it.
-            PodAnswer::Failed { .. } if target.ended().is_some() => Err(ended(target).await),
+            PodAnswer::Failed { message } => Err(reported(target).await.map_or_else(|| Halt::tool(message), ended)),
             other => Err(unexpected(other)),
         }
     }
@@ -300,8 +300,8 @@ fn launch_of(up: &Up, facts: PodFacts) -> LaunchRecord {
     }
 }
 
-/// Waits until Kubernetes tells how the target ended.
-async fn ended(target: &Running) -> Halt {
+/// Waits until Kubernetes tells how the target ended; `None` if it does not, because the target lives.
+async fn reported(target: &Running) -> Option<Ending> {
     let reported = async {
         loop {
             if let Some(ending) = target.ended() {
@@ -310,7 +310,10 @@ async fn ended(target: &Running) -> Halt {
             tokio::time::sleep(PAUSE).await;
         }
     };
-    let ending = tokio::time::timeout(REPORTED, reported).await.unwrap_or(Ending::Unknown);
+    tokio::time::timeout(REPORTED, reported).await.ok()
+}
+
+fn ended(ending: Ending) -> Halt {
     Failure::new(Cause::TargetEnded { ending, when: When::Measured }, Exit::TargetFailed).into()
 }
 
