@@ -52,7 +52,7 @@ pub struct Evidence<'a> {
     pub both_to_target: bool,
     /// Indexes of the nodes of a fleet that run on the host of the target.
     pub on_host: &'a [u64],
-    /// From where the connections of the window reached the upstream in the pod of the target; absent where nobody looked.
+    /// From where the connections of the window reached the upstream in the pod of the target; absent where it was not looked at.
     pub peers: Option<&'a [IpAddr]>,
     /// The addresses of the nodes of a fleet.
     pub nodes_at: &'a [IpAddr],

@@ -134,7 +134,7 @@ async fn begin(
         }
         FleetEngine::Kubernetes => {
             events(Event::Doing("asking Kubernetes".to_owned()));
-            // Not ended by an interrupt, after which nobody would know what was created.
+            // Not ended by an interrupt, after which it would not be known what was created.
             let pods = Arc::new(OnKubernetes::create(spec, plan, run_id).await.map_err(halted)?);
             for run in pods.leftovers().await {
                 events(Event::Note(format!(

@@ -108,7 +108,7 @@ async fn serve_pipes(binary: &str) -> Result<(), HubError> {
 /// Serves the control that connects to `listener`, until its connection or a signal ends the run.
 ///
 /// # Errors
-/// Returns an error when control does not connect, the hub is told to end, or [`serve`] fails.
+/// Returns an error when control does not connect, when a signal ends the hub, and those of [`serve`].
 pub async fn serve_remote(binary: &str, listener: TcpListener) -> Result<(), HubError> {
     // As the first process of a container, the hub would not be ended by a signal otherwise.
     let mut terminate = signal(SignalKind::terminate())?;
@@ -173,7 +173,7 @@ where
     Ok(())
 }
 
-/// Serves control with nodes that have joined already, each over a stream of its own. Nobody else can join.
+/// Serves control with nodes that have joined already, each over a stream of its own. Further nodes and agents cannot join.
 ///
 /// # Errors
 /// Returns an error when control cannot be answered.
@@ -188,8 +188,8 @@ where
         Session::start(stream, node, (facts, None), None, events.sender.clone())
     };
     let nodes = nodes.into_iter().enumerate().map(session).collect();
-    let (_, nobody) = unbounded_channel();
-    let (agents, control) = (Agents::new(nobody, Machines::default()), Control::new(Upward::new(answers), 0));
+    let (_, no_knocks) = unbounded_channel();
+    let (agents, control) = (Agents::new(no_knocks, Machines::default()), Control::new(Upward::new(answers), 0));
     Conductor::new(nodes, events, agents, control).run(commands).await?;
     Ok(())
 }

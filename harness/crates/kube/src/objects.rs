@@ -5,6 +5,8 @@ mod common;
 mod container;
 mod jobs;
 mod manifest;
+#[cfg(test)]
+mod sample;
 mod target;
 
 pub use agent::{AGENT, Agent};

@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Blame, Check, Evidence, Found, Limits};
+use super::{Blame, Check, Evidence, Found, Limits, Rule};
 use harness_load::facts::Arm;
 
 /// Checks from where the upstream in the pod of the target was reached by the direct arm: from nodes only. A mesh that redirects
 /// connections to its own proxy opens new ones, which come from the pod itself. No limit switches this off, because both arms are
-/// proxied then, and their difference is that of two proxies.
+/// proxied then, and their difference is that of two proxies. Open connections of which none was seen are unknown, which does not pass.
 pub(super) fn redirected(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
     let peers = evidence.peers.filter(|_| evidence.arm == Arm::Direct && !evidence.both_to_target)?;
+    if peers.is_empty() {
+        return Some(Check::unread(Rule::Redirected, 0.0));
+    }
     let nodes: BTreeSet<IpAddr> = evidence.nodes_at.iter().map(IpAddr::to_canonical).collect();
     let others: BTreeSet<IpAddr> =
         peers.iter().map(IpAddr::to_canonical).filter(|peer| !nodes.contains(peer)).collect();
@@ -54,6 +57,9 @@ mod tests {
         assert!(found(Arm::Direct, Some(&[nodes[1], mapped])).unwrap().passed, "a mapped address is the same address");
         assert!(found(Arm::Proxied, Some(&[inside])).is_none(), "the target itself reaches the upstream");
         assert!(found(Arm::Direct, None).is_none());
+        let unread = found(Arm::Direct, Some(&[])).unwrap();
+        assert_eq!((unread.rule(), unread.passed), (Rule::Redirected, false));
+        assert_eq!(rejecting(std::slice::from_ref(&unread)), Some(&unread));
         let check = found(Arm::Direct, Some(&[nodes[0], inside])).unwrap();
         let text = "the direct arm reached the upstream from 127.0.0.6, which is no node: something in the pod or the mesh redirects it";
         assert_eq!((check.passed, check.blame, check.to_string().as_str()), (false, Some(Blame::Host), text));

@@ -33,6 +33,7 @@ use harness_fleet::pod::{AgentOrder, CameUp, PodAnswer, PodCommand, Sampled, Sta
 use harness_load::spec::Request;
 use harness_rig::launch::PodFacts;
 use harness_rig::sampler::{Sampler, Watched, Window};
+use harness_rig::target::spec::Upstream;
 use harness_rig::target::{Elsewhere, Running, RunningUpstream, endpoints_in_pod, url_host};
 use serde_json::Value;
 
@@ -58,6 +59,8 @@ pub(super) struct Pod {
     readings: Series<Reading>,
     /// The window that was announced, of a stage without load.
     window: Option<(Mono, Mono)>,
+    /// Whether the upstream in it is the bundled one, which counts its hits.
+    counts_hits: bool,
     /// What the agent reported of the last trial.
     sampled: Option<Sampled>,
     /// Indexes of the nodes on the machine of the pod.
@@ -135,19 +138,20 @@ impl Bench {
         pod.take(reported.into_iter().next_back(), &self.target).await
     }
 
-    /// Returns what the upstream in a pod had counted before and after the last trial; `None` for another one.
+    /// Returns what the bundled upstream in a pod had counted before and after the last trial; `None` for another one.
     ///
     /// # Errors
     /// Returns [`Halt::Failed`] if the counts cannot be read.
     pub(crate) fn counted(&self, requests: &[Request]) -> Result<Option<(Count, Count)>, Halt> {
-        let Some(Sampled { before: Some(before), after: Some(after), clock_offset_ns, .. }) =
-            self.pod.as_ref().and_then(|pod| pod.sampled.as_ref())
-        else {
-            return Ok(None);
+        let counting = self.pod.as_ref().filter(|pod| pod.counts_hits).and_then(|pod| pod.sampled.as_ref());
+        let Some(Sampled { before, after, clock_offset_ns, .. }) = counting else { return Ok(None) };
+        let count = |value: &Option<Value>| match value {
+            Some(value) => ledger::read(value, requests, *clock_offset_ns).map_err(|error| Halt::tooling(&error)),
+            None => {
+                Err(Halt::tool("the hits of the bundled upstream in the pod could not be read by the agent beside it"))
+            }
         };
-        let count = |value: &Value| ledger::read(value, requests, *clock_offset_ns);
-        let counted = count(before).and_then(|before| Ok((before, count(after)?)));
-        counted.map(Some).map_err(|error| Halt::tooling(&error))
+        Ok(Some((count(before)?, count(after)?)))
     }
 
     /// Returns from which addresses the upstream in a pod was reached in the last trial; `None` for another one.
@@ -171,6 +175,7 @@ impl Pod {
             follower: None,
             readings: Series::default(),
             window: None,
+            counts_hits: matches!(stage.upstream, Some(Upstream::Builtin(_))),
             sampled: None,
             on_host: Vec::new(),
             cpus: 1.0,

@@ -45,7 +45,7 @@ pub(super) struct Agents {
     number: usize,
     current: Current,
     turns: Arc<Semaphore>,
-    /// Agents that are told to end.
+    /// Agents to which the end of the run is being sent.
     endings: JoinSet<()>,
 }
 

@@ -118,7 +118,7 @@ async fn an_agent_samples_every_window_and_instants_are_by_the_clock_of_control(
     assert_eq!(ask(&mut streams, PodCommand::End).await, PodAnswer::Ended);
     agent.await.unwrap();
     let mut generator = Generator::over(streams, job(2)).await.unwrap();
-    assert!(trial(&mut generator, control_ahead).await.1.is_empty(), "nobody watches");
+    assert!(trial(&mut generator, control_ahead).await.1.is_empty(), "no agent watches");
 }
 
 /// Runs a trial whose agent does this. Returns the message about its loss.

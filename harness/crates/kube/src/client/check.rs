@@ -35,7 +35,7 @@ impl Lack {
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::TooOld { .. } => true,
-            // Without them, messages have no logs, and nobody sees what earlier runs left.
+            // Without them, messages contain no logs, and leftovers of earlier runs are not listed.
             Self::Right { verb, resource, .. } => *resource != "pods/log" && (*verb, *resource) != ("list", "jobs"),
             Self::Unasked { .. } => false,
         }

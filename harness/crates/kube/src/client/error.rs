@@ -72,7 +72,7 @@ pub enum KubeError {
     NoNamespace { namespace: String },
     #[error("Kubernetes refused to {call} ({code}): {message}")]
     Refused { call: Call, code: u16, message: String },
-    #[error("Kubernetes answered {call} with something that is no object of it: {message}")]
+    #[error("Kubernetes answered {call} with what is no object of its API: {message}")]
     Malformed { call: Call, message: String },
     #[error("{pod} did not {until} within {within}{}", because(reason.as_deref(), *cuts, last.as_deref()))]
     Late {
@@ -91,7 +91,7 @@ pub enum KubeError {
     Ended(Box<PodFailure>),
     #[error("pod {pod} was deleted by somebody else")]
     Deleted { pod: String },
-    #[error("pod {pod} lets nobody connect to port {port}: {message}")]
+    #[error("pod {pod} refuses connections to port {port}: {message}")]
     NotForwarded { pod: String, port: u16, message: String },
 }
 

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::cluster::Cluster;
 use super::error::{Call, KubeError, SLOW};
 
-/// How soon the pod tells that nobody listens at the port.
+/// How soon the pod reports that no process listens at the port.
 const REFUSING: Nanos = Nanos::from_millis(500);
 /// The pause before the next try, and the number of tries: a program that was just started may not listen yet.
 const PAUSE: Nanos = Nanos::from_millis(200);
@@ -22,7 +22,7 @@ impl Cluster {
     /// Connects to a port of a pod, on the loopback interface of the pod.
     ///
     /// # Errors
-    /// Returns [`KubeError::NotForwarded`] when nobody listens there for some seconds, and every error of the API.
+    /// Returns [`KubeError::NotForwarded`] when no process listens there for some seconds, and every error of the API.
     pub async fn forward(&self, pod: &str, port: u16) -> Result<Forwarded, KubeError> {
         let mut message = String::new();
         for _ in 0..TRIES {

@@ -142,6 +142,7 @@ pub(super) fn pod_spec(common: &Common<'_>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::objects::sample;
 
     #[test]
     fn names_are_dns_labels_and_keep_the_run_apart() {
@@ -165,14 +166,7 @@ mod tests {
     fn pods_of_a_run_share_no_node_unless_the_run_says_so() {
         let selector = BTreeMap::from([("pool".to_owned(), "load".to_owned())]);
         let empty = BTreeMap::new();
-        let mut common = Common {
-            run_id: "r1",
-            namespace: "bench",
-            image: "harness:1",
-            node_selector: &selector,
-            co_located: false,
-            deadline: Nanos::from_secs(600),
-        };
+        let mut common = sample::common(&selector);
         let spec = pod_spec(&common);
         assert_eq!(spec["nodeSelector"], json!({ "pool": "load" }));
         let apart = &spec["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0];
@@ -187,15 +181,8 @@ mod tests {
     #[test]
     fn the_secret_is_owned_and_cannot_be_changed() {
         let selector = BTreeMap::new();
-        let common = Common {
-            run_id: "r1",
-            namespace: "bench",
-            image: "harness:1",
-            node_selector: &selector,
-            co_located: true,
-            deadline: Nanos::from_secs(600),
-        };
-        let owner = Owner { name: "harness-r1-hub".to_owned(), uid: "u1".to_owned() };
+        let common = sample::common(&selector);
+        let owner = sample::owner();
         let secret = secret(&common, &owner, "node-word");
         assert_eq!(secret["metadata"]["name"], "harness-r1-secret");
         assert_eq!(secret["metadata"]["ownerReferences"][0]["uid"], "u1");

@@ -101,16 +101,10 @@ fn seconds(span: Nanos) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::objects::sample;
 
     fn common(node_selector: &BTreeMap<String, String>) -> Common<'_> {
-        Common {
-            run_id: "r1",
-            namespace: "bench",
-            image: "harness:1",
-            node_selector,
-            co_located: false,
-            deadline: Nanos::from_millis(90_500),
-        }
+        Common { deadline: Nanos::from_millis(90_500), ..sample::common(node_selector) }
     }
 
     #[test]

@@ -138,11 +138,9 @@ fn list<'a>(value: &'a mut Value, key: &str) -> Result<&'a mut Vec<Value>, Objec
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::net::SocketAddr;
-
-    use harness_base::units::Nanos;
 
     use super::*;
+    use crate::objects::sample;
 
     /// A pod as users have it: with a volume, an init container that ends, probes, and fields that harness does not know.
     fn full() -> Value {
@@ -178,25 +176,9 @@ mod tests {
 
     fn with(pod: &Value, container: &str) -> Result<Value, ObjectError> {
         let selector = BTreeMap::from([("pool".to_owned(), "load".to_owned())]);
-        let common = Common {
-            run_id: "r1",
-            namespace: "bench",
-            image: "harness:1",
-            node_selector: &selector,
-            co_located: false,
-            deadline: Nanos::from_secs(600),
-        };
-        let agent = Agent {
-            hub: SocketAddr::from(([10, 1, 2, 3], 7411)),
-            wait: Nanos::from_secs(90),
-            deadline: Nanos::from_secs(10),
-            proxy: "http://$(POD_IP):8080",
-            health: None,
-            ready: None,
-            ledger: None,
-            direct_port: None,
-        };
-        let owner = Owner { name: "harness-r1-hub".to_owned(), uid: "u1".to_owned() };
+        let common = sample::common(&selector);
+        let agent = sample::agent();
+        let owner = sample::owner();
         with_agent(pod, container, (&common, &owner, "harness-r1-target-1"), &agent)
     }
 

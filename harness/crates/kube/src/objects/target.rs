@@ -7,7 +7,7 @@ use super::common::{Common, Owner, TARGET, metadata, pod_spec, target_name};
 use super::container::{APP, Container, described, restricted, secret_volume};
 use super::manifest::{self, ObjectError};
 
-/// The seconds from SIGTERM to SIGKILL when nobody is left who says how long.
+/// The seconds from SIGTERM to SIGKILL, unless the request that deletes the pod states others.
 const GRACE_SECONDS: u64 = 5;
 
 /// What the pod consists of, besides the agent.
@@ -74,12 +74,10 @@ fn placed(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::net::SocketAddr;
-
-    use harness_base::units::Nanos;
 
     use super::*;
     use crate::objects::container::Size;
+    use crate::objects::sample;
 
     fn container(args: &[&str]) -> Container {
         Container {
@@ -93,25 +91,9 @@ mod tests {
 
     fn pod(app: Option<Container>, native: bool) -> Value {
         let selector = BTreeMap::new();
-        let common = Common {
-            run_id: "r1",
-            namespace: "bench",
-            image: "harness:1",
-            node_selector: &selector,
-            co_located: false,
-            deadline: Nanos::from_secs(600),
-        };
-        let owner = Owner { name: "harness-r1-hub".to_owned(), uid: "u1".to_owned() };
-        let agent = Agent {
-            hub: SocketAddr::from(([10, 1, 2, 3], 7411)),
-            wait: Nanos::from_secs(90),
-            deadline: Nanos::from_secs(10),
-            proxy: "http://$(POD_IP):8080",
-            health: None,
-            ready: Some("http://$(POD_IP):8081/ready"),
-            ledger: None,
-            direct_port: Some(9000),
-        };
+        let common = sample::common(&selector);
+        let owner = sample::owner();
+        let agent = Agent { ready: Some("http://$(POD_IP):8081/ready"), direct_port: Some(9000), ..sample::agent() };
         let shape = Shape::Made { target: container(&["__sidecar"]), app, native };
         target(&common, &owner, "overhead-1", &shape, &agent).unwrap()
     }
