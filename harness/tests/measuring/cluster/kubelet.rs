@@ -285,6 +285,8 @@ fn end(run: &PodRun, until: Instant) {
     }
     while !run.has_ended.load(Ordering::SeqCst) {
         [false, true].iter().for_each(|sidecars| end_processes(run, *sidecars, Signal::SIGKILL));
+        // `nsenter` stops with its child, and would not see its end.
+        lock(&run.live).iter().for_each(|live| signal(live.pid, Signal::SIGCONT));
         std::thread::sleep(Duration::from_millis(10));
     }
 }

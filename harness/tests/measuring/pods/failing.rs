@@ -80,6 +80,21 @@ fn a_target_that_is_killed_in_its_pod_ends_the_run() {
 }
 
 #[test]
+#[ignore = "runs by night: scripts/nightly-tests"]
+fn a_stopped_agent_ends_the_run_instead_of_its_numbers() {
+    let _alone = alone();
+    let Some(cluster) = Cluster::start("stopped agent", Faults::default()) else { return };
+    let under_way = UnderWay::start(&cluster, &in_pod(&[], LONG));
+    for pid in cluster.processes("-target-", "harness-agent") {
+        kill(Pid::from_raw(pid), Signal::SIGSTOP).unwrap();
+    }
+    let ran = under_way.end();
+    ran.expect_code(4);
+    assert!(ran.shows("the agent of the pod was lost"), "{}\n{}", ran.stdout, ran.stderr);
+    nothing_is_left(&cluster);
+}
+
+#[test]
 fn a_target_that_uses_up_the_memory_of_its_container_ends_the_run() {
     let _alone = alone();
     let Some(cluster) = Cluster::start("memory", Faults::default()) else { return };
