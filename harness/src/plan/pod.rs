@@ -1,8 +1,7 @@
 //! Describes a target in a pod for `harness check`.
 
 use super::Plan;
-use harness_base::units::Bytes;
-use harness_rig::target::spec::{AppSpec, MadePod, PodShape, PodSpec};
+use harness_rig::target::spec::{AppSpec, ContainerLimits, MadePod, PodShape, PodSpec};
 
 /// Describes the pod: its containers with their limits, or the manifest that it is made of.
 pub(super) fn describe(pod: &PodSpec) -> String {
@@ -23,19 +22,19 @@ pub(super) fn starts(plan: &Plan) -> String {
 }
 
 fn of_made(made: &MadePod) -> String {
-    let MadePod { image, command, native, cpus, memory, app, env: _ } = made;
+    let MadePod { image, command, native, limits, upstream: _, app, env: _ } = made;
     let kind = if *native { "native sidecar" } else { "container" };
     let app = app.as_ref().map(|app| {
-        let AppSpec { image, command, cpus, memory, env: _ } = app;
-        format!(", beside the app {}", container(image.as_deref(), command, *cpus, *memory))
+        let AppSpec { image, command, limits, env: _ } = app;
+        format!(", beside the app {}", container(image.as_deref(), command, *limits))
     });
-    let target = container(image.as_deref(), command, *cpus, *memory);
+    let target = container(image.as_deref(), command, *limits);
     format!("{kind} in a pod of Kubernetes: {target}{}", app.unwrap_or_default())
 }
 
-fn container(image: Option<&str>, command: &[String], cpus: f64, memory: Bytes) -> String {
+fn container(image: Option<&str>, command: &[String], limits: ContainerLimits) -> String {
     let image = image.map(|image| format!("image {image}"));
     let command = (!command.is_empty()).then(|| command.join(" "));
     let program = image.into_iter().chain(command).collect::<Vec<_>>().join(", ");
-    format!("{program}, {cpus} CPUs, {}", memory.notation())
+    format!("{program}, {} CPUs, {}", limits.cpus, limits.memory.notation())
 }

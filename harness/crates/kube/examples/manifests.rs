@@ -59,6 +59,7 @@ fn agent(full: bool) -> Agent<'static> {
         ready: given("http://$(POD_IP):8081/ready"),
         ledger: given("http://127.0.0.1:9000/__upstream/ledger"),
         direct_port: full.then_some(9000),
+        size: Size { cpus: 0.5, memory_bytes: 128 << 20 },
     }
 }
 

@@ -172,12 +172,12 @@ pub enum Found {
         share: f64,
         limit: f64,
     },
-    /// Connections of the direct arm to the upstream in a pod that did not come from a node of the fleet.
+    /// From where the direct arm reached the upstream in a pod.
     Redirected {
-        /// Address of one of those that reached it; absent if all were nodes.
+        /// Address of one of those that are connected with it, if none of them is a node of the fleet.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<IpAddr>,
-        /// Number of addresses that are no node's.
+        /// Number of addresses that are no node's, with that of the target in the same pod.
         others: u64,
     },
 }

@@ -6,19 +6,20 @@ use std::net::IpAddr;
 use super::{Blame, Check, Evidence, Found, Limits, Rule};
 use harness_load::facts::Arm;
 
-/// Checks from where the upstream in the pod of the target was reached by the direct arm: from nodes only. A mesh that redirects
-/// connections to its own proxy opens new ones, which come from the pod itself. No limit switches this off, because both arms are
-/// proxied then, and their difference is that of two proxies. Open connections of which none was seen are unknown, which does not pass.
+/// Checks that the direct arm reached the upstream in the pod of the target from a node. A mesh that redirects connections to its own proxy
+/// opens new ones, which come from the pod itself, so none comes from a node. Those that the target keeps open for its own arm come from the
+/// pod too. No limit switches this off, because both arms are proxied then, and their difference is that of two proxies. Open connections of
+/// which none was seen are unknown, which does not pass.
 pub(super) fn redirected(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
     let peers = evidence.peers.filter(|_| evidence.arm == Arm::Direct && !evidence.both_to_target)?;
     if peers.is_empty() {
         return Some(Check::unread(Rule::Redirected, 0.0));
     }
     let nodes: BTreeSet<IpAddr> = evidence.nodes_at.iter().map(IpAddr::to_canonical).collect();
-    let others: BTreeSet<IpAddr> =
-        peers.iter().map(IpAddr::to_canonical).filter(|peer| !nodes.contains(peer)).collect();
-    let (from, others) = (others.first().copied(), others.len() as u64);
-    Some(Check::new(Found::Redirected { from, others }, from.is_none(), Blame::Host))
+    let (known, others): (BTreeSet<IpAddr>, BTreeSet<IpAddr>) =
+        peers.iter().map(IpAddr::to_canonical).partition(|peer| nodes.contains(peer));
+    let from = others.first().copied().filter(|_| known.is_empty());
+    Some(Check::new(Found::Redirected { from, others: others.len() as u64 }, from.is_none(), Blame::Host))
 }
 
 #[cfg(test)]
@@ -60,8 +61,11 @@ mod tests {
         let unread = found(Arm::Direct, Some(&[])).unwrap();
         assert_eq!((unread.rule(), unread.passed), (Rule::Redirected, false));
         assert_eq!(rejecting(std::slice::from_ref(&unread)), Some(&unread));
-        let check = found(Arm::Direct, Some(&[nodes[0], inside])).unwrap();
-        let text = "the direct arm reached the upstream from 127.0.0.6, which is no node: something in the pod or the mesh redirects it";
+        let idle = IpAddr::from([127, 0, 0, 1]);
+        let check = found(Arm::Direct, Some(&[idle, nodes[0]])).unwrap();
+        assert!(check.passed, "the target keeps connections open while the direct arm sends");
+        let check = found(Arm::Direct, Some(&[inside])).unwrap();
+        let text = "the direct arm reached the upstream from 127.0.0.6 and from no node: something in the pod or the mesh redirects it";
         assert_eq!((check.passed, check.blame, check.to_string().as_str()), (false, Some(Blame::Host), text));
         assert_eq!(rejecting(std::slice::from_ref(&check)), Some(&check));
     }

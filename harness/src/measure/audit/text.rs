@@ -119,9 +119,9 @@ impl Found {
             }
             Self::Redirected { from: Some(from), .. } => write!(
                 out,
-                "the direct arm reached the upstream from {from}, which is no node: something in the pod or the mesh redirects it"
+                "the direct arm reached the upstream from {from} and from no node: something in the pod or the mesh redirects it"
             ),
-            Self::Redirected { from: None, .. } => out.write_str("the direct arm reached the upstream from nodes only"),
+            Self::Redirected { from: None, .. } => out.write_str("the direct arm reached the upstream from nodes"),
             _ => Ok(()),
         }
     }

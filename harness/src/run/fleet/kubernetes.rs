@@ -149,6 +149,7 @@ impl OnKubernetes {
             ready: shaped.ready.as_deref(),
             ledger: shaped.ledger.as_deref(),
             direct_port: shaped.direct_port,
+            size: shaped.agent,
         };
         let pod = objects::target(&self.common(), &self.owner, instance, &shaped.shape(), &agent)?;
         self.cluster.create_pod(&pod).await?;

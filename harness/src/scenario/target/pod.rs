@@ -9,14 +9,14 @@ use super::container::read_env;
 use super::met::Met;
 use crate::scenario::manifest;
 use crate::scenario::stage::limits::{enough_cpus, enough_memory};
-use crate::spec::Section;
+use crate::spec::{Field, Section};
 use harness_base::units::Bytes;
 use harness_base::words::nearest;
-use harness_rig::target::spec::{AppSpec, BUNDLED_SIDECAR, MadePod, PodShape, PodSpec};
+use harness_rig::target::spec::{AppSpec, BUNDLED_SIDECAR, ContainerLimits, MadePod, PodShape, PodSpec};
 use harness_rig::target::template::Piece;
 
 /// Keys of a pod that the harness makes.
-const OF_MADE: [&str; 6] = ["image", "command", "env", "sidecar", "limits", "app"];
+const OF_MADE: [&str; 7] = ["image", "command", "env", "sidecar", "limits", "upstream", "app"];
 
 /// What to write instead of a free port or a socket.
 const PORT: &str = "write the number of the port: a pod has an address of its own";
@@ -27,15 +27,18 @@ pub(super) fn read(section: &Section<'_>, around: Around<'_>, met: &mut Met) -> 
     let manifest: Option<PathBuf> = section.field("manifest", about).optional();
     let about = "with manifest: the name of its container that is measured";
     let container: Option<String> = section.field("container", about).optional();
+    let agent = section.table("agent", "the agent, which samples the target from inside its pod");
+    let agent = read_default_size(&agent, "what the agent requests, and at most gets", ContainerLimits::AGENT);
     if section.has("manifest") {
         let container = container.unwrap_or_default();
-        return PodSpec { shape: read_manifest(section, &manifest.unwrap_or_default(), container, around.folder) };
+        let shape = read_manifest(section, &manifest.unwrap_or_default(), container, around.folder);
+        return PodSpec { shape, agent };
     }
     if section.has("container") {
         let hint = "remove it, or name the manifest of a pod".to_owned();
         section.mistake("container", "is the name of a container in a manifest", Some(hint));
     }
-    PodSpec { shape: PodShape::Made(Box::new(read_made(section, met))) }
+    PodSpec { shape: PodShape::Made(Box::new(read_made(section, met))), agent }
 }
 
 fn read_manifest(section: &Section<'_>, path: &Path, container: String, folder: &Path) -> PodShape {
@@ -75,26 +78,29 @@ fn read_made(section: &Section<'_>, met: &mut Met) -> MadePod {
     let env = read_env(section, "pod", met);
     let about = "native: an init container that is always restarted, so that it runs before the app; plain: a container beside the app";
     let sidecar: String = section.field("sidecar", about).one_of(&["native", "plain"]).default("native".to_owned());
-    let (cpus, memory) = read_size(section);
+    let limits = read_size(section);
+    let upstream = section.table("upstream", "the bundled upstream in the same pod");
+    let about = "what the bundled upstream requests, and at most gets";
+    let upstream = read_default_size(&upstream, about, ContainerLimits::UPSTREAM);
     let app = section.optional_table("app", "the upstream in the same pod, instead of [upstream.builtin]");
     let app = app.map(|app| read_app(&app, met));
     if !section.describing() {
         check_program(section, image.as_deref(), &command);
     }
-    MadePod { image, command, env, native: sidecar == "native", cpus, memory, app }
+    MadePod { image, command, env, native: sidecar == "native", limits, upstream, app }
 }
 
 fn read_app(section: &Section<'_>, met: &mut Met) -> AppSpec {
     let (image, command) = read_program(section, "pod.app", met);
     let env = read_env(section, "pod.app", met);
-    let (cpus, memory) = read_size(section);
+    let limits = read_size(section);
     if command.first().is_some_and(|word| word.starts_with("builtin:")) {
         let hint = "remove app, and write [upstream.builtin]".to_owned();
         section.mistake("command.0", "the bundled upstream is not a program of yours", Some(hint));
     } else if image.is_none() && command.is_empty() && !section.describing() {
         section.mistake("image", "is missing", Some("name the image of the upstream".to_owned()));
     }
-    AppSpec { image, command, env, cpus, memory }
+    AppSpec { image, command, env, limits }
 }
 
 /// Reads image and command of a container, and collects their placeholders.
@@ -113,13 +119,22 @@ fn read_program(section: &Section<'_>, prefix: &str, met: &mut Met) -> (Option<S
     (image, command)
 }
 
-fn read_size(section: &Section<'_>) -> (f64, Bytes) {
+fn read_size(section: &Section<'_>) -> ContainerLimits {
     let limits = section.table("limits", "what the container requests, and at most gets");
-    let cpus =
-        limits.field("cpus", "CPU time per wall time: 0.5 is half of one CPU").check(|cpus: &f64| enough_cpus(*cpus));
-    let memory =
-        limits.field("memory", "memory, for example \"128MiB\"").check(|memory: &Bytes| enough_memory(*memory));
-    (cpus.required(), memory.required())
+    ContainerLimits { cpus: cpus(&limits).required(), memory: memory(&limits).required() }
+}
+
+fn read_default_size(section: &Section<'_>, about: &'static str, default: ContainerLimits) -> ContainerLimits {
+    let limits = section.table("limits", about);
+    ContainerLimits { cpus: cpus(&limits).default(default.cpus), memory: memory(&limits).default(default.memory) }
+}
+
+fn cpus<'s, 'd>(limits: &'s Section<'d>) -> Field<'s, 'd, f64> {
+    limits.field("cpus", "CPU time per wall time: 0.5 is half of one CPU").check(|cpus: &f64| enough_cpus(*cpus))
+}
+
+fn memory<'s, 'd>(limits: &'s Section<'d>) -> Field<'s, 'd, Bytes> {
+    limits.field("memory", "memory, for example \"128MiB\"").check(|memory: &Bytes| enough_memory(*memory))
 }
 
 /// Checks what the target runs: a bundled program is in the image of the fleet, and any other needs an image or a command.

@@ -54,9 +54,14 @@ fn refused(change: (&str, &str), words: &[&str]) {
 fn a_bundled_sidecar_in_a_pod_is_native_and_has_limits() {
     let scenario = good(POD, &[]);
     let pod = made(&scenario);
-    assert_eq!((pod.cpus, pod.memory, pod.native), (0.5, Bytes::from_mebi(128), true));
+    assert_eq!((pod.limits.cpus, pod.limits.memory, pod.native), (0.5, Bytes::from_mebi(128), true));
     assert_eq!((pod.image.as_deref(), pod.command.len(), pod.app.as_ref()), (None, 5, None));
     assert_eq!(scenario.target.endpoints.proxy, "http://{pod}:8080");
+    assert_eq!((pod.upstream.cpus, pod.upstream.memory), (1.0, Bytes::from_mebi(256)));
+    let smaller = good(POD, &["target.pod.upstream.limits.cpus=0.5", "target.pod.agent.limits.cpus=0.25"]);
+    assert_eq!((made(&smaller).upstream.cpus, made(&smaller).upstream.memory), (0.5, Bytes::from_mebi(256)));
+    let Launch::Pod(pod) = &smaller.target.launch else { panic!("{:?}", smaller.target) };
+    assert_eq!((pod.agent.cpus, pod.agent.memory), (0.25, Bytes::from_mebi(128)));
     let fleet = scenario.fleet.as_ref().unwrap();
     assert_eq!((fleet.engine, fleet.listen.to_string().as_str()), (FleetEngine::Kubernetes, "0.0.0.0:7411"));
     let Some(Upstream::Builtin(builtin)) = &scenario.stages[1].upstream else { panic!("{:?}", scenario.stages) };
@@ -84,7 +89,7 @@ fn a_sidecar_and_an_upstream_of_the_authors_own_stand_in_one_pod() {
     let pod = made(&scenario);
     assert_eq!((pod.native, pod.image.as_deref()), (false, Some("${HARNESS_TEST_NEVER_SET}")));
     let app = pod.app.as_ref().unwrap();
-    assert_eq!((app.image.as_deref(), app.cpus, app.memory), (Some("app:1"), 1.0, Bytes::from_mebi(64)));
+    assert_eq!((app.image.as_deref(), app.limits.cpus, app.limits.memory), (Some("app:1"), 1.0, Bytes::from_mebi(64)));
     assert_eq!(scenario.stages[1].upstream, Some(Upstream::Url("http://{pod}:9000".to_owned())));
     assert_eq!(Plan::new(&scenario, &Options::default()).unwrap().unset_variables(), ["HARNESS_TEST_NEVER_SET"]);
 }

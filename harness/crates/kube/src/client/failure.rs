@@ -99,7 +99,19 @@ fn evicted(pod: &Value) -> Option<PodFailure> {
 /// Returns that no Kubernetes node takes the pod. One may appear.
 fn unscheduled(pod: &Value) -> Option<PodFailure> {
     let condition = condition(pod, "PodScheduled").filter(|condition| condition["status"] == "False")?;
-    Some(PodFailure::pending(&name(pod), &text(&condition["reason"]), &text(&condition["message"])))
+    let message = format!("{}{}", text(&condition["message"]), requested(pod));
+    Some(PodFailure::pending(&name(pod), &text(&condition["reason"]), &message))
+}
+
+/// Returns how much CPU time each container of the pod requests, as a sentence of its own; empty if none requests any.
+fn requested(pod: &Value) -> String {
+    let containers = ["initContainers", "containers"].iter().filter_map(|kind| pod["spec"][kind].as_array()).flatten();
+    let asked = |container: &Value| {
+        let cpu = container["resources"]["requests"]["cpu"].as_str()?;
+        Some(format!("{} for {}", cpu, text(&container["name"])))
+    };
+    let asked: Vec<String> = containers.filter_map(asked).collect();
+    if asked.is_empty() { String::new() } else { format!("; of CPU it requests {}", asked.join(", ")) }
 }
 
 #[cfg(test)]
@@ -145,8 +157,12 @@ mod tests {
         }
         let condition =
             json!({ "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3" });
-        let pending = told(&json!({ "phase": "Pending", "conditions": [condition] })).unwrap();
+        let pending = told(&json!({ "phase": "Pending", "conditions": [&condition] })).unwrap();
         assert_eq!(pending, ("pod p1: Unschedulable: 0/3".to_owned(), false));
+        let mut pod = pod(&json!({ "phase": "Pending", "conditions": [condition] }));
+        pod["spec"]["containers"][0]["resources"] = json!({ "requests": { "cpu": "500m" } });
+        let pending = PodFailure::of(&pod).unwrap();
+        assert_eq!(pending.message, "0/3; of CPU it requests 500m for target");
         let evicted = told(&json!({ "phase": "Failed", "reason": "Evicted", "message": "low on memory" })).unwrap();
         assert_eq!(evicted, ("pod p1: Evicted: low on memory".to_owned(), true));
     }

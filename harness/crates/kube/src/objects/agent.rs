@@ -14,10 +14,6 @@ pub const AGENT: &str = "harness-agent";
 /// The port at which the agent listens once it watches. Kubernetes starts the target only then.
 const WATCHING: u16 = 7412;
 
-/// What the agent may use. A reading takes less than a millisecond, but an agent that is throttled while it probes a target that starts, would
-/// find out late.
-const SIZE: Size = Size { cpus: 1.0, memory_bytes: 128 << 20 };
-
 /// What the agent is told. URLs may contain `$(POD_IP)`, which Kubernetes replaces.
 #[derive(Debug, Clone, Copy)]
 pub struct Agent<'a> {
@@ -34,6 +30,8 @@ pub struct Agent<'a> {
     pub ledger: Option<&'a str>,
     /// The port of the direct arm.
     pub direct_port: Option<u16>,
+    /// What the agent requests, and at most gets.
+    pub size: Size,
 }
 
 /// Describes the container with this security context. It is a native sidecar, so it runs before the target is started.
@@ -45,7 +43,7 @@ pub(super) fn container(common: &Common<'_>, agent: &Agent<'_>, security: Value)
         env.push(from_pod("POD_NAME", "metadata.name"));
     }
     container["securityContext"] = security;
-    container["resources"] = json!({ "requests": quantities(SIZE), "limits": quantities(SIZE) });
+    container["resources"] = json!({ "requests": quantities(agent.size), "limits": quantities(agent.size) });
     container["restartPolicy"] = json!("Always");
     container["startupProbe"] =
         json!({ "tcpSocket": { "port": WATCHING }, "periodSeconds": 1, "failureThreshold": 120 });
@@ -53,7 +51,7 @@ pub(super) fn container(common: &Common<'_>, agent: &Agent<'_>, security: Value)
 }
 
 fn args(agent: &Agent<'_>) -> Vec<String> {
-    let Agent { hub, wait, deadline, proxy, health, ready, ledger, direct_port } = *agent;
+    let Agent { hub, wait, deadline, proxy, health, ready, ledger, direct_port, size: _ } = *agent;
     let mut args = vec!["__agent".to_owned()];
     let mut flag = |name: &str, value: &str| args.extend([name.to_owned(), value.to_owned()]);
     flag("--hub", &hub.to_string());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::{Agent, Common, Owner};
+use super::{Agent, Common, Owner, Size};
 use harness_base::units::Nanos;
 
 /// Returns the terms of a run whose pods share no node of the cluster.
@@ -27,5 +27,6 @@ pub(super) fn agent() -> Agent<'static> {
         ready: None,
         ledger: None,
         direct_port: None,
+        size: Size { cpus: 1.0, memory_bytes: 128 << 20 },
     }
 }

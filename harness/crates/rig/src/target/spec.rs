@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use harness_base::units::{Bytes, Nanos, Ratio};
 use serde_json::Value;
 
-pub use pod::{AppSpec, BUNDLED_SIDECAR, MadePod, PodShape, PodSpec};
+pub use pod::{AppSpec, BUNDLED_SIDECAR, ContainerLimits, MadePod, PodShape, PodSpec};
 
 /// `[target]`: what is measured.
 #[derive(Debug, Clone, PartialEq)]

@@ -28,8 +28,8 @@ pub(super) fn asked(rig: &Rig<'_>, stage: &Stage) -> ResourceLimits {
         _ => None,
     };
     ResourceLimits {
-        cpus: stage.limits.cpus.or_else(|| made.map(|made| made.cpus)),
-        memory: stage.limits.memory.or_else(|| made.map(|made| made.memory)),
+        cpus: stage.limits.cpus.or_else(|| made.map(|made| made.limits.cpus)),
+        memory: stage.limits.memory.or_else(|| made.map(|made| made.limits.memory)),
         pids: stage.limits.pids,
     }
 }

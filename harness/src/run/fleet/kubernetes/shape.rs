@@ -8,13 +8,11 @@ use crate::scenario::manifest;
 use crate::work::Stage;
 use harness_kube::objects::{Container, Shape, Size, TARGET};
 use harness_rig::group::ResourceLimits;
-use harness_rig::target::spec::{AppSpec, Builtin, Launch, MadePod, PodShape, Upstream};
+use harness_rig::target::spec::{AppSpec, Builtin, ContainerLimits, Launch, MadePod, PodShape, PodSpec, Upstream};
 use harness_rig::target::{Error, UPSTREAM_PORT, render_in_pod, upstream_arguments, url_in_pod};
 
 /// What stands for the address of the pod in the arguments of its agent; Kubernetes replaces it.
 const ADDRESS: &str = "$(POD_IP)";
-/// The size of the bundled upstream.
-const UPSTREAM: Size = Size { cpus: 1.0, memory_bytes: 256 << 20 };
 
 /// A pod as the scenario describes it.
 #[derive(Debug)]
@@ -27,6 +25,8 @@ pub(super) struct Shaped {
     pub(super) ledger: Option<String>,
     /// The port of the upstream, at which the direct arm arrives.
     pub(super) direct_port: Option<u16>,
+    /// What the agent requests, and at most gets.
+    pub(super) agent: Size,
 }
 
 #[derive(Debug)]
@@ -40,14 +40,12 @@ impl Shaped {
     /// Returns [`Trouble`] if a text has a placeholder without a value, or the manifest cannot be read.
     pub(super) fn of(plan: &Plan, stage: &Stage) -> Result<Self, Trouble> {
         let spec = plan.target_in(&stage.name, crate::measure::trial::Build::Head);
-        let pod = match &spec.launch {
-            Launch::Pod(pod) => match &pod.shape {
-                PodShape::Made(made) => made_pod(made, stage)?,
-                PodShape::Manifest { path, container } => {
-                    Pod::Manifest { pod: manifest::read(path)?, container: container.clone() }
-                }
-            },
-            _ => return Err(Error::InPod.into()),
+        let Launch::Pod(PodSpec { shape, agent }) = &spec.launch else { return Err(Error::InPod.into()) };
+        let pod = match shape {
+            PodShape::Made(made) => made_pod(made, stage)?,
+            PodShape::Manifest { path, container } => {
+                Pod::Manifest { pod: manifest::read(path)?, container: container.clone() }
+            }
         };
         let url = |text: &String, name: &str| render_in_pod(text, &format!("target.endpoints.{name}"), ADDRESS);
         let urls = &spec.endpoints;
@@ -59,6 +57,7 @@ impl Shaped {
             ledger: matches!(stage.upstream, Some(Upstream::Builtin(_)))
                 .then(|| format!("http://127.0.0.1:{UPSTREAM_PORT}/__upstream/ledger")),
             direct_port: direct_port(stage)?,
+            agent: size(*agent),
         })
     }
 
@@ -84,7 +83,7 @@ fn made_pod(made: &MadePod, stage: &Stage) -> Result<Pod, Error> {
     let size = size_of(made, &stage.limits);
     let target = container("target.pod", (&made.image, &made.command, &made.env), size)?;
     let app = match (&stage.upstream, &made.app) {
-        (Some(Upstream::Builtin(builtin)), _) => Some(bundled(builtin)?),
+        (Some(Upstream::Builtin(builtin)), _) => Some(bundled(builtin, made.upstream)?),
         (_, Some(app)) => Some(own(app)?),
         _ => None,
     };
@@ -93,22 +92,26 @@ fn made_pod(made: &MadePod, stage: &Stage) -> Result<Pod, Error> {
 
 /// Returns the limits of the target: those of the stage, or else those of the pod.
 fn size_of(made: &MadePod, limits: &ResourceLimits) -> Size {
-    Size { cpus: limits.cpus.unwrap_or(made.cpus), memory_bytes: limits.memory.unwrap_or(made.memory).0 }
+    let cpus = limits.cpus.unwrap_or(made.limits.cpus);
+    size(ContainerLimits { cpus, memory: limits.memory.unwrap_or(made.limits.memory) })
+}
+
+const fn size(limits: ContainerLimits) -> Size {
+    Size { cpus: limits.cpus, memory_bytes: limits.memory.0 }
 }
 
 fn own(app: &AppSpec) -> Result<Container, Error> {
-    let size = Size { cpus: app.cpus, memory_bytes: app.memory.0 };
-    container("target.pod.app", (&app.image, &app.command, &app.env), size)
+    container("target.pod.app", (&app.image, &app.command, &app.env), size(app.limits))
 }
 
 /// Returns the container of the bundled upstream.
-fn bundled(builtin: &Builtin) -> Result<Container, Error> {
+fn bundled(builtin: &Builtin, limits: ContainerLimits) -> Result<Container, Error> {
     let rendered = |word: &String| render_in_pod(word, "upstream.builtin", ADDRESS);
     let args = upstream_arguments(builtin, &format!("0.0.0.0:{UPSTREAM_PORT}"))
         .iter()
         .map(rendered)
         .collect::<Result<_, _>>()?;
-    Ok(Container { image: None, command: Vec::new(), args, env: Vec::new(), size: UPSTREAM })
+    Ok(Container { image: None, command: Vec::new(), args, env: Vec::new(), size: size(limits) })
 }
 
 /// Returns a container at `section` of the scenario. The first word can name a bundled program, which the image of the nodes has.

@@ -11,6 +11,16 @@ pub const BUNDLED_SIDECAR: &str = "builtin:sidecar";
 #[derive(Debug, Clone, PartialEq)]
 pub struct PodSpec {
     pub shape: PodShape,
+    /// The limits of the agent, which the harness adds to the pod.
+    pub agent: ContainerLimits,
+}
+
+/// What a container of a pod requests, and at most gets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ContainerLimits {
+    /// CPU time per wall time: 0.5 is half of one CPU.
+    pub cpus: f64,
+    pub memory: Bytes,
 }
 
 /// Where a pod comes from.
@@ -38,10 +48,9 @@ pub struct MadePod {
     pub env: Vec<(String, String)>,
     /// Whether the target is a native sidecar: an init container that is always restarted and runs before the app.
     pub native: bool,
-    /// Its limit, in CPUs.
-    pub cpus: f64,
-    /// Its limit.
-    pub memory: Bytes,
+    pub limits: ContainerLimits,
+    /// The limits of the bundled upstream, if that is beside it.
+    pub upstream: ContainerLimits,
     /// The upstream beside it; absent if it is the bundled one, or there is none.
     pub app: Option<AppSpec>,
 }
@@ -54,10 +63,15 @@ pub struct AppSpec {
     /// Program and arguments; those of its image if empty.
     pub command: Vec<String>,
     pub env: Vec<(String, String)>,
-    /// Its limit, in CPUs.
-    pub cpus: f64,
-    /// Its limit.
-    pub memory: Bytes,
+    pub limits: ContainerLimits,
+}
+
+impl ContainerLimits {
+    /// What the agent gets by default. A reading takes less than a millisecond, but an agent that is throttled while it probes a target that
+    /// starts would find out late.
+    pub const AGENT: Self = Self { cpus: 1.0, memory: Bytes::from_mebi(128) };
+    /// What the bundled upstream gets by default.
+    pub const UPSTREAM: Self = Self { cpus: 1.0, memory: Bytes::from_mebi(256) };
 }
 
 impl PodSpec {
@@ -91,24 +105,28 @@ impl PodSpec {
 mod tests {
     use super::*;
 
+    fn spec(shape: PodShape) -> PodSpec {
+        PodSpec { shape, agent: ContainerLimits::AGENT }
+    }
+
     #[test]
     fn a_target_in_a_pod_is_named_by_what_is_measured() {
-        let made = |image: Option<&str>, command: &[&str]| PodSpec {
-            shape: PodShape::Made(Box::new(MadePod {
+        let made = |image: Option<&str>, command: &[&str]| {
+            spec(PodShape::Made(Box::new(MadePod {
                 image: image.map(str::to_owned),
                 command: command.iter().map(|word| (*word).to_owned()).collect(),
                 env: Vec::new(),
                 native: true,
-                cpus: 0.5,
-                memory: Bytes::from_mebi(128),
+                limits: ContainerLimits { cpus: 0.5, memory: Bytes::from_mebi(128) },
+                upstream: ContainerLimits::UPSTREAM,
                 app: None,
-            })),
+            })))
         };
         let bundled = made(None, &[BUNDLED_SIDECAR, "--listen", "0.0.0.0:8080"]);
         assert_eq!((bundled.named().as_str(), bundled.is_bundled()), ("builtin:sidecar", true));
         let image = made(Some("proxy:1"), &["/proxy"]);
         assert_eq!((image.named().as_str(), image.is_bundled()), ("proxy:1", false));
         let shape = PodShape::Manifest { path: PathBuf::from("/a/pod.yaml"), container: "proxy".to_owned() };
-        assert_eq!(PodSpec { shape }.named(), "container proxy of pod.yaml");
+        assert_eq!(spec(shape).named(), "container proxy of pod.yaml");
     }
 }
