@@ -7,7 +7,7 @@
 //! - [`listeners`] finds the ports at which processes listen;
 //! - [`pod`] looks at the other containers of a pod from inside one of them;
 //! - [`sampler`] reads `/proc` and control groups over a window;
-//! - [`paths`] describes the impaired paths of a network;
+//! - [`paths`] describes the impaired paths of a network; [`netem`] makes those that need the kernel;
 //! - [`stopwatch`] runs a command to its end and measures it; [`page_cache`] drops files from the page cache;
 //! - [`environment`] removes secrets before anything is started;
 //! - [`cgroup`] creates and reads control groups; [`host`] describes the machine.
@@ -22,6 +22,7 @@ pub mod keeper;
 pub mod launch;
 pub mod listeners;
 pub mod neighbours;
+pub mod netem;
 pub mod page_cache;
 pub mod paths;
 pub mod pod;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::netem::Impairment;
 use harness_base::units::{BitRate, Bytes, Nanos, Ratio};
 
 /// The paths that cross a relay. An absent path has none.
@@ -37,6 +38,25 @@ pub struct Path {
     /// Absent if no connection is reset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<PathReset>,
+    /// What netem does to the packets, beside the delays and the limit; absent if the relay itself makes these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netem: Option<PathNetem>,
+}
+
+/// What happens to the packets of a path that netem makes. Shares are from 0 to 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PathNetem {
+    /// Share of the packets that are lost.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
+    pub loss: f64,
+    /// Share of the packets that arrive twice.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
+    pub duplicate: f64,
+    /// Share of the packets that are not delayed, so that they overtake others.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
+    pub reorder: f64,
 }
 
 /// Times at which nothing enters a path.
@@ -88,6 +108,30 @@ impl Paths {
     }
 }
 
+impl Path {
+    /// Returns what netem does on this path; `None` if a relay alone makes it.
+    pub fn impairment(&self) -> Option<Impairment> {
+        let PathNetem { loss, duplicate, reorder } = self.netem?;
+        Some(Impairment {
+            delay: self.delay_ns,
+            jitter: self.jitter_ns,
+            bandwidth: self.bits_per_second,
+            loss: Ratio(loss),
+            duplicate: Ratio(duplicate),
+            reorder: Ratio(reorder),
+        })
+    }
+
+    /// Returns what the relay itself does: all, or stalls and resets only if netem does the rest.
+    #[must_use]
+    pub fn in_relay(&self) -> Self {
+        match self.netem {
+            None => *self,
+            Some(_) => Self { stall: self.stall, reset: self.reset, ..Self::default() },
+        }
+    }
+}
+
 impl fmt::Display for Paths {
     /// Writes `client path: 10ms each way (round trip 20ms); upstream path: …`.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,7 +145,7 @@ impl fmt::Display for Paths {
 
 impl fmt::Display for Path {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { delay_ns: delay, jitter_ns: jitter, bits_per_second, stall, reset } = *self;
+        let Self { delay_ns: delay, jitter_ns: jitter, bits_per_second, stall, reset, netem } = *self;
         let delay = (delay > Nanos::ZERO)
             .then(|| format!("{} each way (round trip {})", delay.notation(), delay.times(2).notation()));
         let jitter = (jitter > Nanos::ZERO).then(|| format!("jitter {}", jitter.notation()));
@@ -117,8 +161,18 @@ impl fmt::Display for Path {
             };
             format!("{share} reset after {}", after_bytes.notation())
         });
-        let parts: Vec<String> = [delay, jitter, bandwidth, stall, reset].into_iter().flatten().collect();
-        out.write_str(&if parts.is_empty() { "a relay without impairment".to_owned() } else { parts.join(", ") })
+        let share = |share: f64, word: &str| {
+            (share > 0.0).then(|| format!("{} of the packets {word}", Ratio(share).notation()))
+        };
+        let PathNetem { loss, duplicate, reorder } = netem.unwrap_or_default();
+        let packets = [share(loss, "lost"), share(duplicate, "repeated"), share(reorder, "reordered")];
+        let parts = [delay, jitter, bandwidth].into_iter().chain(packets).chain([stall, reset]);
+        let mut parts: Vec<String> = parts.flatten().collect();
+        if parts.is_empty() {
+            parts.push("a relay without impairment".to_owned());
+        }
+        parts.extend(netem.map(|_| "by netem".to_owned()));
+        out.write_str(&parts.join(", "))
     }
 }
 
@@ -147,6 +201,22 @@ mod tests {
             "client path: a relay without impairment"
         );
         assert_eq!(Paths::default().to_string(), "no relay");
+    }
+
+    #[test]
+    fn netem_makes_all_but_stalls_and_resets() {
+        let reset = PathReset { after_bytes: Bytes(1), share: 1.0 };
+        let netem = Some(PathNetem { loss: 0.01, ..PathNetem::default() });
+        let path = Path { delay_ns: Nanos::from_millis(10), reset: Some(reset), netem, ..Path::default() };
+        assert_eq!(
+            path.to_string(),
+            "10ms each way (round trip 20ms), 1% of the packets lost, every connection reset after 1B, by netem"
+        );
+        assert_eq!(path.in_relay(), Path { reset: Some(reset), ..Path::default() });
+        let impairment = path.impairment().unwrap();
+        assert_eq!((impairment.delay, impairment.loss), (Nanos::from_millis(10), Ratio(0.01)));
+        let own = Path { netem: None, ..path };
+        assert_eq!((own.impairment(), own.in_relay()), (None, own));
     }
 
     #[test]

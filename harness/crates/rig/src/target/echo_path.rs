@@ -1,6 +1,6 @@
 //! A path with the delays, limits and losses of a network, before a server that is reached over TCP and over UDP: a relay of ours for each.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use super::error::Error;
@@ -8,6 +8,7 @@ use super::process::{Wanted, start};
 use super::running::Running;
 use super::site::Site;
 use super::spec::{Endpoints, ProcessSpec};
+use crate::netem::{Impairment, Place};
 use harness_base::units::{BitRate, Nanos, Ratio};
 
 /// What each direction of a path does to what passes.
@@ -19,12 +20,14 @@ pub struct EchoPath {
     pub jitter: Nanos,
     /// Absent: as fast as the host.
     pub bandwidth: Option<BitRate>,
-    /// Share of the packets of UDP that are lost.
+    /// Share of the packets that are lost; those of TCP too with `netem`.
     pub loss: Ratio,
-    /// Share of the packets of UDP that arrive twice.
+    /// Share of the packets that arrive twice.
     pub duplicate: Ratio,
-    /// Share of the packets of UDP that are held until later ones have passed.
+    /// Share of the packets that are held until later ones have passed, or with `netem` that overtake others.
     pub reorder: Ratio,
+    /// Whether netem makes all of it, and the relays nothing.
+    pub netem: bool,
 }
 
 /// What a relay passes on.
@@ -46,6 +49,12 @@ pub struct EchoRelay {
 const BUNDLED: &str = "builtin:relay";
 
 impl EchoPath {
+    /// Returns what netem does on this path; `None` if the relays make it.
+    pub fn impairment(&self) -> Option<Impairment> {
+        let Self { delay, jitter, bandwidth, loss, duplicate, reorder, netem } = *self;
+        netem.then_some(Impairment { delay, jitter, bandwidth, loss, duplicate, reorder })
+    }
+
     /// Returns whether packets get lost, arrive twice or overtake each other, which no relay can do to segments of TCP.
     pub fn is_of_packets(&self) -> bool {
         [self.loss, self.duplicate, self.reorder].iter().any(|share| share.0 > 0.0)
@@ -53,7 +62,7 @@ impl EchoPath {
 
     /// Describes it: `10ms each way, jitter 1ms, 10Mbit/s, 1% of the packets lost`.
     pub fn describe(&self) -> String {
-        let Self { delay, jitter, bandwidth, loss, duplicate, reorder } = *self;
+        let Self { delay, jitter, bandwidth, loss, duplicate, reorder, netem } = *self;
         let share =
             |share: Ratio, word: &str| (share.0 > 0.0).then(|| format!("{} of the packets {word}", share.notation()));
         let parts = [
@@ -63,6 +72,7 @@ impl EchoPath {
             share(loss, "lost"),
             share(duplicate, "repeated"),
             share(reorder, "reordered"),
+            netem.then(|| "by netem".to_owned()),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
@@ -78,8 +88,8 @@ pub fn launch_echo_relay(
     (site, name): (&Site, &str),
     seed: u64,
 ) -> Result<EchoRelay, Error> {
-    let local = if to.is_ipv6() { "[::1]" } else { "127.0.0.1" };
-    let process = ProcessSpec { command: command(path, carried, (local, to), seed), env: Vec::new(), cpuset: None };
+    let local = local(path, carried, to);
+    let process = ProcessSpec { command: command(path, carried, (&local, to), seed), env: Vec::new(), cpuset: None };
     let wanted = Wanted {
         section: "path",
         name,
@@ -99,7 +109,28 @@ pub fn launch_echo_relay(
     Ok(EchoRelay { running, admin })
 }
 
+impl Carried {
+    /// Returns where its path crosses netem: UDP carries the proxied arm.
+    pub const fn place(self) -> Place {
+        match self {
+            Self::Tcp => Place::Direct,
+            Self::Udp => Place::Proxied,
+        }
+    }
+}
+
+/// Returns the address at which the relay listens, as a URL has it.
+fn local(path: &EchoPath, carried: Carried, to: SocketAddr) -> String {
+    let own = match (path.netem, to.is_ipv6()) {
+        (true, _) => IpAddr::V4(carried.place().address()),
+        (false, true) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        (false, false) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+    };
+    if own.is_ipv6() { format!("[{own}]") } else { own.to_string() }
+}
+
 fn command(path: &EchoPath, carried: Carried, (local, to): (&str, SocketAddr), seed: u64) -> Vec<String> {
+    let path = if path.netem { EchoPath::default() } else { *path };
     let percent = |share: Ratio| format!("{}%", share.0 * 100.0);
     let protocol = match carried {
         Carried::Tcp => "tcp",
@@ -134,6 +165,7 @@ mod tests {
         loss: Ratio(0.01),
         duplicate: Ratio(0.0),
         reorder: Ratio(0.0),
+        netem: false,
     };
 
     #[test]
@@ -145,6 +177,17 @@ mod tests {
         assert!(tcp.ends_with("--to 127.0.0.1:9 --delay 10ms --jitter 1ms --seed 7 --bandwidth 10Mbit/s"), "{tcp}");
         let udp = words(Carried::Udp);
         assert!(udp.contains("--protocol udp") && udp.ends_with("--loss 1% --duplicate 0% --reorder 0%"), "{udp}");
+    }
+
+    #[test]
+    fn the_relays_of_netem_only_pass_on_at_the_places() {
+        let (path, to) = (EchoPath { netem: true, ..PATH }, "[::1]:9".parse().unwrap());
+        assert_eq!((local(&path, Carried::Udp, to), local(&PATH, Carried::Udp, to)), ("127.66.0.1".into(), "[::1]".into()));
+        let place = local(&path, Carried::Tcp, to);
+        let words = command(&path, Carried::Tcp, (&place, to), 7).join(" ");
+        assert!(words.ends_with("--listen 127.66.0.2:{port.relay} --to [::1]:9 --delay 0ns --jitter 0ns --seed 7"), "{words}");
+        assert_eq!((path.impairment().map(|netem| netem.loss), PATH.impairment()), (Some(Ratio(0.01)), None));
+        assert!(path.describe().ends_with("1% of the packets lost, by netem"));
     }
 
     #[test]

@@ -32,7 +32,7 @@ const BUNDLED: &str = "builtin:relay";
 /// # Errors
 /// Returns [`Error`], with the next command to type.
 pub fn launch_relay(path: &Path, ways: &[Way], site: &Site, (name, seed): (&str, u64)) -> Result<RunningRelay, Error> {
-    let process = ProcessSpec { command: command(path, ways, seed), env: Vec::new(), cpuset: None };
+    let process = ProcessSpec { command: command(&path.in_relay(), ways, seed), env: Vec::new(), cpuset: None };
     let urls = ways.iter().enumerate().map(|(number, (ip, _))| format!("http://{}", listen(*ip, number)));
     let mut others: Vec<(String, String)> = urls.enumerate().map(|(number, url)| (key(number), url)).collect();
     let proxy = others.first().map(|(_, url)| url.clone()).unwrap_or_default();
@@ -108,6 +108,7 @@ mod tests {
             bits_per_second: Some(BitRate(2_500)),
             stall: Some(PathStall { every_ns: Nanos(9), for_ns: Nanos(4) }),
             reset: Some(PathReset { after_bytes: Bytes(70), share: 0.25 }),
+            netem: None,
         };
         let ways = [
             (IpAddr::from([127, 0, 0, 1]), SocketAddr::from(([127, 0, 0, 1], 80))),
