@@ -53,5 +53,5 @@ pub use numbers::{Entry, Layout, Numbers, Quantity, Values};
 pub use profile::Profile;
 pub use reason::{Failure, Reason, Warning};
 pub use record::{InstanceRecord, Record, RoundRecord, RoundStatus, StageRecord, StageStatus};
-pub use relays::{RelayFacts, RelayLag};
+pub use relays::{NetemFacts, NetemLine, RelayFacts, RelayLag};
 pub use trial::{Build, TrialRecord};

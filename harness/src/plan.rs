@@ -172,6 +172,11 @@ impl Plan {
         self.stages.iter().map(Stage::expected_duration).fold(Nanos::ZERO, Nanos::plus)
     }
 
+    /// Returns whether netem makes a path of a stage, so that the run needs a network namespace of its own.
+    pub fn is_netem(&self) -> bool {
+        self.stages.iter().any(Stage::is_netem)
+    }
+
     /// Returns whether the target runs in a pod, on another machine than this process.
     pub const fn is_in_pod(&self) -> bool {
         matches!(self.target.launch, Launch::Pod(_))

@@ -42,6 +42,15 @@ pub struct Stage {
     pub work: Work,
 }
 
+impl Stage {
+    /// Returns whether netem makes a path of this stage.
+    pub fn is_netem(&self) -> bool {
+        let paths = [self.network.client, self.network.upstream];
+        let own = self.work.planned().transports().and_then(|transports| transports.path);
+        paths.into_iter().flatten().any(|path| path.netem.is_some()) || own.is_some_and(|path| path.netem)
+    }
+}
+
 macro_rules! works {
     ($($Kind:ident $kind:ident,)+) => {
         /// The work of a stage, by its kind.

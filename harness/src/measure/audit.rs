@@ -25,7 +25,7 @@ use harness_rig::stopwatch::TimedRun;
 use harness_rig::usage::{Reading, Series};
 use ledger::ledger;
 use redirected::redirected;
-use relays::{relay_lag, relay_stall};
+use relays::{path_loss, relay_lag, relay_stall};
 
 pub use check::{AtNode, Blame, Check, Found, OwnProcess, ShareOf, Tag, by_rule};
 pub use co_located::tags;
@@ -60,13 +60,14 @@ pub struct Evidence<'a> {
 
 /// Applies every rule. The first failed rule is the headline, so their order matters.
 pub fn audit(evidence: &Evidence<'_>, limits: &Limits) -> Vec<Check> {
-    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 18] = [
+    let rules: [fn(&Evidence<'_>, &Limits) -> Option<Check>; 19] = [
         accounting,
         errors,
         redirected,
         stall,
         upstream_stall,
         relay_stall,
+        path_loss,
         throttled,
         achieved,
         pacer_lag,

@@ -35,6 +35,61 @@ pub struct RelayFacts {
     /// taken; absent where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall_ns: Option<u64>,
+    /// What netem did to the packets of this path; absent if the relay itself makes the path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netem: Option<NetemFacts>,
+}
+
+/// What netem did to the packets of a path, and what it was to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NetemFacts {
+    /// Share of the packets that are to be lost, from 0 to 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
+    pub loss: f64,
+    /// Share of the packets that are to arrive twice, from 0 to 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
+    pub duplicate: f64,
+    /// Whether the bandwidth is limited, so that packets are also dropped that find its queue full.
+    pub limited: bool,
+    pub forward: NetemLine,
+    pub backward: NetemLine,
+}
+
+/// The packets of one direction, on all ways of the path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NetemLine {
+    /// Packets that passed.
+    pub packets: u64,
+    /// Their bytes, with 14 of a header of loopback for each.
+    pub bytes: u64,
+    /// Packets that were dropped.
+    pub dropped: u64,
+}
+
+impl NetemFacts {
+    /// Returns the packets of both directions that arrived at netem, and those of them that it dropped.
+    pub const fn arrived_and_dropped(&self) -> (u64, u64) {
+        let dropped = self.forward.dropped + self.backward.dropped;
+        (self.forward.packets + self.backward.packets + dropped, dropped)
+    }
+
+    /// Returns whether so many packets were dropped as independent losses of this share drop: within five standard deviations, and three
+    /// packets for those that were under way at the readings. A queue that was full can have dropped more.
+    pub fn is_as_wanted(&self) -> bool {
+        let (arrived, dropped) = self.arrived_and_dropped();
+        let (arrived, dropped, share) = (arrived as f64, dropped as f64, self.loss);
+        if share <= 0.0 {
+            return self.limited || dropped == 0.0;
+        }
+        // A packet that is to be lost and to arrive twice arrives once, and each second packet has arrived at netem too.
+        let least = share * (1.0 - self.duplicate) / (1.0 + self.duplicate);
+        let slack = |share: f64| 5.0 * (arrived * share * (1.0 - share)).sqrt() + 3.0;
+        dropped >= arrived * least - slack(least) && (self.limited || dropped <= arrived * share + slack(share))
+    }
 }
 
 /// A lag of a relay.
@@ -82,6 +137,23 @@ impl RelayFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_are_as_wanted_within_what_is_random() {
+        let facts = |packets, dropped| {
+            let forward = NetemLine { packets, bytes: 0, dropped };
+            NetemFacts { loss: 0.01, forward, ..NetemFacts::default() }
+        };
+        assert_eq!(facts(990, 10).arrived_and_dropped(), (1_000, 10));
+        // Of 100,000 packets, 1,000 ± 31 are lost.
+        assert!([850, 1_000, 1_150].into_iter().all(|lost| facts(100_000 - lost, lost).is_as_wanted()));
+        assert!([700, 1_300].into_iter().all(|lost| !facts(100_000 - lost, lost).is_as_wanted()));
+        assert!(facts(100, 0).is_as_wanted() && !facts(100_000, 0).is_as_wanted());
+        assert!(NetemFacts { limited: true, ..facts(98_000, 2_000) }.is_as_wanted(), "the queue was full");
+        assert!(!NetemFacts { limited: true, ..facts(100_000, 0) }.is_as_wanted());
+        assert!(NetemFacts { duplicate: 0.5, ..facts(99_667, 333) }.is_as_wanted());
+        assert!(!NetemFacts { loss: 0.0, ..facts(100, 1) }.is_as_wanted(), "nothing is lost by chance");
+    }
 
     #[test]
     fn a_lag_is_judged_at_a_quantile_with_ten_values_beyond_it() {

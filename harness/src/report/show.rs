@@ -7,6 +7,7 @@ use crate::measure::record::StageRecord;
 use crate::measure::trial::TrialRecord;
 use crate::measure::{Arrivals, Pace};
 use crate::verdict::stage::Detail;
+use harness_base::units::{Ratio, grouped};
 
 /// How a kind is shown.
 pub(crate) struct Show {
@@ -66,10 +67,25 @@ fn spacing(arrivals: Arrivals) -> String {
     if arrivals == Arrivals::Constant { String::new() } else { format!(" ({})", arrivals.word()) }
 }
 
-/// Formats the load of a stage, and the impaired paths that it crosses.
+/// Formats the load of a stage, the impaired paths that it crosses, and the packets that were lost there.
 pub(crate) fn load(stage: &StageRecord) -> String {
     let network = stage.network.map_or_else(String::new, |network| format!("; {network}"));
-    format!("{}{network}", pace(stage))
+    format!("{}{network}{}", pace(stage), lost(stage))
+}
+
+/// Formats how many packets netem lost in valid rounds; empty without netem.
+pub(crate) fn lost(stage: &StageRecord) -> String {
+    let trials = stage.valid_rounds().flat_map(|round| &round.trials);
+    let netem = trials.flat_map(|trial| &trial.relays).filter_map(|relay| relay.netem.as_ref());
+    let (arrived, lost) = netem.fold((0, 0), |(arrived, lost), netem| {
+        let (more, dropped) = netem.arrived_and_dropped();
+        (arrived + more, lost + dropped)
+    });
+    if arrived == 0 {
+        return String::new();
+    }
+    let share = Ratio(lost as f64 / arrived as f64);
+    format!(" ({} of {} packets lost, {share})", grouped(lost as f64), grouped(arrived as f64))
 }
 
 fn pace(stage: &StageRecord) -> String {

@@ -14,6 +14,6 @@ pub struct Transports {
 impl Transports {
     /// Returns whether the path can be made for TCP.
     pub fn has_tcp(&self) -> bool {
-        !self.path.is_some_and(|path| path.is_of_packets())
+        !self.path.is_some_and(|path| path.is_of_packets() && !path.netem)
     }
 }

@@ -79,6 +79,15 @@ pub enum Found {
         lag_ns: u64,
         limit_ns: u64,
     },
+    /// The packets of a path that netem lost.
+    PathLoss {
+        path: PathName,
+        lost: u64,
+        /// Packets that arrived at netem, in both directions.
+        packets: u64,
+        /// The share that was to be lost, from 0 to 1.
+        wanted: f64,
+    },
     /// Spans in which a process of the harness did not run although it was due, and no other thread had its CPU.
     Stall {
         process: OwnProcess,
@@ -262,6 +271,7 @@ impl Found {
             Self::PacerLag { .. } => Rule::PacerLagP99,
             Self::ReadLag { .. } => Rule::ReadLagP99,
             Self::RelayLag { .. } => Rule::RelayLagP99,
+            Self::PathLoss { .. } => Rule::PathLoss,
             Self::Stall { .. } => Rule::Stall,
             Self::Throttled { .. } => Rule::Throttled,
             Self::ProbeGap { .. } => Rule::ProbeGap,

@@ -1,4 +1,4 @@
-//! Checks that the relays of a network did what they should when they should. They are a part of the instrument.
+//! Checks that the relays of a network, and netem, did what they should when they should. They are a part of the instrument.
 
 use super::{Blame, Check, Evidence, Found, Limits, OwnProcess, Rule, ShareOf};
 use harness_load::pace::Pace;
@@ -26,4 +26,14 @@ pub(super) fn relay_lag(evidence: &Evidence<'_>, limits: &Limits) -> Option<Chec
     let limit_ns = limits.relay_lag_p99.0;
     let found = Found::RelayLag { path, quantile: lag.quantile, lag_ns: lag.lag_ns, limit_ns };
     Some(Check::new(found, lag.lag_ns <= limit_ns, Blame::Instrument))
+}
+
+/// Checks that netem lost as many packets as the network of the stage says, and no others.
+pub(super) fn path_loss(evidence: &Evidence<'_>, _: &Limits) -> Option<Check> {
+    let mut made = evidence.relays.iter().filter_map(|relay| Some((relay.path, relay.netem?)));
+    let first = made.clone().next()?;
+    let (path, netem) = made.find(|(_, netem)| !netem.is_as_wanted()).unwrap_or(first);
+    let (packets, lost) = netem.arrived_and_dropped();
+    let found = Found::PathLoss { path, lost, packets, wanted: netem.loss };
+    Some(Check::new(found, netem.is_as_wanted(), Blame::Instrument))
 }

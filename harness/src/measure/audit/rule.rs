@@ -19,6 +19,8 @@ pub enum Rule {
     ReadLagP99,
     /// The relays of the network wrote and read on time.
     RelayLagP99,
+    /// Netem lost as many packets as it was to lose.
+    PathLoss,
     /// Generator, upstream and relays ran when they were due.
     Stall,
     /// The CPU quota of the harness did not throttle it.
@@ -53,13 +55,14 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order in which the audit applies them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Accounting,
         Self::Errors,
         Self::Achieved,
         Self::PacerLagP99,
         Self::ReadLagP99,
         Self::RelayLagP99,
+        Self::PathLoss,
         Self::Stall,
         Self::Throttled,
         Self::ProbeGap,
@@ -86,6 +89,7 @@ impl Rule {
             Self::PacerLagP99 => "pacer_lag_p99",
             Self::ReadLagP99 => "read_lag_p99",
             Self::RelayLagP99 => "relay_lag_p99",
+            Self::PathLoss => "path_loss",
             Self::Stall => "stall",
             Self::Throttled => "throttled",
             Self::ProbeGap => "probe_gap",

@@ -1,7 +1,7 @@
 //! The rules against trials whose truth is known.
 
 use super::*;
-use crate::measure::relays::RelayLag;
+use crate::measure::relays::{NetemFacts, NetemLine, RelayLag};
 use harness_base::clock::Mono;
 use harness_base::units::Rate;
 use harness_load::facts::{InFlightSamples, StallTotal};
@@ -349,6 +349,7 @@ fn a_relay_that_is_late_or_stalled_is_the_instruments_doing_and_a_busy_one_is_na
         lag: RelayLag::of(&[(lag_ns, 2_000)]),
         wait: RelayLag::of(&[(5, 2_000)]),
         stall_ns,
+        netem: None,
     };
     let (load, end) = (load(1000, 1000), Mono(1_000_000_000));
     let readings = Series(vec![at(Mono::default()), at(end)]);
@@ -376,6 +377,12 @@ fn a_relay_that_is_late_or_stalled_is_the_instruments_doing_and_a_busy_one_is_na
     assert_eq!(found(1_100_000, Some(0)), [(Rule::RelayLagP99, Some(Blame::Instrument))]);
     assert_eq!(found(0, Some(2_100_000)), [(Rule::Stall, Some(Blame::Instrument))]);
     assert_eq!(found(0, None), [(Rule::Stall, Some(Blame::Instrument))], "what is not known does not pass");
+    let lost = |dropped| {
+        let forward = NetemLine { packets: 1_000, bytes: 0, dropped };
+        let netem = NetemFacts { loss: 0.1, forward, ..NetemFacts::default() };
+        judged(open, &[RelayFacts { netem: Some(netem), ..relay(0, Some(0), 0) }]).0
+    };
+    assert_eq!((lost(111), lost(0)), (vec![], vec![(Rule::PathLoss, Some(Blame::Instrument))]));
     let busy = [relay(9_000_000, Some(0), 950_000_000)];
     let tag = Tag::CoLocated { process: OwnProcess::Relay, share: 0.95 };
     assert_eq!(judged(Pace::Closed { vus: 10 }, &busy), (vec![], vec![tag]));

@@ -133,6 +133,10 @@ impl Found {
                 let (name, lag, limit) = (quantile_name(*quantile), Nanos(*lag_ns), Nanos(*limit_ns));
                 write!(out, "lag of the relay of the {} path {name} {lag}, limit {limit}", path.name())
             }
+            Self::PathLoss { path, lost, packets, wanted } => {
+                let (name, lost, packets) = (path.name(), count(*lost), count(*packets));
+                write!(out, "netem lost {lost} of {packets} packets of the {name} path, {} wanted", Ratio(*wanted))
+            }
             Self::Throttled { share, limit } => {
                 let share = percent(*share);
                 write!(
@@ -201,6 +205,7 @@ impl Check {
             Found::RelayLag { .. } => {
                 "a relay of `network` was late: use a quieter host, a lower `rate`, or a host with more CPUs"
             }
+            Found::PathLoss { .. } => "netem did not lose what the scenario asks for; if this repeats, report it with the result",
             Found::Stall { process: OwnProcess::Stopwatch, .. } => {
                 "other programs kept the stopwatch from running: stop them (see `top`), then repeat"
             }

@@ -4,7 +4,7 @@ use super::limits;
 use super::load::{self, Defaults, at_least};
 use crate::measure::audit::Limits;
 use crate::measure::group::ResourceLimits;
-use crate::scenario::network::{self, Ends};
+use crate::scenario::network::{self, Ends, Network};
 use crate::scenario::request::Around;
 use crate::scenario::requests;
 use crate::scenario::target::read_builtin;
@@ -21,7 +21,7 @@ pub(crate) struct Base<'a> {
     pub(crate) target: &'a TargetSpec,
     pub(crate) upstream: Option<&'a Upstream>,
     pub(crate) egress: &'a [EgressHost],
-    pub(crate) network: Paths,
+    pub(crate) network: Network,
     pub(crate) generator: &'a GeneratorSpec,
     pub(crate) requests: &'a [Request],
     /// The requests of `[workload.mcp]`.

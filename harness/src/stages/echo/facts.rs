@@ -55,6 +55,9 @@ pub struct Path {
     pub duplicate: f64,
     /// Share of the packets that are held until later ones have passed, from 0 to 1.
     pub reorder: f64,
+    /// Whether netem of the kernel made it, for both transports; relays otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub netem: bool,
 }
 
 /// Facts of the stage.
@@ -66,7 +69,7 @@ pub struct Stage {
     pub size_bytes: u64,
     /// Messages that can be under way at the same time: streams of one connection of QUIC, and as many connections of TCP.
     pub streams: u64,
-    /// Absent if only QUIC is measured, because no relay can make the path for TCP.
+    /// Absent if only QUIC is measured, because a relay cannot make the path for TCP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp: Option<Tcp>,
     /// Absent if nothing impairs the path.

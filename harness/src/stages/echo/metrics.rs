@@ -42,9 +42,9 @@ pub(crate) const FACTS: &[Fact] = &[];
 
 const CLOSED: &str = "in a closed loop, a message waits for others to be echoed; measure round trips at a rate";
 const NO_ECHO: &str = "a valid round has no valid echo";
-const NO_TCP: &str = "the path loses, repeats or reorders packets; for segments of TCP that needs netem, and a relay in user space cannot do it";
+const NO_TCP: &str = "the path loses, repeats or reorders packets; for segments of TCP that needs netem, and a relay in user space cannot do it; write netem = true in [network]";
 const NO_HANDSHAKE: &str = "an instance has no connection that was opened for itself; set handshakes";
-const NO_SYN: &str = "the kernel answers the handshake of TCP before the relay of the path can delay it; leave out path, or delay the packets by netem";
+const NO_SYN: &str = "the kernel answers the handshake of TCP before the relay of the path can delay it; leave out path, or write netem = true in [network]";
 const NO_EARLY: &str = "the server accepted no message with the first packet of a resumed session";
 
 fn facts(stage: &StageRecord) -> Stage {
@@ -114,7 +114,7 @@ fn early(handshakes: &Handshakes) -> &[u64] {
 /// Returns the median of each instance that has valid rounds, in milliseconds; `why` is the reason if one has none.
 fn opened(stage: &StageRecord, arm: Arm, (times, why): (Times, &str)) -> Values {
     measured(stage, arm)?;
-    if arm == TCP && facts(stage).path.is_some() {
+    if arm == TCP && facts(stage).path.is_some_and(|path| !path.netem) {
         return Err(Absent(NO_SYN.to_owned()));
     }
     let valid = stage.instances.iter().filter(|instance| instance.valid_rounds().next().is_some());

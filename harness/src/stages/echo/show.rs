@@ -4,7 +4,7 @@ use super::facts::{Handshakes, Instance, Path, Stage};
 use crate::measure::Pace;
 use crate::measure::facts::{InstanceFacts, StageFacts};
 use crate::measure::record::StageRecord;
-use crate::report::show::{Show, rejected, within};
+use crate::report::show::{Show, lost, rejected, within};
 use harness_base::units::{BitRate, Bytes, Nanos, Ratio, grouped};
 
 pub(crate) const SHOW: Show = Show { done, notes, ..Show::ROUNDS };
@@ -20,7 +20,7 @@ fn done(stage: &StageRecord) -> String {
         Some(tcp) => format!("{} (direct arm) and QUIC (proxied arm)", tcp.describe()),
         None => "QUIC (proxied arm) alone".to_owned(),
     };
-    let path = path.map_or_else(String::new, |path| format!(", path {}", described(&path)));
+    let path = path.map_or_else(String::new, |path| format!(", path {}{}", described(&path), lost(stage)));
     let (rounds, rejected) = (stage.valid_rounds().count(), rejected(stage));
     let size = Bytes(size_bytes);
     format!("{rounds} of {} rounds{rejected}; {pace}; {arms}, messages of {size}{path}{}", stage.wanted, within(stage))
@@ -35,6 +35,7 @@ fn described(path: &Path) -> String {
         share(path.loss, "lost"),
         share(path.duplicate, "repeated"),
         share(path.reorder, "reordered"),
+        path.netem.then(|| "by netem".to_owned()),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -4,6 +4,7 @@ use super::facts::{Path, Stage, Tcp};
 use super::work::Work;
 use crate::measure::LedgerRule;
 use crate::measure::audit::Limits;
+use crate::scenario::network::{check_overtakes, read_share};
 use crate::scenario::request::check_timeout;
 use crate::scenario::stage::base::{Base, Common};
 use crate::scenario::stage::kind::{Kind, Place};
@@ -12,7 +13,7 @@ use crate::spec::Section;
 use crate::work;
 use crate::work::load::LoadWork;
 use crate::work::transports::Transports;
-use harness_base::units::{Bytes, Nanos, Rate, Ratio};
+use harness_base::units::{Bytes, Nanos, Rate};
 use harness_load::echo::workload::{LARGEST, SMALLEST, Workload};
 use harness_load::facts::Arm;
 use harness_load::pace::Pace;
@@ -51,7 +52,8 @@ fn read(section: &Section<'_>, base: &Base<'_>, common: &mut Common) -> work::Wo
         section.mistake("", "needs a server with a port, because QUIC has no unix sockets", Some(hint));
     }
     let workload = read_workload(section);
-    let transports = Transports { tls_over_tcp: read_tcp(section) == Tcp::Tls, path: read_path(section) };
+    let path = read_path(section, base.network.netem);
+    let transports = Transports { tls_over_tcp: read_tcp(section) == Tcp::Tls, path };
     let load = read_load(section, base, &transports);
     let about = "connections of each transport that are opened one after the other on each instance, before the rounds; 0 for none";
     let range = |count: &u64| {
@@ -72,6 +74,7 @@ fn facts(workload: &Workload, load: &LoadWork, transports: &Transports) -> Stage
         loss: path.loss.0,
         duplicate: path.duplicate.0,
         reorder: path.reorder.0,
+        netem: path.netem,
     });
     Stage { size_bytes: workload.size.0, streams: load.connections, tcp: load.paired.then_some(tcp), path }
 }
@@ -114,7 +117,7 @@ fn request(section: &Section<'_>, workload: Workload) -> Request {
 }
 
 /// Reads the path; `None` if nothing impairs it.
-fn read_path(section: &Section<'_>) -> Option<EchoPath> {
+fn read_path(section: &Section<'_>, netem: bool) -> Option<EchoPath> {
     let section = section.optional_table("path", "what a relay does to each direction of both transports")?;
     let within = |delay: &Nanos| {
         let longest = LONGEST_DELAY.notation();
@@ -133,30 +136,17 @@ fn read_path(section: &Section<'_>) -> Option<EchoPath> {
         section.mistake("jitter", message, Some("nothing arrives before it was sent: lower it".to_owned()));
     }
     let bandwidth = section.field("bandwidth", "limit of each direction, for example \"10Mbit/s\"; default: none");
-    Some(EchoPath {
-        delay,
-        jitter,
-        bandwidth: bandwidth.optional(),
-        loss: read_share(&section, "loss", "share of the packets that are lost; then only QUIC is measured"),
-        duplicate: read_share(
-            &section,
-            "duplicate",
-            "share of the packets that arrive twice; then only QUIC is measured",
-        ),
-        reorder: read_share(
-            &section,
-            "reorder",
-            "share of the packets that are held until later ones have passed; then only QUIC is measured",
-        ),
-    })
-}
-
-fn read_share(section: &Section<'_>, key: &'static str, about: &'static str) -> Ratio {
-    let within = |share: &Ratio| match (0.0..1.0).contains(&share.0) {
-        true => Ok(()),
-        false => Err(format!("must be from 0% to less than 100%, is {}", share.notation())),
-    };
-    section.field(key, about).check(within).default(Ratio(0.0))
+    let bandwidth = bandwidth.optional();
+    let loss = "share of the packets that are lost; without netem, only QUIC is measured then";
+    let duplicate = "share of the packets that arrive twice; without netem, only QUIC is measured then";
+    let reorder = "share of the packets that overtake others; without netem, only QUIC is measured then";
+    let loss = read_share(&section, "loss", loss);
+    let duplicate = read_share(&section, "duplicate", duplicate);
+    let reorder = read_share(&section, "reorder", reorder);
+    if netem {
+        check_overtakes(&section, reorder.0, delay);
+    }
+    Some(EchoPath { delay, jitter, bandwidth, loss, duplicate, reorder, netem })
 }
 
 fn read_load(section: &Section<'_>, base: &Base<'_>, transports: &Transports) -> LoadWork {
