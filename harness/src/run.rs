@@ -20,6 +20,7 @@ pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod load;
 mod matrix;
+pub(crate) mod netem;
 mod nodes_file;
 pub(crate) mod on_launch;
 pub(crate) mod profile;
@@ -38,6 +39,7 @@ pub use event::Event;
 pub use halt::Halt;
 pub use home::Home;
 pub use interrupt::Interrupt;
+pub use netem::enter;
 pub use profile::no_profile;
 
 use std::sync::Arc;
@@ -52,6 +54,7 @@ use harness_base::files;
 use harness_rig::cgroup;
 use harness_rig::host;
 use harness_rig::keeper::{self, Keeper};
+use harness_rig::netem::Netem;
 use harness_rig::target::certificates::Certificates;
 use harness_rig::target::{self, Containers, Site};
 use recorder::Recorder;
@@ -79,7 +82,7 @@ pub enum Error {
     NoStage(Box<Failure>),
 }
 
-/// Runs the plan; `retries` are the previous attempts. When this returns, everything that was started has been stopped.
+/// Runs the plan, in the network namespace that [`enter`] returned; `retries` are the previous attempts. When this returns, everything that was started has been stopped.
 ///
 /// # Errors
 /// Returns an [`Error`] if the run could not begin.
@@ -87,7 +90,7 @@ pub async fn execute(
     plan: &Plan,
     home: &Home,
     retries: &[Retry],
-    interrupt: Interrupt,
+    (interrupt, netem): (Interrupt, Option<Netem>),
     events: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Record, Error> {
     let journal = |cause| Error::Journal { folder: home.results.display().to_string(), cause };
@@ -117,7 +120,7 @@ pub async fn execute(
     let header = Record { retries: retries.to_vec(), fleet: facts, ..header::header(plan, home, &site) };
     let cpus = header.host.cpus as f64;
     let recorder = Recorder::begin(&home.results, header).map_err(journal)?;
-    let mut rig = Rig { plan, site, interrupt, recorder, cpus, fleet, scraped: Vec::new(), turn: None, events };
+    let mut rig = Rig { plan, site, interrupt, netem, recorder, cpus, fleet, scraped: Vec::new(), turn: None, events };
     if !rig.interrupt.requested() {
         stages(&mut rig).await;
     }

@@ -10,6 +10,7 @@ use crate::progress::Progress;
 use crate::run::{self, Home, Interrupt};
 use harness_fleet::secret::HUB_VARIABLE;
 use harness_rig::cgroup::ProcessLimit;
+use harness_rig::netem::Netem;
 use harness_rig::{environment, keeper};
 
 /// State that all runs of one command share: an interrupt between two of them also stops the next one.
@@ -17,20 +18,23 @@ use harness_rig::{environment, keeper};
 pub(super) struct Measuring {
     runtime: Runtime,
     interrupt: Interrupt,
+    /// The network namespace of this process, if netem makes paths of the plan.
+    netem: Option<Netem>,
     quiet: bool,
 }
 
 impl Measuring {
-    /// Prepares this process as [`begin`] does, with the variables that the plan uses; `quiet` suppresses progress.
+    /// Prepares this process as [`begin`] does, in a network namespace of its own if netem makes paths of the plan, with the variables that the plan uses; `quiet` suppresses progress.
     ///
     /// # Errors
-    /// As [`begin`].
+    /// As [`begin`], and if netem cannot be used.
     pub(super) fn begin(plan: &Plan, quiet: bool) -> Result<Self, Error> {
         if !plan.is_repeatable() {
             environment::hold(HUB_VARIABLE);
         }
+        let netem = run::enter(plan).map_err(|error| Error::tooling(&error))?;
         let (runtime, interrupt) = begin(plan.variables())?;
-        Ok(Self { runtime, interrupt, quiet })
+        Ok(Self { runtime, interrupt, netem, quiet })
     }
 
     /// Runs the plan under the lock of this host; `retries` are the previous attempts.
@@ -42,7 +46,8 @@ impl Measuring {
         let mut progress = Progress::new(&name, plan.expected_duration(), self.quiet);
         plan.cells().into_iter().for_each(|cells| progress.print(cells));
         let show = &mut |event| progress.show(event);
-        let record = self.runtime.block_on(run::execute(plan, home, retries, self.interrupt.clone(), show));
+        let around = (self.interrupt.clone(), self.netem.clone());
+        let record = self.runtime.block_on(run::execute(plan, home, retries, around, show));
         progress.finish();
         record.map_err(|error| Error::tooling(&error))
     }

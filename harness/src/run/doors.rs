@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::admin::Admin;
 use super::halt::Halt;
+use super::netem;
 use super::relays::{self, LINES, Relay, RelayCount};
 use super::rig::Rig;
 use crate::measure::reason::Cause;
@@ -82,6 +83,7 @@ async fn relay(
     way: (Carried, SocketAddr),
     name: &str,
 ) -> Result<(SocketAddr, Relay), Halt> {
+    let shaped = netem::shape(rig, &[way.0.place()], path.impairment()).await?;
     let launched = launch_echo_relay(path, way, (&rig.site, name), rig.plan.scenario.seed);
     let EchoRelay { running, admin } = launched.map_err(|error| Halt::tooling(&error))?;
     let pipes = admin.ok_or_else(|| Halt::tool("the keeper gave the relay no pipes"))?;
@@ -93,7 +95,7 @@ async fn relay(
         Address::Unix(_) => return Err(Halt::tool("a relay has a port")),
     };
     match answered {
-        Ok(_) => Ok((address, Relay { path: PathName::Client, admin, running })),
+        Ok(_) => Ok((address, Relay { path: PathName::Client, admin, running, shaped })),
         Err(cause) => {
             let causes = iter::once("the relay of the path did not come up".to_owned()).chain([cause.to_string()]);
             let failure = Failure::new(Cause::Error(causes.collect()), Exit::Usage);

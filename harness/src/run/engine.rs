@@ -88,6 +88,7 @@ impl Engine {
             workers: usize::try_from(rig.plan.generator.workers).unwrap_or(0),
             seed: rig.plan.scenario.seed,
             stripe: None,
+            packets_alone: stage.is_netem(),
         };
         let (source, streams) = source(rig, name, instance)?;
         match rig.interrupt.or(Generator::over(streams, job)).await? {

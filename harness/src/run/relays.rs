@@ -5,6 +5,7 @@ use std::iter;
 use super::admin::Admin;
 use super::halt::Halt;
 use super::ledger::stalled;
+use super::netem::{self, NetemCount, Shaped};
 use crate::measure::reason::Cause;
 use crate::measure::{Failure, LoadFacts, PathName, RelayFacts, RelayLag};
 use harness_base::error::causes;
@@ -21,6 +22,8 @@ pub(crate) struct Relay {
     pub(crate) path: PathName,
     pub(crate) admin: Admin,
     pub(crate) running: Running,
+    /// What netem does before it; absent if it makes its path itself.
+    pub(crate) shaped: Option<Shaped>,
 }
 
 /// What a relay did since its start.
@@ -28,13 +31,14 @@ pub(crate) struct Relay {
 pub(crate) struct RelayCount {
     pub(crate) path: PathName,
     pub(crate) report: RelayReport,
+    pub(crate) netem: Option<NetemCount>,
 }
 
 impl Relay {
     async fn count(&self) -> Result<RelayCount, Halt> {
-        let Self { path, admin, running } = self;
+        let Self { path, admin, running, .. } = self;
         match admin.ask("counts").await {
-            Ok(report) => Ok(RelayCount { path: *path, report }),
+            Ok(report) => Ok(RelayCount { path: *path, report, netem: None }),
             Err(error) => {
                 let what = format!("the relay of the {} path does not say what it did", path.name());
                 let causes = iter::once(what).chain(causes(&*error)).collect();
@@ -54,12 +58,22 @@ pub(crate) async fn counts(relays: &[Relay]) -> Result<Vec<RelayCount>, Halt> {
     for relay in relays {
         counts.push(relay.count().await?);
     }
+    // One reading has the counts of all.
+    if let Some(shaped) = relays.iter().find_map(|relay| relay.shaped.as_ref()) {
+        let read = shaped.counts().await?;
+        for (count, relay) in counts.iter_mut().zip(relays) {
+            count.netem = relay.shaped.as_ref().map(|shaped| shaped.own(&read));
+        }
+    }
     Ok(counts)
 }
 
 /// Returns what each relay did between two readings of the same relays, around the trial with this load.
 pub(crate) fn between(before: &[RelayCount], after: &[RelayCount], load: &LoadFacts) -> Vec<RelayFacts> {
-    let facts = |(before, after): (&RelayCount, &RelayCount)| facts(after.path, &before.report, &after.report, load);
+    let facts = |(before, after): (&RelayCount, &RelayCount)| RelayFacts {
+        netem: before.netem.zip(after.netem).map(|(before, after)| netem::between(before, after)),
+        ..facts(after.path, &before.report, &after.report, load)
+    };
     before.iter().zip(after).map(facts).collect()
 }
 
@@ -82,6 +96,7 @@ fn facts(path: PathName, before: &RelayReport, after: &RelayReport, load: &LoadF
         lag: RelayLag::of(&added(&before.lags, &after.lags)),
         wait: RelayLag::of(&added(&before.waits, &after.waits)),
         stall_ns: after.stalls.as_ref().map(|spans| stalled(spans, window.0, window.1).0),
+        netem: None,
     }
 }
 
@@ -127,7 +142,7 @@ mod tests {
 
     #[test]
     fn only_what_was_added_between_two_reports_counts() {
-        let count = |report| vec![RelayCount { path: PathName::Client, report }];
+        let count = |report| vec![RelayCount { path: PathName::Client, report, netem: None }];
         let before = count(report(1_000, 3, &[(7, 100), (90, 4)]));
         let after = count(report(3_000, 10, &[(7, 150), (80, 1), (90, 4)]));
         let load = LoadFacts { window_start: Mono(1_000), window_ns: 500, ..LoadFacts::default() };

@@ -10,6 +10,7 @@ use super::scraped::Scraped;
 use super::turn::Turn;
 use crate::plan::Plan;
 use harness_base::units::Nanos;
+use harness_rig::netem::Netem;
 use harness_rig::target::Site;
 
 /// Time between the order and the start of a trial, so that all processes are ready.
@@ -22,6 +23,8 @@ pub(crate) struct Rig<'a> {
     /// The means to start processes.
     pub(crate) site: Site,
     pub(crate) interrupt: Interrupt,
+    /// The network namespace of the run; absent without netem.
+    pub(crate) netem: Option<Netem>,
     pub(crate) recorder: Recorder,
     pub(crate) cpus: f64,
     /// The nodes that send the load; absent for a process of this machine.

@@ -33,6 +33,9 @@ pub struct Job {
     /// their histograms, so that they can be merged.
     #[serde(default)]
     pub stripe: Option<Stripe>,
+    /// Whether each packet of UDP is handed to the kernel alone. Several at once would be lost together on a path that netem makes.
+    #[serde(default)]
+    pub packets_alone: bool,
 }
 
 impl Job {

@@ -9,6 +9,7 @@ use crate::measure::{Failure, PathName};
 use crate::run::admin::Admin;
 use crate::run::engine::Engine;
 use crate::run::halt::Halt;
+use crate::run::netem::{self, CLIENT, UPSTREAM};
 use crate::run::relays::{self, LINES, Relay, RelayCount};
 use crate::run::rig::Rig;
 use crate::work::Stage;
@@ -17,6 +18,7 @@ use harness_base::address::Address;
 use harness_base::error::causes;
 use harness_base::exit::Exit;
 use harness_base::units::Nanos;
+use harness_rig::netem::Place;
 use harness_rig::paths::Path;
 use harness_rig::target::{self, HttpUrl, RunningRelay, Way};
 
@@ -50,7 +52,8 @@ impl Relays {
     ) -> Result<Option<HttpUrl>, Halt> {
         let (Some(path), Some(url)) = (stage.network.upstream, upstream) else { return Ok(upstream.cloned()) };
         let to = port(url)?;
-        let (relay, addresses) = start(rig, (PathName::Upstream, &path), &[(to.ip(), to)], name).await?;
+        let way = at(&path, UPSTREAM[0], (to.ip(), to));
+        let (relay, addresses) = start(rig, (PathName::Upstream, &path), (&[way], &UPSTREAM), name).await?;
         let relayed = addresses.first().map(|address| HttpUrl {
             address: Address::Inet(*address),
             port: Some(address.port()),
@@ -76,8 +79,10 @@ impl Relays {
             return Ok(Arms { proxied: proxied.clone(), direct: direct.cloned() });
         };
         let urls = || iter::once(proxied).chain(direct);
-        let ways = urls().map(|url| port(url).map(beside)).collect::<Result<Vec<Way>, Halt>>()?;
-        let (relay, addresses) = start(rig, (PathName::Client, &path), &ways, name).await?;
+        let way = |(url, place): (&HttpUrl, Place)| Ok(at(&path, place, beside(port(url)?)));
+        let ways = urls().zip(CLIENT).map(way).collect::<Result<Vec<Way>, Halt>>()?;
+        let places = &CLIENT[..ways.len().min(CLIENT.len())];
+        let (relay, addresses) = start(rig, (PathName::Client, &path), (&ways, places), name).await?;
         let through =
             |(url, address): (&HttpUrl, &SocketAddr)| HttpUrl { address: Address::Inet(*address), ..url.clone() };
         let mut arms = urls().zip(&addresses).map(through);
@@ -136,13 +141,19 @@ fn beside(to: SocketAddr) -> Way {
     (own, to)
 }
 
-/// Starts a relay. Returns it with the addresses at which it listens.
+/// Returns the way of a path that crosses netem at `place`, where the relay listens at the address of the place.
+fn at(path: &Path, place: Place, (own, to): Way) -> Way {
+    (if path.netem.is_some() { place.address().into() } else { own }, to)
+}
+
+/// Starts a relay, at these places if netem makes its path. Returns it with the addresses at which it listens.
 async fn start(
     rig: &Rig<'_>,
     (path_name, path): (PathName, &Path),
-    ways: &[Way],
+    (ways, places): (&[Way], &[Place]),
     name: &str,
 ) -> Result<(Relay, Vec<SocketAddr>), Halt> {
+    let shaped = netem::shape(rig, places, path.impairment()).await?;
     let name = format!("relay-{}-{name}", path_name.name());
     let launched = target::launch_relay(path, ways, &rig.site, (&name, rig.plan.scenario.seed));
     let RunningRelay { addresses, running, admin } = launched.map_err(|error| launch_halt(&error))?;
@@ -154,5 +165,5 @@ async fn start(
     }
     let pipes = admin.ok_or_else(|| Halt::tool("the keeper gave a relay no pipes"))?;
     let admin = Admin::over(pipes).map_err(|error| Halt::tooling(&error))?;
-    Ok((Relay { path: path_name, admin, running }, addresses))
+    Ok((Relay { path: path_name, admin, running, shaped }, addresses))
 }

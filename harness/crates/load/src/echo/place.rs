@@ -39,7 +39,7 @@ impl Place {
             return Err(ChildError::Request { request: request.name, reason: RequestError::EchoAmongOthers });
         }
         let place = |arm: &ArmAddress| {
-            let way = way(arm, &workload, &request.name)?;
+            let way = way(arm, &workload, (&request.name, job.packets_alone))?;
             Ok(Self { workload: workload.clone(), seed: job.seed, timeout: request.timeout, way })
         };
         job.arms.iter().map(place).collect::<Result<_, ChildError>>().map(Some)
@@ -54,7 +54,11 @@ impl Place {
     }
 }
 
-fn way(arm: &ArmAddress, workload: &Workload, request: &str) -> Result<Way, ChildError> {
+fn way(
+    arm: &ArmAddress,
+    workload: &Workload,
+    (request, packets_alone): (&str, bool),
+) -> Result<Way, ChildError> {
     let failed = |cause| ChildError::Tls { arm: arm.arm.name(), cause };
     if arm.arm != workload.quic {
         // As QUIC does: full handshakes of this version.
@@ -64,7 +68,8 @@ fn way(arm: &ArmAddress, workload: &Workload, request: &str) -> Result<Way, Chil
     }
     match (&arm.address, &arm.tls) {
         (Address::Inet(address), Some(tls)) => {
-            Quic::new(*address, tls, &workload.alpn).map(|quic| Way::Quic(Box::new(quic))).map_err(failed)
+            let quic = Quic::new(*address, tls, &workload.alpn, packets_alone);
+            quic.map(|quic| Way::Quic(Box::new(quic))).map_err(failed)
         }
         _ => Err(ChildError::Request { request: request.to_owned(), reason: RequestError::NoQuic }),
     }

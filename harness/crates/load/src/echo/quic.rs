@@ -45,14 +45,15 @@ impl Drop for Alone {
 }
 
 impl Quic {
-    pub(super) fn new(address: SocketAddr, tls: &Tls, protocol: &str) -> Result<Self, TlsError> {
+    /// Prepares the way; `packets_alone` says whether each packet is handed to the kernel alone.
+    pub(super) fn new(address: SocketAddr, tls: &Tls, protocol: &str, packets_alone: bool) -> Result<Self, TlsError> {
         let tls = Tls { version: Some(TlsVersion::Tls13), ..tls.clone() };
         let (mut config, _) = tls_config(&tls, protocol.as_bytes())?;
         config.resumption = Resumption::disabled();
-        let full = client(config.clone())?;
+        let full = client(config.clone(), packets_alone)?;
         config.resumption = Resumption::in_memory_sessions(64);
         config.enable_early_data = true;
-        Ok(Self { address, name: tls.server_name, full, resuming: client(config)?, open: Mutex::default() })
+        Ok(Self { address, name: tls.server_name, full, resuming: client(config, packets_alone)?, open: Mutex::default() })
     }
 
     /// Opens a stream of the shared connection, which is opened first unless it is open. Returns whether it was.
@@ -92,7 +93,9 @@ impl Quic {
     /// Binds a socket of its own, so that the handshakes of a connection meet no other.
     fn endpoint(&self) -> io::Result<Endpoint> {
         let own: IpAddr = match self.address.ip() {
-            server if server.is_loopback() => server,
+            // Not the address of the server itself: netem tells the directions of a path apart by it.
+            IpAddr::V4(server) if server.is_loopback() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(server) if server.is_loopback() => Ipv6Addr::LOCALHOST.into(),
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
@@ -116,12 +119,13 @@ fn close(connection: &Connection) {
     connection.close(VarInt::from_u32(0), b"");
 }
 
-fn client(config: rustls::ClientConfig) -> Result<ClientConfig, TlsError> {
+fn client(config: rustls::ClientConfig, packets_alone: bool) -> Result<ClientConfig, TlsError> {
     let crypto = QuicClientConfig::try_from(config).map_err(TlsError::Quic)?;
     let mut transport = TransportConfig::default();
     transport.max_concurrent_uni_streams(VarInt::from_u32(0));
     // Slices of another transport may take longer than any timeout.
     transport.max_idle_timeout(None);
+    transport.enable_segmentation_offload(!packets_alone);
     let mut client = ClientConfig::new(Arc::new(crypto));
     client.transport_config(Arc::new(transport));
     Ok(client)
