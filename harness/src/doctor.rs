@@ -39,7 +39,7 @@ use source::Source;
 
 /// All conditions in the order of the report. Conditions that change something on the idle host come last, so that they
 /// do not disturb the window.
-const ROWS: [fn(&Source<'_>) -> Condition; 23] = [
+const ROWS: [fn(&Source<'_>) -> Condition; 24] = [
     cpu::cpus,
     cpu::quota,
     cpu::smt,
@@ -63,6 +63,7 @@ const ROWS: [fn(&Source<'_>) -> Condition; 23] = [
     tools::control_groups,
     tools::engine,
     tools::perf,
+    tools::netem,
 ];
 
 #[derive(Debug, Clone, Serialize)]

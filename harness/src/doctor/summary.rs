@@ -36,7 +36,7 @@ pub(super) struct Needs {
 }
 
 /// All abilities with their requirements.
-pub(super) const NEEDS: [Needs; 6] = [
+pub(super) const NEEDS: [Needs; 7] = [
     Needs { name: "startup and idle", needed: &["disk"], shaken_by: &["steal", "foreign_cpu", "other_run"] },
     Needs {
         name: "overhead",
@@ -51,10 +51,11 @@ pub(super) const NEEDS: [Needs; 6] = [
     Needs { name: "limits of processes", needed: &["control_groups"], shaken_by: &[] },
     Needs { name: "containers", needed: &["engine"], shaken_by: &[] },
     Needs { name: "profiles", needed: &["perf"], shaken_by: &[] },
+    Needs { name: "lost packets", needed: &["netem"], shaken_by: &[] },
 ];
 
 /// Conditions that some stages need and that do not affect numbers.
-const TOOLS: [&str; 3] = ["control_groups", "engine", "perf"];
+const TOOLS: [&str; 4] = ["control_groups", "engine", "perf", "netem"];
 
 impl Answer {
     pub const fn word(self) -> &'static str {
@@ -123,7 +124,7 @@ mod tests {
         conditions
     }
 
-    fn answers(states: &[(&'static str, State)]) -> [Answer; 6] {
+    fn answers(states: &[(&'static str, State)]) -> [Answer; 7] {
         let found = abilities(&all(states));
         std::array::from_fn(|index| found[index].answer)
     }
@@ -131,12 +132,13 @@ mod tests {
     #[test]
     fn an_ability_is_as_good_as_the_worst_condition_that_it_needs() {
         use Answer::{Limited, No, Unknown, Yes};
-        assert_eq!(answers(&[]), [Yes; 6]);
-        assert_eq!(answers(&[("cpus", State::Fair)]), [Yes, Yes, Limited, Yes, Yes, Yes]);
-        assert_eq!(answers(&[("steal", State::Poor), ("timer_lag", State::Fair)]), [Limited, No, No, Yes, Yes, Yes]);
-        assert_eq!(answers(&[("other_run", State::Poor)]), [Limited, Limited, Limited, Yes, Yes, Yes]);
-        assert_eq!(answers(&[("timer_lag", State::Unknown)]), [Yes, Unknown, Yes, Yes, Yes, Yes]);
-        assert_eq!(answers(&[("engine", State::Poor)]), [Yes, Yes, Yes, Yes, No, Yes]);
+        assert_eq!(answers(&[]), [Yes; 7]);
+        assert_eq!(answers(&[("cpus", State::Fair)]), [Yes, Yes, Limited, Yes, Yes, Yes, Yes]);
+        let shaken = [("steal", State::Poor), ("timer_lag", State::Fair)];
+        assert_eq!(answers(&shaken), [Limited, No, No, Yes, Yes, Yes, Yes]);
+        assert_eq!(answers(&[("other_run", State::Poor)]), [Limited, Limited, Limited, Yes, Yes, Yes, Yes]);
+        assert_eq!(answers(&[("timer_lag", State::Unknown)]), [Yes, Unknown, Yes, Yes, Yes, Yes, Yes]);
+        assert_eq!(answers(&[("engine", State::Poor)]), [Yes, Yes, Yes, Yes, No, Yes, Yes]);
         let found = abilities(&all(&[("cpus", State::Fair), ("disk", State::Poor)]));
         assert_eq!(found[2].because.as_deref(), Some("disk: value"));
         assert_eq!(abilities(&[])[0].answer, Unknown, "without conditions the answer is unknown");

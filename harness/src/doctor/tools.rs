@@ -1,4 +1,4 @@
-//! Examines what a run needs (control groups, containers, perf), and whether another run is active.
+//! Examines what a run needs (control groups, containers, perf, netem), and whether another run is active.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +11,7 @@ use crate::measure::ResourceLimits;
 use harness_base::units::Bytes;
 use harness_rig::cgroup::{self, Own};
 use harness_rig::host::{self, Lock};
+use harness_rig::netem::{self, Netem};
 use harness_rig::target::{ContainerError, engine_version};
 
 /// Up to this level, all users may sample the kernel on behalf of their own processes.
@@ -125,6 +126,19 @@ fn judge_perf(level: Option<f64>, root: bool, program: Option<PathBuf>) -> Condi
         .improve("sudo sysctl -w kernel.perf_event_paranoid=1")
 }
 
+/// Checks whether netem can impair packets, by preparing a network namespace that ends with the check.
+pub(super) fn netem(_: &Source<'_>) -> Condition {
+    judge_netem(&Netem::try_out())
+}
+
+fn judge_netem(attempt: &Result<(), netem::Error>) -> Condition {
+    let (name, why) = ("netem", "netem of the kernel loses packets of TCP, which no relay can do; nothing else needs it");
+    match attempt {
+        Ok(()) => Condition::new(name, why, State::Good, "a network namespace with netem can be created"),
+        Err(error) => advised(name, why, error.problem(), error.remedy()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -158,6 +172,14 @@ mod tests {
         let none = judge_engine(&Err(ContainerError::NoEngine { socket: "/var/run/docker.sock".into() }));
         assert_eq!(none.value, "no container engine: there is no socket /var/run/docker.sock");
         assert!(none.improve.is_some_and(|how| how.contains("systemctl start docker")));
+    }
+
+    #[test]
+    fn netem_is_there_or_has_a_reason() {
+        assert_eq!(judge_netem(&Ok(())).state, State::Good);
+        let missing = judge_netem(&Err(netem::Error::NoNetem { said: "Error: unknown.".to_owned() }));
+        assert_eq!((missing.state, missing.value.as_str()), (State::Poor, "this kernel has no netem (sch_netem): Error: unknown."));
+        assert!(missing.improve.is_some_and(|how| how.contains("modprobe sch_netem")));
     }
 
     #[test]

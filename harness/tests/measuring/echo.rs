@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use rand::Rng;
 
 /// Returns a scenario of the bundled server with these flags. Its audit tolerates what that of `support::sidecar` does.
-fn scenario(flags: &[&str], stages: &str) -> String {
+pub fn scenario(flags: &[&str], stages: &str) -> String {
     let flags: String = flags.iter().map(|flag| format!(", \"{flag}\"")).collect();
     format!(
         r#"
@@ -43,7 +43,7 @@ proxy = "https://127.0.0.1:{{port.echo}}"
 }
 
 /// Six rounds of one instance.
-const SHORT: &str = "rounds = 6\ninstances = 1\nwarmup = \"100ms\"\nwindow = \"250ms\"";
+pub const SHORT: &str = "rounds = 6\ninstances = 1\nwarmup = \"100ms\"\nwindow = \"250ms\"";
 
 /// A metric, and how many round trips it takes.
 const ROUND_TRIPS: [(&str, f64, f64); 5] = [

@@ -40,6 +40,7 @@ mod limits;
 mod load;
 mod matrix;
 mod mcp;
+mod netem;
 mod network;
 mod pods;
 mod profile;

@@ -18,7 +18,7 @@ use harness::measure::{Arm, PathName, StageRecord};
 
 /// Returns a scenario with these stages of kind `overhead`, each with its network. Relays may be late on a busy machine, where medians are
 /// compared.
-fn scenario(flags: &[&str], rounds: u32, stages: &[(&str, &str)]) -> String {
+pub fn scenario(flags: &[&str], rounds: u32, stages: &[(&str, &str)]) -> String {
     let stage = |(name, network): &(&str, &str)| {
         format!(
             "[stage.{name}]\nkind = \"overhead\"\nnetwork = {network}\nrounds = {rounds}\nrate = \"200/s\"\nconnections = 20\n\
@@ -30,7 +30,7 @@ fn scenario(flags: &[&str], rounds: u32, stages: &[(&str, &str)]) -> String {
 }
 
 /// Returns the median of an arm's median response times, in microseconds.
-fn median_us(stage: &StageRecord, arm: Arm) -> f64 {
+pub fn median_us(stage: &StageRecord, arm: Arm) -> f64 {
     let trials = stage.valid_rounds().filter_map(|round| round.trial(arm));
     let mut medians: Vec<u64> = trials.map(|trial| trial.load.latencies.response.quantile(0.5).unwrap().0).collect();
     medians.sort_unstable();

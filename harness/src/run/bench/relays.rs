@@ -20,7 +20,8 @@ use harness_base::exit::Exit;
 use harness_base::units::Nanos;
 use harness_rig::netem::Place;
 use harness_rig::paths::Path;
-use harness_rig::target::{self, HttpUrl, RunningRelay, Way};
+use harness_rig::target::{self, HttpUrl, Running, RunningRelay, Way};
+use mock_upstream::relay::RelayReport;
 
 /// Time limit for a relay to listen.
 const DEADLINE: Nanos = Nanos::from_secs(10);
@@ -157,13 +158,20 @@ async fn start(
     let name = format!("relay-{}-{name}", path_name.name());
     let launched = target::launch_relay(path, ways, &rig.site, (&name, rig.plan.scenario.seed));
     let RunningRelay { addresses, running, admin } = launched.map_err(|error| launch_halt(&error))?;
-    let (running, came_up) = come_up(&rig.interrupt, running, DEADLINE).await?;
-    if let Err(error) = came_up {
-        let what = format!("the relay of the {} path did not come up", path_name.name());
-        let failure = Failure::new(Cause::Error(iter::once(what).chain(causes(&error)).collect()), Exit::Usage);
-        return Err(Halt::from(failure.with_log(running.log_tail(LINES))));
-    }
     let pipes = admin.ok_or_else(|| Halt::tool("the keeper gave a relay no pipes"))?;
     let admin = Admin::over(pipes).map_err(|error| Halt::tooling(&error))?;
+    let failed = |running: &Running, causes: Vec<String>| {
+        let what = format!("the relay of the {} path did not come up", path_name.name());
+        let failure = Failure::new(Cause::Error(iter::once(what).chain(causes).collect()), Exit::Usage);
+        Halt::from(failure.with_log(running.log_tail(LINES)))
+    };
+    if shaped.is_some() {
+        // A probe would cross netem. The relay answers once its sockets are bound.
+        let answered = rig.interrupt.or(admin.ask::<RelayReport>("counts")).await?;
+        answered.map_err(|error| failed(&running, causes(&*error)))?;
+        return Ok((Relay { path: path_name, admin, running, shaped }, addresses));
+    }
+    let (running, came_up) = come_up(&rig.interrupt, running, DEADLINE).await?;
+    came_up.map_err(|error| failed(&running, causes(&error)))?;
     Ok((Relay { path: path_name, admin, running, shaped }, addresses))
 }

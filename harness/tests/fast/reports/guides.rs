@@ -11,7 +11,7 @@ use harness::measure::launch::LaunchRecord;
 use harness::measure::outcome::Outcomes;
 use harness::measure::trial::Ledger;
 use harness::measure::usage::{HostUsage, Reading, Series, TreeUsage};
-use harness::measure::{Arm, LoadFacts, Pace, PathName, RelayFacts, RelayLag};
+use harness::measure::{Arm, LoadFacts, NetemFacts, NetemLine, Pace, PathName, RelayFacts, RelayLag};
 use harness::scenario::Scenario;
 use harness_base::clock::Mono;
 use harness_base::exit::Exit;
@@ -237,6 +237,11 @@ fn late_relay() -> RelayFacts {
         lag: RelayLag::of(&[(9_000_000, 40)]),
         wait: None,
         stall_ns: Some(0),
+        netem: Some(NetemFacts {
+            loss: 0.5,
+            forward: NetemLine { packets: 990, bytes: 0, dropped: 10 },
+            ..NetemFacts::default()
+        }),
     }
 }
 

@@ -59,6 +59,24 @@ fn both_transports_are_measured_unless_the_path_loses_packets() {
 }
 
 #[test]
+fn netem_loses_packets_of_both_transports() {
+    let text = format!("{ECHO}\n[network]\nnetem = true\n");
+    let found = good(&text, &[]);
+    let [echo, lossy, most] = &found.stages[..] else { panic!("{:?}", found.stages) };
+    assert!(lossy.work.planned().load().unwrap().paired && echo.is_netem() && lossy.is_netem() && !most.is_netem());
+    let transports = *lossy.work.planned().transports().unwrap();
+    assert!(transports.has_tcp() && transports.path.is_some_and(|path| path.netem), "{transports:?}");
+    let plan = Plan::new(&found, &Options::default()).unwrap().to_string();
+    let words = plan.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("10Mbit/s, 1% of the packets lost, by netem"), "{words}");
+    let only = |stages: &str| mistakes(&text.replace(stages, "path = {}"), &[]);
+    assert_eq!(only("path = { delay = \"10ms\" }"), Vec::<String>::new(), "a path that does nothing is a path");
+    let overtaking = text.replace("path = { delay = \"10ms\" }", "path = { reorder = \"1%\" }");
+    let found = mistakes(&overtaking, &[]);
+    assert!(found.iter().any(|mistake| mistake.contains("stage.echo.path.reorder") && mistake.contains("needs a delay")), "{found:#?}");
+}
+
+#[test]
 fn mistakes_of_echoes_are_named() {
     for (from, to, message) in [
         ("size = \"4KiB\"", "size = \"15B\"", "must be 16B to 4MiB, is 15B"),

@@ -1,7 +1,7 @@
 //! Reads the impaired paths, and says what cannot be kept.
 
 use harness_base::units::{BitRate, Bytes};
-use harness_rig::paths::{Path, PathReset, PathStall, Paths};
+use harness_rig::paths::{Path, PathNetem, PathReset, PathStall, Paths};
 
 use super::*;
 
@@ -70,11 +70,17 @@ fn what_a_relay_cannot_do_is_refused_with_the_reason_and_the_way_out() {
     for (network, words) in [
         (
             "client = { loss = \"1%\" }",
-            ["network.client.loss", "kernel acknowledges and repairs them", "need netem"].as_slice(),
+            ["network.client.loss", "kernel acknowledges and repairs them", "write netem = true"].as_slice(),
         ),
         ("client = { reorder = \"1%\" }", &["network.client.reorder", "puts them in order"]),
         ("upstream = { duplicate = \"1%\" }", &["network.upstream.duplicate", "drops duplicates"]),
-        ("netem = true", &["network.netem", "this edition has no netem", "remove it"]),
+        ("netem = true", &["network.netem", "no stage of this scenario has a path", "loss = "]),
+        ("netem = 1", &["network.netem"]),
+        (
+            "netem = true\nclient = { reorder = \"1%\" }",
+            &["network.client.reorder", "needs a delay", "because it is not delayed"],
+        ),
+        ("netem = true\nclient = { loss = \"100%\" }", &["network.client.loss", "less than 100%"]),
         ("client = { delai = \"1ms\" }", &["network.client.delai", "did you mean delay?"]),
         ("clients = { delay = \"1ms\" }", &["network.clients", "did you mean client?"]),
         ("client = { delay = \"11s\" }", &["network.client.delay", "must be at most 10s"]),
@@ -111,4 +117,48 @@ fn a_path_that_nothing_would_cross_is_refused() {
     found(&idle, "impairs nothing: no stage of this scenario uses it");
     let faults = with("[stage.faults]\nnetwork = { client = {} }\nfaults = [\"restart\"]");
     found(&faults, "stage.faults.network: unknown key");
+}
+
+#[test]
+fn netem_makes_the_paths_of_all_stages() {
+    let text = with(
+        "[network]\nnetem = true\nclient = { delay = \"10ms\", loss = \"1%\" }\n[stage.capacity.network.upstream]\nduplicate = \"2%\"\n\
+         [stage.startup]\n[stage.bare]\nkind = \"overhead\"\nnetwork = { client = {} }",
+    );
+    let text = text.replace("[stage.capacity]\nvus = 20\n", "");
+    let scenario = good(&text, &[]);
+    let netem = Some(PathNetem { loss: 0.01, ..PathNetem::default() });
+    let client = Path { delay_ns: Nanos::from_millis(10), netem, ..Path::default() };
+    assert_eq!(of(&scenario, "overhead"), Paths { client: Some(client), upstream: None });
+    let upstream = of(&scenario, "capacity").upstream.unwrap();
+    assert_eq!(upstream.netem, Some(PathNetem { duplicate: 0.02, ..PathNetem::default() }));
+    assert_eq!(of(&scenario, "bare").client.unwrap().netem, Some(PathNetem::default()));
+    let plan = |stages: &[&str]| {
+        let stages = stages.iter().map(|name| (*name).to_owned()).collect();
+        Plan::new(&scenario, &Options { stages, ..Options::default() }).unwrap()
+    };
+    assert!(plan(&[]).is_netem() && plan(&["bare"]).is_netem() && !plan(&["startup"]).is_netem());
+    let words = plan(&[]).to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("10ms each way (round trip 20ms), 1% of the packets lost, by netem in overhead"), "{words}");
+}
+
+#[test]
+fn netem_is_refused_where_it_does_not_reach() {
+    let netem = "[network]\nnetem = true\nclient = { delay = \"1ms\" }\n";
+    let found = |text: &str, words: &[&str]| {
+        let found = mistakes(text, &[]);
+        assert!(found.iter().any(|mistake| words.iter().all(|word| mistake.contains(word))), "{words:?}: {found:#?}");
+    };
+    let good = with(netem);
+    assert_eq!(mistakes(&good, &[]), Vec::<String>::new());
+    let container = good.replace("[target.process]", "[target.container]\nimage = \"x\"");
+    found(&container, &["target.container", "network namespace of its engine", "start the program with [target.process]"]);
+    let start = good.find("[target.process]").unwrap();
+    let end = good.find("[target.endpoints]").unwrap();
+    let external = format!("{}[target.external]\nport = 8080\n{}", &good[..start], &good[end..]);
+    found(&external, &["target.external", "runs already, in the network of the host"]);
+    let url = good.replace("[upstream.builtin]", "[upstream]\nurl = \"http://127.0.0.1:9\"");
+    found(&url, &["upstream.url", "write [upstream.builtin]"]);
+    found(&format!("{good}[stage.own]\nkind = \"overhead\"\nnetwork = {{ netem = true }}\n"), &["stage.own.network.netem", "holds for all stages"]);
+    found(&format!("{good}[matrix]\n\"network.netem\" = [true, false]\n"), &["network.netem", "one network namespace"]);
 }
