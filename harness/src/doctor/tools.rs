@@ -132,7 +132,8 @@ pub(super) fn netem(_: &Source<'_>) -> Condition {
 }
 
 fn judge_netem(attempt: &Result<(), netem::Error>) -> Condition {
-    let (name, why) = ("netem", "netem of the kernel loses packets of TCP, which no relay can do; nothing else needs it");
+    let (name, why) =
+        ("netem", "netem of the kernel loses packets of TCP, which no relay can do; nothing else needs it");
     match attempt {
         Ok(()) => Condition::new(name, why, State::Good, "a network namespace with netem can be created"),
         Err(error) => advised(name, why, error.problem(), error.remedy()),
@@ -178,7 +179,10 @@ mod tests {
     fn netem_is_there_or_has_a_reason() {
         assert_eq!(judge_netem(&Ok(())).state, State::Good);
         let missing = judge_netem(&Err(netem::Error::NoNetem { said: "Error: unknown.".to_owned() }));
-        assert_eq!((missing.state, missing.value.as_str()), (State::Poor, "this kernel has no netem (sch_netem): Error: unknown."));
+        assert_eq!(
+            (missing.state, missing.value.as_str()),
+            (State::Poor, "this kernel has no netem (sch_netem): Error: unknown.")
+        );
         assert!(missing.improve.is_some_and(|how| how.contains("modprobe sch_netem")));
     }
 

@@ -37,7 +37,8 @@ fn places(stage: &Stage) -> Vec<(Place, Impairment)> {
     let all = |places: &[Place], impairment: Option<Impairment>| -> Vec<(Place, Impairment)> {
         impairment.into_iter().flat_map(|one| places.iter().map(move |place| (*place, one))).collect()
     };
-    [all(&CLIENT, client), all(&UPSTREAM, upstream), all(&[Carried::Udp, Carried::Tcp].map(Carried::place), echo)].concat()
+    [all(&CLIENT, client), all(&UPSTREAM, upstream), all(&[Carried::Udp, Carried::Tcp].map(Carried::place), echo)]
+        .concat()
 }
 
 /// The part of a path that netem makes.
@@ -65,7 +66,9 @@ pub(crate) async fn shape(
     impairment: Option<Impairment>,
 ) -> Result<Option<Shaped>, Halt> {
     let Some(impairment) = impairment else { return Ok(None) };
-    let Some(netem) = rig.netem.clone() else { return Err(Halt::tool("the run is in no network namespace of its own")) };
+    let Some(netem) = rig.netem.clone() else {
+        return Err(Halt::tool("the run is in no network namespace of its own"));
+    };
     for place in places {
         let shaped = rig.interrupt.or(netem.shape_aside(*place, impairment)).await?;
         shaped.map_err(|error| Halt::tooling(&error))?;

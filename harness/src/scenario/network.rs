@@ -23,8 +23,7 @@ const PACKETS: [(&str, &str); 3] = [
 ];
 
 /// What to write instead of the keys that need packets.
-const WITHOUT_PACKETS: &str =
-    "write netem = true in [network] where the kernel has netem, or leave it out; stalls and resets show how a target handles a bad path";
+const WITHOUT_PACKETS: &str = "write netem = true in [network] where the kernel has netem, or leave it out; stalls and resets show how a target handles a bad path";
 
 /// What the paths are between.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +91,8 @@ fn check_inside(root: &Section<'_>, Ends { target, upstream }: Ends<'_>) {
     let upstream = matches!(upstream, Some(Upstream::Url(_)));
     let upstream = upstream.then_some(("upstream.url", "runs already, in the network of the host"));
     for (key, place) in target.into_iter().chain(upstream) {
-        let hint = if key == "upstream.url" { "remove netem from [network], or write [upstream.builtin]" } else { hint };
+        let hint =
+            if key == "upstream.url" { "remove netem from [network], or write [upstream.builtin]" } else { hint };
         let message = format!("{place}, and netem impairs packets in the network namespace of the run only");
         root.mistake(key, message, Some(hint.to_owned()));
     }

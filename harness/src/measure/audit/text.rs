@@ -205,7 +205,9 @@ impl Check {
             Found::RelayLag { .. } => {
                 "a relay of `network` was late: use a quieter host, a lower `rate`, or a host with more CPUs"
             }
-            Found::PathLoss { .. } => "netem did not lose what the scenario asks for; if this repeats, report it with the result",
+            Found::PathLoss { .. } => {
+                "netem did not lose what the scenario asks for; if this repeats, report it with the result"
+            }
             Found::Stall { process: OwnProcess::Stopwatch, .. } => {
                 "other programs kept the stopwatch from running: stop them (see `top`), then repeat"
             }

@@ -73,7 +73,10 @@ fn netem_loses_packets_of_both_transports() {
     assert_eq!(only("path = { delay = \"10ms\" }"), Vec::<String>::new(), "a path that does nothing is a path");
     let overtaking = text.replace("path = { delay = \"10ms\" }", "path = { reorder = \"1%\" }");
     let found = mistakes(&overtaking, &[]);
-    assert!(found.iter().any(|mistake| mistake.contains("stage.echo.path.reorder") && mistake.contains("needs a delay")), "{found:#?}");
+    assert!(
+        found.iter().any(|mistake| mistake.contains("stage.echo.path.reorder") && mistake.contains("needs a delay")),
+        "{found:#?}"
+    );
 }
 
 #[test]

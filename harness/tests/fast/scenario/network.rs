@@ -152,13 +152,19 @@ fn netem_is_refused_where_it_does_not_reach() {
     let good = with(netem);
     assert_eq!(mistakes(&good, &[]), Vec::<String>::new());
     let container = good.replace("[target.process]", "[target.container]\nimage = \"x\"");
-    found(&container, &["target.container", "network namespace of its engine", "start the program with [target.process]"]);
+    found(
+        &container,
+        &["target.container", "network namespace of its engine", "start the program with [target.process]"],
+    );
     let start = good.find("[target.process]").unwrap();
     let end = good.find("[target.endpoints]").unwrap();
     let external = format!("{}[target.external]\nport = 8080\n{}", &good[..start], &good[end..]);
     found(&external, &["target.external", "runs already, in the network of the host"]);
     let url = good.replace("[upstream.builtin]", "[upstream]\nurl = \"http://127.0.0.1:9\"");
     found(&url, &["upstream.url", "write [upstream.builtin]"]);
-    found(&format!("{good}[stage.own]\nkind = \"overhead\"\nnetwork = {{ netem = true }}\n"), &["stage.own.network.netem", "holds for all stages"]);
+    found(
+        &format!("{good}[stage.own]\nkind = \"overhead\"\nnetwork = {{ netem = true }}\n"),
+        &["stage.own.network.netem", "holds for all stages"],
+    );
     found(&format!("{good}[matrix]\n\"network.netem\" = [true, false]\n"), &["network.netem", "one network namespace"]);
 }

@@ -54,11 +54,7 @@ impl Place {
     }
 }
 
-fn way(
-    arm: &ArmAddress,
-    workload: &Workload,
-    (request, packets_alone): (&str, bool),
-) -> Result<Way, ChildError> {
+fn way(arm: &ArmAddress, workload: &Workload, (request, packets_alone): (&str, bool)) -> Result<Way, ChildError> {
     let failed = |cause| ChildError::Tls { arm: arm.arm.name(), cause };
     if arm.arm != workload.quic {
         // As QUIC does: full handshakes of this version.

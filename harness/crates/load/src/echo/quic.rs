@@ -53,7 +53,13 @@ impl Quic {
         let full = client(config.clone(), packets_alone)?;
         config.resumption = Resumption::in_memory_sessions(64);
         config.enable_early_data = true;
-        Ok(Self { address, name: tls.server_name, full, resuming: client(config, packets_alone)?, open: Mutex::default() })
+        Ok(Self {
+            address,
+            name: tls.server_name,
+            full,
+            resuming: client(config, packets_alone)?,
+            open: Mutex::default(),
+        })
     }
 
     /// Opens a stream of the shared connection, which is opened first unless it is open. Returns whether it was.

@@ -4,7 +4,15 @@ use super::*;
 use crate::lost::{LostNode, LostWhy};
 
 fn job() -> Job {
-    Job { arms: Vec::new(), requests: Vec::new(), connections: 1, workers: 0, seed: 1, stripe: None, packets_alone: false }
+    Job {
+        arms: Vec::new(),
+        requests: Vec::new(),
+        connections: 1,
+        workers: 0,
+        seed: 1,
+        stripe: None,
+        packets_alone: false,
+    }
 }
 
 /// Plays a hub that answers each line with these frames. Returns control's streams, and the lines when all were answered.

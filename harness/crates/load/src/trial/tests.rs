@@ -8,7 +8,15 @@ const WINDOW: Nanos = Nanos::from_millis(50);
 
 /// Returns the trial of a generator whose job has `all` connections, of which `connections` take part, from `start_at` on.
 fn trial(pace: Pace, (all, connections): (u64, u64), start_at: Mono, stripe: Option<Stripe>) -> Trial {
-    let job = Job { arms: Vec::new(), requests: Vec::new(), connections: all, workers: 0, seed: 7, stripe, packets_alone: false };
+    let job = Job {
+        arms: Vec::new(),
+        requests: Vec::new(),
+        connections: all,
+        workers: 0,
+        seed: 7,
+        stripe,
+        packets_alone: false,
+    };
     let order = TrialOrder {
         arm: Arm::Direct,
         pace,

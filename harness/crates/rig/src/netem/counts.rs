@@ -79,10 +79,7 @@ mod tests {
         let counts = Counts::parse(SHOWN.as_bytes()).unwrap();
         let forward = LineCount { packets: 990, bytes: 600_100, dropped: 10 };
         assert_eq!(counts.at(Place::Proxied, Direction::Forward), forward);
-        assert_eq!(
-            counts.at(Place::Proxied, Direction::Backward),
-            LineCount { packets: 8, bytes: 7, dropped: 9 }
-        );
+        assert_eq!(counts.at(Place::Proxied, Direction::Backward), LineCount { packets: 8, bytes: 7, dropped: 9 });
         assert_eq!(counts.at(Place::Upstream, Direction::Forward), LineCount::default());
         assert!(matches!(Counts::parse(b"qdisc noqueue 0:"), Err(Error::Unreadable { .. })));
     }

@@ -44,8 +44,10 @@ mod tests {
     #[test]
     fn a_limited_line_holds_what_it_delays_and_a_queue() {
         assert_eq!(Impairment::default().limit(), 1_000_000);
-        let line = |delay, rate| {
-            Impairment { delay: Nanos::from_millis(delay), bandwidth: Some(BitRate(rate)), ..Impairment::default() }
+        let line = |delay, rate| Impairment {
+            delay: Nanos::from_millis(delay),
+            bandwidth: Some(BitRate(rate)),
+            ..Impairment::default()
         };
         assert_eq!(line(0, 10_000_000).limit(), 175);
         assert_eq!(line(12, 10_000_000).limit(), 175 + 20, "15 kB are under way");

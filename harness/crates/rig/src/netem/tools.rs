@@ -23,9 +23,8 @@ impl Tools {
     /// Returns [`Error::NoTool`].
     pub(super) fn find() -> Result<Self, Error> {
         let path = std::env::var("PATH").unwrap_or_default();
-        let find = |name| {
-            find_program(name, Path::new("/"), &format!("{path}:{FOLDERS}")).map_err(|_| Error::NoTool { name })
-        };
+        let find =
+            |name| find_program(name, Path::new("/"), &format!("{path}:{FOLDERS}")).map_err(|_| Error::NoTool { name });
         Ok(Self { ip: find("ip")?, tc: find("tc")? })
     }
 
@@ -71,8 +70,11 @@ mod tests {
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(run(Path::new("/bin/echo"), &words("one two")).unwrap(), b"one two\n");
         let error = run(Path::new("/bin/ls"), &words("/nonexistent/place")).unwrap_err();
-        assert!(matches!(&error, Error::Refused { command, said }
-            if command == "ls /nonexistent/place" && said.contains("No such file")), "{error}");
+        assert!(
+            matches!(&error, Error::Refused { command, said }
+            if command == "ls /nonexistent/place" && said.contains("No such file")),
+            "{error}"
+        );
         assert!(matches!(run(Path::new("/nonexistent"), &[]), Err(Error::NotStarted { .. })));
     }
 }

@@ -182,10 +182,16 @@ mod tests {
     #[test]
     fn the_relays_of_netem_only_pass_on_at_the_places() {
         let (path, to) = (EchoPath { netem: true, ..PATH }, "[::1]:9".parse().unwrap());
-        assert_eq!((local(&path, Carried::Udp, to), local(&PATH, Carried::Udp, to)), ("127.66.0.1".into(), "[::1]".into()));
+        assert_eq!(
+            (local(&path, Carried::Udp, to), local(&PATH, Carried::Udp, to)),
+            ("127.66.0.1".into(), "[::1]".into())
+        );
         let place = local(&path, Carried::Tcp, to);
         let words = command(&path, Carried::Tcp, (&place, to), 7).join(" ");
-        assert!(words.ends_with("--listen 127.66.0.2:{port.relay} --to [::1]:9 --delay 0ns --jitter 0ns --seed 7"), "{words}");
+        assert!(
+            words.ends_with("--listen 127.66.0.2:{port.relay} --to [::1]:9 --delay 0ns --jitter 0ns --seed 7"),
+            "{words}"
+        );
         assert_eq!((path.impairment().map(|netem| netem.loss), PATH.impairment()), (Some(Ratio(0.01)), None));
         assert!(path.describe().ends_with("1% of the packets lost, by netem"));
     }
