@@ -54,7 +54,7 @@ use harness_base::files;
 use harness_rig::cgroup;
 use harness_rig::host;
 use harness_rig::keeper::{self, Keeper};
-use harness_rig::netem::Netem;
+use harness_rig::netem::{Netem, Place};
 use harness_rig::target::certificates::Certificates;
 use harness_rig::target::{self, Containers, Site};
 use recorder::Recorder;
@@ -99,7 +99,9 @@ pub async fn execute(
     remove_leftovers(plan);
     keeper.scratch(&home.scratch)?;
     let egress = plan.egress.iter().map(|host| host.host.clone());
-    let names = plan.generator.tls.server_name.iter().cloned().chain(egress);
+    // The target finds its upstream at this address where netem makes the path to it.
+    let place = netem.iter().map(|_| Place::Upstream.address().to_string());
+    let names = plan.generator.tls.server_name.iter().cloned().chain(egress).chain(place);
     let site = Site {
         keeper: keeper.clone(),
         ports: Arc::default(),

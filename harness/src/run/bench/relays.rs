@@ -55,10 +55,10 @@ impl Relays {
         let to = port(url)?;
         let way = at(&path, UPSTREAM[0], (to.ip(), to));
         let (relay, addresses) = start(rig, (PathName::Upstream, &path), (&[way], &UPSTREAM), name).await?;
-        let relayed = addresses.first().map(|address| HttpUrl {
-            address: Address::Inet(*address),
-            port: Some(address.port()),
-            ..url.clone()
+        let relayed = addresses.first().map(|address| {
+            // The relay of netem has an address of its own, which the target must be told.
+            let host = if path.netem.is_some() { address.ip().to_string() } else { url.host.clone() };
+            HttpUrl { address: Address::Inet(*address), port: Some(address.port()), host, ..url.clone() }
         });
         self.0.push(relay);
         Ok(relayed)
@@ -80,10 +80,10 @@ impl Relays {
             return Ok(Arms { proxied: proxied.clone(), direct: direct.cloned() });
         };
         let urls = || iter::once(proxied).chain(direct);
-        let way = |(url, place): (&HttpUrl, Place)| Ok(at(&path, place, beside(port(url)?)));
+        let way = |(url, place): (&HttpUrl, Place)| -> Result<Way, Halt> { Ok(at(&path, place, beside(port(url)?))) };
         let ways = urls().zip(CLIENT).map(way).collect::<Result<Vec<Way>, Halt>>()?;
-        let places = &CLIENT[..ways.len().min(CLIENT.len())];
-        let (relay, addresses) = start(rig, (PathName::Client, &path), (&ways, places), name).await?;
+        let places: Vec<Place> = CLIENT.into_iter().take(ways.len()).collect();
+        let (relay, addresses) = start(rig, (PathName::Client, &path), (&ways, &places), name).await?;
         let through =
             |(url, address): (&HttpUrl, &SocketAddr)| HttpUrl { address: Address::Inet(*address), ..url.clone() };
         let mut arms = urls().zip(&addresses).map(through);
