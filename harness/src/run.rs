@@ -82,7 +82,8 @@ pub enum Error {
     NoStage(Box<Failure>),
 }
 
-/// Runs the plan, in the network namespace that [`enter`] returned; `retries` are the previous attempts. When this returns, everything that was started has been stopped.
+/// Runs the plan, in the network namespace that [`enter`] returned; `retries` are the previous attempts. When this returns, everything that was
+/// started has been stopped.
 ///
 /// # Errors
 /// Returns an [`Error`] if the run could not begin.

@@ -63,7 +63,8 @@ impl Load {
             http2,
             stdio: false,
         };
-        let job = Job { arms: vec![arm], requests, connections, workers: 0, seed: 7, stripe: None };
+        let job =
+            Job { arms: vec![arm], requests, connections, workers: 0, seed: 7, stripe: None, packets_alone: false };
         let (child, generator) = launch(job).await;
         Self { child, generator: generator.unwrap() }
     }
@@ -139,8 +140,16 @@ async fn a_preflight_reports_what_came() {
         stdio: false,
     };
     let requests = vec![good, request("lost", 1, "/lost")];
-    let (mut child, generator) =
-        launch(Job { arms: vec![direct], requests, connections: 1, workers: 2, seed: 1, stripe: None }).await;
+    let (mut child, generator) = launch(Job {
+        arms: vec![direct],
+        requests,
+        connections: 1,
+        workers: 2,
+        seed: 1,
+        stripe: None,
+        packets_alone: false,
+    })
+    .await;
     let mut generator = generator.unwrap();
     let preflight = generator.preflight(Arm::Direct).await.unwrap();
     assert!(!preflight.is_ok());
@@ -169,7 +178,15 @@ async fn impossible_orders_are_refused_with_the_reason() {
         stdio: false,
     };
     let odd = Request { body: Body::Template("{{uid}}".to_owned()), ..request("call", 1, "/") };
-    let job = Job { arms: vec![direct], requests: vec![odd], connections: 1, workers: 0, seed: 1, stripe: None };
+    let job = Job {
+        arms: vec![direct],
+        requests: vec![odd],
+        connections: 1,
+        workers: 0,
+        seed: 1,
+        stripe: None,
+        packets_alone: false,
+    };
     let (mut child, refused) = launch(job.clone()).await;
     let message = refused.unwrap_err().to_string();
     assert!(message.contains("request call") && message.contains("{{uid}}"), "{message}");

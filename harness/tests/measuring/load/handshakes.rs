@@ -59,9 +59,16 @@ impl TlsServer {
         let (host, base_path) = (address.to_string(), String::new());
         let arm =
             ArmAddress { arm: Arm::Direct, address: address.into(), host, base_path, tls, http2: None, stdio: false };
-        let (child, generator) =
-            launch(Job { arms: vec![arm], requests: vec![request], connections, workers: 0, seed: 7, stripe: None })
-                .await;
+        let (child, generator) = launch(Job {
+            arms: vec![arm],
+            requests: vec![request],
+            connections,
+            workers: 0,
+            seed: 7,
+            stripe: None,
+            packets_alone: false,
+        })
+        .await;
         Load { child, generator: generator.unwrap() }
     }
 }

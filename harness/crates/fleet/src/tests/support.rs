@@ -153,7 +153,7 @@ pub(super) fn joined(fakes: Vec<Fake>) -> Vec<(NodeFacts, DuplexStream)> {
 }
 
 pub(super) fn job(connections: u64) -> Job {
-    Job { arms: Vec::new(), requests: Vec::new(), connections, workers: 0, seed: 1, stripe: None }
+    Job { arms: Vec::new(), requests: Vec::new(), connections, workers: 0, seed: 1, stripe: None, packets_alone: false }
 }
 
 pub(super) fn order() -> TrialOrder {
