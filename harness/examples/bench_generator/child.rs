@@ -63,7 +63,15 @@ impl Child {
         let host = address.to_string();
         let (address, base_path) = (address.into(), String::new());
         let arms = vec![ArmAddress { arm: Arm::Direct, address, host, base_path, tls: None, http2, stdio: false }];
-        let job = Job { arms, requests: vec![request], connections, workers: args.workers, seed: 1, stripe: None };
+        let job = Job {
+            arms,
+            requests: vec![request],
+            connections,
+            workers: args.workers,
+            seed: 1,
+            stripe: None,
+            packets_alone: false,
+        };
         let mut process = Command::new(&args.harness)
             .arg("__load")
             .stdin(Stdio::piped())
