@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::error::Error;
-use crate::keeper::find_program;
+use crate::keeper::{Refusal, find_program};
 
 /// Where the programs are, beside the folders of `PATH`, which often lacks these.
 const FOLDERS: &str = "/usr/sbin:/sbin";
@@ -20,11 +20,15 @@ impl Tools {
     /// Finds the programs.
     ///
     /// # Errors
-    /// Returns [`Error::NoTool`].
+    /// Returns [`Error::NoTool`], or [`Error::NotStarted`] for a file that is no program.
     pub(super) fn find() -> Result<Self, Error> {
-        let path = std::env::var("PATH").unwrap_or_default();
-        let find =
-            |name| find_program(name, Path::new("/"), &format!("{path}:{FOLDERS}")).map_err(|_| Error::NoTool { name });
+        let path = format!("{}:{FOLDERS}", std::env::var("PATH").unwrap_or_default());
+        let find = |name: &'static str| {
+            find_program(name, Path::new("/"), &path).map_err(|refusal| match refusal {
+                Refusal::NotInPath { .. } => Error::NoTool { name },
+                other => Error::NotStarted { command: name.to_owned(), cause: std::io::Error::other(other) },
+            })
+        };
         Ok(Self { ip: find("ip")?, tc: find("tc")? })
     }
 
