@@ -72,8 +72,7 @@ impl Error {
                 "check the limits of processes and memory with: ulimit -a"
             }
             Self::Refused { .. } => {
-                "the kernel needs sch_netem, sch_prio and cls_u32, and kernels since 6.16 refuse duplicate beside another netem; check with: \
-                 lsmod"
+                "the kernel needs sch_netem, sch_prio and cls_u32, and recent ones refuse duplicate beside another netem; check with: lsmod"
             }
             Self::Unreadable { .. } => "check with: tc -V",
         }

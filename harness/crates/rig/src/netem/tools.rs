@@ -62,7 +62,8 @@ fn run(program: &Path, arguments: &[String]) -> Result<Vec<u8>, Error> {
         return Ok(output.stdout);
     }
     let said = String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
-    Err(Error::Refused { command: command_line(), said })
+    // A hint follows it.
+    Err(Error::Refused { command: command_line(), said: said.trim_end_matches('.').to_owned() })
 }
 
 #[cfg(test)]
