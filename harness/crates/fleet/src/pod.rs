@@ -71,6 +71,8 @@ pub enum CameUp {
     /// The message is for people.
     Failed {
         message: String,
+        /// Whether the target ended by itself. Kubernetes knows how.
+        ended: bool,
     },
 }
 

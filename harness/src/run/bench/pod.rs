@@ -18,6 +18,7 @@ use crate::run::fleet::Fleet;
 use crate::run::fleet::follower::Follower;
 use crate::run::fleet::kubernetes::OnKubernetes;
 use crate::run::fleet::placed::Placed;
+use crate::run::fleet::trouble::Trouble;
 use crate::run::halt::Halt;
 use crate::run::interrupt::Interrupt;
 use crate::run::ledger::{self, Count};
@@ -167,7 +168,7 @@ impl Pod {
         let (fleet, place) =
             pods.ok_or_else(|| Halt::tool("a target in a pod needs [fleet] with engine = \"kubernetes\""))?;
         let placed = rig.interrupt.or(place.start_target(rig.plan, stage, name)).await?;
-        let placed = placed.map_err(|trouble| Halt::tooling(&trouble))?;
+        let placed = placed.map_err(|trouble| not_placed(&trouble))?;
         let own = Self {
             fleet,
             place,
@@ -224,9 +225,9 @@ impl Pod {
         };
         match came_up {
             CameUp::Up(up) => in_force(&self.limits, &up).map(|()| (*up, about, on_host)),
-            CameUp::Failed { message } => {
-                let ending = placed.follower.ended().map(|ending| format!("the target {ending}"));
-                let causes = ending.into_iter().chain([message]).collect();
+            CameUp::Failed { message, ended } => {
+                let known = if ended { reported(|| placed.follower.ended()).await } else { None };
+                let causes = known.map(|ending| format!("the target {ending}")).into_iter().chain([message]).collect();
                 let tail = self.place.log_tail(&self.name, &placed.container).await;
                 Err(Halt::from(Failure::new(Cause::Error(causes), Exit::TargetFailed).with_log(tail)))
             }
@@ -267,7 +268,7 @@ impl Pod {
         match answer {
             PodAnswer::Sampled(sampled) if sampled.target_ended => {
                 limits::none_killed(&sampled.readings, &self.limits)?;
-                Err(ended(reported(target).await.unwrap_or(Ending::Unknown)))
+                Err(ended(reported(|| target.ended()).await.unwrap_or(Ending::Unknown)))
             }
             PodAnswer::Sampled(sampled) => {
                 let Sampled { readings, peak_rss_bytes, target_threads, .. } = sampled.as_ref().clone();
@@ -275,7 +276,7 @@ impl Pod {
                 Ok(Window { readings, peak_rss_bytes, target_threads })
             }
             // A pod that was killed takes its agent with it.
-            PodAnswer::Failed { message } => Err(reported(target).await.map_or_else(|| Halt::tool(message), ended)),
+            PodAnswer::Failed { message } => Err(reported(|| target.ended()).await.map_or_else(|| Halt::tool(message), ended)),
             other => Err(unexpected(other)),
         }
     }
@@ -306,10 +307,10 @@ fn launch_of(up: &Up, facts: PodFacts) -> LaunchRecord {
 }
 
 /// Waits until Kubernetes tells how the target ended; `None` if it does not, because the target lives.
-async fn reported(target: &Running) -> Option<Ending> {
+async fn reported(told: impl Fn() -> Option<Ending>) -> Option<Ending> {
     let reported = async {
         loop {
-            if let Some(ending) = target.ended() {
+            if let Some(ending) = told() {
                 break ending;
             }
             tokio::time::sleep(PAUSE).await;
@@ -320,6 +321,13 @@ async fn reported(target: &Running) -> Option<Ending> {
 
 fn ended(ending: Ending) -> Halt {
     Failure::new(Cause::TargetEnded { ending, when: When::Measured }, Exit::TargetFailed).into()
+}
+
+fn not_placed(trouble: &Trouble) -> Halt {
+    match trouble.of_target() {
+        Some(log) => Failure::of(trouble, Exit::TargetFailed).with_log(log.to_vec()).into(),
+        None => Halt::tooling(trouble),
+    }
 }
 
 fn unexpected(answer: PodAnswer) -> Halt {

@@ -14,7 +14,7 @@ use crate::work::Stage;
 use harness_base::units::Nanos;
 use harness_fleet::secret::NodeSecret;
 use harness_fleet::spec::FleetSpec;
-use harness_kube::Cluster;
+use harness_kube::{Cluster, KubeError};
 use harness_kube::objects::{self, Agent, Common, NODE, Nodes, Owner};
 use harness_load::Streams;
 
@@ -153,7 +153,13 @@ impl OnKubernetes {
         };
         let pod = objects::target(&self.common(), &self.owner, instance, &shaped.shape(), &agent)?;
         self.cluster.create_pod(&pod).await?;
-        let placed = self.running(&self.agent(instance), shaped.container()).await;
+        let mut placed = self.running(&self.agent(instance), shaped.container()).await;
+        if let Err(Trouble::Kubernetes(KubeError::Ended(failure))) = &placed
+            && failure.has_ended
+            && failure.container.as_deref() == Some(shaped.container())
+        {
+            placed = Err(Trouble::TargetEnded(failure.clone()));
+        }
         if placed.is_err() {
             self.end_target(instance).await;
         }

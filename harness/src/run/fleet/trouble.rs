@@ -40,6 +40,10 @@ pub(crate) enum Trouble {
     #[cfg(feature = "kubernetes")]
     #[error(transparent)]
     Kubernetes(#[from] harness_kube::KubeError),
+    /// The target ended while its pod started.
+    #[cfg(feature = "kubernetes")]
+    #[error("pod {}: {}: {}", .0.pod, .0.reason, .0.message)]
+    TargetEnded(Box<harness_kube::PodFailure>),
     #[cfg(feature = "kubernetes")]
     #[error(transparent)]
     Object(#[from] harness_kube::objects::ObjectError),
@@ -58,6 +62,17 @@ pub(crate) enum Trouble {
         "this harness was built without Kubernetes; install a release, or build it with: cargo build --release -p harness --features kubernetes"
     )]
     Without,
+}
+
+impl Trouble {
+    /// Returns the last lines that the target printed, if the target is what failed.
+    pub(crate) fn of_target(&self) -> Option<&[String]> {
+        match self {
+            #[cfg(feature = "kubernetes")]
+            Self::TargetEnded(failure) => Some(&failure.printed),
+            _ => None,
+        }
+    }
 }
 
 fn listed(failures: &[String]) -> String {

@@ -78,7 +78,7 @@ impl Hub {
         let FromAgent::Started(started) = answer else { panic!("it answers another order: {answer:?}") };
         match started.came_up {
             CameUp::Up(up) => Ok(*up),
-            CameUp::Failed { message } => Err(message),
+            CameUp::Failed { message, .. } => Err(message),
         }
     }
 

@@ -93,7 +93,7 @@ impl Worker {
     async fn begin(&mut self, order: &AgentOrder, offset_ns: i64) -> FromAgent {
         let came_up = match self.start(&order.target).await {
             Ok(up) => CameUp::Up(Box::new(up_to_control(up, offset_ns))),
-            Err(error) => CameUp::Failed { message: chain(&error) },
+            Err(error) => CameUp::Failed { message: chain(&error), ended: error.is_end() },
         };
         FromAgent::Started(Box::new(Started { about: self.about.clone(), on_host: Vec::new(), came_up }))
     }

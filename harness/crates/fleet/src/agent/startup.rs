@@ -52,6 +52,13 @@ pub(super) enum NotUp {
     Twice,
 }
 
+impl NotUp {
+    /// Returns whether the target ended by itself.
+    pub(super) const fn is_end(&self) -> bool {
+        matches!(self, Self::Probe(probe::Error::Exited { .. }))
+    }
+}
+
 /// A startup that is being watched.
 #[derive(Debug)]
 pub(super) struct Startup {

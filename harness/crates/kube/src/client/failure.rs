@@ -20,13 +20,18 @@ pub struct PodFailure {
     /// The reason, as Kubernetes calls it.
     pub reason: String,
     pub message: String,
+    /// The last lines that the container printed, or what it left as its last message.
+    pub printed: Vec<String>,
     /// Whether waiting longer helps nothing.
     pub is_final: bool,
+    /// Whether the container ran, and ended by itself.
+    pub has_ended: bool,
 }
 
 impl fmt::Display for PodFailure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "pod {}: {}: {}", self.pod, self.reason, self.message)
+        write!(out, "pod {}: {}: {}", self.pod, self.reason, self.message)?;
+        if self.printed.is_empty() { Ok(()) } else { write!(out, "; its last lines: {}", self.printed.join(" | ")) }
     }
 }
 
@@ -34,7 +39,7 @@ impl PodFailure {
     /// Describes a pod that may still run.
     pub(super) fn pending(pod: &str, reason: &str, message: &str) -> Self {
         let (pod, reason, message) = (pod.to_owned(), reason.to_owned(), message.to_owned());
-        Self { pod, container: None, reason, message, is_final: false }
+        Self { pod, container: None, reason, message, printed: Vec::new(), is_final: false, has_ended: false }
     }
 
     /// Returns why this pod does not run; `None` if it runs, or has no obstacle yet.
@@ -46,7 +51,7 @@ impl PodFailure {
     /// Adds the last lines that the container printed.
     pub(super) fn and_log(mut self, lines: &[String]) -> Self {
         if !lines.is_empty() {
-            self.message = format!("{}; its last lines: {}", self.message, lines.join(" | "));
+            self.printed = lines.to_vec();
         }
         self
     }
@@ -59,22 +64,22 @@ fn of_container(pod: &Value, status: &Value) -> Option<PodFailure> {
     let restarts = status["restartCount"].as_u64().unwrap_or(0);
     let ended = [&status["state"]["terminated"], &status["lastState"]["terminated"]];
     let ended = ended.into_iter().find(|ended| ended.is_object()).filter(|ended| matters(pod, &container, ended));
-    let failure = |reason, message, is_final| {
-        Some(PodFailure { pod: name(pod), container: Some(container.clone()), reason, message, is_final })
+    let failure = |reason, message, (is_final, has_ended), printed| {
+        let container = Some(container.clone());
+        Some(PodFailure { pod: name(pod), container, reason, message, printed, is_final, has_ended })
     };
     if let Some(ended) = ended {
         let code = ended["exitCode"].as_i64().unwrap_or_default();
         let again = if restarts > 0 { format!(", restarted {restarts} times") } else { String::new() };
-        let said = text(&ended["message"]);
-        let colon = if said.is_empty() { "" } else { ": " };
+        let printed = text(&ended["message"]).lines().map(str::to_owned).collect();
         let reason = Some(text(&ended["reason"])).filter(|reason| !reason.is_empty()).unwrap_or("Error".to_owned());
-        return failure(reason, format!("container {container}, exit code {code}{again}{colon}{}", said.trim()), true);
+        return failure(reason, format!("container {container}, exit code {code}{again}"), (true, true), printed);
     }
     if USUAL.contains(&reason.as_str()) {
         return None;
     }
     let is_final = reason != AGAIN;
-    failure(reason, format!("container {container}: {said}"), is_final)
+    failure(reason, format!("container {container}: {said}"), (is_final, false), Vec::new())
 }
 
 /// Returns whether the end of a container is none that the pod waits for: an init container may end well.
@@ -92,7 +97,9 @@ fn evicted(pod: &Value) -> Option<PodFailure> {
         container: None,
         reason,
         message: text(&status["message"]),
+        printed: Vec::new(),
         is_final: true,
+        has_ended: false,
     })
 }
 
@@ -172,7 +179,7 @@ mod tests {
         let killed = of_target(&json!({ "terminated": { "exitCode": 137, "reason": "OOMKilled" } })).unwrap();
         assert_eq!(killed, ("pod p1: OOMKilled: container target, exit code 137".to_owned(), true));
         let ended = of_target(&json!({ "terminated": { "exitCode": 0, "message": "bye\n" } })).unwrap();
-        assert_eq!(ended, ("pod p1: Error: container target, exit code 0: bye".to_owned(), true));
+        assert_eq!(ended, ("pod p1: Error: container target, exit code 0; its last lines: bye".to_owned(), true));
         let again = json!({
             "name": "agent",
             "restartCount": 2,
@@ -181,7 +188,8 @@ mod tests {
         });
         let failure = PodFailure::of(&pod(&json!({ "initContainerStatuses": [again] }))).unwrap();
         assert_eq!(failure.message, "container agent, exit code 1, restarted 2 times");
+        assert!(failure.has_ended && !PodFailure::pending("p1", "Unschedulable", "0/3").has_ended);
         let lines = ["one".to_owned(), "two".to_owned()];
-        assert!(failure.and_log(&lines).message.ends_with("; its last lines: one | two"));
+        assert!(failure.and_log(&lines).to_string().ends_with("; its last lines: one | two"));
     }
 }
