@@ -103,12 +103,12 @@ impl<'f> Said<'f> {
         for field in fields {
             // Most fields differ from these in the length of their names.
             match field.name.len() {
-                10 if field.name.eq_ignore_ascii_case("connection") => {
+                10 if is_named(field, "connection") => {
                     said.close |= has_token(field.value, b"close");
                     said.keep_alive |= has_token(field.value, b"keep-alive");
                 }
-                14 if field.name.eq_ignore_ascii_case("content-length") => said.add_lengths(field.value),
-                17 if field.name.eq_ignore_ascii_case("transfer-encoding") => said.codings = Some(field.value),
+                14 if is_named(field, "content-length") => said.add_lengths(field.value),
+                17 if is_named(field, "transfer-encoding") => said.codings = Some(field.value),
                 _ => {}
             }
         }
@@ -117,6 +117,12 @@ impl<'f> Said<'f> {
 
     /// Adds a `content-length`. A length that is repeated must be the same each time (RFC 9110, section 8.6).
     fn add_lengths(&mut self, value: &[u8]) {
+        if self.length.is_none()
+            && let Some(length) = number(value)
+        {
+            self.length = Some(Ok(length));
+            return;
+        }
         for length in value.split(|byte| *byte == b',') {
             let length = number(length).ok_or(HeadError::ContentLength);
             let is_first = self.length.is_none();
@@ -139,6 +145,11 @@ impl<'f> Said<'f> {
             (None, _) => self.length.map_or(Ok(Framing::Close), |length| length.map(Framing::Length)),
         }
     }
+}
+
+/// Returns whether a field has a name, which is given in small letters, as most servers write it.
+fn is_named(field: &Header<'_>, name: &str) -> bool {
+    field.name == name || field.name.eq_ignore_ascii_case(name)
 }
 
 /// Parses digits alone: a sign is not allowed.
