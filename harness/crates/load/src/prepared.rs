@@ -56,8 +56,32 @@ enum Content {
 #[derive(Default)]
 pub(super) struct Scratch {
     text: Vec<u8>,
+    /// How many digits the length of the last body had, over HTTP/1.1.
+    digits: usize,
+    /// The body over HTTP/2.
     body: Vec<u8>,
     content: Bytes,
+}
+
+impl Scratch {
+    /// Appends the length of the next body, the empty line and the body to the head of a request. The body is written in its place, behind as
+    /// many digits as the length before had, and is moved if its own has more or fewer.
+    fn append_body(&mut self, template: &Template, fields: &mut Fields) {
+        let text = &mut self.text;
+        let place = text.len()..text.len() + self.digits;
+        text.resize(place.end, b'0');
+        text.extend_from_slice(b"\r\n\r\n");
+        let body = text.len();
+        template.fill(fields, text);
+        let mut buffer = itoa::Buffer::new();
+        let length = buffer.format(text.len() - body).as_bytes();
+        if length.len() == self.digits {
+            text[place].copy_from_slice(length);
+        } else {
+            self.digits = length.len();
+            text.splice(place, length.iter().copied());
+        }
+    }
 }
 
 impl Prepared {
@@ -149,12 +173,9 @@ impl Text {
         match self {
             Self::Fixed(text) | Self::Streamed { head: text, .. } => text,
             Self::Template { head, template } => {
-                scratch.body.clear();
-                template.fill(fields, &mut scratch.body);
                 scratch.text.clear();
                 scratch.text.extend_from_slice(head);
-                end_head(&mut scratch.text, scratch.body.len() as u64);
-                scratch.text.extend_from_slice(&scratch.body);
+                scratch.append_body(template, fields);
                 &scratch.text
             }
         }
