@@ -148,8 +148,8 @@ impl Scenario {
 }
 
 /// Returns the SHA-256 of everything that affects measured values. The program of the target is left out, because its version is what is
-/// compared; the folder of the scenario is left out, because it is another one on each machine. Values from the environment are not
-/// resolved yet.
+/// compared; the folder of the scenario is left out, because it is another one on each machine. Of the manifest of a pod, everything counts,
+/// its images too: which of its containers are programs to compare is not known. Values from the environment are not resolved yet.
 fn digest(parts: &Parts, folder: &Path) -> String {
     let target = without_program(&parts.target);
     let Parts { seed, generator, fleet, stages, egress, matrix, .. } = parts;

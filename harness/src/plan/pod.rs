@@ -6,7 +6,9 @@ use harness_rig::target::spec::{AppSpec, ContainerLimits, MadePod, PodShape, Pod
 /// Describes the pod: its containers with their limits, or the manifest that it is made of.
 pub(super) fn describe(pod: &PodSpec) -> String {
     match &pod.shape {
-        PodShape::Manifest { path, container } => format!("container {container} of the pod in {}", path.display()),
+        PodShape::Manifest { path, container, sha256: _ } => {
+            format!("container {container} of the pod in {}", path.display())
+        }
         PodShape::Made(made) => of_made(made),
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::measure::canonical::Json;
 use harness_base::files;
 
 /// Why a file is not the manifest of a pod.
@@ -26,6 +27,9 @@ pub(crate) enum ManifestError {
         "the manifest is not that of a Pod, but of kind {kind:?}; write the pod itself, without a Deployment or Job around it"
     )]
     NoPod { kind: String },
+    #[cfg(feature = "kubernetes")]
+    #[error("the manifest {} was changed after the scenario was read; start the run again", path.display())]
+    Changed { path: std::path::PathBuf },
 }
 
 /// Reads a manifest: JSON if the name of its file ends with `.json`, and YAML otherwise.
@@ -40,6 +44,26 @@ pub(crate) fn read(path: &Path) -> Result<Value, ManifestError> {
         Some("Pod") => Ok(pod),
         other => Err(ManifestError::NoPod { kind: other.unwrap_or_default().to_owned() }),
     }
+}
+
+/// Reads a manifest again, which must say what it said when its SHA-256 was computed.
+///
+/// # Errors
+/// Returns why the file is not the manifest of one pod, or that it says something else now.
+#[cfg(feature = "kubernetes")]
+pub(crate) fn read_again(path: &Path, sha256: &str) -> Result<Value, ManifestError> {
+    let pod = read(path)?;
+    if digest(&pod)? == sha256 { Ok(pod) } else { Err(ManifestError::Changed { path: path.to_owned() }) }
+}
+
+/// Returns the SHA-256 of what a manifest says, hexadecimal. Comments, the order of keys and the format of the file do not change it.
+///
+/// # Errors
+/// Returns an error if a key is there twice.
+pub(crate) fn digest(pod: &Value) -> Result<String, ManifestError> {
+    let text = pod.to_string();
+    let canonical: Json<'_> = serde_json::from_str(&text).map_err(ManifestError::Json)?;
+    Ok(canonical.digest())
 }
 
 #[cfg(feature = "kubernetes")]
@@ -68,6 +92,24 @@ mod tests {
         let pod = json!({ "spec": { "containers": [{ "name": "app" }], "initContainers": [{ "name": "proxy" }, {}] } });
         assert_eq!(containers(&pod), ["proxy", "app"]);
         assert_eq!(containers(&json!({})), [""; 0]);
+    }
+
+    #[cfg(feature = "kubernetes")]
+    #[test]
+    fn a_manifest_that_was_changed_is_not_read_again() {
+        let folder = std::env::temp_dir().join(format!("harness-changed-manifest-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("pod.json");
+        let write = |text: &str| std::fs::write(&path, text).unwrap();
+        write(r#"{ "kind": "Pod", "spec": { "containers": [{ "name": "a", "image": "a:1" }] } }"#);
+        let pod = super::read(&path).unwrap();
+        let sha256 = digest(&pod).unwrap();
+        write(r#"{ "spec": { "containers": [{ "image": "a:1", "name": "a" }] }, "kind": "Pod" }"#);
+        assert_eq!(read_again(&path, &sha256).unwrap(), pod, "the order of keys says nothing");
+        write(r#"{ "kind": "Pod", "spec": { "containers": [{ "name": "a", "image": "a:2" }] } }"#);
+        let refused = read_again(&path, &sha256).unwrap_err();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(matches!(&refused, ManifestError::Changed { path: changed } if *changed == path), "{refused}");
     }
 
     #[test]

@@ -47,14 +47,19 @@ fn read_manifest(section: &Section<'_>, path: &Path, container: String, folder: 
         section.refuse(key, message, "write it into the manifest, or remove manifest");
     }
     let path = folder.join(path);
-    match manifest::read(&path) {
-        Ok(pod) => check_container(section, &pod, &container),
+    let found = manifest::read(&path).and_then(|pod| Ok((manifest::digest(&pod)?, pod)));
+    let sha256 = match found {
+        Ok((sha256, pod)) => {
+            check_container(section, &pod, &container);
+            sha256
+        }
         Err(error) => {
             let hint = "paths are relative to the scenario".to_owned();
             section.mistake("manifest", error.to_string(), Some(hint));
+            String::new()
         }
-    }
-    PodShape::Manifest { path, container }
+    };
+    PodShape::Manifest { path, container, sha256 }
 }
 
 /// Checks that the pod of a manifest has the container that is measured.

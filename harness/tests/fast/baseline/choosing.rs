@@ -195,3 +195,19 @@ fn a_name_and_a_file_are_distinguished() {
     folder.fill("sidecar", "v1.2", runs(&[1.0]));
     find(folder.path(), "sidecar", Some(&Wanted::typed("v1.2")), &on_main()).unwrap();
 }
+
+#[test]
+fn a_scenario_whose_files_say_something_else_is_another_measurement() {
+    let planned = |version: &str, digest: &str| Promoted {
+        tool: ToolFacts { version: version.to_owned(), profile: "release".to_owned() },
+        plan_sha256: Some(digest.repeat(32)),
+        ..run(1, 2.0)
+    };
+    let differs = planned("0.1.0", "01").differs(&planned("0.1.0", "02"));
+    assert!(differs.len() == 1 && differs[0].starts_with("the files that the scenario names differ"), "{differs:?}");
+    assert_eq!(planned("0.1.0", "01").differs(&planned("0.1.0", "01")), [""; 0]);
+    assert_eq!(planned("0.1.0", "01").differs(&planned("0.2.0", "02")), [""; 0], "another version has other digests");
+    let other = Promoted { scenario_sha256: "ef".repeat(32), ..planned("0.1.0", "02") };
+    let differs = planned("0.1.0", "01").differs(&other);
+    assert!(differs.len() == 1 && differs[0].starts_with("the text of the scenario differs"), "{differs:?}");
+}

@@ -266,6 +266,41 @@ fn a_manifest_is_measured_as_it_is() {
     assert!(found.len() == 1 && found[0].contains("upstream.builtin: cannot be added to a manifest"), "{found:#?}");
     let scenario = good(&text.replace("[upstream.builtin]", "[upstream]\nurl = \"http://{pod}:9000\""), &[]);
     let Launch::Pod(pod) = &scenario.target.launch else { panic!("{:?}", scenario.target) };
-    let expected = PodShape::Manifest { path: folder.0.join("pod.json"), container: "a".to_owned() };
-    assert_eq!((&pod.shape, pod.named().as_str()), (&expected, "container a of pod.json"));
+    let PodShape::Manifest { path, container, sha256 } = &pod.shape else { panic!("{pod:?}") };
+    assert_eq!((path, container.as_str(), sha256.len()), (&folder.0.join("pod.json"), "a", 64));
+    assert_eq!(pod.named(), "container a of pod.json");
+}
+
+/// Returns the digest of the plan with this manifest, which is always at one place, and the whole scenario as it is printed for debugging.
+fn planned_with(folder: &crate::support::Scratch, name: &str, manifest: &str) -> (String, String) {
+    let path = folder.0.join(name);
+    std::fs::write(&path, manifest).unwrap();
+    let command = POD.lines().find(|line| line.starts_with("command")).unwrap();
+    let text = POD
+        .replace(command, &format!("manifest = \"{}\"\ncontainer = \"proxy\"", path.display()))
+        .replace("limits = { cpus = 0.5, memory = \"128MiB\" }\n", "")
+        .replace("[upstream.builtin]", "[upstream]\nurl = \"http://{pod}:9000\"");
+    let scenario = good(&text, &[]);
+    let shown = format!("{scenario:?}");
+    (scenario.facts.plan_sha256.unwrap(), shown)
+}
+
+#[test]
+fn what_a_manifest_says_is_part_of_the_plan_and_its_values_are_not_shown() {
+    let folder = crate::support::Scratch::new();
+    let json = r#"{ "kind": "Pod", "spec": { "containers": [{ "name": "proxy", "image": "proxy:1",
+                    "env": [{ "name": "TOKEN", "value": "hunter2" }] }] } }"#;
+    let (digest, shown) = planned_with(&folder, "pod.json", json);
+    assert!(!shown.contains("hunter2"), "a value of the environment is in the plan");
+    assert_eq!(planned_with(&folder, "pod.json", &json.replace(' ', "  ")).0, digest, "only the layout differs");
+    for (old, new) in [("proxy:1", "proxy:2"), ("hunter2", "hunter3"), ("TOKEN", "KEY")] {
+        assert_ne!(planned_with(&folder, "pod.json", &json.replace(old, new)).0, digest, "{new}");
+    }
+    if cfg!(feature = "kubernetes") {
+        let yaml = "kind: Pod\nspec:\n  containers:\n  - name: proxy\n    image: proxy:1\n";
+        let digest = planned_with(&folder, "pod.yaml", yaml).0;
+        let commented = yaml.replace("proxy:1", "proxy:1 # the release before");
+        assert_eq!(planned_with(&folder, "pod.yaml", &format!("# ours\n{commented}")).0, digest);
+        assert_ne!(planned_with(&folder, "pod.yaml", &yaml.replace("proxy:1", "proxy:2")).0, digest);
+    }
 }

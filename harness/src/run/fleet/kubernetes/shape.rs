@@ -43,8 +43,8 @@ impl Shaped {
         let Launch::Pod(PodSpec { shape, agent }) = &spec.launch else { return Err(Error::InPod.into()) };
         let pod = match shape {
             PodShape::Made(made) => made_pod(made, stage)?,
-            PodShape::Manifest { path, container } => {
-                Pod::Manifest { pod: manifest::read(path)?, container: container.clone() }
+            PodShape::Manifest { path, container, sha256 } => {
+                Pod::Manifest { pod: manifest::read_again(path, sha256)?, container: container.clone() }
             }
         };
         let url = |text: &String, name: &str| render_in_pod(text, &format!("target.endpoints.{name}"), ADDRESS);

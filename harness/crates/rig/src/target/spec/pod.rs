@@ -34,6 +34,8 @@ pub enum PodShape {
         path: PathBuf,
         /// The name of the container that is measured.
         container: String,
+        /// The SHA-256 of what the file said when the scenario was read, hexadecimal. The content itself can have secrets.
+        sha256: String,
     },
 }
 
@@ -93,7 +95,7 @@ impl PodSpec {
         match &self.shape {
             PodShape::Made(_) if self.is_bundled() => BUNDLED_SIDECAR.to_owned(),
             PodShape::Made(made) => made.image.clone().or_else(|| made.command.first().cloned()).unwrap_or_default(),
-            PodShape::Manifest { path, container } => {
+            PodShape::Manifest { path, container, sha256: _ } => {
                 let file = path.file_name().unwrap_or(path.as_os_str());
                 format!("container {container} of {}", file.to_string_lossy())
             }
@@ -126,7 +128,8 @@ mod tests {
         assert_eq!((bundled.named().as_str(), bundled.is_bundled()), ("builtin:sidecar", true));
         let image = made(Some("proxy:1"), &["/proxy"]);
         assert_eq!((image.named().as_str(), image.is_bundled()), ("proxy:1", false));
-        let shape = PodShape::Manifest { path: PathBuf::from("/a/pod.yaml"), container: "proxy".to_owned() };
+        let (path, container) = (PathBuf::from("/a/pod.yaml"), "proxy".to_owned());
+        let shape = PodShape::Manifest { path, container, sha256: String::new() };
         assert_eq!(spec(shape).named(), "container proxy of pod.yaml");
     }
 }
