@@ -33,8 +33,11 @@ pub const DOCTOR: &str = include_str!("../../schemas/doctor.schema.json");
 /// Schema of the file that `harness calibrate` writes.
 pub const CALIBRATION: &str = include_str!("../../schemas/calibration.schema.json");
 
+/// Schema of a line of `nodes.jsonl`.
+pub const NODES: &str = include_str!("../../schemas/nodes.schema.json");
+
 /// Every schema, with the name of its file without `.schema.json`.
-pub const ALL: [(&str, &str); 14] = [
+pub const ALL: [(&str, &str); 15] = [
     ("aether", AETHER),
     ("badge", BADGE),
     ("baseline", BASELINE),
@@ -44,6 +47,7 @@ pub const ALL: [(&str, &str); 14] = [
     ("compare", COMPARE),
     ("doctor", DOCTOR),
     ("gab", GAB),
+    ("nodes", NODES),
     ("perf", RECEIPT),
     ("result", RESULT),
     ("scenario", SCENARIO),

@@ -4,6 +4,7 @@
 mod bundle;
 mod faults;
 mod kind;
+mod nodes;
 
 use std::path::{Path, PathBuf};
 
@@ -76,9 +77,10 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, Absent> {
     Ok(files)
 }
 
-/// Returns whether a file in the folder of a run has a schema or a reader; the series of a soak and the lines of nodes have neither.
+/// Returns whether a file in the folder of a run has a schema or a reader; the series of a soak has neither.
 fn is_artifact(path: &Path) -> bool {
-    kind::has_extension(path, &["json"]) || path.file_name().is_some_and(|name| name == journal::FILE)
+    let is_journal = path.file_name().is_some_and(|name| name == journal::FILE);
+    is_journal || kind::is_of_nodes(path) || kind::has_extension(path, &["json"])
 }
 
 /// Validates one file, or one directory of Criterion, as the detected kind or as `forced`. Scenarios are detected but
@@ -94,6 +96,10 @@ pub fn check(path: &Path, forced: Option<Kind>) -> Checked {
     }
     if forced.map_or_else(|| kind::has_extension(path, &["gz", "tgz"]), |kind| kind == Kind::Bundle) {
         return of(Some(Kind::Bundle), bundle::faults(path));
+    }
+    // It may be longer than any file that is read whole.
+    if forced.map_or_else(|| kind::is_of_nodes(path), |kind| kind == Kind::Nodes) {
+        return of(Some(Kind::Nodes), nodes::faults_of_file(path));
     }
     let text = match interop::read(path) {
         Ok(text) => text,
@@ -112,6 +118,9 @@ fn faults_of(kind: Kind, text: &str, path: &Path) -> Vec<Fault> {
     if kind == Kind::Journal {
         let replayed = document(|| journal::replay(text.as_bytes()));
         return replayed.err().map(|error| Fault::whole(error.to_string())).into_iter().collect();
+    }
+    if kind == Kind::Nodes {
+        return nodes::faults(text.as_bytes());
     }
     let Some(schema) = kind.schema() else { return Vec::new() };
     // Objects with duplicate keys are refused here; the next reader would silently keep the last one.

@@ -29,12 +29,11 @@ impl NodesFile {
     }
 
     fn append(&mut self, folder: &Path, line: &NodeLine) -> io::Result<()> {
-        let mut json = serde_json::to_vec(line).map_err(io::Error::other)?;
-        json.push(b'\n');
+        let json = line.to_json().map_err(io::Error::other)?;
         let lines = match &mut self.lines {
             Some(lines) => lines,
             None => self.lines.insert(WholeLines::create(&folder.join(FILE))?),
         };
-        lines.add(&json)
+        lines.add(json.as_bytes())
     }
 }

@@ -93,6 +93,11 @@ fn nothing_panics_at_a_broken_journal() {
 }
 
 #[test]
+fn nothing_panics_at_a_broken_line_of_a_node() {
+    break_it("nodes");
+}
+
+#[test]
 fn nothing_panics_at_a_broken_baseline() {
     break_it("baseline");
 }

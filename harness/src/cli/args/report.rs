@@ -43,7 +43,7 @@ fn format_names() -> PossibleValuesParser {
 /// Arguments of `harness validate`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ValidateArgs {
-    /// Files of any kind: scenario, result.json, journal.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons, doctor reports, calibrations, bundles; or the folder of a run or of Criterion
+    /// Files of any kind: scenario, result.json, journal.jsonl, nodes.jsonl, verdict.json, Bencher Metric Format, the flat array, receipts, Aether bench JSON, comparisons, doctor reports, calibrations, bundles; or the folder of a run or of Criterion
     #[arg(required = true, value_name = "FILE")]
     pub(in crate::cli) files: Vec<PathBuf>,
     /// Treat every file as this kind instead of detecting it

@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use super::copybook;
 use crate::baseline::Baseline;
 use crate::measure::calibration::Calibration;
+use crate::measure::node_line::NodeLine;
 use crate::report::{aether, badges, bmf, compare, flat, gab, receipt, trend, verdict};
 use crate::verdict::Stored;
 
-/// Returns the schemas of runs, baselines and calibrations, by the names of their files in `harness/schemas/`.
+/// Returns the schemas of what runs write, of baselines and of calibrations, by the names of their files in `harness/schemas/`.
 pub fn all() -> Vec<(&'static str, Value)> {
     let result = format!("result.json of harness, layout {}", crate::measure::record::SCHEMA_VERSION);
     let calibration = format!("What harness calibrate writes, layout {}", crate::measure::calibration::SCHEMA_VERSION);
@@ -31,6 +32,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
             "gab",
             "gab-smaller.json and gab-bigger.json: what github-action-benchmark reads, one file for each direction",
         ),
+        of::<NodeLine>("nodes", "nodes.jsonl of harness, one line"),
         receipts(),
         of::<Stored>("result", &result),
         of::<trend::Trend>("trend", "harness baseline show --trend METRIC --format json, layout 1"),

@@ -1,6 +1,6 @@
 //! Describes where a value breaks a schema: the field, what is expected there, and what was found.
 
-use boon::{Compiler, ErrorKind, Schemas, ValidationError};
+use boon::{Compiler, ErrorKind, SchemaIndex, Schemas, ValidationError};
 use serde_json::Value;
 
 use super::Fault;
@@ -8,18 +8,42 @@ use super::Fault;
 /// Name of the schema inside the validator.
 const NAME: &str = "harness:schema";
 
+/// A schema that several values are checked against.
+pub(super) struct Compiled {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Compiled {
+    /// Compiles a schema.
+    ///
+    /// # Errors
+    /// Returns the fault of a schema that is broken.
+    pub(super) fn new(schema: &str) -> Result<Self, Fault> {
+        let mut schemas = Schemas::new();
+        let compiled = serde_json::from_str(schema).map_err(|error| error.to_string()).and_then(|schema: Value| {
+            let mut compiler = Compiler::new();
+            compiler.enable_format_assertions();
+            compiler.add_resource(NAME, schema).map_err(|error| format!("{error:#}"))?;
+            compiler.compile(NAME, &mut schemas).map_err(|error| format!("{error:#}"))
+        });
+        let broken =
+            |error| Fault::whole(format!("the schema is broken: {error}; report this as a bug of the harness"));
+        compiled.map(|index| Self { schemas, index }).map_err(broken)
+    }
+
+    /// Lists every place where `value` breaks the schema; empty for a valid value.
+    pub(super) fn faults(&self, value: &Value) -> Vec<Fault> {
+        let found = self.schemas.validate(value, self.index).err();
+        found.map(|error| faults(&error, value)).unwrap_or_default()
+    }
+}
+
 /// Lists every place where `value` breaks `schema`; empty for a valid value.
 pub fn against(schema: &str, value: &Value) -> Vec<Fault> {
-    let mut schemas = Schemas::new();
-    let compiled = serde_json::from_str(schema).map_err(|error| error.to_string()).and_then(|schema: Value| {
-        let mut compiler = Compiler::new();
-        compiler.enable_format_assertions();
-        compiler.add_resource(NAME, schema).map_err(|error| format!("{error:#}"))?;
-        compiler.compile(NAME, &mut schemas).map_err(|error| format!("{error:#}"))
-    });
-    match compiled {
-        Ok(index) => schemas.validate(value, index).err().map(|error| faults(&error, value)).unwrap_or_default(),
-        Err(error) => vec![Fault::whole(format!("the schema is broken: {error}; report this as a bug of the harness"))],
+    match Compiled::new(schema) {
+        Ok(compiled) => compiled.faults(value),
+        Err(fault) => vec![fault],
     }
 }
 

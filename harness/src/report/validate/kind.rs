@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::interop;
 use crate::measure::Layout;
 use crate::measure::metric::Absent;
+use crate::measure::node_line;
 use crate::report::schema;
 
 /// Advice for a file of an unknown kind.
@@ -19,6 +20,8 @@ pub enum Kind {
     Result,
     /// `journal.jsonl`.
     Journal,
+    /// `nodes.jsonl`.
+    Nodes,
     /// `verdict.json`.
     Verdict,
     /// Output of `harness compare --format json`.
@@ -43,10 +46,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Scenario,
         Self::Result,
         Self::Journal,
+        Self::Nodes,
         Self::Verdict,
         Self::Comparison,
         Self::Bencher,
@@ -68,6 +72,7 @@ impl Kind {
             Self::Scenario => "scenario",
             Self::Result => "result",
             Self::Journal => "journal",
+            Self::Nodes => "nodes",
             Self::Verdict => "verdict",
             Self::Comparison => "compare",
             Self::Bencher => "bencher",
@@ -89,6 +94,7 @@ impl Kind {
             Self::Scenario => "a scenario",
             Self::Result => Layout::Result.word(),
             Self::Journal => "the journal of a run",
+            Self::Nodes => "the lines of the nodes of a fleet",
             Self::Verdict => "a verdict",
             Self::Comparison => "a comparison",
             Self::Bencher => Layout::Bencher.word(),
@@ -105,10 +111,11 @@ impl Kind {
         }
     }
 
-    /// Returns the JSON Schema of kinds that are one JSON document.
+    /// Returns the JSON Schema of kinds that are one JSON document; of [`Kind::Nodes`], that of each line.
     pub const fn schema(self) -> Option<&'static str> {
         match self {
             Self::Result => Some(schema::RESULT),
+            Self::Nodes => Some(schema::NODES),
             Self::Verdict => Some(schema::VERDICT),
             Self::Comparison => Some(schema::COMPARE),
             Self::Bencher => Some(schema::BMF),
@@ -130,6 +137,9 @@ impl Kind {
 pub(super) fn recognise(path: &Path, text: &str) -> Result<Kind, Absent> {
     if has_extension(path, &["toml"]) {
         return Ok(Kind::Scenario);
+    }
+    if is_of_nodes(path) || text.starts_with("{\"stage\":\"") {
+        return Ok(Kind::Nodes);
     }
     if has_extension(path, &["jsonl"]) || text.starts_with("{\"run\":{") {
         return Ok(Kind::Journal);
@@ -174,6 +184,11 @@ pub(super) fn recognise(path: &Path, text: &str) -> Result<Kind, Absent> {
         Some(Layout::Bencher) => Ok(Kind::Bencher),
         Some(Layout::Result | Layout::Criterion) | None => Err(Absent(interop::looks(&value))),
     }
+}
+
+/// Returns whether the file has the name of that with the lines of all nodes.
+pub(super) fn is_of_nodes(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == node_line::FILE)
 }
 
 /// Returns whether the name of the file has one of these extensions.

@@ -2,14 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use harness::measure::Arm;
 use harness::measure::LatencyHistogram;
 use harness::measure::journal::JournalLine;
+use harness::measure::node_line::NodeLine;
+use harness::measure::trial::Build;
 use harness_base::clock::Mono;
 use harness_base::units::Nanos;
 use harness_fleet::frame::text;
 use harness_fleet::hello::{About, Hello, PROTOCOL, Role};
 use harness_fleet::message::{self, FromNode, ToNode};
 use harness_fleet::secret::Token;
+use harness_load::facts::StallTotal;
+use harness_load::latency::Lag;
+use harness_load::nodes::{NodeHost, NodeTrial};
 
 use super::targets::{NEXT_FILE, TOKEN, characters};
 use crate::{github, sample};
@@ -135,6 +141,7 @@ pub fn whole(target: &str) -> Vec<String> {
             let few = lines.iter().map(|line| line.to_json().unwrap()).filter(|line| line.len() < 4_000);
             vec![few.collect()]
         }
+        "nodes" => vec![nodes()],
         "baseline" => files(&root().join("results/baselines/sidecar")),
         "interop" => [tests.join("compare/aether"), tests.join("snapshots/aether")]
             .iter()
@@ -168,6 +175,22 @@ pub fn whole(target: &str) -> Vec<String> {
     };
     assert!(!seeds.is_empty() && seeds.iter().all(|seed| !seed.is_empty()), "{target}: a seed is missing");
     seeds
+}
+
+/// Returns the lines of two nodes.
+fn nodes() -> String {
+    let line = |index: u64| {
+        let node = NodeTrial {
+            index,
+            name: format!("worker-{index}"),
+            pacer_lag: Some(Lag { quantile: 0.99, lag_ns: 200_000 }),
+            stalls: Some(StallTotal::default()),
+            host: NodeHost { cpus: 0.5, cpu_ns: Some(7), steal: Some(0.01), ..NodeHost::default() },
+            ..NodeTrial::default()
+        };
+        NodeLine { stage: "overhead".to_owned(), instance: 0, round: 1, build: Build::Head, arm: Arm::Proxied, node }
+    };
+    [0, 1].map(|index| line(index).to_json().unwrap()).concat()
 }
 
 /// Returns what a node sends: a hello, and the answer to a probe.

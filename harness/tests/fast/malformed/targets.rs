@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use harness::measure::node_line::{self, NodeLine};
 use harness::measure::{LatencyHistogram, Record, journal};
 use harness::plan::{self, Plan};
 use harness::publish::answer::{self, Comment, Page, User};
@@ -28,10 +29,11 @@ use sha2::{Digest as _, Sha256};
 pub type Target = fn(&str);
 
 /// Every one of them with its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("scenario", scenario),
     ("record", record),
     ("journal", journal),
+    ("nodes", nodes),
     ("baseline", baseline),
     ("interop", interop),
     ("histogram", histogram),
@@ -108,6 +110,19 @@ pub fn journal(text: &str) {
             let message = error.to_string();
             let place = ["line ", "empty", "layout "].iter().any(|place| message.contains(place));
             assert!(place, "an error that does not name its place: {message}");
+        }
+    }
+}
+
+/// A line of a node is refused with its number, or is written as it was read.
+pub fn nodes(text: &str) {
+    for line in node_line::read(text.as_bytes()) {
+        match line {
+            Ok(line) => {
+                let again = line.to_json().unwrap();
+                assert_eq!(serde_json::from_str::<NodeLine>(&again).unwrap(), line);
+            }
+            Err(error) => assert!(error.to_string().starts_with("line "), "an error without its line: {error}"),
         }
     }
 }

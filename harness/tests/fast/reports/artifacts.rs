@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use harness::baseline::Baseline;
 use harness::interop;
-use harness::measure::{Layout, Values};
+use harness::measure::node_line::NodeLine;
+use harness::measure::trial::Build;
+use harness::measure::{Arm, Layout, Values};
 use harness::report::Artifacts;
-use harness::report::validate::{Checked, Fault, Kind, check};
+use harness::report::validate::{Checked, Fault, Kind, check, files};
 use harness::verdict::Stored;
 use harness::verdict::compare::{Options as Comparing, compare};
 use harness::verdict::judgement::Value as Found;
 use harness::verdict::promote::promoted;
+use harness_load::nodes::NodeTrial;
 use harness_stats::{Estimate, Sample};
 use serde_json::{Value, json};
 
@@ -99,6 +102,48 @@ fn every_kind_is_recognised_and_valid() {
         let checked = folder.check(name, &journal);
         assert_eq!((checked.kind, checked.faults), (Some(Kind::Journal), Vec::new()));
     }
+}
+
+/// Returns the lines of three nodes.
+fn nodes() -> String {
+    let line = |index| {
+        let node = NodeTrial { index, name: format!("worker-{index}"), ..NodeTrial::default() };
+        let (stage, build, arm) = ("overhead".to_owned(), Build::Head, Arm::Direct);
+        NodeLine { stage, instance: 0, round: 2, build, arm, node }.to_json().unwrap()
+    };
+    (0..3).map(line).collect()
+}
+
+#[test]
+fn the_lines_of_nodes_are_valid_and_a_wrong_one_is_named_by_its_number() {
+    let (folder, lines) = (Folder::new("nodes"), nodes());
+    let faults = |name: &str, text: &str| {
+        let checked = folder.check(name, text);
+        assert_eq!(checked.kind, Some(Kind::Nodes), "{name}");
+        checked.faults.into_iter().map(|fault| fault.message).collect::<Vec<_>>()
+    };
+    for name in ["nodes.jsonl", "renamed"] {
+        assert_eq!(faults(name, &lines), [""; 0]);
+        assert_eq!(faults(name, &format!("{lines}{{\"stage\":")), [""; 0], "the run was killed");
+    }
+    for (right, wrong, expected) in [
+        ("\"index\":1", "\"index\":-1", "line 2: /node/index: it must be at least 0; it is -1"),
+        ("\"name\":\"worker-1\"", "\"nom\":\"worker-1\"", "line 2: /node: \"name\" is missing"),
+        ("\"index\":1", "\"index\":1,\"index\":1", "line 2 is damaged"),
+        ("\"index\":1", "\"index\" 1", "line 2 is damaged"),
+    ] {
+        let broken = lines.replace(right, wrong);
+        assert_ne!(broken, lines, "{right}");
+        for name in ["nodes.jsonl", "renamed"] {
+            let found = faults(name, &broken);
+            assert!(found.iter().any(|fault| fault.starts_with(expected)), "{expected}: {found:#?}");
+            assert!(found.iter().all(|fault| fault.starts_with("line 2")), "{found:#?}");
+        }
+    }
+    let listed = files(&folder.0).unwrap_err();
+    assert!(listed.0.contains("neither a run"), "{listed:?}");
+    folder.write("journal.jsonl", "");
+    assert!(files(&folder.0).unwrap().iter().any(|file| file.ends_with("nodes.jsonl")), "it is an artifact of a run");
 }
 
 /// The fault of a broken copy of every kind: the pointer of the field, and a part of the message.

@@ -1,13 +1,15 @@
 //! Starts nodes that join the hub of a run on this machine.
 
-use std::fs;
+use std::fs::File;
+use std::io::BufReader;
 use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::waiting::comes_true;
 use crate::support::{Ran, Scratch, harness, newest, ran, run_command, sidecar};
-use harness::measure::node_line::{FILE, NodeLine};
+use harness::measure::node_line::{self, FILE, NodeLine};
+use harness::report::validate::check;
 
 const HUB: &str = "HARNESS_FLEET_HUB_SECRET";
 const NODE: &str = "HARNESS_FLEET_SECRET";
@@ -151,9 +153,12 @@ impl Fleet {
         let (scratch, _nodes) = (Scratch::new(), self.start());
         let output = self.command(&scratch).output().unwrap();
         let file = newest(&scratch.0.join("out")).map(|run| run.join(FILE));
-        let text = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
-        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        (ran(scratch, output), lines)
+        let lines = file.filter(|file| file.exists()).map(|file| {
+            let faults = check(&file, None).faults;
+            assert!(faults.is_empty(), "{faults:#?}");
+            node_line::read(BufReader::new(File::open(file).unwrap())).map(Result::unwrap).collect()
+        });
+        (ran(scratch, output), lines.unwrap_or_default())
     }
 }
 
