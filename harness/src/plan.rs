@@ -162,7 +162,7 @@ impl Plan {
         plan
     }
 
-    /// Returns whether it can run again at once: nodes that joined a fleet have left it at its end.
+    /// Returns whether it can run again at once without what was kept of the run before. Others start the nodes of a joined fleet, and only once.
     pub fn is_repeatable(&self) -> bool {
         self.fleet.as_ref().is_none_or(|fleet| fleet.engine != FleetEngine::Joined)
     }

@@ -15,6 +15,7 @@ pub(crate) mod halt;
 mod header;
 mod home;
 pub(crate) mod interrupt;
+mod kept;
 pub(crate) mod launches;
 pub(crate) mod ledger;
 pub(crate) mod limits;
@@ -39,6 +40,7 @@ pub use event::Event;
 pub use halt::Halt;
 pub use home::Home;
 pub use interrupt::Interrupt;
+pub use kept::Kept;
 pub use netem::enter;
 pub use profile::no_profile;
 
@@ -59,6 +61,17 @@ use harness_rig::target::certificates::Certificates;
 use harness_rig::target::{self, Containers, Site};
 use recorder::Recorder;
 use rig::Rig;
+
+/// What one command has beside a plan.
+#[derive(Debug)]
+pub struct Around<'a> {
+    /// The previous attempts.
+    pub retries: &'a [Retry],
+    /// The nodes that others have started, if they stay for all attempts.
+    pub kept: Option<&'a Kept>,
+    /// The network namespace that [`enter`] returned.
+    pub netem: Option<Netem>,
+}
 
 /// Errors that prevent a run from beginning. Later failures are part of its record.
 #[derive(Debug, thiserror::Error)]
@@ -82,16 +95,15 @@ pub enum Error {
     NoStage(Box<Failure>),
 }
 
-/// Runs the plan, in the network namespace that [`enter`] returned; `retries` are the previous attempts. When this returns, everything that was
-/// started has been stopped.
+/// Runs the plan. When this returns, everything that was started has been stopped, except for a fleet that is kept.
 ///
 /// # Errors
 /// Returns an [`Error`] if the run could not begin.
 pub async fn execute(
     plan: &Plan,
     home: &Home,
-    retries: &[Retry],
-    (interrupt, netem): (Interrupt, Option<Netem>),
+    Around { retries, kept, netem }: Around<'_>,
+    interrupt: Interrupt,
     events: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Record, Error> {
     let journal = |cause| Error::Journal { folder: home.results.display().to_string(), cause };
@@ -113,7 +125,7 @@ pub async fn execute(
         folder: plan.folder.clone(),
         exe: target::own_binary(),
     };
-    let fleet = match fleet::start(plan, (&site, &home.run_id), &interrupt, events).await {
+    let fleet = match kept::begin(kept, plan, (&site, &home.run_id), &interrupt, events).await {
         Ok(fleet) => fleet,
         // The record then says that no stage ran.
         Err(Halt::Interrupted) => None,
@@ -127,9 +139,7 @@ pub async fn execute(
     if !rig.interrupt.requested() {
         stages(&mut rig).await;
     }
-    if let Some(fleet) = &rig.fleet {
-        fleet.end().await;
-    }
+    kept::leave(kept, rig.fleet.as_deref()).await;
     if let Err(error) = keeper.shutdown().await {
         clear_without_keeper(home).await;
         rig.recorder.stage_failed(Failure::of(&error, Exit::Usage))?;

@@ -37,11 +37,16 @@ impl Attempts<'_> {
         let first = Home::make(&self.args.out, &self.plan.scenario.name).map_err(|error| Error::tooling(&error))?;
         let mut last = self.attempt(first.clone(), Vec::new())?;
         let mut retries = Vec::new();
-        let permitted = if self.plan.is_repeatable() { usize::from(self.args.retry_invalid) } else { 0 };
-        while last.is_invalid() && retries.len() < permitted {
+        while last.is_invalid() && retries.len() < usize::from(self.args.retry_invalid) {
             if self.measuring.is_interrupted() {
                 print_warning("interrupted before the run was measured again");
                 return Ok((last, Exit::Interrupted));
+            }
+            if !self.measuring.may_repeat(self.plan) {
+                print_warning(
+                    "the run was not measured again, because nodes of its fleet are gone; start them again, and then the run",
+                );
+                break;
             }
             retries.push(last.retry());
             self.announce(&last, retries.len());

@@ -15,7 +15,7 @@ use harness_base::exit::Exit;
 pub(super) fn judge(plan: &Plan, home: &Home, record: &Record, options: Options, measuring: &Measuring) -> Judgement {
     let judgement = verdict::judge(record, &plan.claims, options.clone());
     let stages = judgement.needs_confirmation();
-    if stages.is_empty() || !options.gates.confirm || record.interrupted || !plan.is_repeatable() {
+    if stages.is_empty() || !options.gates.confirm || record.interrupted || !measuring.may_repeat(plan) {
         return judgement;
     }
     print_warning(&format!("worse beyond the limit in {}: measuring again to confirm it", stages.join(", ")));

@@ -7,7 +7,7 @@ use crate::measure::Record;
 use crate::measure::record::Retry;
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::run::{self, Home, Interrupt};
+use crate::run::{self, Around, Home, Interrupt, Kept};
 use harness_fleet::secret::HUB_VARIABLE;
 use harness_rig::cgroup::ProcessLimit;
 use harness_rig::netem::Netem;
@@ -21,10 +21,13 @@ pub(super) struct Measuring {
     /// The network namespace of this process, if netem makes paths of the plan.
     netem: Option<Netem>,
     quiet: bool,
+    /// The nodes that others have started, between two runs; absent if they leave after a run.
+    kept: Option<Kept>,
 }
 
 impl Measuring {
-    /// Prepares this process as [`begin`] does, in a network namespace of its own if netem makes paths of the plan, with the variables that the plan uses; `quiet` suppresses progress.
+    /// Prepares this process as [`begin`] does, in a network namespace of its own if netem makes paths of the plan, with the variables that the
+    /// plan uses; `quiet` suppresses progress.
     ///
     /// # Errors
     /// As [`begin`], and if netem cannot be used.
@@ -34,7 +37,24 @@ impl Measuring {
         }
         let netem = run::enter(plan).map_err(|error| Error::tooling(&error))?;
         let (runtime, interrupt) = begin(plan.variables())?;
-        Ok(Self { runtime, interrupt, netem, quiet })
+        Ok(Self { runtime, interrupt, netem, quiet, kept: None })
+    }
+
+    /// Keeps the nodes that others start for the plan until [`Measuring::release`], so that it can run again.
+    pub(super) fn keeping_nodes(self, plan: &Plan) -> Self {
+        Self { kept: (!plan.is_repeatable()).then(Kept::default), ..self }
+    }
+
+    /// Returns whether the plan can run again now.
+    pub(super) fn may_repeat(&self, plan: &Plan) -> bool {
+        plan.is_repeatable() || self.kept.as_ref().is_some_and(Kept::is_ready)
+    }
+
+    /// Ends the nodes that were kept.
+    pub(super) fn release(&self) {
+        if let Some(kept) = &self.kept {
+            self.runtime.block_on(kept.end());
+        }
     }
 
     /// Runs the plan under the lock of this host; `retries` are the previous attempts.
@@ -46,8 +66,8 @@ impl Measuring {
         let mut progress = Progress::new(&name, plan.expected_duration(), self.quiet);
         plan.cells().into_iter().for_each(|cells| progress.print(cells));
         let show = &mut |event| progress.show(event);
-        let around = (self.interrupt.clone(), self.netem.clone());
-        let record = self.runtime.block_on(run::execute(plan, home, retries, around, show));
+        let around = Around { retries, kept: self.kept.as_ref(), netem: self.netem.clone() };
+        let record = self.runtime.block_on(run::execute(plan, home, around, self.interrupt.clone(), show));
         progress.finish();
         record.map_err(|error| Error::tooling(&error))
     }

@@ -43,8 +43,12 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Error> {
     run::no_profile(&plan).iter().for_each(|why| print_warning(&format!("no profile: {why}")));
     let against = Against::find(args, &plan)?;
     let _alone = alone()?;
-    let attempts = Attempts { plan: &plan, against, measuring: Measuring::begin(&plan, args.detail.quiet)?, args };
-    let (last, unmade) = attempts.run()?;
+    let measuring = Measuring::begin(&plan, args.detail.quiet)?;
+    let measuring = if args.retry_invalid > 0 { measuring.keeping_nodes(&plan) } else { measuring };
+    let attempts = Attempts { plan: &plan, against, measuring, args };
+    let ran = attempts.run();
+    attempts.measuring.release();
+    let (last, unmade) = ran?;
     Ok(finish(&attempts, last, args)?.join(unmade))
 }
 

@@ -193,6 +193,11 @@ impl Fleet {
         &self.facts
     }
 
+    /// Returns whether all nodes are there as far as is known, and no instance has the way to the hub.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(*self.state(), State::Idle(_))
+    }
+
     /// Returns the process of the hub; `None` for a pod.
     pub(crate) fn pid(&self) -> Option<i32> {
         self.hub.pid()

@@ -3,6 +3,7 @@
 mod joined;
 mod leaving;
 mod namespaces;
+mod repeating;
 
 use std::cell::RefCell;
 use std::time::Duration;

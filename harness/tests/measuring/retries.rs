@@ -68,7 +68,7 @@ fn a_run_that_stays_invalid_is_measured_as_often_as_allowed() {
 }
 
 /// Returns a target that answers wrongly in the first attempt and rightly from then on.
-fn wrong_once(scratch: &Scratch) -> String {
+pub(crate) fn wrong_once_target(scratch: &Scratch) -> PathBuf {
     let (wrapper, seen) = (scratch.0.join("target"), scratch.0.join("seen"));
     let program = env!("CARGO_BIN_EXE_harness");
     let script = format!(
@@ -77,7 +77,12 @@ fn wrong_once(scratch: &Scratch) -> String {
     );
     std::fs::write(&wrapper, script).unwrap();
     std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
-    sidecar(&[], CAPACITY).replace("builtin:sidecar", wrapper.to_str().unwrap())
+    wrapper
+}
+
+/// Returns a scenario with such a target.
+fn wrong_once(scratch: &Scratch) -> String {
+    sidecar(&[], CAPACITY).replace("builtin:sidecar", wrong_once_target(scratch).to_str().unwrap())
 }
 
 fn wrong_once_ran(arguments: &[&str]) -> Ran {

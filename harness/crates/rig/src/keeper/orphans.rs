@@ -23,7 +23,7 @@ pub(super) const NAME: &str = "harness-keeper";
 static ADOPTS: AtomicBool = AtomicBool::new(false);
 
 /// Makes this process adopt the orphans of a keeper that is killed, and kill them when it notices. All descendants of the process count as
-/// such when the keeper has ended, so it must have one keeper at a time and no other children then.
+/// such when the keeper has ended, so it must have no other children then; what another keeper has started is killed, too.
 ///
 /// # Errors
 /// Returns the error of the kernel.

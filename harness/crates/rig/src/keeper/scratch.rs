@@ -42,12 +42,16 @@ pub fn scratch_leftovers(parent: &Path) -> Vec<PathBuf> {
     ours.map(|entry| entry.path()).filter(|path| is_abandoned(path)).collect()
 }
 
-/// Recognizes names like `harness-20261121T125622Z-27674`: the time of the run and the pid of the control process.
+/// Recognizes names like `harness-20261121T125622Z-27674` and `harness-20261121T125622Z-27674-retry-1`: the time of the run, the pid of the
+/// control process, and which part of the run it is for.
 fn is_name_of_a_run(name: &str) -> bool {
     let Some((time, pid)) = name.strip_prefix("harness-").and_then(|run| run.split_once('-')) else { return false };
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (date, clock) = time.split_once('T').unwrap_or_default();
-    digits(pid) && digits(date) && date.len() == 8 && clock.strip_suffix('Z').is_some_and(digits)
+    digits(pid.split('-').next().unwrap_or_default())
+        && digits(date)
+        && date.len() == 8
+        && clock.strip_suffix('Z').is_some_and(digits)
 }
 
 fn is_abandoned(path: &Path) -> bool {
@@ -76,6 +80,9 @@ mod tests {
             File::open(path).unwrap().set_modified(past).unwrap();
         }
         assert_eq!(scratch_leftovers(&parent), [left]);
+        let is_ours =
+            ["27674-fleet", "27674-retry-1"].map(|end| is_name_of_a_run(&format!("harness-20261121T125622Z-{end}")));
+        assert!(is_ours == [true, true] && !is_name_of_a_run("harness-20261121T125622Z-fleet"));
         held.remove().unwrap();
         fs::remove_dir_all(&parent).unwrap();
     }
