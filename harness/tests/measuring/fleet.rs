@@ -2,6 +2,7 @@
 
 mod joined;
 mod leaving;
+mod memory;
 mod namespaces;
 mod repeating;
 

@@ -160,7 +160,7 @@ impl NodeSecret {
         format!("{NODE}{}", URL_SAFE_NO_PAD.encode([self.token.0, self.fingerprint].concat()))
     }
 
-    pub(crate) const fn token(&self) -> Token {
+    pub const fn token(&self) -> Token {
         self.token
     }
 

@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::joined::{Fleet, Node, Running};
+use super::memory::{BOUND, peak_of};
 use super::namespaces::Network;
 use crate::alone;
 use crate::support::waiting::{comes_true, eventually, journal};
@@ -187,6 +188,7 @@ fn a_killed_hub_leaves_no_load_behind_and_its_run_fails() {
     let hub = processes_naming(&under_way.scratch.0).into_iter().find(|(_, line)| line.contains("__hub"));
     // Its folder of temporary files is that of the run, not of the test.
     let hub = hub.map(|(pid, _)| i32::try_from(pid).unwrap()).or_else(|| hub_of(under_way.run.id())).unwrap();
+    assert!(peak_of(hub) <= BOUND, "{} bytes for two nodes", peak_of(hub));
     signal(hub, Signal::SIGKILL);
     load_ends(&loads, &mut under_way.nodes);
     under_way.end().expect_code(4);

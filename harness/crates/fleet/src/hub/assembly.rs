@@ -1,7 +1,7 @@
 //! Waits until the fleet is complete.
 
 use tokio::io::{AsyncBufRead, AsyncWrite, Lines};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::time::sleep;
 
 use super::door::{Guest, Knock, refuse};
@@ -85,7 +85,7 @@ impl Places {
     }
 
     /// Gives a node the first place that is free. There is none for an agent before the fleet is complete.
-    fn seat(&mut self, guest: Guest, events: &UnboundedSender<Event>) -> Option<HubEvent> {
+    fn seat(&mut self, guest: Guest, events: &Sender<Event>) -> Option<HubEvent> {
         let Guest { peer, hello, stream } = guest;
         let of = self.nodes.len() as u64;
         let free = self.nodes.iter().position(Option::is_none).filter(|_| hello.role == Role::Node);

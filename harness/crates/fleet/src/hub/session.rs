@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -21,6 +21,10 @@ use harness_load::nodes::NodeHost;
 
 /// The number of probes before a barrier, of which the one with the shortest round trip counts.
 const PROBES: u32 = 16;
+
+/// How many events of all nodes wait for the hub. While it is behind, what nodes send stays on their machines: besides these, the hub holds one
+/// message of each node, which has at most [`LARGEST_MESSAGE`] bytes.
+const WAITING: usize = 256;
 
 /// A node has this long to take the last messages when the hub ends.
 const ENDING: Nanos = Nanos::from_millis(500);
@@ -43,13 +47,13 @@ pub(super) enum Event {
 /// The events of all nodes, or of all agents.
 #[derive(Debug)]
 pub(super) struct Events {
-    pub(super) sender: UnboundedSender<Event>,
-    pub(super) receiver: UnboundedReceiver<Event>,
+    pub(super) sender: Sender<Event>,
+    pub(super) receiver: Receiver<Event>,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        let (sender, receiver) = unbounded_channel();
+        let (sender, receiver) = channel(WAITING);
         Self { sender, receiver }
     }
 }
@@ -88,7 +92,7 @@ impl Session {
         node: usize,
         (facts, boot): (NodeFacts, Option<String>),
         first: Option<Vec<u8>>,
-        events: UnboundedSender<Event>,
+        events: Sender<Event>,
     ) -> Self
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
@@ -117,7 +121,7 @@ impl Session {
     }
 
     /// Measures the node's clock again as soon as one of the `turns` is free, because probes that wait for each other have long round trips.
-    pub(super) fn measure(&self, node: usize, session: u64, turns: Arc<Semaphore>, events: UnboundedSender<Event>) {
+    pub(super) fn measure(&self, node: usize, session: u64, turns: Arc<Semaphore>, events: Sender<Event>) {
         let (line, outbox) = (Arc::clone(&self.line), self.outbox.clone());
         tokio::spawn(async move {
             let Ok(_turn) = turns.acquire_owned().await else { return };
@@ -135,7 +139,7 @@ impl Session {
                 Ok(()) => Event::Measured { session },
                 Err(_) => Event::Lost { node, why: LostWhy::Silent { ns: SILENCE.0 } },
             };
-            drop(events.send(event));
+            drop(events.send(event).await);
         });
     }
 
@@ -172,7 +176,7 @@ impl Line {
 }
 
 /// Reads what a node sends, until it is lost.
-async fn listen<S>(mut reader: FrameReader<ReadHalf<S>>, node: usize, line: Arc<Line>, events: UnboundedSender<Event>)
+async fn listen<S>(mut reader: FrameReader<ReadHalf<S>>, node: usize, line: Arc<Line>, events: Sender<Event>)
 where
     S: AsyncRead + AsyncWrite,
 {
@@ -197,11 +201,11 @@ where
             Ok((FromNode::Agent(message), _)) => Event::Agent { node, message },
             Err(error) => break LostWhy::Protocol { message: error.to_string() },
         };
-        if events.send(event).is_err() {
+        if events.send(event).await.is_err() {
             return;
         }
     };
-    drop(events.send(Event::Lost { node, why }));
+    drop(events.send(Event::Lost { node, why }).await);
 }
 
 fn lost(error: &FrameError) -> LostWhy {
@@ -237,4 +241,39 @@ where
         }
     }
     drop(stream.shutdown().await);
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_node_sends_stays_there_while_the_hub_is_behind() {
+        const MORE: usize = 64;
+        let (near, mut far) = duplex(1 << 10);
+        let Events { sender, mut receiver } = Events::default();
+        let _session = Session::start(near, 0, (NodeFacts::default(), None), None, sender);
+        let sends = tokio::spawn(async move {
+            let message = message::answer(1, None, "7");
+            for _ in 0..WAITING + MORE {
+                frame::write(&mut far, &message).await.unwrap();
+            }
+            far
+        });
+        while receiver.len() < WAITING {
+            yield_now().await;
+        }
+        // More than enough turns for the rest.
+        for _ in 0..100 * MORE {
+            yield_now().await;
+            assert_eq!(receiver.len(), WAITING);
+        }
+        for _ in 0..WAITING + MORE {
+            assert!(matches!(receiver.recv().await, Some(Event::Answer { node: 0, .. })), "nothing is lost");
+        }
+        sends.await.unwrap();
+    }
 }
