@@ -276,7 +276,9 @@ impl Pod {
                 Ok(Window { readings, peak_rss_bytes, target_threads })
             }
             // A pod that was killed takes its agent with it.
-            PodAnswer::Failed { message } => Err(reported(|| target.ended()).await.map_or_else(|| Halt::tool(message), ended)),
+            PodAnswer::Failed { message } => {
+                Err(reported(|| target.ended()).await.map_or_else(|| Halt::tool(message), ended))
+            }
             other => Err(unexpected(other)),
         }
     }

@@ -14,8 +14,8 @@ use crate::work::Stage;
 use harness_base::units::Nanos;
 use harness_fleet::secret::NodeSecret;
 use harness_fleet::spec::FleetSpec;
-use harness_kube::{Cluster, KubeError};
 use harness_kube::objects::{self, Agent, Common, NODE, Nodes, Owner};
+use harness_kube::{Cluster, KubeError};
 use harness_load::Streams;
 
 use shape::Shaped;

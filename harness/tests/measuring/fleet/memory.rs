@@ -29,7 +29,7 @@ use harness_load::latency::LatencyHistogram;
 use harness_load::nodes::NodeHost;
 use harness_load::outcome::Outcomes;
 use harness_load::pace::Pace;
-use harness_load::{Generator, Job, LoadEngine, TrialOrder};
+use harness_load::{Generator, Job, TrialOrder};
 
 /// What a hub with a thousand nodes may hold, in bytes.
 pub(super) const BOUND: u64 = 128 << 20;
@@ -167,7 +167,15 @@ fn peak_with(nodes: u64) -> u64 {
         let (commands, answers) = (OwnedFd::from(commands), OwnedFd::from(answers));
         let (streams, joined) = harness_fleet::assemble(commands, answers, &order_of_hub, join).await.unwrap();
         assert_eq!(joined.len() as u64, nodes);
-        let job = Job { arms: Vec::new(), requests: Vec::new(), connections: nodes, workers: 0, seed: 1, stripe: None };
+        let job = Job {
+            arms: Vec::new(),
+            requests: Vec::new(),
+            connections: nodes,
+            workers: 0,
+            seed: 1,
+            packets_alone: false,
+            stripe: None,
+        };
         let mut generator = Generator::over(streams, job).await.unwrap();
         let facts = generator.follow(order(), |_| ()).await.unwrap();
         assert_eq!((facts.scheduled, facts.nodes.len() as u64), (REQUESTS * nodes, nodes));
