@@ -2,8 +2,8 @@
 //!
 //! It permits what the Role of `harness fleet rbac` permits, and records what it was asked. Pods are processes of this machine: those of Jobs with
 //! a monotonic clock of their own, those that share their processes in a PID namespace, each container of these in a control group with its
-//! limits. All pods have the address 127.0.0.1, every image is the harness, and containers run as root. It cannot show whether a real API server
-//! would answer so, nor how a network between machines behaves.
+//! limits and with an address of its own. Every image is the harness, and containers run as root. It cannot show whether a real API server would
+//! answer so, nor how a network between machines behaves.
 
 mod answers;
 mod api;
@@ -12,6 +12,7 @@ mod forward;
 mod groups;
 mod jobs;
 mod kubelet;
+mod network;
 mod request;
 mod rights;
 mod sandbox;
@@ -79,6 +80,11 @@ impl Cluster {
     /// Lets a command use this cluster.
     pub(crate) fn serves<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.env("KUBECONFIG", self.scratch.0.join("config"))
+    }
+
+    /// Returns whether pods have addresses of their own.
+    pub(crate) fn has_addresses(&self) -> bool {
+        self.shared.network.is_some()
     }
 
     /// Returns the rights of the Role.

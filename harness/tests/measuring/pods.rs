@@ -60,6 +60,7 @@ fn a_sidecar_in_its_pod_is_measured_with_exactly_the_rights_of_the_role() {
     let nodes = ran.record().fleet.unwrap().nodes;
     assert_eq!(nodes.len(), 2, "{nodes:?}");
     is_exact(&ran.stage("overhead"));
+    keeps_connections_of_its_own(&cluster, &ran);
     assert_eq!(ran.stage("startup").instances.len(), 3);
     pods_are_recorded(&ran, "startup");
     pods_are_recorded(&ran, "overhead");
@@ -78,6 +79,13 @@ fn a_sidecar_in_its_pod_is_measured_with_exactly_the_rights_of_the_role() {
     assert!(cleaned.status.success(), "{}", String::from_utf8_lossy(&cleaned.stderr));
     nothing_is_left(&cluster);
     assert_eq!(&cluster.used(), cluster.role(), "the rights that were used, and those of the Role");
+}
+
+/// Checks that the upstream was seen to be connected with the sidecar, too, while the direct arm sent.
+fn keeps_connections_of_its_own(cluster: &Cluster, ran: &Ran) {
+    let stage = serde_json::to_string(&ran.stage("overhead")).unwrap();
+    let others = format!(r#""kind":"redirected","others":{}"#, u8::from(cluster.has_addresses()));
+    assert!(stage.contains(&others), "no direct arm has {others}");
 }
 
 #[test]

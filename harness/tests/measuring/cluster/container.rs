@@ -15,9 +15,6 @@ use super::shared::Shared;
 use super::status;
 use super::store::Kind;
 
-/// The address of every pod.
-pub(super) const POD_IP: &str = "127.0.0.1";
-
 /// The variable by which a process of this stand-in is found.
 const MARK: &str = "HARNESS_STAND_IN";
 
@@ -102,7 +99,6 @@ fn environment(shared: &Shared, pod: &Value, container: &Value) -> Vec<(String, 
 /// Returns a field of the pod, as the downward API gives it.
 fn field(shared: &Shared, pod: &Value, path: &str) -> String {
     match path {
-        "status.podIP" => POD_IP.to_owned(),
         "metadata.namespace" => shared.namespace.clone(),
         path => {
             let value = path.split('.').fold(pod, |value, key| &value[key]);

@@ -1,6 +1,6 @@
 //! Runs pods: starts their containers in order, states how they are, starts them again, and ends them.
 
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::container::{self, POD_IP, Started};
+use super::container::{self, Started};
 use super::groups::Group;
 use super::sandbox::{Sandbox, children, comm};
 use super::shared::{Live, PodRun, Shared, lock};
@@ -59,12 +59,20 @@ impl Drop for Ended {
 
 fn run_pod(shared: &Arc<Shared>, pod: &Value, run: &Arc<PodRun>) -> bool {
     let name = name_of(pod);
-    shared.change_pod(&name, |pod| {
+    let shares = pod["spec"]["shareProcessNamespace"] == true;
+    let sandbox = shares.then(|| Arc::new(Sandbox::start(shared)));
+    let address = sandbox.as_ref().map_or_else(|| shared.machine(), |sandbox| sandbox.address);
+    let scheduled = |pod: &mut Value| {
         status::holds(pod, "PodScheduled");
         pod["spec"]["nodeName"] = "stand-in".into();
-        (pod["status"]["hostIP"], pod["status"]["podIP"]) = (POD_IP.into(), POD_IP.into());
+        (pod["status"]["hostIP"], pod["status"]["podIP"]) =
+            (shared.machine().to_string().into(), address.to_string().into());
         pod["status"]["startTime"] = status::now().into();
-    });
+    };
+    shared.change_pod(&name, scheduled);
+    let mut pod = pod.clone();
+    scheduled(&mut pod);
+    let pod = &pod;
     if shared.faults.no_image.is_some_and(|role| pod["metadata"]["labels"]["harness.role"] == role) {
         lacks_its_image(shared, pod);
         while !run.is_ending() {
@@ -72,8 +80,6 @@ fn run_pod(shared: &Arc<Shared>, pod: &Value, run: &Arc<PodRun>) -> bool {
         }
         return false;
     }
-    let shares = pod["spec"]["shareProcessNamespace"] == true;
-    let sandbox = shares.then(|| Arc::new(Sandbox::start(&shared.folder, shared.shifts_clocks)));
     let container = |spec: Value, is_sidecar: bool| {
         let (shared, run, sandbox) = (Arc::clone(shared), Arc::clone(run), sandbox.clone());
         Container { shared, run, pod: pod.clone(), spec, is_sidecar, sandbox }
@@ -84,7 +90,7 @@ fn run_pod(shared: &Arc<Shared>, pod: &Value, run: &Arc<PodRun>) -> bool {
         let is_sidecar = spec["restartPolicy"] == "Always";
         let probe = spec["startupProbe"]["tcpSocket"]["port"].as_u64();
         let handle = launch(container(spec, is_sidecar));
-        while probe.is_some_and(|port| !listens(port)) && !run.is_ending() {
+        while probe.is_some_and(|port| !listens(address, port)) && !run.is_ending() {
             std::thread::sleep(Duration::from_millis(10));
         }
         if is_sidecar {
@@ -108,8 +114,8 @@ fn run_pod(shared: &Arc<Shared>, pod: &Value, run: &Arc<PodRun>) -> bool {
     finish(shared, &name, has_succeeded)
 }
 
-fn listens(port: u64) -> bool {
-    TcpStream::connect((POD_IP, u16::try_from(port).unwrap())).is_ok()
+fn listens(address: IpAddr, port: u64) -> bool {
+    TcpStream::connect((address, u16::try_from(port).unwrap())).is_ok()
 }
 
 fn finish(shared: &Shared, name: &str, has_succeeded: bool) -> bool {

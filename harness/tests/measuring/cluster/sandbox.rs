@@ -1,10 +1,12 @@
-//! The sandbox of a pod whose containers share their processes: a PID namespace with a first process that only waits.
+//! The sandbox of a pod whose containers share their processes: a PID namespace with a first process that only waits, and a network namespace.
 
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use super::shared::Shared;
 use crate::support::waiting::comes_true;
 
 /// The first process of a container as it is named before it executes its program, as runc names it.
@@ -19,6 +21,8 @@ pub(super) struct Sandbox {
     pause: i32,
     shell: PathBuf,
     has_own_clock: bool,
+    has_own_network: bool,
+    pub(super) address: IpAddr,
 }
 
 /// Returns a command that is killed when the thread that starts it ends.
@@ -48,11 +52,15 @@ pub(super) fn comm(pid: i32) -> String {
 
 impl Sandbox {
     /// Starts the sandbox of a pod.
-    pub(super) fn start(folder: &Path, has_own_clock: bool) -> Self {
+    pub(super) fn start(shared: &Shared) -> Self {
+        let (folder, has_own_clock) = (&shared.folder, shared.shifts_clocks);
         let mut command = bound("unshare");
         command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
         if has_own_clock {
             command.args(["--time", "--monotonic", &AHEAD.to_string()]);
+        }
+        if shared.network.is_some() {
+            command.arg("--net");
         }
         command.arg(named(folder, "pause", "/bin/sleep")).arg("infinity");
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -63,7 +71,16 @@ impl Sandbox {
             pause.is_some()
         });
         assert!(found, "the sandbox of a pod did not start");
-        Self { child, pause: pause.unwrap(), shell: named(folder, FIRST, "/bin/sh"), has_own_clock }
+        let pause = pause.unwrap();
+        let attached = shared.network.as_ref().map(|network| network.attach(pause).expect("a pod has no network"));
+        Self {
+            child,
+            pause,
+            shell: named(folder, FIRST, "/bin/sh"),
+            has_own_clock,
+            has_own_network: attached.is_some(),
+            address: attached.unwrap_or_else(|| shared.machine()),
+        }
     }
 
     /// Returns a command that runs a program in the sandbox, once it has entered a control group by these files.
@@ -72,6 +89,9 @@ impl Sandbox {
         command.args(["--target", &self.pause.to_string(), "--pid", "--mount"]).stdin(Stdio::null());
         if self.has_own_clock {
             command.arg("--time");
+        }
+        if self.has_own_network {
+            command.arg("--net");
         }
         let enter = "while [ \"$1\" != -- ]; do echo 0 >\"$1\" || exit 128; shift; done; shift; exec \"$@\"";
         command.arg("--").arg(&self.shell).args(["-c", enter, FIRST]).args(entrances).arg("--").arg(program);

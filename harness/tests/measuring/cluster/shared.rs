@@ -1,6 +1,7 @@
 //! What the parts of the stand-in share.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::groups::Group;
+use super::network::Network;
 use super::rights::Right;
 use super::store::{Kind, Store};
 
@@ -69,6 +71,8 @@ pub(super) struct Shared {
     pub(super) folder: PathBuf,
     /// Whether pods may have other clocks than this machine.
     pub(super) shifts_clocks: bool,
+    /// Where it is absent, all pods have the address of loopback.
+    pub(super) network: Option<Network>,
 }
 
 /// Locks what another thread may have left behind in a failed test.
@@ -89,7 +93,13 @@ impl Shared {
             faults,
             folder,
             shifts_clocks: crate::support::clocks::may_shift(),
+            network: Network::start(),
         }
+    }
+
+    /// Returns the address of a pod that is no sandbox, which is that of this machine.
+    pub(super) fn machine(&self) -> IpAddr {
+        self.network.as_ref().map_or(Ipv4Addr::LOCALHOST.into(), Network::machine)
     }
 
     /// Works on the objects, and wakes the watches if that changed one. A watch looks at them too, and would wake itself otherwise.
