@@ -16,8 +16,8 @@
 //! Three properties of the kernel matter:
 //!
 //! - On loopback, TCP hands segments of up to 64 KiB to the device, and netem would lose or delay each as one packet. With an MTU of
-//!   1,500 bytes and `gso_max_segs 1`, a segment is a packet, as on a network. UDP has no such switch: who sends several packets at once
-//!   (`UDP_SEGMENT`) has one of them lost with all others, so our client of QUIC sends each alone on such a path.
+//!   1,500 bytes and `gso_max_segs 1`, a segment is a packet, as on a network. UDP has no such switch: packets that are sent at once
+//!   (`UDP_SEGMENT`) are lost together, so the client of QUIC sends each alone on such a path.
 //! - Packets that wait in netem on the host of their sender would count as not sent yet, and TCP would stop sending (TCP small queues).
 //!   Netem avoids that: it gives up the sender's account of each packet that it delays (`skb_orphan_partial`).
 //! - TCP remembers round trips and thresholds of an address for later connections (`tcp_metrics`). All stages use the same addresses,

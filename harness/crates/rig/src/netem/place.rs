@@ -38,7 +38,8 @@ impl Place {
         }
     }
 
-    /// Returns its address, at which nothing else listens. The whole of 127.0.0.0/8 is loopback, and who connects to it comes from 127.0.0.1.
+    /// Returns its address, at which nothing else listens. The whole of 127.0.0.0/8 is loopback, and clients that connect to it have the
+    /// address 127.0.0.1.
     pub const fn address(self) -> Ipv4Addr {
         match self {
             Self::Proxied => Ipv4Addr::new(127, 66, 0, 1),
